@@ -1,0 +1,158 @@
+//! The signature algorithms of RFC 7518 section 3.1 and RFC 8037 that are done here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use crate::{Error, ErrorKind};
+
+/// A JWS signature algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
+///
+/// # Example
+///
+/// ```
+/// use countersign::jws::Algorithm;
+///
+/// assert_eq!("RS256".parse::<Algorithm>()?, Algorithm::RS256);
+/// assert!("none".parse::<Algorithm>().is_err());
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256: what most vendors ask for.
+    RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    RS384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    RS512,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+    /// RSASSA-PSS with SHA-384.
+    PS384,
+    /// RSASSA-PSS with SHA-512.
+    PS512,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// ECDSA on P-384 with SHA-384.
+    ES384,
+    /// Ed25519 (RFC 8037).
+    EdDSA,
+    /// HMAC with SHA-256.
+    HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
+}
+
+impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: &'static [Self] = &[
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::EdDSA,
+        Self::HS256,
+        Self::HS384,
+        Self::HS512,
+    ];
+    pub(crate) const RSA: &'static [Self] = &[
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+    ];
+    pub(crate) const RSA_PSS_FIRST: &'static [Self] = &[
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+    ];
+    pub(crate) const HMAC: &'static [Self] = &[Self::HS256, Self::HS384, Self::HS512];
+
+    /// The value of the header's `alg`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::EdDSA => "EdDSA",
+            Self::HS256 => "HS256",
+            Self::HS384 => "HS384",
+            Self::HS512 => "HS512",
+        }
+    }
+
+    /// The bytes an HMAC secret must have at least (RFC 7518 section 3.2); none for signatures.
+    pub(crate) fn least_secret_bytes(self) -> Option<usize> {
+        match self {
+            Self::HS256 => Some(32),
+            Self::HS384 => Some(48),
+            Self::HS512 => Some(64),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Algorithm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = Error;
+
+    /// Names are taken as RFC 7515 section 4.1.1 has it: case-sensitive.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        if let Some(known) = Self::ALL.iter().find(|known| known.as_str() == name) {
+            return Ok(*known);
+        }
+        let refused = if name.eq_ignore_ascii_case("none") {
+            Error::new(
+                ErrorKind::Setting,
+                "`algorithm` none means no signature, which is never accepted",
+            )
+        } else {
+            let shown: String = name.chars().take(32).collect();
+            Error::new(
+                ErrorKind::Setting,
+                format!("`algorithm` {shown:?} is not supported"),
+            )
+        };
+        Err(refused
+            .with_setting("algorithm")
+            .with_hint(format!("use one of {}", names(Self::ALL))))
+    }
+}
+
+/// The names in a row, for a message.
+pub(crate) fn names(algorithms: &[Algorithm]) -> String {
+    algorithms
+        .iter()
+        .map(|a| a.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,286 @@
+//! JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037) and their thumbprints (RFC 7638).
+
+use ring::digest;
+use serde_json::{Map, Value, json};
+
+use super::public::{Curve, Material, PublicKey};
+use super::refusal;
+use crate::jws::base64url;
+use crate::jws::{Algorithm, VerificationKey};
+use crate::{Error, ErrorKind};
+
+/// The public keys a server publishes (RFC 7517 section 5).
+///
+/// # Example
+///
+/// ```
+/// use countersign::key::JwkSet;
+///
+/// let set = JwkSet::from_json(
+///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01",
+///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+/// )?;
+/// assert!(set.find("2026-01").is_some());
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct JwkSet(Vec<Jwk>);
+
+/// One key of a [`JwkSet`].
+#[derive(Clone, Debug)]
+pub struct Jwk {
+    key_id: Option<String>,
+    algorithm: Option<Algorithm>,
+    public_key: PublicKey,
+}
+
+impl PublicKey {
+    /// Reads the public members of a JWK; those of a private key are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`] if a member is missing or malformed, the key type or curve is not
+    /// supported, or the point is not on the curve.
+    pub fn from_jwk(jwk: &Value) -> Result<Self, Error> {
+        match text(jwk, "kty")? {
+            "RSA" => Self::rsa(&bytes(jwk, "n")?, &bytes(jwk, "e")?),
+            "EC" => ec(jwk),
+            "OKP" => match text(jwk, "crv")? {
+                "Ed25519" => {
+                    let x = bytes(jwk, "x")?;
+                    Self::ed25519(&x).map_err(|_| refusal::jwk("`x` is not 32 bytes"))
+                }
+                other => Err(refusal::algorithm(&format!("OKP on {}", shown(other)))),
+            },
+            "oct" => Err(refusal::jwk(
+                "`kty` is oct, which is a shared secret, not a public key",
+            )),
+            other => Err(refusal::algorithm(&format!("`kty` {}", shown(other)))),
+        }
+    }
+
+    /// The key as a JWK with the members its type requires and no others.
+    pub fn to_jwk(&self) -> Value {
+        match self.material() {
+            Material::Rsa { modulus, exponent } => {
+                json!({"kty": "RSA", "n": base64url::encode(modulus), "e": base64url::encode(exponent)})
+            }
+            Material::Ec { curve, point } => {
+                let (x, y) = point[1..].split_at(curve.field_bytes());
+                json!({"kty": "EC", "crv": curve.name(), "x": base64url::encode(x), "y": base64url::encode(y)})
+            }
+            Material::Ed25519(key) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": base64url::encode(key)})
+            }
+        }
+    }
+
+    /// The SHA-256 JWK thumbprint (RFC 7638, RFC 8037 section 2) in base64url.
+    pub fn thumbprint(&self) -> String {
+        // The map keeps its members sorted and writes no blanks, which is RFC 7638 section 3.3.
+        let members: std::collections::BTreeMap<String, Value> = match self.to_jwk() {
+            Value::Object(members) => members.into_iter().collect(),
+            _ => Default::default(),
+        };
+        let text = serde_json::to_string(&members).unwrap_or_default();
+        base64url::encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    }
+}
+
+impl JwkSet {
+    /// Reads a JWK Set. Keys that are not for verifying, or of a kind not supported, are left
+    /// out, as RFC 7517 section 5 asks.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`] if the text is not a JWK Set.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let set: Value = serde_json::from_str(text)
+            .map_err(|error| not_a_set(format!("it is not JSON (line {})", error.line())))?;
+        let keys = set
+            .get("keys")
+            .and_then(Value::as_array)
+            .ok_or_else(|| not_a_set("it has no array `keys`"))?;
+        Ok(Self(
+            keys.iter()
+                .filter_map(|key| Jwk::from_value(key).ok())
+                .collect(),
+        ))
+    }
+
+    /// The key with this `kid`.
+    pub fn find(&self, key_id: &str) -> Option<&Jwk> {
+        self.0.iter().find(|key| key.key_id() == Some(key_id))
+    }
+
+    /// Every key that can verify.
+    pub fn keys(&self) -> &[Jwk] {
+        &self.0
+    }
+
+    /// The key to verify a token with, by the token's `kid`; a set of one key needs none.
+    ///
+    /// The `kid` of an unverified token only chooses among keys already trusted; the algorithm
+    /// comes from the key.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Verification`] if no key of the set has this `kid`, or `key_id` is absent and
+    /// the set does not hold exactly one key.
+    pub fn verification_key(&self, key_id: Option<&str>) -> Result<VerificationKey, Error> {
+        let key = match (key_id, self.0.as_slice()) {
+            (Some(id), _) => self.find(id).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Verification,
+                    format!("no key of the JWK Set has the token's kid {}", shown(id)),
+                )
+                .with_hint("the server may have changed its keys; fetch the JWK Set again")
+            })?,
+            (None, [only]) => only,
+            (None, keys) => {
+                return Err(Error::new(
+                    ErrorKind::Verification,
+                    format!(
+                        "the token has no kid and the JWK Set holds {} usable keys",
+                        keys.len()
+                    ),
+                )
+                .with_hint("name the key to verify with"));
+            }
+        };
+        key.verification_key()
+    }
+}
+
+impl Jwk {
+    /// The `kid`.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// The `alg` that the key is bound to, where it says so.
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        self.algorithm
+    }
+
+    /// The key itself.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// The key bound to its algorithm, or else to the first its type can do (RS256 for RSA).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`] if `alg` does not fit the key.
+    pub fn verification_key(&self) -> Result<VerificationKey, Error> {
+        let algorithm = self
+            .algorithm
+            .or_else(|| self.public_key.algorithms().first().copied());
+        match algorithm {
+            Some(algorithm) => VerificationKey::new(self.public_key.clone(), algorithm),
+            None => Err(refusal::jwk("no algorithm fits it")),
+        }
+    }
+
+    fn from_value(jwk: &Value) -> Result<Self, Error> {
+        check_purpose(jwk)?;
+        let algorithm = algorithm(jwk)?;
+        let public_key = PublicKey::from_jwk(jwk)?;
+        let key_id = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
+        Ok(Self {
+            key_id,
+            algorithm,
+            public_key,
+        })
+    }
+}
+
+impl VerificationKey {
+    /// Takes a key from a JWK, bound to its `alg`; without one RSA is taken as RS256 and `oct` as
+    /// HS256.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`] if the key cannot be read, is meant for something else (`use`,
+    /// `key_ops`), or does not fit its `alg`.
+    pub fn from_jwk(jwk: &Value) -> Result<Self, Error> {
+        check_purpose(jwk)?;
+        if text(jwk, "kty")? == "oct" {
+            let algorithm = algorithm(jwk)?.unwrap_or(Algorithm::HS256);
+            return Self::hmac_bytes(&bytes(jwk, "k")?, algorithm);
+        }
+        Jwk::from_value(jwk)?.verification_key()
+    }
+}
+
+fn ec(jwk: &Value) -> Result<PublicKey, Error> {
+    let curve = match text(jwk, "crv")? {
+        "P-256" => Curve::P256,
+        "P-384" => Curve::P384,
+        other => return Err(refusal::algorithm(&format!("EC on {}", shown(other)))),
+    };
+    let mut point = vec![4];
+    for name in ["x", "y"] {
+        let coordinate = bytes(jwk, name)?;
+        // RFC 7518 section 6.2.1.2: the full width, leading zeros included.
+        if coordinate.len() != curve.field_bytes() {
+            return Err(refusal::jwk(format!(
+                "`{name}` is not {} bytes",
+                curve.field_bytes()
+            )));
+        }
+        point.extend_from_slice(&coordinate);
+    }
+    PublicKey::ec(curve, &point)
+}
+
+/// Refuses a key that says it is for something other than signatures (RFC 7517 4.2, 4.3).
+fn check_purpose(jwk: &Value) -> Result<(), Error> {
+    if jwk.get("use").is_some_and(|purpose| purpose != "sig") {
+        return Err(refusal::jwk("`use` is not sig"));
+    }
+    let verifies = |ops: &Value| {
+        ops.as_array()
+            .is_some_and(|ops| ops.iter().any(|op| op == "verify" || op == "sign"))
+    };
+    if jwk.get("key_ops").is_some_and(|ops| !verifies(ops)) {
+        return Err(refusal::jwk("`key_ops` does not have verify"));
+    }
+    Ok(())
+}
+
+fn algorithm(jwk: &Value) -> Result<Option<Algorithm>, Error> {
+    match jwk.get("alg") {
+        None => Ok(None),
+        Some(Value::String(name)) => name.parse().map(Some),
+        Some(_) => Err(refusal::jwk("`alg` is not a string")),
+    }
+}
+
+fn text<'a>(jwk: &'a Value, name: &str) -> Result<&'a str, Error> {
+    let members: &Map<String, Value> = jwk
+        .as_object()
+        .ok_or_else(|| refusal::jwk("it is not a JSON object"))?;
+    members
+        .get(name)
+        .ok_or_else(|| refusal::jwk(format!("`{name}` is missing")))?
+        .as_str()
+        .ok_or_else(|| refusal::jwk(format!("`{name}` is not a string")))
+}
+
+fn bytes(jwk: &Value, name: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+    base64url::decode_strict(text(jwk, name)?.as_bytes())
+        .map(zeroize::Zeroizing::new)
+        .ok_or_else(|| refusal::jwk(format!("`{name}` is not base64url without padding")))
+}
+
+fn not_a_set(what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Key, format!("this is not a JWK Set: {what}"))
+        .with_hint("give the document from the server's jwks_uri, {\"keys\":[…]}")
+}
+
+/// A name from outside, short and printable enough for a message.
+fn shown(name: &str) -> String {
+    format!("{:?}", name.chars().take(64).collect::<String>())
+}

@@ -1,0 +1,229 @@
+//! Public keys: read from PEM, certificate or JWK, and named by their fingerprints.
+
+use ring::agreement::{self, EphemeralPrivateKey, UnparsedPublicKey};
+use ring::digest;
+use ring::rand::SystemRandom;
+
+use super::document::{self, Document};
+use super::{asn1, refusal};
+use crate::Error;
+use crate::jws::Algorithm;
+
+const RSA_LEAST_BITS: usize = 2048;
+const RSA_MOST_BITS: usize = 8192;
+
+/// A public key: RSA (2048 to 8192 bits), EC on P-256 or P-384, or Ed25519.
+///
+/// # Example
+///
+/// ```
+/// use countersign::key::PublicKey;
+///
+/// let key = PublicKey::from_pem(
+///     "-----BEGIN PUBLIC KEY-----
+///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+///     -----END PUBLIC KEY-----",
+/// )?;
+/// assert_eq!(key.curve(), Some("Ed25519"));
+/// assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey(Material);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Material {
+    /// Big-endian numbers without leading zeros.
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+    },
+    /// An uncompressed point, `04 || x || y`.
+    Ec {
+        curve: Curve,
+        point: Vec<u8>,
+    },
+    Ed25519([u8; 32]),
+}
+
+/// The curves that ECDSA is done on here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Curve {
+    P256,
+    P384,
+}
+
+impl PublicKey {
+    /// Reads `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE` PEM, as tolerantly as
+    /// [`PrivateKey::from_pem`](super::PrivateKey::from_pem).
+    ///
+    /// Of a certificate only the key is read: neither its validity nor its issuer is checked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`](crate::ErrorKind::Key) with a hint, if there is no such key in the text
+    /// or it is a private key.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        match document::read(text)? {
+            Document::Public { key, .. } | Document::Certificate(key) => Ok(key),
+            Document::Private(_) => Err(refusal::private_given()),
+        }
+    }
+
+    /// The SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7).
+    pub fn spki_der(&self) -> Vec<u8> {
+        match &self.0 {
+            Material::Rsa { modulus, exponent } => asn1::rsa_spki(modulus, exponent),
+            Material::Ec { curve, point } => asn1::ec_spki(*curve, point),
+            Material::Ed25519(key) => asn1::ed25519_spki(key),
+        }
+    }
+
+    /// The key as `PUBLIC KEY` PEM (RFC 7468 section 13).
+    pub fn to_pem(&self) -> String {
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        pem::encode_config(&pem::Pem::new("PUBLIC KEY", self.spki_der()), config)
+    }
+
+    /// SHA-256 of [`spki_der`](Self::spki_der): how Snowflake and certificate pins name a key.
+    pub fn spki_sha256(&self) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(digest::digest(&digest::SHA256, &self.spki_der()).as_ref());
+        out
+    }
+
+    /// The length of the modulus, or of the curve's field, in bits.
+    pub fn bits(&self) -> usize {
+        match &self.0 {
+            Material::Rsa { modulus, .. } => bit_length(modulus),
+            Material::Ec { curve, .. } => 8 * curve.field_bytes(),
+            Material::Ed25519(_) => 256,
+        }
+    }
+
+    /// The curve by its JWK name, such as `P-256`; none for RSA.
+    pub fn curve(&self) -> Option<&'static str> {
+        match &self.0 {
+            Material::Rsa { .. } => None,
+            Material::Ec { curve, .. } => Some(curve.name()),
+            Material::Ed25519(_) => Some("Ed25519"),
+        }
+    }
+
+    /// The algorithms this key can verify; RS256 first for RSA.
+    pub fn algorithms(&self) -> &'static [Algorithm] {
+        match &self.0 {
+            Material::Rsa { .. } => Algorithm::RSA,
+            Material::Ec {
+                curve: Curve::P256, ..
+            } => &[Algorithm::ES256],
+            Material::Ec {
+                curve: Curve::P384, ..
+            } => &[Algorithm::ES384],
+            Material::Ed25519(_) => &[Algorithm::EdDSA],
+        }
+    }
+
+    /// The JWK key type: `RSA`, `EC` or `OKP`.
+    pub fn key_type(&self) -> &'static str {
+        match &self.0 {
+            Material::Rsa { .. } => "RSA",
+            Material::Ec { .. } => "EC",
+            Material::Ed25519(_) => "OKP",
+        }
+    }
+
+    pub(crate) fn material(&self) -> &Material {
+        &self.0
+    }
+
+    /// Takes an RSA key from big-endian numbers; leading zeros are dropped.
+    pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, Error> {
+        let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
+        let bits = bit_length(modulus);
+        if bits < RSA_LEAST_BITS {
+            return Err(refusal::rsa_too_small(bits));
+        }
+        if bits > RSA_MOST_BITS {
+            return Err(refusal::rsa_too_large(bits, RSA_MOST_BITS));
+        }
+        // An even or a giant exponent is no exponent; 3 and 17 are old but verify.
+        let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+        if !odd(exponent) || exponent == [1] || exponent.len() > 4 || !odd(modulus) {
+            return Err(refusal::rsa_exponent());
+        }
+        Ok(Self(Material::Rsa {
+            modulus: modulus.to_vec(),
+            exponent: exponent.to_vec(),
+        }))
+    }
+
+    /// Takes an EC key from an uncompressed point, which must lie on the curve (RFC 8725 3.4).
+    pub(super) fn ec(curve: Curve, point: &[u8]) -> Result<Self, Error> {
+        curve.check_form(point)?;
+        // Key agreement is the one place where `ring` says whether a point is on the curve.
+        let algorithm = match curve {
+            Curve::P256 => &agreement::ECDH_P256,
+            Curve::P384 => &agreement::ECDH_P384,
+        };
+        EphemeralPrivateKey::generate(algorithm, &SystemRandom::new())
+            .and_then(|own| {
+                let theirs = UnparsedPublicKey::new(algorithm, point);
+                agreement::agree_ephemeral(own, &theirs, |_| ())
+            })
+            .map_err(|_| refusal::point_off_curve())?;
+        Ok(Self::ec_checked(curve, point))
+    }
+
+    /// Takes an EC key whose point is known to be on the curve.
+    pub(super) fn ec_checked(curve: Curve, point: &[u8]) -> Self {
+        Self(Material::Ec {
+            curve,
+            point: point.to_vec(),
+        })
+    }
+
+    pub(super) fn ed25519(key: &[u8]) -> Result<Self, Error> {
+        let key = key
+            .try_into()
+            .map_err(|_| refusal::bad_der("Ed25519 public key"))?;
+        Ok(Self(Material::Ed25519(key)))
+    }
+}
+
+impl Curve {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+        }
+    }
+
+    pub(crate) fn field_bytes(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+        }
+    }
+
+    /// Refuses a point that is not in uncompressed form.
+    pub(super) fn check_form(self, point: &[u8]) -> Result<(), Error> {
+        let field = self.field_bytes();
+        match point.first() {
+            Some(4) if point.len() == 1 + 2 * field => Ok(()),
+            Some(2 | 3) if point.len() == 1 + field => Err(refusal::compressed_point()),
+            _ => Err(refusal::bad_der("EC public point")),
+        }
+    }
+}
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    let first = number.iter().position(|b| *b != 0).unwrap_or(number.len());
+    &number[first..]
+}
+
+fn bit_length(number: &[u8]) -> usize {
+    number
+        .first()
+        .map_or(0, |first| 8 * number.len() - first.leading_zeros() as usize)
+}

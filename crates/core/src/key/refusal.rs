@@ -1,0 +1,226 @@
+//! Why a key is not taken, and what to do about it: one function per reason.
+//!
+//! No function is given key bytes, so none can show them.
+
+use crate::{Error, ErrorKind};
+
+/// The text is not PEM at all; `der` says that it is base64 of DER without its frame.
+pub(super) fn no_pem(text: &str, der: bool) -> Error {
+    let (what, hint) = if text.is_empty() {
+        (
+            "the key is empty",
+            "give the text of the PEM file that the vendor showed when the key was made",
+        )
+    } else if text.starts_with('{') {
+        (
+            "no PEM found: this is JSON",
+            "take the PEM text out of it, or convert the JWK to PEM",
+        )
+    } else if text.starts_with("ssh-") || text.starts_with("ecdsa-") {
+        (
+            "no PEM found: this is an SSH public key",
+            "give the private key; convert an SSH one with: ssh-keygen -p -m PEM -f id_rsa",
+        )
+    } else if text.starts_with("PuTTY") {
+        (
+            "no PEM found: this is a PuTTY key",
+            "convert it with: puttygen key.ppk -O private-openssh -o key && ssh-keygen -p -m PEM -f key",
+        )
+    } else if der {
+        (
+            "no PEM found: this is the inside of a PEM without its BEGIN and END lines",
+            "put the first and last line back, as in -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----",
+        )
+    } else if text.contains("BEGIN") {
+        return begin_line();
+    } else if looks_like_path(text) {
+        (
+            "no PEM found: this looks like a file name",
+            "to have the key read from a file use the setting private_key_file",
+        )
+    } else {
+        (
+            "no PEM found",
+            "give the whole text from -----BEGIN … PRIVATE KEY----- to -----END … PRIVATE KEY-----",
+        )
+    };
+    refuse(what, hint)
+}
+
+fn looks_like_path(text: &str) -> bool {
+    let file_like = [".pem", ".key", ".p8", ".txt", ".der", ".p12", ".pfx"];
+    text.len() < 260
+        && !text.contains('\n')
+        && (file_like.iter().any(|end| text.ends_with(end)) || text.starts_with(['/', '~', '.']))
+}
+
+pub(super) fn begin_line() -> Error {
+    refuse(
+        "the PEM is damaged: its BEGIN line is not complete",
+        "it must read -----BEGIN RSA PRIVATE KEY----- or the like, with five dashes at either end; copy the key again",
+    )
+}
+
+pub(super) fn missing_end(label: &str) -> Error {
+    refuse(
+        format!("the PEM is damaged: -----END {label}----- is missing"),
+        "the text was cut off; copy the key again, from the first dash to the last",
+    )
+}
+
+pub(super) fn end_line(label: &str) -> Error {
+    refuse(
+        format!("the PEM is damaged: it begins with {label} and ends with something else"),
+        format!("the last line must read -----END {label}-----; copy the key again"),
+    )
+}
+
+pub(super) fn bad_base64(label: &str, what: &str) -> Error {
+    refuse(
+        format!("the PEM is damaged: the text in {label} is not base64, {what}"),
+        "copy the key again; a form that turns + into a blank, or a cut line, does this",
+    )
+}
+
+pub(super) fn bad_der(what: &str) -> Error {
+    refuse(
+        format!("the key is damaged: the PEM is whole, but what is in it is not a readable {what}"),
+        "copy the key again; check it with: openssl pkey -in key.pem -noout -check",
+    )
+}
+
+pub(super) fn public_given(label: &str) -> Error {
+    refuse(
+        format!("this is a public key ({label}); signing needs the private key"),
+        "give the file that begins with -----BEGIN RSA PRIVATE KEY----- or -----BEGIN PRIVATE KEY-----; \
+         if the vendor showed it only once and it is lost, make a new key pair",
+    )
+}
+
+pub(super) fn private_given() -> Error {
+    refuse(
+        "this is a private key; only the public key is needed here",
+        "take the public key out with: openssl pkey -in key.pem -pubout -out public.pem",
+    )
+}
+
+pub(super) fn certificate_given() -> Error {
+    refuse(
+        "this is a certificate; signing needs the private key that belongs to it",
+        "give the private key file; from a PKCS#12 file take it with: openssl pkcs12 -in file.p12 -nocerts -nodes -out key.pem",
+    )
+}
+
+pub(super) fn encrypted() -> Error {
+    refuse(
+        "the private key is encrypted with a passphrase",
+        "decrypt it with: openssl pkey -in key.pem -out plain.pem",
+    )
+}
+
+pub(super) fn other_label(label: &str) -> Error {
+    let hint = match label {
+        "OPENSSH PRIVATE KEY" => "convert a copy of it with: ssh-keygen -p -m PEM -f key",
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
+            "this is a request for a certificate; give the private key it was made with"
+        }
+        "PKCS7" | "CMS" => "certificates are in it, no key; give the private key",
+        "PGP PRIVATE KEY BLOCK" | "PGP PUBLIC KEY BLOCK" => {
+            "PGP keys do not sign tokens; make a key pair at the vendor"
+        }
+        _ => "give a PEM with PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY",
+    };
+    refuse(
+        format!("a PEM {label} is not a key that can be used here"),
+        hint,
+    )
+}
+
+pub(super) fn several_private_keys(count: usize) -> Error {
+    refuse(
+        format!("there are {count} private keys in this text"),
+        "keep the one that is registered at the vendor",
+    )
+}
+
+pub(super) fn algorithm(name: &str) -> Error {
+    refuse(
+        format!("keys of type {name} are not supported"),
+        "use RSA (2048 to 4096 bits), EC on P-256 or P-384, or Ed25519; make one with: \
+         openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem",
+    )
+}
+
+pub(super) fn explicit_curve() -> Error {
+    refuse(
+        "the EC key spells out its curve instead of naming it",
+        "convert it with: openssl ec -in key.pem -param_enc named_curve -out named.pem",
+    )
+}
+
+pub(super) fn no_point() -> Error {
+    refuse(
+        "the EC private key comes without its public point",
+        "add it with: openssl ec -in key.pem -out whole.pem",
+    )
+}
+
+pub(super) fn compressed_point() -> Error {
+    refuse(
+        "the EC key holds its public point in compressed form",
+        "convert it with: openssl ec -in key.pem -conv_form uncompressed -out whole.pem \
+         (for a public key add -pubin -pubout)",
+    )
+}
+
+pub(super) fn rsa_too_small(bits: usize) -> Error {
+    refuse(
+        format!("the RSA key has {bits} bits; RFC 7518 section 3.3 asks for 2048 or more"),
+        "make a new key pair of 2048 bits and register it at the vendor",
+    )
+}
+
+pub(super) fn rsa_too_large(bits: usize, most: usize) -> Error {
+    refuse(
+        format!("the RSA key has {bits} bits; at most {most} can be used"),
+        "make a key pair of 2048 to 4096 bits and register it at the vendor",
+    )
+}
+
+pub(super) fn rsa_exponent() -> Error {
+    refuse(
+        "the RSA key has an unusual public exponent; 65537 is what every vendor expects",
+        "make a new key pair with the usual exponent: openssl genrsa -out key.pem 2048",
+    )
+}
+
+pub(super) fn multi_prime() -> Error {
+    refuse(
+        "the RSA key has more than two primes",
+        "make a new key pair with two primes: openssl genrsa -out key.pem 2048",
+    )
+}
+
+/// The parts are readable, but do not make a key; `reason` is the signing library's word.
+pub(super) fn inconsistent(reason: impl std::fmt::Display) -> Error {
+    refuse(
+        format!("the key is damaged: its parts do not belong together ({reason})"),
+        "copy the key again; check it with: openssl pkey -in key.pem -noout -check",
+    )
+}
+
+pub(super) fn point_off_curve() -> Error {
+    refuse(
+        "the EC key's public point is not on its curve",
+        "the key is damaged or made to attack; ask for it again",
+    )
+}
+
+pub(super) fn jwk(what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Key, format!("the JWK cannot be used: {what}"))
+        .with_hint("see RFC 7517 and RFC 7518 section 6 for what a key must hold")
+}
+
+fn refuse(what: impl Into<String>, hint: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Key, what).with_hint(hint)
+}
