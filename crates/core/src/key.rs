@@ -94,7 +94,12 @@ impl PrivateKey {
     /// Whether it is long enough (RFC 7518 section 3.2) is checked where the algorithm is known,
     /// in [`KeySigner::new`](crate::jws::KeySigner::new).
     pub fn from_secret(secret: &Secret) -> Self {
-        let bytes = Zeroizing::new(secret.expose().as_bytes().to_vec());
+        Self::from_secret_bytes(secret.expose().as_bytes())
+    }
+
+    /// Takes a shared secret that is not text, as an `oct` JWK holds it once decoded.
+    pub fn from_secret_bytes(secret: &[u8]) -> Self {
+        let bytes = Zeroizing::new(secret.to_vec());
         Self {
             pair: Arc::new(Pair::Hmac(bytes)),
             public: None,

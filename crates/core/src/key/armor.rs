@@ -123,7 +123,10 @@ fn begin_label(text: &str) -> Result<(String, &str), Error> {
 fn after_end_label<'a>(label: &str, text: &'a str) -> Result<&'a str, Error> {
     let (found, after) = text.split_at(text.find('-').unwrap_or(text.len()));
     if words(found) == label {
-        Ok(after.trim_start_matches('-'))
+        // Five at most: without a line feed, what follows is the dashes of the next BEGIN.
+        Ok(after
+            .strip_prefix("-----")
+            .unwrap_or_else(|| after.trim_start_matches('-')))
     } else {
         Err(refusal::end_line(label))
     }

@@ -1,0 +1,131 @@
+//! The time, handed in: a wall clock and a clock that counts since boot, read together.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Tells the time. Programs use [`SystemClock`]; tests use [`ManualClock`].
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// Both clocks, read now.
+    fn now(&self) -> Moment;
+}
+
+/// One reading of both clocks.
+///
+/// The wall clock can be set back or forward by a person or NTP; the boot clock cannot, and goes
+/// on while the machine sleeps, but means nothing to another boot. Expiry is judged by both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub unix_ms: i64,
+    /// Milliseconds since this machine started, sleep included.
+    pub boot_ms: u64,
+}
+
+impl Moment {
+    /// Whole seconds since 1970-01-01 UTC: a NumericDate (RFC 7519 section 2).
+    pub fn unix_s(self) -> i64 {
+        self.unix_ms.div_euclid(1000)
+    }
+}
+
+/// The machine's clocks: `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
+///
+/// Outside Linux the second one is `Instant`, which stops during sleep on some systems; there
+/// the wall clock is what notices.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    #[cfg(not(target_os = "linux"))]
+    started: std::time::Instant,
+}
+
+impl SystemClock {
+    /// The clocks; nothing is read yet.
+    pub fn new() -> Self {
+        Self {
+            #[cfg(not(target_os = "linux"))]
+            started: std::time::Instant::now(),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn since_boot_ms(&self) -> u64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn since_boot_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        let unix_ms = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => since.as_millis() as i64,
+            Err(before) => -(before.duration().as_millis() as i64),
+        };
+        Moment {
+            unix_ms,
+            boot_ms: self.since_boot_ms(),
+        }
+    }
+}
+
+/// A clock that moves only when told: for tests without sleeps.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use countersign::{Clock, ManualClock};
+///
+/// let clock = ManualClock::at(1_700_000_000);
+/// clock.advance(Duration::from_secs(90));
+/// assert_eq!(clock.now().unix_s(), 1_700_000_090);
+/// clock.set_wall(1_700_000_000);
+/// assert_eq!(clock.now().boot_ms, 90_000);
+/// ```
+#[derive(Debug)]
+pub struct ManualClock(Mutex<Moment>);
+
+impl ManualClock {
+    /// A clock that stands at this unix time, in seconds.
+    pub fn at(unix_s: i64) -> Self {
+        Self(Mutex::new(Moment {
+            unix_ms: unix_s * 1000,
+            boot_ms: 0,
+        }))
+    }
+
+    /// Moves both clocks on.
+    pub fn advance(&self, by: Duration) {
+        let mut now = self.lock();
+        now.unix_ms += by.as_millis() as i64;
+        now.boot_ms += by.as_millis() as u64;
+    }
+
+    /// Sets the wall clock alone, as a person or NTP would.
+    pub fn set_wall(&self, unix_s: i64) {
+        self.lock().unix_ms = unix_s * 1000;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Moment> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Moment {
+        *self.lock()
+    }
+}

@@ -1,0 +1,366 @@
+//! The one error: what happened, what to do about it, and what the server said.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// What went wrong and what the caller should do about it.
+///
+/// Every error carries a [`Verdict`]: the same word in every language and the base of the
+/// command's exit code. What a server said is kept (status, `error`, `error_description`, trace
+/// id) with anything that looks like a secret taken out.
+///
+/// # Example
+///
+/// ```
+/// use countersign::{Error, ErrorKind, Verdict};
+///
+/// let error = Error::new(ErrorKind::Setting, "`client_id` is missing")
+///     .with_hint("set client_id to the app's integration key");
+/// assert_eq!(error.verdict(), Verdict::FixConfiguration);
+/// assert_eq!(error.to_string(), "`client_id` is missing");
+/// ```
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    verdict: Verdict,
+    message: String,
+    hint: Option<String>,
+    setting: Option<String>,
+    http_status: Option<u16>,
+    oauth_error: Option<String>,
+    oauth_description: Option<String>,
+    retry_after: Option<Duration>,
+    url: Option<String>,
+    trace_id: Option<String>,
+    provider: Option<String>,
+}
+
+/// What happened. New kinds may be added; the [`Verdict`] is what to branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting is missing, unknown, malformed or contradicts another.
+    Setting,
+    /// A key could not be read or does not fit the algorithm.
+    Key,
+    /// A signature could not be made.
+    Signing,
+    /// A signature or token did not verify.
+    Verification,
+    /// Nothing of the request left: name not resolved, connection or TLS refused.
+    Connect,
+    /// The server's certificate or the TLS handshake was not accepted.
+    Tls,
+    /// The request left, but no complete answer came back.
+    Interrupted,
+    /// The server refused: an OAuth error (RFC 6749 section 5.2).
+    Refused,
+    /// The server asks to slow down.
+    Throttled,
+    /// The server is not able to answer now (5xx).
+    Unavailable,
+    /// The answer is not one this protocol knows.
+    Unreadable,
+    /// The refresh token or consent is gone; a person has to log in.
+    LoginRequired,
+    /// The user has not consented, or an administrator has not approved.
+    ConsentRequired,
+    /// Nothing usable is stored yet and the grant needs a login first.
+    NoToken,
+    /// The authorization response did not belong to this login, or the person said no.
+    Callback,
+    /// The clock of this machine and the server's disagree.
+    Clock,
+    /// The store could not be read or written.
+    Store,
+    /// Another holder has the connection's lease.
+    Busy,
+    /// A bug of ours.
+    Internal,
+}
+
+/// What the caller should do about an error. The same words in every language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Try again, after [`Error::retry_after`] if given.
+    Retry,
+    /// A person must act; [`Error::url`] is the ready consent or login URL where one is known.
+    Reauthorize,
+    /// A setting is wrong, here or at the vendor; the message names it.
+    FixConfiguration,
+    /// The server may have rotated the refresh token; nothing was sent twice.
+    OutcomeUnknown,
+    /// An unreadable answer, or a bug of ours.
+    Unexpected,
+}
+
+impl Error {
+    /// An error of this kind, with the verdict that usually goes with it.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            verdict: kind.verdict(),
+            message: message.into(),
+            hint: None,
+            setting: None,
+            http_status: None,
+            oauth_error: None,
+            oauth_description: None,
+            retry_after: None,
+            url: None,
+            trace_id: None,
+            provider: None,
+        }))
+    }
+
+    /// An error about one setting, named in [`Error::setting`].
+    pub fn setting(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Setting, message).with_setting(name)
+    }
+
+    /// The same error with another verdict.
+    #[must_use]
+    pub fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.0.verdict = verdict;
+        self
+    }
+
+    /// The same error with advice: one sentence that says what to do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error, naming the setting to look at.
+    #[must_use]
+    pub fn with_setting(mut self, name: impl Into<String>) -> Self {
+        self.0.setting = Some(name.into());
+        self
+    }
+
+    /// The same error with the HTTP status of the answer.
+    #[must_use]
+    pub fn with_http_status(mut self, status: u16) -> Self {
+        self.0.http_status = Some(status);
+        self
+    }
+
+    /// The same error with what the server said: `error` and `error_description`.
+    #[must_use]
+    pub fn with_oauth(mut self, error: impl Into<String>, description: Option<String>) -> Self {
+        self.0.oauth_error = Some(error.into());
+        self.0.oauth_description = description;
+        self
+    }
+
+    /// The same error with the time to wait before trying again.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// The same error with the URL a person should open.
+    #[must_use]
+    pub fn with_url(mut self, url: impl Into<String>) -> Self {
+        self.0.url = Some(url.into());
+        self
+    }
+
+    /// The same error with the vendor's trace id, for its support desk.
+    #[must_use]
+    pub fn with_trace_id(mut self, id: impl Into<String>) -> Self {
+        self.0.trace_id = Some(id.into());
+        self
+    }
+
+    /// The same error, naming the provider it concerns.
+    #[must_use]
+    pub fn with_provider(mut self, provider: impl Into<String>) -> Self {
+        self.0.provider = Some(provider.into());
+        self
+    }
+
+    /// The same error with words put before its message, as in "connection `x`: …".
+    #[must_use]
+    pub fn in_context(mut self, context: impl fmt::Display) -> Self {
+        self.0.message = format!("{context}: {}", self.0.message);
+        self
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What to do.
+    pub fn verdict(&self) -> Verdict {
+        self.0.verdict
+    }
+
+    /// One sentence on what happened.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// One sentence on what to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The setting to look at, where one is to blame.
+    pub fn setting_name(&self) -> Option<&str> {
+        self.0.setting.as_deref()
+    }
+
+    /// The HTTP status, where a server answered.
+    pub fn http_status(&self) -> Option<u16> {
+        self.0.http_status
+    }
+
+    /// The server's `error` (RFC 6749 section 5.2).
+    pub fn oauth_error(&self) -> Option<&str> {
+        self.0.oauth_error.as_deref()
+    }
+
+    /// The server's `error_description`, with secrets taken out.
+    pub fn oauth_description(&self) -> Option<&str> {
+        self.0.oauth_description.as_deref()
+    }
+
+    /// How long the server asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The consent or login URL a person should open.
+    pub fn url(&self) -> Option<&str> {
+        self.0.url.as_deref()
+    }
+
+    /// The vendor's trace id of the failed request.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.0.trace_id.as_deref()
+    }
+
+    /// The provider the error concerns.
+    pub fn provider(&self) -> Option<&str> {
+        self.0.provider.as_deref()
+    }
+}
+
+impl Clone for Error {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let e = &*self.0;
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &e.kind)
+            .field("verdict", &e.verdict)
+            .field("message", &e.message);
+        let texts = [
+            ("hint", &e.hint),
+            ("setting", &e.setting),
+            ("oauth_error", &e.oauth_error),
+            ("oauth_description", &e.oauth_description),
+            ("url", &e.url),
+            ("trace_id", &e.trace_id),
+            ("provider", &e.provider),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                out.field(name, text);
+            }
+        }
+        if let Some(status) = e.http_status {
+            out.field("http_status", &status);
+        }
+        if let Some(wait) = e.retry_after {
+            out.field("retry_after", &wait);
+        }
+        out.finish()
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl ErrorKind {
+    /// The verdict that usually goes with this kind.
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Setting | Self::Key | Self::Signing | Self::Verification => {
+                Verdict::FixConfiguration
+            }
+            Self::Tls | Self::Refused | Self::Clock => Verdict::FixConfiguration,
+            Self::Connect | Self::Throttled | Self::Unavailable | Self::Busy | Self::Store => {
+                Verdict::Retry
+            }
+            Self::Interrupted => Verdict::Retry,
+            Self::LoginRequired | Self::ConsentRequired | Self::NoToken | Self::Callback => {
+                Verdict::Reauthorize
+            }
+            Self::Unreadable | Self::Internal => Verdict::Unexpected,
+        }
+    }
+
+    /// The name used in JSON, data files and every binding, such as `consent_required`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Setting => "setting",
+            Self::Key => "key",
+            Self::Signing => "signing",
+            Self::Verification => "verification",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
+            Self::Throttled => "throttled",
+            Self::Unavailable => "unavailable",
+            Self::Unreadable => "unreadable",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::NoToken => "no_token",
+            Self::Callback => "callback",
+            Self::Clock => "clock",
+            Self::Store => "store",
+            Self::Busy => "busy",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Verdict {
+    /// The name used in JSON, data files and every binding, such as `fix_configuration`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Reauthorize => "reauthorize",
+            Self::FixConfiguration => "fix_configuration",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Unexpected => "unexpected",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

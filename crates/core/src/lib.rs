@@ -1,0 +1,68 @@
+//! countersign gets access tokens for server-side integrations and keeps them valid.
+//!
+//! It signs the assertion, posts the form, understands what the vendor answers, and never loses
+//! a refresh token. A [`Connection`] is made from [`Settings`] and a [`Provider`]; a [`Keeper`]
+//! hands out its token. Everything between the two ends is a pure function: see
+//! [`Connection::token_request`] and [`Connection::read_token_response`].
+//!
+//! This crate knows no vendor. `countersign-docusign`, `countersign-salesforce` and
+//! `countersign-boldsign` do; any other is described by a [`Profile`].
+//!
+//! Every failure is one [`Error`], whose [`Verdict`] says what to do.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod clock;
+mod connection;
+mod date;
+mod error;
+mod form;
+mod grant;
+mod http;
+pub mod jws;
+mod keeper;
+pub mod key;
+mod login;
+mod loopback;
+pub mod pkce;
+pub mod profile;
+mod provider;
+mod random;
+mod secret;
+mod settings;
+mod store;
+mod token;
+mod transport;
+mod url;
+
+pub use crate::answer::{read_json, scalar_text};
+pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
+pub use crate::connection::{
+    BasicEncoding, ClientAuth, Connection, GrantKind, Network, Roots, StoreSetting,
+};
+pub use crate::date::parse_http_date;
+pub use crate::error::{Error, ErrorKind, Verdict};
+pub use crate::form::Form;
+pub use crate::grant::Grant;
+pub use crate::http::{Method, Request, Response};
+pub use crate::jws::{Algorithm, KeySigner, Signer};
+pub use crate::keeper::{Keeper, KeeperBuilder, Revocation};
+pub use crate::key::{PrivateKey, PublicKey};
+pub use crate::login::Login;
+pub use crate::loopback::Listener;
+pub use crate::pkce::Pkce;
+pub use crate::profile::Profile;
+pub use crate::provider::{Provider, Registry, from_profile};
+pub use crate::random::{Random, SystemRandom};
+pub use crate::secret::Secret;
+pub use crate::settings::{SETTINGS, SettingKey, Settings};
+pub use crate::store::{
+    Capabilities, Durability, FileStore, Lease, LeaseKind, MemoryStore, Owner, Store, StoreKey,
+    Stored, Swap,
+};
+pub use crate::token::{Extra, Source, Token, TokenResponse};
+#[cfg(feature = "ureq")]
+pub use crate::transport::UreqTransport;
+pub use crate::transport::{MAX_BODY, SendError, Transport};
+pub use crate::url::Url;

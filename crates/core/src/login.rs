@@ -1,0 +1,145 @@
+//! One login in a browser: from the URL to the code (RFC 6749 section 4.1, RFC 7636, RFC 8252).
+
+use crate::{Connection, Error, ErrorKind, Grant, Pkce, Random, Secret, Url, form, random};
+
+/// A login that has begun: the URL to open, and what is needed to believe what comes back.
+///
+/// # Example
+///
+/// ```
+/// use countersign::{Connection, Login, Profile, Settings, SystemRandom};
+///
+/// # let profile = Profile::from_toml(r#"
+/// #     id = "acme"
+/// #     name = "Acme"
+/// #     documentation = "https://acme.example/docs"
+/// #     environments.production.base_url = "https://login.acme.example"
+/// #     endpoints.token = "{base_url}/token"
+/// #     endpoints.authorize = "{base_url}/authorize"
+/// #     grants.authorization-code.client_auth = ["none"]
+/// # "#)?;
+/// let settings = Settings::from_pairs([
+///     ("provider", "acme"),
+///     ("client_id", "app"),
+///     ("redirect_uri", "https://app.example/callback"),
+/// ])?;
+/// let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
+///
+/// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
+/// // Send the browser to `login.url()`; then hand over the query that it comes back with.
+/// let error = login.finish("code=x&state=forged").unwrap_err();
+/// assert_eq!(error.message(), "the answer's `state` is not this login's");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Login {
+    url: Url,
+    redirect_uri: String,
+    state: Secret,
+    verifier: Secret,
+    provider: String,
+}
+
+impl Login {
+    /// Begins a login that comes back to `redirect_uri`, which is the connection's or, on a
+    /// loopback address, the same with the port listened on (RFC 8252 section 7.3).
+    ///
+    /// # Errors
+    ///
+    /// Where the provider has no authorization endpoint, or there is no randomness.
+    pub fn start(
+        connection: &Connection,
+        redirect_uri: &str,
+        random: &dyn Random,
+    ) -> Result<Self, Error> {
+        let pkce = Pkce::new(random::bytes(random)?);
+        let state = random::word(random)?;
+        let url = connection.authorization_url(redirect_uri, &state, &pkce)?;
+        Ok(Self {
+            url,
+            redirect_uri: redirect_uri.to_owned(),
+            state: Secret::new(state),
+            verifier: pkce.verifier.clone(),
+            provider: connection.profile().id.clone(),
+        })
+    }
+
+    /// Where to send the browser.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Where it comes back to.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Whether a query carries this login's `state`: a request that does not is somebody else's.
+    pub fn is_answered_by(&self, query: &str) -> bool {
+        self.values(query)
+            .is_ok_and(|values| self.has_state(&values))
+    }
+
+    /// Reads the query that the browser came back with, and gives the grant to exchange.
+    ///
+    /// `state` is checked before anything else is believed, in constant time.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Callback`] where the state is not this login's, the person said no, the
+    /// server reported an error, or there is no code.
+    pub fn finish(&self, query: &str) -> Result<Grant, Error> {
+        self.read(query)
+            .map_err(|error| error.with_provider(&self.provider))
+    }
+
+    fn read(&self, query: &str) -> Result<Grant, Error> {
+        let refuse = |why: String| Error::new(ErrorKind::Callback, why);
+        let values = self.values(query)?;
+        if !self.has_state(&values) {
+            return Err(refuse("the answer's `state` is not this login's".into())
+                .with_hint("start a new login, and finish it in the same browser"));
+        }
+        let one = |name: &str| -> Result<Option<&str>, Error> {
+            let mut found = values.iter().filter(|(known, _)| known == name);
+            match (found.next(), found.next()) {
+                (Some((_, value)), None) => Ok(Some(value.as_str())),
+                (None, _) => Ok(None),
+                (Some(_), Some(_)) => Err(refuse(format!("`{name}` is there twice"))),
+            }
+        };
+        if let Some(error) = one("error")? {
+            let redactor = crate::answer::Redactor::empty();
+            let said = one("error_description")?.or(one("error_message")?);
+            let said = said.map(|text| redactor.clean(text));
+            let error = redactor.clean(error);
+            let message = match &said {
+                Some(text) => format!("the login was refused: {error}: {text}"),
+                None => format!("the login was refused: {error}"),
+            };
+            return Err(refuse(message)
+                .with_oauth(error, said)
+                .with_hint("log in again and allow access"));
+        }
+        match one("code")? {
+            Some(code) if !code.is_empty() => Ok(Grant::AuthorizationCode {
+                code: Secret::from(code),
+                redirect_uri: self.redirect_uri.clone(),
+                verifier: self.verifier.clone(),
+            }),
+            _ => Err(refuse("the answer has no `code`".into()).with_hint("start a new login")),
+        }
+    }
+
+    fn values(&self, query: &str) -> Result<Vec<(String, String)>, Error> {
+        form::parse_query(query.strip_prefix('?').unwrap_or(query))
+    }
+
+    fn has_state(&self, values: &[(String, String)]) -> bool {
+        let mut states = values.iter().filter(|(name, _)| name == "state");
+        match (states.next(), states.next()) {
+            (Some((_, state)), None) => Secret::from(state.as_str()) == self.state,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Waits on this machine's loopback for the browser to come back (RFC 8252 section 7.3).
+
+mod page;
+mod visitor;
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use self::visitor::{Visit, Visitor};
+use crate::{Error, ErrorKind, Login, Random, Url, random};
+
+/// A listener for one login: on 127.0.0.1 and, where the machine has it, on [::1].
+///
+/// It answers only GET requests for the redirect URI's path, with the redirect URI's host and
+/// port in `Host` (against DNS rebinding) and with the login's own `state`; whatever else comes
+/// is refused and waited past. Nothing that came in a request is shown in a page.
+///
+/// # Example
+///
+/// ```
+/// use countersign::{Listener, SystemRandom, Url};
+///
+/// let registered = Url::parse("http://127.0.0.1/callback")?;
+/// let listener = Listener::bind(&registered, None, &SystemRandom::new())?;
+/// assert!(listener.redirect_uri().as_str().starts_with("http://127.0.0.1:"));
+/// // Start the login with `listener.redirect_uri()`, open its URL, then `listener.wait(…)`.
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Listener {
+    sockets: Vec<TcpListener>,
+    redirect_uri: Url,
+}
+
+/// More browsers than this at once is no login.
+const MOST_VISITORS: usize = 16;
+/// How often the sockets are looked at.
+const TICK: Duration = Duration::from_millis(10);
+
+impl Listener {
+    /// Listens where the redirect URI says: on its port, or on `port`, or on any free one.
+    ///
+    /// # Errors
+    ///
+    /// Where the redirect URI is not `http` on 127.0.0.1, [::1] or localhost, or the port is taken.
+    pub fn bind(redirect_uri: &Url, port: Option<u16>, random: &dyn Random) -> Result<Self, Error> {
+        let host = redirect_uri.host();
+        let known = ["127.0.0.1", "[::1]", "localhost"].contains(&host);
+        if redirect_uri.scheme() != "http" || !known {
+            let message =
+                format!("`redirect_uri` {redirect_uri} is not one that can be listened on here");
+            return Err(Error::setting("redirect_uri", message).with_hint(
+                "register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it",
+            ));
+        }
+        let sockets = match port.or(redirect_uri.explicit_port()) {
+            Some(port) => listen(host, port).map_err(|error| {
+                let message = format!("port {port} cannot be listened on: {error}");
+                Error::setting("redirect_uri", message)
+                    .with_hint("end the program that has the port, or choose another with --port and in redirect_uri")
+            })?,
+            None => listen_anywhere(host, random)?,
+        };
+        let port = sockets[0].local_addr().map(|address| address.port());
+        let port = port.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+        Ok(Self {
+            redirect_uri: redirect_uri.with_port(port),
+            sockets,
+        })
+    }
+
+    /// The redirect URI with the port that is listened on: what to start the login with.
+    pub fn redirect_uri(&self) -> &Url {
+        &self.redirect_uri
+    }
+
+    /// Waits for the answer to this login, hands its query to `complete`, shows the browser
+    /// whether that went well, and returns what it gave.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Callback`] where nobody came back within `timeout`; and whatever `complete`
+    /// gives.
+    pub fn wait<T>(
+        self,
+        login: &Login,
+        timeout: Duration,
+        complete: impl FnOnce(&str) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let deadline = Instant::now() + timeout;
+        let mut visitors: Vec<Visitor> = Vec::new();
+        loop {
+            for socket in &self.sockets {
+                while let Ok((stream, _)) = socket.accept() {
+                    if visitors.len() < MOST_VISITORS {
+                        visitors.extend(Visitor::new(stream));
+                    }
+                }
+            }
+            let mut waiting = Vec::with_capacity(visitors.len());
+            for mut visitor in visitors {
+                match visitor.hear(&self.redirect_uri) {
+                    Visit::Unfinished => waiting.push(visitor),
+                    Visit::Over => {}
+                    Visit::Asks(query) if login.is_answered_by(&query) => {
+                        let outcome = complete(&query);
+                        visitor.say(if outcome.is_ok() {
+                            page::SUCCESS
+                        } else {
+                            page::FAILURE
+                        });
+                        return outcome;
+                    }
+                    Visit::Asks(_) => visitor.say(page::NOT_THIS_LOGIN),
+                }
+            }
+            visitors = waiting;
+            if Instant::now() >= deadline {
+                let message = format!(
+                    "nobody came back from the login within {} s",
+                    timeout.as_secs()
+                );
+                return Err(Error::new(ErrorKind::Callback, message)
+                    .with_url(login.url().as_str())
+                    .with_hint("start the login again and finish it in the browser"));
+            }
+            std::thread::sleep(TICK);
+        }
+    }
+}
+
+/// Listens on both loopback addresses, since a browser may take either for `localhost`. The one
+/// that the redirect URI names must be had; the other one is welcome.
+fn listen(host: &str, port: u16) -> std::io::Result<Vec<TcpListener>> {
+    let four = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let six = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    let (first, second) = if host == "[::1]" {
+        (six, four)
+    } else {
+        (four, six)
+    };
+    let first = TcpListener::bind(first)?;
+    first.set_nonblocking(true)?;
+    let mut sockets = vec![first];
+    match TcpListener::bind(second) {
+        Ok(second) => {
+            second.set_nonblocking(true)?;
+            sockets.push(second);
+        }
+        // Somebody else's port on the other address would get the code in our place.
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => return Err(error),
+        Err(_) => {}
+    }
+    Ok(sockets)
+}
+
+/// Any port that is free on both addresses, from below those that the system gives to outgoing
+/// connections, which come and go.
+fn listen_anywhere(host: &str, random: &dyn Random) -> Result<Vec<TcpListener>, Error> {
+    let bytes = random::bytes(random)?;
+    let mut last = None;
+    for pair in bytes.chunks_exact(2) {
+        let port = 20_000 + u16::from_be_bytes([pair[0], pair[1]]) % 12_000;
+        match listen(host, port) {
+            Ok(sockets) => return Ok(sockets),
+            Err(error) => last = Some(error),
+        }
+    }
+    let why = last.map_or_else(String::new, |error| error.to_string());
+    let message = format!("no free port was found on the loopback: {why}");
+    Err(Error::new(ErrorKind::Callback, message).with_hint("choose a port with --port"))
+}

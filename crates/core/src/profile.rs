@@ -1,0 +1,354 @@
+//! A provider described as data.
+
+use std::collections::BTreeMap;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::{Algorithm, ClientAuth, Error, ErrorKind, GrantKind, Verdict};
+
+/// What a vendor's token service is like: everything that can be said without code.
+///
+/// The text is TOML; every provider crate's `profile.toml` is an example, and the same engine
+/// reads the profiles that users bring. Unknown fields are refused.
+///
+/// Texts in [`Endpoints`] and `audience` may hold `{base_url}`, the environment's base or the
+/// setting of that name.
+///
+/// # Example
+///
+/// ```
+/// use countersign::Profile;
+///
+/// let profile = Profile::from_toml(r#"
+///     id = "acme"
+///     name = "Acme"
+///     documentation = "https://acme.example/docs/oauth"
+///     [environments.production]
+///     base_url = "https://login.acme.example"
+///     [endpoints]
+///     token = "{base_url}/token"
+///     [grants.client-credentials]
+///     client_auth = ["post"]
+/// "#)?;
+/// assert_eq!(profile.id, "acme");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Profile {
+    /// The word used in the setting `provider`.
+    pub id: String,
+    /// The vendor's name, as people write it.
+    pub name: String,
+    /// The vendor's page on its token service.
+    pub documentation: String,
+    /// The deployments, by the word used in the setting `environment`.
+    pub environments: BTreeMap<String, Environment>,
+    /// Where requests and browsers go.
+    pub endpoints: Endpoints,
+    /// The grants on offer, by the word used in the setting `grant`.
+    pub grants: BTreeMap<GrantKind, GrantRules>,
+    /// What assertions look like: the `jwt-bearer` grant's and `private_key_jwt`'s.
+    #[serde(default)]
+    pub assertion: AssertionRules,
+    /// How a person is asked for consent ahead of a `jwt-bearer` grant.
+    #[serde(default)]
+    pub consent: Option<Consent>,
+    /// What happens to refresh tokens.
+    #[serde(default)]
+    pub refresh: RefreshRules,
+    /// How a successful answer is read beyond RFC 6749.
+    #[serde(default)]
+    pub response: ResponseRules,
+    /// The `extra.*` settings, by name, with what each is for.
+    #[serde(default)]
+    pub extra: BTreeMap<String, String>,
+    /// What the vendor's refusals mean; the first row that fits decides.
+    #[serde(default)]
+    pub errors: Vec<ErrorRow>,
+}
+
+/// One deployment of a provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// The base of the endpoints. Where absent, the setting `base_url` must be given.
+    pub base_url: Option<String>,
+    /// The audience of `jwt-bearer` assertions: apart from the endpoint.
+    pub audience: Option<String>,
+    /// For whom this deployment is.
+    #[serde(default)]
+    pub about: String,
+    /// Facts about this deployment that come along with every token, such as the API's base.
+    #[serde(default)]
+    pub extra: BTreeMap<String, String>,
+}
+
+/// The URLs of a token service, as templates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoints {
+    /// The token endpoint (RFC 6749 section 3.2).
+    pub token: String,
+    /// The authorization endpoint (RFC 6749 section 3.1).
+    pub authorize: Option<String>,
+    /// Who the token stands for.
+    pub userinfo: Option<String>,
+    /// Revocation (RFC 7009).
+    pub revoke: Option<String>,
+}
+
+/// The rules of one grant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRules {
+    /// The client authentications that work; the first is the default. Never probed.
+    pub client_auth: Vec<ClientAuth>,
+    /// Scopes asked for where none are set.
+    #[serde(default)]
+    pub default_scopes: Vec<String>,
+    /// Scopes without which the grant cannot work.
+    #[serde(default)]
+    pub required_scopes: Vec<String>,
+    /// Scopes that an authorization must ask for to get a refresh token; any one is enough.
+    #[serde(default)]
+    pub refresh_scopes: Vec<String>,
+    /// Whether the token request carries `scope`.
+    #[serde(default)]
+    pub send_scope: bool,
+    /// Whether the code exchange repeats `redirect_uri` (RFC 6749 section 4.1.3).
+    #[serde(default)]
+    pub send_redirect_uri: bool,
+    /// Whether an authorization without PKCE is refused: then a login URL cannot be made ahead.
+    #[serde(default)]
+    pub pkce_required: bool,
+    /// Settings this grant needs besides those every provider needs for it.
+    #[serde(default)]
+    pub required: Vec<String>,
+}
+
+/// What goes into an assertion (RFC 7523 section 3).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AssertionRules {
+    /// The algorithms that are accepted; the first that the key can do is the default.
+    #[serde(deserialize_with = "algorithms")]
+    pub algorithms: Vec<Algorithm>,
+    /// The lifetime from now, in seconds.
+    pub ttl_s: u32,
+    /// The longest lifetime that is accepted, in seconds.
+    pub max_ttl_s: u32,
+    /// How far `iat` is put back, in seconds, against clocks that differ.
+    pub backdate_s: u32,
+    /// Whether `iat` is sent.
+    pub issued_at: bool,
+    /// Whether `jti` is sent.
+    pub jwt_id: bool,
+    /// Whether the scopes travel inside the assertion.
+    pub scope_claim: bool,
+    /// The audience of `private_key_jwt` and `client_secret_jwt`: `token_url` or `issuer`.
+    pub client_audience: ClientAudience,
+}
+
+/// The audience of client authentication assertions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAudience {
+    /// The URL of the token endpoint.
+    #[default]
+    TokenUrl,
+    /// The issuer: the setting `issuer`, else the base URL (RFC 8414 section 2).
+    Issuer,
+}
+
+/// How consent is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// The scopes an individual is asked for; `{scopes}` stands for the connection's.
+    pub individual: String,
+    /// What an administrator is asked for on behalf of everybody.
+    #[serde(default)]
+    pub admin: Option<AdminConsent>,
+}
+
+/// The parameters of an administrator's consent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConsent {
+    /// The value of `scope`.
+    pub scope: String,
+    /// The value of `admin_consent_scope`; `{scopes}` stands for the connection's.
+    pub admin_consent_scope: String,
+}
+
+/// What becomes of a refresh token when it is used.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RefreshRules {
+    /// Whether an answer brings a new refresh token.
+    pub rotation: Rotation,
+    /// For how many seconds the previous refresh token may be sent again after a lost answer;
+    /// 0 where that is not known to be safe.
+    pub grace_s: u32,
+    /// Days until an unused refresh token dies, where known.
+    pub idle_days: Option<u32>,
+    /// Days until the grant dies however often it is used, where known.
+    pub absolute_days: Option<u32>,
+}
+
+/// Whether refreshing replaces the refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rotation {
+    /// Every answer brings a new one.
+    Always,
+    /// Depending on how the app is set up.
+    Sometimes,
+    /// The same one is used for ever.
+    Never,
+}
+
+/// How a successful answer is read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResponseRules {
+    /// Members of the answer that are kept and given out as `extra`.
+    pub keep: Vec<String>,
+    /// The lifetime to assume where the answer has no `expires_in`, in seconds.
+    pub assume_lifetime_s: Option<u32>,
+    /// The header that holds the vendor's trace id.
+    pub trace_header: Option<String>,
+}
+
+/// What one kind of refusal means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRow {
+    /// Only for these grants; empty for all.
+    #[serde(default)]
+    pub grants: Vec<GrantKind>,
+    /// Only with this HTTP status.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// The answer's `error`.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// A part of the answer's `error_description`, in any case; `""` means that there is none.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// What it is.
+    pub kind: ErrorKind,
+    /// What to do; by default what goes with the kind.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// One sentence on what to do.
+    pub hint: String,
+    /// The setting to look at.
+    #[serde(default)]
+    pub setting: Option<String>,
+    /// Seconds to wait where the answer does not say.
+    #[serde(default)]
+    pub retry_after_s: Option<u32>,
+}
+
+impl Profile {
+    /// Reads a profile from TOML and checks that it holds together.
+    ///
+    /// # Errors
+    ///
+    /// Where the text is not TOML, a field is unknown, missing or of the wrong type, or a
+    /// template or rule contradicts another; the message names the field.
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        let profile: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| {
+                let before = text.get(..span.start).unwrap_or_default();
+                format!(" in line {}", before.matches('\n').count() + 1)
+            });
+            let line = line.unwrap_or_default();
+            Error::new(
+                ErrorKind::Setting,
+                format!("profile{line}: {}", error.message()),
+            )
+        })?;
+        profile.check().map_err(|why| {
+            Error::new(
+                ErrorKind::Setting,
+                format!("profile `{}`: {why}", profile.id),
+            )
+        })?;
+        Ok(profile)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.id.is_empty()
+            || !self
+                .id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        {
+            return Err("`id` must be of letters, digits and `-`".into());
+        }
+        if self.environments.is_empty() {
+            return Err("`environments` is empty".into());
+        }
+        for (name, environment) in &self.environments {
+            if let Some(base) = &environment.base_url {
+                crate::Url::parse(base)
+                    .map_err(|e| format!("`environments.{name}.base_url`: {e}"))?;
+            }
+        }
+        for (kind, rules) in &self.grants {
+            if rules.client_auth.is_empty() {
+                return Err(format!("`grants.{kind}.client_auth` is empty"));
+            }
+            if *kind == GrantKind::JwtBearer && self.assertion.algorithms.is_empty() {
+                return Err("`assertion.algorithms` is empty, and grant jwt-bearer signs".into());
+            }
+            if *kind == GrantKind::AuthorizationCode && self.endpoints.authorize.is_none() {
+                return Err("`endpoints.authorize` is missing for grant authorization-code".into());
+            }
+        }
+        if self.assertion.ttl_s > self.assertion.max_ttl_s {
+            return Err("`assertion.ttl_s` exceeds `assertion.max_ttl_s`".into());
+        }
+        Ok(())
+    }
+}
+
+fn algorithms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Algorithm>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer)?;
+    let parsed = words
+        .iter()
+        .map(|word| word.parse().map_err(D::Error::custom));
+    parsed.collect()
+}
+
+impl Default for AssertionRules {
+    fn default() -> Self {
+        Self {
+            algorithms: Vec::new(),
+            ttl_s: 300,
+            max_ttl_s: 3600,
+            backdate_s: 60,
+            issued_at: true,
+            jwt_id: false,
+            scope_claim: false,
+            client_audience: ClientAudience::default(),
+        }
+    }
+}
+
+impl Default for RefreshRules {
+    /// What is safe where nothing is known: the token may be replaced, and must not be replayed.
+    fn default() -> Self {
+        Self {
+            rotation: Rotation::Sometimes,
+            grace_s: 0,
+            idle_days: None,
+            absolute_days: None,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A vendor's token service: its profile, and the little that data cannot say.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::settings::nearest;
+use crate::{Connection, Error, Extra, Profile, Request, Response, Token};
+
+/// A vendor's token service.
+///
+/// A provider sees no key and does no I/O: it describes, checks and reads. One that is only data
+/// is made with [`Provider::from_profile`](fn@from_profile).
+pub trait Provider: Send + Sync + fmt::Debug {
+    /// The provider as data.
+    fn profile(&self) -> &Profile;
+
+    /// Checks a connection's settings beyond what the profile says.
+    ///
+    /// # Errors
+    ///
+    /// An [`Error::setting`] that names the setting and what to write instead.
+    fn check(&self, connection: &Connection) -> Result<(), Error> {
+        let _ = connection;
+        Ok(())
+    }
+
+    /// Reads the vendor's additions to a successful answer: adds to `extra`, or refuses an answer
+    /// that is not the vendor's.
+    ///
+    /// # Errors
+    ///
+    /// Where the answer contradicts itself, such as a signature that does not verify.
+    fn read(&self, connection: &Connection, extra: &mut Extra) -> Result<(), Error> {
+        let _ = (connection, extra);
+        Ok(())
+    }
+
+    /// The request that tells whom a token stands for, where the vendor has one worth asking.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection lacks what the request needs.
+    fn identity_request(
+        &self,
+        connection: &Connection,
+        token: &Token,
+    ) -> Result<Option<Request>, Error> {
+        let _ = (connection, token);
+        Ok(None)
+    }
+
+    /// Reads the answer to [`Provider::identity_request`].
+    ///
+    /// # Errors
+    ///
+    /// Where the server refused, or the answer lacks what the connection asks for.
+    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
+        let _ = (connection, response);
+        Ok(Extra::new())
+    }
+}
+
+/// A provider that is nothing but its profile, such as one read from a user's file.
+pub fn from_profile(profile: Profile) -> Arc<dyn Provider> {
+    #[derive(Debug)]
+    struct Described(Profile);
+
+    impl Provider for Described {
+        fn profile(&self) -> &Profile {
+            &self.0
+        }
+    }
+
+    Arc::new(Described(profile))
+}
+
+/// The providers a program knows.
+///
+/// # Example
+///
+/// ```
+/// use countersign::{Profile, Registry};
+///
+/// let profile = Profile::from_toml(r#"
+///     id = "acme"
+///     name = "Acme"
+///     documentation = "https://acme.example/docs"
+///     environments.production.base_url = "https://login.acme.example"
+///     endpoints.token = "{base_url}/token"
+///     grants.client-credentials.client_auth = ["post"]
+/// "#)?;
+/// let registry = Registry::new().with(countersign::from_profile(profile))?;
+/// let error = registry.provider("acne").unwrap_err();
+/// assert_eq!(error.message(), "`provider` is `acne`, which is not known; did you mean `acme`?");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Registry(Vec<Arc<dyn Provider>>);
+
+impl Registry {
+    /// A registry that knows no provider.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The registry with one more provider.
+    ///
+    /// # Errors
+    ///
+    /// Where one of the same id is there: nothing can shadow a provider.
+    pub fn with(mut self, provider: Arc<dyn Provider>) -> Result<Self, Error> {
+        let id = &provider.profile().id;
+        if self.iter().any(|known| known.profile().id == *id) {
+            let message = format!("there is a provider `{id}` already");
+            return Err(Error::setting("provider", message)
+                .with_hint("give the new provider's profile another id"));
+        }
+        self.0.push(provider);
+        Ok(self)
+    }
+
+    /// The provider of this id.
+    ///
+    /// # Errors
+    ///
+    /// Where none is known; the message names the nearest one.
+    pub fn provider(&self, id: &str) -> Result<Arc<dyn Provider>, Error> {
+        if let Some(provider) = self.iter().find(|known| known.profile().id == id) {
+            return Ok(Arc::clone(provider));
+        }
+        let ids: Vec<_> = self
+            .iter()
+            .map(|known| known.profile().id.as_str())
+            .collect();
+        let meant = match nearest(id, ids.iter().copied()) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => String::new(),
+        };
+        let message = format!("`provider` is `{id}`, which is not known{meant}");
+        Err(Error::setting("provider", message)
+            .with_hint(format!("the providers here are: {}", ids.join(", "))))
+    }
+
+    /// The providers, in the order they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,340 @@
+//! The settings of a connection, as text: from TOML, or one key and value at a time.
+
+mod keys;
+mod nearest;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use self::keys::{SETTINGS, SettingKey};
+pub(crate) use self::nearest::nearest;
+use crate::{Error, ErrorKind, Secret};
+
+/// The settings of one connection, not yet held against a provider.
+///
+/// The keys are those of [`SETTINGS`], the same in every language. A secret `K` may also be
+/// given as `K_file` (a path) or `K_env` (the name of an environment variable), which
+/// [`Settings::resolve`] turns into `K`. `Debug` shows keys only.
+///
+/// # Example
+///
+/// ```
+/// use countersign::Settings;
+///
+/// let settings = Settings::from_pairs([("provider", "docusign"), ("environment", "demo")])?;
+/// assert_eq!(settings.value("environment"), Some("demo"));
+///
+/// let error = Settings::from_pairs([("client-id", "x")]).unwrap_err();
+/// assert_eq!(error.message(), "`client-id` is not a setting; did you mean `client_id`?");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Settings {
+    values: BTreeMap<String, Secret>,
+    /// The folder that relative paths start from.
+    folder: Option<PathBuf>,
+}
+
+impl Settings {
+    /// No settings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Settings from keys and values.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::set`].
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Error> {
+        let mut settings = Self::new();
+        for (key, value) in pairs {
+            settings.set(key, value)?;
+        }
+        Ok(settings)
+    }
+
+    /// Every connection of a TOML text: `[connections.NAME]`.
+    ///
+    /// # Errors
+    ///
+    /// Where the text is not TOML (with the line), a table other than `connections` is there, or
+    /// a setting is unknown or of the wrong type (with the connection's name). A value is never
+    /// repeated in an error.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::Settings;
+    ///
+    /// let all = Settings::from_toml(r#"
+    ///     [connections.mine]
+    ///     provider = "salesforce"
+    ///     environment = "production"
+    ///     scopes = ["api", "refresh_token"]
+    /// "#)?;
+    /// assert_eq!(all["mine"].value("scopes"), Some("api refresh_token"));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn from_toml(text: &str) -> Result<BTreeMap<String, Self>, Error> {
+        let refuse = |message: String| Error::new(ErrorKind::Setting, message);
+        let table: toml::Table = toml::from_str(text).map_err(|error| {
+            // The error's own text quotes the line, and with it perhaps a secret.
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            refuse(format!("line {line}: {}", error.message()))
+        })?;
+        let mut all = BTreeMap::new();
+        for (key, value) in table {
+            if key != "connections" {
+                return Err(refuse(format!(
+                    "`{key}` is not known here; settings go into [connections.NAME]"
+                )));
+            }
+            let toml::Value::Table(connections) = value else {
+                return Err(refuse(
+                    "`connections` must be a table: [connections.NAME]".into(),
+                ));
+            };
+            for (name, value) in connections {
+                let settings = Self::from_value(value)
+                    .map_err(|e| e.in_context(format!("connection `{name}`")))?;
+                all.insert(name, settings);
+            }
+        }
+        Ok(all)
+    }
+
+    fn from_value(value: toml::Value) -> Result<Self, Error> {
+        let toml::Value::Table(table) = value else {
+            return Err(Error::new(
+                ErrorKind::Setting,
+                "it must be a table of settings",
+            ));
+        };
+        let mut settings = Self::new();
+        for (key, value) in table {
+            match value {
+                toml::Value::Table(extra) if key == "extra" => {
+                    for (name, value) in extra {
+                        let key = format!("extra.{name}");
+                        settings.set(&key, &text_of(&key, value)?)?;
+                    }
+                }
+                value => settings.set(&key, &text_of(&key, value)?)?,
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Sets one key. Setting a key again replaces its value.
+    ///
+    /// # Errors
+    ///
+    /// Where the key is not a setting (the message names the nearest one), or the value is empty.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        if !keys::is_known(key) {
+            let message = match nearest(key, keys::all_spellings()) {
+                Some(known) => format!("`{key}` is not a setting; did you mean `{known}`?"),
+                None => format!("`{key}` is not a setting"),
+            };
+            return Err(Error::setting(key, message)
+                .with_hint("vendor-specific settings are written extra.NAME"));
+        }
+        if value.trim().is_empty() {
+            return Err(Error::setting(key, format!("`{key}` is empty"))
+                .with_hint(format!("give {key} a value or leave it out")));
+        }
+        self.values.insert(key.to_owned(), Secret::new(value));
+        Ok(())
+    }
+
+    /// The settings with relative paths taken as starting from this folder, which is usually the
+    /// one that holds the configuration file.
+    #[must_use]
+    pub fn relative_to(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Reads every `K_file` and `K_env` into `K`. `variable` looks up environment variables:
+    /// core does not read any by itself.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be read or a variable is not set, or a secret is given twice.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::Settings;
+    ///
+    /// let settings = Settings::from_pairs([("client_secret_env", "APP_SECRET")])?;
+    /// let settings = settings.resolve(|name| (name == "APP_SECRET").then(|| "s3cret".to_owned()))?;
+    /// assert_eq!(settings.secret("client_secret").unwrap().expose(), "s3cret");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn resolve(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        for key in SETTINGS.iter().filter(|key| key.secret).map(|key| key.name) {
+            let (file, env) = (format!("{key}_file"), format!("{key}_env"));
+            let given: Vec<_> = [key, &file, &env]
+                .into_iter()
+                .filter(|spelling| self.values.contains_key(*spelling))
+                .collect();
+            if given.len() > 1 {
+                let message = format!("`{}` and `{}` are both given", given[0], given[1]);
+                return Err(Error::setting(key, message).with_hint("keep one of them"));
+            }
+            let secret = if let Some(path) = self.path(&file) {
+                read_secret(&file, &path)?
+            } else if let Some(name) = self.value(&env) {
+                let missing = || {
+                    Error::setting(
+                        &env,
+                        format!("`{env}`: the environment has no variable {name}"),
+                    )
+                };
+                Secret::new(variable(name).ok_or_else(missing)?)
+            } else {
+                continue;
+            };
+            self.values.remove(&file);
+            self.values.remove(&env);
+            if secret.expose().trim().is_empty() {
+                return Err(Error::setting(key, format!("`{}` holds nothing", given[0])));
+            }
+            self.values.insert(key.to_owned(), secret);
+        }
+        Ok(self)
+    }
+
+    /// The value of a key.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(Secret::expose)
+    }
+
+    /// The value of a key, as a secret.
+    pub fn secret(&self, key: &str) -> Option<Secret> {
+        self.values.get(key).cloned()
+    }
+
+    /// The value of a key that holds a path, taken from the folder of
+    /// [`Settings::relative_to`].
+    pub fn path(&self, key: &str) -> Option<PathBuf> {
+        self.value(key).map(|path| self.absolute(path))
+    }
+
+    /// The keys that are set, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// A path taken from the folder of [`Settings::relative_to`].
+    pub(crate) fn absolute(&self, path: &str) -> PathBuf {
+        match &self.folder {
+            Some(folder) => folder.join(path),
+            None => PathBuf::from(path),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+fn text_of(key: &str, value: toml::Value) -> Result<String, Error> {
+    match value {
+        toml::Value::String(text) => Ok(text),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Boolean(truth) => Ok(truth.to_string()),
+        toml::Value::Array(items) => {
+            let words: Result<Vec<_>, _> = items.into_iter().map(|i| text_of(key, i)).collect();
+            Ok(words?.join(" "))
+        }
+        other => Err(Error::setting(
+            key,
+            format!(
+                "`{key}` is a {}, and must be text or a number",
+                other.type_str()
+            ),
+        )),
+    }
+}
+
+fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
+    let shown = path.display();
+    let refuse = |why: String| Error::setting(key, format!("`{key}` {shown} {why}"));
+    let bytes = zeroize::Zeroizing::new(
+        std::fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?,
+    );
+    let text = std::str::from_utf8(&bytes).map_err(|_| refuse("is not UTF-8 text".into()))?;
+    // An editor's last line feed is not part of a secret.
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_nearest_setting() {
+        for (typo, meant) in [
+            ("clientid", "client_id"),
+            ("enviroment", "environment"),
+            ("private_key_fil", "private_key_file"),
+            ("scope", "scopes"),
+            ("timeout", "timeout_ms"),
+            ("client_secret_environment", "client_secret_env"),
+        ] {
+            let error = Settings::new().set(typo, "x").expect_err(typo);
+            assert!(error.message().contains(&format!("`{meant}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_never_repeats_a_value() {
+        for text in [
+            "[connections.a]\nclient_secret = \"canary\nprovider=1",
+            "[connections.a]\nclient_secret = { canary = 1.5 }",
+            "[connections.a]\nclient_secret_typo_far_off = \"canary\"",
+        ] {
+            let error = Settings::from_toml(text).expect_err(text);
+            assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+        }
+        let settings = Settings::from_pairs([("client_secret", "canary")]).unwrap();
+        assert!(!format!("{settings:?}").contains("canary"));
+    }
+
+    #[test]
+    fn files_start_from_the_configuration_files_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret"), "s3cret\r\n").unwrap();
+        let settings = Settings::from_pairs([("client_secret_file", "secret")]).unwrap();
+        let resolved = settings
+            .relative_to(folder.path())
+            .resolve(|_| None)
+            .unwrap();
+        assert_eq!(resolved.value("client_secret"), Some("s3cret"));
+        assert_eq!(resolved.value("client_secret_file"), None);
+    }
+
+    #[test]
+    fn a_secret_given_twice_is_refused() {
+        let settings =
+            Settings::from_pairs([("client_secret", "a"), ("client_secret_env", "B")]).unwrap();
+        let error = settings.resolve(|_| Some("b".into())).unwrap_err();
+        assert!(error.message().contains("both given"), "{error}");
+    }
+
+    #[test]
+    fn tables_other_than_connections_are_refused() {
+        let error = Settings::from_toml("[conections.a]\nprovider=\"x\"").unwrap_err();
+        assert!(error.message().contains("[connections.NAME]"));
+    }
+}

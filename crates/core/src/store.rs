@@ -1,0 +1,209 @@
+//! Where tokens survive: one trait, shaped for one machine and for a fleet.
+
+mod file;
+mod memory;
+
+use std::fmt;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+pub use self::file::FileStore;
+pub use self::memory::MemoryStore;
+use crate::Error;
+
+/// Keeps one record per connection, with a version, and a lease for whoever changes it.
+///
+/// Values are opaque. A change is a compare-and-swap on the version that was read, so that
+/// nothing that somebody else wrote is lost; a lease says who may ask for a new token now.
+pub trait Store: Send + Sync + fmt::Debug {
+    /// What this store promises.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The record, seeing every change acknowledged before this call began; nothing where there
+    /// never was one.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Store`] where the store cannot be read or the record is damaged.
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error>;
+
+    /// Replaces the value if the record still has the version `expected` (`None`: there is no
+    /// record yet). Where `fence` is given, a record that has seen a newer one refuses.
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap;
+
+    /// Forgets the value, as a change like any other: versions go on, so that a late writer of
+    /// the old value finds a conflict.
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap;
+
+    /// Takes the lease of a record, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Store`] where the store cannot be reached or written.
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error>;
+
+    /// Makes a lease last longer; `false` where it was lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lease`].
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error>;
+
+    /// Gives a lease back; `false` where it was not the owner's any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lease`].
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error>;
+
+    /// The store's own clock, in milliseconds since 1970: what deadlines of a fleet are told by.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lease`].
+    fn now_ms(&self) -> Result<i64, Error>;
+}
+
+/// What a store promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What an acknowledged change survives.
+    pub durability: Durability,
+    /// How a lease ends when its holder dies.
+    pub lease: LeaseKind,
+}
+
+/// What an acknowledged change survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Nothing: it ends with the process.
+    Ephemeral,
+    /// The end of a process.
+    ProcessCrash,
+    /// A power cut.
+    PowerLoss,
+}
+
+/// How a lease ends when its holder dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeaseKind {
+    /// The kernel ends it at once.
+    KernelOwned,
+    /// It runs out by the store's clock.
+    Timed,
+}
+
+/// The key of a record: 32 opaque bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreKey([u8; 32]);
+
+impl StoreKey {
+    /// The key for what these words identify together.
+    pub fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        for word in words {
+            // Lengths keep ("ab", "c") apart from ("a", "bc").
+            context.update(&(word.len() as u64).to_be_bytes());
+            context.update(word.as_bytes());
+        }
+        let mut key = [0; 32];
+        key.copy_from_slice(context.finish().as_ref());
+        Self(key)
+    }
+
+    /// The key in 64 hex digits.
+    pub fn to_hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+/// A record as it was read.
+#[derive(Clone)]
+pub struct Stored {
+    /// Grows by one with every change.
+    pub version: u64,
+    /// The newest fence it has seen.
+    pub fence: u64,
+    /// The value; nothing where it was forgotten.
+    pub value: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored")
+            .field("version", &self.version)
+            .field("fence", &self.fence)
+            .field("value_len", &self.value.as_ref().map(|value| value.len()))
+            .finish()
+    }
+}
+
+/// What became of a change.
+#[derive(Debug)]
+#[must_use]
+pub enum Swap {
+    /// It is durable, as far as the store promises, under this version.
+    Applied(u64),
+    /// Somebody else changed the record first; nothing was written.
+    Conflict(Option<Stored>),
+    /// A newer holder of the lease has written; nothing was written.
+    Fenced,
+    /// It was certainly not written.
+    Unavailable(Error),
+    /// It may or may not have been written: read again.
+    Unknown(Error),
+}
+
+/// Who holds a lease: one keeper of one process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(String);
+
+impl Owner {
+    /// An owner by a word that nobody else uses.
+    pub fn new(word: impl Into<String>) -> Self {
+        Self(word.into())
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The answer to asking for a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// It is the owner's.
+    Granted {
+        /// Greater than every fence given out before for this key.
+        fence: u64,
+        /// How long it lasts, counted from before the call; nothing where the kernel ends it.
+        valid_for: Option<Duration>,
+    },
+    /// Somebody has it.
+    Busy {
+        /// When to ask again.
+        retry_in: Duration,
+    },
+}

@@ -1,0 +1,320 @@
+//! A store of files for one machine: replaced whole, durable before acknowledged, locked by the kernel.
+
+mod format;
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use zeroize::Zeroizing;
+
+use super::{Capabilities, Durability, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap};
+use crate::{Error, ErrorKind};
+
+/// Keeps each record in a file of a folder that only its owner can read.
+///
+/// A record is `KEY.rec`, replaced by rename after its new contents are on the disk. The lease is
+/// a kernel lock on `KEY.lock`, which is never removed; it ends with its holder. The folder is
+/// made with mode 0700 and refused where others have access; files have mode 0600.
+///
+/// # Example
+///
+/// ```
+/// use countersign::{FileStore, Store, StoreKey, Swap};
+///
+/// # let scratch = tempfile::tempdir().unwrap();
+/// # let folder = scratch.path().join("tokens");
+/// let store = FileStore::open(&folder)?;
+/// let key = StoreKey::of(["mine"]);
+/// assert!(matches!(store.compare_and_swap(&key, None, None, b"value"), Swap::Applied(1)));
+/// assert_eq!(store.load(&key)?.unwrap().value.unwrap().as_slice(), b"value");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub struct FileStore {
+    folder: PathBuf,
+    /// The open lock files of the leases held here.
+    held: Mutex<HashMap<StoreKey, (Owner, u64, File)>>,
+}
+
+impl FileStore {
+    /// Opens the folder, making it where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] where the folder cannot be made, is not a folder, or others than its
+    /// owner have access to it.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
+        let folder = folder.into();
+        make_private_folder(&folder)?;
+        Ok(Self {
+            folder,
+            held: Mutex::default(),
+        })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn path(&self, key: &StoreKey, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", key.to_hex()))
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<StoreKey, (Owner, u64, File)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        let path = self.path(key, "rec");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(broken("read", &path, &error)),
+        };
+        match format::decode(&bytes) {
+            Ok(stored) => Ok(Some(stored)),
+            Err(why) => Err(self.set_aside(key, &path, why)),
+        }
+    }
+
+    /// A damaged record is kept for a person to look at, and never taken for a good one.
+    fn set_aside(&self, key: &StoreKey, path: &Path, why: &str) -> Error {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let aside = self.path(key, &format!("damaged-{}", since.as_millis()));
+        let moved = match fs::rename(path, &aside) {
+            Ok(()) => format!("it was moved to {}", aside.display()),
+            Err(error) => format!("it could not be moved aside: {error}"),
+        };
+        let message = format!("the record {} is damaged: {why}; {moved}", path.display());
+        Error::new(ErrorKind::Store, message)
+            .with_verdict(crate::Verdict::Unexpected)
+            .with_hint("the next call starts without it: a grant by login then needs a new login")
+    }
+
+    /// Changes a record while nobody else in any process does.
+    fn write(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: Option<&[u8]>,
+    ) -> Swap {
+        // Held only for this change; a lease is another file's lock, so that both can be had.
+        let _writing = match self.lock_for_writing(key) {
+            Ok(lock) => lock,
+            Err(error) => return Swap::Unavailable(error),
+        };
+        let current = match self.read(key) {
+            Ok(current) => current,
+            Err(error) => return Swap::Unavailable(error),
+        };
+        let version = current.as_ref().map(|record| record.version);
+        if version != expected {
+            return Swap::Conflict(current);
+        }
+        let seen = current.map_or(0, |record| record.fence);
+        if fence.is_some_and(|fence| fence < seen) {
+            return Swap::Fenced;
+        }
+        let version = version.unwrap_or(0) + 1;
+        let bytes = format::encode(version, fence.unwrap_or(seen), value);
+        match self.replace(key, &bytes) {
+            Ok(()) => Swap::Applied(version),
+            Err(swap) => swap,
+        }
+    }
+
+    fn lock_for_writing(&self, key: &StoreKey) -> Result<File, Error> {
+        let path = self.path(key, "write-lock");
+        let file = open_private(&path).map_err(|error| broken("open", &path, &error))?;
+        file.lock().map_err(|error| broken("lock", &path, &error))?;
+        Ok(file)
+    }
+
+    /// Puts new contents in a record's place: durable, and never half there.
+    fn replace(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), Swap> {
+        let (new, path) = (self.path(key, "new"), self.path(key, "rec"));
+        let not_written = |at: &Path, error: &io::Error| {
+            // What is left of a failed attempt is not a record; losing it loses nothing.
+            let _ = fs::remove_file(&new);
+            Err(Swap::Unavailable(broken("write", at, error)))
+        };
+        let _ = fs::remove_file(&new);
+        let mut file = match create_private(&new) {
+            Ok(file) => file,
+            Err(error) => return not_written(&new, &error),
+        };
+        if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+            return not_written(&new, &error);
+        }
+        if let Err(error) = fs::rename(&new, &path) {
+            return not_written(&path, &error);
+        }
+        // The rename is done; whether it survives a power cut is not known without this.
+        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| Swap::Unknown(broken("sync", &self.folder, &error)))
+    }
+}
+
+impl Store for FileStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durability: Durability::PowerLoss,
+            lease: LeaseKind::KernelOwned,
+        }
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        // Rename is atomic: a reader sees the old contents or the new.
+        self.read(key)
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        self.write(key, expected, fence, Some(value))
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.write(key, Some(expected), fence, None)
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, _ttl: Duration) -> Result<Lease, Error> {
+        let mut held = self.held();
+        let busy = Ok(Lease::Busy {
+            retry_in: Duration::from_millis(10),
+        });
+        if held.contains_key(key) {
+            return busy;
+        }
+        let path = self.path(key, "lock");
+        let mut file = open_private(&path).map_err(|error| broken("open", &path, &error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return busy,
+            Err(TryLockError::Error(error)) => return Err(broken("lock", &path, &error)),
+        }
+        let fence = next_fence(&mut file).map_err(|error| broken("write", &path, &error))?;
+        held.insert(*key, (owner.clone(), fence, file));
+        Ok(Lease::Granted {
+            fence,
+            valid_for: None,
+        })
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        _ttl: Duration,
+    ) -> Result<bool, Error> {
+        let held = self.held();
+        Ok(held
+            .get(key)
+            .is_some_and(|(o, f, _)| o == owner && *f == fence))
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        let mut held = self.held();
+        let ours = held
+            .get(key)
+            .is_some_and(|(o, f, _)| o == owner && *f == fence);
+        if ours {
+            // Closing the file gives the lock back; the file stays, or two could hold it.
+            held.remove(key);
+        }
+        Ok(ours)
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Ok(since.as_millis() as i64)
+    }
+}
+
+impl std::fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileStore")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counts the leases given out, in the lock file itself and under its lock.
+fn next_fence(file: &mut File) -> io::Result<u64> {
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    let fence = text.trim().parse::<u64>().unwrap_or(0) + 1;
+    file.seek(SeekFrom::Start(0))?;
+    // One line of fixed width: written in place, it is never shorter than what was there.
+    file.write_all(format!("{fence:020}\n").as_bytes())?;
+    Ok(fence)
+}
+
+fn broken(did: &str, path: &Path, error: &io::Error) -> Error {
+    let message = format!("the store cannot {did} {}: {error}", path.display());
+    let error = Error::new(ErrorKind::Store, message).with_setting("store");
+    error.with_hint("check that the folder is there, is this user's, and has room")
+}
+
+#[cfg(unix)]
+fn make_private_folder(folder: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder);
+    made.map_err(|error| broken("make", folder, &error))?;
+    let facts = fs::metadata(folder).map_err(|error| broken("read", folder, &error))?;
+    let mode = facts.mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let shown = folder.display();
+    let message = format!("the store's folder {shown} has mode {mode:04o}: others have access");
+    Err(Error::new(ErrorKind::Store, message)
+        .with_setting("store")
+        .with_verdict(crate::Verdict::FixConfiguration)
+        .with_hint(format!("run: chmod 0700 {shown}")))
+}
+
+#[cfg(not(unix))]
+fn make_private_folder(folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(|error| broken("make", folder, &error))
+}
+
+#[cfg(unix)]
+fn private() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = OpenOptions::new();
+    options.mode(0o600).read(true).write(true);
+    options
+}
+
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    options
+}
+
+fn open_private(path: &Path) -> io::Result<File> {
+    private().create(true).truncate(false).open(path)
+}
+
+fn create_private(path: &Path) -> io::Result<File> {
+    private().create_new(true).open(path)
+}

@@ -1,0 +1,151 @@
+//! A store that ends with the process.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use zeroize::Zeroizing;
+
+use super::{Capabilities, Durability, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap};
+use crate::Error;
+
+/// Keeps records in this process's memory, wiped when dropped.
+///
+/// # Example
+///
+/// ```
+/// use countersign::{MemoryStore, Store, StoreKey, Swap};
+///
+/// let store = MemoryStore::new();
+/// let key = StoreKey::of(["mine"]);
+/// assert!(matches!(store.compare_and_swap(&key, None, None, b"a"), Swap::Applied(1)));
+/// assert!(matches!(store.compare_and_swap(&key, None, None, b"b"), Swap::Conflict(_)));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Default)]
+pub struct MemoryStore(Mutex<HashMap<StoreKey, Slot>>);
+
+#[derive(Default)]
+struct Slot {
+    record: Option<Stored>,
+    fence: u64,
+    holder: Option<Owner>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<StoreKey, Slot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: Option<&[u8]>,
+    ) -> Swap {
+        let mut slots = self.slots();
+        let slot = slots.entry(*key).or_default();
+        let version = slot.record.as_ref().map(|record| record.version);
+        if version != expected {
+            return Swap::Conflict(slot.record.clone());
+        }
+        let seen = slot.record.as_ref().map_or(0, |record| record.fence);
+        if fence.is_some_and(|fence| fence < seen) {
+            return Swap::Fenced;
+        }
+        let version = version.unwrap_or(0) + 1;
+        slot.record = Some(Stored {
+            version,
+            fence: fence.unwrap_or(seen),
+            value: value.map(|value| Zeroizing::new(value.to_vec())),
+        });
+        Swap::Applied(version)
+    }
+}
+
+impl Store for MemoryStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durability: Durability::Ephemeral,
+            lease: LeaseKind::KernelOwned,
+        }
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        Ok(self.slots().get(key).and_then(|slot| slot.record.clone()))
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        self.write(key, expected, fence, Some(value))
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.write(key, Some(expected), fence, None)
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, _ttl: Duration) -> Result<Lease, Error> {
+        let mut slots = self.slots();
+        let slot = slots.entry(*key).or_default();
+        if slot.holder.as_ref().is_some_and(|holder| holder != owner) {
+            return Ok(Lease::Busy {
+                retry_in: Duration::from_millis(5),
+            });
+        }
+        slot.holder = Some(owner.clone());
+        slot.fence += 1;
+        Ok(Lease::Granted {
+            fence: slot.fence,
+            valid_for: None,
+        })
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        _ttl: Duration,
+    ) -> Result<bool, Error> {
+        let slots = self.slots();
+        Ok(slots
+            .get(key)
+            .is_some_and(|slot| slot.holder.as_ref() == Some(owner) && slot.fence == fence))
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        let mut slots = self.slots();
+        let slot = slots.entry(*key).or_default();
+        let holds = slot.holder.as_ref() == Some(owner) && slot.fence == fence;
+        if holds {
+            slot.holder = None;
+        }
+        Ok(holds)
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Ok(since.as_millis() as i64)
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("records", &self.slots().len())
+            .finish()
+    }
+}

@@ -1,0 +1,327 @@
+//! The default transport: ureq 3 over rustls with ring.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{
+    ConnectionDetails, Connector, DefaultConnector, Transport as Connection,
+};
+use ureq::{Agent, Proxy, Timeout};
+
+use crate::connection::{Network, Roots};
+use crate::{Error, ErrorKind, MAX_BODY, Method, Request, Response, SendError, Transport};
+
+/// Posts over HTTP/1.1 with TLS by rustls: status as data, no redirects, no retries, one total
+/// time limit, no proxy but the one that is set.
+pub struct UreqTransport {
+    /// Keeps connections for what may be sent again.
+    kept: Agent,
+    /// Never reuses a connection: for what must be sent once.
+    fresh: Agent,
+    timeout: Duration,
+}
+
+impl UreqTransport {
+    /// A transport by a connection's network settings: `timeout_ms`, `proxy`, `roots`, `ca_file`.
+    ///
+    /// # Errors
+    ///
+    /// Where `ca_file` cannot be read or holds no certificate, the system's roots cannot be
+    /// loaded, or `proxy` is not a usable URL.
+    pub fn new(network: &Network) -> Result<Self, Error> {
+        let tls = TlsConfig::builder()
+            .root_certs(root_certs(network)?)
+            .build();
+        let proxy = network.proxy.as_deref().map(read_proxy).transpose()?;
+        let agent = |idle: usize| {
+            let config = Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                .timeout_global(Some(network.timeout))
+                .max_response_header_size(64 * 1024)
+                .max_idle_connections(idle)
+                .max_idle_age(Duration::from_secs(15))
+                .proxy(proxy.clone())
+                .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
+                .tls_config(tls.clone())
+                .build();
+            Agent::with_parts(config, Tracked::default(), DefaultResolver::default())
+        };
+        Ok(Self {
+            kept: agent(4),
+            fresh: agent(0),
+            timeout: network.timeout,
+        })
+    }
+}
+
+impl Transport for UreqTransport {
+    fn send(&self, request: &Request) -> Result<Response, SendError> {
+        let agent = if request.is_single_use() {
+            &self.fresh
+        } else {
+            &self.kept
+        };
+        let fail = |error| self.explain(request, error);
+        let url = request.url().as_str();
+        let answer = match request.method() {
+            Method::Get => {
+                let builder = agent.get(url);
+                let add = |b: ureq::RequestBuilder<_>, (n, v): (&str, &crate::Secret)| {
+                    b.header(n, v.expose())
+                };
+                request.headers().fold(builder, add).call()
+            }
+            Method::Post => {
+                let builder = agent
+                    .post(url)
+                    .content_type("application/x-www-form-urlencoded");
+                let add = |b: ureq::RequestBuilder<_>, (n, v): (&str, &crate::Secret)| {
+                    b.header(n, v.expose())
+                };
+                let body = request.body().unwrap_or_default();
+                request.headers().fold(builder, add).send(body.as_bytes())
+            }
+        };
+        let mut answer = answer.map_err(fail)?;
+        let body = answer
+            .body_mut()
+            .with_config()
+            .limit(MAX_BODY)
+            .read_to_vec();
+        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
+        Ok(Response {
+            status: answer.status().as_u16(),
+            headers: answer
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_string(), text(value)))
+                .collect(),
+            body: body.map_err(fail)?.into(),
+        })
+    }
+}
+
+impl UreqTransport {
+    /// Says in our words what failed, and whether any of the request can have left.
+    fn explain(&self, request: &Request, error: ureq::Error) -> SendError {
+        let origin = request.url().origin();
+        match error {
+            ureq::Error::HostNotFound => SendError::NotSent(unreachable(
+                origin,
+                "its host name does not resolve",
+                "check the host name in the settings, and this machine's DNS",
+            )),
+            ureq::Error::Timeout(Timeout::Resolve) => SendError::NotSent(unreachable(
+                origin,
+                "its host name did not resolve in time",
+                "check this machine's DNS",
+            )),
+            ureq::Error::Other(source) => match source.downcast::<NotConnected>() {
+                Ok(not_connected) => {
+                    SendError::NotSent(self.explain_connect(origin, &not_connected.0))
+                }
+                Err(other) => SendError::MaybeSent(interrupted(origin, &other.to_string())),
+            },
+            ureq::Error::BodyExceedsLimit(_) => SendError::MaybeSent(
+                Error::new(
+                    ErrorKind::Unreadable,
+                    format!("{origin} answered with more than {MAX_BODY} bytes"),
+                )
+                .with_hint("check base_url and token_url: a token service never answers so much"),
+            ),
+            ureq::Error::Timeout(_) => {
+                let waited = self.timeout.as_millis();
+                SendError::MaybeSent(interrupted(
+                    origin,
+                    &format!("no whole answer within {waited} ms (timeout_ms)"),
+                ))
+            }
+            ureq::Error::Io(error) => SendError::MaybeSent(interrupted(origin, &error.to_string())),
+            other => SendError::MaybeSent(interrupted(origin, &other.to_string())),
+        }
+    }
+
+    fn explain_connect(&self, origin: &str, error: &ureq::Error) -> Error {
+        let text = match error {
+            ureq::Error::Io(io) => {
+                let tls = io
+                    .get_ref()
+                    .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                if let Some(tls) = tls {
+                    return refused_tls(origin, tls);
+                }
+                io.to_string()
+            }
+            ureq::Error::Rustls(tls) => return refused_tls(origin, tls),
+            ureq::Error::Tls(text) => {
+                return Error::new(ErrorKind::Tls, format!("TLS with {origin} failed: {text}"));
+            }
+            ureq::Error::Timeout(_) => {
+                format!(
+                    "no connection within {} ms (timeout_ms)",
+                    self.timeout.as_millis()
+                )
+            }
+            ureq::Error::ConnectProxyFailed(text) => {
+                return unreachable(origin, &format!("the proxy refused: {text}"), "check proxy");
+            }
+            other => other.to_string(),
+        };
+        let hint =
+            "check that the server runs and that a firewall or proxy lets the connection out";
+        unreachable(origin, &text, hint)
+    }
+}
+
+impl fmt::Debug for UreqTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UreqTransport")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn unreachable(origin: &str, why: &str, hint: &str) -> Error {
+    Error::new(
+        ErrorKind::Connect,
+        format!("{origin} cannot be reached: {why}"),
+    )
+    .with_hint(hint)
+}
+
+fn interrupted(origin: &str, why: &str) -> Error {
+    Error::new(
+        ErrorKind::Interrupted,
+        format!("{origin} was sent the request and gave no whole answer: {why}"),
+    )
+}
+
+fn refused_tls(origin: &str, error: &rustls::Error) -> Error {
+    use rustls::CertificateError as Bad;
+    let hint = match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::UnknownIssuer => {
+                "its certificate comes from an authority that is not trusted: for a private one set ca_file; for one this machine trusts set roots = \"system\""
+            }
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                "its certificate is for another host name: use the name in the certificate in base_url or token_url"
+            }
+            Bad::Expired
+            | Bad::ExpiredContext { .. }
+            | Bad::NotValidYet
+            | Bad::NotValidYetContext { .. } => {
+                "its certificate is outside its dates: check this machine's clock"
+            }
+            _ => "its certificate is not acceptable",
+        },
+        _ => "check that base_url and token_url name a TLS port, and that nothing stands between",
+    };
+    Error::new(ErrorKind::Tls, format!("TLS with {origin} failed: {error}")).with_hint(hint)
+}
+
+/// Connects as ureq does, and marks a failure to connect: then nothing of the request left.
+#[derive(Debug, Default)]
+struct Tracked(DefaultConnector);
+
+#[derive(Debug)]
+struct NotConnected(ureq::Error);
+
+impl fmt::Display for NotConnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for NotConnected {}
+
+impl Connector<()> for Tracked {
+    type Out = Box<dyn Connection>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<()>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        self.0
+            .connect(details, chained)
+            .map_err(|error| ureq::Error::Other(Box::new(NotConnected(error))))
+    }
+}
+
+fn read_proxy(text: &str) -> Result<Proxy, Error> {
+    let refuse = || {
+        Error::setting("proxy", "`proxy` is not a usable proxy URL")
+            .with_hint("write it as http://host:port or http://user:password@host:port")
+    };
+    // ureq panics on a SOCKS proxy without its feature: only the kinds we carry get that far.
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return Err(refuse());
+    }
+    Proxy::new(text).map_err(|_| refuse())
+}
+
+/// The roots to trust: the chosen set, and whatever `ca_file` adds to it.
+fn root_certs(network: &Network) -> Result<RootCerts, Error> {
+    let Some(path) = &network.ca_file else {
+        return match network.roots {
+            Roots::Bundled => Ok(RootCerts::WebPki),
+            Roots::System => Ok(specific(system_roots()?)),
+        };
+    };
+    let mut certificates = extra_roots(path)?;
+    match network.roots {
+        Roots::Bundled => certificates.extend(
+            webpki_root_certs::TLS_SERVER_ROOT_CERTS
+                .iter()
+                .map(|der| Certificate::from_der(der).to_owned()),
+        ),
+        Roots::System => certificates.extend(system_roots()?),
+    }
+    Ok(specific(certificates))
+}
+
+fn specific(certificates: Vec<Certificate<'static>>) -> RootCerts {
+    RootCerts::Specific(Arc::new(certificates))
+}
+
+fn extra_roots(path: &PathBuf) -> Result<Vec<Certificate<'static>>, Error> {
+    let shown = path.display();
+    let text = std::fs::read(path).map_err(|error| {
+        Error::setting(
+            "ca_file",
+            format!("`ca_file` {shown} cannot be read: {error}"),
+        )
+    })?;
+    let blocks = pem::parse_many(&text).unwrap_or_default();
+    let certificates: Vec<_> = blocks
+        .iter()
+        .filter(|block| block.tag() == "CERTIFICATE")
+        .map(|block| Certificate::from_der(block.contents()).to_owned())
+        .collect();
+    if certificates.is_empty() {
+        return Err(Error::setting(
+            "ca_file",
+            format!("`ca_file` {shown} holds no PEM certificate (-----BEGIN CERTIFICATE-----)"),
+        ));
+    }
+    Ok(certificates)
+}
+
+fn system_roots() -> Result<Vec<Certificate<'static>>, Error> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        return Err(Error::setting(
+            "roots",
+            "`roots` = \"system\" found no certificates on this machine",
+        )
+        .with_hint("install the system's ca-certificates, or set roots = \"bundled\""));
+    }
+    let own = |der: &rustls::pki_types::CertificateDer<'_>| Certificate::from_der(der).to_owned();
+    Ok(found.certs.iter().map(own).collect())
+}

@@ -1,0 +1,238 @@
+//! Addresses that may be talked to: https, or http on this machine's loopback.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use http::Uri;
+
+use crate::{Error, form};
+
+/// An absolute URL that a request may go to or a browser may be sent to.
+///
+/// Only `https` is accepted, and `http` where the host is a loopback address or `localhost`.
+/// User names, fragments, blanks and non-ASCII host names are refused: write the host in its
+/// ASCII form.
+///
+/// # Example
+///
+/// ```
+/// use countersign::Url;
+///
+/// let url = Url::parse("https://account-d.docusign.com/oauth/token")?;
+/// assert_eq!(url.host(), "account-d.docusign.com");
+/// assert_eq!(url.origin(), "https://account-d.docusign.com");
+/// assert!(Url::parse("http://account-d.docusign.com").is_err());
+/// assert!(Url::parse("http://127.0.0.1:8080/callback").is_ok());
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Url {
+    text: String,
+    /// Where the authority begins and ends in `text`.
+    authority: (usize, usize),
+}
+
+impl Url {
+    /// Reads a URL and checks that it may be used.
+    ///
+    /// # Errors
+    ///
+    /// A [`crate::ErrorKind::Setting`] error that says which rule is broken. The URL itself is
+    /// repeated without its query, which may hold something private.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let shown = text.split(['?', '#']).next().unwrap_or_default();
+        let refuse = |why: &str| {
+            Err(Error::new(
+                crate::ErrorKind::Setting,
+                format!("`{shown}` is not a usable URL: {why}"),
+            ))
+        };
+        if text.contains('#') {
+            return refuse("it has a fragment");
+        }
+        let Ok(uri) = text.parse::<Uri>() else {
+            return refuse("write it as https://host/path, percent-encoded and without blanks");
+        };
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return refuse("it must begin with https://");
+        };
+        if authority.as_str().contains('@') {
+            return refuse("it holds a user name or password");
+        }
+        if authority.host().is_empty() {
+            return refuse("it has no host");
+        }
+        if authority.port().is_some() && authority.port_u16().is_none() {
+            return refuse("its port is not a number up to 65535");
+        }
+        match scheme {
+            "https" => {}
+            "http" if is_loopback(authority.host()) => {}
+            "http" => return refuse("only https is allowed, except on a loopback address"),
+            _ => return refuse("only https is allowed"),
+        }
+        let start = scheme.len() + "://".len();
+        Ok(Self {
+            text: text.to_owned(),
+            authority: (start, start + authority.as_str().len()),
+        })
+    }
+
+    /// The whole URL.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// `https` or `http`.
+    pub fn scheme(&self) -> &str {
+        &self.text[..self.authority.0 - "://".len()]
+    }
+
+    /// Host and port as written.
+    pub fn authority(&self) -> &str {
+        &self.text[self.authority.0..self.authority.1]
+    }
+
+    /// The host without the port; an IPv6 address keeps its brackets.
+    pub fn host(&self) -> &str {
+        let authority = self.authority();
+        match authority.rfind(':') {
+            Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
+            _ => authority,
+        }
+    }
+
+    /// The port, given or that of the scheme.
+    pub fn port(&self) -> u16 {
+        self.explicit_port()
+            .unwrap_or(if self.scheme() == "https" { 443 } else { 80 })
+    }
+
+    /// The port, where it is written out.
+    pub fn explicit_port(&self) -> Option<u16> {
+        self.authority()[self.host().len()..]
+            .strip_prefix(':')
+            .and_then(|port| port.parse().ok())
+    }
+
+    /// Scheme, host and port.
+    pub fn origin(&self) -> &str {
+        &self.text[..self.authority.1]
+    }
+
+    /// The path, at least `/`.
+    pub fn path(&self) -> &str {
+        let rest = &self.text[self.authority.1..];
+        match rest.split('?').next() {
+            Some("") | None => "/",
+            Some(path) => path,
+        }
+    }
+
+    /// Whether the host is this machine's loopback.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(self.host())
+    }
+
+    /// The URL with these pairs added to its query, blanks as `%20`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::Url;
+    ///
+    /// let url = Url::parse("https://host/oauth/auth")?.with_query([("scope", "signature impersonation")]);
+    /// assert_eq!(url.as_str(), "https://host/oauth/auth?scope=signature%20impersonation");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_query<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut text = self.text.clone();
+        let mut mark = if text.contains('?') { '&' } else { '?' };
+        for (name, value) in pairs {
+            text.push(mark);
+            form::percent_encode_into(name, &mut text);
+            text.push('=');
+            form::percent_encode_into(value, &mut text);
+            mark = '&';
+        }
+        Self {
+            text,
+            authority: self.authority,
+        }
+    }
+
+    /// The URL with this port instead of the one it has.
+    #[must_use]
+    pub fn with_port(&self, port: u16) -> Self {
+        let (start, end) = self.authority;
+        let authority = format!("{}:{port}", self.host());
+        Self {
+            text: format!("{}{authority}{}", &self.text[..start], &self.text[end..]),
+            authority: (start, start + authority.len()),
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_must_not_be_talked_to() {
+        for (text, why) in [
+            ("account-d.docusign.com", "https://"),
+            ("http://example.com/", "only https"),
+            ("http://127.0.0.1.example.com/", "only https"),
+            ("http://localhost.example.com/", "only https"),
+            ("ftp://example.com/", "only https"),
+            ("https://user:pass@example.com/", "user name"),
+            ("https://example.com/#x", "fragment"),
+            ("https://exa mple.com/", "blanks"),
+            ("https://bücher.example/", "percent-encoded"),
+            ("https://example.com:99999/", "65535"),
+            ("", "https://"),
+        ] {
+            let error = Url::parse(text).expect_err(text);
+            assert!(error.message().contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn takes_apart_hosts_and_ports() {
+        let url = Url::parse("http://[::1]:8123/callback?x=1").unwrap();
+        assert_eq!(
+            (url.host(), url.port(), url.path()),
+            ("[::1]", 8123, "/callback")
+        );
+        assert_eq!(url.origin(), "http://[::1]:8123");
+        assert_eq!(url.with_port(9).as_str(), "http://[::1]:9/callback?x=1");
+        let url = Url::parse("https://example.com").unwrap();
+        assert_eq!((url.port(), url.path()), (443, "/"));
+        assert_eq!(url.explicit_port(), None);
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_the_query() {
+        let error = Url::parse("http://example.com/?token=canary").unwrap_err();
+        assert!(!error.message().contains("canary"));
+    }
+}

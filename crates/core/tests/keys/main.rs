@@ -1,0 +1,392 @@
+//! Keys as users have them: every format, every mark of transport, every wrong file.
+
+mod jwk;
+mod mangled;
+#[path = "../openssl/mod.rs"]
+mod openssl;
+mod refused;
+
+use std::sync::LazyLock;
+
+use countersign::jws::Algorithm;
+use countersign::key::{self, PrivateKey, PublicKey};
+use countersign::{Error, Secret};
+use serde_json::json;
+
+use openssl::{openssl, openssl_text};
+
+/// One private key as some tool writes it.
+struct Sample {
+    name: &'static str,
+    pem: String,
+    format: &'static str,
+    key_type: &'static str,
+    bits: usize,
+    curve: Option<&'static str>,
+    first: Algorithm,
+}
+
+static RSA: LazyLock<String> =
+    LazyLock::new(|| openssl_text("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", ""));
+static P256: LazyLock<String> = LazyLock::new(|| {
+    openssl_text(
+        "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:named_curve",
+        "",
+    )
+});
+static P384: LazyLock<String> = LazyLock::new(|| {
+    openssl_text(
+        "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -pkeyopt ec_param_enc:named_curve",
+        "",
+    )
+});
+static ED25519: LazyLock<String> = LazyLock::new(|| openssl_text("genpkey -algorithm ED25519", ""));
+
+static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
+    let rsa = |name, pem, format| Sample {
+        name,
+        pem,
+        format,
+        key_type: "RSA",
+        bits: 2048,
+        curve: None,
+        first: Algorithm::RS256,
+    };
+    let ec = |name, pem, format, bits, curve, first| Sample {
+        name,
+        pem,
+        format,
+        key_type: "EC",
+        bits,
+        curve: Some(curve),
+        first,
+    };
+    let ed = |name, pem| Sample {
+        name,
+        pem,
+        format: "PKCS#8 PEM",
+        key_type: "OKP",
+        bits: 256,
+        curve: Some("Ed25519"),
+        first: Algorithm::EdDSA,
+    };
+    let pss = openssl_text(
+        "genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048",
+        "",
+    );
+    vec![
+        rsa(
+            "RSA PKCS#1",
+            openssl_text("rsa -traditional", &RSA),
+            "PKCS#1 PEM",
+        ),
+        rsa("RSA PKCS#8", RSA.clone(), "PKCS#8 PEM"),
+        Sample {
+            first: Algorithm::PS256,
+            ..rsa("RSA-PSS PKCS#8", pss, "PKCS#8 PEM")
+        },
+        rsa(
+            "RSA PKCS#8 under the wrong label",
+            RSA.replace("PRIVATE KEY", "RSA PRIVATE KEY"),
+            "PKCS#8 PEM",
+        ),
+        ec(
+            "P-256 PKCS#8",
+            P256.clone(),
+            "PKCS#8 PEM",
+            256,
+            "P-256",
+            Algorithm::ES256,
+        ),
+        ec(
+            "P-256 SEC1",
+            openssl_text("ec", &P256),
+            "SEC1 PEM",
+            256,
+            "P-256",
+            Algorithm::ES256,
+        ),
+        ec(
+            "P-256 SEC1 with parameters before it",
+            openssl_text("ecparam -name prime256v1 -genkey", ""),
+            "SEC1 PEM",
+            256,
+            "P-256",
+            Algorithm::ES256,
+        ),
+        ec(
+            "P-384 PKCS#8",
+            P384.clone(),
+            "PKCS#8 PEM",
+            384,
+            "P-384",
+            Algorithm::ES384,
+        ),
+        ec(
+            "P-384 SEC1",
+            openssl_text("ec", &P384),
+            "SEC1 PEM",
+            384,
+            "P-384",
+            Algorithm::ES384,
+        ),
+        ed("Ed25519 PKCS#8", ED25519.clone()),
+        ed("Ed25519 PKCS#8 version 2", version_2(&ED25519)),
+    ]
+});
+
+type Mark = fn(&str) -> String;
+
+/// What transport does to a PEM without losing anything.
+const MARKS: &[(&str, Mark)] = &[
+    ("none", |pem| pem.to_owned()),
+    ("literal \\n", |pem| pem.replace('\n', "\\n")),
+    ("literal \\r\\n", |pem| pem.replace('\n', "\\r\\n")),
+    ("doubly escaped \\n", |pem| pem.replace('\n', "\\\\n")),
+    ("JSON string", |pem| {
+        serde_json::to_string(pem).unwrap().replace('/', "\\/")
+    }),
+    ("CRLF", |pem| pem.replace('\n', "\r\n")),
+    ("CR alone", |pem| pem.replace('\n', "\r")),
+    ("byte order mark", |pem| format!("\u{feff}{pem}")),
+    ("double quotes", |pem| format!("\"{}\"", pem.trim_end())),
+    ("single quotes and a line feed", |pem| {
+        format!("'{}'\n", pem.trim_end())
+    }),
+    ("typographic quotes", |pem| {
+        format!("\u{201c}{}\u{201d}", pem.trim_end())
+    }),
+    ("blanks around", |pem| format!("\n \t {pem} \n\n")),
+    ("indented", |pem| {
+        pem.lines().map(|line| format!("    {line}\n")).collect()
+    }),
+    ("blanks at line ends", |pem| pem.replace('\n', "  \n")),
+    ("empty lines between", |pem| pem.replace('\n', "\n\n")),
+    ("one line with blanks", |pem| {
+        pem.trim_end().replace('\n', " ")
+    }),
+    ("one line without blanks", |pem| {
+        pem.trim_end().replace('\n', "")
+    }),
+    ("no final line feed", |pem| pem.trim_end().to_owned()),
+    ("no line feed before END", |pem| {
+        pem.replace("\n-----END", "-----END")
+    }),
+    ("no line feed after BEGIN", |pem| {
+        pem.replacen("KEY-----\n", "KEY-----", 1)
+    }),
+    ("last dash cut off", |pem| {
+        pem.trim_end().trim_end_matches('-').to_owned()
+    }),
+    ("shell continuation", |pem| pem.replace('\n', " \\\n")),
+    ("no-break spaces", |pem| {
+        pem.trim_end().replace('\n', "\u{a0}")
+    }),
+    ("padding lost", |pem| pem.replace('=', "")),
+    ("text before and after", |pem| {
+        format!("Bag Attributes\n    friendlyName: x\n{pem}\nregards\n")
+    }),
+    ("base64", |pem| base64(pem.as_bytes())),
+    ("base64 in lines", |pem| lines(&base64(pem.as_bytes()), 76)),
+    ("base64url without padding", |pem| {
+        base64_simd::URL_SAFE_NO_PAD.encode_to_string(pem)
+    }),
+    ("base64 of CRLF, quoted", |pem| {
+        format!("\"{}\"", base64(pem.replace('\n', "\r\n").as_bytes()))
+    }),
+    ("public key beside it", |pem| {
+        format!("{}{pem}", openssl_text("pkey -pubout", &RSA))
+    }),
+    ("certificate after it", |pem| {
+        format!("{pem}{}", certificate(&RSA))
+    }),
+];
+
+#[test]
+fn every_format_under_every_mark_is_the_same_key() {
+    for sample in SAMPLES.iter() {
+        // OpenSSL 3.0 does not read version 2; it is the same key.
+        let readable = if sample.name.ends_with("version 2") {
+            &ED25519
+        } else {
+            &sample.pem
+        };
+        let spki = openssl("pkey -pubout -outform DER", readable.as_bytes());
+        for (mark, apply) in MARKS {
+            let at = format!("{} / {mark}", sample.name);
+            let key =
+                PrivateKey::from_pem(&apply(&sample.pem)).unwrap_or_else(|e| panic!("{at}: {e:?}"));
+            assert_eq!(key.bits(), sample.bits, "{at}");
+            assert_eq!(key.curve(), sample.curve, "{at}");
+            assert_eq!(key.algorithms()[0], sample.first, "{at}");
+            let public = key.public_key().expect(&at);
+            if sample.first == Algorithm::PS256 {
+                // OpenSSL keeps the RSASSA-PSS identifier, we unwrap it: compare the numbers.
+                assert_eq!(modulus(&public.spki_der()), modulus(&spki), "{at}");
+            } else {
+                assert_eq!(public.spki_der(), spki, "{at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn inspect_says_what_a_private_key_is() {
+    for sample in SAMPLES.iter() {
+        let info = key::inspect(&sample.pem).unwrap();
+        let public = PrivateKey::from_pem(&sample.pem)
+            .unwrap()
+            .public_key()
+            .unwrap();
+        let json = serde_json::to_value(&info).unwrap();
+        assert_eq!(json["kind"], "private", "{}", sample.name);
+        assert_eq!(json["type"], sample.key_type, "{}", sample.name);
+        assert_eq!(json["bits"], sample.bits, "{}", sample.name);
+        assert_eq!(json["curve"], json!(sample.curve), "{}", sample.name);
+        assert_eq!(json["format"], sample.format, "{}", sample.name);
+        assert_eq!(
+            json["jwk_thumbprint"],
+            public.thumbprint(),
+            "{}",
+            sample.name
+        );
+        assert_eq!(
+            json["algorithms"][0],
+            sample.first.as_str(),
+            "{}",
+            sample.name
+        );
+        let mut names: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        let expected = "algorithms bits curve format jwk_thumbprint kind spki_sha256 type";
+        assert_eq!(names.join(" "), expected);
+    }
+    let spki = openssl("pkey -pubout -outform DER", P256.as_bytes());
+    let digest = openssl("dgst -sha256 -binary", &spki);
+    let ours: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(key::inspect(&P256).unwrap().spki_sha256, Some(ours));
+}
+
+#[test]
+fn public_keys_and_certificates_are_the_private_keys_other_half() {
+    for private in [&*RSA, &*P256, &*P384, &*ED25519] {
+        let expected = PrivateKey::from_pem(private).unwrap().public_key().unwrap();
+        let spki = openssl_text("pkey -pubout", private);
+        let certificate = certificate(private);
+        for (text, kind, format) in [
+            (&spki, "public", "SPKI PEM"),
+            (&certificate, "certificate", "X.509 PEM"),
+        ] {
+            for (mark, apply) in &MARKS[..28] {
+                let read =
+                    PublicKey::from_pem(&apply(text)).unwrap_or_else(|e| panic!("{mark}: {e:?}"));
+                assert_eq!(read, expected, "{mark}");
+            }
+            let info = key::inspect(text).unwrap();
+            assert_eq!((info.kind, info.format), (kind, format));
+        }
+        assert_eq!(expected.to_pem(), spki);
+        assert_eq!(PublicKey::from_jwk(&expected.to_jwk()).unwrap(), expected);
+    }
+    let pkcs1 = openssl_text("rsa -RSAPublicKey_out", &RSA);
+    assert!(pkcs1.contains("BEGIN RSA PUBLIC KEY"));
+    assert_eq!(
+        PublicKey::from_pem(&pkcs1).unwrap(),
+        PublicKey::from_pem(&openssl_text("pkey -pubout", &RSA)).unwrap()
+    );
+    assert_eq!(key::inspect(&pkcs1).unwrap().format, "PKCS#1 PEM");
+}
+
+#[test]
+fn rsa_keys_of_3072_and_4096_bits_are_taken() {
+    for bits in [3072, 4096] {
+        let pem = openssl_text(
+            &format!("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:{bits}"),
+            "",
+        );
+        assert_eq!(PrivateKey::from_pem(&pem).unwrap().bits(), bits);
+    }
+}
+
+#[test]
+fn a_public_key_wants_no_private_one() {
+    let error = PublicKey::from_pem(&RSA).unwrap_err();
+    assert!(
+        error.message().contains("this is a private key"),
+        "{error:?}"
+    );
+    assert!(error.hint().unwrap().contains("openssl pkey"), "{error:?}");
+    let small = openssl_text("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024", "");
+    let error = PublicKey::from_pem(&openssl_text("pkey -pubout", &small)).unwrap_err();
+    assert!(error.message().contains("1024 bits"), "{error:?}");
+}
+
+#[test]
+fn debug_shows_no_key() {
+    let secret = "correct horse battery staple, long";
+    let shown = format!("{:?}", PrivateKey::from_secret(&Secret::new(secret)));
+    assert_eq!(shown, "PrivateKey(a shared secret of 34 bytes, redacted)");
+    for sample in SAMPLES.iter() {
+        let shown = format!("{:?}", PrivateKey::from_pem(&sample.pem).unwrap());
+        assert!(shown.len() < 60 && shown.ends_with("redacted)"), "{shown}");
+    }
+}
+
+/// No run of ten characters of the text, other than of its frame and of plain words, is in the error.
+fn assert_shows_nothing_of(text: &str, error: &Error) {
+    let shown = format!("{error} {error:?} {:?}", error.hint());
+    let body: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
+    for run in body.windows(10) {
+        let run: String = run.iter().collect();
+        let key_like = run
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+            && run.bytes().any(|b| b.is_ascii_lowercase())
+            && run.bytes().any(|b| b.is_ascii_uppercase());
+        assert!(
+            !(key_like && shown.contains(&run)),
+            "{run} is shown by {error:?}"
+        );
+    }
+}
+
+/// An Ed25519 key as RFC 8410 section 10.3 has it in its second example: with its public half.
+fn version_2(version_1: &str) -> String {
+    let mut der = openssl("pkey -outform DER", version_1.as_bytes());
+    let spki = openssl("pkey -pubout -outform DER", version_1.as_bytes());
+    der.extend_from_slice(&[0x81, 33, 0]);
+    der.extend_from_slice(&spki[spki.len() - 32..]);
+    der[1] += 35;
+    der[4] = 1;
+    pem("PRIVATE KEY", &der)
+}
+
+fn certificate(private: &str) -> String {
+    openssl_text(
+        "req -x509 -new -key /dev/stdin -subj /CN=countersign -days 3650",
+        private,
+    )
+}
+
+fn modulus(spki: &[u8]) -> Vec<u8> {
+    openssl("rsa -pubin -inform DER -modulus -noout", spki)
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines(&base64(der), 64)
+    )
+}
+
+fn base64(bytes: &[u8]) -> String {
+    base64_simd::STANDARD.encode_to_string(bytes)
+}
+
+fn lines(text: &str, width: usize) -> String {
+    text.as_bytes()
+        .chunks(width)
+        .map(|l| std::str::from_utf8(l).unwrap())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
