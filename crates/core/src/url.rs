@@ -50,9 +50,13 @@ impl Url {
         if text.contains('#') {
             return refuse("it has a fragment");
         }
+        let shape = "write it as https://host/path, percent-encoded and without blanks";
         let Ok(uri) = text.parse::<Uri>() else {
-            return refuse("write it as https://host/path, percent-encoded and without blanks");
+            return refuse(shape);
         };
+        if !text.is_ascii() {
+            return refuse(shape);
+        }
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return refuse("it must begin with https://");
         };
@@ -62,7 +66,8 @@ impl Url {
         if authority.host().is_empty() {
             return refuse("it has no host");
         }
-        if authority.port().is_some() && authority.port_u16().is_none() {
+        let port = &authority.as_str()[authority.host().len()..];
+        if !port.is_empty() && authority.port_u16().is_none() {
             return refuse("its port is not a number up to 65535");
         }
         match scheme {

@@ -13,7 +13,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Proxy, Timeout};
 
 use crate::connection::{Network, Roots};
-use crate::{Error, ErrorKind, MAX_BODY, Method, Request, Response, SendError, Transport};
+use crate::{Error, ErrorKind, MAX_BODY, Request, Response, SendError, Transport};
 
 /// Posts over HTTP/1.1 with TLS by rustls: status as data, no redirects, no retries, one total
 /// time limit, no proxy but the one that is set.
@@ -68,26 +68,23 @@ impl Transport for UreqTransport {
             &self.kept
         };
         let fail = |error| self.explain(request, error);
-        let url = request.url().as_str();
-        let answer = match request.method() {
-            Method::Get => {
-                let builder = agent.get(url);
-                let add = |b: ureq::RequestBuilder<_>, (n, v): (&str, &crate::Secret)| {
-                    b.header(n, v.expose())
-                };
-                request.headers().fold(builder, add).call()
-            }
-            Method::Post => {
-                let builder = agent
-                    .post(url)
-                    .content_type("application/x-www-form-urlencoded");
-                let add = |b: ureq::RequestBuilder<_>, (n, v): (&str, &crate::Secret)| {
-                    b.header(n, v.expose())
-                };
-                let body = request.body().unwrap_or_default();
-                request.headers().fold(builder, add).send(body.as_bytes())
-            }
+        let builder = request.headers().fold(
+            http::Request::builder().uri(request.url().as_str()),
+            |builder, (name, value)| builder.header(name, value.expose()),
+        );
+        let answer = match request.body() {
+            None => builder.body(()).map(|request| agent.run(request)),
+            Some(body) => builder
+                .method(http::Method::POST)
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .body(body.as_bytes())
+                .map(|request| agent.run(request)),
         };
+        // Only a header that cannot be written gets here: nothing was sent.
+        let answer = answer.map_err(|error| {
+            let message = format!("the request cannot be written: {error}");
+            SendError::NotSent(Error::new(ErrorKind::Setting, message))
+        })?;
         let mut answer = answer.map_err(fail)?;
         let body = answer
             .body_mut()
