@@ -36,12 +36,12 @@ pub(super) fn no_pem(text: &str, der: bool) -> Error {
     } else if looks_like_path(text) {
         (
             "no PEM found: this looks like a file name",
-            "to have the key read from a file use the setting private_key_file",
+            "to have a private key read from a file use the setting private_key_file",
         )
     } else {
         (
             "no PEM found",
-            "give the whole text from -----BEGIN … PRIVATE KEY----- to -----END … PRIVATE KEY-----",
+            "give the whole text of the key file, from the line -----BEGIN … KEY----- to the line -----END … KEY-----",
         )
     };
     refuse(what, hint)
@@ -128,7 +128,9 @@ pub(super) fn other_label(label: &str) -> Error {
         "PGP PRIVATE KEY BLOCK" | "PGP PUBLIC KEY BLOCK" => {
             "PGP keys do not sign tokens; make a key pair at the vendor"
         }
-        _ => "give a PEM with PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY",
+        _ => {
+            "give a PEM with PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY; to verify, PUBLIC KEY or CERTIFICATE"
+        }
     };
     refuse(
         format!("a PEM {label} is not a key that can be used here"),

@@ -41,7 +41,7 @@ fn jwks_that_are_wrong_are_refused() {
         .unwrap();
     off_curve[31] ^= 1;
     let off_curve = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&off_curve);
-    let rsa = json!({"kty": "RSA", "n": base64_simd::URL_SAFE_NO_PAD.encode_to_string([0xff; 256]), "e": "AQ"});
+    let rsa = |e: &str| json!({"kty": "RSA", "n": base64_simd::URL_SAFE_NO_PAD.encode_to_string([0xff; 256]), "e": e});
     for (jwk, message) in [
         (json!([]), "not a JSON object"),
         (json!({"crv": "P-256"}), "`kty` is missing"),
@@ -58,7 +58,9 @@ fn jwks_that_are_wrong_are_refused() {
             "32 bytes",
         ),
         (json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"}), "17 bits"),
-        (rsa, "exponent"),
+        (rsa("AQ"), "exponent"),
+        (rsa("AQAC"), "exponent"),
+        (rsa("AQAAAAE"), "exponent"),
     ] {
         let error = PublicKey::from_jwk(&jwk).expect_err(message);
         assert!(error.message().contains(message), "{jwk}: {error:?}");

@@ -187,6 +187,12 @@ const MARKS: &[(&str, Mark)] = &[
         format!("Bag Attributes\n    friendlyName: x\n{pem}\nregards\n")
     }),
     ("base64", |pem| base64(pem.as_bytes())),
+    ("base64 after a byte order mark", |pem| {
+        format!("\u{feff}{}", base64(pem.as_bytes()))
+    }),
+    ("a comment inside", |pem| {
+        pem.replacen("KEY-----\n", "KEY-----\nComment: from the vendor\n\n", 1)
+    }),
     ("base64 in lines", |pem| lines(&base64(pem.as_bytes()), 76)),
     ("base64url without padding", |pem| {
         base64_simd::URL_SAFE_NO_PAD.encode_to_string(pem)
@@ -197,7 +203,7 @@ const MARKS: &[(&str, Mark)] = &[
     ("public key beside it", |pem| {
         format!("{}{pem}", openssl_text("pkey -pubout", &RSA))
     }),
-    ("certificate after it", |pem| {
+    ("certificate beside it", |pem| {
         format!("{pem}{}", certificate(&RSA))
     }),
 ];
@@ -228,6 +234,19 @@ fn every_format_under_every_mark_is_the_same_key() {
             }
         }
     }
+}
+
+/// RFC 5915 wants the scalar in full width; some writers drop its leading zeros.
+#[test]
+fn a_short_ec_scalar_is_taken() {
+    let oid = tlv(0xa0, &[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]);
+    let start = [vec![2, 1, 1], tlv(0x04, &[0x42; 31]), oid].concat();
+    let without_point = pem("EC PRIVATE KEY", &tlv(0x30, &start));
+    let spki = openssl("pkey -pubout -outform DER", without_point.as_bytes());
+    let point = [&[0][..], &spki[spki.len() - 65..]].concat();
+    let der = tlv(0x30, &[start, tlv(0xa1, &tlv(0x03, &point))].concat());
+    let key = PrivateKey::from_pem(&pem("EC PRIVATE KEY", &der)).unwrap();
+    assert_eq!(key.public_key().unwrap().spki_der(), spki);
 }
 
 #[test]
@@ -277,7 +296,7 @@ fn public_keys_and_certificates_are_the_private_keys_other_half() {
             (&spki, "public", "SPKI PEM"),
             (&certificate, "certificate", "X.509 PEM"),
         ] {
-            for (mark, apply) in &MARKS[..28] {
+            for (mark, apply) in MARKS.iter().filter(|(mark, _)| !mark.contains("beside")) {
                 let read =
                     PublicKey::from_pem(&apply(text)).unwrap_or_else(|e| panic!("{mark}: {e:?}"));
                 assert_eq!(read, expected, "{mark}");
@@ -377,6 +396,13 @@ fn pem(label: &str, der: &[u8]) -> String {
         "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
         lines(&base64(der), 64)
     )
+}
+
+/// DER with up to 255 bytes of contents.
+fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(contents.len()).expect("short contents");
+    let long: &[u8] = if length < 0x80 { &[] } else { &[0x81] };
+    [&[tag], long, &[length], contents].concat()
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@ use countersign::key::PrivateKey;
 use serde_json::json;
 
 use super::openssl::{openssl, openssl_text};
-use super::{P256, RSA, assert_shows_nothing_of, certificate, pem};
+use super::{P256, RSA, assert_shows_nothing_of, certificate, pem, tlv};
 
 #[test]
 fn every_wrong_file_is_refused_in_its_own_words() {
@@ -23,7 +23,8 @@ fn every_wrong_file_is_refused_in_its_own_words() {
     );
     let small = openssl_text("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024", "");
     let dsa = openssl_text("dsaparam -genkey 1024", "");
-    let cases: Vec<(&str, String, &str, &str)> = vec![
+    let cases: Vec<(&str, String, &str, &str)> =
+        vec![
         (
             "public key",
             openssl_text("pkey -pubout", rsa),
@@ -261,6 +262,17 @@ fn every_wrong_file_is_refused_in_its_own_words() {
             "PRIVATE KEY",
         ),
         (
+            "public key after parameters",
+            format!(
+                "{}{}",
+                openssl_text("ecparam -name prime256v1", ""),
+                openssl_text("pkey -pubout", &P256)
+            ),
+            "this is a public key",
+            "BEGIN",
+        ),
+        ("two curves", two_curves(), "it names two curves", "openssl pkey"),
+        (
             "two private keys",
             format!("{rsa}{}", *P256),
             "2 private keys",
@@ -322,6 +334,16 @@ fn the_conversions_that_the_hints_name_do_help() {
             "{damage}"
         );
     }
+}
+
+/// PKCS#8 that says P-384 around a SEC1 key that says P-256.
+fn two_curves() -> String {
+    let sec1 = openssl("ec -outform DER", P256.as_bytes());
+    let ec = [0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    let p384 = [0x06, 5, 0x2b, 0x81, 4, 0, 0x22];
+    let algorithm = tlv(0x30, &[&ec[..], &p384].concat());
+    let der = tlv(0x30, &[vec![2, 1, 0], algorithm, tlv(0x04, &sec1)].concat());
+    pem("PRIVATE KEY", &der)
 }
 
 fn without_line(pem: &str, number: usize) -> String {
