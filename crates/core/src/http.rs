@@ -38,19 +38,21 @@ impl Request {
         }
     }
 
-    /// A GET with a bearer token (RFC 6750 section 2.1).
-    pub fn get_with_bearer(url: Url, token: &Secret) -> Self {
-        let authorization = format!("Bearer {}", token.expose());
+    /// A GET without credentials, as for asking whether a server is there.
+    pub fn get(url: Url) -> Self {
         Self {
             method: Method::Get,
             url,
-            headers: vec![
-                ("Accept", "application/json".into()),
-                ("Authorization", authorization.into()),
-            ],
+            headers: vec![("Accept", "application/json".into())],
             form: None,
             single_use: false,
         }
+    }
+
+    /// A GET with a bearer token (RFC 6750 section 2.1).
+    pub fn get_with_bearer(url: Url, token: &Secret) -> Self {
+        let authorization = format!("Bearer {}", token.expose());
+        Self::get(url).with_header("Authorization", authorization.into())
     }
 
     /// The request with one more header.

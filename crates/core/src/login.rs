@@ -64,6 +64,45 @@ impl Login {
         })
     }
 
+    /// Begins asking for consent ([`Connection::consent_url`], or an administrator's) with a
+    /// `state`, so that the answer can be waited for. The code that comes back is of no use:
+    /// [`Login::finish`] only says whether consent was given.
+    ///
+    /// # Errors
+    ///
+    /// Where the provider knows no such consent, or there is no randomness.
+    pub fn start_consent(
+        connection: &Connection,
+        redirect_uri: &str,
+        admin: bool,
+        random: &dyn Random,
+    ) -> Result<Self, Error> {
+        let base = match admin {
+            true => connection.admin_consent_base(redirect_uri),
+            false => connection.consent_base(redirect_uri),
+        };
+        let name = &connection.profile().name;
+        let whose = if admin { "an administrator's" } else { "a" };
+        let base = base.ok_or_else(|| {
+            let message = format!("{name} has no page for {whose} consent");
+            Error::new(ErrorKind::Setting, message).with_provider(&connection.profile().id)
+        })?;
+        let pkce = Pkce::new(random::bytes(random)?);
+        let state = random::word(random)?;
+        let url = base.with_query([
+            ("state", state.as_str()),
+            ("code_challenge", &pkce.challenge),
+            ("code_challenge_method", "S256"),
+        ]);
+        Ok(Self {
+            url,
+            redirect_uri: redirect_uri.to_owned(),
+            state: Secret::new(state),
+            verifier: pkce.verifier.clone(),
+            provider: connection.profile().id.clone(),
+        })
+    }
+
     /// Where to send the browser.
     pub fn url(&self) -> &Url {
         &self.url

@@ -109,6 +109,39 @@ impl Settings {
         Ok(all)
     }
 
+    /// Takes one connection out of those of [`Settings::from_toml`].
+    ///
+    /// # Errors
+    ///
+    /// Where there is none of this name; the message names the nearest one and the hint lists all.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::Settings;
+    ///
+    /// let all = Settings::from_toml("[connections.sales]\nprovider = \"salesforce\"")?;
+    /// let error = Settings::select(all, "sale").unwrap_err();
+    /// assert_eq!(error.message(), "there is no connection `sale`; did you mean `sales`?");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn select(mut all: BTreeMap<String, Self>, name: &str) -> Result<Self, Error> {
+        if let Some(found) = all.remove(name) {
+            return Ok(found);
+        }
+        let meant = match nearest(name, all.keys()) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => String::new(),
+        };
+        let names: Vec<_> = all.into_keys().collect();
+        let hint = match names.is_empty() {
+            true => "write one: [connections.NAME]".to_owned(),
+            false => format!("the connections here are: {}", names.join(", ")),
+        };
+        let message = format!("there is no connection `{name}`{meant}");
+        Err(Error::new(ErrorKind::Setting, message).with_hint(hint))
+    }
+
     fn from_value(value: toml::Value) -> Result<Self, Error> {
         let toml::Value::Table(table) = value else {
             return Err(Error::new(

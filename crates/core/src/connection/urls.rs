@@ -42,21 +42,25 @@ impl Connection {
     ///
     /// There is none where the provider knows no such consent, or `redirect_uri` is not set.
     pub fn consent_url(&self) -> Option<Url> {
-        let consent = self.profile().consent.as_ref()?;
-        let scope = self.fill_scopes(&consent.individual);
-        let redirect_uri = self.redirect_uri()?;
-        self.authorize_base(redirect_uri.as_str(), &scope).ok()
+        self.consent_base(self.redirect_uri()?.as_str())
     }
 
     /// The URL where an administrator consents for everybody in the organization.
     ///
     /// There is none where the provider knows no such consent, or `redirect_uri` is not set.
     pub fn admin_consent_url(&self) -> Option<Url> {
+        self.admin_consent_base(self.redirect_uri()?.as_str())
+    }
+
+    pub(crate) fn consent_base(&self, redirect_uri: &str) -> Option<Url> {
+        let consent = self.profile().consent.as_ref()?;
+        let scope = self.fill_scopes(&consent.individual);
+        self.authorize_base(redirect_uri, &scope).ok()
+    }
+
+    pub(crate) fn admin_consent_base(&self, redirect_uri: &str) -> Option<Url> {
         let admin = self.profile().consent.as_ref()?.admin.as_ref()?;
-        let redirect_uri = self.redirect_uri()?;
-        let url = self
-            .authorize_base(redirect_uri.as_str(), &admin.scope)
-            .ok()?;
+        let url = self.authorize_base(redirect_uri, &admin.scope).ok()?;
         let scopes = self.fill_scopes(&admin.admin_consent_scope);
         Some(url.with_query([("admin_consent_scope", scopes.as_str())]))
     }
