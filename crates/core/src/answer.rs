@@ -3,6 +3,7 @@
 mod json;
 mod redact;
 mod refusal;
+mod resource;
 
 use std::time::Duration;
 
@@ -185,23 +186,10 @@ impl Answer<'_> {
 
     /// Adds the wait that the server asks for, within reason: from a second to a quarter of an hour.
     fn wait(&self, error: Error) -> Error {
-        let Some(text) = self.response.header("retry-after") else {
-            return error;
-        };
-        let seconds = match text.trim().parse::<u64>() {
-            Ok(seconds) => seconds,
-            Err(_) => {
-                let sent = self
-                    .response
-                    .header("date")
-                    .and_then(crate::date::parse_http_date);
-                let Some(until) = crate::date::parse_http_date(text) else {
-                    return error;
-                };
-                (until - sent.unwrap_or(self.now.unix_s())).max(0) as u64
-            }
-        };
-        error.with_retry_after(Duration::from_secs(seconds.clamp(1, 900)))
+        match retry_after(self.response, Some(self.now.unix_s())) {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        }
     }
 
     fn is_about_load(&self) -> bool {
@@ -214,6 +202,20 @@ impl Answer<'_> {
             .header(header)
             .map(|id| self.redactor.clean(id))
     }
+}
+
+/// How long `Retry-After` asks to wait (RFC 9110 section 10.2.3), as seconds or as a date.
+fn retry_after(response: &Response, now_unix_s: Option<i64>) -> Option<Duration> {
+    let text = response.header("retry-after")?;
+    let seconds = match text.trim().parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let sent = response.header("date").and_then(crate::date::parse_http_date);
+            let until = crate::date::parse_http_date(text)?;
+            (until - sent.or(now_unix_s)?).max(0) as u64
+        }
+    };
+    Some(Duration::from_secs(seconds.clamp(1, 900)))
 }
 
 /// A lifetime in seconds: a number or a string of digits, clamped to what makes sense.

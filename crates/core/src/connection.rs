@@ -360,7 +360,10 @@ impl Reader<'_> {
             client_id: self.required("client_id", &format!("grant {grant}"))?,
             client_secret: self.settings.secret("client_secret"),
             client_auth,
-            basic_encoding: self.parsed("basic_encoding")?.unwrap_or(BasicEncoding::Raw),
+            basic_encoding: self
+                .parsed("basic_encoding")?
+                .or(self.profile.basic_encoding)
+                .unwrap_or(BasicEncoding::Raw),
             signer: if signs { self.signer(signer)? } else { signer },
             subject: self.text("subject"),
             audience,

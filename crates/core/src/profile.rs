@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::{Algorithm, ClientAuth, Error, ErrorKind, GrantKind, Verdict};
+use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, Verdict};
 
 /// What a vendor's token service is like: everything that can be said without code.
 ///
@@ -50,6 +50,10 @@ pub struct Profile {
     pub endpoints: Endpoints,
     /// The grants on offer, by the word used in the setting `grant`.
     pub grants: BTreeMap<GrantKind, GrantRules>,
+    /// How id and secret are written in Basic, where the setting `basic_encoding` does not say;
+    /// `raw` where absent.
+    #[serde(default)]
+    pub basic_encoding: Option<BasicEncoding>,
     /// What assertions look like: the `jwt-bearer` grant's and `private_key_jwt`'s.
     #[serde(default)]
     pub assertion: AssertionRules,

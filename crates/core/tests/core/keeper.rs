@@ -1,0 +1,460 @@
+//! The keeper: reuse, one request at a time, what survives a failure, and what is durable when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::{
+    Capabilities, Error, ErrorKind, FileStore, Lease, MemoryStore, Owner, Source, Store, StoreKey,
+    Stored, Swap, Verdict,
+};
+
+use crate::support::{
+    Bench, bench, bench_with, client_credentials, connection, cut, refreshing, refusal,
+    rotated_answer, token_answer,
+};
+
+#[test]
+fn a_token_is_reused_until_less_than_min_valid_is_left() {
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(
+        client_credentials(),
+        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+    );
+    let first = keeper.token().unwrap();
+    assert_eq!((first.expose(), first.source()), ("a", Source::Minted));
+    clock.advance(Duration::from_secs(3600 - 61));
+    let again = keeper.token().unwrap();
+    assert_eq!((again.expose(), again.source()), ("a", Source::Cache));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(keeper.token().unwrap().expose(), "b");
+    assert_eq!(script.forms().len(), 2);
+}
+
+#[test]
+fn a_caller_can_ask_for_more_time() {
+    let bench = bench(
+        client_credentials(),
+        [Ok(token_answer("a", 600)), Ok(token_answer("b", 3600))],
+    );
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    let longer = bench
+        .keeper
+        .token_valid_for(Duration::from_secs(900))
+        .unwrap();
+    assert_eq!(longer.expose(), "b");
+}
+
+#[test]
+fn a_server_whose_tokens_are_short_does_not_cause_a_loop() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 5))]);
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    assert_eq!(bench.script.forms().len(), 1);
+}
+
+#[test]
+fn a_thousand_threads_make_one_request() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
+    bench.script.close_gate();
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..1000)
+            .map(|_| scope.spawn(|| bench.keeper.token().unwrap().expose().to_owned()))
+            .collect();
+        bench.script.await_arrivals(1);
+        bench.script.open_gate();
+        for caller in callers {
+            assert_eq!(caller.join().unwrap(), "a");
+        }
+    });
+    assert_eq!(bench.script.forms().len(), 1);
+}
+
+#[test]
+fn the_old_token_is_served_while_a_refresh_fails_and_it_is_valid() {
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(
+        client_credentials(),
+        [
+            Ok(token_answer("a", 600)),
+            Ok(refusal(400, "temporarily_unavailable")),
+            Err(cut()),
+            Ok(refusal(503, "down")),
+        ],
+    );
+    keeper.token().unwrap();
+    clock.advance(Duration::from_secs(580));
+    for _ in 0..2 {
+        let token = keeper.token().unwrap();
+        assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
+    }
+    clock.advance(Duration::from_secs(20));
+    let error = keeper.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry);
+    assert_eq!(script.forms().len(), 4);
+}
+
+#[test]
+fn a_server_that_asks_for_peace_gets_it() {
+    let wait = countersign::Response::new(429, [("Retry-After", "30")], "");
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(
+        client_credentials(),
+        [Ok(wait), Ok(token_answer("a", 3600))],
+    );
+    let error = keeper.token().unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+    clock.advance(Duration::from_secs(10));
+    let error = keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.retry_after()),
+        (ErrorKind::Throttled, Some(Duration::from_secs(20)))
+    );
+    assert_eq!(script.forms().len(), 1);
+    clock.advance(Duration::from_secs(20));
+    assert_eq!(keeper.token().unwrap().expose(), "a");
+}
+
+#[test]
+fn neither_clock_alone_makes_a_token_last_longer() {
+    let Bench { keeper, clock, .. } = bench(
+        client_credentials(),
+        [
+            Ok(token_answer("a", 600)),
+            Ok(token_answer("b", 600)),
+            Ok(token_answer("c", 600)),
+        ],
+    );
+    keeper.token().unwrap();
+    // Set back by an hour, while ten minutes really pass.
+    clock.set_wall(crate::support::NOW - 3600);
+    clock.advance(Duration::from_secs(600));
+    assert_eq!(keeper.token().unwrap().expose(), "b");
+    // Set forward: the token may be over, so that a new one is asked for.
+    clock.set_wall(crate::support::NOW + 7200);
+    assert_eq!(keeper.token().unwrap().expose(), "c");
+}
+
+#[test]
+fn lifetime_counts_from_the_start_of_the_request() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 100))]);
+    bench.script.close_gate();
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| bench.keeper.token().unwrap());
+        bench.script.await_arrivals(1);
+        bench.clock.advance(Duration::from_secs(40));
+        bench.script.open_gate();
+        let token = caller.join().unwrap();
+        let now = countersign::Clock::now(bench.clock.as_ref());
+        assert_eq!(token.remaining(now), Duration::from_secs(60));
+        assert_eq!(token.expires_at(), Some(crate::support::NOW + 100));
+    });
+}
+
+#[test]
+fn unknown_expiry_is_never_for_ever() {
+    let answer = || countersign::Response::new(200, [], r#"{"access_token":"a"}"#);
+    let Bench { keeper, clock, .. } = bench(client_credentials(), [Ok(answer()), Ok(answer())]);
+    let token = keeper.token().unwrap();
+    assert_eq!(token.expires_at(), None);
+    clock.advance(Duration::from_secs(15 * 60));
+    assert_eq!(keeper.token().unwrap().source(), Source::Minted);
+}
+
+#[test]
+fn a_rotated_refresh_token_is_sent_next() {
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(
+        refreshing(),
+        [
+            Ok(rotated_answer("a", "r1", 600)),
+            Ok(rotated_answer("b", "r2", 600)),
+            Ok(token_answer("c", 600)),
+            Ok(token_answer("d", 600)),
+        ],
+    );
+    for _ in 0..4 {
+        keeper.token().unwrap();
+        clock.advance(Duration::from_secs(600));
+    }
+    let sent: Vec<_> = script
+        .forms()
+        .iter()
+        .map(|form| form.rsplit('=').next().unwrap().to_owned())
+        .collect();
+    // An answer without a new one leaves the old one in use.
+    assert_eq!(sent, ["r0", "r1", "r2", "r2"]);
+}
+
+#[test]
+fn a_new_refresh_token_in_the_settings_starts_anew() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let first = bench_with(
+        refreshing(),
+        [Ok(rotated_answer("a", "r1", 600))],
+        Arc::clone(&store),
+    );
+    first.keeper.token().unwrap();
+    let settings = [
+        ("grant", "refresh-token"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("refresh_token", "n0"),
+    ];
+    let second = bench_with(
+        connection(settings),
+        [Ok(rotated_answer("b", "n1", 600))],
+        store,
+    );
+    assert_eq!(second.keeper.token().unwrap().expose(), "b");
+    assert!(second.script.forms()[0].ends_with("refresh_token=n0"));
+}
+
+#[test]
+fn a_lost_answer_to_a_rotating_refresh_is_an_unknown_outcome() {
+    for lost in [
+        Err(cut()),
+        Ok(refusal(500, "oops")),
+        Ok(countersign::Response::new(200, [], "{\"acc")),
+    ] {
+        let bench = bench(refreshing(), [lost]);
+        let error = bench.keeper.token().unwrap_err();
+        assert_eq!(error.verdict(), Verdict::OutcomeUnknown, "{error:?}");
+        assert!(
+            error
+                .url()
+                .unwrap()
+                .starts_with("https://demo.acme.example/authorize?")
+        );
+        // One request, whatever happened to it.
+        assert_eq!(bench.script.forms().len(), 1);
+    }
+}
+
+#[test]
+fn a_refresh_that_never_left_may_be_tried_again() {
+    let refused = Error::new(ErrorKind::Connect, "refused");
+    let bench = bench(
+        refreshing(),
+        [Err(countersign::SendError::NotSent(refused))],
+    );
+    assert_eq!(bench.keeper.token().unwrap_err().verdict(), Verdict::Retry);
+}
+
+#[test]
+fn the_store_is_shared_and_its_token_adopted() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Arc::new(FileStore::open(folder.path().join("tokens")).unwrap());
+    let first = bench_with(client_credentials(), [Ok(token_answer("a", 3600))], open());
+    first.keeper.token().unwrap();
+    let second = bench_with(client_credentials(), [], open());
+    let token = second.keeper.token().unwrap();
+    assert_eq!((token.expose(), token.source()), ("a", Source::Store));
+    assert_eq!(token.expires_at(), Some(crate::support::NOW + 3600));
+}
+
+#[test]
+fn forced_means_asked_for_now() {
+    let bench = bench(
+        client_credentials(),
+        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+    );
+    bench.keeper.token().unwrap();
+    assert_eq!(bench.keeper.refresh_now().unwrap().expose(), "b");
+    assert_eq!(bench.keeper.token().unwrap().expose(), "b");
+}
+
+#[test]
+fn a_grant_by_login_without_a_token_says_so() {
+    let connection = connection([
+        ("grant", "authorization-code"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("redirect_uri", "https://app.example/callback"),
+    ]);
+    let error = bench(connection, []).keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::NoToken, Verdict::Reauthorize)
+    );
+    assert!(error.hint().unwrap().contains("countersign login mine"));
+    assert!(
+        error
+            .url()
+            .unwrap()
+            .contains("redirect_uri=https%3A%2F%2Fapp.example%2Fcallback")
+    );
+}
+
+#[test]
+fn forgetting_revokes_and_leaves_nothing() {
+    let bench = bench(
+        refreshing(),
+        [
+            Ok(rotated_answer("a", "r1", 600)),
+            Ok(countersign::Response::new(200, [], "")),
+        ],
+    );
+    bench.keeper.token().unwrap();
+    let revocation = bench.keeper.forget().unwrap();
+    assert!(
+        matches!(revocation, countersign::Revocation::Revoked),
+        "{revocation:?}"
+    );
+    assert_eq!(bench.script.forms()[1], "token=r1");
+    // The configured token is all that is left, and it is the one that was spent.
+    bench.script.push(Ok(refusal(400, "invalid_grant")));
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+}
+
+/// A memory store whose writes can be made to fail.
+#[derive(Debug, Default)]
+struct Moody {
+    inner: MemoryStore,
+    broken: std::sync::atomic::AtomicBool,
+}
+
+impl Moody {
+    fn set_broken(&self, broken: bool) {
+        self.broken
+            .store(broken, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+impl Store for Moody {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        self.inner.load(key)
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        if self.broken.load(std::sync::atomic::Ordering::SeqCst) {
+            return Swap::Unavailable(Error::new(ErrorKind::Store, "no room"));
+        }
+        self.inner.compare_and_swap(key, expected, fence, value)
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.inner.tombstone(key, expected, fence)
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        self.inner.lease(key, owner, ttl)
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        self.inner.renew(key, owner, fence, ttl)
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        self.inner.release(key, owner, fence)
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        self.inner.now_ms()
+    }
+}
+
+#[test]
+fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
+    let store = Arc::new(Moody::default());
+    store.set_broken(true);
+    let bench = bench_with(
+        refreshing(),
+        [Ok(rotated_answer("a", "r1", 600))],
+        store.clone(),
+    );
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::Store, Verdict::Retry)
+    );
+    assert!(bench.keeper.unsaved().is_some());
+    // Still broken: nothing is sent, least of all the spent token.
+    assert!(bench.keeper.token().is_err());
+    assert_eq!(bench.script.forms().len(), 1);
+    // Mended: the kept answer is stored and handed out, without another request.
+    store.set_broken(false);
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    assert_eq!(bench.script.forms().len(), 1);
+    assert!(bench.keeper.unsaved().is_none());
+    bench.clock.advance(Duration::from_secs(600));
+    bench.script.push(Ok(rotated_answer("b", "r2", 600)));
+    assert_eq!(bench.keeper.token().unwrap().expose(), "b");
+    assert!(bench.script.forms()[1].ends_with("refresh_token=r1"));
+}
+
+#[test]
+fn a_token_that_can_be_minted_again_is_not_held_back_by_the_store() {
+    let store = Arc::new(Moody::default());
+    store.set_broken(true);
+    let bench = bench_with(client_credentials(), [Ok(token_answer("a", 600))], store);
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    assert!(
+        bench
+            .keeper
+            .unsaved()
+            .unwrap()
+            .message()
+            .contains("no room")
+    );
+}
+
+#[test]
+fn a_panic_in_the_transport_is_an_error_for_every_waiting_caller() {
+    // The script has no answer, which panics on the refresh thread.
+    let bench = bench(client_credentials(), []);
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::Internal, Verdict::Unexpected)
+    );
+    bench.script.push(Ok(token_answer("a", 600)));
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+}
+
+#[test]
+fn a_caller_that_gives_up_does_not_cut_the_refresh_off() {
+    let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
+    bench.script.close_gate();
+    let (keeper, store) = (bench.keeper.clone(), Arc::clone(&bench.store));
+    // The caller's thread is left behind, as a cancelled request handler's would be.
+    let caller = std::thread::spawn(move || keeper.token());
+    bench.script.await_arrivals(1);
+    drop(bench.keeper);
+    bench.script.open_gate();
+    caller.join().unwrap().unwrap();
+    let settings = refreshing();
+    let again = bench_with(settings, [], store);
+    assert_eq!(again.keeper.token().unwrap().source(), Source::Store);
+}

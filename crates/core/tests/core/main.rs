@@ -1,0 +1,11 @@
+//! What core promises, tested through its public API.
+
+mod connection;
+mod grants;
+mod keeper;
+mod login;
+mod rooms;
+mod secrets;
+mod store;
+mod support;
+mod transport;

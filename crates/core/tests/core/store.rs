@@ -1,0 +1,225 @@
+//! The stores: what every one must do, and what the file store does on a real file system.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use countersign::{
+    ErrorKind, FileStore, Lease, MemoryStore, Owner, Store, StoreKey, Swap, Verdict,
+};
+
+const TTL: Duration = Duration::from_secs(30);
+
+/// What every store does, whatever it keeps its records in.
+fn conforms(store: &dyn Store) {
+    let (key, other) = (StoreKey::of(["a", "b"]), StoreKey::of(["ab"]));
+    assert_ne!(key, other);
+    assert!(store.load(&key).unwrap().is_none());
+    assert!(matches!(
+        store.compare_and_swap(&key, Some(1), None, b"x"),
+        Swap::Conflict(None)
+    ));
+    assert!(matches!(
+        store.compare_and_swap(&key, None, None, b"one"),
+        Swap::Applied(1)
+    ));
+    match store.compare_and_swap(&key, None, None, b"two") {
+        Swap::Conflict(Some(now)) => assert_eq!(now.version, 1),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        store.compare_and_swap(&key, Some(1), Some(5), b"two"),
+        Swap::Applied(2)
+    ));
+    assert!(matches!(
+        store.compare_and_swap(&key, Some(2), Some(4), b"late"),
+        Swap::Fenced
+    ));
+    let read = store.load(&key).unwrap().unwrap();
+    assert_eq!(
+        (read.version, read.fence, read.value.unwrap().as_slice()),
+        (2, 5, &b"two"[..])
+    );
+    assert!(store.load(&other).unwrap().is_none());
+
+    // Forgetting goes on counting, so that a late writer of the old value finds a conflict.
+    assert!(matches!(
+        store.tombstone(&key, 2, Some(6)),
+        Swap::Applied(3)
+    ));
+    let forgotten = store.load(&key).unwrap().unwrap();
+    assert_eq!((forgotten.version, forgotten.value.is_none()), (3, true));
+    assert!(matches!(
+        store.compare_and_swap(&key, Some(2), None, b"late"),
+        Swap::Conflict(_)
+    ));
+    assert!(matches!(
+        store.compare_and_swap(&key, Some(3), None, b"new"),
+        Swap::Applied(4)
+    ));
+
+    // One lease at a time, with a fence that only grows.
+    let (me, you) = (Owner::new("me"), Owner::new("you"));
+    let first = granted(store.lease(&key, &me, TTL).unwrap());
+    assert!(matches!(
+        store.lease(&key, &you, TTL).unwrap(),
+        Lease::Busy { .. }
+    ));
+    assert!(store.renew(&key, &me, first, TTL).unwrap());
+    assert!(!store.renew(&key, &you, first, TTL).unwrap());
+    assert!(!store.release(&key, &you, first).unwrap());
+    assert!(store.release(&key, &me, first).unwrap());
+    assert!(!store.release(&key, &me, first).unwrap());
+    let second = granted(store.lease(&key, &you, TTL).unwrap());
+    assert!(second > first);
+    assert!(store.release(&key, &you, second).unwrap());
+}
+
+fn granted(lease: Lease) -> u64 {
+    match lease {
+        Lease::Granted { fence, .. } => fence,
+        Lease::Busy { .. } => panic!("the lease is busy"),
+    }
+}
+
+#[test]
+fn memory_conforms() {
+    conforms(&MemoryStore::new());
+}
+
+#[test]
+fn files_conform() {
+    let folder = tempfile::tempdir().unwrap();
+    conforms(&FileStore::open(folder.path().join("tokens")).unwrap());
+}
+
+#[test]
+fn racing_writers_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokens");
+    let key = StoreKey::of(["counter"]);
+    // A store each, as processes have.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let store = FileStore::open(&path).unwrap();
+                let mut added = 0;
+                while added < 25 {
+                    let now = store.load(&key).unwrap();
+                    let version = now.as_ref().map(|record| record.version);
+                    let text = now.and_then(|record| record.value).unwrap_or_default();
+                    let count: u64 = std::str::from_utf8(&text).unwrap().parse().unwrap_or(0);
+                    let next = (count + 1).to_string();
+                    match store.compare_and_swap(&key, version, None, next.as_bytes()) {
+                        Swap::Applied(_) => added += 1,
+                        Swap::Conflict(_) => {}
+                        other => panic!("{other:?}"),
+                    }
+                }
+            });
+        }
+    });
+    let last = FileStore::open(&path).unwrap().load(&key).unwrap().unwrap();
+    assert_eq!(
+        (last.version, last.value.unwrap().as_slice()),
+        (200, &b"200"[..])
+    );
+}
+
+#[test]
+fn two_stores_on_one_folder_share_the_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokens");
+    let (a, b) = (
+        FileStore::open(&path).unwrap(),
+        FileStore::open(&path).unwrap(),
+    );
+    let key = StoreKey::of(["mine"]);
+    let first = granted(a.lease(&key, &Owner::new("a"), TTL).unwrap());
+    assert!(matches!(
+        b.lease(&key, &Owner::new("b"), TTL).unwrap(),
+        Lease::Busy { .. }
+    ));
+    // The end of the holder is the end of its lease, and the fence goes on.
+    drop(a);
+    assert!(granted(b.lease(&key, &Owner::new("b"), TTL).unwrap()) > first);
+}
+
+#[test]
+fn only_the_owner_can_read_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/tokens");
+    let store = FileStore::open(&path).unwrap();
+    let key = StoreKey::of(["mine"]);
+    let swap = store.compare_and_swap(&key, None, None, b"secret");
+    assert!(matches!(swap, Swap::Applied(1)));
+    store.lease(&key, &Owner::new("me"), TTL).unwrap();
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert!(files.len() >= 2, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_folder_that_others_can_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("open");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o750)).unwrap();
+    let error = FileStore::open(&path).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::Store, Verdict::FixConfiguration)
+    );
+    assert!(error.hint().unwrap().starts_with("run: chmod 0700 "));
+}
+
+#[test]
+fn a_damaged_record_is_set_aside_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokens");
+    let store = FileStore::open(&path).unwrap();
+    let key = StoreKey::of(["mine"]);
+    let swap = store.compare_and_swap(&key, None, None, b"precious");
+    assert!(matches!(swap, Swap::Applied(1)));
+    let record = path.join(format!("{}.rec", key.to_hex()));
+    let whole = std::fs::read(&record).unwrap();
+    std::fs::write(&record, &whole[..whole.len() - 3]).unwrap();
+    let error = store.load(&key).unwrap_err();
+    assert!(error.message().contains("is damaged"), "{error}");
+    let kept = std::fs::read_dir(&path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let kept: Vec<_> = kept
+        .filter(|path| path.to_string_lossy().contains(".damaged-"))
+        .collect();
+    assert_eq!(std::fs::read(&kept[0]).unwrap(), &whole[..whole.len() - 3]);
+    assert!(store.load(&key).unwrap().is_none());
+}
+
+#[test]
+fn a_write_that_cannot_be_made_leaves_the_old_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokens");
+    let store = FileStore::open(&path).unwrap();
+    let key = StoreKey::of(["mine"]);
+    assert!(matches!(
+        store.compare_and_swap(&key, None, None, b"old"),
+        Swap::Applied(1)
+    ));
+    // A folder in the way of the new contents: fails for root as well, unlike a mode would.
+    std::fs::create_dir_all(path.join(format!("{}.new/x", key.to_hex()))).unwrap();
+    match store.compare_and_swap(&key, Some(1), None, b"new") {
+        Swap::Unavailable(error) => assert!(error.message().contains(".new"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(
+        store.load(&key).unwrap().unwrap().value.unwrap().as_slice(),
+        b"old"
+    );
+}

@@ -1,0 +1,225 @@
+//! A provider made for tests, and a transport that answers by a script.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex};
+
+use countersign::{
+    Connection, Error, ErrorKind, Keeper, ManualClock, MemoryStore, Profile, Request, Response,
+    SendError, Settings, Store, Transport,
+};
+
+/// Every grant, rotation, a table of one row: enough to tell core's rules apart from a vendor's.
+pub(crate) const PROFILE: &str = r#"
+    id = "acme"
+    name = "Acme"
+    documentation = "https://acme.example/docs/oauth"
+
+    [environments.demo]
+    base_url = "https://demo.acme.example"
+    audience = "demo.acme.example"
+    [environments.production]
+    base_url = "https://login.acme.example"
+    audience = "login.acme.example"
+    [environments.own]
+    audience = "{base_url}"
+
+    [endpoints]
+    token = "{base_url}/token"
+    authorize = "{base_url}/authorize"
+    revoke = "{base_url}/revoke"
+
+    [grants.jwt-bearer]
+    client_auth = ["none"]
+    default_scopes = ["sign"]
+    [grants.client-credentials]
+    client_auth = ["post", "basic", "client_secret_jwt", "private_key_jwt"]
+    send_scope = true
+    [grants.authorization-code]
+    client_auth = ["basic", "post", "none"]
+    default_scopes = ["sign", "offline"]
+    send_redirect_uri = true
+    [grants.refresh-token]
+    client_auth = ["basic", "post", "none"]
+
+    [assertion]
+    algorithms = ["RS256", "ES256"]
+    scope_claim = true
+    jwt_id = true
+
+    [refresh]
+    rotation = "always"
+
+    [response]
+    keep = ["instance"]
+    trace_header = "X-Acme-Trace"
+
+    [extra]
+    tenant = "the tenant's name"
+
+    [[errors]]
+    error = "consent_required"
+    kind = "consent_required"
+    hint = "consent once"
+"#;
+
+pub(crate) const NOW: i64 = 1_800_000_000;
+
+pub(crate) fn provider() -> Arc<dyn countersign::Provider> {
+    countersign::from_profile(Profile::from_toml(PROFILE).unwrap())
+}
+
+pub(crate) fn connection<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Connection {
+    try_connection(pairs).unwrap()
+}
+
+pub(crate) fn try_connection<'a>(
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Connection, Error> {
+    let mut settings = Settings::from_pairs([("provider", "acme"), ("environment", "demo")])?;
+    for (key, value) in pairs {
+        settings.set(key, value)?;
+    }
+    Connection::new("mine", &settings, provider())
+}
+
+/// The app for itself.
+pub(crate) fn client_credentials() -> Connection {
+    connection([
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+    ])
+}
+
+/// A rotating refresh token that starts as `r0`.
+pub(crate) fn refreshing() -> Connection {
+    connection([
+        ("grant", "refresh-token"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("refresh_token", "r0"),
+        ("redirect_uri", "https://app.example/callback"),
+    ])
+}
+
+pub(crate) fn token_answer(access: &str, seconds: u64) -> Response {
+    let body =
+        format!(r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":{seconds}}}"#);
+    Response::new(200, [("Content-Type", "application/json")], body)
+}
+
+pub(crate) fn rotated_answer(access: &str, refresh: &str, seconds: u64) -> Response {
+    let body = format!(
+        r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":{seconds},"refresh_token":"{refresh}"}}"#
+    );
+    Response::new(200, [("Content-Type", "application/json")], body)
+}
+
+pub(crate) fn refusal(status: u16, error: &str) -> Response {
+    Response::new(status, [], format!(r#"{{"error":"{error}"}}"#))
+}
+
+pub(crate) fn cut() -> SendError {
+    SendError::MaybeSent(Error::new(ErrorKind::Interrupted, "cut off"))
+}
+
+/// Answers in order, notes every form, and can be held until told to go on.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    answers: Mutex<VecDeque<Result<Response, SendError>>>,
+    forms: Mutex<Vec<String>>,
+    gate: Mutex<Gate>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    closed: bool,
+    arrived: usize,
+}
+
+impl Script {
+    pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, SendError>>) -> Arc<Self> {
+        Arc::new(Self {
+            answers: Mutex::new(answers.into_iter().collect()),
+            ..Self::default()
+        })
+    }
+
+    pub(crate) fn push(&self, answer: Result<Response, SendError>) {
+        self.answers.lock().unwrap().push_back(answer);
+    }
+
+    /// The bodies of the requests so far.
+    pub(crate) fn forms(&self) -> Vec<String> {
+        self.forms.lock().unwrap().clone()
+    }
+
+    pub(crate) fn close_gate(&self) {
+        self.gate.lock().unwrap().closed = true;
+    }
+
+    pub(crate) fn open_gate(&self) {
+        self.gate.lock().unwrap().closed = false;
+        self.changed.notify_all();
+    }
+
+    /// Waits until so many requests are at the gate or past it.
+    pub(crate) fn await_arrivals(&self, count: usize) {
+        let gate = self.gate.lock().unwrap();
+        drop(
+            self.changed
+                .wait_while(gate, |gate| gate.arrived < count)
+                .unwrap(),
+        );
+    }
+}
+
+impl Transport for Script {
+    fn send(&self, request: &Request) -> Result<Response, SendError> {
+        let body = request.body().map(|body| body.to_string());
+        self.forms.lock().unwrap().push(body.unwrap_or_default());
+        let mut gate = self.gate.lock().unwrap();
+        gate.arrived += 1;
+        self.changed.notify_all();
+        drop(self.changed.wait_while(gate, |gate| gate.closed).unwrap());
+        let next = self.answers.lock().unwrap().pop_front();
+        next.expect("a request that the test did not script")
+    }
+}
+
+pub(crate) struct Bench {
+    pub(crate) keeper: Keeper,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) script: Arc<Script>,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+/// A keeper with a scripted transport, a clock that stands, and a memory store.
+pub(crate) fn bench(
+    connection: Connection,
+    answers: impl IntoIterator<Item = Result<Response, SendError>>,
+) -> Bench {
+    bench_with(connection, answers, Arc::new(MemoryStore::new()))
+}
+
+pub(crate) fn bench_with(
+    connection: Connection,
+    answers: impl IntoIterator<Item = Result<Response, SendError>>,
+    store: Arc<dyn Store>,
+) -> Bench {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let script = Script::new(answers);
+    let keeper = Keeper::builder(connection)
+        .transport(script.clone())
+        .clock(clock.clone())
+        .store(Arc::clone(&store))
+        .build()
+        .unwrap();
+    Bench {
+        keeper,
+        clock,
+        script,
+        store,
+    }
+}
