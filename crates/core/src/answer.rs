@@ -210,7 +210,9 @@ fn retry_after(response: &Response, now_unix_s: Option<i64>) -> Option<Duration>
     let seconds = match text.trim().parse::<u64>() {
         Ok(seconds) => seconds,
         Err(_) => {
-            let sent = response.header("date").and_then(crate::date::parse_http_date);
+            let sent = response
+                .header("date")
+                .and_then(crate::date::parse_http_date);
             let until = crate::date::parse_http_date(text)?;
             (until - sent.or(now_unix_s)?).max(0) as u64
         }

@@ -18,18 +18,25 @@ impl Connection {
             return read_json(response);
         }
         let (name, status) = (&self.profile().name, response.status);
-        let error = |kind, what: &str| Error::new(kind, format!("{name} answered {status}: {what}"));
+        let error =
+            |kind, what: &str| Error::new(kind, format!("{name} answered {status}: {what}"));
         let error = match status {
-            401 => error(ErrorKind::Refused, "the access token is not valid, or not any more")
-                .with_verdict(Verdict::Retry)
-                .with_hint("ask for a new token, as with: countersign token NAME --force"),
+            401 => error(
+                ErrorKind::Refused,
+                "the access token is not valid, or not any more",
+            )
+            .with_verdict(Verdict::Retry)
+            .with_hint("ask for a new token, as with: countersign token NAME --force"),
             403 => error(ErrorKind::Refused, "the access token may not do this")
                 .with_setting("scopes")
                 .with_hint("add the scope that is missing to scopes, and consent or log in again"),
             429 => error(ErrorKind::Throttled, "too many requests"),
             500..=599 => error(ErrorKind::Unavailable, "it is not able to answer now"),
-            _ => error(ErrorKind::Unreadable, "this is not an answer of this endpoint")
-                .with_hint("check environment and base_url, and what stands between"),
+            _ => error(
+                ErrorKind::Unreadable,
+                "this is not an answer of this endpoint",
+            )
+            .with_hint("check environment and base_url, and what stands between"),
         };
         let error = match (error.kind(), retry_after(response, None)) {
             (ErrorKind::Throttled | ErrorKind::Unavailable, Some(wait)) => {
