@@ -1,0 +1,198 @@
+//! One HTTP request and its answer as plain values, so that every vendor's rules are functions without a socket.
+
+use std::fmt::Write as _;
+
+use hyper::HeaderMap;
+use serde_json::Value;
+
+/// A request, read whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Fields,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) scheme: &'static str,
+}
+
+impl Call {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// The authority the client asked for, `host:port`.
+    pub(crate) fn authority(&self) -> &str {
+        self.header("host").unwrap_or("127.0.0.1")
+    }
+
+    /// The origin the client asked for, e.g. `https://127.0.0.1:24001`.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority())
+    }
+
+    /// The bearer token of the `Authorization` header (RFC 6750 section 2.1).
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        let value = self.header("authorization")?;
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// The body as form fields; `None` when it is not declared as a form.
+    pub(crate) fn form(&self) -> Option<Fields> {
+        let kind = self.header("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            .then(|| Fields::parse(&self.body))
+    }
+}
+
+/// Decoded name and value pairs of a query or a form, in the order received.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fields(pub(crate) Vec<(String, String)>);
+
+impl Fields {
+    pub(crate) fn parse(text: &[u8]) -> Self {
+        Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    /// The first value of `name`; an empty value counts as absent (RFC 6749 section 3.2).
+    pub(crate) fn one(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(n, _)| n == name)?;
+        Some(found.1.as_str()).filter(|v| !v.is_empty())
+    }
+
+    pub(crate) fn words(&self, name: &str) -> Vec<String> {
+        self.one(name).map(words).unwrap_or_default()
+    }
+
+    /// A name sent twice, which RFC 6749 section 3.2 forbids.
+    pub(crate) fn repeated(&self) -> bool {
+        self.0
+            .iter()
+            .enumerate()
+            .any(|(i, (name, _))| self.0[..i].iter().any(|(n, _)| n == name))
+    }
+
+    pub(crate) fn encode(&self) -> String {
+        encode(self.0.iter().map(|(n, v)| (n.as_str(), v.as_str())))
+    }
+}
+
+/// An answer, and how it travels.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) delivery: Delivery,
+}
+
+/// How an answer travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Whole,
+    /// A few bytes every `ms` milliseconds; `endless` keeps sending blanks until the sandbox is reset.
+    Slow {
+        ms: u64,
+        endless: bool,
+    },
+    /// The connection closes without a byte of answer.
+    Cut,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            headers: vec![("Content-Type", content_type.to_owned())],
+            body: body.into(),
+            delivery: Delivery::Whole,
+        }
+    }
+
+    pub(crate) fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            delivery: Delivery::Whole,
+        }
+    }
+
+    pub(crate) fn cut() -> Self {
+        Self {
+            delivery: Delivery::Cut,
+            ..Self::empty(0)
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.retain(|(n, _)| *n != name);
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// A redirect that answers a GET with 302 and a posted page with 303.
+    pub(crate) fn redirect(call: &Call, location: String) -> Self {
+        let status = if call.method == "POST" { 303 } else { 302 };
+        Self::empty(status)
+            .header("Location", location)
+            .header("Cache-Control", "no-store")
+    }
+}
+
+/// A JSON object in the order given: the vendors' orders differ, and one of them promises a length in bytes.
+pub(crate) fn object(members: &[(&str, Value)]) -> String {
+    let mut text = String::from("{");
+    for (i, (name, value)) in members.iter().enumerate() {
+        let comma = if i == 0 { "" } else { "," };
+        let _ = write!(text, "{comma}{}:{value}", Value::from(*name));
+    }
+    text.push('}');
+    text
+}
+
+pub(crate) fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
+}
+
+/// `uri` with the pairs added to its query.
+pub(crate) fn with_query(uri: &str, pairs: &[(&str, &str)]) -> String {
+    let joint = if uri.contains('?') { '&' } else { '?' };
+    format!("{uri}{joint}{}", encode(pairs.iter().copied()))
+}
+
+pub(crate) fn words(text: &str) -> Vec<String> {
+    text.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_keeps_its_order() {
+        let text = object(&[("b", 1.into()), ("a", "x\"".into())]);
+        assert_eq!(text, r#"{"b":1,"a":"x\""}"#);
+    }
+
+    #[test]
+    fn fields_are_decoded_once_and_empty_means_absent() {
+        let fields = Fields::parse(b"code=aPrx%253D%3D&x=&y=a+b&y=2");
+        assert_eq!(fields.one("code"), Some("aPrx%3D="));
+        assert_eq!(fields.one("x"), None);
+        assert_eq!(fields.one("y"), Some("a b"));
+        assert!(fields.repeated());
+    }
+
+    #[test]
+    fn a_query_is_added_to_one_that_is_there() {
+        assert_eq!(
+            with_query("http://h/cb?a=1", &[("b", "2 =")]),
+            "http://h/cb?a=1&b=2+%3D"
+        );
+    }
+}

@@ -1,0 +1,369 @@
+//! A strict local emulator of the token services of DocuSign, Salesforce and BoldSign.
+//!
+//! It verifies what the vendors verify (signatures, claims, audience, times, PKCE, redirect URI, client
+//! authentication, single use, rotation, consent, scopes) and answers with their statuses, headers and bodies. It
+//! shares no parsing, signing or encoding code with crate `countersign`: a mistake made there cannot hide here.
+//!
+//! # Example
+//!
+//! ```
+//! use countersign_sandbox::{Fault, Options, Sandbox};
+//!
+//! let sandbox = Sandbox::start(Options::default())?;
+//! assert!(sandbox.url().starts_with("http://127.0.0.1:"));
+//! assert!(sandbox.connections().is_file());
+//! sandbox.fault(Fault::row("docusign.consent_required"))?;
+//! sandbox.set_clock_offset(3600);
+//! sandbox.reset();
+//! assert!(sandbox.log().is_empty());
+//! # Ok::<(), countersign_sandbox::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::{connections::Folder, world::World};
+pub use crate::{
+    control::Consent,
+    faults::{Fault, Kind},
+    log::LogEntry,
+    policy::{Policy, Rotation},
+    rows::{Row, rows},
+};
+
+mod authorize;
+mod boldsign;
+mod client_auth;
+mod connections;
+mod control;
+mod docusign;
+mod exchange;
+mod faults;
+mod jwt;
+mod keys;
+mod log;
+mod pages;
+mod policy;
+mod random;
+mod registry;
+mod rows;
+mod salesforce;
+mod server;
+mod tls;
+mod tokens;
+mod world;
+
+/// How a sandbox starts.
+///
+/// # Example
+///
+/// ```
+/// use countersign_sandbox::{Options, Rotation};
+/// let options = Options { tls: true, rotation: Some(Rotation::ReuseKills), ..Options::default() };
+/// assert_eq!(options.listen.port(), 0);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Where to listen; port 0 picks a free one from 20000 up to 32767. Loopback unless you mean otherwise.
+    pub listen: SocketAddr,
+    /// The folder for `connections.toml`, keys and CA; `None` is a temporary one, removed at the end.
+    pub dir: Option<PathBuf>,
+    /// Serve over TLS, with a CA made at start.
+    pub tls: bool,
+    /// Refuse what the documentation refuses even where the vendor does not.
+    pub strict: bool,
+    /// What happens to a used refresh token; `None` is each vendor's own way.
+    pub rotation: Option<Rotation>,
+    /// Lifetime of access tokens in seconds; `None` is each vendor's own.
+    pub access_ttl_s: Option<u64>,
+    /// Allowance for the times in assertions, in seconds.
+    pub skew_s: u64,
+    /// Redirect URIs registered besides loopback callbacks. When strict only these, exactly; the first is written
+    /// into `connections.toml`.
+    pub redirect_uris: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            dir: None,
+            tls: false,
+            strict: false,
+            rotation: None,
+            access_ttl_s: None,
+            skew_s: 0,
+            redirect_uris: Vec::new(),
+        }
+    }
+}
+
+/// A running sandbox; it stops when dropped.
+pub struct Sandbox {
+    url: String,
+    folder: Folder,
+    world: server::Shared,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox on a thread of its own and returns once it listens.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be listened at, or the folder not written.
+    pub fn start(mut options: Options) -> Result<Self, Error> {
+        if options.strict && options.redirect_uris.is_empty() {
+            options.redirect_uris = ["127.0.0.1", "localhost", "[::1]"]
+                .map(|host| format!("http://{host}:{STRICT_CALLBACK_PORT}/callback"))
+                .into();
+        }
+        let listeners = server::listen(options.listen)?;
+        let port = listeners[0]
+            .local_addr()
+            .map_err(|e| Error::new(format!("listen: {e}")))?
+            .port();
+        let scheme = if options.tls { "https" } else { "http" };
+        let host = match options.listen.ip() {
+            ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let url = format!("{scheme}://{}", SocketAddr::new(host, port));
+        let world = World::new(
+            &options,
+            url.clone(),
+            format!("{scheme}://localhost:{port}"),
+        )?;
+        let tls = options.tls.then(tls::fresh).transpose()?;
+        let mut folder = Folder::open(options.dir.as_deref())?;
+        folder.fill(&world, tls.as_ref().map(|t| t.ca_pem.as_str()))?;
+
+        let world = Arc::new(Mutex::new(world));
+        let (stop, stopped) = oneshot::channel();
+        let acceptor = tls.map(|t| t.config.into());
+        let shared = world.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Error::new(format!("could not start the server: {e}")))?;
+        let serve = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = server::serve(listeners, acceptor, shared) => {}
+                    _ = stopped => {}
+                }
+            });
+        };
+        let thread = std::thread::Builder::new()
+            .name("sandbox".into())
+            .spawn(serve);
+        let thread =
+            thread.map_err(|e| Error::new(format!("could not start the server's thread: {e}")))?;
+        Ok(Self {
+            url,
+            folder,
+            world,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens, e.g. `https://127.0.0.1:24001`; by this address it is also Salesforce's login host. By the
+    /// name `localhost` it is a Salesforce My Domain host, and under `/portal` an Experience Cloud site.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The folder with `connections.toml`, the keys and the CA.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.folder.path
+    }
+
+    /// The file with a working connection for every provider and grant.
+    #[must_use]
+    pub fn connections(&self) -> &Path {
+        &self.folder.connections
+    }
+
+    /// The certificate of the CA to trust; `None` without TLS.
+    #[must_use]
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.folder.ca_file.as_deref()
+    }
+
+    /// One line of JSON for whoever started this: `{"url","dir","connections","ca_file"}`.
+    #[must_use]
+    pub fn ready_line(&self) -> String {
+        exchange::object(&[
+            ("url", self.url().into()),
+            ("dir", json!(self.dir())),
+            ("connections", json!(self.connections())),
+            ("ca_file", json!(self.ca_file())),
+        ])
+    }
+
+    /// Adds a fault for the next matching requests, after those already pending.
+    ///
+    /// # Errors
+    ///
+    /// When a field is wrong, e.g. an unknown row.
+    pub fn fault(&self, fault: Fault) -> Result<(), Error> {
+        let fault = fault.checked()?;
+        server::lock(&self.world).faults.push(fault);
+        Ok(())
+    }
+
+    /// Moves the sandbox's idea of now: expiry checks and the `Date` header.
+    pub fn set_clock_offset(&self, seconds: i64) {
+        server::lock(&self.world).set_clock_offset(seconds);
+    }
+
+    /// Gives or withdraws a consent behind the pages' back.
+    ///
+    /// # Errors
+    ///
+    /// When the connection, app or user is unknown.
+    pub fn consent(&self, change: &Consent) -> Result<(), Error> {
+        control::consent(&mut server::lock(&self.world), change)
+    }
+
+    /// The switches in force.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        server::lock(&self.world).policy.clone()
+    }
+
+    /// Changes the switches until the next reset.
+    pub fn set_policy(&self, policy: Policy) {
+        server::lock(&self.world).policy = policy;
+    }
+
+    /// Back to the state at start: clock, policy, consents, tokens, faults, log.
+    pub fn reset(&self) {
+        server::lock(&self.world).reset();
+    }
+
+    /// The token requests received since the start or the last reset.
+    #[must_use]
+    pub fn log(&self) -> Vec<LogEntry> {
+        server::lock(&self.world).log.entries(false)
+    }
+
+    /// As [`Sandbox::log`], with authorize, userinfo, revoke and introspect requests, and followed redirects.
+    #[must_use]
+    pub fn full_log(&self) -> Vec<LogEntry> {
+        server::lock(&self.world).log.entries(true)
+    }
+
+    /// Serves until the process is told to stop (SIGINT or SIGTERM), then cleans up.
+    ///
+    /// # Errors
+    ///
+    /// When the signals cannot be listened to.
+    pub fn wait(self) -> Result<(), Error> {
+        let failed = |e: std::io::Error| Error::new(format!("could not wait for a signal: {e}"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        runtime.block_on(told_to_stop()).map_err(failed)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("url", &self.url)
+            .field("dir", &self.folder.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An emulated vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// The DocuSign account server, demo environment.
+    Docusign,
+    /// Salesforce at a login host, My Domain or Experience Cloud site.
+    Salesforce,
+    /// BoldSign's account server.
+    Boldsign,
+}
+
+impl Provider {
+    /// The name in settings: `docusign`, `salesforce` or `boldsign`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Docusign => "docusign",
+            Self::Salesforce => "salesforce",
+            Self::Boldsign => "boldsign",
+        }
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Docusign => "DocuSign",
+            Self::Salesforce => "Salesforce",
+            Self::Boldsign => "BoldSign",
+        }
+    }
+}
+
+/// What kept a sandbox from starting or doing as told; it names the option or field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error(String);
+
+impl Error {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sandbox: {}", self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The port of the callbacks registered when strict: outside the ports a sandbox picks for itself.
+const STRICT_CALLBACK_PORT: u16 = 19_876;
+
+async fn told_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            done = tokio::signal::ctrl_c() => done,
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,105 @@
+//! The switches: where the documentation is stricter than the vendor, or leaves a choice to the app's owner.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// What happens to a refresh token when it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rotation {
+    /// It stays valid. DocuSign still answers with another one, Salesforce with none, BoldSign with the same.
+    Off,
+    /// A new one comes with the answer and the former one is dead at once.
+    On,
+    /// As `On`; presenting a dead one also revokes the newest and all access tokens of the same sign-in.
+    ReuseKills,
+}
+
+impl FromStr for Rotation {
+    type Err = Error;
+
+    /// Reads `off`, `on` or `reuse-kills`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "off" => Ok(Self::Off),
+            "on" => Ok(Self::On),
+            "reuse-kills" => Ok(Self::ReuseKills),
+            _ => Err(Error::new(format!(
+                "rotation: `{text}` is not one of off, on, reuse-kills"
+            ))),
+        }
+    }
+}
+
+/// The switches in force; changed at run time by [`crate::Sandbox::set_policy`] or `POST /_sandbox/policy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Refuse what the documentation refuses even where the vendor does not.
+    pub strict: bool,
+    /// Only the documented form of an audience; follows `strict` when `null`.
+    pub strict_aud: Option<bool>,
+    /// Refuse assertions that live longer than documented (DocuSign 3600 s, Salesforce 180 s); follows `strict`
+    /// when `null`.
+    pub strict_exp_max: Option<bool>,
+    /// Allowance for `iat`, `nbf` and `exp`, in seconds.
+    pub skew_s: u64,
+    /// `null` is each vendor's own: DocuSign lenient, Salesforce off, BoldSign on.
+    pub rotation: Option<Rotation>,
+    /// Lifetime of access tokens in seconds; `null` is each vendor's own.
+    pub access_ttl_s: Option<u64>,
+    /// Lifetime of codes in seconds; `null` is each vendor's own (DocuSign 120, Salesforce 900, BoldSign 300).
+    pub code_ttl_s: Option<u64>,
+    /// Lifetime of refresh tokens in seconds; `null` is each vendor's own (30 days, Salesforce unlimited).
+    pub refresh_ttl_s: Option<u64>,
+    /// Whether a refresh starts the refresh token's lifetime anew; `null`: DocuSign with `extended`, BoldSign no.
+    pub sliding: Option<bool>,
+    /// Refuse Salesforce authorizations without a code challenge; follows `strict` when `null`.
+    pub require_pkce: Option<bool>,
+    /// Salesforce answers repeated JWT grants with the same access token while it lives.
+    pub same_token_while_live: bool,
+    /// How many sign-ins of one user at one Salesforce app stay alive.
+    pub max_grants_per_user: usize,
+}
+
+impl Policy {
+    pub(crate) fn exact_audience(&self) -> bool {
+        self.strict_aud.unwrap_or(self.strict)
+    }
+
+    pub(crate) fn bounded_life(&self) -> bool {
+        self.strict_exp_max.unwrap_or(self.strict)
+    }
+
+    pub(crate) fn needs_pkce(&self) -> bool {
+        self.require_pkce.unwrap_or(self.strict)
+    }
+
+    /// The allowance in seconds as what times are compared with.
+    pub(crate) fn skew(&self) -> i64 {
+        i64::try_from(self.skew_s.min(1 << 40)).unwrap_or(0)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            strict_aud: None,
+            strict_exp_max: None,
+            skew_s: 0,
+            rotation: None,
+            access_ttl_s: None,
+            code_ttl_s: None,
+            refresh_ttl_s: None,
+            sliding: None,
+            require_pkce: None,
+            same_token_while_live: false,
+            max_grants_per_user: 5,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What was issued: codes, refresh tokens and access tokens, and the families that die together.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::Provider;
+
+/// Who may do what: the same for a code, the refresh tokens that come of it, and their access tokens.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    pub(crate) provider: Provider,
+    pub(crate) client_id: String,
+    /// Empty where the app acts for itself.
+    pub(crate) user: String,
+    pub(crate) scopes: Vec<String>,
+    /// All that came of one sign-in shares a number.
+    pub(crate) family: u64,
+}
+
+/// An authorization code.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    pub(crate) grant: Grant,
+    pub(crate) redirect_uri: String,
+    /// The S256 challenge, if one was sent.
+    pub(crate) challenge: Option<String>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) issued_at: i64,
+    pub(crate) spent: bool,
+}
+
+/// A refresh token.
+#[derive(Debug, Clone)]
+pub(crate) struct Refresh {
+    pub(crate) grant: Grant,
+    /// When the first of its family was issued: an absolute lifetime counts from there.
+    pub(crate) born: i64,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) state: State,
+}
+
+/// Whether a refresh token still works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Live,
+    /// Replaced by a newer one.
+    Spent,
+    Revoked,
+}
+
+/// An access token.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    pub(crate) grant: Grant,
+    pub(crate) issued_at: i64,
+    pub(crate) expires_at: i64,
+    pub(crate) revoked: bool,
+}
+
+/// Everything issued since the start or the last reset.
+#[derive(Debug, Default)]
+pub(crate) struct Tokens {
+    pub(crate) codes: HashMap<String, Code>,
+    pub(crate) refresh: HashMap<String, Refresh>,
+    pub(crate) access: HashMap<String, Access>,
+    assertions: HashSet<String>,
+    families: u64,
+}
+
+impl Tokens {
+    pub(crate) fn family(&mut self) -> u64 {
+        self.families += 1;
+        self.families
+    }
+
+    /// Remembers an assertion's `jti`; `false` when it was seen before.
+    pub(crate) fn first_use(&mut self, client_id: &str, jti: &str) -> bool {
+        self.assertions.insert(format!("{client_id} {jti}"))
+    }
+
+    pub(crate) fn revoke_family(&mut self, family: u64) {
+        for token in self
+            .refresh
+            .values_mut()
+            .filter(|t| t.grant.family == family)
+        {
+            token.state = State::Revoked;
+        }
+        for token in self
+            .access
+            .values_mut()
+            .filter(|t| t.grant.family == family)
+        {
+            token.revoked = true;
+        }
+    }
+
+    /// Kills what a withdrawn consent kills; access tokens live on where the vendor lets them.
+    pub(crate) fn withdraw(&mut self, client_id: &str, user: &str, access_too: bool) {
+        let hit = |grant: &Grant| grant.client_id == client_id && grant.user == user;
+        for token in self.refresh.values_mut().filter(|t| hit(&t.grant)) {
+            token.state = State::Revoked;
+        }
+        for token in self
+            .access
+            .values_mut()
+            .filter(|t| access_too && hit(&t.grant))
+        {
+            token.revoked = true;
+        }
+    }
+
+    /// Salesforce keeps the newest `most` sign-ins of a user at an app: the oldest others die.
+    pub(crate) fn evict(&mut self, client_id: &str, user: &str, most: usize) {
+        let mut families: Vec<u64> = self
+            .refresh
+            .values()
+            .filter(|t| {
+                t.state == State::Live && t.grant.client_id == client_id && t.grant.user == user
+            })
+            .map(|t| t.grant.family)
+            .collect();
+        families.sort_unstable();
+        families.dedup();
+        let surplus = families.len().saturating_sub(most);
+        for family in &families[..surplus] {
+            self.revoke_family(*family);
+        }
+    }
+
+    pub(crate) fn live_access(&self, token: &str, now: i64) -> Option<&Access> {
+        self.access
+            .get(token)
+            .filter(|t| !t.revoked && now < t.expires_at)
+    }
+}
