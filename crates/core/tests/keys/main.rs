@@ -135,6 +135,8 @@ static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
     ]
 });
 
+const P256_OID: [u8; 10] = [0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+
 type Mark = fn(&str) -> String;
 
 /// What transport does to a PEM without losing anything.
@@ -190,6 +192,9 @@ const MARKS: &[(&str, Mark)] = &[
     ("base64 after a byte order mark", |pem| {
         format!("\u{feff}{}", base64(pem.as_bytes()))
     }),
+    ("base64url of a byte order mark and PEM", |pem| {
+        base64_simd::URL_SAFE_NO_PAD.encode_to_string(format!("\u{feff}{pem}"))
+    }),
     ("a comment inside", |pem| {
         pem.replacen("KEY-----\n", "KEY-----\nComment: from the vendor\n\n", 1)
     }),
@@ -239,14 +244,23 @@ fn every_format_under_every_mark_is_the_same_key() {
 /// RFC 5915 wants the scalar in full width; some writers drop its leading zeros.
 #[test]
 fn a_short_ec_scalar_is_taken() {
-    let oid = tlv(0xa0, &[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]);
-    let start = [vec![2, 1, 1], tlv(0x04, &[0x42; 31]), oid].concat();
+    let start = [vec![2, 1, 1], tlv(0x04, &[0x42; 31]), tlv(0xa0, &P256_OID)].concat();
     let without_point = pem("EC PRIVATE KEY", &tlv(0x30, &start));
     let spki = openssl("pkey -pubout -outform DER", without_point.as_bytes());
     let point = [&[0][..], &spki[spki.len() - 65..]].concat();
     let der = tlv(0x30, &[start, tlv(0xa1, &tlv(0x03, &point))].concat());
     let key = PrivateKey::from_pem(&pem("EC PRIVATE KEY", &der)).unwrap();
     assert_eq!(key.public_key().unwrap().spki_der(), spki);
+
+    let long = [
+        vec![2, 1, 1],
+        tlv(0x04, &[0x42; 33]),
+        tlv(0xa0, &P256_OID),
+        tlv(0xa1, &tlv(0x03, &point)),
+    ];
+    let error =
+        PrivateKey::from_pem(&pem("EC PRIVATE KEY", &tlv(0x30, &long.concat()))).unwrap_err();
+    assert!(error.message().contains("EC private key"), "{error:?}");
 }
 
 #[test]
