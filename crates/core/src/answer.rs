@@ -40,7 +40,7 @@ impl Connection {
             connection: self,
             grant,
             response,
-            redactor: Redactor::of(request),
+            redactor: Redactor::of(request, self),
             now,
         };
         answer.read().map_err(|error| {
@@ -249,7 +249,7 @@ pub fn read_json(response: &Response) -> Result<serde_json::Map<String, Value>, 
     })
 }
 
-/// A JSON scalar as text, for [`Extra`].
+/// A JSON scalar as text, for [`Extra`](crate::Extra).
 pub fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -81,8 +81,8 @@ pub struct Network {
     pub roots: Roots,
     /// Certificates to trust besides the roots, setting `ca_file`.
     pub ca_file: Option<PathBuf>,
-    /// The proxy, setting `proxy`. None is used unless set.
-    pub proxy: Option<String>,
+    /// The proxy, setting `proxy`. None is used unless set. It may hold a password.
+    pub proxy: Option<Secret>,
 }
 
 impl Default for Network {
@@ -335,7 +335,7 @@ impl Reader<'_> {
                 (Some(given), _) => Ok(Some(given)),
                 (None, Some(template)) => expand(template, base_url.as_ref())
                     .map(|text| Url::parse(&text).map(Some))
-                    .unwrap_or_else(|| Err(self.needs_base_url(&environment))),
+                    .unwrap_or_else(|| Err(self.needs_base_url(&environment, &facts.about))),
                 (None, None) => Ok(None),
             }
         };
@@ -558,7 +558,7 @@ impl Reader<'_> {
             timeout,
             roots: self.parsed("roots")?.unwrap_or(Roots::Bundled),
             ca_file: self.settings.path("ca_file"),
-            proxy: self.text("proxy"),
+            proxy: self.text("proxy").map(Secret::new),
         })
     }
 
@@ -646,9 +646,9 @@ impl Reader<'_> {
         Err(missing(by_auth).with_hint(format!("client_auth {auth} needs it")))
     }
 
-    fn needs_base_url(&self, environment: &str) -> Error {
+    fn needs_base_url(&self, environment: &str, about: &str) -> Error {
         missing("base_url").with_hint(format!(
-            "environment {environment} has no host of its own: set base_url to your organization's, such as https://acme.my.salesforce.com"
+            "environment {environment} has no host of its own ({about}): set base_url to yours"
         ))
     }
 

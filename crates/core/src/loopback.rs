@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use self::visitor::{Visit, Visitor};
 use crate::{Error, ErrorKind, Login, Random, Url, random};
 
-/// A listener for one login: on 127.0.0.1 and, where the machine has it, on [::1].
+/// A listener for one login: on 127.0.0.1 and, where the machine has it, on `[::1]`.
 ///
 /// It answers only GET requests for the redirect URI's path, with the redirect URI's host and
 /// port in `Host` (against DNS rebinding) and with the login's own `state`; whatever else comes
@@ -42,7 +42,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// Where the redirect URI is not `http` on 127.0.0.1, [::1] or localhost, or the port is taken.
+    /// Where the redirect URI is not `http` on 127.0.0.1, `[::1]` or localhost, or the port is taken.
     pub fn bind(redirect_uri: &Url, port: Option<u16>, random: &dyn Random) -> Result<Self, Error> {
         let host = redirect_uri.host();
         let known = ["127.0.0.1", "[::1]", "localhost"].contains(&host);

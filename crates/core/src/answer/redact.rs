@@ -1,6 +1,6 @@
 //! Takes secrets out of what a server said before it reaches an error.
 
-use crate::{Request, Secret};
+use crate::{Connection, Request, Secret};
 
 /// Knows the secrets of one request, and the look of tokens.
 pub(crate) struct Redactor(Vec<Secret>);
@@ -12,7 +12,12 @@ const LONGEST: usize = 300;
 const TOKEN_LENGTH: usize = 40;
 
 impl Redactor {
-    pub(crate) fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request, connection: &Connection) -> Self {
+        let configured = [&connection.client_secret, &connection.refresh_token];
+        Self::new(request, configured.into_iter().flatten().cloned())
+    }
+
+    fn new(request: &Request, configured: impl Iterator<Item = Secret>) -> Self {
         const PLAIN: &[&str] = &[
             "grant_type",
             "client_id",
@@ -31,7 +36,8 @@ impl Redactor {
             let value = value.expose().split(' ').nth(1)?;
             Some(Secret::from(value))
         });
-        Self(fields.chain(headers).filter(|s| !s.is_empty()).collect())
+        let all = fields.chain(headers).chain(configured);
+        Self(all.filter(|s| !s.is_empty()).collect())
     }
 
     /// One that knows no secret but the look of tokens.
@@ -88,7 +94,7 @@ mod tests {
             .field("grant_type", "x");
         let request =
             Request::post(url, form).with_header("Authorization", "Basic c2VjcmV0".into());
-        let redactor = Redactor::of(&request);
+        let redactor = Redactor::new(&request, std::iter::empty());
         let jwt = format!("eyJ{}.{}.x", "a".repeat(30), "b".repeat(30));
         let said = format!("bad hunter2, c2VjcmV0 and\r\n\"{jwt}\" for x");
         assert_eq!(

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ureq::config::Config;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    ConnectionDetails, Connector, DefaultConnector, Transport as Connection,
+    ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport as Connection,
 };
-use ureq::{Agent, Proxy, Timeout};
+use ureq::{Agent, Proxy};
 
 use crate::connection::{Network, Roots};
 use crate::{Error, ErrorKind, MAX_BODY, Request, Response, SendError, Transport};
@@ -36,7 +37,11 @@ impl UreqTransport {
         let tls = TlsConfig::builder()
             .root_certs(root_certs(network)?)
             .build();
-        let proxy = network.proxy.as_deref().map(read_proxy).transpose()?;
+        let proxy = network
+            .proxy
+            .as_ref()
+            .map(|proxy| read_proxy(proxy.expose()))
+            .transpose()?;
         let agent = |idle: usize| {
             let config = Agent::config_builder()
                 .http_status_as_error(false)
@@ -50,7 +55,11 @@ impl UreqTransport {
                 .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
                 .tls_config(tls.clone())
                 .build();
-            Agent::with_parts(config, Tracked::default(), DefaultResolver::default())
+            Agent::with_parts(
+                config,
+                Tracked(DefaultConnector::default()),
+                Tracked(DefaultResolver::default()),
+            )
         };
         Ok(Self {
             kept: agent(4),
@@ -89,7 +98,7 @@ impl Transport for UreqTransport {
         let body = answer
             .body_mut()
             .with_config()
-            .limit(MAX_BODY)
+            .limit(MAX_BODY + 1) // ureq's limit is the first length that is too long
             .read_to_vec();
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
         Ok(Response {
@@ -109,20 +118,8 @@ impl UreqTransport {
     fn explain(&self, request: &Request, error: ureq::Error) -> SendError {
         let origin = request.url().origin();
         match error {
-            ureq::Error::HostNotFound => SendError::NotSent(unreachable(
-                origin,
-                "its host name does not resolve",
-                "check the host name in the settings, and this machine's DNS",
-            )),
-            ureq::Error::Timeout(Timeout::Resolve) => SendError::NotSent(unreachable(
-                origin,
-                "its host name did not resolve in time",
-                "check this machine's DNS",
-            )),
             ureq::Error::Other(source) => match source.downcast::<NotConnected>() {
-                Ok(not_connected) => {
-                    SendError::NotSent(self.explain_connect(origin, &not_connected.0))
-                }
+                Ok(why) => SendError::NotSent(self.explain_not_connected(origin, *why)),
                 Err(other) => SendError::MaybeSent(interrupted(origin, &other.to_string())),
             },
             ureq::Error::BodyExceedsLimit(_) => SendError::MaybeSent(
@@ -144,8 +141,20 @@ impl UreqTransport {
         }
     }
 
-    fn explain_connect(&self, origin: &str, error: &ureq::Error) -> Error {
-        let text = match error {
+    fn explain_not_connected(&self, origin: &str, why: NotConnected) -> Error {
+        let error = match why {
+            NotConnected::Resolve(error) => {
+                let error = match error {
+                    ureq::Error::HostNotFound => "it is not known".to_owned(),
+                    error => error.to_string(),
+                };
+                let text = format!("its host name does not resolve: {error}");
+                let hint = "check the host name in base_url or token_url, and this machine's DNS";
+                return unreachable(origin, &text, hint);
+            }
+            NotConnected::Connect(error) => error,
+        };
+        let text = match &error {
             ureq::Error::Io(io) => {
                 let tls = io
                     .get_ref()
@@ -222,22 +231,40 @@ fn refused_tls(origin: &str, error: &rustls::Error) -> Error {
     Error::new(ErrorKind::Tls, format!("TLS with {origin} failed: {error}")).with_hint(hint)
 }
 
-/// Connects as ureq does, and marks a failure to connect: then nothing of the request left.
-#[derive(Debug, Default)]
-struct Tracked(DefaultConnector);
+/// Resolves and connects as ureq does, and marks what fails there: nothing of the request left.
+#[derive(Debug)]
+struct Tracked<T>(T);
 
 #[derive(Debug)]
-struct NotConnected(ureq::Error);
+enum NotConnected {
+    Resolve(ureq::Error),
+    Connect(ureq::Error),
+}
 
 impl fmt::Display for NotConnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Self::Resolve(error) | Self::Connect(error) => error.fmt(f),
+        }
     }
 }
 
 impl std::error::Error for NotConnected {}
 
-impl Connector<()> for Tracked {
+impl Resolver for Tracked<DefaultResolver> {
+    fn resolve(
+        &self,
+        uri: &http::Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        self.0
+            .resolve(uri, config, timeout)
+            .map_err(|error| ureq::Error::Other(Box::new(NotConnected::Resolve(error))))
+    }
+}
+
+impl Connector<()> for Tracked<DefaultConnector> {
     type Out = Box<dyn Connection>;
 
     fn connect(
@@ -247,7 +274,7 @@ impl Connector<()> for Tracked {
     ) -> Result<Option<Self::Out>, ureq::Error> {
         self.0
             .connect(details, chained)
-            .map_err(|error| ureq::Error::Other(Box::new(NotConnected(error))))
+            .map_err(|error| ureq::Error::Other(Box::new(NotConnected::Connect(error))))
     }
 }
 

@@ -1,1 +1,175 @@
+//! Settings held against a provider: each refusal names the setting and what to write.
 
+use countersign::{ClientAuth, Connection, GrantKind, Settings, StoreSetting};
+
+use crate::support::{provider, try_connection};
+
+const APP: [(&str, &str); 3] = [
+    ("grant", "client-credentials"),
+    ("client_id", "app"),
+    ("client_secret", "s3cret"),
+];
+
+#[test]
+fn every_refusal_names_the_setting_and_what_to_do() {
+    for (key, value, message, hint) in [
+        (
+            "environment",
+            "prodction",
+            "did you mean `production`?",
+            "demo, own, production",
+        ),
+        (
+            "grant",
+            "password",
+            "`grant` is `password`",
+            "write one of: jwt-bearer",
+        ),
+        (
+            "grant",
+            "device-code",
+            "Acme does not offer",
+            "Acme offers: jwt-bearer",
+        ),
+        (
+            "client_auth",
+            "none",
+            "does not go with client-credentials",
+            "post, basic",
+        ),
+        ("client_auth", "basci", "did you mean `basic`?", ""),
+        ("basic_encoding", "rfc", "`basic_encoding`", "raw, rfc6749"),
+        ("token_url", "http://acme.example/token", "only https", ""),
+        ("base_url", "acme.example", "must begin with https://", ""),
+        ("timeout_ms", "0", "`timeout_ms` is 0", ""),
+        ("timeout_ms", "soon", "whole number", ""),
+        ("min_valid_s", "-5", "whole number", ""),
+        ("roots", "sytem", "did you mean `system`?", ""),
+        ("store", "sqlite:x", "no known kind", "file:FOLDER"),
+        ("store", "file:", "without a folder", ""),
+        ("store_key", "k", "not encrypted yet", ""),
+        ("assertion_ttl_s", "7200", "from 1 to 3600", ""),
+        (
+            "extra.tennant",
+            "x",
+            "is not a setting of Acme",
+            "did you mean `extra.tenant`?",
+        ),
+    ] {
+        let error = try_connection(APP.into_iter().chain([(key, value)])).expect_err(key);
+        assert!(error.message().contains(message), "{key}: {error}");
+        assert!(
+            error.message().starts_with("connection `mine`: "),
+            "{error}"
+        );
+        assert_eq!(error.setting_name(), Some(key), "{error:?}");
+        assert!(
+            error.hint().unwrap_or_default().contains(hint),
+            "{key}: {error:?}"
+        );
+        assert_eq!(error.provider(), Some("acme"));
+    }
+}
+
+#[test]
+fn what_a_grant_needs_must_be_there() {
+    for (pairs, setting) in [
+        (
+            vec![("grant", "client-credentials"), ("client_id", "app")],
+            "client_secret",
+        ),
+        (
+            vec![("grant", "client-credentials"), ("client_secret", "s")],
+            "client_id",
+        ),
+        (
+            vec![("grant", "jwt-bearer"), ("client_id", "app")],
+            "subject",
+        ),
+        (
+            vec![
+                ("grant", "jwt-bearer"),
+                ("client_id", "app"),
+                ("subject", "s"),
+            ],
+            "private_key",
+        ),
+        (
+            vec![
+                ("grant", "authorization-code"),
+                ("client_id", "app"),
+                ("client_secret", "s"),
+            ],
+            "redirect_uri",
+        ),
+        (vec![("client_id", "app")], "grant"),
+    ] {
+        let error = try_connection(pairs.clone()).unwrap_err();
+        assert_eq!(error.setting_name(), Some(setting), "{pairs:?}: {error}");
+        assert!(error.message().ends_with("is missing"), "{error}");
+    }
+}
+
+#[test]
+fn the_environment_is_never_guessed() {
+    let settings = Settings::from_pairs(APP).unwrap();
+    let error = Connection::new("mine", &settings, provider()).unwrap_err();
+    assert_eq!(error.setting_name(), Some("environment"));
+}
+
+#[test]
+fn endpoint_and_audience_are_apart() {
+    let moved = try_connection(
+        APP.into_iter()
+            .chain([("base_url", "https://127.0.0.1:8443/")]),
+    )
+    .unwrap();
+    assert_eq!(moved.token_url().as_str(), "https://127.0.0.1:8443/token");
+    assert_eq!(moved.audience(), Some("demo.acme.example"));
+    let told = try_connection(APP.into_iter().chain([("audience", "other")])).unwrap();
+    assert_eq!(told.audience(), Some("other"));
+    assert_eq!(told.token_url().as_str(), "https://demo.acme.example/token");
+}
+
+#[test]
+fn an_environment_without_a_host_takes_it_from_the_settings() {
+    let own = APP.into_iter().chain([("environment", "own")]);
+    let error = try_connection(own.clone()).unwrap_err();
+    assert_eq!(error.setting_name(), Some("base_url"));
+    let own = try_connection(own.chain([("base_url", "https://acme.my.example/site")])).unwrap();
+    assert_eq!(
+        own.token_url().as_str(),
+        "https://acme.my.example/site/token"
+    );
+    assert_eq!(own.audience(), Some("https://acme.my.example/site"));
+}
+
+#[test]
+fn defaults_are_the_profiles() {
+    let connection = try_connection(APP).unwrap();
+    assert_eq!(connection.client_auth(), ClientAuth::Post);
+    assert_eq!(connection.grant(), GrantKind::ClientCredentials);
+    assert_eq!(*connection.store(), StoreSetting::Memory);
+    assert_eq!(connection.network().timeout.as_secs(), 30);
+    assert_eq!(connection.min_valid().as_secs(), 60);
+}
+
+#[test]
+fn a_secret_that_was_not_read_is_noticed() {
+    let error = try_connection([
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret_env", "X"),
+    ])
+    .unwrap_err();
+    assert_eq!(error.setting_name(), Some("client_secret_env"));
+}
+
+#[test]
+fn a_server_store_without_its_crate_is_refused() {
+    let connection =
+        try_connection(APP.into_iter().chain([("store", "redis://:canary@h")])).unwrap();
+    let error = countersign::Keeper::new(connection.clone()).unwrap_err();
+    assert_eq!(error.setting_name(), Some("store"));
+    assert!(!format!("{error:?} {connection:?}").contains("canary"));
+}

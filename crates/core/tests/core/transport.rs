@@ -1,1 +1,311 @@
+//! The default transport against real sockets that misbehave.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use countersign::{
+    ErrorKind, Form, Network, Request, Roots, SendError, Transport, UreqTransport, Url,
+};
+
+/// Serves so many connections with this behaviour, and tells how many requests were heard.
+fn serve(
+    connections: usize,
+    behave: impl Fn(&mut TcpStream) + Send + 'static,
+) -> (Url, JoinHandle<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/token", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut heard = 0;
+        for stream in listener.incoming().take(connections) {
+            let mut stream = stream.unwrap();
+            if hear(&mut stream) {
+                heard += 1;
+                behave(&mut stream);
+            }
+        }
+        heard
+    });
+    (Url::parse(&url).unwrap(), server)
+}
+
+/// Reads one request with its body.
+fn hear(stream: &mut TcpStream) -> bool {
+    let mut text = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let Ok(count) = stream.read(&mut chunk) else {
+            return false;
+        };
+        text.extend_from_slice(&chunk[..count]);
+        let whole = String::from_utf8_lossy(&text);
+        if let Some((head, body)) = whole.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("content-length")
+                    .then(|| value.parse::<usize>().unwrap())
+            });
+            if body.len() >= length.unwrap_or(0) {
+                return true;
+            }
+        }
+        if count == 0 {
+            return false;
+        }
+    }
+}
+
+fn say(stream: &mut TcpStream, text: &str) {
+    stream.write_all(text.as_bytes()).unwrap();
+}
+
+fn transport(timeout_ms: u64) -> UreqTransport {
+    UreqTransport::new(&Network {
+        timeout: Duration::from_millis(timeout_ms),
+        ..Network::default()
+    })
+    .unwrap()
+}
+
+fn post(url: &Url) -> Request {
+    Request::post(url.clone(), Form::new().field("grant_type", "x y"))
+}
+
+#[test]
+fn an_error_status_is_an_answer_like_any_other() {
+    let (url, _server) = serve(1, |stream| {
+        say(
+            stream,
+            "HTTP/1.1 400 Bad Request\r\nX-Trace: 7\r\nContent-Length: 2\r\n\r\n{}",
+        );
+    });
+    let response = transport(5000).send(&post(&url)).unwrap();
+    assert_eq!(
+        (response.status, response.body.as_slice()),
+        (400, &b"{}"[..])
+    );
+    assert_eq!(response.header("x-trace"), Some("7"));
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    for status in [
+        "301 Moved",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary",
+        "308 Permanent",
+    ] {
+        let (elsewhere, _) = serve(1, |_| panic!("the redirect was followed"));
+        let answer =
+            format!("HTTP/1.1 {status}\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n");
+        let (url, _server) = serve(1, move |stream| say(stream, &answer));
+        let response = transport(5000).send(&post(&url)).unwrap();
+        assert_eq!(response.status.to_string(), status[..3]);
+    }
+}
+
+#[test]
+fn a_giant_body_is_cut_off() {
+    let (url, _server) = serve(1, |stream| {
+        say(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+        );
+        // The client hangs up long before this ends.
+        let megabyte = vec![b' '; 1 << 20];
+        while stream.write_all(&megabyte).is_ok() {}
+    });
+    match transport(20_000).send(&post(&url)).unwrap_err() {
+        SendError::MaybeSent(error) => {
+            assert_eq!(error.kind(), ErrorKind::Unreadable);
+            assert!(error.message().contains("1048576 bytes"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_body_of_a_mebibyte_is_read() {
+    let (url, _server) = serve(1, |stream| {
+        say(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n");
+        stream.write_all(&vec![b' '; 1 << 20]).unwrap();
+    });
+    assert_eq!(
+        transport(20_000).send(&post(&url)).unwrap().body.len(),
+        1 << 20
+    );
+}
+
+#[test]
+fn the_total_time_is_limited_however_slowly_bytes_drip() {
+    let (url, _server) = serve(1, |stream| {
+        say(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        // Blocks until the client has had enough and closes.
+        let _ = stream.read(&mut [0; 1]);
+    });
+    match transport(300).send(&post(&url)).unwrap_err() {
+        SendError::MaybeSent(error) => {
+            assert_eq!(error.kind(), ErrorKind::Interrupted);
+            assert!(error.message().contains("300 ms (timeout_ms)"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_cut_connection_may_have_been_sent_and_is_not_tried_again() {
+    let (url, server) = serve(1, |_| {});
+    let transport = transport(5000);
+    let error = transport.send(&post(&url)).unwrap_err();
+    assert!(
+        matches!(&error, SendError::MaybeSent(e) if e.kind() == ErrorKind::Interrupted),
+        "{error:?}"
+    );
+    assert_eq!(server.join().unwrap(), 1);
+}
+
+#[test]
+fn half_an_answer_is_an_interruption() {
+    let (url, _server) = serve(1, |stream| {
+        say(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"access_tok",
+        );
+    });
+    let error = transport(5000).send(&post(&url)).unwrap_err();
+    assert!(
+        matches!(&error, SendError::MaybeSent(e) if e.kind() == ErrorKind::Interrupted),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_port_nobody_listens_on_is_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = Url::parse(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
+    drop(listener);
+    let error = transport(5000).send(&post(&url)).unwrap_err();
+    assert!(
+        matches!(&error, SendError::NotSent(e) if e.kind() == ErrorKind::Connect),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_not_sent() {
+    let url = Url::parse("https://no-such-host.invalid/token").unwrap();
+    let error = transport(5000).send(&post(&url)).unwrap_err();
+    assert!(
+        matches!(&error, SendError::NotSent(e) if e.kind() == ErrorKind::Connect),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn what_answers_in_plain_text_is_no_tls_server() {
+    let (url, _server) = serve(1, |_| {});
+    let url = Url::parse(&url.as_str().replace("http://", "https://")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        say(&mut stream, "HTTP/1.1 400 Bad Request\r\n\r\n");
+        let _ = stream.read(&mut [0; 64]);
+    });
+    let url = url.with_port(address.port());
+    let error = transport(5000).send(&post(&url)).unwrap_err();
+    assert!(
+        matches!(&error, SendError::NotSent(e) if e.kind() == ErrorKind::Tls),
+        "{error:?}"
+    );
+    server.join().unwrap();
+}
+
+#[test]
+fn a_single_use_request_never_takes_a_kept_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = Url::parse(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
+    let server = std::thread::spawn(move || {
+        let mut per_connection = Vec::new();
+        for stream in listener.incoming().take(3) {
+            let mut stream = stream.unwrap();
+            let mut served = 0;
+            while hear(&mut stream) {
+                served += 1;
+                say(
+                    &mut stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+                );
+                if served == 2 || !per_connection.is_empty() {
+                    break;
+                }
+            }
+            per_connection.push(served);
+        }
+        per_connection
+    });
+    let transport = transport(5000);
+    transport.send(&post(&url)).unwrap();
+    transport.send(&post(&url)).unwrap();
+    for _ in 0..2 {
+        transport
+            .send(&post(&url).spending_a_single_use_secret())
+            .unwrap();
+    }
+    // Two on the kept one, then one each.
+    assert_eq!(server.join().unwrap(), [2, 1, 1]);
+}
+
+#[test]
+fn a_proxy_is_used_where_set() {
+    let (proxy, server) = serve(1, |stream| {
+        say(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    });
+    let network = Network {
+        proxy: Some(proxy.origin().into()),
+        ..Network::default()
+    };
+    // Only a CONNECT gets to the proxy: it answers as if it were the end of the tunnel.
+    let url = Url::parse("http://127.0.0.1:9/token").unwrap();
+    let answer = UreqTransport::new(&network).unwrap().send(&post(&url));
+    assert_eq!(server.join().unwrap(), 1, "{answer:?}");
+}
+
+#[test]
+fn settings_that_cannot_work_are_named() {
+    let refused = |network: Network| UreqTransport::new(&network).unwrap_err();
+    for proxy in ["socks5://127.0.0.1:1", "127.0.0.1:1", "http://"] {
+        let error = refused(Network {
+            proxy: Some(proxy.into()),
+            ..Network::default()
+        });
+        assert_eq!(error.setting_name(), Some("proxy"), "{proxy}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "no certificate").unwrap();
+    for path in [folder.path().join("missing.pem"), empty] {
+        let error = refused(Network {
+            ca_file: Some(path.clone()),
+            ..Network::default()
+        });
+        assert_eq!(error.setting_name(), Some("ca_file"));
+        assert!(
+            error.message().contains(&path.display().to_string()),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn the_systems_roots_load_where_the_machine_has_them() {
+    if std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
+        let network = Network {
+            roots: Roots::System,
+            ..Network::default()
+        };
+        UreqTransport::new(&network).unwrap();
+    }
+}
