@@ -1,1 +1,39 @@
-//! stub
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod identity;
+
+use std::sync::Arc;
+
+use countersign::{Profile, Provider};
+
+use crate::identity::DocuSign;
+
+/// The word for DocuSign in the setting `provider`.
+pub const ID: &str = "docusign";
+
+/// DocuSign, ready for a [`Registry`](countersign::Registry) or a
+/// [`Connection`](countersign::Connection).
+///
+/// # Example
+///
+/// ```
+/// let registry = countersign::Registry::new().with(countersign_docusign::provider())?;
+/// assert_eq!(registry.provider(countersign_docusign::ID)?.profile().name, "DocuSign");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub fn provider() -> Arc<dyn Provider> {
+    let profile = Profile::from_toml(include_str!("../profile.toml"))
+        .expect("the profile is compiled in, and a test reads it");
+    Arc::new(DocuSign::new(profile))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_reads_and_is_this_providers() {
+        assert_eq!(provider().profile().id, ID);
+    }
+}

@@ -1,0 +1,199 @@
+//! Whom a token stands for and where its API is (userinfo), and the traps in the settings.
+
+use countersign::{
+    Connection, Error, ErrorKind, Extra, Profile, Provider, Request, Response, Token, scalar_text,
+};
+use serde_json::{Map, Value};
+
+/// DocuSign's account server.
+#[derive(Debug)]
+pub(crate) struct DocuSign(Profile);
+
+impl DocuSign {
+    pub(crate) fn new(profile: Profile) -> Self {
+        Self(profile)
+    }
+}
+
+impl Provider for DocuSign {
+    fn profile(&self) -> &Profile {
+        &self.0
+    }
+
+    fn check(&self, connection: &Connection) -> Result<(), Error> {
+        check_subject(connection)?;
+        check_audience(connection)?;
+        check_base_url(connection)
+    }
+
+    fn identity_request(
+        &self,
+        connection: &Connection,
+        token: &Token,
+    ) -> Result<Option<Request>, Error> {
+        let url = connection.userinfo_url().cloned();
+        Ok(url.map(|url| Request::get_with_bearer(url, token.secret())))
+    }
+
+    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
+        let answer = connection.read_resource_response(response)?;
+        let accounts = Account::all_of(&answer);
+        let account = choose(&accounts, connection.extra("account_id"))?;
+        let mut extra = Extra::new();
+        let mut note = |name: &str, value: Option<&Value>| {
+            if let Some(text) = value.and_then(scalar_text) {
+                extra.insert(name.to_owned(), text);
+            }
+        };
+        note("user_id", answer.get("sub"));
+        for name in ["account_id", "account_name", "base_uri"] {
+            note(name, account.0.get(name));
+        }
+        let organization = account.0.get("organization");
+        note(
+            "organization_id",
+            organization.and_then(|organization| organization.get("organization_id")),
+        );
+        Ok(extra)
+    }
+}
+
+/// One of a user's memberships.
+struct Account<'a>(&'a Map<String, Value>);
+
+impl<'a> Account<'a> {
+    fn all_of(answer: &'a Map<String, Value>) -> Vec<Self> {
+        let accounts = answer.get("accounts").and_then(Value::as_array);
+        let accounts = accounts.into_iter().flatten();
+        accounts.filter_map(Value::as_object).map(Self).collect()
+    }
+
+    fn text(&self, name: &str) -> &'a str {
+        self.0.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A boolean by the documentation, a string by some of the SDKs' models.
+    fn is_default(&self) -> bool {
+        match self.0.get("is_default") {
+            Some(Value::Bool(truth)) => *truth,
+            Some(Value::String(word)) => word.eq_ignore_ascii_case("true"),
+            _ => false,
+        }
+    }
+}
+
+/// The account that is asked for, else the default one, else the only one.
+fn choose<'a, 'b>(
+    accounts: &'b [Account<'a>],
+    asked: Option<&str>,
+) -> Result<&'b Account<'a>, Error> {
+    let chosen = match (asked, accounts) {
+        (Some(asked), _) => accounts
+            .iter()
+            .find(|account| account.text("account_id").eq_ignore_ascii_case(asked)),
+        (None, [only]) => Some(only),
+        (None, _) => accounts.iter().find(|account| account.is_default()),
+    };
+    if let Some(chosen) = chosen {
+        return Ok(chosen);
+    }
+    if accounts.is_empty() {
+        let message = "userinfo names no account of this user";
+        return Err(Error::new(ErrorKind::Unreadable, message)
+            .with_hint("check in DocuSign that the user is a member of an account"));
+    }
+    let message = match asked {
+        Some(asked) => format!("`extra.account_id` is {asked}, which is no account of this user"),
+        None => "the user has several accounts and none is the default".to_owned(),
+    };
+    let list: Vec<_> = accounts
+        .iter()
+        .map(|account| {
+            format!(
+                "{} ({})",
+                account.text("account_id"),
+                account.text("account_name")
+            )
+        })
+        .collect();
+    Err(Error::setting("extra.account_id", message)
+        .with_hint(format!("set it to one of: {}", list.join(", "))))
+}
+
+fn check_subject(connection: &Connection) -> Result<(), Error> {
+    let Some(subject) = connection.subject().filter(|subject| !is_guid(subject)) else {
+        return Ok(());
+    };
+    let what = match subject {
+        subject if subject.contains('@') => "an e-mail address",
+        subject if subject.bytes().all(|byte| byte.is_ascii_digit()) => "an account number",
+        _ => "not a GUID",
+    };
+    let message = format!("`subject` is {what}, and DocuSign wants the user's id");
+    Err(Error::setting("subject", message).with_hint(
+        "set subject to the API Username, a GUID shown in DocuSign under Apps and Keys or with the user",
+    ))
+}
+
+/// DocuSign answers a wrong audience with `no_valid_keys_or_signatures`, which names nothing.
+fn check_audience(connection: &Connection) -> Result<(), Error> {
+    let Some(audience) = connection.audience().filter(|a| a.contains('/')) else {
+        return Ok(());
+    };
+    let bare = audience
+        .split_once("://")
+        .map_or(audience, |(_, rest)| rest);
+    let bare = bare.split('/').next().unwrap_or_default();
+    let message = "`audience` has a scheme or a slash, and DocuSign wants the bare host";
+    let hint = match bare {
+        "" => "leave audience out: environment decides it".to_owned(),
+        bare => format!("write audience = \"{bare}\", or leave it out"),
+    };
+    Err(Error::setting("audience", message).with_hint(hint))
+}
+
+/// The REST API's base is another host than the account server's.
+fn check_base_url(connection: &Connection) -> Result<(), Error> {
+    let of_api = |host: &str| host == "docusign.net" || host.ends_with(".docusign.net");
+    let base_url = connection
+        .base_url()
+        .map(|url| url.host().to_ascii_lowercase());
+    if !base_url.is_some_and(|host| of_api(&host)) {
+        return Ok(());
+    }
+    let message = "`base_url` is that of the REST API, and tokens come from the account server";
+    Err(Error::setting("base_url", message)
+        .with_hint("leave base_url out: environment decides it; the API's base comes with the token as base_uri"))
+}
+
+fn is_guid(text: &str) -> bool {
+    let groups: Vec<_> = text.split('-').collect();
+    let lengths: Vec<_> = groups.iter().map(|group| group.len()).collect();
+    let is_hex = |group: &&str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    lengths == [8, 4, 4, 4, 12] && groups.iter().all(is_hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guids_and_what_is_given_in_their_place() {
+        assert!(is_guid(
+            "464f7988-xxxx-4d5a-9a51-3f0d4b6c7a01"
+                .replace("xxxx", "9AbC")
+                .as_str()
+        ));
+        for text in [
+            "",
+            "jo@example.com",
+            "12345678",
+            "464f7988-9abc-4d5a-9a51-3f0d4b6c7a0",
+            "464f79889abc4d5a9a513f0d4b6c7a01",
+            "{464f7988-9abc-4d5a-9a51-3f0d4b6c7a01}",
+            "464f7988-9abc-4d5a-9a51-3f0d4b6c7a0g",
+        ] {
+            assert!(!is_guid(text), "{text}");
+        }
+    }
+}

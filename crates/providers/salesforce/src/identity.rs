@@ -1,0 +1,146 @@
+//! What the answer's `id` and `signature` say, and the traps in the settings.
+
+use countersign::{Connection, Error, ErrorKind, Extra, GrantKind, Profile, Provider};
+
+/// Salesforce's token service.
+#[derive(Debug)]
+pub(crate) struct Salesforce(Profile);
+
+impl Salesforce {
+    pub(crate) fn new(profile: Profile) -> Self {
+        Self(profile)
+    }
+}
+
+impl Provider for Salesforce {
+    fn profile(&self) -> &Profile {
+        &self.0
+    }
+
+    fn check(&self, connection: &Connection) -> Result<(), Error> {
+        check_path(connection)?;
+        check_subject(connection)?;
+        check_client_credentials(connection)
+    }
+
+    fn read(&self, connection: &Connection, extra: &mut Extra) -> Result<(), Error> {
+        check_signature(connection, extra)?;
+        let ids = extra.get("id").and_then(|id| org_and_user(id));
+        if let Some((org, user)) = ids {
+            extra.insert("org_id".to_owned(), org);
+            extra.insert("user_id".to_owned(), user);
+        }
+        Ok(())
+    }
+}
+
+/// `signature` is the HMAC-SHA256 of `id` and `issued_at` under the app's secret. Answers of the
+/// JWT grant have none, and without a secret it cannot be checked.
+fn check_signature(connection: &Connection, extra: &Extra) -> Result<(), Error> {
+    let (Some(id), Some(issued_at), Some(signature)) = (
+        extra.get("id"),
+        extra.get("issued_at"),
+        extra.get("signature"),
+    ) else {
+        return Ok(());
+    };
+    let message = format!("{id}{issued_at}");
+    match connection.secret_signed(message.as_bytes(), signature) {
+        Some(true) | None => Ok(()),
+        Some(false) => Err(Error::new(
+            ErrorKind::Verification,
+            "the answer's `signature` is not of this app: the answer did not come from Salesforce, or client_secret is another app's",
+        )
+        .with_setting("client_secret")
+        .with_hint("check client_secret against client_id, and what stands between this machine and Salesforce")),
+    }
+}
+
+/// The last two segments of `https://HOST/id/ORG/USER`.
+fn org_and_user(id: &str) -> Option<(String, String)> {
+    let path = id.split(['?', '#']).next().unwrap_or_default();
+    let mut segments = path.trim_end_matches('/').rsplit('/');
+    let (user, org, kind) = (segments.next()?, segments.next()?, segments.next()?);
+    let is_id = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    (kind == "id" && is_id(org) && is_id(user)).then(|| (org.to_owned(), user.to_owned()))
+}
+
+fn check_path(connection: &Connection) -> Result<(), Error> {
+    let Some(base_url) = connection.base_url() else {
+        return Ok(());
+    };
+    let refuse =
+        |message: &str, hint: &str| Err(Error::setting("base_url", message).with_hint(hint));
+    match (connection.environment(), base_url.path()) {
+        ("site", "/") => refuse(
+            "`base_url` of a site has no path",
+            "write the site's path as well, such as https://acme.my.site.com/partners; for a site at the root of its host set environment = \"my-domain\"",
+        ),
+        ("my-domain", path) if path != "/" => refuse(
+            "`base_url` of a My Domain has a path",
+            "write the host alone, such as https://acme.my.salesforce.com; for an Experience Cloud site set environment = \"site\"",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn check_subject(connection: &Connection) -> Result<(), Error> {
+    let is_record_id = |subject: &&str| {
+        subject.starts_with("005")
+            && matches!(subject.len(), 15 | 18)
+            && subject.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    if connection.subject().filter(is_record_id).is_none() {
+        return Ok(());
+    }
+    let message = "`subject` is a user's record id, and Salesforce wants the username";
+    Err(Error::setting("subject", message).with_hint(
+        "set subject to the username, such as jo@acme.com, in a sandbox with its suffix: jo@acme.com.uat",
+    ))
+}
+
+fn check_client_credentials(connection: &Connection) -> Result<(), Error> {
+    let host = connection.token_url().host().to_ascii_lowercase();
+    let is_common = matches!(
+        host.as_str(),
+        "login.salesforce.com" | "test.salesforce.com"
+    );
+    if connection.grant() != GrantKind::ClientCredentials || !is_common {
+        return Ok(());
+    }
+    let message = format!("`grant` is client-credentials, which {host} does not offer");
+    Err(Error::setting("environment", message).with_hint(
+        "set environment = \"my-domain\" and base_url to the org's host, such as https://acme.my.salesforce.com",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_any_host_and_nothing_else() {
+        let both = |org: &str, user: &str| Some((org.to_owned(), user.to_owned()));
+        for (id, expected) in [
+            (
+                "https://login.salesforce.com/id/00D1/0051",
+                both("00D1", "0051"),
+            ),
+            (
+                "https://acme.my.site.com/partners/id/00D1/0051/",
+                both("00D1", "0051"),
+            ),
+            (
+                "https://127.0.0.1:8443/id/00D1/0051?version=latest",
+                both("00D1", "0051"),
+            ),
+            ("https://login.salesforce.com/id/00D1", None),
+            ("https://login.salesforce.com/id//0051", None),
+            ("https://login.salesforce.com/services/00D1/0051", None),
+            ("https://login.salesforce.com/id/00D1/00 51", None),
+            ("", None),
+        ] {
+            assert_eq!(org_and_user(id), expected, "{id}");
+        }
+    }
+}
