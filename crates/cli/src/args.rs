@@ -1,0 +1,244 @@
+//! The command line, as clap reads it.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use countersign::Algorithm;
+use countersign_sandbox::Rotation;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done · 2 a setting or the usage is wrong · 3 a person has to act · 4 try again ·
+            5 the server may have acted, nothing was sent twice · 6 an answer nobody understands";
+
+/// Gets access tokens for server-side integrations and keeps them valid.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The configuration; else $COUNTERSIGN_CONFIG, ./countersign.toml, the user's config folder.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A provider of your own, described as a profile in TOML; may be given again.
+    #[arg(long = "profile", global = true, value_name = "FILE")]
+    pub(crate) profiles: Vec<PathBuf>,
+    /// Print what a program can read: JSON results, and an error as one line of JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say on stderr what is done; twice for more. Never shows a secret.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a connection's access token.
+    Token(TokenArgs),
+    /// Log in with a browser.
+    Login(LoginArgs),
+    /// Show where to consent to the app acting for its user.
+    Consent(ConsentArgs),
+    /// Revoke what the vendor lets revoke, and forget the token here.
+    Logout(NameArgs),
+    /// Run a program with the token in its environment.
+    Exec(ExecArgs),
+    /// Check a connection, setting by setting and then over the network.
+    Doctor(NameArgs),
+    /// List the providers that are known.
+    Providers,
+    /// Look at keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Sign claims as a compact JWS.
+    Sign(SignArgs),
+    /// Check a token's signature and print its payload.
+    Verify(VerifyArgs),
+    /// Show what is in a token, without checking it.
+    Inspect(InspectArgs),
+    /// Run a local emulator of the vendors' token services.
+    Sandbox(SandboxArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NameArgs {
+    /// The connection: NAME of [connections.NAME].
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// The connection: NAME of [connections.NAME].
+    pub(crate) name: String,
+    /// Print an HTTP header: `Authorization: Bearer …`.
+    #[arg(long, conflicts_with = "env")]
+    pub(crate) header: bool,
+    /// Print lines for a shell: `export COUNTERSIGN_TOKEN='…'`.
+    #[arg(long)]
+    pub(crate) env: bool,
+    /// Seconds the token must still be valid; else the connection's min_valid_s.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) min_valid: Option<u32>,
+    /// Ask the vendor even if there is a valid token.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BrowserArgs {
+    /// Print the address instead of opening a browser.
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// The port to wait on; else the redirect URI's, or any free one.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Seconds to wait for the browser to come back.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) timeout: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// The connection: NAME of [connections.NAME].
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) browser: BrowserArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConsentArgs {
+    /// The connection: NAME of [connections.NAME].
+    pub(crate) name: String,
+    /// The page where an administrator consents for everybody.
+    #[arg(long)]
+    pub(crate) admin: bool,
+    /// Open the page, wait for the answer, and try a token.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) browser: BrowserArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// The connection: NAME of [connections.NAME].
+    pub(crate) name: String,
+    /// The program and its arguments.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Say what a key file holds, without the key.
+    Inspect(KeyInspectArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyInspectArgs {
+    /// PEM of a private key, public key or certificate; `-` reads stdin.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+/// Where a key's passphrase is. Never on the command line, which every process can see.
+#[derive(Debug, Args)]
+pub(crate) struct PassphraseArgs {
+    /// The environment variable with the key's passphrase.
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "passphrase_file")]
+    pub(crate) passphrase_env: Option<String>,
+    /// The file with the key's passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    /// PEM of the private key; with an HS algorithm the shared secret.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The algorithm; else the key's usual one.
+    #[arg(long, value_name = "ALG")]
+    pub(crate) alg: Option<Algorithm>,
+    /// The header's key id.
+    #[arg(long, value_name = "KID")]
+    pub(crate) kid: Option<String>,
+    /// The claims, a JSON object; `-` reads stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) claims: PathBuf,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// PEM of the public key or certificate; with an HS algorithm the shared secret.
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "jwks",
+        conflicts_with = "jwks"
+    )]
+    pub(crate) key: Option<PathBuf>,
+    /// The server's JWK Set.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwks: Option<PathBuf>,
+    /// The only algorithm to accept; else those that the key itself can do.
+    #[arg(long, value_name = "ALG")]
+    pub(crate) alg: Option<Algorithm>,
+    /// The token; `-` reads stdin.
+    pub(crate) token: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The token; `-` reads stdin.
+    pub(crate) token: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArgs {
+    /// Where to listen; port 0 is any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// The folder for connections.toml, keys and CA; else a temporary one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Serve over TLS, with a CA made at start.
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Refuse what the vendors' documentation refuses even where the vendors do not.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// What becomes of a used refresh token; else what each vendor does.
+    #[arg(long, value_name = "MODE")]
+    pub(crate) rotation: Option<RotationWord>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RotationWord {
+    /// It stays valid.
+    Off,
+    /// It is replaced and dead at once.
+    On,
+    /// As `on`, and using a dead one revokes its successors.
+    ReuseKills,
+}
+
+impl From<RotationWord> for Rotation {
+    fn from(word: RotationWord) -> Self {
+        match word {
+            RotationWord::Off => Self::Off,
+            RotationWord::On => Self::On,
+            RotationWord::ReuseKills => Self::ReuseKills,
+        }
+    }
+}

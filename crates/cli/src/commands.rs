@@ -1,0 +1,46 @@
+//! The commands, one file each.
+
+mod consent;
+mod doctor;
+mod exec;
+mod inspect;
+mod key;
+mod login;
+mod logout;
+mod providers;
+mod sandbox;
+mod sign;
+mod token;
+mod verify;
+
+use countersign::{Extra, Keeper, Token};
+
+use crate::args::{Cli, Command, KeyCommand};
+use crate::output::{Output, Stop};
+
+pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Token(args) => token::run(global, args, output),
+        Command::Login(args) => login::run(global, args, output),
+        Command::Consent(args) => consent::run(global, args, output),
+        Command::Logout(args) => logout::run(global, &args.name, output),
+        Command::Exec(args) => exec::run(global, args, output),
+        Command::Doctor(args) => doctor::run(global, &args.name, output),
+        Command::Providers => providers::run(global, output),
+        Command::Key(KeyCommand::Inspect(args)) => key::inspect(args, output),
+        Command::Sign(args) => sign::run(args, output),
+        Command::Verify(args) => verify::run(args, output),
+        Command::Inspect(args) => inspect::run(args, output),
+        Command::Sandbox(args) => sandbox::run(args, output),
+    }
+}
+
+/// What goes with a token. Where the vendor does not tell whom it stands for, the token is good
+/// all the same.
+fn extra_of(keeper: &Keeper, token: &Token, output: &mut Output) -> Extra {
+    keeper.identity().unwrap_or_else(|error| {
+        output.warn_of("whom the token stands for could not be asked", &error);
+        token.extra().clone()
+    })
+}

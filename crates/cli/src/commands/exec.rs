@@ -1,0 +1,50 @@
+//! `countersign exec`: becomes another program, with the token in its environment.
+
+use std::process::Command;
+
+use super::extra_of;
+use crate::args::{ExecArgs, Global};
+use crate::config;
+use crate::output::{Output, Stop};
+use crate::variables;
+
+pub(crate) fn run(global: &Global, args: &ExecArgs, output: &mut Output) -> Result<(), Stop> {
+    let keeper = config::keeper(global, &args.name, output)?;
+    let token = keeper.token()?;
+    let extra = extra_of(&keeper, &token, output);
+    let Some((program, rest)) = args.command.split_first() else {
+        return Ok(());
+    };
+    let mut command = Command::new(program);
+    command.args(rest).envs(variables::of(&token, &extra));
+    output.trace(&format!("running {}", program.display()));
+    let error = match become_it(&mut command) {
+        Ok(code) => return Err(Stop::Code(code)),
+        Err(error) => error,
+    };
+    output.say(&format!(
+        "error: {} cannot be run: {error}",
+        program.display()
+    ));
+    // As env(1) and every shell have it, and none of our own codes.
+    Err(Stop::Code(match error.kind() {
+        std::io::ErrorKind::NotFound => 127,
+        _ => 126,
+    }))
+}
+
+/// Comes back only where the program cannot be run: signals and exit code are all its own.
+#[cfg(unix)]
+fn become_it(command: &mut Command) -> std::io::Result<u8> {
+    use std::os::unix::process::CommandExt;
+    Err(command.exec())
+}
+
+#[cfg(not(unix))]
+fn become_it(command: &mut Command) -> std::io::Result<u8> {
+    let status = command.status()?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1))
+}

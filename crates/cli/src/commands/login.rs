@@ -1,0 +1,102 @@
+//! `countersign login`: a person logs in in a browser, and what that brings is kept.
+
+use countersign::{Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
+use serde_json::json;
+
+use super::extra_of;
+use crate::args::{Global, LoginArgs};
+use crate::browser::visit;
+use crate::config;
+use crate::output::{Output, Stop};
+
+pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Result<(), Stop> {
+    let keeper = config::keeper(global, &args.name, output)?;
+    let connection = keeper.connection();
+    check_grant(connection)?;
+    warn_of_loss(connection, output);
+    let token = visit(
+        connection,
+        &args.browser,
+        output,
+        |redirect_uri| keeper.start_login(Some(redirect_uri)),
+        |login, query| keeper.complete_login(login, query),
+    )?;
+    let extra = extra_of(&keeper, &token, output);
+    if output.is_json() {
+        return output.print_json(&json!({
+            "connection": connection.name(),
+            "provider": connection.profile().id,
+            "environment": connection.environment(),
+            "expires_at": token.expires_at(),
+            "scope": token.scope(),
+            "extra": extra,
+        }));
+    }
+    let mut text = told(connection, &token);
+    for (name, value) in &extra {
+        text.push_str(&format!("\n  {name}: {value}"));
+    }
+    output.print(&text)
+}
+
+/// Only one grant has a login; the others are told what they have instead.
+fn check_grant(connection: &Connection) -> Result<(), Error> {
+    let (name, grant) = (connection.name(), connection.grant());
+    let instead = match grant {
+        GrantKind::AuthorizationCode => return Ok(()),
+        GrantKind::JwtBearer => format!("its user consents once instead: countersign consent {name}"),
+        GrantKind::ClientCredentials => {
+            format!("the app asks for itself: countersign token {name}")
+        }
+        GrantKind::RefreshToken => {
+            "its refresh_token comes from elsewhere; to log in here set grant = \"authorization-code\""
+                .to_owned()
+        }
+        GrantKind::DeviceCode => {
+            "it is not implemented yet; set grant = \"authorization-code\"".to_owned()
+        }
+    };
+    let message = format!("connection `{name}`: grant {grant} has no login");
+    let error = Error::new(ErrorKind::Setting, message)
+        .with_setting("grant")
+        .with_provider(&connection.profile().id)
+        .with_hint(instead);
+    Err(match (grant, connection.consent_url()) {
+        (GrantKind::JwtBearer, Some(url)) => error.with_url(url.as_str()),
+        _ => error,
+    })
+}
+
+/// Says before the login what would make it a waste of the person's time.
+fn warn_of_loss(connection: &Connection, output: &mut Output) {
+    if *connection.store() == StoreSetting::Memory {
+        output.warn(
+            "store is memory: what the login brings ends with this command (set store = \"file:FOLDER\")",
+        );
+    }
+    let wanted = &connection.rules().refresh_scopes;
+    if !wanted.is_empty()
+        && !wanted
+            .iter()
+            .any(|scope| connection.scopes().contains(scope))
+    {
+        let name = &connection.profile().name;
+        let or = wanted.join("` or `");
+        output.warn(&format!(
+            "{name} gives no refresh token without the scope `{or}`: a login will be needed again when this token ends"
+        ));
+    }
+}
+
+fn told(connection: &Connection, token: &Token) -> String {
+    let (provider, environment) = (&connection.profile().name, connection.environment());
+    let mut text = format!(
+        "logged in: connection {} at {provider} ({environment})",
+        connection.name()
+    );
+    if let Some(scope) = token.scope() {
+        text.push_str(&format!("\n  scope: {scope}"));
+    }
+    text.push_str(&format!("\n  kept in: {:?}", connection.store()));
+    text
+}

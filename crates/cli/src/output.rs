@@ -1,0 +1,193 @@
+//! What is printed, where, and the exit code: the command's contract with scripts.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use countersign::{Error, ErrorKind, Verdict};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Results go to stdout and everything else to stderr.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+    verbosity: u8,
+    /// With `--json` a failure is exactly one line on stderr: warnings wait until it is known
+    /// that there is none.
+    held_back: Vec<String>,
+}
+
+/// Why a command ends before its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Failed(Box<Error>),
+    /// An exit code of somebody else: the program run by `exec`, or checks told already.
+    Code(u8),
+    /// Whoever read our output has gone away.
+    ReaderGone,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool, verbosity: u8) -> Self {
+        Self {
+            json,
+            verbosity,
+            held_back: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub(crate) fn verbosity(&self) -> u8 {
+        self.verbosity
+    }
+
+    /// Prints a result, and has it read at once.
+    pub(crate) fn print(&self, text: &str) -> Result<(), Stop> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{text}")?;
+        Ok(out.flush()?)
+    }
+
+    /// Prints a result as one line of JSON.
+    pub(crate) fn print_json(&self, value: &impl Serialize) -> Result<(), Stop> {
+        let text = serde_json::to_string(value)
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("the result as JSON: {e}")))?;
+        self.print(&text)
+    }
+
+    /// Tells a person at the terminal what goes on.
+    pub(crate) fn say(&self, text: &str) {
+        // Nobody at stderr is no reason to fail.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Says with `-v` what is done.
+    pub(crate) fn trace(&self, text: &str) {
+        if self.verbosity > 0 {
+            self.say(&format!("# {text}"));
+        }
+    }
+
+    /// Tells what is not right, though it did not stop the command.
+    pub(crate) fn warn(&mut self, text: &str) {
+        let line = format!("warning: {text}");
+        match self.json {
+            true => self.held_back.push(line),
+            false => self.say(&line),
+        }
+    }
+
+    /// As [`Output::warn`], with an error's message and hint.
+    pub(crate) fn warn_of(&mut self, what: &str, error: &Error) {
+        match error.hint() {
+            Some(hint) => self.warn(&format!("{what}: {error} ({hint})")),
+            None => self.warn(&format!("{what}: {error}")),
+        }
+    }
+
+    /// Tells how it ended, on stderr and in the exit code.
+    pub(crate) fn finish(self, outcome: Result<(), Stop>) -> ExitCode {
+        let error = match outcome {
+            Err(Stop::Failed(error)) => error,
+            ended => {
+                self.held_back.iter().for_each(|line| self.say(line));
+                return match ended {
+                    Err(Stop::Code(code)) => ExitCode::from(code),
+                    _ => ExitCode::SUCCESS,
+                };
+            }
+        };
+        match self.json {
+            true => self.say(&json!({ "error": error_json(&error) }).to_string()),
+            false => self.say(&error_text(&error)),
+        }
+        ExitCode::from(exit_code(error.verdict()))
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::ReaderGone;
+        }
+        let message = format!("the output cannot be written: {error}");
+        Error::new(ErrorKind::Internal, message)
+            .with_hint("look at what stdout leads to: a full disk, a closed file")
+            .into()
+    }
+}
+
+/// The exit code of a verdict.
+pub(crate) fn exit_code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::FixConfiguration => 2,
+        Verdict::Reauthorize => 3,
+        Verdict::Retry => 4,
+        Verdict::OutcomeUnknown => 5,
+        Verdict::Unexpected => 6,
+    }
+}
+
+/// An error as the contract has it: every member is there, null where nothing is known.
+pub(crate) fn error_json(error: &Error) -> Value {
+    json!({
+        "verdict": error.verdict().as_str(),
+        "kind": error.kind().as_str(),
+        "message": error.message(),
+        "hint": error.hint(),
+        "http_status": error.http_status(),
+        "oauth_error": error.oauth_error(),
+        "oauth_description": error.oauth_description(),
+        "retry_after_s": error.retry_after().map(|wait| wait.as_secs()),
+        "url": error.url(),
+        "trace_id": error.trace_id(),
+        "provider": error.provider(),
+        "setting": error.setting_name(),
+    })
+}
+
+fn error_text(error: &Error) -> String {
+    let mut text = format!("error: {error}");
+    let wait = error
+        .retry_after()
+        .map(|wait| format!("{} s", wait.as_secs()));
+    let more = [
+        ("hint", error.hint()),
+        ("open", error.url()),
+        ("try again after", wait.as_deref()),
+        ("the vendor's trace id", error.trace_id()),
+    ];
+    for (what, known) in more {
+        if let Some(known) = known {
+            text.push_str(&format!("\n  {what}: {known}"));
+        }
+    }
+    text
+}
+
+/// Tells what clap has to say: help and version on stdout, a wrong usage on stderr.
+pub(crate) fn usage(usage: &clap::Error, json: bool) -> ExitCode {
+    if !usage.use_stderr() {
+        let _ = usage.print();
+        return ExitCode::SUCCESS;
+    }
+    if !json {
+        let _ = usage.print();
+        return ExitCode::from(exit_code(Verdict::FixConfiguration));
+    }
+    let text = usage.render().to_string();
+    let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let hint = rest.split_whitespace().collect::<Vec<_>>().join(" ");
+    let error = Error::new(ErrorKind::Setting, message.replace('\n', " ").trim()).with_hint(hint);
+    Output::new(true, 0).finish(Err(error.into()))
+}
