@@ -1,2 +1,49 @@
-//! stub
-fn main() {}
+//! `cargo xtask`: what a contributor and CI run. Thin here; one file per command.
+
+mod budget;
+mod demo;
+mod table;
+mod test;
+mod tidy;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  demo     five jobs, from key to token, against the sandbox over TLS
+  test     everything that must hold: format, lints, docs, tests, house rules, demo
+  tidy     the house rules that no compiler checks
+  budget   how many crates core, the default transport and one provider need
+";
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let outcome = match words[..] {
+        ["demo"] => demo::run(),
+        ["test"] => test::run(),
+        ["tidy"] => tidy::run(),
+        ["budget"] => budget::run(),
+        ["help" | "--help" | "-h"] | [] => {
+            table::say(USAGE);
+            Ok(())
+        }
+        _ => Err(format!("`{}` is not a command\n\n{USAGE}", words.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            table::complain(&format!("xtask: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).unwrap_or(here)
+}

@@ -1,0 +1,412 @@
+//! Reads a connection's settings by its provider's profile: every word checked, every refusal named.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    BasicEncoding, ClientAuth, Connection, GrantKind, Network, Roots, StoreSetting, missing,
+    unknown_word,
+};
+use crate::profile::{Environment, GrantRules};
+use crate::settings::nearest;
+use crate::{
+    Algorithm, Error, KeySigner, PrivateKey, Profile, Provider, SETTINGS, Secret, Settings, Signer,
+    Url,
+};
+
+/// Reads settings by a profile's rules.
+pub(super) struct Reader<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) profile: &'a Profile,
+}
+
+impl Reader<'_> {
+    pub(super) fn read(
+        &self,
+        name: &str,
+        provider: Arc<dyn Provider>,
+        signer: Option<Arc<dyn Signer>>,
+    ) -> Result<Connection, Error> {
+        self.check_unresolved()?;
+        let (environment, facts) = self.environment()?;
+        let grant = self.grant()?;
+        let rules = &self.profile.grants[&grant];
+        let client_auth = self.client_auth(grant, rules)?;
+        let base_url = match (self.url("base_url")?, &facts.base_url) {
+            (Some(given), _) => Some(given),
+            (None, Some(base)) => Some(Url::parse(base)?),
+            (None, None) => None,
+        };
+        let endpoint = |key: &str, template: Option<&String>| -> Result<Option<Url>, Error> {
+            match (self.url(key)?, template) {
+                (Some(given), _) => Ok(Some(given)),
+                (None, Some(template)) => expand(template, base_url.as_ref())
+                    .map(|text| Url::parse(&text).map(Some))
+                    .unwrap_or_else(|| Err(self.needs_base_url(&environment, &facts.about))),
+                (None, None) => Ok(None),
+            }
+        };
+        let endpoints = &self.profile.endpoints;
+        let token_url =
+            endpoint("token_url", Some(&endpoints.token))?.ok_or_else(|| missing("token_url"))?;
+        let authorize_url = endpoint("authorize_url", endpoints.authorize.as_ref())?;
+        let derived = |template: Option<&String>| {
+            let text = template.and_then(|template| expand(template, base_url.as_ref()));
+            text.map(|text| Url::parse(&text)).transpose()
+        };
+        let audience = match (self.text("audience"), &facts.audience) {
+            (Some(given), _) => Some(given),
+            (None, Some(template)) => expand(template, base_url.as_ref()),
+            (None, None) => None,
+        };
+        let signs = grant == GrantKind::JwtBearer || client_auth == ClientAuth::PrivateKeyJwt;
+        let connection = Connection {
+            name: name.to_owned(),
+            environment,
+            grant,
+            client_id: self.required("client_id", &format!("grant {grant}"))?,
+            client_secret: self.settings.secret("client_secret"),
+            client_auth,
+            basic_encoding: self
+                .parsed("basic_encoding")?
+                .or(self.profile.basic_encoding)
+                .unwrap_or(BasicEncoding::Raw),
+            signer: if signs { self.signer(signer)? } else { signer },
+            subject: self.text("subject"),
+            audience,
+            issuer: self.text("issuer"),
+            scopes: self.scopes(rules)?,
+            assertion_ttl: self.assertion_ttl()?,
+            redirect_uri: self.url("redirect_uri")?,
+            refresh_token: self.settings.secret("refresh_token"),
+            userinfo_url: derived(endpoints.userinfo.as_ref())?,
+            revoke_url: derived(endpoints.revoke.as_ref())?,
+            base_url,
+            token_url,
+            authorize_url,
+            network: self.network()?,
+            min_valid: self
+                .seconds("min_valid_s")?
+                .unwrap_or(Duration::from_secs(60)),
+            assume_lifetime: self.seconds("assume_lifetime_s")?,
+            store: self.store()?,
+            extra: self.extra()?,
+            provider,
+        };
+        self.check_needs(&connection, rules)?;
+        Ok(connection)
+    }
+
+    /// `K_file` and `K_env` must have become `K` by now.
+    fn check_unresolved(&self) -> Result<(), Error> {
+        let left = self.settings.keys().find(|key| {
+            SETTINGS.iter().filter(|s| s.secret).any(|s| {
+                key.strip_prefix(s.name)
+                    .is_some_and(|rest| rest == "_file" || rest == "_env")
+            })
+        });
+        match left {
+            Some(key) => Err(Error::setting(key, format!("`{key}` was not read"))
+                .with_hint("call Settings::resolve before making a connection")),
+            None => Ok(()),
+        }
+    }
+
+    fn environment(&self) -> Result<(String, &Environment), Error> {
+        let environments = &self.profile.environments;
+        let known: Vec<_> = environments.keys().map(String::as_str).collect();
+        let hint = format!("{} has: {}", self.profile.name, known.join(", "));
+        let Some(word) = self.settings.value("environment") else {
+            return match environments.iter().next() {
+                Some((word, facts)) if environments.len() == 1 => Ok((word.clone(), facts)),
+                // Never guessed: a demo key at production fails in ways that do not say so.
+                _ => Err(missing("environment").with_hint(hint)),
+            };
+        };
+        match environments.get_key_value(word) {
+            Some((word, facts)) => Ok((word.clone(), facts)),
+            None => Err(unknown_word("environment", word, &known).with_hint(hint)),
+        }
+    }
+
+    fn grant(&self) -> Result<GrantKind, Error> {
+        let offered = &self.profile.grants;
+        let words: Vec<_> = offered.keys().map(|kind| kind.as_str()).collect();
+        let hint = format!("{} offers: {}", self.profile.name, words.join(", "));
+        let Some(grant) = self.parsed::<GrantKind>("grant")? else {
+            return match offered.keys().next() {
+                Some(only) if offered.len() == 1 => Ok(*only),
+                _ => Err(missing("grant").with_hint(hint)),
+            };
+        };
+        if offered.contains_key(&grant) {
+            return Ok(grant);
+        }
+        let message = format!(
+            "`grant` is {grant}, which {} does not offer",
+            self.profile.name
+        );
+        Err(Error::setting("grant", message).with_hint(hint))
+    }
+
+    fn client_auth(&self, grant: GrantKind, rules: &GrantRules) -> Result<ClientAuth, Error> {
+        let words: Vec<_> = rules.client_auth.iter().map(|auth| auth.as_str()).collect();
+        let hint = format!("{} takes {} here", self.profile.name, words.join(", "));
+        match self.parsed::<ClientAuth>("client_auth")? {
+            None => Ok(rules.client_auth[0]),
+            Some(auth) if rules.client_auth.contains(&auth) => Ok(auth),
+            Some(auth) => {
+                let message = format!("`client_auth` is {auth}, which does not go with {grant}");
+                Err(Error::setting("client_auth", message).with_hint(hint))
+            }
+        }
+    }
+
+    fn signer(&self, given: Option<Arc<dyn Signer>>) -> Result<Option<Arc<dyn Signer>>, Error> {
+        let key = self.settings.secret("private_key");
+        let (Some(key), None) = (&key, &given) else {
+            return match (key, given) {
+                (Some(_), Some(_)) => Err(Error::setting(
+                    "private_key",
+                    "`private_key` is set and a signer is given as well",
+                )
+                .with_hint("leave private_key out: the signer holds the key")),
+                (_, given) => Ok(given),
+            };
+        };
+        if self.settings.value("private_key_passphrase").is_some() {
+            return Err(Error::setting(
+                "private_key_passphrase",
+                "`private_key_passphrase` is set, and encrypted keys are not read yet",
+            )
+            .with_hint("decrypt the key: openssl pkcs8 -topk8 -nocrypt -in KEY -out PLAIN"));
+        }
+        let key = PrivateKey::from_pem(key.expose()).map_err(|e| e.with_setting("private_key"))?;
+        let accepted = &self.profile.assertion.algorithms;
+        let algorithm = match self.parsed::<Algorithm>("algorithm")? {
+            Some(asked) if accepted.is_empty() || accepted.contains(&asked) => asked,
+            Some(asked) => return Err(self.refuse_algorithm(asked)),
+            None => {
+                let fits = accepted.iter().find(|a| key.algorithms().contains(*a));
+                match (fits, key.algorithms().first()) {
+                    (Some(fits), _) => *fits,
+                    // `KeySigner` says what is wrong, with the key at hand.
+                    (None, _) if !accepted.is_empty() => accepted[0],
+                    (None, Some(first)) => *first,
+                    (None, None) => Algorithm::RS256,
+                }
+            }
+        };
+        let key_id = self.text("key_id");
+        let signer = KeySigner::new(key, Some(algorithm), key_id)?;
+        Ok(Some(Arc::new(signer)))
+    }
+
+    fn refuse_algorithm(&self, asked: Algorithm) -> Error {
+        let words: Vec<_> = self
+            .profile
+            .assertion
+            .algorithms
+            .iter()
+            .map(|a| a.as_str())
+            .collect();
+        let name = &self.profile.name;
+        let message = format!(
+            "`algorithm` is {}, which {name} does not accept",
+            asked.as_str()
+        );
+        Error::setting("algorithm", message)
+            .with_hint(format!("{name} accepts {}", words.join(", ")))
+    }
+
+    fn scopes(&self, rules: &GrantRules) -> Result<Vec<String>, Error> {
+        let scopes: Vec<String> = match self.settings.value("scopes") {
+            Some(text) => text.split_whitespace().map(str::to_owned).collect(),
+            None => rules.default_scopes.clone(),
+        };
+        let lacking = rules
+            .required_scopes
+            .iter()
+            .find(|scope| !scopes.contains(scope));
+        match lacking {
+            None => Ok(scopes),
+            Some(scope) => Err(Error::setting(
+                "scopes",
+                format!("`scopes` lacks `{scope}`, without which this grant cannot work"),
+            )
+            .with_hint(format!("write scopes = \"{} {scope}\"", scopes.join(" ")))),
+        }
+    }
+
+    fn assertion_ttl(&self) -> Result<Duration, Error> {
+        let rules = &self.profile.assertion;
+        let longest = Duration::from_secs(rules.max_ttl_s.into());
+        match self.seconds("assertion_ttl_s")? {
+            None => Ok(Duration::from_secs(rules.ttl_s.into())),
+            Some(ttl) if ttl <= longest && !ttl.is_zero() => Ok(ttl),
+            Some(_) => Err(Error::setting(
+                "assertion_ttl_s",
+                format!("`assertion_ttl_s` must be from 1 to {}", rules.max_ttl_s),
+            )
+            .with_hint("leave it out for the provider's usual lifetime")),
+        }
+    }
+
+    fn network(&self) -> Result<Network, Error> {
+        let timeout = match self.number("timeout_ms")? {
+            Some(0) => {
+                return Err(Error::setting("timeout_ms", "`timeout_ms` is 0")
+                    .with_hint("give at least 1 millisecond; there is no endless wait"));
+            }
+            Some(ms) => Duration::from_millis(ms),
+            None => Network::default().timeout,
+        };
+        Ok(Network {
+            timeout,
+            roots: self.parsed("roots")?.unwrap_or(Roots::Bundled),
+            ca_file: self.settings.path("ca_file"),
+            proxy: self.text("proxy").map(Secret::new),
+        })
+    }
+
+    fn store(&self) -> Result<StoreSetting, Error> {
+        if self.settings.value("store_key").is_some() {
+            // Never plaintext where encryption was asked for.
+            return Err(Error::setting(
+                "store_key",
+                "`store_key` is set, and stores are not encrypted yet",
+            )
+            .with_hint("leave store_key out, and keep the store on an encrypted file system"));
+        }
+        let Some(text) = self.settings.value("store") else {
+            return Ok(StoreSetting::Memory);
+        };
+        match StoreSetting::parse(text)? {
+            StoreSetting::File(folder) => {
+                let folder = self.settings.absolute(&folder.to_string_lossy());
+                Ok(StoreSetting::File(folder))
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn extra(&self) -> Result<BTreeMap<String, String>, Error> {
+        let known = &self.profile.extra;
+        let given = self
+            .settings
+            .keys()
+            .filter_map(|key| key.strip_prefix("extra."));
+        given
+            .map(|name| {
+                if !known.contains_key(name) {
+                    let key = format!("extra.{name}");
+                    let known: Vec<_> = known.keys().map(|name| format!("extra.{name}")).collect();
+                    let known: Vec<_> = known.iter().map(String::as_str).collect();
+                    let message = format!("`{key}` is not a setting of {}", self.profile.name);
+                    let hint = match (nearest(&key, known.iter().copied()), known.is_empty()) {
+                        (Some(near), _) => format!("did you mean `{near}`?"),
+                        (None, false) => format!("it has: {}", known.join(", ")),
+                        (None, true) => "it has no extra settings".to_owned(),
+                    };
+                    return Err(Error::setting(key, message).with_hint(hint));
+                }
+                let value = self.text(&format!("extra.{name}")).unwrap_or_default();
+                Ok((name.to_owned(), value))
+            })
+            .collect()
+    }
+
+    /// What a grant and a client authentication need must be there.
+    fn check_needs(&self, connection: &Connection, rules: &GrantRules) -> Result<(), Error> {
+        let grant = connection.grant;
+        let by_grant: &[&str] = match grant {
+            GrantKind::JwtBearer => &["subject", "private_key"],
+            GrantKind::AuthorizationCode => &["redirect_uri"],
+            GrantKind::RefreshToken | GrantKind::ClientCredentials | GrantKind::DeviceCode => &[],
+        };
+        for key in by_grant
+            .iter()
+            .copied()
+            .chain(rules.required.iter().map(String::as_str))
+        {
+            let there = match key {
+                "private_key" => connection.signer.is_some(),
+                _ => self.settings.value(key).is_some(),
+            };
+            if !there {
+                return Err(missing(key).with_hint(format!("grant {grant} needs it")));
+            }
+        }
+        let auth = connection.client_auth;
+        let by_auth = match auth {
+            ClientAuth::Basic | ClientAuth::Post | ClientAuth::ClientSecretJwt => "client_secret",
+            ClientAuth::PrivateKeyJwt => "private_key",
+            ClientAuth::None => return Ok(()),
+        };
+        let there = match by_auth {
+            "client_secret" => connection.client_secret.is_some(),
+            _ => connection.signer.is_some(),
+        };
+        if there {
+            return Ok(());
+        }
+        Err(missing(by_auth).with_hint(format!("client_auth {auth} needs it")))
+    }
+
+    fn needs_base_url(&self, environment: &str, about: &str) -> Error {
+        missing("base_url").with_hint(format!(
+            "environment {environment} has no host of its own ({about}): set base_url to yours"
+        ))
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        self.settings
+            .value(key)
+            .map(|value| value.trim().to_owned())
+    }
+
+    fn required(&self, key: &str, by: &str) -> Result<String, Error> {
+        let absent = || missing(key).with_hint(format!("{by} needs it"));
+        self.text(key).ok_or_else(absent)
+    }
+
+    fn url(&self, key: &str) -> Result<Option<Url>, Error> {
+        // A base is joined with paths; every other URL counts to the letter.
+        let ending: &[char] = if key == "base_url" { &['/'] } else { &[] };
+        let url = self
+            .text(key)
+            .map(|text| Url::parse(text.trim_end_matches(ending)));
+        url.transpose()
+            .map_err(|e| e.with_setting(key).in_context(format_args!("`{key}`")))
+    }
+
+    fn number(&self, key: &str) -> Result<Option<u64>, Error> {
+        let number = self.text(key).map(|text| {
+            text.parse().map_err(|_| {
+                Error::setting(key, format!("`{key}` must be a whole number, not negative"))
+            })
+        });
+        number.transpose()
+    }
+
+    fn seconds(&self, key: &str) -> Result<Option<Duration>, Error> {
+        // A century is for ever, and keeps sums of times in range.
+        const CENTURY: u64 = 100 * 366 * 24 * 3600;
+        Ok(self
+            .number(key)?
+            .map(|s| Duration::from_secs(s.min(CENTURY))))
+    }
+
+    fn parsed<T: std::str::FromStr<Err = Error>>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.text(key).map(|text| text.parse()).transpose()
+    }
+}
+
+/// Puts the base into a template; nothing where the base is needed and unknown.
+fn expand(template: &str, base_url: Option<&Url>) -> Option<String> {
+    if !template.contains("{base_url}") {
+        return Some(template.to_owned());
+    }
+    Some(template.replace("{base_url}", base_url?.as_str()))
+}

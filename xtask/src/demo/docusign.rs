@@ -1,0 +1,139 @@
+//! DocuSign's jobs: 1, 2 and 5.
+
+use countersign::{ErrorKind, Source, Verdict};
+
+use super::browser;
+use super::stage::{Stage, ensure, told};
+
+pub(super) fn jwt(stage: &mut Stage) -> Result<(), String> {
+    for name in ["docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"] {
+        let keeper = stage.keeper(name)?;
+        let token = keeper.token().map_err(told)?;
+        ensure(token.source() == Source::Minted, "the token was asked for")?;
+        ensure(
+            token.expires_at().is_some(),
+            "DocuSign says when a token ends",
+        )?;
+        let about = keeper.identity().map_err(told)?;
+        stage.obtained(&keeper, &token, &about, &["account_id", "base_uri"])?;
+        let again = stage.keeper(name)?.token().map_err(told)?;
+        ensure(
+            again.source() == Source::Store,
+            "another keeper finds the token in the store",
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn consent(stage: &mut Stage) -> Result<(), String> {
+    let keeper = stage.keeper("docusign-jwt-unconsented")?;
+    let error = match keeper.token() {
+        Ok(_) => return Err("a token was given before consent".into()),
+        Err(error) => error,
+    };
+    ensure(
+        (error.kind(), error.verdict()) == (ErrorKind::ConsentRequired, Verdict::Reauthorize),
+        "consent_required means reauthorize",
+    )?;
+    let connection = keeper.connection();
+    let url = error.url().ok_or("the error has no consent URL")?;
+    let exact = format!(
+        "{}/oauth/auth?response_type=code&scope=signature%20impersonation&client_id={}&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback",
+        stage.sandbox.url(),
+        connection.client_id()
+    );
+    ensure(
+        url == exact,
+        &format!("the consent URL is {exact}, and was {url}"),
+    )?;
+    let verdict = error.verdict().to_string();
+    stage.line(
+        "docusign-jwt-unconsented",
+        "consent_required",
+        "",
+        &format!("verdict {verdict}, with the consent URL"),
+    );
+    stage.note(&format!("consent        {url}"));
+    let admin = connection
+        .admin_consent_url()
+        .ok_or("there is no admin consent URL")?;
+    stage.note(&format!("admin consent  {admin}"));
+    browser::allow(&keeper, url)?;
+    let token = keeper.token().map_err(told)?;
+    let about = keeper.identity().map_err(told)?;
+    stage.obtained(&keeper, &token, &about, &["account_id"])
+}
+
+pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
+    const DAY: i64 = 24 * 3600;
+    let keeper = stage.keeper("docusign-code")?;
+    let client_id = keeper.connection().client_id().to_owned();
+    let token = browser::login(&keeper)?;
+    ensure(token.source() == Source::Minted, "a login mints")?;
+    let about = keeper.identity().map_err(told)?;
+    stage.obtained(&keeper, &token, &about, &["account_id", "base_uri"])?;
+
+    for _ in 0..3 {
+        let token = keeper.refresh_now().map_err(told)?;
+        ensure(token.source() == Source::Refreshed, "a refresh refreshes")?;
+    }
+    let requests = stage.requests("refresh-token", &client_id);
+    ensure(requests.len() == 3, "three refreshes are three requests")?;
+    let mut spent = Vec::new();
+    for request in &requests {
+        ensure(
+            request.client_auth == "basic",
+            "DocuSign is refreshed with Basic",
+        )?;
+        ensure(
+            request.fields.iter().all(|(name, _)| name != "scope"),
+            "a refresh sends no scope",
+        )?;
+        let token = request
+            .fields
+            .iter()
+            .find(|(name, _)| name == "refresh_token");
+        let (_, fingerprint) = token.ok_or("a refresh without a refresh token")?;
+        ensure(
+            !spent.contains(fingerprint),
+            "no refresh token is sent twice",
+        )?;
+        spent.push(fingerprint.clone());
+    }
+    let token = keeper.token().map_err(told)?;
+    stage.obtained(&keeper, &token, &about, &[])?;
+    stage.line(
+        "",
+        "rotated",
+        "",
+        &format!("3 refreshes spent {}", spent.join(", ")),
+    );
+
+    // Idle for longer than the 30 days that `extended` slides by.
+    stage.sandbox.set_clock_offset(31 * DAY);
+    stage.clock.put_forward(31 * DAY);
+    let error = match keeper.token() {
+        Ok(_) => return Err("an expired refresh token gave a token".into()),
+        Err(error) => error,
+    };
+    stage.sandbox.set_clock_offset(0);
+    stage.clock.put_forward(0);
+    ensure(
+        (error.kind(), error.verdict()) == (ErrorKind::LoginRequired, Verdict::Reauthorize),
+        &format!("an expired refresh token means a login, and was {error:?}"),
+    )?;
+    let url = error.url().ok_or("the error has no login URL")?;
+    ensure(
+        url.contains("/oauth/auth?response_type=code"),
+        "the URL is a login's",
+    )?;
+    let verdict = error.verdict().to_string();
+    stage.line(
+        "docusign-code",
+        "31 days later",
+        "",
+        &format!("verdict {verdict}, with the login URL"),
+    );
+    stage.note(&format!("login          {url}"));
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! Salesforce's and BoldSign's jobs: 3 and 4.
+
+use countersign::Source;
+
+use super::browser;
+use super::stage::{Stage, ensure, told};
+
+pub(super) fn three_hosts(stage: &mut Stage) -> Result<(), String> {
+    for name in [
+        "salesforce-jwt",
+        "salesforce-mydomain-jwt",
+        "salesforce-site-jwt",
+    ] {
+        let keeper = stage.keeper(name)?;
+        let token = keeper.token().map_err(told)?;
+        ensure(
+            token.expires_at().is_none(),
+            "Salesforce does not say when a token ends",
+        )?;
+        let about = token.extra().clone();
+        stage.obtained(
+            &keeper,
+            &token,
+            &about,
+            &["instance_url", "org_id", "user_id"],
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn boldsign(stage: &mut Stage) -> Result<(), String> {
+    let keeper = stage.keeper("boldsign-code")?;
+    let client_id = keeper.connection().client_id().to_owned();
+    let token = browser::login(&keeper)?;
+    let about = token.extra().clone();
+    stage.obtained(&keeper, &token, &about, &["api_base"])?;
+    for _ in 0..2 {
+        let token = keeper.refresh_now().map_err(told)?;
+        ensure(token.source() == Source::Refreshed, "a refresh refreshes")?;
+        stage.obtained(&keeper, &token, &about, &[])?;
+    }
+    let requests = stage.requests("refresh-token", &client_id);
+    let sent = requests.iter().filter_map(|request| {
+        request
+            .fields
+            .iter()
+            .find(|(name, _)| name == "refresh_token")
+            .map(|(_, print)| print)
+    });
+    let sent: Vec<_> = sent.collect();
+    ensure(
+        sent.len() == 2 && sent[0] != sent[1],
+        "the new refresh token was stored and sent next",
+    )?;
+
+    let keeper = stage.keeper("boldsign-cc")?;
+    let token = keeper.token().map_err(told)?;
+    let about = token.extra().clone();
+    stage.obtained(&keeper, &token, &about, &["api_base"])
+}

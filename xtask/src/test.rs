@@ -1,0 +1,135 @@
+//! `cargo xtask test`: everything that must hold, and a table of how it went.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::{budget, demo, root, table, tidy, tools};
+
+pub(crate) fn run() -> Result<(), String> {
+    let strict = std::env::var_os("CI").is_some_and(|value| value == "true");
+    let mut report = Report::default();
+    let missing = tools::provide();
+    for line in &missing {
+        report.missing("tools", line);
+    }
+    let browser = tools::is_there("chromium") && tools::is_there("chromedriver");
+
+    if component("fmt", &mut report) {
+        report.run("format", || cargo(&["fmt", "--all", "--check"], &[]));
+    }
+    if component("clippy", &mut report) {
+        let lints = [
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        report.run("lints", || cargo(&lints, &[]));
+    }
+    report.run("core alone", || {
+        let bare = [
+            "check",
+            "-p",
+            "countersign",
+            "--no-default-features",
+            "--locked",
+        ];
+        cargo(&bare, &[("RUSTFLAGS", "-D warnings")])
+    });
+    report.run("docs", || {
+        let docs = ["doc", "--workspace", "--no-deps", "--locked"];
+        cargo(&docs, &[("RUSTDOCFLAGS", "-D warnings")])
+    });
+    report.run("tests", || {
+        let mut tests = vec!["test", "--workspace", "--locked", "--no-fail-fast"];
+        if browser {
+            tests.extend(["--features", "countersign-cli/browser-tests"]);
+        }
+        cargo(&tests, &[])
+    });
+    if !browser {
+        report.missing("browser", "the login in a real browser was not tested");
+    }
+    report.run("house rules", tidy::run);
+    report.run("crate budget", budget::run);
+    report.run("demo", demo::run);
+    report.close(strict)
+}
+
+/// Whether a part of the toolchain is there.
+fn component(name: &str, report: &mut Report) -> bool {
+    let there = Command::new(env!("CARGO"))
+        .args([name, "--version"])
+        .output();
+    let there = there.is_ok_and(|output| output.status.success());
+    if !there {
+        report.missing(name, &format!("run: rustup component add {name}"));
+    }
+    there
+}
+
+fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
+    let status = Command::new(env!("CARGO"))
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(root())
+        .status()
+        .map_err(|error| error.to_string())?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("cargo {} failed", arguments.join(" "))),
+    }
+}
+
+#[derive(Default)]
+struct Report {
+    rows: Vec<Vec<String>>,
+    failed: usize,
+    missing: usize,
+}
+
+impl Report {
+    fn run(&mut self, name: &str, step: impl FnOnce() -> Result<(), String>) {
+        table::say(&format!("\n== {name}\n"));
+        let start = Instant::now();
+        let outcome = step();
+        let took = format!("{:.1} s", start.elapsed().as_secs_f64());
+        let (word, detail) = match outcome {
+            Ok(()) => ("ok", String::new()),
+            Err(why) => {
+                self.failed += 1;
+                table::complain(&why);
+                ("FAILED", why.lines().next().unwrap_or_default().to_owned())
+            }
+        };
+        self.rows
+            .push(vec![name.to_owned(), word.to_owned(), took, detail]);
+    }
+
+    fn missing(&mut self, name: &str, detail: &str) {
+        self.missing += 1;
+        let row = [name, "MISSING", "", detail].map(str::to_owned);
+        self.rows.push(row.to_vec());
+    }
+
+    fn close(self, strict: bool) -> Result<(), String> {
+        table::say("\n");
+        let heading = ["step", "outcome", "time", ""].map(str::to_owned).to_vec();
+        let rows: Vec<_> = std::iter::once(heading).chain(self.rows).collect();
+        table::print(&rows);
+        match (self.failed, self.missing) {
+            (0, 0) => Ok(()),
+            (0, missing) if !strict => {
+                table::complain(&format!(
+                    "\n!! {missing} checks were not made, see MISSING above"
+                ));
+                Ok(())
+            }
+            (failed, missing) => Err(format!("{failed} steps failed, {missing} are missing")),
+        }
+    }
+}

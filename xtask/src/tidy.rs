@@ -1,0 +1,158 @@
+//! `cargo xtask tidy`: the house rules that no compiler checks.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{root, table};
+
+/// A file longer than this is more than one room.
+const MOST_LINES: usize = 600;
+
+pub(crate) fn run() -> Result<(), String> {
+    let files = tracked()?;
+    let mut faults = Vec::new();
+    for path in &files {
+        // A file that is being removed is tracked until the next commit.
+        let Ok(text) = std::fs::read_to_string(root().join(path)) else {
+            continue;
+        };
+        check_text(path, &text, &mut faults);
+    }
+    check_providers(&files, &mut faults);
+    check_unsafe(&files, &mut faults);
+    check_invariants(&mut faults);
+    match faults.is_empty() {
+        true => {
+            table::say(&format!(
+                "tidy: {} files hold to the house rules\n",
+                files.len()
+            ));
+            Ok(())
+        }
+        false => Err(format!(
+            "{} house rules are broken:\n  {}",
+            faults.len(),
+            faults.join("\n  ")
+        )),
+    }
+}
+
+/// What git knows, or would with the next `git add`.
+fn tracked() -> Result<Vec<PathBuf>, String> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .map_err(|error| format!("git ls-files: {error}"))?;
+    let text = String::from_utf8_lossy(&listed.stdout);
+    Ok(text.lines().map(PathBuf::from).collect())
+}
+
+fn check_text(path: &Path, text: &str, faults: &mut Vec<String>) {
+    let shown = path.display();
+    let is_rust = path.extension().is_some_and(|ending| ending == "rs");
+    for (index, line) in text.lines().enumerate() {
+        let line_number = index + 1;
+        if line.ends_with([' ', '\t']) && is_rust {
+            faults.push(format!(
+                "{shown}:{line_number}: blanks at the end of the line"
+            ));
+        }
+        // Spelled apart, so that this file does not find itself.
+        for word in [
+            concat!("/wo", "rk/"),
+            concat!("/ro", "ot/"),
+            concat!("TO", "DO"),
+            concat!("FIX", "ME"),
+        ] {
+            if line.contains(word) {
+                faults.push(format!(
+                    "{shown}:{line_number}: `{word}` does not belong in the project"
+                ));
+            }
+        }
+    }
+    if is_rust && text.lines().count() > MOST_LINES {
+        let count = text.lines().count();
+        faults.push(format!(
+            "{shown}: {count} lines; over {MOST_LINES} it is more than one room"
+        ));
+    }
+    if is_rust && !text.starts_with("//!") && !text.starts_with("#![doc = include_str!") {
+        faults.push(format!(
+            "{shown}: begin with a `//!` line that says what the file is for"
+        ));
+    }
+    let stem = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
+    if is_rust && ["utils", "util", "helpers", "helper", "common", "misc"].contains(&stem) {
+        faults.push(format!("{shown}: name the file after the domain"));
+    }
+}
+
+/// Know one provider crate, know all.
+fn check_providers(files: &[PathBuf], faults: &mut Vec<String>) {
+    let folder = Path::new("crates/providers");
+    let of = |name: &str| -> BTreeSet<PathBuf> {
+        let own = folder.join(name);
+        files
+            .iter()
+            .filter_map(|path| path.strip_prefix(&own).ok())
+            .map(PathBuf::from)
+            .collect()
+    };
+    let names: BTreeSet<_> = files
+        .iter()
+        .filter_map(|path| path.strip_prefix(folder).ok()?.iter().next()?.to_str())
+        .collect();
+    let model = of("docusign");
+    for name in names {
+        if of(name) != model {
+            let differ: Vec<_> = of(name).symmetric_difference(&model).cloned().collect();
+            faults.push(format!(
+                "crates/providers/{name}: other files than docusign has: {differ:?}"
+            ));
+        }
+    }
+}
+
+/// `unsafe` lives in capi and plugin only; every other crate forbids it.
+fn check_unsafe(files: &[PathBuf], faults: &mut Vec<String>) {
+    let roots = files.iter().filter(|path| {
+        let text = path.to_string_lossy();
+        let is_root = text.ends_with("src/lib.rs") || text.ends_with("src/main.rs");
+        text.starts_with("crates/") && is_root
+    });
+    for path in roots {
+        let text = path.to_string_lossy();
+        let may = text.starts_with("crates/capi/") || text.starts_with("crates/plugin/");
+        let code = std::fs::read_to_string(root().join(path)).unwrap_or_default();
+        if !may && !code.contains("#![forbid(unsafe_code)]") {
+            faults.push(format!("{text}: lacks #![forbid(unsafe_code)]"));
+        }
+    }
+}
+
+/// Every invariant of ARCHITECTURE.md names the test that holds it, and that test is there.
+fn check_invariants(faults: &mut Vec<String>) {
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap_or_default();
+    let mut named = 0;
+    for line in page.lines() {
+        for reference in line.split('`').filter(|word| word.contains(".rs::")) {
+            named += 1;
+            let (file, test) = reference.split_once("::").unwrap_or((reference, ""));
+            let code = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+            if !code.contains(&format!("fn {test}(")) {
+                faults.push(format!("ARCHITECTURE.md: there is no test `{reference}`"));
+            }
+        }
+    }
+    if named < 13 {
+        faults.push(format!(
+            "ARCHITECTURE.md: {named} tests named, and there are 13 invariants"
+        ));
+    }
+}

@@ -1,0 +1,87 @@
+//! What the tests need from outside, and how it is got.
+
+use std::process::{Command, Stdio};
+
+/// A program the tests use, with the Debian package that has it.
+pub(crate) struct Tool {
+    pub(crate) program: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) why: &'static str,
+}
+
+pub(crate) const TOOLS: &[Tool] = &[
+    Tool {
+        program: "openssl",
+        package: "openssl",
+        why: "makes test keys and checks signatures from outside",
+    },
+    Tool {
+        program: "chromium",
+        package: "chromium",
+        why: "a real browser for the login",
+    },
+    Tool {
+        program: "chromedriver",
+        package: "chromium-driver",
+        why: "drives that browser",
+    },
+];
+
+/// Whether a program can be started.
+pub(crate) fn is_there(program: &str) -> bool {
+    let quiet = Command::new(program)
+        .arg(if program == "openssl" {
+            "version"
+        } else {
+            "--version"
+        })
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    quiet.is_ok_and(|status| status.success())
+}
+
+/// Installs what is missing where that can be done unasked (root on Debian), and says what is
+/// still missing with the line that would install it.
+pub(crate) fn provide() -> Vec<String> {
+    let missing = || {
+        TOOLS
+            .iter()
+            .filter(|tool| !is_there(tool.program))
+            .collect::<Vec<_>>()
+    };
+    let wanted = missing();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let packages: Vec<_> = wanted.iter().map(|tool| tool.package).collect();
+    if is_root() && is_there("apt-get") {
+        let apt = |arguments: &[&str]| {
+            Command::new("apt-get")
+                .args(arguments)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .status()
+        };
+        let _ = apt(&["update", "-qq"]);
+        let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+        install.extend(&packages);
+        let _ = apt(&install);
+    }
+    missing()
+        .iter()
+        .map(|tool| {
+            format!(
+                "{} is missing ({}); run: sudo apt-get install {}",
+                tool.program, tool.why, tool.package
+            )
+        })
+        .collect()
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
