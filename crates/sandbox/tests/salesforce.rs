@@ -1,0 +1,647 @@
+//! Salesforce: the three doors, approval, web server flow, rotation, client credentials, revocation.
+
+mod client;
+
+use std::fs;
+
+use base64::{
+    Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD,
+};
+use client::{Client, Connection, basic, now, s256, sign, token_url};
+use countersign_sandbox::{Consent, Options, Rotation};
+use ring::hmac;
+use serde_json::{Value, json};
+
+fn with_rotation(rotation: Rotation) -> Client {
+    Client::new(Options {
+        rotation: Some(rotation),
+        ..Options::default()
+    })
+}
+
+#[test]
+fn the_jwt_answer_has_neither_expiry_nor_refresh_token() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-jwt");
+    let answer = client.grant(&connection);
+    assert_eq!(
+        answer.names(),
+        ["access_token", "id", "instance_url", "scope", "token_type"]
+    );
+    assert!(answer.str("access_token").starts_with("00Dx0000000BV7z!AQ"));
+    let id = answer.str("id");
+    assert!(
+        id.ends_with("/id/00Dx0000000BV7zEAG/005x00000012Q9PAAU"),
+        "{id}"
+    );
+    let who = client.get(&id, Some(&answer.str("access_token")));
+    assert_eq!(who.json()["username"], connection["subject"]);
+    let site = client.grant(&client.connection("salesforce-site-jwt"));
+    assert!(site.str("sfdc_community_url").ends_with("/portal"));
+}
+
+#[test]
+fn each_door_has_its_audiences() {
+    let client = Client::lenient();
+    let login = client.connection("salesforce-jwt");
+    let mine = client.connection("salesforce-mydomain-jwt");
+    let site = client.connection("salesforce-site-jwt");
+    let try_aud = |connection: &Connection, aud: &str| {
+        let mut claims = client.claims(connection);
+        claims["aud"] = aud.into();
+        client.grant_with(connection, &claims).status
+    };
+    let url = "https://login.salesforce.com";
+    for connection in [&login, &mine, &site] {
+        assert_eq!(try_aud(connection, url), 200);
+        assert_eq!(
+            try_aud(connection, "login.salesforce.com"),
+            200,
+            "tolerated"
+        );
+        assert_eq!(try_aud(connection, "https://login.salesforce.com/"), 400);
+        assert_eq!(try_aud(connection, "https://test.salesforce.com"), 400);
+    }
+    assert_eq!(try_aud(&mine, &mine["base_url"]), 200);
+    assert_eq!(try_aud(&site, &site["base_url"]), 200);
+    assert_eq!(
+        try_aud(&site, &mine["base_url"]),
+        400,
+        "the site's audience has its path"
+    );
+    assert_eq!(
+        try_aud(&login, &login["base_url"]),
+        400,
+        "the endpoint is not the audience"
+    );
+    let mut claims = client.claims(&login);
+    claims["aud"] = "x".into();
+    client
+        .grant_with(&login, &claims)
+        .refused(400, "invalid_grant", Some("audience is invalid"));
+    let strict = Client::strict();
+    let connection = strict.connection("salesforce-jwt");
+    let mut claims = strict.claims(&connection);
+    claims["aud"] = "login.salesforce.com".into();
+    strict.grant_with(&connection, &claims).refused(
+        400,
+        "invalid_grant",
+        Some("audience is invalid"),
+    );
+}
+
+#[test]
+fn each_claim_is_checked() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-jwt");
+    let with = |name: &str, value: Value| {
+        let mut claims = client.claims(&connection);
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value;
+        }
+        client.grant_with(&connection, &claims)
+    };
+    let assertion = Some("invalid assertion");
+    with("iss", json!("3MVGnobody")).refused(
+        400,
+        "invalid_client_id",
+        Some("client identifier invalid"),
+    );
+    with("exp", Value::Null).refused(400, "invalid_grant", assertion);
+    with("exp", json!(now() - 5)).refused(400, "invalid_grant", assertion);
+    with("nbf", json!(now() + 60)).refused(400, "invalid_grant", assertion);
+    with("sub", json!("nobody@example.com")).refused(
+        400,
+        "invalid_grant",
+        Some("user hasn't approved this consumer"),
+    );
+    with("sub", json!("frozen@example.com")).refused(400, "invalid_grant", Some("inactive user"));
+    assert_eq!(with("sub", json!("Integration@Example.com")).status, 200);
+    assert_eq!(
+        with("exp", json!((now() + 100).to_string())).status,
+        200,
+        "digits in a string"
+    );
+    assert_eq!(
+        with("exp", json!((now() + 100) * 1000)).status,
+        200,
+        "milliseconds"
+    );
+    with("jti", json!("once"));
+    with("jti", json!("once")).refused(
+        400,
+        "bad_jti_claim",
+        Some("jti claim has already been used"),
+    );
+    let mut wrong = connection.clone();
+    let key = client.sandbox.dir().join("docusign.pem");
+    wrong.insert("private_key_file".into(), key.to_str().unwrap().into());
+    client
+        .grant(&wrong)
+        .refused(400, "invalid_grant", assertion);
+    wrong.insert(
+        "private_key_file".into(),
+        connection["private_key_file"].clone(),
+    );
+    wrong.insert("algorithm".into(), "RS512".into());
+    client
+        .grant(&wrong)
+        .refused(400, "invalid_grant", assertion);
+
+    let strict = Client::strict();
+    let connection = strict.connection("salesforce-jwt");
+    for exp in [json!(now() + 400), json!((now() + 100).to_string())] {
+        let mut claims = strict.claims(&connection);
+        claims["exp"] = exp;
+        strict
+            .grant_with(&connection, &claims)
+            .refused(400, "invalid_grant", assertion);
+    }
+}
+
+#[test]
+fn the_certificate_is_beside_the_key() {
+    let client = Client::lenient();
+    let certificate = fs::read_to_string(client.sandbox.dir().join("salesforce.crt")).unwrap();
+    assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----") && certificate.len() < 4096);
+    let key = fs::read_to_string(client.sandbox.dir().join("salesforce.pem")).unwrap();
+    assert!(key.starts_with("-----BEGIN PRIVATE KEY-----"));
+}
+
+#[test]
+fn an_approval_withdrawn_refuses() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-jwt");
+    let change = Consent {
+        connection: Some("salesforce-jwt".into()),
+        allow: false,
+        ..Consent::default()
+    };
+    client.sandbox.consent(&change).unwrap();
+    client.grant(&connection).refused(
+        400,
+        "invalid_grant",
+        Some("user hasn't approved this consumer"),
+    );
+    client
+        .sandbox
+        .consent(&Consent {
+            allow: true,
+            ..change
+        })
+        .unwrap();
+    assert_eq!(client.grant(&connection).status, 200);
+}
+
+#[test]
+fn the_same_token_comes_back_while_it_lives_if_told() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-jwt");
+    let token = || client.grant(&connection).str("access_token");
+    assert_ne!(token(), token());
+    client.control("policy", &json!({"same_token_while_live": true}));
+    let first = token();
+    assert_eq!(first, token());
+}
+
+#[test]
+fn the_web_server_flow_signs_its_answer() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-code");
+    let code = client.code(&connection);
+    assert!(code.starts_with("aPrx") && code.ends_with("=="));
+    let answer = client.redeem(&connection, &code, &[]);
+    assert_eq!(
+        answer.names(),
+        [
+            "access_token",
+            "id",
+            "id_token",
+            "instance_url",
+            "issued_at",
+            "refresh_token",
+            "scope",
+            "signature",
+            "token_type"
+        ]
+    );
+    assert!(answer.str("refresh_token").starts_with("5Aep861"));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, connection["client_secret"].as_bytes());
+    let signature = STANDARD.decode(answer.str("signature")).unwrap();
+    let message = answer.str("id") + &answer.str("issued_at");
+    hmac::verify(&key, message.as_bytes(), &signature).unwrap();
+    assert_eq!(answer.str("issued_at").len(), 13, "milliseconds");
+    let jwks = client
+        .get(&format!("{}/id/keys", client.sandbox.url()), None)
+        .json();
+    let claims = client::verified(&answer.str("id_token"), &jwks);
+    assert_eq!(claims["aud"], connection["client_id"]);
+
+    client.redeem(&connection, &code, &[]).refused(
+        400,
+        "invalid_grant",
+        Some("expired authorization code"),
+    );
+    client.redeem(&connection, "aPrxother", &[]).refused(
+        400,
+        "invalid_grant",
+        Some("invalid authorization code"),
+    );
+    let late = client.code(&connection);
+    client.sandbox.set_clock_offset(901);
+    client.redeem(&connection, &late, &[]).refused(
+        400,
+        "invalid_grant",
+        Some("expired authorization code"),
+    );
+}
+
+#[test]
+fn redirect_verifier_and_secret_must_fit() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-code");
+    let code = client.code(&connection);
+    let missing = client.redeem(&connection, &code, &[("redirect_uri", "")]);
+    missing.refused(400, "redirect_uri_missing", Some("redirect_uri missing"));
+    let other = client.redeem(
+        &connection,
+        &code,
+        &[("redirect_uri", "http://127.0.0.1/callback")],
+    );
+    other.refused(
+        400,
+        "redirect_uri_mismatch",
+        Some("redirect_uri must match configuration"),
+    );
+    for verifier in ["", "wrong"] {
+        let answer = client.redeem(&connection, &code, &[("code_verifier", verifier)]);
+        answer.refused(400, "invalid_grant", Some("invalid code verifier"));
+    }
+    let mut wrong = connection.clone();
+    wrong.insert("client_secret".into(), "x".into());
+    client.redeem(&wrong, &code, &[]).refused(
+        400,
+        "invalid_client",
+        Some("invalid client credentials"),
+    );
+    wrong.insert("client_id".into(), "x".into());
+    client.redeem(&wrong, &code, &[]).refused(
+        400,
+        "invalid_client_id",
+        Some("client identifier invalid"),
+    );
+    assert_eq!(client.redeem(&connection, &code, &[]).status, 200);
+    let mut by_header = connection.clone();
+    by_header.insert("client_auth".into(), "basic".into());
+    assert_eq!(
+        client
+            .redeem(&by_header, &client.code(&connection), &[])
+            .status,
+        200
+    );
+}
+
+#[test]
+fn a_long_verifier_and_an_absent_method_are_fine() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-code");
+    let long = URL_SAFE_NO_PAD.encode((0..128).collect::<Vec<u8>>());
+    let extra = [
+        ("code_challenge", s256(&long)),
+        ("code_challenge_method", String::new()),
+    ];
+    let extra: Vec<(&str, &str)> = extra.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let code = client.authorize(&connection, "allow", &extra).callback()["code"].clone();
+    assert_eq!(
+        client
+            .redeem(&connection, &code, &[("code_verifier", &long)])
+            .status,
+        200
+    );
+}
+
+#[test]
+fn what_is_wrong_at_authorize_comes_back_or_stays_on_a_page() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-code");
+    for (name, value, error) in [
+        ("response_type", "token", "unsupported_response_type"),
+        ("scope", "api nonsense", "invalid_scope"),
+        ("immediate", "true", "immediate_unsuccessful"),
+        ("code_challenge_method", "plain", "invalid_request"),
+    ] {
+        let back = client
+            .authorize(&connection, "allow", &[(name, value)])
+            .callback();
+        assert_eq!(back["error"], error);
+        assert_eq!(back["state"], "s t=a&te");
+    }
+    let denied = client.authorize(&connection, "deny", &[]).callback();
+    assert_eq!(denied["error_description"], "end-user denied authorization");
+    for wrong in [
+        ("client_id", "x"),
+        ("redirect_uri", "http://x/callback"),
+        ("redirect_uri", ""),
+    ] {
+        assert_eq!(client.authorize(&connection, "allow", &[wrong]).status, 400);
+    }
+    let without = client.authorize(&connection, "allow", &[("code_challenge", "")]);
+    assert!(
+        without.callback().contains_key("code"),
+        "PKCE is the app's switch"
+    );
+    client.control("policy", &json!({"require_pkce": true}));
+    let without = client
+        .authorize(&connection, "allow", &[("code_challenge", "")])
+        .callback();
+    assert_eq!(
+        without["error_description"],
+        "missing required code challenge"
+    );
+}
+
+#[test]
+fn scopes_decide_about_refresh_and_id_tokens_and_none_means_all() {
+    let client = Client::lenient();
+    let mut connection = client.connection("salesforce-code");
+    connection.insert("scopes".into(), "api".into());
+    let answer = client.redeem(&connection, &client.code(&connection), &[]);
+    assert!(
+        !answer.names().contains(&"refresh_token".into())
+            && !answer.names().contains(&"id_token".into())
+    );
+    connection.insert("scopes".into(), String::new());
+    let answer = client.redeem(&connection, &client.code(&connection), &[]);
+    assert!(answer.str("scope").contains("full"));
+    assert!(answer.names().contains(&"refresh_token".into()));
+}
+
+#[test]
+fn a_refresh_keeps_its_token_unless_rotation_is_on() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-refresh");
+    for _ in 0..2 {
+        let answer = client.refresh(&connection, &connection["refresh_token"]);
+        assert_eq!(
+            answer.names(),
+            [
+                "access_token",
+                "id",
+                "instance_url",
+                "issued_at",
+                "scope",
+                "signature",
+                "token_type"
+            ]
+        );
+    }
+    let dead = Some("expired access/refresh token");
+    client
+        .refresh(&connection, "5Aep861unknown")
+        .refused(400, "invalid_grant", dead);
+
+    let client = with_rotation(Rotation::On);
+    let connection = client.connection("salesforce-refresh");
+    let second = client
+        .refresh(&connection, &connection["refresh_token"])
+        .str("refresh_token");
+    client
+        .refresh(&connection, &connection["refresh_token"])
+        .refused(400, "invalid_grant", dead);
+    assert_eq!(client.refresh(&connection, &second).status, 200);
+
+    let client = with_rotation(Rotation::ReuseKills);
+    let connection = client.connection("salesforce-refresh");
+    let answer = client.refresh(&connection, &connection["refresh_token"]);
+    let userinfo = format!("{}/services/oauth2/userinfo", client.sandbox.url());
+    assert_eq!(
+        client
+            .get(&userinfo, Some(&answer.str("access_token")))
+            .status,
+        200
+    );
+    client
+        .refresh(&connection, &connection["refresh_token"])
+        .refused(400, "invalid_grant", dead);
+    client
+        .refresh(&connection, &answer.str("refresh_token"))
+        .refused(400, "invalid_grant", dead);
+    let killed = client.get(&userinfo, Some(&answer.str("access_token")));
+    assert_eq!(
+        (killed.status, killed.text.as_str()),
+        (403, "Bad_OAuth_Token")
+    );
+}
+
+#[test]
+fn the_sixth_sign_in_kills_the_oldest() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-code");
+    let hint = [("login_hint", "casey@portal.example.com")];
+    let sign_in = || {
+        let code = client.authorize(&connection, "allow", &hint).callback()["code"].clone();
+        client.redeem(&connection, &code, &[]).str("refresh_token")
+    };
+    let tokens: Vec<String> = (0..6).map(|_| sign_in()).collect();
+    assert_eq!(client.refresh(&connection, &tokens[0]).status, 400);
+    for token in &tokens[1..] {
+        assert_eq!(client.refresh(&connection, token).status, 200);
+    }
+}
+
+#[test]
+fn client_credentials_need_my_domain_and_a_user_to_run_as() {
+    let client = Client::lenient();
+    let form = [("grant_type", "client_credentials")];
+    let mut connection = client.connection("salesforce-cc");
+    let answer = client.token(&connection, &form);
+    assert_eq!(
+        answer.names(),
+        [
+            "access_token",
+            "api_instance_url",
+            "id",
+            "instance_url",
+            "issued_at",
+            "scope",
+            "signature",
+            "token_type"
+        ]
+    );
+    connection.insert("base_url".into(), client.sandbox.url().into());
+    let refused = client.token(&connection, &form);
+    refused.refused(
+        400,
+        "invalid_grant",
+        Some("request not supported on this domain"),
+    );
+    let mut web = client.connection("salesforce-code");
+    web.insert(
+        "base_url".into(),
+        client.connection("salesforce-cc")["base_url"].clone(),
+    );
+    client.token(&web, &form).refused(
+        400,
+        "invalid_grant",
+        Some("no client credentials user enabled"),
+    );
+    web.insert("client_secret".into(), "x".into());
+    client
+        .token(&web, &form)
+        .refused(400, "invalid_client", Some("invalid client credentials"));
+    let bad = client.post(&token_url(&web), Some("Basic ***"), &form);
+    assert_eq!(bad.str("error"), "invalid_basic_auth_header");
+}
+
+#[test]
+fn a_client_assertion_is_checked_like_any_other() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-cc-private-key-jwt");
+    let id = connection["client_id"].clone();
+    let url = token_url(&connection);
+    let key = fs::read_to_string(&connection["private_key_file"]).unwrap();
+    let with = |kind: &str, claims: &Value| {
+        client.post(
+            &url,
+            None,
+            &[
+                ("grant_type", "client_credentials"),
+                ("client_id", &id),
+                ("client_assertion_type", kind),
+                ("client_assertion", &sign(&key, "RS256", claims)),
+            ],
+        )
+    };
+    const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let good =
+        json!({"iss": id, "sub": id, "aud": connection["base_url"], "exp": now() + 60, "jti": "1"});
+    let changed = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims["jti"] = name.into();
+        with(KIND, &claims)
+    };
+    for (name, value) in [
+        ("aud", json!("https://login.salesforce.com/x")),
+        ("iss", json!("other")),
+        ("sub", json!("other")),
+        ("exp", json!(now() - 5)),
+        ("iat", json!(now() + 50)),
+    ] {
+        changed(name, value).refused(400, "invalid_client", Some("invalid client credentials"));
+    }
+    assert_eq!(with("saml", &good).str("error"), "invalid_assertion_type");
+    assert_eq!(with(KIND, &good).status, 200);
+    assert_eq!(with(KIND, &good).status, 400, "its jti was used");
+    let log = client.sandbox.log();
+    assert!(log.iter().all(|e| e.client_auth == "private_key_jwt"));
+    assert_eq!(
+        log.last().unwrap().claims.as_ref().unwrap()["iss"],
+        id.as_str()
+    );
+}
+
+#[test]
+fn introspection_tells_expiry_and_revocation_kills() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-refresh");
+    let base = &connection["base_url"];
+    let auth = basic(&connection["client_id"], &connection["client_secret"]);
+    let look = |token: &str| {
+        let url = format!("{base}/services/oauth2/introspect");
+        client.post(&url, Some(&auth), &[("token", token)]).json()
+    };
+    let token = client
+        .refresh(&connection, &connection["refresh_token"])
+        .str("access_token");
+    let live = look(&token);
+    assert_eq!(
+        (&live["active"], &live["username"]),
+        (&json!(true), &json!("integration@example.com"))
+    );
+    assert_eq!(
+        live["exp"].as_i64().unwrap() - live["iat"].as_i64().unwrap(),
+        7200
+    );
+    assert_eq!(look("nonsense"), json!({"active": false}));
+    assert_eq!(
+        look(&connection["refresh_token"])["token_type"],
+        "refresh_token"
+    );
+
+    let revoke =
+        |form: &[(&str, &str)]| client.post(&format!("{base}/services/oauth2/revoke"), None, form);
+    let done = revoke(&[("token", &connection["refresh_token"])]);
+    assert_eq!((done.status, done.text.as_str()), (200, ""));
+    assert_eq!(
+        look(&token),
+        json!({"active": false}),
+        "its access tokens die with it"
+    );
+    assert_eq!(
+        client
+            .refresh(&connection, &connection["refresh_token"])
+            .status,
+        400
+    );
+    let unknown = revoke(&[("token", "nonsense")]);
+    assert_eq!(unknown.status, 400);
+    assert!(
+        unknown.text.starts_with("error=invalid_token&"),
+        "a form, not JSON: {}",
+        unknown.text
+    );
+    let hint = revoke(&[("token", "x"), ("token_type_hint", "id_token")]);
+    assert!(hint.text.starts_with("error=unsupported_token_type&"));
+}
+
+#[test]
+fn answers_come_as_form_or_xml_if_asked() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-refresh");
+    let ask = |format: &str| {
+        client.token(
+            &connection,
+            &[
+                ("grant_type", "refresh_token"),
+                ("refresh_token", &connection["refresh_token"]),
+                ("format", format),
+            ],
+        )
+    };
+    assert!(
+        ask("urlencoded")
+            .text
+            .starts_with("access_token=00Dx0000000BV7z%21AQ")
+    );
+    assert!(
+        ask("xml")
+            .text
+            .contains("<OAuth><access_token>00Dx0000000BV7z!AQ")
+    );
+    assert!(ask("json").json().is_object());
+}
+
+#[test]
+fn other_grants_and_methods_are_refused() {
+    let client = Client::lenient();
+    let connection = client.connection("salesforce-jwt");
+    let url = token_url(&connection);
+    let unsupported = Some("grant type not supported");
+    client
+        .post(&url, None, &[("grant_type", "password")])
+        .refused(400, "unsupported_grant_type", unsupported);
+    let json = client.send(&url, None, "application/json", "{}").unwrap();
+    json.refused(400, "unsupported_grant_type", unsupported);
+    client
+        .get(&url, None)
+        .refused(400, "invalid_request", Some("must use HTTP POST"));
+    let no_grant = client.connection("salesforce-cc");
+    let mut as_code = no_grant.clone();
+    as_code.insert("scopes".into(), "api".into());
+    as_code.insert("base_url".into(), client.sandbox.url().into());
+    let back = client.authorize(&as_code, "allow", &[]).callback();
+    assert_eq!(back["error"], "oauth_flow_disabled");
+}
