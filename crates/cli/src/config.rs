@@ -89,7 +89,7 @@ impl Config {
         Ok(found.relative_to(self.folder()))
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
@@ -137,13 +137,13 @@ impl Exposed<'_> {
 }
 
 #[cfg(unix)]
-fn others_may_read(path: &Path) -> bool {
+pub(crate) fn others_may_read(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).is_ok_and(|facts| facts.permissions().mode() & 0o044 != 0)
 }
 
 #[cfg(not(unix))]
-fn others_may_read(_: &Path) -> bool {
+pub(crate) fn others_may_read(_: &Path) -> bool {
     false
 }
 

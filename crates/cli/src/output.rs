@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use countersign::{Error, ErrorKind, Verdict};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 /// Results go to stdout and everything else to stderr.
 #[derive(Debug)]
@@ -88,6 +87,18 @@ impl Output {
         }
     }
 
+    /// Tells what went wrong, as a person or a program reads it.
+    pub(crate) fn say_error(&self, error: &Error) {
+        let text = match self.json {
+            true => serde_json::to_string(&Told {
+                error: ErrorJson::of(error),
+            })
+            .unwrap_or_else(|_| error_text(error)),
+            false => error_text(error),
+        };
+        self.say(&text);
+    }
+
     /// Tells how it ended, on stderr and in the exit code.
     pub(crate) fn finish(self, outcome: Result<(), Stop>) -> ExitCode {
         let error = match outcome {
@@ -100,10 +111,7 @@ impl Output {
                 };
             }
         };
-        match self.json {
-            true => self.say(&json!({ "error": error_json(&error) }).to_string()),
-            false => self.say(&error_text(&error)),
-        }
+        self.say_error(&error);
         ExitCode::from(exit_code(error.verdict()))
     }
 }
@@ -137,22 +145,45 @@ pub(crate) fn exit_code(verdict: Verdict) -> u8 {
     }
 }
 
+#[derive(Serialize)]
+struct Told<'a> {
+    error: ErrorJson<'a>,
+}
+
 /// An error as the contract has it: every member is there, null where nothing is known.
-pub(crate) fn error_json(error: &Error) -> Value {
-    json!({
-        "verdict": error.verdict().as_str(),
-        "kind": error.kind().as_str(),
-        "message": error.message(),
-        "hint": error.hint(),
-        "http_status": error.http_status(),
-        "oauth_error": error.oauth_error(),
-        "oauth_description": error.oauth_description(),
-        "retry_after_s": error.retry_after().map(|wait| wait.as_secs()),
-        "url": error.url(),
-        "trace_id": error.trace_id(),
-        "provider": error.provider(),
-        "setting": error.setting_name(),
-    })
+#[derive(Serialize)]
+struct ErrorJson<'a> {
+    verdict: &'static str,
+    kind: &'static str,
+    message: &'a str,
+    hint: Option<&'a str>,
+    http_status: Option<u16>,
+    oauth_error: Option<&'a str>,
+    oauth_description: Option<&'a str>,
+    retry_after_s: Option<u64>,
+    url: Option<&'a str>,
+    trace_id: Option<&'a str>,
+    provider: Option<&'a str>,
+    setting: Option<&'a str>,
+}
+
+impl<'a> ErrorJson<'a> {
+    fn of(error: &'a Error) -> Self {
+        Self {
+            verdict: error.verdict().as_str(),
+            kind: error.kind().as_str(),
+            message: error.message(),
+            hint: error.hint(),
+            http_status: error.http_status(),
+            oauth_error: error.oauth_error(),
+            oauth_description: error.oauth_description(),
+            retry_after_s: error.retry_after().map(|wait| wait.as_secs()),
+            url: error.url(),
+            trace_id: error.trace_id(),
+            provider: error.provider(),
+            setting: error.setting_name(),
+        }
+    }
 }
 
 fn error_text(error: &Error) -> String {
@@ -188,6 +219,10 @@ pub(crate) fn usage(usage: &clap::Error, json: bool) -> ExitCode {
     let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let hint = rest.split_whitespace().collect::<Vec<_>>().join(" ");
-    let error = Error::new(ErrorKind::Setting, message.replace('\n', " ").trim()).with_hint(hint);
+    let error = Error::new(ErrorKind::Setting, message.replace('\n', " ").trim());
+    let error = match hint.is_empty() {
+        true => error,
+        false => error.with_hint(hint),
+    };
     Output::new(true, 0).finish(Err(error.into()))
 }

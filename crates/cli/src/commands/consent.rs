@@ -75,8 +75,12 @@ fn no_page(connection: &Connection, admin: bool) -> Error {
             };
             let vendor = &connection.profile().name;
             let message = format!("connection `{name}`: {vendor} has no page for {whose}");
-            Error::new(ErrorKind::Setting, message)
-                .with_hint("see the vendor's documentation, by: countersign providers")
+            Error::new(ErrorKind::Setting, message).with_hint(match connection.grant() {
+                GrantKind::AuthorizationCode => {
+                    format!("its login asks for consent: countersign login {name}")
+                }
+                _ => "an administrator allows the app at the vendor".to_owned(),
+            })
         }
     };
     error.with_provider(&connection.profile().id)

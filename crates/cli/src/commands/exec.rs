@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use countersign::{Error, ErrorKind};
+
 use super::extra_of;
 use crate::args::{ExecArgs, Global};
 use crate::config;
@@ -22,10 +24,9 @@ pub(crate) fn run(global: &Global, args: &ExecArgs, output: &mut Output) -> Resu
         Ok(code) => return Err(Stop::Code(code)),
         Err(error) => error,
     };
-    output.say(&format!(
-        "error: {} cannot be run: {error}",
-        program.display()
-    ));
+    let message = format!("{} cannot be run: {error}", program.display());
+    let told = Error::new(ErrorKind::Setting, message);
+    output.say_error(&told.with_hint("check the name of the program after --, and PATH"));
     // As env(1) and every shell have it, and none of our own codes.
     Err(Stop::Code(match error.kind() {
         std::io::ErrorKind::NotFound => 127,

@@ -1,0 +1,137 @@
+//! What was checked, how it looks, and the exit code that sums it up.
+
+use std::io::Write;
+
+use countersign::{Error, Verdict};
+use serde::Serialize;
+
+use crate::output::{Output, Stop, exit_code};
+
+/// The checks so far. A person sees each as it is done; a program gets all at the end.
+#[derive(Debug)]
+pub(super) struct Report {
+    json: bool,
+    checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub(super) struct Check {
+    check: &'static str,
+    status: Status,
+    detail: String,
+    fix: Option<String>,
+    #[serde(skip)]
+    verdict: Option<Verdict>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+enum Status {
+    #[serde(rename = "ok")]
+    Ok,
+    #[serde(rename = "warn")]
+    Warn,
+    #[serde(rename = "FAIL")]
+    Fail,
+}
+
+impl Report {
+    pub(super) fn new(json: bool) -> Self {
+        Self {
+            json,
+            checks: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, check: Check) -> Result<(), Stop> {
+        if !self.json {
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{}", check.text())?;
+            out.flush()?;
+        }
+        self.checks.push(check);
+        Ok(())
+    }
+
+    /// The exit code of the worst: of what waiting does not mend before what it may.
+    pub(super) fn finish(self, output: &Output) -> Result<(), Stop> {
+        if self.json {
+            output.print_json(&self.checks)?;
+        }
+        const WORST_FIRST: [Verdict; 5] = [
+            Verdict::FixConfiguration,
+            Verdict::Reauthorize,
+            Verdict::OutcomeUnknown,
+            Verdict::Unexpected,
+            Verdict::Retry,
+        ];
+        let is_there =
+            |verdict: &&Verdict| self.checks.iter().any(|c| c.verdict == Some(**verdict));
+        match WORST_FIRST.iter().find(is_there) {
+            Some(worst) => Err(Stop::Code(exit_code(*worst))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Check {
+    pub(super) fn ok(check: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            check,
+            status: Status::Ok,
+            detail: detail.into(),
+            fix: None,
+            verdict: None,
+        }
+    }
+
+    pub(super) fn warn(
+        check: &'static str,
+        detail: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            status: Status::Warn,
+            fix: Some(fix.into()),
+            ..Self::ok(check, detail)
+        }
+    }
+
+    pub(super) fn fail(
+        check: &'static str,
+        verdict: Verdict,
+        detail: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            status: Status::Fail,
+            verdict: Some(verdict),
+            ..Self::warn(check, detail, fix)
+        }
+    }
+
+    /// A check that ended in an error, whose hint and URL are the fix.
+    pub(super) fn failed(check: &'static str, error: &Error) -> Self {
+        let parts = [error.hint(), error.url()].into_iter().flatten();
+        let fix = parts.collect::<Vec<_>>().join(": ");
+        Self {
+            status: Status::Fail,
+            fix: Some(fix).filter(|fix| !fix.is_empty()),
+            verdict: Some(error.verdict()),
+            ..Self::ok(check, error.message())
+        }
+    }
+
+    fn text(&self) -> String {
+        let status = match self.status {
+            Status::Ok => "ok  ",
+            Status::Warn => "warn",
+            Status::Fail => "FAIL",
+        };
+        let mut text = format!("{status}  {}: {}", self.check, self.detail);
+        if let Some(fix) = &self.fix {
+            text.push_str(&format!("\n      fix: {fix}"));
+        }
+        text
+    }
+}

@@ -1,0 +1,297 @@
+//! The checks that need no network: each says something even where another one fails.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use countersign::key::{self, KeyInfo};
+use countersign::profile::Rotation;
+use countersign::{
+    Algorithm, Connection, Error, ErrorKind, GrantKind, Profile, Provider, SETTINGS, Settings,
+    Signer, StoreSetting, Url, Verdict,
+};
+
+use super::report::Check;
+use crate::config::{Config, others_may_read};
+
+/// What a setting belongs to: a refused setting is told in its own check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Area {
+    Key,
+    Subject,
+    Environment,
+    Scopes,
+    Store,
+    Other,
+}
+
+impl Area {
+    pub(super) fn of(error: &Error) -> Self {
+        let setting = error.setting_name().unwrap_or_default();
+        let bare = setting
+            .strip_suffix("_file")
+            .or(setting.strip_suffix("_env"));
+        // `ca_file` is a setting of its own, and of no area here.
+        match bare.unwrap_or(setting) {
+            "private_key" | "private_key_passphrase" | "algorithm" | "key_id" => Self::Key,
+            "subject" => Self::Subject,
+            "environment" | "base_url" | "token_url" | "authorize_url" | "audience" | "issuer" => {
+                Self::Environment
+            }
+            "scopes" => Self::Scopes,
+            "store" | "store_key" => Self::Store,
+            _ if error.kind() == ErrorKind::Key => Self::Key,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What is known of a connection, which may have been refused.
+pub(super) struct Facts<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) profile: &'a Profile,
+    pub(super) connection: Option<&'a Connection>,
+}
+
+impl Facts<'_> {
+    /// Every static check; `refused` is why there is no connection.
+    pub(super) fn checks(&self, refused: Option<&Error>) -> Vec<Check> {
+        let told = |area: Area, name: &'static str, own: Option<Check>| match refused {
+            Some(error) if Area::of(error) == area => Some(Check::failed(name, error)),
+            _ => own,
+        };
+        let checks = [
+            told(Area::Other, "settings", self.words()),
+            told(Area::Key, "key", self.key()),
+            told(Area::Subject, "subject", self.subject()),
+            told(Area::Environment, "environment", self.environment()),
+            told(Area::Scopes, "scopes", self.scopes()),
+            told(Area::Store, "store", self.store()),
+        ];
+        checks.into_iter().flatten().collect()
+    }
+
+    fn value(&self, key: &str) -> Option<&str> {
+        self.settings.value(key)
+    }
+
+    fn words(&self) -> Option<Check> {
+        let connection = self.connection?;
+        let detail = format!(
+            "{}, grant {}, client_auth {}",
+            self.profile.name,
+            connection.grant(),
+            connection.client_auth()
+        );
+        Some(Check::ok("settings", detail))
+    }
+
+    fn key(&self) -> Option<Check> {
+        let Some(text) = self.settings.secret("private_key") else {
+            let connection = self.connection.filter(|c| c.signer().is_none())?;
+            let (grant, auth) = (connection.grant(), connection.client_auth());
+            let detail = format!("none is needed for grant {grant} with client_auth {auth}");
+            return Some(Check::ok("key", detail));
+        };
+        let info = match key::inspect(text.expose()) {
+            Ok(info) => info,
+            Err(error) => return Some(Check::failed("key", &error)),
+        };
+        let algorithm = match self.connection.map(Connection::signer) {
+            Some(Some(signer)) => signer.algorithm().as_str(),
+            Some(None) => {
+                let detail = "private_key is set, and this grant and client_auth do not sign";
+                return Some(Check::warn("key", detail, "leave private_key out"));
+            }
+            None => self.value("algorithm").unwrap_or("its usual algorithm"),
+        };
+        Some(Check::ok(
+            "key",
+            format!("{}, signs {algorithm}", described(&info)),
+        ))
+    }
+
+    fn subject(&self) -> Option<Check> {
+        let subject = self.value("subject")?;
+        if self.profile.id == "salesforce" && !subject.contains('@') {
+            return Some(Check::warn(
+                "subject",
+                format!("{subject} does not look like a Salesforce username"),
+                "set subject to the username, which has the form of an e-mail address",
+            ));
+        }
+        let form = match self.profile.id.as_str() {
+            "docusign" => "a GUID, as DocuSign wants it",
+            "salesforce" => "a username, as Salesforce wants it",
+            _ => "set",
+        };
+        self.connection?;
+        Some(Check::ok("subject", form))
+    }
+
+    /// Environment, endpoint and audience can each be set, and have to mean the same deployment.
+    fn environment(&self) -> Option<Check> {
+        let chosen = match self.connection {
+            Some(connection) => connection.environment(),
+            None => self.value("environment")?,
+        };
+        let (chosen, _) = self.profile.environments.get_key_value(chosen)?;
+        for (setting, wanted) in ["base_url", "token_url", "authorize_url", "audience"]
+            .into_iter()
+            .filter_map(|setting| Some((setting, self.value(setting)?)))
+        {
+            if let Some(other) = self.environment_of(setting, wanted)
+                && other != chosen
+            {
+                return Some(Check::fail(
+                    "environment",
+                    Verdict::FixConfiguration,
+                    format!("environment is {chosen}, and {setting} is that of {other}"),
+                    format!("leave {setting} out, or set environment = \"{other}\""),
+                ));
+            }
+        }
+        let connection = self.connection?;
+        let audience = connection.audience().unwrap_or_default();
+        let host = connection.token_url().host();
+        if host.contains(".sandbox.my.salesforce.com") && audience == "https://login.salesforce.com"
+        {
+            return Some(Check::warn(
+                "environment",
+                format!("{host} is a Salesforce sandbox, and the audience is production's"),
+                "set environment = \"my-domain\", or \"sandbox\" with this base_url",
+            ));
+        }
+        let mut detail = format!(
+            "{chosen}, token endpoint {}",
+            connection.token_url().origin()
+        );
+        if connection.grant() == GrantKind::JwtBearer && !audience.is_empty() {
+            detail.push_str(&format!(", audience {audience}"));
+        }
+        Some(Check::ok("environment", detail))
+    }
+
+    /// The environment that a URL or audience is known to belong to.
+    fn environment_of(&self, setting: &str, value: &str) -> Option<&str> {
+        let host = Url::parse(value).map(|url| url.host().to_ascii_lowercase());
+        let mut all = self.profile.environments.iter();
+        let found = all.find(|(_, facts)| match setting {
+            "audience" => facts.audience.as_deref() == Some(value.trim()),
+            _ => facts.base_url.as_deref().is_some_and(|base| {
+                Url::parse(base).is_ok_and(|base| host.as_deref().ok() == Some(base.host()))
+            }),
+        });
+        found.map(|(name, _)| name.as_str())
+    }
+
+    fn scopes(&self) -> Option<Check> {
+        let connection = self.connection?;
+        let (scopes, rules) = (connection.scopes(), connection.rules());
+        let asked = match scopes.is_empty() {
+            true => "none asked for: the app's own apply".to_owned(),
+            false => scopes.join(" "),
+        };
+        let refresh = &rules.refresh_scopes;
+        if !refresh.is_empty() && !refresh.iter().any(|scope| scopes.contains(scope)) {
+            return Some(Check::warn(
+                "scopes",
+                format!(
+                    "{asked}: no refresh token will come without {}",
+                    refresh.join(" or ")
+                ),
+                format!("add {} to scopes, and log in again", refresh[0]),
+            ));
+        }
+        Some(Check::ok("scopes", asked))
+    }
+
+    fn store(&self) -> Option<Check> {
+        let connection = self.connection?;
+        let store = connection.store();
+        let spends = matches!(
+            connection.grant(),
+            GrantKind::AuthorizationCode | GrantKind::RefreshToken
+        );
+        if *store == StoreSetting::Memory && spends && loses_refresh_tokens(connection) {
+            return Some(Check::warn(
+                "store",
+                "memory: a new refresh token is lost when the program ends, and the old one may be dead",
+                "set store = \"file:FOLDER\"",
+            ));
+        }
+        Some(Check::ok("store", format!("{store:?}")))
+    }
+}
+
+/// Whether a refresh may leave nothing to refresh with once the program has ended.
+pub(super) fn loses_refresh_tokens(connection: &Connection) -> bool {
+    let rotation = connection.profile().refresh.rotation;
+    *connection.store() == StoreSetting::Memory
+        && (rotation != Rotation::Never || connection.grant() == GrantKind::AuthorizationCode)
+}
+
+/// Secrets that others than their owner may read: in the configuration, and in files it names.
+pub(super) fn permissions(config: &Config, settings: &Settings) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Some(exposed) = config.exposed_to_others() {
+        checks.push(Check::warn("permissions", exposed.detail(), exposed.fix()));
+    }
+    for secret in SETTINGS.iter().filter(|setting| setting.secret) {
+        let key = format!("{}_file", secret.name);
+        if let Some(path) = settings.path(&key).filter(|path| others_may_read(path)) {
+            checks.push(exposed_file(&key, &path));
+        }
+    }
+    checks
+}
+
+fn exposed_file(key: &str, path: &Path) -> Check {
+    let shown = path.display();
+    Check::warn(
+        "permissions",
+        format!("{key} {shown} may be read by others than its owner"),
+        format!("chmod 600 {shown}"),
+    )
+}
+
+/// The same connection with a signer that cannot sign: good enough to look for its server.
+pub(super) fn without_key(
+    name: &str,
+    settings: &Settings,
+    provider: Arc<dyn Provider>,
+) -> Option<Connection> {
+    let kept = settings
+        .keys()
+        .filter(|key| !key.starts_with("private_key") && !["algorithm", "key_id"].contains(key));
+    let mut reduced = Settings::new();
+    for key in kept {
+        let value = match settings.path(key).filter(|_| key == "ca_file") {
+            Some(path) => path.display().to_string(),
+            None => settings.value(key)?.to_owned(),
+        };
+        reduced.set(key, &value).ok()?;
+    }
+    Connection::with_signer(name, &reduced, provider, Arc::new(NoSigner)).ok()
+}
+
+#[derive(Debug)]
+struct NoSigner;
+
+impl Signer for NoSigner {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::RS256
+    }
+
+    fn sign(&self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Error> {
+        Err(Error::new(ErrorKind::Signing, "there is no key"))
+    }
+}
+
+fn described(info: &KeyInfo) -> String {
+    let size = match info.curve {
+        Some(curve) => format!("{} {curve}", info.key_type),
+        None => format!("{} of {} bits", info.key_type, info.bits),
+    };
+    let print = info.spki_sha256.as_deref().unwrap_or_default();
+    format!("{size} ({}), public key SHA-256 {print}", info.format)
+}
