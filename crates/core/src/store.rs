@@ -69,6 +69,13 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// As [`Store::lease`].
     fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error>;
 
+    /// The keys of all records that have a value, in order: for a person who lists or moves them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::load`].
+    fn keys(&self) -> Result<Vec<StoreKey>, Error>;
+
     /// The store's own clock, in milliseconds since 1970: what deadlines of a fleet are told by.
     ///
     /// # Errors
@@ -84,6 +91,8 @@ pub struct Capabilities {
     pub durability: Durability,
     /// How a lease ends when its holder dies.
     pub lease: LeaseKind,
+    /// Whether other machines share it.
+    pub shared: bool,
 }
 
 /// What an acknowledged change survives.
@@ -124,6 +133,18 @@ impl StoreKey {
         let mut key = [0; 32];
         key.copy_from_slice(context.finish().as_ref());
         Self(key)
+    }
+
+    /// The key of these 64 hex digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut key = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self(key))
     }
 
     /// The key in 64 hex digits.

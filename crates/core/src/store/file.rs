@@ -167,6 +167,7 @@ impl Store for FileStore {
         Capabilities {
             durability: Durability::PowerLoss,
             lease: LeaseKind::KernelOwned,
+            shared: false,
         }
     }
 
@@ -235,6 +236,27 @@ impl Store for FileStore {
             held.remove(key);
         }
         Ok(ours)
+    }
+
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        let unreadable = |error: io::Error| broken("read", &self.folder, &error);
+        let mut keys = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name();
+            let name = name.to_string_lossy();
+            let Some(key) = name.strip_suffix(".rec").and_then(StoreKey::from_hex) else {
+                continue;
+            };
+            // Told here rather than left out: a damaged record is somebody's grant.
+            if self
+                .read(&key)?
+                .is_some_and(|record| record.value.is_some())
+            {
+                keys.push(key);
+            }
+        }
+        keys.sort_unstable();
+        Ok(keys)
     }
 
     fn now_ms(&self) -> Result<i64, Error> {

@@ -74,6 +74,7 @@ impl Store for MemoryStore {
         Capabilities {
             durability: Durability::Ephemeral,
             lease: LeaseKind::KernelOwned,
+            shared: false,
         }
     }
 
@@ -132,6 +133,18 @@ impl Store for MemoryStore {
             slot.holder = None;
         }
         Ok(holds)
+    }
+
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        let slots = self.slots();
+        let with_value = slots.iter().filter(|(_, slot)| {
+            slot.record
+                .as_ref()
+                .is_some_and(|record| record.value.is_some())
+        });
+        let mut keys: Vec<_> = with_value.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        Ok(keys)
     }
 
     fn now_ms(&self) -> Result<i64, Error> {

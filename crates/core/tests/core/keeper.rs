@@ -380,6 +380,10 @@ impl Store for Moody {
         self.inner.release(key, owner, fence)
     }
 
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        self.inner.keys()
+    }
+
     fn now_ms(&self) -> Result<i64, Error> {
         self.inner.now_ms()
     }

@@ -48,6 +48,7 @@ fn conforms(store: &dyn Store) {
     ));
     let forgotten = store.load(&key).unwrap().unwrap();
     assert_eq!((forgotten.version, forgotten.value.is_none()), (3, true));
+    assert!(store.keys().unwrap().is_empty());
     assert!(matches!(
         store.compare_and_swap(&key, Some(2), None, b"late"),
         Swap::Conflict(_)
@@ -56,6 +57,9 @@ fn conforms(store: &dyn Store) {
         store.compare_and_swap(&key, Some(3), None, b"new"),
         Swap::Applied(4)
     ));
+
+    assert_eq!(store.keys().unwrap(), [key]);
+    assert_eq!(StoreKey::from_hex(&key.to_hex()), Some(key));
 
     // One lease at a time, with a fence that only grows.
     let (me, you) = (Owner::new("me"), Owner::new("you"));
