@@ -1,0 +1,18 @@
+//! What the token endpoint answers, and what it means: the cases of `tests/responses`.
+
+#[path = "../../testing/cases.rs"]
+mod cases;
+#[path = "../../testing/key.rs"]
+mod key;
+
+use crate::cases::Cases;
+
+#[test]
+fn every_case_holds_and_every_row_is_reached() {
+    Cases::of(countersign_salesforce::provider()).check_all(60);
+}
+
+#[test]
+fn every_case_can_fail() {
+    Cases::of(countersign_salesforce::provider()).check_that_each_can_fail();
+}
