@@ -20,6 +20,7 @@ pub(crate) fn run() -> Result<(), String> {
         check_text(path, &text, &mut faults);
     }
     check_providers(&files, &mut faults);
+    check_providers_do_no_io(&files, &mut faults);
     check_unsafe(&files, &mut faults);
     check_invariants(&mut faults);
     match faults.is_empty() {
@@ -115,6 +116,35 @@ fn check_providers(files: &[PathBuf], faults: &mut Vec<String>) {
             faults.push(format!(
                 "crates/providers/{name}: other files than docusign has: {differ:?}"
             ));
+        }
+    }
+}
+
+/// A provider describes, checks and reads; it has no door to the world.
+fn check_providers_do_no_io(files: &[PathBuf], faults: &mut Vec<String>) {
+    const DOORS: &[&str] = &[
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "std::thread",
+        "Transport",
+    ];
+    for path in files {
+        let shown = path.to_string_lossy();
+        if !shown.starts_with("crates/providers/") || !shown.contains("/src/") {
+            continue;
+        }
+        let code = std::fs::read_to_string(root().join(path)).unwrap_or_default();
+        let code = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            if let Some(door) = DOORS.iter().find(|door| line.contains(**door)) {
+                faults.push(format!(
+                    "{shown}: a provider does no I/O, and this names {door}"
+                ));
+            }
         }
     }
 }

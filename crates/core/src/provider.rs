@@ -146,3 +146,28 @@ impl Registry {
         self.0.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_can_shadow_a_provider() {
+        let acme = || {
+            let profile = Profile::from_toml(
+                r#"
+                id = "acme"
+                name = "Acme"
+                documentation = "https://acme.example/docs"
+                environments.production.base_url = "https://login.acme.example"
+                endpoints.token = "{base_url}/token"
+                grants.client-credentials.client_auth = ["post"]
+                "#,
+            );
+            from_profile(profile.unwrap())
+        };
+        let registry = Registry::new().with(acme()).unwrap();
+        let error = registry.with(acme()).unwrap_err();
+        assert_eq!(error.setting_name(), Some("provider"));
+    }
+}
