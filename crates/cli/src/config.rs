@@ -89,7 +89,7 @@ impl Config {
         Ok(found.relative_to(self.folder()))
     }
 
-    fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 

@@ -1,13 +1,15 @@
 //! `countersign doctor`: a connection checked setting by setting, and then over the network.
 
+mod mend;
 mod network;
 mod report;
 mod settings;
 
 use std::sync::Arc;
 
-use countersign::{Connection, Error, Keeper, Registry, Settings};
+use countersign::{Connection, Error, Keeper, Provider, Registry, Settings};
 
+use self::mend::Attempt;
 use self::report::{Check, Report};
 use self::settings::{Area, Facts};
 use crate::args::Global;
@@ -38,34 +40,31 @@ fn examine(global: &Global, name: &str, output: &Output, report: &mut Report) ->
         Ok(registry) => registry,
         Err(error) => return report.add(Check::failed("profile", &error)),
     };
-    let (settings, made) = make(name, &written, &registry);
-    let provider = settings
-        .value("provider")
-        .and_then(|id| registry.provider(id).ok());
-    let Some(provider) = provider else {
-        // `make` says which one is missing or unknown.
-        return match made {
-            Err(error) => report.add(Check::failed("settings", &error)),
-            Ok(_) => Ok(()),
-        };
+    let provider = match provider(&written, &registry) {
+        Ok(provider) => provider,
+        Err(error) => return report.add(Check::failed("settings", &error)),
     };
+    let attempt = Attempt::new(name, &written, config.folder(), &provider);
     let facts = Facts {
-        settings: &settings,
+        written: &written,
+        settings: &attempt.settings,
         profile: provider.profile(),
-        connection: made.as_ref().ok(),
+        connection: attempt.connection.as_ref(),
     };
-    let area = made.as_ref().err().map(Area::of);
-    for check in facts.checks(made.as_ref().err()) {
+    for check in facts.checks(&attempt.refusals) {
         report.add(check)?;
     }
-    match (made, area) {
-        (Ok(connection), _) => over_the_network(connection, output, report),
-        // Without its key a connection cannot ask for a token, but the server can be asked for.
-        (Err(_), Some(Area::Key)) => match settings::without_key(name, &settings, provider) {
-            Some(connection) => reach(&connection, output, report).map(drop),
-            None => Ok(()),
-        },
-        (Err(_), _) => Ok(()),
+    let Some(connection) = attempt.connection else {
+        return Ok(());
+    };
+    let refused = |area| attempt.refusals.iter().any(|error| Area::of(error) == area);
+    if attempt.refusals.is_empty() {
+        over_the_network(connection, output, report)
+    } else if refused(Area::Environment) || refused(Area::Other) {
+        // It is not known which server, or how to get there.
+        Ok(())
+    } else {
+        reach(&connection, output, report).map(drop)
     }
 }
 
@@ -75,19 +74,13 @@ fn open(global: &Global, name: &str) -> Result<(Config, Settings), Error> {
     Ok((config, settings))
 }
 
-/// The connection, or why there is none; and its settings, resolved where they can be.
-fn make(
-    name: &str,
-    written: &Settings,
-    registry: &Registry,
-) -> (Settings, Result<Connection, Error>) {
-    match written.clone().resolve(config::variable) {
-        Ok(settings) => {
-            let made = Connection::from_registry(name, &settings, registry);
-            (settings, made)
-        }
-        Err(error) => (written.clone(), Err(error)),
-    }
+fn provider(settings: &Settings, registry: &Registry) -> Result<Arc<dyn Provider>, Error> {
+    let ids: Vec<_> = registry.iter().map(|p| p.profile().id.clone()).collect();
+    let missing = || {
+        Error::setting("provider", "`provider` is missing")
+            .with_hint(format!("set it to one of: {}", ids.join(", ")))
+    };
+    registry.provider(settings.value("provider").ok_or_else(missing)?)
 }
 
 fn over_the_network(

@@ -1,15 +1,15 @@
 //! The checks that need no network: each says something even where another one fails.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use countersign::key::{self, KeyInfo};
 use countersign::profile::Rotation;
 use countersign::{
-    Algorithm, Connection, Error, ErrorKind, GrantKind, Profile, Provider, SETTINGS, Settings,
-    Signer, StoreSetting, Url, Verdict,
+    Connection, Error, ErrorKind, GrantKind, Profile, SETTINGS, Settings, StoreSetting, Url,
+    Verdict,
 };
 
+use super::mend::bare;
 use super::report::Check;
 use crate::config::{Config, others_may_read};
 
@@ -26,12 +26,7 @@ pub(super) enum Area {
 
 impl Area {
     pub(super) fn of(error: &Error) -> Self {
-        let setting = error.setting_name().unwrap_or_default();
-        let bare = setting
-            .strip_suffix("_file")
-            .or(setting.strip_suffix("_env"));
-        // `ca_file` is a setting of its own, and of no area here.
-        match bare.unwrap_or(setting) {
+        match bare(error.setting_name().unwrap_or_default()) {
             "private_key" | "private_key_passphrase" | "algorithm" | "key_id" => Self::Key,
             "subject" => Self::Subject,
             "environment" | "base_url" | "token_url" | "authorize_url" | "audience" | "issuer" => {
@@ -45,33 +40,42 @@ impl Area {
     }
 }
 
-/// What is known of a connection, which may have been refused.
+/// What is known of a connection, of which something may have been refused.
 pub(super) struct Facts<'a> {
+    /// As they are in the file.
+    pub(super) written: &'a Settings,
+    /// With secrets read, and without what was refused.
     pub(super) settings: &'a Settings,
     pub(super) profile: &'a Profile,
     pub(super) connection: Option<&'a Connection>,
 }
 
 impl Facts<'_> {
-    /// Every static check; `refused` is why there is no connection.
-    pub(super) fn checks(&self, refused: Option<&Error>) -> Vec<Check> {
-        let told = |area: Area, name: &'static str, own: Option<Check>| match refused {
-            Some(error) if Area::of(error) == area => Some(Check::failed(name, error)),
-            _ => own,
-        };
-        let checks = [
-            told(Area::Other, "settings", self.words()),
-            told(Area::Key, "key", self.key()),
-            told(Area::Subject, "subject", self.subject()),
-            told(Area::Environment, "environment", self.environment()),
-            told(Area::Scopes, "scopes", self.scopes()),
-            told(Area::Store, "store", self.store()),
+    /// Every static check. What was refused is told in the check of its area, in place of what
+    /// that would say about a stand-in.
+    pub(super) fn checks(&self, refusals: &[Error]) -> Vec<Check> {
+        let areas = [
+            (Area::Other, "settings", self.words()),
+            (Area::Key, "key", self.key()),
+            (Area::Subject, "subject", self.subject()),
+            (Area::Environment, "environment", self.environment()),
+            (Area::Scopes, "scopes", self.scopes()),
+            (Area::Store, "store", self.store()),
         ];
-        checks.into_iter().flatten().collect()
+        let mut checks = Vec::new();
+        for (area, name, own) in areas {
+            let refused = refusals.iter().filter(|error| Area::of(error) == area);
+            let failed: Vec<_> = refused.map(|error| Check::failed(name, error)).collect();
+            match failed.is_empty() {
+                true => checks.extend(own),
+                false => checks.extend(failed),
+            }
+        }
+        checks
     }
 
     fn value(&self, key: &str) -> Option<&str> {
-        self.settings.value(key)
+        self.written.value(key)
     }
 
     fn words(&self) -> Option<Check> {
@@ -252,39 +256,6 @@ fn exposed_file(key: &str, path: &Path) -> Check {
         format!("{key} {shown} may be read by others than its owner"),
         format!("chmod 600 {shown}"),
     )
-}
-
-/// The same connection with a signer that cannot sign: good enough to look for its server.
-pub(super) fn without_key(
-    name: &str,
-    settings: &Settings,
-    provider: Arc<dyn Provider>,
-) -> Option<Connection> {
-    let kept = settings
-        .keys()
-        .filter(|key| !key.starts_with("private_key") && !["algorithm", "key_id"].contains(key));
-    let mut reduced = Settings::new();
-    for key in kept {
-        let value = match settings.path(key).filter(|_| key == "ca_file") {
-            Some(path) => path.display().to_string(),
-            None => settings.value(key)?.to_owned(),
-        };
-        reduced.set(key, &value).ok()?;
-    }
-    Connection::with_signer(name, &reduced, provider, Arc::new(NoSigner)).ok()
-}
-
-#[derive(Debug)]
-struct NoSigner;
-
-impl Signer for NoSigner {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::RS256
-    }
-
-    fn sign(&self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Error> {
-        Err(Error::new(ErrorKind::Signing, "there is no key"))
-    }
 }
 
 fn described(info: &KeyInfo) -> String {
