@@ -1,0 +1,140 @@
+//! Connections without a network: what would be sent, and answers from a list.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+
+use countersign::{
+    Connection, Error, Grant, Keeper, ManualClock, Moment, Provider, Random, Request, Response,
+    SendError, Settings, Transport,
+};
+
+/// 2023-11-14 22:13:20 UTC.
+pub(crate) const NOW: i64 = 1_700_000_000;
+
+pub(crate) fn at(unix_s: i64) -> Moment {
+    Moment {
+        unix_ms: unix_s * 1000,
+        boot_ms: 0,
+    }
+}
+
+/// A connection of these settings, with a key of this run where it signs.
+pub(crate) fn connect(
+    provider: Arc<dyn Provider>,
+    pairs: &[(&str, &str)],
+) -> Result<Connection, Error> {
+    let mut settings = Settings::from_pairs(pairs.iter().copied())?;
+    let value = |key| {
+        pairs
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, v)| *v)
+    };
+    let signs =
+        value("grant") == Some("jwt-bearer") || value("client_auth") == Some("private_key_jwt");
+    if signs && value("private_key").is_none() {
+        settings.set("private_key", super::key::pem())?;
+    }
+    Connection::new("mine", &settings, provider)
+}
+
+/// The setting and the hint of a refusal.
+pub(crate) fn refused(provider: Arc<dyn Provider>, pairs: &[(&str, &str)]) -> (String, String) {
+    let error = connect(provider, pairs).expect_err("these settings are refused");
+    (
+        error.setting_name().unwrap_or_default().to_owned(),
+        format!("{error} / {}", error.hint().unwrap_or_default()),
+    )
+}
+
+pub(crate) fn request(connection: &Connection, grant: &Grant) -> Request {
+    connection
+        .token_request(grant, at(NOW), &Counting::default())
+        .expect("a request")
+}
+
+/// URL, body and `Authorization` of what would be sent.
+pub(crate) fn sent(connection: &Connection, grant: &Grant) -> (String, String, Option<String>) {
+    taken_apart(&request(connection, grant))
+}
+
+pub(crate) fn taken_apart(request: &Request) -> (String, String, Option<String>) {
+    let authorization = request.headers().find(|(name, _)| *name == "Authorization");
+    (
+        request.url().as_str().to_owned(),
+        request
+            .body()
+            .map(|body| body.to_string())
+            .unwrap_or_default(),
+        authorization.map(|(_, value)| value.expose().to_owned()),
+    )
+}
+
+/// A code that a login brought.
+pub(crate) fn code() -> Grant {
+    Grant::AuthorizationCode {
+        code: "aPrx==".into(),
+        redirect_uri: "https://app.example/callback".to_owned(),
+        verifier: "the-verifier".into(),
+    }
+}
+
+/// Bytes that count up from 0: predictable, and never the same twice.
+#[derive(Debug, Default)]
+pub(crate) struct Counting(AtomicU8);
+
+impl Random for Counting {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
+        for byte in bytes {
+            *byte = self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Answers from a list and remembers what was sent.
+#[derive(Debug)]
+pub(crate) struct Canned {
+    answers: Mutex<VecDeque<Response>>,
+    sent: Mutex<Vec<(String, String, Option<String>)>>,
+}
+
+impl Canned {
+    /// A keeper of the connection that gets these answers, in order.
+    pub(crate) fn keeper(
+        connection: Connection,
+        answers: impl IntoIterator<Item = (u16, &'static str)>,
+    ) -> (Keeper, Arc<Self>) {
+        let answers = answers.into_iter();
+        let answers = answers
+            .map(|(status, body)| Response::new(status, [], body))
+            .collect();
+        let canned = Arc::new(Self {
+            answers: Mutex::new(answers),
+            sent: Mutex::default(),
+        });
+        let keeper = Keeper::builder(connection)
+            .transport(Arc::clone(&canned) as Arc<dyn Transport>)
+            .clock(Arc::new(ManualClock::at(NOW)))
+            .build()
+            .expect("a keeper");
+        (keeper, canned)
+    }
+
+    /// URL, body and `Authorization` of everything that was sent.
+    pub(crate) fn sent(&self) -> Vec<(String, String, Option<String>)> {
+        self.sent.lock().expect("no test panicked").clone()
+    }
+}
+
+impl Transport for Canned {
+    fn send(&self, request: &Request) -> Result<Response, SendError> {
+        self.sent
+            .lock()
+            .expect("no test panicked")
+            .push(taken_apart(request));
+        let answer = self.answers.lock().expect("no test panicked").pop_front();
+        Ok(answer.expect("an answer is left"))
+    }
+}
