@@ -1,6 +1,9 @@
 //! Who and what the vendors know: apps with their keys and secrets, users, and who consented to what.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{
     Error, Provider,
@@ -91,8 +94,20 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    /// Fresh keys, made side by side because each takes a noticeable time.
-    pub(crate) fn generate() -> Result<Self, Error> {
+    /// Fresh keys at the first call of a process, the same ones after that: making them takes a third of a second,
+    /// and a test suite starts hundreds of sandboxes.
+    pub(crate) fn of_this_process() -> Result<Arc<Self>, Error> {
+        static MADE: Mutex<Option<Arc<KeyRing>>> = Mutex::new(None);
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ring) = &*made {
+            return Ok(ring.clone());
+        }
+        let ring = Arc::new(Self::generate()?);
+        *made = Some(ring.clone());
+        Ok(ring)
+    }
+
+    fn generate() -> Result<Self, Error> {
         let lost = || Error::new("the thread that generates a key stopped");
         std::thread::scope(|scope| {
             let [a, b, c] = [(); 3].map(|()| scope.spawn(PrivateKey::generate));

@@ -1,6 +1,9 @@
 //! The state that all requests share: clock, policy, registry, what was issued, pending faults, log.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use crate::{
     Error, Options, Policy, Provider, Rotation,
@@ -16,7 +19,7 @@ pub(crate) struct World {
     pub(crate) policy: Policy,
     first_policy: Policy,
     clock_offset: i64,
-    pub(crate) keys: KeyRing,
+    pub(crate) keys: Arc<KeyRing>,
     pub(crate) registry: Registry,
     pub(crate) tokens: Tokens,
     pub(crate) faults: Vec<Fault>,
@@ -33,7 +36,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(options: &Options, origin: String, my_domain: String) -> Result<Self, Error> {
-        let keys = KeyRing::generate()?;
+        let keys = KeyRing::of_this_process()?;
         let registry = Registry::new(&keys);
         let policy = Policy {
             strict: options.strict,
@@ -232,9 +235,11 @@ impl World {
                     &["signature", "extended"],
                     Some(2_592_000),
                 ),
-                Provider::Salesforce => {
-                    (registry::SALESFORCE_USER, &["api", "refresh_token"], None)
-                }
+                Provider::Salesforce => (
+                    registry::SALESFORCE_USER,
+                    &["api", "refresh_token", "openid"],
+                    None,
+                ),
                 Provider::Boldsign => (
                     registry::BOLDSIGN_USER,
                     &[
