@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::{Clock, Error, ErrorKind, Extra, Keeper, Source, SystemClock, Token};
+use countersign::{Clock, Error, ErrorKind, Extra, Keeper, SystemClock, Token};
 use serde::Serialize;
 
 use super::extra_of;
@@ -40,11 +40,7 @@ pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Res
 
 fn obtain(keeper: &Keeper, args: &TokenArgs, output: &mut Output) -> Result<Token, Error> {
     if args.force {
-        let token = keeper.refresh_now()?;
-        if matches!(token.source(), Source::Cache | Source::Store) {
-            output.warn("no new token could be had; this one is from before, and still valid");
-        }
-        return Ok(token);
+        return keeper.refresh_now();
     }
     let Some(seconds) = args.min_valid else {
         return keeper.token();

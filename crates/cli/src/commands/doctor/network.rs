@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use countersign::{
     Clock, Connection, ErrorKind, GrantKind, Keeper, MemoryStore, Request, Response, SendError,
-    Source, SystemClock, Transport, Verdict, parse_http_date,
+    SystemClock, Transport, Verdict, parse_http_date,
 };
 
 use super::report::Check;
@@ -139,11 +139,6 @@ pub(super) fn token(keeper: &Keeper, transport: Arc<Traced>) -> Vec<Check> {
         }
         Err(error) => return vec![Check::failed("token", &error)],
     };
-    if matches!(token.source(), Source::Cache | Source::Store) {
-        let fix = format!("countersign login {}, if it stays", connection.name());
-        let detail = "the stored token is still valid, but no new one could be had";
-        return vec![Check::warn("token", detail, fix)];
-    }
     let lifetime = match token.expires_at() {
         Some(end) => format!("valid for {} s", end - SystemClock::new().now().unix_s()),
         None => "no expiry is told".to_owned(),

@@ -1,0 +1,222 @@
+//! Where the configuration is found, and what is said about it.
+
+use std::fs;
+use std::process::Command;
+
+use crate::house::{House, Run, command};
+
+const TWO: &str = r#"
+[connections.sales]
+provider = "salesforce"
+[connections.signing]
+provider = "docusign"
+"#;
+
+#[test]
+fn an_unknown_name_is_told_with_the_nearest_and_all() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("countersign.toml"), TWO).unwrap();
+    let run = Run::of(command(folder.path()).args(["token", "sale", "--json"]), "");
+    let error = run.error(2);
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("there is no connection `sale`; did you mean `sales`?"),
+        "{message}"
+    );
+    assert_eq!(error["hint"], "the connections here are: sales, signing");
+    assert_eq!(run.stdout, "");
+}
+
+/// Each place says by its message that it was the one read.
+fn place(command: &mut Command) -> String {
+    let run = Run::of(command.args(["token", "nobody", "--json"]), "");
+    run.error(2)["message"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_places_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    assert!(place(&mut command(folder.path())).contains("no configuration was found"));
+
+    fs::create_dir_all(at(".config/countersign")).unwrap();
+    fs::write(at(".config/countersign/countersign.toml"), TWO).unwrap();
+    assert!(place(&mut command(folder.path())).contains(".config/countersign/countersign.toml"));
+
+    fs::create_dir_all(at("xdg/countersign")).unwrap();
+    fs::write(at("xdg/countersign/countersign.toml"), TWO).unwrap();
+    let xdg = place(command(folder.path()).env("XDG_CONFIG_HOME", at("xdg")));
+    assert!(xdg.contains("xdg/countersign/countersign.toml"), "{xdg}");
+
+    fs::write(at("countersign.toml"), TWO).unwrap();
+    let here = place(&mut command(folder.path()));
+    assert!(here.starts_with("countersign.toml: "), "{here}");
+
+    fs::write(at("other.toml"), TWO).unwrap();
+    let named = place(command(folder.path()).env("COUNTERSIGN_CONFIG", "other.toml"));
+    assert!(named.starts_with("other.toml: "), "{named}");
+
+    fs::write(at("given.toml"), TWO).unwrap();
+    let given = place(
+        command(folder.path())
+            .env("COUNTERSIGN_CONFIG", "other.toml")
+            .args(["--config", "given.toml"]),
+    );
+    assert!(given.starts_with("given.toml: "), "{given}");
+
+    let gone = place(command(folder.path()).env("COUNTERSIGN_CONFIG", "gone.toml"));
+    assert!(gone.contains("gone.toml cannot be read"), "{gone}");
+}
+
+#[test]
+fn mistakes_are_named_with_file_line_and_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, said) in [
+        (
+            "[connections.a]\nprovidr = \"x\"",
+            "did you mean `provider`",
+        ),
+        ("[connections.a]\nprovider = ", "line 2"),
+        (
+            "[connections.a]\nprovider = \"docusing\"",
+            "did you mean `docusign`",
+        ),
+        (
+            "[connections.a]\nclient_id = \"x\"",
+            "`provider` is missing",
+        ),
+        ("[connection.a]\n", "[connections.NAME]"),
+        (
+            "[connections.a]\nprovider = \"docusign\"\nclient_secret_env = \"NOT_SET\"",
+            "NOT_SET",
+        ),
+    ] {
+        fs::write(folder.path().join("countersign.toml"), text).unwrap();
+        let run = Run::of(command(folder.path()).args(["token", "a", "--json"]), "");
+        let message = run.error(2)["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(said), "{text}: {message}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn secrets_that_others_may_read_are_worth_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::new();
+    let path = house.config("boldsign-cc", &[]);
+    let run = house.run(["token", "boldsign-cc"]).succeeded();
+    assert_eq!(run.stderr, "");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let run = house.run(["token", "boldsign-cc"]).succeeded();
+    assert!(
+        run.stderr
+            .contains("`client_secret` and may be read by others"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("chmod 600"), "{run:?}");
+    // Without a secret in it there is nothing to hide.
+    let path = house.config("salesforce-jwt", &[]);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let run = house.run(["token", "salesforce-jwt"]).succeeded();
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn relative_paths_start_from_the_configurations_folder() {
+    let house = House::new();
+    let key = fs::read_to_string(house.sandbox.dir().join("docusign.pem")).unwrap();
+    house.write("my.pem", &key);
+    let path = house.config("docusign-jwt", &[("private_key_file", "my.pem")]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = command(elsewhere.path());
+    command
+        .args(["token", "docusign-jwt", "--config"])
+        .arg(path);
+    Run::of(&mut command, "").succeeded();
+    assert!(
+        house.dir.path().join("tokens").is_dir(),
+        "the store as well"
+    );
+}
+
+#[test]
+fn secrets_come_from_the_environment_where_asked() {
+    let house = House::new();
+    let text = fs::read_to_string(house.sandbox.connections()).unwrap();
+    let settings = countersign::Settings::from_toml(&text).unwrap();
+    let secret = settings["boldsign-cc"]
+        .value("client_secret")
+        .unwrap()
+        .to_owned();
+    house.config(
+        "boldsign-cc",
+        &[("client_secret", ""), ("client_secret_env", "APP_SECRET")],
+    );
+    let mut command = house.command(["token", "boldsign-cc"]);
+    Run::of(command.env("APP_SECRET", secret), "").succeeded();
+}
+
+#[test]
+fn a_provider_of_ones_own_is_described_by_a_profile() {
+    let house = House::new();
+    let profile = r#"
+        id = "acme"
+        name = "Acme"
+        documentation = "https://acme.example/docs"
+        environments.production.base_url = "https://login.acme.example"
+        endpoints.token = "{base_url}/connect/token"
+        grants.client-credentials.client_auth = ["post"]
+    "#;
+    house.write("acme.toml", profile);
+    house.config("boldsign-cc", &[("provider", "acme"), ("environment", "")]);
+    let run = house.run(["token", "boldsign-cc", "--json"]);
+    assert_eq!(run.error(2)["setting"], "provider");
+    let told = house
+        .run(["token", "boldsign-cc", "--json", "--profile", "acme.toml"])
+        .json();
+    assert_eq!(told["provider"], "acme");
+    let listed = house
+        .run(["providers", "--json", "--profile", "acme.toml"])
+        .json();
+    let ids: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["docusign", "salesforce", "boldsign", "acme"]);
+    let run = house.run(["providers", "--json", "--profile", "gone.toml"]);
+    assert!(
+        run.error(2)["message"]
+            .as_str()
+            .unwrap()
+            .contains("gone.toml")
+    );
+    house.write("shadow.toml", &profile.replace("\"acme\"", "\"docusign\""));
+    let run = house.run(["providers", "--json", "--profile", "shadow.toml"]);
+    assert!(
+        run.error(2)["message"]
+            .as_str()
+            .unwrap()
+            .contains("already")
+    );
+}
+
+#[test]
+fn a_wrong_usage_is_told_as_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Run::of(command(folder.path()).args(["token", "--json"]), "");
+    let error = run.error(2);
+    assert_eq!(error["verdict"], "fix_configuration");
+    assert!(
+        error["message"].as_str().unwrap().contains("NAME"),
+        "{error}"
+    );
+    let run = Run::of(command(folder.path()).arg("tokn"), "");
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains("token"), "{run:?}");
+    let run = Run::of(command(folder.path()).arg("--help"), "").succeeded();
+    assert!(run.stdout.contains("Exit codes"), "{run:?}");
+    let run = Run::of(command(folder.path()).arg("--version"), "").succeeded();
+    assert!(run.stdout.starts_with("countersign "), "{run:?}");
+}

@@ -1,0 +1,242 @@
+//! `doctor`: a line per check, on good and on bad settings.
+
+use countersign_sandbox::{Fault, Options};
+use serde_json::Value;
+
+use crate::house::{House, Run};
+
+/// The checks as (check, status), and the run for more.
+fn examine(house: &House, name: &str) -> (Vec<Value>, i32) {
+    let run = house.run(["doctor", name, "--json"]);
+    assert_eq!(run.stderr, "", "{run:?}");
+    let checks: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e} {run:?}"));
+    (checks.as_array().unwrap().clone(), run.code)
+}
+
+#[track_caller]
+fn status<'a>(checks: &'a [Value], name: &str) -> &'a Value {
+    let found = checks.iter().find(|check| check["check"] == name);
+    found.unwrap_or_else(|| panic!("no check {name}: {checks:?}"))
+}
+
+#[track_caller]
+fn assert_status(checks: &[Value], name: &str, expected: &str, said: &str) {
+    let check = status(checks, name);
+    assert_eq!(check["status"], expected, "{check}");
+    assert!(check.to_string().contains(said), "{said}: {check}");
+}
+
+#[test]
+fn good_settings_are_good_all_through() {
+    let house = House::new();
+    for name in [
+        "docusign-jwt",
+        "salesforce-site-jwt",
+        "salesforce-cc-private-key-jwt",
+        "boldsign-cc",
+        "boldsign-refresh",
+    ] {
+        house.config(name, &[]);
+        let (checks, code) = examine(&house, name);
+        assert_eq!(code, 0, "{checks:?}");
+        for check in &checks {
+            assert_eq!(check["status"], "ok", "{name}: {check}");
+            assert!(check["fix"].is_null(), "{name}: {check}");
+        }
+        for wanted in [
+            "config",
+            "settings",
+            "key",
+            "environment",
+            "scopes",
+            "name",
+            "connection",
+            "tls",
+            "clock",
+            "token",
+            "identity",
+        ] {
+            status(&checks, wanted);
+        }
+    }
+    // What doctor asks for is not what is kept.
+    let text = house.run(["doctor", "boldsign-refresh"]).succeeded().stdout;
+    assert!(
+        text.lines().all(|line| line.starts_with("ok    ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_refused_setting_is_told_at_once() {
+    let house = House::new();
+    house.config(
+        "docusign-jwt",
+        &[
+            ("private_key_file", "gone.pem"),
+            ("subject", "joe@example.com"),
+            ("scopes", "signature"),
+            ("audience", "account.docusign.com"),
+        ],
+    );
+    let (checks, code) = examine(&house, "docusign-jwt");
+    assert_eq!(code, 2);
+    assert_status(&checks, "key", "FAIL", "gone.pem");
+    assert_status(&checks, "subject", "FAIL", "GUID");
+    assert_status(&checks, "scopes", "FAIL", "impersonation");
+    assert_status(
+        &checks,
+        "environment",
+        "FAIL",
+        "audience is that of production",
+    );
+    // The server can be looked for all the same; a token cannot.
+    assert_status(&checks, "connection", "ok", "answered");
+    assert!(
+        !checks.iter().any(|check| check["check"] == "token"),
+        "{checks:?}"
+    );
+    let run = house.run(["doctor", "docusign-jwt"]);
+    assert!(run.stdout.contains("\nFAIL  subject: "), "{run:?}");
+    assert!(run.stdout.contains("\n      fix: "), "{run:?}");
+}
+
+#[test]
+fn an_endpoint_of_another_environment_is_seen() {
+    let house = House::new();
+    house.config(
+        "docusign-jwt",
+        &[("authorize_url", "https://account.docusign.com/oauth/auth")],
+    );
+    let (checks, code) = examine(&house, "docusign-jwt");
+    assert_eq!(code, 2);
+    assert_status(
+        &checks,
+        "environment",
+        "FAIL",
+        "authorize_url is that of production",
+    );
+}
+
+#[test]
+fn a_key_that_does_not_fit_is_seen() {
+    let house = House::new();
+    house.config("salesforce-jwt", &[("algorithm", "RS512")]);
+    let (checks, code) = examine(&house, "salesforce-jwt");
+    assert_eq!(code, 2);
+    assert_status(&checks, "key", "FAIL", "RS512");
+    house.config("boldsign-cc", &[("private_key", "x")]);
+    assert_status(&examine(&house, "boldsign-cc").0, "key", "FAIL", "no PEM");
+}
+
+#[test]
+fn clocks_that_differ_are_told_apart() {
+    let house = House::new();
+    house.config("docusign-jwt", &[]);
+    for (offset, expected, code) in [
+        (5, "ok", 0),
+        (-60, "warn", 0),
+        (600, "FAIL", 2),
+        (-600, "FAIL", 2),
+    ] {
+        house.sandbox.set_clock_offset(offset);
+        let (checks, got) = examine(&house, "docusign-jwt");
+        assert_status(&checks, "clock", expected, "clock");
+        assert_eq!(got, code, "{offset}: {checks:?}");
+    }
+}
+
+#[test]
+fn each_way_to_the_server_is_checked() {
+    let house = House::new();
+    house.config("docusign-jwt", &[("ca_file", "")]);
+    let (checks, code) = examine(&house, "docusign-jwt");
+    assert_eq!(code, 2);
+    assert_status(&checks, "tls", "FAIL", "ca_file");
+
+    house.config(
+        "docusign-jwt",
+        &[("base_url", "https://no-such-host.invalid")],
+    );
+    let (checks, code) = examine(&house, "docusign-jwt");
+    assert_eq!(code, 4);
+    assert_status(&checks, "name", "FAIL", "no-such-host.invalid");
+
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("https://{}", free.local_addr().unwrap());
+    drop(free);
+    house.config("docusign-jwt", &[("base_url", &nobody)]);
+    let (checks, code) = examine(&house, "docusign-jwt");
+    assert_eq!(code, 4);
+    assert_status(&checks, "connection", "FAIL", "refused");
+
+    house.config("docusign-jwt", &[("ca_file", "gone.pem")]);
+    let (checks, code) = examine(&house, "docusign-jwt");
+    assert_eq!(code, 2);
+    assert_status(&checks, "transport", "FAIL", "gone.pem");
+}
+
+#[test]
+fn the_token_request_has_the_last_word() {
+    let house = House::new();
+    house.config("docusign-jwt-unconsented", &[]);
+    let (checks, code) = examine(&house, "docusign-jwt-unconsented");
+    assert_eq!(code, 3);
+    assert_status(&checks, "token", "FAIL", "/oauth/auth?");
+
+    house.config("boldsign-code", &[]);
+    let (checks, code) = examine(&house, "boldsign-code");
+    assert_eq!(code, 3);
+    assert_status(&checks, "token", "FAIL", "countersign login boldsign-code");
+
+    house.config("docusign-jwt", &[]);
+    let fault = Fault {
+        times: 1,
+        ..Fault::row("docusign.no_valid_keys_or_signatures")
+    };
+    house.sandbox.fault(fault).unwrap();
+    let (checks, code) = examine(&house, "docusign-jwt");
+    assert_eq!(code, 2);
+    assert_status(&checks, "token", "FAIL", "private_key");
+}
+
+#[test]
+fn a_check_never_costs_the_refresh_token() {
+    let house = House::with(Options::default());
+    house.config("boldsign-refresh", &[("store", "memory")]);
+    let (checks, code) = examine(&house, "boldsign-refresh");
+    assert_eq!(code, 0);
+    assert_status(&checks, "store", "warn", "memory");
+    assert_status(&checks, "token", "warn", "not asked for");
+    house.run(["token", "boldsign-refresh"]).succeeded();
+}
+
+#[test]
+fn what_cannot_be_found_ends_it() {
+    let house = House::new();
+    let run = Run::of(&mut house.command(["doctor", "any", "--json"]), "");
+    let checks: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        (run.code, checks.as_array().unwrap().len()),
+        (2, 1),
+        "{run:?}"
+    );
+    house.config("docusign-jwt", &[("provider", "docusing")]);
+    let (checks, code) = examine(&house, "docusign-jwt");
+    assert_eq!(code, 2);
+    assert_status(&checks, "settings", "FAIL", "did you mean `docusign`");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_others_may_read_is_seen() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::new();
+    let key = std::fs::read_to_string(house.sandbox.dir().join("docusign.pem")).unwrap();
+    let path = house.write("my.pem", &key);
+    house.config("docusign-jwt", &[("private_key_file", "my.pem")]);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (checks, code) = examine(&house, "docusign-jwt");
+    assert_eq!(code, 0);
+    assert_status(&checks, "permissions", "warn", "private_key_file");
+}

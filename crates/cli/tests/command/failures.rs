@@ -1,0 +1,262 @@
+//! What goes wrong, with the exit code and the JSON error that a script acts on.
+
+use countersign_sandbox::{Fault, Kind, Options, Rotation};
+use serde_json::{Value, json};
+
+use crate::house::House;
+
+/// One failure of `token`: the connection, its changed settings, and what is told.
+struct Case {
+    name: &'static str,
+    connection: &'static str,
+    changes: Vec<(&'static str, String)>,
+    code: i32,
+    told: Value,
+}
+
+impl Case {
+    fn new(name: &'static str, connection: &'static str, code: i32, told: Value) -> Self {
+        Self {
+            name,
+            connection,
+            changes: Vec::new(),
+            code,
+            told,
+        }
+    }
+
+    fn with(mut self, setting: &'static str, value: impl Into<String>) -> Self {
+        self.changes.push((setting, value.into()));
+        self
+    }
+
+    #[track_caller]
+    fn check(&self, house: &House) -> Value {
+        let changes: Vec<_> = self.changes.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        house.config(self.connection, &changes);
+        let run = house.run(["token", self.connection, "--json"]);
+        assert_eq!(run.code, self.code, "{}: {run:?}", self.name);
+        assert_eq!(run.stdout, "", "{}", self.name);
+        let error = run.error(self.code);
+        for (member, expected) in self.told.as_object().unwrap() {
+            assert_eq!(error[member], *expected, "{} {member}: {error}", self.name);
+        }
+        assert!(
+            !error["message"].as_str().unwrap().is_empty(),
+            "{}",
+            self.name
+        );
+        // The same failure for a person: nothing on stdout, the message and the exit code.
+        error
+    }
+}
+
+#[test]
+fn settings_that_the_vendor_refuses() {
+    let house = House::new();
+    let dir = house.sandbox.dir();
+    let other_key = dir.join("salesforce.pem").display().to_string();
+    let spare = dir.join("docusign.pem").display().to_string();
+    let fix = |setting: &str| json!({"verdict": "fix_configuration", "kind": "refused", "setting": setting, "http_status": 400});
+    let cases = [
+        Case::new("wrong key", "docusign-jwt", 2, fix("private_key"))
+            .with("private_key_file", other_key),
+        Case::new("wrong key", "salesforce-jwt", 2, fix("private_key"))
+            .with("private_key_file", spare),
+        Case::new("wrong audience", "docusign-jwt", 2, fix("private_key"))
+            .with("audience", "account.docusign.com"),
+        Case::new("wrong audience", "salesforce-jwt", 2, fix("audience"))
+            .with("audience", "https://test.salesforce.com"),
+        Case::new("unknown subject", "docusign-jwt", 2, fix("subject"))
+            .with("subject", "11111111-2222-3333-4444-555555555555"),
+        Case::new("unknown app", "docusign-jwt", 2, fix("client_id"))
+            .with("client_id", "11111111-2222-3333-4444-555555555555"),
+        Case::new("wrong secret", "boldsign-cc", 2, fix("client_secret"))
+            .with("client_secret", "wrong"),
+        Case::new("wrong secret", "salesforce-cc", 2, fix("client_secret"))
+            .with("client_secret", "wrong"),
+    ];
+    for case in &cases {
+        let error = case.check(&house);
+        assert!(error["hint"].is_string(), "{}", case.name);
+        assert!(error["oauth_error"].is_string(), "{}", case.name);
+    }
+}
+
+#[test]
+fn an_expired_assertion_is_the_clocks_fault() {
+    let house = House::new();
+    house.sandbox.set_clock_offset(7200);
+    let told = json!({"verdict": "fix_configuration", "kind": "clock", "oauth_description": "expired_grant"});
+    Case::new("expired assertion", "docusign-jwt", 2, told).check(&house);
+}
+
+#[test]
+fn a_missing_consent_comes_with_the_page_to_open() {
+    let house = House::new();
+    let told = json!({
+        "verdict": "reauthorize", "kind": "consent_required", "oauth_error": "consent_required",
+        "provider": "docusign",
+    });
+    let error = Case::new("consent", "docusign-jwt-unconsented", 3, told).check(&house);
+    let url = error["url"].as_str().unwrap();
+    assert!(
+        url.starts_with(&format!("{}/oauth/auth?", house.sandbox.url())),
+        "{url}"
+    );
+    assert!(url.contains("scope=signature%20impersonation"), "{url}");
+    assert!(error["trace_id"].is_string(), "{error}");
+    // Once somebody allowed it there, the same call succeeds.
+    house.decide(url, "allow");
+    house.run(["token", "docusign-jwt-unconsented"]).succeeded();
+}
+
+#[test]
+fn a_login_that_was_never_made_is_asked_for() {
+    let house = House::new();
+    let told = json!({"verdict": "reauthorize", "kind": "no_token"});
+    let error = Case::new("no login", "boldsign-code", 3, told).check(&house);
+    assert!(
+        error["hint"]
+            .as_str()
+            .unwrap()
+            .contains("countersign login boldsign-code")
+    );
+}
+
+#[test]
+fn a_refresh_token_is_used_once() {
+    let house = House::with(Options {
+        rotation: Some(Rotation::On),
+        ..Options::default()
+    });
+    house.config("boldsign-refresh", &[("store", "memory")]);
+    house.run(["token", "boldsign-refresh"]).succeeded();
+    let told =
+        json!({"verdict": "reauthorize", "kind": "login_required", "oauth_error": "invalid_grant"});
+    Case::new("reused refresh token", "boldsign-refresh", 3, told)
+        .with("store", "memory")
+        .check(&house);
+}
+
+#[test]
+fn what_servers_do_on_a_bad_day() {
+    let house = House::new();
+    let unreadable = json!({"verdict": "unexpected", "kind": "unreadable", "http_status": 200});
+    let throttled =
+        json!({"verdict": "retry", "kind": "throttled", "retry_after_s": 7, "http_status": 429});
+    let unavailable = json!({"verdict": "retry", "kind": "unavailable", "http_status": 503});
+    let interrupted = json!({"verdict": "retry", "kind": "interrupted", "http_status": null});
+    let html = Fault {
+        status: Some(200),
+        ..Fault::kind(Kind::Html)
+    };
+    let busy = Fault {
+        retry_after: Some(7),
+        ..Fault::status(429)
+    };
+    for (fault, code, told) in [
+        (busy, 4, throttled),
+        (Fault::status(503), 4, unavailable.clone()),
+        (Fault::kind(Kind::Html), 4, unavailable),
+        (html, 6, unreadable.clone()),
+        (Fault::kind(Kind::TruncatedJson), 6, unreadable.clone()),
+        (Fault::kind(Kind::Empty), 6, unreadable),
+        (
+            Fault::kind(Kind::Giant),
+            6,
+            json!({"verdict": "unexpected", "kind": "unreadable"}),
+        ),
+        (
+            Fault::kind(Kind::Redirect),
+            6,
+            json!({"kind": "unreadable", "http_status": 307}),
+        ),
+        (Fault::kind(Kind::CutBefore), 4, interrupted.clone()),
+        (Fault::kind(Kind::CutAfter), 4, interrupted),
+    ] {
+        house.sandbox.reset();
+        house.sandbox.fault(fault).unwrap();
+        let case = Case::new("fault", "docusign-jwt", code, told);
+        case.check(&house);
+        assert_eq!(house.sandbox.log().len(), 1, "asked once");
+        house.run(["token", "docusign-jwt"]).succeeded();
+        house.run(["logout", "docusign-jwt"]).succeeded();
+    }
+}
+
+#[test]
+fn a_lost_rotation_is_not_sent_again() {
+    for fault in [Kind::CutAfter, Kind::TruncatedJson] {
+        let house = House::with(Options {
+            rotation: Some(Rotation::ReuseKills),
+            ..Options::default()
+        });
+        house.sandbox.fault(Fault::kind(fault)).unwrap();
+        let told = json!({"verdict": "outcome_unknown"});
+        Case::new("lost rotation", "boldsign-refresh", 5, told).check(&house);
+        assert_eq!(house.sandbox.log().len(), 1, "sent once");
+    }
+}
+
+#[test]
+fn tls_that_is_not_trusted() {
+    let house = House::new();
+    let told = json!({"verdict": "fix_configuration", "kind": "tls"});
+    let unknown = Case::new("unknown CA", "docusign-jwt", 2, told.clone()).with("ca_file", "");
+    let error = unknown.check(&house);
+    assert!(
+        error["hint"].as_str().unwrap().contains("ca_file"),
+        "{error}"
+    );
+    assert!(house.sandbox.full_log().is_empty(), "nothing was sent");
+}
+
+/// Linux answers on all of 127.0.0.0/8, so that a host can be had that the certificate is not for.
+#[cfg(target_os = "linux")]
+#[test]
+fn tls_of_another_host() {
+    let house = House::with(Options {
+        listen: ([127, 0, 0, 2], 0).into(),
+        ..Options::default()
+    });
+    let told = json!({"verdict": "fix_configuration", "kind": "tls"});
+    let error = Case::new("wrong host", "docusign-jwt", 2, told).check(&house);
+    assert!(
+        error["hint"]
+            .as_str()
+            .unwrap()
+            .contains("another host name"),
+        "{error}"
+    );
+}
+
+#[test]
+fn no_server() {
+    let house = House::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("https://{}", free.local_addr().unwrap());
+    drop(free);
+    let told = json!({"verdict": "retry", "kind": "connect", "http_status": null});
+    Case::new("no server", "docusign-jwt", 4, told.clone())
+        .with("base_url", nobody)
+        .check(&house);
+    let nameless = "https://no-such-host.invalid";
+    Case::new("no name", "docusign-jwt", 4, told)
+        .with("base_url", nameless)
+        .check(&house);
+}
+
+#[test]
+fn a_person_is_told_message_hint_and_page() {
+    let house = House::new();
+    let run = house.run_as_given(&["token", "docusign-jwt-unconsented"]);
+    assert_eq!((run.code, run.stdout.as_str()), (3, ""));
+    let lines: Vec<_> = run.stderr.lines().collect();
+    assert_eq!(lines[0], "error: DocuSign refused: consent_required");
+    assert!(lines[1].starts_with("  hint: "), "{run:?}");
+    assert!(
+        lines[2].starts_with("  open: https://127.0.0.1:"),
+        "{run:?}"
+    );
+}

@@ -1,0 +1,255 @@
+//! A sandbox, a folder of one's own, and the command run in it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use countersign::{Request, Response, Settings, Transport, UreqTransport, Url};
+use countersign_sandbox::{Options, Sandbox};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// One test's world. Nothing outside of it is read: no home, no environment, no other sandbox.
+pub(crate) struct House {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) dir: TempDir,
+}
+
+/// What a run of the command left behind.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A command that is still running.
+pub(crate) struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    pub(crate) fn with(options: Options) -> Self {
+        let options = Options {
+            tls: true,
+            ..options
+        };
+        Self {
+            sandbox: Sandbox::start(options).unwrap(),
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A countersign.toml with one of the sandbox's connections, changed. An empty value leaves a
+    /// setting out.
+    pub(crate) fn config(&self, connection: &str, changes: &[(&str, &str)]) -> PathBuf {
+        let text = fs::read_to_string(self.sandbox.connections()).unwrap();
+        let settings = Settings::from_toml(&text).unwrap();
+        let settings = &settings[connection];
+        let mut lines = vec![format!("[connections.{connection}]")];
+        let changed = |key: &str| changes.iter().any(|(name, _)| *name == key);
+        let kept = settings.keys().filter(|key| !changed(key));
+        let kept = kept.map(|key| (key, settings.value(key).unwrap()));
+        let own_store = ("store", "file:tokens");
+        let own_store = [own_store].into_iter().filter(|_| !changed("store"));
+        let all = kept.filter(|(key, _)| *key != "store").chain(own_store);
+        for (key, value) in all.chain(changes.iter().copied()) {
+            if !value.is_empty() {
+                lines.push(format!("{key} = {}", Value::from(value)));
+            }
+        }
+        self.write("countersign.toml", &lines.join("\n"))
+    }
+
+    /// A file in this house that only its owner may read.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        path
+    }
+
+    /// The command, to be run in this house.
+    pub(crate) fn command<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = command(self.dir.path());
+        command.args(arguments);
+        command
+    }
+
+    pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Run {
+        Run::of(&mut self.command(arguments), "")
+    }
+
+    /// Runs with the sandbox's own connections.toml.
+    pub(crate) fn run_as_given(&self, arguments: &[&str]) -> Run {
+        let mut command = self.command(arguments);
+        command.arg("--config").arg(self.sandbox.connections());
+        Run::of(&mut command, "")
+    }
+
+    /// What a browser gets at this address of the sandbox or of a loopback listener.
+    pub(crate) fn get(&self, url: &str) -> Response {
+        self.transport()
+            .send(&Request::get(Url::parse(url).unwrap()))
+            .unwrap()
+    }
+
+    /// Lets the person allow or deny, and gives the address where the browser is sent.
+    pub(crate) fn decide(&self, url: &str, decision: &str) -> String {
+        let response = self.get(&format!("{url}&_sandbox={decision}"));
+        assert!(
+            (300..400).contains(&response.status),
+            "{}",
+            text_of(&response)
+        );
+        response.header("location").unwrap().to_owned()
+    }
+
+    pub(crate) fn transport(&self) -> UreqTransport {
+        let network = countersign::Network {
+            ca_file: self.sandbox.ca_file().map(Path::to_owned),
+            ..countersign::Network::default()
+        };
+        UreqTransport::new(&network).unwrap()
+    }
+}
+
+impl Run {
+    pub(crate) fn of(command: &mut Command, stdin: &str) -> Self {
+        let mut child = piped(command).spawn().unwrap();
+        // A command that does not read its stdin may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+
+    /// The result of a command that succeeded with `--json`.
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        let run = self.succeeded();
+        let last = run.stdout.lines().last().unwrap();
+        serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {run:?}"))
+    }
+
+    /// The error of a command that failed with `--json`: one line on stderr with every member of
+    /// the contract.
+    #[track_caller]
+    pub(crate) fn error(&self, code: i32) -> Value {
+        assert_eq!(self.code, code, "{self:?}");
+        assert_eq!(self.stderr.trim_end().lines().count(), 1, "{self:?}");
+        let told: Value = serde_json::from_str(&self.stderr).unwrap();
+        let error = &told["error"];
+        let mut members: Vec<_> = error
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        members.sort_unstable();
+        assert_eq!(
+            members,
+            [
+                "hint",
+                "http_status",
+                "kind",
+                "message",
+                "oauth_description",
+                "oauth_error",
+                "provider",
+                "retry_after_s",
+                "setting",
+                "trace_id",
+                "url",
+                "verdict",
+            ]
+        );
+        error.clone()
+    }
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = piped(command).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    /// The next line it prints.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end; what was read by [`Running::line`] is not told again.
+    pub(crate) fn end(mut self) -> Run {
+        let mut stdout = String::new();
+        self.stdout.read_to_string(&mut stdout).unwrap();
+        let output = self.child.wait_with_output().unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The command in a folder, without anything of this machine's user.
+pub(crate) fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.current_dir(folder);
+    command.env_clear();
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command.env("HOME", folder);
+    command
+}
+
+pub(crate) fn text_of(response: &Response) -> String {
+    String::from_utf8_lossy(&response.body).into_owned()
+}
+
+fn piped(command: &mut Command) -> &mut Command {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+}

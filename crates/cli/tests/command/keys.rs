@@ -1,0 +1,380 @@
+//! `key inspect`, `sign`, `verify` and `inspect`, held against OpenSSL.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::house::{Run, command};
+
+/// A key pair made by OpenSSL, in a folder of its own.
+struct Pair {
+    folder: TempDir,
+}
+
+const RSA: &[&str] = &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+const P256: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+const P384: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
+const ED25519: &[&str] = &["-algorithm", "ED25519"];
+
+impl Pair {
+    fn new(kind: &[&str]) -> Self {
+        let pair = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        pair.openssl(&[&["genpkey"], kind, &["-out", "key.pem"]].concat());
+        pair.openssl(&["pkey", "-in", "key.pem", "-pubout", "-out", "public.pem"]);
+        pair
+    }
+
+    #[track_caller]
+    fn openssl(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("openssl");
+        let output = command
+            .args(arguments)
+            .current_dir(self.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn run(&self, arguments: &[&str], stdin: &str) -> Run {
+        Run::of(command(self.path()).args(arguments), stdin)
+    }
+
+    fn sign(&self, alg: &str) -> String {
+        let arguments = [
+            "sign", "--key", "key.pem", "--alg", alg, "--kid", "k1", "--claims", "-",
+        ];
+        let run = self
+            .run(&arguments, "{\"iss\": \"me\",\"exp\":4102444800}\n")
+            .succeeded();
+        run.stdout.trim_end().to_owned()
+    }
+}
+
+#[test]
+fn what_is_signed_verifies_and_nothing_else_does() {
+    for (kind, algorithms) in [
+        (
+            RSA,
+            &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"][..],
+        ),
+        (P256, &["ES256"]),
+        (P384, &["ES384"]),
+        (ED25519, &["EdDSA"]),
+    ] {
+        let pair = Pair::new(kind);
+        let other = Pair::new(kind);
+        for alg in algorithms {
+            let token = pair.sign(alg);
+            let run = pair
+                .run(&["verify", "--key", "public.pem", &token], "")
+                .succeeded();
+            assert_eq!(
+                run.stdout, "{\"iss\": \"me\",\"exp\":4102444800}\n",
+                "byte for byte: {alg}"
+            );
+            pair.run(
+                &["verify", "--key", "public.pem", "--alg", alg, "-"],
+                &format!("Bearer {token}\n"),
+            )
+            .succeeded();
+            let run = other.run(&["verify", "--key", "public.pem", "--json", &token], "");
+            assert_eq!(run.error(2)["kind"], "verification", "{alg}");
+            assert_eq!(run.stdout, "");
+        }
+    }
+}
+
+#[test]
+fn openssl_agrees_on_a_signature() {
+    let pair = Pair::new(RSA);
+    let token = pair.sign("RS256");
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    pair.write("input", input);
+    pair.write("signature", URL_SAFE_NO_PAD.decode(signature).unwrap());
+    let said = pair.openssl(&[
+        "dgst",
+        "-sha256",
+        "-verify",
+        "public.pem",
+        "-signature",
+        "signature",
+        "input",
+    ]);
+    assert!(said.contains("Verified OK"), "{said}");
+    // And the other way round: what OpenSSL signs is accepted here.
+    let input = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode("{\"alg\":\"RS256\"}"),
+        URL_SAFE_NO_PAD.encode("{}")
+    );
+    pair.write("input", &input);
+    pair.openssl(&[
+        "dgst",
+        "-sha256",
+        "-sign",
+        "key.pem",
+        "-out",
+        "signature",
+        "input",
+    ]);
+    let signature = URL_SAFE_NO_PAD.encode(std::fs::read(pair.path().join("signature")).unwrap());
+    let run = pair.run(
+        &["verify", "--key", "public.pem", "-"],
+        &format!("{input}.{signature}"),
+    );
+    assert_eq!(run.succeeded().stdout, "{}\n");
+}
+
+#[test]
+fn the_algorithm_is_never_the_tokens_to_choose_freely() {
+    let pair = Pair::new(RSA);
+    let claims = URL_SAFE_NO_PAD.encode("{\"iss\":\"me\"}");
+    let header = |alg: &str| URL_SAFE_NO_PAD.encode(json!({ "alg": alg }).to_string());
+    let refused = |token: &str, more: &[&str]| {
+        let arguments = [&["verify", "--key", "public.pem", "--json"], more, &[token]].concat();
+        let error = pair.run(&arguments, "").error(2);
+        error["message"].as_str().unwrap().to_owned()
+    };
+    let none = format!("{}.{claims}.", header("none"));
+    assert!(refused(&none, &[]).contains("not signed"));
+    // An HMAC under the public key's text, which everybody has.
+    let forged = format!("{}.{claims}.{}", header("HS256"), "A".repeat(43));
+    assert!(refused(&forged, &[]).contains("everybody could have made it"));
+    assert!(refused(&pair.sign("RS512"), &["--alg", "RS256"]).contains("bound to RS256"));
+    let pem = std::fs::read_to_string(pair.path().join("public.pem")).unwrap();
+    pair.write("secret", &pem);
+    let run = pair.run(
+        &[
+            "verify", "--key", "secret", "--alg", "HS256", "--json", &forged,
+        ],
+        "",
+    );
+    assert_eq!(run.error(2)["kind"], "key", "a key file is no secret");
+}
+
+#[test]
+fn a_shared_secret_signs_where_it_is_asked_for() {
+    let pair = Pair::new(ED25519);
+    pair.write("secret", "0123456789abcdef0123456789abcdef\n");
+    let arguments = ["sign", "--key", "secret", "--alg", "HS256", "--claims", "-"];
+    let token = pair.run(&arguments, "{}").succeeded().stdout;
+    pair.run(
+        &["verify", "--key", "secret", "--alg", "HS256", "-"],
+        &token,
+    )
+    .succeeded();
+    pair.write("other", "another secret of thirty-two bytes\n");
+    let run = pair.run(&["verify", "--key", "other", "--alg", "HS256", "-"], &token);
+    assert_eq!(run.code, 2);
+}
+
+#[test]
+fn a_key_set_is_searched_by_the_tokens_key_id() {
+    let pair = Pair::new(P256);
+    let pem = std::fs::read_to_string(pair.path().join("public.pem")).unwrap();
+    let mut jwk = countersign::PublicKey::from_pem(&pem).unwrap().to_jwk();
+    jwk["kid"] = "k1".into();
+    pair.write("jwks.json", json!({ "keys": [jwk] }).to_string());
+    let token = pair.sign("ES256");
+    pair.run(&["verify", "--jwks", "jwks.json", &token], "")
+        .succeeded();
+    jwk["kid"] = "k2".into();
+    pair.write("jwks.json", json!({ "keys": [jwk] }).to_string());
+    let error = pair
+        .run(&["verify", "--jwks", "jwks.json", "--json", &token], "")
+        .error(2);
+    assert!(
+        error["message"].as_str().unwrap().contains("kid"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_token_that_is_over_verifies_with_a_word() {
+    let pair = Pair::new(ED25519);
+    let arguments = ["sign", "--key", "key.pem", "--claims", "-"];
+    let token = pair.run(&arguments, "{\"exp\":1}").succeeded().stdout;
+    let run = pair
+        .run(&["verify", "--key", "public.pem", "-"], &token)
+        .succeeded();
+    assert!(run.stderr.contains("`exp` is past"), "{run:?}");
+}
+
+#[test]
+fn inspect_shows_and_says_that_it_believes_nothing() {
+    let pair = Pair::new(ED25519);
+    let token = pair.sign("EdDSA");
+    let shown = pair.run(&["inspect", "--json", &token], "").json();
+    assert_eq!(
+        shown["header"],
+        json!({"alg": "EdDSA", "typ": "JWT", "kid": "k1"})
+    );
+    assert_eq!(shown["payload"]["iss"], "me");
+    assert_eq!(shown["verified"], false);
+    let run = pair.run(&["inspect", "-"], &token).succeeded();
+    assert!(run.stderr.contains("nothing was verified"), "{run:?}");
+    assert_eq!(
+        pair.run(&["inspect", "--json", "opaque"], "").error(2)["kind"],
+        "verification"
+    );
+}
+
+#[test]
+fn a_key_is_told_by_what_it_is() {
+    let pair = Pair::new(RSA);
+    let told = pair
+        .run(&["key", "inspect", "key.pem", "--json"], "")
+        .json();
+    let members: Vec<_> = told
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(members.len(), 8, "{members:?}");
+    assert_eq!(
+        (&told["kind"], &told["type"], &told["bits"]),
+        (&"private".into(), &"RSA".into(), &2048.into())
+    );
+    assert_eq!(told["algorithms"][0], "RS256");
+    let der = "openssl pkey -in key.pem -pubout -outform DER | openssl dgst -sha256 -hex";
+    let shell = Command::new("sh")
+        .args(["-c", der])
+        .current_dir(pair.path())
+        .output()
+        .unwrap();
+    let digest = String::from_utf8(shell.stdout).unwrap();
+    assert!(
+        digest
+            .trim_end()
+            .ends_with(told["spki_sha256"].as_str().unwrap()),
+        "{digest}"
+    );
+    // The same key, public: from a file, from stdin, for a person.
+    let public: Value = pair
+        .run(&["key", "inspect", "public.pem", "--json"], "")
+        .json();
+    assert_eq!(public["kind"], "public");
+    assert_eq!(public["jwk_thumbprint"], told["jwk_thumbprint"]);
+    let pem = std::fs::read_to_string(pair.path().join("key.pem")).unwrap();
+    let run = pair.run(&["key", "inspect", "-"], &pem).succeeded();
+    assert!(run.stdout.contains("bits: 2048\n"), "{run:?}");
+    assert!(!run.stdout.contains("null"), "{run:?}");
+}
+
+#[test]
+fn a_key_that_is_refused_says_what_to_do() {
+    let pair = Pair::new(P256);
+    pair.openssl(&[
+        "pkey",
+        "-in",
+        "key.pem",
+        "-aes256",
+        "-passout",
+        "pass:canary-phrase",
+        "-out",
+        "locked.pem",
+    ]);
+    pair.write("phrase", "canary-phrase\n");
+    pair.write("nothing", "");
+    for (arguments, said) in [
+        (&["key", "inspect", "locked.pem"][..], "encrypted"),
+        (
+            &[
+                "key",
+                "inspect",
+                "locked.pem",
+                "--passphrase-file",
+                "phrase",
+            ],
+            "not read yet",
+        ),
+        (
+            &["key", "inspect", "locked.pem", "--passphrase-env", "HOME"],
+            "not read yet",
+        ),
+        (
+            &[
+                "key",
+                "inspect",
+                "locked.pem",
+                "--passphrase-env",
+                "NOT_SET",
+            ],
+            "NOT_SET",
+        ),
+        (
+            &["key", "inspect", "locked.pem", "--passphrase-file", "gone"],
+            "gone",
+        ),
+        (&["key", "inspect", "gone.pem"], "gone.pem"),
+        (&["key", "inspect", "nothing"], "empty"),
+        (
+            &["sign", "--key", "public.pem", "--claims", "-"],
+            "public key",
+        ),
+        (
+            &["sign", "--key", "key.pem", "--claims", "phrase"],
+            "not a JSON object",
+        ),
+        (
+            &[
+                "sign", "--key", "key.pem", "--alg", "RS256", "--claims", "-",
+            ],
+            "RS256",
+        ),
+        (
+            &["sign", "--key", "key.pem", "--alg", "none", "--claims", "-"],
+            "none",
+        ),
+        (
+            &["verify", "--key", "key.pem", "e30.e30.e30"],
+            "private key",
+        ),
+        (&["verify", "e30.e30.e30"], "--key"),
+    ] {
+        let run = pair.run(&[arguments, &["--json"]].concat(), "{}");
+        let error = run.error(2);
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(said), "{arguments:?}: {error}");
+        assert!(!run.stderr.contains("canary-phrase"), "{run:?}");
+    }
+    let run = pair.run(
+        &[
+            "key",
+            "inspect",
+            "locked.pem",
+            "--passphrase-file",
+            "phrase",
+            "--json",
+        ],
+        "",
+    );
+    assert!(
+        run.error(2)["hint"]
+            .as_str()
+            .unwrap()
+            .contains("openssl pkey")
+    );
+}

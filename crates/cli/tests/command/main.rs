@@ -1,0 +1,13 @@
+//! The real command against the sandbox, over real TLS.
+
+mod canary;
+mod configuration;
+mod consent;
+mod doctor;
+mod exec;
+mod failures;
+mod house;
+mod keys;
+mod login;
+mod sandbox;
+mod token;
