@@ -5,7 +5,10 @@ mod key;
 #[path = "../../testing/requests.rs"]
 mod requests;
 
-use countersign::{BasicEncoding, Connection, ErrorKind, Grant, Login, Settings, Verdict};
+use countersign::profile::Rotation;
+use countersign::{
+    BasicEncoding, Connection, ErrorKind, Grant, GrantKind, Login, Settings, Verdict,
+};
 
 use crate::requests::{Canned, Counting, NOW, at, code, connect, refused, sent, taken_apart};
 
@@ -228,6 +231,24 @@ fn userinfos_refusals_are_told_apart() {
             (kind, verdict, Some(status))
         );
     }
+}
+
+#[test]
+fn the_profile_knows_what_becomes_of_refresh_tokens() {
+    let connection = boldsign(&[("grant", "refresh-token"), ("refresh_token", "A1")]);
+    let profile = connection.profile();
+    assert_eq!(
+        (profile.refresh.rotation, profile.refresh.grace_s),
+        (Rotation::Always, 0)
+    );
+    assert_eq!(
+        (profile.refresh.idle_days, profile.refresh.absolute_days),
+        (None, Some(30))
+    );
+    let login = &profile.grants[&GrantKind::AuthorizationCode];
+    assert_eq!(login.refresh_scopes, ["offline_access"]);
+    assert!(login.pkce_required);
+    assert_eq!(connection.scopes(), login.default_scopes);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod requests;
 
 use std::sync::Arc;
 
+use countersign::profile::Rotation;
 use countersign::{
     Algorithm, Connection, Error, ErrorKind, Grant, Keeper, Login, Provider, Settings, Verdict,
 };
@@ -351,6 +352,23 @@ fn userinfos_refusals_are_told_apart() {
         error.message().contains("the access token is not valid"),
         "{error}"
     );
+}
+
+#[test]
+fn the_profile_knows_what_becomes_of_refresh_tokens() {
+    let connection = docusign(&[("grant", "refresh-token"), ("refresh_token", "r/1")]);
+    let refresh = &connection.profile().refresh;
+    assert_eq!((refresh.rotation, refresh.grace_s), (Rotation::Always, 0));
+    assert_eq!((refresh.idle_days, refresh.absolute_days), (Some(30), None));
+    // A new login asks for what the refresh token stood for.
+    assert!(
+        connection
+            .login_url()
+            .unwrap()
+            .as_str()
+            .contains("&scope=signature&")
+    );
+    assert_eq!(connection.profile().assertion.max_ttl_s, 3600);
 }
 
 #[test]

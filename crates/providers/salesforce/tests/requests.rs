@@ -7,7 +7,8 @@ mod requests;
 
 use std::time::Duration;
 
-use countersign::{Algorithm, Connection, Grant, Login, Secret, Settings, jws};
+use countersign::profile::Rotation;
+use countersign::{Algorithm, Connection, Grant, GrantKind, Login, Secret, Settings, jws};
 use serde_json::{Value, json};
 
 use crate::requests::{
@@ -375,6 +376,36 @@ fn a_token_without_expires_in_is_kept_for_a_quarter_of_an_hour() {
         assert_eq!(identity["instance_url"], MY_DOMAIN);
         assert_eq!(canned.sent().len(), 1);
     }
+}
+
+#[test]
+fn the_profile_knows_what_becomes_of_refresh_tokens() {
+    let connection = salesforce(&[("grant", "refresh-token"), ("refresh_token", "5Aep")]);
+    let profile = connection.profile();
+    assert_eq!(
+        (profile.refresh.rotation, profile.refresh.grace_s),
+        (Rotation::Sometimes, 0)
+    );
+    assert_eq!(
+        (profile.refresh.idle_days, profile.refresh.absolute_days),
+        (None, None)
+    );
+    let login = &profile.grants[&GrantKind::AuthorizationCode];
+    assert_eq!(login.refresh_scopes, ["refresh_token", "offline_access"]);
+    assert!(
+        connection
+            .login_url()
+            .unwrap()
+            .as_str()
+            .contains("&scope=api%20refresh_token&")
+    );
+    assert_eq!(profile.response.assume_lifetime_s, Some(900));
+    assert_eq!(profile.assertion.backdate_s, 60);
+    let userinfo = connection.userinfo_url().unwrap();
+    assert_eq!(
+        userinfo.as_str(),
+        "https://login.salesforce.com/services/oauth2/userinfo"
+    );
 }
 
 #[test]
