@@ -225,6 +225,13 @@ impl Settings {
             let secret = if let Some(path) = self.path(&file) {
                 read_secret(&file, &path)?
             } else if let Some(name) = self.value(&env) {
+                if !is_variable_name(name) {
+                    // It may be the secret itself: it is not repeated.
+                    let message = format!("`{env}` is not the name of an environment variable");
+                    return Err(Error::setting(&env, message).with_hint(format!(
+                        "write the name of the variable that holds the secret, or set {key} to the secret"
+                    )));
+                }
                 let missing = || {
                     Error::setting(
                         &env,
@@ -300,7 +307,23 @@ fn text_of(key: &str, value: toml::Value) -> Result<String, Error> {
     }
 }
 
+/// A name that every shell can set (POSIX, "Environment Variable Definition").
+fn is_variable_name(text: &str) -> bool {
+    let begins_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins_well && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
+    let text = path.to_string_lossy();
+    if text.contains('\n') || text.contains("-----BEGIN") {
+        // The secret itself was given in place of its path: it is not repeated.
+        let bare = key.trim_end_matches("_file");
+        return Err(
+            Error::setting(key, format!("`{key}` holds the key itself, not a path")).with_hint(
+                format!("set {bare} to the key, or {key} to the path of its file"),
+            ),
+        );
+    }
     let shown = path.display();
     let refuse = |why: String| Error::setting(key, format!("`{key}` {shown} {why}"));
     let bytes = zeroize::Zeroizing::new(
@@ -363,6 +386,21 @@ mod tests {
             Settings::from_pairs([("client_secret", "a"), ("client_secret_env", "B")]).unwrap();
         let error = settings.resolve(|_| Some("b".into())).unwrap_err();
         assert!(error.message().contains("both given"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_in_place_of_its_name_or_path_is_not_repeated() {
+        for (key, value) in [
+            ("private_key_file", "-----BEGIN PRIVATE KEY-----\\ncanary"),
+            ("private_key_file", "line\ncanary"),
+            ("client_secret_env", "canary+1/2"),
+            ("client_secret_env", "1canary"),
+        ] {
+            let settings = Settings::from_pairs([(key, value)]).unwrap();
+            let error = settings.resolve(|_| None).expect_err(value);
+            assert_eq!(error.setting_name(), Some(key));
+            assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+        }
     }
 
     #[test]

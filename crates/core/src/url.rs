@@ -38,9 +38,9 @@ impl Url {
     /// # Errors
     ///
     /// A [`crate::ErrorKind::Setting`] error that says which rule is broken. The URL itself is
-    /// repeated without its query, which may hold something private.
+    /// repeated without its query and user, which may hold something private.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let shown = text.split(['?', '#']).next().unwrap_or_default();
+        let shown = public_part(text);
         let refuse = |why: &str| {
             Err(Error::new(
                 crate::ErrorKind::Setting,
@@ -179,6 +179,21 @@ impl Url {
     }
 }
 
+/// A URL for an error: no query, no fragment, no user name or password.
+fn public_part(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    // What stands before the last `@` may be a password, even if it has a `?` in it.
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((_, rest)) => ("…@", rest),
+        None => ("", rest),
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    match scheme {
+        "" => format!("{user}{rest}"),
+        scheme => format!("{scheme}://{user}{rest}"),
+    }
+}
+
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
@@ -236,8 +251,17 @@ mod tests {
     }
 
     #[test]
-    fn an_error_does_not_repeat_the_query() {
-        let error = Url::parse("http://example.com/?token=canary").unwrap_err();
-        assert!(!error.message().contains("canary"));
+    fn an_error_does_not_repeat_query_or_password() {
+        for text in [
+            "http://example.com/?token=canary",
+            "https://user:canary@example.com/",
+            "https://user:canary?canary@example.com/",
+            "user:canary@example.com",
+            "https://example.com/#canary",
+        ] {
+            let error = Url::parse(text).expect_err(text);
+            assert!(!error.message().contains("canary"), "{error}");
+            assert!(error.message().contains("example.com"), "{error}");
+        }
     }
 }
