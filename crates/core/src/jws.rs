@@ -2,25 +2,27 @@
 
 mod algorithm;
 pub(crate) mod base64url;
+mod callback;
 mod header;
 mod hmac;
 mod signer;
 mod verify;
+mod writer;
 
 pub use self::algorithm::Algorithm;
+pub use self::callback::CallbackSigner;
 pub use self::hmac::{hmac_sha256_base64, hmac_sha256_base64_matches};
 pub use self::signer::{KeySigner, Signer};
 pub use self::verify::{Parsed, VerificationKey, Verified, inspect, verify};
+pub use self::writer::TokenWriter;
 
 use crate::Error;
-
-/// The largest signature made here: RSA with 4096 bits.
-const USUAL_SIGNATURE_BYTES: usize = 512;
 
 /// Signs a payload as a compact JWS with the header `{"alg":…,"typ":…,"kid":…}`.
 ///
 /// `typ` is `JWT` for the assertions of RFC 7523; none leaves the member out, as does a signer
-/// without a key id with `kid`. The payload is signed as given, byte for byte.
+/// without a key id with `kid`. The payload is signed as given, byte for byte. Who signs often
+/// keeps a [`TokenWriter`].
 ///
 /// # Errors
 ///
@@ -42,19 +44,7 @@ const USUAL_SIGNATURE_BYTES: usize = 512;
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub fn sign(signer: &dyn Signer, claims_json: &[u8], typ: Option<&str>) -> Result<String, Error> {
-    let header = header::write(signer, typ)?;
-    let lengths = [header.len(), claims_json.len(), USUAL_SIGNATURE_BYTES];
-    let capacity: usize = lengths
-        .into_iter()
-        .map(|n| base64url::encoded_length(n) + 1)
-        .sum();
-    let mut token = String::with_capacity(capacity);
-    base64url::encode_into(&header, &mut token);
-    token.push('.');
-    base64url::encode_into(claims_json, &mut token);
-    let mut signature = Vec::with_capacity(USUAL_SIGNATURE_BYTES);
-    signer.sign(token.as_bytes(), &mut signature)?;
-    token.push('.');
-    base64url::encode_into(&signature, &mut token);
-    Ok(token)
+    let mut writer = TokenWriter::new(signer, typ)?;
+    writer.write(claims_json)?;
+    Ok(writer.into_token())
 }

@@ -20,6 +20,8 @@ mod error;
 mod form;
 mod grant;
 mod http;
+mod id_token;
+mod jwks;
 pub mod jws;
 mod keeper;
 pub mod key;
@@ -46,8 +48,14 @@ pub use crate::error::{Error, ErrorKind, Verdict};
 pub use crate::form::Form;
 pub use crate::grant::Grant;
 pub use crate::http::{Method, Request, Response};
-pub use crate::jws::{Algorithm, KeySigner, Signer};
-pub use crate::keeper::{Keeper, KeeperBuilder, Revocation};
+pub use crate::id_token::{IdToken, IdTokenRules};
+pub use crate::jwks::RemoteJwkSet;
+pub use crate::jws::{Algorithm, CallbackSigner, KeySigner, Signer};
+#[doc(hidden)]
+pub use crate::keeper::probe;
+pub use crate::keeper::{
+    Change, Counts, Event, Fresh, Keeper, KeeperBuilder, Revocation, TokenFuture, What,
+};
 pub use crate::key::{PrivateKey, PublicKey};
 pub use crate::login::Login;
 pub use crate::loopback::Listener;

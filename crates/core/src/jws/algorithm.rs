@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ring::digest;
 use serde::{Serialize, Serializer};
 
 use crate::{Error, ErrorKind};
@@ -102,6 +103,27 @@ impl Algorithm {
     /// The bytes an HMAC secret must have at least (RFC 7518 section 3.2); none for signatures.
     pub(crate) fn least_secret_bytes(self) -> Option<usize> {
         match self {
+            Self::HS256 => Some(32),
+            Self::HS384 => Some(48),
+            Self::HS512 => Some(64),
+            _ => None,
+        }
+    }
+
+    /// The hash the algorithm is made with; SHA-512 for EdDSA, which here is Ed25519.
+    pub(crate) fn hash(self) -> &'static digest::Algorithm {
+        match self {
+            Self::RS256 | Self::PS256 | Self::ES256 | Self::HS256 => &digest::SHA256,
+            Self::RS384 | Self::PS384 | Self::ES384 | Self::HS384 => &digest::SHA384,
+            Self::RS512 | Self::PS512 | Self::HS512 | Self::EdDSA => &digest::SHA512,
+        }
+    }
+
+    /// The length of a signature, where the algorithm alone decides it: not for RSA.
+    pub(crate) fn signature_bytes(self) -> Option<usize> {
+        match self {
+            Self::ES256 | Self::EdDSA => Some(64),
+            Self::ES384 => Some(96),
             Self::HS256 => Some(32),
             Self::HS384 => Some(48),
             Self::HS512 => Some(64),

@@ -1,11 +1,14 @@
 //! What signs: a key held here, or anything else that can sign bytes.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use ring::hmac;
 
 use super::Algorithm;
 use super::algorithm::names;
 use super::hmac::check_secret;
-use crate::key::{Pair, PrivateKey};
+use crate::key::{Pair, PrivateKey, hmac_algorithm};
 use crate::{Error, ErrorKind};
 
 /// Something that can sign: a key held in memory ([`KeySigner`]), or an HSM or KMS behind a callback.
@@ -26,6 +29,34 @@ pub trait Signer: Send + Sync + Debug {
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error>;
 }
 
+impl<S: Signer + ?Sized> Signer for &S {
+    fn algorithm(&self) -> Algorithm {
+        (**self).algorithm()
+    }
+
+    fn key_id(&self) -> Option<&str> {
+        (**self).key_id()
+    }
+
+    fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
+        (**self).sign(signing_input, signature)
+    }
+}
+
+impl<S: Signer + ?Sized> Signer for Arc<S> {
+    fn algorithm(&self) -> Algorithm {
+        (**self).algorithm()
+    }
+
+    fn key_id(&self) -> Option<&str> {
+        (**self).key_id()
+    }
+
+    fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
+        (**self).sign(signing_input, signature)
+    }
+}
+
 /// Signs with a key held in memory.
 ///
 /// # Example
@@ -41,11 +72,13 @@ pub trait Signer: Send + Sync + Debug {
 /// let refused = KeySigner::new(key, Some(Algorithm::RS256), None).unwrap_err();
 /// assert_eq!(refused.setting_name(), Some("algorithm"));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KeySigner {
     key: PrivateKey,
     algorithm: Algorithm,
     key_id: Option<String>,
+    /// The secret's two hash states, which cost as much as a short token's HMAC to make.
+    hmac: Option<hmac::Key>,
 }
 
 impl KeySigner {
@@ -82,13 +115,18 @@ impl KeySigner {
                 ));
             }
         };
-        if let Pair::Hmac(secret) = key.pair() {
-            check_secret(secret, algorithm)?;
-        }
+        let hmac = match key.pair() {
+            Pair::Hmac(secret) => {
+                check_secret(secret, algorithm)?;
+                hmac_algorithm(algorithm).map(|hash| hmac::Key::new(hash, secret))
+            }
+            _ => None,
+        };
         Ok(Self {
             key,
             algorithm,
             key_id,
+            hmac,
         })
     }
 
@@ -108,8 +146,22 @@ impl Signer for KeySigner {
     }
 
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
+        if let Some(key) = &self.hmac {
+            signature.extend_from_slice(hmac::sign(key, signing_input).as_ref());
+            return Ok(());
+        }
         self.key
             .pair()
             .sign(self.algorithm, signing_input, signature)
+    }
+}
+
+impl Debug for KeySigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySigner")
+            .field("key", &self.key)
+            .field("algorithm", &self.algorithm)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
     }
 }

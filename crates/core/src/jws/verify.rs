@@ -83,13 +83,8 @@ pub fn verify(token: &str, key: &VerificationKey) -> Result<Verified, Error> {
     let parts = Parts::of(token)?;
     let header = header::unique_members(&parts.header, "header")?;
     check_header(&header, key)?;
-    if !key.accepts(parts.signing_input, &parts.signature) {
-        return Err(refuse(format!(
-            "the signature is not right for this key and {}",
-            key.algorithm
-        ))
-        .with_hint("the token was changed, or another key signed it"));
-    }
+    key.verify_signature(parts.signing_input, &parts.signature)
+        .map_err(|error| error.with_hint("the token was changed, or another key signed it"))?;
     Ok(Verified {
         header,
         payload: parts.payload,
@@ -158,6 +153,35 @@ impl VerificationKey {
     /// The algorithm the key is bound to.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// Checks a signature that comes apart from what it signs, in the form of RFC 7518 section 3,
+    /// as on a webhook.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Verification`] if it is not right.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::Secret;
+    /// use countersign::jws::{Algorithm, VerificationKey};
+    ///
+    /// let secret = Secret::new("a secret of at least thirty-two bytes");
+    /// let key = VerificationKey::hmac(&secret, Algorithm::HS256)?;
+    /// assert!(key.verify_signature(b"a message", &[0; 32]).is_err());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn verify_signature(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        match self.accepts(message, signature) {
+            true => Ok(()),
+            false => Err(refuse(format!(
+                "the signature is not right for this key and {}",
+                self.algorithm
+            ))
+            .with_hint("the message was changed, or another key signed it")),
+        }
     }
 
     pub(crate) fn hmac_bytes(secret: &[u8], algorithm: Algorithm) -> Result<Self, Error> {

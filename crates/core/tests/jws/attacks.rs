@@ -5,6 +5,7 @@ use countersign::jws::{self, Algorithm, KeySigner, Signer, VerificationKey};
 use countersign::key::{JwkSet, PrivateKey, PublicKey};
 use serde_json::json;
 
+use super::id_token;
 use super::openssl::openssl_text;
 use super::{
     CLAIMS, P256, RSA, assert_refused, decode, ecdsa_der, encode, public, sign_raw, signed_with,
@@ -52,22 +53,25 @@ fn every_attack_on_the_list_is_refused_or_is_not_ours() {
         ("Duplicate header or claim names", attack_duplicates),
         ("Excessive size, depth, PBES2 p2c count (JWE)", attack_size),
         (
+            "Substitution: iss, sub, aud not validated",
+            id_token::what_is_meant_for_others_is_refused,
+        ),
+        (
+            "Cross-JWT confusion (at+jwt, logout+jwt, client assertion as id_token)",
+            id_token::other_kinds_of_token_are_refused,
+        ),
+        (
+            "nonce, exp, iat, azp, at_hash",
+            id_token::times_nonce_and_hashes_are_checked,
+        ),
+        (
             "PKCE downgrade, short verifiers",
             the_pkce_vector_and_its_limits,
         ),
     ];
     let elsewhere = [
-        (
-            "Substitution: iss, sub, aud not validated",
-            "judging claims",
-        ),
-        (
-            "Cross-JWT confusion (at+jwt, logout+jwt, client assertion as id_token)",
-            "judging claims",
-        ),
         ("Mix-up: iss in the authorization response", "the login"),
         ("Refresh-token replay", "the keeper"),
-        ("nonce, exp, iat, azp, at_hash", "judging claims"),
     ];
     for attack in vector("rfc8725_attacks").as_array().unwrap() {
         let name = attack["attack"].as_str().unwrap();

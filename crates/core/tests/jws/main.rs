@@ -1,8 +1,11 @@
 //! Signed tokens: the RFCs' vectors, OpenSSL as second opinion, and attacks.
 
 mod attacks;
+mod callback;
+mod id_token;
 #[path = "../openssl/mod.rs"]
 mod openssl;
+mod remote;
 
 use std::sync::LazyLock;
 
@@ -258,32 +261,6 @@ fn the_header_is_the_one_vendors_expect() {
     assert_eq!(
         header(Some("a\"\\\n"), None),
         r#"{"alg":"RS256","kid":"a\"\\\n"}"#
-    );
-}
-
-/// Keys that stay in an HSM sign through the trait alone.
-#[test]
-fn a_callback_can_sign() {
-    #[derive(Debug)]
-    struct Hsm(KeySigner);
-    impl Signer for Hsm {
-        fn algorithm(&self) -> Algorithm {
-            Algorithm::ES256
-        }
-        fn sign(&self, input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
-            match input.len() {
-                0..200 => self.0.sign(input, signature),
-                _ => Err(Error::new(ErrorKind::Signing, "the device is busy")),
-            }
-        }
-    }
-    let hsm = Hsm(KeySigner::new(PrivateKey::from_pem(&P256).unwrap(), None, None).unwrap());
-    let token = jws::sign(&hsm, CLAIMS, Some("JWT")).unwrap();
-    jws::verify(&token, &public(&P256, Algorithm::ES256)).unwrap();
-    let error = jws::sign(&hsm, &[b' '; 300], None).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.message()),
-        (ErrorKind::Signing, "the device is busy")
     );
 }
 

@@ -1,0 +1,182 @@
+//! Signing by somebody else: a key that never leaves an HSM or a KMS.
+
+use std::fmt;
+
+use ring::digest;
+
+use super::{Algorithm, Signer, VerificationKey};
+use crate::key::PublicKey;
+use crate::{Error, ErrorKind};
+
+/// What is asked for a signature.
+type Callback = dyn Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync;
+
+/// Signs by calling a function: for keys that stay in an HSM or a KMS.
+///
+/// What comes back is checked for its length. An ECDSA signature may come as `r || s` (PKCS#11,
+/// Azure) or in DER (AWS, Google): the token gets `r || s` (RFC 7518 section 3.4).
+///
+/// # Example
+///
+/// ```
+/// use countersign::jws::{self, Algorithm, CallbackSigner};
+///
+/// let signer = CallbackSigner::new(Algorithm::HS256, Some("key-1".into()), |input| {
+///     // Here the device would be asked.
+///     Ok(vec![0; 32])
+/// });
+/// let token = jws::sign(&signer, br#"{"iss":"me"}"#, Some("JWT"))?;
+/// assert_eq!(jws::inspect(&token)?.header["kid"], "key-1");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub struct CallbackSigner {
+    algorithm: Algorithm,
+    key_id: Option<String>,
+    hash: Option<&'static digest::Algorithm>,
+    checked_with: Option<VerificationKey>,
+    callback: Box<Callback>,
+}
+
+impl CallbackSigner {
+    /// A signer that hands the function the bytes to sign.
+    pub fn new(
+        algorithm: Algorithm,
+        key_id: Option<String>,
+        callback: impl Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            algorithm,
+            key_id,
+            hash: None,
+            checked_with: None,
+            callback: Box::new(callback),
+        }
+    }
+
+    /// A signer that hands the function the hash of the bytes to sign, by the algorithm's own
+    /// hash, as a KMS takes it that limits the length of messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`], naming `algorithm`, for EdDSA and HMAC: they hash in their own way.
+    pub fn with_digest(
+        algorithm: Algorithm,
+        key_id: Option<String>,
+        callback: impl Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let hash = match algorithm {
+            Algorithm::EdDSA | Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
+                let message = format!("`algorithm` {algorithm} cannot be made from a hash");
+                return Err(Error::setting("algorithm", message)
+                    .with_hint("hand the whole message to the device: CallbackSigner::new"));
+            }
+            other => other.hash(),
+        };
+        Ok(Self {
+            hash: Some(hash),
+            ..Self::new(algorithm, key_id, callback)
+        })
+    }
+
+    /// The same signer, which verifies each signature with the public key before a token is made
+    /// of it, so that a wrong key in the device is noticed here and not at the vendor.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`], naming `algorithm`, if the key cannot do the algorithm.
+    pub fn checked_with(mut self, key: PublicKey) -> Result<Self, Error> {
+        self.checked_with = Some(VerificationKey::new(key, self.algorithm)?);
+        Ok(self)
+    }
+}
+
+impl Signer for CallbackSigner {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
+        let made = match self.hash {
+            Some(hash) => (self.callback)(digest::digest(hash, signing_input).as_ref())?,
+            None => (self.callback)(signing_input)?,
+        };
+        let made = in_jose_form(self.algorithm, made)?;
+        if let Some(key) = &self.checked_with {
+            key.verify_signature(signing_input, &made).map_err(|_| {
+                failed("the device's signature does not fit the public key")
+                    .with_hint("the key in the device is another one, or does another algorithm")
+            })?;
+        }
+        signature.extend_from_slice(&made);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for CallbackSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallbackSigner")
+            .field("algorithm", &self.algorithm)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A signature as RFC 7518 section 3 and RFC 8037 section 3.1 want it.
+fn in_jose_form(algorithm: Algorithm, made: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let expected = match algorithm.signature_bytes() {
+        // RSA: as long as the modulus, which only the device knows.
+        None if (256..=1024).contains(&made.len()) => return Ok(made),
+        None => "256 to 1024".to_owned(),
+        Some(bytes) if made.len() == bytes => return Ok(made),
+        Some(bytes) => {
+            let ecdsa = matches!(algorithm, Algorithm::ES256 | Algorithm::ES384);
+            match ecdsa.then(|| from_der(&made, bytes / 2)).flatten() {
+                Some(joined) => return Ok(joined),
+                None => bytes.to_string(),
+            }
+        }
+    };
+    let message = format!(
+        "the device gave a signature of {} bytes; {algorithm} has {expected}",
+        made.len()
+    );
+    Err(failed(message).with_hint("the key in the device is of another type than the algorithm"))
+}
+
+/// `r || s` from SEQUENCE { r INTEGER, s INTEGER } (RFC 3279 section 2.2.3); none if it is not.
+fn from_der(der: &[u8], field: usize) -> Option<Vec<u8>> {
+    // Short lengths are enough: two numbers of at most 49 bytes.
+    let body = |tag: u8, der: &[u8]| -> Option<(usize, usize)> {
+        let length = usize::from(*der.get(1)?);
+        (der[0] == tag && length < 0x80 && der.len() >= 2 + length).then_some((2, 2 + length))
+    };
+    let (start, end) = body(0x30, der)?;
+    if end != der.len() {
+        return None;
+    }
+    let mut rest = &der[start..];
+    let mut joined = Vec::with_capacity(2 * field);
+    for _ in 0..2 {
+        let (start, end) = body(0x02, rest)?;
+        let number = match &rest[start..end] {
+            [] => return None,
+            [0, number @ ..] => number,
+            number => number,
+        };
+        if number.len() > field {
+            return None;
+        }
+        joined.resize(joined.len() + field - number.len(), 0);
+        joined.extend_from_slice(number);
+        rest = &rest[end..];
+    }
+    rest.is_empty().then_some(joined)
+}
+
+fn failed(why: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Signing, why)
+}

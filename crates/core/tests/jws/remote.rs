@@ -1,0 +1,264 @@
+//! The keys a server publishes: fetched once, kept, changed, and never asked for without end.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Barrier, Mutex};
+use std::time::Duration;
+
+use countersign::jws::{self, Algorithm, KeySigner};
+use countersign::{
+    Error, ErrorKind, ManualClock, PrivateKey, RemoteJwkSet, Request, Response, SendError,
+    Transport, Url,
+};
+use serde_json::{Value, json};
+
+use super::{CLAIMS, ED25519, P256, RSA};
+
+/// A server that gives these answers in turn, the last one for ever.
+#[derive(Debug, Default)]
+struct Server {
+    answers: Mutex<VecDeque<Result<Response, SendError>>>,
+    requests: Mutex<Vec<String>>,
+}
+
+impl Transport for Server {
+    fn send(&self, request: &Request) -> Result<Response, SendError> {
+        self.requests
+            .lock()
+            .unwrap()
+            .push(request.url().to_string());
+        let mut answers = self.answers.lock().unwrap();
+        match answers.len() {
+            1 => answers[0].clone(),
+            _ => answers.pop_front().unwrap(),
+        }
+    }
+}
+
+impl Server {
+    fn answering(answers: impl IntoIterator<Item = Result<Response, SendError>>) -> Arc<Self> {
+        Arc::new(Self {
+            answers: Mutex::new(answers.into_iter().collect()),
+            ..Self::default()
+        })
+    }
+
+    fn asked(&self) -> usize {
+        self.requests.lock().unwrap().len()
+    }
+}
+
+#[test]
+fn a_set_is_fetched_once_and_kept() {
+    let server = Server::answering([keys(&[("a", &RSA), ("b", &P256), ("c", &ED25519)])]);
+    let (remote, clock) = remote(&server);
+    assert_eq!(server.asked(), 0);
+    for (kid, pem) in [("a", &RSA), ("b", &P256), ("c", &ED25519), ("a", &RSA)] {
+        let verified = remote.verify(&token(Some(kid), pem)).unwrap();
+        assert_eq!(verified.payload, CLAIMS);
+    }
+    clock.advance(Duration::from_secs(3599));
+    remote.verify(&token(Some("a"), &RSA)).unwrap();
+    assert_eq!(
+        *server.requests.lock().unwrap(),
+        ["https://login.acme.example/jwks"]
+    );
+    clock.advance(Duration::from_secs(1));
+    remote.verify(&token(Some("a"), &RSA)).unwrap();
+    assert_eq!(server.asked(), 2);
+    // A key of the set under another's name, and a token of nobody's.
+    refused(remote.verify(&token(Some("b"), &RSA)), "bound to ES256");
+    refused(remote.verify(&token(None, &RSA)), "has no kid");
+    let other = super::openssl_text("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", "");
+    refused(
+        remote.verify(&token(Some("b"), &other)),
+        "signature is not right",
+    );
+}
+
+#[test]
+fn a_changed_key_is_found_and_made_up_ones_do_not_make_us_ask() {
+    let server = Server::answering([keys(&[("old", &RSA)]), keys(&[("new", &P256)])]);
+    let (remote, clock) = remote(&server);
+    remote.verify(&token(Some("old"), &RSA)).unwrap();
+    // The set is a minute old at least before it is asked for again.
+    refused(
+        remote.verify(&token(Some("new"), &P256)),
+        "no key of the JWK Set",
+    );
+    assert_eq!(server.asked(), 1);
+    clock.advance(Duration::from_secs(60));
+    remote.verify(&token(Some("new"), &P256)).unwrap();
+    assert_eq!(server.asked(), 2);
+    refused(
+        remote.verify(&token(Some("old"), &RSA)),
+        "no key of the JWK Set",
+    );
+    for n in 0..1000 {
+        let made_up = token_with(json!({"alg": "ES256", "kid": format!("x{n}")}));
+        refused(remote.verify(&made_up), "no key of the JWK Set");
+        clock.advance(Duration::from_millis(100));
+    }
+    // 1000 tokens in 100 seconds: one request a minute.
+    assert_eq!(server.asked(), 3);
+    let odd = token_with(json!({"alg": "ES256", "kid": ["new"]}));
+    refused(remote.verify(&odd), "`kid` is not a string");
+}
+
+#[test]
+fn while_the_server_is_down_an_outlived_set_serves_for_an_hour() {
+    let down = || {
+        let error = Error::new(ErrorKind::Connect, "connection refused");
+        Err(SendError::NotSent(error))
+    };
+    let server = Server::answering([keys(&[("a", &RSA)]), down()]);
+    let (remote, clock) = remote(&server);
+    let verify = || remote.verify(&token(Some("a"), &RSA));
+    verify().unwrap();
+    clock.advance(Duration::from_secs(3600 + 3599));
+    verify().unwrap();
+    assert_eq!(server.asked(), 2);
+    verify().unwrap();
+    assert_eq!(server.asked(), 2, "asked again within a minute");
+    clock.advance(Duration::from_secs(1));
+    let error = verify().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+    clock.advance(Duration::from_secs(60));
+    let error = verify().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.message().contains("https://login.acme.example/jwks"));
+    *server.answers.lock().unwrap() = [keys(&[("a", &RSA)])].into();
+    clock.advance(Duration::from_secs(60));
+    verify().unwrap();
+}
+
+#[test]
+fn the_server_says_how_long_within_bounds() {
+    for (header, seconds) in [
+        ("max-age=600", 600),
+        ("public, Max-Age=\"600\"", 600),
+        ("max-age=0", 300),
+        ("no-store", 3600),
+        ("max-age=99999999999", 86400),
+        ("max-age=-1", 3600),
+        ("s-maxage=600", 3600),
+    ] {
+        let mut answer = keys(&[("a", &P256)]).unwrap();
+        answer.headers.push(("Cache-Control".into(), header.into()));
+        let server = Server::answering([Ok(answer)]);
+        let (remote, clock) = remote(&server);
+        let verify = || remote.verify(&token(Some("a"), &P256)).unwrap();
+        verify();
+        clock.advance(Duration::from_secs(seconds - 1));
+        verify();
+        assert_eq!(server.asked(), 1, "{header}");
+        clock.advance(Duration::from_secs(1));
+        verify();
+        assert_eq!(server.asked(), 2, "{header}");
+    }
+    // A wall clock put forward counts; put back, the boot clock does.
+    let server = Server::answering([keys(&[("a", &P256)])]);
+    let (remote, clock) = remote(&server);
+    remote.key(Some("a")).unwrap();
+    clock.set_wall(1_700_003_600);
+    remote.key(Some("a")).unwrap();
+    assert_eq!(server.asked(), 2);
+    clock.set_wall(1_600_000_000);
+    clock.advance(Duration::from_secs(3600));
+    remote.key(Some("a")).unwrap();
+    assert_eq!(server.asked(), 3);
+}
+
+#[test]
+fn an_answer_that_is_no_key_set_is_not_one() {
+    for (answer, kind) in [
+        (
+            Response::new(404, [], "{\"keys\":[]}"),
+            ErrorKind::Unavailable,
+        ),
+        (Response::new(200, [], ""), ErrorKind::Key),
+        (Response::new(200, [], "{}"), ErrorKind::Key),
+        (Response::new(200, [], "<html>"), ErrorKind::Key),
+        (Response::new(200, [], vec![0xff]), ErrorKind::Unreadable),
+        (
+            Response::new(200, [], "{\"keys\":[]}"),
+            ErrorKind::Verification,
+        ),
+    ] {
+        let server = Server::answering([Ok(answer.clone())]);
+        let error = remote(&server).0.key(Some("a")).unwrap_err();
+        assert_eq!(error.kind(), kind, "{answer:?} {error:?}");
+    }
+}
+
+#[test]
+fn a_registered_algorithm_is_the_only_one_taken() {
+    let server = Server::answering([keys(&[("a", &RSA)])]);
+    let ps256 = remote(&server).0.for_algorithm(Algorithm::PS256);
+    let key = PrivateKey::from_pem(&RSA).unwrap();
+    let signer = KeySigner::new(key, Some(Algorithm::PS256), Some("a".into())).unwrap();
+    let signed = jws::sign(&signer, CLAIMS, None).unwrap();
+    ps256.verify(&signed).unwrap();
+    refused(ps256.verify(&token(Some("a"), &RSA)), "bound to PS256");
+    refused(remote(&server).0.verify(&signed), "bound to RS256");
+
+    let mut jwk = jwk("a", &RSA);
+    jwk["alg"] = json!("RS256");
+    let body = json!({"keys": [jwk]}).to_string();
+    let server = Server::answering([Ok(Response::new(200, [], body))]);
+    let ps256 = remote(&server).0.for_algorithm(Algorithm::PS256);
+    refused(ps256.verify(&signed), "for RS256, and PS256 is expected");
+    let hs256 = remote(&server).0.for_algorithm(Algorithm::HS256);
+    hs256.key(None).expect_err("an HMAC with a public key");
+}
+
+/// Sixteen threads at once: one request.
+#[test]
+fn threads_share_one_request() {
+    let server = Server::answering([keys(&[("a", &P256)])]);
+    let (remote, _) = remote(&server);
+    let token = token(Some("a"), &P256);
+    let together = Barrier::new(16);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                together.wait();
+                remote.verify(&token).unwrap();
+            });
+        }
+    });
+    assert_eq!(server.asked(), 1);
+}
+
+fn remote(server: &Arc<Server>) -> (RemoteJwkSet, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(1_700_000_000));
+    let url = Url::parse("https://login.acme.example/jwks").unwrap();
+    let transport: Arc<dyn Transport> = server.clone();
+    (RemoteJwkSet::new(url, transport, clock.clone()), clock)
+}
+
+fn keys(keys: &[(&str, &str)]) -> Result<Response, SendError> {
+    let keys: Vec<_> = keys.iter().map(|(kid, pem)| jwk(kid, pem)).collect();
+    Ok(Response::new(200, [], json!({ "keys": keys }).to_string()))
+}
+
+fn jwk(kid: &str, pem: &str) -> Value {
+    let key = PrivateKey::from_pem(pem).unwrap();
+    let mut jwk = key.public_key().unwrap().to_jwk();
+    jwk["kid"] = json!(kid);
+    jwk
+}
+
+fn token(kid: Option<&str>, pem: &str) -> String {
+    let key = PrivateKey::from_pem(pem).unwrap();
+    let signer = KeySigner::new(key, None, kid.map(str::to_owned)).unwrap();
+    jws::sign(&signer, CLAIMS, None).unwrap()
+}
+
+fn token_with(header: Value) -> String {
+    super::sign_raw(header.to_string(), CLAIMS)
+}
+
+fn refused<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
+    super::assert_refused(result, message);
+}
