@@ -1,0 +1,349 @@
+//! How the fleet's stores are addressed: one reader of URLs for all of them, so that they refuse
+//! the same things in the same words, and one place that decides whom TLS trusts.
+//!
+//! This crate belongs to `countersign-redis` and `countersign-postgres`; it is not meant to be
+//! used by itself.
+
+#![forbid(unsafe_code)]
+
+mod trust;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use countersign::{Error, ErrorKind, Secret, Verdict};
+use percent_encoding::percent_decode_str;
+
+/// A server's address, read from `scheme://user:password@host:port,…/path?option=value`.
+///
+/// # Example
+///
+/// ```
+/// use countersign_store_address::Address;
+///
+/// let url = "postgres://app:s3cret@db.example:5433/tokens?pool=2";
+/// let address = Address::parse(url, &["postgres"], &["pool"])?;
+/// assert_eq!(address.hosts[0].name, "db.example");
+/// assert_eq!(address.to_string(), "postgres://db.example:5433/tokens");
+/// assert!(!format!("{address:?}").contains("s3cret"));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Address {
+    /// What stands before `://`.
+    pub scheme: String,
+    /// Who logs in.
+    pub user: Option<String>,
+    /// With what: from the URL, or from the file that the option `password_file` names.
+    pub password: Option<Secret>,
+    /// Where; one or more.
+    pub hosts: Vec<Host>,
+    /// What follows the hosts, without its first slash.
+    pub path: String,
+    options: BTreeMap<String, String>,
+}
+
+/// A machine, or a folder with a Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// A name, an IP address without brackets, or a folder that begins with a slash.
+    pub name: String,
+    /// The port, where it was given.
+    pub port: Option<u16>,
+}
+
+impl Address {
+    /// Reads a URL of one of these schemes. `password_file`, `timeout_ms`, `plaintext`, `ca_file`
+    /// and `roots` are options everywhere; `options` are the store's own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] where the URL is not one, an option is unknown or given twice, or
+    /// the password's file cannot be read. The URL itself is never repeated: it holds a password.
+    pub fn parse(url: &str, schemes: &[&str], options: &[&str]) -> Result<Self, Error> {
+        let (scheme, rest) = url
+            .split_once("://")
+            .filter(|(scheme, _)| schemes.contains(scheme))
+            .ok_or_else(|| {
+                let known = schemes.join("://…, ");
+                refused("`store` is a URL of another kind").with_hint(format!("write {known}://…"))
+            })?;
+        if rest.contains(|c: char| c.is_ascii_control() || c == ' ' || c == '#') {
+            return Err(
+                refused("`store` holds a blank, a control character or a `#`").with_hint(
+                    "percent-encode what is special in a password: # is %23, @ is %40, / is %2F",
+                ),
+            );
+        }
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = place.split_once('/').unwrap_or((place, ""));
+        let (login, hosts) = match authority.rsplit_once('@') {
+            Some((login, hosts)) => (Some(login), hosts),
+            None => (None, authority),
+        };
+        let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, "")))
+        {
+            Some((user, password)) => (decode(user)?, decode(password)?),
+            None => (String::new(), String::new()),
+        };
+        let given = |text: String| (!text.is_empty()).then_some(text);
+        let mut address = Self {
+            scheme: scheme.to_owned(),
+            user: given(user),
+            password: given(password).map(Secret::new),
+            hosts: hosts
+                .split(',')
+                .filter(|host| !host.is_empty())
+                .map(Host::parse)
+                .collect::<Result<_, _>>()?,
+            path: decode(path)?,
+            options: read_options(query, options)?,
+        };
+        if let Some(file) = address.option("password_file") {
+            if address.password.is_some() {
+                return Err(refused("`store` gives a password and `password_file`")
+                    .with_hint("keep one of them"));
+            }
+            let password = std::fs::read_to_string(file).map_err(|error| {
+                refused(format!(
+                    "`store`: password_file {file} cannot be read: {error}"
+                ))
+            })?;
+            let password = Secret::new(password);
+            address.password = Some(Secret::new(
+                password.expose().trim_end_matches(['\r', '\n']),
+            ));
+        }
+        Ok(address)
+    }
+
+    /// An option's value.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(String::as_str)
+    }
+
+    /// An option's value, read as a number or the like.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] where it cannot be read as one.
+    pub fn read<T: FromStr>(&self, name: &str, usual: T) -> Result<T, Error> {
+        let Some(text) = self.option(name) else {
+            return Ok(usual);
+        };
+        text.parse().map_err(|_| {
+            refused(format!(
+                "`store`: option {name}={text} is not a number in its range"
+            ))
+        })
+    }
+
+    /// An option's value, which must be one of these words.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] where it is none of them.
+    pub fn word<'a>(&self, name: &str, known: &[&'a str]) -> Result<Option<&'a str>, Error> {
+        let Some(text) = self.option(name) else {
+            return Ok(None);
+        };
+        match known.iter().find(|word| **word == text) {
+            Some(word) => Ok(Some(word)),
+            None => Err(
+                refused(format!("`store`: option {name}={text} is not known")).with_hint(format!(
+                    "write {name}={}",
+                    known.join(&format!(" or {name}="))
+                )),
+            ),
+        }
+    }
+
+    /// How long one operation may take, everything included: the option `timeout_ms`, usually 5 s.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] where it is not a number from 10 to 300000.
+    pub fn timeout(&self) -> Result<Duration, Error> {
+        let milliseconds: u64 = self.read("timeout_ms", 5_000)?;
+        if !(10..=300_000).contains(&milliseconds) {
+            return Err(refused(format!(
+                "`store`: timeout_ms={milliseconds} is out of range"
+            ))
+            .with_hint("10 to 300000 milliseconds"));
+        }
+        Ok(Duration::from_millis(milliseconds))
+    }
+
+    /// Whether nothing leaves this machine.
+    pub fn is_local(&self) -> bool {
+        self.hosts.iter().all(Host::is_local)
+    }
+
+    /// Refuses a connection without TLS to another machine, unless `plaintext=allow` says that
+    /// the network between is trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`], where it is refused; `instead` says what to write.
+    pub fn check_plaintext(&self, instead: &str) -> Result<(), Error> {
+        let allowed = self.word("plaintext", &["allow"])?.is_some();
+        if allowed || self.is_local() {
+            return Ok(());
+        }
+        Err(refused(format!(
+            "{self} would carry tokens and the password in the clear to another machine"
+        ))
+        .with_hint(format!(
+            "{instead}; inside a network that you trust to read everything, add plaintext=allow"
+        )))
+    }
+}
+
+/// Where it is, without who logs in and with what.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://", self.scheme)?;
+        for (index, host) in self.hosts.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            host.fmt(f)?;
+        }
+        match self.path.is_empty() {
+            true => Ok(()),
+            false => write!(f, "/{}", self.path),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address")
+            .field("at", &self.to_string())
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// Reads `name`, `name:port`, `[v6]:port` or a percent-encoded folder.
+    fn parse(text: &str) -> Result<Self, Error> {
+        let (name, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (name, after) = rest
+                    .split_once(']')
+                    .ok_or_else(|| refused("`store`: a host begins with [ and has no ]"))?;
+                (name, after.strip_prefix(':'))
+            }
+            None => match text.split_once(':') {
+                Some((name, port)) => (name, Some(port)),
+                None => (text, None),
+            },
+        };
+        let port = match port.filter(|port| !port.is_empty()) {
+            Some(port) => Some(
+                port.parse::<u16>()
+                    .ok()
+                    .filter(|port| *port > 0)
+                    .ok_or_else(|| {
+                        refused("`store`: a host's port is not a number from 1 to 65535")
+                    })?,
+            ),
+            None => None,
+        };
+        Ok(Self {
+            name: decode(name)?,
+            port,
+        })
+    }
+
+    /// Whether it is a folder with a Unix socket.
+    pub fn is_socket(&self) -> bool {
+        self.name.starts_with('/')
+    }
+
+    fn is_local(&self) -> bool {
+        let loopback = |ip: IpAddr| ip.is_loopback();
+        self.is_socket()
+            || self.name.eq_ignore_ascii_case("localhost")
+            || self.name.parse().is_ok_and(loopback)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.contains(':') {
+            true => write!(f, "[{}]", self.name)?,
+            false => f.write_str(&self.name)?,
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An error about the setting `store`, for a person to correct.
+pub fn refused(message: impl Into<String>) -> Error {
+    Error::setting("store", message)
+}
+
+/// An error of a store's server that may pass.
+pub fn failed(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Store, message).with_setting("store")
+}
+
+/// An error of a store's server that a person has to correct.
+pub fn misconfigured(message: impl Into<String>, hint: impl Into<String>) -> Error {
+    failed(message)
+        .with_verdict(Verdict::FixConfiguration)
+        .with_hint(hint)
+}
+
+const EVERYWHERE: &[&str] = &[
+    "password_file",
+    "timeout_ms",
+    "plaintext",
+    "ca_file",
+    "roots",
+];
+
+fn read_options(query: &str, own: &[&str]) -> Result<BTreeMap<String, String>, Error> {
+    let mut options = BTreeMap::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decode(name)?, decode(value)?);
+        let known = || EVERYWHERE.iter().chain(own);
+        if !known().any(|known| **known == name) {
+            let near = known().min_by_key(|known| strsim::damerau_levenshtein(known, &name));
+            return Err(
+                refused(format!("`store` has an unknown option `{name}`")).with_hint(
+                    match near.filter(|near| strsim::damerau_levenshtein(near, &name) < 4) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!(
+                            "known are: {}",
+                            known().copied().collect::<Vec<_>>().join(", ")
+                        ),
+                    },
+                ),
+            );
+        }
+        if options.insert(name.clone(), value).is_some() {
+            return Err(refused(format!("`store` gives the option `{name}` twice")));
+        }
+    }
+    Ok(options)
+}
+
+fn decode(text: &str) -> Result<String, Error> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded
+        .map(String::from)
+        .map_err(|_| refused("`store` holds percent-encoded bytes that are not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests;

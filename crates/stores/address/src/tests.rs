@@ -1,0 +1,97 @@
+//! What is read, what is refused, and that no refusal repeats a password.
+
+use super::*;
+
+fn read(url: &str) -> Result<Address, Error> {
+    Address::parse(url, &["redis", "rediss"], &["pool"])
+}
+
+#[test]
+fn every_part_is_read() {
+    let address = read("rediss://a%40b:p%2Fw%23@[::1]:7000,h2/3?pool=2&timeout_ms=20").unwrap();
+    assert_eq!(address.user.as_deref(), Some("a@b"));
+    assert_eq!(address.password.as_ref().unwrap().expose(), "p/w#");
+    assert_eq!(address.hosts[0].name, "::1");
+    assert_eq!(address.hosts[0].port, Some(7000));
+    assert_eq!(address.hosts[1].port, None);
+    assert_eq!(
+        (address.path.as_str(), address.option("pool")),
+        ("3", Some("2"))
+    );
+    assert_eq!(address.timeout().unwrap(), Duration::from_millis(20));
+    assert_eq!(address.to_string(), "rediss://[::1]:7000,h2/3");
+}
+
+#[test]
+fn refusals_name_the_fault_and_never_the_password() {
+    for (url, word) in [
+        ("mysql://u:hunter2@h/", "another kind"),
+        ("redis://u:hunter2@h:99999/", "port"),
+        ("redis://u:hunter2@h/?polo=2", "`polo`"),
+        ("redis://u:hunter2@h/?pool=2&pool=2", "twice"),
+        ("redis://u:hunter2@h/?password_file=/nowhere", "keep one"),
+        ("redis://u:hunter#2@h/", "`#`"),
+        ("redis://u:%FFhunter2@h/", "UTF-8"),
+        ("redis://u:hunter2@[::1/", "]"),
+    ] {
+        let error = read(url).unwrap_err();
+        let text = format!("{error:?}");
+        assert!(text.contains(word), "{url}: {text}");
+        assert!(!text.contains("hunter"), "{text}");
+        assert_eq!(error.setting_name(), Some("store"));
+        assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    }
+}
+
+#[test]
+fn a_misspelt_option_is_told_the_nearest() {
+    let error = read("redis://h/?timout_ms=3").unwrap_err();
+    assert_eq!(error.hint(), Some("did you mean `timeout_ms`?"));
+}
+
+#[test]
+fn plaintext_stays_on_this_machine_unless_allowed() {
+    let check = |url| read(url).unwrap().check_plaintext("write rediss://");
+    for url in [
+        "redis://localhost",
+        "redis://127.0.0.2:1",
+        "redis://[::1]",
+        "redis://%2Frun%2Fr",
+    ] {
+        check(url).unwrap();
+    }
+    check("redis://10.0.0.1/?plaintext=allow").unwrap();
+    for url in [
+        "redis://10.0.0.1",
+        "redis://localhost,db",
+        "redis://127.0.0.1.example",
+    ] {
+        assert_eq!(check(url).unwrap_err().kind(), ErrorKind::Setting, "{url}");
+    }
+    assert!(check("redis://db/?plaintext=yes").is_err());
+}
+
+#[test]
+fn a_password_may_come_from_a_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "hunter2\n").unwrap();
+    let url = format!("redis://h/?password_file={}", file.path().display());
+    assert_eq!(read(&url).unwrap().password.unwrap().expose(), "hunter2");
+}
+
+#[test]
+fn trust_needs_certificates() {
+    assert!(read("rediss://h").unwrap().tls().is_ok());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let empty = format!("rediss://h/?ca_file={}", file.path().display());
+    for url in [
+        empty.as_str(),
+        "rediss://h/?ca_file=/nowhere",
+        "rediss://h/?roots=mine",
+    ] {
+        assert_eq!(
+            read(url).unwrap().tls().unwrap_err().kind(),
+            ErrorKind::Setting
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! Whom TLS trusts: the bundled roots, the system's, or a file's.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use countersign::Error;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::{Address, refused};
+
+impl Address {
+    /// How to speak TLS with the server: its certificate is always checked, its name too.
+    ///
+    /// Trusted are the roots that the option `roots` names (`bundled`, Mozilla's compiled in, the
+    /// default; `system`), or those of `ca_file` alone, a private authority's.
+    ///
+    /// # Errors
+    ///
+    /// [`countersign::ErrorKind::Setting`] where the file cannot be read or holds no certificate,
+    /// or this machine has no roots.
+    pub fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
+        let mut roots = RootCertStore::empty();
+        let system = self.word("roots", &["bundled", "system"])? == Some("system");
+        match (self.option("ca_file"), system) {
+            (Some(_), true) => {
+                return Err(refused("`store` gives `ca_file` and `roots`")
+                    .with_hint("ca_file alone is trusted where it is given: drop roots"));
+            }
+            (Some(file), false) => roots = of_file(Path::new(file))?,
+            (None, true) => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                if roots.is_empty() {
+                    return Err(refused(
+                        "`store`: roots=system found no certificates on this machine",
+                    )
+                    .with_hint("install the system's ca-certificates, or write roots=bundled"));
+                }
+            }
+            (None, false) => {
+                roots.add_parsable_certificates(
+                    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned(),
+                );
+            }
+        }
+        // The provider is named, not looked up: a program may have several compiled in.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| refused(format!("TLS cannot be set up: {error}")))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Arc::new(config))
+    }
+}
+
+fn of_file(path: &Path) -> Result<RootCertStore, Error> {
+    let shown = path.display();
+    let text = std::fs::read(path)
+        .map_err(|error| refused(format!("`store`: ca_file {shown} cannot be read: {error}")))?;
+    let blocks = pem::parse_many(&text).unwrap_or_default();
+    let certificates = blocks
+        .into_iter()
+        .filter(|block| block.tag() == "CERTIFICATE")
+        .map(|block| CertificateDer::from(block.into_contents()));
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates);
+    if roots.is_empty() {
+        return Err(refused(format!(
+            "`store`: ca_file {shown} holds no usable PEM certificate (-----BEGIN CERTIFICATE-----)"
+        )));
+    }
+    Ok(roots)
+}
