@@ -76,6 +76,16 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// As [`Store::load`].
     fn keys(&self) -> Result<Vec<StoreKey>, Error>;
 
+    /// Whether a grant that only a person can renew may live here: a refusal from a store that
+    /// would lose it with a restart, unless the store's settings say that this is wanted.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Store`], saying what to change at the server or in the settings.
+    fn fit_for_rotation(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The store's own clock, in milliseconds since 1970: what deadlines of a fleet are told by.
     ///
     /// # Errors
