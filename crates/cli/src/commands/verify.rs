@@ -1,7 +1,7 @@
 //! `countersign verify`: is a token's signature right, and what does it say.
 
 use countersign::jws::{self, VerificationKey, Verified};
-use countersign::key::{Jwk, JwkSet};
+use countersign::key::JwkSet;
 use countersign::{Algorithm, Clock, Error, ErrorKind, PublicKey, SystemClock};
 use serde_json::Value;
 
@@ -53,6 +53,7 @@ fn bind(
     VerificationKey::new(key, algorithm.ok_or_else(none)?)
 }
 
+/// The key of a set that the token's `kid` names. A JWK with an `alg` is bound to it.
 fn of_set(
     set: &JwkSet,
     asked: Option<Algorithm>,
@@ -60,23 +61,18 @@ fn of_set(
     said: Option<&str>,
 ) -> Result<VerificationKey, Error> {
     let bound = set.verification_key(key_id)?;
-    if let Some(asked) = asked
-        && asked != bound.algorithm()
-    {
-        let by_id = key_id.and_then(|id| set.find(id)).or(set.keys().first());
-        return match by_id {
-            Some(jwk) if jwk.algorithm().is_none() => {
-                bind(jwk.public_key().clone(), Some(asked), None)
-            }
-            _ => Err(Error::new(
-                ErrorKind::Verification,
-                format!("the JWK is bound to {}, not to {asked}", bound.algorithm()),
-            )),
-        };
+    let jwk = match key_id {
+        Some(id) => set.find(id),
+        None => set.keys().first(),
+    };
+    if let Some(jwk) = jwk.filter(|jwk| jwk.algorithm().is_none()) {
+        return bind(jwk.public_key().clone(), asked, said);
     }
-    let jwk: Option<&Jwk> = key_id.and_then(|id| set.find(id)).or(set.keys().first());
-    match jwk {
-        Some(jwk) if jwk.algorithm().is_none() => bind(jwk.public_key().clone(), asked, said),
+    match asked {
+        Some(asked) if asked != bound.algorithm() => {
+            let message = format!("the JWK is bound to {}, not to {asked}", bound.algorithm());
+            Err(Error::new(ErrorKind::Verification, message))
+        }
         _ => Ok(bound),
     }
 }

@@ -190,8 +190,9 @@ fn the_token_request_has_the_last_word() {
     assert_status(&checks, "token", "FAIL", "countersign login boldsign-code");
 
     house.config("docusign-jwt", &[]);
+    // The GET that looks for the server takes the first.
     let fault = Fault {
-        times: 1,
+        times: 2,
         ..Fault::row("docusign.no_valid_keys_or_signatures")
     };
     house.sandbox.fault(fault).unwrap();

@@ -199,6 +199,13 @@ fn a_key_set_is_searched_by_the_tokens_key_id() {
     let token = pair.sign("ES256");
     pair.run(&["verify", "--jwks", "jwks.json", &token], "")
         .succeeded();
+    jwk["alg"] = "ES256".into();
+    pair.write("jwks.json", json!({ "keys": [jwk] }).to_string());
+    let asked = |alg: &str| {
+        let arguments = ["verify", "--jwks", "jwks.json", "--alg", alg, &token];
+        pair.run(&arguments, "").code
+    };
+    assert_eq!((asked("ES256"), asked("ES384")), (0, 2));
     jwk["kid"] = "k2".into();
     pair.write("jwks.json", json!({ "keys": [jwk] }).to_string());
     let error = pair
