@@ -42,7 +42,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// the old value finds a conflict.
     fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap;
 
-    /// Takes the lease of a record, without waiting.
+    /// Takes the lease of a record, without waiting. One that is held is busy for its owner as well.
     ///
     /// # Errors
     ///

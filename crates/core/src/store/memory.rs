@@ -99,7 +99,7 @@ impl Store for MemoryStore {
     fn lease(&self, key: &StoreKey, owner: &Owner, _ttl: Duration) -> Result<Lease, Error> {
         let mut slots = self.slots();
         let slot = slots.entry(*key).or_default();
-        if slot.holder.as_ref().is_some_and(|holder| holder != owner) {
+        if slot.holder.is_some() {
             return Ok(Lease::Busy {
                 retry_in: Duration::from_millis(5),
             });
