@@ -44,6 +44,10 @@ impl Connection {
             now,
         };
         answer.read().map_err(|error| {
+            let error = match Self::leaves_doubt(response, &error) {
+                true => self.explain_doubt(grant, error),
+                false => error,
+            };
             let error = error
                 .with_http_status(response.status)
                 .with_provider(&self.profile().id);
@@ -63,8 +67,19 @@ impl Connection {
         error.with_provider(&self.profile().id)
     }
 
+    /// Whether an answer that is an error leaves open what the server did: it is neither a
+    /// readable success nor a well-formed refusal.
+    pub(crate) fn leaves_doubt(response: &Response, error: &Error) -> bool {
+        match response.status {
+            503 => false,
+            500..=599 => true,
+            400..=499 => false,
+            _ => error.oauth_error().is_none(),
+        }
+    }
+
     /// The verdict where the server may have acted on the request and its answer is lost.
-    fn explain_doubt(&self, grant: &Grant, error: Error) -> Error {
+    pub(crate) fn explain_doubt(&self, grant: &Grant, error: Error) -> Error {
         let url = self.login_url();
         let with_login = |error: Error| match &url {
             Some(url) => error.with_url(url.as_str()),
@@ -101,7 +116,7 @@ impl Answer<'_> {
             Err(why) => return Err(self.unreadable(&why)),
         };
         let succeeded = (200..300).contains(&status);
-        if succeeded && members.text("error").is_none() {
+        if succeeded && !members.says_oauth_error() {
             return self.read_token(&members);
         }
         if !members.says_oauth_error() && !self.is_about_load() {
@@ -158,30 +173,22 @@ impl Answer<'_> {
         );
         match status {
             429 => self.throttled(message),
-            503 => self.wait(Error::new(ErrorKind::Unavailable, message)),
-            500..=599 => {
-                let error = self.wait(Error::new(ErrorKind::Unavailable, message));
-                self.connection.explain_doubt(self.grant, error)
-            }
+            500..=599 => self.wait(Error::new(ErrorKind::Unavailable, message)),
             400..=499 => Error::new(ErrorKind::Unreadable, message).with_hint(
                 "something between refused the request, or base_url or token_url is wrong",
             ),
-            300..=399 => self.connection.explain_doubt(
-                self.grant,
-                Error::new(ErrorKind::Unreadable, message).with_hint(
-                    "redirects are not followed: set base_url or token_url to the final address",
-                ),
+            300..=399 => Error::new(ErrorKind::Unreadable, message).with_hint(
+                "redirects are not followed: set base_url or token_url to the final address",
             ),
-            _ => self.connection.explain_doubt(
-                self.grant,
-                Error::new(ErrorKind::Unreadable, message)
-                    .with_hint("check base_url and token_url, and what stands between"),
-            ),
+            _ => Error::new(ErrorKind::Unreadable, message)
+                .with_hint("check base_url and token_url, and what stands between"),
         }
     }
 
     fn throttled(&self, message: String) -> Error {
-        self.wait(Error::new(ErrorKind::Throttled, message))
+        let hint =
+            "wait, and ask less often: a store keeps a token for every process that needs it";
+        self.wait(Error::new(ErrorKind::Throttled, message).with_hint(hint))
     }
 
     /// Adds the wait that the server asks for, within reason: from a second to a quarter of an hour.

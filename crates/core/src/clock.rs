@@ -8,6 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Both clocks, read now.
     fn now(&self) -> Moment;
+
+    /// The wall clock alone, in milliseconds since 1970, some milliseconds late at most: for the
+    /// look at a token in memory, which happens at every call of an API.
+    fn coarse_unix_ms(&self) -> i64 {
+        self.now().unix_ms
+    }
 }
 
 /// One reading of both clocks.
@@ -76,6 +82,12 @@ impl Clock for SystemClock {
             unix_ms,
             boot_ms: self.since_boot_ms(),
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn coarse_unix_ms(&self) -> i64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     }
 }
 

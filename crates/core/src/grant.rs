@@ -115,6 +115,9 @@ impl Connection {
             return Ok(None);
         };
         let form = Form::new().field("token", token.expose());
+        if self.profile().endpoints.revoke_without_client {
+            return Ok(Some(Request::post(url.clone(), form)));
+        }
         let as_refresh = Grant::RefreshToken(token.clone());
         let (form, authorization) = self.authenticate_client(form, &as_refresh, now, random)?;
         let request = Request::post(url.clone(), form);

@@ -1,16 +1,30 @@
 //! Keeps a connection's token: from memory, from the store, or by one request at a time.
 
+mod counters;
 mod flight;
+mod fresh;
+mod lease;
+pub mod probe;
 mod record;
 mod refresh;
+mod rotate;
+mod save;
+mod trail;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::flight::Flights;
+use self::counters::Counters;
+pub use self::counters::Counts;
+pub use self::flight::TokenFuture;
+use self::flight::{Flights, Want};
+pub use self::fresh::Fresh;
+use self::fresh::Shown;
+use self::probe::{Point, Probe};
+pub use self::trail::{Event, What};
 use crate::{
-    Clock, Connection, Error, Extra, Login, MemoryStore, Owner, Random, Store, StoreKey,
+    Clock, Connection, Error, Extra, Login, MemoryStore, Owner, Random, Source, Store, StoreKey,
     StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
 };
 
@@ -65,7 +79,33 @@ struct Inner {
     store: Arc<dyn Store>,
     key: StoreKey,
     owner: Owner,
+    /// Host, process and keeper, as the trail of events names them.
+    who: String,
+    /// Between 0 and 1, and another for every keeper: keeps a fleet from acting all at once.
+    jitter: f32,
     flights: Flights,
+    shown: Shown,
+    counters: Counters,
+    spool: Option<Arc<dyn Store>>,
+    listener: Option<Listener>,
+    probe: Option<Arc<dyn Probe>>,
+}
+
+type Listener = Arc<dyn Fn(&Change) + Send + Sync>;
+
+/// A change that is durable, as far as the store promises.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// There is a new token.
+    Obtained {
+        /// The token.
+        token: Token,
+        /// Whether the refresh token was replaced.
+        rotated: bool,
+    },
+    /// The connection was forgotten.
+    Forgotten,
 }
 
 /// Puts a keeper together; what is not given is the usual.
@@ -75,6 +115,9 @@ pub struct KeeperBuilder {
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     store: Option<Arc<dyn Store>>,
+    spool: Option<Arc<dyn Store>>,
+    listener: Option<Listener>,
+    probe: Option<Arc<dyn Probe>>,
 }
 
 /// What was done at the vendor when a connection was forgotten.
@@ -110,6 +153,9 @@ impl Keeper {
             clock: None,
             random: None,
             store: None,
+            spool: None,
+            listener: None,
+            probe: None,
         }
     }
 
@@ -125,7 +171,54 @@ impl Keeper {
     ///
     /// Where there is no valid token and none can be had; [`Error::verdict`] says what to do.
     pub fn token(&self) -> Result<Token, Error> {
-        self.token_valid_for(self.0.connection.min_valid())
+        if let Some(fresh) = self.fresh() {
+            self.0.counters.hits.add();
+            return Ok(fresh.with_source(Source::Cache));
+        }
+        Inner::obtain(&self.0, USUAL)
+    }
+
+    /// The token in memory, where it is fresh: without a lock, and without waiting for anything.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign::{Connection, Keeper, Profile, Request, Response, SendError, Settings, Transport};
+    /// # #[derive(Debug)]
+    /// # struct Canned;
+    /// # impl Transport for Canned {
+    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
+    /// #     }
+    /// # }
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
+    /// # let keeper = Keeper::builder(connection).transport(Arc::new(Canned)).build()?;
+    /// assert!(keeper.fresh().is_none());
+    /// keeper.token()?;
+    /// assert_eq!(keeper.fresh().unwrap().expose(), "t0ken");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    #[inline]
+    pub fn fresh(&self) -> Option<Fresh> {
+        self.0.shown.fresh(self.0.clock.as_ref())
+    }
+
+    /// As [`Keeper::token`], for async code on any runtime: resolves at once where the token is
+    /// fresh, and else when the request's own thread is done. Dropping it does not cut that off.
+    pub fn token_async(&self) -> TokenFuture {
+        TokenFuture::new(&self.0, USUAL)
     }
 
     /// As [`Keeper::token`], valid for at least this long.
@@ -134,7 +227,11 @@ impl Keeper {
     ///
     /// As [`Keeper::token`].
     pub fn token_valid_for(&self, min_valid: Duration) -> Result<Token, Error> {
-        Inner::obtain(&self.0, min_valid, false)
+        let want = Want {
+            min_valid: Some(min_valid),
+            force: false,
+        };
+        Inner::obtain(&self.0, want)
     }
 
     /// A token asked for now, even though there may be a valid one.
@@ -144,7 +241,36 @@ impl Keeper {
     /// As [`Keeper::token`]. Where the refresh fails and the old token is still valid, that one
     /// is returned.
     pub fn refresh_now(&self) -> Result<Token, Error> {
-        Inner::obtain(&self.0, self.0.connection.min_valid(), true)
+        let want = Want {
+            force: true,
+            ..USUAL
+        };
+        Inner::obtain(&self.0, want)
+    }
+
+    /// Tells the keeper that an API refused this token (401): it is not handed out again, here or
+    /// from the store. A token that has been replaced meanwhile cannot take the newer one along.
+    pub fn invalidate(&self, token: &Token) {
+        self.0.flights.refuse(token.secret());
+        let shown = self.0.shown.any();
+        if shown.is_some_and(|shown| shown.secret() == token.secret()) {
+            self.0.shown.clear();
+        }
+    }
+
+    /// How often what happened, since this keeper was made.
+    pub fn counts(&self) -> Counts {
+        self.0.counters.counts()
+    }
+
+    /// The last events in the life of the connection's grant, oldest first, without a token in
+    /// them: who refreshed when, and how it ended.
+    ///
+    /// # Errors
+    ///
+    /// Where the store cannot be read.
+    pub fn events(&self) -> Result<Vec<Event>, Error> {
+        save::events(self.0.store.as_ref(), &self.0.key, self.0.clock.now())
     }
 
     /// Begins a login that comes back to this redirect URI, by default the connection's.
@@ -226,6 +352,30 @@ impl KeeperBuilder {
         self
     }
 
+    /// A second place, for a new token that the store does not take: best on another disk. It is
+    /// durable there, and moves to the store as soon as that takes it.
+    #[must_use]
+    pub fn spool(mut self, spool: Arc<dyn Store>) -> Self {
+        self.spool = Some(spool);
+        self
+    }
+
+    /// What is called after each change that is durable, on the thread that made it. It must not
+    /// wait for a token of the same keeper.
+    #[must_use]
+    pub fn on_change(mut self, listener: impl Fn(&Change) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// For tests of the keeper itself.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn probe(mut self, probe: Arc<dyn Probe>) -> Self {
+        self.probe = Some(probe);
+        self
+    }
+
     /// The keeper.
     ///
     /// # Errors
@@ -250,8 +400,12 @@ impl KeeperBuilder {
             connection.client_id(),
             connection.subject().unwrap_or_default(),
         ]);
+        let word = random::word(random.as_ref())?;
+        let spread = random::bytes(random.as_ref())?;
         Ok(Keeper(Arc::new(Inner {
-            owner: Owner::new(random::word(random.as_ref())?),
+            who: format!("{}:{}:{}", host(), std::process::id(), &word[..6]),
+            jitter: f32::from(u16::from_be_bytes([spread[0], spread[1]])) / 65_536.0,
+            owner: Owner::new(word),
             transport,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             random,
@@ -259,8 +413,55 @@ impl KeeperBuilder {
             key,
             connection,
             flights: Flights::default(),
+            shown: Shown::default(),
+            counters: Counters::default(),
+            spool: self.spool,
+            listener: self.listener,
+            probe: self.probe,
         })))
     }
+}
+
+impl Inner {
+    /// How much must be left of a token for it to be handed out without a refresh: the
+    /// connection's `min_valid_s`, and a bit by which a fleet's keepers differ.
+    fn early(&self, token: &Token) -> Duration {
+        const MOST: Duration = Duration::from_secs(60);
+        let spread = (token.facts().lifetime.length / 20).min(MOST);
+        self.connection.min_valid() + spread.mul_f32(self.jitter)
+    }
+
+    fn probe(&self, point: Point) -> Result<(), Error> {
+        match &self.probe {
+            Some(probe) => probe.at(point),
+            None => Ok(()),
+        }
+    }
+
+    fn tell(&self, change: &Change) {
+        if let Some(listener) = &self.listener {
+            listener(change);
+        }
+    }
+}
+
+/// What a caller wants who says nothing.
+const USUAL: Want = Want {
+    min_valid: None,
+    force: false,
+};
+
+#[cfg(target_os = "linux")]
+fn host() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn host() -> String {
+    "host".to_owned()
 }
 
 #[cfg(feature = "ureq")]

@@ -51,7 +51,11 @@ pub use crate::http::{Method, Request, Response};
 pub use crate::id_token::{IdToken, IdTokenRules};
 pub use crate::jwks::RemoteJwkSet;
 pub use crate::jws::{Algorithm, CallbackSigner, KeySigner, Signer};
-pub use crate::keeper::{Keeper, KeeperBuilder, Revocation};
+#[doc(hidden)]
+pub use crate::keeper::probe;
+pub use crate::keeper::{
+    Change, Counts, Event, Fresh, Keeper, KeeperBuilder, Revocation, TokenFuture, What,
+};
 pub use crate::key::{PrivateKey, PublicKey};
 pub use crate::login::Login;
 pub use crate::loopback::Listener;

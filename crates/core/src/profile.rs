@@ -102,6 +102,9 @@ pub struct Endpoints {
     pub userinfo: Option<String>,
     /// Revocation (RFC 7009).
     pub revoke: Option<String>,
+    /// Whether revocation takes a token alone, without client authentication.
+    #[serde(default)]
+    pub revoke_without_client: bool,
 }
 
 /// The rules of one grant.

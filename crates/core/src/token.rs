@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Moment, Secret};
@@ -9,65 +10,91 @@ use crate::{Moment, Secret};
 /// What a vendor adds to a token, such as `instance_url`, `org_id` or `account_id`.
 pub type Extra = BTreeMap<String, String>;
 
-/// An access token, ready to be used.
+/// An access token, ready to be used. Cloning shares it.
 ///
 /// `Debug` does not show it; [`Token::expose`] does.
 #[derive(Clone, Debug)]
 pub struct Token {
+    facts: Arc<Facts>,
+    source: Source,
+}
+
+#[derive(Debug)]
+pub(crate) struct Facts {
     pub(crate) access_token: Secret,
     pub(crate) token_type: String,
     pub(crate) lifetime: Lifetime,
     pub(crate) expiry_known: bool,
     pub(crate) scope: Option<String>,
     pub(crate) extra: Extra,
-    pub(crate) source: Source,
 }
 
 impl Token {
+    pub(crate) fn new(facts: Facts, source: Source) -> Self {
+        Self {
+            facts: Arc::new(facts),
+            source,
+        }
+    }
+
+    /// The same token, from elsewhere.
+    pub(crate) fn with_source(&self, source: Source) -> Self {
+        Self {
+            facts: Arc::clone(&self.facts),
+            source,
+        }
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// The bare access token.
     pub fn expose(&self) -> &str {
-        self.access_token.expose()
+        self.facts.access_token.expose()
     }
 
     /// The access token as a secret.
     pub fn secret(&self) -> &Secret {
-        &self.access_token
+        &self.facts.access_token
     }
 
     /// How it is presented, nearly always `Bearer` (RFC 6750).
     pub fn token_type(&self) -> &str {
-        &self.token_type
+        &self.facts.token_type
     }
 
     /// The value for an `Authorization` header: `Bearer …`.
     pub fn authorization(&self) -> Secret {
         // Vendors write the scheme in all cases; servers of APIs are not all as tolerant.
-        let scheme = match self.token_type.to_ascii_lowercase().as_str() {
+        let scheme = match self.facts.token_type.to_ascii_lowercase().as_str() {
             "" | "bearer" => "Bearer",
-            _ => self.token_type.as_str(),
+            _ => self.facts.token_type.as_str(),
         };
         Secret::new(format!("{scheme} {}", self.expose()))
     }
 
     /// When it ends, in seconds since 1970; nothing where the vendor does not say.
     pub fn expires_at(&self) -> Option<i64> {
-        self.expiry_known.then(|| self.lifetime.end_unix_s())
+        self.facts
+            .expiry_known
+            .then(|| self.facts.lifetime.end_unix_s())
     }
 
     /// How long it is still taken to be valid: by what the vendor said, else by the assumed
     /// lifetime. Never "for ever".
     pub fn remaining(&self, now: Moment) -> Duration {
-        self.lifetime.remaining(now)
+        self.facts.lifetime.remaining(now)
     }
 
     /// The scopes granted, where the vendor says so.
     pub fn scope(&self) -> Option<&str> {
-        self.scope.as_deref()
+        self.facts.scope.as_deref()
     }
 
     /// What the vendor adds.
     pub fn extra(&self) -> &Extra {
-        &self.extra
+        &self.facts.extra
     }
 
     /// Where it came from this time.

@@ -84,12 +84,8 @@ impl Answer<'_> {
         };
         match (self.response.status, error) {
             (429, _) | (_, "slow_down" | "rate_limit_exceeded") => self.throttled(message),
-            (_, "temporarily_unavailable" | "server_error") | (503, _) => {
+            (500..=599, _) | (_, "temporarily_unavailable" | "server_error") => {
                 self.wait(Error::new(ErrorKind::Unavailable, message))
-            }
-            (500..=599, _) => {
-                let error = self.wait(Error::new(ErrorKind::Unavailable, message));
-                self.connection.explain_doubt(self.grant, error)
             }
             (_, "consent_required" | "interaction_required") => {
                 Error::new(ErrorKind::ConsentRequired, message)

@@ -1,11 +1,13 @@
 //! One request at a time among threads: who starts it, who waits, and what they get.
 
+use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::Inner;
-use super::record::Record;
-use crate::{Error, ErrorKind, Moment, Source, Token, Verdict};
+use super::record::{Record, fingerprint};
+use crate::{Error, ErrorKind, Moment, Secret, Token, Verdict};
 
 /// What the threads of a keeper share.
 #[derive(Default)]
@@ -16,60 +18,106 @@ pub(super) struct Flights {
 
 #[derive(Default)]
 struct State {
-    held: Option<Arc<Record>>,
     /// Whether a request is under way.
     flying: bool,
     /// How many have ended.
     landings: u64,
     /// How the last one ended.
     outcome: Option<Result<Token, Error>>,
-    /// A server's wish not to be asked for a while.
+    /// How many have failed since one succeeded.
+    failures: u32,
     pause: Option<Pause>,
+    /// The fingerprint of an access token that an API refused.
+    refused: Option<String>,
     /// A record that the store did not take.
-    unsaved: Option<(Arc<Record>, Error)>,
+    unsaved: Option<(Record, Error)>,
+    wakers: Vec<Waker>,
 }
 
+/// A time without requests: the server asked for it, or the last ones failed.
 struct Pause {
     since: Moment,
     length: Duration,
+    asked_for: bool,
     error: Error,
+}
+
+/// What a caller wants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want {
+    /// How much must be left of the token; nothing for the connection's `min_valid_s` and a bit,
+    /// by which a fleet's keepers differ.
+    pub(super) min_valid: Option<Duration>,
+    /// Whether a new one is wanted though the old one may do.
+    pub(super) force: bool,
+}
+
+/// What a caller got at once, or the landing it has to wait for.
+enum Start {
+    Done(Result<Token, Error>),
+    Wait(u64),
 }
 
 impl Inner {
     /// A token from memory, or from one request that all threads share.
-    pub(super) fn obtain(
-        this: &Arc<Self>,
-        min_valid: Duration,
-        force: bool,
-    ) -> Result<Token, Error> {
+    pub(super) fn obtain(this: &Arc<Self>, want: Want) -> Result<Token, Error> {
+        let landings = match Self::start(this, want) {
+            Start::Done(result) => return result,
+            Start::Wait(landings) => landings,
+        };
         let mut state = this.flights.state();
-        if !force && let Some(token) = state.fresh(this.clock.now(), min_valid) {
-            return Ok(token);
+        while state.landings == landings {
+            let woken = this.flights.landed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(error) = state.paused(this.clock.now()) {
-            return state.still_valid(this.clock.now()).ok_or(error);
+        this.read_outcome(&state)
+    }
+
+    fn start(this: &Arc<Self>, want: Want) -> Start {
+        if !want.force
+            && let Some(token) = this.remembered(want)
+        {
+            this.counters.hits.add();
+            return Start::Done(Ok(token));
+        }
+        let now = this.clock.now();
+        let mut state = this.flights.state();
+        // Between the look and the lock a flight may have landed.
+        if !want.force
+            && let Some(token) = this.remembered(want)
+        {
+            this.counters.hits.add();
+            return Start::Done(Ok(token));
+        }
+        if let Some(error) = state.paused(now, want.force) {
+            return Start::Done(this.still_valid(&state, error));
         }
         let landings = state.landings;
-        if !state.flying {
+        if state.flying {
+            this.counters.waits.add();
+        } else if let Err(error) = Self::take_off(this, want) {
+            return Start::Done(Err(error));
+        } else {
             state.flying = true;
-            if let Err(error) = Self::take_off(this, min_valid, force) {
-                state.flying = false;
-                return Err(error);
+        }
+        Start::Wait(landings)
+    }
+
+    fn remembered(&self, want: Want) -> Option<Token> {
+        let now = self.clock.now();
+        match want.min_valid {
+            Some(min_valid) => self.shown.valid_for(min_valid, now),
+            None => {
+                let token = self.shown.any()?;
+                self.shown.valid_for(self.early(&token), now)
             }
         }
-        while state.landings == landings {
-            state = this
-                .flights
-                .landed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+    }
+
+    fn read_outcome(&self, state: &State) -> Result<Token, Error> {
         match &state.outcome {
             Some(Ok(token)) => Ok(token.clone()),
-            Some(Err(error)) => {
-                let error = error.clone();
-                state.still_valid(this.clock.now()).ok_or(error)
-            }
+            Some(Err(error)) => self.still_valid(state, error.clone()),
             None => Err(Error::new(
                 ErrorKind::Internal,
                 "a request ended without an outcome",
@@ -77,15 +125,24 @@ impl Inner {
         }
     }
 
+    /// The old token, as long as it is valid and no API has refused it; else the error.
+    fn still_valid(&self, state: &State, error: Error) -> Result<Token, Error> {
+        let token = self.shown.valid_for(Duration::ZERO, self.clock.now());
+        let token = token.filter(|token| {
+            token.remaining(self.clock.now()) > Duration::ZERO && !state.has_refused(token.secret())
+        });
+        token.ok_or(error)
+    }
+
     /// Starts the request on a thread of its own: a caller that goes away leaves it flying.
-    fn take_off(this: &Arc<Self>, min_valid: Duration, force: bool) -> Result<(), Error> {
+    fn take_off(this: &Arc<Self>, want: Want) -> Result<(), Error> {
         let inner = Arc::clone(this);
         let flight = move || {
             let mut landing = Landing {
                 inner: &inner,
                 outcome: None,
             };
-            landing.outcome = Some(inner.refresh(min_valid, force));
+            landing.outcome = Some(inner.refresh(want));
         };
         std::thread::Builder::new()
             .name("countersign-refresh".into())
@@ -112,21 +169,50 @@ impl Drop for Landing<'_> {
         });
         let now = self.inner.clock.now();
         let mut state = self.inner.flights.state();
-        state.pause = match &outcome {
-            Err(error) if error.verdict() == Verdict::Retry => {
-                error.retry_after().map(|length| Pause {
-                    since: now,
-                    length,
-                    error: error.clone(),
-                })
+        match &outcome {
+            Ok(_) => {
+                state.failures = 0;
+                state.pause = None;
             }
-            _ => None,
-        };
+            Err(error) => {
+                self.inner.counters.failures.add();
+                state.failures = state.failures.saturating_add(1);
+                state.pause = pause_after(error, state.failures, now, self.inner.jitter);
+            }
+        }
         state.outcome = Some(outcome);
         state.flying = false;
         state.landings += 1;
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
         self.inner.flights.landed.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
     }
+}
+
+/// How long to leave a server alone after a failure: what it asks for, else longer each time.
+fn pause_after(error: &Error, failures: u32, now: Moment, jitter: f32) -> Option<Pause> {
+    const FIRST: Duration = Duration::from_millis(250);
+    const LONGEST: Duration = Duration::from_secs(30);
+    let grow = |failures: u32| {
+        let full = FIRST.saturating_mul(1 << failures.min(10)).min(LONGEST);
+        full.mul_f32(0.5 + jitter / 2.0)
+    };
+    let length = match (error.verdict(), error.kind(), error.retry_after()) {
+        // Nothing was sent.
+        (_, ErrorKind::NoToken | ErrorKind::Busy | ErrorKind::Store, None) => return None,
+        (_, _, Some(asked)) => asked,
+        (Verdict::Retry, _, None) => grow(failures - 1),
+        // A person may be mending it right now; whoever does not notice is slowed down.
+        _ if failures > 3 => grow(failures - 4),
+        _ => return None,
+    };
+    Some(Pause {
+        since: now,
+        length,
+        asked_for: error.retry_after().is_some(),
+        error: error.clone(),
+    })
 }
 
 impl Flights {
@@ -134,30 +220,35 @@ impl Flights {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a record where callers see it.
-    pub(super) fn publish(&self, record: Record) {
-        self.state().held = Some(Arc::new(record));
-    }
-
-    /// Takes everything away from callers.
+    /// Starts anew, as after a login or a logout.
     pub(super) fn clear(&self) {
         let mut state = self.state();
-        state.held = None;
         state.unsaved = None;
         state.pause = None;
+        state.failures = 0;
+        state.refused = None;
+    }
+
+    /// Notes that an API has refused this access token.
+    pub(super) fn refuse(&self, access_token: &Secret) {
+        self.state().refused = Some(fingerprint(access_token));
+    }
+
+    pub(super) fn has_refused(&self, access_token: &Secret) -> bool {
+        self.state().has_refused(access_token)
     }
 
     /// Keeps a record that the store did not take, or lets go of it.
-    pub(super) fn keep_unsaved(&self, unsaved: Option<(Arc<Record>, Error)>) {
+    pub(super) fn keep_unsaved(&self, unsaved: Option<(Record, Error)>) {
         self.state().unsaved = unsaved;
     }
 
     /// The record that the store did not take.
-    pub(super) fn unsaved_record(&self) -> Option<Arc<Record>> {
+    pub(super) fn unsaved_record(&self) -> Option<Record> {
         self.state()
             .unsaved
             .as_ref()
-            .map(|(record, _)| Arc::clone(record))
+            .map(|(record, _)| record.clone())
     }
 
     pub(super) fn unsaved(&self) -> Option<Error> {
@@ -166,30 +257,15 @@ impl Flights {
             .as_ref()
             .map(|(_, error)| error.clone())
     }
-
-    /// The access token that callers see now.
-    pub(super) fn shown(&self) -> Option<crate::Secret> {
-        let state = self.state();
-        state
-            .held
-            .as_ref()
-            .map(|record| record.token.access_token.clone())
-    }
 }
 
 impl State {
-    fn fresh(&self, now: Moment, min_valid: Duration) -> Option<Token> {
-        let record = self.held.as_ref()?;
-        (record.token.remaining(now) > min_valid).then(|| from_cache(record))
-    }
-
-    fn still_valid(&self, now: Moment) -> Option<Token> {
-        self.fresh(now, Duration::ZERO)
-    }
-
-    /// The error to answer with while a server wants to be left alone.
-    fn paused(&self, now: Moment) -> Option<Error> {
-        let pause = self.pause.as_ref()?;
+    /// The error to answer with during a pause. Force ends a pause of our own making only.
+    fn paused(&self, now: Moment, force: bool) -> Option<Error> {
+        let pause = self
+            .pause
+            .as_ref()
+            .filter(|pause| pause.asked_for || !force)?;
         let passed = Duration::from_millis(now.boot_ms.saturating_sub(pause.since.boot_ms));
         let left = pause
             .length
@@ -197,11 +273,63 @@ impl State {
             .filter(|left| !left.is_zero())?;
         Some(pause.error.clone().with_retry_after(left))
     }
+
+    fn has_refused(&self, access_token: &Secret) -> bool {
+        self.refused
+            .as_ref()
+            .is_some_and(|refused| *refused == fingerprint(access_token))
+    }
 }
 
-fn from_cache(record: &Record) -> Token {
-    Token {
-        source: Source::Cache,
-        ..record.token.clone()
+/// A token that is being got: resolves at once where there is a fresh one, and costs no thread
+/// but the one that carries the request. Any async runtime can await it.
+#[must_use = "nothing is asked for until it is awaited"]
+pub struct TokenFuture {
+    inner: Arc<Inner>,
+    want: Want,
+    waits_for: Option<u64>,
+}
+
+impl TokenFuture {
+    pub(super) fn new(inner: &Arc<Inner>, want: Want) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            want,
+            waits_for: None,
+        }
+    }
+}
+
+impl Future for TokenFuture {
+    type Output = Result<Token, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let landings = match self.waits_for {
+            Some(landings) => landings,
+            None => match Inner::start(&self.inner, self.want) {
+                Start::Done(result) => return Poll::Ready(result),
+                Start::Wait(landings) => *self.waits_for.insert(landings),
+            },
+        };
+        let mut state = self.inner.flights.state();
+        if state.landings != landings {
+            return Poll::Ready(self.inner.read_outcome(&state));
+        }
+        if !state
+            .wakers
+            .iter()
+            .any(|waker| waker.will_wake(context.waker()))
+        {
+            state.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl std::fmt::Debug for TokenFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenFuture")
+            .field("want", &self.want)
+            .finish_non_exhaustive()
     }
 }

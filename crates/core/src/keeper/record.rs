@@ -5,13 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::token::Lifetime;
+use super::trail::{Ended, Rest, Trail};
+use crate::token::{Facts, Lifetime};
 use crate::{Connection, Error, ErrorKind, Extra, Moment, Secret, Source, Token, TokenResponse};
 
 /// A connection's tokens and what goes with them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Record {
-    pub(super) token: Token,
+    /// Nothing before the first answer.
+    pub(super) token: Option<Token>,
     pub(super) refresh_token: Option<Secret>,
     /// The scopes that were asked for: a token for others is not what the caller wants.
     pub(super) asked_scopes: String,
@@ -19,6 +21,33 @@ pub(super) struct Record {
     pub(super) seed: Option<String>,
     /// Whom the token stands for, where that was asked.
     pub(super) identity: Option<Extra>,
+    /// How many answers there have been.
+    pub(super) generation: u64,
+    /// A request with a single-use refresh token that is under way, or whose outcome nobody knows.
+    pub(super) attempt: Option<Attempt>,
+    /// Why the refresh token is of no use any more.
+    pub(super) ended: Option<Ended>,
+    /// Until when the server wants to be left alone.
+    pub(super) rest: Option<Rest>,
+    pub(super) trail: Trail,
+}
+
+/// A request with a single-use refresh token, noted before it is sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Attempt {
+    pub(super) id: String,
+    /// Host, process and keeper that make it.
+    pub(super) by: String,
+    /// The fingerprint of the refresh token it spends.
+    pub(super) spends: String,
+    /// By the store's clock, in milliseconds since 1970.
+    pub(super) started_ms: i64,
+    /// After this the server cannot get it any more.
+    pub(super) deadline_ms: i64,
+    /// Whether its answer is known to be lost.
+    pub(super) ambiguous: bool,
+    /// The attempt whose outcome this one is to find out.
+    pub(super) replay_of: Option<String>,
 }
 
 impl Record {
@@ -31,43 +60,43 @@ impl Record {
         before: Option<&Self>,
         seed: Option<String>,
     ) -> Self {
-        // Refusing to hand out what says it has no time left would make a server that rounds
-        // down unusable; a quarter of an hour is the shortest session the known vendors set.
+        // For ever is not an option; a quarter of an hour is the shortest session that the known
+        // vendors set.
         const UNTOLD: Duration = Duration::from_secs(15 * 60);
         let told = answer.expires_in;
         let length = told.or(connection.assume_lifetime()).unwrap_or(UNTOLD);
         let same_grant = before.filter(|_| source == Source::Refreshed);
         let kept = same_grant.and_then(|before| before.refresh_token.clone());
+        let facts = Facts {
+            access_token: answer.access_token,
+            token_type: answer.token_type,
+            lifetime: Lifetime { obtained, length },
+            expiry_known: told.is_some(),
+            scope: answer.scope,
+            extra: answer.extra,
+        };
         Self {
-            token: Token {
-                access_token: answer.access_token,
-                token_type: answer.token_type,
-                lifetime: Lifetime { obtained, length },
-                expiry_known: told.is_some(),
-                scope: answer.scope,
-                extra: answer.extra,
-                source,
-            },
+            token: Some(Token::new(facts, source)),
             refresh_token: answer.refresh_token.or(kept),
             asked_scopes: connection.scopes().join(" "),
             seed,
             identity: before.and_then(|before| before.identity.clone()),
+            generation: before.map_or(0, |before| before.generation) + 1,
+            attempt: None,
+            ended: None,
+            rest: None,
+            trail: before
+                .map(|before| before.trail.clone())
+                .unwrap_or_default(),
         }
     }
 
     pub(super) fn encode(&self, connection: &Connection) -> Zeroizing<Vec<u8>> {
-        let token = &self.token;
         let written = Written {
             format: 1,
             connection: connection.name().into(),
             provider: connection.profile().id.clone(),
-            access_token: token.access_token.expose().to_owned().into(),
-            token_type: token.token_type.clone(),
-            obtained_ms: token.lifetime.obtained.unix_ms,
-            lifetime_s: token.lifetime.length.as_secs(),
-            expiry_known: token.expiry_known,
-            scope: token.scope.clone(),
-            extra: token.extra.clone(),
+            token: self.token.as_ref().map(WrittenToken::of),
             refresh_token: self
                 .refresh_token
                 .as_ref()
@@ -75,6 +104,11 @@ impl Record {
             asked_scopes: self.asked_scopes.clone(),
             seed: self.seed.clone(),
             identity: self.identity.clone(),
+            generation: self.generation,
+            attempt: self.attempt.clone(),
+            ended: self.ended.clone(),
+            rest: self.rest.clone(),
+            trail: self.trail.clone(),
         };
         // Room ahead, so that growing leaves no copy behind; strings and numbers always encode.
         let mut bytes = Zeroizing::new(Vec::with_capacity(16 * 1024));
@@ -96,37 +130,20 @@ impl Record {
         if written.format != 1 {
             return Err(damaged("another format"));
         }
-        // Another process's boot clock may be of another boot: what the wall clock says has
-        // passed is what has passed, and a record from the future counts as spent.
-        let passed = now.unix_ms - written.obtained_ms;
-        let length = match passed < -60_000 {
-            true => Duration::ZERO,
-            false => Duration::from_secs(written.lifetime_s),
-        };
-        let lifetime = Lifetime {
-            obtained: Moment {
-                unix_ms: written.obtained_ms,
-                boot_ms: now.boot_ms.saturating_sub(passed.max(0) as u64),
-            },
-            length,
-        };
         Ok(Self {
-            token: Token {
-                access_token: Secret::from(written.access_token.as_str()),
-                token_type: written.token_type.clone(),
-                lifetime,
-                expiry_known: written.expiry_known,
-                scope: written.scope.clone(),
-                extra: written.extra.clone(),
-                source: Source::Store,
-            },
+            token: written.token.as_ref().map(|token| token.read(now)),
             refresh_token: written
                 .refresh_token
                 .as_ref()
                 .map(|t| Secret::from(t.as_str())),
-            asked_scopes: written.asked_scopes.clone(),
-            seed: written.seed.clone(),
-            identity: written.identity.clone(),
+            asked_scopes: written.asked_scopes,
+            seed: written.seed,
+            identity: written.identity,
+            generation: written.generation,
+            attempt: written.attempt,
+            ended: written.ended,
+            rest: written.rest,
+            trail: written.trail,
         })
     }
 }
@@ -137,24 +154,75 @@ struct Written {
     format: u32,
     connection: String,
     provider: String,
-    access_token: Zeroizing<String>,
-    token_type: String,
-    obtained_ms: i64,
-    lifetime_s: u64,
-    expiry_known: bool,
-    scope: Option<String>,
-    extra: Extra,
+    token: Option<WrittenToken>,
     refresh_token: Option<Zeroizing<String>>,
     asked_scopes: String,
     seed: Option<String>,
     identity: Option<Extra>,
+    generation: u64,
+    attempt: Option<Attempt>,
+    ended: Option<Ended>,
+    rest: Option<Rest>,
+    trail: Trail,
 }
 
-/// Tells one refresh token from another without showing either.
+#[derive(Serialize, Deserialize)]
+struct WrittenToken {
+    access_token: Zeroizing<String>,
+    token_type: String,
+    obtained_ms: i64,
+    lifetime_ms: u64,
+    expiry_known: bool,
+    scope: Option<String>,
+    extra: Extra,
+}
+
+impl WrittenToken {
+    fn of(token: &Token) -> Self {
+        let facts = token.facts();
+        Self {
+            access_token: facts.access_token.expose().to_owned().into(),
+            token_type: facts.token_type.clone(),
+            obtained_ms: facts.lifetime.obtained.unix_ms,
+            lifetime_ms: facts.lifetime.length.as_millis() as u64,
+            expiry_known: facts.expiry_known,
+            scope: facts.scope.clone(),
+            extra: facts.extra.clone(),
+        }
+    }
+
+    fn read(&self, now: Moment) -> Token {
+        // Another process's boot clock may be of another boot: what the wall clock says has
+        // passed is what has passed, and a record from the future counts as spent.
+        let passed = now.unix_ms - self.obtained_ms;
+        let length = match passed < -60_000 {
+            true => Duration::ZERO,
+            false => Duration::from_millis(self.lifetime_ms),
+        };
+        let lifetime = Lifetime {
+            obtained: Moment {
+                unix_ms: self.obtained_ms,
+                boot_ms: now.boot_ms.saturating_sub(passed.max(0) as u64),
+            },
+            length,
+        };
+        let facts = Facts {
+            access_token: Secret::from(self.access_token.as_str()),
+            token_type: self.token_type.clone(),
+            lifetime,
+            expiry_known: self.expiry_known,
+            scope: self.scope.clone(),
+            extra: self.extra.clone(),
+        };
+        Token::new(facts, Source::Store)
+    }
+}
+
+/// Tells one secret from another without showing either.
 pub(super) fn fingerprint(secret: &Secret) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, secret.expose().as_bytes());
-    digest.as_ref()[..8]
+    let digits = digest.as_ref()[..8]
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .map(|byte| format!("{byte:02x}"));
+    digits.collect()
 }

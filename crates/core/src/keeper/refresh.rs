@@ -1,51 +1,134 @@
-//! One refresh: lease, read again, ask, store, publish; and what else needs the lease.
+//! One refresh: store, lease, store again, request, store, callers. And what else needs the lease.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::flight::Want;
+use super::lease::Held;
+use super::probe::Point;
 use super::record::{Record, fingerprint};
-use super::{Inner, Revocation};
+use super::save::{Loaded, Saved, not_stored};
+use super::trail::{Rest, What};
+use super::{Change, Inner, Revocation};
 use crate::{
-    Connection, Error, ErrorKind, Extra, Grant, GrantKind, Lease, Moment, Secret, Source, Stored,
-    Swap, Token, Verdict,
+    Connection, Error, ErrorKind, Extra, Grant, GrantKind, Secret, Source, Swap, Token, Verdict,
 };
 
 impl Inner {
     /// Gets a token from the store or the server. Runs on the refresh thread.
-    pub(super) fn refresh(&self, min_valid: Duration, force: bool) -> Result<Token, Error> {
-        if !force && let Some(token) = self.adopt(&self.load()?, min_valid) {
-            return Ok(token);
-        }
-        let shown = self.flights.shown();
-        let lease = self.lease()?;
-        self.save_unsaved(&lease)?;
-        let stored = self.load()?;
-        // Somebody else may have refreshed while we waited for the lease.
-        let renewed = stored.record.as_ref().is_some_and(|record| {
-            shown
-                .as_ref()
-                .is_some_and(|shown| *shown != record.token.access_token)
-        });
-        if (!force || renewed)
-            && let Some(token) = self.adopt(&stored, min_valid)
+    pub(super) fn refresh(&self, want: Want) -> Result<Token, Error> {
+        if !want.force
+            && let Some(token) = self.adopt(&self.load()?, want)
         {
             return Ok(token);
         }
-        let grant = self.choose_grant(stored.record.as_ref())?;
-        self.exchange(&lease, &grant, &stored)
+        let shown = self.shown.any();
+        let lease = self.lease()?;
+        self.probe(Point::Leased)?;
+        let loaded = self.load_recovered(&lease)?;
+        // Somebody else may have refreshed while we waited for the lease.
+        let renewed = loaded.record.as_ref().is_some_and(|record| {
+            let (Some(shown), Some(stored)) = (&shown, &record.token) else {
+                return false;
+            };
+            shown.secret() != stored.secret()
+        });
+        if (!want.force || renewed)
+            && let Some(token) = self.adopt(&loaded, want)
+        {
+            return Ok(token);
+        }
+        self.respect_rest(&loaded)?;
+        let grant = self.choose_grant(loaded.record.as_ref())?;
+        match &grant {
+            Grant::RefreshToken(token) if self.connection.spends_single_use_secret(&grant) => {
+                self.rotate(&lease, loaded, token, want.force)
+            }
+            _ => self.exchange(&lease, &grant, &loaded),
+        }
     }
 
     /// Exchanges a login's code under the lease.
     pub(super) fn exchange_login(&self, grant: &Grant) -> Result<Token, Error> {
         let lease = self.lease()?;
-        let stored = self.load()?;
-        self.exchange(&lease, grant, &stored)
+        let loaded = self.load_recovered(&lease)?;
+        self.flights.clear();
+        self.exchange(&lease, grant, &loaded)
+    }
+
+    /// Sends a request that spends nothing which a lost answer could lose.
+    fn exchange(&self, lease: &Held<'_>, grant: &Grant, loaded: &Loaded) -> Result<Token, Error> {
+        let connection = &self.connection;
+        lease.still_ours()?;
+        self.probe(Point::BeforeSend)?;
+        let started = self.clock.now();
+        let request = connection.token_request(grant, started, self.random.as_ref())?;
+        let response = self
+            .transport
+            .send(&request)
+            .map_err(|error| connection.explain_send_error(grant, error))?;
+        self.probe(Point::Answered)?;
+        let read = connection.read_token_response(grant, &request, &response, self.clock.now());
+        let answer = read.inspect_err(|error| self.note_rest(lease, loaded, error))?;
+        let source = match grant {
+            Grant::RefreshToken(_) => Source::Refreshed,
+            _ => Source::Minted,
+        };
+        let before = loaded.record.as_ref();
+        let mut record = Record::of(connection, answer, started, source, before, self.seed());
+        if let Grant::AuthorizationCode { .. } = grant {
+            let got = record.refresh_token.clone();
+            record
+                .trail
+                .add(self.event(What::LoggedIn, None, None, got.as_ref()));
+        }
+        // A refresh by the configured token, answered without a new one, goes on with it.
+        if let (Grant::RefreshToken(used), None) = (grant, &record.refresh_token) {
+            record.refresh_token = Some(used.clone());
+        }
+        self.keep(lease, loaded.version, record, None)
+    }
+
+    /// Makes a record durable, and then shows its token.
+    pub(super) fn keep(
+        &self,
+        lease: &Held<'_>,
+        expected: Option<u64>,
+        record: Record,
+        spent: Option<&Secret>,
+    ) -> Result<Token, Error> {
+        let Some(token) = record.token.clone() else {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "an answer without a token was kept",
+            ));
+        };
+        match self.save(lease, expected, &record, spent) {
+            Saved::Store => {
+                self.flights.keep_unsaved(None);
+                self.probe(Point::Persisted)?;
+            }
+            Saved::Spool => {}
+            // What could be asked for again need not wait for the store.
+            Saved::Memory(_) if record.refresh_token.is_none() => {}
+            Saved::Memory(error) => return Err(error),
+        }
+        match token.source() {
+            Source::Refreshed => self.counters.refreshed.add(),
+            _ => self.counters.minted.add(),
+        }
+        self.show(&token);
+        self.tell(&Change::Obtained {
+            token: token.clone(),
+            rotated: spent.is_some() && record.refresh_token.as_ref() != spent,
+        });
+        self.probe(Point::Published)?;
+        Ok(token)
     }
 
     pub(super) fn identity(&self, token: &Token) -> Result<Extra, Error> {
         let mut known = token.extra().clone();
-        let stored = self.load()?;
-        let kept = stored
+        let loaded = self.load()?;
+        let kept = loaded
             .record
             .as_ref()
             .and_then(|record| record.identity.clone());
@@ -73,38 +156,38 @@ impl Inner {
 
     /// Notes whom the token stands for. It can be asked for again: what fails here is not told.
     fn keep_identity(&self, identity: &Extra) {
-        let Ok(stored) = self.load() else { return };
-        if let Some(mut record) = stored.record.clone() {
+        let Ok(loaded) = self.load() else { return };
+        if let Some(mut record) = loaded.record {
             record.identity = Some(identity.clone());
             let bytes = record.encode(&self.connection);
-            let _ = self
+            let swap = self
                 .store
-                .compare_and_swap(&self.key, stored.version, None, &bytes);
+                .compare_and_swap(&self.key, loaded.version, None, &bytes);
+            drop(swap);
         }
     }
 
     pub(super) fn forget(&self) -> Result<Revocation, Error> {
         let lease = self.lease()?;
-        let stored = self.load()?;
-        let configured = self.connection.refresh_token.as_ref();
-        let held = match &stored.record {
-            Some(record) => record
-                .refresh_token
-                .clone()
-                .or(Some(record.token.access_token.clone())),
-            None => configured.cloned(),
-        };
-        let revocation = match held {
+        let loaded = self.load_recovered(&lease)?;
+        let record = loaded.record.as_ref();
+        let held = record.and_then(|record| {
+            let access = record.token.as_ref().map(|token| token.secret().clone());
+            record.refresh_token.clone().or(access)
+        });
+        let revocation = match held.or_else(|| self.connection.refresh_token.clone()) {
             Some(token) => self.revoke(&token)?,
             None => Revocation::NothingHeld,
         };
-        if let Some(version) = stored.version {
+        if let Some(version) = loaded.version {
             match self.store.tombstone(&self.key, version, Some(lease.fence)) {
                 Swap::Applied(_) => {}
                 other => return Err(not_stored(other)),
             }
         }
         self.flights.clear();
+        self.shown.clear();
+        self.tell(&Change::Forgotten);
         Ok(revocation)
     }
 
@@ -120,105 +203,14 @@ impl Inner {
                 let grant = Grant::RefreshToken(token.clone());
                 let refused = connection.read_token_response(&grant, &request, &response, now);
                 let plain = || {
-                    let message =
-                        format!("the vendor answered {} to the revocation", response.status);
-                    Error::new(ErrorKind::Refused, message).with_http_status(response.status)
+                    let status = response.status;
+                    let message = format!("the vendor answered {status} to the revocation");
+                    Error::new(ErrorKind::Refused, message).with_http_status(status)
                 };
                 Revocation::Failed(refused.err().unwrap_or_else(plain))
             }
             Err(error) => Revocation::Failed(error.into_error()),
         })
-    }
-
-    /// Sends one request, and makes what it brings durable before anybody sees it.
-    fn exchange(&self, lease: &Held<'_>, grant: &Grant, before: &Loaded) -> Result<Token, Error> {
-        let connection = &self.connection;
-        let started = self.clock.now();
-        let request = connection.token_request(grant, started, self.random.as_ref())?;
-        let response = self
-            .transport
-            .send(&request)
-            .map_err(|error| connection.explain_send_error(grant, error))?;
-        let answer =
-            connection.read_token_response(grant, &request, &response, self.clock.now())?;
-        let source = match grant {
-            Grant::RefreshToken(_) => Source::Refreshed,
-            _ => Source::Minted,
-        };
-        let rotated = answer.refresh_token.is_some();
-        let record = Record::of(
-            connection,
-            answer,
-            started,
-            source,
-            before.record.as_ref(),
-            self.seed(),
-        );
-        // A refresh by the configured token, answered without a new one, goes on with it.
-        let record = match (grant, &record.refresh_token) {
-            (Grant::RefreshToken(used), None) => Record {
-                refresh_token: Some(used.clone()),
-                ..record
-            },
-            _ => record,
-        };
-        let token = record.token.clone();
-        match self.save(lease, before.version, &record) {
-            Ok(()) => {
-                self.flights.keep_unsaved(None);
-                self.flights.publish(record);
-                Ok(token)
-            }
-            Err(error) => {
-                let error = error.with_hint(
-                    "the new token is kept in memory, and the next call stores it first",
-                );
-                let unsaved = (Arc::new(record.clone()), error.clone());
-                self.flights.keep_unsaved(Some(unsaved));
-                if rotated {
-                    return Err(error);
-                }
-                // Nothing in it that could not be asked for again.
-                self.flights.publish(record);
-                Ok(token)
-            }
-        }
-    }
-
-    /// Stores what an earlier refresh could not; without that, nothing new is asked for.
-    fn save_unsaved(&self, lease: &Held<'_>) -> Result<(), Error> {
-        let Some(record) = self.flights.unsaved_record() else {
-            return Ok(());
-        };
-        let stored = self.load()?;
-        self.save(lease, stored.version, &record)?;
-        self.flights.publish(Record::clone(&record));
-        self.flights.keep_unsaved(None);
-        Ok(())
-    }
-
-    fn save(&self, lease: &Held<'_>, expected: Option<u64>, record: &Record) -> Result<(), Error> {
-        let bytes = record.encode(&self.connection);
-        let fence = Some(lease.fence);
-        match self
-            .store
-            .compare_and_swap(&self.key, expected, fence, &bytes)
-        {
-            Swap::Applied(_) => Ok(()),
-            // Under the lease only a note about the record can have come between (its identity):
-            // what we hold is newer than that.
-            Swap::Conflict(now) => {
-                let version = now.map(|stored| stored.version);
-                match self
-                    .store
-                    .compare_and_swap(&self.key, version, fence, &bytes)
-                {
-                    Swap::Applied(_) => Ok(()),
-                    other => Err(not_stored(other)),
-                }
-            }
-            other => Err(not_stored(other)),
-        }
     }
 
     fn choose_grant(&self, record: Option<&Record>) -> Result<Grant, Error> {
@@ -231,9 +223,9 @@ impl Inner {
                 let descends = record.filter(|record| record.seed == self.seed());
                 let stored = descends.and_then(|record| record.refresh_token.clone());
                 let token = stored.or_else(|| connection.refresh_token.clone());
-                token
-                    .map(Grant::RefreshToken)
-                    .ok_or_else(|| no_token(connection))
+                let token = token.ok_or_else(|| no_token(connection))?;
+                self.store.fit_for_rotation()?;
+                Ok(Grant::RefreshToken(token))
             }
             GrantKind::DeviceCode => Err(Error::setting(
                 "grant",
@@ -242,91 +234,81 @@ impl Inner {
         }
     }
 
-    fn seed(&self) -> Option<String> {
+    pub(super) fn seed(&self) -> Option<String> {
         self.connection.refresh_token.as_ref().map(fingerprint)
     }
 
-    /// Takes over what is in the store, where it is good enough.
-    fn adopt(&self, loaded: &Loaded, min_valid: Duration) -> Option<Token> {
+    /// Takes over what is in the store, where it is what the caller wants.
+    pub(super) fn adopt(&self, loaded: &Loaded, want: Want) -> Option<Token> {
         let record = loaded.record.as_ref()?;
-        let ours =
-            record.asked_scopes == self.connection.scopes().join(" ") && record.seed == self.seed();
+        let token = record.token.as_ref()?;
+        let ours = record.asked_scopes == self.connection.scopes().join(" ")
+            && record.seed == self.seed()
+            && !self.flights.has_refused(token.secret());
         if !ours {
             return None;
         }
+        let now = self.clock.now();
         // Still valid but not for long enough: callers may need it if the refresh fails.
-        self.flights.publish(record.clone());
-        (record.token.remaining(self.clock.now()) > min_valid).then(|| record.token.clone())
-    }
-
-    fn load(&self) -> Result<Loaded, Error> {
-        let stored = self.store.load(&self.key)?;
-        Loaded::of(stored, self.clock.now())
-    }
-
-    /// Waits for the lease, within bounds: longer than one request of another holder can take.
-    fn lease(&self) -> Result<Held<'_>, Error> {
-        let timeout = self.connection.network().timeout;
-        let ttl = timeout + Duration::from_secs(10);
-        let started = self.clock.now().boot_ms;
-        let patience = timeout + Duration::from_secs(5);
-        loop {
-            match self.store.lease(&self.key, &self.owner, ttl)? {
-                Lease::Granted { fence, .. } => return Ok(Held { inner: self, fence }),
-                Lease::Busy { retry_in } => {
-                    let waited = self.clock.now().boot_ms.saturating_sub(started);
-                    if Duration::from_millis(waited) > patience {
-                        let name = self.connection.name();
-                        let message = format!(
-                            "connection `{name}`: another holder of its lease did not finish within {} s",
-                            patience.as_secs()
-                        );
-                        return Err(Error::new(ErrorKind::Busy, message)
-                            .with_hint("try again; if it stays, look for a process that hangs"));
-                    }
-                    std::thread::sleep(retry_in.min(Duration::from_millis(50)));
-                }
-            }
+        if token.remaining(now) > Duration::ZERO {
+            self.show(token);
         }
-    }
-}
-
-/// A lease that is given back when it goes out of scope.
-struct Held<'a> {
-    inner: &'a Inner,
-    fence: u64,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let inner = self.inner;
-        // A lease that cannot be given back runs out or ends with the process.
-        let _ = inner.store.release(&inner.key, &inner.owner, self.fence);
-    }
-}
-
-/// The record as it was read, with the version to replace.
-struct Loaded {
-    version: Option<u64>,
-    record: Option<Record>,
-}
-
-impl Loaded {
-    fn of(stored: Option<Stored>, now: Moment) -> Result<Self, Error> {
-        let Some(stored) = stored else {
-            return Ok(Self {
-                version: None,
-                record: None,
-            });
-        };
-        let record = stored
-            .value
-            .as_ref()
-            .map(|value| Record::decode(value, now));
-        Ok(Self {
-            version: Some(stored.version),
-            record: record.transpose()?,
+        let wanted = want.min_valid.unwrap_or_else(|| self.early(token));
+        let enough = super::fresh::enough_of(token, wanted);
+        (token.remaining(now) > enough).then(|| {
+            self.counters.adopted.add();
+            token.clone()
         })
+    }
+
+    pub(super) fn show(&self, token: &Token) {
+        self.shown
+            .show(token.clone(), self.early(token), self.clock.now());
+    }
+
+    /// Answers with the wait that a server asked of anybody who shares the store.
+    fn respect_rest(&self, loaded: &Loaded) -> Result<(), Error> {
+        let Some(rest) = loaded
+            .record
+            .as_ref()
+            .and_then(|record| record.rest.as_ref())
+        else {
+            return Ok(());
+        };
+        let left = rest.until_ms - self.store_ms();
+        if left <= 0 {
+            return Ok(());
+        }
+        // A store's clock that was set wrong must not stop us for longer than a server may.
+        let left = Duration::from_millis(left as u64).min(Duration::from_secs(900));
+        let error = Error::new(ErrorKind::Throttled, rest.message.clone())
+            .with_provider(&self.connection.profile().id)
+            .with_retry_after(left);
+        Err(match rest.http_status {
+            Some(status) => error.with_http_status(status),
+            None => error,
+        })
+    }
+
+    /// Notes in the store for how long a server wants to be left alone. Whoever does not read it
+    /// asks once too often: what fails here is not told.
+    pub(super) fn note_rest(&self, lease: &Held<'_>, loaded: &Loaded, error: &Error) {
+        let (Some(wait), Verdict::Retry) = (error.retry_after(), error.verdict()) else {
+            return;
+        };
+        let mut record = loaded.record.clone().unwrap_or_default();
+        record.rest = Some(self.rest(wait, error));
+        let _ = self.write(lease, loaded.version, &record);
+    }
+
+    pub(super) fn rest(&self, wait: Duration, error: &Error) -> Rest {
+        // So that a fleet does not come back all at once.
+        let wait = wait + wait.mul_f32(self.jitter / 10.0);
+        Rest {
+            until_ms: self.store_ms() + wait.as_millis() as i64,
+            message: error.message().to_owned(),
+            http_status: error.http_status(),
+        }
     }
 }
 
@@ -340,19 +322,4 @@ fn no_token(connection: &Connection) -> Error {
         Some(url) => error.with_url(url.as_str()),
         None => error,
     }
-}
-
-fn not_stored(swap: Swap) -> Error {
-    match swap {
-        Swap::Unavailable(error) | Swap::Unknown(error) => error,
-        Swap::Conflict(_) | Swap::Applied(_) => Error::new(
-            ErrorKind::Store,
-            "the record was changed by somebody else meanwhile",
-        ),
-        Swap::Fenced => Error::new(
-            ErrorKind::Store,
-            "the lease was lost to another holder meanwhile",
-        ),
-    }
-    .with_verdict(Verdict::Retry)
 }

@@ -1,6 +1,7 @@
 //! The keeper: reuse, one request at a time, what survives a failure, and what is durable when.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::{
@@ -38,9 +39,15 @@ fn a_token_is_reused_until_less_than_min_valid_is_left() {
 fn a_caller_can_ask_for_more_time() {
     let bench = bench(
         client_credentials(),
-        [Ok(token_answer("a", 600)), Ok(token_answer("b", 3600))],
+        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
     );
     assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    bench.clock.advance(Duration::from_secs(3000));
+    let short = bench
+        .keeper
+        .token_valid_for(Duration::from_secs(300))
+        .unwrap();
+    assert_eq!(short.expose(), "a");
     let longer = bench
         .keeper
         .token_valid_for(Duration::from_secs(900))
@@ -93,11 +100,123 @@ fn the_old_token_is_served_while_a_refresh_fails_and_it_is_valid() {
     for _ in 0..2 {
         let token = keeper.token().unwrap();
         assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
+        clock.advance(Duration::from_secs(1));
     }
     clock.advance(Duration::from_secs(20));
     let error = keeper.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Retry);
     assert_eq!(script.forms().len(), 4);
+}
+
+#[test]
+fn failures_in_a_row_are_further_and_further_apart() {
+    let down = || Ok(refusal(503, "down"));
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(client_credentials(), std::iter::repeat_with(down).take(100));
+    // A caller that asks every tenth of a second, for ten minutes.
+    for _ in 0..6000 {
+        let error = keeper.token().unwrap_err();
+        assert_eq!(error.verdict(), Verdict::Retry);
+        clock.advance(Duration::from_millis(100));
+    }
+    // Doubling from an eighth of a second to fifteen seconds.
+    assert!(
+        (40..=55).contains(&script.forms().len()),
+        "{}",
+        script.forms().len()
+    );
+    assert_eq!(keeper.counts().failures, script.forms().len() as u64);
+}
+
+#[test]
+fn a_token_that_an_api_refused_is_not_handed_out_again() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let answers = [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))];
+    let bench = bench_with(client_credentials(), answers, Arc::clone(&store));
+    let first = bench.keeper.token().unwrap();
+    bench.keeper.invalidate(&first);
+    let second = bench.keeper.token().unwrap();
+    assert_eq!(second.expose(), "b");
+    // Somebody late with the old one takes nothing away from the new one.
+    bench.keeper.invalidate(&first);
+    assert_eq!(bench.keeper.token().unwrap().expose(), "b");
+    // Another keeper's newer token in the store is taken before anything is asked for.
+    let other = bench_with(client_credentials(), [Ok(token_answer("c", 3600))], store);
+    other.keeper.refresh_now().unwrap();
+    bench.keeper.invalidate(&second);
+    let third = bench.keeper.token().unwrap();
+    assert_eq!((third.expose(), third.source()), ("c", Source::Store));
+    assert_eq!(bench.script.forms().len(), 2);
+}
+
+#[test]
+fn a_refused_token_is_no_fallback_when_the_refresh_fails() {
+    let bench = bench(
+        client_credentials(),
+        [Ok(token_answer("a", 3600)), Err(cut())],
+    );
+    let token = bench.keeper.token().unwrap();
+    bench.keeper.invalidate(&token);
+    assert_eq!(bench.keeper.token().unwrap_err().verdict(), Verdict::Retry);
+}
+
+#[test]
+fn counts_and_changes_tell_what_happened() {
+    let changes = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = Arc::clone(&changes);
+    let script = crate::support::Script::new([
+        Ok(rotated_answer("a", "r1", 600)),
+        Ok(token_answer("b", 600)),
+        Ok(countersign::Response::new(200, [], "")),
+    ]);
+    let keeper = countersign::Keeper::builder(refreshing())
+        .transport(script)
+        .on_change(move |change| {
+            let told = match change {
+                countersign::Change::Obtained { token, rotated, .. } => {
+                    format!("{} {rotated}", token.expose())
+                }
+                _ => "forgotten".to_owned(),
+            };
+            noted.lock().unwrap().push(told);
+        })
+        .build()
+        .unwrap();
+    keeper.token().unwrap();
+    keeper.token().unwrap();
+    keeper.refresh_now().unwrap();
+    keeper.forget().unwrap();
+    assert_eq!(*changes.lock().unwrap(), ["a true", "b false", "forgotten"]);
+    let counts = keeper.counts();
+    assert_eq!((counts.refreshed, counts.hits, counts.failures), (2, 1, 0));
+}
+
+#[test]
+fn async_callers_share_the_one_request() {
+    use std::task::{Context, Poll, Waker};
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
+    bench.script.close_gate();
+    let mut first = Box::pin(bench.keeper.token_async());
+    let mut dropped = Box::pin(bench.keeper.token_async());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(dropped.as_mut().poll(&mut context).is_pending());
+    bench.script.await_arrivals(1);
+    drop(dropped);
+    bench.script.open_gate();
+    // A blocking caller waits for the same flight; then the future is ready.
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    match first.as_mut().poll(&mut context) {
+        Poll::Ready(token) => assert_eq!(token.unwrap().expose(), "a"),
+        Poll::Pending => panic!("the flight has landed"),
+    }
+    let mut fresh = Box::pin(bench.keeper.token_async());
+    assert!(fresh.as_mut().poll(&mut context).is_ready());
+    assert_eq!(bench.script.forms().len(), 1);
 }
 
 #[test]
@@ -322,17 +441,23 @@ fn forgetting_revokes_and_leaves_nothing() {
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
 }
 
-/// A memory store whose writes can be made to fail.
-#[derive(Debug, Default)]
+/// A memory store that takes so many writes and then no more.
+#[derive(Debug)]
 struct Moody {
     inner: MemoryStore,
-    broken: std::sync::atomic::AtomicBool,
+    left: AtomicU64,
 }
 
 impl Moody {
-    fn set_broken(&self, broken: bool) {
-        self.broken
-            .store(broken, std::sync::atomic::Ordering::SeqCst);
+    fn taking(writes: u64) -> Arc<Self> {
+        Arc::new(Self {
+            inner: MemoryStore::new(),
+            left: AtomicU64::new(writes),
+        })
+    }
+
+    fn mend(&self) {
+        self.left.store(u64::MAX, Ordering::SeqCst);
     }
 }
 
@@ -352,7 +477,9 @@ impl Store for Moody {
         fence: Option<u64>,
         value: &[u8],
     ) -> Swap {
-        if self.broken.load(std::sync::atomic::Ordering::SeqCst) {
+        let left = self.left.load(Ordering::SeqCst);
+        self.left.store(left.saturating_sub(1), Ordering::SeqCst);
+        if left == 0 {
             return Swap::Unavailable(Error::new(ErrorKind::Store, "no room"));
         }
         self.inner.compare_and_swap(key, expected, fence, value)
@@ -391,8 +518,8 @@ impl Store for Moody {
 
 #[test]
 fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
-    let store = Arc::new(Moody::default());
-    store.set_broken(true);
+    // The intent is taken, and then nothing more.
+    let store = Moody::taking(1);
     let bench = bench_with(
         refreshing(),
         [Ok(rotated_answer("a", "r1", 600))],
@@ -408,7 +535,7 @@ fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
     assert!(bench.keeper.token().is_err());
     assert_eq!(bench.script.forms().len(), 1);
     // Mended: the kept answer is stored and handed out, without another request.
-    store.set_broken(false);
+    store.mend();
     assert_eq!(bench.keeper.token().unwrap().expose(), "a");
     assert_eq!(bench.script.forms().len(), 1);
     assert!(bench.keeper.unsaved().is_none());
@@ -419,10 +546,55 @@ fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
 }
 
 #[test]
+fn without_a_durable_intent_nothing_is_sent() {
+    let bench = bench_with(refreshing(), [], Moody::taking(0));
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::Store, Verdict::Retry)
+    );
+    assert!(bench.script.forms().is_empty());
+}
+
+#[test]
+fn a_spool_takes_what_the_store_does_not() {
+    let store = Moody::taking(1);
+    let spool: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let keeper = |script: &Arc<crate::support::Script>| {
+        countersign::Keeper::builder(refreshing())
+            .transport(script.clone())
+            .store(store.clone())
+            .spool(Arc::clone(&spool))
+            .build()
+            .unwrap()
+    };
+    let script = crate::support::Script::new([Ok(rotated_answer("a", "r1", 600))]);
+    let first = keeper(&script);
+    // Durable in the spool: callers may see it, and are told that the store is behind.
+    assert_eq!(first.token().unwrap().expose(), "a");
+    assert!(first.unsaved().is_some());
+    drop(first);
+    // The process ended with the store still behind: the next one finds it in the spool.
+    store.mend();
+    let second = keeper(&crate::support::Script::new([]));
+    assert_eq!(second.token().unwrap().expose(), "a");
+    assert!(
+        second
+            .events()
+            .unwrap()
+            .iter()
+            .any(|event| event.what == countersign::What::Recovered)
+    );
+    assert!(spool.keys().unwrap().is_empty());
+}
+
+#[test]
 fn a_token_that_can_be_minted_again_is_not_held_back_by_the_store() {
-    let store = Arc::new(Moody::default());
-    store.set_broken(true);
-    let bench = bench_with(client_credentials(), [Ok(token_answer("a", 600))], store);
+    let bench = bench_with(
+        client_credentials(),
+        [Ok(token_answer("a", 600))],
+        Moody::taking(0),
+    );
     assert_eq!(bench.keeper.token().unwrap().expose(), "a");
     assert!(
         bench

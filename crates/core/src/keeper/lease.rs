@@ -1,0 +1,87 @@
+//! The lease of a connection's record, held while a request is made.
+
+use std::time::Duration;
+
+use super::Inner;
+use crate::{Error, ErrorKind, Lease};
+
+/// A lease that is given back when it goes out of scope.
+pub(super) struct Held<'a> {
+    inner: &'a Inner,
+    pub(super) fence: u64,
+    ttl: Duration,
+    /// When it runs out, by our boot clock; nothing where the kernel ends it.
+    until_boot_ms: Option<u64>,
+}
+
+impl Inner {
+    /// Waits for the lease, within bounds: longer than one request of another holder can take.
+    pub(super) fn lease(&self) -> Result<Held<'_>, Error> {
+        let timeout = self.connection.network().timeout;
+        let ttl = timeout * 2 + Duration::from_secs(10);
+        let longest = timeout * 2 + Duration::from_secs(15);
+        // Counted in sleeps: a clock that stands still must not make this endless.
+        let mut patience = longest;
+        loop {
+            let asked = self.clock.now().boot_ms;
+            match self.store.lease(&self.key, &self.owner, ttl)? {
+                Lease::Granted { fence, valid_for } => {
+                    return Ok(Held {
+                        inner: self,
+                        fence,
+                        ttl,
+                        until_boot_ms: valid_for.map(|span| asked + span.as_millis() as u64),
+                    });
+                }
+                Lease::Busy { retry_in } => {
+                    if patience.is_zero() {
+                        return Err(self.busy(longest));
+                    }
+                    let nap = retry_in.clamp(Duration::from_millis(1), Duration::from_millis(50));
+                    std::thread::sleep(nap);
+                    patience = patience.saturating_sub(nap);
+                }
+            }
+        }
+    }
+
+    fn busy(&self, patience: Duration) -> Error {
+        let name = self.connection.name();
+        let message = format!(
+            "connection `{name}`: another holder of its lease did not finish within {} s",
+            patience.as_secs()
+        );
+        Error::new(ErrorKind::Busy, message)
+            .with_hint("try again; if it stays, look for a process that hangs")
+    }
+}
+
+impl Held<'_> {
+    /// The last look before something is sent: the lease must last for the whole request.
+    pub(super) fn still_ours(&self) -> Result<(), Error> {
+        let inner = self.inner;
+        let needed = inner.connection.network().timeout + Duration::from_secs(5);
+        let enough = self.until_boot_ms.is_none_or(|until| {
+            let left = until.saturating_sub(inner.clock.now().boot_ms);
+            Duration::from_millis(left) > needed
+        });
+        let ours = inner
+            .store
+            .renew(&inner.key, &inner.owner, self.fence, self.ttl)?;
+        if enough && ours {
+            return Ok(());
+        }
+        let name = inner.connection.name();
+        let message =
+            format!("connection `{name}`: its lease was lost before the request was sent");
+        Err(Error::new(ErrorKind::Busy, message).with_hint("try again; nothing was sent"))
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let inner = self.inner;
+        // A lease that cannot be given back runs out or ends with the process.
+        let _ = inner.store.release(&inner.key, &inner.owner, self.fence);
+    }
+}

@@ -1,0 +1,275 @@
+//! Making a record durable, whatever the store does; and finding again what it did not take.
+
+use std::time::Duration;
+
+use super::Inner;
+use super::lease::Held;
+use super::probe::Point;
+use super::record::{Record, fingerprint};
+use super::trail::{Event, What};
+use crate::{Error, ErrorKind, Moment, Secret, Store, StoreKey, Stored, Swap, Verdict};
+
+/// The record as it was read, with the version to replace.
+#[derive(Clone, Default)]
+pub(super) struct Loaded {
+    pub(super) version: Option<u64>,
+    pub(super) record: Option<Record>,
+}
+
+/// Where a record ended up.
+pub(super) enum Saved {
+    Store,
+    /// The store did not take it, but it is durable elsewhere.
+    Spool,
+    /// It is in memory only.
+    Memory(Error),
+}
+
+impl Inner {
+    pub(super) fn load(&self) -> Result<Loaded, Error> {
+        let stored = self.store.load(&self.key)?;
+        Loaded::of(stored, self.clock.now())
+    }
+
+    /// What the store has, once everything that it did not take before is in it.
+    pub(super) fn load_recovered(&self, lease: &Held<'_>) -> Result<Loaded, Error> {
+        let loaded = self.load()?;
+        let in_memory = self.flights.unsaved_record();
+        let spooled = self.spooled().unwrap_or_default().record;
+        let newest = [in_memory, spooled]
+            .into_iter()
+            .flatten()
+            .max_by_key(|r| r.generation);
+        let known = loaded.record.as_ref().map_or(0, |record| record.generation);
+        let Some(mut newer) = newest.filter(|record| record.generation > known) else {
+            self.flights.keep_unsaved(None);
+            return Ok(loaded);
+        };
+        newer
+            .trail
+            .add(self.event(What::Recovered, None, None, None));
+        let version = self.write(lease, loaded.version, &newer)?;
+        self.flights.keep_unsaved(None);
+        self.empty_spool();
+        if let Some(token) = &newer.token {
+            self.show(token);
+        }
+        Ok(Loaded {
+            version: Some(version),
+            record: Some(newer),
+        })
+    }
+
+    /// Writes a record, once: the store must take it under this version and fence.
+    pub(super) fn write(
+        &self,
+        lease: &Held<'_>,
+        expected: Option<u64>,
+        record: &Record,
+    ) -> Result<u64, Error> {
+        let bytes = record.encode(&self.connection);
+        let swap = self
+            .store
+            .compare_and_swap(&self.key, expected, Some(lease.fence), &bytes);
+        match swap {
+            Swap::Applied(version) => Ok(version),
+            Swap::Unknown(error) => {
+                // It may have been written: what is there now tells.
+                let now = self.store.load(&self.key)?;
+                match now.filter(|now| now.value.as_ref().is_some_and(|v| **v == *bytes)) {
+                    Some(now) => Ok(now.version),
+                    None => Err(error.with_verdict(Verdict::Retry)),
+                }
+            }
+            other => Err(not_stored(other)),
+        }
+    }
+
+    /// Makes what an answer brought durable. `spent` is the refresh token it was got with.
+    pub(super) fn save(
+        &self,
+        lease: &Held<'_>,
+        expected: Option<u64>,
+        record: &Record,
+        spent: Option<&Secret>,
+    ) -> Saved {
+        let spent = spent.map(fingerprint);
+        let first = self.probe(Point::BeforePersist);
+        let saved =
+            first.and_then(|()| self.save_forward(lease, expected, record, spent.as_deref()));
+        let error = match saved {
+            Ok(()) => return Saved::Store,
+            Err(error) => error,
+        };
+        let error =
+            error.with_hint("the new token is kept, and every call tries to store it again");
+        self.flights
+            .keep_unsaved(Some((record.clone(), error.clone())));
+        let spool = self
+            .probe(Point::BeforeSpool)
+            .and_then(|()| self.spool_away(record));
+        match spool {
+            Ok(true) if self.probe(Point::Spooled).is_ok() => Saved::Spool,
+            _ => Saved::Memory(error),
+        }
+    }
+
+    /// Tries a few times, and past what others wrote meanwhile, as long as ours is the successor
+    /// of what is there.
+    fn save_forward(
+        &self,
+        lease: &Held<'_>,
+        expected: Option<u64>,
+        record: &Record,
+        spent: Option<&str>,
+    ) -> Result<(), Error> {
+        const TRIES: u32 = 3;
+        let bytes = record.encode(&self.connection);
+        let (mut expected, mut fence) = (expected, lease.fence);
+        let mut last = Error::new(ErrorKind::Store, "the store kept changing under us");
+        for attempt in 0..TRIES {
+            let swap = self
+                .store
+                .compare_and_swap(&self.key, expected, Some(fence), &bytes);
+            match swap {
+                Swap::Applied(_) => return Ok(()),
+                Swap::Unavailable(error) | Swap::Unknown(error) => {
+                    last = error;
+                    if attempt + 1 < TRIES {
+                        std::thread::sleep(Duration::from_millis(20 << (2 * attempt)));
+                    }
+                }
+                Swap::Conflict(_) | Swap::Fenced => {}
+            }
+            let Ok(now) = self.store.load(&self.key) else {
+                continue;
+            };
+            if now
+                .as_ref()
+                .is_some_and(|now| now.value.as_ref().is_some_and(|v| **v == *bytes))
+            {
+                return Ok(());
+            }
+            let seen_fence = now.as_ref().map_or(0, |now| now.fence);
+            let now = Loaded::of(now, self.clock.now())?;
+            if !now.is_superseded_by(record, spent) {
+                let message = "another successor of the same refresh token is stored; ours is kept as a spare";
+                return Err(Error::new(ErrorKind::Store, message));
+            }
+            (expected, fence) = (now.version, fence.max(seen_fence));
+        }
+        Err(last.with_verdict(Verdict::Retry))
+    }
+
+    fn spooled(&self) -> Result<Loaded, Error> {
+        match &self.spool {
+            Some(spool) => Loaded::of(spool.load(&self.key)?, self.clock.now()),
+            None => Ok(Loaded::default()),
+        }
+    }
+
+    /// Puts a record into the spool; `false` where there is none.
+    fn spool_away(&self, record: &Record) -> Result<bool, Error> {
+        let Some(spool) = &self.spool else {
+            return Ok(false);
+        };
+        let bytes = record.encode(&self.connection);
+        let before = spool.load(&self.key)?;
+        match spool.compare_and_swap(&self.key, before.map(|stored| stored.version), None, &bytes) {
+            Swap::Applied(_) => Ok(true),
+            other => Err(not_stored(other)),
+        }
+    }
+
+    /// What is left in the spool is older than the store: merging it again would do nothing.
+    fn empty_spool(&self) {
+        let Some(spool) = &self.spool else { return };
+        if let Ok(Some(Stored {
+            version,
+            value: Some(_),
+            ..
+        })) = spool.load(&self.key)
+        {
+            drop(spool.tombstone(&self.key, version, None));
+        }
+    }
+
+    pub(super) fn event(
+        &self,
+        what: What,
+        attempt: Option<&str>,
+        spent: Option<&str>,
+        got: Option<&Secret>,
+    ) -> Event {
+        Event {
+            at_ms: self.store_ms(),
+            by: self.who.clone(),
+            attempt: attempt.map(str::to_owned),
+            what,
+            spent: spent.map(str::to_owned),
+            got: got.map(fingerprint),
+        }
+    }
+
+    /// The store's clock, by which a fleet agrees; ours where it does not tell.
+    pub(super) fn store_ms(&self) -> i64 {
+        let own = self.clock.now().unix_ms;
+        match self.store.capabilities().shared {
+            true => self.store.now_ms().unwrap_or(own),
+            false => own,
+        }
+    }
+}
+
+impl Loaded {
+    pub(super) fn of(stored: Option<Stored>, now: Moment) -> Result<Self, Error> {
+        let Some(stored) = stored else {
+            return Ok(Self::default());
+        };
+        let record = stored
+            .value
+            .as_ref()
+            .map(|value| Record::decode(value, now));
+        Ok(Self {
+            version: Some(stored.version),
+            record: record.transpose()?,
+        })
+    }
+
+    /// Whether a record got with `spent` is newer than this one: this one still holds the token
+    /// that was spent, or none, or is an earlier state of the same.
+    fn is_superseded_by(&self, newer: &Record, spent: Option<&str>) -> bool {
+        let Some(record) = &self.record else {
+            return true;
+        };
+        let held = record.refresh_token.as_ref().map(fingerprint);
+        match (held.as_deref(), spent) {
+            (Some(held), Some(spent)) => held == spent,
+            _ => record.generation < newer.generation,
+        }
+    }
+}
+
+pub(super) fn not_stored(swap: Swap) -> Error {
+    match swap {
+        Swap::Unavailable(error) | Swap::Unknown(error) => error,
+        Swap::Conflict(_) | Swap::Applied(_) => Error::new(
+            ErrorKind::Store,
+            "the record was changed by somebody else meanwhile",
+        ),
+        Swap::Fenced => Error::new(
+            ErrorKind::Store,
+            "the lease was lost to another holder meanwhile",
+        ),
+    }
+    .with_verdict(Verdict::Retry)
+}
+
+/// Reads the last events of a record, for a person who asks what happened.
+pub(super) fn events(store: &dyn Store, key: &StoreKey, now: Moment) -> Result<Vec<Event>, Error> {
+    let loaded = Loaded::of(store.load(key)?, now)?;
+    Ok(loaded
+        .record
+        .map(|record| record.trail.events())
+        .unwrap_or_default())
+}

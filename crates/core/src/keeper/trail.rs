@@ -1,0 +1,136 @@
+//! What happened to a connection's grant: the last events, without a token in them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Connection, Error, ErrorKind, Verdict};
+
+/// One event in the life of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// When, by the store's clock, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Which host, process and keeper.
+    pub by: String,
+    /// The attempt it belongs to.
+    pub attempt: Option<String>,
+    /// What happened.
+    pub what: What,
+    /// The fingerprint of the refresh token that was spent.
+    pub spent: Option<String>,
+    /// The fingerprint of the refresh token that was got.
+    pub got: Option<String>,
+}
+
+/// What an [`Event`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum What {
+    /// A person logged in.
+    LoggedIn,
+    /// A request was noted, about to be sent.
+    Intended,
+    /// It was not sent after all.
+    NotSent,
+    /// The server refused it.
+    Refused,
+    /// Its answer was lost.
+    AnswerLost,
+    /// It brought a new token.
+    Refreshed,
+    /// The grant is lost to an answer that never came.
+    Lost,
+    /// The vendor ended the grant.
+    Dead,
+    /// A token that could not be stored was recovered.
+    Recovered,
+}
+
+/// The last events, oldest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Trail(Vec<Event>);
+
+impl Trail {
+    const LENGTH: usize = 8;
+
+    pub(super) fn add(&mut self, event: Event) {
+        if self.0.len() >= Self::LENGTH {
+            self.0.remove(0);
+        }
+        self.0.push(event);
+    }
+
+    pub(super) fn events(&self) -> Vec<Event> {
+        self.0.clone()
+    }
+}
+
+/// Why a refresh token is of no use any more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Ended {
+    /// The fingerprint of that refresh token.
+    pub(super) token: String,
+    pub(super) at_ms: i64,
+    /// The attempt whose answer was lost, where that is why.
+    pub(super) lost_attempt: Option<String>,
+    pub(super) by: String,
+    message: String,
+    oauth_error: Option<String>,
+    oauth_description: Option<String>,
+    http_status: Option<u16>,
+}
+
+impl Ended {
+    pub(super) fn by_refusal(error: &Error, token: String, at_ms: i64, by: String) -> Self {
+        Self {
+            token,
+            at_ms,
+            by,
+            lost_attempt: None,
+            message: error.message().to_owned(),
+            oauth_error: error.oauth_error().map(str::to_owned),
+            oauth_description: error.oauth_description().map(str::to_owned),
+            http_status: error.http_status(),
+        }
+    }
+
+    /// Tells it again, to whoever asks next: nothing needs to be sent for that.
+    pub(super) fn error(&self, connection: &Connection) -> Error {
+        let error = match &self.lost_attempt {
+            Some(attempt) => Error::new(
+                ErrorKind::LoginRequired,
+                format!(
+                    "the answer to refresh attempt {attempt} (by {}) was lost, and the server has replaced the refresh token since: {}",
+                    self.by, self.message
+                ),
+            )
+            .with_verdict(Verdict::OutcomeUnknown)
+            .with_hint("no client can recover a rotated token whose only answer was lost: log in again"),
+            None => Error::new(ErrorKind::LoginRequired, self.message.clone())
+                .with_hint("the refresh token is expired, revoked or replaced: log in again"),
+        };
+        let error = error.with_provider(&connection.profile().id);
+        let error = match &self.oauth_error {
+            Some(word) => error.with_oauth(word, self.oauth_description.clone()),
+            None => error,
+        };
+        let error = match self.http_status {
+            Some(status) => error.with_http_status(status),
+            None => error,
+        };
+        match connection.login_url() {
+            Some(url) => error.with_url(url.as_str()),
+            None => error,
+        }
+    }
+}
+
+/// A server's wish to be left alone, shared with everybody who uses the store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Rest {
+    /// By the store's clock, in milliseconds since 1970.
+    pub(super) until_ms: i64,
+    pub(super) message: String,
+    pub(super) http_status: Option<u16>,
+}

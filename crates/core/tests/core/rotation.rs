@@ -1,0 +1,272 @@
+//! A refresh token that can be spent once: what is known after a crash, a lost answer, a refusal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::probe::{Point, Probe};
+use countersign::{
+    Error, ErrorKind, Keeper, ManualClock, MemoryStore, Source, Store, Verdict, What,
+};
+
+use crate::support::{Bench, Script, bench, bench_with, cut, refreshing, refusal, rotated_answer};
+
+/// Ends the refresh thread at a point, as a crash of it would: what follows does not happen.
+struct PanicAt(Point);
+
+impl Probe for PanicAt {
+    fn at(&self, point: Point) -> Result<(), Error> {
+        assert!(point != self.0, "the test ends the refresh here");
+        Ok(())
+    }
+}
+
+fn crashed_at(
+    point: Point,
+    store: &Arc<dyn Store>,
+    clock: &Arc<ManualClock>,
+    script: &Arc<Script>,
+) {
+    let keeper = Keeper::builder(refreshing())
+        .transport(script.clone())
+        .store(Arc::clone(store))
+        .clock(clock.clone())
+        .probe(Arc::new(PanicAt(point)))
+        .build()
+        .unwrap();
+    // Once the token was shown, its callers have it in spite of the crash.
+    if let Err(error) = keeper.token() {
+        assert_eq!(error.kind(), ErrorKind::Internal, "{error:?}");
+    }
+}
+
+#[test]
+fn after_a_crash_before_sending_the_token_is_not_lost() {
+    for point in [
+        Point::Leased,
+        Point::BeforeIntent,
+        Point::IntentDurable,
+        Point::BeforeSend,
+    ] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let clock = Arc::new(ManualClock::at(crate::support::NOW));
+        let script = Script::new([]);
+        crashed_at(point, &store, &clock, &script);
+        assert!(script.forms().is_empty());
+        // Whoever comes next waits until the intent's request could not arrive any more.
+        clock.advance(Duration::from_secs(31));
+        let next = Keeper::builder(refreshing())
+            .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
+            .store(store)
+            .clock(clock)
+            .build()
+            .unwrap();
+        assert_eq!(next.token().unwrap().expose(), "a", "{point:?}");
+    }
+}
+
+#[test]
+fn after_a_crash_with_the_answer_in_hand_one_question_tells_what_became_of_it() {
+    for point in [Point::Answered, Point::BeforePersist] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let clock = Arc::new(ManualClock::at(crate::support::NOW));
+        crashed_at(
+            point,
+            &store,
+            &clock,
+            &Script::new([Ok(rotated_answer("a", "r1", 600))]),
+        );
+        clock.advance(Duration::from_secs(31));
+        let script = Script::new([Ok(refusal(400, "invalid_grant"))]);
+        let next = || {
+            Keeper::builder(refreshing())
+                .transport(script.clone())
+                .store(Arc::clone(&store))
+                .clock(clock.clone())
+                .build()
+                .unwrap()
+        };
+        let error = next().token().unwrap_err();
+        assert_eq!(error.verdict(), Verdict::OutcomeUnknown, "{error:?}");
+        assert!(error.message().contains("refresh attempt "), "{error}");
+        assert!(error.url().is_some());
+        // It is known now: whoever asks again is told without another request.
+        let again = next().token().unwrap_err();
+        assert_eq!(again.verdict(), Verdict::OutcomeUnknown);
+        assert_eq!(script.forms().len(), 1);
+        let events = next().events().unwrap();
+        assert!(
+            events
+                .iter()
+                .any(|event| event.what == What::Lost && event.attempt.is_some())
+        );
+    }
+}
+
+#[test]
+fn after_a_crash_once_it_is_durable_nothing_is_asked_again() {
+    for point in [Point::Persisted, Point::Published] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let clock = Arc::new(ManualClock::at(crate::support::NOW));
+        crashed_at(
+            point,
+            &store,
+            &clock,
+            &Script::new([Ok(rotated_answer("a", "r1", 600))]),
+        );
+        let next = Keeper::builder(refreshing())
+            .transport(Script::new([]))
+            .store(store)
+            .clock(clock)
+            .build()
+            .unwrap();
+        let token = next.token().unwrap();
+        assert_eq!(
+            (token.expose(), token.source()),
+            ("a", Source::Store),
+            "{point:?}"
+        );
+    }
+}
+
+#[test]
+fn a_lost_answer_is_resolved_by_one_question_after_its_deadline() {
+    let bench = bench(refreshing(), [Err(cut())]);
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
+    // The server had not acted on it, and says so by giving a token.
+    bench.clock.advance(Duration::from_secs(31));
+    bench.script.push(Ok(rotated_answer("a", "r1", 600)));
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    assert_eq!(bench.script.forms().len(), 2);
+}
+
+#[test]
+fn a_valid_access_token_is_used_up_before_the_question_is_asked() {
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(
+        refreshing(),
+        [Ok(rotated_answer("a", "r1", 600)), Err(cut())],
+    );
+    keeper.token().unwrap();
+    clock.advance(Duration::from_secs(560));
+    // The refresh loses its answer; the old access token serves on, and nothing is replayed.
+    for _ in 0..5 {
+        assert_eq!(keeper.token().unwrap().expose(), "a");
+        clock.advance(Duration::from_secs(7));
+    }
+    assert_eq!(script.forms().len(), 2);
+    clock.advance(Duration::from_secs(10));
+    script.push(Ok(rotated_answer("b", "r2", 600)));
+    assert_eq!(keeper.token().unwrap().expose(), "b");
+    assert_eq!(script.forms().len(), 3);
+}
+
+#[test]
+fn a_refusal_without_a_lost_answer_is_a_dead_grant_and_is_kept() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let first = bench_with(
+        refreshing(),
+        [Ok(refusal(400, "invalid_grant"))],
+        Arc::clone(&store),
+    );
+    let error = first.keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::LoginRequired, Verdict::Reauthorize)
+    );
+    // Another process is told the same, without presenting the dead token again.
+    let second = bench_with(refreshing(), [], Arc::clone(&store));
+    let error = second.keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::LoginRequired, Verdict::Reauthorize)
+    );
+    assert_eq!(
+        (error.oauth_error(), error.http_status()),
+        (Some("invalid_grant"), Some(400))
+    );
+    assert!(error.url().is_some());
+    // Asked to by force, it tries: the vendor may have reinstated the user.
+    second.script.push(Ok(rotated_answer("a", "r1", 600)));
+    assert_eq!(second.keeper.refresh_now().unwrap().expose(), "a");
+}
+
+#[test]
+fn a_refusal_for_another_reason_leaves_the_token_alone() {
+    let Bench {
+        keeper,
+        script,
+        clock,
+        ..
+    } = bench(
+        refreshing(),
+        [
+            Ok(refusal(401, "invalid_client")),
+            Ok(rotated_answer("a", "r1", 600)),
+        ],
+    );
+    assert_eq!(
+        keeper.token().unwrap_err().verdict(),
+        Verdict::FixConfiguration
+    );
+    clock.advance(Duration::from_secs(1));
+    // No waiting and no doubt: the intent was taken back.
+    assert_eq!(keeper.token().unwrap().expose(), "a");
+    assert!(script.forms()[1].ends_with("refresh_token=r0"));
+}
+
+#[test]
+fn a_servers_wish_for_peace_is_shared_through_the_store() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let wait = countersign::Response::new(429, [("Retry-After", "60")], "");
+    let first = bench_with(refreshing(), [Ok(wait)], Arc::clone(&store));
+    assert_eq!(
+        first.keeper.token().unwrap_err().kind(),
+        ErrorKind::Throttled
+    );
+    let second = bench_with(refreshing(), [], Arc::clone(&store));
+    let error = second.keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.http_status()),
+        (ErrorKind::Throttled, Some(429))
+    );
+    assert!(error.retry_after().unwrap() >= Duration::from_secs(60));
+    second.clock.advance(Duration::from_secs(61));
+    second.script.push(Ok(rotated_answer("a", "r1", 600)));
+    assert_eq!(second.keeper.token().unwrap().expose(), "a");
+}
+
+#[test]
+fn the_trail_tells_the_last_eight_events_without_a_token() {
+    let answers = (1..=6).map(|n| {
+        Ok(rotated_answer(
+            "access-canary",
+            &format!("refresh-canary-{n}"),
+            600,
+        ))
+    });
+    let Bench { keeper, clock, .. } = bench(refreshing(), answers);
+    for _ in 0..6 {
+        keeper.token().unwrap();
+        clock.advance(Duration::from_secs(600));
+    }
+    let events = keeper.events().unwrap();
+    assert_eq!(events.len(), 8);
+    assert!(!format!("{events:?}").contains("canary"));
+    let last = events.last().unwrap();
+    assert_eq!(last.what, What::Refreshed);
+    assert!(last.by.contains(&std::process::id().to_string()));
+    // What one got, the next one spent.
+    let spent = events
+        .iter()
+        .rev()
+        .filter(|event| event.what == What::Refreshed);
+    let pairs: Vec<_> = spent
+        .map(|event| (event.spent.clone(), event.got.clone()))
+        .collect();
+    assert_eq!(pairs[1].1, pairs[0].0);
+}
