@@ -1,1 +1,401 @@
-//! Being built.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod facts;
+mod pool;
+mod refusal;
+mod script;
+mod wire;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use countersign::{Capabilities, Error, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap};
+use countersign_store_address::{Address, failed, misconfigured, refused};
+use redis::{Cmd, Value};
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+use crate::pool::{Outcome, Server};
+use crate::script::{EXTEND, LEASE, SWAP};
+
+/// Opens the store at a `redis://` or `rediss://` URL; see the crate's page for its options.
+///
+/// # Errors
+///
+/// As [`RedisStore::open`].
+///
+/// # Example
+///
+/// ```no_run
+/// let store = countersign_redis::open("rediss://app:s3cret@redis.example/0")?;
+/// println!("{:?}", store.capabilities().durability);
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
+    Ok(Arc::new(RedisStore::open(url)?))
+}
+
+/// Keeps each record in a hash of a Redis or Valkey server, changed by one script at a time.
+pub struct RedisStore {
+    server: Server,
+    prefix: String,
+    random: SystemRandom,
+    /// What a restart of the server would lose, and what to do about it.
+    loses: Option<(String, &'static str)>,
+    /// Whether the settings say that this is wanted.
+    ephemeral: bool,
+    /// Asked for without a known outcome: asked for again under the same id, it is the same lease.
+    unfinished: Mutex<HashMap<(StoreKey, Owner), String>>,
+}
+
+const OPTIONS: &[&str] = &["pool", "prefix", "replicas", "fsync", "ephemeral"];
+
+impl RedisStore {
+    /// Connects, and learns what the server promises.
+    ///
+    /// # Errors
+    ///
+    /// [`countersign::ErrorKind::Setting`] where the URL is not usable, or would carry tokens in
+    /// the clear to another machine. [`countersign::ErrorKind::Store`] where the server cannot be
+    /// reached, refuses the login, is a replica or part of a cluster.
+    pub fn open(url: &str) -> Result<Self, Error> {
+        let address = Address::parse(url, &["redis", "rediss"], OPTIONS)?;
+        if address.hosts.len() != 1 || address.hosts[0].is_socket() {
+            return Err(refused("`store` has to name one host")
+                .with_hint("write redis://HOST:PORT/ or rediss://HOST:PORT/"));
+        }
+        let prefix = address.option("prefix").unwrap_or("countersign");
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        if prefix.is_empty() || !prefix.chars().all(plain) {
+            return Err(refused(
+                "`store`: the option prefix may hold letters, digits and -_.:",
+            ));
+        }
+        let prefix = prefix.to_owned();
+        let ephemeral = address.word("ephemeral", &["allow"])?.is_some();
+        let (server, facts) = Server::open(address)?;
+        Ok(Self {
+            server,
+            prefix,
+            random: SystemRandom::new(),
+            loses: facts.loses(),
+            ephemeral,
+            unfinished: Mutex::default(),
+        })
+    }
+
+    /// One slot of its own for each record, should the server ever be sharded by a proxy.
+    fn key(&self, key: &StoreKey) -> String {
+        format!("{{{}:{}}}", self.prefix, key.to_hex())
+    }
+
+    /// A word that nobody used before: what a change or a lease is known by when it is asked for
+    /// again.
+    fn fresh_id(&self) -> Result<String, Error> {
+        let mut bytes = [0; 16];
+        self.random
+            .fill(&mut bytes)
+            .map_err(|_| failed("this machine gives no random numbers"))?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn change(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: Option<&[u8]>,
+    ) -> Swap {
+        let id = match self.fresh_id() {
+            Ok(id) => id,
+            Err(error) => return Swap::Unavailable(error),
+        };
+        let number = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
+        let (name, expected_text, fence) = (self.key(key), number(expected), number(fence));
+        let kept = if value.is_some() { "1" } else { "0" };
+        let value = value.unwrap_or_default();
+        let answer = self.server.run(true, |by_text| {
+            let mut command = SWAP.call(&name, by_text);
+            command
+                .arg(&expected_text)
+                .arg(&fence)
+                .arg(&id)
+                .arg(kept)
+                .arg(value);
+            command
+        });
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(Outcome::NotDone(error)) => return Swap::Unavailable(error),
+            Err(Outcome::Unknown(error)) => return Swap::Unknown(error),
+        };
+        let mut words = words(answer.value);
+        let strange = || Swap::Unknown(self.strange());
+        match (words.first().map(|word| word.as_slice()), words.len()) {
+            (Some(b"applied"), 2) => match number_of(&words[1]) {
+                Some(version) => Swap::Applied(version),
+                None => strange(),
+            },
+            (Some(b"fenced"), 1) => Swap::Fenced,
+            (Some(b"conflict"), 5) => {
+                let Ok(current) = read_record(words.split_off(1)) else {
+                    return strange();
+                };
+                let next = expected.unwrap_or(0) + 1;
+                let passed = current.as_ref().is_some_and(|record| record.version > next);
+                if answer.resent && passed {
+                    // Ours may have been the change in between.
+                    let at = self.server.address();
+                    return Swap::Unknown(failed(format!(
+                        "{at} lost the answer to a change, and the record was changed again since"
+                    )));
+                }
+                Swap::Conflict(current)
+            }
+            _ => strange(),
+        }
+    }
+
+    fn extend(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        let name = self.key(key);
+        let answer = self.server.run(false, |by_text| {
+            let mut command = EXTEND.call(&name, by_text);
+            command
+                .arg(owner.as_str())
+                .arg(fence)
+                .arg(ttl.as_micros() as u64);
+            command
+        });
+        let answer = answer.map_err(Outcome::into_error)?;
+        match words(answer.value).first().map(|word| word.as_slice()) {
+            Some(b"kept") => Ok(true),
+            Some(b"given back") => Ok(answer.resent),
+            Some(b"lost") => Ok(false),
+            _ => Err(self.strange()),
+        }
+    }
+
+    fn ask(&self, command: impl Fn() -> Cmd) -> Result<Value, Error> {
+        let answer = self.server.run(false, |_| command());
+        answer
+            .map(|answer| answer.value)
+            .map_err(Outcome::into_error)
+    }
+
+    fn strange(&self) -> Error {
+        let at = self.server.address();
+        failed(format!("{at} answered what this store does not understand"))
+            .with_verdict(countersign::Verdict::Unexpected)
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, HashMap<(StoreKey, Owner), String>> {
+        self.unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for RedisStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durability: self.server.durability(),
+            lease: LeaseKind::Timed,
+            shared: true,
+        }
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        let name = self.key(key);
+        let fields = ["version", "fence", "kept", "value"];
+        let value = self.ask(|| redis::cmd("HMGET").arg(&name).arg(&fields).to_owned())?;
+        read_record(words(value)).map_err(|()| self.strange())
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        self.change(key, expected, fence, Some(value))
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.change(key, Some(expected), fence, None)
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        let asked = (*key, owner.clone());
+        let begun = self.unfinished().remove(&asked);
+        let id = match begun {
+            Some(id) => id,
+            None => self.fresh_id()?,
+        };
+        let name = self.key(key);
+        let ttl = bounded(ttl);
+        let answer = self.server.run(true, |by_text| {
+            let mut command = LEASE.call(&name, by_text);
+            command
+                .arg(owner.as_str())
+                .arg(&id)
+                .arg(ttl.as_micros() as u64);
+            command
+        });
+        let value = match answer {
+            Ok(answer) => answer.value,
+            Err(outcome) => {
+                self.unfinished().insert(asked, id);
+                return Err(outcome.into_error());
+            }
+        };
+        let words = words(value);
+        let number = words.get(1).and_then(|word| number_of(word));
+        match (words.first().map(|word| word.as_slice()), number) {
+            (Some(b"granted"), Some(fence)) => Ok(Lease::Granted {
+                fence,
+                valid_for: Some(ttl),
+            }),
+            (Some(b"busy"), Some(left)) => Ok(Lease::Busy {
+                retry_in: Duration::from_micros(left).min(MOST_PATIENCE),
+            }),
+            _ => Err(self.strange()),
+        }
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        self.extend(key, owner, fence, bounded(ttl))
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        self.extend(key, owner, fence, Duration::ZERO)
+    }
+
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        let (begin, end) = (format!("{{{}:", self.prefix), "}");
+        let mut found = Vec::new();
+        let mut cursor = b"0".to_vec();
+        loop {
+            let scan = self.ask(|| {
+                let mut command = redis::cmd("SCAN");
+                let pattern = format!("{begin}*{end}");
+                command
+                    .arg(&cursor)
+                    .arg("MATCH")
+                    .arg(pattern)
+                    .arg("COUNT")
+                    .arg(500);
+                command
+            })?;
+            let Value::Array(parts) = scan else {
+                return Err(self.strange());
+            };
+            let [next, names] = <[Value; 2]>::try_from(parts).map_err(|_| self.strange())?;
+            for name in words(names) {
+                let name = String::from_utf8_lossy(&name).into_owned();
+                let hex = name
+                    .strip_prefix(&begin)
+                    .and_then(|name| name.strip_suffix(end));
+                let Some(key) = hex.and_then(StoreKey::from_hex) else {
+                    continue;
+                };
+                let kept = self.ask(|| redis::cmd("HGET").arg(&name).arg("kept").to_owned())?;
+                if kept == Value::BulkString(b"1".to_vec()) {
+                    found.push(key);
+                }
+            }
+            match next {
+                Value::BulkString(next) if next != b"0" => cursor = next,
+                _ => break,
+            }
+        }
+        // A scan may tell a name twice.
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    fn fit_for_rotation(&self) -> Result<(), Error> {
+        match &self.loses {
+            Some((why, remedy)) if !self.ephemeral => {
+                let at = self.server.address();
+                let message = format!("{at} {why}: a grant by login would be lost with it");
+                let hint =
+                    format!("{remedy}; or, to take that risk, add ephemeral=allow to `store`");
+                Err(misconfigured(message, hint))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        let time = words(self.ask(|| redis::cmd("TIME"))?);
+        let number = |index: usize| time.get(index).and_then(|word| number_of(word));
+        match (number(0), number(1)) {
+            (Some(seconds), Some(micros)) => Ok((seconds * 1000 + micros / 1000) as i64),
+            _ => Err(self.strange()),
+        }
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("at", &self.server.address().to_string())
+            .field("durability", &self.server.durability())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long a waiter is told to wait at most: a lease may be given back long before it ends.
+const MOST_PATIENCE: Duration = Duration::from_millis(50);
+
+/// A lease of a length that the server can count.
+fn bounded(ttl: Duration) -> Duration {
+    ttl.clamp(Duration::from_millis(1), Duration::from_secs(86_400))
+}
+
+/// Reads `version, fence, kept, value`; an absent version is an absent record.
+fn read_record(words: Vec<Zeroizing<Vec<u8>>>) -> Result<Option<Stored>, ()> {
+    let [version, fence, kept, value] = <[_; 4]>::try_from(words).map_err(|_| ())?;
+    if version.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Stored {
+        version: number_of(&version).ok_or(())?,
+        fence: number_of(&fence).ok_or(())?,
+        value: (kept.as_slice() == b"1").then_some(value),
+    }))
+}
+
+fn words(value: Value) -> Vec<Zeroizing<Vec<u8>>> {
+    let word = |value| match value {
+        Value::BulkString(bytes) => bytes,
+        Value::SimpleString(text) => text.into_bytes(),
+        Value::Int(number) => number.to_string().into_bytes(),
+        _ => Vec::new(),
+    };
+    match value {
+        Value::Array(values) => values.into_iter().map(word).map(Zeroizing::new).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn number_of(word: &[u8]) -> Option<u64> {
+    std::str::from_utf8(word).ok()?.parse().ok()
+}

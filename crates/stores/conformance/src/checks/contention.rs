@@ -1,0 +1,235 @@
+//! Many at once: several handles, as several processes have them, with several threads each.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use countersign::{Lease, Owner, Store, StoreKey, Swap};
+
+use super::records::{load, value};
+use crate::{Answer, Backend, Call, Lossy, Recorder, explain, fresh_key};
+
+const HANDLES: usize = 4;
+const THREADS: usize = 2;
+const LONG: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) fn one_creates(backend: &Backend) {
+    for _ in 0..10 {
+        let key = fresh_key();
+        let created = AtomicU64::new(0);
+        everywhere(backend, |store, who, _| {
+            match store.compare_and_swap(&key, None, None, &[who as u8]) {
+                Swap::Applied(version) => {
+                    assert_eq!(version, 1);
+                    created.fetch_add(1, Ordering::SeqCst);
+                }
+                Swap::Conflict(Some(record)) => assert_eq!(record.version, 1),
+                other => panic!("{other:?}"),
+            }
+        });
+        assert_eq!(created.load(Ordering::SeqCst), 1);
+    }
+}
+
+pub(super) fn counters(backend: &Backend) {
+    let key = fresh_key();
+    const EACH: u64 = 15;
+    everywhere(backend, |store, _, team| {
+        for _ in 0..EACH {
+            increment(store.as_ref(), &key, 0, team);
+        }
+    });
+    let record = load(&backend.open(), &key).unwrap();
+    let all = (HANDLES * THREADS) as u64 * EACH;
+    assert_eq!(
+        (record.version, number(value(&record).unwrap())),
+        (all, all)
+    );
+}
+
+/// As a keeper does: what may have been written is looked for, by the name of the attempt.
+pub(super) fn counters_with_lost_answers(backend: &Backend) {
+    let key = fresh_key();
+    const EACH: u64 = 12;
+    everywhere(backend, |store, who, team| {
+        let lossy = Lossy::new(Arc::clone(store), 3);
+        for round in 0..EACH {
+            increment(&lossy, &key, (who as u64) << 32 | (round + 1), team);
+        }
+    });
+    let record = load(&backend.open(), &key).unwrap();
+    assert_eq!(
+        number(value(&record).unwrap()),
+        (HANDLES * THREADS) as u64 * EACH
+    );
+}
+
+pub(super) fn one_holds(backend: &Backend) {
+    let key = fresh_key();
+    let (inside, last) = (AtomicU64::new(0), AtomicU64::new(0));
+    everywhere(backend, |store, who, team| {
+        let owner = Owner::new(format!("owner {who}"));
+        for _ in 0..5 {
+            let fence = loop {
+                match store.lease(&key, &owner, LONG).unwrap() {
+                    Lease::Granted { fence, .. } => break fence,
+                    Lease::Busy { .. } => team.goes_on(),
+                }
+            };
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two hold it");
+            assert!(last.swap(fence, Ordering::SeqCst) < fence, "fences go back");
+            std::thread::yield_now();
+            inside.fetch_sub(1, Ordering::SeqCst);
+            assert!(store.release(&key, &owner, fence).unwrap());
+        }
+    });
+}
+
+pub(super) fn histories(backend: &Backend) {
+    for seed in 0..4_u64 {
+        let key = fresh_key();
+        let recorder = Recorder::default();
+        everywhere(backend, |store, who, _| {
+            // Every other history has lost answers in it.
+            let store: Arc<dyn Store> = match seed % 2 {
+                0 => Arc::clone(store),
+                _ => Arc::new(Lossy::new(Arc::clone(store), 5)),
+            };
+            wander(&recorder, &store, &key, who, seed * 1000 + who as u64);
+        });
+        if let Some(why) = explain(&recorder.events()) {
+            panic!("seed {seed}: {why}");
+        }
+    }
+}
+
+/// Does what comes, mostly with what was read last.
+fn wander(recorder: &Recorder, store: &Arc<dyn Store>, key: &StoreKey, who: usize, seed: u64) {
+    let mut dice = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut roll = |sides: u64| {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        dice % sides
+    };
+    let owner = Owner::new(format!("owner {who}"));
+    let (mut known, mut held, mut last) = (None, None, None);
+    for step in 0..25_u64 {
+        let call = match (roll(10), held, known) {
+            (0 | 1, None, _) => Call::Lease,
+            (0, Some(fence), _) => Call::Release(fence),
+            (1, Some(fence), _) => Call::Renew(fence),
+            (2, _, Some(version)) => Call::Tombstone(version, last),
+            (3..7, _, _) => Call::Swap(
+                known,
+                last.filter(|_| step % 2 == 0),
+                (who as u64) << 32 | step,
+            ),
+            _ => Call::Load,
+        };
+        let answer = recorder.record(store.as_ref(), key, &owner, call);
+        match answer {
+            Answer::Record(record) | Answer::Conflict(record) => {
+                known = record.map(|record| record.version);
+            }
+            Answer::Applied(version) => known = Some(version),
+            Answer::Granted(fence) => {
+                held = Some(fence);
+                last = Some(fence);
+            }
+            Answer::Done(_) if matches!(call, Call::Release(_)) => held = None,
+            _ => {}
+        }
+    }
+    if let Some(fence) = held {
+        recorder.record(store.as_ref(), key, &owner, Call::Release(fence));
+    }
+}
+
+/// Adds one to a number, once: the value is the number and the name of the attempt that wrote it.
+fn increment(store: &dyn Store, key: &StoreKey, attempt: u64, team: &Team) {
+    let mut doubtful: Option<u64> = None;
+    // Everybody else's changes, many times over: who then still conflicts does so without reason.
+    for _ in 0..10_000 {
+        team.goes_on();
+        let record = store.load(key).unwrap();
+        let version = record.as_ref().map(|record| record.version);
+        let bytes = record.as_ref().and_then(value).unwrap_or_default().to_vec();
+        if let Some(wrote) = doubtful {
+            let found = bytes
+                .chunks_exact(8)
+                .skip(1)
+                .any(|name| number(name) == attempt);
+            if found {
+                return;
+            }
+            // A later version without the attempt's name is one that it did not become.
+            assert!(version.unwrap_or(0) + 1 >= wrote, "the record went back");
+        }
+        let mut next = (number(&bytes) + 1).to_be_bytes().to_vec();
+        // The names of all attempts so far stay: nobody's can be overwritten by the next.
+        next.extend(bytes.get(8..).unwrap_or_default());
+        if attempt != 0 {
+            next.extend(attempt.to_be_bytes());
+        }
+        match store.compare_and_swap(key, version, None, &next) {
+            Swap::Applied(_) => return,
+            Swap::Unknown(_) => doubtful = Some(version.unwrap_or(0) + 1),
+            Swap::Conflict(_) | Swap::Unavailable(_) => {}
+            Swap::Fenced => panic!("fenced without a fence"),
+        }
+    }
+    panic!("no change is ever applied");
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.get(..8).map_or(0, |bytes| {
+        u64::from_be_bytes(bytes.try_into().unwrap_or_default())
+    })
+}
+
+/// What the threads of a check share, so that the fault of one does not leave the others waiting.
+struct Team {
+    began: Instant,
+    failed: AtomicBool,
+}
+
+impl Team {
+    fn goes_on(&self) {
+        let failed = self.failed.load(Ordering::SeqCst);
+        assert!(!failed, "another thread found a fault");
+        assert!(
+            self.began.elapsed() < PATIENCE,
+            "it does not come to an end"
+        );
+        std::thread::yield_now();
+    }
+}
+
+/// Runs the work on every thread of every handle, all starting at once.
+fn everywhere(backend: &Backend, work: impl Fn(&Arc<dyn Store>, usize, &Team) + Sync) {
+    let start = Barrier::new(HANDLES * THREADS);
+    let team = Team {
+        began: Instant::now(),
+        failed: AtomicBool::new(false),
+    };
+    std::thread::scope(|scope| {
+        for handle in 0..HANDLES {
+            let store = backend.open();
+            for thread in 0..THREADS {
+                let (store, start, work, team) = (Arc::clone(&store), &start, &work, &team);
+                scope.spawn(move || {
+                    start.wait();
+                    let who = handle * THREADS + thread;
+                    let done = catch_unwind(AssertUnwindSafe(|| work(&store, who, team)));
+                    if let Err(fault) = done {
+                        team.failed.store(true, Ordering::SeqCst);
+                        resume_unwind(fault);
+                    }
+                });
+            }
+        }
+    });
+}

@@ -1,0 +1,206 @@
+//! Leases: exclusive, fenced, and gone with their holder.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use countersign::{Lease, LeaseKind, Owner, Store, StoreKey, Swap};
+
+use super::records::{applied, lease_and_release, load};
+use crate::{Backend, fresh_key};
+
+const LONG: Duration = Duration::from_secs(60);
+
+pub(super) fn exclusive(backend: &Backend) {
+    let (one, other, key) = (backend.open(), backend.open(), fresh_key());
+    let (a, b) = (Owner::new("a"), Owner::new("b"));
+    let fence = granted(&one, &key, &a);
+    for (store, owner) in [(&other, &b), (&one, &b), (&other, &a), (&one, &a)] {
+        match store.lease(&key, owner, LONG).unwrap() {
+            Lease::Busy { retry_in } => assert!(retry_in <= LONG && !retry_in.is_zero()),
+            given => panic!("given twice, the second time to {owner:?}: {given:?}"),
+        }
+    }
+    granted(&other, &fresh_key(), &b);
+    assert!(one.release(&key, &a, fence).unwrap());
+    granted(&other, &key, &b);
+}
+
+pub(super) fn not_a_record(backend: &Backend) {
+    let (store, key) = (backend.open(), fresh_key());
+    let owner = Owner::new("a");
+    let fence = granted(&store, &key, &owner);
+    assert!(load(&store, &key).is_none());
+    // A lease asks for nothing but patience: who does not need it may write.
+    assert_eq!(
+        applied(store.compare_and_swap(&key, None, None, b"note")),
+        1
+    );
+    assert_eq!(load(&store, &key).unwrap().fence, 0);
+    assert_eq!(
+        applied(store.compare_and_swap(&key, Some(1), Some(fence), b"mine")),
+        2
+    );
+    assert!(store.release(&key, &owner, fence).unwrap());
+    assert_eq!(
+        load(&store, &key).unwrap().version,
+        2,
+        "a release is not a change"
+    );
+}
+
+pub(super) fn fences_grow(backend: &Backend) {
+    let key = fresh_key();
+    let mut last = 0;
+    let mut version = None;
+    for round in 0..30 {
+        let store = backend.open();
+        let fence = lease_and_release(&store, &key);
+        assert!(fence > last, "round {round}: {fence} after {last}");
+        last = fence;
+        version = Some(applied(match (round % 3, version) {
+            (2, Some(version)) => store.tombstone(&key, version, Some(fence)),
+            _ => store.compare_and_swap(&key, version, Some(fence), b"v"),
+        }));
+    }
+}
+
+pub(super) fn only_the_owner(backend: &Backend) {
+    let (one, other, key) = (backend.open(), backend.open(), fresh_key());
+    let (a, b) = (Owner::new("a"), Owner::new("b"));
+    let fence = granted(&one, &key, &a);
+    for (owner, fence) in [(&b, fence), (&a, fence + 1), (&a, fence - 1)] {
+        assert!(!other.renew(&key, owner, fence, LONG).unwrap());
+        assert!(!other.release(&key, owner, fence).unwrap());
+    }
+    assert!(
+        one.renew(&key, &a, fence, LONG).unwrap(),
+        "what strangers tried left it alone"
+    );
+    assert!(busy(&other, &key, &b));
+    assert!(one.release(&key, &a, fence).unwrap());
+    assert!(!one.release(&key, &a, fence).unwrap(), "given back twice");
+    assert!(
+        !one.renew(&key, &a, fence, LONG).unwrap(),
+        "renewed after it was given back"
+    );
+    let newer = granted(&other, &key, &b);
+    assert!(!one.release(&key, &a, fence).unwrap());
+    assert!(
+        !one.release(&key, &b, fence).unwrap(),
+        "by the right word and an old fence"
+    );
+    assert!(other.renew(&key, &b, newer, LONG).unwrap());
+    assert!(
+        !one.renew(&fresh_key(), &a, 1, LONG).unwrap(),
+        "there never was one"
+    );
+}
+
+/// A handle that ends without giving its lease back is a process that was killed.
+pub(super) fn ends_with_its_holder(backend: &Backend) {
+    if !backend.independent {
+        return;
+    }
+    let (store, key) = (backend.open(), fresh_key());
+    let short = Duration::from_millis(300);
+    let dead = backend.open();
+    let Lease::Granted { fence, .. } = dead.lease(&key, &Owner::new("dead"), short).unwrap() else {
+        panic!("busy");
+    };
+    drop(dead);
+    let patience = match store.capabilities().lease {
+        LeaseKind::Timed => Duration::from_secs(10),
+        _ => Duration::ZERO,
+    };
+    let next = wait_for(&store, &key, &Owner::new("next"), patience);
+    assert!(next > fence, "{next} after {fence}");
+    assert!(!store.release(&key, &Owner::new("dead"), fence).unwrap());
+}
+
+pub(super) fn runs_out(backend: &Backend) {
+    let (one, other, key) = (backend.open(), backend.open(), fresh_key());
+    if one.capabilities().lease != LeaseKind::Timed {
+        return;
+    }
+    let (a, b) = (Owner::new("a"), Owner::new("b"));
+    let short = Duration::from_millis(250);
+    let asked = Instant::now();
+    let Lease::Granted { fence, valid_for } = one.lease(&key, &a, short).unwrap() else {
+        panic!("busy");
+    };
+    assert!(
+        valid_for.is_some_and(|valid| valid <= short),
+        "{valid_for:?}"
+    );
+    let next = wait_for(&other, &key, &b, Duration::from_secs(10));
+    // By two clocks: the store's began after ours, and ours ends after the store's.
+    assert!(
+        asked.elapsed() >= short,
+        "it ran out after {:?}",
+        asked.elapsed()
+    );
+    assert!(next > fence);
+    assert!(
+        !one.renew(&key, &a, fence, LONG).unwrap(),
+        "renewed after it was lost"
+    );
+    assert!(!one.release(&key, &a, fence).unwrap());
+    assert!(
+        busy(&one, &key, &a),
+        "the late holder disturbed the new one"
+    );
+    applied(other.compare_and_swap(&key, None, Some(next), b"new"));
+    let late = one.compare_and_swap(&key, Some(1), Some(fence), b"late");
+    assert!(matches!(late, Swap::Fenced), "{late:?}");
+
+    // Renewed, it lasts from then; run out, it cannot be renewed even if nobody else has it.
+    assert!(other.renew(&key, &b, next, short).unwrap());
+    let renewed = Instant::now();
+    while other
+        .renew(&key, &b, next, Duration::from_millis(1))
+        .unwrap()
+    {
+        assert!(
+            renewed.elapsed() < Duration::from_secs(10),
+            "it never runs out"
+        );
+        std::thread::yield_now();
+    }
+    assert!(!other.release(&key, &b, next).unwrap());
+    granted(&one, &key, &a);
+}
+
+pub(super) fn clock(backend: &Backend) {
+    let (one, other) = (backend.open(), backend.open());
+    let mut last = one.now_ms().unwrap();
+    assert!(last > 1_700_000_000_000, "milliseconds since 1970: {last}");
+    for round in 0..50 {
+        let store = if round % 2 == 0 { &one } else { &other };
+        let now = store.now_ms().unwrap();
+        assert!(now >= last, "{now} after {last}");
+        last = now;
+    }
+}
+
+fn granted(store: &Arc<dyn Store>, key: &StoreKey, owner: &Owner) -> u64 {
+    match store.lease(key, owner, LONG).unwrap() {
+        Lease::Granted { fence, .. } => fence,
+        busy => panic!("{busy:?}"),
+    }
+}
+
+fn busy(store: &Arc<dyn Store>, key: &StoreKey, owner: &Owner) -> bool {
+    matches!(store.lease(key, owner, LONG).unwrap(), Lease::Busy { .. })
+}
+
+/// Asks until it is given: what is waited for is another's end, not a time.
+fn wait_for(store: &Arc<dyn Store>, key: &StoreKey, owner: &Owner, patience: Duration) -> u64 {
+    let began = Instant::now();
+    loop {
+        match store.lease(key, owner, LONG).unwrap() {
+            Lease::Granted { fence, .. } => return fence,
+            Lease::Busy { .. } => assert!(began.elapsed() <= patience, "never given"),
+        }
+        std::thread::yield_now();
+    }
+}

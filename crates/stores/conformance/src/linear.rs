@@ -1,0 +1,251 @@
+//! Whether a history can be explained by one store that does one thing at a time.
+//!
+//! The search is Wing and Gong's (1993) with Lowe's memory of what was tried (2017): an order of
+//! the calls that keeps to when they were made, in which every answer is right.
+
+use std::collections::HashSet;
+
+use crate::history::{Answer, Call, Event, Seen};
+
+/// Why no order explains the history; nothing where one does.
+pub fn explain(events: &[Event]) -> Option<String> {
+    let mut events: Vec<_> = events.iter().collect();
+    events.sort_by_key(|event| event.began);
+    let mut search = Search {
+        taken: vec![false; events.len()],
+        tried: HashSet::new(),
+        deepest: Vec::new(),
+        order: Vec::new(),
+        events,
+    };
+    if search.goes_on(&State::default()) {
+        return None;
+    }
+    let told = |index: &usize| {
+        let event = search.events[*index];
+        format!(
+            "  {:?} by {} -> {:?}",
+            event.call, event.owner, event.answer
+        )
+    };
+    let reached: Vec<_> = search
+        .deepest
+        .iter()
+        .rev()
+        .take(5)
+        .rev()
+        .map(told)
+        .collect();
+    let left = (0..search.events.len()).filter(|index| !search.deepest.contains(index));
+    let left: Vec<_> = left.take(8).map(|index| told(&index)).collect();
+    Some(format!(
+        "no order of the {} calls explains their answers; after {} of them, the last being\n{}\nnone of these can be next:\n{}",
+        search.events.len(),
+        search.deepest.len(),
+        reached.join("\n"),
+        left.join("\n")
+    ))
+}
+
+struct Search<'a> {
+    events: Vec<&'a Event>,
+    taken: Vec<bool>,
+    tried: HashSet<(Vec<bool>, State)>,
+    order: Vec<usize>,
+    deepest: Vec<usize>,
+}
+
+impl Search<'_> {
+    fn goes_on(&mut self, state: &State) -> bool {
+        if self.order.len() > self.deepest.len() {
+            self.deepest.clone_from(&self.order);
+        }
+        // What was not answered for certain need not have been done at all.
+        let open = |(index, event): (usize, &&Event)| (!self.taken[index]).then(|| end(event));
+        let first_end = self.events.iter().enumerate().filter_map(open).min();
+        let Some(first_end) = first_end.filter(|end| *end != u64::MAX) else {
+            return true;
+        };
+        if !self.tried.insert((self.taken.clone(), state.clone())) {
+            return false;
+        }
+        for index in 0..self.events.len() {
+            let event = self.events[index];
+            if event.began > first_end {
+                break;
+            }
+            if self.taken[index] {
+                continue;
+            }
+            let Some(next) = state.after(event) else {
+                continue;
+            };
+            self.taken[index] = true;
+            self.order.push(index);
+            if self.goes_on(&next) {
+                return true;
+            }
+            self.order.pop();
+            self.taken[index] = false;
+        }
+        false
+    }
+}
+
+/// A change without an answer may take effect at any time after it was asked for.
+fn end(event: &Event) -> u64 {
+    match event.answer {
+        Answer::Unknown => u64::MAX,
+        _ => event.ended,
+    }
+}
+
+/// The store that does one thing at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct State {
+    record: Option<Seen>,
+    holder: Option<(String, u64)>,
+    last_fence: u64,
+}
+
+impl State {
+    /// The state after an event; nothing where its answer would be wrong here.
+    fn after(&self, event: &Event) -> Option<Self> {
+        let mut next = self.clone();
+        let right = match (event.call, event.answer) {
+            (_, Answer::NotDone) => true,
+            (Call::Load, Answer::Record(seen)) => seen == self.record,
+            (Call::Swap(expected, fence, value), answer) => {
+                next.change(expected, fence, Some(value), answer)
+            }
+            (Call::Tombstone(expected, fence), answer) => {
+                next.change(Some(expected), fence, None, answer)
+            }
+            (Call::Lease, Answer::Granted(fence)) => {
+                next.holder = Some((event.owner.clone(), fence));
+                next.last_fence = fence;
+                self.holder.is_none() && fence > self.last_fence
+            }
+            (Call::Lease, Answer::Busy) => self.holder.is_some(),
+            (Call::Renew(fence), Answer::Done(done)) => done == self.holds(event, fence),
+            (Call::Release(fence), Answer::Done(done)) => {
+                if done {
+                    next.holder = None;
+                }
+                done == self.holds(event, fence)
+            }
+            _ => false,
+        };
+        right.then_some(next)
+    }
+
+    fn holds(&self, event: &Event, fence: u64) -> bool {
+        self.holder
+            .as_ref()
+            .is_some_and(|(owner, held)| *owner == event.owner && *held == fence)
+    }
+
+    fn change(
+        &mut self,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: Option<u64>,
+        answer: Answer,
+    ) -> bool {
+        let version = self.record.map(|record| record.version);
+        let seen = self.record.map_or(0, |record| record.fence);
+        let fenced = fence.is_some_and(|fence| fence < seen);
+        match answer {
+            Answer::Conflict(record) => version != expected && record == self.record,
+            Answer::Fenced => version == expected && fenced,
+            Answer::Applied(_) | Answer::Unknown if version == expected && !fenced => {
+                let following = version.unwrap_or(0) + 1;
+                self.record = Some(Seen {
+                    version: following,
+                    fence: fence.unwrap_or(seen),
+                    value,
+                });
+                answer == Answer::Unknown || answer == Answer::Applied(following)
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(owner: &str, call: Call, answer: Answer, began: u64, ended: u64) -> Event {
+        Event {
+            owner: owner.to_owned(),
+            call,
+            answer,
+            began,
+            ended,
+        }
+    }
+
+    fn seen(version: u64, value: u64) -> Option<Seen> {
+        Some(Seen {
+            version,
+            fence: 0,
+            value: Some(value),
+        })
+    }
+
+    #[test]
+    fn overlapping_calls_may_be_put_in_either_order() {
+        let history = [
+            event("a", Call::Swap(None, None, 7), Answer::Applied(1), 0, 3),
+            event("b", Call::Load, Answer::Record(None), 1, 2),
+            event("b", Call::Load, Answer::Record(seen(1, 7)), 4, 5),
+        ];
+        assert_eq!(explain(&history), None);
+    }
+
+    #[test]
+    fn a_stale_read_is_found() {
+        let history = [
+            event("a", Call::Swap(None, None, 7), Answer::Applied(1), 0, 1),
+            event("b", Call::Load, Answer::Record(None), 2, 3),
+        ];
+        assert!(explain(&history).is_some());
+    }
+
+    #[test]
+    fn a_lost_update_is_found() {
+        let history = [
+            event("a", Call::Swap(None, None, 7), Answer::Applied(1), 0, 2),
+            event("b", Call::Swap(None, None, 8), Answer::Applied(1), 1, 3),
+        ];
+        assert!(explain(&history).is_some());
+    }
+
+    #[test]
+    fn two_holders_and_a_fence_that_goes_back_are_found() {
+        let twice = [
+            event("a", Call::Lease, Answer::Granted(1), 0, 1),
+            event("b", Call::Lease, Answer::Granted(2), 2, 3),
+        ];
+        assert!(explain(&twice).is_some());
+        let back = [
+            event("a", Call::Lease, Answer::Granted(2), 0, 1),
+            event("a", Call::Release(2), Answer::Done(true), 2, 3),
+            event("b", Call::Lease, Answer::Granted(2), 4, 5),
+        ];
+        assert!(explain(&back).is_some());
+    }
+
+    #[test]
+    fn an_unknown_change_was_made_late_or_never_but_once() {
+        let unknown = event("a", Call::Swap(None, None, 7), Answer::Unknown, 0, 1);
+        let load = |record, at| event("b", Call::Load, Answer::Record(record), at, at + 1);
+        assert_eq!(explain(&[unknown.clone(), load(None, 2)]), None);
+        assert_eq!(
+            explain(&[unknown.clone(), load(None, 2), load(seen(1, 7), 4)]),
+            None
+        );
+        assert!(explain(&[unknown, load(seen(1, 7), 2), load(None, 4)]).is_some());
+    }
+}

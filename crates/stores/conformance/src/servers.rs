@@ -1,0 +1,81 @@
+//! Real servers for the tests, on this machine's loopback, ended with their guard by their own
+//! process id. A server that cannot be started is a loud failure that says what to install.
+
+mod authority;
+mod postgres;
+mod redis;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+pub use self::authority::Authority;
+pub use self::postgres::PostgresServer;
+pub use self::redis::RedisServer;
+
+/// A process that is killed when it goes out of scope.
+#[derive(Debug)]
+struct Guarded(Child);
+
+impl Guarded {
+    fn start(mut command: Command, install: &str) -> Self {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} cannot be started: {error}; run: {install}"));
+        Self(child)
+    }
+
+    /// SIGKILL, and waits for the end.
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "kill {name} {id}"
+        );
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.0.try_wait().is_ok_and(|status| status.is_some())
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port that nobody listens on, below those that outgoing connections are given.
+fn free_port() -> u16 {
+    let mut seed = std::process::id().wrapping_mul(2_654_435_761);
+    for _ in 0..10_000 {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        seed = seed
+            .wrapping_mul(1_664_525)
+            .wrapping_add(now.map_or(1, |now| now.subsec_nanos()) | 1);
+        let port = 15_000 + (seed >> 8) as u16 % 17_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port from 15000 to 31999 on 127.0.0.1");
+}
+
+/// Looks again and again until there is something, for what another process brings about.
+pub fn until<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    loop {
+        match look() {
+            None if began.elapsed() > patience => return None,
+            None => std::thread::park_timeout(Duration::from_millis(5)),
+            found => return found,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Core's own stores hold what every store has to, and stores that do not are found out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use countersign::{
+    Capabilities, Error, FileStore, Lease, MemoryStore, Owner, Store, StoreKey, Stored, Swap,
+};
+use countersign_store_conformance::{Backend, CHECKS, run};
+
+#[test]
+fn the_memory_store_holds() {
+    let store = Arc::new(MemoryStore::new());
+    run(&Backend::of_one_process(move || store.clone()));
+}
+
+#[test]
+fn the_file_store_holds() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("tokens");
+    let open = move || Arc::new(FileStore::open(&folder).unwrap()) as Arc<dyn Store>;
+    run(&Backend::new(open));
+}
+
+/// Each of these faults has to be found by at least one check.
+#[test]
+fn stores_that_do_not_hold_are_found_out() {
+    let faults = [
+        Fault::BlindWrites,
+        Fault::StaleReads,
+        Fault::TwoHolders,
+        Fault::FencesStartAgain,
+        Fault::AnyoneReleases,
+        Fault::FencesIgnored,
+        Fault::TombstonesVanish,
+        Fault::AppliedButNotTold,
+    ];
+    for fault in faults {
+        let memory = Arc::new(MemoryStore::new());
+        let store = Arc::new(Faulty {
+            memory,
+            fault,
+            calls: AtomicU64::new(0),
+        });
+        let backend = Backend::of_one_process(move || store.clone());
+        let failed =
+            |check: fn(&Backend)| catch_unwind(AssertUnwindSafe(|| check(&backend))).is_err();
+        let found: Vec<_> = CHECKS.iter().filter(|(_, check)| failed(*check)).collect();
+        assert!(!found.is_empty(), "nobody noticed {fault:?}");
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    BlindWrites,
+    StaleReads,
+    TwoHolders,
+    FencesStartAgain,
+    AnyoneReleases,
+    FencesIgnored,
+    TombstonesVanish,
+    AppliedButNotTold,
+}
+
+#[derive(Debug)]
+struct Faulty {
+    memory: Arc<MemoryStore>,
+    fault: Fault,
+    calls: AtomicU64,
+}
+
+impl Faulty {
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+}
+
+impl Store for Faulty {
+    fn capabilities(&self) -> Capabilities {
+        self.memory.capabilities()
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        let stored = self.memory.load(key)?;
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.is(Fault::StaleReads) && call % 7 == 3 {
+            return Ok(None);
+        }
+        let forgotten = stored.as_ref().is_some_and(|record| record.value.is_none());
+        Ok(stored.filter(|_| !(forgotten && self.is(Fault::TombstonesVanish))))
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        let fence = fence.filter(|_| !self.is(Fault::FencesIgnored));
+        let swap = self.memory.compare_and_swap(key, expected, fence, value);
+        match swap {
+            Swap::Conflict(Some(now)) if self.is(Fault::BlindWrites) => self
+                .memory
+                .compare_and_swap(key, Some(now.version), fence, value),
+            Swap::Applied(_) if self.is(Fault::AppliedButNotTold) => {
+                Swap::Conflict(self.memory.load(key).unwrap())
+            }
+            swap => swap,
+        }
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.memory.tombstone(key, expected, fence)
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        let lease = self.memory.lease(key, owner, ttl)?;
+        Ok(match lease {
+            Lease::Busy { .. } if self.is(Fault::TwoHolders) => Lease::Granted {
+                fence: 1_000_000 + self.calls.fetch_add(1, Ordering::SeqCst),
+                valid_for: None,
+            },
+            Lease::Granted { valid_for, .. } if self.is(Fault::FencesStartAgain) => {
+                Lease::Granted {
+                    fence: 1,
+                    valid_for,
+                }
+            }
+            lease => lease,
+        })
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        self.memory.renew(key, owner, fence, ttl)
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        let released = self.memory.release(key, owner, fence)?;
+        Ok(released || self.is(Fault::AnyoneReleases))
+    }
+
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        self.memory.keys()
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        self.memory.now_ms()
+    }
+}
