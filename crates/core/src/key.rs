@@ -2,8 +2,13 @@
 
 mod armor;
 mod asn1;
+mod certificate;
+mod container;
 mod document;
+mod encrypted;
+mod format;
 mod inspect;
+mod json;
 mod jwk;
 mod pair;
 mod public;
@@ -14,7 +19,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-pub use self::inspect::{KeyInfo, inspect};
+pub use self::certificate::Certificate;
+pub use self::inspect::{CertificateInfo, KeyInfo, inspect, inspect_bytes};
 pub use self::jwk::{Jwk, JwkSet};
 pub(crate) use self::pair::{Pair, hmac_algorithm};
 pub use self::public::PublicKey;
@@ -22,6 +28,7 @@ pub(crate) use self::public::{Curve, Material};
 
 use self::asn1::PrivateParts;
 use self::document::Document;
+use self::format::{Container, Format, Structure};
 use crate::jws::Algorithm;
 use crate::{Error, Secret};
 
@@ -46,47 +53,86 @@ use crate::{Error, Secret};
 pub struct PrivateKey {
     pair: Arc<Pair>,
     public: Option<PublicKey>,
+    about: Arc<About>,
+}
+
+/// What came along with a key.
+#[derive(Clone)]
+struct About {
     format: Format,
+    /// How it was encrypted, in words.
+    encryption: Option<String>,
+    key_id: Option<String>,
+    /// The only algorithm that a JWK lets itself be used with.
+    algorithm: Option<Algorithm>,
+    /// The key's own certificate, then those that certify it.
+    certificates: Vec<Certificate>,
     /// Kept under the RSASSA-PSS identifier, so PSS is what its owner meant.
     pss: bool,
 }
 
-/// How a key was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Pkcs1,
-    Pkcs8,
-    Sec1,
-    Spki,
-    X509,
-    Secret,
-}
-
 impl PrivateKey {
-    /// Reads a private key in PEM: PKCS#1 RSA, PKCS#8 (RSA, P-256, P-384, Ed25519) or SEC1 EC.
-    ///
-    /// Takes what transport does to a PEM: literal `\n`, CRLF, a byte order mark, quotes, blanks
-    /// around it, one line with blanks for line feeds, base64 around the whole, a missing final
-    /// line feed. A certificate or public key beside the private key is ignored.
+    /// Reads a private key in PEM. The same as [`from_bytes`](Self::from_bytes) with the text's
+    /// bytes and no passphrase.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Key`](crate::ErrorKind::Key), naming the setting `private_key`, with a hint
-    /// that says what to do: a public key, certificate or encrypted key was given; there is no
-    /// PEM or a damaged one; the algorithm, curve or size is not supported. No error holds a byte
-    /// of the key.
+    /// As [`from_bytes`](Self::from_bytes).
     pub fn from_pem(text: &str) -> Result<Self, Error> {
-        let document = document::read(text).map_err(|error| error.with_setting("private_key"))?;
+        Self::from_bytes(text.as_bytes(), None)
+    }
+
+    /// Reads the private key of a file, whatever the file is.
+    ///
+    /// What it is, is told by what is in it, not by its name or label:
+    ///
+    /// - PKCS#1 RSA (RFC 8017), PKCS#8 version 1 and 2 (RFC 5958: RSA, also under the RSASSA-PSS
+    ///   identifier, P-256, P-384, Ed25519) and SEC1 EC (RFC 5915), in PEM or DER;
+    /// - a private JWK, or a JWK Set with one in it (RFC 7517); its `kid` and `alg` stay with it;
+    /// - Google's service account JSON and Box's app settings JSON, of which the key's id, and
+    ///   with Box the passphrase, come along;
+    /// - with the cargo feature `encrypted-keys` and a passphrase: encrypted PKCS#8 (PBES2 of
+    ///   RFC 8018 with AES-CBC, AES-GCM or 3DES, under PBKDF2 with HMAC-SHA1 or SHA2, or scrypt;
+    ///   the 3DES and RC2 schemes of RFC 7292), PEM with `DEK-Info` (AES-CBC, 3DES), and PKCS#12.
+    ///
+    /// PEM is taken in every state that transport leaves it in: literal `\n`, CRLF, a byte order
+    /// mark, UTF-16, quotes, blanks around it, one line with blanks for line feeds, base64 around
+    /// the whole, a missing final line feed. A public key beside it is ignored. Of the
+    /// certificates beside it those are kept that begin with the key's own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`](crate::ErrorKind::Key), naming the setting `private_key` or
+    /// `private_key_passphrase`, with a hint that says what to do, where it can the command that
+    /// converts the key. No error holds a byte of the key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::key::PrivateKey;
+    ///
+    /// // RFC 8037 appendix A.1.
+    /// let key = PrivateKey::from_bytes(
+    ///     br#"{"kty":"OKP","crv":"Ed25519","kid":"2026-01",
+    ///         "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    ///     None,
+    /// )?;
+    /// assert_eq!(key.key_id(), Some("2026-01"));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn from_bytes(file: &[u8], passphrase: Option<&Secret>) -> Result<Self, Error> {
+        let document = document::read(file, passphrase).map_err(about_key)?;
         let refused = match document {
             Document::Private(key) => return Ok(key),
-            Document::Public {
-                format: Format::Pkcs1,
-                ..
-            } => refusal::public_given("RSA PUBLIC KEY"),
-            Document::Public { .. } => refusal::public_given("PUBLIC KEY"),
-            Document::Certificate(_) => refusal::certificate_given(),
+            Document::Public { format, .. } => refusal::public_given(match format.structure() {
+                Structure::Pkcs1 => "RSA PUBLIC KEY",
+                Structure::Jwk | Structure::JwkSet => "JWK",
+                _ => "PUBLIC KEY",
+            }),
+            Document::Certificates { .. } => refusal::certificate_given(),
         };
-        Err(refused.with_setting("private_key"))
+        Err(about_key(refused))
     }
 
     /// Takes a shared secret for HS256, HS384 or HS512, by its UTF-8 bytes.
@@ -99,20 +145,34 @@ impl PrivateKey {
 
     /// Takes a shared secret that is not text, as an `oct` JWK holds it once decoded.
     pub fn from_secret_bytes(secret: &[u8]) -> Self {
-        let bytes = Zeroizing::new(secret.to_vec());
-        Self {
-            pair: Arc::new(Pair::Hmac(bytes)),
-            public: None,
-            format: Format::Secret,
-            pss: false,
-        }
+        let format = Format::new(Structure::Secret, Container::None);
+        Self::shared(secret, About::new(format))
     }
 
     /// The algorithms this key can sign with, the usual choice first: RS256 for RSA, but PS256 if
-    /// the key is marked for RSASSA-PSS.
+    /// the key is marked for RSASSA-PSS. A JWK with `alg` can do that one only (RFC 7517 4.4).
     pub fn algorithms(&self) -> &'static [Algorithm] {
+        let possible = self.possible_algorithms();
+        let only = possible
+            .iter()
+            .position(|a| Some(*a) == self.about.algorithm);
+        only.map_or(possible, |at| &possible[at..=at])
+    }
+
+    /// The `kid` that came with the key: of a JWK, a Google or a Box file.
+    pub fn key_id(&self) -> Option<&str> {
+        self.about.key_id.as_deref()
+    }
+
+    /// The certificates that came with the key: its own first, then the others in their order.
+    /// Empty if none is the key's own.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.about.certificates
+    }
+
+    fn possible_algorithms(&self) -> &'static [Algorithm] {
         match &self.public {
-            Some(_) if self.pss => Algorithm::RSA_PSS_FIRST,
+            Some(_) if self.about.pss => Algorithm::RSA_PSS_FIRST,
             Some(public) => public.algorithms(),
             None => Algorithm::HMAC,
         }
@@ -151,27 +211,53 @@ impl PrivateKey {
         &self.pair
     }
 
-    fn from_parts(parts: PrivateParts<'_>, format: Format) -> Result<Self, Error> {
+    fn from_parts(parts: PrivateParts<'_>, about: About) -> Result<Self, Error> {
         let pss = matches!(parts, PrivateParts::Rsa { pss: true, .. });
         let (pair, public) = Pair::from_parts(&parts)?;
         Ok(Self {
             pair: Arc::new(pair),
             public: Some(public),
-            format,
-            pss,
+            about: Arc::new(About { pss, ..about }),
         })
+    }
+
+    fn shared(secret: &[u8], about: About) -> Self {
+        Self {
+            pair: Arc::new(Pair::Hmac(Zeroizing::new(secret.to_vec()))),
+            public: None,
+            about: Arc::new(about),
+        }
+    }
+
+    fn with_key_id(mut self, key_id: &str) -> Self {
+        Arc::make_mut(&mut self.about).key_id = Some(key_id.to_owned());
+        self
+    }
+
+    /// Keeps the certificates, if the key's own is among them. One that cannot be read is not it.
+    fn with_certificates<'a>(mut self, ders: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut chain: Vec<_> = ders
+            .filter_map(|der| Certificate::from_der(der).ok())
+            .collect();
+        let own =
+            |certificate: &Certificate| Some(certificate.public_key()) == self.public.as_ref();
+        if let Some(at) = chain.iter().position(own) {
+            chain[..=at].rotate_right(1);
+            Arc::make_mut(&mut self.about).certificates = chain;
+        }
+        self
     }
 }
 
-impl Format {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Pkcs1 => "PKCS#1 PEM",
-            Self::Pkcs8 => "PKCS#8 PEM",
-            Self::Sec1 => "SEC1 PEM",
-            Self::Spki => "SPKI PEM",
-            Self::X509 => "X.509 PEM",
-            Self::Secret => "secret",
+impl About {
+    fn new(format: Format) -> Self {
+        Self {
+            format,
+            encryption: None,
+            key_id: None,
+            algorithm: None,
+            certificates: Vec::new(),
+            pss: false,
         }
     }
 }
@@ -179,5 +265,13 @@ impl Format {
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PrivateKey({}, redacted)", self.description())
+    }
+}
+
+/// Names the setting to look at, where it is not the passphrase.
+fn about_key(error: Error) -> Error {
+    match error.setting_name() {
+        Some(_) => error,
+        None => error.with_setting("private_key"),
     }
 }

@@ -9,38 +9,49 @@ use zeroize::Zeroizing;
 use super::refusal;
 use crate::Error;
 
-const BEGIN: &str = "-----BEGIN";
+pub(super) const BEGIN: &str = "-----BEGIN";
 const END: &str = "-----END";
 
 /// One `-----BEGIN x-----` … `-----END x-----` with its base64 taken off (RFC 7468).
 pub(super) struct Block {
     pub(super) label: String,
-    /// Empty if the block is encrypted the old way.
     pub(super) contents: Zeroizing<Vec<u8>>,
     /// Encrypted the way of RFC 1421 (`Proc-Type: 4,ENCRYPTED`), under an unsuspicious label.
-    pub(super) encrypted: bool,
+    pub(super) encryption: Option<DekInfo>,
 }
 
-/// Every block in the text, at least one.
-pub(super) fn read(text: &str) -> Result<Vec<Block>, Error> {
-    let clean = normalise(text);
-    if clean.contains(BEGIN) {
-        return blocks(&clean);
-    }
-    let bare = unwrap_base64(&clean);
-    match bare.as_deref().map(|bytes| std::str::from_utf8(bytes)) {
-        Some(Ok(inner)) if inner.contains(BEGIN) => blocks(&normalise(inner)),
-        _ => {
-            let der = bare.is_some_and(|bytes| bytes.first() == Some(&0x30));
-            Err(refusal::no_pem(&clean, der))
+/// The header `DEK-Info` of RFC 1421 section 4.6.1.3, as OpenSSL writes it.
+#[cfg_attr(not(feature = "encrypted-keys"), expect(dead_code))]
+pub(super) struct DekInfo {
+    /// Such as `AES-256-CBC`.
+    pub(super) algorithm: String,
+    /// As many bytes as the cipher's block has.
+    pub(super) iv: Vec<u8>,
+}
+
+/// Every block of a normalised text.
+pub(super) fn blocks(text: &str) -> Result<Vec<Block>, Error> {
+    let mut blocks = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(BEGIN) {
+        let (label, after) = begin_label(&rest[start + BEGIN.len()..])?;
+        let end = after
+            .find(END)
+            .ok_or_else(|| refusal::missing_end(&label))?;
+        let body = &after[..end];
+        if body.contains(BEGIN) {
+            return Err(refusal::missing_end(&label));
         }
+        rest = after_end_label(&label, &after[end + END.len()..])?;
+        blocks.push(block(label, body)?);
     }
+    Ok(blocks)
 }
 
 /// Undoes the marks of transport that can be undone without looking at the structure.
 ///
 /// The result is never longer than the text, so the buffer never moves and leaves no copy.
-fn normalise(text: &str) -> Zeroizing<String> {
+pub(super) fn normalise(text: &str) -> Zeroizing<String> {
     let mut clean = Zeroizing::new(String::with_capacity(text.len()));
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -65,44 +76,6 @@ fn normalise(text: &str) -> Zeroizing<String> {
     ];
     let kept = clean.trim_matches(|c: char| c.is_whitespace() || quotes.contains(&c));
     Zeroizing::new(kept.to_owned())
-}
-
-/// The bytes, if the whole text is base64 of either alphabet, padded or not.
-fn unwrap_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let mut symbols = Zeroizing::new(String::with_capacity(text.len()));
-    symbols.extend(
-        text.chars()
-            .filter(|c| !c.is_whitespace())
-            .map(|c| match c {
-                '-' => '+',
-                '_' => '/',
-                c => c,
-            }),
-    );
-    let symbols = symbols.trim_end_matches('=').as_bytes();
-    if symbols.is_empty() {
-        return None;
-    }
-    let bytes = base64_simd::STANDARD_NO_PAD.decode_to_vec(symbols).ok()?;
-    Some(Zeroizing::new(bytes))
-}
-
-fn blocks(text: &str) -> Result<Vec<Block>, Error> {
-    let mut blocks = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(BEGIN) {
-        let (label, after) = begin_label(&rest[start + BEGIN.len()..])?;
-        let end = after
-            .find(END)
-            .ok_or_else(|| refusal::missing_end(&label))?;
-        let body = &after[..end];
-        if body.contains(BEGIN) {
-            return Err(refusal::missing_end(&label));
-        }
-        rest = after_end_label(&label, &after[end + END.len()..])?;
-        blocks.push(block(label, body)?);
-    }
-    Ok(blocks)
 }
 
 /// The label of a BEGIN line and what follows the line.
@@ -137,13 +110,11 @@ fn words(text: &str) -> String {
 }
 
 fn block(label: String, body: &str) -> Result<Block, Error> {
-    if body.contains("Proc-Type") && body.contains("ENCRYPTED") {
-        return Ok(Block {
-            label,
-            contents: Zeroizing::default(),
-            encrypted: true,
-        });
-    }
+    let encrypted = body.contains("Proc-Type") && body.contains("ENCRYPTED");
+    let (encryption, body) = match encrypted {
+        true => dek_info(&label, body).map(|(info, body)| (Some(info), body))?,
+        false => (None, body),
+    };
     let canonical = canonical(&label, body)?;
     // The message of `pem` shows the bad symbol, which may be one of the key: it is not passed on.
     let parsed = pem::parse(canonical.as_bytes())
@@ -151,8 +122,38 @@ fn block(label: String, body: &str) -> Result<Block, Error> {
     Ok(Block {
         label,
         contents: Zeroizing::new(parsed.into_contents()),
-        encrypted: false,
+        encryption,
     })
+}
+
+/// The header that says how the block is encrypted, and what follows it. The lines may have been
+/// run into one, so that only the vector's length tells where the key begins.
+fn dek_info<'a>(label: &str, body: &'a str) -> Result<(DekInfo, &'a str), Error> {
+    let damaged = || refusal::bad_dek_info(label);
+    let (_, info) = body.split_once("DEK-Info:").ok_or_else(damaged)?;
+    let (algorithm, rest) = info.split_once(',').ok_or_else(damaged)?;
+    let algorithm = algorithm.trim();
+    let shaped = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-';
+    if algorithm.is_empty() || algorithm.len() > 24 || !algorithm.chars().all(shaped) {
+        return Err(damaged());
+    }
+    let wide = ["AES", "CAMELLIA", "ARIA", "SEED", "SM4"]
+        .iter()
+        .any(|name| algorithm.starts_with(name));
+    let digits = if wide { 32 } else { 16 };
+    let (iv, rest) = rest
+        .trim_start()
+        .split_at_checked(digits)
+        .ok_or_else(damaged)?;
+    let iv = (0..digits / 2)
+        .map(|at| u8::from_str_radix(iv.get(2 * at..2 * at + 2)?, 16).ok())
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(damaged)?;
+    let info = DekInfo {
+        algorithm: algorithm.to_owned(),
+        iv,
+    };
+    Ok((info, rest))
 }
 
 /// The block as RFC 7468 wants it but for the line length: no headers, no blanks, right padding.

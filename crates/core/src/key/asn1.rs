@@ -1,11 +1,19 @@
 //! Key documents in DER: PKCS#1 (RFC 8017 A.1), PKCS#8 (RFC 5958), SEC1 (RFC 5915),
 //! SubjectPublicKeyInfo (RFC 5280 4.1.2.7) and the certificates around the last.
 
-use der::asn1::{AnyRef, BitStringRef, ContextSpecific, ObjectIdentifier, OctetStringRef, UintRef};
+mod write;
+
+use std::time::Duration;
+
+use der::asn1::{
+    AnyRef, BitStringRef, ContextSpecific, GeneralizedTime, ObjectIdentifier, OctetStringRef,
+    UintRef, UtcTime,
+};
 use der::{Decode, Reader, SliceReader, Tag, TagMode, TagNumber};
 use pkcs8::PrivateKeyInfoRef;
 use spki::SubjectPublicKeyInfoRef;
 
+pub(super) use self::write::{RsaNumbers, ec_spki, ed25519_spki, rsa_pkcs1, rsa_spki};
 use super::public::{Curve, PublicKey};
 use super::refusal;
 use crate::Error;
@@ -27,6 +35,9 @@ pub(super) enum Shape {
     Sec1,
     Spki,
     Certificate,
+    Pkcs12,
+    /// CMS (RFC 5652), of which PKCS#7 is the old name.
+    Cms,
     Unknown,
 }
 
@@ -47,7 +58,17 @@ pub(super) enum PrivateParts<'a> {
     },
     Ed25519 {
         seed: &'a [u8],
+        /// Where the document holds it as well.
+        public: Option<&'a [u8]>,
     },
+}
+
+/// What is read of a certificate (RFC 5280 section 4.1).
+pub(super) struct CertificateParts<'a> {
+    pub(super) spki: &'a [u8],
+    /// Seconds since 1970.
+    pub(super) not_before: u64,
+    pub(super) not_after: u64,
 }
 
 /// Tells what a document is from the tags of its outermost members.
@@ -60,11 +81,24 @@ pub(super) fn shape(der: &[u8]) -> Shape {
         [Tag::Integer, Tag::Integer, Tag::Integer, ..] if tags.len() >= 9 => Shape::Pkcs1Private,
         [Tag::Integer, Tag::Sequence, Tag::OctetString, ..] => Shape::Pkcs8,
         [Tag::Integer, Tag::OctetString, ..] => Shape::Sec1,
+        [Tag::Integer, Tag::Sequence] | [Tag::Integer, Tag::Sequence, Tag::Sequence] => {
+            Shape::Pkcs12
+        }
+        [Tag::ObjectIdentifier, Tag::ContextSpecific { .. }] => Shape::Cms,
         [Tag::Sequence, Tag::OctetString] => Shape::Pkcs8Encrypted,
         [Tag::Sequence, Tag::BitString] => Shape::Spki,
         [Tag::Sequence, Tag::Sequence, Tag::BitString] => Shape::Certificate,
         _ => Shape::Unknown,
     }
+}
+
+/// How long a document says it is, its own tag and length included.
+pub(super) fn outer_length(der: &[u8]) -> Option<usize> {
+    let mut reader = SliceReader::new(der).ok()?;
+    let header = der::Header::decode(&mut reader).ok()?;
+    let start = usize::try_from(reader.position()).ok()?;
+    let length = start.checked_add(usize::try_from(header.length()).ok()?)?;
+    (length <= der.len()).then_some(length)
 }
 
 fn outer_tags(der: &[u8]) -> der::Result<Vec<Tag>> {
@@ -82,15 +116,16 @@ fn outer_tags(der: &[u8]) -> der::Result<Vec<Tag>> {
 pub(super) fn pkcs8(der: &[u8]) -> Result<PrivateParts<'_>, Error> {
     let info = PrivateKeyInfoRef::from_der(der).map_err(|_| refusal::bad_der("PKCS#8 key"))?;
     let key = info.private_key.as_bytes();
+    let public = info.public_key.and_then(|bits| bits.as_bytes());
     match info.algorithm.oid {
         RSA => rsa_private(key, false),
         RSA_PSS => rsa_private(key, true),
-        EC => sec1(key, Some(curve(info.algorithm.parameters)?)),
+        EC => sec1(key, Some((curve(info.algorithm.parameters)?, public))),
         ED25519 => {
             let seed = <&OctetStringRef>::from_der(key)
                 .map_err(|_| refusal::bad_der("Ed25519 key"))?
                 .as_bytes();
-            Ok(PrivateParts::Ed25519 { seed })
+            Ok(PrivateParts::Ed25519 { seed, public })
         }
         other => Err(refusal::algorithm(name(other).as_str())),
     }
@@ -120,8 +155,11 @@ pub(super) fn rsa_private(der: &[u8], pss: bool) -> Result<PrivateParts<'_>, Err
     })
 }
 
-/// Reads a SEC1 key; inside PKCS#8 the curve is named outside.
-pub(super) fn sec1(der: &[u8], outer: Option<Curve>) -> Result<PrivateParts<'_>, Error> {
+/// Reads a SEC1 key; inside PKCS#8 the curve is named outside, and so may be the point.
+pub(super) fn sec1<'a>(
+    der: &'a [u8],
+    outer: Option<(Curve, Option<&'a [u8]>)>,
+) -> Result<PrivateParts<'a>, Error> {
     let (scalar, parameters, point) = SliceReader::new(der)
         .and_then(|mut reader| {
             reader.sequence(|reader| {
@@ -137,19 +175,24 @@ pub(super) fn sec1(der: &[u8], outer: Option<Curve>) -> Result<PrivateParts<'_>,
         })
         .map_err(|_| refusal::bad_der("EC private key"))?;
     let curve = match (outer, parameters) {
-        (Some(curve), None) => curve,
+        (Some((curve, _)), None) => curve,
         (outer, parameters) => {
             let inner = curve(parameters)?;
-            if outer.is_some_and(|outer| outer != inner) {
+            if outer.is_some_and(|(outer, _)| outer != inner) {
                 return Err(refusal::inconsistent("it names two curves"));
             }
             inner
         }
     };
-    let point = point.ok_or_else(refusal::no_point)?;
-    let point = point
-        .as_bytes()
-        .ok_or_else(|| refusal::bad_der("EC public point"))?;
+    let whole = |bits: BitStringRef<'a>| {
+        bits.as_bytes()
+            .ok_or_else(|| refusal::bad_der("EC public point"))
+    };
+    let point = match (point, outer.and_then(|(_, point)| point)) {
+        (Some(inner), _) => whole(inner)?,
+        (None, Some(outer)) => outer,
+        (None, None) => return Err(refusal::no_point()),
+    };
     Ok(PrivateParts::Ec {
         curve,
         scalar,
@@ -188,78 +231,43 @@ pub(super) fn rsa_public(der: &[u8]) -> Result<PublicKey, Error> {
     PublicKey::rsa(modulus, exponent)
 }
 
-/// The SubjectPublicKeyInfo of a certificate (RFC 5280 4.1); nothing else of it is looked at.
-pub(super) fn certificate_spki(der: &[u8]) -> Result<&[u8], Error> {
+/// Reads the key and the validity of a certificate; its signature and names are not looked at.
+pub(super) fn certificate(der: &[u8]) -> Result<CertificateParts<'_>, Error> {
     SliceReader::new(der)
         .and_then(|mut reader| {
-            reader.sequence(|certificate| {
-                let spki = certificate.sequence(|tbs| {
+            let parts = reader.sequence(|certificate| {
+                let parts = certificate.sequence(|tbs| {
                     tbs.context_specific::<u8>(TagNumber(0), TagMode::Explicit)?;
-                    // Serial number, signature algorithm, issuer, validity, subject.
-                    for _ in 0..5 {
+                    // Serial number, signature algorithm, issuer.
+                    for _ in 0..3 {
                         tbs.tlv_bytes()?;
                     }
+                    let (not_before, not_after) = tbs
+                        .sequence(|validity| der::Result::Ok((time(validity)?, time(validity)?)))?;
+                    // Subject.
+                    tbs.tlv_bytes()?;
                     let spki = tbs.tlv_bytes()?;
                     tbs.drain(tbs.remaining_len())?;
-                    der::Result::Ok(spki)
+                    der::Result::Ok(CertificateParts {
+                        spki,
+                        not_before: not_before.as_secs(),
+                        not_after: not_after.as_secs(),
+                    })
                 })?;
                 certificate.drain(certificate.remaining_len())?;
-                der::Result::Ok(spki)
-            })
+                der::Result::Ok(parts)
+            })?;
+            reader.finish()?;
+            Ok(parts)
         })
         .map_err(|_| refusal::bad_der("certificate"))
 }
 
-/// A SubjectPublicKeyInfo of an RSA key.
-pub(super) fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
-    let key = tlv(0x30, &[&integer(modulus), &integer(exponent)]);
-    wrap_spki(&[&tlv(0x06, &[RSA.as_bytes()]), &tlv(0x05, &[])], &key)
-}
-
-/// A SubjectPublicKeyInfo of an EC key.
-pub(super) fn ec_spki(curve: Curve, point: &[u8]) -> Vec<u8> {
-    let oid = match curve {
-        Curve::P256 => P256,
-        Curve::P384 => P384,
-    };
-    wrap_spki(
-        &[&tlv(0x06, &[EC.as_bytes()]), &tlv(0x06, &[oid.as_bytes()])],
-        point,
-    )
-}
-
-/// A SubjectPublicKeyInfo of an Ed25519 key (RFC 8410).
-pub(super) fn ed25519_spki(key: &[u8]) -> Vec<u8> {
-    wrap_spki(&[&tlv(0x06, &[ED25519.as_bytes()])], key)
-}
-
-fn wrap_spki(algorithm: &[&[u8]], key: &[u8]) -> Vec<u8> {
-    tlv(0x30, &[&tlv(0x30, algorithm), &tlv(0x03, &[&[0], key])])
-}
-
-/// An unsigned INTEGER; the number comes without leading zeros.
-fn integer(number: &[u8]) -> Vec<u8> {
-    match number.first() {
-        Some(first) if *first < 0x80 => tlv(0x02, &[number]),
-        _ => tlv(0x02, &[&[0], number]),
+fn time<'a>(reader: &mut impl Reader<'a>) -> der::Result<Duration> {
+    match Tag::peek(reader)? {
+        Tag::UtcTime => Ok(UtcTime::decode(reader)?.to_unix_duration()),
+        _ => Ok(GeneralizedTime::decode(reader)?.to_unix_duration()),
     }
-}
-
-fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut out = Vec::with_capacity(length + 6);
-    out.push(tag);
-    let bytes = length.to_be_bytes();
-    let first = bytes
-        .iter()
-        .position(|b| *b != 0)
-        .unwrap_or(bytes.len() - 1);
-    if length >= 0x80 {
-        out.push(0x80 | (bytes.len() - first) as u8);
-    }
-    out.extend_from_slice(&bytes[first..]);
-    parts.iter().for_each(|part| out.extend_from_slice(part));
-    out
 }
 
 fn curve(parameters: Option<AnyRef<'_>>) -> Result<Curve, Error> {

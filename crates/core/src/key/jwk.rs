@@ -1,8 +1,11 @@
 //! JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037) and their thumbprints (RFC 7638).
 
+mod private;
+
 use ring::digest;
 use serde_json::{Map, Value, json};
 
+pub(super) use self::private::{is_private, private_key};
 use super::public::{Curve, Material, PublicKey};
 use super::refusal;
 use crate::jws::base64url;

@@ -41,9 +41,12 @@ impl Pair {
                 scalar,
                 point,
             } => ec(curve, scalar, point),
-            PrivateParts::Ed25519 { seed } => {
-                let pair =
-                    Ed25519KeyPair::from_seed_unchecked(seed).map_err(refusal::inconsistent)?;
+            PrivateParts::Ed25519 { seed, public } => {
+                let pair = match public {
+                    Some(public) => Ed25519KeyPair::from_seed_and_public_key(seed, public),
+                    None => Ed25519KeyPair::from_seed_unchecked(seed),
+                };
+                let pair = pair.map_err(refusal::inconsistent)?;
                 let public = PublicKey::ed25519(pair.public_key().as_ref())?;
                 Ok((Self::Ed25519(pair), public))
             }

@@ -64,8 +64,19 @@ impl PublicKey {
     /// [`ErrorKind::Key`](crate::ErrorKind::Key) with a hint, if there is no such key in the text
     /// or it is a private key.
     pub fn from_pem(text: &str) -> Result<Self, Error> {
-        match document::read(text)? {
-            Document::Public { key, .. } | Document::Certificate(key) => Ok(key),
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// Reads the public key of a file: SubjectPublicKeyInfo, PKCS#1 or a certificate in PEM or
+    /// DER, or a JWK. Of a certificate only the key is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
+        match document::read(file, None)? {
+            Document::Public { key, .. } => Ok(key),
+            Document::Certificates { first, .. } => Ok(first.public_key().clone()),
             Document::Private(_) => Err(refusal::private_given()),
         }
     }

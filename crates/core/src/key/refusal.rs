@@ -2,57 +2,12 @@
 //!
 //! No function is given key bytes, so none can show them.
 
+mod encrypted;
+mod file;
+
+pub(super) use self::encrypted::*;
+pub(super) use self::file::*;
 use crate::{Error, ErrorKind};
-
-/// The text is not PEM at all; `der` says that it is base64 of DER without its frame.
-pub(super) fn no_pem(text: &str, der: bool) -> Error {
-    let (what, hint) = if text.is_empty() {
-        (
-            "the key is empty",
-            "give the text of the PEM file that the vendor showed when the key was made",
-        )
-    } else if text.starts_with('{') {
-        (
-            "no PEM found: this is JSON",
-            "take the PEM text out of it, or convert the JWK to PEM",
-        )
-    } else if text.starts_with("ssh-") || text.starts_with("ecdsa-") {
-        (
-            "no PEM found: this is an SSH public key",
-            "give the private key; convert an SSH one with: ssh-keygen -p -m PEM -f id_rsa",
-        )
-    } else if text.starts_with("PuTTY") {
-        (
-            "no PEM found: this is a PuTTY key",
-            "convert it with: puttygen key.ppk -O private-openssh -o key && ssh-keygen -p -m PEM -f key",
-        )
-    } else if der {
-        (
-            "no PEM found: this is the inside of a PEM without its BEGIN and END lines",
-            "put the first and last line back, as in -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----",
-        )
-    } else if text.contains("BEGIN") {
-        return begin_line();
-    } else if looks_like_path(text) {
-        (
-            "no PEM found: this looks like a file name",
-            "to have a private key read from a file use the setting private_key_file",
-        )
-    } else {
-        (
-            "no PEM found",
-            "give the whole text of the key file, from the line -----BEGIN … KEY----- to the line -----END … KEY-----",
-        )
-    };
-    refuse(what, hint)
-}
-
-fn looks_like_path(text: &str) -> bool {
-    let file_like = [".pem", ".key", ".p8", ".txt", ".der", ".p12", ".pfx"];
-    text.len() < 260
-        && !text.contains('\n')
-        && (file_like.iter().any(|end| text.ends_with(end)) || text.starts_with(['/', '~', '.']))
-}
 
 pub(super) fn begin_line() -> Error {
     refuse(
@@ -84,7 +39,9 @@ pub(super) fn bad_base64(label: &str, what: &str) -> Error {
 
 pub(super) fn bad_der(what: &str) -> Error {
     refuse(
-        format!("the key is damaged: the PEM is whole, but what is in it is not a readable {what}"),
+        format!(
+            "the key is damaged: its frame is whole, but what is in it is not a readable {what}"
+        ),
         "copy the key again; check it with: openssl pkey -in key.pem -noout -check",
     )
 }
@@ -107,14 +64,7 @@ pub(super) fn private_given() -> Error {
 pub(super) fn certificate_given() -> Error {
     refuse(
         "this is a certificate; signing needs the private key that belongs to it",
-        "give the private key file; from a PKCS#12 file take it with: openssl pkcs12 -in file.p12 -nocerts -nodes -out key.pem",
-    )
-}
-
-pub(super) fn encrypted() -> Error {
-    refuse(
-        "the private key is encrypted with a passphrase",
-        "decrypt it with: openssl pkey -in key.pem -out plain.pem",
+        "give the private key file, or the PKCS#12 file that holds both",
     )
 }
 

@@ -119,7 +119,7 @@ fn a_jwk_set_leaves_out_what_cannot_verify() {
     assert_eq!(JwkSet::from_json("{}").unwrap_err().kind(), ErrorKind::Key);
 }
 
-fn vector(name: &str) -> Value {
+pub(super) fn vector(name: &str) -> Value {
     let path = format!(
         "{}/../../tests/vectors/rfc/{name}.json",
         env!("CARGO_MANIFEST_DIR")

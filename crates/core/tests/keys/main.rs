@@ -1,5 +1,10 @@
 //! Keys as users have them: every format, every mark of transport, every wrong file.
 
+mod certificates;
+mod corpus;
+#[cfg(feature = "encrypted-keys")]
+mod encrypted;
+mod json;
 mod jwk;
 mod mangled;
 #[path = "../openssl/mod.rs"]
@@ -291,13 +296,16 @@ fn inspect_says_what_a_private_key_is() {
         );
         let mut names: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
         names.sort();
-        let expected = "algorithms bits curve format jwk_thumbprint kind spki_sha256 type";
+        let expected = "algorithms bits certificates curve encryption format jwk_thumbprint key_id kind \
+                        public_jwk spki_sha256 spki_sha256_base64 type";
         assert_eq!(names.join(" "), expected);
     }
     let spki = openssl("pkey -pubout -outform DER", P256.as_bytes());
     let digest = openssl("dgst -sha256 -binary", &spki);
     let ours: String = digest.iter().map(|b| format!("{b:02x}")).collect();
-    assert_eq!(key::inspect(&P256).unwrap().spki_sha256, Some(ours));
+    let info = key::inspect(&P256).unwrap();
+    assert_eq!(info.spki_sha256, Some(ours));
+    assert_eq!(info.spki_sha256_base64, Some(base64(&digest)));
 }
 
 #[test]
@@ -316,7 +324,7 @@ fn public_keys_and_certificates_are_the_private_keys_other_half() {
                 assert_eq!(read, expected, "{mark}");
             }
             let info = key::inspect(text).unwrap();
-            assert_eq!((info.kind, info.format), (kind, format));
+            assert_eq!((info.kind, info.format.as_str()), (kind, format));
         }
         assert_eq!(expected.to_pem(), spki);
         assert_eq!(PublicKey::from_jwk(&expected.to_jwk()).unwrap(), expected);

@@ -1,0 +1,113 @@
+//! What a file is around the key: binary DER, JSON or PEM, whatever transport has done to it.
+
+use zeroize::Zeroizing;
+
+use super::asn1::{self, Shape};
+use super::{armor, refusal};
+use crate::Error;
+
+/// A file's contents, with the marks of transport undone.
+pub(super) enum Contents {
+    Der(Zeroizing<Vec<u8>>),
+    Json(Zeroizing<String>),
+    /// Text with at least one BEGIN in it.
+    Pem(Zeroizing<String>),
+}
+
+/// Tells what a file is and takes base64 off, if it is around the whole.
+pub(super) fn open(file: &[u8]) -> Result<Contents, Error> {
+    if let Some(der) = der(file)? {
+        return Ok(Contents::Der(der));
+    }
+    let text = text(file)?;
+    if let Some(contents) = written(&text) {
+        return Ok(contents);
+    }
+    let clean = armor::normalise(&text);
+    let Some(bytes) = unwrap_base64(&clean) else {
+        return Err(refusal::no_pem(&clean));
+    };
+    if let Ok(Some(der)) = der(&bytes) {
+        return Ok(Contents::Der(der));
+    }
+    let inner = self::text(&bytes).map_err(|_| refusal::no_pem(&clean))?;
+    written(&inner).ok_or_else(|| refusal::no_pem(&clean))
+}
+
+/// The document of a binary file; none if the file is text.
+fn der(file: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    match file {
+        [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => {
+            return Err(refusal::java_key_store());
+        }
+        [0x30, 0x80, ..] => return Err(refusal::indefinite_length()),
+        [0x30, ..] => {}
+        _ => return Ok(None),
+    }
+    // 0x30 is also the digit 0, which base64 may begin with.
+    let whole = without_line_ends(file);
+    let document =
+        asn1::shape(whole) != Shape::Unknown || asn1::outer_length(whole) == Some(whole.len());
+    if !document && std::str::from_utf8(file).is_ok() {
+        return Ok(None);
+    }
+    Ok(Some(Zeroizing::new(whole.to_vec())))
+}
+
+/// Without what an editor or `echo` has put behind a binary document.
+fn without_line_ends(file: &[u8]) -> &[u8] {
+    let (document, rest) = file.split_at(asn1::outer_length(file).unwrap_or(file.len()));
+    match rest.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        true => document,
+        false => file,
+    }
+}
+
+/// A file's text: UTF-8, or UTF-16 with a byte order mark as PowerShell writes it.
+fn text(file: &[u8]) -> Result<Zeroizing<String>, Error> {
+    let wide = |read: fn([u8; 2]) -> u16, units: &[u8]| {
+        let units = units.chunks_exact(2).map(|unit| read([unit[0], unit[1]]));
+        // Three bytes at most for each unit of two: the buffer never moves and leaves no copy.
+        let mut text = Zeroizing::new(String::with_capacity(file.len() * 3 / 2));
+        text.extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        text
+    };
+    match file {
+        [0xff, 0xfe, units @ ..] => Ok(wide(u16::from_le_bytes, units)),
+        [0xfe, 0xff, units @ ..] => Ok(wide(u16::from_be_bytes, units)),
+        _ => std::str::from_utf8(file)
+            .map(|text| Zeroizing::new(text.to_owned()))
+            .map_err(|_| refusal::binary()),
+    }
+}
+
+/// JSON or PEM, if the text is either.
+fn written(text: &str) -> Option<Contents> {
+    let json =
+        text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\'' | '\0'));
+    if json.starts_with('{') {
+        return Some(Contents::Json(Zeroizing::new(json.to_owned())));
+    }
+    let clean = armor::normalise(text);
+    clean.contains(armor::BEGIN).then_some(Contents::Pem(clean))
+}
+
+/// The bytes, if the whole text is base64 of either alphabet, padded or not.
+fn unwrap_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut symbols = Zeroizing::new(String::with_capacity(text.len()));
+    symbols.extend(
+        text.chars()
+            .filter(|c| !c.is_whitespace())
+            .map(|c| match c {
+                '-' => '+',
+                '_' => '/',
+                c => c,
+            }),
+    );
+    let symbols = symbols.trim_end_matches('=').as_bytes();
+    if symbols.is_empty() {
+        return None;
+    }
+    let bytes = base64_simd::STANDARD_NO_PAD.decode_to_vec(symbols).ok()?;
+    Some(Zeroizing::new(bytes))
+}

@@ -1,0 +1,86 @@
+//! A passphrase in both spellings, and what PKCS#12 makes of the second (RFC 7292 appendix B).
+
+use ring::digest::{self, Context};
+use zeroize::Zeroizing;
+
+/// A passphrase as the schemes take it: UTF-8 in PBES2, UTF-16 with a final zero in PKCS#12.
+pub(super) struct Password<'a> {
+    text: &'a str,
+    wide: Zeroizing<Vec<u8>>,
+}
+
+/// What a derived key is for (RFC 7292 appendix B.3).
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    Key = 1,
+    Vector = 2,
+    Mac = 3,
+}
+
+impl<'a> Password<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let mut wide = Zeroizing::new(Vec::with_capacity(2 * text.len() + 2));
+        wide.extend(text.encode_utf16().flat_map(u16::to_be_bytes));
+        wide.extend([0, 0]);
+        Self { text, wide }
+    }
+
+    /// No passphrase at all, which some tools tell from an empty one.
+    pub(super) fn absent() -> Password<'static> {
+        Password {
+            text: "",
+            wide: Zeroizing::default(),
+        }
+    }
+
+    pub(super) fn utf8(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// RFC 7292 appendix B.2.
+    pub(super) fn pkcs12_key(
+        &self,
+        hash: &'static digest::Algorithm,
+        purpose: Purpose,
+        salt: &[u8],
+        rounds: u32,
+        length: usize,
+    ) -> Zeroizing<Vec<u8>> {
+        let block = hash.block_len();
+        let filled = |data: &[u8]| data.len().div_ceil(block) * block;
+        let mut input = Zeroizing::new(Vec::with_capacity(filled(salt) + filled(&self.wide)));
+        for data in [salt, &self.wide] {
+            input.extend(data.iter().cycle().take(filled(data)));
+        }
+        let mut key = Zeroizing::new(Vec::with_capacity(length + hash.output_len()));
+        loop {
+            let mut first = Context::new(hash);
+            first.update(&vec![purpose as u8; block]);
+            first.update(&input);
+            let mut digest = first.finish();
+            for _ in 1..rounds {
+                digest = digest::digest(hash, digest.as_ref());
+            }
+            key.extend_from_slice(digest.as_ref());
+            if key.len() >= length {
+                key.truncate(length);
+                return key;
+            }
+            for chunk in input.chunks_exact_mut(block) {
+                add_and_one(chunk, digest.as_ref());
+            }
+        }
+    }
+}
+
+/// Adds a number that is repeated to the same width, and one; what does not fit is dropped.
+fn add_and_one(chunk: &mut [u8], digest: &[u8]) {
+    let mut carry = 1;
+    let repeated: Zeroizing<Vec<u8>> =
+        Zeroizing::new(digest.iter().copied().cycle().take(chunk.len()).collect());
+    for (byte, other) in chunk.iter_mut().zip(repeated.iter()).rev() {
+        let sum = u16::from(*byte) + u16::from(*other) + carry;
+        *byte = sum as u8;
+        carry = sum >> 8;
+    }
+}

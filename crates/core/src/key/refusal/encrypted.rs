@@ -1,0 +1,77 @@
+//! Why a key under a passphrase is not taken, and what to do about it.
+
+use super::refuse;
+use crate::Error;
+
+const DECRYPT: &str = "decrypt it with: openssl pkey -in key.pem -out plain.pem";
+
+#[cfg(not(feature = "encrypted-keys"))]
+pub(in crate::key) fn encrypted_not_built() -> Error {
+    refuse(
+        "the private key is encrypted with a passphrase, which this build does not read",
+        format!("build with the cargo feature encrypted-keys, or {DECRYPT}"),
+    )
+}
+
+#[cfg(not(feature = "encrypted-keys"))]
+pub(in crate::key) fn pkcs12_not_built() -> Error {
+    refuse(
+        "this is a PKCS#12 file, which this build does not read",
+        "build with the cargo feature encrypted-keys, or take the key out with: \
+         openssl pkcs12 -in file.p12 -nodes -out key.pem",
+    )
+}
+
+/// `how` says what the file names as its encryption.
+#[cfg(feature = "encrypted-keys")]
+pub(in crate::key) fn no_passphrase(how: &str) -> Error {
+    refuse(
+        format!("the private key is encrypted with a passphrase ({how}), and none is given"),
+        format!("set private_key_passphrase_file or private_key_passphrase_env, or {DECRYPT}"),
+    )
+    .with_setting("private_key_passphrase")
+}
+
+#[cfg(feature = "encrypted-keys")]
+pub(in crate::key) fn wrong_passphrase() -> Error {
+    refuse(
+        "the passphrase does not open the private key: it is wrong, or the file is damaged",
+        "check private_key_passphrase; try it with: openssl pkey -in key.pem -noout \
+         (for PKCS#12: openssl pkcs12 -in file.p12 -info -noout)",
+    )
+    .with_setting("private_key_passphrase")
+}
+
+/// An encryption that is not undone here, by name or object identifier.
+#[cfg(feature = "encrypted-keys")]
+pub(in crate::key) fn encryption(name: &str) -> Error {
+    refuse(
+        format!("the private key is encrypted in a way that is not read here: {name}"),
+        "convert it with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem \
+         -provider legacy -provider default \
+         (PKCS#12 first with: openssl pkcs12 -legacy -in file.p12 -nodes -out key.pem)",
+    )
+}
+
+#[cfg(feature = "encrypted-keys")]
+pub(in crate::key) fn bad_encryption() -> Error {
+    refuse(
+        "the key is damaged: what it says about its encryption is not readable",
+        format!("copy the key again, or {DECRYPT}"),
+    )
+}
+
+#[cfg(feature = "encrypted-keys")]
+pub(in crate::key) fn too_costly() -> Error {
+    refuse(
+        "the private key's passphrase is stretched so much that opening it would take minutes",
+        "encrypt it anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem",
+    )
+}
+
+pub(in crate::key) fn bad_dek_info(label: &str) -> Error {
+    refuse(
+        format!("the PEM is damaged: {label} is encrypted, and its DEK-Info line is not readable"),
+        "the line must read like DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF; copy the key again",
+    )
+}

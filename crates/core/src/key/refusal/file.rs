@@ -1,0 +1,126 @@
+//! Why a file that is not PEM is not taken, and what to do about it.
+
+use super::{jwk, refuse};
+use crate::Error;
+
+/// Text without a BEGIN in it.
+pub(in crate::key) fn no_pem(text: &str) -> Error {
+    let (what, hint) = if text.is_empty() {
+        (
+            "the key is empty",
+            "give the text of the PEM file that the vendor showed when the key was made",
+        )
+    } else if text.starts_with("ssh-") || text.starts_with("ecdsa-") {
+        (
+            "no PEM found: this is an SSH public key",
+            "give the private key; convert an SSH one with: ssh-keygen -p -m PEM -f id_rsa",
+        )
+    } else if text.starts_with("PuTTY") {
+        (
+            "no PEM found: this is a PuTTY key",
+            "convert it with: puttygen key.ppk -O private-openssh -o key && ssh-keygen -p -m PEM -f key",
+        )
+    } else if text.contains("BEGIN") {
+        return super::begin_line();
+    } else if looks_like_path(text) {
+        (
+            "no PEM found: this looks like a file name",
+            "to have a private key read from a file use the setting private_key_file",
+        )
+    } else {
+        (
+            "no PEM found",
+            "give the whole text of the key file, from the line -----BEGIN … KEY----- to the line -----END … KEY-----",
+        )
+    };
+    refuse(what, hint)
+}
+
+fn looks_like_path(text: &str) -> bool {
+    let file_like = [
+        ".pem", ".key", ".p8", ".txt", ".der", ".p12", ".pfx", ".json", ".jwk",
+    ];
+    text.len() < 260
+        && !text.contains('\n')
+        && (file_like.iter().any(|end| text.ends_with(end)) || text.starts_with(['/', '~', '.']))
+}
+
+pub(in crate::key) fn binary() -> Error {
+    refuse(
+        "this is a binary file, and neither a key in DER nor PKCS#12",
+        "give the private key as PEM, DER, PKCS#12 or JWK; see what the file is with: file FILE",
+    )
+}
+
+pub(in crate::key) fn java_key_store() -> Error {
+    refuse(
+        "this is a Java key store",
+        "convert it with: keytool -importkeystore -srckeystore keys.jks -destkeystore keys.p12 -deststoretype PKCS12",
+    )
+}
+
+/// BER, which some old browsers and key stores write.
+pub(in crate::key) fn indefinite_length() -> Error {
+    refuse(
+        "this is BER with indefinite lengths, not DER: most likely PKCS#12 of an old tool",
+        "take the key out with: openssl pkcs12 -in file.p12 -nodes -out key.pem",
+    )
+}
+
+pub(in crate::key) fn empty_pkcs12() -> Error {
+    refuse(
+        "the PKCS#12 file holds neither a private key nor a certificate that can be used",
+        "see what is in it with: openssl pkcs12 -in file.p12 -info -noout; export it again with its key",
+    )
+}
+
+pub(in crate::key) fn no_certificate() -> Error {
+    refuse(
+        "there is no certificate here, but a key",
+        "give the file that begins with -----BEGIN CERTIFICATE-----",
+    )
+}
+
+pub(in crate::key) fn bad_json(error: &serde_json::Error) -> Error {
+    refuse(
+        format!(
+            "the JSON is damaged (line {}, column {})",
+            error.line(),
+            error.column()
+        ),
+        "copy the file again, from the first brace to the last",
+    )
+}
+
+/// JSON that is none of the kinds with a key in them; `kind` is its `type`.
+pub(in crate::key) fn other_json(kind: Option<&str>) -> Error {
+    let google = [
+        "authorized_user",
+        "external_account",
+        "impersonated_service_account",
+    ];
+    match kind.and_then(|kind| google.into_iter().find(|known| *known == kind)) {
+        Some(kind) => refuse(
+            format!("this is Google JSON of type {kind}, which holds no private key"),
+            "make a key with: gcloud iam service-accounts keys create key.json --iam-account=ACCOUNT",
+        ),
+        None => refuse(
+            "this is JSON, and none of the kinds that hold a key: JWK, JWK Set, Google service account, Box app settings",
+            "give one of these, or take the PEM text out of it",
+        ),
+    }
+}
+
+/// A JSON file of a known kind without the member that holds the key.
+pub(in crate::key) fn lacking(name: &str) -> Error {
+    refuse(
+        format!("the JSON file holds no `{name}`"),
+        "download the file again from where the vendor made the key pair; it is whole only once",
+    )
+}
+
+pub(in crate::key) fn no_primes() -> Error {
+    jwk("the primes are missing").with_hint(
+        "export the key again with the members p, q, dp, dq and qi (RFC 7518 section 6.3.2)",
+    )
+}
