@@ -13,7 +13,7 @@ pub use self::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSettin
 use self::reader::Reader;
 use crate::profile::GrantRules;
 use crate::settings::nearest;
-use crate::{Error, Profile, Provider, Registry, Secret, Settings, Signer, Url};
+use crate::{Error, KeyRing, Profile, Provider, Registry, Secret, Settings, Signer, Url};
 
 /// A connection: settings held against a provider, with every word checked.
 ///
@@ -68,6 +68,7 @@ pub struct Connection {
     min_valid: Duration,
     assume_lifetime: Option<Duration>,
     store: StoreSetting,
+    store_key: Option<KeyRing>,
     extra: BTreeMap<String, String>,
 }
 
@@ -284,6 +285,11 @@ impl Connection {
     /// Where its tokens survive.
     pub fn store(&self) -> &StoreSetting {
         &self.store
+    }
+
+    /// The keys that encrypt the store, setting `store_key`.
+    pub fn store_key(&self) -> Option<&KeyRing> {
+        self.store_key.as_ref()
     }
 
     /// A vendor-specific setting, `extra.NAME`.

@@ -24,8 +24,8 @@ use self::fresh::Shown;
 use self::probe::{Point, Probe};
 pub use self::trail::{Event, What};
 use crate::{
-    Clock, Connection, Error, Extra, Login, MemoryStore, Owner, Random, Source, Store, StoreKey,
-    StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
+    Clock, Connection, Error, Extra, Login, MemoryStore, Owner, Random, SealedStore, Source, Store,
+    StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
 };
 
 /// Hands out a connection's token and keeps it valid.
@@ -393,6 +393,16 @@ impl KeeperBuilder {
             Some(store) => store,
             None => open_store(&connection)?,
         };
+        let seal = |store: Arc<dyn Store>| -> Arc<dyn Store> {
+            match connection.store_key() {
+                Some(ring) => {
+                    let random = Arc::clone(&random);
+                    Arc::new(SealedStore::new(store, ring.clone(), random))
+                }
+                None => store,
+            }
+        };
+        let (store, spool) = (seal(store), self.spool.map(seal));
         let key = StoreKey::of([
             connection.name(),
             connection.profile().id.as_str(),
@@ -415,7 +425,7 @@ impl KeeperBuilder {
             flights: Flights::default(),
             shown: Shown::default(),
             counters: Counters::default(),
-            spool: self.spool,
+            spool,
             listener: self.listener,
             probe: self.probe,
         })))

@@ -66,8 +66,8 @@ pub use crate::random::{Random, SystemRandom};
 pub use crate::secret::Secret;
 pub use crate::settings::{SETTINGS, SettingKey, Settings};
 pub use crate::store::{
-    Capabilities, Durability, FileStore, Lease, LeaseKind, MemoryStore, Owner, Store, StoreKey,
-    Stored, Swap,
+    Capabilities, Durability, FileStore, KeyRing, Lease, LeaseKind, MemoryStore, Owner,
+    SealedStore, Store, StoreKey, Stored, Swap,
 };
 pub use crate::token::{Extra, Source, Token, TokenResponse};
 #[cfg(feature = "ureq")]

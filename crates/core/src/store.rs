@@ -2,6 +2,7 @@
 
 mod file;
 mod memory;
+mod sealed;
 
 use std::fmt;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use zeroize::Zeroizing;
 
 pub use self::file::FileStore;
 pub use self::memory::MemoryStore;
+pub(crate) use self::sealed::is_sealed;
+pub use self::sealed::{KeyRing, SealedStore};
 use crate::Error;
 
 /// Keeps one record per connection, with a version, and a lease for whoever changes it.
@@ -29,7 +32,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error>;
 
     /// Replaces the value if the record still has the version `expected` (`None`: there is no
-    /// record yet). Where `fence` is given, a record that has seen a newer one refuses.
+    /// record yet); its version is then one more, and 1 for the first. Where `fence` is given, a record that has seen a newer one refuses.
     fn compare_and_swap(
         &self,
         key: &StoreKey,

@@ -11,8 +11,8 @@ use super::{
 use crate::profile::{Environment, GrantRules};
 use crate::settings::nearest;
 use crate::{
-    Algorithm, Error, KeySigner, PrivateKey, Profile, Provider, SETTINGS, Secret, Settings, Signer,
-    Url,
+    Algorithm, Error, KeyRing, KeySigner, PrivateKey, Profile, Provider, SETTINGS, Secret,
+    Settings, Signer, Url,
 };
 
 /// Reads settings by a profile's rules.
@@ -91,6 +91,11 @@ impl Reader<'_> {
                 .unwrap_or(Duration::from_secs(60)),
             assume_lifetime: self.seconds("assume_lifetime_s")?,
             store: self.store()?,
+            store_key: self
+                .settings
+                .secret("store_key")
+                .map(|keys| KeyRing::parse(&keys))
+                .transpose()?,
             extra: self.extra()?,
             provider,
         };
@@ -271,14 +276,6 @@ impl Reader<'_> {
     }
 
     fn store(&self) -> Result<StoreSetting, Error> {
-        if self.settings.value("store_key").is_some() {
-            // Never plaintext where encryption was asked for.
-            return Err(Error::setting(
-                "store_key",
-                "`store_key` is set, and stores are not encrypted yet",
-            )
-            .with_hint("leave store_key out, and keep the store on an encrypted file system"));
-        }
         let Some(text) = self.settings.value("store") else {
             return Ok(StoreSetting::Memory);
         };

@@ -125,6 +125,13 @@ impl Record {
             .with_verdict(crate::Verdict::Unexpected)
             .with_hint("it may be of a newer version; log out to forget it")
         };
+        if crate::store::is_sealed(bytes) {
+            let message = "the stored record is encrypted, and `store_key` is not set";
+            return Err(Error::new(ErrorKind::Store, message)
+                .with_setting("store_key")
+                .with_verdict(crate::Verdict::FixConfiguration)
+                .with_hint("set store_key, store_key_file or store_key_env to the key it was encrypted with"));
+        }
         let written: Written =
             serde_json::from_slice(bytes).map_err(|_| damaged("not our JSON"))?;
         if written.format != 1 {

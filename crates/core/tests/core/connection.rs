@@ -47,7 +47,12 @@ fn every_refusal_names_the_setting_and_what_to_do() {
         ("roots", "sytem", "did you mean `system`?", ""),
         ("store", "sqlite:x", "no known kind", "file:FOLDER"),
         ("store", "file:", "without a folder", ""),
-        ("store_key", "k", "not encrypted yet", ""),
+        (
+            "store_key",
+            "k",
+            "not base64 of 32 bytes",
+            "openssl rand -base64 32",
+        ),
         ("assertion_ttl_s", "7200", "from 1 to 3600", ""),
         (
             "extra.tennant",

@@ -634,3 +634,33 @@ fn a_caller_that_gives_up_does_not_cut_the_refresh_off() {
     let again = bench_with(settings, [], store);
     assert_eq!(again.keeper.token().unwrap().source(), Source::Store);
 }
+
+#[test]
+fn a_store_key_keeps_every_token_out_of_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokens");
+    let with_key = [
+        ("grant", "refresh-token"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("refresh_token", "r0"),
+        ("store_key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+    ];
+    let open = || Arc::new(FileStore::open(&path).unwrap());
+    let first = bench_with(
+        connection(with_key),
+        [Ok(rotated_answer("access-canary", "refresh-canary", 600))],
+        open(),
+    );
+    first.keeper.token().unwrap();
+    for entry in std::fs::read_dir(&path).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("canary"));
+    }
+    let second = bench_with(connection(with_key), [], open());
+    assert_eq!(second.keeper.token().unwrap().expose(), "access-canary");
+    // Without the key there is an error that says so, and no request.
+    let without = bench_with(refreshing(), [], open());
+    let error = without.keeper.token().unwrap_err();
+    assert_eq!(error.setting_name(), Some("store_key"));
+}

@@ -1,10 +1,12 @@
 //! The stores: what every one must do, and what the file store does on a real file system.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{
-    ErrorKind, FileStore, Lease, MemoryStore, Owner, Store, StoreKey, Swap, Verdict,
+    ErrorKind, FileStore, KeyRing, Lease, MemoryStore, Owner, SealedStore, Secret, Store, StoreKey,
+    Swap, SystemRandom, Verdict,
 };
 
 const TTL: Duration = Duration::from_secs(30);
@@ -94,6 +96,113 @@ fn memory_conforms() {
 fn files_conform() {
     let folder = tempfile::tempdir().unwrap();
     conforms(&FileStore::open(folder.path().join("tokens")).unwrap());
+}
+
+const OLD: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const NEW: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
+
+fn sealed(below: &Arc<MemoryStore>, keys: &str) -> SealedStore {
+    let ring = KeyRing::parse(&Secret::new(keys)).unwrap();
+    SealedStore::new(below.clone(), ring, Arc::new(SystemRandom::new()))
+}
+
+#[test]
+fn sealed_conforms() {
+    conforms(&sealed(&Arc::new(MemoryStore::new()), OLD));
+}
+
+#[test]
+fn a_sealed_value_opens_only_where_and_when_it_was_put() {
+    let below = Arc::new(MemoryStore::new());
+    let store = sealed(&below, OLD);
+    let (a, b) = (StoreKey::of(["a"]), StoreKey::of(["b"]));
+    for key in [&a, &b] {
+        assert!(matches!(
+            store.compare_and_swap(key, None, None, b"one"),
+            Swap::Applied(1)
+        ));
+    }
+    let first = below.load(&a).unwrap().unwrap().value.unwrap();
+    // Every bit counts.
+    for byte in 0..first.len() {
+        let mut flipped = first.to_vec();
+        flipped[byte] ^= 1;
+        let other = Arc::new(MemoryStore::new());
+        assert!(matches!(
+            other.compare_and_swap(&a, None, None, &flipped),
+            Swap::Applied(1)
+        ));
+        assert!(sealed(&other, OLD).load(&a).is_err(), "byte {byte}");
+    }
+    // Swapped with another record's.
+    assert!(matches!(
+        below.compare_and_swap(&b, Some(1), None, &first),
+        Swap::Applied(2)
+    ));
+    assert!(
+        store
+            .load(&b)
+            .unwrap_err()
+            .message()
+            .contains("another one's place")
+    );
+    // An older value put back.
+    assert!(matches!(
+        store.compare_and_swap(&a, Some(1), None, b"two"),
+        Swap::Applied(2)
+    ));
+    assert!(matches!(
+        below.compare_and_swap(&a, Some(2), None, &first),
+        Swap::Applied(3)
+    ));
+    assert!(store.load(&a).is_err());
+}
+
+#[test]
+fn the_key_can_be_changed() {
+    let below = Arc::new(MemoryStore::new());
+    let key = StoreKey::of(["mine"]);
+    let swap = sealed(&below, OLD).compare_and_swap(&key, None, None, b"token");
+    assert!(matches!(swap, Swap::Applied(1)));
+    let error = sealed(&below, NEW).load(&key).unwrap_err();
+    assert_eq!(
+        (error.setting_name(), error.verdict()),
+        (Some("store_key"), Verdict::FixConfiguration)
+    );
+    let both = sealed(&below, &format!("{NEW}\n{OLD}"));
+    assert_eq!(
+        both.load(&key).unwrap().unwrap().value.unwrap().as_slice(),
+        b"token"
+    );
+    assert!(both.reseal(&key).unwrap());
+    assert!(!both.reseal(&key).unwrap(), "there is nothing left to do");
+    let read = sealed(&below, NEW).load(&key).unwrap().unwrap();
+    assert_eq!(read.value.unwrap().as_slice(), b"token");
+    assert!(sealed(&below, OLD).load(&key).is_err());
+}
+
+#[test]
+fn a_plain_record_is_never_taken_for_a_sealed_one() {
+    let below = Arc::new(MemoryStore::new());
+    let key = StoreKey::of(["mine"]);
+    assert!(matches!(
+        below.compare_and_swap(&key, None, None, b"plain"),
+        Swap::Applied(1)
+    ));
+    let store = sealed(&below, OLD);
+    assert!(
+        store
+            .load(&key)
+            .unwrap_err()
+            .hint()
+            .unwrap()
+            .contains("store rekey")
+    );
+    assert!(store.reseal(&key).unwrap());
+    assert_eq!(
+        store.load(&key).unwrap().unwrap().value.unwrap().as_slice(),
+        b"plain"
+    );
 }
 
 #[test]

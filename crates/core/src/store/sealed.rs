@@ -1,0 +1,343 @@
+//! Encryption at rest, for any store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
+use zeroize::Zeroizing;
+
+use super::{Capabilities, Lease, Owner, Store, StoreKey, Stored, Swap};
+use crate::{Error, ErrorKind, Random, Secret, Verdict};
+
+/// Marks a sealed value, and its format.
+const MAGIC: &[u8; 4] = b"CSS1";
+const KEY_ID: usize = 8;
+const SALT: usize = 32;
+
+/// A store whose values are encrypted: AES-256-GCM under a key derived anew for every write
+/// (HKDF-SHA256, RFC 5869), bound to the record's key and version, so that values cannot be
+/// swapped between records or put back in an older one's place.
+///
+/// Keeping what is in the store secret is all it does: whoever can write the store can still
+/// delete from it.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use countersign::{KeyRing, MemoryStore, SealedStore, Secret, Store, StoreKey, Swap, SystemRandom};
+///
+/// // As `openssl rand -base64 32` makes them.
+/// let ring = KeyRing::parse(&Secret::new("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="))?;
+/// let below = Arc::new(MemoryStore::new());
+/// let store = SealedStore::new(below.clone(), ring, Arc::new(SystemRandom::new()));
+/// let key = StoreKey::of(["mine"]);
+/// assert!(matches!(store.compare_and_swap(&key, None, None, b"token"), Swap::Applied(1)));
+/// assert_eq!(store.load(&key)?.unwrap().value.unwrap().as_slice(), b"token");
+/// let raw = below.load(&key)?.unwrap().value.unwrap();
+/// assert!(!raw.windows(5).any(|part| part == b"token"));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SealedStore {
+    below: Arc<dyn Store>,
+    ring: KeyRing,
+    random: Arc<dyn Random>,
+}
+
+/// The keys of a sealed store: the first one writes, all of them read.
+///
+/// `Debug` shows the ids of the keys, which are fingerprints.
+#[derive(Clone)]
+pub struct KeyRing(Vec<SealKey>);
+
+#[derive(Clone)]
+struct SealKey {
+    id: [u8; KEY_ID],
+    bytes: Zeroizing<[u8; 32]>,
+}
+
+impl KeyRing {
+    /// Reads keys of 32 bytes in base64, separated by blanks or line feeds. To change the key,
+    /// put the new one first, seal every record anew, and then leave the old one out.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] where a key is not base64 of 32 bytes. No part of it is repeated.
+    pub fn parse(keys: &Secret) -> Result<Self, Error> {
+        let read = |word: &str| {
+            let decoded = base64_simd::STANDARD
+                .decode_to_vec(word)
+                .ok()
+                .map(Zeroizing::new);
+            let bytes: Option<[u8; 32]> =
+                decoded.and_then(|bytes| bytes.as_slice().try_into().ok());
+            bytes
+                .map(|bytes| SealKey::new(Zeroizing::new(bytes)))
+                .ok_or_else(|| {
+                    Error::setting("store_key", "`store_key` is not base64 of 32 bytes")
+                        .with_hint("make a key with: openssl rand -base64 32")
+                })
+        };
+        let keys: Result<Vec<_>, _> = keys.expose().split_whitespace().map(read).collect();
+        Ok(Self(keys?))
+    }
+
+    fn find(&self, id: &[u8]) -> Option<&SealKey> {
+        self.0.iter().find(|key| key.id == id)
+    }
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|key| hex(&key.id)))
+            .finish()
+    }
+}
+
+impl SealedStore {
+    /// Encrypts what goes into the store below, and decrypts what comes out of it.
+    pub fn new(below: Arc<dyn Store>, ring: KeyRing, random: Arc<dyn Random>) -> Self {
+        Self {
+            below,
+            ring,
+            random,
+        }
+    }
+
+    /// Seals a record anew under the first key, whatever it was sealed with; a record in plain
+    /// is sealed for the first time. `false` where there was nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// Where the record cannot be read or written, or was changed meanwhile.
+    pub fn reseal(&self, key: &StoreKey) -> Result<bool, Error> {
+        let Some(stored) = self.below.load(key)? else {
+            return Ok(false);
+        };
+        let Some(value) = &stored.value else {
+            return Ok(false);
+        };
+        let sealed_by = value
+            .strip_prefix(MAGIC)
+            .and_then(|rest| rest.get(..KEY_ID));
+        let plain = match sealed_by {
+            Some(id) if self.ring.0.first().is_some_and(|first| first.id == id) => {
+                return Ok(false);
+            }
+            Some(_) => self.open(key, stored.version, value)?,
+            None => value.clone(),
+        };
+        match self.compare_and_swap(key, Some(stored.version), None, &plain) {
+            Swap::Applied(_) => Ok(true),
+            Swap::Unavailable(error) | Swap::Unknown(error) => Err(error),
+            Swap::Conflict(_) | Swap::Fenced => Err(Error::new(
+                ErrorKind::Store,
+                "the record was changed while it was sealed anew",
+            )
+            .with_hint("try again")),
+        }
+    }
+
+    fn seal(&self, key: &StoreKey, version: u64, plain: &[u8]) -> Result<Vec<u8>, Error> {
+        let Some(first) = self.ring.0.first() else {
+            return Err(Error::setting("store_key", "`store_key` holds no key"));
+        };
+        let mut salt = [0; SALT];
+        self.random.fill(&mut salt)?;
+        let mut body = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
+        body.extend_from_slice(plain);
+        let bound = Aad::from(bound_to(&first.id, key, version));
+        first
+            .cipher(&salt)?
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key([0; 12]), bound, &mut *body)
+            .map_err(|_| internal())?;
+        let mut sealed = Vec::with_capacity(MAGIC.len() + KEY_ID + SALT + body.len());
+        sealed.extend_from_slice(MAGIC);
+        sealed.extend_from_slice(&first.id);
+        sealed.extend_from_slice(&salt);
+        sealed.extend_from_slice(&body);
+        Ok(sealed)
+    }
+
+    fn open(
+        &self,
+        key: &StoreKey,
+        version: u64,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let refuse = |message: String, hint: &str| {
+            Error::new(ErrorKind::Store, message)
+                .with_setting("store_key")
+                .with_verdict(Verdict::FixConfiguration)
+                .with_hint(hint)
+        };
+        let shown = &key.to_hex()[..12];
+        let Some(rest) = sealed.strip_prefix(MAGIC) else {
+            return Err(refuse(
+                format!("record {shown}… is not encrypted, and `store_key` is set"),
+                "encrypt what is there with: countersign store rekey",
+            ));
+        };
+        if rest.len() < KEY_ID + SALT {
+            return Err(refuse(
+                format!("record {shown}… is cut off"),
+                "log in again",
+            ));
+        }
+        let (id, rest) = rest.split_at(KEY_ID);
+        let (salt, body) = rest.split_at(SALT);
+        let Some(seal_key) = self.ring.find(id) else {
+            return Err(refuse(
+                format!(
+                    "record {shown}… was encrypted with key {}, which `store_key` does not have",
+                    hex(id)
+                ),
+                "add the old key to store_key, after the new one",
+            ));
+        };
+        let mut body = Zeroizing::new(body.to_vec());
+        let bound = Aad::from(bound_to(&seal_key.id, key, version));
+        let nonce = Nonce::assume_unique_for_key([0; 12]);
+        let opened = seal_key
+            .cipher(salt)?
+            .open_in_place(nonce, bound, &mut body);
+        let length = opened.map(|plain| plain.len()).map_err(|_| {
+            refuse(
+                format!(
+                    "record {shown}… does not open: it was changed, or put in another one's place"
+                ),
+                "restore the store from a backup, or log in again",
+            )
+        })?;
+        body.truncate(length);
+        Ok(body)
+    }
+
+    fn opened(&self, key: &StoreKey, stored: Stored) -> Result<Stored, Error> {
+        let value = stored
+            .value
+            .as_ref()
+            .map(|value| self.open(key, stored.version, value));
+        Ok(Stored {
+            value: value.transpose()?,
+            ..stored
+        })
+    }
+}
+
+impl SealKey {
+    fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, bytes.as_slice());
+        let mut id = [0; KEY_ID];
+        id.copy_from_slice(&digest.as_ref()[..KEY_ID]);
+        Self { id, bytes }
+    }
+
+    /// A key for one write alone, so that its nonce is used once by construction.
+    fn cipher(&self, salt: &[u8]) -> Result<LessSafeKey, Error> {
+        struct Length;
+        impl KeyType for Length {
+            fn len(&self) -> usize {
+                AES_256_GCM.key_len()
+            }
+        }
+        let derived = Salt::new(HKDF_SHA256, salt).extract(self.bytes.as_slice());
+        let mut bytes = Zeroizing::new([0; 32]);
+        derived
+            .expand(&[b"countersign store 1", &self.id], Length)
+            .and_then(|okm| okm.fill(bytes.as_mut_slice()))
+            .map_err(|_| internal())?;
+        let key = UnboundKey::new(&AES_256_GCM, bytes.as_slice()).map_err(|_| internal())?;
+        Ok(LessSafeKey::new(key))
+    }
+}
+
+impl Store for SealedStore {
+    fn capabilities(&self) -> Capabilities {
+        self.below.capabilities()
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        let stored = self.below.load(key)?;
+        stored.map(|stored| self.opened(key, stored)).transpose()
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        let sealed = match self.seal(key, expected.unwrap_or(0) + 1, value) {
+            Ok(sealed) => sealed,
+            Err(error) => return Swap::Unavailable(error),
+        };
+        match self.below.compare_and_swap(key, expected, fence, &sealed) {
+            Swap::Conflict(Some(stored)) => match self.opened(key, stored) {
+                Ok(stored) => Swap::Conflict(Some(stored)),
+                Err(error) => Swap::Unavailable(error),
+            },
+            other => other,
+        }
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.below.tombstone(key, expected, fence)
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        self.below.lease(key, owner, ttl)
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        self.below.renew(key, owner, fence, ttl)
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        self.below.release(key, owner, fence)
+    }
+
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        self.below.keys()
+    }
+
+    fn fit_for_rotation(&self) -> Result<(), Error> {
+        self.below.fit_for_rotation()
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        self.below.now_ms()
+    }
+}
+
+/// Whether a value is sealed.
+pub(crate) fn is_sealed(value: &[u8]) -> bool {
+    value.starts_with(MAGIC)
+}
+
+/// What a value is bound to: the key that seals it, its record, and that record's version.
+fn bound_to(id: &[u8; KEY_ID], key: &StoreKey, version: u64) -> Vec<u8> {
+    let mut bound = b"countersign store 1".to_vec();
+    bound.extend_from_slice(id);
+    bound.extend_from_slice(key.to_hex().as_bytes());
+    bound.extend_from_slice(&version.to_be_bytes());
+    bound
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn internal() -> Error {
+    Error::new(ErrorKind::Internal, "the record could not be encrypted")
+}
