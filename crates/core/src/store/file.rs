@@ -145,13 +145,20 @@ impl FileStore {
             let _ = fs::remove_file(&new);
             Err(Swap::Unavailable(broken("write", at, error)))
         };
-        let _ = fs::remove_file(&new);
-        let mut file = match create_private(&new) {
-            Ok(file) => file,
-            Err(error) => return not_written(&new, &error),
+        // Room for the next change is taken before this one is made: a refresh that was begun
+        // can be finished on a disk that filled up meanwhile.
+        let spare = match self.reserve(key, bytes.len()) {
+            Ok(spare) => spare,
+            Err(swap) => return Err(swap),
         };
-        if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
-            return not_written(&new, &error);
+        let written = self.write_new(&new, bytes);
+        if let Err(error) = &written {
+            if error.kind() != io::ErrorKind::StorageFull {
+                return not_written(&new, error);
+            }
+            if let Err(error) = self.write_into_spare(&spare, &new, bytes) {
+                return not_written(&new, &error);
+            }
         }
         if let Err(error) = fs::rename(&new, &path) {
             return not_written(&path, &error);
@@ -159,6 +166,49 @@ impl FileStore {
         // The rename is done; whether it survives a power cut is not known without this.
         let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
         synced.map_err(|error| Swap::Unknown(broken("sync", &self.folder, &error)))
+    }
+
+    fn write_new(&self, new: &Path, bytes: &[u8]) -> io::Result<()> {
+        let _ = fs::remove_file(new);
+        let mut file = create_private(new)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    }
+
+    /// Writes into blocks that were taken when there was room.
+    fn write_into_spare(&self, spare: &Path, new: &Path, bytes: &[u8]) -> io::Result<()> {
+        let _ = fs::remove_file(new);
+        fs::rename(spare, new)?;
+        let mut file = private().open(new)?;
+        file.write_all(bytes)?;
+        file.set_len(bytes.len() as u64)?;
+        file.sync_all()
+    }
+
+    /// Sees to it that there is a spare file of at least twice the size, with its blocks taken.
+    fn reserve(&self, key: &StoreKey, size: usize) -> Result<PathBuf, Swap> {
+        const LEAST: usize = 8 * 1024;
+        let spare = self.path(key, "spare");
+        let wanted = (2 * size).max(LEAST);
+        let there = spare.metadata().map_or(0, |facts| facts.len());
+        if there >= wanted as u64 {
+            return Ok(spare);
+        }
+        // Zeros would do for most file systems; some do not store them.
+        let filling = vec![0xA5; wanted];
+        let taken = open_private(&spare).and_then(|mut file| {
+            file.write_all(&filling)?;
+            file.sync_all()
+        });
+        match taken {
+            Ok(()) => Ok(spare),
+            // There is one from before that is large enough for this change, if not for twice that.
+            Err(_) if there as usize >= size => Ok(spare),
+            Err(error) => {
+                let _ = fs::remove_file(&spare);
+                Err(Swap::Unavailable(broken("take room for", &spare, &error)))
+            }
+        }
     }
 }
 

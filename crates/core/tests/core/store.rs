@@ -336,3 +336,61 @@ fn a_write_that_cannot_be_made_leaves_the_old_record() {
         b"old"
     );
 }
+
+/// A file system of 64 KiB, where this user may mount one; unmounted when dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &std::path::Path) -> Option<Self> {
+        std::fs::create_dir_all(at).unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs"])
+            .arg(at)
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = std::process::Command::new("umount").arg(&self.0).status();
+        assert!(unmounted.unwrap().success());
+    }
+}
+
+#[test]
+fn a_refresh_that_was_begun_can_be_finished_on_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(&folder.path().join("small")) else {
+        use std::io::Write;
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT TESTED: this user may not mount a small file system"
+        );
+        return;
+    };
+    let store = FileStore::open(disk.0.join("tokens")).unwrap();
+    let key = StoreKey::of(["mine"]);
+    // The intent, as large as what will follow it.
+    assert!(matches!(
+        store.compare_and_swap(&key, None, None, &[b'i'; 3000]),
+        Swap::Applied(1)
+    ));
+    // Somebody fills the disk to the last byte.
+    let filler = std::fs::File::create(disk.0.join("filler")).unwrap();
+    let mut filler = std::io::BufWriter::with_capacity(512, filler);
+    while std::io::Write::write_all(&mut filler, &[0; 512]).is_ok() {}
+    let swap = store.compare_and_swap(&key, Some(1), None, &[b'a'; 3500]);
+    assert!(matches!(swap, Swap::Applied(2)), "{swap:?}");
+    let stored = store.load(&key).unwrap().unwrap();
+    assert_eq!(stored.value.unwrap().as_slice(), [b'a'; 3500]);
+    // A change for which there is no room is refused whole, and the record stays.
+    match store.compare_and_swap(&key, Some(2), None, &[b'b'; 40_000]) {
+        Swap::Unavailable(error) => assert!(error.message().contains("cannot"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(store.load(&key).unwrap().unwrap().version, 2);
+    drop(filler.into_parts());
+}
