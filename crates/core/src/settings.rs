@@ -32,6 +32,8 @@ use crate::{Error, ErrorKind, Secret};
 #[derive(Clone, Default)]
 pub struct Settings {
     values: BTreeMap<String, Secret>,
+    /// Where a resolved secret came from, for messages: `private_key_file` key.pem.
+    origins: BTreeMap<&'static str, String>,
     /// The folder that relative paths start from.
     folder: Option<PathBuf>,
 }
@@ -197,6 +199,8 @@ impl Settings {
     /// Reads every `K_file` and `K_env` into `K`. `variable` looks up environment variables:
     /// core does not read any by itself.
     ///
+    /// A `private_key_file` may be binary, DER or PKCS#12: then `private_key` is its base64.
+    ///
     /// # Errors
     ///
     /// Where a file cannot be read or a variable is not set, or a secret is given twice.
@@ -222,8 +226,9 @@ impl Settings {
                 let message = format!("`{}` and `{}` are both given", given[0], given[1]);
                 return Err(Error::setting(key, message).with_hint("keep one of them"));
             }
-            let secret = if let Some(path) = self.path(&file) {
-                read_secret(&file, &path)?
+            let (secret, origin) = if let Some(path) = self.path(&file) {
+                let origin = format!("`{file}` {}", path.display());
+                (read_secret(&file, &path)?, origin)
             } else if let Some(name) = self.value(&env) {
                 if !is_variable_name(name) {
                     // It may be the secret itself: it is not repeated.
@@ -238,7 +243,8 @@ impl Settings {
                         format!("`{env}`: the environment has no variable {name}"),
                     )
                 };
-                Secret::new(variable(name).ok_or_else(missing)?)
+                let secret = Secret::new(variable(name).ok_or_else(missing)?);
+                (secret, format!("`{env}` {name}"))
             } else {
                 continue;
             };
@@ -248,6 +254,7 @@ impl Settings {
                 return Err(Error::setting(key, format!("`{}` holds nothing", given[0])));
             }
             self.values.insert(key.to_owned(), secret);
+            self.origins.insert(key, origin);
         }
         Ok(self)
     }
@@ -271,6 +278,11 @@ impl Settings {
     /// The keys that are set, in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
+    }
+
+    /// Where a secret was read from, in words for a message; none if it was given as it is.
+    pub(crate) fn origin(&self, key: &str) -> Option<&str> {
+        self.origins.get(key).map(String::as_str)
     }
 
     /// A path taken from the folder of [`Settings::relative_to`].
@@ -329,7 +341,15 @@ fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
     let bytes = zeroize::Zeroizing::new(
         std::fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?,
     );
-    let text = std::str::from_utf8(&bytes).map_err(|_| refuse("is not UTF-8 text".into()))?;
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        // Keys come in binary as well, and are told from text again where they are read.
+        return match key {
+            "private_key_file" => Ok(Secret::new(
+                base64_simd::STANDARD.encode_to_string(bytes.as_slice()),
+            )),
+            _ => Err(refuse("is not UTF-8 text".into())),
+        };
+    };
     // An editor's last line feed is not part of a secret.
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
@@ -378,6 +398,20 @@ mod tests {
             .unwrap();
         assert_eq!(resolved.value("client_secret"), Some("s3cret"));
         assert_eq!(resolved.value("client_secret_file"), None);
+    }
+
+    #[test]
+    fn only_keys_may_be_binary() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("bytes"), [0x30, 0x82, 0, 1]).unwrap();
+        let resolved = |key| {
+            let settings = Settings::from_pairs([(key, "bytes")]).unwrap();
+            settings.relative_to(folder.path()).resolve(|_| None)
+        };
+        let key = resolved("private_key_file").unwrap();
+        assert_eq!(key.value("private_key"), Some("MIIAAQ=="));
+        let error = resolved("client_secret_file").unwrap_err();
+        assert!(error.message().contains("not UTF-8"), "{error}");
     }
 
     #[test]

@@ -180,14 +180,13 @@ impl Reader<'_> {
                 (_, given) => Ok(given),
             };
         };
-        if self.settings.value("private_key_passphrase").is_some() {
-            return Err(Error::setting(
-                "private_key_passphrase",
-                "`private_key_passphrase` is set, and encrypted keys are not read yet",
-            )
-            .with_hint("decrypt the key: openssl pkcs8 -topk8 -nocrypt -in KEY -out PLAIN"));
-        }
-        let key = PrivateKey::from_pem(key.expose()).map_err(|e| e.with_setting("private_key"))?;
+        let passphrase = self.settings.secret("private_key_passphrase");
+        let key = PrivateKey::from_bytes(key.expose().as_bytes(), passphrase.as_ref()).map_err(
+            |error| match self.settings.origin("private_key") {
+                Some(origin) => error.in_context(origin),
+                None => error,
+            },
+        )?;
         let accepted = &self.profile.assertion.algorithms;
         let algorithm = match self.parsed::<Algorithm>("algorithm")? {
             Some(asked) if accepted.is_empty() || accepted.contains(&asked) => asked,
@@ -203,7 +202,8 @@ impl Reader<'_> {
                 }
             }
         };
-        let key_id = self.text("key_id");
+        let own_id = || key.key_id().map(str::to_owned);
+        let key_id = self.text("key_id").or_else(own_id);
         let signer = KeySigner::new(key, Some(algorithm), key_id)?;
         Ok(Some(Arc::new(signer)))
     }

@@ -32,7 +32,10 @@ pub const SETTINGS: &[SettingKey] = &[
         "basic_encoding",
         "raw or rfc6749: whether id and secret are form-encoded in Basic",
     ),
-    secret("private_key", "the private key, PEM"),
+    secret(
+        "private_key",
+        "the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON",
+    ),
     secret(
         "private_key_passphrase",
         "the passphrase of an encrypted private key",

@@ -10,6 +10,7 @@ mod mangled;
 #[path = "../openssl/mod.rs"]
 mod openssl;
 mod refused;
+mod settings;
 
 use std::sync::LazyLock;
 
