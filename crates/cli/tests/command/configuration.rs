@@ -114,6 +114,16 @@ fn secrets_that_others_may_read_are_worth_a_warning() {
         "{run:?}"
     );
     assert!(run.stderr.contains("chmod 600"), "{run:?}");
+    // A program reads one line of JSON from stderr, and no warning before it.
+    let run = house.run(["token", "boldsign-cc", "--json"]).succeeded();
+    assert!(run.stderr.starts_with("warning: "), "{run:?}");
+    house
+        .sandbox
+        .fault(countersign_sandbox::Fault::status(503))
+        .unwrap();
+    house
+        .run(["token", "boldsign-cc", "--json", "--force"])
+        .error(4);
     // Without a secret in it there is nothing to hide.
     let path = house.config("salesforce-jwt", &[]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();

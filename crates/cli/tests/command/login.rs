@@ -210,9 +210,14 @@ fn the_browser_gets_the_address_as_one_argument() {
         "#!/bin/sh\nprintf '%s|%s' \"$#\" \"$1\" > opened\n",
     );
     std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let mut command = house.command(["login", "boldsign-code"]);
+    let mut command = house.command(["login", "boldsign-code", "--timeout", "30"]);
     let running = Running::start(command.env("BROWSER", browser));
-    let opened = std::fs::read_to_string(pipe).unwrap();
+    // A pipe that nobody writes to would be read for ever.
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(std::fs::read_to_string(pipe).unwrap()));
+    let opened = told
+        .recv_timeout(std::time::Duration::from_secs(20))
+        .unwrap();
     let url = opened.strip_prefix("1|").unwrap();
     house.get(&house.decide(url, "allow"));
     let run = running.end().succeeded();
