@@ -13,7 +13,8 @@ impl Address {
     /// How to speak TLS with the server: its certificate is always checked, its name too.
     ///
     /// Trusted are the roots that the option `roots` names (`bundled`, Mozilla's compiled in, the
-    /// default; `system`), or those of `ca_file` alone, a private authority's.
+    /// default; `system`), or those of `ca_file` alone, a private authority's. PostgreSQL's own
+    /// word `sslrootcert` does for both, where the store knows it.
     ///
     /// # Errors
     ///
@@ -21,8 +22,13 @@ impl Address {
     /// or this machine has no roots.
     pub fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
         let mut roots = RootCertStore::empty();
-        let system = self.word("roots", &["bundled", "system"])? == Some("system");
-        match (self.option("ca_file"), system) {
+        let named = self.option("sslrootcert");
+        let system = self.word("roots", &["bundled", "system"])? == Some("system")
+            || named == Some("system");
+        let file = self
+            .option("ca_file")
+            .or(named.filter(|name| *name != "system"));
+        match (file, system) {
             (Some(_), true) => {
                 return Err(refused("`store` gives `ca_file` and `roots`")
                     .with_hint("ca_file alone is trusted where it is given: drop roots"));

@@ -1,1 +1,350 @@
-//! Being built.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod connect;
+mod refusal;
+mod schema;
+mod server;
+mod statement;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use countersign::{
+    Capabilities, Durability, Error, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
+};
+use countersign_store_address::{Address, failed, misconfigured};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio_postgres::Row;
+use zeroize::Zeroizing;
+
+pub use crate::schema::schema_sql;
+use crate::server::{Answer, Outcome, Server};
+use crate::statement::{Param, Statements};
+
+/// Opens the store at a `postgres://` URL; see the crate's page for its options.
+///
+/// # Errors
+///
+/// As [`PostgresStore::open`].
+///
+/// # Example
+///
+/// ```no_run
+/// let store = countersign_postgres::open("postgres://app:s3cret@db.example/tokens")?;
+/// println!("{:?}", store.capabilities().durability);
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
+    Ok(Arc::new(PostgresStore::open(url)?))
+}
+
+/// Keeps each record in a row of a PostgreSQL table, changed by one statement at a time.
+pub struct PostgresStore {
+    server: Server,
+    statements: Statements,
+    random: SystemRandom,
+    /// Whether the settings say that records may be lost with a crash.
+    ephemeral: bool,
+    /// Asked for without a known outcome: asked for again under the same id, it is the same lease.
+    unfinished: Mutex<HashMap<(StoreKey, Owner), String>>,
+}
+
+impl PostgresStore {
+    /// Connects, checks what the server promises, and makes the tables where they are not there.
+    ///
+    /// # Errors
+    ///
+    /// [`countersign::ErrorKind::Setting`] where the URL is not usable, or would carry tokens in
+    /// the clear to another machine. [`countersign::ErrorKind::Store`] where the server cannot be
+    /// reached, refuses the login, is a standby, or has no tables and lets us make none: the hint
+    /// then has the SQL to run.
+    pub fn open(url: &str) -> Result<Self, Error> {
+        let address = Address::parse(url, &["postgres", "postgresql"], connect::OPTIONS)?;
+        let ephemeral = address.word("ephemeral", &["allow"])?.is_some();
+        let schema = address.option("schema").map(str::to_owned);
+        let server = Server::open(address)?;
+        schema::migrate(&server, schema.as_deref())?;
+        Ok(Self {
+            server,
+            statements: Statements::new(schema.as_deref()),
+            random: SystemRandom::new(),
+            ephemeral,
+            unfinished: Mutex::default(),
+        })
+    }
+
+    /// A word that nobody used before: what a change or a lease is known by when it is asked for
+    /// again.
+    fn fresh_id(&self) -> Result<String, Error> {
+        let mut bytes = [0; 16];
+        self.random
+            .fill(&mut bytes)
+            .map_err(|_| failed("this machine gives no random numbers"))?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn change(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: Option<&[u8]>,
+    ) -> Swap {
+        let id = match self.fresh_id() {
+            Ok(id) => id,
+            Err(error) => return Swap::Unavailable(error),
+        };
+        let mut params = vec![
+            Param::key(key),
+            Param::Number(fence.map(as_number)),
+            Param::Bytes(value.map(|value| Zeroizing::new(value.to_vec()))),
+            Param::Text(id.clone()),
+        ];
+        let sql = match expected {
+            None => &self.statements.create,
+            Some(version) => {
+                params.push(Param::Number(Some(as_number(version))));
+                &self.statements.replace
+            }
+        };
+        let answer = match self.server.run(sql, params) {
+            Ok(answer) => answer,
+            Err(Outcome::NotDone(error)) => return Swap::Unavailable(error),
+            Err(Outcome::Unknown(error)) => return Swap::Unknown(error),
+        };
+        if let Some(row) = answer.rows.first() {
+            return match number(row, 0) {
+                Ok(version) => Swap::Applied(version),
+                Err(error) => Swap::Unknown(error),
+            };
+        }
+        self.why_not(key, expected, fence, &id, answer.resent)
+    }
+
+    /// Nothing was changed, the last time it was asked for. Reads what stands there instead.
+    fn why_not(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        id: &str,
+        resent: bool,
+    ) -> Swap {
+        let give_up = |error| match resent {
+            true => Swap::Unknown(error),
+            false => Swap::Unavailable(error),
+        };
+        let (current, written_by) = match self.read(key) {
+            Ok(read) => read,
+            Err(error) => return give_up(error),
+        };
+        let version = current.as_ref().map(|record| record.version);
+        if written_by.as_deref() == Some(id) {
+            // The answer that was lost was a yes.
+            return Swap::Applied(version.unwrap_or(1));
+        }
+        let at = self.server.address();
+        if version != expected {
+            let passed = version > Some(expected.unwrap_or(0) + 1);
+            if resent && passed {
+                // Ours may have been the change in between.
+                return Swap::Unknown(failed(format!(
+                    "{at} lost the answer to a change, and the record was changed again since"
+                )));
+            }
+            return Swap::Conflict(current);
+        }
+        let seen = current.map_or(0, |record| record.fence);
+        if fence.is_some_and(|fence| fence < seen) {
+            return Swap::Fenced;
+        }
+        // Somebody removed or put back the row between the two statements: not this crate.
+        give_up(failed(format!(
+            "{at}: the record changed under the change, without a version"
+        )))
+    }
+
+    fn read(&self, key: &StoreKey) -> Result<(Option<Stored>, Option<String>), Error> {
+        let rows = self.ask(&self.statements.load, vec![Param::key(key)])?.rows;
+        let Some(row) = rows.first() else {
+            return Ok((None, None));
+        };
+        let value: Option<Vec<u8>> = column(row, 2)?;
+        let stored = Stored {
+            version: number(row, 0)?,
+            fence: number(row, 1)?,
+            value: value.map(Zeroizing::new),
+        };
+        Ok(((stored.version > 0).then_some(stored), column(row, 3)?))
+    }
+
+    fn ask(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Answer, Error> {
+        self.server.run(sql, params).map_err(Outcome::into_error)
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, HashMap<(StoreKey, Owner), String>> {
+        self.unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for PostgresStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durability: self.server.durability(),
+            lease: LeaseKind::Timed,
+            shared: true,
+        }
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        self.read(key).map(|(record, _)| record)
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        self.change(key, expected, fence, Some(value))
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.change(key, Some(expected), fence, None)
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        let asked = (*key, owner.clone());
+        let begun = self.unfinished().remove(&asked);
+        let id = match begun {
+            Some(id) => id,
+            None => self.fresh_id()?,
+        };
+        let ttl = bounded(ttl);
+        let params = vec![
+            Param::key(key),
+            Param::Text(owner.as_str().to_owned()),
+            Param::Text(id.clone()),
+            Param::micros(ttl),
+        ];
+        let answer = self.ask(&self.statements.lease, params);
+        let answer = answer.inspect_err(|_| {
+            self.unfinished().insert(asked, id);
+        })?;
+        match answer.rows.first() {
+            Some(row) => Ok(Lease::Granted {
+                fence: number(row, 0)?,
+                valid_for: Some(ttl),
+            }),
+            None => Ok(Lease::Busy {
+                retry_in: PATIENCE.min(ttl),
+            }),
+        }
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        let mut params = holder(key, owner, fence);
+        params.push(Param::micros(bounded(ttl)));
+        let answer = self.ask(&self.statements.renew, params)?;
+        Ok(!answer.rows.is_empty())
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        let answer = self.ask(&self.statements.release, holder(key, owner, fence))?;
+        if answer.rows.is_empty() && answer.resent {
+            // Given back by this very call, where its first answer was lost.
+            let given_back = self.ask(&self.statements.released, holder(key, owner, fence))?;
+            return Ok(!given_back.rows.is_empty());
+        }
+        Ok(!answer.rows.is_empty())
+    }
+
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        let rows = self.ask(&self.statements.keys, Vec::new())?.rows;
+        let key = |row: &Row| {
+            let hex: String = column(row, 0)?;
+            StoreKey::from_hex(&hex).ok_or_else(|| strange("a key is not one"))
+        };
+        rows.iter().map(key).collect()
+    }
+
+    fn fit_for_rotation(&self) -> Result<(), Error> {
+        if self.ephemeral || self.server.durability() > Durability::Ephemeral {
+            return Ok(());
+        }
+        let at = self.server.address();
+        Err(misconfigured(
+            format!(
+                "{at} runs with fsync or full_page_writes off: a grant by login would be lost with a crash"
+            ),
+            "set at the server: fsync = on, full_page_writes = on; or, to take that risk, add ephemeral=allow to `store`",
+        ))
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        let rows = self.ask(&self.statements.now, Vec::new())?.rows;
+        column(rows.first().ok_or_else(|| strange("no time"))?, 0)
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("at", &self.server.address().to_string())
+            .field("durability", &self.server.durability())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long a waiter is told to wait: a lease may be given back long before it ends.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A lease of a length that the server can count.
+fn bounded(ttl: Duration) -> Duration {
+    ttl.clamp(Duration::from_millis(1), Duration::from_secs(86_400))
+}
+
+fn holder(key: &StoreKey, owner: &Owner, fence: u64) -> Vec<Param> {
+    vec![
+        Param::key(key),
+        Param::Text(owner.as_str().to_owned()),
+        Param::Number(Some(as_number(fence))),
+    ]
+}
+
+/// What no record can have is as good as what it does not have.
+fn as_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn number(row: &Row, index: usize) -> Result<u64, Error> {
+    let number: i64 = column(row, index)?;
+    u64::try_from(number).map_err(|_| strange("a count is negative"))
+}
+
+fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
+    row: &'a Row,
+    index: usize,
+) -> Result<T, Error> {
+    row.try_get(index)
+        .map_err(|error| strange(&error.to_string()))
+}
+
+fn strange(why: &str) -> Error {
+    failed(format!(
+        "the table countersign_records holds what this store does not write: {why}"
+    ))
+    .with_verdict(countersign::Verdict::Unexpected)
+}

@@ -1,0 +1,221 @@
+//! How a connection is made: the login, TLS, and the check that the server is what it has to be.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use countersign::{Durability, Error};
+use countersign_store_address::{Address, failed, misconfigured, refused};
+use tokio_postgres::config::{ChannelBinding, SslMode};
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::refusal;
+
+pub(crate) const OPTIONS: &[&str] = &[
+    "pool",
+    "schema",
+    "ephemeral",
+    "sslmode",
+    "sslrootcert",
+    "channel_binding",
+    "application_name",
+    "host",
+];
+
+/// Everything that a connection is made with.
+#[derive(Clone)]
+pub(crate) struct Login {
+    pub(crate) config: Config,
+    pub(crate) tls: Option<MakeRustlsConnect>,
+    pub(crate) user: String,
+}
+
+/// What a server said at connect.
+pub(crate) struct Facts {
+    pub(crate) durability: Durability,
+}
+
+impl Login {
+    pub(crate) fn read(address: &mut Address, timeout: Duration) -> Result<Self, Error> {
+        let mut config = Config::new();
+        if let Some(host) = address.option("host") {
+            // libpq's way to name a socket's folder, where no host stands in the URL.
+            let host = host.to_owned();
+            if !address.hosts.is_empty() {
+                return Err(refused(
+                    "`store` names a host twice, one in the option host",
+                ));
+            }
+            address.hosts.push(countersign_store_address::Host {
+                name: host,
+                port: None,
+            });
+        }
+        if address.hosts.is_empty() {
+            return Err(refused("`store` names no host").with_hint(SHAPE));
+        }
+        for host in &address.hosts {
+            match host.is_socket() {
+                true => config.host_path(&host.name),
+                false => config.host(&host.name),
+            };
+            config.port(host.port.unwrap_or(5432));
+        }
+        let user = address.user.clone();
+        let user = user.ok_or_else(|| refused("`store` names no user").with_hint(SHAPE))?;
+        let database = match address.path.as_str() {
+            "" => &user,
+            path => path,
+        };
+        config.user(&user).dbname(database);
+        if let Some(password) = &address.password {
+            config.password(password.expose());
+        }
+        config.application_name(address.option("application_name").unwrap_or("countersign"));
+        config
+            .connect_timeout(timeout)
+            .keepalives_idle(Duration::from_secs(30));
+        config.channel_binding(
+            match address.word("channel_binding", &["disable", "prefer", "require"])? {
+                Some("disable") => ChannelBinding::Disable,
+                Some("require") => ChannelBinding::Require,
+                _ => ChannelBinding::Prefer,
+            },
+        );
+        // A little before our own patience ends, so that it is the server that says so.
+        let limit = (timeout.as_millis() * 9 / 10).max(1);
+        config.options(format!(
+            "-c statement_timeout={limit} -c default_transaction_isolation=read\\ committed"
+        ));
+        let tls = read_tls(address)?;
+        config.ssl_mode(match tls {
+            Some(_) => SslMode::Require,
+            None => SslMode::Disable,
+        });
+        Ok(Self { config, tls, user })
+    }
+
+    /// Connects, and checks what it is connected to.
+    pub(crate) async fn connect(&mut self, at: &Address) -> Result<(Client, Facts), Error> {
+        let client = match self.dial().await {
+            // A pooler that does not know the startup option: then our own patience has to do.
+            Err(error) if is_about_options(&error) => {
+                self.config.options("");
+                self.dial().await
+            }
+            dialled => dialled,
+        };
+        let client = client.map_err(|error| explain(at, &error))?;
+        let facts = check(at, &client).await?;
+        Ok((client, facts))
+    }
+
+    async fn dial(&self) -> Result<Client, tokio_postgres::Error> {
+        // The connection's own task ends with its client.
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+        }
+    }
+}
+
+const SHAPE: &str = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE";
+
+/// TLS unless nothing leaves this machine; the certificate and its name are always checked.
+fn read_tls(address: &mut Address) -> Result<Option<MakeRustlsConnect>, Error> {
+    let modes = [
+        "disable",
+        "require",
+        "verify-ca",
+        "verify-full",
+        "prefer",
+        "allow",
+    ];
+    match address.word("sslmode", &modes)? {
+        Some(mode @ ("prefer" | "allow")) => Err(refused(format!(
+            "`store`: sslmode={mode} lets anybody between switch TLS off"
+        ))
+        .with_hint(
+            "write sslmode=verify-full, which is the default, or sslmode=disable on this machine",
+        )),
+        Some("disable") => {
+            address.check_plaintext("drop sslmode=disable")?;
+            Ok(None)
+        }
+        None if address.is_local() => Ok(None),
+        _ => Ok(Some(MakeRustlsConnect::new(
+            address.tls()?.as_ref().clone(),
+        ))),
+    }
+}
+
+async fn check(at: &Address, client: &Client) -> Result<Facts, Error> {
+    let sql = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on', \
+               current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'";
+    let row = client.query_typed_one(sql, &[]).await;
+    let row = row.map_err(|error| explain(at, &error))?;
+    let read = |index| {
+        row.try_get::<_, bool>(index)
+            .map_err(|error| explain(at, &error))
+    };
+    if read(0)? {
+        // A failover under way looks like this too: it may pass.
+        return Err(failed(format!(
+            "{at} is a standby, or read-only: it takes no changes"
+        ))
+        .with_hint("name the primary in `store`"));
+    }
+    Ok(Facts {
+        durability: match read(1)? {
+            true => Durability::PowerLoss,
+            false => Durability::Ephemeral,
+        },
+    })
+}
+
+/// PgBouncer answers `unsupported startup parameter`.
+fn is_about_options(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|error| {
+        error.code().code() == "08P01" && error.message().contains("startup parameter")
+    })
+}
+
+/// Puts a failure to connect in our words.
+pub(crate) fn explain(at: &Address, error: &tokio_postgres::Error) -> Error {
+    if let Some(refusal) = error.as_db_error() {
+        return refusal::explain(at, refusal.code().code(), refusal.message());
+    }
+    let mut text = error.to_string();
+    let mut source = error.source();
+    let mut by_tls = text.contains("TLS");
+    while let Some(cause) = source {
+        by_tls |= cause.is::<rustls::Error>();
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    if by_tls {
+        return misconfigured(
+            format!("TLS with {at} failed: {text}"),
+            "check that the server speaks TLS and that its certificate is for this host; for a private authority add sslrootcert=FILE, for one this machine trusts sslrootcert=system",
+        );
+    }
+    if text.contains("password missing") {
+        return misconfigured(
+            format!("{at} asks for a password, and `store` gives none"),
+            "write it in the URL, or name its file with the option password_file",
+        );
+    }
+    failed(format!("{at} cannot be used: {text}"))
+        .with_hint("check that the server runs and that a firewall lets the connection out")
+}

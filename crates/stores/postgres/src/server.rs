@@ -1,0 +1,354 @@
+//! One server and the connections to it, carried by a thread of the store's own: callers block,
+//! wherever they are, and never drive a socket.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+
+use countersign::{Durability, Error};
+use countersign_store_address::{Address, failed};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage};
+
+use crate::connect::{Login, explain};
+use crate::refusal::{self, Meaning, meaning};
+use crate::statement::Param;
+
+pub(crate) struct Server {
+    shared: Arc<Shared>,
+    runtime: Option<Runtime>,
+    /// The thread that carries the connections does not follow into a child of fork.
+    process: u32,
+}
+
+struct Shared {
+    address: Address,
+    login: Mutex<Login>,
+    timeout: Duration,
+    permits: Semaphore,
+    idle: Mutex<Vec<Client>>,
+    promised: Mutex<Durability>,
+}
+
+/// Rows, and whether the statement may have been carried out before, too.
+pub(crate) struct Answer {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) resent: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    NotDone(Error),
+    Unknown(Error),
+}
+
+/// Why a batch was not carried out.
+pub(crate) enum Trouble {
+    /// The SQLSTATE and the server's words.
+    Sql(String, String),
+    Other(Error),
+}
+
+impl Server {
+    /// Connects once, to learn what the server is.
+    pub(crate) fn open(mut address: Address) -> Result<Self, Error> {
+        let timeout = address.timeout()?;
+        let most: usize = address.read("pool", 4)?;
+        let login = Login::read(&mut address, timeout)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("countersign-postgres")
+            .enable_all()
+            .build()
+            .map_err(|error| failed(format!("no thread for the store's connections: {error}")))?;
+        let server = Self {
+            shared: Arc::new(Shared {
+                address,
+                login: Mutex::new(login),
+                timeout,
+                permits: Semaphore::new(most.clamp(1, 1000)),
+                idle: Mutex::default(),
+                promised: Mutex::new(Durability::Ephemeral),
+            }),
+            runtime: Some(runtime),
+            process: std::process::id(),
+        };
+        let client = server.carry(|shared| async move {
+            shared.connect(Instant::now() + shared.timeout).await
+        })??;
+        server.shared.idle().push(client);
+        Ok(server)
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.shared.address
+    }
+
+    pub(crate) fn user(&self) -> String {
+        self.shared.login().user.clone()
+    }
+
+    pub(crate) fn durability(&self) -> Durability {
+        *self.shared.promised()
+    }
+
+    /// Carries out a statement that may safely be carried out twice. Where its answer is lost it
+    /// is sent again, until there is one or the time is over.
+    pub(crate) fn run(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Answer, Outcome> {
+        let sql = Arc::clone(sql);
+        let carried = self.carry(|shared| async move { shared.run(&sql, &params).await });
+        carried.map_err(Outcome::NotDone)?
+    }
+
+    /// Carries out several statements as one transaction; the first column of the last row.
+    pub(crate) fn batch(&self, sql: &str) -> Result<Option<String>, Trouble> {
+        let sql = sql.to_owned();
+        let carried = self.carry(|shared| async move { shared.batch(&sql).await });
+        carried.map_err(Trouble::Other)?
+    }
+
+    /// Has the store's thread do something, and waits for it.
+    fn carry<F, T>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let at = &self.shared.address;
+        let runtime = match &self.runtime {
+            Some(runtime) if self.process == std::process::id() => runtime,
+            _ => {
+                let message =
+                    format!("the store at {at} was opened before this process was forked");
+                return Err(
+                    failed(message).with_hint("open the store after the fork, in the child")
+                );
+            }
+        };
+        let (tell, told) = mpsc::sync_channel(1);
+        let work = work(Arc::clone(&self.shared));
+        runtime.spawn(async move {
+            // Nobody listens any more where the caller's thread ended.
+            let _ = tell.send(work.await);
+        });
+        let ended = |_| failed(format!("the thread of the store at {at} ended"));
+        told.recv().map_err(ended)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            match self.process == std::process::id() {
+                // Not waited for: this may be a thread of another runtime.
+                true => runtime.shutdown_background(),
+                // A child of fork: the thread to stop is the parent's.
+                false => std::mem::forget(runtime),
+            }
+        }
+    }
+}
+
+impl Shared {
+    async fn run(&self, sql: &str, params: &[Param]) -> Result<Answer, Outcome> {
+        let deadline = Instant::now() + self.timeout;
+        let busy = || {
+            let message = format!("all connections to {} are busy", self.address);
+            failed(message).with_hint("raise the option pool in `store`")
+        };
+        let permit = timeout_at(deadline, self.permits.acquire()).await;
+        let _permit = permit.map_err(|_| Outcome::NotDone(busy()))?;
+        let mut lost: Option<Error> = None;
+        let mut pause = Duration::from_millis(2);
+        loop {
+            let failure = match self.take(deadline).await {
+                Err(error) => Failure::Refused(error),
+                Ok(client) => match self.ask(&client, sql, params, deadline).await {
+                    Ok(rows) => {
+                        self.idle().push(client);
+                        let resent = lost.is_some();
+                        return Ok(Answer { rows, resent });
+                    }
+                    Err(failure) => {
+                        if matches!(failure, Failure::Refused(_) | Failure::InTheWay(_)) {
+                            self.idle().push(client);
+                        }
+                        failure
+                    }
+                },
+            };
+            let over = Instant::now() + pause >= deadline;
+            match (failure, lost.take()) {
+                (Failure::Lost(error), _) if over => return Err(Outcome::Unknown(error)),
+                (Failure::Lost(error), _) => lost = Some(error),
+                (Failure::Refused(error), None) => return Err(Outcome::NotDone(error)),
+                (Failure::InTheWay(error) | Failure::ReadOnly(error), None) if over => {
+                    return Err(Outcome::NotDone(error));
+                }
+                (_, None) => {}
+                (_, Some(first)) if over => return Err(Outcome::Unknown(first)),
+                // What was lost may have been done, whatever is said now: ask until it is known.
+                (_, first) => lost = first,
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    async fn ask(
+        &self,
+        client: &Client,
+        sql: &str,
+        params: &[Param],
+        deadline: Instant,
+    ) -> Result<Vec<Row>, Failure> {
+        let typed: Vec<_> = params.iter().map(Param::typed).collect();
+        let typed: Vec<(&(dyn ToSql + Sync), Type)> = typed
+            .iter()
+            .map(|(value, kind)| (value.as_ref() as &(dyn ToSql + Sync), kind.clone()))
+            .collect();
+        let mut asked = std::pin::pin!(client.query_typed(sql, &typed));
+        let answer = match timeout_at(deadline, asked.as_mut()).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                // Cancelled for certain is better than not known.
+                let grace = Duration::from_millis(500);
+                let _ = timeout(grace, self.cancel(client)).await;
+                match timeout(grace, asked.as_mut()).await {
+                    Ok(answer) => answer,
+                    Err(_) => {
+                        let (at, waited) = (&self.address, self.timeout.as_millis());
+                        let message =
+                            format!("{at} gave no answer within {waited} ms (timeout_ms)");
+                        return Err(Failure::Lost(failed(message)));
+                    }
+                }
+            }
+        };
+        answer.map_err(|error| {
+            let text = explain(&self.address, &error);
+            match error.code().map(|code| meaning(code.code())) {
+                Some(Meaning::RolledBack) => Failure::Refused(text),
+                Some(Meaning::InTheWay) => Failure::InTheWay(text),
+                Some(Meaning::ReadOnly) => Failure::ReadOnly(text),
+                Some(Meaning::CutOff) | None => Failure::Lost(text),
+            }
+        })
+    }
+
+    async fn batch(&self, sql: &str) -> Result<Option<String>, Trouble> {
+        let deadline = Instant::now() + self.timeout;
+        let client = self.take(deadline).await.map_err(Trouble::Other)?;
+        let late = || failed(format!("{} took too long", self.address));
+        let answer = timeout_at(deadline, client.simple_query(sql)).await;
+        let answer = answer.map_err(|_| Trouble::Other(late()))?;
+        match answer {
+            Ok(messages) => {
+                self.idle().push(client);
+                let first = |message: &SimpleQueryMessage| match message {
+                    SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                    _ => None,
+                };
+                Ok(messages.iter().filter_map(first).next_back())
+            }
+            Err(error) => Err(match error.as_db_error() {
+                Some(refusal) => {
+                    let (code, message) = (refusal.code().code(), refusal.message());
+                    Trouble::Sql(code.to_owned(), message.to_owned())
+                }
+                None => Trouble::Other(explain(&self.address, &error)),
+            }),
+        }
+    }
+
+    async fn cancel(&self, client: &Client) {
+        let token = client.cancel_token();
+        let tls = self.login().tls.clone();
+        // What comes of it is told by the statement itself.
+        let _ = match tls {
+            Some(tls) => token.cancel_query(tls).await,
+            None => token.cancel_query(NoTls).await,
+        };
+    }
+
+    async fn take(&self, deadline: Instant) -> Result<Client, Error> {
+        loop {
+            let Some(client) = self.idle().pop() else {
+                return self.connect(deadline).await;
+            };
+            // Its task sees the server hang up even while nobody asks.
+            if !client.is_closed() {
+                return Ok(client);
+            }
+        }
+    }
+
+    /// A new connection, to a server that is still what it was.
+    async fn connect(&self, deadline: Instant) -> Result<Client, Error> {
+        let at = &self.address;
+        let mut login = self.login().clone();
+        let connected = timeout_at(deadline, login.connect(at)).await;
+        let late = |_| {
+            failed(format!(
+                "{at} let no connection be made in time (timeout_ms)"
+            ))
+        };
+        let (client, facts) = connected.map_err(late)??;
+        *self.login() = login;
+        let mut promised = self.promised();
+        if facts.durability < *promised {
+            return Err(failed(format!(
+                "{at} keeps less than when this program started: {:?}, was {promised:?}",
+                facts.durability
+            ))
+            .with_hint(
+                "look at the server's fsync and full_page_writes, or restart this program",
+            ));
+        }
+        *promised = facts.durability;
+        Ok(client)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Client>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn login(&self) -> MutexGuard<'_, Login> {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn promised(&self) -> MutexGuard<'_, Durability> {
+        self.promised.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a statement brought no rows to use.
+enum Failure {
+    /// It was rolled back.
+    Refused(Error),
+    /// It was rolled back, and may go through the next time.
+    InTheWay(Error),
+    /// It was rolled back, and the connection is of no use.
+    ReadOnly(Error),
+    /// Nobody knows.
+    Lost(Error),
+}
+
+impl Outcome {
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::NotDone(error) | Self::Unknown(error) => error,
+        }
+    }
+}
+
+impl Trouble {
+    pub(crate) fn into_error(self, at: &Address) -> Error {
+        match self {
+            Self::Sql(code, message) => refusal::explain(at, &code, &message),
+            Self::Other(error) => error,
+        }
+    }
+}
