@@ -97,6 +97,15 @@ impl Default for Network {
 }
 
 impl Connection {
+    /// The same connection for another subject.
+    #[must_use]
+    pub fn for_subject(&self, subject: &str) -> Self {
+        Self {
+            subject: Some(subject.to_owned()),
+            ..self.clone()
+        }
+    }
+
     /// Holds settings against a provider.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Keeps a connection's token: from memory, from the store, or by one request at a time.
 
+mod background;
 mod counters;
 mod flight;
 mod fresh;
@@ -13,8 +14,10 @@ mod trail;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+pub use self::background::Stop;
 use self::counters::Counters;
 pub use self::counters::Counts;
 pub use self::flight::TokenFuture;
@@ -83,6 +86,8 @@ struct Inner {
     who: String,
     /// Between 0 and 1, and another for every keeper: keeps a fleet from acting all at once.
     jitter: f32,
+    /// How far the server's clock is ahead of ours, where assertions must follow it.
+    skew_s: AtomicI64,
     flights: Flights,
     shown: Shown,
     counters: Counters,
@@ -422,6 +427,7 @@ impl KeeperBuilder {
             store,
             key,
             connection,
+            skew_s: AtomicI64::new(0),
             flights: Flights::default(),
             shown: Shown::default(),
             counters: Counters::default(),

@@ -34,6 +34,7 @@ mod random;
 mod secret;
 mod settings;
 mod store;
+mod subjects;
 mod token;
 mod transport;
 mod url;
@@ -54,7 +55,7 @@ pub use crate::jws::{Algorithm, CallbackSigner, KeySigner, Signer};
 #[doc(hidden)]
 pub use crate::keeper::probe;
 pub use crate::keeper::{
-    Change, Counts, Event, Fresh, Keeper, KeeperBuilder, Revocation, TokenFuture, What,
+    Change, Counts, Event, Fresh, Keeper, KeeperBuilder, Revocation, Stop, TokenFuture, What,
 };
 pub use crate::key::{PrivateKey, PublicKey};
 pub use crate::login::Login;
@@ -69,6 +70,7 @@ pub use crate::store::{
     Capabilities, Durability, FileStore, KeyRing, Lease, LeaseKind, MemoryStore, Owner,
     SealedStore, Store, StoreKey, Stored, Swap,
 };
+pub use crate::subjects::Subjects;
 pub use crate::token::{Extra, Source, Token, TokenResponse};
 #[cfg(feature = "ureq")]
 pub use crate::transport::UreqTransport;

@@ -1,5 +1,6 @@
 //! One refresh: store, lease, store again, request, store, callers. And what else needs the lease.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::flight::Want;
@@ -10,7 +11,8 @@ use super::save::{Loaded, Saved, not_stored};
 use super::trail::{Rest, What};
 use super::{Change, Inner, Revocation};
 use crate::{
-    Connection, Error, ErrorKind, Extra, Grant, GrantKind, Secret, Source, Swap, Token, Verdict,
+    Connection, Error, ErrorKind, Extra, Grant, GrantKind, Moment, Secret, Source, Swap, Token,
+    TokenResponse, Verdict,
 };
 
 impl Inner {
@@ -60,15 +62,18 @@ impl Inner {
         let connection = &self.connection;
         lease.still_ours()?;
         self.probe(Point::BeforeSend)?;
-        let started = self.clock.now();
-        let request = connection.token_request(grant, started, self.random.as_ref())?;
-        let response = self
-            .transport
-            .send(&request)
-            .map_err(|error| connection.explain_send_error(grant, error))?;
-        self.probe(Point::Answered)?;
-        let read = connection.read_token_response(grant, &request, &response, self.clock.now());
-        let answer = read.inspect_err(|error| self.note_rest(lease, loaded, error))?;
+        let mut started = self.clock.now();
+        let asked = match self.ask(grant, started) {
+            Err(error) if self.follow_the_servers_clock(&error) => {
+                // A fresh assertion, dated by the server's clock; nothing is sent twice.
+                started = self.clock.now();
+                self.ask(grant, started)
+            }
+            asked => asked,
+        };
+        let answer = asked
+            .map_err(|refusal| refusal.error)
+            .inspect_err(|error| self.note_rest(lease, loaded, error))?;
         let source = match grant {
             Grant::RefreshToken(_) => Source::Refreshed,
             _ => Source::Minted,
@@ -86,6 +91,54 @@ impl Inner {
             record.refresh_token = Some(used.clone());
         }
         self.keep(lease, loaded.version, record, None)
+    }
+
+    /// One request and its answer.
+    fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Refusal> {
+        let connection = &self.connection;
+        let plain = |error| Refusal {
+            error,
+            ahead_s: None,
+        };
+        let skew_ms = self.skew_s.load(Ordering::Relaxed) * 1000;
+        let by_server = Moment {
+            unix_ms: started.unix_ms + skew_ms,
+            ..started
+        };
+        let request = connection
+            .token_request(grant, by_server, self.random.as_ref())
+            .map_err(plain)?;
+        let sent = self.transport.send(&request);
+        let response = sent.map_err(|error| plain(connection.explain_send_error(grant, error)))?;
+        self.probe(Point::Answered).map_err(plain)?;
+        let now = self.clock.now();
+        let date = response.header("date").and_then(crate::parse_http_date);
+        connection
+            .read_token_response(grant, &request, &response, now)
+            .map_err(|error| Refusal {
+                error,
+                ahead_s: date.map(|date| date - now.unix_s()),
+            })
+    }
+
+    /// Whether an assertion was refused by a server whose clock differs so much from ours that
+    /// this may be why; then later assertions follow its clock.
+    fn follow_the_servers_clock(&self, refusal: &Refusal) -> bool {
+        const NOTABLE_S: i64 = 20;
+        // Beyond this the machine is set wrong, and says so instead of hiding it.
+        const MOST_S: i64 = 15 * 60;
+        let signs = self.connection.signer().is_some();
+        let judged = refusal.error.kind() == ErrorKind::Clock
+            || refusal.error.verdict() == Verdict::FixConfiguration;
+        let Some(ahead_s) = refusal.ahead_s.filter(|_| signs && judged) else {
+            return false;
+        };
+        let differs = (ahead_s - self.skew_s.load(Ordering::Relaxed)).abs() > NOTABLE_S;
+        let follow = differs && ahead_s.abs() <= MOST_S;
+        if follow {
+            self.skew_s.store(ahead_s, Ordering::Relaxed);
+        }
+        follow
     }
 
     /// Makes a record durable, and then shows its token.
@@ -310,6 +363,12 @@ impl Inner {
             http_status: error.http_status(),
         }
     }
+}
+
+/// A request that brought no token, with how far the server's clock was ahead of ours.
+struct Refusal {
+    error: Error,
+    ahead_s: Option<i64>,
 }
 
 fn no_token(connection: &Connection) -> Error {

@@ -147,10 +147,7 @@ impl FileStore {
         };
         // Room for the next change is taken before this one is made: a refresh that was begun
         // can be finished on a disk that filled up meanwhile.
-        let spare = match self.reserve(key, bytes.len()) {
-            Ok(spare) => spare,
-            Err(swap) => return Err(swap),
-        };
+        let spare = self.reserve(key, bytes.len())?;
         let written = self.write_new(&new, bytes);
         if let Err(error) = &written {
             if error.kind() != io::ErrorKind::StorageFull {

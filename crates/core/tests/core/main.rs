@@ -1,5 +1,6 @@
 //! What core promises, tested through its public API.
 
+mod clocks;
 mod connection;
 mod grants;
 mod keeper;
@@ -8,5 +9,6 @@ mod rooms;
 mod rotation;
 mod secrets;
 mod store;
+mod subjects;
 mod support;
 mod transport;

@@ -102,6 +102,40 @@ pub(crate) fn refreshing() -> Connection {
     ])
 }
 
+/// Signs without a key: for tests of what happens around signing.
+#[derive(Debug)]
+struct NoKey;
+
+impl countersign::Signer for NoKey {
+    fn algorithm(&self) -> countersign::Algorithm {
+        countersign::Algorithm::RS256
+    }
+
+    fn sign(&self, _: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
+        signature.extend_from_slice(&[0; 32]);
+        Ok(())
+    }
+}
+
+/// The app for a subject, by assertion.
+pub(crate) fn by_assertion() -> Connection {
+    let settings = Settings::from_pairs([
+        ("provider", "acme"),
+        ("environment", "demo"),
+        ("grant", "jwt-bearer"),
+        ("client_id", "app"),
+        ("subject", "somebody"),
+    ]);
+    Connection::with_signer("mine", &settings.unwrap(), provider(), Arc::new(NoKey)).unwrap()
+}
+
+/// The claims of the assertion in a form.
+pub(crate) fn claims_of(form: &str) -> serde_json::Value {
+    let assertion = form.split("assertion=").nth(1).unwrap();
+    let parsed = countersign::jws::inspect(assertion).unwrap();
+    serde_json::from_slice(&parsed.payload).unwrap()
+}
+
 pub(crate) fn token_answer(access: &str, seconds: u64) -> Response {
     let body =
         format!(r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":{seconds}}}"#);

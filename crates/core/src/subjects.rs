@@ -1,0 +1,326 @@
+//! Tokens of many subjects of one app: impersonation by the thousand, or the million.
+
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use zeroize::Zeroize;
+
+use crate::{
+    Clock, Connection, Error, Grant, GrantKind, Moment, Random, Secret, SystemClock, SystemRandom,
+    Transport,
+};
+
+/// Keeps access tokens of many subjects that one app impersonates, in little memory.
+///
+/// The connection's grant must be `jwt-bearer`: every token can be asked for again, so none needs
+/// a store. Per subject at most one request is under way. Where `most` subjects are kept, tokens
+/// that are over make room first, then those that end soonest among a few looked at.
+///
+/// # Example
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use countersign::{Connection, Subjects, UreqTransport};
+///
+/// # fn example(connection: Connection) -> Result<(), countersign::Error> {
+/// // A `jwt-bearer` connection; its own `subject` is one of many.
+/// let transport = Arc::new(UreqTransport::new(connection.network())?);
+/// let subjects = Subjects::new(connection, transport, 1_000_000)?;
+/// let token = subjects.token("464f5d25-4be5-4bc4-b3d0-4e2f42c5f0f5")?;
+/// println!("{} characters", token.expose().len());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Subjects {
+    connection: Connection,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    hasher: RandomState,
+    shards: Vec<Shard>,
+    most_per_shard: usize,
+}
+
+const SHARDS: usize = 64;
+
+#[derive(Default)]
+struct Shard {
+    state: Mutex<State>,
+    landed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    kept: HashSet<Kept>,
+    /// The subjects whose request is under way.
+    flying: HashSet<Box<str>>,
+}
+
+/// A subject and its token in one allocation, with the end by both clocks in seconds.
+struct Kept {
+    text: Box<str>,
+    subject_len: u32,
+    until_unix_s: u32,
+    until_boot_s: u32,
+}
+
+impl Subjects {
+    /// Keeps tokens of at most `most` subjects of this connection's app.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection's grant is not `jwt-bearer`.
+    pub fn new(
+        connection: Connection,
+        transport: Arc<dyn Transport>,
+        most: usize,
+    ) -> Result<Self, Error> {
+        if connection.grant() != GrantKind::JwtBearer {
+            let grant = connection.grant();
+            return Err(Error::setting(
+                "grant",
+                format!("`grant` is {grant}, and many subjects need jwt-bearer"),
+            )
+            .with_hint("other grants get a keeper for each connection"));
+        }
+        Ok(Self {
+            connection,
+            transport,
+            clock: Arc::new(SystemClock::new()),
+            random: Arc::new(SystemRandom::new()),
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            most_per_shard: most.div_ceil(SHARDS).max(1),
+        })
+    }
+
+    /// The same with another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// A token of this subject that is valid for at least the connection's `min_valid_s`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keeper::token`](crate::Keeper::token).
+    pub fn token(&self, subject: &str) -> Result<Secret, Error> {
+        let shard = self.shard(subject);
+        let mut state = shard.lock();
+        loop {
+            if let Some(token) = self.look(&state, subject) {
+                return Ok(token);
+            }
+            if !state.flying.contains(subject) {
+                break;
+            }
+            state = shard
+                .landed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.flying.insert(subject.into());
+        drop(state);
+        let _landing = Landing { shard, subject };
+        self.mint(shard, subject)
+    }
+
+    /// The token of this subject in memory, where it is fresh.
+    pub fn fresh(&self, subject: &str) -> Option<Secret> {
+        self.look(&self.shard(subject).lock(), subject)
+    }
+
+    /// Gets tokens of many subjects, on so many threads at once, and hands each outcome to
+    /// `each` as it comes; returns when all are done. Signing is most of the work: as many
+    /// threads as there are cores is as fast as it gets, more only hide the network.
+    pub fn fetch_all(
+        &self,
+        subjects: &[&str],
+        threads: usize,
+        each: impl Fn(&str, Result<Secret, Error>) + Sync,
+    ) {
+        let next = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..threads.clamp(1, subjects.len().max(1)) {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        let Some(subject) = subjects.get(index) else {
+                            return;
+                        };
+                        each(subject, self.token(subject));
+                    }
+                });
+            }
+        });
+    }
+
+    /// Forgets the token of a subject, as after an API refused it.
+    pub fn invalidate(&self, subject: &str, token: &Secret) {
+        let mut state = self.shard(subject).lock();
+        // Somebody late with an old token takes nothing away from a newer one.
+        if state
+            .kept
+            .get(subject)
+            .is_some_and(|kept| kept.token() == token.expose())
+        {
+            state.kept.remove(subject);
+        }
+    }
+
+    /// How many subjects have a token here.
+    pub fn len(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.lock().kept.len())
+            .sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn mint(&self, shard: &Shard, subject: &str) -> Result<Secret, Error> {
+        let connection = self.connection.for_subject(subject);
+        let started = self.clock.now();
+        let grant = Grant::JwtBearer;
+        let request = connection.token_request(&grant, started, self.random.as_ref())?;
+        let response = self
+            .transport
+            .send(&request)
+            .map_err(|error| connection.explain_send_error(&grant, error))?;
+        let answer =
+            connection.read_token_response(&grant, &request, &response, self.clock.now())?;
+        let untold = Duration::from_secs(15 * 60);
+        let length = answer
+            .expires_in
+            .or(connection.assume_lifetime())
+            .unwrap_or(untold);
+        let kept = Kept::new(subject, answer.access_token.expose(), started, length);
+        let mut state = shard.lock();
+        self.make_room(&mut state);
+        state.kept.replace(kept);
+        Ok(answer.access_token)
+    }
+
+    fn look(&self, state: &State, subject: &str) -> Option<Secret> {
+        let kept = state.kept.get(subject)?;
+        let early = self.connection.min_valid();
+        kept.is_valid(self.clock.now(), early)
+            .then(|| Secret::from(kept.token()))
+    }
+
+    fn make_room(&self, state: &mut State) {
+        if state.kept.len() < self.most_per_shard {
+            return;
+        }
+        let now = self.clock.now();
+        state.kept.retain(|kept| kept.is_valid(now, Duration::ZERO));
+        while state.kept.len() >= self.most_per_shard {
+            let looked_at = state.kept.iter().take(8);
+            let soonest = looked_at.min_by_key(|kept| kept.until_unix_s);
+            let Some(subject) = soonest.map(|kept| kept.subject().to_owned()) else {
+                return;
+            };
+            state.kept.remove(subject.as_str());
+        }
+    }
+
+    fn shard(&self, subject: &str) -> &Shard {
+        let hash = self.hasher.hash_one(subject) as usize;
+        &self.shards[hash % SHARDS]
+    }
+}
+
+/// Lets the others look, however the request ended.
+struct Landing<'a> {
+    shard: &'a Shard,
+    subject: &'a str,
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        self.shard.lock().flying.remove(self.subject);
+        self.shard.landed.notify_all();
+    }
+}
+
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn new(subject: &str, token: &str, started: Moment, length: Duration) -> Self {
+        let seconds = length.as_secs() as i64;
+        let clamp = |s: i64| u32::try_from(s.max(0)).unwrap_or(u32::MAX);
+        let mut text = String::with_capacity(subject.len() + token.len());
+        text.push_str(subject);
+        text.push_str(token);
+        Self {
+            text: text.into_boxed_str(),
+            subject_len: subject.len() as u32,
+            until_unix_s: clamp(started.unix_s() + seconds),
+            until_boot_s: clamp((started.boot_ms / 1000) as i64 + seconds),
+        }
+    }
+
+    fn subject(&self) -> &str {
+        &self.text[..self.subject_len as usize]
+    }
+
+    fn token(&self) -> &str {
+        &self.text[self.subject_len as usize..]
+    }
+
+    /// Whether more than this is left of it by both clocks.
+    fn is_valid(&self, now: Moment, early: Duration) -> bool {
+        let early = early.as_secs() as i64;
+        now.unix_s() + early < i64::from(self.until_unix_s)
+            && (now.boot_ms / 1000) as i64 + early < i64::from(self.until_boot_s)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
+}
+
+// A kept token is found by its subject.
+impl Borrow<str> for Kept {
+    fn borrow(&self) -> &str {
+        self.subject()
+    }
+}
+
+impl Hash for Kept {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.subject().hash(state);
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.subject() == other.subject()
+    }
+}
+
+impl Eq for Kept {}
+
+impl std::fmt::Debug for Subjects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subjects")
+            .field("connection", &self.connection.name())
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+//! Clocks that differ, jump and sleep.
+
+use std::time::Duration;
+
+use countersign::{Response, Verdict};
+
+use crate::support::{
+    Bench, NOW, bench, by_assertion, claims_of, client_credentials, token_answer,
+};
+
+/// What a server says whose clock is this far from ours.
+fn refused_by_a_clock(ahead_s: i64) -> Response {
+    // 2027-01-15 08:00:00 UTC is `NOW`.
+    let date = http_date(NOW + ahead_s);
+    Response::new(
+        400,
+        [("Date", date.as_str())],
+        r#"{"error":"invalid_grant"}"#,
+    )
+}
+
+fn http_date(unix_s: i64) -> String {
+    let of_day = unix_s.rem_euclid(86_400);
+    // All tests stay within two days of `NOW`.
+    let day = 15 + (unix_s.div_euclid(86_400) - NOW.div_euclid(86_400));
+    let (h, m, s) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("Fri, {day:02} Jan 2027 {h:02}:{m:02}:{s:02} GMT")
+}
+
+#[test]
+fn an_assertion_refused_for_its_times_is_made_once_more_by_the_servers_clock() {
+    for ahead_s in [-600, 600] {
+        let Bench {
+            keeper,
+            script,
+            clock,
+            ..
+        } = bench(
+            by_assertion(),
+            [
+                Ok(refused_by_a_clock(ahead_s)),
+                Ok(token_answer("a", 600)),
+                Ok(token_answer("b", 600)),
+            ],
+        );
+        let token = keeper.token().unwrap();
+        // Its life is counted by our own clock.
+        assert_eq!(token.expires_at(), Some(NOW + 600));
+        let forms = script.forms();
+        let (first, second) = (claims_of(&forms[0]), claims_of(&forms[1]));
+        assert_eq!(first["iat"], NOW - 60);
+        assert_eq!(second["iat"], NOW + ahead_s - 60);
+        assert_ne!(first["jti"], second["jti"], "a retry is a fresh assertion");
+        // It is remembered: the next one is right at once.
+        clock.advance(Duration::from_secs(600));
+        keeper.token().unwrap();
+        assert_eq!(
+            claims_of(&script.forms()[2])["iat"],
+            NOW + 600 + ahead_s - 60
+        );
+    }
+}
+
+#[test]
+fn a_clock_that_is_hours_wrong_is_told_and_not_followed() {
+    let Bench { keeper, script, .. } = bench(by_assertion(), [Ok(refused_by_a_clock(5 * 3600))]);
+    let error = keeper.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    assert!(
+        error.hint().unwrap().contains("clock is 18000 s behind"),
+        "{error:?}"
+    );
+    assert_eq!(script.forms().len(), 1);
+}
+
+#[test]
+fn a_refusal_by_a_server_whose_clock_is_right_is_not_asked_again() {
+    let Bench { keeper, script, .. } = bench(by_assertion(), [Ok(refused_by_a_clock(3))]);
+    keeper.token().unwrap_err();
+    assert_eq!(script.forms().len(), 1);
+}
+
+#[test]
+fn after_five_hours_of_sleep_no_expired_token_is_handed_out() {
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(
+        client_credentials(),
+        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+    );
+    keeper.token().unwrap();
+    assert!(keeper.fresh().is_some());
+    clock.advance(Duration::from_secs(5 * 3600));
+    assert!(keeper.fresh().is_none());
+    assert_eq!(keeper.token().unwrap().expose(), "b");
+    assert_eq!(script.forms().len(), 2);
+}
+
+#[test]
+fn a_wall_clock_that_jumps_makes_no_storm() {
+    let answers = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 3600)));
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(client_credentials(), answers);
+    for step in 0..600 {
+        let wall = NOW + step + if step % 2 == 0 { 600 } else { -600 };
+        clock.advance(Duration::from_secs(1));
+        clock.set_wall(wall);
+        let token = keeper.token().unwrap();
+        assert!(token.remaining(countersign::Clock::now(clock.as_ref())) > Duration::ZERO);
+    }
+    assert!(script.forms().len() <= 2, "{}", script.forms().len());
+}
+
+#[test]
+fn tokens_of_a_second_are_refreshed_once_a_second_at_most_twice() {
+    let answers = (0..200).map(|n| Ok(token_answer(&format!("t{n}"), 1)));
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(client_credentials(), answers);
+    for _ in 0..1000 {
+        let token = keeper.token().unwrap();
+        let left = token.remaining(countersign::Clock::now(clock.as_ref()));
+        assert!(left > Duration::ZERO, "an expired token was handed out");
+        clock.advance(Duration::from_millis(20));
+    }
+    // Twenty seconds: half of a token's life is used at least.
+    assert!(
+        (20..=41).contains(&script.forms().len()),
+        "{}",
+        script.forms().len()
+    );
+}
+
+#[test]
+fn a_background_refresher_spares_the_callers_the_wait_until_it_is_stopped() {
+    let answers = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 600)));
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(client_credentials(), answers);
+    let stop = countersign::Stop::new();
+    std::thread::scope(|scope| {
+        let background = scope.spawn(|| keeper.keep_fresh(&stop));
+        script.await_arrivals(1);
+        clock.advance(Duration::from_secs(520));
+        // Callers would be content with what is left; the background is a bit ahead of them.
+        script.await_arrivals(2);
+        stop.stop();
+        background.join().unwrap();
+    });
+    assert_eq!(keeper.counts().minted, 2);
+}
