@@ -143,7 +143,7 @@ pub(crate) enum KeyCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct KeyInspectArgs {
-    /// PEM of a private key, public key or certificate; `-` reads stdin.
+    /// A private key, public key or certificate, in any usual form; `-` reads stdin.
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
@@ -162,13 +162,13 @@ pub(crate) struct PassphraseArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SignArgs {
-    /// PEM of the private key; with an HS algorithm the shared secret.
+    /// The private key, in any usual form; with an HS algorithm the shared secret.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
     /// The algorithm; else the key's usual one.
     #[arg(long, value_name = "ALG")]
     pub(crate) alg: Option<Algorithm>,
-    /// The header's key id.
+    /// The header's key id; else the one that came with the key.
     #[arg(long, value_name = "KID")]
     pub(crate) kid: Option<String>,
     /// The claims, a JSON object; `-` reads stdin.
@@ -180,7 +180,7 @@ pub(crate) struct SignArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// PEM of the public key or certificate; with an HS algorithm the shared secret.
+    /// The public key or certificate; with an HS algorithm the shared secret.
     #[arg(
         long,
         value_name = "FILE",

@@ -4,6 +4,7 @@ use std::io::{BufRead, Read};
 use std::path::Path;
 
 use countersign::{Error, ErrorKind, Secret};
+use zeroize::Zeroizing;
 
 use crate::args::PassphraseArgs;
 
@@ -12,25 +13,62 @@ const MOST_BYTES: u64 = 1024 * 1024;
 
 /// The text of a file, or of stdin where the path is `-`. It may be secret.
 pub(crate) fn text(path: &Path, what: &str) -> Result<Secret, Error> {
-    let shown = match path == Path::new("-") {
-        true => "stdin".to_owned(),
-        false => path.display().to_string(),
+    let bytes = bytes(path, what)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        let message = format!("{what}: {} is not UTF-8 text", shown(path));
+        Error::new(ErrorKind::Setting, message)
+    })?;
+    Ok(Secret::from(text))
+}
+
+/// As [`text`], for files that may be binary.
+pub(crate) fn bytes(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let refuse = |why: String| {
+        let message = format!("{what}: {} {why}", shown(path));
+        Error::new(ErrorKind::Setting, message)
     };
-    let refuse = |why: String| Error::new(ErrorKind::Setting, format!("{what}: {shown} {why}"));
-    let mut text = String::new();
-    let read = match path == Path::new("-") {
-        true => std::io::stdin()
-            .lock()
-            .take(MOST_BYTES + 1)
-            .read_to_string(&mut text),
-        false => std::fs::File::open(path)
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text)),
+    let mut bytes = Zeroizing::new(Vec::new());
+    let mut read = |from: &mut dyn Read| from.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    let length = match is_stdin(path) {
+        true => read(&mut std::io::stdin().lock()),
+        false => std::fs::File::open(path).and_then(|mut file| read(&mut file)),
     };
-    let text = Secret::new(text);
-    match read {
+    match length {
         Err(error) => Err(refuse(format!("cannot be read: {error}"))),
         Ok(length) if length as u64 > MOST_BYTES => Err(refuse("is larger than 1 MiB".into())),
-        Ok(_) => Ok(text),
+        Ok(_) => Ok(bytes),
+    }
+}
+
+/// A shared secret as files hold it: an editor's last line feed is not part of it.
+pub(crate) fn secret(path: &Path, what: &str) -> Result<Secret, Error> {
+    let text = text(path, what)?;
+    Ok(Secret::from(text.expose().trim_end_matches(['\r', '\n'])))
+}
+
+/// The passphrase that the options name.
+pub(crate) fn passphrase(args: &PassphraseArgs) -> Result<Option<Secret>, Error> {
+    if let Some(path) = &args.passphrase_file {
+        return secret(path, "--passphrase-file").map(Some);
+    }
+    let Some(name) = &args.passphrase_env else {
+        return Ok(None);
+    };
+    let missing = || {
+        let message = format!("--passphrase-env: the environment has no variable {name}");
+        Error::new(ErrorKind::Setting, message)
+    };
+    let value = std::env::var(name).map_err(|_| missing())?;
+    Ok(Some(Secret::new(value)))
+}
+
+/// Says of a key under a passphrase how to give that here: there are no settings.
+pub(crate) fn explain_locked(error: Error, passphrase: Option<&Secret>) -> Error {
+    match (error.setting_name(), passphrase) {
+        (Some("private_key_passphrase"), None) => error.with_hint(
+            "give the passphrase with --passphrase-env VARIABLE or --passphrase-file FILE",
+        ),
+        _ => error,
     }
 }
 
@@ -63,29 +101,13 @@ pub(crate) fn line() -> Result<String, Error> {
     }
 }
 
-/// Says of an encrypted key what there is to do: passphrases are taken, but not used yet.
-pub(crate) fn explain_encrypted(error: Error, passphrase: &PassphraseArgs) -> Error {
-    let given = passphrase.passphrase_env.is_some() || passphrase.passphrase_file.is_some();
-    if !given || !error.message().contains("encrypted") {
-        return error;
-    }
-    error
-        .in_context("encrypted keys are not read yet, even with a passphrase")
-        .with_hint(
-            "decrypt it with: openssl pkey -in key.pem -out plain.pem && chmod 600 plain.pem",
-        )
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
-/// Refuses a passphrase that is said to be somewhere and is not.
-pub(crate) fn check_passphrase(passphrase: &PassphraseArgs) -> Result<(), Error> {
-    if let Some(name) = &passphrase.passphrase_env
-        && std::env::var_os(name).is_none()
-    {
-        let message = format!("--passphrase-env: the environment has no variable {name}");
-        return Err(Error::new(ErrorKind::Setting, message));
+fn shown(path: &Path) -> String {
+    match is_stdin(path) {
+        true => "stdin".to_owned(),
+        false => path.display().to_string(),
     }
-    if let Some(path) = &passphrase.passphrase_file {
-        text(path, "--passphrase-file")?;
-    }
-    Ok(())
 }

@@ -7,10 +7,10 @@ use crate::input;
 use crate::output::{Output, Stop};
 
 pub(crate) fn inspect(args: &KeyInspectArgs, output: &Output) -> Result<(), Stop> {
-    input::check_passphrase(&args.passphrase)?;
-    let text = input::text(&args.file, "the key")?;
-    let info = key::inspect(text.expose())
-        .map_err(|error| input::explain_encrypted(error, &args.passphrase))?;
+    let passphrase = input::passphrase(&args.passphrase)?;
+    let file = input::bytes(&args.file, "the key")?;
+    let info = key::inspect_bytes(&file, passphrase.as_ref())
+        .map_err(|error| input::explain_locked(error, passphrase.as_ref()))?;
     match output.is_json() {
         true => output.print_json(&info),
         false => output.print(&as_text(&info)),
@@ -25,7 +25,9 @@ fn as_text(info: &KeyInfo) -> String {
         ("type", Some(info.key_type.to_owned())),
         ("bits", Some(info.bits.to_string())),
         ("curve", curve),
-        ("format", Some(info.format.to_owned())),
+        ("format", Some(info.format.to_string())),
+        ("encryption", info.encryption.clone()),
+        ("key id", info.key_id.clone()),
         ("SPKI SHA-256", info.spki_sha256.clone()),
         ("JWK thumbprint", info.jwk_thumbprint.clone()),
         ("algorithms", Some(algorithms.join(", "))),

@@ -1,6 +1,6 @@
 //! `countersign sign`: claims as a compact JWS (RFC 7515).
 
-use countersign::{Algorithm, Error, ErrorKind, KeySigner, PrivateKey, Secret, jws};
+use countersign::{Algorithm, Error, ErrorKind, KeySigner, PrivateKey, jws};
 use serde_json::{Map, Value, json};
 
 use crate::args::SignArgs;
@@ -8,14 +8,13 @@ use crate::input;
 use crate::output::{Output, Stop};
 
 pub(crate) fn run(args: &SignArgs, output: &Output) -> Result<(), Stop> {
-    input::check_passphrase(&args.passphrase)?;
-    let key = input::text(&args.key, "--key")?;
-    let key = read_key(&key, args.alg)
-        .map_err(|error| input::explain_encrypted(error, &args.passphrase))?;
+    let key = read_key(args)?;
     let claims = input::text(&args.claims, "--claims")?;
     let claims = claims.expose().trim();
     check_claims(claims)?;
-    let signer = KeySigner::new(key, args.alg, args.kid.clone())?;
+    let own_id = || key.key_id().map(str::to_owned);
+    let key_id = args.kid.clone().or_else(own_id);
+    let signer = KeySigner::new(key, args.alg, key_id)?;
     // The claims are signed as they were written: what is in the file is what is sent.
     let token = jws::sign(&signer, claims.as_bytes(), Some("JWT"))?;
     match output.is_json() {
@@ -30,16 +29,14 @@ pub(super) fn is_shared(algorithm: Option<Algorithm>) -> bool {
     matches!(algorithm, Some(HS256 | HS384 | HS512))
 }
 
-/// A shared secret as files hold it: an editor's last line feed is not part of it.
-pub(super) fn shared_secret(text: &Secret) -> Secret {
-    Secret::from(text.expose().trim_end_matches(['\r', '\n']))
-}
-
-fn read_key(text: &Secret, algorithm: Option<Algorithm>) -> Result<PrivateKey, Error> {
-    match is_shared(algorithm) {
-        true => Ok(PrivateKey::from_secret(&shared_secret(text))),
-        false => PrivateKey::from_pem(text.expose()),
+fn read_key(args: &SignArgs) -> Result<PrivateKey, Error> {
+    if is_shared(args.alg) {
+        return Ok(PrivateKey::from_secret(&input::secret(&args.key, "--key")?));
     }
+    let passphrase = input::passphrase(&args.passphrase)?;
+    let file = input::bytes(&args.key, "--key")?;
+    PrivateKey::from_bytes(&file, passphrase.as_ref())
+        .map_err(|error| input::explain_locked(error, passphrase.as_ref()))
 }
 
 fn check_claims(claims: &str) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use countersign::key::JwkSet;
 use countersign::{Algorithm, Clock, Error, ErrorKind, PublicKey, SystemClock};
 use serde_json::Value;
 
-use super::sign::{is_shared, shared_secret};
+use super::sign::is_shared;
 use crate::args::VerifyArgs;
 use crate::input;
 use crate::output::{Output, Stop};
@@ -15,15 +15,15 @@ pub(crate) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), Stop> {
     let header = jws::inspect(token.expose())?.header;
     let said = |name: &str| header.get(name).and_then(Value::as_str);
     let key = match (&args.key, &args.jwks) {
-        (Some(path), _) => {
-            let text = input::text(path, "--key")?;
-            match args.alg {
-                Some(algorithm) if is_shared(args.alg) => {
-                    VerificationKey::hmac(&shared_secret(&text), algorithm)?
-                }
-                alg => bind(PublicKey::from_pem(text.expose())?, alg, said("alg"))?,
+        (Some(path), _) => match args.alg {
+            Some(algorithm) if is_shared(args.alg) => {
+                VerificationKey::hmac(&input::secret(path, "--key")?, algorithm)?
             }
-        }
+            alg => {
+                let file = input::bytes(path, "--key")?;
+                bind(PublicKey::from_bytes(&file)?, alg, said("alg"))?
+            }
+        },
         (None, Some(path)) => {
             let set = JwkSet::from_json(input::text(path, "--jwks")?.expose())?;
             of_set(&set, args.alg, said("kid"), said("alg"))?

@@ -253,13 +253,18 @@ fn a_key_is_told_by_what_it_is() {
     let told = pair
         .run(&["key", "inspect", "key.pem", "--json"], "")
         .json();
-    let members: Vec<_> = told
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    assert_eq!(members.len(), 8, "{members:?}");
+    for member in [
+        "kind",
+        "type",
+        "bits",
+        "curve",
+        "format",
+        "spki_sha256",
+        "jwk_thumbprint",
+        "algorithms",
+    ] {
+        assert!(told.get(member).is_some(), "{member}: {told}");
+    }
     assert_eq!(
         (&told["kind"], &told["type"], &told["bits"]),
         (&"private".into(), &"RSA".into(), &2048.into())
@@ -290,98 +295,92 @@ fn a_key_is_told_by_what_it_is() {
     assert!(!run.stdout.contains("null"), "{run:?}");
 }
 
+/// A pair whose private key is also there under a passphrase, in `locked.pem`.
+fn locked() -> Pair {
+    let pair = Pair::new(P256);
+    let arguments = "pkey -in key.pem -aes256 -passout pass:canary-phrase -out locked.pem";
+    pair.openssl(&arguments.split(' ').collect::<Vec<_>>());
+    pair.write("phrase", "canary-phrase\n");
+    pair
+}
+
 #[test]
-fn a_key_that_is_refused_says_what_to_do() {
+fn a_passphrase_comes_from_a_file_or_the_environment() {
+    let pair = locked();
+    let plain = pair
+        .run(&["key", "inspect", "key.pem", "--json"], "")
+        .json();
+    for option in [
+        ["--passphrase-file", "phrase"],
+        ["--passphrase-env", "PHRASE"],
+    ] {
+        let run = |arguments: &[&str]| {
+            let mut command = command(pair.path());
+            command.args(arguments).args(option);
+            Run::of(command.env("PHRASE", "canary-phrase"), "{}")
+        };
+        let told = run(&["key", "inspect", "locked.pem", "--json"]).json();
+        assert_eq!(told["spki_sha256"], plain["spki_sha256"]);
+        let token = run(&["sign", "--key", "locked.pem", "--claims", "-"]).succeeded();
+        let arguments = ["verify", "--key", "public.pem", "-"];
+        pair.run(&arguments, &token.stdout).succeeded();
+    }
+}
+
+#[test]
+fn a_key_in_der_is_read_as_well() {
     let pair = Pair::new(P256);
     pair.openssl(&[
-        "pkey",
-        "-in",
-        "key.pem",
-        "-aes256",
-        "-passout",
-        "pass:canary-phrase",
-        "-out",
-        "locked.pem",
+        "pkey", "-in", "key.pem", "-outform", "DER", "-out", "key.der",
     ]);
-    pair.write("phrase", "canary-phrase\n");
+    let arguments = ["sign", "--key", "key.der", "--claims", "-"];
+    let token = pair.run(&arguments, "{}").succeeded().stdout;
+    let arguments = ["verify", "--key", "public.pem", "-"];
+    pair.run(&arguments, &token).succeeded();
+}
+
+#[test]
+fn a_key_that_is_refused_says_what_to_do() {
+    let pair = locked();
+    pair.write("wrong", "another-phrase");
     pair.write("nothing", "");
     for (arguments, said) in [
-        (&["key", "inspect", "locked.pem"][..], "encrypted"),
+        ("key inspect locked.pem", "encrypted with a passphrase"),
         (
-            &[
-                "key",
-                "inspect",
-                "locked.pem",
-                "--passphrase-file",
-                "phrase",
-            ],
-            "not read yet",
+            "key inspect locked.pem --passphrase-file wrong",
+            "does not open",
         ),
+        ("key inspect locked.pem --passphrase-env NOT_SET", "NOT_SET"),
+        ("key inspect locked.pem --passphrase-file gone", "gone"),
+        ("key inspect gone.pem", "gone.pem"),
+        ("key inspect nothing", "empty"),
         (
-            &["key", "inspect", "locked.pem", "--passphrase-env", "HOME"],
-            "not read yet",
+            "sign --key locked.pem --claims -",
+            "encrypted with a passphrase",
         ),
-        (
-            &[
-                "key",
-                "inspect",
-                "locked.pem",
-                "--passphrase-env",
-                "NOT_SET",
-            ],
-            "NOT_SET",
-        ),
-        (
-            &["key", "inspect", "locked.pem", "--passphrase-file", "gone"],
-            "gone",
-        ),
-        (&["key", "inspect", "gone.pem"], "gone.pem"),
-        (&["key", "inspect", "nothing"], "empty"),
-        (
-            &["sign", "--key", "public.pem", "--claims", "-"],
-            "public key",
-        ),
-        (
-            &["sign", "--key", "key.pem", "--claims", "phrase"],
-            "not a JSON object",
-        ),
-        (
-            &[
-                "sign", "--key", "key.pem", "--alg", "RS256", "--claims", "-",
-            ],
-            "RS256",
-        ),
-        (
-            &["sign", "--key", "key.pem", "--alg", "none", "--claims", "-"],
-            "none",
-        ),
-        (
-            &["verify", "--key", "key.pem", "e30.e30.e30"],
-            "private key",
-        ),
-        (&["verify", "e30.e30.e30"], "--key"),
+        ("sign --key public.pem --claims -", "public key"),
+        ("sign --key key.pem --claims phrase", "not a JSON object"),
+        ("sign --key key.pem --alg RS256 --claims -", "RS256"),
+        ("sign --key key.pem --alg none --claims -", "none"),
+        ("verify --key key.pem e30.e30.e30", "private key"),
+        ("verify e30.e30.e30", "--key"),
     ] {
-        let run = pair.run(&[arguments, &["--json"]].concat(), "{}");
+        let run = pair.run(
+            &arguments.split(' ').chain(["--json"]).collect::<Vec<_>>(),
+            "{}",
+        );
         let error = run.error(2);
         let message = error["message"].as_str().unwrap();
         assert!(message.contains(said), "{arguments:?}: {error}");
-        assert!(!run.stderr.contains("canary-phrase"), "{run:?}");
+        for phrase in ["canary-phrase", "another-phrase"] {
+            assert!(!run.stderr.contains(phrase), "{run:?}");
+        }
     }
-    let run = pair.run(
-        &[
-            "key",
-            "inspect",
-            "locked.pem",
-            "--passphrase-file",
-            "phrase",
-            "--json",
-        ],
-        "",
-    );
+    let error = pair
+        .run(&["key", "inspect", "locked.pem", "--json"], "")
+        .error(2);
     assert!(
-        run.error(2)["hint"]
-            .as_str()
-            .unwrap()
-            .contains("openssl pkey")
+        error["hint"].as_str().unwrap().contains("--passphrase-env"),
+        "{error}"
     );
 }

@@ -96,7 +96,8 @@ impl Facts<'_> {
             let detail = format!("none is needed for grant {grant} with client_auth {auth}");
             return Some(Check::ok("key", detail));
         };
-        let info = match key::inspect(text.expose()) {
+        let passphrase = self.settings.secret("private_key_passphrase");
+        let info = match key::inspect_bytes(text.expose().as_bytes(), passphrase.as_ref()) {
             Ok(info) => info,
             Err(error) => return Some(Check::failed("key", &error)),
         };
