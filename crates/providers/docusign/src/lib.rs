@@ -28,6 +28,11 @@ pub fn provider() -> Arc<dyn Provider> {
     Arc::new(DocuSign::new(profile))
 }
 
+/// The project's README, whose example is this vendor's: compiled with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod tests {
     use super::*;

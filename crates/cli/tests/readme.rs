@@ -1,0 +1,73 @@
+//! The README's examples, as a newcomer types them.
+
+use std::path::Path;
+use std::process::Command;
+
+use countersign::Settings;
+use countersign_sandbox::{Options, Sandbox};
+
+fn readme() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The fenced blocks of a kind, without their fences.
+fn blocks<'a>(readme: &'a str, kind: &str) -> Vec<&'a str> {
+    let fence = format!("```{kind}\n");
+    readme
+        .split(fence.as_str())
+        .skip(1)
+        .map(|rest| rest.split("\n```").next().unwrap())
+        .collect()
+}
+
+#[test]
+fn the_commands_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start(Options {
+        tls: true,
+        dir: Some(dir.path().join("sandbox")),
+        ..Options::default()
+    })
+    .unwrap();
+    let command = Path::new(env!("CARGO_BIN_EXE_countersign"));
+    let path = format!(
+        "{}:{}",
+        command.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let readme = readme();
+    let lines = blocks(&readme, "sh").into_iter().flat_map(str::lines);
+    let lines: Vec<_> = lines
+        .filter(|line| line.starts_with("countersign "))
+        .collect();
+    assert!(lines.len() >= 5, "{lines:?}");
+    for line in lines {
+        // The sandbox that the first line starts is the one that is running.
+        if line.starts_with("countersign sandbox ") {
+            assert!(line.ends_with(" &"), "{line}");
+            continue;
+        }
+        let line = line.replace("DIR", &sandbox.dir().display().to_string());
+        let run = Command::new("sh")
+            .args(["-c", &line])
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        assert!(
+            run.status.success(),
+            "{line}: {}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+    }
+}
+
+#[test]
+fn the_settings_are_settings() {
+    let readme = readme();
+    let toml = blocks(&readme, "toml");
+    assert!(!toml.is_empty());
+    for block in toml {
+        assert!(!Settings::from_toml(block).unwrap().is_empty(), "{block}");
+    }
+}
