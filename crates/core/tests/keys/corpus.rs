@@ -15,9 +15,9 @@ const LEAST: usize = 80;
 const PASSPHRASE: &str = "x1y2-Öl";
 
 /// One file of the corpus, with the passphrase it is opened with.
-struct Case {
+pub(super) struct Case {
     name: String,
-    file: Vec<u8>,
+    pub(super) file: Vec<u8>,
     passphrase: Option<&'static str>,
     expected: Expected,
 }
@@ -125,7 +125,7 @@ fn openssl_verifies_what_keys_out_of_the_corpus_sign() {
     assert!(signed >= least, "{signed}");
 }
 
-static CORPUS: LazyLock<Vec<Case>> = LazyLock::new(|| {
+pub(super) static CORPUS: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let mut corpus = Corpus(Vec::new());
     corpus.plain();
     corpus.encrypted_pkcs8();

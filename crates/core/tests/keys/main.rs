@@ -1,5 +1,6 @@
 //! Keys as users have them: every format, every mark of transport, every wrong file.
 
+mod bodies;
 mod certificates;
 mod corpus;
 #[cfg(feature = "encrypted-keys")]

@@ -4,7 +4,8 @@ use countersign::key::{self, JwkSet, PrivateKey, PublicKey};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{SAMPLES, assert_shows_nothing_of, pem};
+use super::corpus::CORPUS;
+use super::{SAMPLES, assert_shows_nothing_of, bodies, pem};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
@@ -52,6 +53,61 @@ proptest! {
         let text: String = text.into_iter().collect();
         if let Err(error) = PrivateKey::from_pem(&text) {
             assert_shows_nothing_of(&text, &error);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        bodies::key_file(&bytes);
+        bodies::jwk_set(&bytes);
+    }
+
+    /// Bytes that begin as a document does get further than others.
+    #[test]
+    fn no_document_makes_it_panic(
+        tags in prop::collection::vec((prop::sample::select(vec![0x02u8, 0x03, 0x04, 0x06, 0x30, 0x80, 0xa0, 0xa1]),
+            prop::collection::vec(any::<u8>(), 0..20)), 0..9),
+    ) {
+        let members: Vec<u8> = tags.iter().flat_map(|(tag, contents)| super::tlv(*tag, contents)).collect();
+        bodies::key_file(&super::tlv(0x30, &members));
+    }
+
+    /// Every file of the corpus with a few bytes changed: PEM, DER, UTF-16, PKCS#12, ciphers.
+    #[test]
+    fn no_mangled_file_of_the_corpus_makes_it_panic(
+        which in any::<prop::sample::Index>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 1..4),
+    ) {
+        let mut file = which.get(CORPUS.as_slice()).file.clone();
+        file.push(b'\n');
+        for (at, with, how) in edits {
+            // What matters most stands in front.
+            let at = at.index(file.len()) / if with % 2 == 0 { 1 } else { 8 };
+            match how {
+                0 | 1 => file[at] = with,
+                2 => file.truncate(at.max(1)),
+                _ => file.insert(at, with),
+            }
+        }
+        bodies::key_file(&file);
+    }
+
+    #[test]
+    fn no_json_makes_it_panic(
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "{", "}", "[", "]", ":", ",", "\"", "\"kty\":", "\"RSA\"", "\"oct\"", "\"k\":", "\"AQAB\"", "\"keys\":[",
+            "\"type\":\"service_account\"", "\"private_key\":", "\"boxAppSettings\":{", "\"appAuth\":{",
+            "\"privateKey\":\"-----BEGIN", "\\n", "\\u002B", "\"d\":", "\"crv\":\"Ed25519\"", "null", "1e999",
+        ]), 0..24),
+        members in prop::collection::vec("[A-Za-z0-9_-]{0,90}", 4),
+    ) {
+        bodies::key_file(format!("{{{}", pieces.concat()).as_bytes());
+        for kty in ["RSA", "EC", "OKP", "oct"] {
+            let jwk = json!({"kty": kty, "crv": "P-256", "d": members[0], "x": members[1], "y": members[2],
+                "n": members[1], "e": members[2], "p": members[3], "q": "AQAB", "dp": "AQAB", "dq": "AQAB",
+                "qi": members[2], "k": members[3]});
+            bodies::key_file(jwk.to_string().as_bytes());
+            bodies::jwk_set(json!({"keys": [jwk]}).to_string().as_bytes());
         }
     }
 
