@@ -139,6 +139,52 @@ pub(crate) struct ExecArgs {
 pub(crate) enum KeyCommand {
     /// Say what a key file holds, without the key.
     Inspect(KeyInspectArgs),
+    /// Make a key pair, with a self-signed certificate where the vendor wants one.
+    New(KeyNewArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyNewArgs {
+    /// The files are NAME.pem, NAME.pub.pem and NAME.crt; none may be there already.
+    pub(crate) name: PathBuf,
+    /// The vendor whose form and wishes to follow.
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) r#for: Option<KeyVendor>,
+    /// The kind of key.
+    #[arg(long, value_name = "TYPE", default_value = "rsa")]
+    pub(crate) r#type: KeyKind,
+    /// The length of an RSA key: 2048, 3072 or 4096.
+    #[arg(long)]
+    pub(crate) bits: Option<u32>,
+    /// Write a self-signed certificate as well; Salesforce gets one without asking.
+    #[arg(long)]
+    pub(crate) certificate: bool,
+    /// The name in the certificate.
+    #[arg(long, value_name = "NAME", default_value = "countersign")]
+    pub(crate) subject: String,
+    /// How long the certificate is valid; two years is the most that some vendors take.
+    #[arg(long, default_value_t = 730, value_parser = clap::value_parser!(u16).range(1..=36500))]
+    pub(crate) days: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyVendor {
+    /// RSA in PKCS#1, as DocuSign itself hands keys out.
+    Docusign,
+    /// RSA in PKCS#8, with the certificate that the app's digital signatures want.
+    Salesforce,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    /// RS256 and PS256: what most vendors take.
+    Rsa,
+    /// ES256.
+    P256,
+    /// ES384.
+    P384,
+    /// EdDSA.
+    Ed25519,
 }
 
 #[derive(Debug, Args)]
@@ -239,6 +285,16 @@ impl From<RotationWord> for Rotation {
             RotationWord::Off => Self::Off,
             RotationWord::On => Self::On,
             RotationWord::ReuseKills => Self::ReuseKills,
+        }
+    }
+}
+
+impl KeyVendor {
+    /// As people write it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Docusign => "DocuSign",
+            Self::Salesforce => "Salesforce",
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
         Command::Doctor(args) => doctor::run(global, &args.name, output),
         Command::Providers => providers::run(global, output),
         Command::Key(KeyCommand::Inspect(args)) => key::inspect(args, output),
+        Command::Key(KeyCommand::New(args)) => key::new(args, output),
         Command::Sign(args) => sign::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),

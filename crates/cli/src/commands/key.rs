@@ -1,10 +1,15 @@
-//! `countersign key inspect`: what a key file holds, without the key.
+//! `countersign key`: what a key file holds, without the key, and a new one.
+
+mod new;
 
 use countersign::key::{self, KeyInfo};
+use time::OffsetDateTime;
 
 use crate::args::KeyInspectArgs;
 use crate::input;
 use crate::output::{Output, Stop};
+
+pub(crate) use self::new::run as new;
 
 pub(crate) fn inspect(args: &KeyInspectArgs, output: &Output) -> Result<(), Stop> {
     let passphrase = input::passphrase(&args.passphrase)?;
@@ -29,11 +34,38 @@ fn as_text(info: &KeyInfo) -> String {
         ("encryption", info.encryption.clone()),
         ("key id", info.key_id.clone()),
         ("SPKI SHA-256", info.spki_sha256.clone()),
+        ("SPKI SHA-256, base64", info.spki_sha256_base64.clone()),
         ("JWK thumbprint", info.jwk_thumbprint.clone()),
         ("algorithms", Some(algorithms.join(", "))),
     ];
+    let certificates = info.certificates.iter().flat_map(|certificate| {
+        [
+            format!("certificate x5t: {}", certificate.x5t),
+            format!("certificate x5t#S256: {}", certificate.x5t_s256),
+            format!(
+                "certificate valid: from {} until {}",
+                day(certificate.not_before),
+                day(certificate.not_after)
+            ),
+        ]
+    });
     let lines = lines
         .into_iter()
-        .filter_map(|(name, value)| Some(format!("{name}: {}", value?)));
+        .filter_map(|(name, value)| Some(format!("{name}: {}", value?)))
+        .chain(certificates);
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The day of a time, as in 2026-01-31.
+fn day(unix_s: u64) -> String {
+    let time = i64::try_from(unix_s).map(OffsetDateTime::from_unix_timestamp);
+    match time {
+        Ok(Ok(time)) => format!(
+            "{:04}-{:02}-{:02}",
+            time.year(),
+            u8::from(time.month()),
+            time.day()
+        ),
+        _ => "the end of time".to_owned(),
+    }
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod exec;
 mod failures;
 mod house;
+mod key_new;
 mod keys;
 mod login;
 mod sandbox;

@@ -1,0 +1,188 @@
+//! `key new`: what it writes is what OpenSSL reads and what the other commands take.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::house::{Run, command};
+
+#[test]
+fn a_pair_is_made_in_the_vendors_form() {
+    for (arguments, label, certified, bits) in [
+        (&["--for", "docusign"][..], "RSA PRIVATE KEY", false, 2048),
+        (&["--for", "salesforce"], "PRIVATE KEY", true, 2048),
+        (
+            &["--for", "salesforce", "--bits", "3072"],
+            "PRIVATE KEY",
+            true,
+            3072,
+        ),
+        (&[], "PRIVATE KEY", false, 2048),
+        (&["--certificate"], "PRIVATE KEY", true, 2048),
+        (
+            &["--type", "p256", "--certificate"],
+            "PRIVATE KEY",
+            true,
+            256,
+        ),
+        (&["--type", "p384"], "PRIVATE KEY", false, 384),
+        (&["--type", "ed25519"], "PRIVATE KEY", false, 256),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let made = run(at, &[&["key", "new", "app", "--json"], arguments].concat()).succeeded();
+        let made: Value = serde_json::from_str(&made.stdout).unwrap();
+        assert_eq!(made["bits"], bits, "{made}");
+        assert_eq!(made["private_key_file"], "app.pem");
+        assert_eq!(
+            made["certificates"].as_array().unwrap().len(),
+            usize::from(certified)
+        );
+
+        let private = std::fs::read_to_string(at.join("app.pem")).unwrap();
+        assert!(
+            private.starts_with(&format!("-----BEGIN {label}-----\n")),
+            "{arguments:?}"
+        );
+        let public = std::fs::read_to_string(at.join("app.pub.pem")).unwrap();
+        assert_eq!(
+            openssl(at, "pkey -in app.pem -pubout"),
+            public,
+            "{arguments:?}"
+        );
+        openssl(at, "pkey -in app.pem -noout -check");
+        assert_eq!(at.join("app.crt").exists(), certified);
+        if certified {
+            assert_eq!(openssl(at, "x509 -in app.crt -noout -pubkey"), public);
+            assert!(openssl(at, "verify -CAfile app.crt app.crt").contains("OK"));
+            let told = openssl(
+                at,
+                "x509 -in app.crt -noout -subject -ext keyUsage -checkend 60000000",
+            );
+            assert!(
+                told.contains("CN = countersign") && told.contains("Digital Signature"),
+                "{told}"
+            );
+            assert!(told.contains("will not expire"), "{told}");
+            // Salesforce takes no more.
+            assert!(std::fs::metadata(at.join("app.crt")).unwrap().len() < 4096);
+        }
+
+        let inspected = run(at, &["key", "inspect", "app.pem", "--json"]).succeeded();
+        let inspected: Value = serde_json::from_str(&inspected.stdout).unwrap();
+        assert_eq!(inspected["spki_sha256"], made["spki_sha256"]);
+        let token = run(at, &["sign", "--key", "app.pem", "--claims", "-"]).succeeded();
+        let token = token.stdout.trim().to_owned();
+        run(at, &["verify", "--key", "app.pub.pem", &token]).succeeded();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_reads_a_new_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path(), &["key", "new", "app", "--for", "salesforce"]).succeeded();
+    let mode = |name: &str| {
+        let metadata = std::fs::metadata(folder.path().join(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode("app.pem"), 0o600);
+    assert!(
+        run.stdout.contains("app.crt") && run.stdout.contains("private_key_file"),
+        "{run:?}"
+    );
+    assert!(!run.stdout.contains("PRIVATE"), "{run:?}");
+}
+
+#[test]
+fn nothing_is_written_over_and_nothing_is_written_by_halves() {
+    for name in ["app.pem", "app.pub.pem", "app.crt"] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), "mine").unwrap();
+        let run = run(folder.path(), &["key", "new", "app", "--for", "salesforce"]);
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(
+            run.stderr.contains(name) && run.stderr.contains("not written over"),
+            "{run:?}"
+        );
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1);
+        assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), b"mine");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, said) in [
+        (&["--bits", "1024"][..], "not offered"),
+        (&["--bits", "8192"], "not offered"),
+        (&["--type", "p256", "--bits", "2048"], "RSA only"),
+        (
+            &["--for", "docusign", "--type", "ed25519"],
+            "DocuSign takes RSA keys only",
+        ),
+        (&["--days", "0"], "--days"),
+    ] {
+        let run = run(folder.path(), &[&["key", "new", "app"], arguments].concat());
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains(said), "{run:?}");
+    }
+    let nowhere = run(folder.path(), &["key", "new", "gone/app"]);
+    assert!(nowhere.stderr.contains("cannot be written"), "{nowhere:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// A key with its certificate, in PKCS#12: the certificate's names are shown with the key.
+#[test]
+fn inspect_shows_the_certificate_that_came_with_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    run(at, &["key", "new", "app", "--for", "salesforce"]).succeeded();
+    std::fs::write(at.join("phrase"), "x1y2\n").unwrap();
+    openssl(
+        at,
+        "pkcs12 -export -in app.crt -inkey app.pem -out app.p12 -passout pass:x1y2",
+    );
+    let arguments = ["key", "inspect", "app.p12", "--passphrase-file", "phrase"];
+    let shown = run(at, &arguments).succeeded().stdout;
+    let json = run(at, &[&arguments[..], &["--json"]].concat())
+        .succeeded()
+        .stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let certificate = &json["certificates"][0];
+    for value in [
+        &certificate["x5t"],
+        &certificate["x5t#S256"],
+        &json["spki_sha256_base64"],
+    ] {
+        assert!(shown.contains(value.as_str().unwrap()), "{value}: {shown}");
+    }
+    let end = openssl(at, "x509 -in app.crt -noout -enddate -dateopt iso_8601");
+    let day = end
+        .trim()
+        .trim_start_matches("notAfter=")
+        .split(' ')
+        .next()
+        .unwrap();
+    assert!(shown.contains(&format!("until {day}")), "{end}: {shown}");
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Run {
+    Run::of(command(folder).args(arguments), "{}")
+}
+
+#[track_caller]
+fn openssl(folder: &Path, arguments: &str) -> String {
+    let mut command = Command::new("openssl");
+    let output = command
+        .args(arguments.split_whitespace())
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {arguments}: {stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
