@@ -132,6 +132,7 @@ impl Server {
             };
             let over = Instant::now() + pause >= deadline;
             match (failure, lost.take()) {
+                (Failure::Unsettled(error), _) => return Err(Outcome::Unknown(error)),
                 (Failure::Lost(error), _) if over => return Err(Outcome::Unknown(error)),
                 (Failure::Lost(error), _) => lost = Some(error),
                 (Failure::Refused(error), None) => return Err(Outcome::NotDone(error)),
@@ -180,7 +181,7 @@ impl Server {
                 _ => (false, 0),
             },
             Ok(_) => (false, 0),
-            Err(Failure::Refused(error)) => return Err(Failure::Lost(error)),
+            Err(Failure::Refused(error)) => return Err(Failure::Unsettled(error)),
             Err(failure) => return Err(failure),
         };
         if disk && replicas >= i64::from(self.replicas) {
@@ -188,7 +189,7 @@ impl Server {
         }
         let at = &self.address;
         let wanted = self.replicas;
-        Err(Failure::Lost(failed(format!(
+        Err(Failure::Unsettled(failed(format!(
             "{at} has the change, and only {replicas} of {wanted} replicas (disk: {disk}) confirmed it in time"
         ))))
     }
@@ -247,9 +248,12 @@ impl Server {
         let mut ask = |command: &Cmd| match connection.call(command, deadline) {
             Ok(value) => Ok(value),
             Err(Failure::NoScript) => Ok(Value::Nil),
-            Err(Failure::NotSent(error) | Failure::Refused(error) | Failure::Lost(error)) => {
-                Err(error)
-            }
+            Err(
+                Failure::NotSent(error)
+                | Failure::Refused(error)
+                | Failure::Lost(error)
+                | Failure::Unsettled(error),
+            ) => Err(error),
         };
         if let Some(password) = &address.password {
             let mut command = redis::cmd("AUTH");

@@ -16,7 +16,7 @@ pub(crate) fn explain(at: &str, code: &str, details: Option<&str>) -> Error {
         ),
         "NOPERM" => misconfigured(
             message,
-            "the user needs: ACL SETUSER NAME on >PASSWORD ~{countersign:*} +hmget +evalsha +eval +scan +info +time +hset +hget +hexists +ping, and better +config|get",
+            "the user needs: ACL SETUSER NAME on >PASSWORD ~{countersign:*} +eval +evalsha +hmget +hset +hget +scan +info +time +select +wait +config|get",
         ),
         "OOM" => failed(message).with_hint("the server is full: raise maxmemory, or free some"),
         "MISCONF" => failed(message)

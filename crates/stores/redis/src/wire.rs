@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     NoScript,
     /// It left, and no whole answer came back.
     Lost(Error),
+    /// It was carried out, and not confirmed by those who had to.
+    Unsettled(Error),
 }
 
 pub(crate) struct Connection {

@@ -2,19 +2,442 @@
 //! server is killed, full, frozen, or not what it was.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use countersign::{Durability, ErrorKind, Lease, Owner, Store, StoreKey, Swap, Verdict};
+use countersign::{Durability, Error, ErrorKind, Lease, Owner, Store, StoreKey, Swap, Verdict};
 use countersign_redis::RedisStore;
-use countersign_store_conformance::servers::RedisServer;
+use countersign_store_conformance::servers::{Authority, RedisServer, until};
 use countersign_store_conformance::{Backend, run};
+
+const LONG: Duration = Duration::from_secs(60);
 
 fn backend(url: String) -> Backend {
     Backend::new(move || countersign_redis::open(&url).unwrap())
+}
+
+fn key(word: &str) -> StoreKey {
+    StoreKey::of([word])
+}
+
+fn applied(swap: Swap) -> u64 {
+    match swap {
+        Swap::Applied(version) => version,
+        other => panic!("not applied: {other:?}"),
+    }
+}
+
+fn unavailable(swap: Swap) -> Error {
+    match swap {
+        Swap::Unavailable(error) => error,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn refusal(url: &str) -> Error {
+    let error = RedisStore::open(url).unwrap_err();
+    let text = format!("{error:?}");
+    assert!(
+        !text.contains("sesame") && !text.contains("wr0ng"),
+        "{text}"
+    );
+    assert_eq!(error.setting_name(), Some("store"), "{text}");
+    error
 }
 
 #[test]
 fn it_holds_what_every_store_holds() {
     let server = RedisServer::durable();
     run(&backend(server.url()));
+    run(&backend(server.tls_url()));
+    // What is left behind has no time to live.
+    assert_ne!(server.command(&["DBSIZE"]), ":0\r\n");
+    assert!(server.command(&["INFO", "keyspace"]).contains("expires=0"));
+}
+
+#[test]
+fn durability_is_declared_as_the_server_has_it() {
+    for (options, durability, fits) in [
+        ("--appendonly no", Durability::Ephemeral, false),
+        (
+            "--appendonly yes --appendfsync everysec",
+            Durability::ProcessCrash,
+            true,
+        ),
+        (
+            "--appendonly yes --appendfsync always",
+            Durability::PowerLoss,
+            true,
+        ),
+        (
+            "--appendonly yes --appendfsync always --maxmemory 64mb --maxmemory-policy allkeys-lru",
+            Durability::Ephemeral,
+            false,
+        ),
+    ] {
+        let server = RedisServer::start(options);
+        let store = RedisStore::open(&server.url()).unwrap();
+        assert_eq!(store.capabilities().durability, durability, "{options}");
+        assert_eq!(store.fit_for_rotation().is_ok(), fits, "{options}");
+        if let Err(error) = store.fit_for_rotation() {
+            assert_eq!(
+                (error.kind(), error.verdict()),
+                (ErrorKind::Store, Verdict::FixConfiguration)
+            );
+            assert!(error.hint().unwrap().contains("ephemeral=allow"));
+            let forced = RedisStore::open(&format!("{}?ephemeral=allow", server.url())).unwrap();
+            assert_eq!(forced.capabilities().durability, durability);
+            forced.fit_for_rotation().unwrap();
+        }
+    }
+}
+
+#[test]
+fn who_is_not_let_in_is_told_why_and_no_secret() {
+    let server = RedisServer::start("--appendonly yes --requirepass sesame");
+    let port = server.port();
+    for login in ["", ":wr0ng@", "nobody:wr0ng@"] {
+        let error = refusal(&format!("redis://{login}127.0.0.1:{port}/"));
+        assert_eq!(
+            error.verdict(),
+            Verdict::FixConfiguration,
+            "{login}: {error}"
+        );
+        assert!(
+            error.hint().unwrap().contains("password"),
+            "{login}: {error:?}"
+        );
+    }
+    let store = RedisStore::open(&format!("redis://:sesame@127.0.0.1:{port}/3")).unwrap();
+    let shown = format!("{store:?}");
+    assert!(!shown.contains("sesame") && shown.contains("/3"), "{shown}");
+    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+
+    let open = RedisServer::ephemeral();
+    let error = refusal(&format!("redis://:sesame@127.0.0.1:{}/", open.port()));
+    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+    let closed = refusal("redis://127.0.0.1:1/");
+    assert_eq!(closed.verdict(), Verdict::Retry);
+    for url in [
+        "redis://:sesame@cache.example/",
+        "redis://:sesame@127.0.0.1/zero",
+        "redis://:sesame@127.0.0.1/?prefix=a*b",
+        "redis://:sesame@127.0.0.1,127.0.0.2/",
+        "redis://:sesame@127.0.0.1/?ephemeral=yes",
+    ] {
+        assert_eq!(refusal(url).kind(), ErrorKind::Setting, "{url}");
+    }
+    let database = refusal(&format!("redis://127.0.0.1:{}/99", open.port()));
+    assert!(database.message().contains("out of range"), "{database}");
+}
+
+#[test]
+fn a_user_with_few_rights_is_enough() {
+    let server = RedisServer::durable();
+    let missing = server.command(&["ACL", "SETUSER", "worker", "on", ">sesame", "~*", "+info"]);
+    assert_eq!(missing, "+OK\r\n");
+    let url = format!("redis://worker:sesame@127.0.0.1:{}/", server.port());
+    // It may connect; what it lacks is named when it is needed, with what would help.
+    let store = RedisStore::open(&url).unwrap();
+    assert_eq!(
+        store.capabilities().durability,
+        Durability::ProcessCrash,
+        "the weaker is assumed"
+    );
+    let error = store.load(&key("a")).unwrap_err();
+    assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    let hint = error.hint().unwrap();
+    let rules = hint.split("SETUSER NAME on >PASSWORD ").nth(1).unwrap();
+    let mut command = vec!["ACL", "SETUSER", "few", "on", ">sesame"];
+    command.extend(
+        rules
+            .split_whitespace()
+            .filter(|rule| rule.starts_with(['~', '+'])),
+    );
+    assert_eq!(server.command(&command), "+OK\r\n");
+    let few = format!("redis://few:sesame@127.0.0.1:{}/", server.port());
+    assert_eq!(
+        RedisStore::open(&few).unwrap().capabilities().durability,
+        Durability::PowerLoss
+    );
+    run(&backend(few));
+}
+
+#[test]
+fn tls_checks_the_authority_and_the_name() {
+    let server = RedisServer::durable();
+    let scratch = tempfile::tempdir().unwrap();
+    let stranger = Authority::new(scratch.path()).ca;
+    let place = format!("rediss://localhost:{}/", server.tls_port());
+    for url in [
+        place.clone(),
+        format!("{place}?ca_file={}", stranger.display()),
+    ] {
+        let error = refusal(&url);
+        assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+        assert!(
+            error.message().contains("TLS") && error.message().contains("certificate"),
+            "{error}"
+        );
+    }
+    let error = refusal(&server.tls_url().replace("//localhost", "//127.0.0.1"));
+    assert!(error.message().contains("not valid for name"), "{error}");
+    // TLS to a port without it, and the other way round: an end in time, with a reason.
+    let mixed = refusal(&format!(
+        "rediss://localhost:{}/?timeout_ms=500",
+        server.port()
+    ));
+    assert!(
+        mixed.message().contains("TLS") || mixed.message().contains("timed out"),
+        "{mixed}"
+    );
+    refusal(&format!(
+        "redis://localhost:{}/?timeout_ms=500",
+        server.tls_port()
+    ));
+}
+
+#[test]
+fn scripts_come_back_after_a_flush() {
+    let server = RedisServer::durable();
+    let store = RedisStore::open(&server.url()).unwrap();
+    for version in 0..5 {
+        server.command(&["SCRIPT", "FLUSH"]);
+        applied(store.compare_and_swap(&key("a"), (version > 0).then_some(version), None, b"v"));
+        server.command(&["SCRIPT", "FLUSH"]);
+        let owner = Owner::new("o");
+        let Lease::Granted { fence, .. } = store.lease(&key("a"), &owner, LONG).unwrap() else {
+            panic!("busy");
+        };
+        server.command(&["SCRIPT", "FLUSH"]);
+        assert!(store.release(&key("a"), &owner, fence).unwrap());
+    }
+}
+
+#[test]
+fn killed_in_the_middle_nothing_told_is_lost_and_nothing_is_done_twice() {
+    let mut server = RedisServer::durable();
+    let store: Arc<dyn Store> =
+        countersign_redis::open(&format!("{}?timeout_ms=1500", server.url())).unwrap();
+    const TIMES: u64 = 400;
+    let written = thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|number| {
+                let store = Arc::clone(&store);
+                scope.spawn(move || count_up(store.as_ref(), &key(&format!("w{number}")), TIMES))
+            })
+            .collect();
+        for _ in 0..4 {
+            until(Duration::from_millis(60), || None::<()>);
+            server.kill();
+            server.restart();
+        }
+        writers
+            .into_iter()
+            .map(|writer| writer.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(written, [TIMES; 3]);
+    for number in 0..3 {
+        let record = store.load(&key(&format!("w{number}"))).unwrap().unwrap();
+        assert_eq!(record.version, TIMES, "a change was lost, or made twice");
+    }
+}
+
+/// Adds one to a version, so many times, through whatever happens; and how many that were.
+fn count_up(store: &dyn Store, key: &StoreKey, times: u64) -> u64 {
+    let mut version = 0;
+    let began = Instant::now();
+    while version < times {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "it does not come to an end"
+        );
+        let expected = (version > 0).then_some(version);
+        match store.compare_and_swap(key, expected, None, &version.to_be_bytes()) {
+            Swap::Applied(now) => {
+                assert_eq!(now, version + 1);
+                version = now;
+            }
+            // Nobody else writes here.
+            Swap::Conflict(other) => panic!("at {version}: {other:?}"),
+            Swap::Unavailable(_) => {}
+            Swap::Unknown(_) => {
+                let record = until(Duration::from_secs(30), || store.load(key).ok()).unwrap();
+                version = record.map_or(0, |record| record.version);
+            }
+            Swap::Fenced => panic!("fenced"),
+        }
+    }
+    version
+}
+
+#[test]
+fn down_is_unavailable_and_an_answer_that_never_comes_is_unknown() {
+    let mut server = RedisServer::durable();
+    let store = RedisStore::open(&format!("{}?timeout_ms=300", server.url())).unwrap();
+    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+    // With a connection of its own, made while the server answered.
+    let other = RedisStore::open(&format!("{}?timeout_ms=300", server.url())).unwrap();
+    // And with a script that the server knows by its digest: the first call of one is asked twice.
+    assert!(matches!(
+        other.lease(&key("b"), &Owner::new("o"), LONG).unwrap(),
+        Lease::Granted { .. }
+    ));
+    server.freeze();
+    let began = Instant::now();
+    assert!(matches!(
+        store.compare_and_swap(&key("a"), Some(1), None, b"w"),
+        Swap::Unknown(_)
+    ));
+    let owner = Owner::new("o");
+    assert!(other.lease(&key("a"), &owner, LONG).is_err());
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+    server.thaw();
+    // It was carried out late, as it turns out, and once.
+    let late = until(Duration::from_secs(5), || {
+        store
+            .load(&key("a"))
+            .unwrap()
+            .filter(|record| record.version == 2)
+    });
+    assert!(late.is_some());
+    // The lease that nobody heard of is the one that is given to who asked for it, and to nobody else.
+    assert!(matches!(
+        other.lease(&key("a"), &Owner::new("p"), LONG).unwrap(),
+        Lease::Busy { .. }
+    ));
+    assert!(matches!(
+        store.lease(&key("a"), &owner, LONG).unwrap(),
+        Lease::Busy { .. }
+    ));
+    assert!(matches!(
+        other.lease(&key("a"), &owner, LONG).unwrap(),
+        Lease::Granted { .. }
+    ));
+    assert!(matches!(
+        other.lease(&key("a"), &owner, LONG).unwrap(),
+        Lease::Busy { .. }
+    ));
+
+    server.kill();
+    let error = unavailable(store.compare_and_swap(&key("a"), Some(2), None, b"x"));
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::Store, Verdict::Retry)
+    );
+    assert!(store.load(&key("a")).is_err() && store.now_ms().is_err());
+    server.restart();
+    assert_eq!(store.load(&key("a")).unwrap().unwrap().version, 2);
+}
+
+#[test]
+fn fences_grow_over_the_loss_of_everything() {
+    let mut server = RedisServer::ephemeral();
+    let store = RedisStore::open(&server.url()).unwrap();
+    let owner = Owner::new("o");
+    let mut last = 0;
+    for _ in 0..3 {
+        match store.lease(&key("a"), &owner, LONG).unwrap() {
+            Lease::Granted { fence, .. } => {
+                assert!(fence > last, "{fence} after {last}");
+                last = fence;
+            }
+            busy => panic!("{busy:?}"),
+        }
+        applied(store.compare_and_swap(&key("a"), None, Some(last), b"v"));
+        server.restart();
+        // Declared ephemeral, it is.
+        assert!(store.load(&key("a")).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_server_that_came_back_keeping_less_is_not_trusted() {
+    let mut server = RedisServer::durable();
+    let store = RedisStore::open(&format!("{}?timeout_ms=500", server.url())).unwrap();
+    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+    server.command(&["CONFIG", "SET", "appendfsync", "no"]);
+    server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+    let error = unavailable(store.compare_and_swap(&key("a"), Some(1), None, b"w"));
+    assert!(error.message().contains("keeps less"), "{error}");
+    server.restart();
+    applied(store.compare_and_swap(&key("a"), Some(1), None, b"w"));
+}
+
+#[test]
+fn a_full_server_refuses_and_keeps_what_it_has() {
+    let server =
+        RedisServer::start("--appendonly yes --appendfsync always --maxmemory-policy noeviction");
+    let store = RedisStore::open(&server.url()).unwrap();
+    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    let error = unavailable(store.compare_and_swap(&key("a"), Some(1), None, b"w"));
+    assert!(
+        error.message().contains("OOM") && error.hint().unwrap().contains("maxmemory"),
+        "{error:?}"
+    );
+    assert!(store.lease(&key("a"), &Owner::new("o"), LONG).is_err());
+    let record = store.load(&key("a")).unwrap().unwrap();
+    assert_eq!(
+        (record.version, record.value.unwrap().as_slice()),
+        (1, &b"v"[..])
+    );
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    applied(store.compare_and_swap(&key("a"), Some(1), None, b"w"));
+}
+
+#[test]
+fn a_replica_is_refused_at_the_start_and_later() {
+    let server = RedisServer::durable();
+    let replica = server.replica();
+    let error = refusal(&replica.url());
+    assert!(error.message().contains("replica"), "{error}");
+    let store = RedisStore::open(&format!("{}?timeout_ms=500", server.url())).unwrap();
+    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+    // A failover took the primary's part away from it.
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let error = unavailable(store.compare_and_swap(&key("a"), Some(1), None, b"w"));
+    assert!(error.hint().unwrap().contains("primary"), "{error:?}");
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    applied(store.compare_and_swap(&key("a"), Some(1), None, b"w"));
+}
+
+#[test]
+fn replicas_confirm_where_they_are_asked_to() {
+    let server = RedisServer::durable();
+    let mut replica = server.replica();
+    let store = RedisStore::open(&format!("{}?replicas=1&timeout_ms=600", server.url())).unwrap();
+    let linked = || {
+        server
+            .command(&["INFO", "replication"])
+            .contains("state=online")
+            .then_some(())
+    };
+    until(Duration::from_secs(10), linked).expect("the replica");
+    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+    replica.kill();
+    match store.compare_and_swap(&key("a"), Some(1), None, b"w") {
+        Swap::Unknown(error) => assert!(error.message().contains("0 of 1 replicas"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    replica.restart();
+    until(Duration::from_secs(10), linked).expect("the replica");
+    applied(store.compare_and_swap(&key("a"), Some(2), None, b"w"));
+
+    // This server's version cannot wait for its disk, or can: it is asked, not assumed.
+    match RedisStore::open(&format!("{}?fsync=wait", server.url())) {
+        Ok(store) => {
+            assert_eq!(
+                applied(store.compare_and_swap(&key("b"), None, None, b"v")),
+                1
+            );
+            assert_eq!(store.capabilities().durability, Durability::PowerLoss);
+        }
+        Err(error) => assert!(error.message().contains("7.2"), "{error}"),
+    }
 }
