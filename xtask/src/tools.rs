@@ -25,10 +25,30 @@ pub(crate) const TOOLS: &[Tool] = &[
         package: "chromium-driver",
         why: "drives that browser",
     },
+    Tool {
+        program: "redis-server",
+        package: "redis-server",
+        why: "a real server for the Redis store's tests",
+    },
+    Tool {
+        program: "postgres",
+        package: "postgresql",
+        why: "a real server for the PostgreSQL store's tests",
+    },
 ];
+
+/// Where Debian keeps the programs of PostgreSQL's versions, out of the path.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 /// Whether a program can be started.
 pub(crate) fn is_there(program: &str) -> bool {
+    if program == "postgres" {
+        let versions = std::fs::read_dir(POSTGRESQL).into_iter().flatten().flatten();
+        let mut programs = versions.map(|version| version.path().join("bin/postgres"));
+        if programs.any(|program| program.exists()) {
+            return true;
+        }
+    }
     let quiet = Command::new(program)
         .arg(if program == "openssl" {
             "version"
@@ -61,6 +81,8 @@ pub(crate) fn provide() -> Vec<String> {
             Command::new("apt-get")
                 .args(arguments)
                 .env("DEBIAN_FRONTEND", "noninteractive")
+                // The programs are wanted, not services of theirs: tests start their own servers.
+                .env("RUNLEVEL", "1")
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .status()
