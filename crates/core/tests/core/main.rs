@@ -2,6 +2,7 @@
 
 mod clocks;
 mod connection;
+mod durability;
 mod grants;
 mod keeper;
 mod login;

@@ -1,8 +1,8 @@
 //! What the token endpoint answers, and what it means: the cases of `tests/responses`.
 
-#[path = "../../testing/cases.rs"]
+#[path = "../../../../tests/providers/cases.rs"]
 mod cases;
-#[path = "../../testing/key.rs"]
+#[path = "../../../../tests/providers/key.rs"]
 mod key;
 
 use crate::cases::Cases;

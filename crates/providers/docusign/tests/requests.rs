@@ -1,8 +1,8 @@
 //! What is sent to DocuSign, to the letter; what is refused before; and what userinfo says.
 
-#[path = "../../testing/key.rs"]
+#[path = "../../../../tests/providers/key.rs"]
 mod key;
-#[path = "../../testing/requests.rs"]
+#[path = "../../../../tests/providers/requests.rs"]
 mod requests;
 
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! What is sent to Salesforce, to the letter; what is refused before; and what its answers prove.
 
-#[path = "../../testing/key.rs"]
+#[path = "../../../../tests/providers/key.rs"]
 mod key;
-#[path = "../../testing/requests.rs"]
+#[path = "../../../../tests/providers/requests.rs"]
 mod requests;
 
 use std::time::Duration;

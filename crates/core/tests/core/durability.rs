@@ -1,0 +1,209 @@
+//! What is durable when, and what happens where the store does not take it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use countersign::{
+    Capabilities, Error, ErrorKind, FileStore, Lease, MemoryStore, Owner, Store, StoreKey, Stored,
+    Swap, Verdict,
+};
+
+use crate::support::{
+    bench_with, client_credentials, connection, refreshing, rotated_answer, token_answer,
+};
+
+/// A memory store that takes so many writes and then no more.
+#[derive(Debug)]
+struct Moody {
+    inner: MemoryStore,
+    left: AtomicU64,
+}
+
+impl Moody {
+    fn taking(writes: u64) -> Arc<Self> {
+        Arc::new(Self {
+            inner: MemoryStore::new(),
+            left: AtomicU64::new(writes),
+        })
+    }
+
+    fn mend(&self) {
+        self.left.store(u64::MAX, Ordering::SeqCst);
+    }
+}
+
+impl Store for Moody {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        self.inner.load(key)
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        let left = self.left.load(Ordering::SeqCst);
+        self.left.store(left.saturating_sub(1), Ordering::SeqCst);
+        if left == 0 {
+            return Swap::Unavailable(Error::new(ErrorKind::Store, "no room"));
+        }
+        self.inner.compare_and_swap(key, expected, fence, value)
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.inner.tombstone(key, expected, fence)
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        self.inner.lease(key, owner, ttl)
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        self.inner.renew(key, owner, fence, ttl)
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        self.inner.release(key, owner, fence)
+    }
+
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        self.inner.keys()
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        self.inner.now_ms()
+    }
+}
+
+#[test]
+fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
+    // The intent is taken, and then nothing more.
+    let store = Moody::taking(1);
+    let bench = bench_with(
+        refreshing(),
+        [Ok(rotated_answer("a", "r1", 600))],
+        store.clone(),
+    );
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::Store, Verdict::Retry)
+    );
+    assert!(bench.keeper.unsaved().is_some());
+    // Still broken: nothing is sent, least of all the spent token.
+    assert!(bench.keeper.token().is_err());
+    assert_eq!(bench.script.forms().len(), 1);
+    // Mended: the kept answer is stored and handed out, without another request.
+    store.mend();
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    assert_eq!(bench.script.forms().len(), 1);
+    assert!(bench.keeper.unsaved().is_none());
+    bench.clock.advance(Duration::from_secs(600));
+    bench.script.push(Ok(rotated_answer("b", "r2", 600)));
+    assert_eq!(bench.keeper.token().unwrap().expose(), "b");
+    assert!(bench.script.forms()[1].ends_with("refresh_token=r1"));
+}
+
+#[test]
+fn without_a_durable_intent_nothing_is_sent() {
+    let bench = bench_with(refreshing(), [], Moody::taking(0));
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::Store, Verdict::Retry)
+    );
+    assert!(bench.script.forms().is_empty());
+}
+
+#[test]
+fn a_spool_takes_what_the_store_does_not() {
+    let store = Moody::taking(1);
+    let spool: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let keeper = |script: &Arc<crate::support::Script>| {
+        countersign::Keeper::builder(refreshing())
+            .transport(script.clone())
+            .store(store.clone())
+            .spool(Arc::clone(&spool))
+            .build()
+            .unwrap()
+    };
+    let script = crate::support::Script::new([Ok(rotated_answer("a", "r1", 600))]);
+    let first = keeper(&script);
+    // Durable in the spool: callers may see it, and are told that the store is behind.
+    assert_eq!(first.token().unwrap().expose(), "a");
+    assert!(first.unsaved().is_some());
+    drop(first);
+    // The process ended with the store still behind: the next one finds it in the spool.
+    store.mend();
+    let second = keeper(&crate::support::Script::new([]));
+    assert_eq!(second.token().unwrap().expose(), "a");
+    assert!(
+        second
+            .events()
+            .unwrap()
+            .iter()
+            .any(|event| event.what == countersign::What::Recovered)
+    );
+    assert!(spool.keys().unwrap().is_empty());
+}
+
+#[test]
+fn a_token_that_can_be_minted_again_is_not_held_back_by_the_store() {
+    let bench = bench_with(
+        client_credentials(),
+        [Ok(token_answer("a", 600))],
+        Moody::taking(0),
+    );
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    assert!(
+        bench
+            .keeper
+            .unsaved()
+            .unwrap()
+            .message()
+            .contains("no room")
+    );
+}
+
+#[test]
+fn a_store_key_keeps_every_token_out_of_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokens");
+    let with_key = [
+        ("grant", "refresh-token"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("refresh_token", "r0"),
+        ("store_key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+    ];
+    let open = || Arc::new(FileStore::open(&path).unwrap());
+    let first = bench_with(
+        connection(with_key),
+        [Ok(rotated_answer("access-canary", "refresh-canary", 600))],
+        open(),
+    );
+    first.keeper.token().unwrap();
+    for entry in std::fs::read_dir(&path).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("canary"));
+    }
+    let second = bench_with(connection(with_key), [], open());
+    assert_eq!(second.keeper.token().unwrap().expose(), "access-canary");
+    // Without the key there is an error that says so, and no request.
+    let without = bench_with(refreshing(), [], open());
+    let error = without.keeper.token().unwrap_err();
+    assert_eq!(error.setting_name(), Some("store_key"));
+}
