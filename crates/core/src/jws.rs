@@ -1,6 +1,7 @@
 //! Signed tokens: JSON Web Signature in compact form (RFC 7515, RFC 7518, RFC 8037).
 
 mod algorithm;
+mod backend;
 pub(crate) mod base64url;
 mod callback;
 mod header;
@@ -10,6 +11,7 @@ mod verify;
 mod writer;
 
 pub use self::algorithm::Algorithm;
+pub use self::backend::Backend;
 pub use self::callback::CallbackSigner;
 pub use self::hmac::{hmac_sha256_base64, hmac_sha256_base64_matches};
 pub use self::signer::{KeySigner, Signer};

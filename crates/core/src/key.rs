@@ -22,6 +22,8 @@ use zeroize::Zeroizing;
 pub use self::certificate::Certificate;
 pub use self::inspect::{CertificateInfo, KeyInfo, inspect, inspect_bytes};
 pub use self::jwk::{Jwk, JwkSet};
+#[cfg(feature = "aws-lc")]
+pub(crate) use self::pair::AwsLcPair;
 pub(crate) use self::pair::{Pair, hmac_algorithm};
 pub use self::public::PublicKey;
 pub(crate) use self::public::{Curve, Material};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ring::hmac;
 
-use super::Algorithm;
 use super::algorithm::names;
 use super::hmac::check_secret;
+use super::{Algorithm, Backend};
 use crate::key::{Pair, PrivateKey, hmac_algorithm};
 use crate::{Error, ErrorKind};
 
@@ -77,8 +77,18 @@ pub struct KeySigner {
     key: PrivateKey,
     algorithm: Algorithm,
     key_id: Option<String>,
-    /// The secret's two hash states, which cost as much as a short token's HMAC to make.
-    hmac: Option<hmac::Key>,
+    engine: Engine,
+}
+
+/// What makes the signatures.
+#[derive(Clone)]
+enum Engine {
+    /// ring, with the pair in the key.
+    Ring,
+    /// ring, with the secret's two hash states: they cost as much as a short token's HMAC.
+    Hmac(hmac::Key),
+    #[cfg(feature = "aws-lc")]
+    AwsLc(Arc<crate::key::AwsLcPair>),
 }
 
 impl KeySigner {
@@ -115,19 +125,49 @@ impl KeySigner {
                 ));
             }
         };
-        let hmac = match key.pair() {
-            Pair::Hmac(secret) => {
+        let engine = match (key.pair(), hmac_algorithm(algorithm)) {
+            (Pair::Hmac(secret), Some(hash)) => {
                 check_secret(secret, algorithm)?;
-                hmac_algorithm(algorithm).map(|hash| hmac::Key::new(hash, secret))
+                Engine::Hmac(hmac::Key::new(hash, secret))
             }
-            _ => None,
+            _ => Engine::Ring,
         };
         Ok(Self {
             key,
             algorithm,
             key_id,
-            hmac,
+            engine,
         })
+    }
+
+    /// The same signer on another library. HMAC is made by ring on every backend: they are equally
+    /// fast.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`] if that library does not take the key.
+    pub fn with_backend(mut self, backend: Backend) -> Result<Self, Error> {
+        if matches!(self.engine, Engine::Hmac(_)) {
+            return Ok(self);
+        }
+        self.engine = match backend {
+            Backend::Ring => Engine::Ring,
+            #[cfg(feature = "aws-lc")]
+            Backend::AwsLc => match self.key.pair().aws_lc()? {
+                Some(pair) => Engine::AwsLc(Arc::new(pair)),
+                None => Engine::Ring,
+            },
+        };
+        Ok(self)
+    }
+
+    /// The library that makes the signatures.
+    pub fn backend(&self) -> Backend {
+        match &self.engine {
+            Engine::Ring | Engine::Hmac(_) => Backend::Ring,
+            #[cfg(feature = "aws-lc")]
+            Engine::AwsLc(_) => Backend::AwsLc,
+        }
     }
 
     /// The key.
@@ -146,13 +186,18 @@ impl Signer for KeySigner {
     }
 
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
-        if let Some(key) = &self.hmac {
-            signature.extend_from_slice(hmac::sign(key, signing_input).as_ref());
-            return Ok(());
+        match &self.engine {
+            Engine::Ring => self
+                .key
+                .pair()
+                .sign(self.algorithm, signing_input, signature),
+            Engine::Hmac(key) => {
+                signature.extend_from_slice(hmac::sign(key, signing_input).as_ref());
+                Ok(())
+            }
+            #[cfg(feature = "aws-lc")]
+            Engine::AwsLc(pair) => pair.sign(self.algorithm, signing_input, signature),
         }
-        self.key
-            .pair()
-            .sign(self.algorithm, signing_input, signature)
     }
 }
 
@@ -162,6 +207,7 @@ impl Debug for KeySigner {
             .field("key", &self.key)
             .field("algorithm", &self.algorithm)
             .field("key_id", &self.key_id)
+            .field("backend", &self.backend())
             .finish_non_exhaustive()
     }
 }

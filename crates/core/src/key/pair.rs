@@ -1,6 +1,9 @@
 //! The key as the signing library holds it. All use of `ring` for signing is here, so that
 //! another backend with the same interface can take its place.
 
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+
 use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -19,11 +22,27 @@ use crate::{Error, ErrorKind};
 /// What `ring` signs with at most; it verifies up to 8192 bits.
 const RSA_MOST_BITS: usize = 4096;
 
+#[cfg(feature = "aws-lc")]
+pub(crate) use self::aws_lc::AwsLcPair;
+#[cfg(feature = "aws-lc")]
+use self::aws_lc::Kept;
+
 pub(crate) enum Pair {
-    Rsa(RsaKeyPair),
-    Ec(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
+    Rsa(RsaKeyPair, Kept),
+    Ec(EcdsaKeyPair, Kept),
+    Ed25519(Ed25519KeyPair, Kept),
     Hmac(Zeroizing<Vec<u8>>),
+}
+
+/// What another library would need to sign with the key: nothing, as there is none.
+#[cfg(not(feature = "aws-lc"))]
+pub(crate) struct Kept;
+
+#[cfg(not(feature = "aws-lc"))]
+impl Kept {
+    fn of(_: &PrivateParts<'_>) -> Self {
+        Self
+    }
 }
 
 impl Pair {
@@ -35,12 +54,12 @@ impl Pair {
                 modulus,
                 exponent,
                 ..
-            } => rsa(der, modulus, exponent),
+            } => rsa(der, modulus, exponent, Kept::of(parts)),
             PrivateParts::Ec {
                 curve,
                 scalar,
                 point,
-            } => ec(curve, scalar, point),
+            } => ec(curve, scalar, point, Kept::of(parts)),
             PrivateParts::Ed25519 { seed, public } => {
                 let pair = match public {
                     Some(public) => Ed25519KeyPair::from_seed_and_public_key(seed, public),
@@ -48,8 +67,19 @@ impl Pair {
                 };
                 let pair = pair.map_err(refusal::inconsistent)?;
                 let public = PublicKey::ed25519(pair.public_key().as_ref())?;
-                Ok((Self::Ed25519(pair), public))
+                Ok((Self::Ed25519(pair, Kept::of(parts)), public))
             }
+        }
+    }
+
+    /// The same key as aws-lc-rs holds it; none for a shared secret.
+    #[cfg(feature = "aws-lc")]
+    pub(crate) fn aws_lc(&self) -> Result<Option<AwsLcPair>, Error> {
+        match self {
+            Self::Rsa(_, kept) | Self::Ec(_, kept) | Self::Ed25519(_, kept) => {
+                kept.pair().map(Some)
+            }
+            Self::Hmac(_) => Ok(None),
         }
     }
 
@@ -62,7 +92,7 @@ impl Pair {
     ) -> Result<(), Error> {
         let random = SystemRandom::new();
         match self {
-            Self::Rsa(pair) => {
+            Self::Rsa(pair, _) => {
                 let encoding = rsa_encoding(algorithm).ok_or_else(|| misfit(algorithm))?;
                 let start = signature.len();
                 signature.resize(start + pair.public().modulus_len(), 0);
@@ -73,14 +103,14 @@ impl Pair {
                         failed("the RSA key is damaged or the system gives no random numbers")
                     })
             }
-            Self::Ec(pair) => {
+            Self::Ec(pair, _) => {
                 let made = pair
                     .sign(&random, input)
                     .map_err(|_| failed("the system gives no random numbers"))?;
                 signature.extend_from_slice(made.as_ref());
                 Ok(())
             }
-            Self::Ed25519(pair) => {
+            Self::Ed25519(pair, _) => {
                 signature.extend_from_slice(pair.sign(input).as_ref());
                 Ok(())
             }
@@ -104,7 +134,12 @@ pub(crate) fn hmac_algorithm(algorithm: Algorithm) -> Option<hmac::Algorithm> {
     }
 }
 
-fn rsa(der: &[u8], modulus: &[u8], exponent: &[u8]) -> Result<(Pair, PublicKey), Error> {
+fn rsa(
+    der: &[u8],
+    modulus: &[u8],
+    exponent: &[u8],
+    kept: Kept,
+) -> Result<(Pair, PublicKey), Error> {
     let public = PublicKey::rsa(modulus, exponent)?;
     if public.bits() > RSA_MOST_BITS {
         return Err(refusal::rsa_too_large(public.bits(), RSA_MOST_BITS));
@@ -113,10 +148,10 @@ fn rsa(der: &[u8], modulus: &[u8], exponent: &[u8]) -> Result<(Pair, PublicKey),
         return Err(refusal::rsa_exponent());
     }
     let pair = RsaKeyPair::from_der(der).map_err(refusal::inconsistent)?;
-    Ok((Pair::Rsa(pair), public))
+    Ok((Pair::Rsa(pair, kept), public))
 }
 
-fn ec(curve: Curve, scalar: &[u8], point: &[u8]) -> Result<(Pair, PublicKey), Error> {
+fn ec(curve: Curve, scalar: &[u8], point: &[u8], kept: Kept) -> Result<(Pair, PublicKey), Error> {
     curve.check_form(point)?;
     let algorithm = match curve {
         Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
@@ -132,7 +167,7 @@ fn ec(curve: Curve, scalar: &[u8], point: &[u8]) -> Result<(Pair, PublicKey), Er
     let random = SystemRandom::new();
     let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &full, point, &random)
         .map_err(refusal::inconsistent)?;
-    Ok((Pair::Ec(pair), PublicKey::ec_checked(curve, point)))
+    Ok((Pair::Ec(pair, kept), PublicKey::ec_checked(curve, point)))
 }
 
 fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {

@@ -1,0 +1,33 @@
+//! What a token costs: ours, beside the bare primitive and the other libraries.
+//!
+//! A [`Case`] is one thing done over and over. `cargo bench -p countersign-benches` hands them to
+//! criterion one after the other; `cargo xtask bench` runs them interleaved, so that ratios mean
+//! something on a busy machine, and writes `RESULTS.md`.
+
+#![forbid(unsafe_code)]
+
+mod assembling;
+mod case;
+mod material;
+pub mod measure;
+#[cfg(countersign_peers)]
+mod peers;
+pub mod plot;
+mod reading;
+pub mod report;
+mod signing;
+
+pub use self::case::{Case, Kind};
+
+use self::material::Material;
+
+/// Everything that is measured, group by group.
+pub fn cases() -> Vec<Case> {
+    let material = Material::make();
+    let mut cases = signing::cases(&material);
+    cases.extend(assembling::cases());
+    cases.extend(reading::cases(&material));
+    #[cfg(countersign_peers)]
+    cases.extend(peers::cases(&material));
+    cases
+}

@@ -1,0 +1,130 @@
+//! The key as aws-lc-rs holds it: chosen, never a default.
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+};
+use zeroize::Zeroizing;
+
+use super::{failed, misfit};
+use crate::Error;
+use crate::jws::Algorithm;
+use crate::key::asn1::PrivateParts;
+use crate::key::public::Curve;
+use crate::key::refusal;
+
+/// What aws-lc-rs needs of a key: ring gives nothing of a key back, so it is kept beside.
+pub(crate) enum Kept {
+    /// The PKCS#1 document.
+    Rsa(Zeroizing<Vec<u8>>),
+    Ec {
+        curve: Curve,
+        scalar: Zeroizing<Vec<u8>>,
+        point: Vec<u8>,
+    },
+    /// The seed.
+    Ed25519(Zeroizing<Vec<u8>>),
+}
+
+/// The key as aws-lc-rs holds it.
+pub(crate) enum AwsLcPair {
+    Rsa(RsaKeyPair),
+    Ec(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl Kept {
+    pub(super) fn of(parts: &PrivateParts<'_>) -> Self {
+        let own = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
+        match *parts {
+            PrivateParts::Rsa { der, .. } => Self::Rsa(own(der)),
+            PrivateParts::Ec {
+                curve,
+                scalar,
+                point,
+            } => Self::Ec {
+                curve,
+                scalar: own(scalar),
+                point: point.to_vec(),
+            },
+            PrivateParts::Ed25519 { seed, .. } => Self::Ed25519(own(seed)),
+        }
+    }
+
+    pub(super) fn pair(&self) -> Result<AwsLcPair, Error> {
+        Ok(match self {
+            Self::Rsa(der) => {
+                AwsLcPair::Rsa(RsaKeyPair::from_der(der).map_err(refusal::inconsistent)?)
+            }
+            Self::Ec {
+                curve,
+                scalar,
+                point,
+            } => {
+                let algorithm = match curve {
+                    Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+                    Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+                };
+                // RFC 5915 wants the full width; some writers drop leading zeros.
+                let field = curve.field_bytes();
+                let mut full = Zeroizing::new(Vec::with_capacity(field));
+                full.resize(field.saturating_sub(scalar.len()), 0);
+                full.extend_from_slice(scalar);
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &full, point);
+                AwsLcPair::Ec(pair.map_err(refusal::inconsistent)?)
+            }
+            Self::Ed25519(seed) => AwsLcPair::Ed25519(
+                Ed25519KeyPair::from_seed_unchecked(seed).map_err(refusal::inconsistent)?,
+            ),
+        })
+    }
+}
+
+impl AwsLcPair {
+    /// Signs, appending the signature in the form of RFC 7518 section 3.
+    pub(crate) fn sign(
+        &self,
+        algorithm: Algorithm,
+        input: &[u8],
+        signature: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Rsa(pair) => {
+                let encoding = rsa_encoding(algorithm).ok_or_else(|| misfit(algorithm))?;
+                let start = signature.len();
+                signature.resize(start + pair.public_modulus_len(), 0);
+                pair.sign(encoding, &random, input, &mut signature[start..])
+                    .map_err(|_| {
+                        signature.truncate(start);
+                        failed("the RSA key is damaged or the system gives no random numbers")
+                    })
+            }
+            Self::Ec(pair) => {
+                let made = pair
+                    .sign(&random, input)
+                    .map_err(|_| failed("the system gives no random numbers"))?;
+                signature.extend_from_slice(made.as_ref());
+                Ok(())
+            }
+            Self::Ed25519(pair) => {
+                signature.extend_from_slice(pair.sign(input).as_ref());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
+    match algorithm {
+        Algorithm::RS256 => Some(&RSA_PKCS1_SHA256),
+        Algorithm::RS384 => Some(&RSA_PKCS1_SHA384),
+        Algorithm::RS512 => Some(&RSA_PKCS1_SHA512),
+        Algorithm::PS256 => Some(&RSA_PSS_SHA256),
+        Algorithm::PS384 => Some(&RSA_PSS_SHA384),
+        Algorithm::PS512 => Some(&RSA_PSS_SHA512),
+        _ => None,
+    }
+}

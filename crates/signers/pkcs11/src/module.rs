@@ -1,0 +1,113 @@
+//! The vendor's library, and the tokens it shows.
+
+use std::path::Path;
+
+use countersign::jws::Algorithm;
+use countersign::{Error, ErrorKind, Secret};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error as Pkcs11Error, RvError};
+use cryptoki::slot::Slot;
+
+use crate::{KeyUri, Pkcs11Signer, failure};
+
+/// A vendor's PKCS#11 library, loaded and initialised.
+///
+/// Load it once and make all signers of it. It stays loaded until the program ends, as most such
+/// libraries do not survive being unloaded.
+#[derive(Clone, Debug)]
+pub struct Module {
+    library: Pkcs11,
+}
+
+impl Module {
+    /// Loads a library, such as `/usr/lib/softhsm/libsofthsm2.so`.
+    ///
+    /// This runs the library's code in this process: the path must be trusted as the program is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] if the file cannot be loaded or is no PKCS#11 library;
+    /// [`ErrorKind::Signing`] if it fails to initialise.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let library = Pkcs11::new(path).map_err(|error| {
+            let message = format!(
+                "{} cannot be loaded as a PKCS#11 library: {error}",
+                path.display()
+            );
+            Error::new(ErrorKind::Setting, message)
+                .with_hint("give the library that came with the device, often in /usr/lib")
+        })?;
+        // One more owner that never goes: the library stays loaded.
+        std::mem::forget(library.clone());
+        match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+            // Somebody else in this process uses the same device.
+            Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {
+                Ok(Self { library })
+            }
+            Err(error) => Err(failure::of("to initialise", error)),
+        }
+    }
+
+    /// A signer for the key at `uri`. Logs in with the PIN, finds the key and looks at its type.
+    ///
+    /// Without an algorithm it is the usual one of the key's type: RS256, ES256, ES384 or EdDSA.
+    /// Where the device also shows the public key, each signature is checked with it before use.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`] if there is no such token or key, more than one, the PIN is wrong, or the
+    /// key cannot do the algorithm; [`ErrorKind::Signing`] for what the device says otherwise.
+    pub fn signer(
+        &self,
+        uri: &KeyUri,
+        pin: Option<Secret>,
+        algorithm: Option<Algorithm>,
+        key_id: Option<String>,
+    ) -> Result<Pkcs11Signer, Error> {
+        Pkcs11Signer::open(self.clone(), uri.clone(), pin, algorithm, key_id)
+    }
+
+    pub(crate) fn library(&self) -> &Pkcs11 {
+        &self.library
+    }
+
+    /// The one slot with the token that the URI means.
+    pub(crate) fn slot(&self, uri: &KeyUri) -> Result<Slot, Error> {
+        let slots = self.library.get_slots_with_initialized_token();
+        let slots = slots.map_err(|error| failure::of("to list its tokens", error))?;
+        let mut found = Vec::new();
+        let mut labels = Vec::new();
+        for slot in slots {
+            let info = self.library.get_token_info(slot);
+            let info = info.map_err(|error| failure::of("to describe a token", error))?;
+            let is = |wanted: &Option<String>, value: &str| {
+                wanted
+                    .as_ref()
+                    .is_none_or(|wanted| wanted == value.trim_end())
+            };
+            labels.push(format!("{:?}", info.label().trim_end()));
+            if is(&uri.token, info.label())
+                && is(&uri.serial, info.serial_number())
+                && uri.slot.is_none_or(|wanted| wanted == slot.id())
+            {
+                found.push(slot);
+            }
+        }
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(Error::new(
+                ErrorKind::Key,
+                format!("the PKCS#11 library shows no token for {uri}"),
+            )
+            .with_hint(match labels.is_empty() {
+                true => "it shows no token at all: is the device there and initialised?".to_owned(),
+                false => format!("it shows: {}", labels.join(", ")),
+            })),
+            many => Err(
+                Error::new(ErrorKind::Key, format!("{} tokens fit {uri}", many.len()))
+                    .with_hint("add token=, serial= or slot-id= to the URI"),
+            ),
+        }
+    }
+}
