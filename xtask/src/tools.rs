@@ -35,6 +35,11 @@ pub(crate) const TOOLS: &[Tool] = &[
         package: "postgresql",
         why: "a real server for the PostgreSQL store's tests",
     },
+    Tool {
+        program: "pgbouncer",
+        package: "pgbouncer",
+        why: "a pooler in transaction mode, before that server",
+    },
 ];
 
 /// Where Debian keeps the programs of PostgreSQL's versions, out of the path.
@@ -43,7 +48,10 @@ const POSTGRESQL: &str = "/usr/lib/postgresql";
 /// Whether a program can be started.
 pub(crate) fn is_there(program: &str) -> bool {
     if program == "postgres" {
-        let versions = std::fs::read_dir(POSTGRESQL).into_iter().flatten().flatten();
+        let versions = std::fs::read_dir(POSTGRESQL)
+            .into_iter()
+            .flatten()
+            .flatten();
         let mut programs = versions.map(|version| version.path().join("bin/postgres"));
         if programs.any(|program| program.exists()) {
             return true;

@@ -25,7 +25,9 @@ pub(crate) const OPTIONS: &[&str] = &[
 /// Everything that a connection is made with.
 #[derive(Clone)]
 pub(crate) struct Login {
-    pub(crate) config: Config,
+    config: Config,
+    /// As `config`, for poolers that refuse what it asks for at the start.
+    modest: Config,
     pub(crate) tls: Option<MakeRustlsConnect>,
     pub(crate) user: String,
 }
@@ -82,17 +84,23 @@ impl Login {
                 _ => ChannelBinding::Prefer,
             },
         );
-        // A little before our own patience ends, so that it is the server that says so.
-        let limit = (timeout.as_millis() * 9 / 10).max(1);
-        config.options(format!(
-            "-c statement_timeout={limit} -c default_transaction_isolation=read\\ committed"
-        ));
         let tls = read_tls(address)?;
         config.ssl_mode(match tls {
             Some(_) => SslMode::Require,
             None => SslMode::Disable,
         });
-        Ok(Self { config, tls, user })
+        let modest = config.clone();
+        // A little before our own patience ends, so that it is the server that says so.
+        let limit = (timeout.as_millis() * 9 / 10).max(1);
+        config.options(format!(
+            "-c statement_timeout={limit} -c default_transaction_isolation=read\\ committed"
+        ));
+        Ok(Self {
+            config,
+            modest,
+            tls,
+            user,
+        })
     }
 
     /// Connects, and checks what it is connected to.
@@ -100,7 +108,7 @@ impl Login {
         let client = match self.dial().await {
             // A pooler that does not know the startup option: then our own patience has to do.
             Err(error) if is_about_options(&error) => {
-                self.config.options("");
+                self.config = self.modest.clone();
                 self.dial().await
             }
             dialled => dialled,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use countersign::{Durability, ErrorKind, Lease, Owner, Store, StoreKey, Swap, Verdict};
 use countersign_postgres::PostgresStore;
-use countersign_store_conformance::servers::{Authority, PostgresServer, until};
+use countersign_store_conformance::servers::{Authority, Pooler, PostgresServer, until};
 use countersign_store_conformance::{Backend, CHECKS, run};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -72,6 +72,18 @@ fn it_holds_what_every_store_holds() {
     let by_option = format!("postgres://app:sesame-street@/postgres?host={folder}");
     // The option names no port, and the server's is not the usual one.
     assert_eq!(refusal(&by_option).verdict(), Verdict::Retry);
+}
+
+#[test]
+fn a_pooler_may_hand_every_statement_to_another_session() {
+    let server = PostgresServer::start("synchronous_commit = off\n");
+    let pooler = Pooler::start(&server, 3);
+    run(&backend(pooler.url()));
+    // Nothing of ours stays in the sessions, which others get.
+    let store = PostgresStore::open(&pooler.url()).unwrap();
+    assert_eq!(store.capabilities().durability, Durability::PowerLoss);
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'";
+    assert_eq!(server.sql(open), "0");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{Authority, Guarded, free_port, until};
 const INSTALL: &str = "sudo apt-get install postgresql";
 
 /// The password of the test's superuser: made up, and only ever on loopback.
-const PASSWORD: &str = "sesame-street";
+pub(super) const PASSWORD: &str = "sesame-street";
 
 /// A PostgreSQL server of the test's own, with its data in a scratch folder. It refuses to run as
 /// root: then it runs as `nobody`.
@@ -217,18 +217,7 @@ impl PostgresServer {
     /// A program of PostgreSQL's in the scratch folder, as somebody who is not root.
     fn unprivileged(&self, program: &str) -> Command {
         let program = self.programs.join(program);
-        let mut command = match nobody() {
-            None => Command::new(program),
-            Some((user, group)) => {
-                // Becomes the program: the process id stays.
-                let mut command = Command::new("setpriv");
-                command
-                    .args(["--reuid", &user.to_string(), "--regid", &group.to_string()])
-                    .arg("--clear-groups")
-                    .arg(program);
-                command
-            }
-        };
+        let mut command = as_nobody(program);
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command.env("LC_ALL", "C");
         command
@@ -236,26 +225,37 @@ impl PostgresServer {
 
     /// Makes the scratch folder the unprivileged user's.
     fn hand_over(&self) {
-        if let Some((user, group)) = nobody() {
-            for path in [
-                self.folder.path().to_owned(),
-                self.folder.path().join("data"),
-            ] {
-                if path.exists() {
-                    give(&path, user, group);
-                }
-            }
-        }
+        give_to_nobody(self.folder.path());
+        give_to_nobody(&self.folder.path().join("data"));
     }
 }
 
-fn give(folder: &Path, user: u32, group: u32) {
-    std::os::unix::fs::chown(folder, Some(user), Some(group)).unwrap();
+/// A program, started as somebody who is not root.
+pub(super) fn as_nobody(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let Some((user, group)) = nobody() else {
+        return Command::new(program);
+    };
+    // Becomes the program: the process id stays.
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid", &user.to_string(), "--regid", &group.to_string()])
+        .arg("--clear-groups")
+        .arg(program);
+    command
+}
+
+/// Makes a folder and the files in it that user's, where it is there.
+pub(super) fn give_to_nobody(folder: &Path) {
+    use std::os::unix::fs::chown;
+    let Some((user, group)) = nobody().filter(|_| folder.exists()) else {
+        return;
+    };
+    chown(folder, Some(user), Some(group)).unwrap();
     for entry in fs::read_dir(folder).unwrap().flatten() {
         if entry.file_type().unwrap().is_file() {
             // PostgreSQL refuses a key that others can read.
             private(&entry.path());
-            std::os::unix::fs::chown(entry.path(), Some(user), Some(group)).unwrap();
+            chown(entry.path(), Some(user), Some(group)).unwrap();
         }
     }
 }
