@@ -30,6 +30,9 @@ pub struct Fresh(Guard<Option<Arc<Held>>>);
 /// span goes unnoticed for no longer than this.
 const LOOK_MS: i64 = 1000;
 
+/// By how much a coarse clock may be behind the look.
+const LAG_MS: i64 = 20;
+
 impl Shown {
     /// The token, where it has more than `early` left by a look no older than a second.
     #[inline]
@@ -84,12 +87,15 @@ impl Held {
         let holds = i64::try_from(left.as_millis())
             .unwrap_or(i64::MAX)
             .min(LOOK_MS);
+        // Both ends are as a coarse clock sees them: one that lags must neither find the look to be
+        // in its future nor a token that has run out to have a moment left. What has less left
+        // than the lag is looked at closely by whoever wants it.
+        let seen_ms = now.unix_ms - LAG_MS;
         Self {
             token,
             early,
-            // A coarse clock may be some milliseconds behind the look.
-            looked_ms: now.unix_ms - 20,
-            holds_until_ms: now.unix_ms + holds,
+            looked_ms: seen_ms,
+            holds_until_ms: seen_ms + holds,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign::probe::{Point, Probe};
 use countersign::{
-    Error, ErrorKind, Keeper, ManualClock, MemoryStore, Source, Store, Verdict, What,
+    Clock, Error, ErrorKind, Keeper, ManualClock, MemoryStore, Moment, Source, Store, Verdict, What,
 };
 
 use crate::support::{Bench, Script, bench, bench_with, cut, refreshing, refusal, rotated_answer};
@@ -269,4 +269,34 @@ fn the_trail_tells_the_last_eight_events_without_a_token() {
         .map(|event| (event.spent.clone(), event.got.clone()))
         .collect();
     assert_eq!(pairs[1].1, pairs[0].0);
+}
+
+/// A clock whose cheap look is behind by as much as a kernel's tick.
+#[derive(Debug)]
+struct Lagging(ManualClock);
+
+impl Clock for Lagging {
+    fn now(&self) -> Moment {
+        self.0.now()
+    }
+
+    fn coarse_unix_ms(&self) -> i64 {
+        self.0.now().unix_ms - 4
+    }
+}
+
+#[test]
+fn a_token_that_has_run_out_is_not_fresh_by_a_clock_that_lags() {
+    let clock = Arc::new(Lagging(ManualClock::at(crate::support::NOW)));
+    let script = Script::new([Ok(rotated_answer("a", "r1", 2))]);
+    let keeper = Keeper::builder(refreshing())
+        .transport(script.clone())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    keeper.token().unwrap();
+    clock.0.advance(Duration::from_secs(2));
+    assert!(keeper.fresh().is_none());
+    script.push(Ok(rotated_answer("b", "r2", 2)));
+    assert_eq!(keeper.token().unwrap().expose(), "b");
 }
