@@ -16,19 +16,23 @@ pub enum Rotation {
     On,
     /// As `On`; presenting a dead one also revokes the newest and all access tokens of the same sign-in.
     ReuseKills,
+    /// A new one comes with the answer, and the former one is honoured until the new one is used: then, as under
+    /// `ReuseKills`, presenting a dead one revokes the sign-in. A replay of the former one ends its unused successor.
+    Grace,
 }
 
 impl FromStr for Rotation {
     type Err = Error;
 
-    /// Reads `off`, `on` or `reuse-kills`.
+    /// Reads `off`, `on`, `reuse-kills` or `grace`.
     fn from_str(text: &str) -> Result<Self, Error> {
         match text {
             "off" => Ok(Self::Off),
             "on" => Ok(Self::On),
             "reuse-kills" => Ok(Self::ReuseKills),
+            "grace" => Ok(Self::Grace),
             _ => Err(Error::new(format!(
-                "rotation: `{text}` is not one of off, on, reuse-kills"
+                "rotation: `{text}` is not one of off, on, reuse-kills, grace"
             ))),
         }
     }

@@ -94,6 +94,14 @@ impl Tokens {
         }
     }
 
+    /// Ends the refresh tokens of a sign-in that are in this state.
+    pub(crate) fn revoke_those(&mut self, family: u64, state: State) {
+        let those = |t: &&mut Refresh| t.grant.family == family && t.state == state;
+        for token in self.refresh.values_mut().filter(those) {
+            token.state = State::Revoked;
+        }
+    }
+
     /// Kills what a withdrawn consent kills; access tokens live on where the vendor lets them.
     pub(crate) fn withdraw(&mut self, client_id: &str, user: &str, access_too: bool) {
         let hit = |grant: &Grant| grant.client_id == client_id && grant.user == user;

@@ -169,7 +169,7 @@ impl World {
     }
 
     /// Why a presented refresh token is refused; a replaced one takes its family along under
-    /// [`Rotation::ReuseKills`].
+    /// [`Rotation::ReuseKills`], and is honoured for a while under [`Rotation::Grace`].
     pub(crate) fn present_refresh(
         &mut self,
         provider: Provider,
@@ -189,15 +189,24 @@ impl World {
         if found.expires_at.is_some_and(|end| now >= end) {
             return Err(Refusal::Dead);
         }
-        match found.state {
-            State::Live => Ok(found),
-            State::Revoked => Err(Refusal::Dead),
-            State::Spent => {
-                if self.rotation(provider) == Rotation::ReuseKills {
-                    self.tokens.revoke_family(found.grant.family);
-                }
+        let family = found.grant.family;
+        match (found.state, self.rotation(provider)) {
+            (State::Live, Rotation::Grace) => {
+                // Its first use ends the grace of the one that it replaced.
+                self.tokens.revoke_those(family, State::Spent);
+                Ok(found)
+            }
+            (State::Live, _) => Ok(found),
+            (State::Spent, Rotation::Grace) => {
+                // Its answer was lost, it says: what that answer held was never used, and never will be.
+                self.tokens.revoke_those(family, State::Live);
+                Ok(found)
+            }
+            (State::Spent, Rotation::ReuseKills) | (State::Revoked, Rotation::Grace) => {
+                self.tokens.revoke_family(family);
                 Err(Refusal::Dead)
             }
+            (State::Spent | State::Revoked, _) => Err(Refusal::Dead),
         }
     }
 

@@ -285,6 +285,25 @@ fn rotation_can_be_off_or_deadly() {
 }
 
 #[test]
+fn under_grace_a_lost_answer_can_be_asked_for_again() {
+    let client = Client::new(Options {
+        rotation: Some(Rotation::Grace),
+        ..Options::default()
+    });
+    let connection = client.connection("boldsign-refresh");
+    let first = &connection["refresh_token"];
+    let lost = client.refresh(&connection, first).str("refresh_token");
+    let second = client.refresh(&connection, first).str("refresh_token");
+    assert_ne!(lost, second);
+    let third = client.refresh(&connection, &second).str("refresh_token");
+    // The grace of the first ended with the use of its successor.
+    assert_eq!(client.refresh(&connection, first).status, 400);
+    client
+        .refresh(&connection, &third)
+        .refused(400, "invalid_grant", None);
+}
+
+#[test]
 fn without_offline_access_and_openid_there_is_less() {
     let client = Client::lenient();
     let mut connection = client.connection("boldsign-code");
