@@ -4,6 +4,7 @@ mod background;
 mod counters;
 mod flight;
 mod fresh;
+mod inspect;
 mod lease;
 pub mod probe;
 mod record;
@@ -24,6 +25,7 @@ pub use self::flight::TokenFuture;
 use self::flight::{Flights, Want};
 pub use self::fresh::Fresh;
 use self::fresh::Shown;
+pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::probe::{Point, Probe};
 pub use self::trail::{Event, What};
 use crate::{
@@ -408,13 +410,7 @@ impl KeeperBuilder {
             }
         };
         let (store, spool) = (seal(store), self.spool.map(seal));
-        let key = StoreKey::of([
-            connection.name(),
-            connection.profile().id.as_str(),
-            connection.token_url().as_str(),
-            connection.client_id(),
-            connection.subject().unwrap_or_default(),
-        ]);
+        let key = StoreKey::of_connection(&connection);
         let word = random::word(random.as_ref())?;
         let spread = random::bytes(random.as_ref())?;
         Ok(Keeper(Arc::new(Inner {

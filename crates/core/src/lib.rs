@@ -55,7 +55,8 @@ pub use crate::jws::{Algorithm, CallbackSigner, KeySigner, Signer};
 #[doc(hidden)]
 pub use crate::keeper::probe;
 pub use crate::keeper::{
-    Change, Counts, Event, Fresh, Keeper, KeeperBuilder, Revocation, Stop, TokenFuture, What,
+    Change, Counts, EndedGrant, Event, Fresh, Keeper, KeeperBuilder, PendingAttempt, RecordSummary,
+    Revocation, ServerRest, Stop, TokenFuture, What,
 };
 pub use crate::key::{PrivateKey, PublicKey};
 pub use crate::login::Login;

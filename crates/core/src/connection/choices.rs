@@ -117,7 +117,22 @@ pub enum StoreSetting {
 }
 
 impl StoreSetting {
-    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+    /// Reads what the setting says.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Setting`] where it is of no known kind. The text is not repeated: it
+    /// may hold a password.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::StoreSetting;
+    ///
+    /// assert_eq!(StoreSetting::parse("file:tokens")?, StoreSetting::File("tokens".into()));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
         if text == "memory" {
             return Ok(Self::Memory);
@@ -131,7 +146,7 @@ impl StoreSetting {
             }
             return Ok(Self::File(PathBuf::from(folder)));
         }
-        let servers = ["redis://", "rediss://", "postgres://"];
+        let servers = ["redis://", "rediss://", "postgres://", "postgresql://"];
         if servers.iter().any(|scheme| text.starts_with(scheme)) {
             return Ok(Self::Server(text.to_owned()));
         }

@@ -117,6 +117,14 @@ impl Record {
     }
 
     pub(super) fn decode(bytes: &[u8], now: Moment) -> Result<Self, Error> {
+        Self::decode_named(bytes, now).map(|(record, _, _)| record)
+    }
+
+    /// As [`Record::decode`], with the names of the connection and the provider.
+    pub(super) fn decode_named(
+        bytes: &[u8],
+        now: Moment,
+    ) -> Result<(Self, String, String), Error> {
         let damaged = |why: &str| {
             Error::new(
                 ErrorKind::Store,
@@ -137,7 +145,7 @@ impl Record {
         if written.format != 1 {
             return Err(damaged("another format"));
         }
-        Ok(Self {
+        let record = Self {
             token: written.token.as_ref().map(|token| token.read(now)),
             refresh_token: written
                 .refresh_token
@@ -151,7 +159,8 @@ impl Record {
             ended: written.ended,
             rest: written.rest,
             trail: written.trail,
-        })
+        };
+        Ok((record, written.connection, written.provider))
     }
 }
 

@@ -95,6 +95,10 @@ impl Ended {
         }
     }
 
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Tells it again, to whoever asks next: nothing needs to be sent for that.
     pub(super) fn error(&self, connection: &Connection) -> Error {
         let error = match &self.lost_attempt {
