@@ -1,6 +1,7 @@
 //! `cargo xtask`: what a contributor and CI run. Thin here; one file per command.
 
 mod budget;
+mod chaos;
 mod demo;
 mod table;
 mod test;
@@ -16,6 +17,7 @@ cargo xtask COMMAND
   demo     five jobs, from key to token, against the sandbox over TLS
   test     everything that must hold: format, lints, docs, tests, house rules, demo
   tidy     the house rules that no compiler checks
+  chaos    many processes, one rotating connection, and a killer; see docs/reliability.md
   budget   how many crates core, the default transport and one provider need
 ";
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
         ["budget"] => budget::run(),
+        ["chaos", ref options @ ..] => chaos::run(options),
         ["help" | "--help" | "-h"] | [] => {
             table::say(USAGE);
             Ok(())

@@ -1,0 +1,164 @@
+//! What a run amounts to, from the server's log and from what the parent saw.
+
+use countersign_sandbox::LogEntry;
+use serde::Serialize;
+
+/// The last line of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tally {
+    /// The store.
+    pub store: &'static str,
+    /// The server's policy.
+    pub server: &'static str,
+    /// How long it ran.
+    pub seconds: u64,
+    /// How often a token had run out when somebody wanted one.
+    pub expiries: usize,
+    /// How many refresh requests the server got.
+    pub refresh_posts: usize,
+    /// How many workers were killed.
+    pub kills: usize,
+    /// How many refresh requests brought a refresh token that the server had seen before.
+    pub presented_twice: usize,
+    /// How many grants were lost.
+    pub lost: usize,
+    /// How many of them although nobody who held the only answer was killed.
+    pub lost_avoidable: usize,
+    /// How many errors said something else than what had happened, expired tokens included.
+    pub wrong_verdicts: usize,
+    /// How long a caller waited at most, in milliseconds; not while its own process was stopped.
+    pub max_wait_ms: i64,
+    /// How many workers were stopped for a while.
+    pub stops: usize,
+    /// From an answer read to its being durable, in microseconds: the median and the 99th of 100.
+    pub window_p50_us: u64,
+    /// The 99th of 100.
+    pub window_p99_us: u64,
+}
+
+impl Tally {
+    /// What does not hold.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut hold = |holds: bool, what: &str| {
+            if !holds {
+                wrong.push(what.to_owned());
+            }
+        };
+        let calm = self.kills == 0 && self.stops == 0;
+        hold(self.refresh_posts > 0, "nothing was refreshed");
+        hold(
+            !calm || self.refresh_posts == self.expiries,
+            "refresh_posts is not expiries",
+        );
+        hold(
+            !calm || self.presented_twice == 0,
+            "a token was presented twice without a kill",
+        );
+        hold(!calm || self.lost == 0, "a grant was lost without a kill");
+        hold(
+            self.server == "strict" || self.lost == 0,
+            "a grant was lost at a server with grace",
+        );
+        hold(
+            self.lost_avoidable == 0,
+            "a grant was lost that could have been kept",
+        );
+        hold(self.wrong_verdicts == 0, "an error had a wrong verdict");
+        wrong
+    }
+}
+
+/// A worker that was killed.
+#[derive(Clone, Debug)]
+pub struct Kill {
+    /// Its process id.
+    pub pid: u32,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The last point it told of.
+    pub point: Option<String>,
+}
+
+impl Kill {
+    /// Whether it had sent, or was about to, and had not got the answer into the store.
+    pub fn held_an_answer(&self) -> bool {
+        let between = ["BeforeSend", "Answered", "BeforePersist", "BeforeSpool"];
+        self.point
+            .as_deref()
+            .is_some_and(|point| between.contains(&point))
+    }
+}
+
+/// The fingerprint of the refresh token that a request brought.
+pub fn presented(entry: &LogEntry) -> Option<&str> {
+    let field = entry
+        .fields
+        .iter()
+        .find(|(name, _)| name == "refresh_token");
+    field.map(|(_, print)| print.as_str())
+}
+
+/// How often a token had run out when a request came, by the server's log alone. A request that
+/// comes while three quarters of the last token's life are not over is surplus, and one for an
+/// expiry that another request was for already is a replay.
+pub fn expiries(log: &[LogEntry], ttl_ms: i64) -> usize {
+    let (mut count, mut runs_out, mut asked) = (0, i64::MIN, false);
+    for entry in log {
+        let ended = entry.time_ms >= runs_out.saturating_sub(ttl_ms / 4);
+        if entry.grant.as_deref() == Some("refresh-token") && ended && !asked {
+            count += 1;
+            asked = true;
+        }
+        if entry.status == Some(200) && ended {
+            runs_out = entry.time_ms + ttl_ms;
+            asked = false;
+        }
+    }
+    count
+}
+
+/// How many refresh requests brought a token that an earlier one had brought.
+pub fn presented_twice(log: &[LogEntry]) -> usize {
+    let mut seen = std::collections::HashSet::new();
+    let prints = log.iter().filter_map(presented);
+    prints.filter(|print| !seen.insert(*print)).count()
+}
+
+/// The value that this many of 100 do not exceed.
+pub fn percentile(values: &mut [u64], hundredths: usize) -> u64 {
+    values.sort_unstable();
+    let index = (values.len() * hundredths).div_ceil(100).saturating_sub(1);
+    values.get(index).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        assert_eq!(percentile(&mut [], 99), 0);
+        assert_eq!(percentile(&mut [3], 50), 3);
+        assert_eq!(percentile(&mut (1..=100).collect::<Vec<_>>(), 99), 99);
+    }
+
+    #[test]
+    fn only_a_kill_between_sending_and_saving_excuses_a_loss() {
+        let kill = |point: &str| Kill {
+            pid: 1,
+            at_ms: 0,
+            point: Some(point.into()),
+        };
+        assert!(kill("Answered").held_an_answer());
+        for point in [
+            "IntentDurable",
+            "Persisted",
+            "Published",
+            "Spooled",
+            "Leased",
+        ] {
+            assert!(!kill(point).held_an_answer(), "{point}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `countersign-chaos`: the hammer and the crash matrix; thin here. As `cargo xtask chaos`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use countersign_chaos::{
+    Order, PlaceKind, Point, Server, between_marks, hammer, matrix, once, worker,
+};
+
+#[derive(Parser)]
+#[command(about = "Kills real processes of countersign, and counts what was lost")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Many processes share one rotating connection; the last line is one JSON object.
+    Hammer(Hammer),
+    /// One refresh, killed, failed and delayed at every point; a table in Markdown.
+    Matrix(Matrix),
+    #[command(hide = true)]
+    Worker(Child),
+    #[command(hide = true)]
+    Once(Child),
+}
+
+#[derive(Args)]
+struct Hammer {
+    /// file, redis or postgres
+    #[arg(long, default_value = "file")]
+    store: PlaceKind,
+    /// strict: a token presented twice ends the grant; grace: it is honoured until its successor is used
+    #[arg(long, default_value = "strict")]
+    server: Server,
+    #[arg(long, default_value_t = 8)]
+    processes: usize,
+    #[arg(long, default_value_t = 8)]
+    threads: usize,
+    /// Kill or stop one so often; 0 for never
+    #[arg(long, default_value_t = 1000)]
+    kill_ms: u64,
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Answers come at 16 bytes each so many milliseconds; 0 for at once
+    #[arg(long, default_value_t = 0)]
+    slow_ms: u64,
+    /// Begin the randomness with this
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[derive(Args)]
+struct Matrix {
+    /// memory, file, redis or postgres; more than one with commas
+    #[arg(long, default_value = "memory,file", value_delimiter = ',')]
+    stores: Vec<String>,
+    /// Write the tables into this page, between its marks
+    #[arg(long)]
+    write: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Child {
+    #[arg(long)]
+    folder: PathBuf,
+    #[arg(long)]
+    server: Server,
+    #[arg(long)]
+    store: String,
+    #[arg(long)]
+    timeout_ms: u64,
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    #[arg(long, default_value_t = 0)]
+    point: usize,
+    #[arg(long, default_value = "spool")]
+    spool: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Hammer(options) => hammer(&options),
+        Command::Matrix(options) => matrix(&options),
+        Command::Worker(child) => {
+            worker::work(&worker::Order {
+                folder: child.folder,
+                server: child.server,
+                store: child.store,
+                timeout_ms: child.timeout_ms,
+                threads: child.threads,
+            });
+            Ok(())
+        }
+        Command::Once(child) => {
+            let refused = once(&Order {
+                folder: child.folder,
+                server: child.server,
+                store: child.store,
+                spool: child.spool,
+                timeout_ms: child.timeout_ms,
+                point: Point::ALL[child.point],
+            });
+            Err(refused.unwrap_or_else(|| "the point was not reached".into()))
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            complain(&format!("chaos: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn hammer(options: &Hammer) -> Result<(), String> {
+    if let Some(why) = options.store.missing() {
+        return Err(why);
+    }
+    let seed = options.seed.unwrap_or_else(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(1, |since| since.as_nanos() as u64)
+    });
+    complain(&format!("seed {seed}"));
+    let (tally, notes) = hammer::run(&hammer::Plan {
+        store: options.store,
+        server: options.server,
+        processes: options.processes.max(1),
+        threads: options.threads.max(1),
+        kill_ms: options.kill_ms,
+        seconds: options.seconds,
+        slow_ms: options.slow_ms,
+        program: program()?,
+        seed,
+    });
+    for note in notes {
+        complain(&note);
+    }
+    say(&serde_json::to_string(&tally).map_err(|error| error.to_string())?);
+    match tally.complaints() {
+        wrong if wrong.is_empty() => Ok(()),
+        wrong => Err(wrong.join("; ")),
+    }
+}
+
+fn matrix(options: &Matrix) -> Result<(), String> {
+    let mut wrong = Vec::new();
+    for word in &options.stores {
+        let kind = match word.as_str() {
+            "memory" => PlaceKind::Memory,
+            word => word.parse()?,
+        };
+        if let Some(why) = kind.missing() {
+            complain(&format!("{word} is left out: {why}"));
+            continue;
+        }
+        let outcomes = matrix::run(kind, &program()?);
+        let table = matrix::markdown(&outcomes);
+        say(&format!("{word}\n\n{table}"));
+        wrong.extend(matrix::complaints(&outcomes));
+        if let Some(path) = &options.write {
+            let page = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+            let mark = format!("crash matrix {word}");
+            let (_, page) = between_marks(&page, &mark, &table)
+                .ok_or_else(|| format!("{} has no marks `{mark}`", path.display()))?;
+            std::fs::write(path, page).map_err(|error| error.to_string())?;
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("\n")),
+    }
+}
+
+fn program() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| error.to_string())
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,303 @@
+//! The crash matrix: one refresh, one mishap at one of the keeper's points, and what became of the grant.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use countersign::probe::Point;
+use countersign::{ErrorKind, FileStore, Keeper, Store, Verdict};
+
+use crate::once::{Mishap, Probing};
+use crate::{Place, PlaceKind, Server, Stage, table};
+
+/// How long a request may take.
+const TIMEOUT_MS: u64 = 300;
+
+/// Longer than a request may take.
+const DELAY: Duration = Duration::from_millis(500);
+
+const CONNECTION: &str = "boldsign-refresh";
+
+/// What is done at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// SIGKILL to a real process; where the store lives in the process, a panic of the thread.
+    Kill,
+    /// The step fails.
+    Error,
+    /// The step takes longer than a request may, while another keeper wants the same.
+    Delay,
+}
+
+impl Act {
+    const ALL: [Self; 3] = [Self::Kill, Self::Error, Self::Delay];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Error => "error",
+            Self::Delay => "delay",
+        }
+    }
+}
+
+/// One cell of the matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Where.
+    pub point: Point,
+    /// What.
+    pub act: Act,
+    /// Against which server.
+    pub server: Server,
+}
+
+impl Case {
+    /// Whether the only copy of a new token goes, which no client can help: its holder is killed
+    /// with it, or the answer is dropped before it was read; and the server takes no replay.
+    pub fn loses_the_only_answer(&self) -> bool {
+        let with_holder = matches!(
+            self.point,
+            Point::Answered | Point::BeforePersist | Point::BeforeSpool
+        );
+        self.server == Server::Strict
+            && match self.act {
+                Act::Kill => with_holder,
+                Act::Error => self.point == Point::Answered,
+                Act::Delay => false,
+            }
+    }
+}
+
+/// What became of the grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The refresh token in the store works.
+    Kept,
+    /// It is lost, and the error says so: outcome unknown, and which attempt of whom.
+    LostAndTold,
+    /// It is lost and the caller was told something else.
+    Lost(String),
+    /// The mishap did not come to pass, or something else went wrong.
+    Broken(String),
+}
+
+/// The outcomes of one store, as rows: a point each, with a column per server and act.
+///
+/// # Panics
+///
+/// Where the store's server does not start.
+pub fn run(kind: PlaceKind, program: &Path) -> Vec<(Case, Outcome)> {
+    let place = Place::start(kind);
+    let cases: Vec<_> = Point::ALL
+        .iter()
+        .flat_map(|&point| {
+            [Server::Strict, Server::Grace]
+                .into_iter()
+                .flat_map(move |server| Act::ALL.map(|act| Case { point, act, server }))
+        })
+        .collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&case) = cases.get(index) else {
+                return done;
+            };
+            done.push((
+                index,
+                case,
+                one(&place, &format!("case{index}"), case, program),
+            ));
+        }
+    };
+    let mut outcomes: Vec<_> = std::thread::scope(|scope| {
+        // Most of a case is waiting: for a deadline, or for a lease to run out.
+        let threads: Vec<_> = (0..12).map(|_| scope.spawn(work)).collect();
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"));
+        joined.flatten().collect()
+    });
+    outcomes.sort_by_key(|(index, ..)| *index);
+    outcomes
+        .into_iter()
+        .map(|(_, case, outcome)| (case, outcome))
+        .collect()
+}
+
+/// The outcomes as a table in Markdown.
+pub fn markdown(outcomes: &[(Case, Outcome)]) -> String {
+    let mut heading = vec!["point".to_owned()];
+    for server in [Server::Strict, Server::Grace] {
+        heading.extend(Act::ALL.map(|act| format!("{}, {}", server.as_str(), act.as_str())));
+    }
+    let mut rows = vec![heading];
+    for chunk in outcomes.chunks(2 * Act::ALL.len()) {
+        let mut row = vec![format!("`{:?}`", chunk[0].0.point)];
+        row.extend(chunk.iter().map(|(case, outcome)| word(case, outcome)));
+        rows.push(row);
+    }
+    table(&rows)
+}
+
+/// What is wrong with the outcomes: losses that a client could have avoided, and wrong words.
+pub fn complaints(outcomes: &[(Case, Outcome)]) -> Vec<String> {
+    let wrong = |(case, outcome): &&(Case, Outcome)| match outcome {
+        Outcome::Kept => false,
+        Outcome::LostAndTold => !case.loses_the_only_answer(),
+        Outcome::Lost(_) | Outcome::Broken(_) => true,
+    };
+    let wrong = outcomes.iter().filter(wrong);
+    wrong
+        .map(|(case, outcome)| format!("{case:?}: {outcome:?}"))
+        .collect()
+}
+
+fn word(case: &Case, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Kept => "kept".into(),
+        Outcome::LostAndTold if case.loses_the_only_answer() => "lost, told".into(),
+        Outcome::LostAndTold => "LOST, told".into(),
+        Outcome::Lost(_) => "LOST".into(),
+        Outcome::Broken(_) => "BROKEN".into(),
+    }
+}
+
+fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
+    // Used up at once, so that the next call has to refresh.
+    let stage = Stage::start(case.server, 0);
+    let spool = tempfile::tempdir().expect("a folder");
+    let spool_folder = spool.path().join("spool");
+    let keeper = |store: Arc<dyn Store>, probe: Option<Arc<Probing>>| {
+        let connection = stage.connection(CONNECTION, TIMEOUT_MS);
+        let spool = FileStore::open(&spool_folder).expect("the spool");
+        let store = match &probe {
+            Some(probe) => probe.around(store),
+            None => store,
+        };
+        let mut builder = Keeper::builder(connection)
+            .store(store)
+            .spool(Arc::new(spool));
+        if let Some(probe) = probe {
+            builder = builder.probe(probe);
+        }
+        builder.build().expect("a keeper")
+    };
+    if let Err(error) = keeper(place.open(name), None).token() {
+        return Outcome::Broken(format!("the first refresh: {error}"));
+    }
+    stage.set_access_ttl(3600);
+    let survivor = match (case.act, place) {
+        (Act::Kill, Place::Memory(_)) => {
+            let probe = Probing::new(case.point, Mishap::Panic);
+            drop(keeper(place.open(name), Some(Arc::clone(&probe))).token());
+            if !probe.fired() {
+                return Outcome::Broken("the point was not reached".into());
+            }
+            probe.mend();
+            keeper(place.open(name), None)
+        }
+        (Act::Kill, _) => {
+            if let Err(why) =
+                kill_a_child(&stage, &place.setting(name), &spool_folder, case, program)
+            {
+                return Outcome::Broken(why);
+            }
+            keeper(place.open(name), None)
+        }
+        (Act::Error, _) => {
+            let probe = Probing::new(case.point, Mishap::Error);
+            let same = keeper(place.open(name), Some(Arc::clone(&probe)));
+            drop(same.token());
+            if !probe.fired() {
+                return Outcome::Broken("the point was not reached".into());
+            }
+            probe.mend();
+            same
+        }
+        (Act::Delay, _) => {
+            let probe = Probing::new(case.point, Mishap::Delay(DELAY));
+            let slow = keeper(place.open(name), Some(Arc::clone(&probe)));
+            let other = keeper(place.open(name), None);
+            std::thread::scope(|scope| {
+                scope.spawn(|| drop(slow.token()));
+                while !probe.fired() {
+                    std::thread::park_timeout(Duration::from_millis(5));
+                }
+                let heals = matches!(case.point, Point::BeforeSpool | Point::Spooled);
+                if heals {
+                    probe.mend();
+                }
+                drop(other.token());
+            });
+            if stage.refreshes().len() > 2 {
+                return Outcome::Broken("the second keeper sent as well".into());
+            }
+            slow
+        }
+    };
+    judge(&survivor, &stage)
+}
+
+fn kill_a_child(
+    stage: &Stage,
+    store: &str,
+    spool: &Path,
+    case: Case,
+    program: &Path,
+) -> Result<(), String> {
+    let point = Point::ALL.iter().position(|point| *point == case.point);
+    let status = Command::new(program)
+        .arg("once")
+        .args(["--server", case.server.as_str(), "--store", store])
+        .args(["--timeout-ms", &TIMEOUT_MS.to_string()])
+        .args(["--point", &point.unwrap_or_default().to_string()])
+        .args([Path::new("--folder"), stage.sandbox.dir()])
+        .args([Path::new("--spool"), spool])
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| error.to_string())?;
+    match std::os::unix::process::ExitStatusExt::signal(&status) {
+        Some(9) => Ok(()),
+        _ => Err(format!("the child was not killed: {status}")),
+    }
+}
+
+/// Goes on as a caller would, and then asks the server whether what is stored still works.
+fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
+    // A lease of a killed holder runs out by the store's clock: twice the timeout, and ten seconds.
+    let patience = Duration::from_secs(25);
+    let began = Instant::now();
+    loop {
+        let error = match keeper.token() {
+            Ok(_) => break,
+            Err(error) => error,
+        };
+        match (error.verdict(), error.kind()) {
+            (Verdict::OutcomeUnknown, ErrorKind::LoginRequired) => {
+                return match error.message().contains("refresh attempt ") {
+                    true => Outcome::LostAndTold,
+                    false => Outcome::Lost(error.to_string()),
+                };
+            }
+            (Verdict::Retry | Verdict::OutcomeUnknown, _) if began.elapsed() < patience => {
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+            _ => return Outcome::Lost(error.to_string()),
+        }
+    }
+    let before = stage.refreshes().len();
+    match keeper.refresh_now() {
+        Ok(_) if stage.refreshes().len() == before + 1 => {}
+        Ok(_) => return Outcome::Broken("refresh_now sent nothing".into()),
+        Err(error) => return Outcome::Lost(error.to_string()),
+    }
+    match stage.refreshes().last().and_then(|entry| entry.status) {
+        Some(200) => Outcome::Kept,
+        status => Outcome::Lost(format!("the server answered {status:?}")),
+    }
+}
