@@ -121,10 +121,7 @@ impl Record {
     }
 
     /// As [`Record::decode`], with the names of the connection and the provider.
-    pub(super) fn decode_named(
-        bytes: &[u8],
-        now: Moment,
-    ) -> Result<(Self, String, String), Error> {
+    pub(super) fn decode_named(bytes: &[u8], now: Moment) -> Result<(Self, String, String), Error> {
         let damaged = |why: &str| {
             Error::new(
                 ErrorKind::Store,
