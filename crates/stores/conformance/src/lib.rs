@@ -20,6 +20,7 @@
 
 mod checks;
 mod history;
+mod latency;
 mod linear;
 mod lossy;
 pub mod servers;
@@ -33,6 +34,7 @@ use countersign::{Store, StoreKey};
 
 pub use crate::checks::CHECKS;
 pub use crate::history::{Answer, Call, Event, Recorder};
+pub use crate::latency::{Latency, latency};
 pub use crate::linear::explain;
 pub use crate::lossy::Lossy;
 

@@ -33,7 +33,7 @@ impl Lossy {
             )
         };
         let count = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        if count % self.every != 0 {
+        if !count.is_multiple_of(self.every) {
             return change();
         }
         match count / self.every % 3 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign::{Durability, Error};
 use countersign_store_address::{Address, failed, misconfigured, refused};
-use tokio_postgres::config::{ChannelBinding, SslMode};
+use tokio_postgres::config::{ChannelBinding, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -62,6 +62,10 @@ impl Login {
                 false => config.host(&host.name),
             };
             config.port(host.port.unwrap_or(5432));
+        }
+        if address.hosts.len() > 1 {
+            // Of several, the one that takes changes.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         let user = address.user.clone();
         let user = user.ok_or_else(|| refused("`store` names no user").with_hint(SHAPE))?;
