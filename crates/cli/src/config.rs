@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use countersign::{
-    Connection, Error, ErrorKind, Keeper, Profile, Registry, SETTINGS, Settings, from_profile,
+    Connection, Error, ErrorKind, Keeper, KeeperBuilder, Profile, Registry, SETTINGS, Settings,
+    Transport, from_profile,
 };
 
 use crate::args::Global;
 use crate::output::{Output, Stop};
+use crate::stores;
 use crate::trace::Traced;
 
 /// A configuration file that was found and read.
@@ -31,16 +33,32 @@ pub(crate) fn keeper(global: &Global, name: &str, output: &mut Output) -> Result
         .map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
     let connection = Connection::from_registry(name, &settings, &registry(global)?)?;
     output.trace(&format!(
-        "connection {name} of {}: {}, environment {}, grant {}, store {:?}",
+        "connection {name} of {}: {}, environment {}, grant {}, store {}",
         config.path.display(),
         connection.profile().name,
         connection.environment(),
         connection.grant(),
-        connection.store(),
+        stores::place(connection.store()),
     ));
     let transport = Traced::new(connection.network(), output.verbosity())?;
-    let builder = Keeper::builder(connection).transport(Arc::new(transport));
-    Ok(builder.build()?)
+    Ok(builder(connection, Arc::new(transport), output)?.build()?)
+}
+
+/// A keeper in the making, with the connection's store and what stands in for that.
+pub(crate) fn builder(
+    connection: Connection,
+    transport: Arc<dyn Transport>,
+    output: &Output,
+) -> Result<KeeperBuilder, Error> {
+    let store = stores::open(connection.store())?;
+    let spool = stores::spool(&connection, output);
+    let builder = Keeper::builder(connection)
+        .transport(transport)
+        .store(store);
+    Ok(match spool {
+        Some(spool) => builder.spool(spool),
+        None => builder,
+    })
 }
 
 /// The providers built in, and those of `--profile`.
@@ -181,7 +199,8 @@ fn user_folder() -> Option<PathBuf> {
     xdg.or_else(|| set("HOME").map(|home| home.join(".config")))
 }
 
-fn set(variable: &str) -> Option<PathBuf> {
+/// A path that the environment gives.
+pub(crate) fn set(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)

@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod input;
 mod output;
+mod stores;
 mod trace;
 mod variables;
 

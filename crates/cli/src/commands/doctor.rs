@@ -7,7 +7,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use countersign::{Connection, Error, Keeper, Provider, Registry, Settings};
+use countersign::{Connection, Error, KeeperBuilder, Provider, Registry, Settings};
 
 use self::mend::Attempt;
 use self::report::{Check, Report};
@@ -91,8 +91,8 @@ fn over_the_network(
     let Some(transport) = reach(&connection, output, report)? else {
         return Ok(());
     };
-    let builder = Keeper::builder(connection.clone()).transport(transport.clone());
-    let keeper = match builder.build() {
+    let builder = config::builder(connection, transport.clone(), output);
+    let keeper = match builder.and_then(KeeperBuilder::build) {
         Ok(keeper) => keeper,
         Err(error) => return report.add(Check::failed("store", &error)),
     };

@@ -8,6 +8,7 @@ use crate::args::{Global, LoginArgs};
 use crate::browser::visit;
 use crate::config;
 use crate::output::{Output, Stop};
+use crate::stores;
 
 pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Result<(), Stop> {
     let keeper = config::keeper(global, &args.name, output)?;
@@ -97,6 +98,9 @@ fn told(connection: &Connection, token: &Token) -> String {
     if let Some(scope) = token.scope() {
         text.push_str(&format!("\n  scope: {scope}"));
     }
-    text.push_str(&format!("\n  kept in: {:?}", connection.store()));
+    text.push_str(&format!(
+        "\n  kept in: {}",
+        stores::place(connection.store())
+    ));
     text
 }

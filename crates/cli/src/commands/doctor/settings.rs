@@ -12,6 +12,7 @@ use countersign::{
 use super::mend::bare;
 use super::report::Check;
 use crate::config::{Config, others_may_read};
+use crate::stores;
 
 /// What a setting belongs to: a refused setting is told in its own check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +225,7 @@ impl Facts<'_> {
                 "set store = \"file:FOLDER\"",
             ));
         }
-        Some(Check::ok("store", format!("{store:?}")))
+        Some(Check::ok("store", stores::place(store)))
     }
 }
 
