@@ -159,11 +159,17 @@ impl Corpus {
                 .encode_utf16()
                 .flat_map(u16::to_le_bytes)
                 .collect();
+            let swapped: Vec<u8> = wide.chunks(2).flat_map(|unit| [unit[1], unit[0]]).collect();
             for (how, file, format) in [
                 ("PEM", pem.clone(), in_pem),
                 ("DER", der.clone(), in_der),
                 ("DER and a line end", [&der[..], b"\r\n"].concat(), in_der),
                 ("base64 of DER", super::base64(&der).into_bytes(), in_der),
+                (
+                    "UTF-16, the other way round",
+                    [&[0xfe, 0xff][..], &swapped].concat(),
+                    in_pem,
+                ),
                 (
                     "UTF-16 with a byte order mark",
                     [&[0xff, 0xfe][..], &wide].concat(),

@@ -2,7 +2,7 @@
 
 use countersign::Secret;
 use countersign::key::PrivateKey;
-use ring::{aead, hmac, pbkdf2};
+use ring::{aead, digest, hmac, pbkdf2};
 use serde_json::json;
 
 use super::openssl::{openssl, openssl_text};
@@ -200,11 +200,7 @@ fn pkcs12_with_the_mac_of_rfc_9579_is_opened() {
         0x30,
         &[&pbmac1[..], &tlv(0x30, &[kdf, prf].concat())].concat(),
     );
-    let info = tlv(0x30, &[algorithm, tlv(4, mac.as_ref())].concat());
-    let mac_data = tlv(0x30, &[info, tlv(4, b"NOT USED"), vec![2, 1, 1]].concat());
-    let whole = [body, &mac_data].concat();
-    let length = u16::try_from(whole.len()).unwrap().to_be_bytes();
-    let whole = [&[0x30, 0x82][..], &length, &whole].concat();
+    let whole = with_mac(body, &algorithm, mac.as_ref(), b"NOT USED");
 
     let key = PrivateKey::from_bytes(&whole, Some(&Secret::new("secret"))).unwrap();
     assert_eq!(key.certificates().len(), 1);
@@ -214,6 +210,28 @@ fn pkcs12_with_the_mac_of_rfc_9579_is_opened() {
         Some("private_key_passphrase"),
         "{error:?}"
     );
+}
+
+/// Some tools take no passphrase for no bytes at all, others for an empty string and its zero.
+#[test]
+fn pkcs12_without_any_passphrase_is_opened() {
+    let input = [P256.as_str(), &super::certificate(&P256)].concat();
+    let command = "pkcs12 -export -passout pass: -nomac -keypbe NONE -certpbe NONE";
+    let file = openssl(command, input.as_bytes());
+    let body = &file[4..];
+    let contents = &body[body.windows(2).position(|w| w == [0x04, 0x82]).unwrap() + 4..];
+    // RFC 7292 appendix B.2 with one round and no passphrase is one hash.
+    let salt = [9; 64];
+    let sha1 = &digest::SHA1_FOR_LEGACY_USE_ONLY;
+    let key = digest::digest(sha1, &[[3; 64], salt].concat());
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_ref());
+    let mac = hmac::sign(&key, contents);
+    let sha1 = tlv(0x30, &[0x06, 5, 0x2b, 14, 3, 2, 26, 5, 0]);
+    let file = with_mac(body, &sha1, mac.as_ref(), &salt);
+    for passphrase in [None, Some(Secret::new(""))] {
+        assert!(PrivateKey::from_bytes(&file, passphrase.as_ref()).is_ok());
+    }
+    assert!(PrivateKey::from_bytes(&file, Some(&Secret::new("x"))).is_err());
 }
 
 /// RFC 7292 appendix B.2 over more than one block, as another implementation has it.
@@ -254,6 +272,15 @@ fn a_box_file_opens_its_own_key() {
     assert_eq!(error.setting_name(), Some("private_key_passphrase"));
     // One that is given counts more than the file's own.
     assert!(PrivateKey::from_bytes(wrong.as_bytes(), Some(&Secret::new("from-box"))).is_ok());
+}
+
+/// A PKCS#12 file from its body and the parts of its MAC, which is of one round.
+fn with_mac(body: &[u8], algorithm: &[u8], mac: &[u8], salt: &[u8]) -> Vec<u8> {
+    let info = tlv(0x30, &[algorithm, &tlv(4, mac)].concat());
+    let mac_data = tlv(0x30, &[info, tlv(4, salt), vec![2, 1, 1]].concat());
+    let whole = [body, &mac_data].concat();
+    let length = u16::try_from(whole.len()).unwrap().to_be_bytes();
+    [&[0x30, 0x82][..], &length, &whole].concat()
 }
 
 fn kdf(rounds: u32) -> Vec<u8> {

@@ -53,6 +53,19 @@ fn a_jwk_keeps_its_name_and_its_algorithm() {
     assert!(KeySigner::new(key, Some(Algorithm::RS256), None).is_err());
 }
 
+/// RFC 7518 section 2 wants the fewest bytes; some writers fill numbers up.
+#[test]
+fn numbers_with_leading_zeros_are_taken() {
+    let mut jwk = rsa_jwk();
+    for name in ["n", "d", "dp", "qi"] {
+        let number = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(jwk[name].as_str().unwrap());
+        let filled = [&[0, 0][..], &number.unwrap()].concat();
+        jwk[name] = json!(base64_simd::URL_SAFE_NO_PAD.encode_to_string(filled));
+    }
+    let key = read_json(&jwk);
+    assert_eq!(key.public_key(), read_json(&rsa_jwk()).public_key());
+}
+
 #[test]
 fn private_jwks_that_are_wrong_are_refused() {
     let with = |name: &str, value: Value| {

@@ -270,6 +270,31 @@ fn a_short_ec_scalar_is_taken() {
     assert!(error.message().contains("EC private key"), "{error:?}");
 }
 
+/// RFC 5958 section 2: version 2 has the public key beside the private one.
+#[test]
+fn an_ec_point_outside_of_the_inner_key_is_taken() {
+    let spki = openssl("pkey -pubout -outform DER", P256.as_bytes());
+    let pkcs8 = openssl("pkcs8 -topk8 -nocrypt -outform DER", P256.as_bytes());
+    let scalar = pkcs8.windows(2).rposition(|w| w == [0x04, 32]).unwrap();
+    let inner = [vec![2, 1, 1], tlv(0x04, &pkcs8[scalar + 2..scalar + 34])];
+    let ec = [0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    let algorithm = tlv(0x30, &[&ec[..], &P256_OID].concat());
+    let inner = tlv(0x04, &tlv(0x30, &inner.concat()));
+    let point = |point: &[u8]| tlv(0x81, &[&[0], point].concat());
+    let document = |point: Vec<u8>| {
+        tlv(
+            0x30,
+            &[vec![2, 1, 1], algorithm.clone(), inner.clone(), point].concat(),
+        )
+    };
+    let own = document(point(&spki[spki.len() - 65..]));
+    let key = PrivateKey::from_bytes(&own, None).unwrap();
+    assert_eq!(key.public_key().unwrap().spki_der(), spki);
+    let mut foreign = openssl("pkey -pubout -outform DER", ED25519.as_bytes());
+    foreign.resize(65, 7);
+    assert!(PrivateKey::from_bytes(&document(point(&foreign)), None).is_err());
+}
+
 #[test]
 fn inspect_says_what_a_private_key_is() {
     for sample in SAMPLES.iter() {
