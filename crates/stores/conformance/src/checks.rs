@@ -2,8 +2,10 @@
 
 mod contention;
 mod leases;
+mod lost;
 mod records;
 
+pub use self::lost::survives_lost_answers;
 use crate::Backend;
 
 type Check = fn(&Backend);

@@ -32,7 +32,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use countersign::{Store, StoreKey};
 
-pub use crate::checks::CHECKS;
+pub use crate::checks::{CHECKS, survives_lost_answers};
 pub use crate::history::{Answer, Call, Event, Recorder};
 pub use crate::latency::{Latency, latency};
 pub use crate::linear::explain;

@@ -2,6 +2,7 @@
 //! process id. A server that cannot be started is a loud failure that says what to install.
 
 mod authority;
+mod cutter;
 mod pooler;
 mod postgres;
 mod redis;
@@ -11,6 +12,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 pub use self::authority::Authority;
+pub use self::cutter::Cutter;
 pub use self::pooler::Pooler;
 pub use self::postgres::PostgresServer;
 pub use self::redis::RedisServer;

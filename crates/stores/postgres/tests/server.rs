@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use countersign::{Durability, ErrorKind, Lease, Owner, Store, StoreKey, Swap, Verdict};
 use countersign_postgres::PostgresStore;
-use countersign_store_conformance::servers::{Authority, Pooler, PostgresServer, until};
-use countersign_store_conformance::{Backend, CHECKS, run};
+use countersign_store_conformance::servers::{Authority, Cutter, Pooler, PostgresServer, until};
+use countersign_store_conformance::{Backend, CHECKS, run, survives_lost_answers};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -303,6 +303,34 @@ fn count_up(store: &dyn Store, key: &StoreKey, times: u64) -> u64 {
 }
 
 #[test]
+fn lost_answers_are_found_out() {
+    let server = PostgresServer::start("");
+    let wire = Cutter::to(server.port());
+    let url = server
+        .url()
+        .replace(&server.port().to_string(), &wire.port().to_string());
+    survives_lost_answers(&countersign_postgres::open(&url).unwrap(), &wire);
+    // Changed by others in between, nobody can say any more: that is said.
+    let store = PostgresStore::open(&url).unwrap();
+    let other = PostgresStore::open(&server.url()).unwrap();
+    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+    thread::scope(|scope| {
+        wire.lose(40);
+        let doubtful = scope.spawn(|| store.compare_and_swap(&key("a"), Some(1), None, b"mine"));
+        until(Duration::from_secs(5), || {
+            other
+                .load(&key("a"))
+                .unwrap()
+                .filter(|record| record.version == 2)
+        });
+        applied(other.compare_and_swap(&key("a"), Some(2), None, b"theirs"));
+        wire.lose(0);
+        assert!(matches!(doubtful.join().unwrap(), Swap::Unknown(_)));
+    });
+    assert_eq!(other.load(&key("a")).unwrap().unwrap().version, 3);
+}
+
+#[test]
 fn down_is_unavailable_and_cut_off_is_found_out() {
     let mut server = PostgresServer::start("");
     let store = PostgresStore::open(&format!("{}?timeout_ms=900", server.url())).unwrap();
@@ -347,32 +375,46 @@ fn down_is_unavailable_and_cut_off_is_found_out() {
 #[test]
 fn a_row_that_somebody_holds_ends_in_a_certain_no() {
     let server = PostgresServer::start("");
-    let store = PostgresStore::open(&format!("{}?timeout_ms=700", server.url())).unwrap();
-    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+    // The pooler's sessions have no statement timeout: there it is our cancelling that ends it.
+    let pooler = Pooler::start(&server, 3);
+    let open =
+        |url: String, ms: u32| PostgresStore::open(&format!("{url}?timeout_ms={ms}")).unwrap();
+    let hasty = [open(server.url(), 700), open(pooler.url(), 700)];
+    let patient = open(server.url(), 30_000);
+    applied(patient.compare_and_swap(&key("a"), None, None, b"v"));
+    let count = |condition: &str| {
+        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE {condition}");
+        (server.sql(&sql) == "1").then_some(())
+    };
     thread::scope(|scope| {
         let hog = scope.spawn(|| {
             server.sql(
-                "BEGIN; SELECT 1 FROM countersign_records FOR UPDATE; SELECT pg_sleep(3); COMMIT",
+                "BEGIN; SELECT 1 FROM countersign_records FOR UPDATE; SELECT pg_sleep(4); COMMIT",
             );
         });
-        let locked = || {
-            let count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%FOR UPDATE%pg_sleep(3)%' AND wait_event = 'PgSleep'";
-            (server.sql(count) == "1").then_some(())
-        };
-        until(Duration::from_secs(5), locked).expect("the row's holder");
-        let began = Instant::now();
-        match store.compare_and_swap(&key("a"), Some(1), None, b"w") {
-            Swap::Unavailable(error) => assert!(error.message().contains("57014"), "{error}"),
-            other => panic!("{other:?}"),
+        until(Duration::from_secs(5), || count("wait_event = 'PgSleep'"))
+            .expect("the row's holder");
+        for store in &hasty {
+            let began = Instant::now();
+            match store.compare_and_swap(&key("a"), Some(1), None, b"w") {
+                Swap::Unavailable(error) => assert!(error.message().contains("57014"), "{error}"),
+                other => panic!("{other:?}"),
+            }
+            let took = began.elapsed();
+            assert!(took < Duration::from_millis(1500), "{took:?}");
         }
-        assert!(
-            began.elapsed() < Duration::from_millis(1500),
-            "{:?}",
-            began.elapsed()
-        );
+        assert_eq!(patient.load(&key("a")).unwrap().unwrap().version, 1);
+        // Ended by an administrator while it waits, it is asked again, and made once.
+        let waiting = scope.spawn(|| patient.compare_and_swap(&key("a"), Some(1), None, b"w"));
+        let waits = "application_name = 'countersign' AND wait_event_type = 'Lock'";
+        until(Duration::from_secs(5), || count(waits)).expect("the change that waits");
+        server.sql(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {waits}"
+        ));
+        assert_eq!(applied(waiting.join().unwrap()), 2);
         hog.join().unwrap();
     });
-    assert_eq!(store.load(&key("a")).unwrap().unwrap().version, 1);
+    assert_eq!(patient.load(&key("a")).unwrap().unwrap().version, 2);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use countersign::{Durability, Error, ErrorKind, Lease, Owner, Store, StoreKey, Swap, Verdict};
 use countersign_redis::RedisStore;
-use countersign_store_conformance::servers::{Authority, RedisServer, until};
-use countersign_store_conformance::{Backend, run};
+use countersign_store_conformance::servers::{Authority, Cutter, RedisServer, until};
+use countersign_store_conformance::{Backend, run, survives_lost_answers};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -270,6 +270,34 @@ fn count_up(store: &dyn Store, key: &StoreKey, times: u64) -> u64 {
         }
     }
     version
+}
+
+#[test]
+fn lost_answers_are_found_out() {
+    let server = RedisServer::durable();
+    let wire = Cutter::to(server.port());
+    let url = format!("redis://127.0.0.1:{}/", wire.port());
+    survives_lost_answers(&countersign_redis::open(&url).unwrap(), &wire);
+    // Changed by others in between, nobody can say any more: that is said.
+    let (store, other) = (
+        RedisStore::open(&url).unwrap(),
+        RedisStore::open(&server.url()).unwrap(),
+    );
+    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+    thread::scope(|scope| {
+        wire.lose(40);
+        let doubtful = scope.spawn(|| store.compare_and_swap(&key("a"), Some(1), None, b"mine"));
+        until(Duration::from_secs(5), || {
+            other
+                .load(&key("a"))
+                .unwrap()
+                .filter(|record| record.version == 2)
+        });
+        applied(other.compare_and_swap(&key("a"), Some(2), None, b"theirs"));
+        wire.lose(0);
+        assert!(matches!(doubtful.join().unwrap(), Swap::Unknown(_)));
+    });
+    assert_eq!(other.load(&key("a")).unwrap().unwrap().version, 3);
 }
 
 #[test]
