@@ -175,6 +175,10 @@ impl Inner {
             rotated: spent.is_some() && record.refresh_token.as_ref() != spent,
         });
         self.probe(Point::Published)?;
+        let life = token.facts().lifetime.length;
+        if !life.is_zero() && token.remaining(self.clock.now()).is_zero() {
+            return Err(too_slow(life).with_provider(&self.connection.profile().id));
+        }
         Ok(token)
     }
 
@@ -369,6 +373,17 @@ impl Inner {
 struct Refusal {
     error: Error,
     ahead_s: Option<i64>,
+}
+
+/// Lifetimes count from the start of the request, since nobody knows when in it they began.
+fn too_slow(life: Duration) -> Error {
+    let message = format!(
+        "the token's {} s of life were over before its answer was here",
+        life.as_secs()
+    );
+    Error::new(ErrorKind::Unavailable, message)
+        .with_verdict(Verdict::Retry)
+        .with_hint("the server or the way to it is slow; ask for tokens that live longer")
 }
 
 fn no_token(connection: &Connection) -> Error {

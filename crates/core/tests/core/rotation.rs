@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use countersign::probe::{Point, Probe};
 use countersign::{
-    Clock, Error, ErrorKind, Keeper, ManualClock, MemoryStore, Moment, Source, Store, Verdict, What,
+    Clock, Error, ErrorKind, Keeper, ManualClock, MemoryStore, Moment, Request, Response,
+    SendError, Source, Store, Transport, Verdict, What,
 };
 
 use crate::support::{Bench, Script, bench, bench_with, cut, refreshing, refusal, rotated_answer};
@@ -299,4 +300,33 @@ fn a_token_that_has_run_out_is_not_fresh_by_a_clock_that_lags() {
     assert!(keeper.fresh().is_none());
     script.push(Ok(rotated_answer("b", "r2", 2)));
     assert_eq!(keeper.token().unwrap().expose(), "b");
+}
+
+/// Takes its time before it answers.
+#[derive(Debug)]
+struct Slow(Arc<ManualClock>, Arc<Script>);
+
+impl Transport for Slow {
+    fn send(&self, request: &Request) -> Result<Response, SendError> {
+        self.0.advance(Duration::from_secs(3));
+        self.1.send(request)
+    }
+}
+
+#[test]
+fn a_token_that_ran_out_on_its_way_is_stored_but_not_handed_out() {
+    let clock = Arc::new(ManualClock::at(crate::support::NOW));
+    let script = Script::new([Ok(rotated_answer("a", "r1", 2))]);
+    let keeper = Keeper::builder(refreshing())
+        .transport(Arc::new(Slow(clock.clone(), script.clone())))
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    assert_eq!(keeper.token().unwrap_err().verdict(), Verdict::Retry);
+    assert_eq!(keeper.token().unwrap_err().verdict(), Verdict::Retry);
+    assert_eq!(script.forms().len(), 1, "no storm");
+    clock.advance(Duration::from_secs(1));
+    script.push(Ok(rotated_answer("b", "r2", 600)));
+    assert_eq!(keeper.token().unwrap().expose(), "b");
+    assert!(script.forms()[1].contains("r1"));
 }
