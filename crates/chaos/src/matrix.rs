@@ -116,7 +116,7 @@ pub fn run(kind: PlaceKind, program: &Path) -> Vec<(Case, Outcome)> {
     };
     let mut outcomes: Vec<_> = std::thread::scope(|scope| {
         // Most of a case is waiting: for a deadline, or for a lease to run out.
-        let threads: Vec<_> = (0..12).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..24).map(|_| scope.spawn(work)).collect();
         let joined = threads
             .into_iter()
             .map(|thread| thread.join().expect("no panic"));

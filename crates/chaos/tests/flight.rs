@@ -1,0 +1,179 @@
+//! The single flight among threads, with every interleaving that a random scheduler of many runs
+//! comes upon. The keeper's own file needs the real threads, so what is explored is its state
+//! machine, step by step the same: `start`, `take_off`, `Landing::drop`, `obtain` and the poll of
+//! `TokenFuture` in `crates/core/src/keeper/flight.rs`, with the names of its fields.
+
+use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use shuttle::sync::{Arc, Condvar, Mutex};
+use shuttle::{check_random, thread};
+
+#[derive(Default)]
+struct Flights {
+    state: Mutex<State>,
+    landed: Condvar,
+    /// What callers see; not under the state's lock, as in the keeper.
+    shown: AtomicUsize,
+    in_the_air: AtomicUsize,
+    requests: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    flying: bool,
+    landings: u64,
+    outcome: Option<Result<usize, ()>>,
+    wakers: Vec<Arc<Woken>>,
+}
+
+/// A task that sleeps until it is woken.
+#[derive(Default)]
+struct Woken {
+    flag: Mutex<bool>,
+    changed: Condvar,
+}
+
+enum Start {
+    Done(usize),
+    Wait(u64),
+}
+
+/// The flaws that the exploration must be able to find.
+#[derive(Clone, Copy, PartialEq)]
+enum Flaw {
+    None,
+    /// The second look under the lock is left out.
+    NoSecondLook,
+    /// The waker is noted after the look at the landings, without the lock in between.
+    WakerTooLate,
+}
+
+fn start(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Start {
+    let shown = flights.shown.load(Ordering::SeqCst);
+    if shown > 0 {
+        return Start::Done(shown);
+    }
+    let mut state = flights.state.lock().unwrap();
+    let shown = flights.shown.load(Ordering::SeqCst);
+    if shown > 0 && flaw != Flaw::NoSecondLook {
+        return Start::Done(shown);
+    }
+    let landings = state.landings;
+    if !state.flying {
+        let flights = Arc::clone(flights);
+        thread::spawn(move || fly(&flights, fails));
+        state.flying = true;
+    }
+    Start::Wait(landings)
+}
+
+fn fly(flights: &Flights, fails: bool) {
+    assert_eq!(
+        flights.in_the_air.fetch_add(1, Ordering::SeqCst),
+        0,
+        "two at once"
+    );
+    let count = flights.requests.fetch_add(1, Ordering::SeqCst) + 1;
+    let outcome = if fails && count == 1 {
+        Err(())
+    } else {
+        Ok(count)
+    };
+    if let Ok(token) = outcome {
+        flights.shown.store(token, Ordering::SeqCst);
+    }
+    flights.in_the_air.fetch_sub(1, Ordering::SeqCst);
+    let mut state = flights.state.lock().unwrap();
+    state.outcome = Some(outcome);
+    state.flying = false;
+    state.landings += 1;
+    let wakers = std::mem::take(&mut state.wakers);
+    drop(state);
+    flights.landed.notify_all();
+    for waker in wakers {
+        *waker.flag.lock().unwrap() = true;
+        waker.changed.notify_all();
+    }
+}
+
+fn obtain(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
+    let landings = match start(flights, fails, flaw) {
+        Start::Done(token) => return Ok(token),
+        Start::Wait(landings) => landings,
+    };
+    let mut state = flights.state.lock().unwrap();
+    while state.landings == landings {
+        state = flights.landed.wait(state).unwrap();
+    }
+    state.outcome.expect("a flight that landed has an outcome")
+}
+
+/// A task: polls, sleeps until woken, polls again.
+fn obtain_async(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
+    let landings = match start(flights, fails, flaw) {
+        Start::Done(token) => return Ok(token),
+        Start::Wait(landings) => landings,
+    };
+    loop {
+        let woken = Arc::new(Woken::default());
+        let mut state = flights.state.lock().unwrap();
+        if state.landings != landings {
+            return state.outcome.expect("a flight that landed has an outcome");
+        }
+        if flaw == Flaw::WakerTooLate {
+            drop(state);
+            thread::yield_now();
+            state = flights.state.lock().unwrap();
+        }
+        state.wakers.push(Arc::clone(&woken));
+        drop(state);
+        let mut flag = woken.flag.lock().unwrap();
+        while !*flag {
+            flag = woken.changed.wait(flag).unwrap();
+        }
+    }
+}
+
+fn explore(fails: bool, flaw: Flaw) {
+    let body = move || {
+        let flights = Arc::new(Flights::default());
+        let refused = Arc::new(AtomicBool::new(false));
+        let callers: Vec<_> = (0..4)
+            .map(|index| {
+                let (flights, refused) = (Arc::clone(&flights), Arc::clone(&refused));
+                thread::spawn(move || {
+                    let got = match index % 2 {
+                        0 => obtain(&flights, fails, flaw),
+                        _ => obtain_async(&flights, fails, flaw),
+                    };
+                    refused.fetch_or(got.is_err(), Ordering::SeqCst);
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.join().unwrap();
+        }
+        let requests = flights.requests.load(Ordering::SeqCst);
+        // One that fails is told to those who waited for it; whoever comes later starts another.
+        assert!(requests <= if fails { 2 } else { 1 }, "{requests} requests");
+        assert!(fails || !refused.load(Ordering::SeqCst));
+    };
+    check_random(body, 5_000);
+}
+
+#[test]
+fn one_request_serves_all_who_wait() {
+    explore(false, Flaw::None);
+}
+
+#[test]
+fn a_failure_is_told_to_those_who_waited_for_it() {
+    explore(true, Flaw::None);
+}
+
+#[test]
+fn the_exploration_finds_what_it_is_for() {
+    for flaw in [Flaw::NoSecondLook, Flaw::WakerTooLate] {
+        let found = std::panic::catch_unwind(|| explore(false, flaw));
+        assert!(found.is_err());
+    }
+}
