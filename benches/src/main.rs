@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let folder = words.iter().find(|word| !word.starts_with("--"));
     let folder = folder.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let plan = Plan {
-        rounds: if quick { 3 } else { 15 },
+        rounds: if quick { 3 } else { 21 },
         turns: if quick { 2 } else { 6 },
         turn: Duration::from_millis(if quick { 3 } else { 8 }),
     };

@@ -38,8 +38,9 @@ pub struct Outcome {
 /// Measures every case.
 ///
 /// In each round the groups come in another order, and so do the cases of a group, which take
-/// turns of a few milliseconds: what disturbs one disturbs all. CPU time does not count what
-/// neighbours use, though it does count what they evict from the caches.
+/// turns of a few milliseconds: what disturbs one disturbs all. A round's number is the fastest
+/// turn: CPU time does not count what neighbours use, but what they evict from the caches, and
+/// that only ever adds.
 pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(usize)) -> Vec<Outcome> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, case) in cases.iter().enumerate() {
@@ -55,19 +56,17 @@ pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(usize)
         let mut order: Vec<&Vec<usize>> = groups.values().collect();
         random.shuffle(&mut order);
         for group in order {
-            let mut spent = vec![(0.0, 0u64); cases.len()];
+            let mut fastest = vec![f64::INFINITY; cases.len()];
             for _ in 0..plan.turns {
                 let mut turn = group.clone();
                 random.shuffle(&mut turn);
                 for index in turn {
-                    let cpu = time(&mut cases[index], batches[index]);
-                    spent[index].0 += cpu;
-                    spent[index].1 += batches[index];
+                    let each = time(&mut cases[index], batches[index]);
+                    fastest[index] = fastest[index].min(each);
                 }
             }
             for &index in group {
-                let (cpu, times) = spent[index];
-                micros[index].push(cpu / times as f64);
+                micros[index].push(fastest[index]);
             }
         }
         progress(round + 1);
@@ -119,13 +118,13 @@ fn batch(case: &mut Case, turn: Duration) -> u64 {
     (times / 2).max(1)
 }
 
-/// The CPU microseconds that this takes.
+/// The CPU microseconds that one of these takes.
 fn time(case: &mut Case, times: u64) -> f64 {
     let before = cpu_micros();
     for _ in 0..times {
         (case.run)();
     }
-    cpu_micros() - before
+    (cpu_micros() - before) / times as f64
 }
 
 fn cpu_micros() -> f64 {

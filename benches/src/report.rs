@@ -124,9 +124,9 @@ pub fn write(outcomes: &[Outcome], machine: &Machine) -> String {
     let mut page = String::from(
         "# What a token costs\n\n\
          Written by `cargo xtask bench`; do not edit. Numbers are CPU microseconds of one thread for \
-         doing a thing once, the median over rounds with the least and the most. “× floor” is the \
-         median of the ratios within each round, where all cases of a group took turns of a few \
-         milliseconds.\n\n![Tokens per second](tokens.svg)\n\n",
+         doing a thing once, the median over rounds with the least and the most; a round's number is \
+         its fastest turn. “× floor” is the median of the ratios within each round, where all cases \
+         of a group took turns of a few milliseconds.\n\n![Tokens per second](tokens.svg)\n\n",
     );
     write_goals(&mut page, outcomes);
     write_leaders(&mut page, outcomes);

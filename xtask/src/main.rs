@@ -1,8 +1,10 @@
 //! `cargo xtask`: what a contributor and CI run. Thin here; one file per command.
 
+mod bench;
 mod budget;
 mod chaos;
 mod demo;
+mod fuzz;
 mod table;
 mod test;
 mod tidy;
@@ -18,6 +20,8 @@ cargo xtask COMMAND
   test     everything that must hold: format, lints, docs, tests, house rules, demo
   tidy     the house rules that no compiler checks
   chaos    many processes, one rotating connection, and a killer; see docs/reliability.md
+  bench    what a token costs beside other libraries, into benches/RESULTS.md [--quick]
+  fuzz     the fuzz targets, 60 seconds each or [SECONDS [TARGET]]
   budget   how many crates core, the default transport and one provider need
 ";
 
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
         ["budget"] => budget::run(),
+        ["bench", ref options @ ..] => bench::run(options),
+        ["fuzz", ref options @ ..] => fuzz::run(options),
         ["chaos", ref options @ ..] => chaos::run(options),
         ["help" | "--help" | "-h"] | [] => {
             table::say(USAGE);

@@ -40,6 +40,11 @@ pub(crate) const TOOLS: &[Tool] = &[
         package: "pgbouncer",
         why: "a pooler in transaction mode, before that server",
     },
+    Tool {
+        program: "softhsm2-util",
+        package: "softhsm2",
+        why: "an HSM in software, to sign with through PKCS#11",
+    },
 ];
 
 /// Where Debian keeps the programs of PostgreSQL's versions, out of the path.

@@ -1,11 +1,13 @@
 //! Signed tokens: the RFCs' vectors, OpenSSL as second opinion, and attacks.
 
 mod attacks;
+mod backend;
 mod callback;
 mod id_token;
 #[path = "../openssl/mod.rs"]
 mod openssl;
 mod remote;
+mod wycheproof;
 
 use std::sync::LazyLock;
 

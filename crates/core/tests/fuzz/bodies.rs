@@ -1,0 +1,163 @@
+//! What is done with bytes from outside: the bodies of the property tests here and of the targets
+//! of cargo-fuzz. Each takes any bytes and must come back; what it panics over is a finding.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use countersign::jws::{self, Algorithm, VerificationKey};
+use countersign::{
+    Clock, Connection, Error, Grant, IdTokenRules, Listener, Login, ManualClock, Moment, Profile,
+    Random, Response, Secret, Settings, Url,
+};
+
+/// RFC 8037 appendix A.2, and a secret: one key of each kind of check.
+static KEYS: LazyLock<[VerificationKey; 2]> = LazyLock::new(|| {
+    let jwk = serde_json::json!({
+        "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    });
+    let secret = Secret::new("a secret of at least thirty-two bytes");
+    [
+        VerificationKey::from_jwk(&jwk).expect("the RFC's key"),
+        VerificationKey::hmac(&secret, Algorithm::HS256).expect("long enough"),
+    ]
+});
+
+static CONNECTION: LazyLock<Connection> = LazyLock::new(|| {
+    let profile = Profile::from_toml(
+        r#"
+        id = "acme"
+        name = "Acme"
+        documentation = "https://acme.example/docs"
+        environments.production.base_url = "https://login.acme.example"
+        endpoints.token = "{base_url}/token"
+        endpoints.authorize = "{base_url}/authorize"
+        grants.authorization-code.client_auth = ["post"]
+        "#,
+    )
+    .expect("a profile");
+    let settings = Settings::from_pairs([
+        ("provider", "acme"),
+        ("client_id", "app"),
+        ("client_secret", SECRET),
+        ("redirect_uri", "http://127.0.0.1/callback"),
+    ])
+    .expect("settings");
+    Connection::new("mine", &settings, countersign::from_profile(profile)).expect("a connection")
+});
+
+const SECRET: &str = "s3cret-s3cret-s3cret";
+
+/// A token from outside: verified, shown, and judged as an ID token.
+pub(crate) fn compact_jws(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let _ = jws::inspect(&text);
+    for key in &*KEYS {
+        if let Ok(verified) = jws::verify(&text, key) {
+            let rules = IdTokenRules::new("https://login.acme.example", "app").nonce("n");
+            let _ = rules.check(verified, now());
+        }
+    }
+}
+
+/// Claims that the right key signed: only the judging is left.
+pub(crate) fn id_token(data: &[u8]) {
+    let secret = Secret::new("a secret of at least thirty-two bytes");
+    let key = countersign::PrivateKey::from_secret(&secret);
+    let signer = countersign::KeySigner::new(key, None, None).expect("a signer");
+    let token = jws::sign(&signer, data, None).expect("a token");
+    // Longer than 64 KiB is refused; anything else verifies.
+    if let Ok(verified) = jws::verify(&token, &KEYS[1]) {
+        assert_eq!(verified.payload, data);
+        let access_token = Secret::new("t");
+        let rules = IdTokenRules::new("https://login.acme.example", "app")
+            .access_token(&access_token)
+            .max_age(Duration::from_secs(1));
+        let _ = rules.check(verified, now());
+    }
+}
+
+/// An answer of a token endpoint: the first byte chooses the status, the rest is the body.
+pub(crate) fn token_response(data: &[u8]) {
+    let (status, body) = match data.split_first() {
+        Some((first, body)) => (
+            [200, 400, 401, 403, 429, 500, 503][usize::from(first % 7)],
+            body,
+        ),
+        None => (200, data),
+    };
+    let headers = [("Content-Type", "application/json"), ("Retry-After", "7")];
+    let response = Response::new(status, headers, body);
+    for grant in [
+        Grant::RefreshToken(Secret::new("r3fresh-r3fresh")),
+        Grant::ClientCredentials,
+    ] {
+        let request = CONNECTION
+            .token_request(&grant, now(), &Zeros)
+            .expect("a request");
+        if let Err(error) = CONNECTION.read_token_response(&grant, &request, &response, now()) {
+            // What the server repeats of our secrets is taken out.
+            assert!(!format!("{error:?}").contains(SECRET), "{error:?}");
+        }
+    }
+}
+
+/// The text of a configuration file.
+pub(crate) fn settings_toml(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(all) = Settings::from_toml(&text) else {
+        return;
+    };
+    for (name, settings) in all {
+        if let Ok(settings) = settings.resolve(|_| None) {
+            let provider = std::sync::Arc::clone(CONNECTION.provider());
+            let _ = Connection::new(&name, &settings, provider);
+        }
+    }
+}
+
+/// The query that a browser comes back with.
+pub(crate) fn callback_query(data: &[u8]) {
+    let query = String::from_utf8_lossy(data);
+    let login = login("http://127.0.0.1/callback");
+    let answers = login.is_answered_by(&query);
+    match login.finish(&query) {
+        Ok(_) => assert!(answers),
+        Err(error) => assert!(!format!("{error:?}").contains(SECRET)),
+    }
+}
+
+/// What comes in at the loopback listener, over a real socket.
+pub(crate) fn callback_request(data: &[u8]) {
+    let anywhere = Url::parse("http://127.0.0.1/callback").expect("a URL");
+    let listener = Listener::bind(&anywhere, Some(0), &Zeros).expect("a port");
+    let redirect_uri = listener.redirect_uri().clone();
+    let login = login(redirect_uri.as_str());
+    // All of it is in the socket's buffers before anybody listens: no thread, no luck.
+    let address = format!("127.0.0.1:{}", redirect_uri.port());
+    let mut visitor = TcpStream::connect(address).expect("it listens");
+    let _ = visitor.write_all(data);
+    let _ = visitor.shutdown(std::net::Shutdown::Write);
+    let patience = Duration::from_millis(15);
+    let _ = listener.wait(&login, patience, |query| login.finish(query).map(|_| ()));
+}
+
+fn login(redirect_uri: &str) -> Login {
+    Login::start(&CONNECTION, redirect_uri, &Zeros).expect("a login")
+}
+
+fn now() -> Moment {
+    ManualClock::at(1_700_000_000).now()
+}
+
+/// No randomness: the same input does the same each time.
+#[derive(Debug)]
+struct Zeros;
+
+impl Random for Zeros {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
+        bytes.fill(0);
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! Nothing from outside makes it panic: a short run of the bodies that `cargo xtask fuzz` runs long.
+//!
+//! Inputs are seeds that mean something, cut and changed. `PROPTEST_CASES` sets how many.
+
+mod bodies;
+
+use proptest::prelude::*;
+
+const TOKEN: &str = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-\
+    09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+const TOKENS: &[&str] = &[TOKEN, "eyJhbGciOiJub25lIn0.e30.", "..", "a.b.c.d.e"];
+const CLAIMS: &[&str] = &[
+    r#"{"iss":"https://login.acme.example","sub":"joe","aud":["app"],"azp":"app","exp":1700000600,
+        "iat":1700000000,"nonce":"n","at_hash":"x","auth_time":1.5e9,"nbf":0}"#,
+    r#"{"aud":"app","exp":-9223372036854775808,"iat":18446744073709551615}"#,
+];
+const ANSWERS: &[&str] = &[
+    r#"0{"access_token":"t","token_type":"Bearer","expires_in":3600,"refresh_token":"r","scope":"a b"}"#,
+    r#"1{"error":"invalid_grant","error_description":"s3cret-s3cret-s3cret","error_uri":"https://x"}"#,
+    r#"0{"access_token":7,"expires_in":"1e400","scope":null}"#,
+    "5<html>",
+];
+const SETTINGS: &[&str] = &[
+    "[connections.mine]\nprovider = \"acme\"\nclient_id = \"app\"\nclient_secret_env = \"S\"\n\
+     scopes = [\"a\", \"b\"]\ntimeout_ms = 1000\nstore = \"file:x\"\nextra.a = \"b\"\n",
+    "[connections.\"\"]\nprovider = 7\n[connections.b]\nredirect_uri = \"http://[::1]:99999/\"\n",
+];
+const QUERIES: &[&str] = &[
+    "code=abc&state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "?error=access_denied&error_description=a+b%20c&state=%41&state=",
+    "&&=&%&%zz=%ff",
+];
+const REQUESTS: &[&str] = &[
+    "GET /callback?code=abc&state=AAAAAAAAAAAAAAAAAAAAAA HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "POST /callback HTTP/1.1\r\nHost: evil\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    "GET http://x/ HTTP/9.9\r\n\r\n",
+];
+
+/// A seed with bytes cut, put in and changed, and sometimes none of it.
+fn mangled(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+    let edit = (any::<prop::sample::Index>(), any::<u8>(), 0..5u8);
+    let edits = prop::collection::vec(edit, 0..8);
+    (prop::sample::select(seeds), edits).prop_map(|(seed, edits)| {
+        let mut bytes = seed.as_bytes().to_vec();
+        for (at, with, how) in edits {
+            let at = at.index(bytes.len() + 1);
+            match how {
+                0 if at < bytes.len() => bytes[at] = with,
+                1 => bytes.truncate(at),
+                2 => bytes.insert(at, with),
+                // Twice the same, which is how members come twice.
+                3 => bytes.extend_from_within(at..),
+                _ => {
+                    bytes.drain(..at);
+                }
+            }
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn compact_jws(data in mangled(TOKENS)) {
+        bodies::compact_jws(&data);
+    }
+
+    #[test]
+    fn id_token(data in mangled(CLAIMS)) {
+        bodies::id_token(&data);
+    }
+
+    #[test]
+    fn token_response(data in mangled(ANSWERS)) {
+        bodies::token_response(&data);
+    }
+
+    #[test]
+    fn settings_toml(data in mangled(SETTINGS)) {
+        bodies::settings_toml(&data);
+    }
+
+    #[test]
+    fn callback_query(data in mangled(QUERIES)) {
+        bodies::callback_query(&data);
+    }
+}
+
+proptest! {
+    // A real socket each: tens of milliseconds.
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn callback_request(data in mangled(REQUESTS)) {
+        bodies::callback_request(&data);
+    }
+}
