@@ -63,6 +63,9 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Show what is in a token, without checking it.
     Inspect(InspectArgs),
+    /// List, show, move, encrypt and check what is kept.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Run a local emulator of the vendors' token services.
     Sandbox(SandboxArgs),
 }
@@ -248,6 +251,86 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct InspectArgs {
     /// The token; `-` reads stdin.
     pub(crate) token: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// List what is kept: connections, their state and expiry, never a token.
+    List(StoreArgs),
+    /// Show all that is kept of a connection, with its last events.
+    Show(StoreShowArgs),
+    /// Write what is kept to a file, in plain, for another store.
+    Export(StoreExportArgs),
+    /// Take what another store exported; what is as new is left alone.
+    Import(StoreImportArgs),
+    /// Encrypt every record anew under the first of the store's keys.
+    Rekey(StoreNameArgs),
+    /// Check a store, from its address to its records.
+    Doctor(StoreNameArgs),
+}
+
+/// Which store; else the one of the connection, or all of the configuration.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// The store: file:DIR, redis://…, rediss://… or postgres://…
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// The environment variable with the keys of --store.
+    #[arg(
+        long,
+        value_name = "VARIABLE",
+        requires = "store",
+        conflicts_with = "store_key_file"
+    )]
+    pub(crate) store_key_env: Option<String>,
+    /// The file with the keys of --store.
+    #[arg(long, value_name = "FILE", requires = "store")]
+    pub(crate) store_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreNameArgs {
+    /// The connection whose store it is; else all stores of the configuration.
+    #[arg(conflicts_with = "store")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreShowArgs {
+    /// The connection; with --store also a record's key.
+    pub(crate) name: String,
+    /// Show tokens, too.
+    #[arg(long)]
+    pub(crate) reveal: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreExportArgs {
+    /// The file to make, readable by its owner alone; `-` is stdout and needs --reveal.
+    pub(crate) file: PathBuf,
+    /// Only these connections.
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Write tokens to stdout.
+    #[arg(long)]
+    pub(crate) reveal: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreImportArgs {
+    /// What `store export` wrote; `-` reads stdin.
+    pub(crate) file: PathBuf,
+    /// Take a record even where the store has one that is as new.
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]

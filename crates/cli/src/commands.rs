@@ -8,8 +8,10 @@ mod key;
 mod login;
 mod logout;
 mod providers;
+mod report;
 mod sandbox;
 mod sign;
+mod store;
 mod token;
 mod verify;
 
@@ -33,6 +35,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
         Command::Sign(args) => sign::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
+        Command::Store(command) => store::run(global, command, output),
         Command::Sandbox(args) => sandbox::run(args, output),
     }
 }

@@ -107,6 +107,11 @@ impl Config {
         Ok(found.relative_to(self.folder()))
     }
 
+    /// The names of all connections.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.connections.keys().map(String::as_str)
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }

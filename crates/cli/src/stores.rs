@@ -113,6 +113,17 @@ fn left_out(server: &str, feature: &str) -> Error {
 mod tests {
     use super::*;
 
+    #[cfg(not(feature = "postgres"))]
+    #[test]
+    fn a_server_that_was_left_out_is_named() {
+        let url = "postgres://app:s3cret@db.example/tokens";
+        let error = open(&StoreSetting::Server(url.into())).unwrap_err();
+        assert_eq!(error.verdict(), Verdict::FixConfiguration);
+        assert!(
+            error.hint().unwrap().contains("`postgres`") && !error.to_string().contains("s3cret")
+        );
+    }
+
     #[test]
     fn a_place_has_no_login_in_it() {
         for (url, shown) in [

@@ -2,7 +2,6 @@
 
 mod mend;
 mod network;
-mod report;
 mod settings;
 
 use std::sync::Arc;
@@ -10,8 +9,8 @@ use std::sync::Arc;
 use countersign::{Connection, Error, KeeperBuilder, Provider, Registry, Settings};
 
 use self::mend::Attempt;
-use self::report::{Check, Report};
 use self::settings::{Area, Facts};
+use super::report::{Check, Report};
 use crate::args::Global;
 use crate::config::{self, Config};
 use crate::output::{Output, Stop};

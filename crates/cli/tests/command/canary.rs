@@ -54,6 +54,12 @@ fn everything(house: &House, name: &str) -> Vec<(String, Run)> {
         &["exec", name, "--", "true"],
         &["doctor", name],
         &["doctor", name, "--json"],
+        &["store", "list"],
+        &["store", "show", name],
+        &["store", "show", name, "--json"],
+        &["store", "export", "canary.json", name],
+        &["store", "rekey", name],
+        &["store", "doctor", name],
         &["logout", name],
     ] {
         let dashes = arguments

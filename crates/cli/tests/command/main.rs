@@ -11,4 +11,5 @@ mod key_new;
 mod keys;
 mod login;
 mod sandbox;
+mod store;
 mod token;

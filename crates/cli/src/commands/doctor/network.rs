@@ -9,8 +9,8 @@ use countersign::{
     SystemClock, Transport, Verdict, parse_http_date,
 };
 
-use super::report::Check;
 use super::settings::loses_refresh_tokens;
+use crate::commands::report::Check;
 use crate::trace::Traced;
 
 /// Differences of clocks, in seconds, that vendors begin to mind and that none forgives.

@@ -10,7 +10,7 @@ use countersign::{
 };
 
 use super::mend::bare;
-use super::report::Check;
+use crate::commands::report::Check;
 use crate::config::{Config, others_may_read};
 use crate::stores;
 

@@ -9,14 +9,14 @@ use crate::output::{Output, Stop, exit_code};
 
 /// The checks so far. A person sees each as it is done; a program gets all at the end.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(crate) struct Report {
     json: bool,
     checks: Vec<Check>,
 }
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
-pub(super) struct Check {
+pub(crate) struct Check {
     check: &'static str,
     status: Status,
     detail: String,
@@ -36,14 +36,14 @@ enum Status {
 }
 
 impl Report {
-    pub(super) fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool) -> Self {
         Self {
             json,
             checks: Vec::new(),
         }
     }
 
-    pub(super) fn add(&mut self, check: Check) -> Result<(), Stop> {
+    pub(crate) fn add(&mut self, check: Check) -> Result<(), Stop> {
         if !self.json {
             let mut out = std::io::stdout().lock();
             writeln!(out, "{}", check.text())?;
@@ -54,7 +54,7 @@ impl Report {
     }
 
     /// The exit code of the worst: of what waiting does not mend before what it may.
-    pub(super) fn finish(self, output: &Output) -> Result<(), Stop> {
+    pub(crate) fn finish(self, output: &Output) -> Result<(), Stop> {
         if self.json {
             output.print_json(&self.checks)?;
         }
@@ -75,7 +75,7 @@ impl Report {
 }
 
 impl Check {
-    pub(super) fn ok(check: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn ok(check: &'static str, detail: impl Into<String>) -> Self {
         Self {
             check,
             status: Status::Ok,
@@ -85,7 +85,7 @@ impl Check {
         }
     }
 
-    pub(super) fn warn(
+    pub(crate) fn warn(
         check: &'static str,
         detail: impl Into<String>,
         fix: impl Into<String>,
@@ -97,7 +97,7 @@ impl Check {
         }
     }
 
-    pub(super) fn fail(
+    pub(crate) fn fail(
         check: &'static str,
         verdict: Verdict,
         detail: impl Into<String>,
@@ -111,7 +111,7 @@ impl Check {
     }
 
     /// A check that ended in an error, whose hint and URL are the fix.
-    pub(super) fn failed(check: &'static str, error: &Error) -> Self {
+    pub(crate) fn failed(check: &'static str, error: &Error) -> Self {
         let parts = [error.hint(), error.url()].into_iter().flatten();
         let fix = parts.collect::<Vec<_>>().join(": ");
         Self {

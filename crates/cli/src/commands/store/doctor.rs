@@ -1,0 +1,351 @@
+//! `countersign store doctor`: a store checked from its address to its records.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use countersign::{
+    Clock, Durability, Error, FileStore, Lease, LeaseKind, Owner, RecordSummary, Store,
+    StoreSetting, Swap, SystemClock, Verdict,
+};
+
+use super::list::spoken;
+use super::shelf::{Opened, Shelf, scratch};
+use crate::args::{Global, StoreNameArgs};
+use crate::commands::report::{Check, Report};
+use crate::output::{Output, Stop};
+use crate::stores;
+
+pub(super) fn run(global: &Global, args: &StoreNameArgs, output: &mut Output) -> Result<(), Stop> {
+    let mut report = Report::new(output.is_json());
+    match Shelf::select(global, &args.store, args.name.as_deref()) {
+        Err(error) => report.add(Check::failed("config", &error))?,
+        Ok(shelves) => {
+            for shelf in &shelves {
+                examine(shelf, args.store.store.is_some(), &mut report)?;
+            }
+            if let Some(check) = spool() {
+                report.add(check)?;
+            }
+        }
+    }
+    report.finish(output)
+}
+
+fn examine(shelf: &Shelf, named: bool, report: &mut Report) -> Result<(), Stop> {
+    let place = shelf.place();
+    if shelf.is_missing() && !named {
+        let fix = "nothing to do: the first token that is kept makes it";
+        return report.add(Check::warn(
+            "store",
+            format!("{place} is not there yet"),
+            fix,
+        ));
+    }
+    let began = Instant::now();
+    let opened = match shelf.open_existing() {
+        Ok(opened) => opened,
+        Err(error) => return report.add(Check::failed("store", &error)),
+    };
+    let took = began.elapsed().as_millis();
+    report.add(Check::ok(
+        "store",
+        match shelf.users().as_slice() {
+            [] => format!("{place} opened after {took} ms"),
+            users => format!(
+                "{place} opened after {took} ms; it is used by {}",
+                users.join(", ")
+            ),
+        },
+    ))?;
+    report.add(promises(opened.below.as_ref()))?;
+    report.add(rotation(opened.below.as_ref()))?;
+    if let StoreSetting::File(folder) = &shelf.setting {
+        report.add(permissions(folder))?;
+        if let Some(check) = set_aside(folder) {
+            report.add(check)?;
+        }
+    }
+    report.add(clock(opened.below.as_ref()))?;
+    report.add(encryption(shelf))?;
+    report.add(round_trip(&opened))?;
+    for check in records(&opened) {
+        report.add(check)?;
+    }
+    Ok(())
+}
+
+fn promises(store: &dyn Store) -> Check {
+    let promised = store.capabilities();
+    let survives = match promised.durability {
+        Durability::Ephemeral => "what is acknowledged may be lost when the server restarts",
+        Durability::ProcessCrash => {
+            "what is acknowledged survives the end of a process, and may not survive a power cut"
+        }
+        Durability::PowerLoss => "what is acknowledged survives a power cut",
+        _ => "what is acknowledged survives something this command does not know",
+    };
+    let lease = match promised.lease {
+        LeaseKind::KernelOwned => "a refresh that dies is noticed at once",
+        LeaseKind::Timed => "a refresh that dies is noticed when its lease runs out",
+        _ => "a refresh that dies is noticed in a way this command does not know",
+    };
+    let shared = match promised.shared {
+        true => "other machines may share it",
+        false => "it is for this machine alone",
+    };
+    Check::ok("promises", format!("{survives}; {lease}; {shared}"))
+}
+
+fn rotation(store: &dyn Store) -> Check {
+    match store.fit_for_rotation() {
+        Ok(()) => Check::ok("rotation", "refresh tokens that are replaced may live here"),
+        Err(error) => Check::failed("rotation", &error),
+    }
+}
+
+/// The folder's own mode was checked when it was opened.
+#[cfg(unix)]
+fn permissions(folder: &Path) -> Check {
+    use std::os::unix::fs::PermissionsExt;
+    let open = |path: &Path| {
+        let facts = path.symlink_metadata();
+        facts.is_ok_and(|facts| facts.permissions().mode() & 0o077 != 0)
+    };
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let exposed = files
+        .map(|file| file.path())
+        .filter(|path| open(path))
+        .count();
+    match exposed {
+        0 => Check::ok("permissions", "only its owner may read it"),
+        count => Check::fail(
+            "permissions",
+            Verdict::FixConfiguration,
+            format!(
+                "{count} files in {} may be read by others",
+                folder.display()
+            ),
+            format!("chmod 600 {}/*", folder.display()),
+        ),
+    }
+}
+
+#[cfg(not(unix))]
+fn permissions(folder: &Path) -> Check {
+    let fix = "see that only the service's user may read the folder";
+    Check::warn(
+        "permissions",
+        format!("{} is not checked here", folder.display()),
+        fix,
+    )
+}
+
+/// Damaged records that were moved out of the way, now or before.
+fn set_aside(folder: &Path) -> Option<Check> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let mut damaged: Vec<_> = names.filter(|name| name.contains(".damaged-")).collect();
+    damaged.sort_unstable();
+    let first = damaged.first()?;
+    let detail = match damaged.len() {
+        1 => format!("a damaged record was set aside: {first}"),
+        count => format!("{count} damaged records were set aside, such as {first}"),
+    };
+    let fix =
+        "look at the disk; then remove the files, and log in again where a login is asked for";
+    Some(Check::warn("damaged", detail, fix))
+}
+
+/// Deadlines in the store are by its clock, expiries by ours.
+fn clock(store: &dyn Store) -> Check {
+    let before = SystemClock::new().now().unix_ms;
+    let theirs = match store.now_ms() {
+        Ok(theirs) => theirs,
+        Err(error) => return Check::failed("clock", &error),
+    };
+    let ours = before.midpoint(SystemClock::new().now().unix_ms);
+    let apart = ours.abs_diff(theirs);
+    let way = if ours > theirs { "ahead of" } else { "behind" };
+    match apart {
+        0..=1_000 => Check::ok("clock", "the same as the store's"),
+        1_001..=30_000 => Check::ok("clock", format!("{} s {way} the store's", apart / 1000)),
+        _ => Check::warn(
+            "clock",
+            format!(
+                "this machine's clock is {} s {way} the store's",
+                apart / 1000
+            ),
+            "set the clocks of both, as with: timedatectl set-ntp true",
+        ),
+    }
+}
+
+fn encryption(shelf: &Shelf) -> Check {
+    match shelf.common_ring() {
+        Err(error) => Check::failed("encryption", &error),
+        Ok(Some(ring)) => Check::ok(
+            "encryption",
+            format!("with keys {ring:?}, the first writes"),
+        ),
+        Ok(None) => Check::ok("encryption", "none: no `store_key` is set"),
+    }
+}
+
+/// Writes, reads, changes and forgets under a lease, as a refresh does.
+fn round_trip(opened: &Opened<'_>) -> Check {
+    let store = match opened.as_written_by("") {
+        Ok(store) => store,
+        Err(error) => return Check::failed("round trip", &error),
+    };
+    let began = Instant::now();
+    let owner = Owner::new(format!(
+        "doctor-{}-{}",
+        std::process::id(),
+        SystemClock::new().now().unix_ms
+    ));
+    let fence = match store.lease(&scratch(), &owner, Duration::from_secs(30)) {
+        Ok(Lease::Granted { fence, .. }) => fence,
+        Ok(Lease::Busy { .. }) => {
+            let fix = "run it again in half a minute";
+            return Check::warn("round trip", "another doctor is at work", fix);
+        }
+        Err(error) => return Check::failed("round trip", &error),
+    };
+    let tried = try_out(store.as_ref(), opened.below.as_ref(), fence);
+    let released = store.release(&scratch(), &owner, fence);
+    match tried.and(released) {
+        Ok(true) => {
+            let took = began.elapsed().as_millis();
+            Check::ok(
+                "round trip",
+                format!("leased, written, read and forgotten in {took} ms"),
+            )
+        }
+        Ok(false) => {
+            let fix = "the store is slow, or its clock jumps";
+            Check::warn("round trip", "the lease was lost within the test", fix)
+        }
+        Err(error) => Check::failed("round trip", &error),
+    }
+}
+
+fn try_out(store: &dyn Store, below: &dyn Store, fence: u64) -> Result<(), Error> {
+    let probe = b"countersign store doctor was here";
+    // Past the encryption: what an earlier run left behind may be under another key.
+    let left = below.load(&scratch())?.map(|stored| stored.version);
+    let version = applied(store.compare_and_swap(&scratch(), left, Some(fence), probe))?;
+    let read = store.load(&scratch())?.and_then(|stored| stored.value);
+    let same = read.is_some_and(|value| value.as_slice() == probe);
+    applied(store.tombstone(&scratch(), version, Some(fence)))?;
+    match same {
+        true => Ok(()),
+        false => Err(strange("what was written is not what was read")),
+    }
+}
+
+fn applied(swap: Swap) -> Result<u64, Error> {
+    match swap {
+        Swap::Applied(version) => Ok(version),
+        Swap::Unavailable(error) | Swap::Unknown(error) => Err(error),
+        Swap::Conflict(_) | Swap::Fenced => Err(strange("a change under a lease was refused")),
+    }
+}
+
+fn strange(message: &str) -> Error {
+    Error::new(countersign::ErrorKind::Store, message).with_verdict(Verdict::Unexpected)
+}
+
+fn records(opened: &Opened<'_>) -> Vec<Check> {
+    let (found, damaged) = match opened.records() {
+        Ok(read) => read,
+        Err(error) => return vec![Check::failed("records", &error)],
+    };
+    let mut checks: Vec<_> = damaged
+        .iter()
+        .map(|e| Check::failed("records", e))
+        .collect();
+    let readable: Vec<_> = found
+        .iter()
+        .filter_map(|(_, found)| found.as_ref().ok())
+        .collect();
+    let encrypted = readable.iter().filter(|entry| entry.encrypted).count();
+    checks.push(Check::ok(
+        "records",
+        format!(
+            "{} can be read, {encrypted} of them encrypted",
+            readable.len()
+        ),
+    ));
+    let unreadable = found.iter().filter_map(|(_, found)| found.as_ref().err());
+    checks.extend(unreadable.map(|error| Check::failed("records", error)));
+    let plain = readable.len() - encrypted;
+    if plain > 0 && matches!(opened.shelf.common_ring(), Ok(Some(_))) {
+        checks.push(Check::fail(
+            "records",
+            Verdict::FixConfiguration,
+            format!("{plain} are not encrypted, and `store_key` is set"),
+            "encrypt what is there with: countersign store rekey",
+        ));
+    }
+    let now = opened
+        .below
+        .now_ms()
+        .unwrap_or_else(|_| SystemClock::new().now().unix_ms);
+    checks.extend(
+        readable
+            .iter()
+            .filter_map(|entry| grant(&entry.summary, now)),
+    );
+    checks
+}
+
+/// What a person should know of one grant.
+fn grant(summary: &RecordSummary, now_ms: i64) -> Option<Check> {
+    const LONG_MS: i64 = 60 * 60 * 1000;
+    let name = summary.connection();
+    if let Some(ended) = summary.ended() {
+        let detail = format!(
+            "{name}: its grant ended {}: {}",
+            spoken(ended.at_ms),
+            ended.message
+        );
+        return Some(Check::warn(
+            "grants",
+            detail,
+            format!("countersign login {name}"),
+        ));
+    }
+    let attempt = summary.attempt()?;
+    if now_ms - attempt.started_ms <= LONG_MS {
+        return None;
+    }
+    let detail = format!(
+        "{name}: a refresh begun {} by {} never ended",
+        spoken(attempt.started_ms),
+        attempt.by
+    );
+    Some(Check::warn(
+        "grants",
+        detail,
+        format!("countersign token {name} finds out what became of it"),
+    ))
+}
+
+/// New tokens that a store did not take: the next use of their connection moves them.
+fn spool() -> Option<Check> {
+    let folder = stores::spool_folder().filter(|folder| folder.exists())?;
+    let waiting = FileStore::open(&folder).and_then(|spool| spool.keys());
+    match waiting {
+        Ok(keys) if keys.is_empty() => None,
+        Ok(keys) => Some(Check::warn(
+            "spool",
+            format!(
+                "{} new tokens wait in {} for their store",
+                keys.len(),
+                folder.display()
+            ),
+            "countersign token NAME of each connection moves them, once the store works",
+        )),
+        Err(error) => Some(Check::failed("spool", &error)),
+    }
+}

@@ -1,0 +1,295 @@
+//! `countersign store import`: what another store exported, taken record by record, the newer
+//! one winning.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use countersign::{
+    Clock, Error, ErrorKind, Lease, Owner, Random, RecordSummary, Store, StoreKey, Swap,
+    SystemClock, SystemRandom, Verdict,
+};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::export::{Exported, ExportedRecord};
+use super::shelf::{Opened, Shelf, brief};
+use crate::args::{Global, StoreImportArgs};
+use crate::config::Config;
+use crate::output::{Output, Stop};
+
+/// A record of the file, checked before anything is written.
+struct Incoming<'a> {
+    key: StoreKey,
+    bytes: &'a [u8],
+    summary: RecordSummary,
+}
+
+/// What became of one record.
+enum Outcome {
+    Written {
+        replaced: Option<u64>,
+    },
+    Same,
+    /// The store has one of this generation, which is as new or newer.
+    Kept(u64),
+}
+
+pub(super) fn run(
+    global: &Global,
+    args: &StoreImportArgs,
+    output: &mut Output,
+) -> Result<(), Stop> {
+    let bytes = read(&args.file)?;
+    let incoming = decode(&bytes)?;
+    let shelves = shelves_for(global, args, &incoming)?;
+    let opened: Result<Vec<_>, _> = shelves.iter().map(Shelf::open).collect();
+    let opened = opened?;
+    let owner = owner()?;
+    let mut told = Vec::new();
+    let mut kept = 0;
+    for record in &incoming {
+        let target = target(&opened, record)?;
+        let store = target.as_written_by(record.summary.connection())?;
+        let outcome = take(store.as_ref(), record, &owner, args.force).map_err(|e| {
+            e.in_context(format_args!("connection `{}`", record.summary.connection()))
+        })?;
+        kept += u32::from(matches!(outcome, Outcome::Kept(_)));
+        let place = target.shelf.place();
+        match output.is_json() {
+            true => told.push(outcome.told(record, &place)),
+            false => output.print(&outcome.text(record, &place))?,
+        }
+    }
+    if output.is_json() {
+        output.print_json(&told)?;
+    }
+    if kept > 0 {
+        output.warn(&format!(
+            "{kept} not imported, because the store has what is as new; --force takes them all the same"
+        ));
+    }
+    Ok(())
+}
+
+/// The store of `--store`; or each record's connection says where it goes.
+fn shelves_for(
+    global: &Global,
+    args: &StoreImportArgs,
+    incoming: &[Incoming<'_>],
+) -> Result<Vec<Shelf>, Error> {
+    if args.store.store.is_some() {
+        return Shelf::select(global, &args.store, None);
+    }
+    let config = Config::open(global)?;
+    let mut shelves: Vec<Shelf> = Vec::new();
+    for record in incoming {
+        let shelf = Shelf::of_connection(&config, record.summary.connection()).map_err(|e| {
+            let hint = "nothing was imported; --store takes records whatever the configuration has";
+            match e.hint() {
+                Some(own) => {
+                    let both = format!("{own}; {hint}");
+                    e.with_hint(both)
+                }
+                None => e.with_hint(hint),
+            }
+        })?;
+        if !shelves.iter().any(|other| other.setting == shelf.setting) {
+            shelves.push(shelf);
+        }
+    }
+    Ok(shelves)
+}
+
+fn target<'a, 'b>(
+    opened: &'a [Opened<'b>],
+    record: &Incoming<'_>,
+) -> Result<&'a Opened<'b>, Error> {
+    let name = record.summary.connection();
+    let own = opened.iter().find(|o| o.shelf.users().contains(&name));
+    own.or(opened.first())
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "no store for a record"))
+}
+
+/// Changes one record as a keeper would: under its lease, so that a refresh is not cut across.
+fn take(
+    store: &dyn Store,
+    record: &Incoming<'_>,
+    owner: &Owner,
+    force: bool,
+) -> Result<Outcome, Error> {
+    let fence = lease(store, &record.key, owner)?;
+    let outcome = replace(store, record, fence, force);
+    let released = store.release(&record.key, owner, fence);
+    let outcome = outcome?;
+    released?;
+    Ok(outcome)
+}
+
+fn replace(
+    store: &dyn Store,
+    record: &Incoming<'_>,
+    fence: u64,
+    force: bool,
+) -> Result<Outcome, Error> {
+    let there = store.load(&record.key)?;
+    let version = there.as_ref().map(|stored| stored.version);
+    let value = there.and_then(|stored| stored.value);
+    let mut replaced = None;
+    if let Some(value) = &value {
+        if value.as_slice() == record.bytes {
+            return Ok(Outcome::Same);
+        }
+        let now = SystemClock::new().now();
+        let known = RecordSummary::read(value, now).map(|summary| summary.generation());
+        match known {
+            Ok(generation) if generation >= record.summary.generation() && !force => {
+                return Ok(Outcome::Kept(generation));
+            }
+            Ok(generation) => replaced = Some(generation),
+            Err(_) if force => {}
+            Err(error) => return Err(error),
+        }
+    }
+    match store.compare_and_swap(&record.key, version, Some(fence), record.bytes) {
+        Swap::Applied(_) => Ok(Outcome::Written { replaced }),
+        Swap::Unavailable(error) | Swap::Unknown(error) => Err(error),
+        Swap::Conflict(_) | Swap::Fenced => Err(Error::new(
+            ErrorKind::Store,
+            "the record was changed by somebody else meanwhile",
+        )
+        .with_verdict(Verdict::Retry)
+        .with_hint("import again: what is there already is left alone")),
+    }
+}
+
+/// Waits a while for a refresh that is under way.
+fn lease(store: &dyn Store, key: &StoreKey, owner: &Owner) -> Result<u64, Error> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const LENGTH: Duration = Duration::from_secs(30);
+    let began = Instant::now();
+    loop {
+        match store.lease(key, owner, LENGTH)? {
+            Lease::Granted { fence, .. } => return Ok(fence),
+            Lease::Busy { retry_in } if began.elapsed() < PATIENCE => thread::sleep(retry_in),
+            Lease::Busy { .. } => {
+                let message = format!(
+                    "record {}… is being refreshed by another process",
+                    brief(key)
+                );
+                return Err(Error::new(ErrorKind::Store, message)
+                    .with_verdict(Verdict::Retry)
+                    .with_hint("stop what uses the store, or import again"));
+            }
+        }
+    }
+}
+
+impl Outcome {
+    fn text(&self, record: &Incoming<'_>, place: &str) -> String {
+        let (name, generation) = (record.summary.connection(), record.summary.generation());
+        match self {
+            Self::Written { replaced: None } => {
+                format!("{name}: imported into {place}, generation {generation}")
+            }
+            Self::Written {
+                replaced: Some(old),
+            } => {
+                format!("{name}: imported into {place}, generation {generation} in place of {old}")
+            }
+            Self::Same => format!("{name}: {place} has it already"),
+            Self::Kept(known) => format!(
+                "{name}: left as it is in {place}, generation {known}; the file has {generation}"
+            ),
+        }
+    }
+
+    fn told(&self, record: &Incoming<'_>, place: &str) -> serde_json::Value {
+        let (outcome, known) = match self {
+            Self::Written { replaced: None } => ("imported", None),
+            Self::Written { replaced: known } => ("replaced", *known),
+            Self::Same => ("same", Some(record.summary.generation())),
+            Self::Kept(known) => ("kept", Some(*known)),
+        };
+        json!({
+            "connection": record.summary.connection(),
+            "provider": record.summary.provider(),
+            "key": record.key.to_hex(),
+            "store": place,
+            "outcome": outcome,
+            "generation": record.summary.generation(),
+            "store_generation": known,
+        })
+    }
+}
+
+/// Larger than any store of one app that would be moved through a file.
+const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let mut read = |from: &mut dyn Read| from.take(MOST_BYTES).read_to_end(&mut bytes);
+    let length = match path == Path::new("-") {
+        true => read(&mut io::stdin().lock()),
+        false => File::open(path).and_then(|mut file| read(&mut file)),
+    };
+    length.map_err(|error| {
+        let message = format!("{} cannot be read: {error}", shown(path));
+        Error::new(ErrorKind::Setting, message)
+    })?;
+    Ok(bytes)
+}
+
+fn shown(path: &Path) -> String {
+    match path == Path::new("-") {
+        true => "stdin".to_owned(),
+        false => path.display().to_string(),
+    }
+}
+
+/// All of the file or nothing of it: one bad record refuses it before any is written.
+fn decode(bytes: &[u8]) -> Result<Vec<Incoming<'_>>, Error> {
+    let refuse = |message: String| {
+        Error::new(ErrorKind::Setting, message)
+            .with_hint("it has to be what countersign store export wrote; nothing was imported")
+    };
+    // The parser's own text may quote a token.
+    let exported: Exported<'_> = serde_json::from_slice(bytes).map_err(|e| {
+        let (line, column) = (e.line(), e.column());
+        refuse(format!(
+            "the export is not understood at line {line}, column {column}"
+        ))
+    })?;
+    if exported.countersign_export != 1 {
+        let format = exported.countersign_export;
+        return Err(refuse(format!("the export is of format {format}, not 1")));
+    }
+    let now = SystemClock::new().now();
+    let check = |record: &ExportedRecord<'_>| {
+        let key = StoreKey::from_hex(&record.key)
+            .ok_or_else(|| refuse(format!("`{}` is not the key of a record", record.key)))?;
+        let bytes = record.record.get().as_bytes();
+        let summary = RecordSummary::read(bytes, now)
+            .map_err(|e| refuse(format!("record {}…: {e}", brief(&key))))?;
+        Ok((key, summary))
+    };
+    let mut incoming = Vec::with_capacity(exported.records.len());
+    for record in &exported.records {
+        let (key, summary) = check(record)?;
+        incoming.push(Incoming {
+            key,
+            bytes: record.record.get().as_bytes(),
+            summary,
+        });
+    }
+    Ok(incoming)
+}
+
+fn owner() -> Result<Owner, Error> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes)?;
+    let word: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Owner::new(format!("import-{word}")))
+}

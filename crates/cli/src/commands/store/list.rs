@@ -1,0 +1,131 @@
+//! `countersign store list`: which grants the stores keep, and how they are.
+
+use countersign::{Clock, RecordSummary, SystemClock};
+use serde_json::{Value, json};
+
+use super::shelf::{Found, Shelf, brief, open_existing};
+use crate::args::{Global, StoreArgs};
+use crate::output::{Output, Stop};
+
+pub(super) fn run(global: &Global, args: &StoreArgs, output: &mut Output) -> Result<(), Stop> {
+    let shelves = Shelf::select(global, args, None)?;
+    let (mut rows, mut told) = (Vec::new(), Vec::new());
+    for opened in open_existing(&shelves, args.store.is_some(), output)? {
+        let place = opened.shelf.place();
+        let (records, damaged) = opened.records().map_err(|e| e.in_context(&place))?;
+        for error in &damaged {
+            output.warn_of("a damaged record was set aside", error);
+        }
+        for found in &records {
+            rows.push(row(&place, found));
+            told.push(told_as_json(&place, found));
+        }
+    }
+    if output.is_json() {
+        return output.print_json(&told);
+    }
+    if rows.is_empty() {
+        output.say("nothing is kept");
+        return Ok(());
+    }
+    output.print(&table(rows))
+}
+
+/// How a grant is, in one word.
+pub(super) fn state(summary: &RecordSummary) -> &'static str {
+    let now = SystemClock::new().now();
+    let valid = summary
+        .token()
+        .is_some_and(|token| !token.remaining(now).is_zero());
+    if summary.ended().is_some() {
+        "ended"
+    } else if summary.attempt().is_some() {
+        "pending"
+    } else if valid {
+        "valid"
+    } else if summary.refresh_token().is_some() {
+        "refreshable"
+    } else {
+        "expired"
+    }
+}
+
+/// A moment as people say it.
+pub(super) fn spoken(at_ms: i64) -> String {
+    let seconds = (at_ms - SystemClock::new().now().unix_ms) / 1000;
+    let amount = match seconds.unsigned_abs() {
+        s @ 0..=119 => format!("{s} s"),
+        s @ 120..=7_199 => format!("{} min", s / 60),
+        s @ 7_200..=172_799 => format!("{} h", s / 3_600),
+        s => format!("{} d", s / 86_400),
+    };
+    match seconds < 0 {
+        true => format!("{amount} ago"),
+        false => format!("in {amount}"),
+    }
+}
+
+fn row(place: &str, (key, found): &Found) -> [String; 6] {
+    let entry = match found {
+        Ok(entry) => entry,
+        Err(error) => {
+            let name = format!("{}…", brief(key));
+            return [
+                name,
+                "?".into(),
+                "unreadable".into(),
+                "".into(),
+                place.into(),
+                error.message().into(),
+            ];
+        }
+    };
+    let summary = &entry.summary;
+    let end = summary.token().and_then(|token| token.expires_at());
+    let end = end.map_or_else(|| "not told".to_owned(), |end| spoken(end * 1000));
+    [
+        summary.connection().into(),
+        summary.provider().into(),
+        state(summary).into(),
+        end,
+        place.into(),
+        match entry.encrypted {
+            true => "encrypted".into(),
+            false => "".into(),
+        },
+    ]
+}
+
+fn told_as_json(place: &str, (key, found): &Found) -> Value {
+    let (entry, error) = match found {
+        Ok(entry) => (Some(entry), None),
+        Err(error) => (None, Some(error.message())),
+    };
+    let summary = entry.map(|entry| &entry.summary);
+    json!({
+        "store": place,
+        "key": key.to_hex(),
+        "connection": summary.map(RecordSummary::connection),
+        "provider": summary.map(RecordSummary::provider),
+        "state": summary.map_or("unreadable", state),
+        "generation": summary.map(RecordSummary::generation),
+        "expires_at": summary.and_then(|s| s.token()).and_then(|token| token.expires_at()),
+        "encrypted": entry.map(|entry| entry.encrypted),
+        "error": error,
+    })
+}
+
+fn table(rows: Vec<[String; 6]>) -> String {
+    let head = ["CONNECTION", "PROVIDER", "STATE", "EXPIRES", "STORE", ""].map(str::to_owned);
+    let all: Vec<_> = [head].into_iter().chain(rows).collect();
+    let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<_> = (0..6).map(|column| width(column).unwrap_or(0)).collect();
+    let lines = all.iter().map(|row| {
+        let cells = row.iter().zip(&widths);
+        let line: String = cells
+            .map(|(cell, width)| format!("{cell:width$}  "))
+            .collect();
+        line.trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

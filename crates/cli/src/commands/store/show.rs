@@ -1,0 +1,187 @@
+//! `countersign store show`: all that is kept of a connection, its secrets masked unless asked for.
+
+use countersign::{Error, ErrorKind, Secret, Verdict};
+use serde_json::{Value, json};
+
+use super::list::{spoken, state};
+use super::shelf::{Entry, Shelf};
+use crate::args::{Global, StoreShowArgs};
+use crate::output::{Output, Stop};
+
+pub(super) fn run(global: &Global, args: &StoreShowArgs, output: &mut Output) -> Result<(), Stop> {
+    let shelves = Shelf::select(global, &args.store, Some(&args.name))?;
+    let mut shown = Vec::new();
+    for shelf in &shelves {
+        let opened = shelf.open_existing()?;
+        let (records, damaged) = opened.records()?;
+        for error in &damaged {
+            output.warn_of("a damaged record was set aside", error);
+        }
+        let mut unreadable = Vec::new();
+        for (key, found) in records {
+            match found {
+                Ok(entry) if is_meant(&entry, &args.name) => shown.push((shelf.place(), entry)),
+                Err(error) if key.to_hex() == args.name => return Err(error.into()),
+                Err(error) => unreadable.push(error),
+                Ok(_) => {}
+            }
+        }
+        // Whose it is nobody knows: it may be the one that is asked for.
+        for error in &unreadable {
+            output.warn_of("a record cannot be read", error);
+        }
+        if shown.is_empty() {
+            return Err(nothing_kept(&args.name, &shelf.place(), unreadable).into());
+        }
+    }
+    if output.is_json() {
+        let told = shown.iter().map(|(place, e)| told(place, e, args.reveal));
+        return output.print_json(&told.collect::<Vec<_>>());
+    }
+    let texts = shown.iter().map(|(place, e)| text(place, e, args.reveal));
+    output.print(&texts.collect::<Vec<_>>().join("\n\n"))
+}
+
+/// By the connection's name, or by the record's key where names are not enough.
+fn is_meant(entry: &Entry, name: &str) -> bool {
+    entry.summary.connection() == name || entry.key.to_hex() == name
+}
+
+fn nothing_kept(name: &str, place: &str, mut unreadable: Vec<Error>) -> Error {
+    // With the only key missing, that is what is wrong.
+    if let Some(error) = unreadable.pop() {
+        return error;
+    }
+    let message = format!("nothing is kept of connection `{name}` in {place}");
+    Error::new(ErrorKind::NoToken, message)
+        .with_verdict(Verdict::Reauthorize)
+        .with_hint(format!(
+            "countersign token {name} or countersign login {name} gets something to keep"
+        ))
+}
+
+/// Every member is always there; secrets are null unless they are asked for.
+fn told(place: &str, entry: &Entry, reveal: bool) -> Value {
+    let summary = &entry.summary;
+    let (token, refresh) = (summary.token(), summary.refresh_token());
+    let shown = |secret: Option<&Secret>| secret.filter(|_| reveal).map(|s| s.expose().to_owned());
+    let holds = [
+        token.map(|_| "access_token"),
+        refresh.map(|_| "refresh_token"),
+    ];
+    json!({
+        "store": place,
+        "key": entry.key.to_hex(),
+        "version": entry.version,
+        "encrypted": entry.encrypted,
+        "connection": summary.connection(),
+        "provider": summary.provider(),
+        "state": state(summary),
+        "generation": summary.generation(),
+        "holds": holds.iter().flatten().collect::<Vec<_>>(),
+        "access_token": shown(token.map(|token| token.secret())),
+        "token_type": token.map(|token| token.token_type()),
+        "expires_at": token.and_then(|token| token.expires_at()),
+        "scope": token.and_then(|token| token.scope()),
+        "asked_scopes": summary.asked_scopes(),
+        "refresh_token": shown(refresh),
+        "refresh_fingerprint": summary.refresh_fingerprint(),
+        "extra": token.map(|token| token.extra()),
+        "identity": summary.identity(),
+        "attempt": summary.attempt(),
+        "ended": summary.ended(),
+        "rest": summary.rest(),
+        "events": summary.events(),
+    })
+}
+
+fn text(place: &str, entry: &Entry, reveal: bool) -> String {
+    let summary = &entry.summary;
+    let mut lines = vec![format!(
+        "{} ({}): {}",
+        summary.connection(),
+        summary.provider(),
+        state(summary)
+    )];
+    let mut say = |what: &str, text: String| lines.push(format!("  {what}: {text}"));
+    let kept_at = match entry.encrypted {
+        true => "encrypted",
+        false => "not encrypted",
+    };
+    say(
+        "kept in",
+        format!("{place}, {kept_at}, version {}", entry.version),
+    );
+    say("key", entry.key.to_hex());
+    say("generation", summary.generation().to_string());
+    if let Some(token) = summary.token() {
+        say(
+            "access token",
+            masked(token.secret(), reveal, token.token_type()),
+        );
+        let end = token.expires_at().map(|end| spoken(end * 1000));
+        say("expires", end.unwrap_or_else(|| "not told".into()));
+        if let Some(scope) = token.scope() {
+            say("scope", scope.to_owned());
+        }
+        for (name, value) in token.extra() {
+            say(name, value.clone());
+        }
+    }
+    if let (Some(secret), Some(print)) = (summary.refresh_token(), summary.refresh_fingerprint()) {
+        say(
+            "refresh token",
+            masked(secret, reveal, &format!("fingerprint {print}")),
+        );
+    }
+    for (name, value) in summary.identity().into_iter().flatten() {
+        say(&format!("identity {name}"), value.clone());
+    }
+    if let Some(attempt) = summary.attempt() {
+        let lost = match attempt.ambiguous {
+            true => ", its answer lost",
+            false => "",
+        };
+        let when = spoken(attempt.started_ms);
+        say(
+            "pending attempt",
+            format!("{} by {}, begun {when}{lost}", attempt.id, attempt.by),
+        );
+    }
+    if let Some(ended) = summary.ended() {
+        say(
+            "ended",
+            format!(
+                "{}, found out by {}: {}",
+                spoken(ended.at_ms),
+                ended.by,
+                ended.message
+            ),
+        );
+    }
+    if let Some(rest) = summary.rest() {
+        say(
+            "left alone until",
+            format!("{}: {}", spoken(rest.until_ms), rest.message),
+        );
+    }
+    for event in summary.events() {
+        let what = serde_json::to_value(event.what).unwrap_or_default();
+        let what = what.as_str().unwrap_or("?").to_owned();
+        let mut told = format!("{}, {what}, by {}", spoken(event.at_ms), event.by);
+        for (word, print) in [("spent", &event.spent), ("got", &event.got)] {
+            if let Some(print) = print {
+                told.push_str(&format!(", {word} {print}"));
+            }
+        }
+        say("event", told);
+    }
+    lines.join("\n")
+}
+
+fn masked(secret: &Secret, reveal: bool, also: &str) -> String {
+    match reveal {
+        true => format!("{} ({also})", secret.expose()),
+        false => format!("kept ({also}; shown with --reveal)"),
+    }
+}
