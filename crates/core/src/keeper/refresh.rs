@@ -306,6 +306,14 @@ impl Inner {
             return None;
         }
         let now = self.clock.now();
+        // The record tells its age by the wall clock alone. If it is the token in memory, that one
+        // knows by the boot clock as well, and a wall clock set back does not make it young again.
+        // A vendor may give the same token twice: then it is another answer.
+        let since = |token: &Token| token.facts().lifetime.obtained.unix_ms;
+        let known = self.shown.any();
+        let known =
+            known.filter(|known| known.secret() == token.secret() && since(known) == since(token));
+        let token = &known.map_or_else(|| token.clone(), |known| known.with_source(Source::Store));
         // Still valid but not for long enough: callers may need it if the refresh fails.
         if token.remaining(now) > Duration::ZERO {
             self.show(token);

@@ -330,3 +330,18 @@ fn a_token_that_ran_out_on_its_way_is_stored_but_not_handed_out() {
     assert_eq!(keeper.token().unwrap().expose(), "b");
     assert!(script.forms()[1].contains("r1"));
 }
+
+#[test]
+fn a_wall_clock_set_back_does_not_make_the_stored_token_young_again() {
+    let Bench {
+        keeper,
+        clock,
+        script,
+        ..
+    } = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
+    keeper.token().unwrap();
+    clock.advance(Duration::from_secs(600));
+    clock.set_wall(crate::support::NOW - 30);
+    script.push(Ok(rotated_answer("b", "r2", 600)));
+    assert_eq!(keeper.token().unwrap().expose(), "b");
+}
