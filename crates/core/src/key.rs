@@ -10,6 +10,7 @@ mod format;
 mod inspect;
 mod json;
 mod jwk;
+mod larger;
 mod pair;
 mod public;
 mod refusal;
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 pub use self::certificate::Certificate;
 pub use self::inspect::{CertificateInfo, KeyInfo, inspect, inspect_bytes};
 pub use self::jwk::{Jwk, JwkSet};
+pub(crate) use self::larger::verify_p521;
 #[cfg(feature = "aws-lc")]
 pub(crate) use self::pair::AwsLcPair;
 pub(crate) use self::pair::{Pair, hmac_algorithm};
@@ -89,7 +91,8 @@ impl PrivateKey {
     /// What it is, is told by what is in it, not by its name or label:
     ///
     /// - PKCS#1 RSA (RFC 8017), PKCS#8 version 1 and 2 (RFC 5958: RSA, also under the RSASSA-PSS
-    ///   identifier, P-256, P-384, Ed25519) and SEC1 EC (RFC 5915), in PEM or DER;
+    ///   identifier, P-256, P-384, Ed25519; with the cargo feature `aws-lc` P-521 and RSA keys of
+    ///   more than 4096 bits as well) and SEC1 EC (RFC 5915), in PEM or DER;
     /// - a private JWK, or a JWK Set with one in it (RFC 7517); its `kid` and `alg` stay with it;
     /// - Google's service account JSON and Box's app settings JSON, of which the key's id, and
     ///   with Box the passphrase, come along;

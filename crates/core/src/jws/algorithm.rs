@@ -38,6 +38,8 @@ pub enum Algorithm {
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
+    /// ECDSA on P-521 with SHA-512: for keys in a device, or here with the Cargo feature `aws-lc`.
+    ES512,
     /// Ed25519 (RFC 8037).
     EdDSA,
     /// HMAC with SHA-256.
@@ -59,6 +61,7 @@ impl Algorithm {
         Self::PS512,
         Self::ES256,
         Self::ES384,
+        Self::ES512,
         Self::EdDSA,
         Self::HS256,
         Self::HS384,
@@ -93,6 +96,7 @@ impl Algorithm {
             Self::PS512 => "PS512",
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
             Self::EdDSA => "EdDSA",
             Self::HS256 => "HS256",
             Self::HS384 => "HS384",
@@ -115,7 +119,7 @@ impl Algorithm {
         match self {
             Self::RS256 | Self::PS256 | Self::ES256 | Self::HS256 => &digest::SHA256,
             Self::RS384 | Self::PS384 | Self::ES384 | Self::HS384 => &digest::SHA384,
-            Self::RS512 | Self::PS512 | Self::HS512 | Self::EdDSA => &digest::SHA512,
+            Self::RS512 | Self::PS512 | Self::ES512 | Self::HS512 | Self::EdDSA => &digest::SHA512,
         }
     }
 
@@ -124,6 +128,7 @@ impl Algorithm {
         match self {
             Self::ES256 | Self::EdDSA => Some(64),
             Self::ES384 => Some(96),
+            Self::ES512 => Some(132),
             Self::HS256 => Some(32),
             Self::HS384 => Some(48),
             Self::HS512 => Some(64),

@@ -133,7 +133,10 @@ fn in_jose_form(algorithm: Algorithm, made: Vec<u8>) -> Result<Vec<u8>, Error> {
         None => "256 to 1024".to_owned(),
         Some(bytes) if made.len() == bytes => return Ok(made),
         Some(bytes) => {
-            let ecdsa = matches!(algorithm, Algorithm::ES256 | Algorithm::ES384);
+            let ecdsa = matches!(
+                algorithm,
+                Algorithm::ES256 | Algorithm::ES384 | Algorithm::ES512
+            );
             match ecdsa.then(|| from_der(&made, bytes / 2)).flatten() {
                 Some(joined) => return Ok(joined),
                 None => bytes.to_string(),
@@ -149,10 +152,15 @@ fn in_jose_form(algorithm: Algorithm, made: Vec<u8>) -> Result<Vec<u8>, Error> {
 
 /// `r || s` from SEQUENCE { r INTEGER, s INTEGER } (RFC 3279 section 2.2.3); none if it is not.
 fn from_der(der: &[u8], field: usize) -> Option<Vec<u8>> {
-    // Short lengths are enough: two numbers of at most 49 bytes.
+    // One length byte is enough, with 0x81 before it on P-521: two numbers of at most 67 bytes.
     let body = |tag: u8, der: &[u8]| -> Option<(usize, usize)> {
-        let length = usize::from(*der.get(1)?);
-        (der[0] == tag && length < 0x80 && der.len() >= 2 + length).then_some((2, 2 + length))
+        let (start, length) = match *der {
+            [found, 0x81, length, ..] if found == tag && length >= 0x80 => (3, length),
+            [found, length, ..] if found == tag && length < 0x80 => (2, length),
+            _ => return None,
+        };
+        let end = start + usize::from(length);
+        (der.len() >= end).then_some((start, end))
     };
     let (start, end) = body(0x30, der)?;
     if end != der.len() {

@@ -130,6 +130,8 @@ impl KeySigner {
                 check_secret(secret, algorithm)?;
                 Engine::Hmac(hmac::Key::new(hash, secret))
             }
+            #[cfg(feature = "aws-lc")]
+            (Pair::AwsLc(pair), _) => Engine::AwsLc(Arc::clone(pair)),
             _ => Engine::Ring,
         };
         Ok(Self {
@@ -151,10 +153,16 @@ impl KeySigner {
             return Ok(self);
         }
         self.engine = match backend {
+            #[cfg(feature = "aws-lc")]
+            Backend::Ring if matches!(self.key.pair(), Pair::AwsLc(_)) => {
+                let message = format!("ring does not sign with {}", self.key.description());
+                return Err(Error::new(ErrorKind::Key, message)
+                    .with_hint("leave the backend out: for such keys it is aws-lc"));
+            }
             Backend::Ring => Engine::Ring,
             #[cfg(feature = "aws-lc")]
             Backend::AwsLc => match self.key.pair().aws_lc()? {
-                Some(pair) => Engine::AwsLc(Arc::new(pair)),
+                Some(pair) => Engine::AwsLc(pair),
                 None => Engine::Ring,
             },
         };

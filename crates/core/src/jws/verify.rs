@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::algorithm::names;
 use super::hmac::check_secret;
 use super::{Algorithm, base64url, header};
-use crate::key::{Curve, Material, PublicKey, hmac_algorithm};
+use crate::key::{Curve, Material, PublicKey, hmac_algorithm, verify_p521};
 use crate::{Error, ErrorKind, Secret};
 
 /// Longer than any token a vendor sends, and short enough to look at.
@@ -212,6 +212,7 @@ impl VerificationKey {
                     let algorithm = match curve {
                         Curve::P256 => &ECDSA_P256_SHA256_FIXED,
                         Curve::P384 => &ECDSA_P384_SHA384_FIXED,
+                        Curve::P521 => return verify_p521(point, input, signature),
                     };
                     UnparsedPublicKey::new(algorithm, point)
                         .verify(input, signature)

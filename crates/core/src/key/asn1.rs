@@ -24,6 +24,7 @@ const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
 /// What a document is, told by its structure: people relabel PEM files, so the label is only a hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,6 +279,7 @@ fn curve(parameters: Option<AnyRef<'_>>) -> Result<Curve, Error> {
     match oid.decode_as::<ObjectIdentifier>() {
         Ok(P256) => Ok(Curve::P256),
         Ok(P384) => Ok(Curve::P384),
+        Ok(P521) => Ok(Curve::P521),
         Ok(other) => Err(refusal::algorithm(name(other).as_str())),
         Err(_) => Err(refusal::explicit_curve()),
     }
@@ -287,7 +289,6 @@ fn curve(parameters: Option<AnyRef<'_>>) -> Result<Curve, Error> {
 fn name(oid: ObjectIdentifier) -> String {
     let text = oid.to_string();
     let known = match text.as_str() {
-        "1.3.132.0.35" => "EC on P-521",
         "1.3.132.0.33" => "EC on P-224",
         "1.2.840.10045.3.1.1" => "EC on P-192",
         "1.3.132.0.10" => "EC on secp256k1",

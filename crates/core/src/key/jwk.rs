@@ -221,6 +221,7 @@ fn ec(jwk: &Value) -> Result<PublicKey, Error> {
     let curve = match text(jwk, "crv")? {
         "P-256" => Curve::P256,
         "P-384" => Curve::P384,
+        "P-521" => Curve::P521,
         other => return Err(refusal::algorithm(&format!("EC on {}", shown(other)))),
     };
     let mut point = vec![4];

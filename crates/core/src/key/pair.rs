@@ -4,6 +4,9 @@
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
 
+#[cfg(feature = "aws-lc")]
+use std::sync::Arc;
+
 use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -15,23 +18,26 @@ use zeroize::Zeroizing;
 
 use super::asn1::PrivateParts;
 use super::public::{Curve, PublicKey};
-use super::refusal;
+use super::{larger, refusal};
 use crate::jws::Algorithm;
 use crate::{Error, ErrorKind};
 
 /// What `ring` signs with at most; it verifies up to 8192 bits.
-const RSA_MOST_BITS: usize = 4096;
+pub(super) const RSA_MOST_BITS: usize = 4096;
 
 #[cfg(feature = "aws-lc")]
 pub(crate) use self::aws_lc::AwsLcPair;
 #[cfg(feature = "aws-lc")]
-use self::aws_lc::Kept;
+pub(super) use self::aws_lc::Kept;
 
 pub(crate) enum Pair {
     Rsa(RsaKeyPair, Kept),
     Ec(EcdsaKeyPair, Kept),
     Ed25519(Ed25519KeyPair, Kept),
     Hmac(Zeroizing<Vec<u8>>),
+    /// Too much for `ring`.
+    #[cfg(feature = "aws-lc")]
+    AwsLc(Arc<AwsLcPair>),
 }
 
 /// What another library would need to sign with the key: nothing, as there is none.
@@ -74,11 +80,12 @@ impl Pair {
 
     /// The same key as aws-lc-rs holds it; none for a shared secret.
     #[cfg(feature = "aws-lc")]
-    pub(crate) fn aws_lc(&self) -> Result<Option<AwsLcPair>, Error> {
+    pub(crate) fn aws_lc(&self) -> Result<Option<Arc<AwsLcPair>>, Error> {
         match self {
             Self::Rsa(_, kept) | Self::Ec(_, kept) | Self::Ed25519(_, kept) => {
-                kept.pair().map(Some)
+                kept.pair().map(|pair| Some(Arc::new(pair)))
             }
+            Self::AwsLc(pair) => Ok(Some(Arc::clone(pair))),
             Self::Hmac(_) => Ok(None),
         }
     }
@@ -120,6 +127,8 @@ impl Pair {
                 signature.extend_from_slice(tag.as_ref());
                 Ok(())
             }
+            #[cfg(feature = "aws-lc")]
+            Self::AwsLc(pair) => pair.sign(algorithm, input, signature),
         }
     }
 }
@@ -141,11 +150,11 @@ fn rsa(
     kept: Kept,
 ) -> Result<(Pair, PublicKey), Error> {
     let public = PublicKey::rsa(modulus, exponent)?;
-    if public.bits() > RSA_MOST_BITS {
-        return Err(refusal::rsa_too_large(public.bits(), RSA_MOST_BITS));
-    }
     if exponent.len() < 3 {
         return Err(refusal::rsa_exponent());
+    }
+    if public.bits() > RSA_MOST_BITS {
+        return larger::pair(public, &kept);
     }
     let pair = RsaKeyPair::from_der(der).map_err(refusal::inconsistent)?;
     Ok((Pair::Rsa(pair, kept), public))
@@ -153,14 +162,15 @@ fn rsa(
 
 fn ec(curve: Curve, scalar: &[u8], point: &[u8], kept: Kept) -> Result<(Pair, PublicKey), Error> {
     curve.check_form(point)?;
-    let algorithm = match curve {
-        Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
-        Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
-    };
     let field = curve.field_bytes();
     if scalar.len() > field {
         return Err(refusal::bad_der("EC private key"));
     }
+    let algorithm = match curve {
+        Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+        Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        Curve::P521 => return larger::pair(PublicKey::ec(curve, point)?, &kept),
+    };
     // RFC 5915 wants the full width; some writers drop leading zeros.
     let mut full = Zeroizing::new(vec![0; field]);
     full[field - scalar.len()..].copy_from_slice(scalar);

@@ -5,14 +5,15 @@ use ring::digest;
 use ring::rand::SystemRandom;
 
 use super::document::{self, Document};
-use super::{asn1, refusal};
+use super::{asn1, larger, refusal};
 use crate::Error;
 use crate::jws::Algorithm;
 
 const RSA_LEAST_BITS: usize = 2048;
 const RSA_MOST_BITS: usize = 8192;
 
-/// A public key: RSA (2048 to 8192 bits), EC on P-256 or P-384, or Ed25519.
+/// A public key: RSA (2048 to 8192 bits), EC on P-256 or P-384, with the Cargo feature `aws-lc`
+/// P-521 as well, or Ed25519.
 ///
 /// # Example
 ///
@@ -51,6 +52,8 @@ pub(crate) enum Material {
 pub(crate) enum Curve {
     P256,
     P384,
+    /// Not in `ring`: with the feature `aws-lc` only.
+    P521,
 }
 
 impl PublicKey {
@@ -107,7 +110,7 @@ impl PublicKey {
     pub fn bits(&self) -> usize {
         match &self.0 {
             Material::Rsa { modulus, .. } => bit_length(modulus),
-            Material::Ec { curve, .. } => 8 * curve.field_bytes(),
+            Material::Ec { curve, .. } => curve.bits(),
             Material::Ed25519(_) => 256,
         }
     }
@@ -131,6 +134,9 @@ impl PublicKey {
             Material::Ec {
                 curve: Curve::P384, ..
             } => &[Algorithm::ES384],
+            Material::Ec {
+                curve: Curve::P521, ..
+            } => &[Algorithm::ES512],
             Material::Ed25519(_) => &[Algorithm::EdDSA],
         }
     }
@@ -172,10 +178,14 @@ impl PublicKey {
     /// Takes an EC key from an uncompressed point, which must lie on the curve (RFC 8725 3.4).
     pub(super) fn ec(curve: Curve, point: &[u8]) -> Result<Self, Error> {
         curve.check_form(point)?;
+        if curve == Curve::P521 {
+            larger::check_p521(point)?;
+            return Ok(Self::ec_checked(curve, point));
+        }
         // Key agreement is the one place where `ring` says whether a point is on the curve.
         let algorithm = match curve {
             Curve::P256 => &agreement::ECDH_P256,
-            Curve::P384 => &agreement::ECDH_P384,
+            _ => &agreement::ECDH_P384,
         };
         EphemeralPrivateKey::generate(algorithm, &SystemRandom::new())
             .and_then(|own| {
@@ -207,6 +217,7 @@ impl Curve {
         match self {
             Self::P256 => "P-256",
             Self::P384 => "P-384",
+            Self::P521 => "P-521",
         }
     }
 
@@ -214,6 +225,14 @@ impl Curve {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+
+    fn bits(self) -> usize {
+        match self {
+            Self::P521 => 521,
+            _ => 8 * self.field_bytes(),
         }
     }
 

@@ -139,6 +139,22 @@ pub(super) fn rsa_too_large(bits: usize, most: usize) -> Error {
     )
 }
 
+#[cfg(not(feature = "aws-lc"))]
+pub(super) fn rsa_too_large_for_ring(bits: usize, most: usize) -> Error {
+    refuse(
+        format!("the RSA key has {bits} bits; at most {most} can be used in this build"),
+        "build with the cargo feature aws-lc, or make a key pair of 2048 to 4096 bits and register it at the vendor",
+    )
+}
+
+#[cfg(not(feature = "aws-lc"))]
+pub(super) fn p521_not_built() -> Error {
+    refuse(
+        "the key is EC on P-521, which this build does not have",
+        "build with the cargo feature aws-lc, or make a key on P-256 or P-384 and register it at the vendor",
+    )
+}
+
 pub(super) fn rsa_exponent() -> Error {
     refuse(
         "the RSA key has an unusual public exponent; 65537 is what every vendor expects",

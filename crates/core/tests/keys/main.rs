@@ -7,6 +7,7 @@ mod corpus;
 mod encrypted;
 mod json;
 mod jwk;
+mod larger;
 mod mangled;
 #[path = "../openssl/mod.rs"]
 mod openssl;

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{EC, ED25519, P256, P384, RSA};
+use super::{EC, ED25519, P256, P384, P521, RSA};
 use crate::key::public::Curve;
 
 /// The numbers of an RSA private key (RFC 8017 appendix A.1.2), big-endian.
@@ -36,6 +36,7 @@ pub(in crate::key) fn ec_spki(curve: Curve, point: &[u8]) -> Vec<u8> {
     let oid = match curve {
         Curve::P256 => P256,
         Curve::P384 => P384,
+        Curve::P521 => P521,
     };
     wrap_spki(
         &[&tlv(0x06, &[EC.as_bytes()]), &tlv(0x06, &[oid.as_bytes()])],

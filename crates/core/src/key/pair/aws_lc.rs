@@ -2,9 +2,10 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
-    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
+    RsaEncoding, RsaKeyPair,
 };
 use zeroize::Zeroizing;
 
@@ -53,7 +54,7 @@ impl Kept {
         }
     }
 
-    pub(super) fn pair(&self) -> Result<AwsLcPair, Error> {
+    pub(in crate::key) fn pair(&self) -> Result<AwsLcPair, Error> {
         Ok(match self {
             Self::Rsa(der) => {
                 AwsLcPair::Rsa(RsaKeyPair::from_der(der).map_err(refusal::inconsistent)?)
@@ -66,6 +67,7 @@ impl Kept {
                 let algorithm = match curve {
                     Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
                     Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+                    Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
                 };
                 // RFC 5915 wants the full width; some writers drop leading zeros.
                 let field = curve.field_bytes();
