@@ -400,9 +400,32 @@ fn the_doctor_finds_what_is_damaged_or_exposed_or_over() {
     assert_eq!(check(&after, "damaged")["status"], "warn");
 }
 
+#[test]
+fn what_waits_in_the_spool_is_used_and_moves_to_the_store() {
+    let (house, _) = kept("file:tokens");
+    house.run(["store", "export", "1.json"]).succeeded();
+    house.run(["token", NAME, "--force"]).succeeded();
+    house.run(["store", "export", "2.json"]).succeeded();
+    // As if the store had not taken the second one, and the spool had.
+    house
+        .run(["store", "import", "1.json", "--force"])
+        .succeeded();
+    let spool = "file:.local/state/countersign/spool";
+    house
+        .run(["store", "import", "2.json", "--store", spool])
+        .succeeded();
+    house.run(["token", NAME, "--force"]).succeeded();
+    let shown = house.run(["store", "show", NAME, "--json"]).json();
+    assert_eq!(shown[0]["generation"], 3);
+    let events = shown[0]["events"].as_array().unwrap();
+    assert!(events.iter().any(|event| event["what"] == "recovered"));
+    let left = house.run(["store", "list", "--store", spool, "--json"]);
+    assert_eq!(left.json(), Value::Array(vec![]));
+}
+
 #[cfg(unix)]
 #[test]
-fn a_token_that_the_store_does_not_take_waits_in_the_spool() {
+fn a_spool_that_is_not_empty_or_not_to_be_had_is_told() {
     use std::os::unix::fs::PermissionsExt;
     let (house, _) = kept("file:tokens");
     let spool = house.dir.path().join(".local/state/countersign/spool");
