@@ -54,7 +54,8 @@ pub(super) fn state(summary: &RecordSummary) -> &'static str {
 pub(super) fn spoken(at_ms: i64) -> String {
     let seconds = (at_ms - SystemClock::new().now().unix_ms) / 1000;
     let amount = match seconds.unsigned_abs() {
-        s @ 0..=119 => format!("{s} s"),
+        0 => return "now".to_owned(),
+        s @ 1..=119 => format!("{s} s"),
         s @ 120..=7_199 => format!("{} min", s / 60),
         s @ 7_200..=172_799 => format!("{} h", s / 3_600),
         s => format!("{} d", s / 86_400),
