@@ -22,6 +22,7 @@ mod once;
 mod place;
 mod stage;
 mod table;
+pub mod window;
 pub mod worker;
 
 use std::str::FromStr;

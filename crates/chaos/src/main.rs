@@ -1,12 +1,14 @@
 //! `countersign-chaos`: the hammer and the crash matrix; thin here. As `cargo xtask chaos`.
 
+#![forbid(unsafe_code)]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use countersign_chaos::{
-    Order, PlaceKind, Point, Server, between_marks, hammer, matrix, once, worker,
+    Order, PlaceKind, Point, Server, between_marks, hammer, matrix, once, window, worker,
 };
 
 #[derive(Parser)]
@@ -22,6 +24,14 @@ enum Command {
     Hammer(Hammer),
     /// One refresh, killed, failed and delayed at every point; a table in Markdown.
     Matrix(Matrix),
+    /// From an answer read to its being durable, in microseconds.
+    Window {
+        /// file, redis or postgres
+        #[arg(long, default_value = "file")]
+        store: PlaceKind,
+        #[arg(long, default_value_t = 500)]
+        count: usize,
+    },
     #[command(hide = true)]
     Worker(Child),
     #[command(hide = true)]
@@ -85,6 +95,11 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Hammer(options) => hammer(&options),
         Command::Matrix(options) => matrix(&options),
+        Command::Window { store, count } => {
+            let (p50, p99) = window::measure(store, count);
+            say(&format!("{}: p50 {p50} us, p99 {p99} us", store.as_str()));
+            Ok(())
+        }
         Command::Worker(child) => {
             worker::work(&worker::Order {
                 folder: child.folder,

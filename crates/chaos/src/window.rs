@@ -1,0 +1,53 @@
+//! The loss window: from an answer read to its being durable, when a kill costs the grant.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use countersign::probe::{Point, Probe};
+use countersign::{Error, Keeper};
+
+use crate::ledger::percentile;
+use crate::{Place, PlaceKind, Server, Stage};
+
+/// Refreshes so often, and returns the median and the 99th of 100 in microseconds.
+///
+/// # Panics
+///
+/// Where the store does not start or a refresh fails.
+pub fn measure(kind: PlaceKind, count: usize) -> (u64, u64) {
+    let stage = Stage::start(Server::Strict, 3600);
+    let place = Place::start(kind);
+    let watch = Arc::new(Watch::default());
+    let keeper = Keeper::builder(stage.connection("boldsign-refresh", 5000))
+        .store(place.open("window"))
+        .probe(Arc::clone(&watch) as Arc<dyn Probe>)
+        .build()
+        .expect("a keeper");
+    for _ in 0..count {
+        keeper.refresh_now().expect("a refresh");
+    }
+    let mut watched = watch.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let spans = &mut watched.1;
+    (percentile(spans, 50), percentile(spans, 99))
+}
+
+#[derive(Default)]
+struct Watch(Mutex<(Option<Instant>, Vec<u64>)>);
+
+impl Probe for Watch {
+    fn at(&self, point: Point) -> Result<(), Error> {
+        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match point {
+            Point::BeforePersist => watched.0 = Some(Instant::now()),
+            Point::Persisted => {
+                let micros = watched
+                    .0
+                    .take()
+                    .map(|since| since.elapsed().as_micros() as u64);
+                watched.1.extend(micros);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
