@@ -13,6 +13,8 @@ mod password;
 mod pkcs12;
 #[cfg(feature = "encrypted-keys")]
 mod scheme;
+#[cfg(all(test, feature = "encrypted-keys"))]
+mod wycheproof;
 
 use zeroize::Zeroizing;
 
