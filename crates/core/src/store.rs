@@ -89,6 +89,17 @@ pub trait Store: Send + Sync + fmt::Debug {
         Ok(())
     }
 
+    /// What became of a record that could not be read: where it was set aside, if it was. What it
+    /// held may be a grant that a person can still rescue.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::load`].
+    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
+        let _ = key;
+        Ok(None)
+    }
+
     /// The store's own clock, in milliseconds since 1970: what deadlines of a fleet are told by.
     ///
     /// # Errors

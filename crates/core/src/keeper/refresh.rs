@@ -281,6 +281,11 @@ impl Inner {
                 let stored = descends.and_then(|record| record.refresh_token.clone());
                 let token = stored.or_else(|| connection.refresh_token.clone());
                 let token = token.ok_or_else(|| no_token(connection))?;
+                if record.is_none()
+                    && let Some(place) = self.store.set_aside(&self.key)?
+                {
+                    return Err(damaged(connection, &place));
+                }
                 self.store.fit_for_rotation()?;
                 Ok(Grant::RefreshToken(token))
             }
@@ -374,6 +379,20 @@ impl Inner {
             message: error.message().to_owned(),
             http_status: error.http_status(),
         }
+    }
+}
+
+/// The setting `refresh_token` may be what a damaged record has spent long ago: presenting it
+/// could end a grant that a person can still rescue from that record.
+fn damaged(connection: &Connection, place: &str) -> Error {
+    let name = connection.name();
+    let message = format!("connection `{name}`: its record was damaged and set aside as {place}");
+    let error = Error::new(ErrorKind::LoginRequired, message)
+        .with_provider(&connection.profile().id)
+        .with_hint("restore the record from a backup or log in again; to start anew from the setting refresh_token, remove that file");
+    match connection.login_url() {
+        Some(url) => error.with_url(url.as_str()),
+        None => error,
     }
 }
 

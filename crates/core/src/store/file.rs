@@ -77,12 +77,12 @@ impl FileStore {
         };
         match format::decode(&bytes) {
             Ok(stored) => Ok(Some(stored)),
-            Err(why) => Err(self.set_aside(key, &path, why)),
+            Err(why) => Err(self.move_aside(key, &path, why)),
         }
     }
 
     /// A damaged record is kept for a person to look at, and never taken for a good one.
-    fn set_aside(&self, key: &StoreKey, path: &Path, why: &str) -> Error {
+    fn move_aside(&self, key: &StoreKey, path: &Path, why: &str) -> Error {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -94,7 +94,7 @@ impl FileStore {
         let message = format!("the record {} is damaged: {why}; {moved}", path.display());
         Error::new(ErrorKind::Store, message)
             .with_verdict(crate::Verdict::Unexpected)
-            .with_hint("the next call starts without it: a grant by login then needs a new login")
+            .with_hint("restore it from a backup, or log in again; a token that can be asked for anew is asked for by the next call")
     }
 
     /// Changes a record while nobody else in any process does.
@@ -304,6 +304,18 @@ impl Store for FileStore {
         }
         keys.sort_unstable();
         Ok(keys)
+    }
+
+    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
+        let unreadable = |error: io::Error| broken("read", &self.folder, &error);
+        let prefix = format!("{}.damaged-", key.to_hex());
+        for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                return Ok(Some(entry.path().display().to_string()));
+            }
+        }
+        Ok(None)
     }
 
     fn now_ms(&self) -> Result<i64, Error> {

@@ -315,6 +315,10 @@ impl Store for SealedStore {
         self.below.fit_for_rotation()
     }
 
+    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
+        self.below.set_aside(key)
+    }
+
     fn now_ms(&self) -> Result<i64, Error> {
         self.below.now_ms()
     }

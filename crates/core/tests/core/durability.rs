@@ -207,3 +207,37 @@ fn a_store_key_keeps_every_token_out_of_the_store() {
     let error = without.keeper.token().unwrap_err();
     assert_eq!(error.setting_name(), Some("store_key"));
 }
+
+#[test]
+fn a_damaged_record_does_not_make_the_spent_setting_be_presented_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokens");
+    let open = || Arc::new(FileStore::open(&path).unwrap());
+    let first = bench_with(refreshing(), [Ok(rotated_answer("a", "r1", 600))], open());
+    first.keeper.token().unwrap();
+    let of_record = |ending: &str| {
+        let files = std::fs::read_dir(&path)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        files
+            .into_iter()
+            .find(|file| file.to_string_lossy().contains(ending))
+    };
+    let record = of_record(".rec").unwrap();
+    let whole = std::fs::read(&record).unwrap();
+    std::fs::write(&record, &whole[..100]).unwrap();
+    // The first call tells of the damage; the next ones send nothing, least of all `r0`.
+    let second = bench_with(refreshing(), [], open());
+    assert_eq!(second.keeper.token().unwrap_err().kind(), ErrorKind::Store);
+    let error = second.keeper.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::LoginRequired, Verdict::Reauthorize)
+    );
+    assert!(error.message().contains(".damaged-"), "{error}");
+    // A person restores the record, and the grant goes on.
+    let aside = of_record(".damaged-").unwrap();
+    std::fs::remove_file(aside).unwrap();
+    std::fs::write(&record, whole).unwrap();
+    assert_eq!(second.keeper.token().unwrap().expose(), "a");
+}

@@ -223,7 +223,7 @@ fn a_refusal_for_another_reason_leaves_the_token_alone() {
 #[test]
 fn a_servers_wish_for_peace_is_shared_through_the_store() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let wait = countersign::Response::new(429, [("Retry-After", "60")], "");
+    let wait = Response::new(429, [("Retry-After", "60")], "");
     let first = bench_with(refreshing(), [Ok(wait)], Arc::clone(&store));
     assert_eq!(
         first.keeper.token().unwrap_err().kind(),
