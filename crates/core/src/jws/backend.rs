@@ -13,7 +13,8 @@ pub enum Backend {
     #[default]
     Ring,
     /// aws-lc-rs: RSA twice as fast where the processor has AVX-512 IFMA, and Ed25519 more than
-    /// twice as fast. Feature `aws-lc`.
+    /// twice as fast. It takes some 20 ms once per process, to gather entropy: for a process that
+    /// signs a hundred times or more. Feature `aws-lc`.
     #[cfg(feature = "aws-lc")]
     AwsLc,
 }
