@@ -24,10 +24,16 @@ const PROFILE: &str = r#"
     assertion.algorithms = ["RS256"]
 "#;
 
+/// What is measured, and its name.
+type Case<'a> = (&'a str, Box<dyn Fn() + Sync + 'a>);
+
 /// As long as vendors' tokens are.
 const TOKEN_LENGTH: usize = 800;
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(150);
+
+/// What is done, and its name.
+type Measured<'a> = (&'static str, Box<dyn Fn() + Sync + 'a>);
 
 fn main() {
     let mut out = std::io::stdout().lock();
@@ -38,23 +44,36 @@ fn main() {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
         time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     };
-    let mut table = String::from("| what | 1 thread | 2 threads | 8 threads |\n|---|---|---|---|\n");
-    let cases: Vec<(&str, Box<dyn Fn() + Sync>)> = vec![
-        ("floor: coarse clock and a comparison", Box::new(|| {
-            black_box(coarse() < black_box(&plain).1);
-        })),
-        ("floor: arc-swap load, coarse clock, comparison", Box::new(|| {
-            let guard = swapped.load();
-            black_box(coarse() < guard.1);
-            black_box(guard.0.len());
-        })),
-        ("`Keeper::fresh`", Box::new(|| {
-            let fresh = keeper.fresh();
-            black_box(fresh.as_ref().map(|token| token.expose().len()));
-        })),
-        ("`Keeper::token` (owned, counted)", Box::new(|| {
-            black_box(keeper.token().map(|token| token.expose().len()).ok());
-        })),
+    let mut table =
+        String::from("| what | 1 thread | 2 threads | 8 threads |\n|---|---|---|---|\n");
+    let cases: Vec<Measured<'_>> = vec![
+        (
+            "floor: coarse clock and a comparison",
+            Box::new(|| {
+                black_box(coarse() < black_box(&plain).1);
+            }),
+        ),
+        (
+            "floor: arc-swap load, coarse clock, comparison",
+            Box::new(|| {
+                let guard = swapped.load();
+                black_box(coarse() < guard.1);
+                black_box(guard.0.len());
+            }),
+        ),
+        (
+            "`Keeper::fresh`",
+            Box::new(|| {
+                let fresh = keeper.fresh();
+                black_box(fresh.as_ref().map(|token| token.expose().len()));
+            }),
+        ),
+        (
+            "`Keeper::token` (owned, counted)",
+            Box::new(|| {
+                black_box(keeper.token().map(|token| token.expose().len()).ok());
+            }),
+        ),
     ];
     let threads = [1, 2, 8];
     let mut medians = vec![[0.0; 3]; cases.len()];
@@ -72,16 +91,25 @@ fn main() {
         }
     }
     for ((name, _), ns) in cases.iter().zip(&medians) {
-        table += &format!("| {name} | {:.1} ns | {:.1} ns | {:.1} ns |\n", ns[0], ns[1], ns[2]);
+        table += &format!(
+            "| {name} | {:.1} ns | {:.1} ns | {:.1} ns |\n",
+            ns[0], ns[1], ns[2]
+        );
     }
-    let _ = writeln!(out, "CPU time per call, median of {ROUNDS} interleaved rounds of {} ms:\n\n{table}", ROUND.as_millis());
+    let _ = writeln!(
+        out,
+        "CPU time per call, median of {ROUNDS} interleaved rounds of {} ms:\n\n{table}",
+        ROUND.as_millis()
+    );
     let _ = out.write_all(million().as_bytes());
 }
 
 /// A million subjects: memory of each, and the time of a look.
 fn million() -> String {
     const COUNT: usize = 1_000_000;
-    let names: Vec<_> = (0..COUNT).map(|n| format!("464f5d25-4be5-4bc4-b3d0-{n:012}")).collect();
+    let names: Vec<_> = (0..COUNT)
+        .map(|n| format!("464f5d25-4be5-4bc4-b3d0-{n:012}"))
+        .collect();
     let subjects = Subjects::new(by_assertion(), Arc::new(Canned), 2 * COUNT).expect("subjects");
     let before = resident_bytes();
     let start = Instant::now();
@@ -141,12 +169,16 @@ fn cpu_time() -> Duration {
 
 fn resident_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    let pages = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or_default() * 4096
 }
 
 fn keeper() -> Keeper {
-    let keeper = Keeper::builder(connection("client-credentials", None)).transport(Arc::new(Canned));
+    let keeper =
+        Keeper::builder(connection("client-credentials", None)).transport(Arc::new(Canned));
     let keeper = keeper.build().expect("a keeper");
     keeper.token().expect("a token");
     keeper
@@ -179,7 +211,8 @@ struct Canned;
 impl Transport for Canned {
     fn send(&self, _: &Request) -> Result<Response, SendError> {
         let token = "t".repeat(TOKEN_LENGTH);
-        let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":36000}}"#);
+        let body =
+            format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":36000}}"#);
         Ok(Response::new(200, [], body))
     }
 }
