@@ -24,9 +24,6 @@ const PROFILE: &str = r#"
     assertion.algorithms = ["RS256"]
 "#;
 
-/// What is measured, and its name.
-type Case<'a> = (&'a str, Box<dyn Fn() + Sync + 'a>);
-
 /// As long as vendors' tokens are.
 const TOKEN_LENGTH: usize = 800;
 const ROUNDS: usize = 7;
