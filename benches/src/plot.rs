@@ -7,8 +7,8 @@ use crate::measure::{Outcome, spread};
 
 const PANELS: &[&str] = &["RS256-2048", "PS256-2048", "ES256", "EdDSA"];
 const WIDTH: f64 = 860.0;
-const LABELS: f64 = 250.0;
-const BARS: f64 = 500.0;
+const LABELS: f64 = 290.0;
+const BARS: f64 = 470.0;
 const ROW: f64 = 19.0;
 
 /// Draws the panels as SVG.

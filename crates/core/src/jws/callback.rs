@@ -166,7 +166,7 @@ fn from_der(der: &[u8], field: usize) -> Option<Vec<u8>> {
     if end != der.len() {
         return None;
     }
-    let mut rest = &der[start..];
+    let mut rest = &der[start..end];
     let mut joined = Vec::with_capacity(2 * field);
     for _ in 0..2 {
         let (start, end) = body(0x02, rest)?;

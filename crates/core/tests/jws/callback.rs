@@ -95,6 +95,8 @@ fn what_is_no_signature_makes_no_token() {
     let cut = |der: &[u8]| der[..der.len() - 1].to_vec();
     let der = ecdsa_der(&[7; 64]);
     let longer = [der.as_slice(), &[0]].concat();
+    let mut three = [der.as_slice(), &[2, 1, 1]].concat();
+    three[1] += 3;
     for (algorithm, made) in [
         (Algorithm::ES256, vec![]),
         (Algorithm::ES256, vec![1; 63]),
@@ -102,6 +104,7 @@ fn what_is_no_signature_makes_no_token() {
         (Algorithm::ES256, vec![0x30; 70]),
         (Algorithm::ES256, cut(&der)),
         (Algorithm::ES256, longer),
+        (Algorithm::ES256, three),
         (Algorithm::ES256, ecdsa_der(&[0xff; 96])),
         (Algorithm::ES256, vec![0x30, 4, 2, 0, 2, 0]),
         (Algorithm::ES256, vec![0x30]),
