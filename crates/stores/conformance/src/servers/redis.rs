@@ -47,7 +47,10 @@ impl RedisServer {
                 return server;
             }
         }
-        panic!("redis-server does not start: {}", server.log());
+        panic!(
+            "redis-server does not start: {}; run: {INSTALL}",
+            server.log()
+        );
     }
 
     /// With a journal that is flushed before each answer.
@@ -143,7 +146,9 @@ impl RedisServer {
     }
 
     fn try_start(&mut self) -> bool {
-        let mut command = Command::new("redis-server");
+        // Ended by the kernel where the test is killed, and drops no guard.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "redis-server"]);
         let log = std::fs::File::create(self.log_path()).unwrap();
         command
             .arg("-")
