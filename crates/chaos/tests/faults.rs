@@ -200,7 +200,13 @@ fn a_user_without_permission_is_told_which_file() {
     let folder = room.path().join("tokens");
     let bench = Bench::new(&folder);
     let program = room.path().join("chaos");
-    fs::copy(env!("CARGO_BIN_EXE_countersign-chaos"), &program).unwrap();
+    // By another process: a child that a thread of this one starts meanwhile would hold the copy
+    // open for writing, and then it could not be run.
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_countersign-chaos"))
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
     open_to_all(&program);
     give_away(bench.stage.sandbox.dir());
     give_away(&folder);
