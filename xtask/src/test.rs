@@ -41,7 +41,9 @@ pub(crate) fn run() -> Result<(), String> {
         cargo(&bare, &[("RUSTFLAGS", "-D warnings")])
     });
     // The workspace's tests build core with what the command switches on; these without, and with all.
-    report.run("core by default", || cargo(&["test", "-p", "countersign", "--locked"], &[]));
+    report.run("core by default", || {
+        cargo(&["test", "-p", "countersign", "--locked"], &[])
+    });
     report.run("core with all features", || {
         let all = ["test", "-p", "countersign", "--all-features", "--locked"];
         cargo(&all, &[])
