@@ -39,7 +39,15 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
             "-timeout=60".to_owned(),
         ];
         let status = cargo()
-            .args(["+nightly", "fuzz", "run", &target, "--"])
+            .args([
+                "+nightly",
+                "fuzz",
+                "run",
+                "--fuzz-dir",
+                "fuzz",
+                &target,
+                "--",
+            ])
             .args(limits)
             .status()
             .map_err(|error| error.to_string())?;
