@@ -64,7 +64,11 @@ impl Inner {
         self.probe(Point::BeforeSend)?;
         let mut started = self.clock.now();
         let asked = match self.ask(grant, started) {
-            Err(error) if self.follow_the_servers_clock(&error) => {
+            // What can be spent once is spent by the first request, whatever its answer blames.
+            Err(error)
+                if !connection.spends_single_use_secret(grant)
+                    && self.follow_the_servers_clock(&error) =>
+            {
                 // A fresh assertion, dated by the server's clock; nothing is sent twice.
                 started = self.clock.now();
                 self.ask(grant, started)

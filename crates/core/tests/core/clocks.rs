@@ -5,7 +5,8 @@ use std::time::Duration;
 use countersign::{Response, Verdict};
 
 use crate::support::{
-    Bench, NOW, bench, by_assertion, claims_of, client_credentials, token_answer,
+    Bench, NOW, bench, by_assertion, by_assertion_or_login, claims_of, client_credentials,
+    token_answer,
 };
 
 /// What a server says whose clock is this far from ours.
@@ -70,6 +71,25 @@ fn a_clock_that_is_hours_wrong_is_told_and_not_followed() {
         error.hint().unwrap().contains("clock is 18000 s behind"),
         "{error:?}"
     );
+    assert_eq!(script.forms().len(), 1);
+}
+
+#[test]
+fn a_code_is_not_sent_again_however_far_the_clocks_are_apart() {
+    let connection = by_assertion_or_login();
+    let refused = Response::new(
+        401,
+        [("Date", http_date(NOW + 600).as_str())],
+        r#"{"error":"invalid_client"}"#,
+    );
+    let Bench { keeper, script, .. } = bench(connection, [Ok(refused), Ok(token_answer("a", 600))]);
+    let login = keeper.start_login(None).unwrap();
+    let state = login.url().as_str().split("state=").nth(1).unwrap();
+    let state = state.split('&').next().unwrap();
+    let error = keeper
+        .complete_login(&login, &format!("code=c&state={state}"))
+        .unwrap_err();
+    assert_eq!(error.verdict(), Verdict::FixConfiguration);
     assert_eq!(script.forms().len(), 1);
 }
 

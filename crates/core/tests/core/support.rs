@@ -129,6 +129,19 @@ pub(crate) fn by_assertion() -> Connection {
     Connection::with_signer("mine", &settings.unwrap(), provider(), Arc::new(NoKey)).unwrap()
 }
 
+/// A login of an app that could sign.
+pub(crate) fn by_assertion_or_login() -> Connection {
+    let settings = Settings::from_pairs([
+        ("provider", "acme"),
+        ("environment", "demo"),
+        ("grant", "authorization-code"),
+        ("client_auth", "none"),
+        ("client_id", "app"),
+        ("redirect_uri", "https://app.example/callback"),
+    ]);
+    Connection::with_signer("mine", &settings.unwrap(), provider(), Arc::new(NoKey)).unwrap()
+}
+
 /// The claims of the assertion in a form.
 pub(crate) fn claims_of(form: &str) -> serde_json::Value {
     let assertion = form.split("assertion=").nth(1).unwrap();
