@@ -43,7 +43,12 @@ impl Connection {
             redactor: Redactor::of(request, self),
             now,
         };
-        answer.read().map_err(|error| {
+        let translated = self.provider().translate(self, response);
+        let read = translated.and_then(|translated| {
+            let body = translated.as_ref().unwrap_or(&response.body);
+            answer.read(body)
+        });
+        read.map_err(|error| {
             let error = match Self::leaves_doubt(response, &error) {
                 true => self.explain_doubt(grant, error),
                 false => error,
@@ -109,9 +114,9 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    fn read(&self) -> Result<TokenResponse, Error> {
+    fn read(&self, body: &[u8]) -> Result<TokenResponse, Error> {
         let status = self.response.status;
-        let members = match Members::parse(&self.response.body) {
+        let members = match Members::parse(body) {
             Ok(members) => members,
             Err(why) => return Err(self.unreadable(&why)),
         };

@@ -80,6 +80,8 @@ pub enum ErrorKind {
     Store,
     /// Another holder has the connection's lease.
     Busy,
+    /// A plugin failed, or broke the rules of the plugin ABI.
+    Plugin,
     /// A bug of ours.
     Internal,
 }
@@ -316,7 +318,7 @@ impl ErrorKind {
             Self::LoginRequired | Self::ConsentRequired | Self::NoToken | Self::Callback => {
                 Verdict::Reauthorize
             }
-            Self::Unreadable | Self::Internal => Verdict::Unexpected,
+            Self::Unreadable | Self::Plugin | Self::Internal => Verdict::Unexpected,
         }
     }
 
@@ -341,6 +343,7 @@ impl ErrorKind {
             Self::Clock => "clock",
             Self::Store => "store",
             Self::Busy => "busy",
+            Self::Plugin => "plugin",
             Self::Internal => "internal",
         }
     }

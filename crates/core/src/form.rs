@@ -1,5 +1,7 @@
 //! `application/x-www-form-urlencoded` (RFC 6749 appendix B) and query strings.
 
+use std::borrow::Cow;
+
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -15,7 +17,7 @@ use crate::Error;
 /// assert_eq!(&*form.encode(), "grant_type=refresh_token&refresh_token=5Aep%21%2B%2F%3D");
 /// ```
 #[derive(Clone, Default)]
-pub struct Form(Vec<(&'static str, Zeroizing<String>)>);
+pub struct Form(Vec<(Cow<'static, str>, Zeroizing<String>)>);
 
 impl Form {
     /// A form without fields.
@@ -25,8 +27,23 @@ impl Form {
 
     /// The form with one more field.
     #[must_use]
-    pub fn field(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.0.push((name, Zeroizing::new(value.into())));
+    pub fn field(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.0.push((name.into(), Zeroizing::new(value.into())));
+        self
+    }
+
+    /// The form with one more field, in the place of the one of that name where there is one.
+    #[must_use]
+    pub(crate) fn with(mut self, name: String, value: String) -> Self {
+        let there = self.0.iter_mut().find(|(known, _)| *known == name);
+        match there {
+            Some((_, known)) => *known = Zeroizing::new(value),
+            None => self.0.push((name.into(), Zeroizing::new(value))),
+        }
         self
     }
 
@@ -37,8 +54,8 @@ impl Form {
     }
 
     /// The names of the fields, in order.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|(name, _)| *name)
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_ref())
     }
 
     /// The body of the request: unreserved characters (RFC 3986 section 2.3) as they are, a

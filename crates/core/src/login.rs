@@ -38,6 +38,10 @@ pub struct Login {
     state: Secret,
     verifier: Secret,
     provider: String,
+    /// The issuer that `iss` of the answer must be, where one is known (RFC 9207).
+    issuer: Option<String>,
+    /// Whether an answer without `iss` is refused.
+    iss_required: bool,
 }
 
 impl Login {
@@ -61,6 +65,8 @@ impl Login {
             state: Secret::new(state),
             verifier: pkce.verifier.clone(),
             provider: connection.profile().id.clone(),
+            issuer: connection.login_issuer().map(str::to_owned),
+            iss_required: connection.iss_required(),
         })
     }
 
@@ -100,6 +106,8 @@ impl Login {
             state: Secret::new(state),
             verifier: pkce.verifier.clone(),
             provider: connection.profile().id.clone(),
+            issuer: connection.login_issuer().map(str::to_owned),
+            iss_required: connection.iss_required(),
         })
     }
 
@@ -121,12 +129,16 @@ impl Login {
 
     /// Reads the query that the browser came back with, and gives the grant to exchange.
     ///
-    /// `state` is checked before anything else is believed, in constant time.
+    /// `state` is checked before anything else is believed, in constant time. Then comes `iss`
+    /// (RFC 9207): where the connection has an `issuer`, an answer of another server is refused
+    /// before its code or error is looked at. An answer without `iss` is taken, unless the profile
+    /// says that the server always sends it
+    /// ([`authorization_response_iss_parameter_supported`](crate::profile::Endpoints::authorization_response_iss_parameter_supported)).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Callback`] where the state is not this login's, the person said no, the
-    /// server reported an error, or there is no code.
+    /// [`ErrorKind::Callback`] where the state is not this login's, another server answered, the
+    /// person said no, the server reported an error, or there is no code.
     pub fn finish(&self, query: &str) -> Result<Grant, Error> {
         self.read(query)
             .map_err(|error| error.with_provider(&self.provider))
@@ -147,6 +159,7 @@ impl Login {
                 (Some(_), Some(_)) => Err(refuse(format!("`{name}` is there twice"))),
             }
         };
+        self.check_issuer(one("iss")?)?;
         if let Some(error) = one("error")? {
             let redactor = crate::answer::Redactor::empty();
             let said = one("error_description")?.or(one("error_message")?);
@@ -167,6 +180,28 @@ impl Login {
                 verifier: self.verifier.clone(),
             }),
             _ => Err(refuse("the answer has no `code`".into()).with_hint("start a new login")),
+        }
+    }
+
+    /// Whether the server that was asked is the one that answers (RFC 9207 section 2.4).
+    fn check_issuer(&self, iss: Option<&str>) -> Result<(), Error> {
+        let refuse = |message: String, hint: &str| {
+            let error = Error::new(ErrorKind::Callback, message).with_setting("issuer");
+            Err(error.with_hint(format!("its code was not used: {hint}")))
+        };
+        match (iss, &self.issuer) {
+            (Some(iss), Some(expected)) if iss != expected => {
+                let iss: String = iss.chars().take(200).collect();
+                refuse(
+                    format!("the answer's `iss` is {iss:?}, and this login went to {expected:?}"),
+                    "another server answered than was asked; if it is the same one, set issuer to the `issuer` of its metadata, letter by letter",
+                )
+            }
+            (None, _) if self.iss_required => refuse(
+                "the answer has no `iss`, which this server always sends".into(),
+                "start a new login, and finish it in the same browser",
+            ),
+            _ => Ok(()),
         }
     }
 

@@ -98,6 +98,12 @@ pub struct Endpoints {
     pub token: String,
     /// The authorization endpoint (RFC 6749 section 3.1).
     pub authorize: Option<String>,
+    /// Whether the authorization endpoint's answers always name the issuer in `iss`; the name is
+    /// that of the server's metadata (RFC 9207 section 3). Then an answer without `iss` is
+    /// refused, and one with another than the setting `issuer`, or where that is not set than the
+    /// base URL.
+    #[serde(default)]
+    pub authorization_response_iss_parameter_supported: bool,
     /// Who the token stands for.
     pub userinfo: Option<String>,
     /// Revocation (RFC 7009).

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::settings::nearest;
-use crate::{Connection, Error, Extra, Profile, Request, Response, Token};
+use crate::{Connection, Error, Extra, GrantKind, Profile, Request, Response, Token};
 
 /// A vendor's token service.
 ///
@@ -22,6 +24,40 @@ pub trait Provider: Send + Sync + fmt::Debug {
     fn check(&self, connection: &Connection) -> Result<(), Error> {
         let _ = connection;
         Ok(())
+    }
+
+    /// The parameters that the vendor wants in a token request besides the grant's own. One of the
+    /// same name takes the place of the grant's, such as a `grant_type` that only this vendor has.
+    ///
+    /// What proves the app or spends a grant (`client_*`, `assertion`, `code`, `code_verifier`,
+    /// `refresh_token`) is refused: that is not a provider's to write.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection lacks what a parameter needs.
+    fn parameters(
+        &self,
+        connection: &Connection,
+        grant: GrantKind,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let _ = (connection, grant);
+        Ok(Vec::new())
+    }
+
+    /// The answer of the token endpoint in the words of RFC 6749 (sections 5.1 and 5.2), from a
+    /// vendor that has its own: a JSON object that takes the place of the body. Nothing where the
+    /// answer can be read as it is.
+    ///
+    /// # Errors
+    ///
+    /// Where the answer is not one of this vendor's.
+    fn translate(
+        &self,
+        connection: &Connection,
+        response: &Response,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let _ = (connection, response);
+        Ok(None)
     }
 
     /// Reads the vendor's additions to a successful answer: adds to `extra`, or refuses an answer

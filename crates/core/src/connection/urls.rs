@@ -65,6 +65,21 @@ impl Connection {
         Some(url.with_query([("admin_consent_scope", scopes.as_str())]))
     }
 
+    /// The issuer that a login's answer must come from, where one is known (RFC 9207).
+    pub(crate) fn login_issuer(&self) -> Option<&str> {
+        let by_profile = || {
+            let base = self.base_url().filter(|_| self.iss_required())?;
+            Some(base.as_str())
+        };
+        self.issuer().or_else(by_profile)
+    }
+
+    /// Whether a login's answer without `iss` is refused.
+    pub(crate) fn iss_required(&self) -> bool {
+        let endpoints = &self.profile().endpoints;
+        endpoints.authorization_response_iss_parameter_supported
+    }
+
     fn authorize_base(&self, redirect_uri: &str, scope: &str) -> Result<Url, Error> {
         let url = self.authorize_url.as_ref().ok_or_else(|| {
             Error::setting(

@@ -71,7 +71,7 @@ pub const SETTINGS: &[SettingKey] = &[
     ),
     public(
         "issuer",
-        "the server's issuer, for assertions that authenticate the client",
+        "the server's issuer: client assertions are for it, and login answers must be from it",
     ),
     public("ca_file", "PEM certificates to trust besides the roots"),
     public("roots", "bundled or system: which roots to trust"),

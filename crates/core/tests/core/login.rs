@@ -116,6 +116,90 @@ fn state_is_checked_before_anything_else_is_believed() {
     ));
 }
 
+/// The mix-up of RFC 9207 section 1: the code goes to no server but the one that made it.
+#[test]
+fn an_answer_of_another_server_is_refused_before_its_code_is_used() {
+    const ISSUER: &str = "https://demo.acme.example/tenant";
+    const RIGHT: &str = "iss=https%3A%2F%2Fdemo.acme.example%2Ftenant";
+    let with_issuer = connection([
+        ("grant", "authorization-code"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("redirect_uri", "https://app.example/cb"),
+        ("issuer", ISSUER),
+    ]);
+    let without = by_login("https://app.example/cb");
+    let (required, at_base) = (iss_required(Some(ISSUER)), iss_required(None));
+    let other = "iss=https%3A%2F%2Fdemo.acme.example";
+    for (connection, iss, refusal) in [
+        (&with_issuer, RIGHT, None),
+        (&with_issuer, "x=1", None),
+        (
+            &with_issuer,
+            other,
+            Some("`iss` is \"https://demo.acme.example\""),
+        ),
+        (&with_issuer, "iss=", Some("`iss` is \"\"")),
+        (
+            &with_issuer,
+            "iss=https%3A%2F%2Fdemo.acme.example%2Ftenant%2F",
+            Some("this login went to \"https://demo.acme.example/tenant\""),
+        ),
+        (
+            &with_issuer,
+            "iss=HTTPS%3A%2F%2Fdemo.acme.example%2Ftenant",
+            Some("`iss` is"),
+        ),
+        (&with_issuer, "iss=a&iss=b", Some("`iss` is there twice")),
+        (&without, other, None),
+        (&without, "x=1", None),
+        (&required, RIGHT, None),
+        (&required, "x=1", Some("has no `iss`")),
+        (&required, other, Some("`iss` is")),
+        (&at_base, other, None),
+        (&at_base, RIGHT, Some("`iss` is")),
+    ] {
+        let keeper = bench(connection.clone(), [Ok(rotated_answer("a", "r1", 600))]);
+        let login = keeper.keeper.start_login(None).unwrap();
+        let state = parameter(login.url(), "state");
+        let answer = format!("code=c&state={state}&{iss}");
+        let result = keeper.keeper.complete_login(&login, &answer);
+        let Some(says) = refusal else {
+            assert_eq!(result.unwrap().expose(), "a", "{iss}");
+            continue;
+        };
+        let error = result.expect_err(iss);
+        assert!(error.message().contains(says), "{iss}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Callback);
+        assert!(keeper.script.forms().is_empty(), "the code went out: {iss}");
+        // Nor is another server's word taken for why the login failed.
+        let answer = format!("error=access_denied&state={state}&{iss}");
+        let error = login.finish(&answer).unwrap_err();
+        assert!(!error.message().contains("access_denied"), "{error}");
+    }
+}
+
+/// A server that always names itself in its answers.
+fn iss_required(issuer: Option<&str>) -> Connection {
+    let profile = crate::support::PROFILE.replace(
+        "[endpoints]",
+        "[endpoints]\nauthorization_response_iss_parameter_supported = true",
+    );
+    let mut settings = countersign::Settings::from_pairs([
+        ("environment", "demo"),
+        ("grant", "authorization-code"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("redirect_uri", "https://app.example/cb"),
+    ])
+    .unwrap();
+    if let Some(issuer) = issuer {
+        settings.set("issuer", issuer).unwrap();
+    }
+    let profile = countersign::Profile::from_toml(&profile).unwrap();
+    Connection::new("mine", &settings, countersign::from_profile(profile)).unwrap()
+}
+
 #[test]
 fn a_lost_exchange_asks_for_a_new_login_and_sends_the_code_once() {
     let Bench { keeper, script, .. } = bench(

@@ -13,3 +13,4 @@ mod store;
 mod subjects;
 mod support;
 mod transport;
+mod vendor_words;

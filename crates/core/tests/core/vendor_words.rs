@@ -1,0 +1,137 @@
+//! What a provider may add to a request, and how it puts an answer into the words of RFC 6749.
+
+use std::sync::Arc;
+
+use countersign::{
+    Clock, Connection, Error, ErrorKind, Grant, GrantKind, ManualClock, Profile, Provider, Request,
+    Response, Settings, SystemRandom, TokenResponse, Verdict, read_json,
+};
+use zeroize::Zeroizing;
+
+use crate::support::{NOW, PROFILE};
+
+/// A vendor with a grant type of its own, and answers in its own words.
+#[derive(Debug)]
+struct Peculiar {
+    profile: Profile,
+    parameters: &'static [(&'static str, &'static str)],
+}
+
+impl Provider for Peculiar {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn parameters(
+        &self,
+        connection: &Connection,
+        grant: GrantKind,
+    ) -> Result<Vec<(String, String)>, Error> {
+        assert_eq!(grant, connection.grant());
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Ok(self.parameters.iter().map(own).collect())
+    }
+
+    fn translate(
+        &self,
+        _: &Connection,
+        response: &Response,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let mut answer = read_json(response)?;
+        if answer.contains_key("access_token") {
+            return Ok(None);
+        }
+        for (theirs, ours) in [("token", "access_token"), ("status", "error")] {
+            if let Some(value) = answer.remove(theirs) {
+                answer.insert(ours.to_owned(), value);
+            }
+        }
+        Ok(Some(Zeroizing::new(serde_json::to_vec(&answer).unwrap())))
+    }
+}
+
+fn connection(grant: &str, parameters: &'static [(&'static str, &'static str)]) -> Connection {
+    let settings = Settings::from_pairs([
+        ("provider", "acme"),
+        ("environment", "demo"),
+        ("grant", grant),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("client_auth", "post"),
+        ("scopes", "a b"),
+        ("refresh_token", "r0"),
+    ])
+    .unwrap();
+    let profile = Profile::from_toml(PROFILE).unwrap();
+    let provider = Peculiar {
+        profile,
+        parameters,
+    };
+    Connection::new("mine", &settings, Arc::new(provider)).unwrap()
+}
+
+fn request(connection: &Connection, grant: &Grant) -> Result<Request, Error> {
+    connection.token_request(grant, ManualClock::at(NOW).now(), &SystemRandom::new())
+}
+
+fn read(grant: &str, status: u16, body: &str) -> Result<TokenResponse, Error> {
+    let connection = connection(grant, &[]);
+    let grant = match connection.grant() {
+        GrantKind::RefreshToken => Grant::RefreshToken("r0".into()),
+        _ => Grant::ClientCredentials,
+    };
+    let request = request(&connection, &grant).unwrap();
+    let response = Response::new(status, [("Content-Type", "application/json")], body);
+    connection.read_token_response(&grant, &request, &response, ManualClock::at(NOW).now())
+}
+
+#[test]
+fn a_parameter_takes_the_place_of_the_grants_own_or_comes_after_it() {
+    let connection = connection(
+        "client-credentials",
+        &[("account_id", "42 &"), ("grant_type", "account_credentials")],
+    );
+    let request = request(&connection, &Grant::ClientCredentials).unwrap();
+    assert_eq!(
+        request.body().unwrap().as_str(),
+        "grant_type=account_credentials&scope=a+b&account_id=42+%26&client_id=app&client_secret=s3cret",
+    );
+}
+
+#[test]
+fn what_proves_the_app_or_spends_a_grant_is_not_a_providers_to_write() {
+    const FORBIDDEN: &[&[(&str, &str)]] = &[
+        &[("client_id", "x")],
+        &[("client_secret", "x")],
+        &[("client_assertion", "x")],
+        &[("assertion", "x")],
+        &[("code", "x")],
+        &[("code_verifier", "x")],
+        &[("refresh_token", "x")],
+    ];
+    for parameters in FORBIDDEN {
+        let connection = connection("client-credentials", parameters);
+        let error = request(&connection, &Grant::ClientCredentials).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Plugin);
+        assert!(error.message().contains(parameters[0].0), "{error}");
+    }
+}
+
+#[test]
+fn an_answer_in_the_vendors_words_is_read_like_any_other() {
+    let token = read("client-credentials", 200, r#"{"token":"at1","expires_in":60}"#).unwrap();
+    assert_eq!(token.access_token.expose(), "at1");
+    assert_eq!(token.expires_in.unwrap().as_secs(), 60);
+    let plain = read("client-credentials", 200, r#"{"access_token":"at2"}"#).unwrap();
+    assert_eq!(plain.access_token.expose(), "at2");
+    let error = read("client-credentials", 400, r#"{"status":"invalid_client"}"#).unwrap_err();
+    assert_eq!(error.oauth_error(), Some("invalid_client"));
+    assert_eq!(error.setting_name(), Some("client_secret"));
+}
+
+#[test]
+fn an_answer_that_cannot_be_translated_leaves_the_doubt_it_should() {
+    let error = read("refresh-token", 200, "<html>").unwrap_err();
+    assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
+    assert_eq!(error.http_status(), Some(200));
+}
