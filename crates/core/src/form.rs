@@ -27,11 +27,7 @@ impl Form {
 
     /// The form with one more field.
     #[must_use]
-    pub fn field(
-        mut self,
-        name: impl Into<Cow<'static, str>>,
-        value: impl Into<String>,
-    ) -> Self {
+    pub fn field(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.0.push((name.into(), Zeroizing::new(value.into())));
         self
     }

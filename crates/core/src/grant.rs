@@ -174,16 +174,19 @@ impl Connection {
     /// Adds what only this vendor wants.
     fn with_parameters(&self, form: Form, grant: GrantKind) -> Result<Form, Error> {
         let parameters = self.provider().parameters(self, grant)?;
-        parameters.into_iter().try_fold(form, |form, (name, value)| {
-            let is_ours = ["assertion", "code", "code_verifier", "refresh_token"];
-            if name.starts_with("client_") || is_ours.contains(&name.as_str()) {
-                let id = &self.profile().id;
-                let message =
-                    format!("provider `{id}` may not write the parameter `{name}` of a request");
-                return Err(Error::new(ErrorKind::Plugin, message));
-            }
-            Ok(form.with(name, value))
-        })
+        parameters
+            .into_iter()
+            .try_fold(form, |form, (name, value)| {
+                let is_ours = ["assertion", "code", "code_verifier", "refresh_token"];
+                if name.starts_with("client_") || is_ours.contains(&name.as_str()) {
+                    let id = &self.profile().id;
+                    let message = format!(
+                        "provider `{id}` may not write the parameter `{name}` of a request"
+                    );
+                    return Err(Error::new(ErrorKind::Plugin, message));
+                }
+                Ok(form.with(name, value))
+            })
     }
 
     /// Adds the app's proof to the form, or makes the `Authorization` header that carries it.

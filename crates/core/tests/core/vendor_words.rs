@@ -89,7 +89,10 @@ fn read(grant: &str, status: u16, body: &str) -> Result<TokenResponse, Error> {
 fn a_parameter_takes_the_place_of_the_grants_own_or_comes_after_it() {
     let connection = connection(
         "client-credentials",
-        &[("account_id", "42 &"), ("grant_type", "account_credentials")],
+        &[
+            ("account_id", "42 &"),
+            ("grant_type", "account_credentials"),
+        ],
     );
     let request = request(&connection, &Grant::ClientCredentials).unwrap();
     assert_eq!(
@@ -119,7 +122,12 @@ fn what_proves_the_app_or_spends_a_grant_is_not_a_providers_to_write() {
 
 #[test]
 fn an_answer_in_the_vendors_words_is_read_like_any_other() {
-    let token = read("client-credentials", 200, r#"{"token":"at1","expires_in":60}"#).unwrap();
+    let token = read(
+        "client-credentials",
+        200,
+        r#"{"token":"at1","expires_in":60}"#,
+    )
+    .unwrap();
     assert_eq!(token.access_token.expose(), "at1");
     assert_eq!(token.expires_in.unwrap().as_secs(), 60);
     let plain = read("client-credentials", 200, r#"{"access_token":"at2"}"#).unwrap();
