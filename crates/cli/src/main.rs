@@ -10,7 +10,6 @@ mod commands;
 mod config;
 mod input;
 mod output;
-mod stores;
 mod trace;
 mod variables;
 

@@ -7,12 +7,13 @@ mod settings;
 use std::sync::Arc;
 
 use countersign::{Connection, Error, KeeperBuilder, Provider, Registry, Settings};
+use countersign_builtin::Configuration;
 
 use self::mend::Attempt;
 use self::settings::{Area, Facts};
 use super::report::{Check, Report};
 use crate::args::Global;
-use crate::config::{self, Config};
+use crate::config;
 use crate::output::{Output, Stop};
 use crate::trace::Traced;
 
@@ -30,7 +31,7 @@ fn examine(global: &Global, name: &str, output: &Output, report: &mut Report) ->
     };
     report.add(Check::ok(
         "config",
-        format!("{} has connection {name}", config.path.display()),
+        format!("{} has connection {name}", config.path().display()),
     ))?;
     for check in settings::permissions(&config, &written) {
         report.add(check)?;
@@ -67,8 +68,8 @@ fn examine(global: &Global, name: &str, output: &Output, report: &mut Report) ->
     }
 }
 
-fn open(global: &Global, name: &str) -> Result<(Config, Settings), Error> {
-    let config = Config::open(global)?;
+fn open(global: &Global, name: &str) -> Result<(Configuration, Settings), Error> {
+    let config = config::configuration(global)?;
     let settings = config.settings(name)?;
     Ok((config, settings))
 }

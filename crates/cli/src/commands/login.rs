@@ -1,6 +1,7 @@
 //! `countersign login`: a person logs in in a browser, and what that brings is kept.
 
 use countersign::{Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
+use countersign_builtin::place;
 use serde_json::json;
 
 use super::extra_of;
@@ -8,7 +9,6 @@ use crate::args::{Global, LoginArgs};
 use crate::browser::visit;
 use crate::config;
 use crate::output::{Output, Stop};
-use crate::stores;
 
 pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Result<(), Stop> {
     let keeper = config::keeper(global, &args.name, output)?;
@@ -98,9 +98,6 @@ fn told(connection: &Connection, token: &Token) -> String {
     if let Some(scope) = token.scope() {
         text.push_str(&format!("\n  scope: {scope}"));
     }
-    text.push_str(&format!(
-        "\n  kept in: {}",
-        stores::place(connection.store())
-    ));
+    text.push_str(&format!("\n  kept in: {}", place(connection.store())));
     text
 }

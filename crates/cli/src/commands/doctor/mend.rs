@@ -6,7 +6,6 @@ use std::sync::Arc;
 use countersign::{Algorithm, Connection, Error, ErrorKind, Profile, Provider, Settings, Signer};
 
 use super::settings::Area;
-use crate::config;
 
 /// A connection made of settings, some of which may have had to be set right for it.
 pub(super) struct Attempt {
@@ -68,7 +67,7 @@ fn make(
     provider: &Arc<dyn Provider>,
     without_key: bool,
 ) -> Result<(Settings, Connection), Error> {
-    let settings = settings.clone().resolve(config::variable)?;
+    let settings = settings.clone().resolve(countersign_builtin::variable)?;
     let provider = Arc::clone(provider);
     let connection = match without_key {
         true => Connection::with_signer(name, &settings, provider, Arc::new(NoSigner)),

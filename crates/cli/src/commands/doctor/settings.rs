@@ -8,11 +8,10 @@ use countersign::{
     Connection, Error, ErrorKind, GrantKind, Profile, SETTINGS, Settings, StoreSetting, Url,
     Verdict,
 };
+use countersign_builtin::{Configuration, others_may_read, place};
 
 use super::mend::bare;
 use crate::commands::report::Check;
-use crate::config::{Config, others_may_read};
-use crate::stores;
 
 /// What a setting belongs to: a refused setting is told in its own check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,7 +224,7 @@ impl Facts<'_> {
                 "set store = \"file:FOLDER\"",
             ));
         }
-        Some(Check::ok("store", stores::place(store)))
+        Some(Check::ok("store", place(store)))
     }
 }
 
@@ -237,7 +236,7 @@ pub(super) fn loses_refresh_tokens(connection: &Connection) -> bool {
 }
 
 /// Secrets that others than their owner may read: in the configuration, and in files it names.
-pub(super) fn permissions(config: &Config, settings: &Settings) -> Vec<Check> {
+pub(super) fn permissions(config: &Configuration, settings: &Settings) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(exposed) = config.exposed_to_others() {
         checks.push(Check::warn("permissions", exposed.detail(), exposed.fix()));

@@ -13,7 +13,6 @@ use super::shelf::{Opened, Shelf, scratch};
 use crate::args::{Global, StoreNameArgs};
 use crate::commands::report::{Check, Report};
 use crate::output::{Output, Stop};
-use crate::stores;
 
 pub(super) fn run(global: &Global, args: &StoreNameArgs, output: &mut Output) -> Result<(), Stop> {
     let mut report = Report::new(output.is_json());
@@ -333,7 +332,7 @@ fn grant(summary: &RecordSummary, now_ms: i64) -> Option<Check> {
 
 /// New tokens that a store did not take: the next use of their connection moves them.
 fn spool() -> Option<Check> {
-    let folder = stores::spool_folder().filter(|folder| folder.exists())?;
+    let folder = countersign_builtin::spool_folder().filter(|folder| folder.exists())?;
     let waiting = FileStore::open(&folder).and_then(|spool| spool.keys());
     match waiting {
         Ok(keys) if keys.is_empty() => None,

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::export::{Exported, ExportedRecord};
 use super::shelf::{Opened, Shelf, brief};
 use crate::args::{Global, StoreImportArgs};
-use crate::config::Config;
+use crate::config;
 use crate::output::{Output, Stop};
 
 /// A record of the file, checked before anything is written.
@@ -83,7 +83,7 @@ fn shelves_for(
     if args.store.store.is_some() {
         return Shelf::select(global, &args.store, None);
     }
-    let config = Config::open(global)?;
+    let config = config::configuration(global)?;
     let mut shelves: Vec<Shelf> = Vec::new();
     for record in incoming {
         let shelf = Shelf::of_connection(&config, record.summary.connection()).map_err(|e| {

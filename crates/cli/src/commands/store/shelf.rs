@@ -8,13 +8,13 @@ use countersign::{
     Clock, Error, ErrorKind, KeyRing, RecordSummary, SealedStore, Secret, Settings, Store,
     StoreKey, StoreSetting, Stored, SystemClock, SystemRandom, Verdict,
 };
+use countersign_builtin::{Configuration, open_store, place, variable};
 use zeroize::Zeroizing;
 
 use crate::args::{Global, StoreArgs};
-use crate::config::{self, Config};
+use crate::config;
 use crate::input;
 use crate::output::Output;
-use crate::stores;
 
 /// A store that somebody named, not opened yet.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Shelf {
                 users: vec![user],
             }]);
         }
-        let config = Config::open(global)?;
+        let config = config::configuration(global)?;
         match name {
             Some(name) => Ok(vec![Self::of_connection(&config, name)?]),
             None => Self::all(&config),
@@ -70,7 +70,7 @@ impl Shelf {
     }
 
     /// The store of one connection, with all that use it.
-    pub(super) fn of_connection(config: &Config, name: &str) -> Result<Self, Error> {
+    pub(super) fn of_connection(config: &Configuration, name: &str) -> Result<Self, Error> {
         let named = |e: Error| e.in_context(format_args!("connection `{name}`"));
         let (setting, _) = setting_of(config, name).map_err(named)?;
         let setting = kept_somewhere(setting).map_err(named)?;
@@ -80,7 +80,7 @@ impl Shelf {
     }
 
     /// Every store of the configuration that outlives a process, once.
-    fn all(config: &Config) -> Result<Vec<Self>, Error> {
+    fn all(config: &Configuration) -> Result<Vec<Self>, Error> {
         let mut shelves: Vec<Self> = Vec::new();
         for name in config.names() {
             let named = |e: Error| e.in_context(format_args!("connection `{name}`"));
@@ -100,7 +100,7 @@ impl Shelf {
         if shelves.is_empty() {
             let message = format!(
                 "{}: no connection has a store that outlives a command",
-                config.path.display()
+                config.path().display()
             );
             return Err(Error::new(ErrorKind::Setting, message)
                 .with_setting("store")
@@ -110,7 +110,7 @@ impl Shelf {
     }
 
     pub(super) fn place(&self) -> String {
-        stores::place(&self.setting)
+        place(&self.setting)
     }
 
     /// The connections of the configuration that use it, for a person.
@@ -131,7 +131,7 @@ impl Shelf {
     pub(super) fn open(&self) -> Result<Opened<'_>, Error> {
         Ok(Opened {
             shelf: self,
-            below: stores::open(&self.setting)?,
+            below: open_store(&self.setting)?,
         })
     }
 
@@ -305,7 +305,10 @@ pub(super) fn brief(key: &StoreKey) -> String {
 }
 
 /// A connection's store and its keys, whatever else is wrong with the connection.
-fn setting_of(config: &Config, name: &str) -> Result<(StoreSetting, Option<KeyRing>), Error> {
+fn setting_of(
+    config: &Configuration,
+    name: &str,
+) -> Result<(StoreSetting, Option<KeyRing>), Error> {
     let written = config.settings(name)?;
     let wanted = ["store", "store_key", "store_key_file", "store_key_env"];
     let given = wanted.map(|key| (key, written.value(key).map(str::to_owned)));
@@ -313,7 +316,7 @@ fn setting_of(config: &Config, name: &str) -> Result<(StoreSetting, Option<KeyRi
         .iter()
         .filter_map(|(key, value)| Some((*key, value.as_deref()?)));
     let settings = Settings::from_pairs(given)?.relative_to(config.folder());
-    let settings = settings.resolve(config::variable)?;
+    let settings = settings.resolve(variable)?;
     let setting = match settings.value("store") {
         None => StoreSetting::Memory,
         Some(text) => match StoreSetting::parse(text)? {
@@ -342,7 +345,7 @@ fn ring_of_args(args: &StoreArgs) -> Result<Option<KeyRing>, Error> {
                 let message = format!("--store-key-env: the environment has no variable {name}");
                 Error::new(ErrorKind::Setting, message)
             };
-            let value = config::variable(name).ok_or_else(missing)?;
+            let value = variable(name).ok_or_else(missing)?;
             ("--store-key-env", Secret::new(value))
         }
         (None, None) => return Ok(None),

@@ -8,11 +8,14 @@ use countersign::{
     Connection, Error, ErrorKind, FileStore, GrantKind, MemoryStore, Store, StoreSetting, Verdict,
 };
 
-use crate::config;
-use crate::output::Output;
+use crate::environment::path_variable;
 
-/// Opens a store.
-pub(crate) fn open(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
+/// Opens the store that a connection's setting `store` names.
+///
+/// # Errors
+///
+/// Where the folder or server cannot be had, or this build was made without that server.
+pub fn open_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
     match setting {
         StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
         StoreSetting::File(folder) => Ok(Arc::new(FileStore::open(folder)?)),
@@ -22,7 +25,7 @@ pub(crate) fn open(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
 }
 
 /// A store as people may see it: where it is, without who logs in and with what.
-pub(crate) fn place(setting: &StoreSetting) -> String {
+pub fn place(setting: &StoreSetting) -> String {
     let StoreSetting::Server(url) = setting else {
         return format!("{setting:?}");
     };
@@ -44,35 +47,35 @@ pub(crate) fn place(setting: &StoreSetting) -> String {
 }
 
 /// Where a new refresh token goes that the store does not take: a folder of the user's, for
-/// grants that only a person can renew.
-pub(crate) fn spool(connection: &Connection, output: &Output) -> Option<Arc<dyn Store>> {
+/// grants that only a person can renew. Others need none.
+///
+/// # Errors
+///
+/// Where it is needed and cannot be had; a keeper works without it, with one chance less.
+pub fn spool(connection: &Connection) -> Result<Option<Arc<dyn Store>>, Error> {
     let by_a_person = matches!(
         connection.grant(),
         GrantKind::AuthorizationCode | GrantKind::RefreshToken | GrantKind::DeviceCode
     );
     if !by_a_person || *connection.store() == StoreSetting::Memory {
-        return None;
+        return Ok(None);
     }
-    let Some(folder) = spool_folder() else {
-        output.trace("no spool: neither XDG_STATE_HOME nor HOME is set");
-        return None;
+    let homeless = || {
+        let message = "no spool: neither XDG_STATE_HOME nor HOME is set";
+        Error::new(ErrorKind::Store, message)
     };
-    match FileStore::open(folder) {
-        Ok(spool) => Some(Arc::new(spool)),
-        Err(error) => {
-            output.trace(&format!("no spool: {error}"));
-            None
-        }
-    }
+    let folder = spool_folder().ok_or_else(homeless)?;
+    let spool = FileStore::open(folder).map_err(|error| error.in_context("no spool"))?;
+    Ok(Some(Arc::new(spool)))
 }
 
 /// The spool's folder (XDG Base Directory Specification: state that is not worth a backup).
-pub(crate) fn spool_folder() -> Option<PathBuf> {
+pub fn spool_folder() -> Option<PathBuf> {
     let state = match cfg!(windows) {
-        true => config::set("LOCALAPPDATA"),
+        true => path_variable("LOCALAPPDATA"),
         false => {
-            let xdg = config::set("XDG_STATE_HOME").filter(|path| path.is_absolute());
-            xdg.or_else(|| config::set("HOME").map(|home| home.join(".local").join("state")))
+            let xdg = path_variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
+            xdg.or_else(|| path_variable("HOME").map(|home| home.join(".local").join("state")))
         }
     };
     state.map(|state| state.join("countersign").join("spool"))
@@ -100,12 +103,12 @@ fn postgres(_: &str) -> Result<Arc<dyn Store>, Error> {
 
 #[cfg_attr(all(feature = "redis", feature = "postgres"), allow(dead_code))]
 fn left_out(server: &str, feature: &str) -> Error {
-    let message = format!("`store` names a {server} server, and this command was built without it");
+    let message = format!("`store` names a {server} server, and this build is without it");
     Error::new(ErrorKind::Setting, message)
         .with_setting("store")
         .with_verdict(Verdict::FixConfiguration)
         .with_hint(format!(
-            "build it with the feature `{feature}` (on by default), or set store = \"file:FOLDER\""
+            "build it with the feature `{feature}`, or set store = \"file:FOLDER\""
         ))
 }
 
@@ -117,7 +120,7 @@ mod tests {
     #[test]
     fn a_server_that_was_left_out_is_named() {
         let url = "postgres://app:s3cret@db.example/tokens";
-        let error = open(&StoreSetting::Server(url.into())).unwrap_err();
+        let error = open_store(&StoreSetting::Server(url.into())).unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration);
         assert!(
             error.hint().unwrap().contains("`postgres`") && !error.to_string().contains("s3cret")

@@ -1,0 +1,177 @@
+//! The configuration file: where it is looked for, and one connection's settings out of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use countersign::{Error, ErrorKind, SETTINGS, Settings};
+
+use crate::environment::path_variable;
+
+/// A configuration file that was found and read.
+///
+/// # Example
+///
+/// ```
+/// use countersign_builtin::Configuration;
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("countersign.toml");
+/// std::fs::write(&path, "[connections.sales]\nprovider = \"salesforce\"\n").unwrap();
+///
+/// let configuration = Configuration::read(path)?;
+/// assert_eq!(configuration.settings("sales")?.value("provider"), Some("salesforce"));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Configuration {
+    path: PathBuf,
+    connections: BTreeMap<String, Settings>,
+}
+
+impl Configuration {
+    /// Reads the file of this path.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read, or as [`Settings::from_toml`].
+    pub fn read(path: PathBuf) -> Result<Self, Error> {
+        Self::read_named(path, None)
+    }
+
+    /// Finds and reads the configuration: the file that `$COUNTERSIGN_CONFIG` names, else
+    /// `./countersign.toml`, else `countersign/countersign.toml` in the user's folder for
+    /// configuration (XDG Base Directory Specification).
+    ///
+    /// # Errors
+    ///
+    /// Where there is none, with the places that were looked at; and as [`Configuration::read`].
+    pub fn find() -> Result<Self, Error> {
+        let (path, named_by) = locate()?;
+        Self::read_named(path, Some(named_by))
+    }
+
+    fn read_named(path: PathBuf, named_by: Option<&str>) -> Result<Self, Error> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let message = format!("the configuration {shown} cannot be read: {error}");
+            let error = Error::new(ErrorKind::Setting, message);
+            match named_by {
+                Some(by) => error.with_hint(format!("it is named by {by}")),
+                None => error.with_hint("check the path of the configuration file"),
+            }
+        })?;
+        let connections =
+            Settings::from_toml(&text).map_err(|e| e.in_context(format_args!("{shown}")))?;
+        Ok(Self { path, connections })
+    }
+
+    /// One connection's settings, its relative paths starting from the file's folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::select`].
+    pub fn settings(&self, name: &str) -> Result<Settings, Error> {
+        let found = Settings::select(self.connections.clone(), name)
+            .map_err(|e| e.in_context(format_args!("{}", self.path.display())))?;
+        Ok(found.relative_to(self.folder()))
+    }
+
+    /// The names of all connections.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.connections.keys().map(String::as_str)
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder that the file is in.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Whether the file holds a secret and others than its owner may read it.
+    pub fn exposed_to_others(&self) -> Option<Exposed<'_>> {
+        if !others_may_read(&self.path) {
+            return None;
+        }
+        let secrets = SETTINGS.iter().filter(|setting| setting.secret);
+        let mut secrets = secrets.map(|setting| setting.name);
+        let secret = secrets.find(|secret| {
+            let mut all = self.connections.values();
+            all.any(|settings| settings.value(secret).is_some())
+        })?;
+        Some(Exposed {
+            path: &self.path,
+            secret,
+        })
+    }
+}
+
+/// A secret that others may read.
+#[derive(Debug)]
+pub struct Exposed<'a> {
+    path: &'a Path,
+    secret: &'static str,
+}
+
+impl Exposed<'_> {
+    /// One sentence on what is exposed.
+    pub fn detail(&self) -> String {
+        format!(
+            "{} holds `{}` and may be read by others than its owner",
+            self.path.display(),
+            self.secret
+        )
+    }
+
+    /// The command that mends it.
+    pub fn fix(&self) -> String {
+        format!("chmod 600 {}", self.path.display())
+    }
+}
+
+/// Whether others than a file's owner may read it.
+#[cfg(unix)]
+pub fn others_may_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|facts| facts.permissions().mode() & 0o044 != 0)
+}
+
+/// Whether others than a file's owner may read it; not known here.
+#[cfg(not(unix))]
+pub fn others_may_read(_: &Path) -> bool {
+    false
+}
+
+/// Where the configuration is, and what said so.
+fn locate() -> Result<(PathBuf, &'static str), Error> {
+    if let Some(path) = path_variable("COUNTERSIGN_CONFIG") {
+        return Ok((path, "the environment variable COUNTERSIGN_CONFIG"));
+    }
+    let users = user_folder().map(|folder| folder.join("countersign").join("countersign.toml"));
+    let usual = [Some(PathBuf::from("countersign.toml")), users];
+    let usual: Vec<_> = usual.into_iter().flatten().collect();
+    if let Some(found) = usual.iter().find(|path| path.exists()) {
+        return Ok((found.clone(), "its usual place"));
+    }
+    let places: Vec<_> = usual.iter().map(|p| p.display().to_string()).collect();
+    let message = format!(
+        "no configuration was found: looked for {}",
+        places.join(", ")
+    );
+    Err(Error::new(ErrorKind::Setting, message).with_hint(
+        "write countersign.toml with [connections.NAME], or name a file with --config or COUNTERSIGN_CONFIG",
+    ))
+}
+
+/// The user's folder for configuration (XDG Base Directory Specification).
+fn user_folder() -> Option<PathBuf> {
+    if cfg!(windows) {
+        return path_variable("APPDATA");
+    }
+    // The specification has relative paths ignored.
+    let xdg = path_variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    xdg.or_else(|| path_variable("HOME").map(|home| home.join(".config")))
+}
