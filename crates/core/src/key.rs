@@ -94,6 +94,7 @@ impl PrivateKey {
     ///   identifier, P-256, P-384, Ed25519; with the cargo feature `aws-lc` P-521 and RSA keys of
     ///   more than 4096 bits as well) and SEC1 EC (RFC 5915), in PEM or DER;
     /// - a private JWK, or a JWK Set with one in it (RFC 7517); its `kid` and `alg` stay with it;
+    ///   where there are several: [`from_bytes_by_id`](Self::from_bytes_by_id);
     /// - Google's service account JSON and Box's app settings JSON, of which the key's id, and
     ///   with Box the passphrase, come along;
     /// - with the cargo feature `encrypted-keys` and a passphrase: encrypted PKCS#8 (PBES2 of
@@ -127,7 +128,37 @@ impl PrivateKey {
     /// # Ok::<(), countersign::Error>(())
     /// ```
     pub fn from_bytes(file: &[u8], passphrase: Option<&Secret>) -> Result<Self, Error> {
-        let document = document::read(file, passphrase).map_err(about_key)?;
+        Self::from_bytes_by_id(file, passphrase, None)
+    }
+
+    /// As [`from_bytes`](Self::from_bytes); of several private keys in a JWK Set (RFC 7517
+    /// section 5) it is the one with this `kid`. A file with one key is read whatever its `kid`.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_bytes`](Self::from_bytes); also, naming the setting `key_id` and the `kid`s there
+    /// are, where the set has several private keys and not exactly one with this `kid`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::key::PrivateKey;
+    ///
+    /// let set = br#"{"keys":[
+    ///     {"kty":"oct","kid":"2025","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr4"},
+    ///     {"kty":"oct","kid":"2026","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg"}]}"#;
+    /// let key = PrivateKey::from_bytes_by_id(set, None, Some("2026"))?;
+    /// assert_eq!(key.key_id(), Some("2026"));
+    /// let error = PrivateKey::from_bytes(set, None).unwrap_err();
+    /// assert!(error.message().contains(r#"the kids "2025", "2026""#));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn from_bytes_by_id(
+        file: &[u8],
+        passphrase: Option<&Secret>,
+        key_id: Option<&str>,
+    ) -> Result<Self, Error> {
+        let document = document::read(file, passphrase, key_id).map_err(about_key)?;
         let refused = match document {
             Document::Private(key) => return Ok(key),
             Document::Public { format, .. } => refusal::public_given(match format.structure() {

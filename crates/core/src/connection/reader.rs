@@ -181,12 +181,15 @@ impl Reader<'_> {
             };
         };
         let passphrase = self.settings.secret("private_key_passphrase");
-        let key = PrivateKey::from_bytes(key.expose().as_bytes(), passphrase.as_ref()).map_err(
-            |error| match self.settings.origin("private_key") {
-                Some(origin) => error.in_context(origin),
-                None => error,
-            },
-        )?;
+        let key = PrivateKey::from_bytes_by_id(
+            key.expose().as_bytes(),
+            passphrase.as_ref(),
+            self.text("key_id").as_deref(),
+        )
+        .map_err(|error| match self.settings.origin("private_key") {
+            Some(origin) => error.in_context(origin),
+            None => error,
+        })?;
         let accepted = &self.profile.assertion.algorithms;
         let algorithm = match self.parsed::<Algorithm>("algorithm")? {
             Some(asked) if accepted.is_empty() || accepted.contains(&asked) => asked,

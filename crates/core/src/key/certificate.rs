@@ -35,7 +35,7 @@ impl Certificate {
     /// [`ErrorKind::Key`](crate::ErrorKind::Key) with a hint, if no certificate is in it or its
     /// key is of a kind not supported.
     pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
-        match document::read(file, None)? {
+        match document::read(file, None, None)? {
             Document::Certificates { first, .. } => Ok(first),
             Document::Public { .. } | Document::Private(_) => Err(refusal::no_certificate()),
         }

@@ -27,10 +27,16 @@ pub(super) enum Document {
 
 /// Reads the one key of a file: a private key if there is one, else the first public key or
 /// certificate. So a key pasted with its certificate chain or its public half is still that key.
-pub(super) fn read(file: &[u8], passphrase: Option<&Secret>) -> Result<Document, Error> {
+///
+/// Of several private keys in a JWK Set it is the one with this `kid`.
+pub(super) fn read(
+    file: &[u8],
+    passphrase: Option<&Secret>,
+    key_id: Option<&str>,
+) -> Result<Document, Error> {
     match container::open(file)? {
         Contents::Der(der) => from_der(&der, Container::Der, passphrase),
-        Contents::Json(text) => json::read(&text, passphrase),
+        Contents::Json(text) => json::read(&text, passphrase, key_id),
         Contents::Pem(text) => from_pem(&text, Container::Pem, passphrase),
     }
 }

@@ -96,28 +96,30 @@ pub fn inspect(text: &str) -> Result<KeyInfo, Error> {
 /// assert_eq!(error.setting_name(), Some("private_key"));
 /// ```
 pub fn inspect_bytes(file: &[u8], passphrase: Option<&Secret>) -> Result<KeyInfo, Error> {
-    Ok(match document::read(file, passphrase).map_err(about_key)? {
-        Document::Private(key) => key.info(),
-        Document::Public {
-            key,
-            format,
-            key_id,
-        } => KeyInfo {
-            key_id,
-            ..KeyInfo::of_public("public", &key, format)
+    Ok(
+        match document::read(file, passphrase, None).map_err(about_key)? {
+            Document::Private(key) => key.info(),
+            Document::Public {
+                key,
+                format,
+                key_id,
+            } => KeyInfo {
+                key_id,
+                ..KeyInfo::of_public("public", &key, format)
+            },
+            Document::Certificates {
+                first,
+                more,
+                format,
+            } => KeyInfo {
+                certificates: std::iter::once(&first)
+                    .chain(&more)
+                    .map(Into::into)
+                    .collect(),
+                ..KeyInfo::of_public("certificate", first.public_key(), format)
+            },
         },
-        Document::Certificates {
-            first,
-            more,
-            format,
-        } => KeyInfo {
-            certificates: std::iter::once(&first)
-                .chain(&more)
-                .map(Into::into)
-                .collect(),
-            ..KeyInfo::of_public("certificate", first.public_key(), format)
-        },
-    })
+    )
 }
 
 impl PrivateKey {

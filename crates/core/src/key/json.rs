@@ -17,13 +17,17 @@ use crate::{Error, Secret};
 #[derive(Clone)]
 pub(super) struct Members<'a>(BTreeMap<String, &'a RawValue>);
 
-/// Reads the one key of a JSON text.
-pub(super) fn read(text: &str, passphrase: Option<&Secret>) -> Result<Document, Error> {
+/// Reads the one key of a JSON text; of several in a JWK Set the one with this `kid`.
+pub(super) fn read(
+    text: &str,
+    passphrase: Option<&Secret>,
+    key_id: Option<&str>,
+) -> Result<Document, Error> {
     let members = Members::of(text).map_err(|error| refusal::bad_json(&error))?;
     if members.has("kty") {
         one_jwk(&members, Structure::Jwk)
     } else if members.has("keys") {
-        jwk_set(&members)
+        jwk_set(&members, key_id)
     } else if members.has("boxAppSettings") {
         box_settings(&members, passphrase)
     } else if members.is("type", "service_account") {
@@ -48,8 +52,9 @@ fn one_jwk(members: &Members<'_>, structure: Structure) -> Result<Document, Erro
     })
 }
 
-/// A set stands for its one private key, or else for its first public one.
-fn jwk_set(members: &Members<'_>) -> Result<Document, Error> {
+/// A set stands for its one private key, or the one that is asked for, or else for its first
+/// public one.
+fn jwk_set(members: &Members<'_>, key_id: Option<&str>) -> Result<Document, Error> {
     let keys: Vec<&RawValue> = members
         .raw("keys")
         .and_then(|keys| serde_json::from_str(keys).ok())
@@ -66,7 +71,18 @@ fn jwk_set(members: &Members<'_>) -> Result<Document, Error> {
         ([key], _) => one_jwk(key, Structure::JwkSet),
         ([], Some(first)) => one_jwk(first, Structure::JwkSet),
         ([], None) => Err(refusal::jwk("the set holds no key")),
-        (several, _) => Err(refusal::several_private_keys(several.len())),
+        (several, _) => {
+            let named = |key: &&&Members<'_>| key_id.is_some_and(|id| key.is("kid", id));
+            let mut asked = several.iter().filter(named);
+            match (asked.next(), asked.next()) {
+                (Some(key), None) => one_jwk(key, Structure::JwkSet),
+                _ => {
+                    let ids: Vec<_> = several.iter().map(|key| key.text("kid")).collect();
+                    let ids = ids.iter().map(|id| id.as_ref().map(|id| id.as_str()));
+                    Err(refusal::which_key_of_set(key_id, &ids.collect::<Vec<_>>()))
+                }
+            }
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl PublicKey {
     ///
     /// As [`from_pem`](Self::from_pem).
     pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
-        match document::read(file, None)? {
+        match document::read(file, None, None)? {
             Document::Public { key, .. } => Ok(key),
             Document::Certificates { first, .. } => Ok(first.public_key().clone()),
             Document::Private(_) => Err(refusal::private_given()),

@@ -95,6 +95,35 @@ pub(super) fn several_private_keys(count: usize) -> Error {
     )
 }
 
+/// A JWK Set with several private keys, and none or more than one with the `kid` asked for. The
+/// names of keys are no secret.
+pub(super) fn which_key_of_set(asked: Option<&str>, ids: &[Option<&str>]) -> Error {
+    let shown = |id: &str| format!("{:?}", id.chars().take(64).collect::<String>());
+    let names = ids
+        .iter()
+        .map(|id| id.map_or("one without kid".into(), shown));
+    let names = names.collect::<Vec<_>>().join(", ");
+    let count = ids.len();
+    let what = match asked {
+        None => format!("the JWK Set holds {count} private keys, with the kids {names}"),
+        Some(asked) => {
+            let found = match ids.contains(&Some(asked)) {
+                true => "more than one",
+                false => "none",
+            };
+            format!(
+                "of the {count} private keys in the JWK Set {found} has the kid {}; they have {names}",
+                shown(asked)
+            )
+        }
+    };
+    refuse(
+        what,
+        "set key_id to the kid of the one that is registered at the vendor",
+    )
+    .with_setting("key_id")
+}
+
 pub(super) fn algorithm(name: &str) -> Error {
     refuse(
         format!("keys of type {name} are not supported"),

@@ -116,7 +116,6 @@ fn private_jwks_that_are_wrong_are_refused() {
         (json!({"keys": [{"kty": "RSA"}]}), "`n` is missing"),
         (json!({"keys": []}), "holds no key"),
         (json!({"keys": 7}), "`keys` is not an array"),
-        (json!({"keys": [rsa_jwk(), okp]}), "2 private keys"),
         (
             PublicKey::from_jwk(&rsa_jwk()).unwrap().to_jwk(),
             "this is a public key (JWK)",
@@ -175,6 +174,68 @@ fn a_set_stands_for_its_one_private_key() {
 
     let info = key::inspect(&json!({"keys": [public]}).to_string()).unwrap();
     assert_eq!((info.kind, info.format.as_str()), ("public", "JWK Set"));
+}
+
+#[test]
+fn of_several_private_keys_in_a_set_the_one_asked_for_is_taken() {
+    let named = |mut jwk: Value, kid: &str| {
+        jwk["kid"] = json!(kid);
+        jwk
+    };
+    let rsa = named(rsa_jwk(), "2025");
+    let okp = named(ed25519_jwk(), "2026");
+    let mut encrypts = named(ed25519_jwk(), "e");
+    encrypts["use"] = json!("enc");
+    let by = |keys: Value, id: Option<&str>| {
+        let text = json!({ "keys": keys }).to_string();
+        let key = PrivateKey::from_bytes_by_id(text.as_bytes(), None, id);
+        if let Err(error) = &key {
+            assert_shows_nothing_of(&text, error);
+        }
+        key
+    };
+    let several = json!([rsa, okp, encrypts]);
+    for (id, jwk) in [("2025", &rsa), ("2026", &okp)] {
+        let key = by(several.clone(), Some(id)).unwrap();
+        assert_eq!(key.key_id(), Some(id));
+        assert_eq!(key.public_key().unwrap(), PublicKey::from_jwk(jwk).unwrap());
+    }
+    // The vendor may know the one key of a set by another name.
+    assert_eq!(
+        by(json!([rsa]), Some("theirs")).unwrap().key_id(),
+        Some("2025")
+    );
+    for (keys, id, message) in [
+        (
+            several.clone(),
+            None,
+            "2 private keys, with the kids \"2025\", \"2026\"",
+        ),
+        (
+            several.clone(),
+            Some("2024"),
+            "none has the kid \"2024\"; they have \"2025\", \"2026\"",
+        ),
+        (
+            several,
+            Some("e"),
+            "none has the kid \"e\"; they have \"2025\", \"2026\"",
+        ),
+        (
+            json!([rsa, rsa]),
+            Some("2025"),
+            "more than one has the kid \"2025\"",
+        ),
+        (
+            json!([rsa, ed25519_jwk()]),
+            Some("2026"),
+            "they have \"2025\", one without kid",
+        ),
+    ] {
+        let error = by(keys, id).expect_err(message);
+        assert!(error.message().contains(message), "{error:?}");
+        assert_eq!(error.setting_name(), Some("key_id"), "{error:?}");
+    }
 }
 
 #[test]

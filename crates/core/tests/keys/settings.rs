@@ -133,6 +133,36 @@ fn the_keys_own_id_and_algorithm_are_used_unless_settings_say_otherwise() {
     assert_eq!(told(&[("private_key", &jwk)]).algorithm(), Algorithm::EdDSA);
 }
 
+#[test]
+fn key_id_chooses_among_the_keys_of_a_set() {
+    let secret = |kid: &str, k: &str| json!({"kty": "oct", "kid": kid, "k": k});
+    let mut ed25519 = PrivateKey::from_pem(&ED25519)
+        .unwrap()
+        .public_key()
+        .unwrap()
+        .to_jwk();
+    let der = openssl("pkey -outform DER", ED25519.as_bytes());
+    ed25519["d"] = json!(base64_simd::URL_SAFE_NO_PAD.encode_to_string(&der[der.len() - 32..]));
+    ed25519["kid"] = json!("2026");
+    let canary = base64_simd::URL_SAFE_NO_PAD.encode_to_string([7; 32]);
+    let set = json!({"keys": [secret("2025", &canary), ed25519]}).to_string();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("keys.json"), &set).unwrap();
+    let file = ("private_key_file", "keys.json");
+    let chosen = connection(folder.path(), &[file, ("key_id", "2026")]).unwrap();
+    let signer = chosen.signer().unwrap();
+    assert_eq!(
+        (signer.algorithm(), signer.key_id()),
+        (Algorithm::EdDSA, Some("2026"))
+    );
+    let error = connection(folder.path(), &[file]).unwrap_err();
+    assert_eq!(error.setting_name(), Some("key_id"), "{error:?}");
+    for part in ["keys.json", "\"2025\", \"2026\""] {
+        assert!(error.message().contains(part), "{error:?}");
+    }
+    assert!(!format!("{error:?}").contains(&canary), "{error:?}");
+}
+
 fn connection(folder: &Path, pairs: &[(&str, &str)]) -> Result<Connection, Error> {
     let app = [
         ("environment", "production"),
