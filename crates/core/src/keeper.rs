@@ -29,8 +29,9 @@ pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::probe::{Point, Probe};
 pub use self::trail::{Event, What};
 use crate::{
-    Clock, Connection, Error, Extra, Login, MemoryStore, Owner, Random, SealedStore, Source, Store,
-    StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
+    Clock, Connection, Error, Extra, Login, MemoryStore, Owner, Random, SealedStore, Secret,
+    Source, Store, StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict,
+    random,
 };
 
 /// Hands out a connection's token and keeps it valid.
@@ -258,9 +259,14 @@ impl Keeper {
     /// Tells the keeper that an API refused this token (401): it is not handed out again, here or
     /// from the store. A token that has been replaced meanwhile cannot take the newer one along.
     pub fn invalidate(&self, token: &Token) {
-        self.0.flights.refuse(token.secret());
+        self.invalidate_access_token(token.secret());
+    }
+
+    /// As [`Keeper::invalidate`], for who has nothing but the bare access token left.
+    pub fn invalidate_access_token(&self, access_token: &Secret) {
+        self.0.flights.refuse(access_token);
         let shown = self.0.shown.any();
-        if shown.is_some_and(|shown| shown.secret() == token.secret()) {
+        if shown.is_some_and(|shown| shown.secret() == access_token) {
             self.0.shown.clear();
         }
     }

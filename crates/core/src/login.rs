@@ -1,5 +1,9 @@
 //! One login in a browser: from the URL to the code (RFC 6749 section 4.1, RFC 7636, RFC 8252).
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 use crate::{Connection, Error, ErrorKind, Grant, Pkce, Random, Secret, Url, form, random};
 
 /// A login that has begun: the URL to open, and what is needed to believe what comes back.
@@ -41,6 +45,19 @@ pub struct Login {
     /// The issuer that `iss` of the answer must be, where one is known (RFC 9207).
     issuer: Option<String>,
     /// Whether an answer without `iss` is refused.
+    iss_required: bool,
+}
+
+/// A login as text.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved<'a> {
+    url: Cow<'a, str>,
+    redirect_uri: Cow<'a, str>,
+    state: Cow<'a, str>,
+    verifier: Cow<'a, str>,
+    provider: Cow<'a, str>,
+    issuer: Option<Cow<'a, str>>,
     iss_required: bool,
 }
 
@@ -108,6 +125,52 @@ impl Login {
             provider: connection.profile().id.clone(),
             issuer: connection.login_issuer().map(str::to_owned),
             iss_required: connection.iss_required(),
+        })
+    }
+
+    /// The login as text, for a web server whose next request may reach another process: keep it
+    /// in the browser's session on the server's side, for it holds the verifier.
+    pub fn save(&self) -> Secret {
+        let saved = Saved {
+            url: self.url.as_str().into(),
+            redirect_uri: self.redirect_uri.as_str().into(),
+            state: self.state.expose().into(),
+            verifier: self.verifier.expose().into(),
+            provider: self.provider.as_str().into(),
+            issuer: self.issuer.as_deref().map(Cow::from),
+            iss_required: self.iss_required,
+        };
+        Secret::new(serde_json::json!(saved).to_string())
+    }
+
+    /// A login that was saved by [`Login::save`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Callback`] where the text is not a saved login.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::{Login, Secret};
+    ///
+    /// let error = Login::restore(&Secret::new("{}")).unwrap_err();
+    /// assert_eq!(error.message(), "this is not a saved login");
+    /// ```
+    pub fn restore(saved: &Secret) -> Result<Self, Error> {
+        let refuse = || {
+            Error::new(ErrorKind::Callback, "this is not a saved login")
+                .with_hint("hand over the text that saving the login gave, or start a new login")
+        };
+        let saved: Saved<'_> = serde_json::from_str(saved.expose()).map_err(|_| refuse())?;
+        Ok(Self {
+            url: Url::parse(&saved.url).map_err(|_| refuse())?,
+            redirect_uri: saved.redirect_uri.into_owned(),
+            state: Secret::new(saved.state),
+            verifier: Secret::new(saved.verifier),
+            provider: saved.provider.into_owned(),
+            issuer: saved.issuer.map(Cow::into_owned),
+            iss_required: saved.iss_required,
         })
     }
 
@@ -215,5 +278,38 @@ impl Login {
             (Some((_, state)), None) => Secret::from(state.as_str()) == self.state,
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saved_login_is_the_same_login() {
+        let login = Login {
+            url: Url::parse("https://login.example/authorize?state=s").unwrap(),
+            redirect_uri: "https://app.example/callback".into(),
+            state: Secret::new("s"),
+            verifier: Secret::new("v"),
+            provider: "acme".into(),
+            issuer: None,
+            iss_required: false,
+        };
+        let restored = Login::restore(&login.save()).unwrap();
+        assert_eq!(restored.url(), login.url());
+        assert!(restored.is_answered_by("code=c&state=s"));
+        let Grant::AuthorizationCode {
+            verifier,
+            redirect_uri,
+            ..
+        } = restored.finish("code=c&state=s").unwrap()
+        else {
+            panic!("a login ends in a code");
+        };
+        assert_eq!(
+            (verifier.expose(), redirect_uri.as_str()),
+            ("v", "https://app.example/callback")
+        );
     }
 }
