@@ -9,12 +9,16 @@
 
 mod configuration;
 mod environment;
+mod observed;
 mod stores;
 
-use countersign::{Connection, Error, Keeper, KeeperBuilder, Registry};
+use std::sync::Arc;
+
+use countersign::{Connection, Error, Keeper, KeeperBuilder, Registry, Settings, Signer};
 
 pub use self::configuration::{Configuration, Exposed, others_may_read};
 pub use self::environment::{path_variable, variable};
+pub use self::observed::Observed;
 pub use self::stores::{open_store, place, spool, spool_folder};
 
 /// The providers that are built in.
@@ -36,6 +40,27 @@ pub fn registry() -> Result<Registry, Error> {
         .with(countersign_docusign::provider())?
         .with(countersign_salesforce::provider())?
         .with(countersign_boldsign::provider())
+}
+
+/// A connection of these settings, at the provider that they name; with a signer in place of
+/// `private_key`, where there is one.
+///
+/// # Errors
+///
+/// As [`Connection::from_registry`] and [`Connection::with_signer`].
+pub fn connection(
+    name: &str,
+    settings: &Settings,
+    registry: &Registry,
+    signer: Option<Arc<dyn Signer>>,
+) -> Result<Connection, Error> {
+    let (Some(signer), Some(id)) = (signer, settings.value("provider")) else {
+        return Connection::from_registry(name, settings, registry);
+    };
+    let provider = registry
+        .provider(id)
+        .map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
+    Connection::with_signer(name, settings, provider, signer)
 }
 
 /// A keeper in the making, with the store that the connection names and what stands in for that.

@@ -9,7 +9,7 @@ use countersign_builtin::{Configuration, place, variable};
 
 use crate::args::Global;
 use crate::output::{Output, Stop};
-use crate::trace::Traced;
+use crate::trace;
 
 /// The configuration that the command line names, or the one that is found.
 pub(crate) fn configuration(global: &Global) -> Result<Configuration, Error> {
@@ -38,8 +38,8 @@ pub(crate) fn keeper(global: &Global, name: &str, output: &mut Output) -> Result
         connection.grant(),
         place(connection.store()),
     ));
-    let transport = Traced::new(connection.network(), output.verbosity())?;
-    Ok(builder(connection, Arc::new(transport), output)?.build()?)
+    let transport = trace::transport(connection.network(), output.verbosity())?;
+    Ok(builder(connection, transport, output)?.build()?)
 }
 
 /// A keeper in the making, with the connection's store and what stands in for that.

@@ -6,7 +6,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use countersign::{Connection, Error, KeeperBuilder, Provider, Registry, Settings};
+use countersign::{Connection, Error, KeeperBuilder, Provider, Registry, Settings, Transport};
 use countersign_builtin::Configuration;
 
 use self::mend::Attempt;
@@ -15,7 +15,7 @@ use super::report::{Check, Report};
 use crate::args::Global;
 use crate::config;
 use crate::output::{Output, Stop};
-use crate::trace::Traced;
+use crate::trace;
 
 pub(crate) fn run(global: &Global, name: &str, output: &mut Output) -> Result<(), Stop> {
     let mut report = Report::new(output.is_json());
@@ -107,9 +107,9 @@ fn reach(
     connection: &Connection,
     output: &Output,
     report: &mut Report,
-) -> Result<Option<Arc<Traced>>, Stop> {
-    let transport = match Traced::new(connection.network(), output.verbosity()) {
-        Ok(transport) => Arc::new(transport),
+) -> Result<Option<Arc<dyn Transport>>, Stop> {
+    let transport = match trace::transport(connection.network(), output.verbosity()) {
+        Ok(transport) => transport,
         Err(error) => {
             report.add(Check::failed("transport", &error))?;
             return Ok(None);

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::algorithm::names;
 use super::hmac::check_secret;
 use super::{Algorithm, base64url, header};
-use crate::key::{Curve, Material, PublicKey, hmac_algorithm, verify_p521};
+use crate::key::{Curve, Material, Pair, PrivateKey, PublicKey, hmac_algorithm, verify_p521};
 use crate::{Error, ErrorKind, Secret};
 
 /// Longer than any token a vendor sends, and short enough to look at.
@@ -148,6 +148,36 @@ impl VerificationKey {
     /// key file, or the algorithm is not an HMAC.
     pub fn hmac(secret: &Secret, algorithm: Algorithm) -> Result<Self, Error> {
         Self::hmac_bytes(secret.expose().as_bytes(), algorithm)
+    }
+
+    /// What verifies the signatures of a private key: its public half, or the shared secret itself.
+    /// Without an algorithm the key's usual one.
+    ///
+    /// # Errors
+    ///
+    /// As [`VerificationKey::new`] and [`VerificationKey::hmac`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::Secret;
+    /// use countersign::jws::{self, KeySigner, VerificationKey};
+    /// use countersign::key::PrivateKey;
+    ///
+    /// let key = PrivateKey::from_secret(&Secret::new("a secret of at least thirty-two bytes"));
+    /// let token = jws::sign(&KeySigner::new(key.clone(), None, None)?, b"{}", None)?;
+    /// assert!(jws::verify(&token, &VerificationKey::of(&key, None)?).is_ok());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn of(key: &PrivateKey, algorithm: Option<Algorithm>) -> Result<Self, Error> {
+        let usual = || key.algorithms().first().copied();
+        let none = || Error::new(ErrorKind::Key, "the key can do no algorithm");
+        let algorithm = algorithm.or_else(usual).ok_or_else(none)?;
+        match (key.pair(), key.public_key()) {
+            (Pair::Hmac(secret), _) => Self::hmac_bytes(secret, algorithm),
+            (_, Some(public)) => Self::new(public, algorithm),
+            (_, None) => Err(none()),
+        }
     }
 
     /// The algorithm the key is bound to.

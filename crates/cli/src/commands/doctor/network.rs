@@ -11,14 +11,13 @@ use countersign::{
 
 use super::settings::loses_refresh_tokens;
 use crate::commands::report::Check;
-use crate::trace::Traced;
 
 /// Differences of clocks, in seconds, that vendors begin to mind and that none forgives.
 const CLOCK_WARNS: u64 = 30;
 const CLOCK_FAILS: u64 = 120;
 
 /// Name, connection, TLS and clock of the token endpoint, and whether it answers.
-pub(super) fn reach(connection: &Connection, transport: &Traced) -> (Vec<Check>, bool) {
+pub(super) fn reach(connection: &Connection, transport: &dyn Transport) -> (Vec<Check>, bool) {
     let url = connection.token_url();
     let origin = url.origin();
     let mut checks = Vec::new();
@@ -105,7 +104,7 @@ fn clock(answer: &Response, before_ms: i64) -> Check {
 }
 
 /// One real token request, where that costs nothing that cannot be had again.
-pub(super) fn token(keeper: &Keeper, transport: Arc<Traced>) -> Vec<Check> {
+pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check> {
     let connection = keeper.connection();
     let asked = match connection.grant() {
         // Past whatever is stored, and without touching it.

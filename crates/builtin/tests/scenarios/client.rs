@@ -1,0 +1,167 @@
+//! The client of a scenario: a keeper with the scenario's settings and callbacks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use countersign::{
+    Algorithm, CallbackSigner, Change, Clock, Connection, Error, Keeper, KeySigner, Moment,
+    PrivateKey, Settings, Signer, SystemClock,
+};
+
+use crate::scenario::Scenario;
+use crate::stage::Stage;
+
+/// Makes the clients of one scenario, all of them with the same callbacks.
+pub(crate) struct Maker<'a> {
+    stage: &'a Stage,
+    scenario: &'a Scenario,
+    pub(crate) clock: Arc<AheadClock>,
+    pub(crate) heard: Arc<Heard>,
+}
+
+/// What the listener has heard.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) obtained: AtomicU64,
+    pub(crate) rotated: AtomicU64,
+    pub(crate) forgotten: AtomicU64,
+}
+
+/// The machine's clock, as far ahead as the steps `advance` say.
+#[derive(Debug)]
+pub(crate) struct AheadClock {
+    system: SystemClock,
+    ahead_s: AtomicI64,
+}
+
+impl<'a> Maker<'a> {
+    pub(crate) fn new(stage: &'a Stage, scenario: &'a Scenario) -> Self {
+        Self {
+            stage,
+            scenario,
+            clock: Arc::new(AheadClock {
+                system: SystemClock::new(),
+                ahead_s: AtomicI64::new(0),
+            }),
+            heard: Arc::default(),
+        }
+    }
+
+    pub(crate) fn client(&self) -> Result<Keeper, Error> {
+        let connection = self.connection()?;
+        // Not `countersign_builtin::keeper`: its spool would be a folder in the user's home.
+        let store = countersign_builtin::open_store(connection.store())?;
+        let mut builder = Keeper::builder(connection).store(store);
+        if self.scenario.clock {
+            builder = builder.clock(Arc::clone(&self.clock) as Arc<dyn Clock>);
+        }
+        if self.scenario.listener {
+            let heard = Arc::clone(&self.heard);
+            builder = builder.on_change(move |change| heard.note(change));
+        }
+        builder.build()
+    }
+
+    fn connection(&self) -> Result<Connection, Error> {
+        let name = &self.scenario.connection;
+        let settings = self.settings()?;
+        let registry = countersign_builtin::registry()?;
+        if !self.scenario.signer {
+            let settings = settings.resolve(countersign_builtin::variable)?;
+            return Connection::from_registry(name, &settings, &registry);
+        }
+        let signer = self.signer(&settings);
+        let settings = self.without(&["private_key_file"])?;
+        let settings = settings.resolve(countersign_builtin::variable)?;
+        let provider = registry.provider(settings.value("provider").expect("a provider"))?;
+        Connection::with_signer(name, &settings, provider, signer)
+    }
+
+    fn settings(&self) -> Result<Settings, Error> {
+        self.without(&[])
+    }
+
+    /// The connection's settings, those of the scenario put over them, and some left out.
+    fn without(&self, also: &[&str]) -> Result<Settings, Error> {
+        let scenario = self.scenario;
+        let null = scenario
+            .settings
+            .iter()
+            .filter(|(_, value)| value.is_none());
+        let out: Vec<_> = null
+            .map(|(key, _)| key.as_str())
+            .chain(also.iter().copied())
+            .collect();
+        let text = leave_out(&self.stage.connections(), &scenario.connection, &out);
+        let mut settings = Settings::select(Settings::from_toml(&text)?, &scenario.connection)?;
+        settings.set("store", "memory")?;
+        for (key, value) in &scenario.settings {
+            if let Some(value) = value {
+                settings.set(key, &self.stage.fill(value))?;
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Signs as an HSM would: the library sees what it is to sign, and no key.
+    fn signer(&self, settings: &Settings) -> Arc<dyn Signer> {
+        let path = settings.path("private_key_file").expect("a key's file");
+        let file = std::fs::read(path).expect("the key's file");
+        let key = PrivateKey::from_bytes(&file, None).expect("a key");
+        let device = KeySigner::new(key, Some(Algorithm::RS256), None).expect("a signer");
+        Arc::new(CallbackSigner::new(Algorithm::RS256, None, move |input| {
+            let mut signature = Vec::new();
+            device.sign(input, &mut signature)?;
+            Ok(signature)
+        }))
+    }
+}
+
+/// The text of `connections.toml` without some lines of one connection.
+fn leave_out(text: &str, connection: &str, keys: &[&str]) -> String {
+    let mut here = false;
+    let kept = text.lines().filter(|line| {
+        if line.starts_with('[') {
+            here = *line == format!("[connections.{connection}]");
+        }
+        let key = line.split(" = ").next().unwrap_or_default();
+        !(here && keys.contains(&key))
+    });
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+impl Heard {
+    fn note(&self, change: &Change) {
+        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::SeqCst);
+        match change {
+            Change::Obtained { rotated, .. } => {
+                count(&self.obtained);
+                if *rotated {
+                    count(&self.rotated);
+                }
+            }
+            Change::Forgotten => {
+                count(&self.forgotten);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl AheadClock {
+    /// Puts the clock forward; gives how far it is ahead in all.
+    pub(crate) fn advance(&self, seconds: i64) -> i64 {
+        self.ahead_s.fetch_add(seconds, Ordering::SeqCst) + seconds
+    }
+}
+
+impl Clock for AheadClock {
+    fn now(&self) -> Moment {
+        let ahead_ms = self.ahead_s.load(Ordering::SeqCst) * 1000;
+        let now = self.system.now();
+        Moment {
+            unix_ms: now.unix_ms + ahead_ms,
+            boot_ms: now.boot_ms.saturating_add_signed(ahead_ms),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Holds what was seen against what is expected. Nothing is done here: the same record can be held
+//! against other expectations.
+
+use serde_json::Value;
+
+use crate::run::{Record, Seen};
+use crate::scenario::{Facts, Scenario, Step};
+
+/// The whole record.
+pub(crate) fn judge(scenario: &Scenario, record: &Record) -> Result<(), String> {
+    open(scenario, record)?;
+    let seen = record.seen.len();
+    if record.open.is_none() && seen != scenario.steps.len() {
+        return Err(format!(
+            "{seen} of {} steps were taken",
+            scenario.steps.len()
+        ));
+    }
+    for (index, (one, seen)) in scenario.steps.iter().zip(&record.seen).enumerate() {
+        step(one, seen, record).map_err(|why| format!("step {index} ({}): {why}", one.word))?;
+    }
+    match &scenario.requests {
+        Some(wanted) if *wanted != record.requests => {
+            let seen = &record.requests;
+            Err(format!(
+                "`requests`: {wanted:?} were expected, and were {seen:?}"
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How the client was made.
+pub(crate) fn open(scenario: &Scenario, record: &Record) -> Result<(), String> {
+    match (&scenario.open, &record.open) {
+        (None, None) => Ok(()),
+        (None, Some(error)) => Err(format!("no client could be made: {}", shown(error))),
+        (Some(_), None) => Err("the client was made without an error".into()),
+        (Some(wanted), Some(error)) => failed(wanted, error).map_err(|why| format!("open: {why}")),
+    }
+}
+
+/// One step.
+pub(crate) fn step(step: &Step, seen: &Seen, record: &Record) -> Result<(), String> {
+    let nothing = Facts::new();
+    let wanted = step.expect.as_ref().unwrap_or(&nothing);
+    if let Seen::Each(all) = seen {
+        if wanted.contains_key("source") {
+            return Err("`source` is not expected of threads".into());
+        }
+        let access = |seen: &Seen| match seen {
+            Seen::Token { access, .. } => Some(access.clone()),
+            _ => None,
+        };
+        if all.iter().any(|seen| access(seen) != access(&all[0])) {
+            return Err("the threads did not all get the same".into());
+        }
+        return all.iter().try_for_each(|seen| one(wanted, seen, record));
+    }
+    one(wanted, seen, record)
+}
+
+fn one(wanted: &Facts, seen: &Seen, record: &Record) -> Result<(), String> {
+    match seen {
+        Seen::Failed(error) if wanted.contains_key("error") => failed(wanted, error),
+        Seen::Failed(error) => Err(format!("it failed: {}", shown(error))),
+        _ if wanted.contains_key("error") => Err("an error was expected".into()),
+        Seen::Token { facts, access } => token(wanted, facts, access, record),
+        Seen::Facts(facts) => others(wanted, facts),
+        Seen::Each(_) => Err("threads within threads".into()),
+    }
+}
+
+fn token(wanted: &Facts, facts: &Facts, access: &str, record: &Record) -> Result<(), String> {
+    if access.is_empty() {
+        return Err("the token is empty".into());
+    }
+    for (member, wanted) in wanted {
+        let seen = facts.get(member).unwrap_or(&Value::Null);
+        let holds = match member.as_str() {
+            "same_as" => named(wanted, record)? == access,
+            "different_from" => named(wanted, record)? != access,
+            "source" | "token_type" | "scope" => seen == wanted,
+            "expires_in_about_s" => match (wanted.as_i64(), seen.as_i64()) {
+                (Some(wanted), Some(seen)) => (wanted - seen).abs() <= 30,
+                _ => wanted.is_null() && seen.is_null(),
+            },
+            "extra" => has_extra(wanted, seen),
+            unknown => return Err(format!("`{unknown}` is not expected of a token")),
+        };
+        holds_or(holds, member, wanted, seen)?;
+    }
+    Ok(())
+}
+
+fn named<'a>(name: &Value, record: &'a Record) -> Result<&'a str, String> {
+    let token = name.as_str().and_then(|name| record.tokens.get(name));
+    token
+        .map(String::as_str)
+        .ok_or_else(|| format!("no token is called {name}"))
+}
+
+fn failed(wanted: &Facts, error: &Facts) -> Result<(), String> {
+    if wanted.len() != 1 {
+        return Err("nothing else is expected beside `error`".into());
+    }
+    let wanted = wanted.get("error").and_then(Value::as_object);
+    for (member, wanted) in wanted.ok_or("`error` is no object")? {
+        let has = member.strip_suffix("_has");
+        let seen = error.get(has.unwrap_or(member)).unwrap_or(&Value::Null);
+        let holds = match (member.as_str(), seen.as_str(), wanted.as_str()) {
+            ("message_has" | "hint_has", Some(seen), Some(wanted)) => seen.contains(wanted),
+            ("message_has" | "hint_has", ..) => false,
+            (_, seen, Some("*")) => {
+                error.get(member).is_some_and(|v| !v.is_null()) && seen != Some("")
+            }
+            (known, ..) if error.contains_key(known) => seen == wanted,
+            (unknown, ..) => return Err(format!("`{unknown}` is not expected of an error")),
+        };
+        holds_or(holds, member, &Value::from(wanted.clone()), seen)
+            .map_err(|why| format!("{why}; the error was {}", shown(error)))?;
+    }
+    Ok(())
+}
+
+fn others(wanted: &Facts, facts: &Facts) -> Result<(), String> {
+    for (member, wanted) in wanted {
+        let seen = facts.get(member);
+        let seen = seen.ok_or_else(|| format!("`{member}` is not expected of this step"))?;
+        let holds = match member.as_str() {
+            "extra" => has_extra(wanted, seen),
+            _ => seen == wanted,
+        };
+        holds_or(holds, member, wanted, seen)?;
+    }
+    Ok(())
+}
+
+fn has_extra(wanted: &Value, seen: &Value) -> bool {
+    let Some(wanted) = wanted.as_object() else {
+        return false;
+    };
+    wanted.iter().all(|(name, wanted)| {
+        let seen = seen.get(name).and_then(Value::as_str).unwrap_or_default();
+        match wanted.as_str() {
+            Some("*") => !seen.is_empty(),
+            wanted => wanted == Some(seen),
+        }
+    })
+}
+
+fn holds_or(holds: bool, member: &str, wanted: &Value, seen: &Value) -> Result<(), String> {
+    match holds {
+        true => Ok(()),
+        false => Err(format!("`{member}`: {wanted} was expected, and was {seen}")),
+    }
+}
+
+fn shown(error: &Facts) -> String {
+    Value::Object(error.clone()).to_string()
+}

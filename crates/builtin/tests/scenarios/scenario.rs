@@ -1,0 +1,159 @@
+//! A scenario as its file has it. What the README does not tell of is refused.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// What a step expects, or what was seen instead.
+pub(crate) type Facts = Map<String, Value>;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    pub(crate) connection: String,
+    /// Put over the file's; what is null is left out.
+    #[serde(default)]
+    pub(crate) settings: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    pub(crate) clock: bool,
+    #[serde(default)]
+    pub(crate) signer: bool,
+    #[serde(default)]
+    pub(crate) listener: bool,
+    pub(crate) open: Option<Facts>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) requests: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Facts")]
+pub(crate) struct Step {
+    /// The member `do`.
+    pub(crate) word: String,
+    pub(crate) action: Action,
+    /// The name of the token that it gets.
+    pub(crate) name: Option<String>,
+    pub(crate) expect: Option<Facts>,
+}
+
+// Unit variants would take members that nobody knows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Action {
+    Token {
+        min_valid_s: Option<u64>,
+    },
+    Refresh {},
+    Login {
+        answer: String,
+    },
+    Invalidate {
+        token: String,
+    },
+    Identity {},
+    Forget {},
+    Counts {},
+    Advance {
+        s: i64,
+    },
+    Sandbox {
+        post: String,
+        body: Value,
+    },
+    Reopen {},
+    Threads {
+        count: usize,
+    },
+    Cancel {},
+    Api {
+        path: String,
+    },
+    Events {},
+    CloseInUse {
+        #[serde(rename = "count")]
+        _count: usize,
+    },
+    Collect {
+        rounds: usize,
+    },
+}
+
+impl Scenario {
+    /// All scenarios, by name.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut paths: Vec<_> = std::fs::read_dir(folder())
+            .expect("the scenarios' folder")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+            .collect();
+        paths.sort();
+        paths.iter().map(|path| Self::read(path)).collect()
+    }
+
+    fn read(path: &Path) -> Self {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{shown}: {e}"));
+        let scenario: Self = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{shown}: {e}"));
+        assert_eq!(
+            Some(scenario.name.as_str()),
+            path.file_stem().and_then(|s| s.to_str())
+        );
+        assert!(
+            scenario.about.ends_with('.'),
+            "{shown}: `about` is a sentence"
+        );
+        assert!(
+            scenario.open.is_none() || scenario.steps.is_empty(),
+            "{shown}: nothing can be done without a client"
+        );
+        scenario
+    }
+}
+
+/// The folder of the scenarios.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios")
+}
+
+impl TryFrom<Facts> for Step {
+    type Error = String;
+
+    fn try_from(mut members: Facts) -> Result<Self, String> {
+        let expect = match members.remove("expect") {
+            None => None,
+            Some(Value::Object(expect)) => Some(expect),
+            Some(other) => return Err(format!("`expect` is {other}")),
+        };
+        let name = match members.remove("as") {
+            None => None,
+            Some(Value::String(name)) => Some(name),
+            Some(other) => return Err(format!("`as` is {other}")),
+        };
+        let word = members.get("do").and_then(Value::as_str);
+        let word = word.ok_or("a step has no `do`")?.to_owned();
+        let action: Action =
+            serde_json::from_value(Value::Object(members)).map_err(|e| format!("{word}: {e}"))?;
+        if name.is_some() && !action.gets_a_token() {
+            return Err(format!("{word}: gets no token to be named"));
+        }
+        Ok(Self {
+            word,
+            action,
+            name,
+            expect,
+        })
+    }
+}
+
+impl Action {
+    pub(crate) fn gets_a_token(&self) -> bool {
+        matches!(
+            self,
+            Self::Token { .. } | Self::Refresh {} | Self::Login { .. } | Self::Threads { .. }
+        )
+    }
+}

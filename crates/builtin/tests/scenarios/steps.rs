@@ -1,0 +1,273 @@
+//! Takes the steps of a scenario, and says in the README's words what they brought.
+
+use std::sync::Barrier;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use countersign::{Error, Keeper, Revocation, Token};
+use serde_json::{Value, json};
+
+use crate::client::Maker;
+use crate::run::{Seen, Stop};
+use crate::scenario::{Action, Facts, Step};
+use crate::stage::Stage;
+
+/// A scenario's client, and the tokens it gave that have a name.
+pub(crate) struct Steps<'a> {
+    stage: &'a Stage,
+    maker: &'a Maker<'a>,
+    keeper: Keeper,
+    tokens: Vec<(String, Token)>,
+}
+
+impl<'a> Steps<'a> {
+    pub(crate) fn new(stage: &'a Stage, maker: &'a Maker<'a>, keeper: Keeper) -> Self {
+        Self {
+            stage,
+            maker,
+            keeper,
+            tokens: Vec::new(),
+        }
+    }
+
+    pub(crate) fn take(&mut self, step: &Step) -> Result<Seen, Stop> {
+        let keeper = &self.keeper;
+        match &step.action {
+            Action::Token { min_valid_s: None } => self.token(step, keeper.token()),
+            Action::Token {
+                min_valid_s: Some(least),
+            } => self.token(step, keeper.token_valid_for(Duration::from_secs(*least))),
+            Action::Refresh {} => self.token(step, keeper.refresh_now()),
+            Action::Login { answer } => {
+                let result = self.login(answer)?;
+                self.token(step, result)
+            }
+            Action::Threads { count } => self.threads(step, *count),
+            Action::Invalidate { token } => {
+                let named = self.tokens.iter().rev().find(|(name, _)| name == token);
+                let (_, token) = named.ok_or_else(|| format!("no token is called {token}"))?;
+                keeper.invalidate(token);
+                done()
+            }
+            Action::Identity {} => match keeper.identity() {
+                Ok(extra) => facts(json!({ "extra": extra })),
+                Err(error) => Ok(Seen::Failed(told(&error))),
+            },
+            Action::Forget {} => match keeper.forget() {
+                Ok(revocation) => facts(json!({ "revocation": word(&revocation)? })),
+                Err(error) => Ok(Seen::Failed(told(&error))),
+            },
+            Action::Counts {} => self.counts(),
+            Action::Advance { s } => {
+                let ahead = self.maker.clock.advance(*s);
+                self.stage
+                    .post("/_sandbox/clock", &json!({ "offset_s": ahead }))?;
+                done()
+            }
+            Action::Sandbox { post, body } => {
+                self.stage.post(post, body)?;
+                done()
+            }
+            Action::Reopen {} => match self.maker.client() {
+                Ok(keeper) => {
+                    self.keeper = keeper;
+                    done()
+                }
+                Err(error) => Ok(Seen::Failed(told(&error))),
+            },
+            Action::Cancel {} => self.cancel(),
+            Action::Api { path } => self.api(path),
+            Action::Events {} => {
+                let heard = &self.maker.heard;
+                let read = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::SeqCst);
+                facts(json!({
+                    "obtained": read(&heard.obtained),
+                    "rotated": read(&heard.rotated),
+                    "forgotten": read(&heard.forgotten),
+                }))
+            }
+            Action::CloseInUse { .. } => Err(Stop::NotApplicable(
+                "a keeper is not closed: it ends with its last handle, and each thread has its own"
+                    .into(),
+            )),
+            Action::Collect { rounds } => self.collect(*rounds),
+        }
+    }
+
+    /// A token's facts, or the error's; where it has a name it is kept.
+    fn token(&mut self, step: &Step, result: Result<Token, Error>) -> Result<Seen, Stop> {
+        let token = match result {
+            Ok(token) => token,
+            Err(error) => return Ok(Seen::Failed(told(&error))),
+        };
+        let seen = self.described(&token);
+        if let Some(name) = &step.name {
+            self.tokens.push((name.clone(), token));
+        }
+        Ok(seen)
+    }
+
+    fn described(&self, token: &Token) -> Seen {
+        use countersign::Clock as _;
+        let now = self.maker.clock.now().unix_s();
+        let described = json!({
+            "source": token.source().as_str(),
+            "token_type": token.token_type(),
+            "scope": token.scope(),
+            "expires_in_about_s": token.expires_at().map(|at| at - now),
+            "extra": token.extra(),
+        });
+        Seen::Token {
+            facts: members(described),
+            access: token.expose().to_owned(),
+        }
+    }
+
+    fn login(&self, answer: &str) -> Result<Result<Token, Error>, Stop> {
+        let login = match self.keeper.start_login(None) {
+            Ok(login) => login,
+            Err(error) => return Ok(Err(error)),
+        };
+        let page = format!("{}&_sandbox={answer}", login.url());
+        let shown = self.stage.read(&page, None)?;
+        let back = shown
+            .location
+            .ok_or_else(|| format!("the page answered {} and led nowhere", shown.status))?;
+        let query = back.split_once('?').map(|(_, query)| query);
+        let query = query.ok_or_else(|| format!("there is no query in {back}"))?;
+        Ok(self.keeper.complete_login(&login, query))
+    }
+
+    fn threads(&mut self, step: &Step, count: usize) -> Result<Seen, Stop> {
+        let start = Barrier::new(count);
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let ask = || {
+                start.wait();
+                self.keeper.token()
+            };
+            let threads: Vec<_> = (0..count).map(|_| scope.spawn(ask)).collect();
+            let results = threads.into_iter().map(|thread| thread.join());
+            results
+                .map(|result| result.map_err(|_| "a thread panicked".to_owned()))
+                .collect()
+        });
+        let mut all = Vec::new();
+        for result in results {
+            all.push(self.token(step, result?)?);
+        }
+        Ok(Seen::Each(all))
+    }
+
+    fn counts(&self) -> Result<Seen, Stop> {
+        let counts = self.keeper.counts();
+        facts(json!({
+            "hits": counts.hits,
+            "adopted": counts.adopted,
+            "minted": counts.minted,
+            "refreshed": counts.refreshed,
+            "waits": counts.waits,
+            "failures": counts.failures,
+        }))
+    }
+
+    fn cancel(&self) -> Result<Seen, Stop> {
+        let before = self.stage.requests()?.len();
+        let mut call = Box::pin(self.keeper.token_async());
+        let mut context = Context::from_waker(Waker::noop());
+        let begun = Instant::now();
+        loop {
+            if let Poll::Ready(_) = call.as_mut().poll(&mut context) {
+                return Err(Stop::Failed(
+                    "the call ended before its caller gave up".into(),
+                ));
+            }
+            if self.stage.requests()?.len() > before {
+                break;
+            }
+            if begun.elapsed() > Duration::from_secs(10) {
+                return Err(Stop::Failed("no request was made within 10 s".into()));
+            }
+            std::thread::yield_now();
+        }
+        let gave_up = Instant::now();
+        drop(call);
+        match gave_up.elapsed() < Duration::from_secs(1) {
+            true => done(),
+            false => Err(Stop::Failed("giving up took longer than 1 s".into())),
+        }
+    }
+
+    /// An API call, as the documentation has it: a 401 is answered by another token, once.
+    fn api(&self, path: &str) -> Result<Seen, Stop> {
+        let before = self.stage.requests()?.len();
+        let url = format!("{}{path}", self.stage.url());
+        let call = |token: &Token| self.stage.read(&url, Some(token.authorization().expose()));
+        let token = self.keeper.token().map_err(|e| e.to_string())?;
+        let mut answer = call(&token)?;
+        if answer.status == 401 {
+            self.keeper.invalidate(&token);
+            let token = self.keeper.token().map_err(|e| e.to_string())?;
+            answer = call(&token)?;
+        }
+        let requests = self.stage.requests()?.len() - before;
+        facts(json!({ "status": answer.status, "token_requests": requests }))
+    }
+
+    fn collect(&self, rounds: usize) -> Result<Seen, Stop> {
+        for round in 0..rounds {
+            let own = self.keeper.token().map_err(|e| e.to_string())?;
+            let other = self.maker.client().and_then(|other| other.token());
+            let other = other.map_err(|e| e.to_string())?;
+            if own.expose() != other.expose() {
+                return Err(Stop::Failed(format!("round {round}: another token")));
+            }
+        }
+        done()
+    }
+}
+
+/// An error in the README's words; what is not there is null.
+pub(crate) fn told(error: &Error) -> Facts {
+    members(json!({
+        "verdict": error.verdict().as_str(),
+        "kind": error.kind().as_str(),
+        "message": error.message(),
+        "hint": error.hint(),
+        "setting": error.setting_name(),
+        "http_status": error.http_status(),
+        "oauth_error": error.oauth_error(),
+        "oauth_description": error.oauth_description(),
+        "retry_after_s": error.retry_after().map(|wait| wait.as_secs()),
+        "url": error.url(),
+        "trace_id": error.trace_id(),
+        "provider": error.provider(),
+    }))
+}
+
+fn word(revocation: &Revocation) -> Result<&'static str, Stop> {
+    match revocation {
+        Revocation::Revoked => Ok("revoked"),
+        Revocation::NotOffered => Ok("not_offered"),
+        Revocation::NothingHeld => Ok("nothing_held"),
+        Revocation::Failed(_) => Ok("failed"),
+        other => Err(Stop::Failed(format!(
+            "the README has no word for {other:?}"
+        ))),
+    }
+}
+
+fn done() -> Result<Seen, Stop> {
+    Ok(Seen::Facts(Facts::new()))
+}
+
+fn facts(value: Value) -> Result<Seen, Stop> {
+    Ok(Seen::Facts(members(value)))
+}
+
+fn members(value: Value) -> Facts {
+    match value {
+        Value::Object(members) => members,
+        other => unreachable!("{other} is an object"),
+    }
+}

@@ -1,0 +1,329 @@
+//! The line between C and Rust: what comes in is checked, what goes out is written once, and a panic
+//! ends here.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use countersign::{Error, ErrorKind, Verdict};
+
+use crate::{csign_error, csign_status};
+
+/// Why a call failed.
+pub(crate) struct Failure {
+    pub(crate) status: csign_status,
+    pub(crate) error: Error,
+}
+
+/// Runs the body of a call. What it gives becomes the status, and the error object where the caller
+/// wants one.
+///
+/// # Safety
+///
+/// `error` is NULL or can be written to.
+pub(crate) unsafe fn call(
+    error: *mut *mut csign_error,
+    body: impl FnOnce() -> Result<(), Failure>,
+) -> csign_status {
+    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let why = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        Err(Failure::bug(
+            csign_status::PANIC,
+            format!("countersign panicked: {why}"),
+        ))
+    });
+    match outcome {
+        Ok(()) => csign_status::OK,
+        Err(failure) => {
+            let status = failure.status;
+            if !error.is_null() {
+                // SAFETY: not NULL, so the caller promises that it can be written to.
+                unsafe { *error = csign_error::into_raw(failure) };
+            }
+            status
+        }
+    }
+}
+
+impl Failure {
+    /// A mistake of the calling program.
+    pub(crate) fn misuse(status: csign_status, message: impl Into<String>) -> Self {
+        let error = Error::new(ErrorKind::Setting, message);
+        Self { status, error }
+    }
+
+    /// A mistake of ours.
+    pub(crate) fn bug(status: csign_status, message: impl Into<String>) -> Self {
+        let error = Error::new(ErrorKind::Internal, message).with_verdict(Verdict::Unexpected);
+        Self { status, error }
+    }
+
+    pub(crate) fn hint(self, hint: &str) -> Self {
+        Self {
+            error: self.error.with_hint(hint),
+            ..self
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            status: error.kind().into(),
+            error,
+        }
+    }
+}
+
+/// The most that any text or file handed in can be: larger ones are a length gone wrong.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Bytes that the caller lends for the call.
+///
+/// # Safety
+///
+/// `data` is NULL or points to `length` bytes that stay as they are during the call.
+pub(crate) unsafe fn bytes<'a>(
+    name: &str,
+    data: *const u8,
+    length: usize,
+) -> Result<&'a [u8], Failure> {
+    if length == 0 {
+        // `from_raw_parts` must not be given NULL even for nothing.
+        return Ok(&[]);
+    }
+    if data.is_null() {
+        return Err(null(name));
+    }
+    if length > MOST_BYTES {
+        let message = format!("`{name}_length` is {length}, and nothing handed in is that long");
+        return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message).hint(
+            "check the length; text needs no NUL at its end, and the length does not count one",
+        ));
+    }
+    // SAFETY: not NULL, and the caller promises `length` bytes.
+    Ok(unsafe { std::slice::from_raw_parts(data, length) })
+}
+
+/// Text that the caller lends for the call.
+///
+/// # Safety
+///
+/// As [`bytes`].
+pub(crate) unsafe fn text<'a>(
+    name: &str,
+    data: *const std::ffi::c_char,
+    length: usize,
+) -> Result<&'a str, Failure> {
+    // SAFETY: the caller's promise is the same.
+    let bytes = unsafe { bytes(name, data.cast(), length) }?;
+    std::str::from_utf8(bytes).map_err(|error| {
+        let message = format!("`{name}` is not UTF-8 (at byte {})", error.valid_up_to());
+        Failure::misuse(csign_status::BAD_UTF8, message)
+    })
+}
+
+/// As [`text`]; nothing where it is empty.
+///
+/// # Safety
+///
+/// As [`bytes`].
+pub(crate) unsafe fn optional<'a>(
+    name: &str,
+    data: *const std::ffi::c_char,
+    length: usize,
+) -> Result<Option<&'a str>, Failure> {
+    // SAFETY: the caller's promise is the same.
+    let text = unsafe { text(name, data, length) }?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// Where a handle goes that the call makes. It holds NULL until then, so that a caller who does not
+/// look at the status stumbles close to the mistake.
+pub(crate) struct Out<T>(*mut *mut T);
+
+impl<T> Out<T> {
+    /// # Safety
+    ///
+    /// `place` is NULL or can be written to.
+    pub(crate) unsafe fn new(name: &str, place: *mut *mut T) -> Result<Self, Failure> {
+        if place.is_null() {
+            return Err(null(name));
+        }
+        // SAFETY: not NULL, so the caller promises that it can be written to.
+        unsafe { *place = ptr::null_mut() };
+        Ok(Self(place))
+    }
+
+    pub(crate) fn put(self, handle: *mut T) {
+        // SAFETY: `new` wrote to the same place.
+        unsafe { *self.0 = handle };
+    }
+}
+
+/// Writes a plain value out.
+///
+/// # Safety
+///
+/// `place` is NULL or can be written to.
+pub(crate) unsafe fn put<T>(name: &str, place: *mut T, value: T) -> Result<(), Failure> {
+    if place.is_null() {
+        return Err(null(name));
+    }
+    // SAFETY: not NULL, so the caller promises that it can be written to.
+    unsafe { place.write(value) };
+    Ok(())
+}
+
+pub(crate) fn null(name: &str) -> Failure {
+    let message = format!("`{name}` is NULL");
+    Failure::misuse(csign_status::NULL_ARGUMENT, message)
+}
+
+/// What every handle begins with: a word that says its type and goes away when it is freed.
+///
+/// A handle that was freed, or one of another type, is found out as long as its memory has not been
+/// given to something else. That is no promise, but it turns most such mistakes into a status.
+#[repr(C)]
+pub(crate) struct Mark {
+    /// An allocator keeps its lists in the first words of what is free.
+    spare: [u64; 2],
+    word: AtomicU64,
+}
+
+/// A type that C holds a handle of.
+pub(crate) trait Handle {
+    /// Tells the type from all others.
+    const WORD: u64;
+    /// What a message calls it.
+    const NAME: &'static str;
+}
+
+impl Mark {
+    pub(crate) fn of<T: Handle>() -> Self {
+        Self {
+            spare: [0; 2],
+            word: AtomicU64::new(T::WORD),
+        }
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.spare = [0; 2];
+        self.word.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The object behind a handle.
+///
+/// # Safety
+///
+/// `handle` is NULL or points to what one of our functions gave out as this type; whoever holds it
+/// keeps it alive during the call.
+#[inline]
+pub(crate) unsafe fn object<'a, T: Handle>(handle: *const T) -> Result<&'a T, Failure> {
+    if handle.is_null() {
+        return Err(null(T::NAME));
+    }
+    // SAFETY: each type with `Handle` is `repr(C)` and begins with a `Mark`.
+    let mark = unsafe { &*handle.cast::<Mark>() };
+    if mark.word.load(Ordering::Relaxed) != T::WORD {
+        return Err(not_alive(T::NAME));
+    }
+    // SAFETY: it is alive and of this type, as its mark says.
+    Ok(unsafe { &*handle })
+}
+
+#[cold]
+fn not_alive(name: &str) -> Failure {
+    let message = format!("`{name}` was freed, or is a handle of another type");
+    Failure::misuse(csign_status::BAD_HANDLE, message)
+}
+
+/// As [`object`], to change it.
+///
+/// # Safety
+///
+/// As [`object`], and nobody else uses it during the call.
+pub(crate) unsafe fn object_mut<'a, T: Handle>(handle: *mut T) -> Result<&'a mut T, Failure> {
+    // SAFETY: the caller's promise covers it.
+    unsafe { object(handle.cast_const()) }?;
+    // SAFETY: it is alive, and nobody else uses it.
+    Ok(unsafe { &mut *handle })
+}
+
+/// Frees what a handle stands for; nothing where it is NULL, freed already or of another type.
+///
+/// # Safety
+///
+/// As [`object`]; nobody uses it during the call or after.
+pub(crate) unsafe fn free<T: Handle>(handle: *mut T) {
+    // SAFETY: the caller's promise covers it.
+    if unsafe { object(handle.cast_const()) }.is_err() {
+        return;
+    }
+    // SAFETY: alive, of this type, and made by `Box::into_raw`.
+    let boxed = unsafe { Box::from_raw(handle) };
+    // A destructor of the host's may run in here; it must not unwind, and ours do not.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(boxed)));
+}
+
+thread_local! {
+    /// The client for which a callback of the host's runs on this thread.
+    static CALLING: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Runs a callback of the host's for this client.
+pub(crate) fn calling_out<T>(client: u64, callback: impl FnOnce() -> T) -> T {
+    struct Restore(u64);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CALLING.set(self.0);
+        }
+    }
+    let _restore = Restore(CALLING.replace(client));
+    callback()
+}
+
+/// Whether a callback of the host's runs for this client on this thread.
+pub(crate) fn is_calling_out(client: u64) -> bool {
+    CALLING.get() == client
+}
+
+/// Copies bytes into a buffer of the caller's, and says how many there are even where it is too small.
+///
+/// # Safety
+///
+/// `buffer` is NULL or has room for `capacity` bytes; `length` can be written to.
+#[inline]
+pub(crate) unsafe fn copy_out(
+    name: &str,
+    from: &[u8],
+    buffer: *mut u8,
+    capacity: usize,
+    length: *mut usize,
+) -> Result<(), Failure> {
+    // SAFETY: the caller promises that it can be written to.
+    unsafe { *length = from.len() };
+    if from.len() > capacity {
+        return Err(too_small(name, from.len(), capacity));
+    }
+    if buffer.is_null() {
+        return Err(null(name));
+    }
+    // SAFETY: the buffer has room for `capacity` bytes, and is not ours.
+    unsafe { ptr::copy_nonoverlapping(from.as_ptr(), buffer, from.len()) };
+    Ok(())
+}
+
+#[cold]
+fn too_small(name: &str, needed: usize, capacity: usize) -> Failure {
+    let message = format!("`{name}` has room for {capacity} bytes, and {needed} are needed");
+    Failure::misuse(csign_status::BUFFER_TOO_SMALL, message)
+}

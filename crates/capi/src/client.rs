@@ -1,0 +1,648 @@
+//! A client: one connection, its token, and what keeps it valid.
+
+mod make;
+
+use std::ffi::{c_char, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use countersign::{Error, ErrorKind, Keeper, Listener, Revocation, Secret, SystemRandom, Token};
+use serde_json::json;
+
+use crate::boundary::{
+    Failure, Handle, Mark, Out, call, calling_out, copy_out, free, is_calling_out, null, object,
+    optional, put, text,
+};
+use crate::{
+    csign_config, csign_error, csign_login, csign_registry, csign_status, csign_text, csign_token,
+    fork,
+};
+
+/// A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once; at
+/// most one request per connection is under way, whoever asks. Calls block until there is a token or an error, at
+/// most for the setting timeout_ms and what waiting for another holder takes.
+#[repr(C)]
+pub struct csign_client {
+    mark: Mark,
+    keeper: Keeper,
+    /// The token in memory as C sees it.
+    shown: ArcSwapOption<csign_token>,
+    closed: AtomicBool,
+    poisoned: AtomicBool,
+    /// Whether the clock is the host's, which may call us.
+    clock_is_hosts: bool,
+    id: u64,
+    born: u32,
+}
+
+impl Handle for csign_client {
+    const WORD: u64 = u64::from_le_bytes(*b"csgnclnt");
+    const NAME: &'static str = "client";
+}
+
+/// What became of a token at the vendor when its connection was forgotten.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum csign_revocation {
+    /// The vendor revoked it.
+    REVOKED = 1,
+    /// The vendor has no revocation: only the copy here is gone.
+    NOT_OFFERED = 2,
+    /// There was nothing to revoke.
+    NOTHING_HELD = 3,
+    /// The vendor did not revoke it; the copy here is gone all the same.
+    FAILED = 4,
+}
+
+/// What a client counts, since it was made.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum csign_counter {
+    /// Tokens handed out from memory, other than by csign_client_copy_token.
+    HITS = 1,
+    /// Tokens taken over from the store.
+    ADOPTED = 2,
+    /// Tokens asked for by assertion, client credentials or login.
+    MINTED = 3,
+    /// Tokens got with a refresh token.
+    REFRESHED = 4,
+    /// Callers that waited for a request that another one had started.
+    WAITS = 5,
+    /// Requests, or attempts at one, that brought no token.
+    FAILURES = 6,
+}
+
+/// Opens a URL for the person who logs in, or shows it. Returns 0, or anything else where it cannot: then the login
+/// ends. Called once, on the calling thread; must not call the client.
+pub type csign_open_fn = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, url: *const c_char, url_length: usize) -> i32,
+>;
+
+/// Makes a client. The config is copied and can be freed or used again. Nothing is sent yet.
+///
+///     csign_client *client = NULL;
+///     csign_token *token = NULL;
+///     if (csign_client_new(config, NULL, &client, &error) == CSIGN_STATUS_OK
+///         && csign_client_token(client, 0, &token, &error) == CSIGN_STATUS_OK)
+///         send(csign_token_authorization(token, NULL));
+///     csign_token_free(token);
+///     csign_client_free(client);
+///
+/// @param registry    the providers; NULL for the built-in ones.
+/// @param out_client  where the client goes; free it with csign_client_free.
+/// @param error       where the error object goes on failure; may be NULL.
+///
+/// Errors: CSIGN_STATUS_SETTING, CSIGN_STATUS_KEY, naming the setting and what to write; CSIGN_STATUS_STORE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_new(
+    config: *const csign_config,
+    registry: *const csign_registry,
+    out_client: *mut *mut csign_client,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_client", out_client) }?;
+        // SAFETY: what the header asks of the caller.
+        let config = unsafe { object(config) }?;
+        let registry = match registry.is_null() {
+            true => countersign_builtin::registry()?,
+            // SAFETY: what the header asks of the caller.
+            false => unsafe { object(registry) }?.registry.clone(),
+        };
+        let id = make::next_id();
+        let keeper = make::keeper(config, &registry, id)?;
+        out.put(Box::into_raw(Box::new(csign_client {
+            mark: Mark::of::<csign_client>(),
+            keeper,
+            shown: ArcSwapOption::empty(),
+            closed: AtomicBool::new(false),
+            poisoned: AtomicBool::new(false),
+            clock_is_hosts: config.clock.is_some(),
+            id,
+            born: fork::generation(),
+        })));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// A token that is valid for at least this long, where the vendor gives such tokens: from memory, from the store, or
+/// by one request that all callers share.
+///
+/// @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting min_valid_s.
+/// @param out_token     where the token goes; free it with csign_token_free.
+/// @param error         where the error object goes on failure; may be NULL. Its verdict says what to do.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_token(
+    client: *const csign_client,
+    min_valid_ms: u64,
+    out_token: *mut *mut csign_token,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_token", out_token) }?;
+        let token = client.token(min_valid_ms)?;
+        out.put(csign_token::into_raw(client.show(token)));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// As csign_client_token, but copies the bare access token into a buffer of the caller's: one call, and nothing to
+/// free. The caller wipes the buffer.
+///
+/// @param buffer    where the token goes, followed by a NUL where there is room for it.
+/// @param capacity  how much fits there, in bytes.
+/// @param length    where the token's length goes, the NUL not counted; also with
+///                  CSIGN_STATUS_BUFFER_TOO_SMALL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_copy_token(
+    client: *const csign_client,
+    min_valid_ms: u64,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        if length.is_null() {
+            return Err(null("length"));
+        }
+        let copy = |token: &str| {
+            // SAFETY: what the header asks of the caller.
+            unsafe { copy_out("buffer", token.as_bytes(), buffer.cast(), capacity, length) }?;
+            if token.len() < capacity {
+                // SAFETY: within the caller's buffer, which is not NULL.
+                unsafe { *buffer.add(token.len()) = 0 };
+            }
+            Ok(())
+        };
+        if min_valid_ms == 0
+            && let Some(fresh) = client.fresh()?
+        {
+            return copy(fresh.expose());
+        }
+        copy(client.token(min_valid_ms)?.expose())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// A token asked for now, even though there may be a valid one. Where that fails and the old token is still valid,
+/// that one is given.
+///
+/// @param out_token  where the token goes; free it with csign_token_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_refresh(
+    client: *const csign_client,
+    out_token: *mut *mut csign_token,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_token", out_token) }?;
+        client.may_wait()?;
+        let token = client.keeper.refresh_now()?;
+        out.put(csign_token::into_raw(client.show(token)));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Tells the client that an API refused this access token (401): it is not handed out again. A token that has been
+/// replaced meanwhile does not take the newer one along.
+///
+/// @param access_token  the bare token that was refused.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_invalidate(
+    client: *const csign_client,
+    access_token: *const c_char,
+    access_token_length: usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        // SAFETY: what the header asks of the caller.
+        let refused = unsafe { text("access_token", access_token, access_token_length) }?;
+        client.may_wait()?;
+        client.keeper.invalidate_access_token(&Secret::new(refused));
+        client.shown.store(None);
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and hand the query that
+/// it comes back with to csign_client_complete_login.
+///
+/// @param redirect_uri  where the browser comes back to; empty for the setting redirect_uri.
+/// @param out_login     where the login goes; free it with csign_login_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_start_login(
+    client: *const csign_client,
+    redirect_uri: *const c_char,
+    redirect_uri_length: usize,
+    out_login: *mut *mut csign_login,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_login", out_login) }?;
+        // SAFETY: what the header asks of the caller.
+        let uri = unsafe { optional("redirect_uri", redirect_uri, redirect_uri_length) }?;
+        out.put(csign_login::into_raw(client.keeper.start_login(uri)?));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Ends a login: checks the query that the browser came back with, exchanges the code once, and keeps what that brings.
+///
+/// @param query      what follows the ? of the URL that the browser came back to.
+/// @param out_token  where the token goes; free it with csign_token_free.
+///
+/// Errors: CSIGN_STATUS_CALLBACK where the answer is not this login's, or the person said no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_complete_login(
+    client: *const csign_client,
+    login: *const csign_login,
+    query: *const c_char,
+    query_length: usize,
+    out_token: *mut *mut csign_token,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_token", out_token) }?;
+        // SAFETY: what the header asks of the caller.
+        let (login, query) = unsafe { (object(login)?, text("query", query, query_length)?) };
+        client.may_wait()?;
+        let token = client.keeper.complete_login(&login.login, query)?;
+        out.put(csign_token::into_raw(client.show(token)));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// A whole login on this machine (RFC 8252): listens on the loopback address of the setting redirect_uri, has the
+/// browser opened, and waits for it to come back.
+///
+/// @param port        the port to listen on; 0 for the one in redirect_uri, or any.
+/// @param timeout_ms  how long to wait for the person, in milliseconds.
+/// @param open        opens or shows the URL; see csign_open_fn.
+/// @param out_token   where the token goes; free it with csign_token_free.
+///
+/// Errors: CSIGN_STATUS_CALLBACK where nobody came back, or the person said no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_login(
+    client: *const csign_client,
+    port: u16,
+    timeout_ms: u64,
+    open: csign_open_fn,
+    user_data: *mut c_void,
+    out_token: *mut *mut csign_token,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_token", out_token) }?;
+        let open = open.ok_or_else(|| null("open"))?;
+        client.may_wait()?;
+        let missing = || Error::setting("redirect_uri", "`redirect_uri` is missing");
+        let redirect_uri = client
+            .keeper
+            .connection()
+            .redirect_uri()
+            .ok_or_else(missing)?;
+        let port = Some(port).filter(|port| *port != 0);
+        let listener = Listener::bind(redirect_uri, port, &SystemRandom::new())?;
+        let login = client
+            .keeper
+            .start_login(Some(listener.redirect_uri().as_str()))?;
+        let url = crate::text::Terminated::new(login.url().as_str());
+        let status = calling_out(client.id, || {
+            let mut length = 0;
+            // SAFETY: the host gave function and data together; the URL outlives the call.
+            unsafe {
+                let start = url.lend(&mut length);
+                open(user_data, start, length)
+            }
+        });
+        if status != 0 {
+            let message = format!("the URL could not be opened: the callback gave {status}");
+            return Err(Error::new(ErrorKind::Callback, message)
+                .with_url(login.url().as_str())
+                .into());
+        }
+        let timeout = Duration::from_millis(timeout_ms);
+        let token = listener.wait(&login, timeout, |query| {
+            client.keeper.complete_login(&login, query)
+        })?;
+        out.put(csign_token::into_raw(client.show(token)));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Where a person consents to the app acting for its user, ahead of a jwt-bearer grant.
+///
+/// @param out_url  where the URL goes; free it with csign_text_free.
+///
+/// Errors: CSIGN_STATUS_SETTING where the vendor has no such page or redirect_uri is not set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_consent_url(
+    client: *const csign_client,
+    out_url: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_url", out_url) }?;
+        let connection = client.keeper.connection();
+        let none = || {
+            let message = format!(
+                "there is no consent page for connection `{}`",
+                connection.name()
+            );
+            Error::setting("redirect_uri", message).with_hint(
+                "set redirect_uri; vendors without a grant jwt-bearer ask for consent at the login",
+            )
+        };
+        let url = connection.consent_url().ok_or_else(none)?;
+        out.put(csign_text::into_raw(url.as_str()));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Whom the token stands for and where its API is, as a JSON object of texts: what came with the token and, asked for
+/// once and kept, the vendor's userinfo.
+///
+/// @param out_json  where the text goes; free it with csign_text_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_identity(
+    client: *const csign_client,
+    out_json: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_json", out_json) }?;
+        client.may_wait()?;
+        out.put(csign_text::into_raw(
+            json!(client.keeper.identity()?).to_string(),
+        ));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store.
+///
+/// @param out_revocation  where a csign_revocation goes; may be NULL.
+/// @param out_reason      where the reason goes with CSIGN_REVOCATION_FAILED; may be NULL. Free it with
+///                        csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_forget(
+    client: *const csign_client,
+    out_revocation: *mut csign_revocation,
+    out_reason: *mut *mut csign_error,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        client.may_wait()?;
+        let (revocation, reason) = match client.keeper.forget()? {
+            Revocation::Revoked => (csign_revocation::REVOKED, None),
+            Revocation::NotOffered => (csign_revocation::NOT_OFFERED, None),
+            Revocation::NothingHeld => (csign_revocation::NOTHING_HELD, None),
+            Revocation::Failed(reason) => (csign_revocation::FAILED, Some(reason)),
+            _ => (csign_revocation::FAILED, None),
+        };
+        client.shown.store(None);
+        if !out_revocation.is_null() {
+            // SAFETY: what the header asks of the caller.
+            unsafe { put("out_revocation", out_revocation, revocation) }?;
+        }
+        if let (Some(reason), false) = (reason, out_reason.is_null()) {
+            // SAFETY: what the header asks of the caller.
+            unsafe {
+                put(
+                    "out_reason",
+                    out_reason,
+                    csign_error::into_raw(reason.into()),
+                )
+            }?;
+        }
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// How often something happened since the client was made.
+///
+/// @param counter    a csign_counter.
+/// @param out_count  where the count goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_count(
+    client: *const csign_client,
+    counter: i32,
+    out_count: *mut u64,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        let counts = client.keeper.counts();
+        let count = match counter {
+            1 => counts.hits,
+            2 => counts.adopted,
+            3 => counts.minted,
+            4 => counts.refreshed,
+            5 => counts.waits,
+            6 => counts.failures,
+            _ => {
+                let message = format!("`counter` is {counter}, and no csign_counter");
+                return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message));
+            }
+        };
+        // SAFETY: what the header asks of the caller.
+        unsafe { put("out_count", out_count, count) }
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// The last events in the life of the connection's grant, oldest first, as a JSON array and without a token in it: who
+/// refreshed when, and how it ended.
+///
+/// @param out_json  where the text goes; free it with csign_text_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_events(
+    client: *const csign_client,
+    out_json: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_json", out_json) }?;
+        client.may_wait()?;
+        out.put(csign_text::into_raw(
+            json!(client.keeper.events()?).to_string(),
+        ));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Whether all that was got is stored: fails with the reason why the last token is in memory only. Nothing is lost while the
+/// process runs, and each call for a token tries to store it again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_check_saved(
+    client: *const csign_client,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &csign_client| match client.keeper.unsaved() {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
+/// CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_close(client: *const csign_client) {
+    // SAFETY: what the header asks of the caller.
+    if let Ok(client) = unsafe { object(client) } {
+        client.closed.store(true, Ordering::Release);
+    }
+}
+
+/// Wipes and frees a client. No thread may be using it; tokens that it gave out go on, and so does a request that is under
+/// way. In a child of fork, a client of the parent is left alone. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_free(client: *mut csign_client) {
+    // SAFETY: what the header asks of the caller.
+    let known = unsafe { object(client.cast_const()) };
+    // In a child its locks may be held for ever by threads that are gone.
+    if known.is_ok_and(|client| client.born == fork::now()) {
+        // SAFETY: what the header asks of the caller.
+        unsafe { free(client) }
+    }
+}
+
+/// Runs the body of a call on a client, if it can be used; one that panics is poisoned.
+///
+/// # Safety
+///
+/// As the functions above promise for `client` and `error`.
+#[inline]
+unsafe fn with(
+    client: *const csign_client,
+    error: *mut *mut csign_error,
+    body: impl FnOnce(&csign_client) -> Result<(), Failure>,
+) -> csign_status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let client = unsafe { object(client) }?;
+        client.check()?;
+        body(client)
+    };
+    // SAFETY: the caller's promise.
+    let status = unsafe { call(error, body) };
+    if status == csign_status::PANIC {
+        // SAFETY: the caller's promise.
+        if let Ok(client) = unsafe { object(client) } {
+            client.poisoned.store(true, Ordering::Release);
+        }
+    }
+    status
+}
+
+impl csign_client {
+    #[inline]
+    fn check(&self) -> Result<(), Failure> {
+        let sound = !self.closed.load(Ordering::Acquire)
+            && !self.poisoned.load(Ordering::Acquire)
+            && self.born == fork::now();
+        match sound {
+            true => Ok(()),
+            false => Err(self.unusable()),
+        }
+    }
+
+    #[cold]
+    fn unusable(&self) -> Failure {
+        if self.born != fork::now() {
+            let message = "the client was made before this process was forked";
+            return Failure::misuse(csign_status::FORKED, message)
+                .hint("make the client in the child, after fork");
+        }
+        if self.poisoned.load(Ordering::Acquire) {
+            let message = "an earlier call on this client panicked";
+            return Failure::bug(csign_status::POISONED, message)
+                .hint("make a new client, and report the panic as a bug");
+        }
+        Failure::misuse(csign_status::CLOSED, "the client was closed")
+            .hint("make a new client, or close it later")
+    }
+
+    /// Refuses to wait on a thread that a callback of this very client runs on.
+    fn may_wait(&self) -> Result<(), Failure> {
+        if !is_calling_out(self.id) {
+            return Ok(());
+        }
+        let message = "a callback called the client that is calling it";
+        Err(Failure::misuse(csign_status::REENTERED, message)
+            .hint("hand the work to another thread, and return from the callback"))
+    }
+
+    #[inline]
+    fn fresh(&self) -> Result<Option<countersign::Fresh>, Failure> {
+        if self.clock_is_hosts {
+            self.may_wait()?;
+        }
+        Ok(self.keeper.fresh())
+    }
+
+    fn token(&self, min_valid_ms: u64) -> Result<Token, Failure> {
+        self.may_wait()?;
+        Ok(match min_valid_ms {
+            0 => self.keeper.token()?,
+            ms => self.keeper.token_valid_for(Duration::from_millis(ms))?,
+        })
+    }
+
+    /// The token as C sees it: made once for all who get it from memory.
+    fn show(&self, token: Token) -> std::sync::Arc<csign_token> {
+        if token.source() != countersign::Source::Cache {
+            return csign_token::new(token);
+        }
+        let shown = self.shown.load();
+        if let Some(shown) = shown.as_ref().filter(|shown| shown.shows(&token)) {
+            return std::sync::Arc::clone(shown);
+        }
+        let made = csign_token::new(token);
+        self.shown.store(Some(std::sync::Arc::clone(&made)));
+        made
+    }
+
+    /// For tests: a panic inside a call.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) unsafe fn panic(client: *const Self, error: *mut *mut csign_error) -> csign_status {
+        // SAFETY: the caller's promise.
+        unsafe { with(client, error, |_| panic!("asked for by a test")) }
+    }
+}

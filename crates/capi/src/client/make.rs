@@ -1,0 +1,96 @@
+//! From a config to a keeper: settings, providers, and what the host brings of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use countersign::{Change, Connection, Error, Keeper, Registry, Signer, UreqTransport};
+use countersign_builtin::{Observed, variable};
+
+use crate::boundary::calling_out;
+use crate::clock::HostClock;
+use crate::config::{ListenerCallback, csign_change, csign_config};
+use crate::key::device;
+use crate::log::{HostLog, csign_log_level};
+use crate::token::csign_token;
+
+/// A number that no other client of this process has; 0 is none's.
+pub(super) fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+pub(super) fn keeper(config: &csign_config, registry: &Registry, id: u64) -> Result<Keeper, Error> {
+    let log = config.log.clone().map(|log| {
+        Arc::new(HostLog {
+            take: log.take,
+            most: log.most,
+            user_data: log.user_data,
+            client: id,
+        })
+    });
+    let connection = connection(config, registry, id)?;
+    let network = connection.network().clone();
+    let without_spool = |error: &Error| {
+        if let Some(log) = &log {
+            log.say(csign_log_level::WARN, &error.to_string());
+        }
+    };
+    let mut builder = countersign_builtin::keeper(connection, without_spool)?;
+    let transport = UreqTransport::new(&network)?;
+    builder = match log {
+        None => builder.transport(Arc::new(transport)),
+        Some(log) => builder.transport(Arc::new(Observed::new(transport, move |detail, line| {
+            let level = match detail {
+                true => csign_log_level::DEBUG,
+                false => csign_log_level::INFO,
+            };
+            log.say(level, line);
+        }))),
+    };
+    if let Some(clock) = &config.clock {
+        builder = builder.clock(Arc::new(HostClock {
+            read: clock.read,
+            user_data: Arc::clone(&clock.user_data),
+            client: id,
+        }));
+    }
+    if let Some(listener) = config.listener.clone() {
+        builder = builder.on_change(move |change| hear(&listener, id, change));
+    }
+    builder.build()
+}
+
+fn connection(config: &csign_config, registry: &Registry, id: u64) -> Result<Connection, Error> {
+    let name = &config.name;
+    let settings = config.settings.clone().resolve(variable);
+    let settings = settings.map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
+    let signer = config.signer.clone().map(|signer| -> Arc<dyn Signer> {
+        Arc::new(device(
+            signer.algorithm,
+            signer.key_id,
+            signer.sign,
+            signer.user_data,
+            id,
+        ))
+    });
+    countersign_builtin::connection(name, &settings, registry, signer)
+}
+
+fn hear(listener: &ListenerCallback, id: u64, change: &Change) {
+    let (change, token) = match change {
+        Change::Obtained { token, rotated } => {
+            let change = match rotated {
+                true => csign_change::ROTATED,
+                false => csign_change::OBTAINED,
+            };
+            (change, Some(csign_token::new(token.clone())))
+        }
+        Change::Forgotten => (csign_change::FORGOTTEN, None),
+        _ => return,
+    };
+    let lent = token.as_ref().map_or(std::ptr::null(), Arc::as_ptr);
+    // SAFETY: the host gave function and data together; the token outlives the call.
+    calling_out(id, || unsafe {
+        (listener.hear)(listener.user_data.as_ptr(), change, lent)
+    });
+}

@@ -1,0 +1,372 @@
+//! A client in the making: settings, and what the host brings of its own.
+
+use std::ffi::{c_char, c_void};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use countersign::{Algorithm, SETTINGS, Settings};
+use countersign_builtin::Configuration;
+use serde_json::json;
+
+use crate::boundary::{Failure, Handle, Mark, Out, call, free, null, object_mut, optional, text};
+use crate::callback::UserData;
+use crate::callback::csign_destroy_fn;
+use crate::{
+    csign_clock_fn, csign_error, csign_log_fn, csign_log_level, csign_sign_fn, csign_status,
+    csign_text, csign_token,
+};
+
+/// The settings of a connection and what the host brings of its own, from which clients are made. For
+/// one thread at a time.
+#[repr(C)]
+pub struct csign_config {
+    mark: Mark,
+    pub(crate) name: String,
+    pub(crate) settings: Settings,
+    pub(crate) signer: Option<SignerCallback>,
+    pub(crate) log: Option<LogCallback>,
+    pub(crate) clock: Option<ClockCallback>,
+    pub(crate) listener: Option<ListenerCallback>,
+}
+
+impl Handle for csign_config {
+    const WORD: u64 = u64::from_le_bytes(*b"csgnconf");
+    const NAME: &'static str = "config";
+}
+
+#[derive(Clone)]
+pub(crate) struct SignerCallback {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key_id: Option<String>,
+    pub(crate) sign:
+        unsafe extern "C" fn(*mut c_void, *const u8, usize, *mut u8, usize, *mut usize) -> i32,
+    pub(crate) user_data: Arc<UserData>,
+}
+
+#[derive(Clone)]
+pub(crate) struct LogCallback {
+    pub(crate) most: i32,
+    pub(crate) take: unsafe extern "C" fn(*mut c_void, csign_log_level, *const c_char, usize),
+    pub(crate) user_data: Arc<UserData>,
+}
+
+#[derive(Clone)]
+pub(crate) struct ClockCallback {
+    pub(crate) read: unsafe extern "C" fn(*mut c_void, *mut i64, *mut u64) -> i32,
+    pub(crate) user_data: Arc<UserData>,
+}
+
+#[derive(Clone)]
+pub(crate) struct ListenerCallback {
+    pub(crate) hear: unsafe extern "C" fn(*mut c_void, csign_change, *const csign_token),
+    pub(crate) user_data: Arc<UserData>,
+}
+
+/// What changed about a connection's token.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum csign_change {
+    /// There is a new token; the refresh token is the former one, or there is none.
+    OBTAINED = 1,
+    /// There is a new token, and with it the vendor replaced the refresh token.
+    ROTATED = 2,
+    /// The connection was forgotten.
+    FORGOTTEN = 3,
+}
+
+/// Hears of a change, after it is as durable as the store promises and before any caller gets the
+/// token. Called on the thread that made the change, one change of a client after another; must not
+/// call the client.
+///
+/// @param change  a csign_change.
+/// @param token   the new token, borrowed until the function returns; NULL with
+///                CSIGN_CHANGE_FORGOTTEN.
+pub type csign_change_fn = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, change: csign_change, token: *const csign_token),
+>;
+
+/// Makes an empty config, named "default".
+///
+///     csign_config *config = NULL;
+///     csign_error *error = NULL;
+///     if (csign_config_new(&config, &error) != CSIGN_STATUS_OK
+///         || csign_config_set(config, CSIGN_TEXT("provider"), CSIGN_TEXT("boldsign"), &error) != CSIGN_STATUS_OK)
+///         fprintf(stderr, "%s\n", csign_error_message(error, NULL));
+///
+/// @param out_config  where the config goes; free it with csign_config_free.
+/// @param error       where the error object goes on failure; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_new(
+    out_config: *mut *mut csign_config,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_config", out_config) }?;
+        out.put(Box::into_raw(Box::new(csign_config {
+            mark: Mark::of::<csign_config>(),
+            name: "default".to_owned(),
+            settings: Settings::new(),
+            signer: None,
+            log: None,
+            clock: None,
+            listener: None,
+        })));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Takes a connection's settings from a TOML file, `[connections.NAME]`. Relative paths in it start from
+/// the file's folder. Comes before csign_config_set, which then replaces single settings.
+///
+/// @param path  the file; empty for where the command looks: $COUNTERSIGN_CONFIG, ./countersign.toml,
+///              the user's configuration folder.
+/// @param name  the connection's name.
+///
+/// Errors: CSIGN_STATUS_SETTING, naming the file, the line or the setting; CSIGN_STATUS_BAD_ARGUMENT
+/// where settings are there already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_load(
+    config: *mut csign_config,
+    path: *const c_char,
+    path_length: usize,
+    name: *const c_char,
+    name_length: usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let (config, path, name) = unsafe {
+            (
+                object_mut(config)?,
+                optional("path", path, path_length)?,
+                text("name", name, name_length)?,
+            )
+        };
+        if config.settings.keys().next().is_some() {
+            let message = "settings are there already, which loading would replace";
+            return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message)
+                .hint("call csign_config_load first, and csign_config_set after it"));
+        }
+        let configuration = match path {
+            Some(path) => Configuration::read(PathBuf::from(path)),
+            None => Configuration::find(),
+        }?;
+        config.settings = configuration.settings(name)?;
+        config.name = name.to_owned();
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Names the connection: the name is in messages, and tells connections in one store apart.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_set_name(
+    config: *mut csign_config,
+    name: *const c_char,
+    name_length: usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let (config, name) = unsafe { (object_mut(config)?, text("name", name, name_length)?) };
+        if name.is_empty() {
+            return Err(Failure::misuse(
+                csign_status::BAD_ARGUMENT,
+                "`name` is empty",
+            ));
+        }
+        config.name = name.to_owned();
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Sets one setting, by the key that is the same in every language (csign_settings lists them); setting it
+/// again replaces the value. A secret K may be given as K_file (a path) or K_env (a variable's name).
+///
+/// @param key    such as "client_id"; text is copied.
+/// @param value  its value, as text.
+///
+/// Errors: CSIGN_STATUS_SETTING for an unknown key, naming the nearest one, or an empty value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_set(
+    config: *mut csign_config,
+    key: *const c_char,
+    key_length: usize,
+    value: *const c_char,
+    value_length: usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let (config, key, value) = unsafe {
+            (
+                object_mut(config)?,
+                text("key", key, key_length)?,
+                text("value", value, value_length)?,
+            )
+        };
+        Ok(config.settings.set(key, value)?)
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Signs assertions by a callback instead of the setting private_key: for keys that stay in an HSM or a
+/// KMS. `destroy` is called once, whatever happens.
+///
+/// @param algorithm  such as "RS256".
+/// @param key_id     the `kid` of assertions; may be empty.
+/// @param sign       the callback; see csign_sign_fn.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_set_signer(
+    config: *mut csign_config,
+    algorithm: *const c_char,
+    algorithm_length: usize,
+    key_id: *const c_char,
+    key_id_length: usize,
+    sign: csign_sign_fn,
+    user_data: *mut c_void,
+    destroy: csign_destroy_fn,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let user_data = Arc::new(UserData::new(user_data, destroy));
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let (config, algorithm, key_id) = unsafe {
+            (
+                object_mut(config)?,
+                text("algorithm", algorithm, algorithm_length)?,
+                optional("key_id", key_id, key_id_length)?,
+            )
+        };
+        config.signer = Some(SignerCallback {
+            algorithm: algorithm.parse()?,
+            key_id: key_id.map(str::to_owned),
+            sign: sign.ok_or_else(|| null("sign"))?,
+            user_data,
+        });
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Hands every line of the library's log to a callback. Without one nothing is logged anywhere. `destroy`
+/// is called once, whatever happens.
+///
+/// @param most  the last csign_log_level that is wanted.
+/// @param take  the callback; see csign_log_fn.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_set_log(
+    config: *mut csign_config,
+    most: i32,
+    take: csign_log_fn,
+    user_data: *mut c_void,
+    destroy: csign_destroy_fn,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let user_data = Arc::new(UserData::new(user_data, destroy));
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let config = unsafe { object_mut(config) }?;
+        if !(1..=4).contains(&most) {
+            let message = format!("`most` is {most}, and no csign_log_level");
+            return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message));
+        }
+        config.log = Some(LogCallback {
+            most,
+            take: take.ok_or_else(|| null("take"))?,
+            user_data,
+        });
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Reads the time from a callback instead of the machine's clocks: for tests. `destroy` is called once,
+/// whatever happens.
+///
+/// @param read  the callback; see csign_clock_fn.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_set_clock(
+    config: *mut csign_config,
+    read: csign_clock_fn,
+    user_data: *mut c_void,
+    destroy: csign_destroy_fn,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let user_data = Arc::new(UserData::new(user_data, destroy));
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let config = unsafe { object_mut(config) }?;
+        config.clock = Some(ClockCallback {
+            read: read.ok_or_else(|| null("read"))?,
+            user_data,
+        });
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Hands every change of the token to a callback. `destroy` is called once, whatever happens.
+///
+/// @param hear  the callback; see csign_change_fn.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_set_listener(
+    config: *mut csign_config,
+    hear: csign_change_fn,
+    user_data: *mut c_void,
+    destroy: csign_destroy_fn,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let user_data = Arc::new(UserData::new(user_data, destroy));
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let config = unsafe { object_mut(config) }?;
+        config.listener = Some(ListenerCallback {
+            hear: hear.ok_or_else(|| null("hear"))?,
+            user_data,
+        });
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Wipes and frees a config. Clients made from it go on. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_free(config: *mut csign_config) {
+    // SAFETY: what the header asks of the caller.
+    unsafe { free(config) }
+}
+
+/// Every setting there is, as a JSON array of {"name", "secret", "about"}: for completion and help. Vendors
+/// have more, written extra.NAME: see csign_registry_providers.
+///
+/// @param out_json  where the text goes; free it with csign_text_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_settings(
+    out_json: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_json", out_json) }?;
+        let all: Vec<_> = SETTINGS
+            .iter()
+            .map(|key| json!({"name": key.name, "secret": key.secret, "about": key.about}))
+            .collect();
+        out.put(csign_text::into_raw(json!(all).to_string()));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}

@@ -1,0 +1,210 @@
+//! The error object: what happened, what to do, and what the server said.
+
+use std::ffi::c_char;
+
+use countersign::Error;
+
+use crate::boundary::{Failure, Handle, Mark, free, object};
+use crate::text::{Terminated, lend};
+use crate::{csign_status, csign_verdict};
+
+/// Why a call failed. Immutable; may be shared by threads. No secret is ever in it.
+#[repr(C)]
+pub struct csign_error {
+    mark: Mark,
+    status: csign_status,
+    error: Error,
+    message: Terminated,
+    kind: Terminated,
+    hint: Option<Terminated>,
+    setting: Option<Terminated>,
+    oauth_error: Option<Terminated>,
+    oauth_description: Option<Terminated>,
+    url: Option<Terminated>,
+    trace_id: Option<Terminated>,
+    provider: Option<Terminated>,
+}
+
+impl Handle for csign_error {
+    const WORD: u64 = u64::from_le_bytes(*b"csgnerro");
+    const NAME: &'static str = "error";
+}
+
+impl csign_error {
+    pub(crate) fn into_raw(failure: Failure) -> *mut Self {
+        let Failure { status, error } = failure;
+        let text = |text: Option<&str>| text.map(Terminated::new);
+        let misuse = (1..20).contains(&(status as i32));
+        Box::into_raw(Box::new(Self {
+            mark: Mark::of::<Self>(),
+            status,
+            message: Terminated::new(error.message()),
+            kind: Terminated::new(if misuse {
+                "usage"
+            } else {
+                error.kind().as_str()
+            }),
+            hint: text(error.hint()),
+            setting: text(error.setting_name()),
+            oauth_error: text(error.oauth_error()),
+            oauth_description: text(error.oauth_description()),
+            url: text(error.url()),
+            trace_id: text(error.trace_id()),
+            provider: text(error.provider()),
+            error,
+        }))
+    }
+}
+
+/// The status that the call returned; CSIGN_STATUS_BAD_HANDLE where `error` is no live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_status(error: *const csign_error) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { object(error) }.map_or(csign_status::BAD_HANDLE, |error| error.status)
+}
+
+/// What to do about it; CSIGN_VERDICT_UNEXPECTED where `error` is no live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_verdict(error: *const csign_error) -> csign_verdict {
+    // SAFETY: what the header asks of the caller.
+    let error = unsafe { object(error) };
+    error.map_or(csign_verdict::UNEXPECTED, |error| {
+        error.error.verdict().into()
+    })
+}
+
+/// What happened, as a word that is the same in every language, such as "consent_required"; "usage"
+/// where the call itself was wrong. Borrowed until csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_kind(
+    error: *const csign_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(error, length, |error| Some(&error.kind)) }
+}
+
+/// One sentence on what happened. Borrowed until csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_message(
+    error: *const csign_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(error, length, |error| Some(&error.message)) }
+}
+
+/// One sentence on what to do about it; NULL where there is none. Borrowed until csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_hint(
+    error: *const csign_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(error, length, |error| error.hint.as_ref()) }
+}
+
+/// The setting to look at; NULL where none is to blame. Borrowed until csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_setting(
+    error: *const csign_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(error, length, |error| error.setting.as_ref()) }
+}
+
+/// The HTTP status of the answer; 0 where no server answered.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_http_status(error: *const csign_error) -> i32 {
+    // SAFETY: what the header asks of the caller.
+    let error = unsafe { object(error) };
+    let status = error.ok().and_then(|error| error.error.http_status());
+    status.map_or(0, i32::from)
+}
+
+/// The server's `error` (RFC 6749 section 5.2); NULL where there is none. Borrowed until
+/// csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_oauth_error(
+    error: *const csign_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(error, length, |error| error.oauth_error.as_ref()) }
+}
+
+/// The server's `error_description`, with secrets taken out; NULL where there is none. Borrowed until
+/// csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_oauth_description(
+    error: *const csign_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(error, length, |error| error.oauth_description.as_ref()) }
+}
+
+/// How long to wait before trying again, in milliseconds; -1 where that is not known.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_retry_after_ms(error: *const csign_error) -> i64 {
+    // SAFETY: what the header asks of the caller.
+    let error = unsafe { object(error) };
+    let wait = error.ok().and_then(|error| error.error.retry_after());
+    wait.map_or(-1, |wait| {
+        i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+/// The consent or login URL that a person should open; NULL where none is known. Borrowed until
+/// csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_url(
+    error: *const csign_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(error, length, |error| error.url.as_ref()) }
+}
+
+/// The vendor's trace id of the failed request, for its support desk; NULL where there is none.
+/// Borrowed until csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_trace_id(
+    error: *const csign_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(error, length, |error| error.trace_id.as_ref()) }
+}
+
+/// The provider that the error concerns; NULL where it concerns none. Borrowed until csign_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_provider(
+    error: *const csign_error,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(error, length, |error| error.provider.as_ref()) }
+}
+
+/// Frees an error. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_free(error: *mut csign_error) {
+    // SAFETY: what the header asks of the caller.
+    unsafe { free(error) }
+}
+
+/// # Safety
+///
+/// As the getters' callers promise: a live handle or NULL, and a length that can be written or NULL.
+unsafe fn field(
+    error: *const csign_error,
+    length: *mut usize,
+    of: impl FnOnce(&csign_error) -> Option<&Terminated>,
+) -> *const c_char {
+    // SAFETY: the caller's promise.
+    let text = unsafe { object(error) }.ok().and_then(of);
+    // SAFETY: the caller's promise.
+    unsafe { lend(text, length) }
+}

@@ -1,0 +1,449 @@
+//! Keys: signing and verifying tokens, without a provider.
+
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+use countersign::jws::{self, VerificationKey};
+use countersign::key::{self, JwkSet};
+use countersign::{
+    Algorithm, CallbackSigner, Error, ErrorKind, KeySigner, PrivateKey, PublicKey, Secret, Signer,
+};
+use serde_json::Value;
+
+use crate::boundary::{
+    Failure, Handle, Mark, Out, bytes, call, free, null, object, optional, text,
+};
+use crate::callback::{UserData, csign_destroy_fn};
+use crate::{csign_error, csign_status, csign_text};
+
+/// Signs bytes with a key that the library does not see. Returns 0, or anything else where it cannot: then the
+/// request that needs the signature fails with CSIGN_STATUS_SIGNING. May be called on any thread and
+/// concurrently; must not call the client.
+///
+/// @param input     the bytes to sign: the whole message, not its hash.
+/// @param signature where the signature goes: as RFC 7518 has it, or ECDSA in DER.
+/// @param capacity  how much fits there: at least 1024 bytes.
+/// @param written   where the signature's length goes.
+pub type csign_sign_fn = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        input: *const u8,
+        input_length: usize,
+        signature: *mut u8,
+        capacity: usize,
+        written: *mut usize,
+    ) -> i32,
+>;
+
+/// A key: private, public, a certificate, a JWK Set, or one that stays in a device. Immutable; may be used by
+/// any number of threads at once.
+#[repr(C)]
+pub struct csign_key {
+    mark: Mark,
+    material: Material,
+}
+
+enum Material {
+    Private(PrivateKey),
+    Public(PublicKey, Vec<u8>),
+    Set(JwkSet),
+    Device(CallbackSigner),
+}
+
+impl Handle for csign_key {
+    const WORD: u64 = u64::from_le_bytes(*b"csgnkkey");
+    const NAME: &'static str = "key";
+}
+
+/// The most bytes that a device's signature can have: RSA with 8192 bits.
+const LONGEST_SIGNATURE: usize = 1024;
+
+/// Reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate,
+/// Google's or Box's JSON.
+///
+/// @param data        the file's bytes; copied.
+/// @param passphrase  of an encrypted key; else empty.
+/// @param out_key     where the key goes; free it with csign_key_free.
+///
+/// Errors: CSIGN_STATUS_KEY, saying what was found and how to convert it; never a byte of the key.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_key_read(
+    data: *const u8,
+    data_length: usize,
+    passphrase: *const c_char,
+    passphrase_length: usize,
+    out_key: *mut *mut csign_key,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_key", out_key) }?;
+        // SAFETY: what the header asks of the caller.
+        let (data, passphrase) = unsafe {
+            (
+                bytes("data", data, data_length)?,
+                optional("passphrase", passphrase, passphrase_length)?,
+            )
+        };
+        let passphrase = passphrase.map(Secret::new);
+        out.put(csign_key::into_raw(read(data, passphrase.as_ref())?));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Takes a shared secret for HS256, HS384 and HS512.
+///
+/// @param out_key  where the key goes; free it with csign_key_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_key_from_secret(
+    secret: *const u8,
+    secret_length: usize,
+    out_key: *mut *mut csign_key,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_key", out_key) }?;
+        // SAFETY: what the header asks of the caller.
+        let secret = unsafe { bytes("secret", secret, secret_length) }?;
+        let key = PrivateKey::from_secret_bytes(secret);
+        out.put(csign_key::into_raw(Material::Private(key)));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Takes a key that stays in a device and signs by a callback. `destroy` is called once, whatever happens.
+///
+/// @param algorithm  such as "ES256".
+/// @param key_id     the `kid` of tokens; may be empty.
+/// @param sign       the callback; see csign_sign_fn.
+/// @param out_key    where the key goes; free it with csign_key_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_key_from_signer(
+    algorithm: *const c_char,
+    algorithm_length: usize,
+    key_id: *const c_char,
+    key_id_length: usize,
+    sign: csign_sign_fn,
+    user_data: *mut c_void,
+    destroy: csign_destroy_fn,
+    out_key: *mut *mut csign_key,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let user_data = Arc::new(UserData::new(user_data, destroy));
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_key", out_key) }?;
+        // SAFETY: what the header asks of the caller.
+        let (algorithm, key_id) = unsafe {
+            (
+                text("algorithm", algorithm, algorithm_length)?,
+                optional("key_id", key_id, key_id_length)?,
+            )
+        };
+        let sign = sign.ok_or_else(|| null("sign"))?;
+        let key_id = key_id.map(str::to_owned);
+        let signer = device(algorithm.parse()?, key_id, sign, user_data, 0);
+        out.put(csign_key::into_raw(Material::Device(signer)));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Signs claims as a compact JWS (RFC 7515 section 7.1).
+///
+/// @param algorithm    such as "RS256"; empty for the key's usual one.
+/// @param key_id       the header's `kid`; empty for the one that came with the key, if any.
+/// @param type         the header's `typ`, such as "JWT"; empty for none.
+/// @param claims_json  the payload: a JSON object, signed as it is.
+/// @param out_token    where the token goes; free it with csign_text_free.
+///
+/// Errors: CSIGN_STATUS_KEY where the key cannot do the algorithm, CSIGN_STATUS_SIGNING.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_key_sign(
+    key: *const csign_key,
+    algorithm: *const c_char,
+    algorithm_length: usize,
+    key_id: *const c_char,
+    key_id_length: usize,
+    r#type: *const c_char,
+    type_length: usize,
+    claims_json: *const c_char,
+    claims_json_length: usize,
+    out_token: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_token", out_token) }?;
+        // SAFETY: what the header asks of the caller.
+        let (key, algorithm, key_id, typ, claims) = unsafe {
+            (
+                object(key)?,
+                optional("algorithm", algorithm, algorithm_length)?,
+                optional("key_id", key_id, key_id_length)?,
+                optional("type", r#type, type_length)?,
+                text("claims_json", claims_json, claims_json_length)?,
+            )
+        };
+        let is_object = serde_json::from_str::<Value>(claims).is_ok_and(|json| json.is_object());
+        if !is_object {
+            return Err(Failure::misuse(
+                csign_status::BAD_ARGUMENT,
+                "`claims_json` is not a JSON object",
+            ));
+        }
+        let token = key.with_signer(algorithm, key_id, |signer| {
+            jws::sign(signer, claims.as_bytes(), typ)
+        })?;
+        out.put(csign_text::into_raw(token));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Signs bytes as they are: the signature alone, as RFC 7518 section 3 has it.
+///
+/// @param algorithm  such as "RS256"; empty for the key's usual one.
+/// @param signature  where the signature goes.
+/// @param capacity   how much fits there; 1024 is always enough.
+/// @param length     where the signature's length goes, also with CSIGN_STATUS_BUFFER_TOO_SMALL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_key_sign_bytes(
+    key: *const csign_key,
+    algorithm: *const c_char,
+    algorithm_length: usize,
+    input: *const u8,
+    input_length: usize,
+    signature: *mut u8,
+    capacity: usize,
+    length: *mut usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let (key, algorithm, input) = unsafe {
+            (
+                object(key)?,
+                optional("algorithm", algorithm, algorithm_length)?,
+                bytes("input", input, input_length)?,
+            )
+        };
+        if length.is_null() {
+            return Err(null("length"));
+        }
+        let made = key.with_signer(algorithm, None, |signer| {
+            let mut made = Vec::with_capacity(LONGEST_SIGNATURE);
+            signer.sign(input, &mut made).map(|()| made)
+        })?;
+        // SAFETY: what the header asks of the caller.
+        unsafe { crate::boundary::copy_out("signature", &made, signature, capacity, length) }
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Verifies a compact JWS and gives its payload. The algorithm is the one asked for or the key's own, never the
+/// token's; `none`, an unknown `crit` and members that come twice are refused (RFC 8725). Times and audience are
+/// not looked at.
+///
+/// @param algorithm    such as "RS256"; empty for the key's usual one.
+/// @param token        the token.
+/// @param out_payload  where the payload goes, byte for byte; free it with csign_text_free.
+///
+/// Errors: CSIGN_STATUS_VERIFICATION.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_key_verify(
+    key: *const csign_key,
+    algorithm: *const c_char,
+    algorithm_length: usize,
+    token: *const c_char,
+    token_length: usize,
+    out_payload: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_payload", out_payload) }?;
+        // SAFETY: what the header asks of the caller.
+        let (key, algorithm, token) = unsafe {
+            (
+                object(key)?,
+                optional("algorithm", algorithm, algorithm_length)?,
+                text("token", token, token_length)?,
+            )
+        };
+        let algorithm = algorithm.map(str::parse).transpose()?;
+        let verification_key = key.verification_key(algorithm, token)?;
+        let verified = jws::verify(token, &verification_key)?;
+        out.put(csign_text::into_raw(&verified.payload));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// What the key is, without the key, as JSON: {"kind", "key_type", "bits", "curve", "format", "spki_sha256",
+/// "jwk_thumbprint", "algorithms", "public_jwk", "certificates", ...}.
+///
+/// @param out_json  where the text goes; free it with csign_text_free.
+///
+/// Errors: CSIGN_STATUS_KEY for a JWK Set and for a key in a device, of which nothing is known.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_key_info(
+    key: *const csign_key,
+    out_json: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_json", out_json) }?;
+        // SAFETY: what the header asks of the caller.
+        let info = match unsafe { object(key) }.map(|key| &key.material)? {
+            Material::Private(key) => key.info(),
+            Material::Public(_, file) => key::inspect_bytes(file, None)?,
+            Material::Set(_) | Material::Device(_) => {
+                return Err(refuse("a JWK Set or a key in a device has no description").into());
+            }
+        };
+        let json = serde_json::to_string(&info).map_err(|why| refuse(why.to_string()))?;
+        out.put(csign_text::into_raw(json));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Wipes and frees a key. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_key_free(key: *mut csign_key) {
+    // SAFETY: what the header asks of the caller.
+    unsafe { free(key) }
+}
+
+/// A signer that asks the host's callback, for this client.
+pub(crate) fn device(
+    algorithm: Algorithm,
+    key_id: Option<String>,
+    sign: unsafe extern "C" fn(*mut c_void, *const u8, usize, *mut u8, usize, *mut usize) -> i32,
+    user_data: Arc<UserData>,
+    client: u64,
+) -> CallbackSigner {
+    CallbackSigner::new(algorithm, key_id, move |input| {
+        let mut signature = vec![0; LONGEST_SIGNATURE];
+        let mut written = 0;
+        let status = crate::boundary::calling_out(client, || {
+            // SAFETY: the host gave function and data together; input and buffer are ours and as
+            // long as said.
+            unsafe {
+                sign(
+                    user_data.as_ptr(),
+                    input.as_ptr(),
+                    input.len(),
+                    signature.as_mut_ptr(),
+                    signature.len(),
+                    &mut written,
+                )
+            }
+        });
+        if status != 0 {
+            let message = format!("the signer callback failed with {status}");
+            return Err(Error::new(ErrorKind::Signing, message)
+                .with_hint("look into the program that signs: the key is not in this library"));
+        }
+        if written > signature.len() {
+            let message = format!("the signer callback says it wrote {written} bytes");
+            return Err(Error::new(ErrorKind::Signing, message)
+                .with_hint(format!("a signature has at most {LONGEST_SIGNATURE}")));
+        }
+        signature.truncate(written);
+        Ok(signature)
+    })
+}
+
+impl csign_key {
+    fn into_raw(material: Material) -> *mut Self {
+        Box::into_raw(Box::new(Self {
+            mark: Mark::of::<Self>(),
+            material,
+        }))
+    }
+
+    fn with_signer<T>(
+        &self,
+        algorithm: Option<&str>,
+        key_id: Option<&str>,
+        sign: impl FnOnce(&dyn Signer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let algorithm = algorithm.map(str::parse).transpose()?;
+        match &self.material {
+            Material::Private(key) => {
+                let key_id = key_id.or(key.key_id()).map(str::to_owned);
+                sign(&KeySigner::new(key.clone(), algorithm, key_id)?)
+            }
+            Material::Device(signer) if algorithm.is_none_or(|a| a == signer.algorithm()) => {
+                sign(signer)
+            }
+            Material::Device(signer) => {
+                let message = format!(
+                    "`algorithm`: the key in the device does {}",
+                    signer.algorithm()
+                );
+                Err(refuse(message).with_setting("algorithm"))
+            }
+            Material::Public(..) | Material::Set(_) => {
+                Err(refuse("a public key signs nothing").with_hint("read the private key"))
+            }
+        }
+    }
+
+    fn verification_key(
+        &self,
+        algorithm: Option<Algorithm>,
+        token: &str,
+    ) -> Result<VerificationKey, Error> {
+        match &self.material {
+            Material::Private(key) => VerificationKey::of(key, algorithm),
+            Material::Public(key, _) => {
+                let algorithm = algorithm.or_else(|| key.algorithms().first().copied());
+                let none = || refuse("the key can verify no algorithm");
+                VerificationKey::new(key.clone(), algorithm.ok_or_else(none)?)
+            }
+            Material::Set(set) => {
+                let header = jws::inspect(token)?.header;
+                set.verification_key(header.get("kid").and_then(Value::as_str))
+            }
+            Material::Device(_) => Err(refuse("a key in a device verifies nothing")
+                .with_hint("read its public key or certificate, and verify with that")),
+        }
+    }
+}
+
+fn read(data: &[u8], passphrase: Option<&Secret>) -> Result<Material, Error> {
+    let set = std::str::from_utf8(data).ok().filter(|text| {
+        let json = serde_json::from_str::<Value>(text);
+        json.is_ok_and(|json| json.get("keys").is_some())
+    });
+    let refused = match PrivateKey::from_bytes(data, passphrase) {
+        Ok(key) => return Ok(Material::Private(key)),
+        Err(error) => error,
+    };
+    if let Some(set) = set {
+        return JwkSet::from_json(set).map(Material::Set);
+    }
+    match PublicKey::from_bytes(data) {
+        Ok(key) => Ok(Material::Public(key, data.to_vec())),
+        // What it says of a private key is the more helpful one.
+        Err(_) => Err(refused),
+    }
+}
+
+fn refuse(why: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Key, why)
+}

@@ -1,0 +1,41 @@
+#![doc = include_str!("../README.md")]
+// The names are C's.
+#![allow(non_camel_case_types)]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+#[cfg(panic = "abort")]
+compile_error!(
+    "libcountersign promises that a panic is a status: build it with panic = \"unwind\""
+);
+
+mod boundary;
+mod callback;
+mod client;
+mod clock;
+mod config;
+mod error;
+mod fork;
+mod key;
+mod log;
+mod login;
+mod registry;
+mod status;
+#[cfg(feature = "test-hooks")]
+mod test_hooks;
+mod text;
+mod token;
+
+pub use self::callback::*;
+pub use self::client::*;
+pub use self::clock::*;
+pub use self::config::*;
+pub use self::error::*;
+pub use self::key::*;
+pub use self::log::*;
+pub use self::login::*;
+pub use self::registry::*;
+pub use self::status::*;
+#[cfg(feature = "test-hooks")]
+pub use self::test_hooks::*;
+pub use self::text::*;
+pub use self::token::*;

@@ -1,0 +1,60 @@
+//! A log of the host's: what the library has to say, without a value of what it sends.
+
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+use crate::boundary::calling_out;
+use crate::callback::UserData;
+
+/// How much a line of the log matters.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum csign_log_level {
+    /// Something is lost or about to be.
+    ERROR = 1,
+    /// Something works, but worse than it could.
+    WARN = 2,
+    /// Requests and their answers.
+    INFO = 3,
+    /// Names of headers, and what plugins say.
+    DEBUG = 4,
+}
+
+/// Takes a line of the log: UTF-8, without a line feed and without a secret. The line is borrowed until
+/// the function returns. Called on the threads that carry requests, and concurrently; must not call
+/// the client.
+///
+/// @param level  a csign_log_level.
+pub type csign_log_fn = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        level: csign_log_level,
+        line: *const c_char,
+        length: usize,
+    ),
+>;
+
+/// The host's log, as one client uses it.
+pub(crate) struct HostLog {
+    pub(crate) take: unsafe extern "C" fn(*mut c_void, csign_log_level, *const c_char, usize),
+    pub(crate) most: i32,
+    pub(crate) user_data: Arc<UserData>,
+    pub(crate) client: u64,
+}
+
+impl HostLog {
+    pub(crate) fn say(&self, level: csign_log_level, line: &str) {
+        if level as i32 > self.most {
+            return;
+        }
+        let line = crate::text::Terminated::new(line);
+        let mut length = 0;
+        calling_out(self.client, || {
+            // SAFETY: the host gave function and data together; the line outlives the call.
+            unsafe {
+                let start = line.lend(&mut length);
+                (self.take)(self.user_data.as_ptr(), level, start, length);
+            }
+        });
+    }
+}

@@ -1,0 +1,98 @@
+//! A login in a browser, for hosts that run their own web server.
+
+use std::ffi::c_char;
+
+use countersign::{Login, Secret};
+
+use crate::boundary::{Handle, Mark, Out, call, free, object, text};
+use crate::text::{Terminated, lend};
+use crate::{csign_error, csign_status, csign_text};
+
+/// A login that has begun (RFC 6749 section 4.1, with PKCE of RFC 7636). Immutable; may be shared by
+/// threads.
+#[repr(C)]
+pub struct csign_login {
+    mark: Mark,
+    pub(crate) login: Login,
+    url: Terminated,
+}
+
+impl Handle for csign_login {
+    const WORD: u64 = u64::from_le_bytes(*b"csgnlogi");
+    const NAME: &'static str = "login";
+}
+
+impl csign_login {
+    pub(crate) fn into_raw(login: Login) -> *mut Self {
+        Box::into_raw(Box::new(Self {
+            mark: Mark::of::<Self>(),
+            url: Terminated::new(login.url().as_str()),
+            login,
+        }))
+    }
+}
+
+/// Where to send the browser. Borrowed until csign_login_free. NULL where `login` is no live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_login_url(
+    login: *const csign_login,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    let url = unsafe { object(login) }.ok().map(|login| &login.url);
+    // SAFETY: what the header asks of the caller.
+    unsafe { lend(url, length) }
+}
+
+/// The login as text, for a web server whose next request may reach another process: keep it in the
+/// session, on the server's side, for it holds the verifier.
+///
+/// @param out_saved  where the text goes; free it with csign_text_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_login_save(
+    login: *const csign_login,
+    out_saved: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_saved", out_saved) }?;
+        // SAFETY: what the header asks of the caller.
+        let login = unsafe { object(login) }?;
+        out.put(csign_text::into_raw(login.login.save().expose()));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// A login that csign_login_save turned into text, here or in another process.
+///
+/// @param out_login  where the login goes; free it with csign_login_free.
+///
+/// Errors: CSIGN_STATUS_CALLBACK where the text is not a saved login.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_login_restore(
+    saved: *const c_char,
+    saved_length: usize,
+    out_login: *mut *mut csign_login,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_login", out_login) }?;
+        // SAFETY: what the header asks of the caller.
+        let saved = unsafe { text("saved", saved, saved_length) }?;
+        out.put(csign_login::into_raw(Login::restore(&Secret::new(saved))?));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Wipes and frees a login. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_login_free(login: *mut csign_login) {
+    // SAFETY: what the header asks of the caller.
+    unsafe { free(login) }
+}

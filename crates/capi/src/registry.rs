@@ -1,0 +1,110 @@
+//! The providers that clients may name.
+
+use std::ffi::c_char;
+
+use countersign::{Profile, Registry, from_profile};
+use serde_json::json;
+
+use crate::boundary::{Handle, Mark, Out, call, free, object, object_mut, text};
+use crate::{csign_error, csign_status, csign_text};
+
+/// The providers that clients may name: the built-in ones, and those that the host adds. Add first, from one
+/// thread; after that any number of threads may make clients with it.
+#[repr(C)]
+pub struct csign_registry {
+    mark: Mark,
+    pub(crate) registry: Registry,
+}
+
+impl Handle for csign_registry {
+    const WORD: u64 = u64::from_le_bytes(*b"csgnregy");
+    const NAME: &'static str = "registry";
+}
+
+/// Makes a registry with the built-in providers.
+///
+/// @param out_registry  where the registry goes; free it with csign_registry_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_registry_new(
+    out_registry: *mut *mut csign_registry,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_registry", out_registry) }?;
+        out.put(Box::into_raw(Box::new(csign_registry {
+            mark: Mark::of::<csign_registry>(),
+            registry: countersign_builtin::registry()?,
+        })));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Adds a provider that is described as a profile, in TOML.
+///
+/// Errors: CSIGN_STATUS_SETTING, naming line or field, or where there is a provider of the same id.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_registry_add_profile(
+    registry: *mut csign_registry,
+    toml: *const c_char,
+    toml_length: usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let (registry, toml) = unsafe { (object_mut(registry)?, text("toml", toml, toml_length)?) };
+        let provider = from_profile(Profile::from_toml(toml)?);
+        registry.registry = registry.registry.clone().with(provider)?;
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Which providers there are, as a JSON array of {"id", "name", "documentation", "environments", "grants",
+/// "extra"}.
+///
+/// @param out_json  where the text goes; free it with csign_text_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_registry_providers(
+    registry: *const csign_registry,
+    out_json: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_json", out_json) }?;
+        // SAFETY: what the header asks of the caller.
+        let registry = unsafe { object(registry) }?;
+        let all: Vec<_> = registry
+            .registry
+            .iter()
+            .map(|provider| {
+                let profile = provider.profile();
+                let grants: Vec<_> = profile.grants.keys().map(ToString::to_string).collect();
+                let environments: Vec<_> = profile.environments.keys().collect();
+                json!({
+                    "id": profile.id,
+                    "name": profile.name,
+                    "documentation": profile.documentation,
+                    "environments": environments,
+                    "grants": grants,
+                    "extra": profile.extra,
+                })
+            })
+            .collect();
+        out.put(csign_text::into_raw(json!(all).to_string()));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Frees a registry. Clients made with it go on. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_registry_free(registry: *mut csign_registry) {
+    // SAFETY: what the header asks of the caller.
+    unsafe { free(registry) }
+}

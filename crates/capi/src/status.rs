@@ -1,0 +1,211 @@
+//! Statuses, verdicts and versions: the numbers of the ABI.
+
+use std::ffi::c_char;
+
+use countersign::{ErrorKind, Verdict};
+
+/// The ABI that a program was compiled against: major << 16 | minor. Within a major there are only
+/// additions; major 0 may change until the first release. See docs/abi.md.
+pub const CSIGN_ABI_VERSION: u32 = 1;
+
+/// How a call ended. A number that is not known here is a failure all the same.
+///
+/// 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the
+/// store, worth another try. 60 to 79: the server said no. 80 to 89: the answer could not be read.
+/// 90 to 99: a plugin. 100 and up: a bug of ours.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum csign_status {
+    /// It went well.
+    OK = 0,
+    /// An argument that must not be NULL is.
+    NULL_ARGUMENT = 1,
+    /// Text is not UTF-8.
+    BAD_UTF8 = 2,
+    /// A number or length is out of range, or calls come in the wrong order.
+    BAD_ARGUMENT = 3,
+    /// The handle was freed, or is of another type.
+    BAD_HANDLE = 4,
+    /// The client was closed.
+    CLOSED = 5,
+    /// A callback called the client that is calling it.
+    REENTERED = 6,
+    /// The client was made before this process was forked: make one after.
+    FORKED = 7,
+    /// The buffer is too small; the length that is needed was written.
+    BUFFER_TOO_SMALL = 8,
+    /// A setting is missing, unknown, malformed or contradicts another.
+    SETTING = 20,
+    /// Key material could not be read, or does not fit its use.
+    KEY = 21,
+    /// Signing failed.
+    SIGNING = 22,
+    /// A signature or token did not verify.
+    VERIFICATION = 23,
+    /// Nothing of the request left: name not resolved, connection refused.
+    CONNECT = 40,
+    /// The server's certificate or the TLS handshake was not accepted.
+    TLS = 41,
+    /// The request left, but no complete answer came back.
+    INTERRUPTED = 42,
+    /// The server asks to slow down.
+    THROTTLED = 43,
+    /// The server is not able to answer now.
+    UNAVAILABLE = 44,
+    /// The store could not be read or written.
+    STORE = 45,
+    /// Another holder has the connection's lease.
+    BUSY = 46,
+    /// The server refused: an OAuth error (RFC 6749 section 5.2).
+    REFUSED = 60,
+    /// The refresh token or consent is gone; a person has to log in.
+    LOGIN_REQUIRED = 61,
+    /// The user has not consented, or an administrator has not approved.
+    CONSENT_REQUIRED = 62,
+    /// Nothing usable is stored yet and the grant needs a login first.
+    NO_TOKEN = 63,
+    /// The authorization response did not belong to this login, or the person said no.
+    CALLBACK = 64,
+    /// The clock of this machine and the server's disagree.
+    CLOCK = 65,
+    /// The answer is not one this protocol knows.
+    UNREADABLE = 80,
+    /// A plugin could not be loaded, or broke its contract.
+    PLUGIN = 90,
+    /// A panic was caught: a bug of ours. The client is poisoned.
+    PANIC = 100,
+    /// An earlier call on this client panicked; make a new one.
+    POISONED = 101,
+    /// Another bug of ours.
+    INTERNAL = 102,
+}
+
+/// What to do about an error. The same words in every language.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum csign_verdict {
+    /// Try again, after csign_error_retry_after_ms if that is known.
+    RETRY = 1,
+    /// A person must act; csign_error_url is the ready consent or login URL where one is known.
+    REAUTHORIZE = 2,
+    /// A setting or the calling program is wrong; the message names it.
+    FIX_CONFIGURATION = 3,
+    /// The server may have rotated the refresh token; nothing was sent twice.
+    OUTCOME_UNKNOWN = 4,
+    /// An unreadable answer, or a bug of ours.
+    UNEXPECTED = 5,
+}
+
+/// The ABI of the library that is running: major << 16 | minor. A binding compares it with the
+/// CSIGN_ABI_VERSION it was made for: the major must be the same and the minor at least as high.
+#[unsafe(no_mangle)]
+pub extern "C" fn csign_abi_version() -> u32 {
+    CSIGN_ABI_VERSION
+}
+
+/// The release of the library that is running, such as "0.1.0". Static; never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn csign_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// A status as a word, such as "CONSENT_REQUIRED"; "UNKNOWN" for a number that is not known.
+/// Static; never freed.
+///
+/// @param status  a csign_status.
+#[unsafe(no_mangle)]
+pub extern "C" fn csign_status_name(status: i32) -> *const c_char {
+    let name = STATUSES.iter().find(|(known, _)| *known as i32 == status);
+    name.map_or(c"UNKNOWN".as_ptr(), |(_, name)| name.as_ptr())
+}
+
+/// A verdict as the word of every language, such as "fix_configuration"; "unknown" for a number that
+/// is not known. Static; never freed.
+///
+/// @param verdict  a csign_verdict.
+#[unsafe(no_mangle)]
+pub extern "C" fn csign_verdict_name(verdict: i32) -> *const c_char {
+    match verdict {
+        1 => c"retry",
+        2 => c"reauthorize",
+        3 => c"fix_configuration",
+        4 => c"outcome_unknown",
+        5 => c"unexpected",
+        _ => c"unknown",
+    }
+    .as_ptr()
+}
+
+/// Every status with its word.
+const STATUSES: &[(csign_status, &std::ffi::CStr)] = &[
+    (csign_status::OK, c"OK"),
+    (csign_status::NULL_ARGUMENT, c"NULL_ARGUMENT"),
+    (csign_status::BAD_UTF8, c"BAD_UTF8"),
+    (csign_status::BAD_ARGUMENT, c"BAD_ARGUMENT"),
+    (csign_status::BAD_HANDLE, c"BAD_HANDLE"),
+    (csign_status::CLOSED, c"CLOSED"),
+    (csign_status::REENTERED, c"REENTERED"),
+    (csign_status::FORKED, c"FORKED"),
+    (csign_status::BUFFER_TOO_SMALL, c"BUFFER_TOO_SMALL"),
+    (csign_status::SETTING, c"SETTING"),
+    (csign_status::KEY, c"KEY"),
+    (csign_status::SIGNING, c"SIGNING"),
+    (csign_status::VERIFICATION, c"VERIFICATION"),
+    (csign_status::CONNECT, c"CONNECT"),
+    (csign_status::TLS, c"TLS"),
+    (csign_status::INTERRUPTED, c"INTERRUPTED"),
+    (csign_status::THROTTLED, c"THROTTLED"),
+    (csign_status::UNAVAILABLE, c"UNAVAILABLE"),
+    (csign_status::STORE, c"STORE"),
+    (csign_status::BUSY, c"BUSY"),
+    (csign_status::REFUSED, c"REFUSED"),
+    (csign_status::LOGIN_REQUIRED, c"LOGIN_REQUIRED"),
+    (csign_status::CONSENT_REQUIRED, c"CONSENT_REQUIRED"),
+    (csign_status::NO_TOKEN, c"NO_TOKEN"),
+    (csign_status::CALLBACK, c"CALLBACK"),
+    (csign_status::CLOCK, c"CLOCK"),
+    (csign_status::UNREADABLE, c"UNREADABLE"),
+    (csign_status::PLUGIN, c"PLUGIN"),
+    (csign_status::PANIC, c"PANIC"),
+    (csign_status::POISONED, c"POISONED"),
+    (csign_status::INTERNAL, c"INTERNAL"),
+];
+
+impl From<ErrorKind> for csign_status {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Setting => Self::SETTING,
+            ErrorKind::Key => Self::KEY,
+            ErrorKind::Signing => Self::SIGNING,
+            ErrorKind::Verification => Self::VERIFICATION,
+            ErrorKind::Connect => Self::CONNECT,
+            ErrorKind::Tls => Self::TLS,
+            ErrorKind::Interrupted => Self::INTERRUPTED,
+            ErrorKind::Refused => Self::REFUSED,
+            ErrorKind::Throttled => Self::THROTTLED,
+            ErrorKind::Unavailable => Self::UNAVAILABLE,
+            ErrorKind::Unreadable => Self::UNREADABLE,
+            ErrorKind::LoginRequired => Self::LOGIN_REQUIRED,
+            ErrorKind::ConsentRequired => Self::CONSENT_REQUIRED,
+            ErrorKind::NoToken => Self::NO_TOKEN,
+            ErrorKind::Callback => Self::CALLBACK,
+            ErrorKind::Clock => Self::CLOCK,
+            ErrorKind::Store => Self::STORE,
+            ErrorKind::Busy => Self::BUSY,
+            // Core may learn a kind that this file has not: then a test here fails.
+            _ => Self::INTERNAL,
+        }
+    }
+}
+
+impl From<Verdict> for csign_verdict {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Retry => Self::RETRY,
+            Verdict::Reauthorize => Self::REAUTHORIZE,
+            Verdict::FixConfiguration => Self::FIX_CONFIGURATION,
+            Verdict::OutcomeUnknown => Self::OUTCOME_UNKNOWN,
+            Verdict::Unexpected => Self::UNEXPECTED,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A token, as C sees it.
+
+use std::collections::BTreeMap;
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use countersign::{Source, Token};
+
+use crate::boundary::{Handle, Mark, object, text};
+use crate::text::{Terminated, lend};
+
+/// Where a token came from this time.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum csign_source {
+    /// Asked for anew: by assertion, client credentials or a login.
+    MINTED = 1,
+    /// Got with a refresh token.
+    REFRESHED = 2,
+    /// From this process's memory.
+    CACHE = 3,
+    /// From the store.
+    STORE = 4,
+}
+
+/// An access token. Immutable; may be shared by threads. It stays what it is when the client gets
+/// another, and is wiped when nobody has it any more.
+#[repr(C)]
+pub struct csign_token {
+    mark: Mark,
+    token: Token,
+    value: Terminated,
+    authorization: Terminated,
+    token_type: Terminated,
+    scope: Option<Terminated>,
+    extra: BTreeMap<String, Terminated>,
+    extra_json: Terminated,
+}
+
+impl Handle for csign_token {
+    const WORD: u64 = u64::from_le_bytes(*b"csgntokn");
+    const NAME: &'static str = "token";
+}
+
+impl csign_token {
+    pub(crate) fn new(token: Token) -> Arc<Self> {
+        let extra = token.extra();
+        let json = serde_json::to_string(extra).unwrap_or_default();
+        Arc::new(Self {
+            mark: Mark::of::<Self>(),
+            value: Terminated::new(token.expose()),
+            authorization: Terminated::new(token.authorization().expose()),
+            token_type: Terminated::new(token.token_type()),
+            scope: token.scope().map(Terminated::new),
+            extra: extra
+                .iter()
+                .map(|(name, value)| (name.clone(), Terminated::new(value)))
+                .collect(),
+            extra_json: Terminated::new(json),
+            token,
+        })
+    }
+
+    pub(crate) fn into_raw(this: Arc<Self>) -> *mut Self {
+        Arc::into_raw(this).cast_mut()
+    }
+
+    /// Whether it shows this very token.
+    #[inline]
+    pub(crate) fn shows(&self, token: &Token) -> bool {
+        // Clones of a token share its text.
+        std::ptr::eq(self.token.expose().as_ptr(), token.expose().as_ptr())
+    }
+}
+
+/// The bare access token, followed by a NUL. A secret: do not log it. Borrowed until
+/// csign_token_free. NULL where `token` is no live handle.
+///
+/// @param length  where its length in bytes goes, the NUL not counted; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_value(
+    token: *const csign_token,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(token, length, |token| Some(&token.value)) }
+}
+
+/// The value for an HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). A secret.
+/// Borrowed until csign_token_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_authorization(
+    token: *const csign_token,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(token, length, |token| Some(&token.authorization)) }
+}
+
+/// How the token is presented, as the vendor writes it, nearly always "Bearer". Borrowed until
+/// csign_token_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_type(
+    token: *const csign_token,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(token, length, |token| Some(&token.token_type)) }
+}
+
+/// The scopes granted, separated by blanks; NULL where the vendor does not say. Borrowed until
+/// csign_token_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_scope(
+    token: *const csign_token,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(token, length, |token| token.scope.as_ref()) }
+}
+
+/// When the token ends, in seconds since 1970-01-01 UTC; -1 where the vendor does not say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_expires_at(token: *const csign_token) -> i64 {
+    // SAFETY: what the header asks of the caller.
+    let token = unsafe { object(token) };
+    token
+        .ok()
+        .and_then(|token| token.token.expires_at())
+        .unwrap_or(-1)
+}
+
+/// Where the token came from this time; CSIGN_SOURCE_CACHE where `token` is no live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_source(token: *const csign_token) -> csign_source {
+    // SAFETY: what the header asks of the caller.
+    let source = unsafe { object(token) }.map_or(Source::Cache, |token| token.token.source());
+    match source {
+        Source::Minted => csign_source::MINTED,
+        Source::Refreshed => csign_source::REFRESHED,
+        Source::Cache => csign_source::CACHE,
+        Source::Store => csign_source::STORE,
+    }
+}
+
+/// What the vendor adds to the token, by name, such as "instance_url"; NULL where it does not. Borrowed
+/// until csign_token_free.
+///
+/// @param name         the name, in UTF-8.
+/// @param name_length  its length in bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_extra(
+    token: *const csign_token,
+    name: *const c_char,
+    name_length: usize,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    let name = unsafe { text("name", name, name_length) };
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(token, length, |token| token.extra.get(name.ok()?)) }
+}
+
+/// All that the vendor adds, as a JSON object of texts; "{}" where that is nothing. Borrowed until
+/// csign_token_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_extra_json(
+    token: *const csign_token,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    unsafe { field(token, length, |token| Some(&token.extra_json)) }
+}
+
+/// Lets go of a token; the last one wipes it. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_free(token: *mut csign_token) {
+    // SAFETY: what the header asks of the caller.
+    if unsafe { object(token.cast_const()) }.is_ok() {
+        // SAFETY: alive, and made by `Arc::into_raw`; the caller gives its share back.
+        drop(unsafe { Arc::from_raw(token.cast_const()) });
+    }
+}
+
+/// # Safety
+///
+/// As the getters' callers promise: a live handle or NULL, and a length that can be written or NULL.
+unsafe fn field(
+    token: *const csign_token,
+    length: *mut usize,
+    of: impl FnOnce(&csign_token) -> Option<&Terminated>,
+) -> *const c_char {
+    // SAFETY: the caller's promise.
+    let text = unsafe { object(token) }.ok().and_then(of);
+    // SAFETY: the caller's promise.
+    unsafe { lend(text, length) }
+}
