@@ -1,6 +1,7 @@
 //! The settings of one app and one principal at one provider, checked and ready to use.
 
 mod choices;
+mod fill;
 mod reader;
 mod urls;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetting};
+pub(crate) use self::fill::no_certificate;
 use self::reader::Reader;
 use crate::profile::GrantRules;
 use crate::settings::nearest;

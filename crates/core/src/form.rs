@@ -43,6 +43,13 @@ impl Form {
         self
     }
 
+    /// The form without the fields of this name.
+    #[must_use]
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(known, _)| known != name);
+        self
+    }
+
     /// The value of the first field of this name.
     pub fn value(&self, name: &str) -> Option<&str> {
         let field = self.0.iter().find(|(known, _)| *known == name);

@@ -1,11 +1,11 @@
 //! How a token is asked for: each grant as a form, with the app's authentication.
 
-use serde::Serialize;
+use serde_json::Value;
 
-use crate::profile::{ClientAudience, Rotation};
+use crate::profile::{GrantRules, Rotation};
 use crate::{
     BasicEncoding, ClientAuth, Connection, Error, ErrorKind, Form, GrantKind, Moment, Random,
-    Request, Secret, Signer, form, jws, random,
+    Request, Secret, form,
 };
 
 /// `grant_type` of an assertion (RFC 7523 section 2.1).
@@ -168,7 +168,48 @@ impl Connection {
             true => form.field("scope", scopes),
             false => form,
         };
+        let form = self.with_params(form, grant.kind())?;
         self.with_parameters(form, grant.kind())
+    }
+
+    /// Adds what the profile says in `params`, in the place of a field of the same name.
+    fn with_params(&self, form: Form, grant: GrantKind) -> Result<Form, Error> {
+        let Some(rules) = self.profile().grants.get(&grant) else {
+            return Ok(form);
+        };
+        self.params(grant, rules)?
+            .into_iter()
+            .try_fold(form, |form, (name, values)| {
+                let mut values = values.into_iter();
+                let form = match values.next() {
+                    Some(first) => form.with(name.to_owned(), first),
+                    None => form.without(name),
+                };
+                Ok(values.fold(form, |form, more| form.field(name.to_owned(), more)))
+            })
+    }
+
+    /// The parameters that the profile adds to this grant, filled. One that is an array comes
+    /// several times (as RFC 8707 section 2 has it), one without a value not at all.
+    pub(crate) fn params<'a>(
+        &'a self,
+        grant: GrantKind,
+        rules: &'a GrantRules,
+    ) -> Result<Vec<(&'a str, Vec<String>)>, Error> {
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let table = format!("grants.{grant}.params");
+        let entries = self.fill(&table, &rules.params, None).map(|entry| {
+            let (name, value) = entry?;
+            let values = match value {
+                Some(Value::Array(items)) => items.into_iter().map(text).collect(),
+                other => other.into_iter().map(text).collect(),
+            };
+            Ok((name, values))
+        });
+        entries.collect()
     }
 
     /// Adds what only this vendor wants.
@@ -248,80 +289,14 @@ impl Connection {
         Ok(Secret::new(format!("Basic {}", *encoded)))
     }
 
-    /// The assertion of the `jwt-bearer` grant (RFC 7523 section 3).
-    fn assertion(&self, now: Moment, random: &dyn Random) -> Result<String, Error> {
-        let rules = &self.profile().assertion;
-        let issued_at = now.unix_s() - i64::from(rules.backdate_s);
-        let expires = now.unix_s() + self.assertion_ttl().as_secs() as i64;
-        let scope = rules.scope_claim.then(|| self.scopes().join(" "));
-        let claims = Claims {
-            iss: self.client_id(),
-            sub: self.subject(),
-            aud: self.audience().unwrap_or(self.token_url().as_str()),
-            scope: scope.filter(|scope| !scope.is_empty()),
-            iat: rules.issued_at.then_some(issued_at),
-            // Servers measure the lifetime from `iat`, which is put back.
-            exp: expires.min(issued_at + i64::from(rules.max_ttl_s)),
-            jti: rules.jwt_id.then(|| random::word(random)).transpose()?,
-        };
-        sign(self.require_signer()?, &claims)
-    }
-
-    /// The assertion that authenticates the client (RFC 7523 section 3).
-    fn client_assertion(
-        &self,
-        signer: &dyn Signer,
-        now: Moment,
-        random: &dyn Random,
-    ) -> Result<String, Error> {
-        let rules = &self.profile().assertion;
-        let audience = match (rules.client_audience, self.issuer(), self.base_url()) {
-            (_, Some(issuer), _) => issuer,
-            (ClientAudience::Issuer, None, Some(base)) => base.as_str(),
-            _ => self.token_url().as_str(),
-        };
-        let issued_at = now.unix_s() - i64::from(rules.backdate_s);
-        let claims = Claims {
-            iss: self.client_id(),
-            sub: Some(self.client_id()),
-            aud: audience,
-            scope: None,
-            iat: Some(issued_at),
-            exp: now.unix_s() + self.assertion_ttl().as_secs() as i64,
-            jti: Some(random::word(random)?),
-        };
-        sign(signer, &claims)
-    }
-
-    fn require_signer(&self) -> Result<&dyn Signer, Error> {
-        let missing = || crate::connection::missing("private_key");
-        Ok(self.signer().ok_or_else(missing)?.as_ref())
-    }
-
     fn secret(&self) -> Result<&Secret, Error> {
         let missing = || crate::connection::missing("client_secret");
         self.client_secret.as_ref().ok_or_else(missing)
     }
 }
 
-/// The claims of an assertion (RFC 7523 section 3), times in seconds since 1970.
-#[derive(Serialize)]
-struct Claims<'a> {
-    iss: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sub: Option<&'a str>,
-    aud: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    iat: Option<i64>,
-    exp: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jti: Option<String>,
-}
-
-fn sign(signer: &dyn Signer, claims: &Claims<'_>) -> Result<String, Error> {
-    let json = serde_json::to_vec(claims)
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("claims: {error}")))?;
-    jws::sign(signer, &json, Some("JWT"))
+/// Whether a parameter proves the app or spends a grant, and so is nobody's to write but ours.
+pub(crate) fn is_ours(name: &str) -> bool {
+    let spends = ["assertion", "code", "code_verifier", "refresh_token"];
+    name.starts_with("client_") || spends.contains(&name)
 }

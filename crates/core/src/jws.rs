@@ -50,3 +50,14 @@ pub fn sign(signer: &dyn Signer, claims_json: &[u8], typ: Option<&str>) -> Resul
     writer.write(claims_json)?;
     Ok(writer.into_token())
 }
+
+/// Signs a payload under a header that is given whole, `alg` included.
+pub(crate) fn sign_with_header(
+    signer: &dyn Signer,
+    header_json: &[u8],
+    claims_json: &[u8],
+) -> Result<String, Error> {
+    let mut writer = TokenWriter::with_header(signer, header_json);
+    writer.write(claims_json)?;
+    Ok(writer.into_token())
+}

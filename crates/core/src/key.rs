@@ -243,6 +243,10 @@ impl PrivateKey {
         }
     }
 
+    pub(crate) fn public(&self) -> Option<&PublicKey> {
+        self.public.as_ref()
+    }
+
     pub(crate) fn pair(&self) -> &Pair {
         &self.pair
     }

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod assertion;
 mod clock;
 mod connection;
 mod date;

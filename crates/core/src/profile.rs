@@ -1,10 +1,14 @@
 //! A provider described as data.
 
+mod check;
+pub(crate) mod template;
+
 use std::collections::BTreeMap;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+pub use self::template::Templated;
 use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, Verdict};
 
 /// What a vendor's token service is like: everything that can be said without code.
@@ -32,6 +36,69 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 ///     client_auth = ["post"]
 /// "#)?;
 /// assert_eq!(profile.id, "acme");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+///
+/// # Templates
+///
+/// What a vendor wants in an assertion or a request beyond the RFCs is written in
+/// [`AssertionRules::claims`], [`AssertionRules::header`] and [`GrantRules::params`]. Values are
+/// texts, numbers, truth values and arrays of these. A text may have holes:
+///
+/// | hole | is filled with |
+/// |---|---|
+/// | `{client_id}` `{subject}` `{audience}` `{issuer}` | the setting of that name |
+/// | `{base_url}` `{token_url}` | the URL that is used, by setting or environment |
+/// | `{scopes}` | the scopes asked for, with blanks between |
+/// | `{key_id}` | the setting, or the `kid` that came with the key |
+/// | `{extra.NAME}` | the setting of that name, which the profile's `extra` must list |
+/// | `{cert_sha256}` `{cert_sha1}` | the thumbprint of the key's certificate in base64url: `x5t#S256` and `x5t` (RFC 7515 sections 4.1.7 and 4.1.8) |
+/// | `{spki_sha256}` | the SHA-256 of the public key's SubjectPublicKeyInfo in base64 with padding |
+///
+/// Where there is nothing to fill a hole with, the connection is refused, naming the setting;
+/// `{name?}` leaves the entry out instead, or the item of an array, and with it the usual member
+/// of that name; `{name:text}` takes the text. Behind that come filters, from left to right:
+/// `|upper`, `|lower`, `|dash` (`_` becomes `-`), `|label` (what is before the first dot). There is
+/// nothing more to the language; a secret cannot be named in it.
+///
+/// The certificate is what comes with the private key: beside it in the PEM file, or in the
+/// PKCS#12 file.
+///
+/// ```
+/// use countersign::Profile;
+///
+/// Profile::from_toml(r##"
+///     id = "acme"
+///     name = "Acme"
+///     documentation = "https://acme.example/docs/oauth"
+///     environments.production.base_url = "https://login.acme.example"
+///     endpoints.token = "{base_url}/token"
+///     extra.tenant = "the tenant's name"
+///
+///     [grants.jwt-bearer]
+///     client_auth = ["none"]
+///     params = { tenant = "{extra.tenant}" }
+///
+///     [assertion]
+///     algorithms = ["RS256"]
+///     header = { "x5t#S256" = "{cert_sha256}" }
+///
+///     [assertion.claims]
+///     iss = "{extra.tenant|upper}.{client_id}"
+///     scp = ["{scopes?}"]
+///     ver = 2
+/// "##)?;
+///
+/// let error = Profile::from_toml(r#"
+///     id = "acme"
+///     name = "Acme"
+///     documentation = "https://acme.example/docs/oauth"
+///     environments.production.base_url = "https://login.acme.example"
+///     endpoints.token = "{base_url}/token"
+///     grants.client-credentials.client_auth = ["post"]
+///     assertion.claims.sub = "{client_secret}"
+/// "#).unwrap_err();
+/// assert!(error.message().ends_with("is secret, and no secret goes into a template"));
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Debug, Deserialize)]
@@ -140,6 +207,12 @@ pub struct GrantRules {
     /// Settings this grant needs besides those every provider needs for it.
     #[serde(default)]
     pub required: Vec<String>,
+    /// Parameters of the token request besides the grant's own, as templates. One of the same
+    /// name takes the place of the grant's, such as a `grant_type` that only this vendor has; an
+    /// array comes once for each item. `client_*`, `assertion`, `code`, `code_verifier` and
+    /// `refresh_token` are refused.
+    #[serde(default)]
+    pub params: BTreeMap<String, Templated>,
 }
 
 /// What goes into an assertion (RFC 7523 section 3).
@@ -163,6 +236,17 @@ pub struct AssertionRules {
     pub scope_claim: bool,
     /// The audience of `private_key_jwt` and `client_secret_jwt`: `token_url` or `issuer`.
     pub client_audience: ClientAudience,
+    /// Claims as templates, besides the usual ones or in their place. They go into the assertion
+    /// of the `jwt-bearer` grant; where the connection asks by another grant, into the one that
+    /// authenticates the client. `exp`, `iat`, `jti` and `nbf` are refused: they make an assertion
+    /// fresh.
+    pub claims: BTreeMap<String, Templated>,
+    /// Header members as templates, besides `typ` and `kid` or in their place, in every assertion.
+    /// `alg`, `b64`, `crit` and `x5c` are refused.
+    pub header: BTreeMap<String, Templated>,
+    /// Whether the header of every assertion carries the key's certificates in `x5c` (RFC 7515
+    /// section 4.1.6).
+    pub x5c: bool,
 }
 
 /// The audience of client authentication assertions.
@@ -294,41 +378,6 @@ impl Profile {
         })?;
         Ok(profile)
     }
-
-    fn check(&self) -> Result<(), String> {
-        if self.id.is_empty()
-            || !self
-                .id
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        {
-            return Err("`id` must be of letters, digits and `-`".into());
-        }
-        if self.environments.is_empty() {
-            return Err("`environments` is empty".into());
-        }
-        for (name, environment) in &self.environments {
-            if let Some(base) = &environment.base_url {
-                crate::Url::parse(base)
-                    .map_err(|e| format!("`environments.{name}.base_url`: {e}"))?;
-            }
-        }
-        for (kind, rules) in &self.grants {
-            if rules.client_auth.is_empty() {
-                return Err(format!("`grants.{kind}.client_auth` is empty"));
-            }
-            if *kind == GrantKind::JwtBearer && self.assertion.algorithms.is_empty() {
-                return Err("`assertion.algorithms` is empty, and grant jwt-bearer signs".into());
-            }
-            if *kind == GrantKind::AuthorizationCode && self.endpoints.authorize.is_none() {
-                return Err("`endpoints.authorize` is missing for grant authorization-code".into());
-            }
-        }
-        if self.assertion.ttl_s > self.assertion.max_ttl_s {
-            return Err("`assertion.ttl_s` exceeds `assertion.max_ttl_s`".into());
-        }
-        Ok(())
-    }
 }
 
 fn algorithms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Algorithm>, D::Error> {
@@ -350,6 +399,9 @@ impl Default for AssertionRules {
             jwt_id: false,
             scope_claim: false,
             client_audience: ClientAudience::default(),
+            claims: BTreeMap::new(),
+            header: BTreeMap::new(),
+            x5c: false,
         }
     }
 }

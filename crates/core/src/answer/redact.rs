@@ -14,10 +14,19 @@ const TOKEN_LENGTH: usize = 40;
 impl Redactor {
     pub(crate) fn of(request: &Request, connection: &Connection) -> Self {
         let configured = [&connection.client_secret, &connection.refresh_token];
-        Self::new(request, configured.into_iter().flatten().cloned())
+        let is_param = |name: &str| {
+            let mut grants = connection.profile().grants.values();
+            grants.any(|rules| rules.params.contains_key(name))
+        };
+        Self::new(request, is_param, configured.into_iter().flatten().cloned())
     }
 
-    fn new(request: &Request, configured: impl Iterator<Item = Secret>) -> Self {
+    /// `is_public` names the fields that a profile adds: no secret goes into those.
+    fn new(
+        request: &Request,
+        is_public: impl Fn(&str) -> bool,
+        configured: impl Iterator<Item = Secret>,
+    ) -> Self {
         const PLAIN: &[&str] = &[
             "grant_type",
             "client_id",
@@ -26,7 +35,9 @@ impl Redactor {
             "client_assertion_type",
         ];
         let fields = request.form().into_iter().flat_map(|form| {
-            let secret = form.names().filter(|name| !PLAIN.contains(name));
+            let secret = form
+                .names()
+                .filter(|name| !PLAIN.contains(name) && !is_public(name));
             secret.filter_map(|name| form.value(name).map(Secret::from))
         });
         let headers = request
@@ -91,15 +102,16 @@ mod tests {
         let url = Url::parse("https://host/token").unwrap();
         let form = Form::new()
             .field("client_secret", "hunter2")
-            .field("grant_type", "x");
+            .field("grant_type", "x")
+            .field("resource", "ledger");
         let request =
             Request::post(url, form).with_header("Authorization", "Basic c2VjcmV0".into());
-        let redactor = Redactor::new(&request, std::iter::empty());
+        let redactor = Redactor::new(&request, |name| name == "resource", std::iter::empty());
         let jwt = format!("eyJ{}.{}.x", "a".repeat(30), "b".repeat(30));
-        let said = format!("bad hunter2, c2VjcmV0 and\r\n\"{jwt}\" for x");
+        let said = format!("bad hunter2, c2VjcmV0 and\r\n\"{jwt}\" for x of ledger");
         assert_eq!(
             redactor.clean(&said),
-            "bad [redacted], [redacted] and [redacted] for x"
+            "bad [redacted], [redacted] and [redacted] for x of ledger"
         );
         assert_eq!(
             redactor.clean("user hasn't approved this consumer"),

@@ -100,6 +100,7 @@ impl Reader<'_> {
             provider,
         };
         self.check_needs(&connection, rules)?;
+        self.check_templates(&connection)?;
         Ok(connection)
     }
 
@@ -352,6 +353,28 @@ impl Reader<'_> {
             return Ok(());
         }
         Err(missing(by_auth).with_hint(format!("client_auth {auth} needs it")))
+    }
+
+    /// What the profile's templates need must be there: better said now than with a request.
+    fn check_templates(&self, connection: &Connection) -> Result<(), Error> {
+        connection.check_assertions().map_err(|error| {
+            let about_key = error.setting_name() == Some("private_key");
+            match self.settings.origin("private_key").filter(|_| about_key) {
+                Some(origin) => error.in_context(origin),
+                None => error,
+            }
+        })?;
+        let by_login = [GrantKind::AuthorizationCode, GrantKind::DeviceCode];
+        // What a login brings is refreshed by rules of its own.
+        let refresh = by_login
+            .contains(&connection.grant)
+            .then_some(GrantKind::RefreshToken);
+        for grant in std::iter::once(connection.grant).chain(refresh) {
+            if let Some(rules) = self.profile.grants.get(&grant) {
+                connection.params(grant, rules)?;
+            }
+        }
+        Ok(())
     }
 
     fn needs_base_url(&self, environment: &str, about: &str) -> Error {

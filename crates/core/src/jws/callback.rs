@@ -5,7 +5,7 @@ use std::fmt;
 use ring::digest;
 
 use super::{Algorithm, Signer, VerificationKey};
-use crate::key::PublicKey;
+use crate::key::{Certificate, PublicKey};
 use crate::{Error, ErrorKind};
 
 /// What is asked for a signature.
@@ -34,6 +34,8 @@ pub struct CallbackSigner {
     key_id: Option<String>,
     hash: Option<&'static digest::Algorithm>,
     checked_with: Option<VerificationKey>,
+    public_key: Option<PublicKey>,
+    certificates: Vec<Certificate>,
     callback: Box<Callback>,
 }
 
@@ -49,6 +51,8 @@ impl CallbackSigner {
             key_id,
             hash: None,
             checked_with: None,
+            public_key: None,
+            certificates: Vec::new(),
             callback: Box::new(callback),
         }
     }
@@ -85,8 +89,40 @@ impl CallbackSigner {
     ///
     /// [`ErrorKind::Key`], naming `algorithm`, if the key cannot do the algorithm.
     pub fn checked_with(mut self, key: PublicKey) -> Result<Self, Error> {
-        self.checked_with = Some(VerificationKey::new(key, self.algorithm)?);
+        self.checked_with = Some(VerificationKey::new(key.clone(), self.algorithm)?);
+        self.public_key = Some(key);
         Ok(self)
+    }
+
+    /// The same signer with its key's certificates, the key's own first, for vendors that want
+    /// them or their thumbprints in the header (RFC 7515 sections 4.1.6 to 4.1.8). Signatures are
+    /// checked with the first one's key, as by [`checked_with`](Self::checked_with).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`], naming `algorithm`, if the first one's key cannot do the algorithm.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use countersign::jws::{Algorithm, CallbackSigner};
+    /// use countersign::key::Certificate;
+    ///
+    /// let own = Certificate::from_bytes(&std::fs::read("certificate.pem").unwrap())?;
+    /// let signer = CallbackSigner::new(Algorithm::PS256, None, |input| ask_the_device(input))
+    ///     .with_certificates(vec![own])?;
+    /// # fn ask_the_device(_: &[u8]) -> Result<Vec<u8>, countersign::Error> { Ok(Vec::new()) }
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn with_certificates(self, certificates: Vec<Certificate>) -> Result<Self, Error> {
+        let signer = match certificates.first() {
+            Some(own) => self.checked_with(own.public_key().clone())?,
+            None => self,
+        };
+        Ok(Self {
+            certificates,
+            ..signer
+        })
     }
 }
 
@@ -97,6 +133,14 @@ impl Signer for CallbackSigner {
 
     fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
+    }
+
+    fn public_key(&self) -> Option<&PublicKey> {
+        self.public_key.as_ref()
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        &self.certificates
     }
 
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use ring::hmac;
 use super::algorithm::names;
 use super::hmac::check_secret;
 use super::{Algorithm, Backend};
-use crate::key::{Pair, PrivateKey, hmac_algorithm};
+use crate::key::{Certificate, Pair, PrivateKey, PublicKey, hmac_algorithm};
 use crate::{Error, ErrorKind};
 
 /// Something that can sign: a key held in memory ([`KeySigner`]), or an HSM or KMS behind a callback.
@@ -19,6 +19,18 @@ pub trait Signer: Send + Sync + Debug {
     /// The `kid` for the header, where the vendor asks for one.
     fn key_id(&self) -> Option<&str> {
         None
+    }
+
+    /// The public half of the key, where it is known: vendors may want its fingerprint in an
+    /// assertion.
+    fn public_key(&self) -> Option<&PublicKey> {
+        None
+    }
+
+    /// The key's certificates, where there are any: its own first, then those that certify it.
+    /// Vendors may want them, or their thumbprints, in an assertion's header.
+    fn certificates(&self) -> &[Certificate] {
+        &[]
     }
 
     /// Signs, appending the signature in the form of RFC 7518 section 3 (ECDSA: `r || s`).
@@ -38,6 +50,14 @@ impl<S: Signer + ?Sized> Signer for &S {
         (**self).key_id()
     }
 
+    fn public_key(&self) -> Option<&PublicKey> {
+        (**self).public_key()
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        (**self).certificates()
+    }
+
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
         (**self).sign(signing_input, signature)
     }
@@ -50,6 +70,14 @@ impl<S: Signer + ?Sized> Signer for Arc<S> {
 
     fn key_id(&self) -> Option<&str> {
         (**self).key_id()
+    }
+
+    fn public_key(&self) -> Option<&PublicKey> {
+        (**self).public_key()
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        (**self).certificates()
     }
 
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
@@ -191,6 +219,14 @@ impl Signer for KeySigner {
 
     fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
+    }
+
+    fn public_key(&self) -> Option<&PublicKey> {
+        self.key.public()
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        self.key.certificates()
     }
 
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {

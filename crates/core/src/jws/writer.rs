@@ -44,15 +44,20 @@ impl<S: Signer> TokenWriter<S> {
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the header cannot be written.
     pub fn new(signer: S, typ: Option<&str>) -> Result<Self, Error> {
         let header = header::write(&signer, typ)?;
+        Ok(Self::with_header(signer, &header))
+    }
+
+    /// Prepares a header that is given whole.
+    pub(super) fn with_header(signer: S, header: &[u8]) -> Self {
         let mut token = String::with_capacity(base64url::encoded_length(header.len()) + 1);
-        base64url::encode_into(&header, &mut token);
+        base64url::encode_into(header, &mut token);
         token.push('.');
-        Ok(Self {
+        Self {
             signer,
             header: token.len(),
             token,
             signature: Vec::new(),
-        })
+        }
     }
 
     /// Signs a payload, byte for byte, and gives the token (RFC 7515 section 7.1).

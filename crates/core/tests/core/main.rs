@@ -6,11 +6,14 @@ mod durability;
 mod grants;
 mod keeper;
 mod login;
+#[path = "../openssl/mod.rs"]
+mod openssl;
 mod rooms;
 mod rotation;
 mod secrets;
 mod store;
 mod subjects;
 mod support;
+mod templates;
 mod transport;
 mod vendor_words;

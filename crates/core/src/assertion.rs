@@ -1,0 +1,157 @@
+//! Assertions: the signed JWTs that ask for a token, or prove the app (RFC 7523 section 3).
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::connection::no_certificate;
+use crate::profile::ClientAudience;
+use crate::{ClientAuth, Connection, Error, ErrorKind, GrantKind, Moment, Random, Signer};
+use crate::{jws, random};
+
+impl Connection {
+    /// The assertion of the `jwt-bearer` grant.
+    pub(crate) fn assertion(&self, now: Moment, random: &dyn Random) -> Result<String, Error> {
+        let rules = &self.profile().assertion;
+        let issued_at = now.unix_s() - i64::from(rules.backdate_s);
+        let expires = now.unix_s() + self.assertion_ttl().as_secs() as i64;
+        let scope = rules.scope_claim.then(|| self.scopes().join(" "));
+        let jwt_id = rules.jwt_id.then(|| random::word(random)).transpose()?;
+        let mut claims = Members::default();
+        claims.add("iss", Some(self.client_id()));
+        claims.add("sub", self.subject());
+        claims.add("aud", self.audience().or(Some(self.token_url().as_str())));
+        claims.add("scope", scope.filter(|scope| !scope.is_empty()));
+        claims.add("iat", rules.issued_at.then_some(issued_at));
+        // Servers measure the lifetime from `iat`, which is put back.
+        claims.add(
+            "exp",
+            Some(expires.min(issued_at + i64::from(rules.max_ttl_s))),
+        );
+        claims.add("jti", jwt_id);
+        let signer = self.require_signer()?;
+        self.add_claims(Some(signer), &mut claims)?;
+        self.sign_assertion(signer, &claims)
+    }
+
+    /// The assertion that authenticates the client.
+    pub(crate) fn client_assertion(
+        &self,
+        signer: &dyn Signer,
+        now: Moment,
+        random: &dyn Random,
+    ) -> Result<String, Error> {
+        let rules = &self.profile().assertion;
+        let audience = match (rules.client_audience, self.issuer(), self.base_url()) {
+            (_, Some(issuer), _) => issuer,
+            (ClientAudience::Issuer, None, Some(base)) => base.as_str(),
+            _ => self.token_url().as_str(),
+        };
+        let now = now.unix_s();
+        let mut claims = Members::default();
+        claims.add("iss", Some(self.client_id()));
+        claims.add("sub", Some(self.client_id()));
+        claims.add("aud", Some(audience));
+        claims.add("iat", Some(now - i64::from(rules.backdate_s)));
+        claims.add("exp", Some(now + self.assertion_ttl().as_secs() as i64));
+        claims.add("jti", Some(random::word(random)?));
+        if self.grant() != GrantKind::JwtBearer {
+            self.add_claims(Some(signer), &mut claims)?;
+        }
+        self.sign_assertion(signer, &claims)
+    }
+
+    /// Fails where the profile's templates for assertions lack what they need: better when the
+    /// connection is made than with its first request.
+    pub(crate) fn check_assertions(&self) -> Result<(), Error> {
+        let signer = match (self.grant(), self.client_auth()) {
+            (GrantKind::JwtBearer, _) | (_, ClientAuth::PrivateKeyJwt) => {
+                Some(self.require_signer()?)
+            }
+            (_, ClientAuth::ClientSecretJwt) => None,
+            _ => return Ok(()),
+        };
+        self.add_claims(signer, &mut Members::default())?;
+        self.add_header(signer, &mut Members::default())
+    }
+
+    pub(crate) fn require_signer(&self) -> Result<&dyn Signer, Error> {
+        let missing = || crate::connection::missing("private_key");
+        Ok(self.signer().ok_or_else(missing)?.as_ref())
+    }
+
+    fn add_claims<'a>(
+        &'a self,
+        signer: Option<&'a dyn Signer>,
+        claims: &mut Members<'a>,
+    ) -> Result<(), Error> {
+        let entries = &self.profile().assertion.claims;
+        for entry in self.fill("assertion.claims", entries, signer) {
+            let (name, value) = entry?;
+            claims.set(name, value);
+        }
+        Ok(())
+    }
+
+    fn add_header<'a>(
+        &'a self,
+        signer: Option<&'a dyn Signer>,
+        header: &mut Members<'a>,
+    ) -> Result<(), Error> {
+        let rules = &self.profile().assertion;
+        for entry in self.fill("assertion.header", &rules.header, signer) {
+            let (name, value) = entry?;
+            header.set(name, value);
+        }
+        if rules.x5c {
+            let chain = signer.map(Signer::certificates).unwrap_or_default();
+            if chain.is_empty() {
+                let vendor = &self.profile().name;
+                return Err(no_certificate(&format!("{vendor}'s `assertion.x5c`")));
+            }
+            let chain: Vec<_> = chain.iter().map(|one| one.x5c()).collect();
+            header.add("x5c", Some(chain));
+        }
+        Ok(())
+    }
+
+    fn sign_assertion(&self, signer: &dyn Signer, claims: &Members<'_>) -> Result<String, Error> {
+        let mut header = Members::default();
+        header.add("alg", Some(signer.algorithm().as_str()));
+        header.add("typ", Some("JWT"));
+        header.add("kid", signer.key_id());
+        self.add_header(Some(signer), &mut header)?;
+        jws::sign_with_header(signer, &header.json()?, &claims.json()?)
+    }
+}
+
+/// The members of a header or of claims, in order; times in seconds since 1970.
+#[derive(Default)]
+struct Members<'a>(Vec<(&'a str, Value)>);
+
+impl<'a> Members<'a> {
+    fn add(&mut self, name: &'a str, value: Option<impl Into<Value>>) {
+        let member = value.map(|value| (name, value.into()));
+        self.0.extend(member);
+    }
+
+    /// Puts a member in the place of the one of its name, or at the end; none takes it away.
+    fn set(&mut self, name: &'a str, value: Option<Value>) {
+        let at = self.0.iter().position(|(known, _)| *known == name);
+        match (at, value) {
+            (Some(at), Some(value)) => self.0[at].1 = value,
+            (Some(at), None) => drop(self.0.remove(at)),
+            (None, value) => self.add(name, value),
+        }
+    }
+
+    fn json(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(self)
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("an assertion: {error}")))
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (*name, value)))
+    }
+}

@@ -1,0 +1,93 @@
+//! Whether a profile holds together: what its types cannot say.
+
+use std::collections::BTreeMap;
+
+use super::{Profile, Templated};
+use crate::{GrantKind, grant};
+
+impl Profile {
+    /// Why the profile does not hold together, if it does not; names the field.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.id.is_empty()
+            || !self
+                .id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        {
+            return Err("`id` must be of letters, digits and `-`".into());
+        }
+        if self.environments.is_empty() {
+            return Err("`environments` is empty".into());
+        }
+        for (name, environment) in &self.environments {
+            if let Some(base) = &environment.base_url {
+                crate::Url::parse(base)
+                    .map_err(|e| format!("`environments.{name}.base_url`: {e}"))?;
+            }
+        }
+        for (kind, rules) in &self.grants {
+            if rules.client_auth.is_empty() {
+                return Err(format!("`grants.{kind}.client_auth` is empty"));
+            }
+            if *kind == GrantKind::JwtBearer && self.assertion.algorithms.is_empty() {
+                return Err("`assertion.algorithms` is empty, and grant jwt-bearer signs".into());
+            }
+            if *kind == GrantKind::AuthorizationCode && self.endpoints.authorize.is_none() {
+                return Err("`endpoints.authorize` is missing for grant authorization-code".into());
+            }
+        }
+        if self.assertion.ttl_s > self.assertion.max_ttl_s {
+            return Err("`assertion.ttl_s` exceeds `assertion.max_ttl_s`".into());
+        }
+        self.check_templates()
+    }
+
+    fn check_templates(&self) -> Result<(), String> {
+        let fresh = |name: &str| ["exp", "iat", "jti", "nbf"].contains(&name);
+        self.check_table("assertion.claims", &self.assertion.claims, |name| {
+            fresh(name).then_some("makes an assertion fresh, and is set for each one anew")
+        })?;
+        self.check_table(
+            "assertion.header",
+            &self.assertion.header,
+            |name| match name {
+                "alg" => Some("is the signer's: see `assertion.algorithms`"),
+                "b64" | "crit" => Some("changes what a signature is made of"),
+                "x5c" => Some("is no text: write `assertion.x5c = true`"),
+                _ => None,
+            },
+        )?;
+        for (kind, rules) in &self.grants {
+            let table = format!("grants.{kind}.params");
+            // RFC 6749 appendix A.
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+            self.check_table(&table, &rules.params, |name| {
+                if grant::is_ours(name) {
+                    Some("proves the app or spends a grant, and is not a profile's to write")
+                } else if !name.bytes().all(allowed) {
+                    Some("must be of letters, digits, `-`, `.` and `_`")
+                } else {
+                    None
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_table(
+        &self,
+        table: &str,
+        entries: &BTreeMap<String, Templated>,
+        refused: impl Fn(&str) -> Option<&'static str>,
+    ) -> Result<(), String> {
+        entries.iter().try_for_each(|(name, entry)| {
+            let why = match (refused(name), entry.check(self.extra.keys())) {
+                _ if name.is_empty() => "has no name".to_owned(),
+                (Some(why), _) => why.to_owned(),
+                (None, Err(why)) => format!("cannot be filled: {why}"),
+                (None, Ok(())) => return Ok(()),
+            };
+            Err(format!("`{table}.{name}` {why}"))
+        })
+    }
+}

@@ -1,0 +1,282 @@
+//! The closed language of a profile's claims, header members and parameters: texts with holes.
+
+use std::fmt;
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::SETTINGS;
+use crate::settings::nearest;
+
+/// A value in a profile that is filled in for each request: a text with holes, a number, a truth
+/// value, or an array of these. The language is described at [`Profile`](super::Profile).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Templated(pub(crate) Value);
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Text(String),
+    Whole(i64),
+    Real(f64),
+    Truth(bool),
+    List(Vec<Templated>),
+}
+
+/// A piece of a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Part<'a> {
+    Text(&'a str),
+    Hole(Hole<'a>),
+}
+
+/// What stands between braces: `{name}`, `{name?}`, `{name:fallback}`, each with filters behind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Hole<'a> {
+    pub(crate) name: Name<'a>,
+    pub(crate) unset: Unset<'a>,
+    filters: &'a str,
+}
+
+/// What a hole is filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name<'a> {
+    ClientId,
+    Subject,
+    Audience,
+    Issuer,
+    BaseUrl,
+    TokenUrl,
+    Scopes,
+    KeyId,
+    CertSha256,
+    CertSha1,
+    SpkiSha256,
+    Extra(&'a str),
+}
+
+/// What becomes of a hole that there is nothing for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Unset<'a> {
+    Refuse,
+    DropEntry,
+    Fallback(&'a str),
+}
+
+const NAMES: &[(&str, Name<'static>)] = &[
+    ("client_id", Name::ClientId),
+    ("subject", Name::Subject),
+    ("audience", Name::Audience),
+    ("issuer", Name::Issuer),
+    ("base_url", Name::BaseUrl),
+    ("token_url", Name::TokenUrl),
+    ("scopes", Name::Scopes),
+    ("key_id", Name::KeyId),
+    ("cert_sha256", Name::CertSha256),
+    ("cert_sha1", Name::CertSha1),
+    ("spki_sha256", Name::SpkiSha256),
+];
+
+type Filter = fn(&str) -> String;
+
+const FILTERS: &[(&str, Filter)] = &[
+    ("upper", |text| text.to_uppercase()),
+    ("lower", |text| text.to_lowercase()),
+    ("dash", |text| text.replace('_', "-")),
+    ("label", |text| {
+        text.split('.').next().unwrap_or_default().to_owned()
+    }),
+];
+
+impl Templated {
+    /// Checks every text; `extra` are the names of the profile's own settings.
+    pub(super) fn check<'a>(
+        &self,
+        extra: impl Iterator<Item = &'a String> + Clone,
+    ) -> Result<(), String> {
+        match &self.0 {
+            Value::Text(text) => parse(text)?
+                .into_iter()
+                .try_for_each(|part| part.check(extra.clone())),
+            Value::Real(number) if !number.is_finite() => Err("it is not a finite number".into()),
+            Value::Whole(_) | Value::Real(_) | Value::Truth(_) => Ok(()),
+            Value::List(items) => items.iter().try_for_each(|item| item.check(extra.clone())),
+        }
+    }
+}
+
+/// Takes a text apart. Whether a profile has an `{extra.…}` is not known here.
+pub(crate) fn parse(text: &str) -> Result<Vec<Part<'_>>, String> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, from) = rest.split_at(at);
+        if !before.is_empty() {
+            parts.push(Part::Text(before));
+        }
+        let inner = from.strip_prefix('{').and_then(|from| {
+            let (inner, after) = from.split_once('}')?;
+            rest = after;
+            Some(inner)
+        });
+        match inner {
+            Some(inner) if !inner.contains('{') => parts.push(Part::Hole(Hole::parse(inner)?)),
+            _ => return Err(format!("{text:?} has a brace without its other half")),
+        }
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest));
+    }
+    Ok(parts)
+}
+
+impl<'a> Part<'a> {
+    fn check<'b>(&self, mut extra: impl Iterator<Item = &'b String> + Clone) -> Result<(), String> {
+        match self {
+            Self::Hole(Hole {
+                name: Name::Extra(name),
+                ..
+            }) if !extra.clone().any(|known| known == name) => {
+                let known: Vec<_> = extra.by_ref().map(|name| format!("extra.{name}")).collect();
+                Err(unknown(&format!("extra.{name}"), &known))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<'a> Hole<'a> {
+    fn parse(inner: &'a str) -> Result<Self, String> {
+        let (name, filters) = inner.split_once('|').unwrap_or((inner, ""));
+        let (name, unset) = match name.split_once(':') {
+            Some((name, fallback)) => (name, Unset::Fallback(fallback)),
+            None => match name.strip_suffix('?') {
+                Some(name) => (name, Unset::DropEntry),
+                None => (name, Unset::Refuse),
+            },
+        };
+        let hole = Self {
+            name: Name::parse(name)?,
+            unset,
+            filters,
+        };
+        if inner.contains('|') {
+            filters.split('|').try_for_each(|word| match filter(word) {
+                Some(_) => Ok(()),
+                None => Err(unknown_filter(word)),
+            })?;
+        }
+        Ok(hole)
+    }
+
+    /// The value as its filters make it, from left to right.
+    pub(crate) fn filtered(&self, value: String) -> String {
+        let filters = self.filters.split('|').filter_map(filter);
+        filters.fold(value, |value, filter| filter(&value))
+    }
+}
+
+impl<'a> Name<'a> {
+    fn parse(word: &'a str) -> Result<Self, String> {
+        if let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == word) {
+            return Ok(*name);
+        }
+        if let Some(name) = word.strip_prefix("extra.").filter(|name| !name.is_empty()) {
+            return Ok(Self::Extra(name));
+        }
+        let is_secret = |word: &str| SETTINGS.iter().any(|s| s.secret && s.name == word);
+        if is_secret(word) {
+            return Err(format!(
+                "`{{{word}}}` is secret, and no secret goes into a template"
+            ));
+        }
+        let known: Vec<_> = NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        Err(unknown(word, &known))
+    }
+
+    /// The setting that it comes from.
+    pub(crate) fn setting(self) -> String {
+        match self {
+            Self::Extra(name) => format!("extra.{name}"),
+            Self::CertSha256 | Self::CertSha1 | Self::SpkiSha256 => "private_key".to_owned(),
+            other => {
+                let found = NAMES.iter().find(|(_, name)| *name == other);
+                found.map_or_else(String::new, |(word, _)| (*word).to_owned())
+            }
+        }
+    }
+}
+
+fn filter(word: &str) -> Option<Filter> {
+    let found = FILTERS.iter().find(|(known, _)| *known == word);
+    found.map(|(_, filter)| *filter)
+}
+
+fn unknown(word: &str, known: &[String]) -> String {
+    let shown: String = word.chars().take(64).collect();
+    let meant = match nearest(word, known) {
+        Some(near) => format!("did you mean `{{{near}}}`?"),
+        None if known.is_empty() => "the profile has no `extra`".to_owned(),
+        None => format!("known are {}", known.join(", ")),
+    };
+    format!("`{{{shown}}}` is not known; {meant}")
+}
+
+fn unknown_filter(word: &str) -> String {
+    if word.ends_with('?') || word.contains(':') {
+        return "`?` and `:` come right after the name, before the filters".to_owned();
+    }
+    let shown: String = word.chars().take(64).collect();
+    let known: Vec<_> = FILTERS.iter().map(|(name, _)| *name).collect();
+    let meant = match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `|{near}`?"),
+        None => format!("known are {}", known.join(", ")),
+    };
+    format!("the filter `|{shown}` is not known; {meant}")
+}
+
+impl<'de> Deserialize<'de> for Templated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TemplatedVisitor)
+    }
+}
+
+struct TemplatedVisitor;
+
+impl<'de> Visitor<'de> for TemplatedVisitor {
+    type Value = Templated;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a number, true, false, or an array of these")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Templated, E> {
+        Ok(Templated(Value::Text(text.to_owned())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Templated, E> {
+        Ok(Templated(Value::Whole(number)))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Templated, E> {
+        let number = i64::try_from(number);
+        number
+            .map(|number| Templated(Value::Whole(number)))
+            .map_err(|_| E::custom("the number is too large"))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Templated, E> {
+        Ok(Templated(Value::Real(number)))
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Templated, E> {
+        Ok(Templated(Value::Truth(truth)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Templated, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Templated(Value::List(list)))
+    }
+}
