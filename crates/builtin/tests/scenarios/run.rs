@@ -43,6 +43,8 @@ pub(crate) enum Seen {
 /// Runs a scenario; each step is judged before the next one is taken.
 pub(crate) fn run(stage: &Stage, scenario: &Scenario) -> Result<Record, Stop> {
     stage.reset();
+    // Of an earlier run of the same scenario.
+    let _ = std::fs::remove_dir_all(stage.fill("{dir}/kept"));
     let scenario = &filled(stage, scenario);
     let maker = Maker::new(stage, scenario);
     let mut record = Record::default();

@@ -2,7 +2,7 @@
 
 use std::sync::Barrier;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use countersign::{Error, Keeper, Revocation, Token};
@@ -175,20 +175,17 @@ impl<'a> Steps<'a> {
         let before = self.stage.requests()?.len();
         let mut call = Box::pin(self.keeper.token_async());
         let mut context = Context::from_waker(Waker::noop());
+        let mut ended = || call.as_mut().poll(&mut context).is_ready();
         let begun = Instant::now();
-        loop {
-            if let Poll::Ready(_) = call.as_mut().poll(&mut context) {
-                return Err(Stop::Failed(
-                    "the call ended before its caller gave up".into(),
-                ));
-            }
-            if self.stage.requests()?.len() > before {
-                break;
-            }
+        // The first look begins the call.
+        while !ended() && self.stage.requests()?.len() == before {
             if begun.elapsed() > Duration::from_secs(10) {
                 return Err(Stop::Failed("no request was made within 10 s".into()));
             }
-            std::thread::yield_now();
+        }
+        if ended() {
+            let why = "the call ended before its caller gave up";
+            return Err(Stop::Failed(why.into()));
         }
         let gave_up = Instant::now();
         drop(call);
