@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use countersign::{
-    Algorithm, CallbackSigner, Change, Clock, Connection, Error, Keeper, KeySigner, Moment,
-    PrivateKey, Settings, Signer, SystemClock,
+    Algorithm, CallbackSigner, Change, Clock, Connection, Error, ErrorKind, Keeper, KeySigner,
+    Moment, PrivateKey, Settings, Signer, SystemClock,
 };
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, SignerCallback};
 use crate::stage::Stage;
 
 /// Makes the clients of one scenario, all of them with the same callbacks.
@@ -66,7 +66,7 @@ impl<'a> Maker<'a> {
         let name = &self.scenario.connection;
         let settings = self.settings()?;
         let registry = countersign_builtin::registry()?;
-        if !self.scenario.signer {
+        if self.scenario.signer == SignerCallback::None {
             let settings = settings.resolve(countersign_builtin::variable)?;
             return Connection::from_registry(name, &settings, &registry);
         }
@@ -109,7 +109,11 @@ impl<'a> Maker<'a> {
         let file = std::fs::read(path).expect("the key's file");
         let key = PrivateKey::from_bytes(&file, None).expect("a key");
         let device = KeySigner::new(key, Some(Algorithm::RS256), None).expect("a signer");
+        let fails = self.scenario.signer == SignerCallback::Fails;
         Arc::new(CallbackSigner::new(Algorithm::RS256, None, move |input| {
+            if fails {
+                return Err(Error::new(ErrorKind::Signing, "the device does not answer"));
+            }
             let mut signature = Vec::new();
             device.sign(input, &mut signature)?;
             Ok(signature)

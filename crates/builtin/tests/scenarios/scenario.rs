@@ -21,12 +21,22 @@ pub(crate) struct Scenario {
     #[serde(default)]
     pub(crate) clock: bool,
     #[serde(default)]
-    pub(crate) signer: bool,
+    pub(crate) signer: SignerCallback,
     #[serde(default)]
     pub(crate) listener: bool,
     pub(crate) open: Option<Facts>,
     pub(crate) steps: Vec<Step>,
     pub(crate) requests: Option<Vec<String>>,
+}
+
+/// Whether a callback signs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+pub(crate) enum SignerCallback {
+    #[default]
+    None,
+    Signs,
+    Fails,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -117,6 +127,18 @@ impl Scenario {
 /// The folder of the scenarios.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios")
+}
+
+impl TryFrom<Value> for SignerCallback {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Bool(true) => Ok(Self::Signs),
+            Value::String(word) if word == "fails" => Ok(Self::Fails),
+            other => Err(format!("`signer` is {other}")),
+        }
+    }
 }
 
 impl TryFrom<Facts> for Step {
