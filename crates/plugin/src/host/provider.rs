@@ -1,0 +1,201 @@
+//! A plugin's provider as core knows providers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use countersign::{
+    Connection, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Request, Response, Token,
+    Url,
+};
+use zeroize::Zeroizing;
+
+use super::Services;
+use super::call::{Call, Function, Writes, Written, fault};
+use super::library::{Library, Vtable};
+use super::shown::Shown;
+
+/// Describes by its plugin; the host does all the rest.
+#[derive(Debug)]
+pub(super) struct PluginProvider {
+    described: Described,
+    profile: Profile,
+}
+
+/// A vtable and what goes with it: all but the profile, which it is asked for.
+struct Described {
+    library: Arc<Library>,
+    vtable: Vtable,
+    services: Arc<Services>,
+}
+
+impl PluginProvider {
+    /// Asks the plugin for the profile.
+    pub(super) fn new(
+        library: &Arc<Library>,
+        vtable: Vtable,
+        services: &Arc<Services>,
+    ) -> Result<Self, Error> {
+        let described = Described {
+            library: Arc::clone(library),
+            vtable,
+            services: Arc::clone(services),
+        };
+        let profile = described.profile()?;
+        Ok(Self { described, profile })
+    }
+}
+
+impl Described {
+    fn profile(&self) -> Result<Profile, Error> {
+        let function = self.vtable.table.profile;
+        let shown = Shown::default();
+        let written = self.call("profile", function, shown, Writes::Only("profile"))?;
+        let Some(text) = written.get("profile") else {
+            return Err(self.breach("`profile` wrote no profile"));
+        };
+        let profile = Profile::from_toml(text)
+            .map_err(|error| self.breach(&format!("`profile` wrote one that is none: {error}")))?;
+        if profile.id != self.vtable.id {
+            let (theirs, said) = (self.vtable.id, &profile.id);
+            return Err(self.breach(&format!(
+                "`profile` is of `{said}`, and its table says `{theirs}`"
+            )));
+        }
+        Ok(profile)
+    }
+
+    /// Calls a function of the plugin, if it has that.
+    fn call(
+        &self,
+        name: &'static str,
+        function: Option<Function>,
+        shown: Shown,
+        writes: Writes,
+    ) -> Result<Written, Error> {
+        let Some(function) = function else {
+            return Ok(Written::new());
+        };
+        let call = Call {
+            library: Arc::clone(&self.library),
+            services: Arc::clone(&self.services),
+            provider: self.vtable.id,
+            name,
+            shown,
+            writes,
+            state: Mutex::default(),
+        };
+        call.run(function)
+    }
+
+    /// An error for a rule of the ABI that was broken; the plugin is suspect from now on.
+    fn breach(&self, what: &str) -> Error {
+        self.library.suspect(what);
+        fault(&self.library, self.vtable.id, what)
+    }
+}
+
+impl Provider for PluginProvider {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn check(&self, connection: &Connection) -> Result<(), Error> {
+        let function = self.described.vtable.table.check;
+        let shown = Shown::settings(connection);
+        self.described
+            .call("check", function, shown, Writes::Nothing)
+            .map(drop)
+    }
+
+    fn parameters(
+        &self,
+        connection: &Connection,
+        grant: GrantKind,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let function = self.described.vtable.table.parameters;
+        let shown = Shown::settings(connection).with_grant(grant);
+        let written = self
+            .described
+            .call("parameters", function, shown, Writes::Anything)?;
+        let own = |(name, value): (String, Zeroizing<String>)| (name, value.to_string());
+        Ok(written.into_iter().map(own).collect())
+    }
+
+    fn translate(
+        &self,
+        connection: &Connection,
+        response: &Response,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let function = self.described.vtable.table.translate;
+        if function.is_none() {
+            return Ok(None);
+        }
+        let shown = Shown::settings(connection).with_answer(response);
+        let written = self
+            .described
+            .call("translate", function, shown, Writes::Anything)?;
+        if written.is_empty() {
+            return Ok(None);
+        }
+        let members: BTreeMap<_, _> = written.iter().map(|(n, v)| (n, v.as_str())).collect();
+        let body = serde_json::to_vec(&members).map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("an answer as JSON: {error}"))
+        })?;
+        Ok(Some(Zeroizing::new(body)))
+    }
+
+    fn read(&self, connection: &Connection, extra: &mut Extra) -> Result<(), Error> {
+        let function = self.described.vtable.table.read;
+        let shown = Shown::settings(connection).with_token(extra);
+        let written = self
+            .described
+            .call("read", function, shown, Writes::Anything)?;
+        extra.extend(plain(written));
+        Ok(())
+    }
+
+    fn identity_request(
+        &self,
+        connection: &Connection,
+        token: &Token,
+    ) -> Result<Option<Request>, Error> {
+        let function = self.described.vtable.table.identity;
+        let shown = Shown::settings(connection).with_token(token.extra());
+        let written = self
+            .described
+            .call("identity", function, shown, Writes::Only("url"))?;
+        let Some(url) = written.get("url") else {
+            return Ok(None);
+        };
+        let url = Url::parse(url).map_err(|error| {
+            self.described
+                .breach(&format!("`identity` wrote a URL that is none: {error}"))
+        })?;
+        Ok(Some(Request::get_with_bearer(url, token.secret())))
+    }
+
+    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
+        // A refusal is read here, as it is for every provider.
+        connection.read_resource_response(response)?;
+        let function = self.described.vtable.table.read_identity;
+        let shown = Shown::settings(connection).with_answer(response);
+        let written = self
+            .described
+            .call("read_identity", function, shown, Writes::Anything)?;
+        Ok(plain(written))
+    }
+}
+
+fn plain(written: Written) -> Extra {
+    let own = |(name, value): (String, Zeroizing<String>)| (name, value.to_string());
+    written.into_iter().map(own).collect()
+}
+
+impl std::fmt::Debug for Described {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Described")
+            .field("plugin", &self.library.name())
+            .field("id", &self.vtable.id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+pub mod abi;
+#[cfg(feature = "host")]
+mod host;
+pub mod sdk;
+
+#[cfg(feature = "host")]
+pub use crate::host::{Level, Loader, Plugin, Sha256};

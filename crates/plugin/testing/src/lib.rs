@@ -1,0 +1,13 @@
+//! What tests of plugins share: how they are built, and two vendors as strict as their documentation.
+
+#![forbid(unsafe_code)]
+
+mod build;
+mod vendor;
+mod xero;
+mod zoom;
+
+pub use crate::build::{Built, c, rust};
+pub use crate::vendor::{Answer, Asked, Vendor};
+pub use crate::xero::Xero;
+pub use crate::zoom::zoom;

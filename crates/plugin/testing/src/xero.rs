@@ -1,0 +1,101 @@
+//! Xero's identity server: rotating refresh tokens, the last of which may come again for 30 minutes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::json;
+
+use crate::{Answer, Asked, Vendor};
+
+/// Xero with the app `xero-app`, secret `xero-secret`, and a refresh token `xero-refresh-0`.
+#[derive(Debug)]
+pub struct Xero {
+    vendor: Vendor,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How often the refresh token was replaced.
+    turn: u32,
+    /// Whether the next answer gets lost.
+    lose: bool,
+    grace_is_over: bool,
+}
+
+impl Xero {
+    /// Starts one.
+    #[expect(clippy::new_without_default, reason = "it starts a server")]
+    pub fn new() -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let vendor = Vendor::start({
+            let state = Arc::clone(&state);
+            move |asked| answer(asked, &mut lock(&state))
+        });
+        Self { vendor, state }
+    }
+
+    /// The server.
+    pub fn vendor(&self) -> &Vendor {
+        &self.vendor
+    }
+
+    /// The next answer gets lost, after the refresh token was replaced.
+    pub fn lose_an_answer(&self) {
+        lock(&self.state).lose = true;
+    }
+
+    /// 30 minutes pass.
+    pub fn end_grace(&self) {
+        lock(&self.state).grace_is_over = true;
+    }
+}
+
+fn answer(asked: &Asked, state: &mut State) -> Answer {
+    let refuse = |error: &str| Answer::Json(400, json!({"error": error}));
+    if !asked.is_form_for("/connect/token") {
+        return Answer::Json(404, json!({}));
+    }
+    let app = ("xero-app".to_owned(), "xero-secret".to_owned());
+    if asked.basic() != Some(app) {
+        return refuse("invalid_client");
+    }
+    match (asked.field("grant_type"), &asked.names()[..]) {
+        (Some("client_credentials"), ["grant_type"] | ["grant_type", "scope"]) => Answer::Json(
+            200,
+            json!({"access_token": "xero-custom", "expires_in": 1800, "token_type": "Bearer"}),
+        ),
+        (Some("refresh_token"), ["grant_type", "refresh_token"]) => refresh(asked, state),
+        (Some("client_credentials" | "refresh_token"), _) => refuse("invalid_request"),
+        _ => refuse("unsupported_grant_type"),
+    }
+}
+
+fn refresh(asked: &Asked, state: &mut State) -> Answer {
+    let sent = asked.field("refresh_token").unwrap_or_default();
+    let is = |turn: u32| sent == format!("xero-refresh-{turn}");
+    let again = state.turn > 0 && !state.grace_is_over && is(state.turn - 1);
+    if !is(state.turn) && !again {
+        return Answer::Json(400, json!({"error": "invalid_grant"}));
+    }
+    if !again {
+        state.turn += 1;
+    }
+    if std::mem::take(&mut state.lose) {
+        return Answer::Nothing;
+    }
+    let turn = state.turn;
+    Answer::Json(
+        200,
+        json!({
+            "access_token": format!("xero-access-{turn}"),
+            "expires_in": 1800,
+            "token_type": "Bearer",
+            "refresh_token": format!("xero-refresh-{turn}"),
+            "scope": "accounting.transactions offline_access",
+        }),
+    )
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,52 @@
+//! Zoom's server-to-server OAuth, as its documentation has it.
+
+use serde_json::json;
+
+use crate::{Answer, Asked, Vendor};
+
+/// Zoom with the app `zoom-app`, secret `zoom+secret`, of the account `zoom-account`. The app `other-app` with the same secret is
+/// of another type.
+pub fn zoom() -> Vendor {
+    let mut count = 0;
+    Vendor::start(move |asked| {
+        count += 1;
+        answer(asked, count)
+    })
+}
+
+fn answer(asked: &Asked, count: u32) -> Answer {
+    let refuse =
+        |error: &str, reason: &str| Answer::Json(400, json!({"reason": reason, "error": error}));
+    if !asked.is_form_for("/oauth/token") {
+        return Answer::Json(404, json!({"reason": "no such page"}));
+    }
+    let basic = asked.basic();
+    let app = match &basic {
+        Some((app, secret)) if secret == "zoom+secret" => app.as_str(),
+        _ => "",
+    };
+    if app == "other-app" {
+        return refuse("unsupported_grant_type", "unsupported grant type");
+    }
+    if app != "zoom-app" {
+        return refuse("invalid_client", "Invalid client_id or client_secret");
+    }
+    // Nothing besides what the page names, so that what is sent is what the page says.
+    if asked.names() != ["account_id", "grant_type"]
+        || asked.field("grant_type") != Some("account_credentials")
+    {
+        return refuse("unsupported_grant_type", "unsupported grant type");
+    }
+    if asked.field("account_id") != Some("zoom-account") {
+        return refuse("invalid_request", "Invalid account_id");
+    }
+    Answer::Json(
+        200,
+        json!({
+            "access_token": format!("zoom-token-{count}"),
+            "token_type": "bearer",
+            "expires_in": 3600,
+            "scope": "user:read:admin",
+        }),
+    )
+}

@@ -1,0 +1,56 @@
+//! A plugin, a connection of its provider, and the two pure functions that a token comes from.
+
+use countersign::{
+    Clock, Connection, Error, Grant, ManualClock, Moment, Registry, Request, Response, Settings,
+    SystemRandom, TokenResponse,
+};
+use countersign_plugin::{Loader, Plugin};
+use countersign_plugin_testing::Built;
+
+/// The headers of today.
+pub(crate) const HEADERS: &str = "include";
+
+/// A Friday's midnight, 20833 days after 1970.
+pub(crate) const NOW: i64 = 20_833 * 86_400;
+
+pub(crate) fn now() -> Moment {
+    ManualClock::at(NOW).now()
+}
+
+#[track_caller]
+pub(crate) fn load(built: &Built) -> Plugin {
+    Loader::new().load(built.path(), None).unwrap()
+}
+
+pub(crate) fn connection<'a>(
+    plugin: &Plugin,
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Connection, Error> {
+    let registry = plugin.register(Registry::new())?;
+    let id = plugin.providers()[0].profile().id.as_str();
+    let mut settings = Settings::from_pairs([
+        ("provider", id),
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+    ])?;
+    for (name, value) in pairs {
+        settings.set(name, value)?;
+    }
+    Connection::from_registry("mine", &settings, &registry)
+}
+
+pub(crate) fn request(connection: &Connection, grant: &Grant) -> Result<Request, Error> {
+    connection.token_request(grant, now(), &SystemRandom::new())
+}
+
+/// Reads an answer to a request by client credentials.
+pub(crate) fn read(connection: &Connection, response: &Response) -> Result<TokenResponse, Error> {
+    let grant = Grant::ClientCredentials;
+    let request = request(connection, &grant)?;
+    connection.read_token_response(&grant, &request, response, now())
+}
+
+pub(crate) fn json(status: u16, body: &str) -> Response {
+    Response::new(status, [("Content-Type", "application/json")], body)
+}

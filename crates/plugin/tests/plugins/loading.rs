@@ -1,0 +1,180 @@
+//! What is loaded and what is not: the path, who may write it, the digest, once.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::Arc;
+
+use countersign::{Error, ErrorKind, Registry};
+use countersign_plugin::{Loader, Sha256};
+use countersign_plugin_testing::{Built, c, rust};
+
+use crate::house::{HEADERS, load};
+
+fn built() -> Built {
+    c("tests/plugins/misshapen.c", HEADERS, &[])
+}
+
+#[track_caller]
+fn refused(path: &Path) -> Error {
+    let error = Loader::new().load(path, None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Setting, "{error}");
+    assert_eq!(error.setting_name(), Some("plugin"), "{error}");
+    assert!(error.hint().is_some(), "{error}");
+    error
+}
+
+#[test]
+fn a_relative_path_is_refused() {
+    let built = built();
+    let name = Path::new(built.path().file_name().unwrap());
+    assert!(refused(name).message().contains("not absolute"));
+    let dotted = Path::new("./plugin.so");
+    assert!(refused(dotted).message().contains("not absolute"));
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let built = built();
+    let missing = built.folder().join("another.so");
+    assert!(refused(&missing).message().contains("no such file"));
+    assert!(refused(built.folder()).message().contains("not a file"));
+    let text = built.folder().join("text.so");
+    fs::write(&text, "not a library").unwrap();
+    fs::set_permissions(&text, Permissions::from_mode(0o644)).unwrap();
+    assert!(refused(&text).message().contains("cannot be loaded"));
+}
+
+#[test]
+fn a_file_that_others_may_write_is_refused() {
+    let built = built();
+    for mode in [0o757, 0o775, 0o646, 0o666] {
+        fs::set_permissions(built.path(), Permissions::from_mode(mode)).unwrap();
+        let error = refused(built.path());
+        assert!(error.message().contains("may be written"), "{error}");
+        assert!(error.hint().unwrap().starts_with("chmod go-w"), "{error:?}");
+    }
+    fs::set_permissions(built.path(), Permissions::from_mode(0o600)).unwrap();
+    load(&built);
+}
+
+#[test]
+fn a_folder_that_others_may_write_is_refused_wherever_it_is_on_the_way() {
+    let built = built();
+    let inner = built.folder().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let plugin = inner.join("plugin.so");
+    fs::copy(built.path(), &plugin).unwrap();
+    for (folder, mode) in [(inner.as_path(), 0o777), (built.folder(), 0o770)] {
+        let before = fs::metadata(folder).unwrap().permissions();
+        fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
+        let error = refused(&plugin);
+        assert!(error.message().contains("may be written"), "{error}");
+        fs::set_permissions(folder, before).unwrap();
+    }
+    // Others may add files to a sticky folder: enough above, not where the file lies.
+    fs::set_permissions(&inner, Permissions::from_mode(0o1777)).unwrap();
+    refused(&plugin);
+    fs::set_permissions(&inner, Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(built.folder(), Permissions::from_mode(0o1777)).unwrap();
+    Loader::new().load(&plugin, None).unwrap();
+}
+
+#[test]
+fn a_link_in_a_folder_that_others_may_write_is_refused() {
+    let built = built();
+    let open = tempfile::tempdir().unwrap();
+    let link = open.path().join("plugin.so");
+    symlink(built.path(), &link).unwrap();
+    Loader::new().load(&link, None).unwrap();
+    fs::set_permissions(open.path(), Permissions::from_mode(0o777)).unwrap();
+    assert!(refused(&link).message().contains("may be written"));
+}
+
+#[test]
+fn a_digest_that_is_asked_for_must_be_the_files() {
+    let built = built();
+    let loader = Loader::new();
+    let wrong: Sha256 = "0".repeat(64).parse().unwrap();
+    let error = loader.load(built.path(), Some(wrong)).unwrap_err();
+    assert_eq!(error.setting_name(), Some("plugin"));
+    assert!(error.message().contains(&wrong.to_string()), "{error}");
+    let digest = load(&built).digest();
+    loader.load(built.path(), Some(digest)).unwrap();
+    // Loaded is loaded: the digest is that of the code in memory, whatever the file is now.
+    // As installers do it, by renaming: what is mapped must not change.
+    let another = built.folder().join("another");
+    fs::write(&another, "another").unwrap();
+    fs::set_permissions(&another, Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&another, built.path()).unwrap();
+    assert!(loader.load(built.path(), Some(wrong)).is_err());
+    assert_eq!(
+        loader.load(built.path(), Some(digest)).unwrap().digest(),
+        digest
+    );
+}
+
+#[test]
+fn the_digest_is_the_one_that_other_tools_tell() {
+    let built = built();
+    let told = std::process::Command::new("sha256sum")
+        .arg(built.path())
+        .output();
+    let told = String::from_utf8(told.unwrap().stdout).unwrap();
+    assert_eq!(
+        told.split(' ').next(),
+        Some(load(&built).digest().to_string().as_str())
+    );
+}
+
+#[test]
+fn a_file_is_loaded_once_however_it_is_named() {
+    let built = built();
+    let link = built.folder().join("link.so");
+    symlink(built.path(), &link).unwrap();
+    let first = load(&built);
+    let second = Loader::new().load(&link, None).unwrap();
+    assert_eq!(first.path(), second.path());
+    assert_eq!(first.providers().len(), 1);
+    assert!(!Arc::ptr_eq(&first.providers()[0], &second.providers()[0]));
+    // Each has its own loader's log; what they did wrong is the library's.
+    let registry = first.register(Registry::new()).unwrap();
+    let error = second.register(registry).unwrap_err();
+    assert!(error.message().contains("`misshapen` already"), "{error}");
+}
+
+#[test]
+fn threads_that_load_the_same_file_get_the_same_plugin() {
+    let built = built();
+    let load = || load(&built).digest();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), load());
+        }
+    });
+}
+
+#[test]
+fn a_plugin_cannot_take_the_place_of_a_provider() {
+    let built = c("tests/plugins/misshapen.c", HEADERS, &[]);
+    let there = countersign::from_profile(load(&built).providers()[0].profile().clone());
+    let registry = Registry::new().with(there).unwrap();
+    let error = load(&built).register(registry).unwrap_err();
+    assert_eq!(error.setting_name(), Some("provider"));
+    assert!(error.message().contains("misshapen"), "{error}");
+    assert!(
+        error.message().contains(&*built.path().to_string_lossy()),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_plugin_in_rust_is_loaded_like_any_other() {
+    let built = rust("countersign-plugin-panicking");
+    let plugin = load(&built);
+    assert_eq!(plugin.name(), "countersign-plugin-panicking");
+    assert_eq!(plugin.version(), env!("CARGO_PKG_VERSION"));
+    assert_eq!(plugin.providers()[0].profile().name, "Panicking");
+    assert_eq!(plugin.suspicion(), None);
+}

@@ -1,0 +1,9 @@
+//! Plugins, loaded for real: built by the machine's compiler from the fixtures in `tests/plugins/`.
+
+#![cfg(unix)]
+
+mod house;
+mod loading;
+mod rules;
+mod tables;
+mod versions;

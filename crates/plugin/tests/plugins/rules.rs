@@ -1,0 +1,213 @@
+//! Plugins that fail, panic or break the rules: one request fails, and the host goes on.
+
+use std::sync::{Arc, Mutex};
+
+use countersign::{Error, ErrorKind, Grant, Verdict};
+use countersign_plugin::{Loader, Plugin};
+use countersign_plugin_testing::{Built, c, rust};
+
+use crate::house::{HEADERS, connection, json, load, read, request};
+
+struct Rude {
+    // Keeps the file.
+    _built: Built,
+    plugin: Plugin,
+}
+
+impl Rude {
+    fn new() -> Self {
+        let built = c("tests/plugins/rude.c", HEADERS, &[]);
+        let plugin = load(&built);
+        Self {
+            _built: built,
+            plugin,
+        }
+    }
+
+    /// Breaks this rule in `parameters`.
+    fn parameters(&self, how: &str) -> Result<(), Error> {
+        let settings = [("extra.how", how), ("extra.where", "parameters")];
+        let connection = connection(&self.plugin, settings).unwrap();
+        request(&connection, &Grant::ClientCredentials).map(drop)
+    }
+
+    fn check(&self, how: &str) -> Result<(), Error> {
+        let settings = [("extra.how", how), ("extra.where", "check")];
+        connection(&self.plugin, settings).map(drop)
+    }
+}
+
+#[track_caller]
+fn is_the_plugins(error: &Error, why: &str) {
+    assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
+    assert_eq!(error.verdict(), Verdict::Unexpected, "{error}");
+    assert_eq!(error.provider(), Some("rude"), "{error}");
+    assert!(error.message().contains("plugin rude 1.0: "), "{error}");
+    assert!(error.message().contains(why), "{error}");
+    assert!(error.hint().unwrap().contains("report it"), "{error:?}");
+}
+
+#[test]
+fn a_plugin_that_fails_fails_that_request_alone() {
+    let rude = Rude::new();
+    for (how, why) in [
+        ("fail", "`parameters` failed"),
+        ("fail-with-reason", "`parameters` failed: a file is missing"),
+        ("unknown-status", "`parameters` failed with status -77"),
+        (
+            "unknown-kind",
+            "refused as kind 4711, which is not known: of a kind to come",
+        ),
+    ] {
+        is_the_plugins(&rude.parameters(how).unwrap_err(), why);
+    }
+    // To fail is not to break a rule.
+    assert_eq!(rude.plugin.suspicion(), None);
+    rude.parameters("nothing").unwrap();
+}
+
+#[test]
+fn a_refusal_counts_whatever_is_returned() {
+    let rude = Rude::new();
+    let error = rude.check("refuse-and-say-ok").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Setting);
+    assert!(error.message().ends_with("refused all the same"), "{error}");
+}
+
+#[test]
+fn whoever_breaks_a_rule_is_suspect_and_the_request_fails() {
+    for (how, why) in [
+        ("refuse-in-silence", "refused without a reason"),
+        (
+            "short-refusal",
+            "csign_plugin_refusal that is shorter than in version 1.0",
+        ),
+        ("null-refusal", "csign_plugin_refusal that is NULL"),
+        ("not-utf8", "wrote a value that is not UTF-8"),
+        ("name-not-utf8", "wrote a name that is not UTF-8"),
+        (
+            "null-with-length",
+            "wrote a value that is NULL and has a length",
+        ),
+        ("no-name", "wrote ``, which it may not"),
+        ("long-name", "wrote a name that is too long"),
+        ("large-value", "wrote a value that is too long"),
+        ("huge-length", "wrote a value that is too long"),
+        ("null-places", "asked for a text without a place for it"),
+        ("log-not-utf8", "logged a text that is not UTF-8"),
+        ("many-names", "wrote more than 1000 names"),
+    ] {
+        let rude = Rude::new();
+        is_the_plugins(&rude.parameters(how).unwrap_err(), why);
+        let suspicion = rude.plugin.suspicion().unwrap();
+        assert!(suspicion.starts_with("`parameters` "), "{suspicion}");
+        assert!(suspicion.contains(why), "{how}: {suspicion}");
+        // The next request has its chance.
+        rude.parameters("nothing").unwrap();
+        assert_eq!(rude.plugin.suspicion(), Some(suspicion));
+    }
+}
+
+#[test]
+fn what_a_function_may_write_is_all_it_may() {
+    let rude = Rude::new();
+    is_the_plugins(
+        &rude.check("write-anything").unwrap_err(),
+        "wrote `name`, which it may not",
+    );
+    // Core refuses these for every provider.
+    let error = rude.parameters("secret-parameter").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Plugin);
+    assert!(error.message().contains("`client_secret`"), "{error}");
+}
+
+#[test]
+fn a_refusal_without_a_message_is_the_plugins_fault() {
+    let error = Rude::new().check("refuse-without-message").unwrap_err();
+    is_the_plugins(&error, "refused without a message");
+}
+
+#[test]
+fn a_call_that_is_over_means_nothing_and_whoever_kept_it_is_suspect() {
+    let rude = Rude::new();
+    rude.parameters("keep").unwrap();
+    assert_eq!(rude.plugin.suspicion(), None);
+    rude.parameters("use-what-was-kept").unwrap();
+    let suspicion = rude.plugin.suspicion().unwrap();
+    assert_eq!(suspicion, "it used a call after the function had returned");
+}
+
+#[test]
+fn a_token_is_not_told_by_log_or_error() {
+    let built = c("tests/plugins/rude.c", HEADERS, &[]);
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let loader = Loader::new().with_log({
+        let lines = Arc::clone(&lines);
+        move |_, _, text| lines.lock().unwrap().push(text.to_owned())
+    });
+    let plugin = loader.load(built.path(), None).unwrap();
+    let settings = [
+        ("extra.how", "tell-the-token"),
+        ("extra.where", "translate"),
+    ];
+    let connection = connection(&plugin, settings).unwrap();
+    let answer = json(
+        200,
+        r#"{"access_token":"eyJhbGciOi.tell.nobody","expires_in":60}"#,
+    );
+    let error = read(&connection, &answer).unwrap_err();
+    assert_eq!(error.message(), "[redacted]");
+    assert_eq!(*lines.lock().unwrap(), ["[redacted]"]);
+}
+
+#[test]
+fn a_url_that_no_token_may_go_to_is_refused() {
+    let rude = Rude::new();
+    let settings = [("extra.how", "bad-url"), ("extra.where", "identity")];
+    let connection = connection(&rude.plugin, settings).unwrap();
+    let transport = Arc::new(Plain);
+    let keeper = countersign::Keeper::builder(connection).transport(transport);
+    let error = keeper.build().unwrap().identity().unwrap_err();
+    is_the_plugins(&error, "`identity` wrote a URL that is none");
+}
+
+#[derive(Debug)]
+struct Plain;
+
+impl countersign::Transport for Plain {
+    fn send(
+        &self,
+        request: &countersign::Request,
+    ) -> Result<countersign::Response, countersign::SendError> {
+        assert!(request.url().as_str().ends_with("/token"));
+        Ok(json(200, r#"{"access_token":"at1","expires_in":60}"#))
+    }
+}
+
+#[test]
+fn a_panic_in_rust_is_an_error_of_that_request() {
+    let built = rust("countersign-plugin-panicking");
+    let plugin = load(&built);
+    let of = |function: &'static str| connection(&plugin, [("extra.where", function)]);
+    let calm = of("nowhere").unwrap();
+    let told = |error: Error, function: &str| {
+        assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
+        let what = format!("`{function}` panicked: ");
+        assert!(error.message().contains(&what), "{error}");
+        assert!(error.message().contains("as it was told"), "{error}");
+    };
+    told(of("check").unwrap_err(), "check");
+    let suspicion = plugin.suspicion().unwrap();
+    assert!(suspicion.starts_with("`check` panicked"), "{suspicion}");
+    let connection = of("parameters").unwrap();
+    told(
+        request(&connection, &Grant::ClientCredentials).unwrap_err(),
+        "parameters",
+    );
+    let answer = json(200, r#"{"access_token":"at1"}"#);
+    for function in ["translate", "read"] {
+        told(read(&of(function).unwrap(), &answer).unwrap_err(), function);
+    }
+    // Nothing is poisoned.
+    assert_eq!(read(&calm, &answer).unwrap().access_token.expose(), "at1");
+}

@@ -1,0 +1,124 @@
+/*
+ * Xero as a countersign plugin, in C99: https://developer.xero.com/documentation/guides/oauth2/token-types/
+ *
+ * The profile says nearly all: Basic, rotating refresh tokens, and that the last one may be sent again for 30 minutes
+ * if its answer was lost. What it cannot say is that the header Xero-Tenant-Id goes with one grant and not with the other.
+ *
+ *     cc -std=c99 -shared -fPIC -I include -o xero.so examples/plugins/xero/xero.c
+ */
+
+#include <string.h>
+
+#include "countersign_plugin.h"
+
+static const char PROFILE[] =
+    "id = \"xero\"\n"
+    "name = \"Xero\"\n"
+    "documentation = \"https://developer.xero.com/documentation/guides/oauth2/token-types/\"\n"
+    "\n"
+    "[environments.production]\n"
+    "base_url = \"https://identity.xero.com\"\n"
+    "\n"
+    "[endpoints]\n"
+    "token = \"{base_url}/connect/token\"\n"
+    "\n"
+    "# Custom connections: one app, one organisation.\n"
+    "[grants.client-credentials]\n"
+    "client_auth = [\"basic\"]\n"
+    "send_scope = true\n"
+    "\n"
+    "[grants.refresh-token]\n"
+    "client_auth = [\"basic\"]\n"
+    "\n"
+    "[refresh]\n"
+    "rotation = \"always\"\n"
+    "grace_s = 1800\n"
+    "idle_days = 60\n"
+    "\n"
+    "[extra]\n"
+    "tenant_id = \"the organisation: the value of Xero-Tenant-Id in calls of the API\"\n"
+    "\n"
+    "[[errors]]\n"
+    "grants = [\"refresh-token\"]\n"
+    "error = \"invalid_grant\"\n"
+    "kind = \"login_required\"\n"
+    "hint = \"the refresh token was replaced more than 30 minutes ago, or not used for 60 days: log in again\"\n"
+    "\n"
+    "[[errors]]\n"
+    "error = \"invalid_client\"\n"
+    "kind = \"refused\"\n"
+    "setting = \"client_secret\"\n"
+    "hint = \"check client_id and client_secret in the app's configuration at Xero\"\n";
+
+static int32_t profile(const csign_plugin_host *host, csign_plugin_call call) {
+    return host->set(call, "profile", strlen("profile"), PROFILE, sizeof PROFILE - 1);
+}
+
+/* A setting's text, or NULL: good until the function returns. */
+static const char *setting(const csign_plugin_host *host, csign_plugin_call call, const char *name) {
+    const char *text = NULL;
+    size_t len = 0;
+    if (host->text(call, name, strlen(name), &text, &len) != CSIGN_PLUGIN_STATUS_OK || len == 0) {
+        return NULL;
+    }
+    return text;
+}
+
+static int32_t refuse(const csign_plugin_host *host, csign_plugin_call call, const char *message, const char *hint) {
+    csign_plugin_refusal refusal;
+    memset(&refusal, 0, sizeof refusal);
+    refusal.struct_size = sizeof refusal;
+    refusal.kind = CSIGN_PLUGIN_KIND_SETTING;
+    refusal.message = message;
+    refusal.message_len = strlen(message);
+    refusal.hint = hint;
+    refusal.hint_len = strlen(hint);
+    refusal.setting = "extra.tenant_id";
+    refusal.setting_len = strlen(refusal.setting);
+    host->refuse(call, &refusal);
+    return CSIGN_PLUGIN_STATUS_REFUSED;
+}
+
+/* A custom connection has its organisation already; a Xero-Tenant-Id would only contradict it. */
+static int32_t check(const csign_plugin_host *host, csign_plugin_call call) {
+    const char *grant = setting(host, call, "grant");
+    int is_custom = grant != NULL && strcmp(grant, "client-credentials") == 0;
+    if (is_custom && setting(host, call, "extra.tenant_id") != NULL) {
+        return refuse(host, call, "`extra.tenant_id` does not go with a custom connection",
+                      "leave it out: calls of the API carry no Xero-Tenant-Id there");
+    }
+    return CSIGN_PLUGIN_STATUS_OK;
+}
+
+/* Gives the organisation out with each token, so that whoever calls the API has both from one place. */
+static int32_t read_answer(const csign_plugin_host *host, csign_plugin_call call) {
+    const char *tenant = setting(host, call, "extra.tenant_id");
+    if (tenant == NULL) {
+        return CSIGN_PLUGIN_STATUS_OK;
+    }
+    return host->set(call, "tenant_id", strlen("tenant_id"), tenant, strlen(tenant));
+}
+
+static const csign_provider_vtable XERO = {
+    .struct_size = sizeof XERO,
+    .id = "xero",
+    .profile = profile,
+    .check = check,
+    .read = read_answer,
+};
+
+static const csign_provider_vtable *const PROVIDERS[] = {&XERO};
+
+static const csign_plugin_module MODULE = {
+    .struct_size = sizeof MODULE,
+    .abi_minor = CSIGN_PLUGIN_ABI_MINOR,
+    .name = "xero",
+    .version = "0.1.0",
+    .provider_count = 1,
+    .providers = PROVIDERS,
+};
+
+CSIGN_PLUGIN_EXPORT const csign_plugin_module *countersign_plugin_v1(const csign_plugin_host *host) {
+    (void)host;
+    return &MODULE;
+}

@@ -1,0 +1,48 @@
+//! A plugin that panics wherever it can but in its profile.
+
+#![deny(unsafe_code)]
+
+use std::ffi::CStr;
+
+use countersign_plugin::sdk::{Call, PluginProvider, Refusal};
+
+struct Panicking;
+
+impl PluginProvider for Panicking {
+    const ID: &'static CStr = c"panicking";
+
+    fn profile() -> &'static str {
+        r#"
+        id = "panicking"
+        name = "Panicking"
+        documentation = "https://plugins.example/panicking"
+        environments.production.base_url = "https://login.plugins.example"
+        endpoints.token = "{base_url}/token"
+        grants.client-credentials.client_auth = ["post"]
+        extra.where = "the function that panics"
+        "#
+    }
+
+    fn check(call: Call<'_>) -> Result<(), Refusal> {
+        panic_in("check", call)
+    }
+
+    fn parameters(call: Call<'_>) -> Result<(), Refusal> {
+        panic_in("parameters", call)
+    }
+
+    fn translate(call: Call<'_>) -> Result<(), Refusal> {
+        panic_in("translate", call)
+    }
+
+    fn read(call: Call<'_>) -> Result<(), Refusal> {
+        panic_in("read", call)
+    }
+}
+
+fn panic_in(function: &str, call: Call<'_>) -> Result<(), Refusal> {
+    assert_ne!(call.text("extra.where"), Some(function), "as it was told");
+    Ok(())
+}
+
+countersign_plugin::export_provider!(Panicking);
