@@ -3,6 +3,7 @@
 mod bench;
 mod budget;
 mod chaos;
+mod codegen;
 mod demo;
 mod fuzz;
 mod table;
@@ -20,6 +21,7 @@ cargo xtask COMMAND
   test     everything that must hold: format, lints, docs, tests, house rules, demo
   tidy     the house rules that no compiler checks
   chaos    many processes, one rotating connection, and a killer; see docs/reliability.md
+  codegen  the headers in include/, made from the code [--check]
   bench    what a token costs beside other libraries, into benches/RESULTS.md [--quick]
   fuzz     the fuzz targets, 60 seconds each or [SECONDS [TARGET]]
   budget   how many crates core, the default transport and one provider need
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
         ["budget"] => budget::run(),
+        ["codegen", ref options @ ..] => codegen::run(options),
         ["bench", ref options @ ..] => bench::run(options),
         ["fuzz", ref options @ ..] => fuzz::run(options),
         ["chaos", ref options @ ..] => chaos::run(options),

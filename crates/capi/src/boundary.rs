@@ -4,10 +4,12 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use countersign::{Error, ErrorKind, Verdict};
 
+use crate::error::Report;
 use crate::{csign_error, csign_status};
 
 /// Why a call failed.
@@ -43,7 +45,7 @@ pub(crate) unsafe fn call(
             let status = failure.status;
             if !error.is_null() {
                 // SAFETY: not NULL, so the caller promises that it can be written to.
-                unsafe { *error = csign_error::into_raw(failure) };
+                unsafe { *error = Report::into_raw(failure) };
             }
             status
         }
@@ -185,31 +187,40 @@ pub(crate) fn null(name: &str) -> Failure {
     Failure::misuse(csign_status::NULL_ARGUMENT, message)
 }
 
-/// What every handle begins with: a word that says its type and goes away when it is freed.
+/// What stands behind every handle: first a word that says its type and goes away when it is freed.
 ///
 /// A handle that was freed, or one of another type, is found out as long as its memory has not been
 /// given to something else. That is no promise, but it turns most such mistakes into a status.
 #[repr(C)]
-pub(crate) struct Mark {
+pub(crate) struct Marked<T> {
+    mark: Mark,
+    pub(crate) body: T,
+}
+
+#[repr(C)]
+struct Mark {
     /// An allocator keeps its lists in the first words of what is free.
     spare: [u64; 2],
     word: AtomicU64,
 }
 
 /// A type that C holds a handle of.
-pub(crate) trait Handle {
+pub(crate) trait Handle: Sized {
+    /// What stands behind the handle.
+    type Body;
     /// Tells the type from all others.
     const WORD: u64;
     /// What a message calls it.
     const NAME: &'static str;
 }
 
-impl Mark {
-    pub(crate) fn of<T: Handle>() -> Self {
-        Self {
+impl<T> Marked<T> {
+    fn of<H: Handle<Body = T>>(body: T) -> Self {
+        let mark = Mark {
             spare: [0; 2],
-            word: AtomicU64::new(T::WORD),
-        }
+            word: AtomicU64::new(H::WORD),
+        };
+        Self { mark, body }
     }
 }
 
@@ -220,24 +231,29 @@ impl Drop for Mark {
     }
 }
 
+/// A handle that its holder frees.
+pub(crate) fn new<H: Handle>(body: H::Body) -> *mut H {
+    Box::into_raw(Box::new(Marked::of::<H>(body))).cast()
+}
+
 /// The object behind a handle.
 ///
 /// # Safety
 ///
-/// `handle` is NULL or points to what one of our functions gave out as this type; whoever holds it
-/// keeps it alive during the call.
+/// `handle` is NULL or points to what one of our functions gave out; whoever holds it keeps it alive
+/// during the call.
 #[inline]
-pub(crate) unsafe fn object<'a, T: Handle>(handle: *const T) -> Result<&'a T, Failure> {
+pub(crate) unsafe fn object<'a, H: Handle>(handle: *const H) -> Result<&'a H::Body, Failure> {
     if handle.is_null() {
-        return Err(null(T::NAME));
+        return Err(null(H::NAME));
     }
-    // SAFETY: each type with `Handle` is `repr(C)` and begins with a `Mark`.
+    // SAFETY: whatever we gave out begins with a `Mark`.
     let mark = unsafe { &*handle.cast::<Mark>() };
-    if mark.word.load(Ordering::Relaxed) != T::WORD {
-        return Err(not_alive(T::NAME));
+    if mark.word.load(Ordering::Relaxed) != H::WORD {
+        return Err(not_alive(H::NAME));
     }
     // SAFETY: it is alive and of this type, as its mark says.
-    Ok(unsafe { &*handle })
+    Ok(unsafe { &(*handle.cast::<Marked<H::Body>>()).body })
 }
 
 #[cold]
@@ -251,27 +267,73 @@ fn not_alive(name: &str) -> Failure {
 /// # Safety
 ///
 /// As [`object`], and nobody else uses it during the call.
-pub(crate) unsafe fn object_mut<'a, T: Handle>(handle: *mut T) -> Result<&'a mut T, Failure> {
+pub(crate) unsafe fn object_mut<'a, H: Handle>(handle: *mut H) -> Result<&'a mut H::Body, Failure> {
     // SAFETY: the caller's promise covers it.
     unsafe { object(handle.cast_const()) }?;
     // SAFETY: it is alive, and nobody else uses it.
-    Ok(unsafe { &mut *handle })
+    Ok(unsafe { &mut (*handle.cast::<Marked<H::Body>>()).body })
 }
 
 /// Frees what a handle stands for; nothing where it is NULL, freed already or of another type.
 ///
 /// # Safety
 ///
-/// As [`object`]; nobody uses it during the call or after.
-pub(crate) unsafe fn free<T: Handle>(handle: *mut T) {
+/// As [`object`]; made by [`new`], and nobody uses it during the call or after.
+pub(crate) unsafe fn free<H: Handle>(handle: *mut H) {
     // SAFETY: the caller's promise covers it.
     if unsafe { object(handle.cast_const()) }.is_err() {
         return;
     }
-    // SAFETY: alive, of this type, and made by `Box::into_raw`.
-    let boxed = unsafe { Box::from_raw(handle) };
+    // SAFETY: alive, of this type, and made by `new`.
+    let boxed = unsafe { Box::from_raw(handle.cast::<Marked<H::Body>>()) };
     // A destructor of the host's may run in here; it must not unwind, and ours do not.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(boxed)));
+}
+
+/// An object that several handles share: each is one share of it.
+pub(crate) struct Shared<H: Handle>(pub(crate) Arc<Marked<H::Body>>);
+
+impl<H: Handle> Shared<H> {
+    pub(crate) fn new(body: H::Body) -> Self {
+        Self(Arc::new(Marked::of::<H>(body)))
+    }
+
+    /// A handle that is a share.
+    pub(crate) fn into_handle(self) -> *mut H {
+        Arc::into_raw(self.0).cast_mut().cast()
+    }
+
+    /// A handle that is lent.
+    pub(crate) fn lent(&self) -> *const H {
+        Arc::as_ptr(&self.0).cast()
+    }
+
+    /// Gives a share back; nothing where the handle is NULL, freed already or of another type.
+    ///
+    /// # Safety
+    ///
+    /// As [`object`]; made by [`Shared::into_handle`], and its holder does not use it after.
+    pub(crate) unsafe fn release(handle: *mut H) {
+        // SAFETY: the caller's promise covers it.
+        if unsafe { object(handle.cast_const()) }.is_ok() {
+            // SAFETY: alive, of this type, and made by `into_handle`.
+            drop(unsafe { Arc::from_raw(handle.cast_const().cast::<Marked<H::Body>>()) });
+        }
+    }
+}
+
+impl<H: Handle> Clone for Shared<H> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<H: Handle> std::ops::Deref for Shared<H> {
+    type Target = H::Body;
+
+    fn deref(&self) -> &H::Body {
+        &self.0.body
+    }
 }
 
 thread_local! {

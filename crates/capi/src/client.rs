@@ -1,33 +1,40 @@
 //! A client: one connection, its token, and what keeps it valid.
 
+mod login;
 mod make;
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_char;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use countersign::{Error, ErrorKind, Keeper, Listener, Revocation, Secret, SystemRandom, Token};
+use countersign::{Error, Keeper, Revocation, Secret, Source, Token};
 use serde_json::json;
 
+pub use self::login::*;
 use crate::boundary::{
-    Failure, Handle, Mark, Out, call, calling_out, copy_out, free, is_calling_out, null, object,
-    optional, put, text,
+    Failure, Handle, Marked, Out, Shared, call, copy_out, free, is_calling_out, new, null, object,
+    put, text,
 };
+use crate::error::Report;
+use crate::text::Owned;
+use crate::token::Shown;
 use crate::{
-    csign_config, csign_error, csign_login, csign_registry, csign_status, csign_text, csign_token,
-    fork,
+    csign_config, csign_error, csign_registry, csign_status, csign_text, csign_token, fork,
 };
 
 /// A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once; at
 /// most one request per connection is under way, whoever asks. Calls block until there is a token or an error, at
 /// most for the setting timeout_ms and what waiting for another holder takes.
-#[repr(C)]
 pub struct csign_client {
-    mark: Mark,
+    _opaque: [u8; 0],
+}
+
+pub(crate) struct Client {
     keeper: Keeper,
     /// The token in memory as C sees it.
-    shown: ArcSwapOption<csign_token>,
+    shown: ArcSwapOption<Marked<Shown>>,
     closed: AtomicBool,
     poisoned: AtomicBool,
     /// Whether the clock is the host's, which may call us.
@@ -37,6 +44,7 @@ pub struct csign_client {
 }
 
 impl Handle for csign_client {
+    type Body = Client;
     const WORD: u64 = u64::from_le_bytes(*b"csgnclnt");
     const NAME: &'static str = "client";
 }
@@ -73,12 +81,6 @@ pub enum csign_counter {
     FAILURES = 6,
 }
 
-/// Opens a URL for the person who logs in, or shows it. Returns 0, or anything else where it cannot: then the login
-/// ends. Called once, on the calling thread; must not call the client.
-pub type csign_open_fn = Option<
-    unsafe extern "C" fn(user_data: *mut c_void, url: *const c_char, url_length: usize) -> i32,
->;
-
 /// Makes a client. The config is copied and can be freed or used again. Nothing is sent yet.
 ///
 ///     csign_client *client = NULL;
@@ -113,8 +115,7 @@ pub unsafe extern "C" fn csign_client_new(
         };
         let id = make::next_id();
         let keeper = make::keeper(config, &registry, id)?;
-        out.put(Box::into_raw(Box::new(csign_client {
-            mark: Mark::of::<csign_client>(),
+        out.put(new(Client {
             keeper,
             shown: ArcSwapOption::empty(),
             closed: AtomicBool::new(false),
@@ -122,7 +123,7 @@ pub unsafe extern "C" fn csign_client_new(
             clock_is_hosts: config.clock.is_some(),
             id,
             born: fork::generation(),
-        })));
+        }));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -142,11 +143,11 @@ pub unsafe extern "C" fn csign_client_token(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| {
+    let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_token", out_token) }?;
         let token = client.token(min_valid_ms)?;
-        out.put(csign_token::into_raw(client.show(token)));
+        out.put(client.show(token));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -169,7 +170,7 @@ pub unsafe extern "C" fn csign_client_copy_token(
     length: *mut usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| {
+    let body = |client: &Client| {
         if length.is_null() {
             return Err(null("length"));
         }
@@ -203,12 +204,12 @@ pub unsafe extern "C" fn csign_client_refresh(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| {
+    let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_token", out_token) }?;
         client.may_wait()?;
         let token = client.keeper.refresh_now()?;
-        out.put(csign_token::into_raw(client.show(token)));
+        out.put(client.show(token));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -226,127 +227,12 @@ pub unsafe extern "C" fn csign_client_invalidate(
     access_token_length: usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| {
+    let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let refused = unsafe { text("access_token", access_token, access_token_length) }?;
         client.may_wait()?;
         client.keeper.invalidate_access_token(&Secret::new(refused));
         client.shown.store(None);
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
-}
-
-/// Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and hand the query that
-/// it comes back with to csign_client_complete_login.
-///
-/// @param redirect_uri  where the browser comes back to; empty for the setting redirect_uri.
-/// @param out_login     where the login goes; free it with csign_login_free.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn csign_client_start_login(
-    client: *const csign_client,
-    redirect_uri: *const c_char,
-    redirect_uri_length: usize,
-    out_login: *mut *mut csign_login,
-    error: *mut *mut csign_error,
-) -> csign_status {
-    let body = |client: &csign_client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_login", out_login) }?;
-        // SAFETY: what the header asks of the caller.
-        let uri = unsafe { optional("redirect_uri", redirect_uri, redirect_uri_length) }?;
-        out.put(csign_login::into_raw(client.keeper.start_login(uri)?));
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
-}
-
-/// Ends a login: checks the query that the browser came back with, exchanges the code once, and keeps what that brings.
-///
-/// @param query      what follows the ? of the URL that the browser came back to.
-/// @param out_token  where the token goes; free it with csign_token_free.
-///
-/// Errors: CSIGN_STATUS_CALLBACK where the answer is not this login's, or the person said no.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn csign_client_complete_login(
-    client: *const csign_client,
-    login: *const csign_login,
-    query: *const c_char,
-    query_length: usize,
-    out_token: *mut *mut csign_token,
-    error: *mut *mut csign_error,
-) -> csign_status {
-    let body = |client: &csign_client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_token", out_token) }?;
-        // SAFETY: what the header asks of the caller.
-        let (login, query) = unsafe { (object(login)?, text("query", query, query_length)?) };
-        client.may_wait()?;
-        let token = client.keeper.complete_login(&login.login, query)?;
-        out.put(csign_token::into_raw(client.show(token)));
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
-}
-
-/// A whole login on this machine (RFC 8252): listens on the loopback address of the setting redirect_uri, has the
-/// browser opened, and waits for it to come back.
-///
-/// @param port        the port to listen on; 0 for the one in redirect_uri, or any.
-/// @param timeout_ms  how long to wait for the person, in milliseconds.
-/// @param open        opens or shows the URL; see csign_open_fn.
-/// @param out_token   where the token goes; free it with csign_token_free.
-///
-/// Errors: CSIGN_STATUS_CALLBACK where nobody came back, or the person said no.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn csign_client_login(
-    client: *const csign_client,
-    port: u16,
-    timeout_ms: u64,
-    open: csign_open_fn,
-    user_data: *mut c_void,
-    out_token: *mut *mut csign_token,
-    error: *mut *mut csign_error,
-) -> csign_status {
-    let body = |client: &csign_client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_token", out_token) }?;
-        let open = open.ok_or_else(|| null("open"))?;
-        client.may_wait()?;
-        let missing = || Error::setting("redirect_uri", "`redirect_uri` is missing");
-        let redirect_uri = client
-            .keeper
-            .connection()
-            .redirect_uri()
-            .ok_or_else(missing)?;
-        let port = Some(port).filter(|port| *port != 0);
-        let listener = Listener::bind(redirect_uri, port, &SystemRandom::new())?;
-        let login = client
-            .keeper
-            .start_login(Some(listener.redirect_uri().as_str()))?;
-        let url = crate::text::Terminated::new(login.url().as_str());
-        let status = calling_out(client.id, || {
-            let mut length = 0;
-            // SAFETY: the host gave function and data together; the URL outlives the call.
-            unsafe {
-                let start = url.lend(&mut length);
-                open(user_data, start, length)
-            }
-        });
-        if status != 0 {
-            let message = format!("the URL could not be opened: the callback gave {status}");
-            return Err(Error::new(ErrorKind::Callback, message)
-                .with_url(login.url().as_str())
-                .into());
-        }
-        let timeout = Duration::from_millis(timeout_ms);
-        let token = listener.wait(&login, timeout, |query| {
-            client.keeper.complete_login(&login, query)
-        })?;
-        out.put(csign_token::into_raw(client.show(token)));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -364,7 +250,7 @@ pub unsafe extern "C" fn csign_client_consent_url(
     out_url: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| {
+    let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_url", out_url) }?;
         let connection = client.keeper.connection();
@@ -378,7 +264,7 @@ pub unsafe extern "C" fn csign_client_consent_url(
             )
         };
         let url = connection.consent_url().ok_or_else(none)?;
-        out.put(csign_text::into_raw(url.as_str()));
+        out.put(Owned::into_raw(url.as_str()));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -395,11 +281,11 @@ pub unsafe extern "C" fn csign_client_identity(
     out_json: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| {
+    let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_json", out_json) }?;
         client.may_wait()?;
-        out.put(csign_text::into_raw(
+        out.put(Owned::into_raw(
             json!(client.keeper.identity()?).to_string(),
         ));
         Ok(())
@@ -420,7 +306,7 @@ pub unsafe extern "C" fn csign_client_forget(
     out_reason: *mut *mut csign_error,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| {
+    let body = |client: &Client| {
         client.may_wait()?;
         let (revocation, reason) = match client.keeper.forget()? {
             Revocation::Revoked => (csign_revocation::REVOKED, None),
@@ -436,13 +322,7 @@ pub unsafe extern "C" fn csign_client_forget(
         }
         if let (Some(reason), false) = (reason, out_reason.is_null()) {
             // SAFETY: what the header asks of the caller.
-            unsafe {
-                put(
-                    "out_reason",
-                    out_reason,
-                    csign_error::into_raw(reason.into()),
-                )
-            }?;
+            unsafe { put("out_reason", out_reason, Report::into_raw(reason.into())) }?;
         }
         Ok(())
     };
@@ -461,7 +341,7 @@ pub unsafe extern "C" fn csign_client_count(
     out_count: *mut u64,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| {
+    let body = |client: &Client| {
         let counts = client.keeper.counts();
         let count = match counter {
             1 => counts.hits,
@@ -492,13 +372,11 @@ pub unsafe extern "C" fn csign_client_events(
     out_json: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| {
+    let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_json", out_json) }?;
         client.may_wait()?;
-        out.put(csign_text::into_raw(
-            json!(client.keeper.events()?).to_string(),
-        ));
+        out.put(Owned::into_raw(json!(client.keeper.events()?).to_string()));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -512,7 +390,7 @@ pub unsafe extern "C" fn csign_client_check_saved(
     client: *const csign_client,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &csign_client| match client.keeper.unsaved() {
+    let body = |client: &Client| match client.keeper.unsaved() {
         Some(error) => Err(error.into()),
         None => Ok(()),
     };
@@ -549,10 +427,10 @@ pub unsafe extern "C" fn csign_client_free(client: *mut csign_client) {
 ///
 /// As the functions above promise for `client` and `error`.
 #[inline]
-unsafe fn with(
+pub(crate) unsafe fn with(
     client: *const csign_client,
     error: *mut *mut csign_error,
-    body: impl FnOnce(&csign_client) -> Result<(), Failure>,
+    body: impl FnOnce(&Client) -> Result<(), Failure>,
 ) -> csign_status {
     let body = || {
         // SAFETY: the caller's promise.
@@ -571,7 +449,7 @@ unsafe fn with(
     status
 }
 
-impl csign_client {
+impl Client {
     #[inline]
     fn check(&self) -> Result<(), Failure> {
         let sound = !self.closed.load(Ordering::Acquire)
@@ -626,22 +504,25 @@ impl csign_client {
     }
 
     /// The token as C sees it: made once for all who get it from memory.
-    fn show(&self, token: Token) -> std::sync::Arc<csign_token> {
-        if token.source() != countersign::Source::Cache {
-            return csign_token::new(token);
+    fn show(&self, token: Token) -> *mut csign_token {
+        if token.source() != Source::Cache {
+            return Shown::share(token).into_handle();
         }
         let shown = self.shown.load();
-        if let Some(shown) = shown.as_ref().filter(|shown| shown.shows(&token)) {
-            return std::sync::Arc::clone(shown);
+        if let Some(shown) = shown.as_ref().filter(|shown| shown.body.shows(&token)) {
+            return Shared::<csign_token>(Arc::clone(shown)).into_handle();
         }
-        let made = csign_token::new(token);
-        self.shown.store(Some(std::sync::Arc::clone(&made)));
-        made
+        let made = Shown::share(token);
+        self.shown.store(Some(Arc::clone(&made.0)));
+        made.into_handle()
     }
 
     /// For tests: a panic inside a call.
     #[cfg(feature = "test-hooks")]
-    pub(crate) unsafe fn panic(client: *const Self, error: *mut *mut csign_error) -> csign_status {
+    pub(crate) unsafe fn panic(
+        client: *const csign_client,
+        error: *mut *mut csign_error,
+    ) -> csign_status {
         // SAFETY: the caller's promise.
         unsafe { with(client, error, |_| panic!("asked for by a test")) }
     }

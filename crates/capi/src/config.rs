@@ -8,9 +8,10 @@ use countersign::{Algorithm, SETTINGS, Settings};
 use countersign_builtin::Configuration;
 use serde_json::json;
 
-use crate::boundary::{Failure, Handle, Mark, Out, call, free, null, object_mut, optional, text};
+use crate::boundary::{Failure, Handle, Out, call, free, new, null, object_mut, optional, text};
 use crate::callback::UserData;
 use crate::callback::csign_destroy_fn;
+use crate::text::Owned;
 use crate::{
     csign_clock_fn, csign_error, csign_log_fn, csign_log_level, csign_sign_fn, csign_status,
     csign_text, csign_token,
@@ -18,9 +19,11 @@ use crate::{
 
 /// The settings of a connection and what the host brings of its own, from which clients are made. For
 /// one thread at a time.
-#[repr(C)]
 pub struct csign_config {
-    mark: Mark,
+    _opaque: [u8; 0],
+}
+
+pub(crate) struct Config {
     pub(crate) name: String,
     pub(crate) settings: Settings,
     pub(crate) signer: Option<SignerCallback>,
@@ -30,6 +33,7 @@ pub struct csign_config {
 }
 
 impl Handle for csign_config {
+    type Body = Config;
     const WORD: u64 = u64::from_le_bytes(*b"csgnconf");
     const NAME: &'static str = "config";
 }
@@ -103,15 +107,14 @@ pub unsafe extern "C" fn csign_config_new(
     let body = || {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_config", out_config) }?;
-        out.put(Box::into_raw(Box::new(csign_config {
-            mark: Mark::of::<csign_config>(),
+        out.put(new(Config {
             name: "default".to_owned(),
             settings: Settings::new(),
             signer: None,
             log: None,
             clock: None,
             listener: None,
-        })));
+        }));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -364,7 +367,7 @@ pub unsafe extern "C" fn csign_settings(
             .iter()
             .map(|key| json!({"name": key.name, "secret": key.secret, "about": key.about}))
             .collect();
-        out.put(csign_text::into_raw(json!(all).to_string()));
+        out.put(Owned::into_raw(json!(all).to_string()));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.

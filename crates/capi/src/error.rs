@@ -4,14 +4,16 @@ use std::ffi::c_char;
 
 use countersign::Error;
 
-use crate::boundary::{Failure, Handle, Mark, free, object};
+use crate::boundary::{Failure, Handle, free, new, object};
 use crate::text::{Terminated, lend};
 use crate::{csign_status, csign_verdict};
 
 /// Why a call failed. Immutable; may be shared by threads. No secret is ever in it.
-#[repr(C)]
 pub struct csign_error {
-    mark: Mark,
+    _opaque: [u8; 0],
+}
+
+pub(crate) struct Report {
     status: csign_status,
     error: Error,
     message: Terminated,
@@ -26,17 +28,17 @@ pub struct csign_error {
 }
 
 impl Handle for csign_error {
+    type Body = Report;
     const WORD: u64 = u64::from_le_bytes(*b"csgnerro");
     const NAME: &'static str = "error";
 }
 
-impl csign_error {
-    pub(crate) fn into_raw(failure: Failure) -> *mut Self {
+impl Report {
+    pub(crate) fn into_raw(failure: Failure) -> *mut csign_error {
         let Failure { status, error } = failure;
         let text = |text: Option<&str>| text.map(Terminated::new);
         let misuse = (1..20).contains(&(status as i32));
-        Box::into_raw(Box::new(Self {
-            mark: Mark::of::<Self>(),
+        new(Self {
             status,
             message: Terminated::new(error.message()),
             kind: Terminated::new(if misuse {
@@ -52,7 +54,7 @@ impl csign_error {
             trace_id: text(error.trace_id()),
             provider: text(error.provider()),
             error,
-        }))
+        })
     }
 }
 
@@ -201,7 +203,7 @@ pub unsafe extern "C" fn csign_error_free(error: *mut csign_error) {
 unsafe fn field(
     error: *const csign_error,
     length: *mut usize,
-    of: impl FnOnce(&csign_error) -> Option<&Terminated>,
+    of: impl FnOnce(&Report) -> Option<&Terminated>,
 ) -> *const c_char {
     // SAFETY: the caller's promise.
     let text = unsafe { object(error) }.ok().and_then(of);

@@ -10,10 +10,9 @@ use countersign::{
 };
 use serde_json::Value;
 
-use crate::boundary::{
-    Failure, Handle, Mark, Out, bytes, call, free, null, object, optional, text,
-};
+use crate::boundary::{Failure, Handle, Out, bytes, call, free, new, null, object, optional, text};
 use crate::callback::{UserData, csign_destroy_fn};
+use crate::text::Owned;
 use crate::{csign_error, csign_status, csign_text};
 
 /// Signs bytes with a key that the library does not see. Returns 0, or anything else where it cannot: then the
@@ -37,9 +36,11 @@ pub type csign_sign_fn = Option<
 
 /// A key: private, public, a certificate, a JWK Set, or one that stays in a device. Immutable; may be used by
 /// any number of threads at once.
-#[repr(C)]
 pub struct csign_key {
-    mark: Mark,
+    _opaque: [u8; 0],
+}
+
+pub(crate) struct Key {
     material: Material,
 }
 
@@ -51,6 +52,7 @@ enum Material {
 }
 
 impl Handle for csign_key {
+    type Body = Key;
     const WORD: u64 = u64::from_le_bytes(*b"csgnkkey");
     const NAME: &'static str = "key";
 }
@@ -86,7 +88,7 @@ pub unsafe extern "C" fn csign_key_read(
             )
         };
         let passphrase = passphrase.map(Secret::new);
-        out.put(csign_key::into_raw(read(data, passphrase.as_ref())?));
+        out.put(Key::into_raw(read(data, passphrase.as_ref())?));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -109,7 +111,7 @@ pub unsafe extern "C" fn csign_key_from_secret(
         // SAFETY: what the header asks of the caller.
         let secret = unsafe { bytes("secret", secret, secret_length) }?;
         let key = PrivateKey::from_secret_bytes(secret);
-        out.put(csign_key::into_raw(Material::Private(key)));
+        out.put(Key::into_raw(Material::Private(key)));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -148,7 +150,7 @@ pub unsafe extern "C" fn csign_key_from_signer(
         let sign = sign.ok_or_else(|| null("sign"))?;
         let key_id = key_id.map(str::to_owned);
         let signer = device(algorithm.parse()?, key_id, sign, user_data, 0);
-        out.put(csign_key::into_raw(Material::Device(signer)));
+        out.put(Key::into_raw(Material::Device(signer)));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -201,7 +203,7 @@ pub unsafe extern "C" fn csign_key_sign(
         let token = key.with_signer(algorithm, key_id, |signer| {
             jws::sign(signer, claims.as_bytes(), typ)
         })?;
-        out.put(csign_text::into_raw(token));
+        out.put(Owned::into_raw(token));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -282,7 +284,7 @@ pub unsafe extern "C" fn csign_key_verify(
         let algorithm = algorithm.map(str::parse).transpose()?;
         let verification_key = key.verification_key(algorithm, token)?;
         let verified = jws::verify(token, &verification_key)?;
-        out.put(csign_text::into_raw(&verified.payload));
+        out.put(Owned::into_raw(&verified.payload));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -313,7 +315,7 @@ pub unsafe extern "C" fn csign_key_info(
             }
         };
         let json = serde_json::to_string(&info).map_err(|why| refuse(why.to_string()))?;
-        out.put(csign_text::into_raw(json));
+        out.put(Owned::into_raw(json));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -367,12 +369,9 @@ pub(crate) fn device(
     })
 }
 
-impl csign_key {
-    fn into_raw(material: Material) -> *mut Self {
-        Box::into_raw(Box::new(Self {
-            mark: Mark::of::<Self>(),
-            material,
-        }))
+impl Key {
+    fn into_raw(material: Material) -> *mut csign_key {
+        new(Self { material })
     }
 
     fn with_signer<T>(

@@ -2,6 +2,8 @@
 // The names are C's.
 #![allow(non_camel_case_types)]
 #![deny(unsafe_op_in_unsafe_fn)]
+// What a caller owes is said once, at the head of the header; C has more arguments than Rust likes.
+#![allow(clippy::missing_safety_doc, clippy::too_many_arguments)]
 
 #[cfg(panic = "abort")]
 compile_error!(

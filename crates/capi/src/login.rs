@@ -4,31 +4,33 @@ use std::ffi::c_char;
 
 use countersign::{Login, Secret};
 
-use crate::boundary::{Handle, Mark, Out, call, free, object, text};
-use crate::text::{Terminated, lend};
+use crate::boundary::{Handle, Out, call, free, new, object, text};
+use crate::text::{Owned, Terminated, lend};
 use crate::{csign_error, csign_status, csign_text};
 
 /// A login that has begun (RFC 6749 section 4.1, with PKCE of RFC 7636). Immutable; may be shared by
 /// threads.
-#[repr(C)]
 pub struct csign_login {
-    mark: Mark,
+    _opaque: [u8; 0],
+}
+
+pub(crate) struct Begun {
     pub(crate) login: Login,
     url: Terminated,
 }
 
 impl Handle for csign_login {
+    type Body = Begun;
     const WORD: u64 = u64::from_le_bytes(*b"csgnlogi");
     const NAME: &'static str = "login";
 }
 
-impl csign_login {
-    pub(crate) fn into_raw(login: Login) -> *mut Self {
-        Box::into_raw(Box::new(Self {
-            mark: Mark::of::<Self>(),
+impl Begun {
+    pub(crate) fn into_raw(login: Login) -> *mut csign_login {
+        new(Self {
             url: Terminated::new(login.url().as_str()),
             login,
-        }))
+        })
     }
 }
 
@@ -59,7 +61,7 @@ pub unsafe extern "C" fn csign_login_save(
         let out = unsafe { Out::new("out_saved", out_saved) }?;
         // SAFETY: what the header asks of the caller.
         let login = unsafe { object(login) }?;
-        out.put(csign_text::into_raw(login.login.save().expose()));
+        out.put(Owned::into_raw(login.login.save().expose()));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -83,7 +85,7 @@ pub unsafe extern "C" fn csign_login_restore(
         let out = unsafe { Out::new("out_login", out_login) }?;
         // SAFETY: what the header asks of the caller.
         let saved = unsafe { text("saved", saved, saved_length) }?;
-        out.put(csign_login::into_raw(Login::restore(&Secret::new(saved))?));
+        out.put(Begun::into_raw(Login::restore(&Secret::new(saved))?));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.

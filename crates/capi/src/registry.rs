@@ -5,18 +5,22 @@ use std::ffi::c_char;
 use countersign::{Profile, Registry, from_profile};
 use serde_json::json;
 
-use crate::boundary::{Handle, Mark, Out, call, free, object, object_mut, text};
+use crate::boundary::{Handle, Out, call, free, new, object, object_mut, text};
+use crate::text::Owned;
 use crate::{csign_error, csign_status, csign_text};
 
 /// The providers that clients may name: the built-in ones, and those that the host adds. Add first, from one
 /// thread; after that any number of threads may make clients with it.
-#[repr(C)]
 pub struct csign_registry {
-    mark: Mark,
+    _opaque: [u8; 0],
+}
+
+pub(crate) struct Providers {
     pub(crate) registry: Registry,
 }
 
 impl Handle for csign_registry {
+    type Body = Providers;
     const WORD: u64 = u64::from_le_bytes(*b"csgnregy");
     const NAME: &'static str = "registry";
 }
@@ -32,10 +36,9 @@ pub unsafe extern "C" fn csign_registry_new(
     let body = || {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_registry", out_registry) }?;
-        out.put(Box::into_raw(Box::new(csign_registry {
-            mark: Mark::of::<csign_registry>(),
+        out.put(new(Providers {
             registry: countersign_builtin::registry()?,
-        })));
+        }));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -95,7 +98,7 @@ pub unsafe extern "C" fn csign_registry_providers(
                 })
             })
             .collect();
-        out.put(csign_text::into_raw(json!(all).to_string()));
+        out.put(Owned::into_raw(json!(all).to_string()));
         Ok(())
     };
     // SAFETY: what the header asks of the caller.

@@ -1,5 +1,6 @@
 //! Provokes what must not happen, for tests of this library and of what binds it.
 
+use crate::client::Client;
 use crate::{csign_client, csign_error, csign_status};
 
 /// Panics inside a call on this client. Only in builds for tests.
@@ -9,5 +10,5 @@ pub unsafe extern "C" fn csign_test_panic(
     error: *mut *mut csign_error,
 ) -> csign_status {
     // SAFETY: what the header asks of the caller.
-    unsafe { csign_client::panic(client, error) }
+    unsafe { Client::panic(client, error) }
 }

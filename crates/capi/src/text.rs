@@ -5,7 +5,7 @@ use std::ptr;
 
 use zeroize::Zeroizing;
 
-use crate::boundary::{Handle, Mark, free, object};
+use crate::boundary::{Handle, free, new, object};
 
 /// Bytes followed by a NUL that their length does not count; wiped when they go.
 pub(crate) struct Terminated(Zeroizing<Vec<u8>>);
@@ -54,23 +54,25 @@ pub(crate) unsafe fn lend(text: Option<&Terminated>, length: *mut usize) -> *con
 
 /// Text that a call gave out: a signed token, JSON, a URL. Immutable, may be shared by threads, and
 /// wiped when it is freed.
-#[repr(C)]
 pub struct csign_text {
-    mark: Mark,
+    _opaque: [u8; 0],
+}
+
+pub(crate) struct Owned {
     value: Terminated,
 }
 
 impl Handle for csign_text {
+    type Body = Owned;
     const WORD: u64 = u64::from_le_bytes(*b"csgntext");
     const NAME: &'static str = "text";
 }
 
-impl csign_text {
-    pub(crate) fn into_raw(text: impl AsRef<[u8]>) -> *mut Self {
-        Box::into_raw(Box::new(Self {
-            mark: Mark::of::<Self>(),
+impl Owned {
+    pub(crate) fn into_raw(text: impl AsRef<[u8]>) -> *mut csign_text {
+        new(Self {
             value: Terminated::new(text),
-        }))
+        })
     }
 }
 

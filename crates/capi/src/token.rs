@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::c_char;
-use std::sync::Arc;
 
 use countersign::{Source, Token};
 
-use crate::boundary::{Handle, Mark, object, text};
+use crate::boundary::{Handle, Shared, object, text};
 use crate::text::{Terminated, lend};
 
 /// Where a token came from this time.
@@ -25,9 +24,11 @@ pub enum csign_source {
 
 /// An access token. Immutable; may be shared by threads. It stays what it is when the client gets
 /// another, and is wiped when nobody has it any more.
-#[repr(C)]
 pub struct csign_token {
-    mark: Mark,
+    _opaque: [u8; 0],
+}
+
+pub(crate) struct Shown {
     token: Token,
     value: Terminated,
     authorization: Terminated,
@@ -38,16 +39,16 @@ pub struct csign_token {
 }
 
 impl Handle for csign_token {
+    type Body = Shown;
     const WORD: u64 = u64::from_le_bytes(*b"csgntokn");
     const NAME: &'static str = "token";
 }
 
-impl csign_token {
-    pub(crate) fn new(token: Token) -> Arc<Self> {
+impl Shown {
+    pub(crate) fn share(token: Token) -> Shared<csign_token> {
         let extra = token.extra();
         let json = serde_json::to_string(extra).unwrap_or_default();
-        Arc::new(Self {
-            mark: Mark::of::<Self>(),
+        Shared::new(Self {
             value: Terminated::new(token.expose()),
             authorization: Terminated::new(token.authorization().expose()),
             token_type: Terminated::new(token.token_type()),
@@ -59,10 +60,6 @@ impl csign_token {
             extra_json: Terminated::new(json),
             token,
         })
-    }
-
-    pub(crate) fn into_raw(this: Arc<Self>) -> *mut Self {
-        Arc::into_raw(this).cast_mut()
     }
 
     /// Whether it shows this very token.
@@ -176,10 +173,7 @@ pub unsafe extern "C" fn csign_token_extra_json(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_free(token: *mut csign_token) {
     // SAFETY: what the header asks of the caller.
-    if unsafe { object(token.cast_const()) }.is_ok() {
-        // SAFETY: alive, and made by `Arc::into_raw`; the caller gives its share back.
-        drop(unsafe { Arc::from_raw(token.cast_const()) });
-    }
+    unsafe { Shared::release(token) }
 }
 
 /// # Safety
@@ -188,7 +182,7 @@ pub unsafe extern "C" fn csign_token_free(token: *mut csign_token) {
 unsafe fn field(
     token: *const csign_token,
     length: *mut usize,
-    of: impl FnOnce(&csign_token) -> Option<&Terminated>,
+    of: impl FnOnce(&Shown) -> Option<&Terminated>,
 ) -> *const c_char {
     // SAFETY: the caller's promise.
     let text = unsafe { object(token) }.ok().and_then(of);

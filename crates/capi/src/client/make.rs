@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use countersign::{Change, Connection, Error, Keeper, Registry, Signer, UreqTransport};
 use countersign_builtin::{Observed, variable};
 
-use crate::boundary::calling_out;
+use crate::boundary::{Shared, calling_out};
 use crate::clock::HostClock;
-use crate::config::{ListenerCallback, csign_change, csign_config};
+use crate::config::{Config, ListenerCallback, csign_change};
 use crate::key::device;
 use crate::log::{HostLog, csign_log_level};
-use crate::token::csign_token;
+use crate::token::Shown;
 
 /// A number that no other client of this process has; 0 is none's.
 pub(super) fn next_id() -> u64 {
@@ -19,7 +19,7 @@ pub(super) fn next_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-pub(super) fn keeper(config: &csign_config, registry: &Registry, id: u64) -> Result<Keeper, Error> {
+pub(super) fn keeper(config: &Config, registry: &Registry, id: u64) -> Result<Keeper, Error> {
     let log = config.log.clone().map(|log| {
         Arc::new(HostLog {
             take: log.take,
@@ -60,7 +60,7 @@ pub(super) fn keeper(config: &csign_config, registry: &Registry, id: u64) -> Res
     builder.build()
 }
 
-fn connection(config: &csign_config, registry: &Registry, id: u64) -> Result<Connection, Error> {
+fn connection(config: &Config, registry: &Registry, id: u64) -> Result<Connection, Error> {
     let name = &config.name;
     let settings = config.settings.clone().resolve(variable);
     let settings = settings.map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
@@ -83,12 +83,12 @@ fn hear(listener: &ListenerCallback, id: u64, change: &Change) {
                 true => csign_change::ROTATED,
                 false => csign_change::OBTAINED,
             };
-            (change, Some(csign_token::new(token.clone())))
+            (change, Some(Shown::share(token.clone())))
         }
         Change::Forgotten => (csign_change::FORGOTTEN, None),
         _ => return,
     };
-    let lent = token.as_ref().map_or(std::ptr::null(), Arc::as_ptr);
+    let lent = token.as_ref().map_or(std::ptr::null(), Shared::lent);
     // SAFETY: the host gave function and data together; the token outlives the call.
     calling_out(id, || unsafe {
         (listener.hear)(listener.user_data.as_ptr(), change, lent)

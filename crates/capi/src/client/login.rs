@@ -1,0 +1,132 @@
+//! Logging in: for hosts with a web server of their own, and for those without.
+
+use std::ffi::{c_char, c_void};
+use std::time::Duration;
+
+use countersign::{Error, ErrorKind, Listener, SystemRandom};
+
+use super::{Client, with};
+use crate::boundary::{Out, calling_out, null, object, optional, text};
+use crate::login::Begun;
+use crate::{csign_client, csign_error, csign_login, csign_status, csign_token};
+
+/// Opens a URL for the person who logs in, or shows it. Returns 0, or anything else where it cannot: then the login
+/// ends. Called once, on the calling thread; must not call the client.
+pub type csign_open_fn = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, url: *const c_char, url_length: usize) -> i32,
+>;
+
+/// Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and hand the query that
+/// it comes back with to csign_client_complete_login.
+///
+/// @param redirect_uri  where the browser comes back to; empty for the setting redirect_uri.
+/// @param out_login     where the login goes; free it with csign_login_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_start_login(
+    client: *const csign_client,
+    redirect_uri: *const c_char,
+    redirect_uri_length: usize,
+    out_login: *mut *mut csign_login,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &Client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_login", out_login) }?;
+        // SAFETY: what the header asks of the caller.
+        let uri = unsafe { optional("redirect_uri", redirect_uri, redirect_uri_length) }?;
+        out.put(Begun::into_raw(client.keeper.start_login(uri)?));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Ends a login: checks the query that the browser came back with, exchanges the code once, and keeps what that brings.
+///
+/// @param query      what follows the ? of the URL that the browser came back to.
+/// @param out_token  where the token goes; free it with csign_token_free.
+///
+/// Errors: CSIGN_STATUS_CALLBACK where the answer is not this login's, or the person said no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_complete_login(
+    client: *const csign_client,
+    login: *const csign_login,
+    query: *const c_char,
+    query_length: usize,
+    out_token: *mut *mut csign_token,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &Client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_token", out_token) }?;
+        // SAFETY: what the header asks of the caller.
+        let (login, query) = unsafe { (object(login)?, text("query", query, query_length)?) };
+        client.may_wait()?;
+        let token = client.keeper.complete_login(&login.login, query)?;
+        out.put(client.show(token));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// A whole login on this machine (RFC 8252): listens on the loopback address of the setting redirect_uri, has the
+/// browser opened, and waits for it to come back.
+///
+/// @param port        the port to listen on; 0 for the one in redirect_uri, or any.
+/// @param timeout_ms  how long to wait for the person, in milliseconds.
+/// @param open        opens or shows the URL; see csign_open_fn.
+/// @param out_token   where the token goes; free it with csign_token_free.
+///
+/// Errors: CSIGN_STATUS_CALLBACK where nobody came back, or the person said no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_login(
+    client: *const csign_client,
+    port: u16,
+    timeout_ms: u64,
+    open: csign_open_fn,
+    user_data: *mut c_void,
+    out_token: *mut *mut csign_token,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &Client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_token", out_token) }?;
+        let open = open.ok_or_else(|| null("open"))?;
+        client.may_wait()?;
+        let missing = || Error::setting("redirect_uri", "`redirect_uri` is missing");
+        let redirect_uri = client
+            .keeper
+            .connection()
+            .redirect_uri()
+            .ok_or_else(missing)?;
+        let port = Some(port).filter(|port| *port != 0);
+        let listener = Listener::bind(redirect_uri, port, &SystemRandom::new())?;
+        let login = client
+            .keeper
+            .start_login(Some(listener.redirect_uri().as_str()))?;
+        let url = crate::text::Terminated::new(login.url().as_str());
+        let status = calling_out(client.id, || {
+            let mut length = 0;
+            // SAFETY: the host gave function and data together; the URL outlives the call.
+            unsafe {
+                let start = url.lend(&mut length);
+                open(user_data, start, length)
+            }
+        });
+        if status != 0 {
+            let message = format!("the URL could not be opened: the callback gave {status}");
+            return Err(Error::new(ErrorKind::Callback, message)
+                .with_url(login.url().as_str())
+                .into());
+        }
+        let timeout = Duration::from_millis(timeout_ms);
+        let token = listener.wait(&login, timeout, |query| {
+            client.keeper.complete_login(&login, query)
+        })?;
+        out.put(client.show(token));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
