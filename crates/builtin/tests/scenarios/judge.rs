@@ -117,7 +117,7 @@ fn failed(wanted: &Facts, error: &Facts) -> Result<(), String> {
             (known, ..) if error.contains_key(known) => seen == wanted,
             (unknown, ..) => return Err(format!("`{unknown}` is not expected of an error")),
         };
-        holds_or(holds, member, &Value::from(wanted.clone()), seen)
+        holds_or(holds, member, wanted, seen)
             .map_err(|why| format!("{why}; the error was {}", shown(error)))?;
     }
     Ok(())
