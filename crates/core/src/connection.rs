@@ -13,6 +13,7 @@ use std::time::Duration;
 pub use self::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetting};
 pub(crate) use self::fill::no_certificate;
 use self::reader::Reader;
+use crate::jws::Backend;
 use crate::profile::GrantRules;
 use crate::settings::nearest;
 use crate::{Error, KeyRing, Profile, Provider, Registry, Secret, Settings, Signer, Url};
@@ -119,22 +120,74 @@ impl Connection {
         settings: &Settings,
         provider: Arc<dyn Provider>,
     ) -> Result<Self, Error> {
-        Self::build(name, settings, provider, None)
+        Self::build(name, settings, provider, None, None)
     }
 
     /// As [`Connection::new`], with a signer in place of `private_key`: a key that stays in an
-    /// HSM or a KMS.
+    /// HSM or a KMS. A `private_key` that is a `pkcs11:` URI (RFC 7512) may stay: it is what the
+    /// signer was made from.
     ///
     /// # Errors
     ///
-    /// As [`Connection::new`]; also where `private_key` is set as well.
+    /// As [`Connection::new`]; also where `private_key` is set as well and holds a key.
     pub fn with_signer(
         name: &str,
         settings: &Settings,
         provider: Arc<dyn Provider>,
         signer: Arc<dyn Signer>,
     ) -> Result<Self, Error> {
-        Self::build(name, settings, provider, Some(signer))
+        Self::build(name, settings, provider, Some(signer), None)
+    }
+
+    /// As [`Connection::new`], with the library that signs with `private_key`; it is ring where
+    /// none is chosen. What is signed with `client_secret` stays with ring, which is as fast.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::new`]; also where that library does not take the key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::jws::Backend;
+    /// use countersign::{Connection, Profile, Settings};
+    ///
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.jwt-bearer.client_auth = ["none"]
+    /// #     assertion.algorithms = ["EdDSA"]
+    /// # "#)?;
+    /// # let provider = countersign::from_profile(profile);
+    /// # // RFC 8037 appendix A.1.
+    /// # let key = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    /// #     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// let settings = Settings::from_pairs([
+    ///     ("provider", "acme"),
+    ///     ("client_id", "app"),
+    ///     ("subject", "joe"),
+    ///     ("private_key", key),
+    /// ])?;
+    /// #[cfg(feature = "aws-lc")]
+    /// let backend = Backend::AwsLc;
+    /// #[cfg(not(feature = "aws-lc"))]
+    /// let backend = Backend::default();
+    /// let connection = Connection::with_backend("mine", &settings, provider, backend)?;
+    /// let debug = format!("{:?}", connection.signer());
+    /// # #[cfg(feature = "aws-lc")]
+    /// assert!(debug.contains("backend: AwsLc"));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn with_backend(
+        name: &str,
+        settings: &Settings,
+        provider: Arc<dyn Provider>,
+        backend: Backend,
+    ) -> Result<Self, Error> {
+        Self::build(name, settings, provider, None, Some(backend))
     }
 
     /// As [`Connection::new`], with the provider that the settings name.
@@ -161,10 +214,12 @@ impl Connection {
         settings: &Settings,
         provider: Arc<dyn Provider>,
         signer: Option<Arc<dyn Signer>>,
+        backend: Option<Backend>,
     ) -> Result<Self, Error> {
         let connection = Reader {
             settings,
             profile: provider.profile(),
+            backend,
         }
         .read(name, Arc::clone(&provider), signer)
         .and_then(|connection| provider.check(&connection).map(|()| connection));

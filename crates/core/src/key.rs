@@ -30,6 +30,8 @@ pub(crate) use self::pair::{Pair, hmac_algorithm};
 pub use self::public::PublicKey;
 pub(crate) use self::public::{Curve, Material};
 
+pub(crate) use self::refusal::is_pkcs11;
+
 use self::asn1::PrivateParts;
 use self::document::Document;
 use self::format::{Container, Format, Structure};

@@ -378,6 +378,48 @@ impl Profile {
         })?;
         Ok(profile)
     }
+
+    /// What assertions may be signed with, the first choice first: what the setting `algorithm`
+    /// asks for, or all that the vendor accepts. Empty where the key alone decides.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`], naming `algorithm`, where the vendor does not accept what is asked.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::{Algorithm, Profile};
+    ///
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.jwt-bearer.client_auth = ["none"]
+    /// #     assertion.algorithms = ["RS256", "ES256"]
+    /// # "#)?;
+    /// assert_eq!(profile.algorithms(None)?, [Algorithm::RS256, Algorithm::ES256]);
+    /// assert_eq!(profile.algorithms(Some(Algorithm::ES256))?, [Algorithm::ES256]);
+    /// let error = profile.algorithms(Some(Algorithm::EdDSA)).unwrap_err();
+    /// assert_eq!(error.message(), "`algorithm` is EdDSA, which Acme does not accept");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn algorithms(&self, asked: Option<Algorithm>) -> Result<Vec<Algorithm>, Error> {
+        let accepted = &self.assertion.algorithms;
+        match asked {
+            None => Ok(accepted.clone()),
+            Some(asked) if accepted.is_empty() || accepted.contains(&asked) => Ok(vec![asked]),
+            Some(asked) => {
+                let name = &self.name;
+                let words: Vec<_> = accepted.iter().map(|a| a.as_str()).collect();
+                let message = format!("`algorithm` is {asked}, which {name} does not accept");
+                Err(Error::setting("algorithm", message)
+                    .with_hint(format!("{name} accepts {}", words.join(", "))))
+            }
+        }
+    }
 }
 
 fn algorithms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Algorithm>, D::Error> {

@@ -8,17 +8,21 @@ use super::{
     BasicEncoding, ClientAuth, Connection, GrantKind, Network, Roots, StoreSetting, missing,
     unknown_word,
 };
+use crate::jws::Backend;
+use crate::key::is_pkcs11;
 use crate::profile::{Environment, GrantRules};
 use crate::settings::nearest;
 use crate::{
-    Algorithm, Error, KeyRing, KeySigner, PrivateKey, Profile, Provider, SETTINGS, Secret,
-    Settings, Signer, Url,
+    Error, KeyRing, KeySigner, PrivateKey, Profile, Provider, SETTINGS, Secret, Settings, Signer,
+    Url,
 };
 
 /// Reads settings by a profile's rules.
 pub(super) struct Reader<'a> {
     pub(super) settings: &'a Settings,
     pub(super) profile: &'a Profile,
+    /// The library to sign with, where one was chosen.
+    pub(super) backend: Option<Backend>,
 }
 
 impl Reader<'_> {
@@ -173,11 +177,13 @@ impl Reader<'_> {
         let key = self.settings.secret("private_key");
         let (Some(key), None) = (&key, &given) else {
             return match (key, given) {
-                (Some(_), Some(_)) => Err(Error::setting(
-                    "private_key",
-                    "`private_key` is set and a signer is given as well",
-                )
-                .with_hint("leave private_key out: the signer holds the key")),
+                (Some(key), Some(_)) if !is_pkcs11(key.expose().trim_start()) => {
+                    Err(Error::setting(
+                        "private_key",
+                        "`private_key` is set and a signer is given as well",
+                    )
+                    .with_hint("leave private_key out: the signer holds the key"))
+                }
                 (_, given) => Ok(given),
             };
         };
@@ -191,42 +197,17 @@ impl Reader<'_> {
             Some(origin) => error.in_context(origin),
             None => error,
         })?;
-        let accepted = &self.profile.assertion.algorithms;
-        let algorithm = match self.parsed::<Algorithm>("algorithm")? {
-            Some(asked) if accepted.is_empty() || accepted.contains(&asked) => asked,
-            Some(asked) => return Err(self.refuse_algorithm(asked)),
-            None => {
-                let fits = accepted.iter().find(|a| key.algorithms().contains(*a));
-                match (fits, key.algorithms().first()) {
-                    (Some(fits), _) => *fits,
-                    // `KeySigner` says what is wrong, with the key at hand.
-                    (None, _) if !accepted.is_empty() => accepted[0],
-                    (None, Some(first)) => *first,
-                    (None, None) => Algorithm::RS256,
-                }
-            }
-        };
+        let accepted = self.profile.algorithms(self.parsed("algorithm")?)?;
+        // `KeySigner` says what is wrong with one that does not fit, with the key at hand.
+        let fits = accepted.iter().find(|a| key.algorithms().contains(*a));
+        let algorithm = fits.or(accepted.first()).copied();
         let own_id = || key.key_id().map(str::to_owned);
         let key_id = self.text("key_id").or_else(own_id);
-        let signer = KeySigner::new(key, Some(algorithm), key_id)?;
-        Ok(Some(Arc::new(signer)))
-    }
-
-    fn refuse_algorithm(&self, asked: Algorithm) -> Error {
-        let words: Vec<_> = self
-            .profile
-            .assertion
-            .algorithms
-            .iter()
-            .map(|a| a.as_str())
-            .collect();
-        let name = &self.profile.name;
-        let message = format!(
-            "`algorithm` is {}, which {name} does not accept",
-            asked.as_str()
-        );
-        Error::setting("algorithm", message)
-            .with_hint(format!("{name} accepts {}", words.join(", ")))
+        let signer = KeySigner::new(key, algorithm, key_id)?;
+        Ok(Some(match self.backend {
+            Some(backend) => Arc::new(signer.with_backend(backend)?),
+            None => Arc::new(signer),
+        }))
     }
 
     fn scopes(&self, rules: &GrantRules) -> Result<Vec<String>, Error> {

@@ -6,6 +6,7 @@ mod encrypted;
 mod file;
 
 pub(super) use self::encrypted::*;
+pub(crate) use self::file::is_pkcs11;
 pub(super) use self::file::*;
 use crate::{Error, ErrorKind};
 

@@ -34,11 +34,11 @@ pub const SETTINGS: &[SettingKey] = &[
     ),
     secret(
         "private_key",
-        "the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON",
+        "the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON, or a pkcs11: URI",
     ),
     secret(
         "private_key_passphrase",
-        "the passphrase of an encrypted private key",
+        "the passphrase of an encrypted private key, or the PIN of a PKCS#11 device",
     ),
     public("key_id", "the `kid` of assertions"),
     public("algorithm", "the `alg` of assertions, such as RS256"),

@@ -23,6 +23,56 @@ fn ring_signs_unless_another_library_is_chosen() {
     }
 }
 
+/// The library is a program's choice, with the connection or with a signer: no setting names it.
+#[test]
+fn a_connection_signs_with_the_library_that_was_chosen() {
+    use std::sync::Arc;
+
+    use countersign::{Connection, Profile, Settings};
+
+    let provider = || {
+        let profile = Profile::from_toml(
+            r#"
+            id = "acme"
+            name = "Acme"
+            documentation = "https://acme.example/docs"
+            environments.production.base_url = "https://login.acme.example"
+            endpoints.token = "{base_url}/token"
+            grants.jwt-bearer.client_auth = ["none"]
+            assertion.algorithms = ["PS256"]
+            "#,
+        );
+        countersign::from_profile(profile.unwrap())
+    };
+    let app = [("client_id", "app"), ("subject", "joe"), ("key_id", "7")];
+    let without_key = Settings::from_pairs(app).unwrap();
+    let mut settings = without_key.clone();
+    settings.set("private_key", &RSA).unwrap();
+    let key = PrivateKey::from_pem(&RSA).unwrap();
+    for backend in backends() {
+        let chosen = Connection::with_backend("mine", &settings, provider(), backend).unwrap();
+        let signer = KeySigner::new(key.clone(), Some(jws::Algorithm::PS256), Some("7".into()));
+        let signer = Arc::new(signer.unwrap().with_backend(backend).unwrap());
+        let given = Connection::with_signer("mine", &without_key, provider(), signer).unwrap();
+        for connection in [chosen, given] {
+            let signer = connection.signer().unwrap();
+            let says = format!("backend: {backend:?}");
+            assert!(format!("{signer:?}").contains(&says), "{signer:?}");
+            assert_eq!(signer.key_id(), Some("7"));
+            let token = jws::sign(signer, CLAIMS, None).unwrap();
+            jws::verify(&token, &public(&RSA, jws::Algorithm::PS256)).unwrap();
+        }
+    }
+}
+
+fn backends() -> Vec<Backend> {
+    vec![
+        Backend::Ring,
+        #[cfg(feature = "aws-lc")]
+        Backend::AwsLc,
+    ]
+}
+
 /// What ring verifies, aws-lc made; where a signature is deterministic they agree byte for byte.
 #[cfg(feature = "aws-lc")]
 #[test]

@@ -1,9 +1,10 @@
 //! Keys as a connection's settings bring them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use countersign::key::PrivateKey;
-use countersign::{Algorithm, Connection, Error, Profile, Settings};
+use countersign::{Algorithm, CallbackSigner, Connection, Error, Profile, Provider, Settings};
 use serde_json::json;
 
 use super::openssl::openssl;
@@ -163,7 +164,45 @@ fn key_id_chooses_among_the_keys_of_a_set() {
     assert!(!format!("{error:?}").contains(&canary), "{error:?}");
 }
 
+/// Core asks no device: who can makes the signer, and the URI may stay in the settings.
+#[test]
+fn a_pkcs11_uri_is_told_from_a_key_and_goes_with_a_signer() {
+    const URI: &str = "pkcs11:token=a;object=b?module-path=/lib.so&pin-value=canary";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), format!("{URI}\n")).unwrap();
+    for pair in [
+        ("private_key", URI),
+        ("private_key", &format!(" {URI} ")),
+        ("private_key_file", "key"),
+    ] {
+        let error = connection(folder.path(), &[pair]).unwrap_err();
+        assert!(
+            error.message().contains("this is a pkcs11: URI"),
+            "{error:?}"
+        );
+        assert_eq!(error.setting_name(), Some("private_key"));
+        assert!(error.hint().unwrap().contains("countersign-pkcs11"));
+        assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+        let made = with_signer(folder.path(), &[pair]).unwrap();
+        assert_eq!(made.signer().unwrap().key_id(), Some("device"));
+    }
+    let error = with_signer(folder.path(), &[("private_key", &RSA)]).unwrap_err();
+    assert!(error.message().contains("a signer is given as well"));
+}
+
+fn with_signer(folder: &Path, pairs: &[(&str, &str)]) -> Result<Connection, Error> {
+    let id = Some("device".to_owned());
+    let signer = CallbackSigner::new(Algorithm::RS256, id, |_| Ok(vec![0; 256]));
+    let (settings, provider) = prepared(folder, pairs)?;
+    Connection::with_signer("mine", &settings, provider, Arc::new(signer))
+}
+
 fn connection(folder: &Path, pairs: &[(&str, &str)]) -> Result<Connection, Error> {
+    let (settings, provider) = prepared(folder, pairs)?;
+    Connection::new("mine", &settings, provider)
+}
+
+fn prepared(folder: &Path, pairs: &[(&str, &str)]) -> Result<(Settings, Arc<dyn Provider>), Error> {
     let app = [
         ("environment", "production"),
         ("client_id", "app"),
@@ -172,5 +211,5 @@ fn connection(folder: &Path, pairs: &[(&str, &str)]) -> Result<Connection, Error
     let settings = Settings::from_pairs(app.iter().chain(pairs).copied())?;
     let settings = settings.relative_to(folder).resolve(|_| None)?;
     let provider = countersign::from_profile(Profile::from_toml(PROFILE)?);
-    Connection::new("mine", &settings, provider)
+    Ok((settings, provider))
 }

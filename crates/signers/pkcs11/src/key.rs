@@ -1,9 +1,12 @@
 //! Keys on a token: finding the one, and knowing what it is.
 
 use countersign::jws::Algorithm;
+use countersign::key::Certificate;
 use countersign::{Error, ErrorKind, PublicKey};
 use cryptoki::error::Error as Pkcs11Error;
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::object::{
+    Attribute, AttributeType, CertificateType, KeyType, ObjectClass, ObjectHandle,
+};
 use cryptoki::session::Session;
 
 use crate::KeyUri;
@@ -127,6 +130,35 @@ pub(crate) fn public_key(
     };
     // A public key that is not one is as good as none: signatures are then not checked here.
     Ok(PublicKey::from_pem(&spki::pem(&spki)).ok())
+}
+
+/// The key's certificate (PKCS#11 3.0 section 4.6.3), where the token has one under the key's id.
+pub(crate) fn certificate(open: &Open) -> Result<Option<Certificate>, Pkcs11Error> {
+    let id = open
+        .session
+        .get_attributes(open.key, &[AttributeType::Id])?;
+    let Some(Attribute::Id(id)) = id
+        .into_iter()
+        .find(|found| *found != Attribute::Id(Vec::new()))
+    else {
+        return Ok(None);
+    };
+    let template = [
+        Attribute::Class(ObjectClass::CERTIFICATE),
+        Attribute::CertificateType(CertificateType::X_509),
+        Attribute::Id(id),
+    ];
+    let found = open.session.find_objects(&template)?;
+    let [certificate] = found.as_slice() else {
+        return Ok(None);
+    };
+    let value = open
+        .session
+        .get_attributes(*certificate, &[AttributeType::Value])?;
+    Ok(value.into_iter().find_map(|found| match found {
+        Attribute::Value(der) => Certificate::from_bytes(&der).ok(),
+        _ => None,
+    }))
 }
 
 fn template(class: ObjectClass, uri: &KeyUri) -> Vec<Attribute> {

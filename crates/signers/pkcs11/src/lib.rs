@@ -1,7 +1,14 @@
 //! Signs with keys that stay in an HSM, through its PKCS#11 library.
 //!
 //! A [`Module`] is the vendor's library, a [`KeyUri`] says where the key is (RFC 7512), and a
-//! [`Pkcs11Signer`] goes wherever countersign takes a signer:
+//! [`Pkcs11Signer`] goes wherever countersign takes a signer. A connection's `private_key` may be
+//! the URI as well, with the library in it; [`signer_from_settings`] makes the signer:
+//!
+//! ```toml
+//! private_key = "pkcs11:token=Signing;object=docusign?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/secrets/pin"
+//! ```
+//!
+//! By hand, with the library and the PIN given apart:
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -19,6 +26,7 @@
 
 #![forbid(unsafe_code)]
 
+mod configured;
 mod failure;
 mod key;
 mod mechanism;
@@ -27,6 +35,7 @@ mod sessions;
 mod signer;
 mod uri;
 
+pub use self::configured::{signer_from_settings, signer_from_uri};
 pub use self::module::Module;
 pub use self::signer::Pkcs11Signer;
 pub use self::uri::KeyUri;

@@ -65,7 +65,19 @@ impl Module {
         algorithm: Option<Algorithm>,
         key_id: Option<String>,
     ) -> Result<Pkcs11Signer, Error> {
-        Pkcs11Signer::open(self.clone(), uri.clone(), pin, algorithm, key_id)
+        self.signer_for(uri, pin, algorithm.as_slice(), key_id)
+    }
+
+    /// As [`signer`](Self::signer), with the first of `algorithms` that the key can do, or its
+    /// usual one where there are none.
+    pub(crate) fn signer_for(
+        &self,
+        uri: &KeyUri,
+        pin: Option<Secret>,
+        algorithms: &[Algorithm],
+        key_id: Option<String>,
+    ) -> Result<Pkcs11Signer, Error> {
+        Pkcs11Signer::open(self.clone(), uri.clone(), pin, algorithms, key_id)
     }
 
     pub(crate) fn library(&self) -> &Pkcs11 {

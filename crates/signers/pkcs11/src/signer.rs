@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use countersign::jws::{Algorithm, CallbackSigner};
+use countersign::key::Certificate;
 use countersign::{Error, ErrorKind, PublicKey, Secret, Signer};
 
 use crate::key::Kind;
@@ -16,7 +17,6 @@ use crate::{KeyUri, Module, key, mechanism};
 #[derive(Debug)]
 pub struct Pkcs11Signer {
     signer: CallbackSigner,
-    public_key: Option<PublicKey>,
 }
 
 impl Pkcs11Signer {
@@ -24,7 +24,7 @@ impl Pkcs11Signer {
         module: Module,
         uri: KeyUri,
         pin: Option<Secret>,
-        algorithm: Option<Algorithm>,
+        algorithms: &[Algorithm],
         key_id: Option<String>,
     ) -> Result<Self, Error> {
         let sessions = Arc::new(Sessions::new(module, uri.clone(), pin));
@@ -40,10 +40,16 @@ impl Pkcs11Signer {
             return Err(Error::new(ErrorKind::Key, message)
                 .with_hint("use a key without CKA_ALWAYS_AUTHENTICATE for unattended signing"));
         }
-        let algorithm = choose(kind, algorithm)?;
+        let algorithm = choose(kind, algorithms)?;
         let public_key = sessions.with("to show the public key", |open| {
             key::public_key(open, &uri, kind)
         })?;
+        let certificate = sessions.with("to show the certificate", key::certificate)?;
+        // One of another key is of no use, whatever its name says.
+        let certificate = certificate.filter(|certificate| match &public_key {
+            Some(key) => certificate.public_key() == key,
+            None => certificate.public_key().algorithms().contains(&algorithm),
+        });
         let sign = move |input: &[u8]| {
             // Made each time: it holds pointers, which do not go from thread to thread.
             let mechanism = mechanism::mechanism(algorithm)
@@ -60,12 +66,17 @@ impl Pkcs11Signer {
             Some(key) => signer.checked_with(key.clone())?,
             None => signer,
         };
-        Ok(Self { signer, public_key })
+        Ok(Self {
+            signer: match certificate {
+                Some(certificate) => signer.with_certificates(vec![certificate])?,
+                None => signer,
+            },
+        })
     }
 
-    /// The public key, where the token shows it: for the vendor's console.
+    /// The public key, where the token shows it, or a certificate of it: for the vendor's console.
     pub fn public_key(&self) -> Option<&PublicKey> {
-        self.public_key.as_ref()
+        self.signer.public_key()
     }
 }
 
@@ -78,22 +89,36 @@ impl Signer for Pkcs11Signer {
         self.signer.key_id()
     }
 
+    fn public_key(&self) -> Option<&PublicKey> {
+        self.signer.public_key()
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        self.signer.certificates()
+    }
+
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
         self.signer.sign(signing_input, signature)
     }
 }
 
-fn choose(kind: Kind, asked: Option<Algorithm>) -> Result<Algorithm, Error> {
+fn choose(kind: Kind, accepted: &[Algorithm]) -> Result<Algorithm, Error> {
     let possible = kind.algorithms();
-    match asked {
-        None => Ok(possible[0]),
-        Some(asked) if possible.contains(&asked) => Ok(asked),
-        Some(asked) => {
-            let names: Vec<_> = possible.iter().map(|one| one.as_str()).collect();
-            let message = format!("`algorithm` {asked} does not fit: the token's key is {kind:?}");
+    let fits = accepted.iter().find(|one| possible.contains(one));
+    match fits.or(possible.first().filter(|_| accepted.is_empty())) {
+        Some(algorithm) => Ok(*algorithm),
+        None => {
+            let words = |algorithms: &[Algorithm]| {
+                let words: Vec<_> = algorithms.iter().map(|one| one.as_str()).collect();
+                words.join(", ")
+            };
+            let message = format!(
+                "`algorithm` {} does not fit: the token's key is {kind:?}",
+                words(accepted)
+            );
             Err(Error::new(ErrorKind::Key, message)
                 .with_setting("algorithm")
-                .with_hint(format!("set algorithm to one of {}", names.join(", "))))
+                .with_hint(format!("such a key can do {}", words(possible))))
         }
     }
 }

@@ -1,12 +1,14 @@
 //! `pkcs11:` URIs (RFC 7512): which key, on which token.
 
-use countersign::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use countersign::{Error, ErrorKind, Secret};
 
 /// Where a key is: a `pkcs11:` URI (RFC 7512).
 ///
 /// Of the attributes `token`, `serial`, `slot-id`, `object` and `id` are used; `type` may be
-/// `private`. The PIN and the library are given apart, so a URI with `pin-value`, `pin-source` or
-/// `module-path` is refused.
+/// `private`. Behind a `?` may stand how to get at it: `module-path`, the device's library, and the
+/// PIN as `pin-source`, a file, or `pin-value`. What is shown of a URI ends before the `?`.
 ///
 /// # Example
 ///
@@ -24,6 +26,15 @@ pub struct KeyUri {
     pub(crate) slot: Option<u64>,
     pub(crate) object: Option<String>,
     pub(crate) id: Option<Vec<u8>>,
+    module_path: Option<PathBuf>,
+    pin: Option<Pin>,
+}
+
+/// Where a PIN comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pin {
+    Value(Secret),
+    File(PathBuf),
 }
 
 impl KeyUri {
@@ -31,27 +42,94 @@ impl KeyUri {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`], if it is none, has an attribute that is not known or comes twice, or
-    /// names neither `object` nor `id`.
+    /// [`ErrorKind::Setting`], if it is none, has an attribute that is not known or comes twice,
+    /// names neither `object` nor `id`, has a path that is not absolute, or the PIN in both ways.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let rest = text
             .strip_prefix("pkcs11:")
             .ok_or_else(|| refuse("it does not begin with `pkcs11:`"))?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        if !query.is_empty() {
-            return Err(refuse("what follows `?` is given apart: PIN and library"));
-        }
         let mut uri = Self::default();
-        for attribute in path.split(';').filter(|attribute| !attribute.is_empty()) {
-            let (name, value) = attribute
-                .split_once('=')
-                .ok_or_else(|| refuse("an attribute has no `=`"))?;
-            uri.take(name, decode(value)?)?;
+        for (attributes, separator) in [(path, ';'), (query, '&')] {
+            let attributes = attributes.split(separator);
+            for attribute in attributes.filter(|attribute| !attribute.is_empty()) {
+                let (name, value) = attribute
+                    .split_once('=')
+                    .ok_or_else(|| refuse("an attribute has no `=`"))?;
+                match separator {
+                    ';' => uri.take(name, decode(value)?)?,
+                    _ => uri.take_access(name, decode(value)?)?,
+                }
+            }
         }
         if uri.object.is_none() && uri.id.is_none() {
             return Err(refuse("it names no key: give `object` or `id`"));
         }
         Ok(uri)
+    }
+
+    /// The device's library, where the URI names it.
+    pub fn module_path(&self) -> Option<&Path> {
+        self.module_path.as_deref()
+    }
+
+    /// The PIN, where the URI gives it or the file that it is in. The file's last line feed is not
+    /// part of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] where the file cannot be read or holds no text.
+    pub fn pin(&self) -> Result<Option<Secret>, Error> {
+        let path = match &self.pin {
+            None => return Ok(None),
+            Some(Pin::Value(pin)) => return Ok(Some(pin.clone())),
+            Some(Pin::File(path)) => path,
+        };
+        let refuse = |why: String| {
+            let message = format!("the PIN's file {} {why}", path.display());
+            Error::new(ErrorKind::Setting, message).with_hint(
+                "`pin-source` of the pkcs11: URI is the path of a file with the PIN alone",
+            )
+        };
+        let text = std::fs::read_to_string(path)
+            .map(Secret::new)
+            .map_err(|error| refuse(format!("cannot be read: {error}")))?;
+        match text.expose().trim_end_matches(['\r', '\n']) {
+            "" => Err(refuse("is empty".into())),
+            pin => Ok(Some(Secret::new(pin))),
+        }
+    }
+
+    /// Takes an attribute from behind the `?` (RFC 7512 section 2.4).
+    fn take_access(&mut self, name: &str, value: Vec<u8>) -> Result<(), Error> {
+        let value = Secret::new(
+            String::from_utf8(value).map_err(|_| refuse(format!("`{name}` is not UTF-8")))?,
+        );
+        let absolute = |path: &str| match Path::new(path).is_absolute() {
+            true => Ok(PathBuf::from(path)),
+            false => Err(refuse(format!("`{name}` is not an absolute path"))),
+        };
+        let pin = match name {
+            "module-path" => {
+                let path = absolute(value.expose())?;
+                return match self.module_path.replace(path) {
+                    Some(_) => Err(refuse(format!("`{name}` is there twice"))),
+                    None => Ok(()),
+                };
+            }
+            "module-name" => {
+                return Err(refuse(
+                    "a library is named by `module-path`, its whole path, and not by `module-name`",
+                ));
+            }
+            "pin-value" => Pin::Value(value),
+            "pin-source" => Pin::File(absolute(file_of(value.expose())?)?),
+            other => return Err(unknown(other)),
+        };
+        match self.pin.replace(pin) {
+            Some(_) => Err(refuse("the PIN is there twice")),
+            None => Ok(()),
+        }
     }
 
     fn take(&mut self, name: &str, value: Vec<u8>) -> Result<(), Error> {
@@ -70,10 +148,7 @@ impl KeyUri {
             }
             "type" if value == b"private" => false,
             "type" => return Err(refuse("`type` is not private")),
-            other => {
-                let shown: String = other.chars().take(32).collect();
-                return Err(refuse(format!("the attribute {shown:?} is not known")));
-            }
+            other => return Err(unknown(other)),
         };
         match twice {
             true => Err(refuse(format!("`{name}` is there twice"))),
@@ -103,6 +178,28 @@ impl std::fmt::Display for KeyUri {
         }
         Ok(())
     }
+}
+
+/// The path in `pin-source`: bare, or a `file:` URI of this machine (RFC 8089).
+fn file_of(source: &str) -> Result<&str, Error> {
+    if source.starts_with('|') {
+        return Err(refuse(
+            "`pin-source` is a command, and none is run: write the PIN to a file",
+        ));
+    }
+    let Some(path) = source.strip_prefix("file:") else {
+        return Ok(source);
+    };
+    match path.strip_prefix("//") {
+        None => Ok(path),
+        Some(rest) if rest.starts_with('/') => Ok(rest),
+        Some(_) => Err(refuse("`pin-source` names a file of another machine")),
+    }
+}
+
+fn unknown(attribute: &str) -> Error {
+    let shown: String = attribute.chars().take(32).collect();
+    refuse(format!("the attribute {shown:?} is not known"))
 }
 
 fn decode(value: &str) -> Result<Vec<u8>, Error> {
@@ -165,6 +262,42 @@ mod tests {
     }
 
     #[test]
+    fn library_and_pin_come_behind_the_question_mark_and_are_not_shown() {
+        let uri = "pkcs11:object=a?module-path=/usr/lib/a%20b.so&pin-value=12%2634";
+        let uri = KeyUri::parse(uri).unwrap();
+        assert_eq!(uri.module_path(), Some(Path::new("/usr/lib/a b.so")));
+        assert_eq!(uri.pin().unwrap().unwrap().expose(), "12&34");
+        assert_eq!(uri.to_string(), "pkcs11:object=a");
+        assert!(!format!("{uri:?}").contains("34"), "{uri:?}");
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pin file");
+        std::fs::write(&path, "1234\r\n").unwrap();
+        let path = path.to_str().unwrap().replace(' ', "%20");
+        for source in [
+            path.clone(),
+            format!("file:{path}"),
+            format!("file://{path}"),
+        ] {
+            let uri = KeyUri::parse(&format!("pkcs11:object=a?pin-source={source}")).unwrap();
+            assert_eq!(uri.pin().unwrap().unwrap().expose(), "1234", "{source}");
+            assert_eq!(uri.module_path(), None);
+        }
+        std::fs::write(folder.path().join("pin file"), "\n").unwrap();
+        for (source, why) in [
+            (path.as_str(), "is empty"),
+            ("/nowhere/pin", "cannot be read"),
+        ] {
+            let uri = KeyUri::parse(&format!("pkcs11:object=a?pin-source={source}")).unwrap();
+            assert!(uri.pin().unwrap_err().message().contains(why), "{source}");
+        }
+        assert_eq!(
+            KeyUri::parse("pkcs11:object=a?").unwrap().pin().unwrap(),
+            None
+        );
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         for (text, why) in [
             ("", "begin with"),
@@ -178,7 +311,36 @@ mod tests {
             ("pkcs11:object=a;slot-id=x", "not a number"),
             ("pkcs11:object=%f", "two hex digits"),
             ("pkcs11:object=%ff", "not UTF-8"),
-            ("pkcs11:object=a?pin-value=1234", "given apart"),
+            (
+                "pkcs11:object=a?pin-value=1234&pin-value=1",
+                "PIN is there twice",
+            ),
+            (
+                "pkcs11:object=a?pin-value=1234&pin-source=/pin",
+                "PIN is there twice",
+            ),
+            ("pkcs11:object=a?pin-source=pin1234", "not an absolute path"),
+            ("pkcs11:object=a?pin-source=%7Ccat%201234", "is a command"),
+            (
+                "pkcs11:object=a?pin-source=file://host/1234",
+                "another machine",
+            ),
+            ("pkcs11:object=a?module-path=lib.so", "not an absolute path"),
+            ("pkcs11:object=a?module-name=softhsm2", "`module-path`"),
+            (
+                "pkcs11:object=a?module-path=/a&module-path=/a",
+                "`module-path` is there twice",
+            ),
+            (
+                "pkcs11:object=a?pin-valeu=1234",
+                "\"pin-valeu\" is not known",
+            ),
+            ("pkcs11:object=a?pin-value", "no `=`"),
+            (
+                "pkcs11:object=a;pin-value=1234",
+                "\"pin-value\" is not known",
+            ),
+            ("pkcs11:?object=a", "\"object\" is not known"),
         ] {
             let error = KeyUri::parse(text).expect_err(text);
             assert!(error.message().contains(why), "{text}: {error:?}");

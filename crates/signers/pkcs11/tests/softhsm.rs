@@ -3,14 +3,20 @@
 //! SoftHSM finds its token through `SOFTHSM2_CONF`. A process cannot set that for itself without
 //! `unsafe`, so the one test below makes the token and runs the ignored ones in a child.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 
 use countersign::jws::{self, Algorithm, VerificationKey};
-use countersign::{ErrorKind, PublicKey, Secret, Signer, Verdict};
-use countersign_pkcs11::{KeyUri, Module, Pkcs11Signer};
+use countersign::key::Certificate;
+use countersign::{
+    Clock, Connection, ErrorKind, Grant, ManualClock, Profile, Provider, PublicKey, Secret,
+    Settings, Signer, SystemRandom, Verdict,
+};
+use countersign_pkcs11::{KeyUri, Module, Pkcs11Signer, signer_from_settings, signer_from_uri};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
+use cryptoki::object::{Attribute, CertificateType, ObjectClass};
+use cryptoki::session::UserType;
 
 const PIN: &str = "1234";
 const CLAIMS: &[u8] = br#"{"iss":"me","aud":"account-d.docusign.com","exp":1300819380}"#;
@@ -70,6 +76,16 @@ fn with_a_token_of_softhsm() {
             "--import {pem} --token first --label {name} --id {id} --pin 1234"
         ));
     }
+    run(
+        &conf,
+        "openssl",
+        &format!(
+            "req -x509 -new -key {} -subj /CN=countersign -days 30 -outform DER -out {}",
+            at("rsa.pem"),
+            at("rsa.cer")
+        ),
+    );
+    std::fs::write(at("pin"), format!("{PIN}\n")).unwrap();
     let twin = at("twin.pem");
     tool(&format!(
         "--import {twin} --token first --label twin --id 07 --pin 1234"
@@ -87,7 +103,7 @@ fn with_a_token_of_softhsm() {
         "{said}{}",
         String::from_utf8_lossy(&inner.stderr)
     );
-    assert!(said.contains("5 passed"), "{said}");
+    assert!(said.contains("8 passed"), "{said}");
 }
 
 fn run(conf: &str, program: &str, arguments: &str) {
@@ -105,9 +121,17 @@ fn run(conf: &str, program: &str, arguments: &str) {
     );
 }
 
-fn module() -> Module {
+fn library() -> &'static str {
     let library = LIBRARIES.iter().find(|path| Path::new(path).exists());
-    Module::load(library.expect("libsofthsm2.so (apt-get install softhsm2)")).unwrap()
+    library.expect("libsofthsm2.so (apt-get install softhsm2)")
+}
+
+fn module() -> Module {
+    Module::load(library()).unwrap()
+}
+
+fn in_folder(name: &str) -> PathBuf {
+    Path::new(&std::env::var_os("SOFTHSM2_FOLDER").unwrap()).join(name)
 }
 
 fn signer(uri: &str, algorithm: Option<Algorithm>) -> Result<Pkcs11Signer, countersign::Error> {
@@ -117,8 +141,7 @@ fn signer(uri: &str, algorithm: Option<Algorithm>) -> Result<Pkcs11Signer, count
 
 /// The public key as openssl wrote it, not as the token shows it.
 fn public(name: &str) -> PublicKey {
-    let folder = std::env::var_os("SOFTHSM2_FOLDER").unwrap();
-    let pem = std::fs::read_to_string(Path::new(&folder).join(format!("{name}.pub"))).unwrap();
+    let pem = std::fs::read_to_string(in_folder(&format!("{name}.pub"))).unwrap();
     PublicKey::from_pem(&pem).unwrap()
 }
 
@@ -275,14 +298,10 @@ fn threads_sign_at_the_same_time() {
 #[test]
 #[ignore = "run by with_a_token_of_softhsm, which makes the token"]
 fn a_lost_session_is_opened_again() {
-    let library = LIBRARIES
-        .iter()
-        .find(|path| Path::new(path).exists())
-        .unwrap();
     let signer = signer("pkcs11:token=first;object=p256", None).unwrap();
     jws::sign(&signer, CLAIMS, None).unwrap();
     let reset = || {
-        let other = cryptoki::context::Pkcs11::new(library).unwrap();
+        let other = cryptoki::context::Pkcs11::new(library()).unwrap();
         other.clone().finalize().unwrap();
         let flags = CInitializeFlags::OS_LOCKING_OK;
         other.initialize(CInitializeArgs::new(flags)).unwrap();
@@ -291,4 +310,213 @@ fn a_lost_session_is_opened_again() {
     let token = jws::sign(&signer, CLAIMS, None).unwrap();
     let key = VerificationKey::new(public("p256"), Algorithm::ES256).unwrap();
     jws::verify(&token, &key).unwrap();
+}
+
+const PROFILE: &str = r#"
+    id = "acme"
+    name = "Acme"
+    documentation = "https://acme.example/docs"
+    environments.production.base_url = "https://login.acme.example"
+    endpoints.token = "{base_url}/token"
+    grants.jwt-bearer.client_auth = ["none"]
+    assertion.algorithms = ["PS256", "RS256", "ES256"]
+    assertion.header."x5t#S256" = "{cert_sha256?}"
+    assertion.claims.fingerprint = "{spki_sha256}"
+"#;
+
+fn provider() -> Arc<dyn Provider> {
+    countersign::from_profile(Profile::from_toml(PROFILE).unwrap())
+}
+
+/// As a program does it that has PKCS#11 built in.
+fn connect(pairs: &[(&str, &str)]) -> Result<Connection, countersign::Error> {
+    let app = [("client_id", "app"), ("subject", "joe")];
+    let settings = Settings::from_pairs(app.iter().chain(pairs).copied())?.resolve(|_| None)?;
+    match signer_from_settings(&settings, provider().profile())? {
+        Some(signer) => Connection::with_signer("mine", &settings, provider(), signer),
+        None => Connection::new("mine", &settings, provider()),
+    }
+}
+
+/// The header of a connection's assertion, which the key of this name signed.
+fn assertion_header(connection: &Connection, key: &str) -> String {
+    let now = ManualClock::at(1_800_000_000).now();
+    let request = connection.token_request(&Grant::JwtBearer, now, &SystemRandom::new());
+    let request = request.unwrap();
+    let assertion = request.form().unwrap().value("assertion").unwrap();
+    let algorithm = connection.signer().unwrap().algorithm();
+    let key = VerificationKey::new(public(key), algorithm).unwrap();
+    let verified = jws::verify(assertion, &key).unwrap();
+    assert!(String::from_utf8_lossy(&verified.payload).contains("\"fingerprint\":\""));
+    format!("{:?}", verified.header)
+}
+
+#[test]
+#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
+fn settings_name_the_key_its_library_and_the_pin() {
+    let uri = |object: &str, more: &str| {
+        let library = library();
+        format!("pkcs11:token=first;object={object}?module-path={library}{more}")
+    };
+    let pin_file = in_folder("pin");
+    let by_file = format!("&pin-source=file:{}", pin_file.display());
+    let key_file = in_folder("key-uri").display().to_string();
+    std::fs::write(&key_file, uri("rsa", &by_file) + "\n").unwrap();
+    for pairs in [
+        &[("private_key", uri("rsa", "&pin-value=1234"))][..],
+        &[("private_key", uri("rsa", &by_file))],
+        &[("private_key_file", key_file)],
+        &[
+            ("private_key", uri("rsa", "")),
+            ("private_key_passphrase", PIN.to_owned()),
+            ("algorithm", "RS256".to_owned()),
+            ("key_id", "7".to_owned()),
+        ],
+    ] {
+        let pairs: Vec<_> = pairs.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let connection = connect(&pairs).unwrap();
+        let signer = connection.signer().unwrap();
+        let (algorithm, key_id) = match pairs.len() {
+            4 => (Algorithm::RS256, Some("7")),
+            // The vendor's first choice, and not the key's.
+            _ => (Algorithm::PS256, None),
+        };
+        assert_eq!((signer.algorithm(), signer.key_id()), (algorithm, key_id));
+        assertion_header(&connection, "rsa");
+        assert!(!format!("{connection:?}").contains(PIN), "{connection:?}");
+    }
+    let ec = connect(&[("private_key", &uri("p256", "&pin-value=1234"))]).unwrap();
+    assert_eq!(ec.signer().unwrap().algorithm(), Algorithm::ES256);
+    assertion_header(&ec, "p256");
+}
+
+#[test]
+#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
+fn what_is_wrong_with_the_settings_is_named() {
+    let uri = |object: &str, more: &str| {
+        let library = library();
+        format!("pkcs11:token=first;object={object}?module-path={library}{more}")
+    };
+    let pin = "&pin-value=1234";
+    for (key, more, setting, message) in [
+        (
+            "pkcs11:object=rsa".to_owned(),
+            None,
+            "private_key",
+            "does not say which library",
+        ),
+        (
+            "pkcs11:object=rsa?module-path=/nowhere/lib.so".into(),
+            None,
+            "private_key",
+            "/nowhere/lib.so",
+        ),
+        (
+            "pkcs11:token=first".into(),
+            None,
+            "private_key",
+            "names no key",
+        ),
+        (uri("none", pin), None, "private_key", "no private key for"),
+        (
+            uri("rsa", "&pin-value=9876"),
+            None,
+            "private_key",
+            "does not take the PIN",
+        ),
+        (
+            uri("rsa", pin),
+            Some(("private_key_passphrase", "1234")),
+            "private_key_passphrase",
+            "given apart as well",
+        ),
+        (
+            uri("rsa", pin),
+            Some(("algorithm", "EdDSA")),
+            "algorithm",
+            "Acme does not accept",
+        ),
+        (
+            uri("p256", pin),
+            Some(("algorithm", "PS256")),
+            "algorithm",
+            "PS256 does not fit",
+        ),
+        (
+            uri("ed25519", pin),
+            None,
+            "algorithm",
+            "PS256, RS256, ES256 does not fit",
+        ),
+    ] {
+        let mut pairs = vec![("private_key", key.as_str())];
+        pairs.extend(more);
+        let error = connect(&pairs).expect_err(message);
+        assert!(error.message().contains(message), "{error:?}");
+        assert_eq!(error.setting_name(), Some(setting), "{error:?}");
+        assert!(error.hint().is_some(), "{error:?}");
+        let shown = format!("{error:?}");
+        assert!(
+            !shown.contains("1234") && !shown.contains("9876"),
+            "{shown}"
+        );
+    }
+    // A key is not this crate's to read.
+    let settings = Settings::from_pairs([("private_key", "-----BEGIN")]).unwrap();
+    let none = signer_from_settings(&settings, provider().profile()).unwrap();
+    assert!(none.is_none());
+    // Without a choice the key's usual algorithm.
+    let signer = signer_from_uri(&uri("rsa", pin), None, &[], None).unwrap();
+    assert_eq!(signer.algorithm(), Algorithm::RS256);
+}
+
+#[test]
+#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
+fn the_tokens_certificate_of_the_key_is_found() {
+    let uri = format!(
+        "pkcs11:token=first;object=rsa?module-path={}&pin-value=1234",
+        library()
+    );
+    let without = connect(&[("private_key", &uri)]).unwrap();
+    assert!(without.signer().unwrap().certificates().is_empty());
+    assert!(!assertion_header(&without, "rsa").contains("x5t"));
+
+    let der = std::fs::read(in_folder("rsa.cer")).unwrap();
+    let put = |id: u8| {
+        let library = cryptoki::context::Pkcs11::new(library()).unwrap();
+        // The signer above has it initialised.
+        let slots = library.get_slots_with_initialized_token().unwrap();
+        let is_first = |slot: &&_| library.get_token_info(**slot).unwrap().label() == "first";
+        let slot = slots.iter().find(is_first).unwrap();
+        let session = library.open_rw_session(*slot).unwrap();
+        let pin = PIN.to_owned().into();
+        // The signer's login is this session's as well.
+        let _ = session.login(UserType::User, Some(&pin));
+        let certificate = [
+            Attribute::Class(ObjectClass::CERTIFICATE),
+            Attribute::CertificateType(CertificateType::X_509),
+            Attribute::Token(true),
+            Attribute::Private(false),
+            Attribute::Id(vec![id]),
+            Attribute::Subject(b"\x30\x00".to_vec()),
+            Attribute::Value(der.clone()),
+        ];
+        session.create_object(&certificate).unwrap();
+    };
+    // Beside another key it is nobody's; beside its own it is found.
+    put(2);
+    let ec = format!(
+        "pkcs11:token=first;id=%02?module-path={}&pin-value=1234",
+        library()
+    );
+    let other = connect(&[("private_key", &ec)]).unwrap();
+    assert!(other.signer().unwrap().certificates().is_empty());
+    put(1);
+    let connection = connect(&[("private_key", &uri)]).unwrap();
+    let own = Certificate::from_bytes(&der).unwrap();
+    assert!(assertion_header(&connection, "rsa").contains(&own.x5t_s256()));
+    assert_eq!(
+        connection.signer().unwrap().public_key(),
+        Some(&public("rsa"))
+    );
 }

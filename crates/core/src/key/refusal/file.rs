@@ -22,6 +22,11 @@ pub(in crate::key) fn no_pem(text: &str) -> Error {
         )
     } else if text.contains("BEGIN") {
         return super::begin_line();
+    } else if is_pkcs11(text) {
+        (
+            "this is a pkcs11: URI, and this build cannot ask a PKCS#11 device",
+            "use a build that has PKCS#11 in it, or make a signer with the crate countersign-pkcs11 and hand it over in place of private_key",
+        )
     } else if looks_like_path(text) {
         (
             "no PEM found: this looks like a file name",
@@ -34,6 +39,11 @@ pub(in crate::key) fn no_pem(text: &str) -> Error {
         )
     };
     refuse(what, hint)
+}
+
+/// Whether it says where a key is (RFC 7512), and is none.
+pub(crate) fn is_pkcs11(text: &str) -> bool {
+    text.starts_with("pkcs11:")
 }
 
 fn looks_like_path(text: &str) -> bool {
