@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use countersign::Algorithm;
+use countersign::{Algorithm, Error};
+use countersign_plugin::Sha256;
 use countersign_sandbox::Rotation;
 
 const EXIT_CODES: &str = "\
@@ -30,12 +31,35 @@ pub(crate) struct Global {
     /// A provider of your own, described as a profile in TOML; may be given again.
     #[arg(long = "profile", global = true, value_name = "FILE")]
     pub(crate) profiles: Vec<PathBuf>,
+    /// A plugin: native code that runs with all your rights, by its absolute path; may be given again.
+    #[arg(long = "plugin", global = true, value_name = "PATH[#sha256=HEX]", value_parser = PluginFile::parse)]
+    pub(crate) plugins: Vec<PluginFile>,
     /// Print what a program can read: JSON results, and an error as one line of JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Say on stderr what is done; twice for more. Never shows a secret.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// A plugin's file, and the digest that it must have.
+#[derive(Clone, Debug)]
+pub(crate) struct PluginFile {
+    pub(crate) path: PathBuf,
+    pub(crate) digest: Option<Sha256>,
+}
+
+impl PluginFile {
+    fn parse(text: &str) -> Result<Self, Error> {
+        let (path, digest) = match text.rsplit_once("#sha256=") {
+            Some((path, digest)) => (path, Some(digest.parse()?)),
+            None => (text, None),
+        };
+        Ok(Self {
+            path: path.into(),
+            digest,
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]

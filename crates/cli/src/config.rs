@@ -6,6 +6,7 @@ use countersign::{
     Connection, Error, ErrorKind, Keeper, KeeperBuilder, Profile, Registry, Transport, from_profile,
 };
 use countersign_builtin::{Configuration, place, variable};
+use countersign_plugin::Loader;
 
 use crate::args::Global;
 use crate::output::{Output, Stop};
@@ -52,7 +53,7 @@ pub(crate) fn builder(
     Ok(countersign_builtin::keeper(connection, trace)?.transport(transport))
 }
 
-/// The providers built in, and those of `--profile`.
+/// The providers built in, and those of `--profile` and `--plugin`.
 pub(crate) fn registry(global: &Global) -> Result<Registry, Error> {
     let mut registry = countersign_builtin::registry()?;
     for path in &global.profiles {
@@ -65,6 +66,12 @@ pub(crate) fn registry(global: &Global) -> Result<Registry, Error> {
         registry = profile
             .and_then(|profile| registry.clone().with(from_profile(profile)))
             .map_err(|e| e.in_context(format_args!("--profile {shown}")))?;
+    }
+    let verbosity = global.verbose;
+    let loader = Loader::new()
+        .with_log(move |plugin, level, text| trace::plugin(plugin, level, text, verbosity));
+    for file in &global.plugins {
+        registry = loader.load(&file.path, file.digest)?.register(registry)?;
     }
     Ok(registry)
 }

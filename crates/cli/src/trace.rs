@@ -1,10 +1,11 @@
-//! What `-v` shows of the network, on stderr.
+//! What `-v` shows of the network and of plugins, on stderr.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use countersign::{Error, Network, Transport, UreqTransport};
 use countersign_builtin::Observed;
+use countersign_plugin::Level;
 
 /// The usual transport; with `-v` it tells what it does, and twice that the names of headers.
 pub(crate) fn transport(network: &Network, verbosity: u8) -> Result<Arc<dyn Transport>, Error> {
@@ -17,6 +18,14 @@ pub(crate) fn transport(network: &Network, verbosity: u8) -> Result<Arc<dyn Tran
             say(line);
         }
     })))
+}
+
+/// What a plugin has to say.
+pub(crate) fn plugin(name: &str, level: Level, text: &str, verbosity: u8) {
+    let needed = if level == Level::Debug { 2 } else { 1 };
+    if verbosity >= needed {
+        say(&format!("plugin {name}: {text}"));
+    }
 }
 
 fn say(text: &str) {

@@ -10,6 +10,7 @@ mod house;
 mod key_new;
 mod keys;
 mod login;
+mod plugin;
 mod sandbox;
 mod store;
 mod token;
