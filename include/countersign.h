@@ -537,6 +537,20 @@ csign_status csign_client_copy_token(const struct csign_client *client,
                                      struct csign_error **error);
 
 /**
+ * As csign_client_copy_token, but never waits: for a thread that must not block, such as one that runs an event loop.
+ * Where no token in memory is fresh, it succeeds with a length of 0: then have another thread call
+ * csign_client_token.
+ *
+ * @param length  where the token's length goes; 0 where there is none.
+ */
+CSIGN_API
+csign_status csign_client_peek_token(const struct csign_client *client,
+                                     char *buffer,
+                                     size_t capacity,
+                                     size_t *length,
+                                     struct csign_error **error);
+
+/**
  * A token asked for now, even though there may be a valid one. Where that fails and the old token is still valid,
  * that one is given.
  *
@@ -1109,6 +1123,24 @@ CSIGN_API
 csign_status csign_registry_add_profile(struct csign_registry *registry,
                                         const char *toml,
                                         size_t toml_length,
+                                        struct csign_error **error);
+
+/**
+ * Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process: load none
+ * that you would not run. It is never unloaded, and cannot take the place of a provider that is there.
+ *
+ * @param path    the plugin's absolute path; the file and its folder must be writable by their owner only.
+ * @param sha256  the file's SHA-256 in hex, to load no other; may be empty.
+ *
+ * Errors: CSIGN_STATUS_SETTING where path, file or digest are not as they must be; CSIGN_STATUS_PLUGIN where the
+ * plugin breaks its contract.
+ */
+CSIGN_API
+csign_status csign_registry_load_plugin(struct csign_registry *registry,
+                                        const char *path,
+                                        size_t path_length,
+                                        const char *sha256,
+                                        size_t sha256_length,
                                         struct csign_error **error);
 
 /**

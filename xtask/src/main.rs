@@ -1,10 +1,13 @@
 //! `cargo xtask`: what a contributor and CI run. Thin here; one file per command.
 
+mod abi;
 mod bench;
+mod bindings;
 mod budget;
 mod chaos;
 mod codegen;
 mod demo;
+mod dist;
 mod fuzz;
 mod table;
 mod test;
@@ -22,6 +25,9 @@ cargo xtask COMMAND
   tidy     the house rules that no compiler checks
   chaos    many processes, one rotating connection, and a killer; see docs/reliability.md
   codegen  the headers in include/, made from the code [--check]
+  abi      the headers against the library and the last record: --check, --record
+  dist     libraries, headers, pkg-config, CMake, the command, packages: --prefix DIR [--features F]
+  bindings the languages' packages, built and tested [cpp|go|python|node|java]
   bench    what a token costs beside other libraries, into benches/RESULTS.md [--quick]
   fuzz     the fuzz targets, 60 seconds each or [SECONDS [TARGET]]
   budget   how many crates core, the default transport and one provider need
@@ -36,6 +42,9 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["budget"] => budget::run(),
         ["codegen", ref options @ ..] => codegen::run(options),
+        ["abi", ref options @ ..] => abi::run(options),
+        ["dist", ref options @ ..] => dist::run(options),
+        ["bindings", ref options @ ..] => bindings::run(options),
         ["bench", ref options @ ..] => bench::run(options),
         ["fuzz", ref options @ ..] => fuzz::run(options),
         ["chaos", ref options @ ..] => chaos::run(options),
@@ -58,4 +67,10 @@ fn main() -> ExitCode {
 fn root() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     here.parent().map(PathBuf::from).unwrap_or(here)
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    set.unwrap_or_else(|| root().join("target"))
 }

@@ -171,24 +171,38 @@ pub unsafe extern "C" fn csign_client_copy_token(
     error: *mut *mut csign_error,
 ) -> csign_status {
     let body = |client: &Client| {
-        if length.is_null() {
-            return Err(null("length"));
-        }
-        let copy = |token: &str| {
-            // SAFETY: what the header asks of the caller.
-            unsafe { copy_out("buffer", token.as_bytes(), buffer.cast(), capacity, length) }?;
-            if token.len() < capacity {
-                // SAFETY: within the caller's buffer, which is not NULL.
-                unsafe { *buffer.add(token.len()) = 0 };
-            }
-            Ok(())
-        };
         if min_valid_ms == 0
             && let Some(fresh) = client.fresh()?
         {
-            return copy(fresh.expose());
+            // SAFETY: what the header asks of the caller.
+            return unsafe { copy_text(fresh.expose(), buffer, capacity, length) };
         }
-        copy(client.token(min_valid_ms)?.expose())
+        let token = client.token(min_valid_ms)?;
+        // SAFETY: what the header asks of the caller.
+        unsafe { copy_text(token.expose(), buffer, capacity, length) }
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// As csign_client_copy_token, but never waits: for a thread that must not block, such as one that runs an event loop.
+/// Where no token in memory is fresh, it succeeds with a length of 0: then have another thread call
+/// csign_client_token.
+///
+/// @param length  where the token's length goes; 0 where there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_peek_token(
+    client: *const csign_client,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &Client| match client.fresh()? {
+        // SAFETY: what the header asks of the caller.
+        Some(fresh) => unsafe { copy_text(fresh.expose(), buffer, capacity, length) },
+        // SAFETY: what the header asks of the caller.
+        None => unsafe { put("length", length, 0) },
     };
     // SAFETY: what the header asks of the caller.
     unsafe { with(client, error, body) }
@@ -447,6 +461,30 @@ pub(crate) unsafe fn with(
         }
     }
     status
+}
+
+/// Copies text, and a NUL after it where there is room.
+///
+/// # Safety
+///
+/// As [`copy_out`]; `length` may be NULL.
+#[inline]
+unsafe fn copy_text(
+    from: &str,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> Result<(), Failure> {
+    if length.is_null() {
+        return Err(null("length"));
+    }
+    // SAFETY: the caller's promise, and `length` is not NULL.
+    unsafe { copy_out("buffer", from.as_bytes(), buffer.cast(), capacity, length) }?;
+    if from.len() < capacity {
+        // SAFETY: within the caller's buffer, which is not NULL.
+        unsafe { *buffer.add(from.len()) = 0 };
+    }
+    Ok(())
 }
 
 impl Client {

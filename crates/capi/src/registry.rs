@@ -1,11 +1,13 @@
 //! The providers that clients may name.
 
 use std::ffi::c_char;
+use std::path::Path;
 
 use countersign::{Profile, Registry, from_profile};
+use countersign_plugin::{Loader, Sha256};
 use serde_json::json;
 
-use crate::boundary::{Handle, Out, call, free, new, object, object_mut, text};
+use crate::boundary::{Handle, Out, call, free, new, object, object_mut, optional, text};
 use crate::text::Owned;
 use crate::{csign_error, csign_status, csign_text};
 
@@ -60,6 +62,41 @@ pub unsafe extern "C" fn csign_registry_add_profile(
         let (registry, toml) = unsafe { (object_mut(registry)?, text("toml", toml, toml_length)?) };
         let provider = from_profile(Profile::from_toml(toml)?);
         registry.registry = registry.registry.clone().with(provider)?;
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process: load none
+/// that you would not run. It is never unloaded, and cannot take the place of a provider that is there.
+///
+/// @param path    the plugin's absolute path; the file and its folder must be writable by their owner only.
+/// @param sha256  the file's SHA-256 in hex, to load no other; may be empty.
+///
+/// Errors: CSIGN_STATUS_SETTING where path, file or digest are not as they must be; CSIGN_STATUS_PLUGIN where the
+/// plugin breaks its contract.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_registry_load_plugin(
+    registry: *mut csign_registry,
+    path: *const c_char,
+    path_length: usize,
+    sha256: *const c_char,
+    sha256_length: usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let (registry, path, sha256) = unsafe {
+            (
+                object_mut(registry)?,
+                text("path", path, path_length)?,
+                optional("sha256", sha256, sha256_length)?,
+            )
+        };
+        let digest = sha256.map(str::parse::<Sha256>).transpose()?;
+        let plugin = Loader::new().load(Path::new(path), digest)?;
+        registry.registry = plugin.register(registry.registry.clone())?;
         Ok(())
     };
     // SAFETY: what the header asks of the caller.

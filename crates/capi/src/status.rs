@@ -192,6 +192,7 @@ impl From<ErrorKind> for csign_status {
             ErrorKind::Clock => Self::CLOCK,
             ErrorKind::Store => Self::STORE,
             ErrorKind::Busy => Self::BUSY,
+            ErrorKind::Plugin => Self::PLUGIN,
             // Core may learn a kind that this file has not: then a test here fails.
             _ => Self::INTERNAL,
         }
@@ -207,5 +208,53 @@ impl From<Verdict> for csign_verdict {
             Verdict::OutcomeUnknown => Self::OUTCOME_UNKNOWN,
             Verdict::Unexpected => Self::UNEXPECTED,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Core's own list of kinds, so that a new one is noticed here.
+    const CORE: &str = include_str!("../../core/src/error.rs");
+
+    #[test]
+    fn every_kind_of_core_has_a_status_of_its_own() {
+        let names = CORE.lines().filter_map(|line| {
+            let (_, name) = line.trim().strip_prefix("Self::")?.split_once(" => \"")?;
+            name.strip_suffix("\",")
+        });
+        let mut seen = Vec::new();
+        for name in names {
+            let Ok(kind) = serde_json::from_value::<ErrorKind>(name.into()) else {
+                // A verdict's.
+                continue;
+            };
+            let status = csign_status::from(kind);
+            assert!(
+                !seen.contains(&status),
+                "{name}: {status:?} is another kind's"
+            );
+            assert_eq!(
+                status == csign_status::INTERNAL,
+                name == "internal",
+                "{name}"
+            );
+            seen.push(status);
+        }
+        assert!(seen.len() > 15, "core's list was not found");
+    }
+
+    #[test]
+    fn every_status_has_its_word() {
+        for (status, name) in STATUSES {
+            // SAFETY: static and terminated.
+            let said = unsafe { std::ffi::CStr::from_ptr(csign_status_name(*status as i32)) };
+            assert_eq!(said, *name);
+            assert_eq!(said.to_str().unwrap(), format!("{status:?}"));
+        }
+        // SAFETY: static and terminated.
+        let unknown = unsafe { std::ffi::CStr::from_ptr(csign_status_name(-5)) };
+        assert_eq!(unknown, c"UNKNOWN");
     }
 }

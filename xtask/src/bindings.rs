@@ -1,0 +1,173 @@
+//! `cargo xtask bindings`: the languages' packages, built, tested with the shared scenarios, packed, and tried
+//! from what was packed.
+
+mod features;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::dist::Dist;
+use crate::{root, table, target, tools};
+
+/// A language, the programs its package needs, and the Debian packages that have them.
+struct Language {
+    name: &'static str,
+    programs: &'static [&'static str],
+    /// How the artefact's name ends; nothing where there is none to pack.
+    artefact: Option<&'static str>,
+}
+
+const LANGUAGES: &[Language] = &[
+    Language {
+        name: "cpp",
+        programs: &["c++", "cmake", "pkg-config"],
+        artefact: None,
+    },
+    Language {
+        name: "go",
+        programs: &["go", "pkg-config"],
+        artefact: Some(".zip"),
+    },
+    Language {
+        name: "python",
+        programs: &["python3"],
+        artefact: Some(".whl"),
+    },
+    Language {
+        name: "node",
+        programs: &["node", "npm"],
+        artefact: Some(".tgz"),
+    },
+    Language {
+        name: "java",
+        programs: &["javac", "mvn"],
+        artefact: Some(".jar"),
+    },
+];
+
+pub(crate) fn run(options: &[&str]) -> Result<(), String> {
+    let stage = Stage::set()?;
+    for name in options {
+        if !LANGUAGES.iter().any(|language| language.name == *name) {
+            let names: Vec<_> = LANGUAGES.iter().map(|language| language.name).collect();
+            return Err(format!("`{name}` is none of: {}", names.join(", ")));
+        }
+    }
+    let mut failed = Vec::new();
+    for language in LANGUAGES {
+        if options.is_empty() || options.contains(&language.name) {
+            table::say(&format!("\n-- {}\n", language.name));
+            if let Err(why) = stage.test(language) {
+                table::complain(&format!("{}: {why}", language.name));
+                failed.push(language.name);
+            }
+        }
+    }
+    if !failed.is_empty() {
+        return Err(format!("failed: {}", failed.join(", ")));
+    }
+    match options.is_empty() {
+        // The table is of one whole run.
+        true => features::agree(&stage.results),
+        false => Ok(()),
+    }
+}
+
+/// Packs what can be packed, into PREFIX/packages.
+pub(crate) fn package(prefix: &Path) -> Result<(), String> {
+    let out = prefix.join("packages");
+    fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
+    let results = target().join("bindings/results");
+    let stage = Stage {
+        prefix: prefix.to_owned(),
+        results,
+    };
+    for language in LANGUAGES
+        .iter()
+        .filter(|language| language.artefact.is_some())
+    {
+        language.check_tools()?;
+        stage.script(language, "package.sh", &[&out])?;
+    }
+    Ok(())
+}
+
+/// What the languages' scripts are given.
+struct Stage {
+    prefix: PathBuf,
+    results: PathBuf,
+}
+
+impl Stage {
+    /// Installs the library, with the exports that tests need, where the scripts find it.
+    fn set() -> Result<Self, String> {
+        let base = target().join("bindings");
+        let dist = Dist {
+            prefix: base.join("prefix"),
+            profile: "dev".into(),
+            features: "test-hooks".into(),
+            packages: false,
+        };
+        dist.install()?;
+        let results = base.join("results");
+        let _ = fs::remove_dir_all(&results);
+        fs::create_dir_all(&results).map_err(|error| format!("{}: {error}", results.display()))?;
+        Ok(Self {
+            prefix: dist.prefix,
+            results,
+        })
+    }
+
+    fn test(&self, language: &Language) -> Result<(), String> {
+        language.check_tools()?;
+        self.script(language, "test.sh", &[])?;
+        let Some(ending) = language.artefact else {
+            return Ok(());
+        };
+        let out = self.prefix.join("packages").join(language.name);
+        let _ = fs::remove_dir_all(&out);
+        fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
+        self.script(language, "package.sh", &[&out])?;
+        let packed = fs::read_dir(&out).map_err(|error| error.to_string())?;
+        let mut packed = packed.flatten().map(|file| file.path());
+        let artefact = packed.find(|path| path.to_string_lossy().ends_with(ending));
+        let artefact = artefact.ok_or_else(|| format!("package.sh made no {ending}"))?;
+        self.script(language, "try.sh", &[&artefact])
+    }
+
+    fn script(&self, language: &Language, script: &str, arguments: &[&Path]) -> Result<(), String> {
+        let folder = root().join("bindings").join(language.name);
+        let scratch = target().join("bindings/scratch").join(language.name);
+        fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
+        let status = Command::new("bash")
+            .arg(folder.join(script))
+            .args(arguments)
+            .current_dir(&folder)
+            .env("COUNTERSIGN_LIB_DIR", self.prefix.join("lib"))
+            .env("COUNTERSIGN_INCLUDE_DIR", self.prefix.join("include"))
+            .env("COUNTERSIGN_COMMAND", self.prefix.join("bin/countersign"))
+            .env("COUNTERSIGN_SCENARIOS", root().join("tests/scenarios"))
+            .env("COUNTERSIGN_SCENARIO_RESULTS", &self.results)
+            .env("COUNTERSIGN_SCRATCH", &scratch)
+            .status()
+            .map_err(|error| format!("bash: {error}"))?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(format!("bindings/{}/{script} failed", language.name)),
+        }
+    }
+}
+
+impl Language {
+    fn check_tools(&self) -> Result<(), String> {
+        let missing = self
+            .programs
+            .iter()
+            .find(|program| !tools::is_there(program));
+        match missing {
+            Some(program) => Err(format!("`{program}` is missing")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The tables of what ran: tests/scenarios/RESULTS.md has every scenario, the README every feature.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::{codegen, root};
+
+const LANGUAGES: &[(&str, &str)] = &[
+    ("rust", "Rust"),
+    ("cpp", "C++"),
+    ("go", "Go"),
+    ("python", "Python"),
+    ("node", "Node"),
+    ("java", "Java"),
+];
+
+const TABLE: &str = "tests/scenarios/RESULTS.md";
+const BEGIN: &str = "<!-- features: made by `cargo xtask bindings` -->\n";
+const END: &str = "<!-- end of features -->\n";
+
+/// Features as a reader asks for them, and what a scenario has in it that shows them.
+const FEATURES: &[(&str, Shown)] = &[
+    ("JWT bearer", Shown::Request("jwt-bearer")),
+    ("client credentials", Shown::Request("client-credentials")),
+    ("login with a browser, PKCE", Shown::Step("login")),
+    ("refresh and rotation", Shown::Request("refresh-token")),
+    ("`retry`", Shown::Verdict("retry")),
+    ("`reauthorize`", Shown::Verdict("reauthorize")),
+    ("`fix_configuration`", Shown::Verdict("fix_configuration")),
+    ("`outcome_unknown`", Shown::Verdict("outcome_unknown")),
+    ("`unexpected`", Shown::Verdict("unexpected")),
+    ("HTTP adapter, one refresh on 401", Shown::Step("api")),
+    ("16 threads, one request", Shown::Step("threads")),
+    (
+        "a caller gives up, the request goes on",
+        Shown::Step("cancel"),
+    ),
+    ("closed while in use", Shown::Step("close_in_use")),
+    ("garbage collection under load", Shown::Step("collect")),
+    ("signer callback (HSM, KMS)", Shown::Member("signer")),
+    ("token-changed listener", Shown::Member("listener")),
+    ("clock callback", Shown::Member("clock")),
+    ("who the token is for", Shown::Step("identity")),
+    ("revoke and forget", Shown::Step("forget")),
+    ("kept across restarts", Shown::Step("reopen")),
+];
+
+/// What a scenario has in it.
+enum Shown {
+    Request(&'static str),
+    Step(&'static str),
+    Verdict(&'static str),
+    Member(&'static str),
+}
+
+/// Writes both tables from the results of a whole run; where CI looks on, compares them.
+pub(super) fn agree(results: &Path) -> Result<(), String> {
+    let scenarios = scenarios()?;
+    let outcomes = outcomes(results)?;
+    let gaps: Vec<_> = scenarios
+        .keys()
+        .flat_map(|name| LANGUAGES.iter().map(move |(id, _)| (name, id)))
+        .filter(|(name, id)| {
+            outcomes
+                .get(**id)
+                .is_none_or(|all| !all.contains_key(*name))
+        })
+        .map(|(name, id)| format!("{name} in {id}"))
+        .collect();
+    if !gaps.is_empty() {
+        return Err(format!("not run: {}", gaps.join(", ")));
+    }
+    let check = std::env::var_os("CI").is_some_and(|value| value == "true");
+    codegen::agree(
+        Path::new(TABLE),
+        &every_scenario(&scenarios, &outcomes),
+        check,
+    )?;
+    let readme = fs::read_to_string(root().join("README.md")).map_err(|e| e.to_string())?;
+    let (before, rest) = readme
+        .split_once(BEGIN)
+        .ok_or("README.md has no place for the features")?;
+    let (_, after) = rest
+        .split_once(END)
+        .ok_or("README.md has no end of the features")?;
+    let features = features(&scenarios, &outcomes);
+    let wanted = format!("{before}{BEGIN}\n{features}\n{END}{after}");
+    codegen::agree(Path::new("README.md"), &wanted, check)
+}
+
+type Scenarios = BTreeMap<String, Value>;
+type Outcomes = BTreeMap<String, BTreeMap<String, String>>;
+
+fn scenarios() -> Result<Scenarios, String> {
+    let mut all = BTreeMap::new();
+    for (name, json) in json_files(&root().join("tests/scenarios"))? {
+        all.insert(name, json);
+    }
+    Ok(all)
+}
+
+fn outcomes(results: &Path) -> Result<Outcomes, String> {
+    let mut all = BTreeMap::new();
+    for (language, json) in json_files(results)? {
+        let scenarios = json["scenarios"].as_object().cloned().unwrap_or_default();
+        let scenarios = scenarios.into_iter().map(|(name, outcome)| {
+            let outcome = outcome.as_str().unwrap_or("failed: not a text").to_owned();
+            (name, outcome)
+        });
+        all.insert(language, scenarios.collect());
+    }
+    Ok(all)
+}
+
+fn json_files(folder: &Path) -> Result<Vec<(String, Value)>, String> {
+    let shown = folder.display();
+    let files = fs::read_dir(folder).map_err(|error| format!("{shown}: {error}"))?;
+    let paths = files.flatten().map(|file| file.path());
+    let paths = paths.filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let read = |path: std::path::PathBuf| {
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let refuse = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = fs::read_to_string(&path).map_err(|error| refuse(&error))?;
+        let json = serde_json::from_str(&text).map_err(|error| refuse(&error))?;
+        Ok((name, json))
+    };
+    paths.map(read).collect()
+}
+
+fn every_scenario(scenarios: &Scenarios, outcomes: &Outcomes) -> String {
+    let mut text = String::from(
+        "# What ran\n\nEvery scenario of this folder in every language, written by `cargo xtask bindings`.\n\n",
+    );
+    text.push_str(&heading("scenario"));
+    let mut reasons = Vec::new();
+    for name in scenarios.keys() {
+        text.push_str(&format!("| [{name}]({name}.json) |"));
+        for (id, language) in LANGUAGES {
+            let outcome = outcomes[*id][name].as_str();
+            match outcome.strip_prefix("not applicable: ") {
+                Some(reason) => {
+                    reasons.push(format!("- {language}, {name}: {reason}"));
+                    text.push_str(" n/a |");
+                }
+                None => text.push_str(&format!(
+                    " {} |",
+                    outcome.split(':').next().unwrap_or_default()
+                )),
+            }
+        }
+        text.push('\n');
+    }
+    if !reasons.is_empty() {
+        text.push_str(&format!("\nNot applicable:\n\n{}\n", reasons.join("\n")));
+    }
+    text
+}
+
+fn features(scenarios: &Scenarios, outcomes: &Outcomes) -> String {
+    let mut text = heading("");
+    for (feature, shown) in FEATURES {
+        let names: Vec<_> = scenarios
+            .iter()
+            .filter(|(_, scenario)| shown.is_in(scenario))
+            .map(|(name, _)| name)
+            .collect();
+        text.push_str(&format!("| {feature} |"));
+        for (id, _) in LANGUAGES {
+            let of = |word: &str| {
+                names
+                    .iter()
+                    .filter(|name| outcomes[*id][**name].starts_with(word))
+                    .count()
+            };
+            let (ok, not) = (of("ok"), of("not applicable"));
+            text.push_str(&match (ok, not) {
+                (0, _) => " n/a |".to_owned(),
+                (ok, not) if ok + not == names.len() => format!(" {ok} |"),
+                (ok, _) => format!(" {ok} of {} |", names.len()),
+            });
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn heading(first: &str) -> String {
+    let names: Vec<_> = LANGUAGES.iter().map(|(_, name)| *name).collect();
+    let bars = "---|".repeat(names.len() + 1);
+    format!("| {first} | {} |\n|{bars}\n", names.join(" | "))
+}
+
+impl Shown {
+    fn is_in(&self, scenario: &Value) -> bool {
+        let list = |name: &str| scenario[name].as_array().cloned().unwrap_or_default();
+        match self {
+            Self::Request(grant) => list("requests").iter().any(|request| request == grant),
+            Self::Step(word) => list("steps").iter().any(|step| step["do"] == *word),
+            Self::Member(name) => scenario.get(name).is_some(),
+            Self::Verdict(word) => {
+                let text = scenario.to_string();
+                text.contains(&format!("\"verdict\":\"{word}\""))
+            }
+        }
+    }
+}

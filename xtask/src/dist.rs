@@ -1,0 +1,255 @@
+//! `cargo xtask dist`: what a C, C++ or Go program links, in one folder that can be moved.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::{bindings, root, table, target};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The major of the ABI, as in the soname that crates/capi/build.rs sets.
+const SOVERSION: &str = "0";
+
+/// DESIGN: what the shared library may weigh, in bytes. A build with `fleet` is recorded, not limited.
+const MOST_BYTES: u64 = 2_000_000;
+
+/// What is to be installed, and where.
+pub(crate) struct Dist {
+    pub(crate) prefix: PathBuf,
+    pub(crate) profile: String,
+    pub(crate) features: String,
+    pub(crate) packages: bool,
+}
+
+pub(crate) fn run(options: &[&str]) -> Result<(), String> {
+    let dist = Dist::read(options)?;
+    dist.install()?;
+    if dist.packages {
+        bindings::package(&dist.prefix)?;
+    }
+    Ok(())
+}
+
+impl Dist {
+    fn read(options: &[&str]) -> Result<Self, String> {
+        let mut dist = Self {
+            prefix: PathBuf::new(),
+            profile: "dist".into(),
+            features: String::new(),
+            packages: true,
+        };
+        let mut words = options.iter();
+        while let Some(option) = words.next() {
+            let mut value = || {
+                let value = words.next().copied();
+                value.ok_or_else(|| format!("{option} needs a value"))
+            };
+            match *option {
+                "--prefix" => dist.prefix = PathBuf::from(value()?),
+                "--profile" => dist.profile = value()?.to_owned(),
+                "--features" => dist.features = value()?.to_owned(),
+                "--no-packages" => dist.packages = false,
+                other => {
+                    return Err(format!(
+                        "dist does not know `{other}`: say --prefix DIR [--features fleet] [--profile P] \
+                         [--no-packages]"
+                    ));
+                }
+            }
+        }
+        match dist.prefix.as_os_str().is_empty() {
+            true => Err("say where to: dist --prefix DIR".into()),
+            false => Ok(dist),
+        }
+    }
+
+    /// Builds and installs libraries, headers, what finds them, and the command.
+    pub(crate) fn install(&self) -> Result<(), String> {
+        let native_libs = self.build_library()?;
+        self.build("countersign-cli")?;
+        let built = self.built();
+        let lib = folder(&self.prefix, "lib")?;
+
+        let file = format!("libcountersign.so.{VERSION}");
+        copy(&built.join("libcountersign_capi.so"), &lib.join(&file))?;
+        let soname = format!("libcountersign.so.{SOVERSION}");
+        link(&file, &lib.join(&soname))?;
+        link(&soname, &lib.join("libcountersign.so"))?;
+        let archive = lib.join("libcountersign.a");
+        copy(&built.join("libcountersign_capi.a"), &archive)?;
+        if self.profile == "dist" {
+            // `strip = "symbols"` of the profile reaches what is linked, not archives.
+            run_quietly(Command::new("strip").arg("--strip-debug").arg(&archive))?;
+        }
+
+        let include = folder(&self.prefix, "include")?;
+        for header in ["countersign.h", "countersign_plugin.h", "countersign.hpp"] {
+            copy(&root().join("include").join(header), &include.join(header))?;
+        }
+        let fill = |text: &str, native_libs: &str| {
+            text.replace("@VERSION@", VERSION)
+                .replace("@SOVERSION@", SOVERSION)
+                .replace("@NATIVE_LIBS@", native_libs)
+        };
+        let pc = fill(include_str!("dist/countersign.pc.in"), &native_libs);
+        write(&folder(&lib, "pkgconfig")?.join("countersign.pc"), &pc)?;
+        let cmake = folder(&lib, "cmake/countersign")?;
+        let names: Vec<_> = native_libs
+            .split(' ')
+            .map(|flag| flag.trim_start_matches("-l"))
+            .collect();
+        let config = fill(
+            include_str!("dist/countersign-config.cmake.in"),
+            &names.join(";"),
+        );
+        write(&cmake.join("countersign-config.cmake"), &config)?;
+        let version = fill(include_str!("dist/countersign-config-version.cmake.in"), "");
+        write(&cmake.join("countersign-config-version.cmake"), &version)?;
+
+        let command = folder(&self.prefix, "bin")?.join("countersign");
+        copy(&built.join("countersign"), &command)?;
+        self.completions(&command)?;
+        self.weigh(&lib.join(&file))
+    }
+
+    /// Builds the library; gives the system's libraries that a program with the static one links.
+    fn build_library(&self) -> Result<String, String> {
+        // One kind at a time: cargo leaves out link-time optimization where an rlib is made as well.
+        self.build_kind("cdylib", &[])?;
+        let said = self.build_kind("staticlib", &["--print", "native-static-libs"])?;
+        let mark = "native-static-libs: ";
+        let line = said.lines().find_map(|line| line.split_once(mark));
+        let line = line
+            .ok_or("rustc did not say which native libraries a static link needs")?
+            .1;
+        let mut flags: Vec<_> = line.split_whitespace().collect();
+        flags.dedup();
+        Ok(flags.join(" "))
+    }
+
+    fn build_kind(&self, kind: &str, options: &[&str]) -> Result<String, String> {
+        let mut cargo = self.cargo("rustc", "countersign-capi");
+        if !self.features.is_empty() {
+            cargo.args(["--features", &self.features]);
+        }
+        cargo
+            .args(["--lib", "--crate-type", kind, "--"])
+            .args(options);
+        let output = cargo
+            .stdout(Stdio::inherit())
+            .stderr(Stdio::piped())
+            .output()
+            .map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.success() {
+            true => Ok(said),
+            false => Err(format!("countersign-capi does not build:\n{said}")),
+        }
+    }
+
+    fn build(&self, package: &str) -> Result<(), String> {
+        let status = self.cargo("build", package).status();
+        match status.map_err(|error| error.to_string())?.success() {
+            true => Ok(()),
+            false => Err(format!("{package} does not build")),
+        }
+    }
+
+    fn cargo(&self, verb: &str, package: &str) -> Command {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args([verb, "--locked", "--profile", &self.profile, "-p", package])
+            .current_dir(root());
+        cargo
+    }
+
+    /// Where the profile's artefacts are.
+    fn built(&self) -> PathBuf {
+        let folder = match self.profile.as_str() {
+            "dev" => "debug",
+            other => other,
+        };
+        target().join(folder)
+    }
+
+    fn completions(&self, command: &Path) -> Result<(), String> {
+        let places = [
+            ("bash", "share/bash-completion/completions", "countersign"),
+            ("zsh", "share/zsh/site-functions", "_countersign"),
+            (
+                "fish",
+                "share/fish/vendor_completions.d",
+                "countersign.fish",
+            ),
+        ];
+        for (shell, place, file) in places {
+            let output = Command::new(command).args(["completions", shell]).output();
+            let output = output.map_err(|error| format!("{}: {error}", command.display()))?;
+            if !output.status.success() {
+                return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+            }
+            let text = String::from_utf8_lossy(&output.stdout);
+            write(&folder(&self.prefix, place)?.join(file), &text)?;
+        }
+        Ok(())
+    }
+
+    fn weigh(&self, library: &Path) -> Result<(), String> {
+        let bytes = fs::metadata(library)
+            .map_err(|error| error.to_string())?
+            .len();
+        let features = match self.features.is_empty() {
+            true => "by default",
+            false => &self.features,
+        };
+        table::say(&format!(
+            "{}: {bytes} bytes ({features})\n",
+            library.display()
+        ));
+        let limited = self.profile == "dist" && self.features.is_empty();
+        match limited && bytes > MOST_BYTES {
+            true => Err(format!("the library may have {MOST_BYTES} bytes")),
+            false => Ok(()),
+        }
+    }
+}
+
+fn folder(base: &Path, name: &str) -> Result<PathBuf, String> {
+    let path = base.join(name);
+    fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(path)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    // A library that a program has mapped must be replaced, not written over.
+    let _ = fs::remove_file(to);
+    fs::copy(from, to)
+        .map(drop)
+        .map_err(|error| format!("{} to {}: {error}", from.display(), to.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(unix)]
+fn link(to: &str, path: &Path) -> Result<(), String> {
+    let _ = fs::remove_file(path);
+    std::os::unix::fs::symlink(to, path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(not(unix))]
+fn link(to: &str, path: &Path) -> Result<(), String> {
+    let from = path.with_file_name(to);
+    copy(&from, path)
+}
+
+fn run_quietly(command: &mut Command) -> Result<(), String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
