@@ -117,6 +117,51 @@ pub(crate) fn settings_toml(data: &[u8]) {
     }
 }
 
+/// A template of a profile that somebody brings: what is taken fills, and with no secret.
+pub(crate) fn profile_template(data: &[u8]) {
+    // What JSON escapes, TOML reads; DEL it refuses, which is as well.
+    let text = serde_json::json!(String::from_utf8_lossy(data));
+    let profile = Profile::from_toml(&format!(
+        r#"
+        id = "acme"
+        name = "Acme"
+        documentation = "https://acme.example/docs"
+        environments.production.base_url = "https://login.acme.example"
+        endpoints.token = "{{base_url}}/token"
+        extra.a = "set"
+        extra.b = "not set"
+        [grants.client-credentials]
+        client_auth = ["client_secret_jwt"]
+        params.thing = {text}
+        [assertion]
+        claims.thing = [{text}]
+        header.thing = {text}
+        "#
+    ));
+    let Ok(profile) = profile else { return };
+    let secret = [SECRET; 2].concat();
+    let settings = Settings::from_pairs([
+        ("client_id", "app"),
+        ("client_secret", &secret),
+        ("extra.a", "Some_thing.else"),
+    ]);
+    let provider = countersign::from_profile(profile);
+    let settings = settings.expect("settings");
+    let Ok(connection) = Connection::new("mine", &settings, provider) else {
+        return;
+    };
+    let request = connection
+        .token_request(&Grant::ClientCredentials, now(), &Zeros)
+        .expect("what is lacking was said when the connection was made");
+    let form = request.form().expect("a form");
+    let assertion = form.value("client_assertion").expect("an assertion");
+    let key = VerificationKey::hmac(&Secret::new(secret), Algorithm::HS256).expect("a key");
+    let verified = jws::verify(assertion, &key).expect("signed");
+    let claims = verified.claims().expect("claims are an object");
+    let shown = format!("{claims:?} {:?} {:?}", verified.header, form.value("thing"));
+    assert!(!shown.contains(SECRET), "{shown}");
+}
+
 /// The query that a browser comes back with.
 pub(crate) fn callback_query(data: &[u8]) {
     let query = String::from_utf8_lossy(data);

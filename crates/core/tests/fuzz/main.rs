@@ -25,6 +25,13 @@ const SETTINGS: &[&str] = &[
      scopes = [\"a\", \"b\"]\ntimeout_ms = 1000\nstore = \"file:x\"\nextra.a = \"b\"\n",
     "[connections.\"\"]\nprovider = 7\n[connections.b]\nredirect_uri = \"http://[::1]:99999/\"\n",
 ];
+const TEMPLATES: &[&str] = &[
+    "{client_id}-{extra.a|label|dash|upper}",
+    "{subject?}{extra.b:none|lower}{extra.c}",
+    "{cert_sha256?} {spki_sha256:} {scopes}",
+    "{issuer}/{token_url}",
+    "{client_secret}{{}}é{|?:}",
+];
 const QUERIES: &[&str] = &[
     "code=abc&state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     "?error=access_denied&error_description=a+b%20c&state=%41&state=",
@@ -80,6 +87,11 @@ proptest! {
     #[test]
     fn settings_toml(data in mangled(SETTINGS)) {
         bodies::settings_toml(&data);
+    }
+
+    #[test]
+    fn profile_template(data in mangled(TEMPLATES)) {
+        bodies::profile_template(&data);
     }
 
     #[test]
