@@ -152,7 +152,7 @@ fn layouts(path: &str, header: &str) -> Result<Vec<String>, String> {
         program.push_str(&format!(
             "  printf(\"size {name} %zu\\n\", sizeof({name}));\n"
         ));
-        for field in statements(body) {
+        for field in statements(body).filter(|field| !field.is_empty()) {
             let field = field.split(')').next().unwrap_or_default();
             let field = field.rsplit([' ', '*']).next().unwrap_or_default();
             let field = field.split('[').next().unwrap_or_default();
