@@ -92,6 +92,14 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Run a local emulator of the vendors' token services.
     Sandbox(SandboxArgs),
+    /// Print what makes a shell complete this command.
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod completions;
 mod consent;
 mod doctor;
 mod exec;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
         Command::Inspect(args) => inspect::run(args, output),
         Command::Store(command) => store::run(global, command, output),
         Command::Sandbox(args) => sandbox::run(args, output),
+        Command::Completions(args) => completions::run(args, output),
     }
 }
 

@@ -1,0 +1,12 @@
+//! `countersign completions`: what makes a shell complete the command.
+
+use clap::CommandFactory;
+
+use crate::args::{Cli, CompletionsArgs};
+use crate::output::{Output, Stop};
+
+pub(crate) fn run(args: &CompletionsArgs, output: &Output) -> Result<(), Stop> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "countersign", &mut script);
+    output.print(String::from_utf8_lossy(&script).trim_end())
+}
