@@ -363,18 +363,25 @@ unsafe fn run(
             Status::Refused as i32
         }
         Err(payload) => {
-            call.refuse(0, &Refusal::new(Kind::Unreadable, words(&*payload)));
-            // Its destructor is the plugin's and may panic as well.
-            std::mem::forget(payload);
+            call.refuse(0, &Refusal::new(Kind::Unreadable, words(payload)));
             Status::Panicked as i32
         }
     }
 }
 
-fn words(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no words").to_owned()
+fn words(payload: Box<dyn Any + Send>) -> String {
+    let payload = match payload.downcast::<String>() {
+        Ok(text) => return *text,
+        Err(payload) => payload,
+    };
+    match payload.downcast::<&str>() {
+        Ok(text) => (*text).to_owned(),
+        Err(payload) => {
+            // Its destructor is the plugin's and may panic as well.
+            std::mem::forget(payload);
+            "no words".to_owned()
+        }
+    }
 }
 
 fn pointer(text: &str) -> *const c_char {

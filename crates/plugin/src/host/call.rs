@@ -1,9 +1,9 @@
 //! One call of a plugin's function: numbered, so that a number kept too long names nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign::{Error, ErrorKind};
@@ -64,7 +64,7 @@ pub(super) struct Refusal {
 }
 
 /// The calls that are not over.
-static OPEN: LazyLock<Mutex<HashMap<csign_plugin_call, Arc<Call>>>> = LazyLock::new(Mutex::default);
+static OPEN: Mutex<BTreeMap<csign_plugin_call, Arc<Call>>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A call's number has its library's in the upper 16 bits: who comes late is known.

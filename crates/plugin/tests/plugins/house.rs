@@ -1,8 +1,10 @@
 //! A plugin, a connection of its provider, and the two pure functions that a token comes from.
 
+use std::sync::Arc;
+
 use countersign::{
-    Clock, Connection, Error, Grant, ManualClock, Moment, Registry, Request, Response, Settings,
-    SystemRandom, TokenResponse,
+    Clock, Connection, Error, Grant, Keeper, ManualClock, Moment, Registry, Request, Response,
+    Settings, SystemRandom, TokenResponse, Transport,
 };
 use countersign_plugin::{Loader, Plugin};
 use countersign_plugin_testing::Built;
@@ -49,6 +51,14 @@ pub(crate) fn read(connection: &Connection, response: &Response) -> Result<Token
     let grant = Grant::ClientCredentials;
     let request = request(connection, &grant)?;
     connection.read_token_response(&grant, &request, response, now())
+}
+
+/// A keeper with a clock that stands.
+pub(crate) fn keeper(connection: Connection, transport: impl Transport + 'static) -> Keeper {
+    let keeper = Keeper::builder(connection)
+        .transport(Arc::new(transport))
+        .clock(Arc::new(ManualClock::at(NOW)));
+    keeper.build().unwrap()
 }
 
 pub(crate) fn json(status: u16, body: &str) -> Response {

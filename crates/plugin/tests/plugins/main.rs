@@ -4,6 +4,7 @@
 
 mod house;
 mod loading;
+mod memory;
 mod rules;
 mod tables;
 mod versions;

@@ -6,7 +6,7 @@ use countersign::{Error, ErrorKind, Grant, Verdict};
 use countersign_plugin::{Loader, Plugin};
 use countersign_plugin_testing::{Built, c, rust};
 
-use crate::house::{HEADERS, connection, json, load, read, request};
+use crate::house::{HEADERS, connection, json, keeper, load, read, request};
 
 struct Rude {
     // Keeps the file.
@@ -161,13 +161,11 @@ fn a_token_is_not_told_by_log_or_error() {
 }
 
 #[test]
-fn a_url_that_no_token_may_go_to_is_refused() {
+fn a_keeper_sends_no_token_to_a_url_that_is_none() {
     let rude = Rude::new();
     let settings = [("extra.how", "bad-url"), ("extra.where", "identity")];
     let connection = connection(&rude.plugin, settings).unwrap();
-    let transport = Arc::new(Plain);
-    let keeper = countersign::Keeper::builder(connection).transport(transport);
-    let error = keeper.build().unwrap().identity().unwrap_err();
+    let error = keeper(connection, Plain).identity().unwrap_err();
     is_the_plugins(&error, "`identity` wrote a URL that is none");
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign::{ErrorKind, Grant, Keeper, ManualClock, Registry, SendError, Transport, Verdict};
+use countersign::{ErrorKind, Grant, ManualClock, Registry, SendError, Transport, Verdict};
 use countersign::{Request, Response, Settings};
 use countersign_plugin::{Level, Loader, Plugin};
 use countersign_plugin_testing::{Built, c};
 
-use crate::house::{HEADERS, NOW, connection, json, load, read, request};
+use crate::house::{HEADERS, NOW, connection, json, keeper, load, read, request};
 
 /// Never anything but its own header and source.
 fn frozen() -> Built {
@@ -112,19 +112,15 @@ impl Transport for Scripted {
 }
 
 #[test]
-fn the_frozen_plugin_tells_whom_a_token_stands_for() {
+fn the_frozen_plugin_tells_a_keeper_whom_a_token_stands_for() {
     let built = frozen();
     let connection = connection(&load(&built), []).unwrap();
-    let keeper = |answer| {
-        let keeper = Keeper::builder(connection.clone()).transport(Arc::new(Scripted(answer)));
-        keeper.build().unwrap()
-    };
-    let extra = keeper(r#"{"users":[{"id":42},{"id":43}]}"#)
-        .identity()
-        .unwrap();
+    let answer = Scripted(r#"{"users":[{"id":42},{"id":43}]}"#);
+    let extra = keeper(connection.clone(), answer).identity().unwrap();
     assert_eq!(extra["user_id"], "42");
     assert_eq!(extra["region"], "s7");
-    let error = keeper(r#"{"users":[{"id":null}]}"#).identity().unwrap_err();
+    let answer = Scripted(r#"{"users":[{"id":null}]}"#);
+    let error = keeper(connection, answer).identity().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreadable);
     assert_eq!(error.message(), "the answer names no user");
 }

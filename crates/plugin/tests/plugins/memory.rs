@@ -1,0 +1,36 @@
+//! All over again under valgrind, where that is installed: no byte beyond its end, nothing lost.
+
+use std::process::Command;
+
+#[test]
+fn valgrind_finds_nothing() {
+    let is_there = Command::new("valgrind").arg("--version").output().is_ok();
+    if !is_there {
+        return;
+    }
+    let output = Command::new("valgrind")
+        .args(["--quiet", "--error-exitcode=9", "--leak-check=full"])
+        // What the harness, its threads and glibc's loader hold is "possibly lost" while it ends.
+        .args([
+            "--errors-for-leak-kinds=definite",
+            "--show-leak-kinds=definite",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--test-threads=1",
+            "--skip",
+            "memory::",
+            "--skip",
+            "loading::",
+        ])
+        // A keeper's clock is read by rustix through the vDSO, which valgrind takes away.
+        .args(["--skip", "keeper"])
+        // The harness reads the terminal's description, and loses it.
+        .env_remove("TERM")
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let shown = shown + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{shown}");
+    assert!(shown.contains("test result: ok."), "{shown}");
+}
