@@ -150,6 +150,8 @@ impl Stage {
             .env("COUNTERSIGN_SCENARIOS", root().join("tests/scenarios"))
             .env("COUNTERSIGN_SCENARIO_RESULTS", &self.results)
             .env("COUNTERSIGN_SCRATCH", &scratch)
+            // The spool of the tests' grants is not the user's.
+            .env("XDG_STATE_HOME", scratch.join("state"))
             .status()
             .map_err(|error| format!("bash: {error}"))?;
         match status.success() {

@@ -1,0 +1,239 @@
+//! Clients: tokens, buffers, callbacks, and what is refused.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use countersign_capi::*;
+
+use crate::program::{Config, call, pair, sandbox, text};
+
+#[test]
+fn a_token_is_minted_once_and_then_from_memory() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "docusign-jwt").client().unwrap();
+    let first = client.token().unwrap();
+    let (again, same) = (client.token().unwrap(), client.token().unwrap());
+    assert_eq!(first.source(), csign_source::MINTED);
+    assert_eq!(again.source(), csign_source::CACHE);
+    assert_eq!((first.value(), same.0), (again.value(), again.0));
+    assert_eq!(client.count(csign_counter::MINTED), 1);
+    // It outlives its client.
+    drop(client);
+    assert_eq!(first.value(), again.value());
+}
+
+#[test]
+fn a_token_is_copied_where_it_fits() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
+    let mut length = 99;
+    // SAFETY: live; the buffer is as long as said.
+    let peeked = call(|error| unsafe {
+        csign_client_peek_token(client.0, ptr::null_mut(), 0, &mut length, error)
+    });
+    assert_eq!((peeked, length), (Ok(()), 0));
+
+    let token = client.token().unwrap().value();
+    let mut small = [7; 4];
+    // SAFETY: as above.
+    let refused = call(|error| unsafe {
+        csign_client_copy_token(client.0, 0, small.as_mut_ptr(), 4, &mut length, error)
+    })
+    .unwrap_err();
+    assert_eq!(refused.status, csign_status::BUFFER_TOO_SMALL);
+    assert_eq!((length, small), (token.len(), [7; 4]));
+
+    let mut buffer = vec![7; token.len() + 1];
+    let room = buffer.len();
+    // SAFETY: as above.
+    call(|error| unsafe {
+        csign_client_copy_token(client.0, 0, buffer.as_mut_ptr(), room, &mut length, error)
+    })
+    .unwrap();
+    let copied: Vec<u8> = buffer.iter().map(|byte| *byte as u8).collect();
+    assert_eq!(copied, [token.as_bytes(), b"\0"].concat());
+    // SAFETY: as above.
+    call(|error| unsafe {
+        csign_client_peek_token(client.0, buffer.as_mut_ptr(), room, &mut length, error)
+    })
+    .unwrap();
+    assert_eq!(length, token.len());
+}
+
+#[test]
+fn settings_are_refused_by_name() {
+    let config = Config::new();
+    let refused = config.set("client-id", "x").unwrap_err();
+    assert_eq!(refused.status, csign_status::SETTING);
+    assert_eq!(refused.verdict, csign_verdict::FIX_CONFIGURATION);
+    assert!(refused.message.contains("`client_id`"), "{refused:?}");
+    config.set("provider", "docusing").unwrap();
+    let refused = config.client().err().unwrap();
+    assert_eq!(refused.setting.as_deref(), Some("provider"));
+}
+
+#[test]
+fn loading_comes_before_setting() {
+    let config = Config::new();
+    config.set("provider", "docusign").unwrap();
+    let ((path, path_length), (name, name_length)) = (pair("connections.toml"), pair("x"));
+    // SAFETY: live, and both texts are as long as said.
+    let refused = call(|error| unsafe {
+        csign_config_load(config.0, path, path_length, name, name_length, error)
+    });
+    assert_eq!(refused.unwrap_err().status, csign_status::BAD_ARGUMENT);
+}
+
+#[test]
+fn a_closed_client_says_so() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
+    client.token().unwrap();
+    // SAFETY: live.
+    unsafe { csign_client_close(client.0) };
+    assert_eq!(client.token().unwrap_err().status, csign_status::CLOSED);
+}
+
+#[test]
+fn a_refused_token_is_replaced() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "docusign-jwt").client().unwrap();
+    let first = client.token().unwrap().value();
+    let (token, length) = pair(&first);
+    // SAFETY: live, and the text is as long as said.
+    call(|error| unsafe { csign_client_invalidate(client.0, token, length, error) }).unwrap();
+    let second = client.token().unwrap();
+    assert_ne!(first, second.value());
+    assert_eq!(second.source(), csign_source::MINTED);
+}
+
+#[test]
+fn a_login_survives_a_restart_of_the_web_server() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "boldsign-code").client().unwrap();
+    let mut login = ptr::null_mut();
+    // SAFETY: live.
+    call(|error| unsafe { csign_client_start_login(client.0, ptr::null(), 0, &mut login, error) })
+        .unwrap();
+    // SAFETY: live, and freed once.
+    let saved = text(|out, error| unsafe { csign_login_save(login, out, error) }).unwrap();
+    unsafe { csign_login_free(login) };
+    let (saved, length) = pair(&saved);
+    // SAFETY: as long as said.
+    call(|error| unsafe { csign_login_restore(saved, length, &mut login, error) }).unwrap();
+    let (query, length) = pair("code=x&state=forged");
+    let mut token = ptr::null_mut();
+    // SAFETY: live, and the text is as long as said.
+    let refused = call(|error| unsafe {
+        csign_client_complete_login(client.0, login, query, length, &mut token, error)
+    });
+    unsafe { csign_login_free(login) };
+    assert_eq!(refused.unwrap_err().status, csign_status::CALLBACK);
+    assert!(token.is_null());
+}
+
+/// What the callbacks below saw.
+#[derive(Default)]
+struct Heard {
+    changes: Mutex<Vec<csign_change>>,
+    reentered: Mutex<Vec<csign_status>>,
+    lines: Mutex<Vec<String>>,
+    destroyed: AtomicU32,
+    client: AtomicPtr<csign_client>,
+}
+
+unsafe extern "C" fn hear(heard: *mut c_void, change: csign_change, token: *const csign_token) {
+    // SAFETY: the test outlives its client.
+    let heard = unsafe { &*heard.cast::<Heard>() };
+    assert_eq!(token.is_null(), change == csign_change::FORGOTTEN);
+    let mut again = ptr::null_mut();
+    // SAFETY: the client is live while it calls.
+    let status = unsafe {
+        csign_client_token(
+            heard.client.load(Ordering::Acquire),
+            0,
+            &mut again,
+            ptr::null_mut(),
+        )
+    };
+    heard.reentered.lock().unwrap().push(status);
+    heard.changes.lock().unwrap().push(change);
+}
+
+unsafe extern "C" fn take(
+    heard: *mut c_void,
+    _: csign_log_level,
+    line: *const std::ffi::c_char,
+    length: usize,
+) {
+    // SAFETY: the test outlives its client; the line is as long as said.
+    let (heard, line) = unsafe {
+        (
+            &*heard.cast::<Heard>(),
+            std::slice::from_raw_parts(line.cast::<u8>(), length),
+        )
+    };
+    heard
+        .lines
+        .lock()
+        .unwrap()
+        .push(String::from_utf8(line.to_vec()).unwrap());
+}
+
+unsafe extern "C" fn destroy(heard: *mut c_void) {
+    // SAFETY: the test outlives its client.
+    let heard = unsafe { &*heard.cast::<Heard>() };
+    heard.destroyed.fetch_add(1, Ordering::AcqRel);
+}
+
+#[test]
+fn callbacks_hear_cannot_reenter_and_are_destroyed_once() {
+    let sandbox = sandbox();
+    let heard = Heard::default();
+    let data = (&raw const heard).cast_mut().cast();
+    let config = Config::load(&sandbox, "boldsign-cc");
+    // SAFETY: live; the callbacks fit their data.
+    call(|e| unsafe { csign_config_set_listener(config.0, Some(hear), data, Some(destroy), e) })
+        .unwrap();
+    // SAFETY: as above.
+    call(|e| unsafe { csign_config_set_log(config.0, 4, Some(take), data, Some(destroy), e) })
+        .unwrap();
+    // SAFETY: as above; a level that is none.
+    let refused =
+        call(|e| unsafe { csign_config_set_log(config.0, 9, Some(take), data, Some(destroy), e) });
+    assert_eq!(refused.unwrap_err().status, csign_status::BAD_ARGUMENT);
+    assert_eq!(heard.destroyed.load(Ordering::Acquire), 1);
+
+    let client = config.client().unwrap();
+    heard.client.store(client.0, Ordering::Release);
+    let token = client.token().unwrap().value();
+    assert_eq!(*heard.changes.lock().unwrap(), [csign_change::OBTAINED]);
+    // From memory nothing has to be waited for, so that may go through; never a deadlock.
+    let reentered = heard.reentered.lock().unwrap()[0];
+    assert!(
+        matches!(reentered, csign_status::REENTERED | csign_status::OK),
+        "{reentered:?}"
+    );
+    let lines = heard.lines.lock().unwrap().join("\n");
+    assert!(
+        lines.contains("POST ") && lines.contains("answered 200"),
+        "{lines}"
+    );
+    assert!(!lines.contains(&token), "a token is in the log");
+    drop((client, config));
+    assert_eq!(heard.destroyed.load(Ordering::Acquire), 3);
+}
+
+#[cfg(feature = "test-hooks")]
+#[test]
+fn a_panic_poisons_the_client() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
+    // SAFETY: live.
+    let refused = call(|error| unsafe { csign_test_panic(client.0, error) }).unwrap_err();
+    assert_eq!(refused.status, csign_status::PANIC);
+    assert!(refused.message.contains("asked for by a test"));
+    assert_eq!(client.token().unwrap_err().status, csign_status::POISONED);
+}

@@ -1,0 +1,106 @@
+//! Keys: signing and verifying by themselves.
+
+use std::ptr;
+
+use countersign_capi::*;
+
+use crate::program::{Refused, call, pair, sandbox, text};
+
+struct Key(*mut csign_key);
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        // SAFETY: live, and freed once.
+        unsafe { csign_key_free(self.0) }
+    }
+}
+
+fn read(file: &[u8]) -> Result<Key, Refused> {
+    let mut key = ptr::null_mut();
+    // SAFETY: as long as said.
+    call(|error| unsafe {
+        csign_key_read(file.as_ptr(), file.len(), ptr::null(), 0, &mut key, error)
+    })?;
+    Ok(Key(key))
+}
+
+fn sign(key: &Key, algorithm: &str, claims: &str) -> Result<String, Refused> {
+    let ((algorithm, a), (claims, c), (kind, k)) = (pair(algorithm), pair(claims), pair("JWT"));
+    // SAFETY: live, and as long as said.
+    text(|out, error| unsafe {
+        csign_key_sign(
+            key.0,
+            algorithm,
+            a,
+            ptr::null(),
+            0,
+            kind,
+            k,
+            claims,
+            c,
+            out,
+            error,
+        )
+    })
+}
+
+fn verify(key: &Key, algorithm: &str, token: &str) -> Result<String, Refused> {
+    let ((algorithm, a), (token, t)) = (pair(algorithm), pair(token));
+    // SAFETY: live, and as long as said.
+    text(|out, error| unsafe { csign_key_verify(key.0, algorithm, a, token, t, out, error) })
+}
+
+#[test]
+fn what_a_key_signs_its_public_half_verifies() {
+    let sandbox = sandbox();
+    let private = read(&std::fs::read(sandbox.dir().join("salesforce.pem")).unwrap()).unwrap();
+    let public = read(&std::fs::read(sandbox.dir().join("salesforce.crt")).unwrap()).unwrap();
+    let claims = r#"{"iss":"me"}"#;
+    let token = sign(&private, "PS256", claims).unwrap();
+    assert_eq!(verify(&public, "PS256", &token).unwrap(), claims);
+    assert_eq!(verify(&private, "PS256", &token).unwrap(), claims);
+    let refused = verify(&public, "RS256", &token).unwrap_err();
+    assert_eq!(refused.status, csign_status::VERIFICATION);
+    assert_eq!(
+        sign(&public, "", claims).unwrap_err().status,
+        csign_status::KEY
+    );
+    let refused = sign(&private, "", "[1]").unwrap_err();
+    assert_eq!(refused.status, csign_status::BAD_ARGUMENT);
+}
+
+#[test]
+fn a_shared_secret_signs_and_verifies() {
+    let mut key = ptr::null_mut();
+    let secret = [0xa5_u8; 32];
+    // SAFETY: as long as said.
+    call(|error| unsafe { csign_key_from_secret(secret.as_ptr(), 32, &mut key, error) }).unwrap();
+    let key = Key(key);
+    let token = sign(&key, "HS256", "{}").unwrap();
+    assert_eq!(verify(&key, "", &token).unwrap(), "{}");
+    assert_eq!(
+        verify(&key, "HS512", &token).unwrap_err().status,
+        csign_status::KEY
+    );
+}
+
+#[test]
+fn a_jwk_set_verifies_by_kid() {
+    // RFC 8037 appendix A.
+    let set = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
+        "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let key = read(set).unwrap();
+    let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-\
+                 09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    assert_eq!(
+        verify(&key, "", token).unwrap(),
+        "Example of Ed25519 signing"
+    );
+}
+
+#[test]
+fn what_is_no_key_is_refused_without_a_byte_of_it() {
+    let refused = read(b"-----BEGIN canary").err().unwrap();
+    assert_eq!(refused.status, csign_status::KEY);
+    assert!(!refused.message.contains("canary"), "{refused:?}");
+}

@@ -1,0 +1,8 @@
+//! The exports as a program calls them, against the sandbox over TLS. What only C can do wrong is in tests/abi.
+
+#![allow(unsafe_code)]
+
+mod client;
+mod keys;
+mod plugin;
+mod program;

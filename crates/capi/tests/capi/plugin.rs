@@ -1,0 +1,109 @@
+//! Plugins through the C ABI: one vendor in Rust, one in C.
+
+#![cfg(unix)]
+
+use std::ptr;
+
+use countersign_capi::*;
+use countersign_plugin_testing::{Built, Vendor, Xero, c, rust, zoom};
+
+use crate::program::{Config, Refused, call, pair, text};
+
+struct Registry(*mut csign_registry);
+
+impl Registry {
+    fn new() -> Self {
+        let mut registry = ptr::null_mut();
+        // SAFETY: both places can be written to.
+        call(|error| unsafe { csign_registry_new(&mut registry, error) }).unwrap();
+        Self(registry)
+    }
+
+    fn load(&self, path: &str, sha256: &str) -> Result<(), Refused> {
+        let ((path, length), (sha256, digits)) = (pair(path), pair(sha256));
+        // SAFETY: live, and both texts are as long as said.
+        call(|error| unsafe {
+            csign_registry_load_plugin(self.0, path, length, sha256, digits, error)
+        })
+    }
+
+    fn load_built(&self, built: &Built) {
+        self.load(built.path().to_str().unwrap(), "").unwrap();
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        // SAFETY: live, and freed once.
+        unsafe { csign_registry_free(self.0) }
+    }
+}
+
+fn connect(vendor: &Vendor, settings: &[(&str, &str)]) -> Config {
+    let config = Config::new();
+    config.set("base_url", &vendor.url()).unwrap();
+    config
+        .set("ca_file", vendor.ca_file().to_str().unwrap())
+        .unwrap();
+    for (key, value) in settings {
+        config.set(key, value).unwrap();
+    }
+    config
+}
+
+#[test]
+fn a_plugin_in_rust_gets_a_token() {
+    let vendor = zoom();
+    let registry = Registry::new();
+    registry.load_built(&rust("countersign-plugin-zoom"));
+    let config = connect(
+        &vendor,
+        &[
+            ("provider", "zoom"),
+            ("client_id", "zoom-app"),
+            ("client_secret", "zoom+secret"),
+            ("extra.account_id", "zoom-account"),
+        ],
+    );
+    let client = config.client_of(registry.0).unwrap();
+    assert!(!client.token().unwrap().value().is_empty());
+    // SAFETY: live.
+    let providers = text(|out, error| unsafe { csign_registry_providers(registry.0, out, error) });
+    assert!(providers.unwrap().contains(r#""id":"zoom""#));
+}
+
+#[test]
+fn a_plugin_in_c_gets_a_token_and_keeps_the_next_refresh_token() {
+    let xero = Xero::new();
+    let registry = Registry::new();
+    registry.load_built(&c("examples/plugins/xero/xero.c", "include", &[]));
+    let config = connect(
+        xero.vendor(),
+        &[
+            ("provider", "xero"),
+            ("grant", "refresh-token"),
+            ("client_id", "xero-app"),
+            ("client_secret", "xero-secret"),
+            ("refresh_token", "xero-refresh-0"),
+            ("extra.tenant_id", "the-tenant"),
+        ],
+    );
+    let client = config.client_of(registry.0).unwrap();
+    assert!(!client.token().unwrap().value().is_empty());
+    assert_eq!(client.count(csign_counter::REFRESHED), 1);
+}
+
+#[test]
+fn what_must_not_be_loaded_is_refused_by_name() {
+    let registry = Registry::new();
+    let refused = registry.load("plugin.so", "").unwrap_err();
+    assert_eq!(refused.status, csign_status::SETTING);
+    assert!(refused.message.contains("absolute"), "{refused:?}");
+    let built = c("examples/plugins/xero/xero.c", "include", &[]);
+    let path = built.path().to_str().unwrap();
+    let refused = registry.load(path, &"0".repeat(64)).unwrap_err();
+    assert_eq!(refused.status, csign_status::SETTING);
+    registry.load(path, "").unwrap();
+    let twice = registry.load(path, "").unwrap_err();
+    assert!(twice.message.contains("xero"), "{twice:?}");
+}
