@@ -119,6 +119,7 @@ fn a_login_survives_a_restart_of_the_web_server() {
         .unwrap();
     // SAFETY: live, and freed once.
     let saved = text(|out, error| unsafe { csign_login_save(login, out, error) }).unwrap();
+    // SAFETY: live, and freed once.
     unsafe { csign_login_free(login) };
     let (saved, length) = pair(&saved);
     // SAFETY: as long as said.
@@ -129,6 +130,7 @@ fn a_login_survives_a_restart_of_the_web_server() {
     let refused = call(|error| unsafe {
         csign_client_complete_login(client.0, login, query, length, &mut token, error)
     });
+    // SAFETY: live, and freed once.
     unsafe { csign_login_free(login) };
     assert_eq!(refused.unwrap_err().status, csign_status::CALLBACK);
     assert!(token.is_null());
