@@ -388,9 +388,13 @@ mod tests {
         unsafe impl Table for Grown {
             const V1_0_SIZE: usize = csign_plugin_refusal::V1_0_SIZE;
         }
-        let table = refusal(size_of::<csign_plugin_refusal>());
-        // SAFETY: no more is read than the table says it has.
-        let ours = unsafe { read((&raw const table).cast::<Grown>()) }.unwrap();
+        let table = Grown {
+            base: refusal(size_of::<csign_plugin_refusal>()),
+            // What happens to lie behind it.
+            later: u64::MAX,
+        };
+        // SAFETY: the table is longer than it says.
+        let ours = unsafe { read(&raw const table) }.unwrap();
         assert_eq!((ours.base.retry_after_s, ours.later), (7, 0));
     }
 

@@ -1,6 +1,6 @@
 //! Zoom's server-to-server OAuth as a plugin: <https://developers.zoom.us/docs/internal-apps/s2s-oauth/>
 //!
-//! A profile says nearly all. What it cannot say is that the grant has a type of Zoom's own and names an account.
+//! The profile says nearly all. What it cannot say is that two settings must not be the same.
 //!
 //! ```sh
 //! cargo build -p countersign-plugin-zoom    # target/debug/libcountersign_plugin_zoom.so
@@ -30,12 +30,6 @@ impl PluginProvider for Zoom {
             ));
         }
         Ok(())
-    }
-
-    fn parameters(call: Call<'_>) -> Result<(), Refusal> {
-        let account = call.text("extra.account_id").unwrap_or_default();
-        call.set("grant_type", "account_credentials")?;
-        call.set("account_id", account)
     }
 }
 
