@@ -14,14 +14,16 @@ mod stores;
 
 use std::sync::Arc;
 
-use countersign::{Connection, Error, Keeper, KeeperBuilder, Registry, Settings, Signer};
+use countersign::{
+    Connection, Error, Keeper, KeeperBuilder, Profile, Provider, Registry, Settings, Signer,
+};
 
 pub use self::configuration::{Configuration, Exposed, others_may_read};
 pub use self::environment::{path_variable, variable};
 pub use self::observed::Observed;
 pub use self::stores::{open_store, place, spool, spool_folder};
 
-/// The providers that are built in.
+/// The providers that are built in: those whose features are on, which all are unless left out.
 ///
 /// # Errors
 ///
@@ -32,35 +34,77 @@ pub use self::stores::{open_store, place, spool, spool_folder};
 /// ```
 /// let registry = countersign_builtin::registry()?;
 /// let ids: Vec<_> = registry.iter().map(|provider| provider.profile().id.as_str()).collect();
+/// # #[cfg(all(feature = "docusign", feature = "salesforce", feature = "boldsign"))]
 /// assert_eq!(ids, ["docusign", "salesforce", "boldsign"]);
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub fn registry() -> Result<Registry, Error> {
-    Registry::new()
-        .with(countersign_docusign::provider())?
-        .with(countersign_salesforce::provider())?
-        .with(countersign_boldsign::provider())
+    let providers: [Arc<dyn Provider>; _] = [
+        #[cfg(feature = "docusign")]
+        countersign_docusign::provider(),
+        #[cfg(feature = "salesforce")]
+        countersign_salesforce::provider(),
+        #[cfg(feature = "boldsign")]
+        countersign_boldsign::provider(),
+    ];
+    providers
+        .into_iter()
+        .try_fold(Registry::new(), Registry::with)
 }
 
-/// A connection of these settings, at the provider that they name; with a signer in place of
-/// `private_key`, where there is one.
+/// A connection of these settings, at the provider that they name. It signs with the signer that is
+/// handed in, else with the device that `private_key` names (RFC 7512, with the feature `pkcs11`),
+/// else with the key that it is.
 ///
 /// # Errors
 ///
-/// As [`Connection::from_registry`] and [`Connection::with_signer`].
+/// As [`Connection::from_registry`] and [`Connection::with_signer`], and where the device refuses.
 pub fn connection(
     name: &str,
     settings: &Settings,
     registry: &Registry,
     signer: Option<Arc<dyn Signer>>,
 ) -> Result<Connection, Error> {
-    let (Some(signer), Some(id)) = (signer, settings.value("provider")) else {
+    let Some(id) = settings.value("provider") else {
+        // It says which providers there are.
         return Connection::from_registry(name, settings, registry);
     };
     let provider = registry
         .provider(id)
         .map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
-    Connection::with_signer(name, settings, provider, signer)
+    connection_at(name, settings, provider, signer)
+}
+
+/// As [`connection`], at a provider that is known already.
+///
+/// # Errors
+///
+/// As [`connection`].
+pub fn connection_at(
+    name: &str,
+    settings: &Settings,
+    provider: Arc<dyn Provider>,
+    signer: Option<Arc<dyn Signer>>,
+) -> Result<Connection, Error> {
+    let signer = match signer {
+        Some(signer) => Some(signer),
+        None => device(settings, provider.profile())
+            .map_err(|e| e.in_context(format_args!("connection `{name}`")))?,
+    };
+    match signer {
+        Some(signer) => Connection::with_signer(name, settings, provider, signer),
+        None => Connection::new(name, settings, provider),
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+fn device(settings: &Settings, profile: &Profile) -> Result<Option<Arc<dyn Signer>>, Error> {
+    countersign_pkcs11::signer_from_settings(settings, profile)
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn device(_: &Settings, _: &Profile) -> Result<Option<Arc<dyn Signer>>, Error> {
+    Ok(None)
 }
 
 /// A keeper in the making, with the store that the connection names and what stands in for that.

@@ -168,6 +168,18 @@ impl<T> Out<T> {
     }
 }
 
+/// Sets where a handle goes to NULL, for calls that may fail before they look at it.
+///
+/// # Safety
+///
+/// `place` is NULL or can be written to.
+pub(crate) unsafe fn clear<T>(place: *mut *mut T) {
+    if !place.is_null() {
+        // SAFETY: not NULL, so the caller promises that it can be written to.
+        unsafe { *place = ptr::null_mut() };
+    }
+}
+
 /// Writes a plain value out.
 ///
 /// # Safety
@@ -337,25 +349,42 @@ impl<H: Handle> std::ops::Deref for Shared<H> {
 }
 
 thread_local! {
-    /// The client for which a callback of the host's runs on this thread.
-    static CALLING: Cell<u64> = const { Cell::new(0) };
+    /// The innermost callback of the host's that runs on this thread.
+    static CALLING: Cell<*const Calling> = const { Cell::new(ptr::null()) };
+}
+
+/// A callback that runs for a client, perhaps inside another one's.
+struct Calling {
+    client: u64,
+    outer: *const Calling,
 }
 
 /// Runs a callback of the host's for this client.
 pub(crate) fn calling_out<T>(client: u64, callback: impl FnOnce() -> T) -> T {
-    struct Restore(u64);
+    struct Restore(*const Calling);
     impl Drop for Restore {
         fn drop(&mut self) {
             CALLING.set(self.0);
         }
     }
-    let _restore = Restore(CALLING.replace(client));
+    let outer = CALLING.get();
+    let calling = Calling { client, outer };
+    let _restore = Restore(outer);
+    CALLING.set(&raw const calling);
     callback()
 }
 
-/// Whether a callback of the host's runs for this client on this thread.
+/// Whether a callback of the host's runs for this client on this thread, be it around another client's.
 pub(crate) fn is_calling_out(client: u64) -> bool {
-    CALLING.get() == client
+    let mut calling = CALLING.get();
+    // SAFETY: each is on this thread's stack, and off the chain before its `calling_out` returns.
+    while let Some(this) = unsafe { calling.as_ref() } {
+        if this.client == client {
+            return true;
+        }
+        calling = this.outer;
+    }
+    false
 }
 
 /// Copies bytes into a buffer of the caller's, and says how many there are even where it is too small.

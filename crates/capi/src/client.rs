@@ -14,8 +14,8 @@ use serde_json::json;
 
 pub use self::login::*;
 use crate::boundary::{
-    Failure, Handle, Marked, Out, Shared, call, copy_out, free, is_calling_out, new, null, object,
-    put, text,
+    Failure, Handle, Marked, Out, Shared, call, clear, copy_out, free, is_calling_out, new, null,
+    object, put, text,
 };
 use crate::error::Report;
 use crate::text::Owned;
@@ -143,6 +143,8 @@ pub unsafe extern "C" fn csign_client_token(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_token) };
     let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_token", out_token) }?;
@@ -171,6 +173,9 @@ pub unsafe extern "C" fn csign_client_copy_token(
     error: *mut *mut csign_error,
 ) -> csign_status {
     let body = |client: &Client| {
+        if length.is_null() {
+            return Err(null("length"));
+        }
         if min_valid_ms == 0
             && let Some(fresh) = client.fresh()?
         {
@@ -218,6 +223,8 @@ pub unsafe extern "C" fn csign_client_refresh(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_token) };
     let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_token", out_token) }?;
@@ -264,6 +271,8 @@ pub unsafe extern "C" fn csign_client_consent_url(
     out_url: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_url) };
     let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_url", out_url) }?;
@@ -295,6 +304,8 @@ pub unsafe extern "C" fn csign_client_identity(
     out_json: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_json) };
     let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_json", out_json) }?;
@@ -320,6 +331,8 @@ pub unsafe extern "C" fn csign_client_forget(
     out_reason: *mut *mut csign_error,
     error: *mut *mut csign_error,
 ) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_reason) };
     let body = |client: &Client| {
         client.may_wait()?;
         let (revocation, reason) = match client.keeper.forget()? {
@@ -386,6 +399,8 @@ pub unsafe extern "C" fn csign_client_events(
     out_json: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_json) };
     let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_json", out_json) }?;
@@ -428,8 +443,8 @@ pub unsafe extern "C" fn csign_client_close(client: *const csign_client) {
 pub unsafe extern "C" fn csign_client_free(client: *mut csign_client) {
     // SAFETY: what the header asks of the caller.
     let known = unsafe { object(client.cast_const()) };
-    // In a child its locks may be held for ever by threads that are gone.
-    if known.is_ok_and(|client| client.born == fork::now()) {
+    // In a child its locks may be held for ever by threads that are gone; and in a callback of its own it is in use.
+    if known.is_ok_and(|client| client.born == fork::now() && !is_calling_out(client.id)) {
         // SAFETY: what the header asks of the caller.
         unsafe { free(client) }
     }

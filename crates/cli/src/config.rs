@@ -30,7 +30,7 @@ pub(crate) fn keeper(global: &Global, name: &str, output: &mut Output) -> Result
     let settings = settings
         .resolve(variable)
         .map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
-    let connection = Connection::from_registry(name, &settings, &registry(global)?)?;
+    let connection = countersign_builtin::connection(name, &settings, &registry(global)?, None)?;
     output.trace(&format!(
         "connection {name} of {}: {}, environment {}, grant {}, store {}",
         config.path().display(),

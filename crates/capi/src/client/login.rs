@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign::{Error, ErrorKind, Listener, SystemRandom};
 
 use super::{Client, with};
-use crate::boundary::{Out, calling_out, null, object, optional, text};
+use crate::boundary::{Out, calling_out, clear, null, object, optional, text};
 use crate::login::Begun;
 use crate::{csign_client, csign_error, csign_login, csign_status, csign_token};
 
@@ -29,6 +29,8 @@ pub unsafe extern "C" fn csign_client_start_login(
     out_login: *mut *mut csign_login,
     error: *mut *mut csign_error,
 ) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_login) };
     let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_login", out_login) }?;
@@ -56,6 +58,8 @@ pub unsafe extern "C" fn csign_client_complete_login(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_token) };
     let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_token", out_token) }?;
@@ -89,6 +93,8 @@ pub unsafe extern "C" fn csign_client_login(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_token) };
     let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_token", out_token) }?;

@@ -35,7 +35,7 @@ fn read_key(args: &SignArgs) -> Result<PrivateKey, Error> {
     }
     let passphrase = input::passphrase(&args.passphrase)?;
     let file = input::bytes(&args.key, "--key")?;
-    PrivateKey::from_bytes(&file, passphrase.as_ref())
+    PrivateKey::from_bytes_by_id(&file, passphrase.as_ref(), args.kid.as_deref())
         .map_err(|error| input::explain_locked(error, passphrase.as_ref()))
 }
 

@@ -3,6 +3,7 @@
 mod canary;
 mod configuration;
 mod consent;
+mod device;
 mod doctor;
 mod exec;
 mod failures;

@@ -71,7 +71,7 @@ fn make(
     let provider = Arc::clone(provider);
     let connection = match without_key {
         true => Connection::with_signer(name, &settings, provider, Arc::new(NoSigner)),
-        false => Connection::new(name, &settings, provider),
+        false => countersign_builtin::connection_at(name, &settings, provider, None),
     };
     connection.map(|connection| (settings, connection))
 }

@@ -96,6 +96,16 @@ impl Facts<'_> {
             let detail = format!("none is needed for grant {grant} with client_auth {auth}");
             return Some(Check::ok("key", detail));
         };
+        if text.expose().starts_with("pkcs11:") {
+            // What cannot be found in the device is refused with the connection.
+            let signer = self.connection.and_then(Connection::signer)?;
+            let public = signer.public_key();
+            let what = public.map_or_else(String::new, |key| {
+                format!(": {} with {} bits", key.key_type(), key.bits())
+            });
+            let detail = format!("in a PKCS#11 device{what}, signs {}", signer.algorithm());
+            return Some(Check::ok("key", detail));
+        }
         let passphrase = self.settings.secret("private_key_passphrase");
         let info = match key::inspect_bytes(text.expose().as_bytes(), passphrase.as_ref()) {
             Ok(info) => info,
