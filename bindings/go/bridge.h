@@ -1,0 +1,66 @@
+/* What Go calls where the ABI alone would cost a crossing per field, or needs a function of C's as a callback. */
+
+#ifndef COUNTERSIGN_GO_BRIDGE_H
+#define COUNTERSIGN_GO_BRIDGE_H
+
+#include <countersign.h>
+
+/* Borrowed text; data is NULL where there is none. */
+typedef struct {
+    const char *data;
+    size_t length;
+} countersign_go_text;
+
+/* Everything about an error, borrowed from it. */
+typedef struct {
+    csign_status status;
+    csign_verdict verdict;
+    int32_t http_status;
+    int64_t retry_after_ms;
+    countersign_go_text kind, message, hint, setting, oauth_error, oauth_description, url, trace_id, provider;
+} countersign_go_error;
+
+/* Everything about a token, borrowed from it. */
+typedef struct {
+    csign_source source;
+    int64_t expires_at;
+    countersign_go_text value, authorization, type, scope, extra_json;
+} countersign_go_token;
+
+/* How a call for a token ended. By value: what Go hands to C as a pointer has to live on its heap. */
+typedef struct {
+    csign_status status;
+    csign_error *error;
+    csign_token *token;
+    countersign_go_token fields;
+} countersign_go_answer;
+
+typedef struct {
+    csign_status status;
+    csign_error *error;
+    size_t length;
+} countersign_go_peeked;
+
+countersign_go_error countersign_go_read_error(const csign_error *error);
+countersign_go_token countersign_go_read_token(const csign_token *token);
+
+countersign_go_peeked countersign_go_peek(const csign_client *client, char *buffer, size_t capacity);
+countersign_go_answer countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms);
+countersign_go_answer countersign_go_client_refresh(const csign_client *client);
+countersign_go_answer countersign_go_complete_login(const csign_client *client, const csign_login *login,
+                                                    const char *query, size_t query_length);
+countersign_go_answer countersign_go_login(const csign_client *client, uint16_t port, uint64_t timeout_ms,
+                                           uintptr_t opener);
+
+/* The last parameter but `error` is a runtime/cgo.Handle, which ends when the library lets go of the callback. */
+csign_status countersign_go_set_signer(csign_config *config, const char *algorithm, size_t algorithm_length,
+                                       const char *key_id, size_t key_id_length, uintptr_t signer,
+                                       csign_error **error);
+csign_status countersign_go_set_log(csign_config *config, int32_t most, uintptr_t logger, csign_error **error);
+csign_status countersign_go_set_clock(csign_config *config, uintptr_t clock, csign_error **error);
+csign_status countersign_go_set_listener(csign_config *config, uintptr_t listener, csign_error **error);
+csign_status countersign_go_key_from_signer(const char *algorithm, size_t algorithm_length, const char *key_id,
+                                            size_t key_id_length, uintptr_t signer, csign_key **out_key,
+                                            csign_error **error);
+
+#endif

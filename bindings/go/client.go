@@ -1,0 +1,159 @@
+package countersign
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"context"
+	"runtime"
+	"time"
+	"unsafe"
+)
+
+// Client hands out a connection's token and keeps it valid. Any number of goroutines may use it at once; at most one
+// request per connection is under way, whoever asks.
+//
+// Where a method takes a context, cancelling it returns at once with the context's error. The call goes on in the
+// library, so that nothing that a vendor gives once is lost; the next caller gets what it brings.
+type Client struct {
+	handle *handle
+	signer *signer
+	// One for each goroutine that waits inside the library.
+	slots chan struct{}
+}
+
+// A goroutine that waits inside the library holds a thread. The others wait for their turn on Go's side.
+const mostInside = 64
+
+// Load makes a client for a connection of a configuration file, `[connections.NAME]`: that of [WithFile], or else the
+// one that the countersign command finds: $COUNTERSIGN_CONFIG, ./countersign.toml, the user's configuration folder.
+// Nothing is sent yet.
+func Load(name string, options ...Option) (*Client, error) {
+	return open(gather(nil, append(options, WithName(name))), true)
+}
+
+// New makes a client from settings. Nothing is sent yet.
+func New(settings Settings, options ...Option) (*Client, error) {
+	return open(gather(settings, options), false)
+}
+
+func open(config *config, load bool) (*Client, error) {
+	if err := checkABI(); err != nil {
+		return nil, err
+	}
+	made, err := config.made(load)
+	if err != nil {
+		return nil, err
+	}
+	defer C.csign_config_free(made)
+
+	var registry *C.csign_registry
+	if config.registry != nil {
+		if err := config.registry.enter(); err != nil {
+			return nil, err
+		}
+		defer config.registry.leave()
+		registry = config.registry.pointer()
+	}
+	var pointer *C.csign_client
+	var reported *C.csign_error
+	status := C.csign_client_new(made, registry, &pointer, &reported)
+	if err := failure(status, reported); err != nil {
+		return nil, err
+	}
+	client := &Client{signer: config.signer, slots: make(chan struct{}, mostInside)}
+	client.handle = owned(client, &handle{
+		what:    "client",
+		pointer: unsafe.Pointer(pointer),
+		shut:    func(p unsafe.Pointer) { C.csign_client_close((*C.csign_client)(p)) },
+		free:    func(p unsafe.Pointer) { C.csign_client_free((*C.csign_client)(p)) },
+	})
+	return client, nil
+}
+
+// AccessToken is a token that is valid for at least the setting min_valid_s, where the vendor gives such tokens: from
+// memory, from the store, or by one request that all callers share. This is the quick way for a token in memory.
+func (c *Client) AccessToken(ctx context.Context) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if fresh, err := c.peek(); fresh != "" || err != nil {
+		return fresh, err
+	}
+	token, err := c.TokenContext(ctx, 0)
+	if err != nil {
+		return "", err
+	}
+	return token.value, nil
+}
+
+// TokenContext is [Client.AccessToken] with all that is known about the token; minValid is how long it must still be
+// valid, and 0 stands for the setting min_valid_s.
+func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Token, error) {
+	ms := C.uint64_t(milliseconds(minValid))
+	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
+		return c.answered(C.countersign_go_client_token(client, ms))
+	})
+}
+
+// Refresh asks for a token now, even though there may be a valid one. Where that fails and the old token is still
+// valid, that one is given.
+func (c *Client) Refresh(ctx context.Context) (*Token, error) {
+	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
+		return c.answered(C.countersign_go_client_refresh(client))
+	})
+}
+
+// Invalidate tells the client that an API refused this access token (401): it is not handed out again. A token that
+// has been replaced meanwhile does not take the newer one along.
+func (c *Client) Invalidate(accessToken string) error {
+	if err := c.handle.enter(); err != nil {
+		return err
+	}
+	defer c.leave()
+	token, length := cText(accessToken)
+	var reported *C.csign_error
+	return failure(C.csign_client_invalidate(c.pointer(), token, length, &reported), reported)
+}
+
+// Close closes the client and wipes what it holds, at any time: calls that are under way end as they would have, later
+// ones fail with an error that errors.Is finds to be [ErrClosed]. It always returns nil, and may be called again.
+func (c *Client) Close() error {
+	c.handle.close()
+	runtime.KeepAlive(c)
+	return nil
+}
+
+func (c *Client) pointer() *C.csign_client {
+	return (*C.csign_client)(c.handle.pointer)
+}
+
+// leave ends a call. It is also what keeps the client from being closed as garbage while the call runs.
+func (c *Client) leave() {
+	c.handle.leave()
+	runtime.KeepAlive(c)
+}
+
+func (c *Client) failure(status C.csign_status, reported *C.csign_error) error {
+	if status == C.CSIGN_STATUS_OK {
+		return nil
+	}
+	return caused(status, reported, c.signer.cause(status))
+}
+
+// answered copies the token of an answer, and frees what the library gave.
+func (c *Client) answered(answer C.countersign_go_answer) (*Token, error) {
+	if err := c.failure(answer.status, answer.error); err != nil {
+		return nil, err
+	}
+	defer C.csign_token_free(answer.token)
+	return readToken(answer.fields), nil
+}
+
+// milliseconds rounds up: a token that is valid for less than asked for would be wrong.
+func milliseconds(d time.Duration) uint64 {
+	if d <= 0 {
+		return 0
+	}
+	return uint64((d + time.Millisecond - 1) / time.Millisecond)
+}

@@ -1,0 +1,171 @@
+package countersign
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"context"
+	"time"
+)
+
+// ConsentURL is where a person consents to the app acting for its user, ahead of a jwt-bearer grant.
+func (c *Client) ConsentURL() (string, error) {
+	if err := c.handle.enter(); err != nil {
+		return "", err
+	}
+	defer c.leave()
+	var url *C.csign_text
+	var reported *C.csign_error
+	status := C.csign_client_consent_url(c.pointer(), &url, &reported)
+	if err := c.failure(status, reported); err != nil {
+		return "", err
+	}
+	return taken(url), nil
+}
+
+// Identity is whom the token stands for and where its API is: what came with the token and, asked for once and kept,
+// the vendor's userinfo.
+func (c *Client) Identity(ctx context.Context) (map[string]string, error) {
+	return await(ctx, c, func(client *C.csign_client) (map[string]string, error) {
+		var text *C.csign_text
+		var reported *C.csign_error
+		status := C.csign_client_identity(client, &text, &reported)
+		if err := c.failure(status, reported); err != nil {
+			return nil, err
+		}
+		return parsed[map[string]string](taken(text))
+	})
+}
+
+// Revocation is what became of a token at the vendor when its connection was forgotten.
+type Revocation string
+
+// The revocations.
+const (
+	// RevocationRevoked: the vendor revoked it.
+	RevocationRevoked Revocation = "revoked"
+	// RevocationNotOffered: the vendor has no revocation; only the copy here is gone.
+	RevocationNotOffered Revocation = "not_offered"
+	// RevocationNothingHeld: there was nothing to revoke.
+	RevocationNothingHeld Revocation = "nothing_held"
+	// RevocationFailed: the vendor did not revoke it; the copy here is gone all the same.
+	RevocationFailed Revocation = "failed"
+)
+
+// Forgotten is how a [Client.Forget] ended.
+type Forgotten struct {
+	Revocation Revocation
+	// Reason is why the vendor did not revoke the token, with [RevocationFailed].
+	Reason error
+}
+
+// Forget revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store.
+func (c *Client) Forget(ctx context.Context) (Forgotten, error) {
+	return await(ctx, c, func(client *C.csign_client) (Forgotten, error) {
+		var revocation C.csign_revocation
+		var reason, reported *C.csign_error
+		status := C.csign_client_forget(client, &revocation, &reason, &reported)
+		if err := c.failure(status, reported); err != nil {
+			return Forgotten{}, err
+		}
+		forgotten := Forgotten{Revocation: revocationOf(revocation)}
+		if reason != nil {
+			forgotten.Reason = caused(C.csign_error_status(reason), reason, nil)
+		}
+		return forgotten, nil
+	})
+}
+
+func revocationOf(revocation C.csign_revocation) Revocation {
+	switch revocation {
+	case C.CSIGN_REVOCATION_REVOKED:
+		return RevocationRevoked
+	case C.CSIGN_REVOCATION_NOT_OFFERED:
+		return RevocationNotOffered
+	case C.CSIGN_REVOCATION_NOTHING_HELD:
+		return RevocationNothingHeld
+	default:
+		return RevocationFailed
+	}
+}
+
+// Counts are how often something happened since the client was made.
+type Counts struct {
+	// Hits are tokens handed out from memory, other than by the quick way of [Client.AccessToken].
+	Hits uint64
+	// Adopted are tokens taken over from the store.
+	Adopted uint64
+	// Minted are tokens asked for by assertion, client credentials or login.
+	Minted uint64
+	// Refreshed are tokens got with a refresh token.
+	Refreshed uint64
+	// Waits are callers that waited for a request that another one had started.
+	Waits uint64
+	// Failures are requests, or attempts at one, that brought no token.
+	Failures uint64
+}
+
+// Counts are how often something happened since the client was made.
+func (c *Client) Counts() (Counts, error) {
+	if err := c.handle.enter(); err != nil {
+		return Counts{}, err
+	}
+	defer c.leave()
+	var counts Counts
+	// In the order of csign_counter, which begins at 1.
+	places := []*uint64{
+		&counts.Hits, &counts.Adopted, &counts.Minted, &counts.Refreshed, &counts.Waits, &counts.Failures,
+	}
+	for at, place := range places {
+		var count C.uint64_t
+		var reported *C.csign_error
+		status := C.csign_client_count(c.pointer(), C.int32_t(at+1), &count, &reported)
+		if err := c.failure(status, reported); err != nil {
+			return Counts{}, err
+		}
+		*place = uint64(count)
+	}
+	return counts, nil
+}
+
+// Event is one event in the life of a connection's grant, without a token in it.
+type Event struct {
+	// AtMs is when, by the store's clock, in milliseconds since 1970.
+	AtMs int64 `json:"at_ms"`
+	// By is which host, process and client.
+	By string `json:"by"`
+	// Attempt is the attempt that it belongs to; may be empty.
+	Attempt string `json:"attempt"`
+	// What happened, such as "refreshed".
+	What string `json:"what"`
+	// Spent and Got are fingerprints of the refresh tokens that were spent and got; may be empty.
+	Spent string `json:"spent"`
+	Got   string `json:"got"`
+}
+
+// At is when it happened, by the store's clock.
+func (e Event) At() time.Time { return time.UnixMilli(e.AtMs) }
+
+// Events are the last events in the life of the connection's grant, oldest first: who refreshed when, and how it ended.
+func (c *Client) Events(ctx context.Context) ([]Event, error) {
+	return await(ctx, c, func(client *C.csign_client) ([]Event, error) {
+		var text *C.csign_text
+		var reported *C.csign_error
+		status := C.csign_client_events(client, &text, &reported)
+		if err := c.failure(status, reported); err != nil {
+			return nil, err
+		}
+		return parsed[[]Event](taken(text))
+	})
+}
+
+// CheckSaved tells whether all that was got is stored: its error is why the last token is in memory only. Nothing is
+// lost while the process runs, and each call for a token tries to store it again.
+func (c *Client) CheckSaved() error {
+	if err := c.handle.enter(); err != nil {
+		return err
+	}
+	defer c.leave()
+	var reported *C.csign_error
+	return c.failure(C.csign_client_check_saved(c.pointer(), &reported), reported)
+}

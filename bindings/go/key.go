@@ -1,0 +1,192 @@
+package countersign
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"encoding/json"
+	"runtime"
+	"unsafe"
+)
+
+// Key is a key: private, public, a certificate, a JWK Set, or one that stays in a device. Immutable; any number of
+// goroutines may use it at once.
+type Key struct {
+	handle *handle
+	signer *signer
+}
+
+// ReadKey reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate,
+// Google's or Box's JSON. The passphrase is that of an encrypted key, and else empty.
+//
+// The error says what was found and how to convert it, and never has a byte of the key.
+func ReadKey(data []byte, passphrase string) (*Key, error) {
+	bytes, length := cBytes(data)
+	phrase, phraseLength := cText(passphrase)
+	return makeKey(nil, func(key **C.csign_key, reported **C.csign_error) C.csign_status {
+		return C.csign_key_read(bytes, length, phrase, phraseLength, key, reported)
+	})
+}
+
+// KeyFromSecret takes a shared secret for HS256, HS384 and HS512.
+func KeyFromSecret(secret []byte) (*Key, error) {
+	bytes, length := cBytes(secret)
+	return makeKey(nil, func(key **C.csign_key, reported **C.csign_error) C.csign_status {
+		return C.csign_key_from_secret(bytes, length, key, reported)
+	})
+}
+
+// KeyFromSigner takes a key that stays in a device and signs by a function: see [WithSigner].
+func KeyFromSigner(algorithm, keyID string, sign func(message []byte) ([]byte, error)) (*Key, error) {
+	signing := &signer{algorithm: algorithm, keyID: keyID, sign: sign}
+	cAlgorithm, algorithmLength := cText(algorithm)
+	cKeyID, keyIDLength := cText(keyID)
+	return makeKey(signing, func(key **C.csign_key, reported **C.csign_error) C.csign_status {
+		return C.countersign_go_key_from_signer(cAlgorithm, algorithmLength, cKeyID, keyIDLength,
+			kept(signing), key, reported)
+	})
+}
+
+// SignOptions are the choices of [Key.Sign]. Empty fields are fine.
+type SignOptions struct {
+	// Algorithm is such as "RS256"; empty for the key's usual one.
+	Algorithm string
+	// KeyID is the header's `kid`; empty for the one that came with the key, if any.
+	KeyID string
+	// Type is the header's `typ`, such as "JWT"; empty for none.
+	Type string
+}
+
+// Sign signs claims, a JSON object, as they are, as a compact JWS (RFC 7515 section 7.1).
+func (k *Key) Sign(claims []byte, options SignOptions) (string, error) {
+	if err := k.handle.enter(); err != nil {
+		return "", err
+	}
+	defer k.leave()
+	algorithm, algorithmLength := cText(options.Algorithm)
+	keyID, keyIDLength := cText(options.KeyID)
+	typ, typLength := cText(options.Type)
+	payload, payloadLength := cBytes(claims)
+	var token *C.csign_text
+	var reported *C.csign_error
+	status := C.csign_key_sign(k.pointer(), algorithm, algorithmLength, keyID, keyIDLength, typ, typLength,
+		(*C.char)(unsafe.Pointer(payload)), payloadLength, &token, &reported)
+	if err := k.failure(status, reported); err != nil {
+		return "", err
+	}
+	return taken(token), nil
+}
+
+// SignBytes signs bytes as they are, and gives the signature alone, as RFC 7518 section 3 has it. The algorithm is
+// empty for the key's usual one.
+func (k *Key) SignBytes(algorithm string, message []byte) ([]byte, error) {
+	if err := k.handle.enter(); err != nil {
+		return nil, err
+	}
+	defer k.leave()
+	cAlgorithm, algorithmLength := cText(algorithm)
+	input, inputLength := cBytes(message)
+	// Always enough, says the header.
+	signature := make([]byte, 1024)
+	room, capacity := cBytes(signature)
+	var length C.size_t
+	var reported *C.csign_error
+	status := C.csign_key_sign_bytes(k.pointer(), cAlgorithm, algorithmLength, input, inputLength,
+		room, capacity, &length, &reported)
+	if err := k.failure(status, reported); err != nil {
+		return nil, err
+	}
+	return signature[:length], nil
+}
+
+// Verify verifies a compact JWS and gives its payload. The algorithm is the one asked for or, if that is empty, the
+// key's own, never the token's (RFC 8725). Times and audience are not looked at.
+func (k *Key) Verify(algorithm, token string) ([]byte, error) {
+	if err := k.handle.enter(); err != nil {
+		return nil, err
+	}
+	defer k.leave()
+	cAlgorithm, algorithmLength := cText(algorithm)
+	cToken, tokenLength := cText(token)
+	var payload *C.csign_text
+	var reported *C.csign_error
+	status := C.csign_key_verify(k.pointer(), cAlgorithm, algorithmLength, cToken, tokenLength, &payload, &reported)
+	if err := k.failure(status, reported); err != nil {
+		return nil, err
+	}
+	return []byte(taken(payload)), nil
+}
+
+// KeyInfo is what a key is, without the key.
+type KeyInfo struct {
+	// Kind is private, public or certificate; Type is RSA, EC, OKP or oct.
+	Kind string `json:"kind"`
+	Type string `json:"type"`
+	Bits int    `json:"bits"`
+	// Curve is such as "P-256"; empty for keys without one.
+	Curve  string `json:"curve"`
+	Format string `json:"format"`
+	// SPKISHA256 is the SHA-256 of the public key's SubjectPublicKeyInfo, in hex.
+	SPKISHA256 string `json:"spki_sha256"`
+	// JWKThumbprint is that of RFC 7638.
+	JWKThumbprint string          `json:"jwk_thumbprint"`
+	Algorithms    []string        `json:"algorithms"`
+	PublicJWK     json.RawMessage `json:"public_jwk"`
+}
+
+// Info is what the key is, without the key. Of a JWK Set and of a key in a device nothing is known.
+func (k *Key) Info() (KeyInfo, error) {
+	if err := k.handle.enter(); err != nil {
+		return KeyInfo{}, err
+	}
+	defer k.leave()
+	var text *C.csign_text
+	var reported *C.csign_error
+	if err := k.failure(C.csign_key_info(k.pointer(), &text, &reported), reported); err != nil {
+		return KeyInfo{}, err
+	}
+	return parsed[KeyInfo](taken(text))
+}
+
+// Close wipes the key. The garbage collector does so too.
+func (k *Key) Close() error {
+	k.handle.close()
+	runtime.KeepAlive(k)
+	return nil
+}
+
+func makeKey(
+	signing *signer, call func(**C.csign_key, **C.csign_error) C.csign_status,
+) (*Key, error) {
+	if err := checkABI(); err != nil {
+		return nil, err
+	}
+	var pointer *C.csign_key
+	var reported *C.csign_error
+	if err := failure(call(&pointer, &reported), reported); err != nil {
+		return nil, err
+	}
+	key := &Key{signer: signing}
+	key.handle = owned(key, &handle{
+		what:    "key",
+		pointer: unsafe.Pointer(pointer),
+		free:    func(p unsafe.Pointer) { C.csign_key_free((*C.csign_key)(p)) },
+	})
+	return key, nil
+}
+
+func (k *Key) pointer() *C.csign_key {
+	return (*C.csign_key)(k.handle.pointer)
+}
+
+func (k *Key) leave() {
+	k.handle.leave()
+	runtime.KeepAlive(k)
+}
+
+func (k *Key) failure(status C.csign_status, reported *C.csign_error) error {
+	if status == C.CSIGN_STATUS_OK {
+		return nil
+	}
+	return caused(status, reported, k.signer.cause(status))
+}

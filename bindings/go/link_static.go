@@ -1,0 +1,11 @@
+//go:build countersign_static
+
+package countersign
+
+// The module's archive brings include and lib; elsewhere CGO_CFLAGS and CGO_LDFLAGS say where they are.
+
+// #cgo CFLAGS: -I${SRCDIR}/include
+// #cgo linux,amd64 LDFLAGS: -L${SRCDIR}/lib/linux_amd64
+// #cgo linux,arm64 LDFLAGS: -L${SRCDIR}/lib/linux_arm64
+// #cgo linux LDFLAGS: -Wl,-Bstatic -lcountersign -Wl,-Bdynamic -lgcc_s -lutil -lrt -lpthread -lm -ldl
+import "C"

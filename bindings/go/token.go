@@ -1,0 +1,104 @@
+package countersign
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"fmt"
+	"time"
+)
+
+// Token is an access token. Immutable. It stays what it is when the client gets another. Printing it shows no secret.
+type Token struct {
+	value, authorization string
+	tokenType, scope     string
+	expiresAt            time.Time
+	source               Source
+	extraJSON            string
+}
+
+// AccessToken is the bare access token. A secret: do not log it.
+func (t *Token) AccessToken() string { return t.value }
+
+// Authorization is the value for an HTTP Authorization header, nearly always "Bearer ..." (RFC 6750). A secret.
+func (t *Token) Authorization() string { return t.authorization }
+
+// TokenType is how the token is presented, as the vendor writes it, nearly always "Bearer".
+func (t *Token) TokenType() string { return t.tokenType }
+
+// Scope is the scopes granted, separated by blanks; empty where the vendor does not say.
+func (t *Token) Scope() string { return t.scope }
+
+// ExpiresAt is when the token ends; the zero time where the vendor does not say.
+func (t *Token) ExpiresAt() time.Time { return t.expiresAt }
+
+// Source is where the token came from this time.
+func (t *Token) Source() Source { return t.source }
+
+// Extra is what the vendor adds to the token, by name, such as "instance_url". The map is the caller's.
+func (t *Token) Extra() map[string]string {
+	extra, err := parsed[map[string]string](t.extraJSON)
+	if err != nil || extra == nil {
+		return map[string]string{}
+	}
+	return extra
+}
+
+// String describes the token without its secret.
+func (t Token) String() string {
+	expiry := "no known expiry"
+	if !t.expiresAt.IsZero() {
+		expiry = "expires " + t.expiresAt.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("countersign.Token(%s, %s, %s)", t.tokenType, t.source, expiry)
+}
+
+// GoString is [Token.String], so that %#v shows no secret either.
+func (t Token) GoString() string { return t.String() }
+
+// Format is [Token.String] for every verb.
+func (t Token) Format(state fmt.State, _ rune) { fmt.Fprint(state, t.String()) }
+
+// Source is where a token came from.
+type Source string
+
+// The sources.
+const (
+	// SourceMinted: asked for anew, by assertion, client credentials or a login.
+	SourceMinted Source = "minted"
+	// SourceRefreshed: got with a refresh token.
+	SourceRefreshed Source = "refreshed"
+	// SourceCache: from this process's memory.
+	SourceCache Source = "cache"
+	// SourceStore: from the store.
+	SourceStore Source = "store"
+)
+
+// readToken copies a token of the library's, which stays whose it is.
+func readToken(fields C.countersign_go_token) *Token {
+	token := &Token{
+		value:         goText(fields.value),
+		authorization: goText(fields.authorization),
+		tokenType:     goText(fields._type),
+		scope:         goText(fields.scope),
+		source:        sourceOf(fields.source),
+		extraJSON:     goText(fields.extra_json),
+	}
+	if fields.expires_at >= 0 {
+		token.expiresAt = time.Unix(int64(fields.expires_at), 0)
+	}
+	return token
+}
+
+func sourceOf(source C.csign_source) Source {
+	switch source {
+	case C.CSIGN_SOURCE_MINTED:
+		return SourceMinted
+	case C.CSIGN_SOURCE_REFRESHED:
+		return SourceRefreshed
+	case C.CSIGN_SOURCE_STORE:
+		return SourceStore
+	default:
+		return SourceCache
+	}
+}

@@ -1,0 +1,120 @@
+package countersign
+
+import (
+	"io"
+	"net/http"
+	"strings"
+)
+
+// Transport is an [http.RoundTripper] that puts the client's token on requests. Where the API answers 401, it
+// invalidates that token, gets another one and repeats the request once; the answer to that goes to the caller,
+// whatever it is. A request whose body cannot be had again (no GetBody) is not repeated.
+//
+// A redirect to another scheme, host or port is followed, if the http.Client does, without the token.
+type Transport struct {
+	// Client gives the token.
+	Client *Client
+	// Base does the requests; nil for http.DefaultTransport.
+	Base http.RoundTripper
+}
+
+// HTTPClient is an http.Client whose requests carry the client's token: see [Transport].
+func (c *Client) HTTPClient() *http.Client {
+	return &http.Client{Transport: &Transport{Client: c}}
+}
+
+// RoundTrip does a request, and once more where its token was refused.
+func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if !keepsToItsOrigin(request) {
+		return t.base().RoundTrip(request)
+	}
+	token, err := t.Client.TokenContext(request.Context(), 0)
+	if err != nil {
+		closeBody(request)
+		return nil, err
+	}
+	response, err := t.base().RoundTrip(authorized(request, token))
+	if err != nil || response.StatusCode != http.StatusUnauthorized {
+		return response, err
+	}
+	if err := t.Client.Invalidate(token.value); err != nil {
+		discard(response)
+		return nil, err
+	}
+	again, ok := repeated(request)
+	if !ok {
+		return response, nil
+	}
+	discard(response)
+	if token, err = t.Client.TokenContext(request.Context(), 0); err != nil {
+		closeBody(again)
+		return nil, err
+	}
+	return t.base().RoundTrip(authorized(again, token))
+}
+
+func (t *Transport) base() http.RoundTripper {
+	if t.Base != nil {
+		return t.Base
+	}
+	return http.DefaultTransport
+}
+
+// keepsToItsOrigin tells whether a request goes where the caller's own request went, and so did every redirect that
+// led to it.
+func keepsToItsOrigin(request *http.Request) bool {
+	origin := originOf(request)
+	for request.Response != nil {
+		request = request.Response.Request
+		if request == nil || originOf(request) != origin {
+			return false
+		}
+	}
+	return true
+}
+
+func originOf(request *http.Request) string {
+	port := request.URL.Port()
+	if port == "" {
+		port = defaultPorts[request.URL.Scheme]
+	}
+	return request.URL.Scheme + "://" + strings.ToLower(request.URL.Hostname()) + ":" + port
+}
+
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
+// authorized is a copy of a request with the token: a RoundTripper must not change what it is given.
+func authorized(request *http.Request, token *Token) *http.Request {
+	copied := request.Clone(request.Context())
+	copied.Header.Set("Authorization", token.authorization)
+	return copied
+}
+
+// repeated is the request with a body that has not been read, if there can be one.
+func repeated(request *http.Request) (*http.Request, bool) {
+	again := request.Clone(request.Context())
+	if request.Body == nil || request.Body == http.NoBody {
+		return again, true
+	}
+	if request.GetBody == nil {
+		return nil, false
+	}
+	body, err := request.GetBody()
+	if err != nil {
+		return nil, false
+	}
+	again.Body = body
+	return again, true
+}
+
+func closeBody(request *http.Request) {
+	if request.Body != nil {
+		_ = request.Body.Close()
+	}
+}
+
+// discard reads the rest of a refusal, so that its connection can be used again, and gives up on a long one.
+func discard(response *http.Response) {
+	_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
+	_ = response.Body.Close()
+}

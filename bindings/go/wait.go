@@ -1,0 +1,86 @@
+package countersign
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"context"
+	"sync"
+	"unsafe"
+)
+
+// await runs a call that may block. Where the caller can give up, the call runs in a goroutine of its own, and goes on
+// there after the caller has.
+func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if err := c.handle.enter(); err != nil {
+		return none, err
+	}
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		c.leave()
+		return none, ctx.Err()
+	}
+	inside := func() (T, error) {
+		defer func() {
+			<-c.slots
+			c.leave()
+		}()
+		return call(c.pointer())
+	}
+	if ctx.Done() == nil {
+		return inside()
+	}
+
+	type outcome struct {
+		value T
+		err   error
+	}
+	outcomes := make(chan outcome, 1)
+	go func() {
+		value, err := inside()
+		outcomes <- outcome{value, err}
+	}()
+	select {
+	case ended := <-outcomes:
+		return ended.value, ended.err
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+}
+
+// peek is the token in memory, if it is fresh; empty where there is none. It never waits.
+func (c *Client) peek() (string, error) {
+	if err := c.handle.enter(); err != nil {
+		return "", err
+	}
+	defer c.leave()
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	for {
+		buffer := (*C.char)(unsafe.Pointer(unsafe.SliceData(*room)))
+		peeked := C.countersign_go_peek(c.pointer(), buffer, C.size_t(len(*room)))
+		length := int(peeked.length)
+		switch peeked.status {
+		case C.CSIGN_STATUS_OK:
+			token := string((*room)[:length])
+			clear((*room)[:length])
+			return token, nil
+		case C.CSIGN_STATUS_BUFFER_TOO_SMALL:
+			C.csign_error_free(peeked.error)
+			*room = make([]byte, 2*length)
+		default:
+			return "", c.failure(peeked.status, peeked.error)
+		}
+	}
+}
+
+// rooms are where the library copies tokens to. On the heap, since C writes there; wiped after use.
+var rooms = sync.Pool{New: func() any {
+	room := make([]byte, 2048)
+	return &room
+}}
