@@ -1,11 +1,13 @@
 //! `cargo xtask abi`: what the headers promise, against the library, the code and the last record.
 //!
-//! `--check` compares; `--record` writes include/countersign.abi anew, which is a decision: see docs/abi.md.
+//! `--check` compares; `--record` writes include/countersign.abi anew, which is a decision: see docs/abi.md;
+//! `--test` also compiles, links and abuses, in C.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::bindings::Stage;
 use crate::{codegen, root, table};
 
 const RECORD: &str = "include/countersign.abi";
@@ -19,11 +21,16 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     match options {
         ["--check"] => check(&library()?),
         ["--check", "--library", path] => check(Path::new(path)),
+        ["--test"] => {
+            let stage = Stage::set()?;
+            check(&stage.library())?;
+            stage.run(Path::new("tests/abi"), "run.sh", &[])
+        }
         ["--record"] => {
             let text = format!("{HEADING}{}\n", promised()?.join("\n"));
             codegen::agree(Path::new(RECORD), &text, false)
         }
-        _ => Err("say `abi --check [--library FILE]` or `abi --record`".into()),
+        _ => Err("say `abi --check [--library FILE]`, `abi --record` or `abi --test`".into()),
     }
 }
 

@@ -93,15 +93,15 @@ pub(crate) fn package(prefix: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// What the languages' scripts are given.
-struct Stage {
+/// What the scripts are given.
+pub(crate) struct Stage {
     prefix: PathBuf,
     results: PathBuf,
 }
 
 impl Stage {
     /// Installs the library, with the exports that tests need, where the scripts find it.
-    fn set() -> Result<Self, String> {
+    pub(crate) fn set() -> Result<Self, String> {
         let base = target().join("bindings");
         let dist = Dist {
             prefix: base.join("prefix"),
@@ -156,7 +156,7 @@ impl Stage {
             .map_err(|error| format!("bash: {error}"))?;
         match status.success() {
             true => Ok(()),
-            false => Err(format!("bindings/{}/{script} failed", language.name)),
+            false => Err(format!("{shown}/{script} failed")),
         }
     }
 }

@@ -25,7 +25,7 @@ cargo xtask COMMAND
   tidy     the house rules that no compiler checks
   chaos    many processes, one rotating connection, and a killer; see docs/reliability.md
   codegen  the headers in include/, made from the code [--check]
-  abi      the headers against the library and the last record: --check, --record
+  abi      the headers against the library and the last record: --check, --record, --test
   dist     libraries, headers, pkg-config, CMake, the command, packages: --prefix DIR [--features F]
   bindings the languages' packages, built and tested [cpp|go|python|node|java]
   bench    what a token costs beside other libraries, into benches/RESULTS.md [--quick]

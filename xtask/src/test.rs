@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{budget, demo, root, table, tidy, tools};
+use crate::{abi, bindings, budget, demo, root, table, tidy, tools};
 
 pub(crate) fn run() -> Result<(), String> {
     let strict = std::env::var_os("CI").is_some_and(|value| value == "true");
@@ -59,6 +59,20 @@ pub(crate) fn run() -> Result<(), String> {
         }
         cargo(&tests, &[])
     });
+    // With the exports that provoke a panic, which no other build has.
+    report.run("libcountersign", || {
+        let hooked = [
+            "test",
+            "-p",
+            "countersign-capi",
+            "--features",
+            "test-hooks",
+            "--locked",
+        ];
+        cargo(&hooked, &[])
+    });
+    report.run("abi, C", || abi::run(&["--test"]));
+    report.run("bindings", || bindings::run(&[]));
     if !browser {
         report.missing("browser", "the login in a real browser was not tested");
     }

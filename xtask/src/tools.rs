@@ -45,6 +45,71 @@ pub(crate) const TOOLS: &[Tool] = &[
         package: "softhsm2",
         why: "an HSM in software, to sign with through PKCS#11",
     },
+    Tool {
+        program: "c++",
+        package: "g++",
+        why: "C++ programs over the header",
+    },
+    Tool {
+        program: "clang",
+        package: "clang",
+        why: "a second compiler for the headers",
+    },
+    Tool {
+        program: "cmake",
+        package: "cmake",
+        why: "programs that find the library by its CMake package",
+    },
+    Tool {
+        program: "make",
+        package: "make",
+        why: "what CMake builds with",
+    },
+    Tool {
+        program: "pkg-config",
+        package: "pkg-config",
+        why: "programs that find the library by its countersign.pc",
+    },
+    Tool {
+        program: "valgrind",
+        package: "valgrind",
+        why: "leaks and invalid accesses of C programs",
+    },
+    Tool {
+        program: "curl",
+        package: "curl",
+        why: "the browser of the C and C++ examples",
+    },
+    Tool {
+        program: "go",
+        package: "golang-go",
+        why: "the Go package (Go 1.24 or newer)",
+    },
+    Tool {
+        program: "python3",
+        package: "python3-venv",
+        why: "the Python package",
+    },
+    Tool {
+        program: "node",
+        package: "nodejs",
+        why: "the Node package (Node 20 or newer)",
+    },
+    Tool {
+        program: "npm",
+        package: "npm",
+        why: "the Node package's dependencies",
+    },
+    Tool {
+        program: "javac",
+        package: "openjdk-17-jdk-headless",
+        why: "the Java package",
+    },
+    Tool {
+        program: "mvn",
+        package: "maven",
+        why: "the Java package's build",
+    },
 ];
 
 /// Where Debian keeps the programs of PostgreSQL's versions, out of the path.
@@ -63,10 +128,9 @@ pub(crate) fn is_there(program: &str) -> bool {
         }
     }
     let quiet = Command::new(program)
-        .arg(if program == "openssl" {
-            "version"
-        } else {
-            "--version"
+        .arg(match program {
+            "openssl" | "go" => "version",
+            _ => "--version",
         })
         .stdin(Stdio::null())
         .stdout(Stdio::null())
