@@ -136,9 +136,26 @@ impl Stage {
         self.script(language, "try.sh", &[&artefact])
     }
 
+    /// The shared library.
+    pub(crate) fn library(&self) -> PathBuf {
+        self.prefix.join("lib/libcountersign.so")
+    }
+
     fn script(&self, language: &Language, script: &str, arguments: &[&Path]) -> Result<(), String> {
-        let folder = root().join("bindings").join(language.name);
-        let scratch = target().join("bindings/scratch").join(language.name);
+        let folder = Path::new("bindings").join(language.name);
+        self.run(&folder, script, arguments)
+    }
+
+    /// Runs a script in its folder, which is given from the workspace's.
+    pub(crate) fn run(
+        &self,
+        folder: &Path,
+        script: &str,
+        arguments: &[&Path],
+    ) -> Result<(), String> {
+        let scratch = target().join("bindings/scratch").join(folder);
+        let shown = folder.display();
+        let folder = root().join(folder);
         fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
         let status = Command::new("bash")
             .arg(folder.join(script))
