@@ -1,0 +1,399 @@
+"""A connection's client: hands out its token and keeps it valid."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import json
+import os
+import webbrowser
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn, TypeVar, cast
+
+from . import callbacks
+from . import token as tokens
+from ._library import ffi, lib
+from ._numbers import Revocation, Status
+from ._text import ERROR_OUT, LENGTH_OUT, TEXT_OUT, given, taken
+from .config import Config, Value
+from .errors import Error, check, failure, read
+from .login import LOGIN_OUT, Login
+from .registry import Registry
+from .token import Token
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._abi import Pointer
+    from ._settings import Settings
+
+T = TypeVar("T")
+TOKEN_OUT = ffi.typeof("csign_token **")
+
+# The numbers of csign_counter.
+COUNTERS = {"hits": 1, "adopted": 2, "minted": 3, "refreshed": 4, "waits": 5, "failures": 6}
+
+#: How many threads of a client wait for the library on behalf of asyncio; further calls queue behind them.
+ASYNC_THREADS = 4
+
+
+class Forgotten(NamedTuple):
+    """What became of a token at the vendor when its connection was forgotten."""
+
+    #: "revoked", "not_offered" (the vendor has no revocation), "nothing_held" or "failed".
+    revocation: str
+    #: Why, with "failed".
+    reason: Error | None
+
+
+class Client:
+    """A connection's client. Any number of threads may use one; at most one request is under way, whoever asks.
+
+    Settings are given by name (`Client(provider="docusign", environment="demo", ...)`), or as a mapping, which can also
+    have the vendors' own (`{"extra.account_id": "..."}`). Calls block without holding the GIL until there is a token or
+    an error, at most for the setting timeout_ms and what waiting for another holder takes.
+
+    Raises FixConfigurationError, naming the setting and what to write.
+
+    >>> client = Client(provider="boldsign", environment="us", grant="client-credentials",
+    ...                 client_id="my-app", client_secret="s3cret", store="memory")
+    >>> client
+    <countersign.Client 'default'>
+    >>> client.counts()["minted"]
+    0
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Value] | None = None,
+        /,
+        *,
+        name: str = "default",
+        registry: Registry | None = None,
+        signer: callbacks.Signer | None = None,
+        clock: callbacks.Clock | None = None,
+        log: callbacks.Log | None = None,
+        log_level: str = "info",
+        on_change: callbacks.Listener | None = None,
+        **more: Unpack[Settings],
+    ) -> None:
+        config = Config()
+        config.name(name)
+        config.set(settings or {})
+        config.set(more)
+        config.host(signer, clock, log, log_level, on_change)
+        self._open(config, registry, name)
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        path: str | os.PathLike[str] | None = None,
+        settings: Mapping[str, Value] | None = None,
+        *,
+        registry: Registry | None = None,
+        signer: callbacks.Signer | None = None,
+        clock: callbacks.Clock | None = None,
+        log: callbacks.Log | None = None,
+        log_level: str = "info",
+        on_change: callbacks.Listener | None = None,
+        **more: Unpack[Settings],
+    ) -> Client:
+        """A client of `[connections.NAME]` in a TOML file. Settings given here replace the file's.
+
+        Without a `path`, the file is looked for where the command looks: $COUNTERSIGN_CONFIG, ./countersign.toml, the
+        user's configuration folder.
+        """
+        config = Config()
+        config.load(name, path)
+        config.set(settings or {})
+        config.set(more)
+        config.host(signer, clock, log, log_level, on_change)
+        client = cls.__new__(cls)
+        client._open(config, registry, name)
+        return client
+
+    def _open(self, config: Config, registry: Registry | None, name: str) -> None:
+        out, error = ffi.new("csign_client **"), ffi.new(ERROR_OUT)
+        providers = registry._handle if registry is not None else ffi.NULL
+        check(lib.csign_client_new(config.handle, providers, out, error), error)
+        # A call in progress holds this object too: close() drops it here, and the last one out frees the client.
+        self._handle: Pointer | None = ffi.gc(out[0], lib.csign_client_free)
+        self._closed: Error | None = None
+        self._name = name
+        self._hosts = config.hosts
+        self._signer = config.signer
+        self._buffers: list[Buffer] = []
+        self._threads: tuple[int, ThreadPoolExecutor] | None = None
+
+    def token(self, min_valid_s: float = 0) -> Token:
+        """A token that is valid for at least so many seconds, where the vendor gives such tokens; 0 is the setting
+        min_valid_s. From memory, from the store, or by one request that all callers share.
+
+        Raises one of Error's subclasses, by what is to be done.
+        """
+        return self._token(lib.csign_client_token, milliseconds(min_valid_s))
+
+    def access_token(self, min_valid_s: float = 0) -> str:
+        """As `token`, but the bare access token only, and quicker. A secret."""
+        handle = self._handle
+        if handle is None:
+            self._raise_closed()
+        least = milliseconds(min_valid_s) if min_valid_s else 0
+        buffers = self._buffers
+        # A list is a stack that threads, signal handlers and finalizers may share: each call has its buffer for itself.
+        try:
+            buffer = buffers.pop()
+        except IndexError:
+            buffer = Buffer.of(INITIAL_CAPACITY)
+        text, capacity, length, error = buffer
+        status = lib.csign_client_copy_token(handle, least, text, capacity, length, error)
+        while status == 8 and length[0] >= capacity:  # BUFFER_TOO_SMALL
+            failure(status, error)
+            buffer = Buffer.of(length[0] + 1)
+            text, capacity, length, error = buffer
+            status = lib.csign_client_copy_token(handle, least, text, capacity, length, error)
+        if status:
+            self._raise(status, error)
+        token = cast(bytes, unpack(text, length[0]))
+        buffers.append(buffer)
+        return token.decode()
+
+    async def token_async(self, min_valid_s: float = 0) -> Token:
+        """As `token`, for asyncio: what is in memory is given at once, anything else is waited for on another thread.
+
+        A task that is cancelled ends at once; the call goes on in the library, and the next caller gets what it brings.
+        """
+        if not min_valid_s and self._is_fresh():
+            return self.token()
+        return await self._on_thread(self.token, min_valid_s)
+
+    async def access_token_async(self, min_valid_s: float = 0) -> str:
+        """As `access_token`, for asyncio; see `token_async`."""
+        if not min_valid_s and self._is_fresh():
+            return self.access_token()
+        return await self._on_thread(self.access_token, min_valid_s)
+
+    def refresh(self) -> Token:
+        """A token asked for now, even though there may be a valid one. Where that fails and the old token is still
+        valid, that one is given.
+        """
+        return self._token(lib.csign_client_refresh)
+
+    async def refresh_async(self) -> Token:
+        """As `refresh`, for asyncio; see `token_async`."""
+        return await self._on_thread(self.refresh)
+
+    def invalidate(self, access_token: str | Token) -> None:
+        """Tells the client that an API refused this access token (401): it is not handed out again. A token that has
+        been replaced meanwhile does not take the newer one along.
+        """
+        value = access_token.value if isinstance(access_token, Token) else access_token
+        error = ffi.new(ERROR_OUT)
+        self._check(lib.csign_client_invalidate(self._used(), *given(value), error), error)
+
+    async def invalidate_async(self, access_token: str | Token) -> None:
+        """As `invalidate`, for asyncio: the store may be a network away."""
+        await self._on_thread(self.invalidate, access_token)
+
+    def start_login(self, redirect_uri: str = "") -> Login:
+        """Begins a login, for a host with a web server of its own: send the browser to `Login.url`, and hand the query
+        that it comes back with to `complete_login`. Empty is the setting redirect_uri.
+        """
+        out, error = ffi.new(LOGIN_OUT), ffi.new(ERROR_OUT)
+        self._check(lib.csign_client_start_login(self._used(), *given(redirect_uri), out, error), error)
+        return Login._owning(out)
+
+    def complete_login(self, login: Login, query: str) -> Token:
+        """Ends a login: checks the query (what follows the ? of the URL that the browser came back to), exchanges the
+        code once, and keeps what that brings.
+
+        Raises ReauthorizeError of kind "callback" where the answer is not this login's, or the person said no.
+        """
+        return self._token(lib.csign_client_complete_login, login._handle, *given(query))
+
+    def login(self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout_s: float = 300) -> Token:
+        """A whole login on this machine (RFC 8252): listens on the loopback address of the setting redirect_uri, has
+        `open` show the URL to a person, and waits for the browser to come back.
+
+        Raises ReauthorizeError of kind "callback" where nobody came back, or the person said no, and what `open`
+        raises.
+        """
+        opened = callbacks.Host(open)
+        # Not from this thread: while the library waits, Ctrl-C would not be seen here.
+        waiting = self._submit(functools.partial(self._login, opened, port, milliseconds(timeout_s)))
+        return waiting.result()
+
+    def _login(self, opened: callbacks.Host, port: int, timeout_ms: int) -> Token:
+        with callbacks.lent_to_login(opened) as user_data:
+            try:
+                return self._token(lib.csign_client_login, port, timeout_ms, callbacks.OPEN, user_data)
+            except Error:
+                if opened.raised is not None:
+                    raise opened.raised from None
+                raise
+
+    def consent_url(self) -> str:
+        """Where a person consents to the app acting for its user, ahead of a jwt-bearer grant.
+
+        Raises FixConfigurationError where the vendor has no such page or redirect_uri is not set.
+        """
+        return self._text(lib.csign_client_consent_url).decode("utf-8")
+
+    def identity(self) -> dict[str, str]:
+        """Whom the token stands for and where its API is: what came with the token and, asked for once and kept, the
+        vendor's userinfo.
+        """
+        return cast("dict[str, str]", json.loads(self._text(lib.csign_client_identity)))
+
+    def forget(self) -> Forgotten:
+        """Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store."""
+        revocation, reason = ffi.new("csign_revocation *"), ffi.new(ERROR_OUT)
+        error = ffi.new(ERROR_OUT)
+        self._check(lib.csign_client_forget(self._used(), revocation, reason, error), error)
+        word = Revocation(revocation[0]).name.lower() if revocation[0] in set(Revocation) else "unknown"
+        if not reason[0]:
+            return Forgotten(word, None)
+        try:
+            return Forgotten(word, read(reason[0]))
+        finally:
+            lib.csign_error_free(reason[0])
+
+    def counts(self) -> dict[str, int]:
+        """How often something happened since the client was made: `hits` (tokens from memory, other than by
+        `access_token`), `adopted` (from the store), `minted`, `refreshed`, `waits` and `failures`.
+        """
+        handle, count, error = self._used(), ffi.new("uint64_t *"), ffi.new(ERROR_OUT)
+        counts = {}
+        for name, number in COUNTERS.items():
+            self._check(lib.csign_client_count(handle, number, count, error), error)
+            counts[name] = int(count[0])
+        return counts
+
+    def events(self) -> list[dict[str, Any]]:
+        """The last events in the life of the connection's grant, oldest first, without a token in them: who refreshed
+        when, and how it ended.
+        """
+        return cast("list[dict[str, Any]]", json.loads(self._text(lib.csign_client_events)))
+
+    def check_saved(self) -> None:
+        """Whether all that was got is stored: raises the reason why the last token is in memory only. Nothing is lost
+        while the process runs, and each call for a token tries to store it again.
+        """
+        error = ffi.new(ERROR_OUT)
+        self._check(lib.csign_client_check_saved(self._used(), error), error)
+
+    def close(self) -> None:
+        """Closes the client, also while threads use it: calls that are under way end as they would have, later ones
+        raise FixConfigurationError with `status` CLOSED. Closing again does nothing.
+        """
+        handle = self._handle
+        if handle is None:
+            return
+        lib.csign_client_close(handle)
+        out, error = ffi.new(TOKEN_OUT), ffi.new(ERROR_OUT)
+        # The library's own words for it, for those who come later.
+        self._closed = failure(lib.csign_client_token(handle, 0, out, error), error)
+        self._handle = None
+        if self._threads is not None and self._threads[0] == os.getpid():
+            self._threads[1].shutdown(wait=False)
+        while self._buffers:
+            self._buffers.pop().wipe()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<countersign.Client {self._name!r}{' closed' if self._handle is None else ''}>"
+
+    def _used(self) -> Pointer:
+        handle = self._handle
+        if handle is None:
+            self._raise_closed()
+        return handle
+
+    def _raise_closed(self) -> NoReturn:
+        assert self._closed is not None
+        raise copy.copy(self._closed)
+
+    def _token(self, function: Callable[..., int], *arguments: Any) -> Token:
+        out, error = ffi.new(TOKEN_OUT), ffi.new(ERROR_OUT)
+        status = function(self._used(), *arguments, out, error)
+        if status:
+            self._raise(status, error)
+        return tokens.taken(out)
+
+    def _text(self, function: Callable[..., int]) -> bytes:
+        out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
+        self._check(function(self._used(), out, error), error)
+        return taken(out)
+
+    def _check(self, status: int, error: Pointer) -> None:
+        if status:
+            self._raise(status, error)
+
+    def _raise(self, status: int, error: Pointer) -> NoReturn:
+        raised = failure(status, error)
+        signer = self._signer
+        if status == Status.SIGNING and signer is not None:
+            raise raised from signer.raised
+        raise raised
+
+    def _is_fresh(self) -> bool:
+        """Whether `token` will not wait. Where another thread spoils it in between, that is one wait."""
+        handle, length, error = self._used(), ffi.new(LENGTH_OUT), ffi.new(ERROR_OUT)
+        status = lib.csign_client_peek_token(handle, ffi.NULL, 0, length, error)
+        if status == Status.BUFFER_TOO_SMALL:
+            failure(status, error)
+            return True
+        self._check(status, error)
+        return bool(length[0])
+
+    async def _on_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.wrap_future(self._submit(functools.partial(call, *arguments)))
+
+    def _submit(self, call: Callable[[], T]) -> Future[T]:
+        self._used()
+        try:
+            return self._pool().submit(call)
+        except RuntimeError:  # The threads were shut down: another thread has closed the client.
+            self._used()
+            raise
+
+    def _pool(self) -> ThreadPoolExecutor:
+        # A child of fork has the object but not its threads. The threads are waited for when the process ends, so that
+        # a refresh token that is on its way is stored.
+        if self._threads is None or self._threads[0] != os.getpid():
+            self._threads = os.getpid(), ThreadPoolExecutor(ASYNC_THREADS, f"countersign-{self._name}")
+        return self._threads[1]
+
+
+INITIAL_CAPACITY = 4096
+unpack = ffi.unpack
+
+
+class Buffer(NamedTuple):
+    """What a call of csign_client_copy_token needs, made once and used again."""
+
+    text: Pointer
+    capacity: int
+    length: Pointer
+    error: Pointer
+
+    @staticmethod
+    def of(capacity: int) -> Buffer:
+        return Buffer(ffi.new("char[]", capacity), capacity, ffi.new(LENGTH_OUT), ffi.new(ERROR_OUT))
+
+    def wipe(self) -> None:
+        ffi.memmove(self.text, bytes(self.capacity), self.capacity)
+
+
+def milliseconds(seconds: float) -> int:
+    if not 0 <= seconds < 1e12:
+        raise ValueError(f"{seconds} seconds: write a number from 0 up")
+    return round(seconds * 1000)

@@ -1,0 +1,71 @@
+"""From settings and callbacks to what a client is made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Union
+
+from . import callbacks
+from ._library import ffi, lib
+from ._text import ERROR_OUT, given
+from .errors import check
+
+if TYPE_CHECKING:
+    from ._abi import Pointer
+
+#: What a setting may be given as; the library is handed its text.
+Value = Union[str, int, "os.PathLike[str]"]
+
+
+class Config:
+    """A `csign_config`, and the callbacks that are held for it."""
+
+    def __init__(self) -> None:
+        out, error = ffi.new("csign_config **"), ffi.new(ERROR_OUT)
+        check(lib.csign_config_new(out, error), error)
+        self.handle: Pointer = ffi.gc(out[0], lib.csign_config_free)
+        self.hosts: list[callbacks.Host] = []
+        self.signer: callbacks.Host | None = None
+
+    def load(self, name: str, path: str | os.PathLike[str] | None) -> None:
+        error = ffi.new(ERROR_OUT)
+        place = given("" if path is None else os.fspath(path))
+        check(lib.csign_config_load(self.handle, *place, *given(name), error), error)
+
+    def name(self, name: str) -> None:
+        error = ffi.new(ERROR_OUT)
+        check(lib.csign_config_set_name(self.handle, *given(name), error), error)
+
+    def set(self, settings: Mapping[str, object]) -> None:
+        for key, value in settings.items():
+            error = ffi.new(ERROR_OUT)
+            check(lib.csign_config_set(self.handle, *given(key), *given(as_text(key, value)), error), error)
+
+    def host(
+        self,
+        signer: callbacks.Signer | None,
+        clock: callbacks.Clock | None,
+        log: callbacks.Log | None,
+        log_level: str,
+        on_change: callbacks.Listener | None,
+    ) -> None:
+        if signer is not None:
+            self.signer = callbacks.set_signer(self.handle, signer)
+            self.hosts.append(self.signer)
+        if clock is not None:
+            self.hosts.append(callbacks.set_clock(self.handle, clock))
+        if log is not None:
+            self.hosts.append(callbacks.set_log(self.handle, log, log_level))
+        if on_change is not None:
+            self.hosts.append(callbacks.set_listener(self.handle, on_change))
+
+
+def as_text(key: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, os.PathLike):
+        return str(os.fspath(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"{key} is a {type(value).__name__}: give a str, an int or a path")

@@ -1,0 +1,60 @@
+"""Puts a client's token on the calls of httpx, and asks for another one where an API answers 401.
+
+httpx.Client(auth=countersign.httpx.Auth(client))
+httpx.AsyncClient(auth=countersign.httpx.Auth(client))
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+
+import httpx
+
+from .client import Client
+from .token import Token
+
+__all__ = ["Auth"]
+
+
+class Auth(httpx.Auth):
+    """A client as httpx's `auth`, for both of its clients; the asynchronous one under asyncio.
+
+    Where an API answers 401, the token it refused is invalidated and the request sent once more with another one, if
+    its body can be sent again: all but streams and multipart files. What that brings, whatever it is, goes to the
+    caller. A redirect to another host loses the token, as httpx itself decides, and what answers there is left alone.
+
+    Calls raise what `Client.token` raises.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        token = self.client.token()
+        response = yield signed(request, token)
+        if refused(response, token):
+            self.client.invalidate(token)
+            if can_be_sent_again(request):
+                yield signed(request, self.client.token())
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        token = await self.client.token_async()
+        response = yield signed(request, token)
+        if refused(response, token):
+            await self.client.invalidate_async(token)
+            if can_be_sent_again(request):
+                yield signed(request, await self.client.token_async())
+
+
+def signed(request: httpx.Request, token: Token) -> httpx.Request:
+    request.headers["Authorization"] = token.authorization
+    return request
+
+
+def refused(response: httpx.Response, token: Token) -> bool:
+    # A redirect to another host goes there without the token: its 401 says nothing about ours.
+    return response.status_code == 401 and response.request.headers.get("Authorization") == token.authorization
+
+
+def can_be_sent_again(request: httpx.Request) -> bool:
+    return isinstance(request.stream, httpx.ByteStream)

@@ -1,0 +1,27 @@
+"""What tests share: one sandbox, reset for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def one_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    started = Sandbox(tmp_path_factory.mktemp("sandbox"))
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def sandbox(one_sandbox: Sandbox) -> Sandbox:
+    one_sandbox.reset()
+    return one_sandbox
+
+
+@pytest.fixture
+def connections(sandbox: Sandbox) -> Path:
+    return Path(sandbox.connections)

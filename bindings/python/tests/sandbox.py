@@ -1,0 +1,74 @@
+"""The sandbox as a process, and the few requests that tests make to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Answer(NamedTuple):
+    status: int
+    location: str | None
+    body: bytes
+
+
+class Sandbox:
+    """One `countersign sandbox`, ended by its own process id."""
+
+    def __init__(self, folder: Path) -> None:
+        command = os.environ["COUNTERSIGN_COMMAND"]
+        self.process = subprocess.Popen(
+            [command, "sandbox", "--tls", "--dir", str(folder)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        ready = json.loads(self.process.stdout.readline())
+        self.url: str = ready["url"]
+        self.dir: str = ready["dir"]
+        self.connections: str = ready["connections"]
+        self.ca_file: str = ready["ca_file"]
+        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self.ca_file))
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trust, NotFollowed)
+
+    def reset(self) -> None:
+        self.post("/_sandbox/reset")
+        shutil.rmtree(Path(self.dir) / "kept", ignore_errors=True)
+
+    def post(self, path: str, body: Any = None) -> None:
+        data = b"" if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method="POST")
+        answer = self.ask(request)
+        assert answer.status == 200, f"{path}: {answer.status} {answer.body!r}"
+
+    def log(self) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = json.loads(self.get(self.url + "/_sandbox/log").body)
+        return entries
+
+    def get(self, url: str) -> Answer:
+        return self.ask(urllib.request.Request(url))
+
+    def ask(self, request: urllib.request.Request) -> Answer:
+        try:
+            with self.opener.open(request, timeout=30) as response:
+                return Answer(response.status, response.headers.get("Location"), response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers.get("Location"), error.read())
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+class NotFollowed(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None

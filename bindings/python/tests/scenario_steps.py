@@ -1,0 +1,205 @@
+"""Takes the steps of a scenario, and says in the README's words what they brought."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from sandbox import Sandbox
+from scenario_client import Maker
+from scenario_judge import Failed, Seen, told
+
+import countersign
+import countersign.requests
+
+
+class Steps:
+    """A scenario's client, and the tokens it gave that have a name."""
+
+    def __init__(self, sandbox: Sandbox, maker: Maker, client: countersign.Client) -> None:
+        self.sandbox = sandbox
+        self.maker = maker
+        self.client = client
+        self.tokens: dict[str, countersign.Token] = {}
+
+    def take(self, step: dict[str, Any]) -> Seen:
+        take: Callable[[dict[str, Any]], Seen] = getattr(self, f"take_{step['do']}")
+        try:
+            return take(step)
+        except countersign.Error as error:
+            return Seen(error=told(error))
+
+    def take_token(self, step: dict[str, Any]) -> Seen:
+        return self.named(step, self.client.token(step.get("min_valid_s", 0)))
+
+    def take_refresh(self, step: dict[str, Any]) -> Seen:
+        return self.named(step, self.client.refresh())
+
+    def take_login(self, step: dict[str, Any]) -> Seen:
+        # Through text and back, as a web server would keep it between two requests.
+        login = countersign.Login.restore(self.client.start_login().save())
+        shown = self.sandbox.get(f"{login.url}&_sandbox={step['answer']}")
+        if shown.location is None or "?" not in shown.location:
+            raise Failed(f"the page answered {shown.status} and led nowhere")
+        return self.named(step, self.client.complete_login(login, shown.location.split("?", 1)[1]))
+
+    def take_invalidate(self, step: dict[str, Any]) -> Seen:
+        self.client.invalidate(self.tokens[step["token"]])
+        return Seen()
+
+    def take_identity(self, _: dict[str, Any]) -> Seen:
+        return Seen({"extra": self.client.identity()})
+
+    def take_forget(self, _: dict[str, Any]) -> Seen:
+        return Seen({"revocation": self.client.forget().revocation})
+
+    def take_counts(self, _: dict[str, Any]) -> Seen:
+        return Seen(dict(self.client.counts()))
+
+    def take_advance(self, step: dict[str, Any]) -> Seen:
+        self.sandbox.post("/_sandbox/clock", {"offset_s": self.maker.clock.advance(step["s"])})
+        return Seen()
+
+    def take_sandbox(self, step: dict[str, Any]) -> Seen:
+        self.sandbox.post(step["post"], step["body"])
+        return Seen()
+
+    def take_reopen(self, _: dict[str, Any]) -> Seen:
+        self.client.close()
+        self.client = self.maker.client()
+        return Seen()
+
+    def take_threads(self, step: dict[str, Any]) -> Seen:
+        def ask(_: int) -> Seen:
+            try:
+                return self.named(step, self.client.token())
+            except countersign.Error as error:
+                return Seen(error=told(error))
+
+        return Seen(each=at_once(step["count"], ask))
+
+    def take_cancel(self, _: dict[str, Any]) -> Seen:
+        before = len(self.sandbox.log())
+
+        async def give_up() -> float:
+            call = asyncio.ensure_future(self.client.token_async())
+            begun = time.monotonic()
+            while len(await asyncio.to_thread(self.sandbox.log)) == before:
+                if time.monotonic() - begun > 10:
+                    raise Failed("no request was made within 10 s")
+                await asyncio.sleep(0.01)
+            if call.done():
+                raise Failed("the call ended before its caller gave up")
+            gave_up = time.monotonic()
+            call.cancel()
+            try:
+                await call
+            except asyncio.CancelledError:
+                return time.monotonic() - gave_up
+            raise Failed("the caller was not told that it gave up")
+
+        if asyncio.run(give_up()) > 1:
+            raise Failed("giving up took longer than 1 s")
+        return Seen()
+
+    def take_api(self, step: dict[str, Any]) -> Seen:
+        before = len(self.sandbox.log())
+        with requests.Session() as session:
+            session.auth = countersign.requests.Auth(self.client)
+            # Not as the session's own: requests puts $REQUESTS_CA_BUNDLE over that.
+            answer = session.get(self.sandbox.url + step["path"], verify=self.sandbox.ca_file, timeout=30)
+        return Seen({"status": answer.status_code, "token_requests": len(self.sandbox.log()) - before})
+
+    def take_events(self, step: dict[str, Any]) -> Seen:
+        until = time.monotonic() + 5
+        expect: dict[str, int] = step.get("expect", {})
+        while time.monotonic() < until:
+            heard = dict(self.maker.heard.counts)
+            if all(heard[name] == count for name, count in expect.items()):
+                break
+            time.sleep(0.01)
+        return Seen(dict(self.maker.heard.counts))
+
+    def take_close_in_use(self, step: dict[str, Any]) -> Seen:
+        count = step["count"]
+        all_have_one = threading.Barrier(count + 1)
+        wrong: list[str] = []
+
+        def use(number: int) -> None:
+            first = True
+            while True:
+                try:
+                    # Both ways to a token are in use when the client is closed.
+                    self.client.token() if number % 2 else self.client.access_token()
+                except countersign.FixConfigurationError as error:
+                    if error.status != countersign.Status.CLOSED:
+                        wrong.append(repr(error))
+                    return
+                if first:
+                    all_have_one.wait(30)
+                    first = False
+
+        threads = [threading.Thread(target=use, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        all_have_one.wait(30)
+        self.client.close()
+        for thread in threads:
+            thread.join(10)
+        if any(thread.is_alive() for thread in threads):
+            raise Failed("a call had not ended 10 s after the client was closed")
+        if wrong:
+            raise Failed(f"calls ended with {wrong}")
+        try:
+            self.client.token()
+        except countersign.FixConfigurationError as error:
+            if error.status == countersign.Status.CLOSED:
+                return Seen()
+        raise Failed("a closed client gives tokens, or another error")
+
+    def take_collect(self, step: dict[str, Any]) -> Seen:
+        for number in range(step["rounds"]):
+            own, other = self.client.token(), self.maker.client().token()
+            if own.value != other.value:
+                raise Failed(f"round {number}: another token")
+            if number % 10 == 9:
+                gc.collect()
+        gc.collect()
+        return Seen()
+
+    def named(self, step: dict[str, Any], token: countersign.Token) -> Seen:
+        if "as" in step:
+            self.tokens[step["as"]] = token
+        expires_at = token.expires_at
+        facts = {
+            "source": token.source,
+            "token_type": token.token_type,
+            "scope": token.scope,
+            "expires_in_about_s": None if expires_at is None else expires_at - self.maker.clock.now_s(),
+            "extra": token.extra,
+        }
+        return Seen(facts, token.value)
+
+
+def at_once(count: int, call: Callable[[int], Seen]) -> list[Seen]:
+    """What threads bring that are released together."""
+    together = threading.Barrier(count)
+    results: list[Seen | None] = [None] * count
+
+    def run(number: int) -> None:
+        together.wait(30)
+        results[number] = call(number)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    if None in results:
+        raise Failed("a thread has not come back")
+    return [result for result in results if result is not None]
