@@ -195,8 +195,9 @@ pub struct csign_provider_vtable {
     /// The word for this provider in the setting `provider`: letters, digits and `-`, NUL-terminated. The same
     /// as in the profile, and no other provider's.
     pub id: *const c_char,
-    /// Writes `profile`: the provider as TOML, as in the profiles that users bring. Called when the plugin is
-    /// loaded.
+    /// Writes `profile`: the provider as TOML, as in the profiles that users bring. Called whenever the plugin is
+    /// loaded. A field that came with a later minor version is refused by a host that is older: look at
+    /// `host->abi_minor`.
     pub profile: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,
@@ -211,9 +212,12 @@ pub struct csign_provider_vtable {
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,
     /// Puts an answer of the token endpoint into the words of RFC 6749, for a vendor that has its own: writes
-    /// `access_token`, `token_type`, `expires_in` (seconds, in digits), `refresh_token`, `id_token`, `scope`,
-    /// or `error` and `error_description`, and whatever the profile lists in `response.keep`. Writes nothing
-    /// where the answer can be read as it is.
+    /// `access_token`, `token_type`, `expires_in` (seconds, in digits), `refresh_token`, `id_token`, `scope`, and
+    /// whatever the profile lists in `response.keep`; or `error` and `error_description`. Writes nothing where the
+    /// answer can be read as it is.
+    ///
+    /// Where the server refused, write `error`: then it is known that nothing was spent, and the profile's table of
+    /// errors decides. To refuse here means that the answer is not one of this vendor's.
     pub translate: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,

@@ -12,9 +12,6 @@ use crate::abi::{
     csign_plugin_status as Status, csign_provider_vtable,
 };
 
-#[cfg(all(panic = "abort", not(test)))]
-compile_error!("a plugin catches its panics; build it with panic = \"unwind\"");
-
 /// A provider in a plugin: a profile, and functions for what a profile cannot say.
 ///
 /// Functions have no `self`: a plugin is called by any thread, concurrently, and lives as long as the process.
@@ -42,11 +39,18 @@ compile_error!("a plugin catches its panics; build it with panic = \"unwind\"");
 ///         "#
 ///     }
 ///
-///     fn parameters(call: Call<'_>) -> Result<(), Refusal> {
+///     fn check(call: Call<'_>) -> Result<(), Refusal> {
 ///         match call.text("extra.tenant") {
-///             Some(tenant) => call.set("tenant", tenant),
-///             None => Err(Refusal::setting("extra.tenant", "`extra.tenant` is missing")),
+///             Some("example") => Err(Refusal::setting("extra.tenant", "`extra.tenant` is an example")),
+///             _ => Ok(()),
 ///         }
+///     }
+///
+///     fn read(call: Call<'_>) -> Result<(), Refusal> {
+///         if let Some(tenant) = call.text("extra.tenant") {
+///             call.set("tenant", tenant);
+///         }
+///         Ok(())
 ///     }
 /// }
 ///
@@ -126,6 +130,9 @@ pub trait PluginProvider {
 #[macro_export]
 macro_rules! export_provider {
     ($($provider:ty),+ $(,)?) => {
+        #[cfg(panic = "abort")]
+        compile_error!("a plugin catches its panics: build it with panic = \"unwind\"");
+
         #[allow(unsafe_code, reason = "the entry function has its name from the ABI")]
         const _: () = {
             static PROVIDERS: &[&$crate::abi::csign_provider_vtable] =
@@ -175,25 +182,13 @@ impl<'a> Call<'a> {
         std::str::from_utf8(bytes).ok()
     }
 
-    /// Writes a text; always `Ok`, so that it can end a function. A name or value that the host refuses fails the request.
-    ///
-    /// # Errors
-    ///
-    /// None.
-    pub fn set(&self, name: &str, value: &str) -> Result<(), Refusal> {
+    /// Writes a text by its name. One that the host does not take fails the request.
+    pub fn set(&self, name: &str, value: &str) {
         if let Some(set) = self.host.set {
+            let (begin, len) = (pointer(value), value.len());
             // SAFETY: as above; both are copied.
-            unsafe {
-                set(
-                    self.id,
-                    pointer(name),
-                    name.len(),
-                    pointer(value),
-                    value.len(),
-                )
-            };
+            unsafe { set(self.id, pointer(name), name.len(), begin, len) };
         }
-        Ok(())
     }
 
     /// Tells the program that embeds the host something. Never a token or a secret.
@@ -330,7 +325,10 @@ macro_rules! thunks {
 }
 
 thunks! {
-    profile = |call| call.set("profile", P::profile());
+    profile = |call| {
+        call.set("profile", P::profile());
+        Ok(())
+    };
     check = P::check;
     parameters = P::parameters;
     translate = P::translate;

@@ -344,8 +344,9 @@ typedef struct csign_provider_vtable {
      */
     const char *id;
     /**
-     * Writes `profile`: the provider as TOML, as in the profiles that users bring. Called when the plugin is
-     * loaded.
+     * Writes `profile`: the provider as TOML, as in the profiles that users bring. Called whenever the plugin is
+     * loaded. A field that came with a later minor version is refused by a host that is older: look at
+     * `host->abi_minor`.
      */
     int32_t (*profile)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**
@@ -360,9 +361,12 @@ typedef struct csign_provider_vtable {
     int32_t (*parameters)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**
      * Puts an answer of the token endpoint into the words of RFC 6749, for a vendor that has its own: writes
-     * `access_token`, `token_type`, `expires_in` (seconds, in digits), `refresh_token`, `id_token`, `scope`,
-     * or `error` and `error_description`, and whatever the profile lists in `response.keep`. Writes nothing
-     * where the answer can be read as it is.
+     * `access_token`, `token_type`, `expires_in` (seconds, in digits), `refresh_token`, `id_token`, `scope`, and
+     * whatever the profile lists in `response.keep`; or `error` and `error_description`. Writes nothing where the
+     * answer can be read as it is.
+     *
+     * Where the server refused, write `error`: then it is known that nothing was spent, and the profile's table of
+     * errors decides. To refuse here means that the answer is not one of this vendor's.
      */
     int32_t (*translate)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**

@@ -25,6 +25,9 @@ pub(super) fn trusted(path: &Path) -> Result<PathBuf, Error> {
     }
     check_owner(&file)?;
     check_writers(&file, false)?;
+    if let Some(folder) = file.parent() {
+        check_owner(folder)?;
+    }
     // A link on the way can be pointed elsewhere by whoever may write its folder.
     for way in [path, &file] {
         for (above, folder) in way.ancestors().skip(1).enumerate() {
@@ -53,15 +56,15 @@ fn check_writers(path: &Path, sticky_is_enough: bool) -> Result<(), Error> {
 }
 
 #[cfg(unix)]
-fn check_owner(file: &Path) -> Result<(), Error> {
+fn check_owner(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
 
-    let facts = file.metadata().map_err(|error| unreadable(file, &error))?;
+    let facts = path.metadata().map_err(|error| unreadable(path, &error))?;
     let own = rustix::process::geteuid().as_raw();
     if facts.uid() == 0 || facts.uid() == own {
         return Ok(());
     }
-    let shown = file.display();
+    let shown = path.display();
     let message = format!("{shown} belongs to user {}", facts.uid());
     Err(Error::setting("plugin", message)
         .with_hint("let it belong to root, or to the user who runs this"))

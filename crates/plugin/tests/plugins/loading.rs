@@ -1,7 +1,7 @@
 //! What is loaded and what is not: the path, who may write it, the digest, once.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -78,6 +78,22 @@ fn a_folder_that_others_may_write_is_refused_wherever_it_is_on_the_way() {
     fs::set_permissions(&inner, Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(built.folder(), Permissions::from_mode(0o1777)).unwrap();
     Loader::new().load(&plugin, None).unwrap();
+}
+
+/// Only root can give a file away, so only root's tests see this.
+#[test]
+fn what_belongs_to_another_user_is_refused() {
+    let built = built();
+    for path in [built.path(), built.folder()] {
+        let (before, own) = (fs::metadata(path).unwrap(), 12_345);
+        if chown(path, Some(own), None).is_err() {
+            return;
+        }
+        let error = refused(built.path());
+        assert!(error.message().contains("belongs to user 12345"), "{error}");
+        chown(path, Some(before.uid()), None).unwrap();
+    }
+    load(&built);
 }
 
 #[test]

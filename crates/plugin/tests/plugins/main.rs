@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod header;
 mod house;
 mod loading;
 mod memory;
