@@ -1,0 +1,443 @@
+package dev.countersign;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+
+/**
+ * A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once; at most
+ * one request per connection is under way, whoever asks.
+ *
+ * <pre>{@code
+ * try (Client client = Client.load("docusign-jwt")) {
+ *     request.setHeader("Authorization", client.token().authorization());
+ * }
+ * }</pre>
+ *
+ * <p>Calls block until there is a token or an error, at most for the setting {@code timeout_ms} and what waiting for
+ * another holder takes; a token that is in memory takes no wait. Interrupting the thread does not end them: use
+ * {@link #tokenAsync()} where a caller may give up.
+ *
+ * <p>{@link #close()} may come while others use the client. A client that is dropped without it is freed by the
+ * garbage collector.
+ */
+public final class Client implements AutoCloseable {
+    private final Abi abi;
+    private final Handle handle;
+    private final LastToken last;
+    private final Executor executor;
+    /** The signer callback, where there is one, else null. */
+    private final Callbacks.Signing signing;
+
+    Client(Abi abi, long client, Executor executor, Callbacks.Signing signing) {
+        LastToken last = new LastToken(abi);
+        this.abi = abi;
+        this.last = last;
+        this.executor = executor;
+        this.signing = signing;
+        this.handle = new Handle("client", client, address -> {
+            last.forget();
+            abi.csign_client_free(address);
+        });
+        handle.ownedBy(this);
+    }
+
+    /**
+     * A client with these settings; {@link ClientBuilder} can more.
+     *
+     * @param settings values by name, such as {@code provider} and {@code client_id}: the same as in TOML
+     * @return the client
+     * @throws FixConfigurationException naming the setting and what to write
+     */
+    public static Client of(Map<String, String> settings) {
+        return builder().settings(settings).build();
+    }
+
+    /**
+     * A client with the settings of a connection in a configuration file: the one that {@code COUNTERSIGN_CONFIG}
+     * names, {@code ./countersign.toml}, or the one in the user's configuration folder.
+     *
+     * @param name the connection's name
+     * @return the client
+     * @throws FixConfigurationException naming the file, the line or the setting
+     */
+    public static Client load(String name) {
+        return builder().load(name).build();
+    }
+
+    /**
+     * As {@link #load(String)}, from this file.
+     *
+     * @param name the connection's name
+     * @param file the configuration file; relative paths in it start from its folder
+     * @return the client
+     * @throws FixConfigurationException naming the file, the line or the setting
+     */
+    public static Client load(String name, Path file) {
+        return builder().load(name, file).build();
+    }
+
+    /**
+     * For callbacks, profiles and single settings over those of a file.
+     *
+     * @return a builder
+     */
+    public static ClientBuilder builder() {
+        return new ClientBuilder();
+    }
+
+    /**
+     * A token: from memory, from the store, or by one request that all callers share.
+     *
+     * @return the token
+     * @throws CountersignException whose class says what to do
+     */
+    public Token token() {
+        return tokenFor(0);
+    }
+
+    /**
+     * A token that is valid for at least this long, where the vendor gives such tokens.
+     *
+     * @param minValid how long it must still be valid
+     * @return the token
+     * @throws CountersignException whose class says what to do
+     */
+    public Token token(Duration minValid) {
+        return tokenFor(millis("minValid", minValid));
+    }
+
+    /**
+     * A token, without blocking this thread. Cancelling the future returns at once; a request that is under way goes
+     * on, and the next caller gets what it brings.
+     *
+     * @return a future that fails with a {@link CountersignException}
+     */
+    public CompletableFuture<Token> tokenAsync() {
+        try {
+            Token fresh = peek();
+            if (fresh != null) {
+                return CompletableFuture.completedFuture(fresh);
+            }
+        } catch (CountersignException failure) {
+            return CompletableFuture.failedFuture(failure);
+        }
+        return CompletableFuture.supplyAsync(this::token, executor);
+    }
+
+    /**
+     * As {@link #token(Duration)}, without blocking this thread; see {@link #tokenAsync()}.
+     *
+     * @param minValid how long it must still be valid
+     * @return a future that fails with a {@link CountersignException}
+     */
+    public CompletableFuture<Token> tokenAsync(Duration minValid) {
+        long minValidMs = millis("minValid", minValid);
+        return CompletableFuture.supplyAsync(() -> tokenFor(minValidMs), executor);
+    }
+
+    /**
+     * The bare access token: as {@link #token()}, and the shortest way to one. A secret: do not log it.
+     *
+     * @return the access token
+     * @throws CountersignException whose class says what to do
+     */
+    public String accessToken() {
+        long client = handle.enter();
+        try (Frame frame = Frame.open(abi)) {
+            long length = frame.slot();
+            Frame.Text room = frame.rest();
+            int status = abi.csign_client_copy_token(
+                    client, 0, room.address(), room.length(), length, frame.error());
+            while (status == Status.BUFFER_TOO_SMALL.number()) {
+                frame.forgetError();
+                room = frame.room(Math.toIntExact(frame.longAt(length)) + 1);
+                status = abi.csign_client_copy_token(
+                        client, 0, room.address(), room.length(), length, frame.error());
+            }
+            check(frame, status);
+            return frame.take(room, (int) frame.longAt(length));
+        } finally {
+            handle.leave();
+        }
+    }
+
+    /**
+     * A token asked for now, even though there may be a valid one. Where that fails and the old token is still valid,
+     * that one is given.
+     *
+     * @return the token
+     * @throws CountersignException whose class says what to do
+     */
+    public Token refresh() {
+        return call((client, frame) -> {
+            long out = frame.slot();
+            check(frame, abi.csign_client_refresh(client, out, frame.error()));
+            return last.take(frame.longAt(out));
+        });
+    }
+
+    /**
+     * Tells the client that an API refused this access token (401): it is not handed out again. A token that has been
+     * replaced meanwhile does not take the newer one along.
+     *
+     * @param accessToken the bare token that was refused
+     */
+    public void invalidate(String accessToken) {
+        call((client, frame) -> {
+            Frame.Text text = frame.put(accessToken);
+            check(frame, abi.csign_client_invalidate(client, text.address(), text.length(), frame.error()));
+            return null;
+        });
+    }
+
+    /**
+     * Where a person consents to the app acting for its user, ahead of a {@code jwt-bearer} grant.
+     *
+     * @return the URL
+     * @throws FixConfigurationException where the vendor has no such page or {@code redirect_uri} is not set
+     */
+    public String consentUrl() {
+        return text(abi::csign_client_consent_url);
+    }
+
+    /**
+     * Whom the token stands for and where its API is: what came with the token and, asked for once and kept, the
+     * vendor's userinfo.
+     *
+     * @return an immutable map
+     * @throws CountersignException whose class says what to do
+     */
+    public Map<String, String> identity() {
+        return Json.texts(text(abi::csign_client_identity));
+    }
+
+    /**
+     * Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store.
+     *
+     * @return what became of the token at the vendor
+     * @throws CountersignException where it could not be forgotten
+     */
+    public Revocation forget() {
+        return call((client, frame) -> {
+            long outcome = frame.slot();
+            long reason = frame.slot();
+            int status = abi.csign_client_forget(client, outcome, reason, frame.error());
+            long why = frame.longAt(reason);
+            Optional<CountersignException> failure = why == 0
+                    ? Optional.empty()
+                    : Optional.of(Failure.take(abi, frame, abi.csign_error_status(why), why));
+            check(frame, status);
+            last.forget();
+            return new Revocation(Revocation.Outcome.of(frame.intAt(outcome)), failure);
+        });
+    }
+
+    /**
+     * How often something happened since the client was made.
+     *
+     * @return the counts
+     */
+    public Counts counts() {
+        return call((client, frame) -> {
+            long[] counts = new long[6];
+            long out = frame.slot();
+            for (int counter = 1; counter <= counts.length; counter++) {
+                check(frame, abi.csign_client_count(client, counter, out, frame.error()));
+                counts[counter - 1] = frame.longAt(out);
+            }
+            return new Counts(counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
+        });
+    }
+
+    /**
+     * The last events in the life of the connection's grant, oldest first and without a token in them: who refreshed
+     * when, and how it ended.
+     *
+     * @return an immutable list
+     */
+    public List<Map<String, Object>> events() {
+        return Json.objects(text(abi::csign_client_events));
+    }
+
+    /**
+     * Makes sure that all that was got is stored. Nothing is lost while the process runs, and each call for a token
+     * tries to store it again.
+     *
+     * @throws CountersignException why the last token is in memory only
+     */
+    public void checkSaved() {
+        call((client, frame) -> {
+            check(frame, abi.csign_client_check_saved(client, frame.error()));
+            return null;
+        });
+    }
+
+    /**
+     * Begins a login with the setting {@code redirect_uri}, for a host with a web server of its own: send the browser
+     * to {@link Login#url()}, and hand the query that it comes back with to {@link #completeLogin}.
+     *
+     * @return the login
+     * @throws CountersignException whose class says what to do
+     */
+    public Login startLogin() {
+        return startLogin(null);
+    }
+
+    /**
+     * As {@link #startLogin()}, with another address to come back to.
+     *
+     * @param redirectUri where the browser comes back to; null for the setting {@code redirect_uri}
+     * @return the login
+     * @throws CountersignException whose class says what to do
+     */
+    public Login startLogin(String redirectUri) {
+        return call((client, frame) -> {
+            long out = frame.slot();
+            Frame.Text uri = frame.put(redirectUri);
+            check(frame, abi.csign_client_start_login(client, uri.address(), uri.length(), out, frame.error()));
+            return new Login(abi, frame.longAt(out));
+        });
+    }
+
+    /**
+     * Ends a login: checks the query that the browser came back with, exchanges the code once, and keeps what that
+     * brings.
+     *
+     * @param login the login that began it
+     * @param query what follows the {@code ?} of the URL that the browser came back to
+     * @return the token
+     * @throws ReauthorizeException where the answer is not this login's, or the person said no
+     * @throws CountersignException whose class says what to do
+     */
+    public Token completeLogin(Login login, String query) {
+        long begun = login.handle().enter();
+        try {
+            return call((client, frame) -> {
+                long out = frame.slot();
+                Frame.Text text = frame.put(query);
+                check(frame, abi.csign_client_complete_login(
+                        client, begun, text.address(), text.length(), out, frame.error()));
+                return last.take(frame.longAt(out));
+            });
+        } finally {
+            login.handle().leave();
+        }
+    }
+
+    /**
+     * A whole login on this machine (RFC 8252): listens on the loopback address of the setting {@code redirect_uri},
+     * has the browser opened, and waits for it to come back.
+     *
+     * @param timeout how long to wait for the person
+     * @param open opens or shows the URL; where it throws, the login ends
+     * @return the token
+     * @throws ReauthorizeException where nobody came back, or the person said no
+     * @throws CountersignException whose class says what to do
+     */
+    public Token login(Duration timeout, Consumer<String> open) {
+        long timeoutMs = millis("timeout", timeout);
+        Callbacks.Opening opening = new Callbacks.Opening(open);
+        long userData = Callbacks.keep(opening);
+        try {
+            return call((client, frame) -> {
+                long out = frame.slot();
+                int status = abi.csign_client_login(
+                        client, 0, timeoutMs, abi.openFunction(), userData, out, frame.error());
+                if (status != 0) {
+                    throw opening.explain(frame.failure(status));
+                }
+                return last.take(frame.longAt(out));
+            });
+        } finally {
+            Callbacks.destroy(userData);
+        }
+    }
+
+    /**
+     * Closes the client, also while other threads use it: calls that are under way end as they would have, later ones
+     * throw {@link FixConfigurationException} with {@link Status#CLOSED}. Tokens that it gave out go on.
+     */
+    @Override
+    public void close() {
+        handle.close();
+    }
+
+    private Token tokenFor(long minValidMs) {
+        long client = handle.enter();
+        try (Frame frame = Frame.open(abi)) {
+            long out = frame.slot();
+            check(frame, abi.csign_client_token(client, minValidMs, out, frame.error()));
+            return last.take(frame.longAt(out));
+        } finally {
+            handle.leave();
+        }
+    }
+
+    /** The token in memory, where it is fresh and was handed out before; else null. Never waits. */
+    private Token peek() {
+        return call((client, frame) -> {
+            long length = frame.slot();
+            Frame.Text room = frame.rest();
+            int status =
+                    abi.csign_client_peek_token(client, room.address(), room.length(), length, frame.error());
+            if (status == Status.BUFFER_TOO_SMALL.number()) {
+                frame.forgetError();
+                return null;
+            }
+            check(frame, status);
+            return last.ifIs(frame.take(room, (int) frame.longAt(length)));
+        });
+    }
+
+    private String text(Giver giver) {
+        return call((client, frame) -> {
+            long out = frame.slot();
+            check(frame, giver.give(client, out, frame.error()));
+            return frame.takeText(frame.longAt(out));
+        });
+    }
+
+    private <T> T call(Call<T> call) {
+        long client = handle.enter();
+        try (Frame frame = Frame.open(abi)) {
+            return call.on(client, frame);
+        } finally {
+            handle.leave();
+        }
+    }
+
+    private void check(Frame frame, int status) {
+        if (status != 0) {
+            CountersignException failure = frame.failure(status);
+            throw signing == null ? failure : signing.explain(failure);
+        }
+    }
+
+    private static long millis(String name, Duration duration) {
+        if (duration.isNegative()) {
+            throw Failure.argument(name + " is " + duration + "; it must not be negative");
+        }
+        try {
+            // Less than a millisecond is one: 0 would mean the setting.
+            return duration.plusNanos(999_999).toMillis();
+        } catch (ArithmeticException tooLong) {
+            return Long.MAX_VALUE;
+        }
+    }
+
+    /** What is done inside a call. */
+    private interface Call<T> {
+        T on(long client, Frame frame);
+    }
+
+    /** A function that gives out a {@code csign_text}. */
+    private interface Giver {
+        int give(long client, long out, long error);
+    }
+}

@@ -1,0 +1,268 @@
+package dev.countersign;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Executor;
+
+/**
+ * Makes clients. For one thread at a time; {@link #build()} may be called again and again.
+ *
+ * <pre>{@code
+ * Client client = Client.builder()
+ *         .load("docusign-jwt")
+ *         .setting("min_valid_s", "300")
+ *         .onChange((change, token) -> log.info("token: {}", change))
+ *         .build();
+ * }</pre>
+ *
+ * <p>A callback that refers to its client keeps that client from the garbage collector: close such a client.
+ */
+public final class ClientBuilder {
+    private final Map<String, String> settings = new LinkedHashMap<>();
+    private String name;
+    private boolean loads;
+    private Path file;
+    private String algorithm;
+    private String keyId;
+    private Signer signer;
+    private Clock clock;
+    private LogLevel most;
+    private Log log;
+    private ChangeListener listener;
+    private Registry registry;
+    private Executor executor = Workers.pool();
+
+    ClientBuilder() {}
+
+    /**
+     * Names the connection: the name is in messages, and tells connections in one store apart.
+     *
+     * @param name the name
+     * @return this
+     */
+    public ClientBuilder name(String name) {
+        this.name = Objects.requireNonNull(name, "name");
+        return this;
+    }
+
+    /**
+     * Takes a connection's settings from the configuration file; see {@link Client#load(String)}. Settings that are set
+     * here go over them.
+     *
+     * @param name the connection's name
+     * @return this
+     */
+    public ClientBuilder load(String name) {
+        return load(name, null);
+    }
+
+    /**
+     * As {@link #load(String)}, from this file.
+     *
+     * @param name the connection's name
+     * @param file the configuration file; null to have it looked for
+     * @return this
+     */
+    public ClientBuilder load(String name, Path file) {
+        this.name = Objects.requireNonNull(name, "name");
+        this.loads = true;
+        this.file = file;
+        return this;
+    }
+
+    /**
+     * Sets a setting, by the key that is the same in every language. A secret {@code K} may be given as {@code K_file}
+     * (a path) or {@code K_env} (a variable's name).
+     *
+     * @param key such as {@code client_id}
+     * @param value its value
+     * @return this
+     */
+    public ClientBuilder setting(String key, String value) {
+        settings.put(Objects.requireNonNull(key, "key"), Objects.requireNonNull(value, key));
+        return this;
+    }
+
+    /**
+     * Sets several settings; see {@link #setting}.
+     *
+     * @param settings values by key
+     * @return this
+     */
+    public ClientBuilder settings(Map<String, String> settings) {
+        settings.forEach(this::setting);
+        return this;
+    }
+
+    /**
+     * Signs assertions by a callback instead of the setting {@code private_key}.
+     *
+     * @param algorithm such as {@code RS256}
+     * @param keyId the {@code kid} of assertions; null for none
+     * @param signer signs
+     * @return this
+     */
+    public ClientBuilder signer(String algorithm, String keyId, Signer signer) {
+        this.algorithm = Objects.requireNonNull(algorithm, "algorithm");
+        this.keyId = keyId;
+        this.signer = Objects.requireNonNull(signer, "signer");
+        return this;
+    }
+
+    /**
+     * Reads the time from a callback instead of the machine's clocks: for tests.
+     *
+     * @param clock the clock
+     * @return this
+     */
+    public ClientBuilder clock(Clock clock) {
+        this.clock = Objects.requireNonNull(clock, "clock");
+        return this;
+    }
+
+    /**
+     * Hands the library's log to a callback. Without one nothing is logged, but that a listener, a log or a clock has
+     * thrown: {@link System.Logger} {@code dev.countersign} hears of that.
+     *
+     * @param most the last level that is wanted
+     * @param log takes the lines
+     * @return this
+     */
+    public ClientBuilder log(LogLevel most, Log log) {
+        this.most = Objects.requireNonNull(most, "most");
+        this.log = Objects.requireNonNull(log, "log");
+        return this;
+    }
+
+    /**
+     * Hands every change of the token to a callback.
+     *
+     * @param listener hears of it
+     * @return this
+     */
+    public ClientBuilder onChange(ChangeListener listener) {
+        this.listener = Objects.requireNonNull(listener, "listener");
+        return this;
+    }
+
+    /**
+     * Where providers are looked up, instead of among the built-in ones.
+     *
+     * @param registry the providers
+     * @return this
+     */
+    public ClientBuilder registry(Registry registry) {
+        this.registry = Objects.requireNonNull(registry, "registry");
+        return this;
+    }
+
+    /**
+     * Where {@link Client#tokenAsync()} waits for its token, instead of up to 32 daemon threads of this package.
+     *
+     * @param executor its tasks block
+     * @return this
+     */
+    public ClientBuilder executor(Executor executor) {
+        this.executor = Objects.requireNonNull(executor, "executor");
+        return this;
+    }
+
+    /**
+     * Makes a client. Nothing is sent yet.
+     *
+     * @return the client
+     * @throws FixConfigurationException naming the setting and what to write
+     * @throws RetryException where the store cannot be reached
+     */
+    public Client build() {
+        Abi abi = Library.abi();
+        try (Frame frame = Frame.open(abi)) {
+            long out = frame.slot();
+            frame.check(abi.csign_config_new(out, frame.error()));
+            long config = frame.longAt(out);
+            try {
+                configure(abi, config);
+                Callbacks.Signing signing = callBack(abi, config);
+                return make(abi, config, signing);
+            } finally {
+                abi.csign_config_free(config);
+            }
+        }
+    }
+
+    private void configure(Abi abi, long config) {
+        try (Frame frame = Frame.open(abi)) {
+            if (name != null) {
+                Frame.Text connection = frame.put(name);
+                Frame.Text path = frame.put(file == null ? null : file.toString());
+                frame.check(loads
+                        ? abi.csign_config_load(
+                                config,
+                                path.address(),
+                                path.length(),
+                                connection.address(),
+                                connection.length(),
+                                frame.error())
+                        : abi.csign_config_set_name(
+                                config, connection.address(), connection.length(), frame.error()));
+            }
+        }
+        settings.forEach((key, value) -> {
+            try (Frame frame = Frame.open(abi)) {
+                Frame.Text name = frame.put(key);
+                Frame.Text text = frame.put(value);
+                frame.check(abi.csign_config_set(
+                        config, name.address(), name.length(), text.address(), text.length(), frame.error()));
+            }
+        });
+    }
+
+    private Callbacks.Signing callBack(Abi abi, long config) {
+        Callbacks.Signing signing = signer == null ? null : new Callbacks.Signing(signer);
+        long destroy = abi.destroyFunction();
+        try (Frame frame = Frame.open(abi)) {
+            if (signing != null) {
+                Frame.Text name = frame.put(algorithm);
+                Frame.Text id = frame.put(keyId);
+                frame.check(abi.csign_config_set_signer(
+                        config,
+                        name.address(),
+                        name.length(),
+                        id.address(),
+                        id.length(),
+                        abi.signFunction(),
+                        Callbacks.keep(signing),
+                        destroy,
+                        frame.error()));
+            }
+            if (clock != null) {
+                frame.check(abi.csign_config_set_clock(
+                        config, abi.clockFunction(), Callbacks.keep(clock), destroy, frame.error()));
+            }
+            if (log != null) {
+                frame.check(abi.csign_config_set_log(
+                        config, most.number(), abi.logFunction(), Callbacks.keep(log), destroy, frame.error()));
+            }
+            if (listener != null) {
+                frame.check(abi.csign_config_set_listener(
+                        config, abi.changeFunction(), Callbacks.keep(listener), destroy, frame.error()));
+            }
+        }
+        return signing;
+    }
+
+    private Client make(Abi abi, long config, Callbacks.Signing signing) {
+        long providers = registry == null ? 0 : registry.handle().enter();
+        try (Frame frame = Frame.open(abi)) {
+            long out = frame.slot();
+            frame.check(abi.csign_client_new(config, providers, out, frame.error()));
+            return new Client(abi, frame.longAt(out), executor, signing);
+        } finally {
+            if (registry != null) {
+                registry.handle().leave();
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+package dev.countersign;
+
+import java.time.Duration;
+import java.util.function.LongBinaryOperator;
+
+import dev.countersign.CountersignException.Details;
+
+/** Turns what native calls say into exceptions. */
+final class Failure {
+    private Failure() {}
+
+    /** The exception of a status that is not OK; the error object, which may be 0, is freed. */
+    static CountersignException take(Abi abi, Frame frame, int status, long error) {
+        if (error == 0) {
+            return of(bare(status, Verdict.UNEXPECTED, "internal", "the library gave status " + status, null));
+        }
+        try {
+            return of(read(abi, frame, status, error));
+        } finally {
+            abi.csign_error_free(error);
+        }
+    }
+
+    /** What the library says of a client that was closed, for objects that it no longer has. */
+    static CountersignException closed(String name) {
+        return of(bare(
+                Status.CLOSED.number(),
+                Verdict.FIX_CONFIGURATION,
+                "usage",
+                "the " + name + " was closed",
+                "make a new " + name + ", or close it later"));
+    }
+
+    /** An argument that cannot be right, told before the library is asked. */
+    static CountersignException argument(String message) {
+        return of(bare(Status.BAD_ARGUMENT.number(), Verdict.FIX_CONFIGURATION, "usage", message, null));
+    }
+
+    /** The native library is not there, or is not the one that this package was made for. */
+    static CountersignException library(String message, String hint, Throwable cause) {
+        CountersignException failure =
+                of(bare(Status.UNKNOWN.number(), Verdict.FIX_CONFIGURATION, "library", message, hint));
+        if (cause != null) {
+            failure.initCause(cause);
+        }
+        return failure;
+    }
+
+    private static CountersignException of(Details details) {
+        return switch (details.verdict()) {
+            case RETRY -> new RetryException(details);
+            case REAUTHORIZE -> new ReauthorizeException(details);
+            case FIX_CONFIGURATION -> new FixConfigurationException(details);
+            case OUTCOME_UNKNOWN -> new OutcomeUnknownException(details);
+            case UNEXPECTED -> new UnexpectedException(details);
+        };
+    }
+
+    private static Details bare(int status, Verdict verdict, String kind, String message, String hint) {
+        return new Details(
+                status, verdict, kind, message, hint, null, 0, null, null, null, null, null, null);
+    }
+
+    private static Details read(Abi abi, Frame frame, int status, long error) {
+        long length = frame.slot();
+        Field field = read -> frame.borrowed(read.applyAsLong(error, length), length);
+        long retryAfterMs = abi.csign_error_retry_after_ms(error);
+        return new Details(
+                status,
+                Verdict.of(abi.csign_error_verdict(error)),
+                field.read(abi::csign_error_kind),
+                field.read(abi::csign_error_message),
+                field.read(abi::csign_error_hint),
+                field.read(abi::csign_error_setting),
+                abi.csign_error_http_status(error),
+                field.read(abi::csign_error_oauth_error),
+                field.read(abi::csign_error_oauth_description),
+                retryAfterMs < 0 ? null : Duration.ofMillis(retryAfterMs),
+                field.read(abi::csign_error_url),
+                field.read(abi::csign_error_trace_id),
+                field.read(abi::csign_error_provider));
+    }
+
+    /** Reads one text of the error at hand. */
+    private interface Field {
+        String read(LongBinaryOperator function);
+    }
+}

@@ -1,0 +1,207 @@
+package dev.countersign;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The native memory of one call: its error slot, its outputs and the texts that go in. It comes from a block of the
+ * thread's own, and is wiped when the call is over. Frames of one thread nest, where a callback calls back.
+ */
+final class Frame implements AutoCloseable {
+    // Room for a token and a few texts; what does not fit is allocated for the call alone.
+    private static final int BLOCK_SIZE = 4096;
+    private static final byte[] ZEROS = new byte[BLOCK_SIZE];
+    private static final ThreadLocal<Block> BLOCKS = new ThreadLocal<>();
+
+    private final Abi abi;
+    private final Block block;
+    private final int start;
+    private final long error;
+    private List<Text> spilled;
+
+    private Frame(Abi abi, Block block) {
+        this.abi = abi;
+        this.block = block;
+        this.start = block.top;
+        this.error = slot();
+    }
+
+    static Frame open(Abi abi) {
+        Block block = BLOCKS.get();
+        if (block == null) {
+            block = new Block(abi);
+            BLOCKS.set(block);
+        }
+        return new Frame(abi, block);
+    }
+
+    /** Where the call's {@code csign_error *} goes. */
+    long error() {
+        return error;
+    }
+
+    /** Eight bytes, all zero. */
+    long slot() {
+        return reserve(8);
+    }
+
+    long longAt(long slot) {
+        return block.holds(slot) ? block.buffer.getLong(block.offset(slot)) : abi.readLong(slot);
+    }
+
+    int intAt(long slot) {
+        return block.holds(slot) ? block.buffer.getInt(block.offset(slot)) : (int) shortened(slot);
+    }
+
+    /** Text for the library, in UTF-8; null is empty. */
+    Text put(String text) {
+        return put(text == null ? null : text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Bytes for the library; null is empty. */
+    Text put(byte[] bytes) {
+        if (bytes == null || bytes.length == 0) {
+            return Text.EMPTY;
+        }
+        long address = reserve(bytes.length);
+        if (block.holds(address)) {
+            block.buffer.put(block.offset(address), bytes);
+        } else {
+            abi.write(address, bytes);
+        }
+        return new Text(address, bytes.length);
+    }
+
+    /** Room for an output of this many bytes. */
+    Text room(int size) {
+        return new Text(reserve(size), size);
+    }
+
+    /** The rest of the thread's block, as room for an output; {@link #take} must be called before the next reservation. */
+    Text rest() {
+        return new Text(block.address + block.top, BLOCK_SIZE - block.top);
+    }
+
+    /** Takes text out of room, and wipes it there. */
+    String take(Text room, int length) {
+        byte[] bytes;
+        if (block.holds(room.address())) {
+            int offset = block.offset(room.address());
+            bytes = new byte[length];
+            block.buffer.get(offset, bytes);
+            block.buffer.put(offset, ZEROS, 0, length);
+        } else {
+            bytes = abi.read(room.address(), length);
+        }
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    byte[] bytes(Text room, int length) {
+        return abi.read(room.address(), length);
+    }
+
+    /** A borrowed text of the library; null where it is NULL. */
+    String borrowed(long text, long lengthSlot) {
+        if (text == 0) {
+            return null;
+        }
+        return new String(abi.read(text, Math.toIntExact(longAt(lengthSlot))), StandardCharsets.UTF_8);
+    }
+
+    /** The bytes of a {@code csign_text}, which is freed. */
+    byte[] takeBytes(long text) {
+        try {
+            long length = slot();
+            long value = abi.csign_text_value(text, length);
+            return value == 0 ? new byte[0] : abi.read(value, Math.toIntExact(longAt(length)));
+        } finally {
+            abi.csign_text_free(text);
+        }
+    }
+
+    /** The text of a {@code csign_text}, which is freed. */
+    String takeText(long text) {
+        return new String(takeBytes(text), StandardCharsets.UTF_8);
+    }
+
+    /** Throws what a status other than OK says; the error object is freed. */
+    void check(int status) {
+        if (status != 0) {
+            throw failure(status);
+        }
+    }
+
+    /** What a status other than OK says; the error object is freed. */
+    CountersignException failure(int status) {
+        return Failure.take(abi, this, status, longAt(error));
+    }
+
+    /** Frees the call's error object, where nobody wants to know. */
+    void forgetError() {
+        long object = longAt(error);
+        if (object != 0) {
+            abi.csign_error_free(object);
+            abi.writeLong(error, 0);
+        }
+    }
+
+    @Override
+    public void close() {
+        block.buffer.put(start, ZEROS, 0, block.top - start);
+        block.top = start;
+        if (spilled != null) {
+            for (Text memory : spilled) {
+                abi.write(memory.address(), new byte[(int) memory.length()]);
+                abi.release(memory.address());
+            }
+        }
+    }
+
+    private long reserve(int size) {
+        int aligned = (size + 7) & ~7;
+        if (aligned <= BLOCK_SIZE - block.top) {
+            long address = block.address + block.top;
+            block.top += aligned;
+            return address;
+        }
+        long address = abi.allocate(aligned);
+        if (spilled == null) {
+            spilled = new ArrayList<>();
+        }
+        spilled.add(new Text(address, aligned));
+        abi.write(address, new byte[aligned]);
+        return address;
+    }
+
+    private long shortened(long slot) {
+        byte[] four = abi.read(slot, 4);
+        return ByteBuffer.wrap(four).order(ByteOrder.nativeOrder()).getInt();
+    }
+
+    /** A place in native memory, and how many bytes are there. */
+    record Text(long address, long length) {
+        static final Text EMPTY = new Text(0, 0);
+    }
+
+    /** A thread's memory. The garbage collector frees it with the thread. */
+    private static final class Block {
+        private final ByteBuffer buffer = ByteBuffer.allocateDirect(BLOCK_SIZE).order(ByteOrder.nativeOrder());
+        private final long address;
+        private int top;
+
+        Block(Abi abi) {
+            address = abi.addressOf(buffer);
+        }
+
+        boolean holds(long place) {
+            return place >= address && place < address + BLOCK_SIZE;
+        }
+
+        int offset(long place) {
+            return (int) (place - address);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+package dev.countersign;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/**
+ * A key: private, public, a certificate, a JWK Set, or one that stays in a device. Immutable; may be used by any
+ * number of threads at once.
+ *
+ * <pre>{@code
+ * try (Key key = Key.read(Path.of("docusign.pem"))) {
+ *     String jwt = key.sign("{\"sub\":\"me\"}");
+ *     byte[] claims = key.verify(jwt);
+ * }
+ * }</pre>
+ */
+public final class Key implements AutoCloseable {
+    private static final int SIGNATURE_ROOM = 1024;
+
+    private final Abi abi;
+    private final Handle handle;
+    /** The signer of a key that stays in a device, else null. */
+    private final Callbacks.Signing signing;
+
+    private Key(Abi abi, long key, Callbacks.Signing signing) {
+        this.abi = abi;
+        this.signing = signing;
+        this.handle = new Handle("key", key, abi::csign_key_free);
+        handle.ownedBy(this);
+    }
+
+    /**
+     * Reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate, Google's
+     * or Box's JSON.
+     *
+     * @param data the file's bytes
+     * @return the key
+     * @throws FixConfigurationException saying what was found and how to convert it; never a byte of the key
+     */
+    public static Key read(byte[] data) {
+        return read(data, null);
+    }
+
+    /**
+     * As {@link #read(byte[])}, of an encrypted key.
+     *
+     * @param data the file's bytes
+     * @param passphrase the passphrase; null for none
+     * @return the key
+     * @throws FixConfigurationException saying what was found and how to convert it; never a byte of the key
+     */
+    public static Key read(byte[] data, String passphrase) {
+        Abi abi = Library.abi();
+        try (Frame frame = Frame.open(abi)) {
+            long out = frame.slot();
+            Frame.Text secret = frame.put(passphrase);
+            Frame.Text bytes = frame.put(data);
+            frame.check(abi.csign_key_read(
+                    bytes.address(), bytes.length(), secret.address(), secret.length(), out, frame.error()));
+            return new Key(abi, frame.longAt(out), null);
+        }
+    }
+
+    /**
+     * Reads a key from a file; see {@link #read(byte[])}.
+     *
+     * @param file the file
+     * @return the key
+     * @throws IOException where the file cannot be read
+     * @throws FixConfigurationException saying what was found and how to convert it; never a byte of the key
+     */
+    public static Key read(Path file) throws IOException {
+        return read(Files.readAllBytes(file));
+    }
+
+    /**
+     * Takes a shared secret for HS256, HS384 and HS512.
+     *
+     * @param secret the secret's bytes
+     * @return the key
+     */
+    public static Key ofSecret(byte[] secret) {
+        Abi abi = Library.abi();
+        try (Frame frame = Frame.open(abi)) {
+            long out = frame.slot();
+            Frame.Text bytes = frame.put(secret);
+            frame.check(abi.csign_key_from_secret(bytes.address(), bytes.length(), out, frame.error()));
+            return new Key(abi, frame.longAt(out), null);
+        }
+    }
+
+    /**
+     * Takes a key that stays in a device.
+     *
+     * @param algorithm such as {@code ES256}
+     * @param keyId the {@code kid} of tokens; null for none
+     * @param signer signs
+     * @return the key
+     */
+    public static Key ofSigner(String algorithm, String keyId, Signer signer) {
+        Abi abi = Library.abi();
+        Callbacks.Signing signing = new Callbacks.Signing(signer);
+        try (Frame frame = Frame.open(abi)) {
+            long out = frame.slot();
+            Frame.Text name = frame.put(algorithm);
+            Frame.Text id = frame.put(keyId);
+            frame.check(abi.csign_key_from_signer(
+                    name.address(),
+                    name.length(),
+                    id.address(),
+                    id.length(),
+                    abi.signFunction(),
+                    Callbacks.keep(signing),
+                    abi.destroyFunction(),
+                    out,
+                    frame.error()));
+            return new Key(abi, frame.longAt(out), signing);
+        }
+    }
+
+    /**
+     * Signs claims as a compact JWS (RFC 7515 section 7.1), with the key's usual algorithm and {@code typ} {@code JWT}.
+     *
+     * @param claims a JSON object, signed as it is
+     * @return the signed token
+     * @throws CountersignException where the key cannot sign
+     */
+    public String sign(String claims) {
+        return sign(claims, null, null, "JWT");
+    }
+
+    /**
+     * Signs claims as a compact JWS (RFC 7515 section 7.1).
+     *
+     * @param claims a JSON object, signed as it is
+     * @param algorithm such as {@code RS256}; null for the key's usual one
+     * @param keyId the header's {@code kid}; null for the one that came with the key, if any
+     * @param type the header's {@code typ}, such as {@code JWT}; null for none
+     * @return the signed token
+     * @throws CountersignException where the key cannot sign, or not with this algorithm
+     */
+    public String sign(String claims, String algorithm, String keyId, String type) {
+        long key = handle.enter();
+        try (Frame frame = Frame.open(abi)) {
+            long out = frame.slot();
+            Frame.Text name = frame.put(algorithm);
+            Frame.Text id = frame.put(keyId);
+            Frame.Text kind = frame.put(type);
+            Frame.Text payload = frame.put(claims);
+            check(frame, abi.csign_key_sign(
+                    key,
+                    name.address(),
+                    name.length(),
+                    id.address(),
+                    id.length(),
+                    kind.address(),
+                    kind.length(),
+                    payload.address(),
+                    payload.length(),
+                    out,
+                    frame.error()));
+            return frame.takeText(frame.longAt(out));
+        } finally {
+            handle.leave();
+        }
+    }
+
+    /**
+     * Signs bytes as they are.
+     *
+     * @param input the bytes
+     * @param algorithm such as {@code RS256}; null for the key's usual one
+     * @return the signature alone, as RFC 7518 section 3 has it
+     * @throws CountersignException where the key cannot sign, or not with this algorithm
+     */
+    public byte[] signBytes(byte[] input, String algorithm) {
+        long key = handle.enter();
+        try (Frame frame = Frame.open(abi)) {
+            long length = frame.slot();
+            Frame.Text name = frame.put(algorithm);
+            Frame.Text room = frame.room(SIGNATURE_ROOM);
+            Frame.Text bytes = frame.put(input);
+            check(frame, abi.csign_key_sign_bytes(
+                    key,
+                    name.address(),
+                    name.length(),
+                    bytes.address(),
+                    bytes.length(),
+                    room.address(),
+                    room.length(),
+                    length,
+                    frame.error()));
+            return frame.bytes(room, Math.toIntExact(frame.longAt(length)));
+        } finally {
+            handle.leave();
+        }
+    }
+
+    /**
+     * Verifies a compact JWS by the key's own algorithm; see {@link #verify(String, String)}.
+     *
+     * @param token the signed token
+     * @return the payload, byte for byte
+     * @throws CountersignException where the signature is not this key's
+     */
+    public byte[] verify(String token) {
+        return verify(token, null);
+    }
+
+    /**
+     * Verifies a compact JWS. The algorithm is the one asked for or the key's own, never the token's; {@code none}, an
+     * unknown {@code crit} and members that come twice are refused (RFC 8725). Times and audience are not looked at.
+     *
+     * @param token the signed token
+     * @param algorithm such as {@code RS256}; null for the key's usual one
+     * @return the payload, byte for byte
+     * @throws CountersignException where the signature is not this key's
+     */
+    public byte[] verify(String token, String algorithm) {
+        long key = handle.enter();
+        try (Frame frame = Frame.open(abi)) {
+            long out = frame.slot();
+            Frame.Text name = frame.put(algorithm);
+            Frame.Text text = frame.put(token);
+            frame.check(abi.csign_key_verify(
+                    key, name.address(), name.length(), text.address(), text.length(), out, frame.error()));
+            return frame.takeBytes(frame.longAt(out));
+        } finally {
+            handle.leave();
+        }
+    }
+
+    /**
+     * What the key is, without the key: {@code kind}, {@code key_type}, {@code bits}, {@code curve}, {@code format},
+     * {@code spki_sha256}, {@code jwk_thumbprint}, {@code algorithms}, {@code public_jwk}, {@code certificates}.
+     *
+     * @return an immutable map
+     * @throws FixConfigurationException for a JWK Set and for a key in a device, of which nothing is known
+     */
+    public Map<String, Object> info() {
+        long key = handle.enter();
+        try (Frame frame = Frame.open(abi)) {
+            long out = frame.slot();
+            frame.check(abi.csign_key_info(key, out, frame.error()));
+            return Json.object(frame.takeText(frame.longAt(out)));
+        } finally {
+            handle.leave();
+        }
+    }
+
+    /** Wipes the key. A key that is dropped without this is wiped by the garbage collector. */
+    @Override
+    public void close() {
+        handle.close();
+    }
+
+    /** No part of the key. */
+    @Override
+    public String toString() {
+        return "Key[]";
+    }
+
+    private void check(Frame frame, int status) {
+        if (status != 0) {
+            CountersignException failure = frame.failure(status);
+            throw signing == null ? failure : signing.explain(failure);
+        }
+    }
+}
