@@ -276,6 +276,7 @@ pub unsafe extern "C" fn csign_client_consent_url(
     let body = |client: &Client| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_url", out_url) }?;
+        client.may_wait()?;
         let connection = client.keeper.connection();
         let none = || {
             let message = format!(
@@ -369,6 +370,7 @@ pub unsafe extern "C" fn csign_client_count(
     error: *mut *mut csign_error,
 ) -> csign_status {
     let body = |client: &Client| {
+        client.may_wait()?;
         let counts = client.keeper.counts();
         let count = match counter {
             1 => counts.hits,
@@ -419,9 +421,12 @@ pub unsafe extern "C" fn csign_client_check_saved(
     client: *const csign_client,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &Client| match client.keeper.unsaved() {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
+    let body = |client: &Client| {
+        client.may_wait()?;
+        match client.keeper.unsaved() {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
     };
     // SAFETY: what the header asks of the caller.
     unsafe { with(client, error, body) }

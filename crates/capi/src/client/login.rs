@@ -36,6 +36,7 @@ pub unsafe extern "C" fn csign_client_start_login(
         let out = unsafe { Out::new("out_login", out_login) }?;
         // SAFETY: what the header asks of the caller.
         let uri = unsafe { optional("redirect_uri", redirect_uri, redirect_uri_length) }?;
+        client.may_wait()?;
         out.put(Begun::into_raw(client.keeper.start_login(uri)?));
         Ok(())
     };

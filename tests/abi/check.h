@@ -1,0 +1,145 @@
+/* What the abuse programs share: checks that count and say where, and the sandbox's connections. A program that finds
+ * nothing wrong prints nothing. */
+
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <countersign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int faults;
+
+/* Something that must hold. */
+#define CHECK(holds) check((holds) != 0, #holds, __FILE__, __LINE__)
+
+/* A call with `&error` in it that must end with this status, and say why where it fails. */
+#define EXPECT(wanted, call)                                          \
+    do {                                                              \
+        csign_error *error = NULL;                                    \
+        csign_status got = (call);                                    \
+        check_status((wanted), got, &error, #call, __FILE__, __LINE__); \
+    } while (0)
+
+/* As EXPECT, for a call that gives a handle: it must be NULL after a failure, whatever was there before. */
+#define EXPECT_NOTHING(wanted, type, call)                            \
+    do {                                                              \
+        type *out = (type *)(void *)&faults;                          \
+        EXPECT((wanted), (call));                                     \
+        check(out == NULL, #call " left its output as it was", __FILE__, __LINE__); \
+    } while (0)
+
+static inline void check(int holds, const char *what, const char *file, int line)
+{
+    if (!holds) {
+        printf("%s:%d: %s\n", file, line, what);
+        ++faults;
+    }
+}
+
+static inline void check_status(csign_status wanted, csign_status got, csign_error **error, const char *call,
+                                const char *file, int line)
+{
+    if (got != wanted) {
+        size_t length = 0;
+        const char *why = csign_error_message(*error, &length);
+        printf("%s:%d: %s gave %s and not %s: %s\n", file, line, call, csign_status_name(got),
+               csign_status_name(wanted), why != NULL ? why : "");
+        ++faults;
+    }
+    if (got == CSIGN_STATUS_OK) {
+        check(*error == NULL, "an error beside success", file, line);
+    } else {
+        size_t length = 0;
+        const char *message = csign_error_message(*error, &length);
+        check(*error != NULL, "a failure without its error", file, line);
+        check(csign_error_status(*error) == got, "the error has another status", file, line);
+        check(message != NULL && length > 0 && strlen(message) == length, "the error says nothing", file, line);
+    }
+    csign_error_free(*error);
+    *error = NULL;
+}
+
+/* A call that the program cannot go on without. */
+static inline void must(csign_status status, csign_error **error, const char *what)
+{
+    if (status != CSIGN_STATUS_OK) {
+        const char *message = csign_error_message(*error, NULL);
+        printf("%s: %s: %s\n", what, csign_status_name(status), message != NULL ? message : "");
+        exit(2);
+    }
+}
+
+/* A connection of the sandbox whose folder is DIR, kept in memory only. */
+static inline csign_config *config_of(const char *dir, const char *name)
+{
+    csign_config *config = NULL;
+    csign_error *error = NULL;
+    char path[4096];
+    int length = snprintf(path, sizeof path, "%s/connections.toml", dir);
+    must(csign_config_new(&config, &error), &error, "csign_config_new");
+    must(csign_config_load(config, path, (size_t)length, name, strlen(name), &error), &error, name);
+    must(csign_config_set(config, CSIGN_TEXT("store"), CSIGN_TEXT("memory"), &error), &error, "store");
+    return config;
+}
+
+/* As config_of, but without the private key, for a signer callback. The sandbox writes one `name = "value"` a line. */
+static inline csign_config *config_without_key(const char *dir, const char *name)
+{
+    csign_config *config = NULL;
+    csign_error *error = NULL;
+    char line[4096], heading[128];
+    int found = 0;
+    FILE *file;
+    snprintf(line, sizeof line, "%s/connections.toml", dir);
+    snprintf(heading, sizeof heading, "[connections.%s]\n", name);
+    must(csign_config_new(&config, &error), &error, "csign_config_new");
+    file = fopen(line, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        char *equals = strstr(line, " = \""), *end = strrchr(line, '"');
+        if (line[0] == '[') {
+            found = strcmp(line, heading) == 0;
+        } else if (found && equals != NULL && strncmp(line, "private_key", 11) != 0) {
+            const char *value = equals + 4;
+            must(csign_config_set(config, line, (size_t)(equals - line), value, (size_t)(end - value), &error), &error,
+                 line);
+        }
+    }
+    if (file != NULL) fclose(file);
+    must(csign_config_set(config, CSIGN_TEXT("store"), CSIGN_TEXT("memory"), &error), &error, "store");
+    return config;
+}
+
+static inline csign_client *client_from(const csign_config *config)
+{
+    csign_client *client = NULL;
+    csign_error *error = NULL;
+    must(csign_client_new(config, NULL, &client, &error), &error, "csign_client_new");
+    return client;
+}
+
+static inline csign_client *client_of(const char *dir, const char *name)
+{
+    csign_config *config = config_of(dir, name);
+    csign_client *client = client_from(config);
+    csign_config_free(config);
+    return client;
+}
+
+static inline csign_token *token_of(const csign_client *client)
+{
+    csign_token *token = NULL;
+    csign_error *error = NULL;
+    must(csign_client_token(client, 0, &token, &error), &error, "csign_client_token");
+    return token;
+}
+
+static inline int outcome(void)
+{
+    fflush(stdout);
+    return faults == 0 ? 0 : 1;
+}
+
+#endif

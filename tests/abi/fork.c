@@ -1,0 +1,76 @@
+/* fork: in the child, the parent's client says so and waits for nothing, and one that is made there works; the parent
+ * notices nothing. Also with threads that are in the middle of calls. */
+
+#include "check.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static atomic_int go_on = 1;
+
+static int child(const char *dir, csign_client *before, const csign_token *token);
+static void *keep_asking(void *client);
+
+int main(int argc, char **argv)
+{
+    csign_client *client;
+    csign_token *token;
+    pthread_t threads[4];
+    int index, round;
+    if (argc != 2) return 2;
+    client = client_of(argv[1], "boldsign-cc");
+    token = token_of(client);
+    for (index = 0; index < 4; ++index) pthread_create(&threads[index], NULL, keep_asking, client);
+    for (round = 0; round < 4; ++round) {
+        int status = -1;
+        pid_t pid;
+        fflush(stdout);
+        pid = fork();
+        if (pid == 0) _exit(child(argv[1], client, token));
+        CHECK(waitpid(pid, &status, 0) == pid);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        csign_token_free(token_of(client));
+    }
+    go_on = 0;
+    for (index = 0; index < 4; ++index) pthread_join(threads[index], NULL);
+    EXPECT(CSIGN_STATUS_OK, csign_client_check_saved(client, &error));
+    csign_token_free(token);
+    csign_client_free(client);
+    return outcome();
+}
+
+static int child(const char *dir, csign_client *before, const csign_token *token)
+{
+    const csign_status forked = CSIGN_STATUS_FORKED;
+    csign_client *after;
+    char buffer[4096];
+    size_t length = 0;
+    uint64_t count = 0;
+    alarm(60);
+    faults = 0;
+    EXPECT_NOTHING(forked, csign_token, csign_client_token(before, 0, &out, &error));
+    EXPECT_NOTHING(forked, csign_token, csign_client_refresh(before, &out, &error));
+    EXPECT(forked, csign_client_copy_token(before, 0, buffer, sizeof buffer, &length, &error));
+    EXPECT(forked, csign_client_peek_token(before, buffer, sizeof buffer, &length, &error));
+    EXPECT(forked, csign_client_invalidate(before, CSIGN_TEXT("x"), &error));
+    EXPECT(forked, csign_client_count(before, 1, &count, &error));
+    EXPECT(forked, csign_client_check_saved(before, &error));
+    EXPECT(forked, csign_client_forget(before, NULL, NULL, &error));
+    EXPECT_NOTHING(forked, csign_login, csign_client_start_login(before, NULL, 0, &out, &error));
+    /* What the parent got can be read. */
+    CHECK(csign_token_value(token, &length) != NULL && length > 0);
+    csign_client_close(before);
+    csign_client_free(before);
+
+    after = client_of(dir, "boldsign-cc");
+    csign_token_free(token_of(after));
+    csign_client_free(after);
+    return outcome();
+}
+
+static void *keep_asking(void *client)
+{
+    while (go_on) csign_token_free(token_of(client));
+    return NULL;
+}
