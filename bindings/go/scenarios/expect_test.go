@@ -1,0 +1,171 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	countersign "github.com/countersign/countersign-go"
+)
+
+// expected holds how a step ended against its `expect`: the error, or each member by `check`.
+func expected(expect map[string]any, err error, check func(name string, value any) error) error {
+	if wanted, there := expect["error"]; there {
+		members, ok := wanted.(map[string]any)
+		if !ok {
+			return fmt.Errorf("`error` is %v", wanted)
+		}
+		return checkError(members, err)
+	}
+	if err != nil {
+		return err
+	}
+	for name, value := range expect {
+		if err := check(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stage) checkToken(name string, value any, token *countersign.Token) error {
+	switch name {
+	case "source":
+		return checkMember(name, name, value, string(token.Source()))
+	case "token_type":
+		return checkMember(name, name, value, token.TokenType())
+	case "scope":
+		return checkMember(name, name, value, token.Scope())
+	case "extra":
+		return checkExtra(name, value, token.Extra())
+	case "expires_in_about_s":
+		return s.checkExpiry(value, token)
+	case "same_as", "different_from":
+		other, known := s.tokens[fmt.Sprint(value)]
+		if !known {
+			return fmt.Errorf("there is no token %q", value)
+		}
+		if (other.AccessToken() == token.AccessToken()) != (name == "same_as") {
+			return fmt.Errorf("the token is not `%s` %q", name, value)
+		}
+		return nil
+	default:
+		return fmt.Errorf("`%s` is not expected of a token", name)
+	}
+}
+
+func (s *stage) checkExpiry(value any, token *countersign.Token) error {
+	if value == nil {
+		if !token.ExpiresAt().IsZero() {
+			return fmt.Errorf("the token ends at %s, expected nothing of that", token.ExpiresAt())
+		}
+		return nil
+	}
+	wanted, ok := value.(float64)
+	if !ok {
+		return fmt.Errorf("`expires_in_about_s` is %v", value)
+	}
+	now, _ := s.clock.read()
+	if in := token.ExpiresAt().Sub(now).Seconds(); token.ExpiresAt().IsZero() || in < wanted-30 || in > wanted+30 {
+		return fmt.Errorf("the token ends in %.0f s, expected %.0f", in, wanted)
+	}
+	return nil
+}
+
+func checkError(wanted map[string]any, err error) error {
+	if err == nil {
+		return fmt.Errorf("it succeeded, expected the error %v", wanted)
+	}
+	var failure *countersign.Error
+	if !errors.As(err, &failure) {
+		return fmt.Errorf("the error is no *countersign.Error: %w", err)
+	}
+	for name, value := range wanted {
+		if wrong := checkErrorMember(name, value, failure); wrong != nil {
+			return fmt.Errorf("%w; the error is %w", wrong, err)
+		}
+	}
+	return nil
+}
+
+func checkErrorMember(name string, value any, failure *countersign.Error) error {
+	texts := map[string]string{
+		"oauth_error": failure.OAuthError, "oauth_description": failure.OAuthDescription,
+		"setting": failure.Setting, "provider": failure.Provider, "url": failure.URL,
+		"trace_id": failure.TraceID, "hint": failure.Hint,
+	}
+	switch name {
+	case "verdict":
+		return checkMember(name, name, value, string(failure.Verdict))
+	case "kind":
+		return checkMember(name, name, value, failure.Kind)
+	case "http_status":
+		return checkNumber(name, value, map[string]int64{name: int64(failure.HTTPStatus)})
+	case "retry_after_s":
+		return checkRetryAfter(value, failure)
+	case "message_has":
+		return checkHas(name, value, failure.Message)
+	case "hint_has":
+		return checkHas(name, value, failure.Hint)
+	}
+	text, known := texts[name]
+	switch {
+	case !known:
+		return fmt.Errorf("`%s` is not expected of an error", name)
+	case value == nil && text == "", value == "*" && text != "", value == text:
+		return nil
+	default:
+		return fmt.Errorf("`%s` is %q, expected %v", name, text, value)
+	}
+}
+
+func checkRetryAfter(value any, failure *countersign.Error) error {
+	seconds := int64(failure.RetryAfter.Seconds())
+	there := failure.RetryAfter >= 0
+	if value == "*" && there || value == nil && !there || value == float64(seconds) && there {
+		return nil
+	}
+	return fmt.Errorf("`retry_after_s` is %s, expected %v", failure.RetryAfter, value)
+}
+
+func checkHas(name string, value any, text string) error {
+	part, ok := value.(string)
+	if !ok || !strings.Contains(text, part) {
+		return fmt.Errorf("`%s`: %q does not have %v", name, text, value)
+	}
+	return nil
+}
+
+func checkExtra(name string, value any, extra map[string]string) error {
+	wanted, ok := value.(map[string]any)
+	if name != "extra" || !ok {
+		return fmt.Errorf("`%s` is %v", name, value)
+	}
+	for key, value := range wanted {
+		if got := extra[key]; value != got && (value != "*" || got == "") {
+			return fmt.Errorf("`extra.%s` is %q, expected %v", key, got, value)
+		}
+	}
+	return nil
+}
+
+func checkMember(name, only string, value any, got string) error {
+	if name != only {
+		return fmt.Errorf("`%s` is not expected here", name)
+	}
+	if value != got {
+		return fmt.Errorf("`%s` is %q, expected %v", name, got, value)
+	}
+	return nil
+}
+
+func checkNumber(name string, value any, numbers map[string]int64) error {
+	got, known := numbers[name]
+	if !known {
+		return fmt.Errorf("`%s` is not expected here", name)
+	}
+	if value != float64(got) {
+		return fmt.Errorf("`%s` is %d, expected %v", name, got, value)
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+// Package scenarios runs the scenarios that every language's binding runs.
+package scenarios
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// scenario is one as its file has it. What the scenarios' README does not tell of is refused.
+type scenario struct {
+	Name       string             `json:"name"`
+	About      string             `json:"about"`
+	Connection string             `json:"connection"`
+	Settings   map[string]*string `json:"settings"`
+	Clock      bool               `json:"clock"`
+	Signer     signerCallback     `json:"signer"`
+	Listener   bool               `json:"listener"`
+	Open       map[string]any     `json:"open"`
+	Steps      []step             `json:"steps"`
+	Requests   *[]string          `json:"requests"`
+}
+
+type signerCallback string
+
+const (
+	noSigner signerCallback = ""
+	signs    signerCallback = "signs"
+	fails    signerCallback = "fails"
+)
+
+func (s *signerCallback) UnmarshalJSON(text []byte) error {
+	switch string(text) {
+	case "true":
+		*s = signs
+	case "false":
+		*s = noSigner
+	case `"fails"`:
+		*s = fails
+	default:
+		return fmt.Errorf("`signer` is %s", text)
+	}
+	return nil
+}
+
+type step struct {
+	word    string
+	name    string
+	members map[string]any
+	expect  map[string]any
+}
+
+// memberNames are the members of each kind of step, besides do, as and expect. A ? marks one that may be missing.
+var memberNames = map[string][]string{
+	"token":        {"min_valid_s?"},
+	"refresh":      {},
+	"login":        {"answer"},
+	"invalidate":   {"token"},
+	"identity":     {},
+	"forget":       {},
+	"counts":       {},
+	"advance":      {"s"},
+	"sandbox":      {"post", "body"},
+	"reopen":       {},
+	"threads":      {"count"},
+	"cancel":       {},
+	"api":          {"path"},
+	"events":       {},
+	"close_in_use": {"count"},
+	"collect":      {"rounds"},
+}
+
+var (
+	getsToken  = []string{"token", "refresh", "login", "threads"}
+	mayExpect  = append([]string{"identity", "forget", "counts", "api", "events"}, getsToken...)
+	errTooMany = fmt.Errorf("an error is expected beside something else")
+)
+
+func (s *step) UnmarshalJSON(text []byte) error {
+	members := map[string]any{}
+	if err := json.Unmarshal(text, &members); err != nil {
+		return err
+	}
+	var named, expects bool
+	s.word, _ = members["do"].(string)
+	if _, named = members["as"]; named {
+		s.name, _ = members["as"].(string)
+	}
+	if _, expects = members["expect"]; expects {
+		s.expect, _ = members["expect"].(map[string]any)
+	}
+	delete(members, "do")
+	delete(members, "as")
+	delete(members, "expect")
+	s.members = members
+
+	names, known := memberNames[s.word]
+	switch {
+	case !known:
+		return fmt.Errorf("a step does %q", s.word)
+	case named && (s.name == "" || !slices.Contains(getsToken, s.word)):
+		return fmt.Errorf("%s: `as` is %q", s.word, s.name)
+	case expects && (s.expect == nil || !slices.Contains(mayExpect, s.word)):
+		return fmt.Errorf("%s: `expect` does not belong there", s.word)
+	case s.expect["error"] != nil && len(s.expect) > 1:
+		return fmt.Errorf("%s: %w", s.word, errTooMany)
+	}
+	for _, name := range names {
+		name, optional := strings.CutSuffix(name, "?")
+		if _, there := members[name]; !there && !optional {
+			return fmt.Errorf("%s: no `%s`", s.word, name)
+		}
+	}
+	for member := range members {
+		if !slices.Contains(names, member) && !slices.Contains(names, member+"?") {
+			return fmt.Errorf("%s: `%s` is not a member", s.word, member)
+		}
+	}
+	return nil
+}
+
+func (s *step) number(member string) int {
+	number, _ := s.members[member].(float64)
+	return int(number)
+}
+
+func (s *step) text(member string) string {
+	text, _ := s.members[member].(string)
+	return text
+}
+
+// files are the scenarios' files, by name.
+func files() ([]string, error) {
+	folder := os.Getenv("COUNTERSIGN_SCENARIOS")
+	if folder == "" {
+		folder = filepath.Join("..", "..", "..", "tests", "scenarios")
+	}
+	found, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("there are no scenarios in %s", folder)
+	}
+	slices.Sort(found)
+	return found, err
+}
+
+// read reads a scenario; in every string, {url} and {dir} are the sandbox's.
+func read(path, url, dir string) (*scenario, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	filled := strings.NewReplacer("{url}", url, "{dir}", dir).Replace(string(text))
+	decoder := json.NewDecoder(bytes.NewReader([]byte(filled)))
+	decoder.DisallowUnknownFields()
+	var made scenario
+	if err := decoder.Decode(&made); err != nil {
+		return nil, err
+	}
+	if made.Name != nameOf(path) {
+		return nil, fmt.Errorf("`name` is %q", made.Name)
+	}
+	if made.Open != nil && len(made.Steps) > 0 {
+		return nil, fmt.Errorf("there are steps after `open`")
+	}
+	return &made, nil
+}
+
+func nameOf(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), ".json")
+}

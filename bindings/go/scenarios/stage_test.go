@@ -1,0 +1,140 @@
+package scenarios
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os"
+	"sync/atomic"
+	"time"
+
+	countersign "github.com/countersign/countersign-go"
+
+	"github.com/countersign/countersign-go/internal/sandbox"
+)
+
+// stage is what the steps of one scenario have in common.
+type stage struct {
+	sandbox *sandbox.Sandbox
+	script  *scenario
+	client  *countersign.Client
+	// The tokens that have a name.
+	tokens map[string]*countersign.Token
+	clock  movable
+	heard  changes
+}
+
+// movable is a clock that the step `advance` moves.
+type movable struct {
+	offset atomic.Int64
+}
+
+var started = time.Now()
+
+func (m *movable) read() (time.Time, time.Duration) {
+	offset := time.Duration(m.offset.Load())
+	return time.Now().Add(offset), time.Hour + time.Since(started) + offset
+}
+
+// changes counts what the listener hears.
+type changes struct {
+	obtained, rotated, forgotten atomic.Int64
+}
+
+func (c *changes) hear(change countersign.Change, token *countersign.Token) {
+	if (token == nil) != (change == countersign.ChangeForgotten) {
+		return
+	}
+	switch change {
+	case countersign.ChangeObtained:
+		c.obtained.Add(1)
+	case countersign.ChangeRotated:
+		c.obtained.Add(1)
+		c.rotated.Add(1)
+	case countersign.ChangeForgotten:
+		c.forgotten.Add(1)
+	}
+}
+
+func newStage(emulator *sandbox.Sandbox, script *scenario) (*stage, error) {
+	return &stage{
+		sandbox: emulator,
+		script:  script,
+		tokens:  map[string]*countersign.Token{},
+	}, nil
+}
+
+// open makes a client as the scenario has it. Each call gives another one with the same settings and callbacks.
+func (s *stage) open() (*countersign.Client, error) {
+	settings := countersign.Settings{"store": "memory"}
+	removed := []string{}
+	for key, value := range s.script.Settings {
+		if value == nil {
+			removed = append(removed, key)
+		} else {
+			settings[key] = *value
+		}
+	}
+	var options []countersign.Option
+	if s.script.Clock {
+		options = append(options, countersign.WithClock(s.clock.read))
+	}
+	if s.script.Listener {
+		options = append(options, countersign.WithListener(s.heard.hear))
+	}
+	if s.script.Signer == noSigner && len(removed) == 0 {
+		options = append(options, countersign.WithFile(s.sandbox.Connections), countersign.WithSettings(settings))
+		return countersign.Load(s.script.Connection, options...)
+	}
+
+	// A setting cannot be taken back from a file that the library has read.
+	whole, err := s.sandbox.Settings(s.script.Connection)
+	if err != nil {
+		return nil, err
+	}
+	if s.script.Signer != noSigner {
+		sign, err := s.signer(whole["private_key_file"])
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, countersign.WithSigner("RS256", whole["key_id"], sign))
+		removed = append(removed, "private_key_file")
+	}
+	for _, key := range removed {
+		delete(whole, key)
+	}
+	options = append(options, countersign.WithName(s.script.Connection), countersign.WithSettings(settings))
+	return countersign.New(whole, options...)
+}
+
+var errDevice = errors.New("the device is not there")
+
+func (s *stage) signer(path string) (func([]byte) ([]byte, error), error) {
+	if s.script.Signer == fails {
+		return func([]byte) ([]byte, error) { return nil, errDevice }, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New(path + " is not PEM")
+	}
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil {
+		parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		key = parsed.(*rsa.PrivateKey)
+	}
+	return func(message []byte) ([]byte, error) {
+		hash := sha256.Sum256(message)
+		return rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, hash[:])
+	}, nil
+}
