@@ -1126,6 +1126,21 @@ csign_status csign_registry_add_profile(struct csign_registry *registry,
                                         struct csign_error **error);
 
 /**
+ * Hands every line that plugins log to a callback. For plugins loaded after this call; without it, what they log is
+ * dropped. `destroy` is called once, whatever happens, but not before the process ends once a plugin was loaded.
+ *
+ * @param most  the last csign_log_level that is wanted.
+ * @param take  the callback; see csign_log_fn.
+ */
+CSIGN_API
+csign_status csign_registry_set_log(struct csign_registry *registry,
+                                    int32_t most,
+                                    csign_log_fn take,
+                                    void *user_data,
+                                    csign_destroy_fn destroy,
+                                    struct csign_error **error);
+
+/**
  * Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process: load none
  * that you would not run. It is never unloaded, and cannot take the place of a provider that is there.
  *

@@ -278,12 +278,8 @@ pub unsafe extern "C" fn csign_config_set_log(
     let body = || {
         // SAFETY: what the header asks of the caller.
         let config = unsafe { object_mut(config) }?;
-        if !(1..=4).contains(&most) {
-            let message = format!("`most` is {most}, and no csign_log_level");
-            return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message));
-        }
         config.log = Some(LogCallback {
-            most,
+            most: csign_log_level::most(most)?,
             take: take.ok_or_else(|| null("take"))?,
             user_data,
         });

@@ -3,8 +3,11 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use crate::boundary::calling_out;
+use countersign_plugin::Level;
+
+use crate::boundary::{Failure, calling_out};
 use crate::callback::UserData;
+use crate::csign_status;
 
 /// How much a line of the log matters.
 #[repr(i32)]
@@ -18,6 +21,30 @@ pub enum csign_log_level {
     INFO = 3,
     /// Names of headers, and what plugins say.
     DEBUG = 4,
+}
+
+impl csign_log_level {
+    /// The last level that is wanted, as a program gives it.
+    pub(crate) fn most(most: i32) -> Result<i32, Failure> {
+        match (1..=4).contains(&most) {
+            true => Ok(most),
+            false => {
+                let message = format!("`most` is {most}, and no csign_log_level");
+                Err(Failure::misuse(csign_status::BAD_ARGUMENT, message))
+            }
+        }
+    }
+}
+
+impl From<Level> for csign_log_level {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => Self::ERROR,
+            Level::Warning => Self::WARN,
+            Level::Info => Self::INFO,
+            _ => Self::DEBUG,
+        }
+    }
 }
 
 /// Takes a line of the log: UTF-8, without a line feed and without a secret. The line is borrowed until

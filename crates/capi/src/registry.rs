@@ -1,15 +1,20 @@
 //! The providers that clients may name.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::path::Path;
+use std::sync::Arc;
 
 use countersign::{Profile, Registry, from_profile};
 use countersign_plugin::{Loader, Sha256};
 use serde_json::json;
 
-use crate::boundary::{Handle, Out, call, free, new, object, object_mut, optional, text};
+use crate::boundary::{Handle, Out, call, free, new, null, object, object_mut, optional, text};
+use crate::callback::UserData;
+use crate::log::HostLog;
 use crate::text::Owned;
-use crate::{csign_error, csign_status, csign_text};
+use crate::{
+    csign_destroy_fn, csign_error, csign_log_fn, csign_log_level, csign_status, csign_text,
+};
 
 /// The providers that clients may name: the built-in ones, and those that the host adds. Add first, from one
 /// thread; after that any number of threads may make clients with it.
@@ -19,6 +24,7 @@ pub struct csign_registry {
 
 pub(crate) struct Providers {
     pub(crate) registry: Registry,
+    loader: Loader,
 }
 
 impl Handle for csign_registry {
@@ -40,6 +46,7 @@ pub unsafe extern "C" fn csign_registry_new(
         let out = unsafe { Out::new("out_registry", out_registry) }?;
         out.put(new(Providers {
             registry: countersign_builtin::registry()?,
+            loader: Loader::new(),
         }));
         Ok(())
     };
@@ -62,6 +69,39 @@ pub unsafe extern "C" fn csign_registry_add_profile(
         let (registry, toml) = unsafe { (object_mut(registry)?, text("toml", toml, toml_length)?) };
         let provider = from_profile(Profile::from_toml(toml)?);
         registry.registry = registry.registry.clone().with(provider)?;
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
+/// Hands every line that plugins log to a callback. For plugins loaded after this call; without it, what they log is
+/// dropped. `destroy` is called once, whatever happens, but not before the process ends once a plugin was loaded.
+///
+/// @param most  the last csign_log_level that is wanted.
+/// @param take  the callback; see csign_log_fn.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_registry_set_log(
+    registry: *mut csign_registry,
+    most: i32,
+    take: csign_log_fn,
+    user_data: *mut c_void,
+    destroy: csign_destroy_fn,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let user_data = Arc::new(UserData::new(user_data, destroy));
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let registry = unsafe { object_mut(registry) }?;
+        let log = Arc::new(HostLog {
+            take: take.ok_or_else(|| null("take"))?,
+            most: csign_log_level::most(most)?,
+            user_data,
+            client: 0,
+        });
+        registry.loader = Loader::new().with_log(move |plugin, level, line| {
+            log.say(level.into(), &format!("plugin {plugin}: {line}"));
+        });
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -95,7 +135,7 @@ pub unsafe extern "C" fn csign_registry_load_plugin(
             )
         };
         let digest = sha256.map(str::parse::<Sha256>).transpose()?;
-        let plugin = Loader::new().load(Path::new(path), digest)?;
+        let plugin = registry.loader.load(Path::new(path), digest)?;
         registry.registry = plugin.register(registry.registry.clone())?;
         Ok(())
     };

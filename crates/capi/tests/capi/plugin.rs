@@ -107,3 +107,43 @@ fn what_must_not_be_loaded_is_refused_by_name() {
     let twice = registry.load(path, "").unwrap_err();
     assert!(twice.message.contains("xero"), "{twice:?}");
 }
+
+unsafe extern "C" fn count_lines(
+    lines: *mut std::ffi::c_void,
+    _: csign_log_level,
+    line: *const std::ffi::c_char,
+    length: usize,
+) {
+    // SAFETY: static, and the line is as long as said.
+    let (lines, line) = unsafe {
+        let lines = &*lines.cast::<std::sync::Mutex<Vec<String>>>();
+        (lines, std::slice::from_raw_parts(line.cast::<u8>(), length))
+    };
+    lines
+        .lock()
+        .unwrap()
+        .push(String::from_utf8(line.to_vec()).unwrap());
+}
+
+#[test]
+fn what_a_plugin_logs_reaches_the_host() {
+    static LINES: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    let registry = Registry::new();
+    let data = (&raw const LINES).cast_mut().cast();
+    // SAFETY: live; the callback fits its data, which is static.
+    call(|e| unsafe { csign_registry_set_log(registry.0, 4, Some(count_lines), data, None, e) })
+        .unwrap();
+    registry.load_built(&c("tests/plugins/v1_0/plugin.c", "tests/plugins/v1_0", &[]));
+    let config = Config::new();
+    for (key, value) in [
+        ("provider", "frozen"),
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+    ] {
+        config.set(key, value).unwrap();
+    }
+    config.client_of(registry.0).unwrap();
+    let lines = LINES.lock().unwrap().join("\n");
+    assert!(lines.contains("looks at a connection"), "{lines:?}");
+}
