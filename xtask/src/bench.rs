@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: what a token costs, beside the other libraries, into `benches/RESULTS.md`.
 
+mod through_c;
+
+use std::fs;
 use std::process::Command;
 
 use crate::{root, table};
@@ -8,6 +11,10 @@ use crate::{root, table};
 const PEERS: &str = "--cfg countersign_peers";
 
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
+    if options == ["bindings"] {
+        return through_c::run();
+    }
+    let section = through_c::section();
     // A folder of its own: the flag would have everything else built anew.
     let target = root().join("target").join("bench");
     let status = Command::new(env!("CARGO"))
@@ -26,6 +33,9 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    let results = root().join("benches/RESULTS.md");
+    let text = fs::read_to_string(&results).map_err(|error| error.to_string())?;
+    fs::write(&results, text + &section).map_err(|error| error.to_string())?;
     table::say("benches/RESULTS.md and benches/tokens.svg are written\n");
     Ok(())
 }

@@ -5,7 +5,7 @@ mod features;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::dist::Dist;
 use crate::{root, table, target, tools};
@@ -74,15 +74,19 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     }
 }
 
+/// How a language is written.
+pub(crate) fn title(id: &str) -> &str {
+    features::LANGUAGES
+        .iter()
+        .find(|(known, _)| *known == id)
+        .map_or(id, |(_, title)| title)
+}
+
 /// Packs what can be packed, into PREFIX/packages.
 pub(crate) fn package(prefix: &Path) -> Result<(), String> {
     let out = prefix.join("packages");
     fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
-    let results = target().join("bindings/results");
-    let stage = Stage {
-        prefix: prefix.to_owned(),
-        results,
-    };
+    let stage = Stage::at(prefix.to_owned());
     for language in LANGUAGES
         .iter()
         .filter(|language| language.artefact.is_some())
@@ -119,6 +123,14 @@ impl Stage {
         })
     }
 
+    /// An installation that is there.
+    pub(crate) fn at(prefix: PathBuf) -> Self {
+        Self {
+            prefix,
+            results: target().join("bindings/results"),
+        }
+    }
+
     fn test(&self, language: &Language) -> Result<(), String> {
         language.check_tools()?;
         self.script(language, "test.sh", &[])?;
@@ -153,13 +165,31 @@ impl Stage {
         script: &str,
         arguments: &[&Path],
     ) -> Result<(), String> {
+        let status = self.command(folder, script)?.args(arguments).status();
+        match status.map_err(|error| format!("bash: {error}"))?.success() {
+            true => Ok(()),
+            false => Err(format!("{}/{script} failed", folder.display())),
+        }
+    }
+
+    /// What a script prints.
+    pub(crate) fn output(&self, folder: &Path, script: &str) -> Result<String, String> {
+        let mut command = self.command(folder, script)?;
+        let output = command.stderr(Stdio::inherit()).output();
+        let output = output.map_err(|error| format!("bash: {error}"))?;
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err(format!("{}/{script} failed", folder.display())),
+        }
+    }
+
+    fn command(&self, folder: &Path, script: &str) -> Result<Command, String> {
         let scratch = target().join("bindings/scratch").join(folder);
-        let shown = folder.display();
-        let folder = root().join(folder);
         fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
-        let status = Command::new("bash")
+        let folder = root().join(folder);
+        let mut command = Command::new("bash");
+        command
             .arg(folder.join(script))
-            .args(arguments)
             .current_dir(&folder)
             .env("COUNTERSIGN_LIB_DIR", self.prefix.join("lib"))
             .env("COUNTERSIGN_INCLUDE_DIR", self.prefix.join("include"))
@@ -168,13 +198,8 @@ impl Stage {
             .env("COUNTERSIGN_SCENARIO_RESULTS", &self.results)
             .env("COUNTERSIGN_SCRATCH", &scratch)
             // The spool of the tests' grants is not the user's.
-            .env("XDG_STATE_HOME", scratch.join("state"))
-            .status()
-            .map_err(|error| format!("bash: {error}"))?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(format!("{shown}/{script} failed")),
-        }
+            .env("XDG_STATE_HOME", scratch.join("state"));
+        Ok(command)
     }
 }
 

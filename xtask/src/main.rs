@@ -28,7 +28,7 @@ cargo xtask COMMAND
   abi      the headers against the library and the last record: --check, --record, --test
   dist     libraries, headers, pkg-config, CMake, the command, packages: --prefix DIR [--features F]
   bindings the languages' packages, built and tested [cpp|go|python|node|java]
-  bench    what a token costs beside other libraries, into benches/RESULTS.md [--quick]
+  bench    what a token costs beside other libraries, into benches/RESULTS.md [--quick]; [bindings]: in each language
   fuzz     the fuzz targets, 60 seconds each or [SECONDS [TARGET]]
   budget   how many crates core, the default transport and one provider need
 ";

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{codegen, root};
 
-const LANGUAGES: &[(&str, &str)] = &[
+pub(super) const LANGUAGES: &[(&str, &str)] = &[
     ("rust", "Rust"),
     ("cpp", "C++"),
     ("go", "Go"),
