@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# The C border under every compiler, linker and abuse. Prints a line for each thing that held, and ends with 1 at the
+# first that did not.
+#
+#   COUNTERSIGN_LIB_DIR, COUNTERSIGN_INCLUDE_DIR   an installed library, built with the feature test-hooks
+#   COUNTERSIGN_COMMAND                            the `countersign` command, for its sandbox
+#   COUNTERSIGN_SCRATCH                            a folder for what is built; a temporary one where it is not set
+#   COUNTERSIGN_CC, COUNTERSIGN_CXX                compilers to try; "gcc clang" and "g++ clang++" where not set
+#   COUNTERSIGN_ABI_PARTS                          parts to run; all where not set:
+#                                                  "headers links exports abuse valgrind sanitizers threads"
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+lib=${COUNTERSIGN_LIB_DIR:?} include=${COUNTERSIGN_INCLUDE_DIR:?} command=${COUNTERSIGN_COMMAND:?}
+scratch=${COUNTERSIGN_SCRATCH:-$(mktemp -d)}/abi
+read -ra ccs <<<"${COUNTERSIGN_CC:-gcc clang}"
+read -ra cxxs <<<"${COUNTERSIGN_CXX:-g++ clang++}"
+parts=${COUNTERSIGN_ABI_PARTS:-headers links exports abuse valgrind sanitizers threads}
+strict=(-Wall -Wextra -Wpedantic -Werror "-I$include")
+shared=("-L$lib" "-Wl,-rpath,$lib" -lcountersign -pthread)
+
+main() {
+    rm -rf "$scratch" && mkdir -p "$scratch" && cd "$scratch"
+    export XDG_STATE_HOME=$scratch/state RUST_BACKTRACE=0
+    # shellcheck source=sandbox.sh
+    source "$here/sandbox.sh"
+    sandbox_start "$command" "$scratch/sandbox"
+    local part
+    for part in $parts; do "part_$part"; done
+    echo "abi: all held"
+}
+
+fail() {
+    echo "abi: $1" >&2
+    exit 1
+}
+
+# Each header alone, twice in a unit, and from two units of one program, in every language and by every compiler.
+part_headers() {
+    local cc std header count=0
+    echo 'int main(void) { return 0; }' >main.c
+    for header in countersign.h countersign_plugin.h countersign.hpp; do
+        echo "#include <$header>" >first.c
+        printf '#include <%s>\n#include <%s>\n' "$header" "$header" >second.c
+        if [[ $header == *.h ]]; then
+            for cc in "${ccs[@]}"; do for std in c99 c11 c17; do
+                "$cc" -std=$std "${strict[@]}" main.c first.c second.c -o two "${shared[@]}" || fail "$header: $cc $std"
+                count=$((count + 1))
+            done; done
+        fi
+        for cc in "${cxxs[@]}"; do for std in c++17 c++20; do
+            "$cc" -x c++ -std=$std "${strict[@]}" main.c first.c second.c -o two "${shared[@]}" ||
+                fail "$header: $cc $std"
+            count=$((count + 1))
+        done; done
+    done
+    for cc in "${cxxs[@]}"; do
+        "$cc" -x c++ -std=c++17 -fno-exceptions -fno-rtti "${strict[@]}" -c second.c -o second.o ||
+            fail "countersign.hpp: $cc -fno-exceptions"
+        count=$((count + 1))
+    done
+    printf '#include <countersign.h>\n#include <countersign_plugin.h>\n' >both.c
+    for cc in "${ccs[@]}"; do "$cc" -std=c99 "${strict[@]}" -c both.c -o both.o || fail "both headers: $cc"; done
+    echo "headers: $count compilations clean"
+}
+
+# A program with the shared and with the static library; the shared one asks for the soname.
+part_links() {
+    local cc native
+    native=$(sed -n 's/^Libs.private: //p' "$lib/pkgconfig/countersign.pc")
+    for cc in "${ccs[@]}"; do
+        "$cc" -std=c99 "${strict[@]}" "$here/smallest.c" -o shared-c "${shared[@]}"
+        readelf -d shared-c | grep 'NEEDED.*\[libcountersign\.so\.0\]' >needed || fail "$cc: not linked by the soname"
+        ./shared-c || fail "$cc: the program with the shared library"
+        # shellcheck disable=SC2086
+        "$cc" -std=c99 -DCSIGN_STATIC "${strict[@]}" "$here/smallest.c" "$lib/libcountersign.a" $native -o static-c
+        ! readelf -d static-c | grep libcountersign >needed || fail "$cc: the static program needs the shared library"
+        ./static-c || fail "$cc: the program with the static library"
+    done
+    echo "links: shared and static, by ${ccs[*]}"
+}
+
+# What the library exports and what the NULL program calls are the same.
+part_exports() {
+    nm -D --defined-only "$lib/libcountersign.so" | awk '$3 ~ /^csign_/ {print $3}' | sort >exported
+    grep -oE '\bcsign_[a-z0-9_]+' "$here/null_arguments.c" | sort -u | comm -12 - exported >called
+    diff exported called >missing || fail "null_arguments.c does not call: $(sed -n 's/^< //p' missing | tr '\n' ' ')"
+    echo "exports: NULL in every argument of $(wc -l <exported) functions"
+}
+
+programs=(null_arguments arguments callbacks reentry panic fork threads)
+
+part_abuse() {
+    local cc program
+    for cc in "${ccs[@]}"; do
+        for program in "${programs[@]}" freed; do
+            build "$cc" "$program" -O1
+            quiet "$program" timeout 120 "./$program" "$sandbox_dir"
+        done
+        echo "abuse: ${#programs[@]} programs and freed, by $cc: the documented status each time, and nothing printed"
+    done
+}
+
+part_valgrind() {
+    local program
+    for program in "${programs[@]}"; do
+        build "${ccs[0]}" "$program" -O1
+        if ! quiet "$program" timeout 300 valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
+            --errors-for-leak-kinds=definite,possible --error-exitcode=9 \
+            --log-file="valgrind-$program.%p" "./$program" "$sandbox_dir"; then
+            cat valgrind-"$program".*
+            fail "valgrind: $program"
+        fi
+        [[ -z $(cat valgrind-"$program".*) ]] || { cat valgrind-"$program".*; fail "valgrind: $program"; }
+    done
+    echo "valgrind: ${#programs[@]} programs: no invalid access, no definite or possible leak"
+}
+
+# Of the C side; the library itself is not instrumented, but malloc and free are the sanitizer's for both.
+part_sanitizers() {
+    local program
+    for program in "${programs[@]}"; do
+        build gcc "$program" -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+        nm "$program" | grep __asan_init >symbols || fail "$program: no AddressSanitizer in it"
+        nm "$program" | grep __ubsan >symbols || fail "$program: no UndefinedBehaviorSanitizer in it"
+        quiet "$program" timeout 300 env ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 \
+            "./$program" "$sandbox_dir"
+    done
+    echo "sanitizers: ${#programs[@]} programs under ASan (with leaks) and UBSan"
+}
+
+# The C side of sixteen threads on one client. The library is not instrumented, and its locks are futexes that
+# ThreadSanitizer does not see, so what happens inside it is left out, and so are programs that hand data through it.
+part_threads() {
+    build gcc threads -O1 -fsanitize=thread
+    nm threads | grep __tsan_init >symbols || fail "threads: no ThreadSanitizer in it"
+    quiet threads timeout 300 env TSAN_OPTIONS=ignore_noninstrumented_modules=1 ./threads "$sandbox_dir"
+    echo "threads: 16 threads on one client, the C side under ThreadSanitizer"
+}
+
+build() {
+    local cc=$1 program=$2
+    shift 2
+    "$cc" -std=c11 -D_POSIX_C_SOURCE=200809L -g "${strict[@]}" "$@" "$here/$program.c" -o "$program" "${shared[@]}" ||
+        fail "$program: $cc"
+}
+
+# Runs a program that must end well and print nothing, but for Rust's message at a panic that was asked for.
+quiet() {
+    local program=$1 status=0 said
+    shift
+    "$@" >said 2>&1 || status=$?
+    if [[ $program == panic ]]; then
+        [[ $(grep -c '^asked for by a test$' said) == 2 ]] || fail "panic: not the two messages: $(cat said)"
+        said=$(grep -vE "^$|^asked for by a test$|^thread '.*panicked at |^note: run with .RUST_BACKTRACE" said || true)
+    else
+        said=$(cat said)
+    fi
+    [[ $status == 0 && -z $said ]] || fail "$program ended with $status and printed: $said"
+}
+
+main "$@"
