@@ -45,7 +45,10 @@ impl Dist {
                 value.ok_or_else(|| format!("{option} needs a value"))
             };
             match *option {
-                "--prefix" => dist.prefix = PathBuf::from(value()?),
+                "--prefix" => {
+                    // Scripts run in other folders.
+                    dist.prefix = std::path::absolute(value()?).map_err(|e| e.to_string())?;
+                }
                 "--profile" => dist.profile = value()?.to_owned(),
                 "--features" => dist.features = value()?.to_owned(),
                 "--no-packages" => dist.packages = false,
