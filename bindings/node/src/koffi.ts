@@ -1,0 +1,29 @@
+// koffi, with the types of what is used of it: its own are for `import` only.
+
+/** A C function: called here, or with `async` on a thread of libuv's pool. */
+export interface Native {
+  // biome-ignore lint/suspicious/noExplicitAny: what a C function takes and gives is known to its declaration only.
+  (...args: any[]): any;
+  async(...args: unknown[]): void;
+}
+
+/** A loaded library. */
+export interface Library {
+  func(declaration: string): Native;
+}
+
+/** A C type. */
+export interface Type {
+  readonly name: string;
+}
+
+interface Koffi {
+  load(path: string): Library;
+  proto(declaration: string): Type;
+  pointer(to: Type): Type;
+  register(run: (...args: never[]) => unknown, type: Type): bigint;
+  decode(from: bigint | null, type: 'uint8_t', length: number): Uint8Array;
+  encode(to: bigint | null, type: string, value: number | Uint8Array, length?: number): void;
+}
+
+export const koffi: Koffi = require('koffi');
