@@ -106,7 +106,7 @@ part_valgrind() {
     for program in "${programs[@]}"; do
         build "${ccs[0]}" "$program" -O1
         if ! quiet "$program" timeout 300 valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
-            --errors-for-leak-kinds=definite,possible --error-exitcode=9 \
+            --errors-for-leak-kinds=definite,possible --error-exitcode=9 --suppressions="$here/valgrind.supp" \
             --log-file="valgrind-$program.%p" "./$program" "$sandbox_dir"; then
             cat valgrind-"$program".*
             fail "valgrind: $program"

@@ -1,0 +1,317 @@
+/* Tokens by every flow, from the sandbox. Start it, and give this program its folder:
+ *
+ *     countersign sandbox --tls --dir sandbox &
+ *     cc five_jobs.c $(pkg-config --cflags --libs countersign) -o five_jobs
+ *     ./five_jobs sandbox
+ *
+ * Where a person would use a browser, this runs curl.
+ */
+
+#define _POSIX_C_SOURCE 200809L
+
+#include <countersign.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DAY_S = 24 * 3600 };
+
+/* The sandbox's folder, and the file of its certificate authority. */
+static const char *folder;
+static char ca_file[4096];
+
+/* How far ahead the clock is, and how often the listener heard that a refresh token was replaced. */
+static atomic_int ahead_s;
+static atomic_int rotated;
+
+static void docusign_jwt(void);
+static void docusign_consent(void);
+static void salesforce_three_hosts(void);
+static void boldsign_login_and_refresh(void);
+static void docusign_rotation(void);
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s SANDBOX_FOLDER\n", argv[0]);
+        return 2;
+    }
+    folder = argv[1];
+    snprintf(ca_file, sizeof ca_file, "%s/ca.pem", folder);
+    docusign_jwt();
+    docusign_consent();
+    salesforce_three_hosts();
+    boldsign_login_and_refresh();
+    docusign_rotation();
+    puts("all five jobs done");
+    return 0;
+}
+
+/* Ends the program where a call failed, saying why and what to do. */
+static void check(csign_status status, csign_error **error, const char *what)
+{
+    const char *hint;
+    if (status == CSIGN_STATUS_OK) return;
+    hint = csign_error_hint(*error, NULL);
+    fprintf(stderr, "%s: %s (%s)%s%s\n", what, csign_error_message(*error, NULL),
+            csign_verdict_name(csign_error_verdict(*error)), hint != NULL ? "; " : "", hint != NULL ? hint : "");
+    csign_error_free(*error);
+    exit(1);
+}
+
+static void ensure(int holds, const char *what)
+{
+    if (holds) return;
+    fprintf(stderr, "this does not hold: %s\n", what);
+    exit(1);
+}
+
+/* The machine's clocks, put forward. */
+static int32_t tell_time(void *user_data, int64_t *unix_ms, uint64_t *boot_ms)
+{
+    struct timespec wall, boot;
+    const int64_t ahead_ms = (int64_t)atomic_load((const atomic_int *)user_data) * 1000;
+    if (clock_gettime(CLOCK_REALTIME, &wall) != 0 || clock_gettime(CLOCK_MONOTONIC, &boot) != 0) return 1;
+    *unix_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000 + ahead_ms;
+    *boot_ms = (uint64_t)((int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000 + ahead_ms);
+    return 0;
+}
+
+static void hear_change(void *user_data, csign_change change, const csign_token *token)
+{
+    (void)token;
+    if (change == CSIGN_CHANGE_ROTATED) atomic_fetch_add((atomic_int *)user_data, 1);
+}
+
+/* A client of a connection of the sandbox's connections.toml. */
+static csign_client *client_of(const char *connection)
+{
+    csign_config *config = NULL;
+    csign_client *client = NULL;
+    csign_error *error = NULL;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/connections.toml", folder);
+    check(csign_config_new(&config, &error), &error, connection);
+    check(csign_config_load(config, path, strlen(path), connection, strlen(connection), &error), &error, connection);
+    check(csign_config_set_clock(config, tell_time, &ahead_s, NULL, &error), &error, connection);
+    check(csign_config_set_listener(config, hear_change, &rotated, NULL, &error), &error, connection);
+    check(csign_client_new(config, NULL, &client, &error), &error, connection);
+    csign_config_free(config);
+    return client;
+}
+
+static csign_token *token_of(const csign_client *client)
+{
+    csign_token *token = NULL;
+    csign_error *error = NULL;
+    check(csign_client_token(client, 0, &token, &error), &error, "token");
+    return token;
+}
+
+/* One line on a token; the token itself is not shown. */
+static void show(const char *connection, const csign_token *token)
+{
+    static const char *const sources[] = {"", "minted", "refreshed", "cache", "store"};
+    const int64_t expires_at = csign_token_expires_at(token);
+    size_t length = 0;
+    csign_token_value(token, &length);
+    printf("%-26s %-9s %4zu chars  ", connection, sources[csign_token_source(token)], length);
+    if (expires_at < 0) printf("no expiry told  ");
+    else printf("%5lld s         ", (long long)(expires_at - (int64_t)time(NULL)));
+    puts(csign_token_extra_json(token, NULL));
+}
+
+/* Whom a token stands for, which takes one more request. */
+static void show_identity(const csign_client *client)
+{
+    csign_text *json = NULL;
+    csign_error *error = NULL;
+    check(csign_client_identity(client, &json, &error), &error, "identity");
+    ensure(strstr(csign_text_value(json, NULL), "\"account_id\"") != NULL, "DocuSign names the account");
+    printf("%-26s %s\n", "", csign_text_value(json, NULL));
+    csign_text_free(json);
+}
+
+/* Starts curl: what a browser does, or what tells the sandbox something. */
+static pid_t start_curl(const char *url, const char *option, const char *value)
+{
+    extern char **environ;
+    char *arguments[] = {"curl", "--silent", "--show-error", "--fail", "--output", "/dev/null", "--max-time", "20",
+                         "--cacert", ca_file, (char *)(uintptr_t)url, (char *)(uintptr_t)option,
+                         (char *)(uintptr_t)value, NULL};
+    pid_t pid;
+    ensure(posix_spawnp(&pid, "curl", NULL, NULL, arguments, environ) == 0, "curl can be run");
+    return pid;
+}
+
+static void end_curl(pid_t pid)
+{
+    int status = -1;
+    ensure(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0, "curl got its page");
+}
+
+/* The sandbox's page takes `_sandbox=allow` for a person who presses "Allow". */
+static char *allowed(const char *url)
+{
+    static char answer[8192];
+    snprintf(answer, sizeof answer, "%s&_sandbox=allow", url);
+    return answer;
+}
+
+/* Opens the login page. The browser goes on by itself, and comes back to the library's listener. */
+static int32_t open_browser(void *user_data, const char *url, size_t length)
+{
+    (void)length;
+    *(pid_t *)user_data = start_curl(allowed(url), "--location", NULL);
+    return 0;
+}
+
+static csign_token *login(const csign_client *client)
+{
+    csign_token *token = NULL;
+    csign_error *error = NULL;
+    pid_t browser = 0;
+    check(csign_client_login(client, 0, 20000, open_browser, &browser, &token, &error), &error, "login");
+    end_curl(browser);
+    return token;
+}
+
+static csign_token *refresh(const csign_client *client)
+{
+    csign_token *token = NULL;
+    csign_error *error = NULL;
+    check(csign_client_refresh(client, &token, &error), &error, "refresh");
+    ensure(csign_token_source(token) == CSIGN_SOURCE_REFRESHED, "a refresh refreshes");
+    return token;
+}
+
+/* The vendor's clock and this program's. `url` is any URL of the sandbox's. */
+static void put_forward(const char *url, int seconds)
+{
+    char address[256], body[64];
+    const char *end = strchr(strstr(url, "://") + 3, '/');
+    snprintf(address, sizeof address, "%.*s/_sandbox/clock", (int)(end - url), url);
+    snprintf(body, sizeof body, "{\"offset_s\": %d}", seconds);
+    end_curl(start_curl(address, "--json", body));
+    ahead_s = seconds;
+}
+
+/* 1: assertions by RS256, RS384 and RS512; another client finds the token in the store. */
+static void docusign_jwt(void)
+{
+    static const char *const connections[] = {"docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"};
+    size_t index;
+    for (index = 0; index < 3; ++index) {
+        csign_client *client = client_of(connections[index]);
+        csign_client *other = client_of(connections[index]);
+        csign_token *token = token_of(client);
+        csign_token *again = token_of(other);
+        show(connections[index], token);
+        ensure(csign_token_source(token) == CSIGN_SOURCE_MINTED, "the token was asked for");
+        ensure(csign_token_expires_at(token) > 0, "DocuSign says when a token ends");
+        ensure(csign_token_source(again) == CSIGN_SOURCE_STORE, "another client finds the token in the store");
+        show_identity(client);
+        csign_token_free(again);
+        csign_token_free(token);
+        csign_client_free(other);
+        csign_client_free(client);
+    }
+}
+
+/* 2: nobody has consented yet: the error has the URL; after that there is a token. */
+static void docusign_consent(void)
+{
+    csign_client *client = client_of("docusign-jwt-unconsented");
+    csign_token *token = NULL;
+    csign_error *error = NULL;
+    const csign_status status = csign_client_token(client, 0, &token, &error);
+    ensure(status == CSIGN_STATUS_CONSENT_REQUIRED, "there is no token before consent");
+    ensure(csign_error_verdict(error) == CSIGN_VERDICT_REAUTHORIZE, "a person must act");
+    printf("%-26s %s: open %s\n", "docusign-jwt-unconsented", csign_error_kind(error, NULL),
+           csign_error_url(error, NULL));
+    end_curl(start_curl(allowed(csign_error_url(error, NULL)), NULL, NULL));
+    csign_error_free(error);
+    token = token_of(client);
+    show("docusign-jwt-unconsented", token);
+    csign_token_free(token);
+    csign_client_free(client);
+}
+
+/* 3: the login host, a My Domain, an Experience Cloud site. */
+static void salesforce_three_hosts(void)
+{
+    static const char *const connections[] = {"salesforce-jwt", "salesforce-mydomain-jwt", "salesforce-site-jwt"};
+    size_t index;
+    for (index = 0; index < 3; ++index) {
+        csign_client *client = client_of(connections[index]);
+        csign_token *token = token_of(client);
+        show(connections[index], token);
+        ensure(csign_token_expires_at(token) == -1, "Salesforce does not say when a token ends");
+        ensure(csign_token_extra(token, CSIGN_TEXT("instance_url"), NULL) != NULL, "Salesforce says where its API is");
+        csign_token_free(token);
+        csign_client_free(client);
+    }
+}
+
+/* 4: a login, two refreshes, and client credentials. */
+static void boldsign_login_and_refresh(void)
+{
+    csign_client *client = client_of("boldsign-code");
+    csign_token *token = login(client);
+    int round;
+    show("boldsign-code", token);
+    csign_token_free(token);
+    for (round = 0; round < 2; ++round) {
+        token = refresh(client);
+        show("boldsign-code", token);
+        csign_token_free(token);
+    }
+    csign_client_free(client);
+
+    client = client_of("boldsign-cc");
+    token = token_of(client);
+    show("boldsign-cc", token);
+    csign_token_free(token);
+    csign_client_free(client);
+}
+
+/* 5: a login, three refreshes that each replace the refresh token, and 31 days of nothing. */
+static void docusign_rotation(void)
+{
+    csign_client *client = client_of("docusign-code");
+    csign_token *token = login(client);
+    csign_error *error = NULL;
+    csign_login *again = NULL;
+    csign_status status;
+    const char *login_url;
+    int round;
+    show("docusign-code", token);
+    csign_token_free(token);
+    show_identity(client);
+    rotated = 0;
+    for (round = 0; round < 3; ++round) {
+        token = refresh(client);
+        show("docusign-code", token);
+        csign_token_free(token);
+    }
+    ensure(rotated == 3, "each refresh brought another refresh token");
+
+    /* Longer than the 30 days after which an unused refresh token ends. */
+    check(csign_client_start_login(client, NULL, 0, &again, &error), &error, "login URL");
+    login_url = csign_login_url(again, NULL);
+    put_forward(login_url, 31 * DAY_S);
+    token = NULL;
+    status = csign_client_token(client, 0, &token, &error);
+    put_forward(login_url, 0);
+    csign_login_free(again);
+    ensure(status == CSIGN_STATUS_LOGIN_REQUIRED, "an expired refresh token means a login");
+    ensure(csign_error_verdict(error) == CSIGN_VERDICT_REAUTHORIZE, "a person must act");
+    printf("%-26s %s: open %s\n", "docusign-code", csign_error_kind(error, NULL), csign_error_url(error, NULL));
+    csign_error_free(error);
+    csign_client_free(client);
+}
