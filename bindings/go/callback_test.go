@@ -1,0 +1,137 @@
+package countersign
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var errDevice = errors.New("the device is asleep")
+
+// signing makes a client whose assertions are signed by a function.
+func signing(t *testing.T, sign func([]byte) ([]byte, error), options ...Option) *Client {
+	t.Helper()
+	settings, err := emulator.Settings("docusign-jwt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(settings, "private_key_file")
+	settings["store"] = "memory"
+	client, err := New(settings, append(options, WithSigner("RS256", "", sign))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func TestTheSignersOwnErrorIsInTheChain(t *testing.T) {
+	fresh(t)
+	client := signing(t, func([]byte) ([]byte, error) { return nil, fmt.Errorf("slot 3: %w", errDevice) })
+	_, err := client.AccessToken(context.Background())
+	if !errors.Is(err, errDevice) || failureOf(t, err).Status != StatusSigning {
+		t.Error(err)
+	}
+}
+
+func TestASignerThatPanicsFails(t *testing.T) {
+	fresh(t)
+	client := signing(t, func([]byte) ([]byte, error) { panic("no device") })
+	_, err := client.AccessToken(context.Background())
+	cause := errors.Unwrap(failureOf(t, err))
+	if cause == nil || !strings.Contains(cause.Error(), "no device") {
+		t.Errorf("%v, by %v", err, cause)
+	}
+}
+
+func TestASignatureThatIsTooLongIsRefused(t *testing.T) {
+	fresh(t)
+	client := signing(t, func([]byte) ([]byte, error) { return make([]byte, 100_000), nil })
+	_, err := client.AccessToken(context.Background())
+	if cause := errors.Unwrap(failureOf(t, err)); cause == nil || !strings.Contains(cause.Error(), "100000 bytes") {
+		t.Error(err)
+	}
+}
+
+func TestACallbackThatCallsItsClientIsTold(t *testing.T) {
+	fresh(t)
+	var client *Client
+	var told error
+	client = signing(t, func([]byte) ([]byte, error) {
+		_, told = client.AccessToken(context.Background())
+		return nil, errDevice
+	})
+	_, _ = client.AccessToken(context.Background())
+	if failureOf(t, told).Status != StatusReentered {
+		t.Error(told)
+	}
+}
+
+func TestAClockThatPanicsIsReplacedByTheMachines(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil, WithClock(func() (time.Time, time.Duration) { panic("no clock") }))
+	access(t, client)
+}
+
+func TestAListenerThatPanicsIsLogged(t *testing.T) {
+	fresh(t)
+	var log lockedBuffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	client := dial(t, "docusign-jwt", nil, WithLogger(logger), WithListener(func(Change, *Token) { panic("no ears") }))
+	token := access(t, client)
+	if !strings.Contains(log.String(), "no ears") {
+		t.Errorf("the log is %q", log.String())
+	}
+	if strings.Contains(log.String(), token) {
+		t.Error("the token was logged")
+	}
+}
+
+func TestTheLibrarysLogGoesToTheLogger(t *testing.T) {
+	fresh(t)
+	heard := map[slog.Level]int{}
+	for _, level := range []slog.Level{slog.LevelError, slog.LevelInfo} {
+		var log lockedBuffer
+		logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))
+		access(t, dial(t, "docusign-jwt", nil, WithLogger(logger)))
+		heard[level] = strings.Count(log.String(), "\n")
+	}
+	if heard[slog.LevelError] != 0 || heard[slog.LevelInfo] == 0 {
+		t.Errorf("lines by level: %v", heard)
+	}
+}
+
+func TestTheListenerGetsTheToken(t *testing.T) {
+	fresh(t)
+	var heard []string
+	client := dial(t, "boldsign-refresh", nil, WithListener(func(change Change, token *Token) {
+		heard = append(heard, string(change)+" "+token.AccessToken())
+	}))
+	if token := access(t, client); len(heard) != 1 || heard[0] != "rotated "+token {
+		t.Errorf("it heard %d changes", len(heard))
+	}
+}
+
+// lockedBuffer takes what several threads log.
+type lockedBuffer struct {
+	lock sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(text []byte) (int, error) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.text.Write(text)
+}
+
+func (b *lockedBuffer) String() string {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.text.String()
+}

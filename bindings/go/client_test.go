@@ -1,0 +1,189 @@
+package countersign
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestATokenIsNeverPrinted(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	token, err := client.TokenContext(context.Background(), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token.Authorization() != "Bearer "+token.AccessToken() || token.AccessToken() == "" {
+		t.Error("the header's value is not the token's")
+	}
+	marshalled, err := json.Marshal(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := fmt.Sprintf("%v %+v %#v %s %q %x %d %v %#v", token, token, token, token, token, token, token, *token, *token) +
+		string(marshalled)
+	for _, secret := range []string{token.AccessToken(), fmt.Sprintf("%x", token.AccessToken())} {
+		if strings.Contains(shown, secret) {
+			t.Errorf("the secret is in %q", shown)
+		}
+	}
+	if !strings.Contains(token.String(), "minted") {
+		t.Error(token)
+	}
+}
+
+func TestATokenThatNeedsMoreRoom(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	token := access(t, client)
+	small := make([]byte, 3)
+	rooms.Put(&small)
+	for range 100 {
+		if again, err := client.peek(); err != nil || again != token {
+			t.Fatalf("%v", err)
+		}
+	}
+	if string(small) != "\x00\x00\x00" {
+		t.Error("something was left in a buffer")
+	}
+}
+
+func TestACancelledContextIsToldAtOnce(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := client.AccessToken(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := client.Refresh(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if requests(t) != 0 {
+		t.Error("something was sent")
+	}
+
+	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 20})
+	ctx, cancel = context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if _, err := client.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+	access(t, client)
+	if requests(t) != 1 {
+		t.Error("the call did not go on")
+	}
+}
+
+// Goroutines that wait for a token must not hold a thread each: Go ends a program that has ten thousand.
+func TestWaitingGoroutinesDoNotHoldThreads(t *testing.T) {
+	fresh(t)
+	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 20})
+	client := dial(t, "docusign-jwt", nil)
+	const waiting = 1000
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var all sync.WaitGroup
+	for range waiting {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			if _, err := client.AccessToken(ctx); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	for len(client.slots) < mostInside {
+		time.Sleep(time.Millisecond)
+	}
+	if threads := threadCount(t); threads > mostInside+50 {
+		t.Errorf("%d goroutines hold %d threads", waiting, threads)
+	}
+	all.Wait()
+	if requests(t) != 1 {
+		t.Errorf("%d requests", requests(t))
+	}
+}
+
+// Whoever waits for a turn can give up as well.
+func TestACallerInTheQueueCanGiveUp(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	for range mostInside {
+		client.slots <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := client.AccessToken(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	for range mostInside {
+		<-client.slots
+	}
+	access(t, client)
+}
+
+func threadCount(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip("no /proc on this system")
+	}
+	_, rest, _ := strings.Cut(string(status), "\nThreads:")
+	line, _, _ := strings.Cut(rest, "\n")
+	count, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return count
+}
+
+func TestMinValidIsRoundedUp(t *testing.T) {
+	for given, wanted := range map[time.Duration]uint64{
+		-time.Second: 0, 0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000,
+	} {
+		if got := milliseconds(given); got != wanted {
+			t.Errorf("%s: %d", given, got)
+		}
+	}
+}
+
+func TestEventsAndWhatIsSaved(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-refresh", nil)
+	access(t, client)
+	events, err := client.Events(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := len(events) - 1
+	if last < 0 || events[last].What != "refreshed" || time.Since(events[last].At()).Abs() > time.Minute {
+		t.Errorf("%+v", events)
+	}
+	if err := client.CheckSaved(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheConsentPage(t *testing.T) {
+	fresh(t)
+	page, err := dial(t, "docusign-jwt", nil).ConsentURL()
+	if err != nil || !strings.HasPrefix(page, emulator.URL) {
+		t.Errorf("%q, %v", page, err)
+	}
+	_, err = dial(t, "boldsign-cc", nil).ConsentURL()
+	if failure := failureOf(t, err); failure.Setting != "redirect_uri" {
+		t.Errorf("%#v", failure)
+	}
+}

@@ -1,0 +1,261 @@
+package countersign
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// api is an API that answers each request with the next status, and 200 when there is none left.
+type api struct {
+	*httptest.Server
+	lock     sync.Mutex
+	statuses []int
+	// Where the redirects among them lead.
+	locations []string
+	// What came in: the Authorization header and the body.
+	headers, bodies []string
+}
+
+func newAPI(t *testing.T, statuses ...int) *api {
+	served := &api{statuses: statuses}
+	served.Server = httptest.NewServer(http.HandlerFunc(served.serve))
+	t.Cleanup(served.Close)
+	return served
+}
+
+func (a *api) serve(writer http.ResponseWriter, request *http.Request) {
+	body, _ := io.ReadAll(request.Body)
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.headers = append(a.headers, request.Header.Get("Authorization"))
+	a.bodies = append(a.bodies, string(body))
+	status := http.StatusOK
+	if len(a.statuses) > 0 {
+		status, a.statuses = a.statuses[0], a.statuses[1:]
+	}
+	if status >= 300 && status < 400 {
+		writer.Header().Set("Location", a.locations[0])
+		a.locations = a.locations[1:]
+	}
+	writer.WriteHeader(status)
+	_, _ = io.WriteString(writer, http.StatusText(status))
+}
+
+func answer(t *testing.T, response *http.Response, err error) int {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+func TestA401BringsAnotherTokenAndTheBodyAgain(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	first := access(t, client)
+	server := newAPI(t, http.StatusUnauthorized)
+	response, err := client.HTTPClient().Post(server.URL, "text/plain", strings.NewReader("envelope"))
+	if status := answer(t, response, err); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	second := access(t, client)
+	if second == first {
+		t.Error("the refused token is still handed out")
+	}
+	if len(server.headers) != 2 || server.headers[0] != "Bearer "+first || server.headers[1] != "Bearer "+second {
+		t.Error("the tokens sent are not the first and the second")
+	}
+	if strings.Join(server.bodies, ",") != "envelope,envelope" {
+		t.Errorf("the bodies are %q", server.bodies)
+	}
+}
+
+func TestA401ThatStaysIsTheCallers(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	server := newAPI(t, http.StatusUnauthorized, http.StatusUnauthorized, http.StatusUnauthorized)
+	response, err := client.HTTPClient().Get(server.URL)
+	if status := answer(t, response, err); status != http.StatusUnauthorized || len(server.headers) != 2 {
+		t.Errorf("%d after %d requests", status, len(server.headers))
+	}
+}
+
+func TestABodyThatCannotBeHadAgainIsNotSentAgain(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	first := access(t, client)
+	server := newAPI(t, http.StatusUnauthorized)
+	request, err := http.NewRequest(http.MethodPost, server.URL, io.MultiReader(strings.NewReader("once")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.HTTPClient().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, _ := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusUnauthorized || string(said) != "Unauthorized" || len(server.bodies) != 1 {
+		t.Errorf("%d %q after %d requests", response.StatusCode, said, len(server.bodies))
+	}
+	if access(t, client) == first {
+		t.Error("the refused token is still handed out")
+	}
+}
+
+func TestTheCallersRequestIsNotChanged(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	server := newAPI(t, http.StatusUnauthorized)
+	request, err := http.NewRequest(http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := (&Transport{Client: client}).RoundTrip(request)
+	answer(t, response, err)
+	if len(request.Header) != 0 {
+		t.Errorf("the header is %v", request.Header)
+	}
+}
+
+func TestARedirectElsewhereGoesWithoutTheToken(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	token := access(t, client)
+	const redirect = http.StatusTemporaryRedirect
+	server, elsewhere := newAPI(t, redirect, redirect), newAPI(t, redirect)
+	// Within the first host, then to the other one, and from there back again.
+	server.locations = []string{"/here", elsewhere.URL}
+	elsewhere.locations = []string{server.URL + "/back"}
+	response, err := client.HTTPClient().Get(server.URL)
+	if status := answer(t, response, err); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	bearer := "Bearer " + token
+	if !slices.Equal(server.headers, []string{bearer, bearer, ""}) || !slices.Equal(elsewhere.headers, []string{""}) {
+		t.Error("the token went elsewhere, or not where it should")
+	}
+}
+
+func TestARefusalElsewhereIsNoneOfTheToken(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	token := access(t, client)
+	server, elsewhere := newAPI(t, http.StatusFound), newAPI(t, http.StatusUnauthorized)
+	server.locations = []string{elsewhere.URL}
+	response, err := client.HTTPClient().Get(server.URL)
+	if status := answer(t, response, err); status != http.StatusUnauthorized || len(elsewhere.headers) != 1 {
+		t.Errorf("%d after %d requests", status, len(elsewhere.headers))
+	}
+	if access(t, client) != token || requests(t) != 1 {
+		t.Error("another host's 401 was taken for the API's")
+	}
+}
+
+func TestAnOriginIsSchemeHostAndPort(t *testing.T) {
+	for _, same := range []string{"https://api.test/x", "https://API.test:443/y"} {
+		if originOf(get(t, same)) != "https://api.test:443" {
+			t.Errorf("%s is %s", same, originOf(get(t, same)))
+		}
+	}
+	for _, other := range []string{"http://api.test/", "https://api.test:8443/", "https://test/", "https://a.api.test/"} {
+		if originOf(get(t, other)) == "https://api.test:443" {
+			t.Errorf("%s is the same", other)
+		}
+	}
+	// Whoever leaves out where a redirect came from gets no token.
+	request := get(t, "https://api.test/")
+	request.Response = &http.Response{}
+	if keepsToItsOrigin(request) {
+		t.Error("a redirect from nowhere gets the token")
+	}
+}
+
+func get(t *testing.T, url string) *http.Request {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request
+}
+
+func TestNoTokenNoRequest(t *testing.T) {
+	fresh(t)
+	client := dial(t, "boldsign-code", nil)
+	server := newAPI(t)
+	_, err := client.HTTPClient().Get(server.URL)
+	if VerdictOf(err) != VerdictReauthorize || len(server.headers) != 0 {
+		t.Error(err)
+	}
+}
+
+func TestTheRequestsContextEndsTheWaitForAToken(t *testing.T) {
+	fresh(t)
+	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 20})
+	client := dial(t, "docusign-jwt", nil)
+	server := newAPI(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if _, err := client.HTTPClient().Do(request); err == nil || time.Since(start) > time.Second {
+		t.Errorf("%v after %s", err, time.Since(start))
+	}
+	access(t, client)
+}
+
+func TestOAuth2TakesTheClient(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	server := newAPI(t)
+	response, err := oauth2.NewClient(context.Background(), client).Get(server.URL)
+	if status := answer(t, response, err); status != http.StatusOK || server.headers[0] != "Bearer "+access(t, client) {
+		t.Error(status)
+	}
+	token, err := client.TokenSource(context.Background()).Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := time.Until(token.Expiry); in < 59*time.Minute || in > 61*time.Minute || token.Type() != "Bearer" {
+		t.Errorf("it ends in %s", in)
+	}
+	if token.Extra("scope") != "signature impersonation" {
+		t.Errorf("the scope is %v", token.Extra("scope"))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := client.TokenSource(ctx).Token(); err == nil {
+		t.Error("a cancelled source gave a token")
+	}
+}
+
+// oauth2 takes a token without Expiry for one that never ends, and would not ask again.
+func TestOAuth2IsToldToAskAgainWhereNobodyKnowsTheEnd(t *testing.T) {
+	fresh(t)
+	client := dial(t, "salesforce-jwt", nil)
+	token, err := client.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := time.Until(token.Expiry); in <= 10*time.Second || in > unknownExpiry {
+		t.Errorf("it ends in %s", in)
+	}
+	if url, _ := token.Extra("instance_url").(string); url == "" {
+		t.Error("no instance_url")
+	}
+}
