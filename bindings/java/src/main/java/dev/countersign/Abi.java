@@ -81,8 +81,6 @@ interface Abi {
     int csign_client_login(
             long client, int port, long timeoutMs, long open, long userData, long outToken, long error);
 
-    void csign_client_close(long client);
-
     void csign_client_free(long client);
 
     long csign_login_url(long login, long length);
@@ -196,6 +194,9 @@ interface Abi {
 
     int csign_registry_load_plugin(
             long registry, long path, long pathLength, long sha256, long sha256Length, long error);
+
+    int csign_registry_set_log(
+            long registry, int most, long take, long userData, long destroy, long error);
 
     int csign_registry_providers(long registry, long outJson, long error);
 

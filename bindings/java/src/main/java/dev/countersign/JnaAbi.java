@@ -125,9 +125,6 @@ final class JnaAbi implements Abi {
             long client, int port, long timeoutMs, long open, long userData, long outToken, long error);
 
     @Override
-    public native void csign_client_close(long client);
-
-    @Override
     public native void csign_client_free(long client);
 
     @Override
@@ -278,6 +275,10 @@ final class JnaAbi implements Abi {
     @Override
     public native int csign_registry_load_plugin(
             long registry, long path, long pathLength, long sha256, long sha256Length, long error);
+
+    @Override
+    public native int csign_registry_set_log(
+            long registry, int most, long take, long userData, long destroy, long error);
 
     @Override
     public native int csign_registry_providers(long registry, long outJson, long error);

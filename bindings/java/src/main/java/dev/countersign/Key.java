@@ -233,7 +233,7 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * What the key is, without the key: {@code kind}, {@code key_type}, {@code bits}, {@code curve}, {@code format},
+     * What the key is, without the key: {@code kind}, {@code type}, {@code bits}, {@code curve}, {@code format},
      * {@code spki_sha256}, {@code jwk_thumbprint}, {@code algorithms}, {@code public_jwk}, {@code certificates}.
      *
      * @return an immutable map

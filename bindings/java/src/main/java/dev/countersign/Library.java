@@ -67,7 +67,7 @@ final class Library {
         return abi;
     }
 
-    private static Abi atPath(String path) {
+    static Abi atPath(String path) {
         if (!Files.isRegularFile(Path.of(path))) {
             throw Failure.library(
                     VARIABLE + " names " + path + ", and there is no such file",

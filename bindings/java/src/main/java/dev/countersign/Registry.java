@@ -3,6 +3,7 @@ package dev.countersign;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * The providers that clients may name: the built-in ones, and those that are added here. May be used by any number
@@ -71,6 +72,29 @@ public final class Registry implements AutoCloseable {
             Frame.Text digest = frame.put(sha256);
             frame.check(abi.csign_registry_load_plugin(
                     registry, file.address(), file.length(), digest.address(), digest.length(), frame.error()));
+        } finally {
+            handle.leave();
+        }
+    }
+
+    /**
+     * Hands what plugins log to a callback. For plugins that are loaded after this; without it, what they log is
+     * dropped. The callback is kept until the process ends, once a plugin was loaded.
+     *
+     * @param most the last level that is wanted
+     * @param log takes the lines
+     */
+    public synchronized void setLog(LogLevel most, Log log) {
+        Objects.requireNonNull(log, "log");
+        long registry = handle.enter();
+        try (Frame frame = Frame.open(abi)) {
+            frame.check(abi.csign_registry_set_log(
+                    registry,
+                    most.number(),
+                    abi.logFunction(),
+                    Callbacks.keep(log),
+                    abi.destroyFunction(),
+                    frame.error()));
         } finally {
             handle.leave();
         }

@@ -1,0 +1,45 @@
+package dev.countersign;
+
+import java.util.Arrays;
+import java.util.Locale;
+
+/** What the way through JNA costs: one line of JSON per measurement. Started by {@code bench.sh}. */
+final class Bench {
+    private static final int ROUNDS = 15;
+    private static final int CALLS = 200_000;
+
+    private static Object sink;
+
+    private Bench() {}
+
+    public static void main(String[] arguments) {
+        Abi abi = Library.abi();
+        try (Client client = Sandbox.get().builder("docusign-jwt").build()) {
+            client.token();
+            measure("empty call", abi::csign_abi_version);
+            measure("cached token", client::accessToken);
+            measure("cached token object", client::token);
+            measure("cached token, asynchronous", client::tokenAsync);
+        }
+        System.exit(0);
+    }
+
+    private static void measure(String what, Call call) {
+        double[] ns = new double[ROUNDS];
+        for (int round = 0; round < ROUNDS; round++) {
+            long start = System.nanoTime();
+            for (int i = 0; i < CALLS; i++) {
+                sink = call.run();
+            }
+            ns[round] = (double) (System.nanoTime() - start) / CALLS;
+        }
+        // The first third is for the compiler.
+        double[] warm = Arrays.copyOfRange(ns, ROUNDS / 3, ROUNDS);
+        Arrays.sort(warm);
+        System.out.printf(Locale.ROOT, "{\"what\":\"%s\",\"ns\":%.1f}%n", what, warm[warm.length / 2]);
+    }
+
+    private interface Call {
+        Object run();
+    }
+}

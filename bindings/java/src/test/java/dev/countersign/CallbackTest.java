@@ -1,0 +1,165 @@
+package dev.countersign;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class CallbackTest {
+    private static final Logger LOGGER = Logger.getLogger("dev.countersign");
+
+    private final Sandbox sandbox = Sandbox.get();
+    private final List<LogRecord> reported = new CopyOnWriteArrayList<>();
+    private final Handler reports = new Handler() {
+        @Override
+        public void publish(LogRecord line) {
+            reported.add(line);
+        }
+
+        @Override
+        public void flush() {}
+
+        @Override
+        public void close() {}
+    };
+
+    @BeforeEach
+    void listen() {
+        sandbox.reset();
+        LOGGER.setUseParentHandlers(false);
+        LOGGER.addHandler(reports);
+    }
+
+    @AfterEach
+    void stop() {
+        LOGGER.removeHandler(reports);
+        LOGGER.setUseParentHandlers(true);
+    }
+
+    @Test
+    void aListenerGetsTheTokenAndWhatItThrowsStaysInJava() {
+        AtomicReference<Token> heard = new AtomicReference<>();
+        IllegalStateException mine = new IllegalStateException("a bug of the host");
+        try (Client client = sandbox.builder("docusign-jwt")
+                .onChange((change, token) -> {
+                    heard.set(token);
+                    throw mine;
+                })
+                .build()) {
+            assertEquals(client.token().accessToken(), heard.get().accessToken());
+            assertSame(mine, reported.get(0).getThrown());
+        }
+    }
+
+    @Test
+    void theLogHasLinesAndNoSecret() {
+        List<String> lines = new CopyOnWriteArrayList<>();
+        try (Client client = sandbox.builder("docusign-jwt")
+                .log(LogLevel.DEBUG, (level, line) -> lines.add(level + " " + line))
+                .build()) {
+            String token = client.token().accessToken();
+            assertFalse(lines.isEmpty());
+            assertTrue(lines.stream().noneMatch(line -> line.contains(token)));
+        }
+    }
+
+    @Test
+    void aLogThatThrowsLosesLinesOnly() {
+        try (Client client = sandbox.builder("docusign-jwt")
+                .log(LogLevel.DEBUG, (level, line) -> {
+                    throw new IllegalStateException("the disk is full");
+                })
+                .build()) {
+            assertEquals(Source.MINTED, client.token().source());
+            assertFalse(reported.isEmpty());
+        }
+    }
+
+    @Test
+    void whereTheClockThrowsTheMachinesIsUsed() {
+        Clock broken = new Clock() {
+            @Override
+            public long unixMillis() {
+                throw new IllegalStateException("no battery");
+            }
+
+            @Override
+            public long bootMillis() {
+                return 0;
+            }
+        };
+        try (Client client = sandbox.builder("docusign-jwt").clock(broken).build()) {
+            assertEquals(Source.MINTED, client.token().source());
+            assertFalse(reported.isEmpty());
+        }
+    }
+
+    @Test
+    void aCallbackThatCallsItsClientIsRefused() {
+        AtomicReference<Client> self = new AtomicReference<>();
+        AtomicReference<CountersignException> refusal = new AtomicReference<>();
+        try (Client client = sandbox.builder("docusign-jwt")
+                .onChange((change, token) ->
+                        refusal.set(assertThrows(CountersignException.class, self.get()::refresh)))
+                .build()) {
+            self.set(client);
+            client.token();
+            assertEquals(Status.REENTERED, refusal.get().status());
+        }
+    }
+
+    @Test
+    void aClientMayBeClosedInItsOwnCallback() {
+        AtomicReference<Client> self = new AtomicReference<>();
+        Client client = sandbox.builder("docusign-jwt")
+                .onChange((change, token) -> self.get().close())
+                .build();
+        self.set(client);
+        assertEquals(Source.MINTED, client.token().source());
+        assertEquals(
+                Status.CLOSED,
+                assertThrows(CountersignException.class, client::token).status());
+    }
+
+    @Test
+    void callbacksAreLetGoWithTheirClient() {
+        int before = Callbacks.kept();
+        AtomicInteger changes = new AtomicInteger();
+        ClientBuilder builder = sandbox.builder("docusign-jwt")
+                .onChange((change, token) -> changes.incrementAndGet())
+                .log(LogLevel.ERROR, (level, line) -> {})
+                .clock(new TestClock());
+        for (int i = 0; i < 3; i++) {
+            try (Client client = builder.build()) {
+                client.token();
+            }
+        }
+        assertEquals(3, changes.get());
+        Patience.until(Duration.ofSeconds(10), () -> Callbacks.kept() == before);
+    }
+
+    @Test
+    void callbacksAreLetGoWhereNoClientIsMade() {
+        int before = Callbacks.kept();
+        ClientBuilder builder = Client.builder()
+                .setting("provider", "docusign")
+                .clock(new TestClock())
+                .signer("RS256", null, input -> input);
+        assertThrows(FixConfigurationException.class, builder::build);
+        Patience.until(Duration.ofSeconds(10), () -> Callbacks.kept() == before);
+    }
+}

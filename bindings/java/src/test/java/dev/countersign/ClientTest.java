@@ -1,0 +1,178 @@
+package dev.countersign;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class ClientTest {
+    private final Sandbox sandbox = Sandbox.get();
+
+    @BeforeEach
+    void reset() {
+        sandbox.reset();
+    }
+
+    @Test
+    void aTokenFromMemoryIsTheSameObject() {
+        try (Client client = sandbox.builder("docusign-jwt").build()) {
+            Token minted = client.token();
+            Token first = client.token();
+            assertEquals(Source.MINTED, minted.source());
+            assertEquals(Source.CACHE, first.source());
+            assertSame(first, client.token());
+            assertEquals(first.accessToken(), client.accessToken());
+            assertSame(first, client.tokenAsync().join());
+            client.invalidate(first.accessToken());
+            Token second = client.token();
+            assertNotEquals(first.accessToken(), second.accessToken());
+            assertEquals(second.accessToken(), client.accessToken());
+            assertEquals(second.accessToken(), client.tokenAsync().join().accessToken());
+        }
+    }
+
+    @Test
+    void aTokenThatIsLongerThanTheBufferIsCopiedWhole() {
+        try (Client client = sandbox.builder("docusign-jwt").build()) {
+            String token = client.token().accessToken();
+            try (Frame frame = Frame.open(Library.abi())) {
+                // Leaves room for the slots of the call, and little more.
+                frame.room((int) frame.rest().length() - 64);
+                assertEquals(token, client.accessToken());
+                assertEquals(token, client.tokenAsync().join().accessToken());
+                frame.room((int) frame.rest().length());
+                assertEquals(token, client.accessToken());
+                assertEquals(token, client.token().accessToken());
+            }
+            assertEquals(token, client.accessToken());
+        }
+    }
+
+    @Test
+    void secretsAreNotInTexts() {
+        try (Client client = sandbox.builder("docusign-jwt").build()) {
+            Token token = client.token();
+            assertFalse(token.toString().contains(token.accessToken()));
+            assertTrue(token.toString().contains("Bearer"), token.toString());
+            assertEquals("Bearer " + token.accessToken(), token.authorization());
+        }
+    }
+
+    @Test
+    void aFutureFailsWithTheException() {
+        try (Client client = sandbox.builder("docusign-jwt-unconsented").build()) {
+            CompletableFuture<Token> token = client.tokenAsync();
+            CompletionException failure = assertThrows(CompletionException.class, token::join);
+            ReauthorizeException cause = assertInstanceOf(ReauthorizeException.class, failure.getCause());
+            assertTrue(cause.url().orElseThrow().contains("/oauth/auth?"));
+            assertTrue(cause.toString().contains(cause.hint().orElseThrow()));
+        }
+    }
+
+    @Test
+    void aFutureOfAClosedClientFails() {
+        Client client = sandbox.builder("docusign-jwt").build();
+        client.close();
+        CompletionException failure =
+                assertThrows(CompletionException.class, () -> client.tokenAsync().join());
+        assertEquals(Status.CLOSED, ((CountersignException) failure.getCause()).status());
+        client.close();
+    }
+
+    @Test
+    void aTokenOutlivesItsClient() {
+        Client client = sandbox.builder("docusign-jwt").build();
+        client.token();
+        Token token = client.token();
+        client.close();
+        assertTrue(token.authorization().startsWith("Bearer "));
+    }
+
+    @Test
+    void exceptionsCanBeSerialized() throws Exception {
+        CountersignException failure =
+                assertThrows(FixConfigurationException.class, () -> Client.of(Map.of("provider", "docusing")));
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
+            out.writeObject(failure);
+        }
+        try (ObjectInputStream in = new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray()))) {
+            CountersignException copy = (CountersignException) in.readObject();
+            assertEquals(failure.getMessage(), copy.getMessage());
+            assertEquals(failure.setting(), copy.setting());
+            assertEquals(Status.SETTING, copy.status());
+        }
+    }
+
+    @Test
+    void aSettingOfAnotherNameIsRefused() {
+        CountersignException failure = assertThrows(
+                FixConfigurationException.class, () -> Client.of(Map.of("provider", "docusign", "client_ID", "x")));
+        assertTrue(failure.getMessage().contains("client_id"), failure.getMessage());
+        assertThrows(
+                FixConfigurationException.class, () -> Client.load("docusign-jwt", Path.of("/nowhere.toml")));
+    }
+
+    @Test
+    void negativeTimesAreRefused() {
+        try (Client client = sandbox.builder("docusign-jwt").build()) {
+            CountersignException failure = assertThrows(
+                    FixConfigurationException.class, () -> client.token(Duration.ofSeconds(-1)));
+            assertEquals(Status.BAD_ARGUMENT, failure.status());
+            assertTrue(failure.getMessage().contains("minValid"), failure.getMessage());
+        }
+    }
+
+    @Test
+    void consentAndIdentityAndEvents() {
+        try (Client client = sandbox.builder("docusign-jwt").build()) {
+            assertTrue(client.consentUrl().startsWith(sandbox.url() + "/oauth/auth?"), client.consentUrl());
+            assertEquals("https://demo.docusign.net", client.identity().get("base_uri"));
+            client.checkSaved();
+            assertTrue(client.events().stream().noneMatch(event -> event.containsKey("access_token")));
+        }
+    }
+
+    @Test
+    void manyThreadsGetTheToken() throws Exception {
+        try (Client client = sandbox.builder("docusign-jwt").build()) {
+            String token = client.token().accessToken();
+            for (var answer : Crowd.together(16, () -> {
+                for (int i = 0; i < 2_000; i++) {
+                    assertEquals(token, i % 2 == 0 ? client.accessToken() : client.token().accessToken());
+                }
+                return token;
+            })) {
+                assertEquals(token, answer.call());
+            }
+        }
+    }
+
+    @Test
+    void aRefreshedTokenReplacesTheOneInMemoryForAllThreads() throws Exception {
+        try (Client client = sandbox.builder("docusign-jwt").build()) {
+            for (int round = 0; round < 20; round++) {
+                String fresh = client.refresh().accessToken();
+                for (var answer : Crowd.together(4, () -> client.token().accessToken())) {
+                    assertEquals(fresh, answer.call());
+                }
+            }
+        }
+    }
+}

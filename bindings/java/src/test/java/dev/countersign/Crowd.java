@@ -1,0 +1,87 @@
+package dev.countersign;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+/** Many threads on one client. */
+final class Crowd {
+    private Crowd() {}
+
+    /** What each of some threads, released together, got: as calls that return or throw it. */
+    static <T> List<Callable<T>> together(int count, Callable<T> call) throws InterruptedException {
+        ExecutorService threads = Executors.newFixedThreadPool(count);
+        try {
+            CountDownLatch ready = new CountDownLatch(count);
+            List<Callable<T>> answers = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                Future<T> answer = threads.submit(() -> {
+                    ready.countDown();
+                    ready.await();
+                    return call.call();
+                });
+                answers.add(() -> unwrapped(answer));
+            }
+            return answers;
+        } finally {
+            threads.shutdown();
+            assertTrue(threads.awaitTermination(60, TimeUnit.SECONDS), "the threads end");
+        }
+    }
+
+    /** Closes a client that some threads use; each call ends with a token or as one on a closed client. */
+    static void closesInUse(Client client, int count) throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(count);
+        CountDownLatch served = new CountDownLatch(count);
+        List<Future<CountersignException>> ends = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            boolean bare = i % 2 == 0;
+            ends.add(threads.submit(() -> {
+                boolean first = true;
+                while (true) {
+                    try {
+                        String token = bare ? client.accessToken() : client.token().accessToken();
+                        assertTrue(!token.isEmpty(), "a token");
+                    } catch (CountersignException end) {
+                        return end;
+                    }
+                    if (first) {
+                        served.countDown();
+                        first = false;
+                    }
+                }
+            }));
+        }
+        assertTrue(served.await(30, TimeUnit.SECONDS), "each thread got a token");
+        Thread closing = new Thread(client::close);
+        closing.start();
+        threads.shutdown();
+        assertTrue(threads.awaitTermination(10, TimeUnit.SECONDS), "the threads end");
+        closing.join();
+        for (Future<CountersignException> end : ends) {
+            assertEquals(Status.CLOSED, end.get().status());
+        }
+        assertEquals(Status.CLOSED, assertThrows(FixConfigurationException.class, client::token).status());
+    }
+
+    private static <T> T unwrapped(Future<T> answer) throws Exception {
+        try {
+            return answer.get();
+        } catch (ExecutionException failure) {
+            if (failure.getCause() instanceof Exception cause) {
+                throw cause;
+            }
+            throw failure;
+        }
+    }
+}

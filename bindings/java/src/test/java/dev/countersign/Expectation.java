@@ -1,0 +1,177 @@
+package dev.countersign;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.function.BiConsumer;
+import java.util.function.UnaryOperator;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+/** Holds what a step brought against what its scenario expects. */
+final class Expectation {
+    private static final long ABOUT_S = 30;
+
+    private final UnaryOperator<String> filled;
+    private final Map<String, Token> named;
+    private final TestClock clock;
+
+    Expectation(UnaryOperator<String> filled, Map<String, Token> named, TestClock clock) {
+        this.filled = filled;
+        this.named = named;
+        this.clock = clock;
+    }
+
+    /** Calls, and looks at the result or the error; gives the result, or null where an error was expected. */
+    <T> T result(Members step, Callable<T> call, BiConsumer<JsonObject, T> look) throws Exception {
+        if (!step.has("expect")) {
+            return call.call();
+        }
+        JsonObject expect = step.object("expect");
+        if (expect.has("error")) {
+            Members.of(expect, "error");
+            error(expect.getAsJsonObject("error"), assertThrows(CountersignException.class, call::call));
+            return null;
+        }
+        T result = call.call();
+        look.accept(expect, result);
+        return result;
+    }
+
+    void token(JsonObject object, Token token) {
+        Members expect = Members.of(
+                object, "source", "same_as", "different_from", "token_type", "scope", "expires_in_about_s", "extra");
+        for (String name : object.keySet()) {
+            switch (name) {
+                case "source" -> assertEquals(expect.text(name), word(token.source()), name);
+                case "same_as" -> assertEquals(
+                        named.get(expect.text(name)).accessToken(), token.accessToken(), name);
+                case "different_from" -> assertNotEquals(
+                        named.get(expect.text(name)).accessToken(), token.accessToken(), name);
+                case "token_type" -> assertEquals(expect.text(name), token.tokenType(), name);
+                case "scope" -> assertEquals(Optional.of(expect.text(name)), token.scope(), name);
+                case "expires_in_about_s" -> expiresIn(expect.element(name), token);
+                default -> extra(expect.object(name), token.extra());
+            }
+        }
+        assertTrue(!token.toString().contains(token.accessToken()), "no secret in the token's text");
+    }
+
+    void identity(JsonObject object, Map<String, String> identity) {
+        extra(Members.of(object, "extra").object("extra"), identity);
+    }
+
+    void revocation(JsonObject object, Revocation revocation) {
+        assertEquals(Members.of(object, "revocation").text("revocation"), word(revocation.outcome()));
+        assertEquals(
+                revocation.outcome() == Revocation.Outcome.FAILED,
+                revocation.reason().isPresent());
+    }
+
+    void counts(JsonObject object, Counts counts) {
+        Members expect = Members.of(object, "hits", "adopted", "minted", "refreshed", "waits", "failures");
+        Map<String, Long> found = Map.of(
+                "hits", counts.hits(),
+                "adopted", counts.adopted(),
+                "minted", counts.minted(),
+                "refreshed", counts.refreshed(),
+                "waits", counts.waits(),
+                "failures", counts.failures());
+        for (String name : object.keySet()) {
+            assertEquals(expect.number(name), found.get(name), name + " of " + counts);
+        }
+    }
+
+    void error(JsonObject object, CountersignException error) {
+        Members expect = Members.of(
+                object, "verdict", "kind", "http_status", "oauth_error", "oauth_description", "setting", "provider", "url",
+                "trace_id", "hint", "retry_after_s", "message_has", "hint_has");
+        try {
+            assertEquals(classOf(error.verdict()), error.getClass(), "the verdict's own exception");
+            for (String name : object.keySet()) {
+                error(name, expect, error);
+            }
+        } catch (AssertionError failure) {
+            failure.addSuppressed(error);
+            throw failure;
+        }
+    }
+
+    private void error(String name, Members expect, CountersignException error) {
+        switch (name) {
+            case "verdict" -> assertEquals(expect.text(name), error.verdict().word(), name);
+            case "kind" -> assertEquals(expect.text(name), error.kind(), name);
+            case "http_status" -> assertEquals(expect.number(name), error.httpStatus().orElse(0), name);
+            case "oauth_error" -> member(name, expect, error.oauthError());
+            case "oauth_description" -> member(name, expect, error.oauthDescription());
+            case "setting" -> member(name, expect, error.setting());
+            case "provider" -> member(name, expect, error.provider());
+            case "url" -> member(name, expect, error.url());
+            case "trace_id" -> member(name, expect, error.traceId());
+            case "hint" -> member(name, expect, error.hint());
+            case "retry_after_s" -> member(
+                    name, expect, error.retryAfter().map(Duration::toSeconds).map(Object::toString));
+            case "message_has" -> contains(expect.text(name), error.getMessage());
+            default -> contains(expect.text(name), error.hint().orElse(""));
+        }
+    }
+
+    private void member(String name, Members expect, Optional<String> found) {
+        JsonElement expected = expect.element(name);
+        if (expected.isJsonNull()) {
+            assertEquals(Optional.empty(), found, name);
+        } else if (expected.getAsString().equals("*")) {
+            assertTrue(found.filter(text -> !text.isEmpty()).isPresent(), name + " is there");
+        } else {
+            assertEquals(Optional.of(filled.apply(expected.getAsString())), found, name);
+        }
+    }
+
+    private void contains(String part, String whole) {
+        assertTrue(whole.contains(filled.apply(part)), () -> "`" + whole + "` has `" + part + "`");
+    }
+
+    private void extra(JsonObject expect, Map<String, String> found) {
+        for (String name : expect.keySet()) {
+            String expected = filled.apply(expect.get(name).getAsString());
+            if (expected.equals("*")) {
+                assertTrue(!found.getOrDefault(name, "").isEmpty(), () -> name + " in " + found.keySet());
+            } else {
+                assertEquals(expected, found.get(name), name);
+            }
+        }
+    }
+
+    private void expiresIn(JsonElement expected, Token token) {
+        if (expected.isJsonNull()) {
+            assertEquals(Optional.empty(), token.expiresAt(), "expires_at");
+            return;
+        }
+        Instant now = Instant.ofEpochMilli(clock.unixMillis());
+        long found = Duration.between(now, token.expiresAt().orElseThrow()).toSeconds();
+        assertTrue(Math.abs(found - expected.getAsLong()) <= ABOUT_S, () -> "expires in " + found + " s");
+    }
+
+    private static Class<?> classOf(Verdict verdict) {
+        return switch (verdict) {
+            case RETRY -> RetryException.class;
+            case REAUTHORIZE -> ReauthorizeException.class;
+            case FIX_CONFIGURATION -> FixConfigurationException.class;
+            case OUTCOME_UNKNOWN -> OutcomeUnknownException.class;
+            case UNEXPECTED -> UnexpectedException.class;
+        };
+    }
+
+    private static String word(Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT);
+    }
+}

@@ -1,0 +1,131 @@
+package dev.countersign;
+
+import java.nio.charset.StandardCharsets;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.Signature;
+import java.util.Base64;
+import java.util.Map;
+
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class KeyTest {
+    private static final String CLAIMS = "{\"sub\":\"Zoë\"}";
+
+    private static KeyPair rsa;
+
+    @BeforeAll
+    static void makeKey() throws Exception {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+        generator.initialize(2048);
+        rsa = generator.generateKeyPair();
+    }
+
+    @Test
+    void whatIsSignedVerifies() {
+        try (Key key = Key.read(rsa.getPrivate().getEncoded());
+                Key other = Key.read(rsa.getPublic().getEncoded())) {
+            String token = key.sign(CLAIMS);
+            assertArrayEquals(CLAIMS.getBytes(StandardCharsets.UTF_8), other.verify(token));
+            String header = new String(
+                    Base64.getUrlDecoder().decode(token.substring(0, token.indexOf('.'))), StandardCharsets.UTF_8);
+            assertEquals("{\"alg\":\"RS256\",\"typ\":\"JWT\"}", header);
+        }
+    }
+
+    @Test
+    void theJdkVerifiesWhatIsSigned() throws Exception {
+        byte[] input = "a message".getBytes(StandardCharsets.UTF_8);
+        try (Key key = Key.read(rsa.getPrivate().getEncoded())) {
+            Signature signature = Signature.getInstance("SHA512withRSA");
+            signature.initVerify(rsa.getPublic());
+            signature.update(input);
+            assertTrue(signature.verify(key.signBytes(input, "RS512")));
+        }
+    }
+
+    @Test
+    void anotherSignatureIsRefused() {
+        try (Key key = Key.read(rsa.getPrivate().getEncoded())) {
+            String token = key.sign(CLAIMS);
+            String forged = token.substring(0, token.length() - 4) + "AAAA";
+            CountersignException failure = assertThrows(CountersignException.class, () -> key.verify(forged));
+            assertEquals(Status.VERIFICATION, failure.status());
+            assertEquals(23, failure.statusNumber());
+        }
+    }
+
+    @Test
+    void largeClaimsDoNotFitTheBlockAndAreSignedAllTheSame() {
+        String claims = "{\"text\":\"" + "é".repeat(20_000) + "\"}";
+        try (Key key = Key.ofSecret(new byte[32])) {
+            String token = key.sign(claims, "HS256", null, null);
+            assertEquals(claims, new String(key.verify(token, "HS256"), StandardCharsets.UTF_8));
+        }
+    }
+
+    @Test
+    void aKeyIsDescribed() {
+        try (Key key = Key.read(rsa.getPrivate().getEncoded())) {
+            Map<String, Object> info = key.info();
+            assertEquals("RSA", info.get("type"));
+            assertEquals(2048L, info.get("bits"));
+            assertFalse(key.toString().contains("RSA"));
+        }
+    }
+
+    @Test
+    void whatIsNoKeyIsRefused() {
+        CountersignException failure = assertThrows(
+                FixConfigurationException.class, () -> Key.read("nothing".getBytes(StandardCharsets.UTF_8)));
+        assertEquals(Status.KEY, failure.status());
+        assertThrows(FixConfigurationException.class, () -> Key.read(new byte[0]));
+    }
+
+    @Test
+    void aSignerSigns() {
+        try (Key inside = Key.read(rsa.getPrivate().getEncoded());
+                Key outside = Key.ofSigner("RS256", "device-1", input -> inside.signBytes(input, "RS256"))) {
+            String token = outside.sign(CLAIMS);
+            assertArrayEquals(CLAIMS.getBytes(StandardCharsets.UTF_8), inside.verify(token));
+        }
+    }
+
+    @Test
+    void whatASignerThrowsIsTheCause() {
+        IllegalStateException unplugged = new IllegalStateException("unplugged");
+        try (Key key = Key.ofSigner("RS256", null, input -> {
+            throw unplugged;
+        })) {
+            CountersignException failure = assertThrows(CountersignException.class, () -> key.sign(CLAIMS));
+            assertEquals(Status.SIGNING, failure.status());
+            assertSame(unplugged, failure.getCause());
+        }
+    }
+
+    @Test
+    void aSignatureThatIsTooLongIsRefused() {
+        try (Key key = Key.ofSigner("RS256", null, input -> new byte[100_000])) {
+            CountersignException failure = assertThrows(CountersignException.class, () -> key.sign(CLAIMS));
+            assertTrue(failure.getCause().getMessage().contains("100000 bytes"), failure.getCause().getMessage());
+        }
+    }
+
+    @Test
+    void aClosedKeyIsRefused() {
+        Key key = Key.ofSecret(new byte[32]);
+        key.close();
+        key.close();
+        CountersignException failure = assertThrows(FixConfigurationException.class, () -> key.sign(CLAIMS));
+        assertEquals(Status.CLOSED, failure.status());
+        assertEquals("the key was closed", failure.getMessage());
+    }
+}

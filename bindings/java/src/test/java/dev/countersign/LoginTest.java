@@ -1,0 +1,84 @@
+package dev.countersign;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+class LoginTest {
+    private final Sandbox sandbox = Sandbox.get();
+
+    @BeforeEach
+    void reset() {
+        sandbox.reset();
+    }
+
+    @Test
+    void aLoginIsSavedAndRestored() {
+        try (Client client = sandbox.builder("docusign-code").build();
+                Login login = client.startLogin();
+                Login restored = Login.restore(login.save())) {
+            assertEquals(login.url(), restored.url());
+            assertFalse(login.toString().contains("http"));
+            String query = sandbox.answerLogin(login.url(), "allow");
+            assertEquals(Source.MINTED, client.completeLogin(restored, query).source());
+        }
+    }
+
+    @Test
+    void whatIsNoSavedLoginIsRefused() {
+        CountersignException failure = assertThrows(CountersignException.class, () -> Login.restore("{}"));
+        assertEquals(Status.CALLBACK, failure.status());
+    }
+
+    @Test
+    void aWholeLoginOpensTheBrowserAndWaits() {
+        Map<String, String> settings = sandbox.settings("docusign-code");
+        int kept = Callbacks.kept();
+        try (Client client = Client.of(settings)) {
+            Token token = client.login(Duration.ofSeconds(20), url -> CompletableFuture.runAsync(() -> browse(url)));
+            assertEquals(Source.MINTED, token.source());
+            assertEquals(token.accessToken(), client.token().accessToken());
+        }
+        assertEquals(kept, Callbacks.kept());
+    }
+
+    @Test
+    void whatTheOpenerThrowsIsTheCause() {
+        IllegalStateException none = new IllegalStateException("no browser here");
+        try (Client client = sandbox.builder("docusign-code").build()) {
+            CountersignException failure = assertThrows(
+                    CountersignException.class, () -> client.login(Duration.ofSeconds(5), url -> {
+                        throw none;
+                    }));
+            assertSame(none, failure.getCause());
+        }
+    }
+
+    /** What a person's browser does: follows the redirect to the loopback address. */
+    private void browse(String url) {
+        try {
+            String back = sandbox.http()
+                    .send(HttpRequest.newBuilder(URI.create(url + "&_sandbox=allow")).build(), BodyHandlers.discarding())
+                    .headers()
+                    .firstValue("Location")
+                    .orElseThrow();
+            HttpClient.newHttpClient()
+                    .send(HttpRequest.newBuilder(URI.create(back)).build(), BodyHandlers.discarding());
+        } catch (IOException | InterruptedException failure) {
+            throw new IllegalStateException(failure);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+package dev.countersign;
+
+import java.nio.file.Path;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class RegistryTest {
+    @Test
+    void theBuiltInProvidersAreThere() {
+        try (Registry registry = new Registry()) {
+            List<Object> ids = registry.providers().stream().map(provider -> provider.get("id")).toList();
+            assertTrue(ids.containsAll(List.of("docusign", "salesforce", "boldsign")), ids.toString());
+        }
+    }
+
+    @Test
+    void aProfileThatIsNoneIsRefused() {
+        try (Registry registry = new Registry()) {
+            CountersignException failure =
+                    assertThrows(FixConfigurationException.class, () -> registry.addProfile("id = 1"));
+            assertEquals(Status.SETTING, failure.status());
+        }
+    }
+
+    @Test
+    void aPluginThatIsNotThereIsRefused() {
+        try (Registry registry = new Registry()) {
+            registry.setLog(LogLevel.DEBUG, (level, line) -> {});
+            CountersignException failure = assertThrows(
+                    CountersignException.class, () -> registry.loadPlugin(Path.of("/nowhere/plugin.so")));
+            assertTrue(failure.getMessage().contains("/nowhere/plugin.so"), failure.getMessage());
+        }
+    }
+
+    @Test
+    void clientsGoOnWhenTheirRegistryIsClosed() {
+        Sandbox sandbox = Sandbox.get();
+        sandbox.reset();
+        Registry registry = new Registry();
+        try (Client client = sandbox.builder("boldsign-cc").registry(registry).build()) {
+            registry.close();
+            assertEquals(Source.MINTED, client.token().source());
+        }
+        ClientBuilder late = sandbox.builder("boldsign-cc").registry(registry);
+        assertEquals(
+                Status.CLOSED,
+                assertThrows(CountersignException.class, late::build).status());
+    }
+}

@@ -1,0 +1,199 @@
+package dev.countersign;
+
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+
+/** The one sandbox of a test run, ended with the JVM. */
+final class Sandbox {
+    private static Sandbox running;
+
+    private final String url;
+    private final Path dir;
+    private final Path connections;
+    private final HttpClient http;
+
+    private Sandbox(JsonObject ready) throws IOException, GeneralSecurityException {
+        url = ready.get("url").getAsString();
+        dir = Path.of(ready.get("dir").getAsString());
+        connections = Path.of(ready.get("connections").getAsString());
+        http = HttpClient.newBuilder()
+                .sslContext(trusting(Path.of(ready.get("ca_file").getAsString())))
+                .build();
+    }
+
+    static synchronized Sandbox get() {
+        if (running == null) {
+            try {
+                running = start();
+            } catch (IOException | GeneralSecurityException failure) {
+                throw new IllegalStateException("the sandbox does not start", failure);
+            }
+        }
+        return running;
+    }
+
+    String url() {
+        return url;
+    }
+
+    Path dir() {
+        return dir;
+    }
+
+    Path connections() {
+        return connections;
+    }
+
+    /** A client of the JDK that trusts the sandbox and follows no redirects. */
+    HttpClient http() {
+        return http;
+    }
+
+    /** The settings of a connection, as the file has them, but for tokens in memory. */
+    Map<String, String> settings(String connection) {
+        Map<String, String> settings = new LinkedHashMap<>();
+        boolean within = false;
+        for (String line : lines(connections)) {
+            if (line.equals("[connections." + connection + "]")) {
+                within = true;
+            } else if (within && line.isBlank()) {
+                break;
+            } else if (within) {
+                int equals = line.indexOf(" = ");
+                settings.put(
+                        line.substring(0, equals),
+                        JsonParser.parseString(line.substring(equals + 3)).getAsString());
+            }
+        }
+        if (settings.isEmpty()) {
+            throw new IllegalArgumentException("no connection " + connection + " in " + connections);
+        }
+        settings.put("store", "memory");
+        return settings;
+    }
+
+    /** A client of a connection, with tokens in memory. */
+    ClientBuilder builder(String connection) {
+        return Client.builder().load(connection, connections).setting("store", "memory");
+    }
+
+    void reset() {
+        post("/_sandbox/reset", "");
+        deleteTree(dir.resolve("kept"));
+    }
+
+    void post(String path, String body) {
+        HttpResponse<String> answer = send(HttpRequest.newBuilder(URI.create(url + path))
+                .header("Content-Type", "application/json")
+                .POST(BodyPublishers.ofString(body))
+                .build());
+        if (answer.statusCode() != 200) {
+            throw new AssertionError("POST " + path + ": " + answer.statusCode() + " " + answer.body());
+        }
+    }
+
+    /** The token requests that it has received. */
+    JsonArray requests() {
+        HttpResponse<String> answer =
+                send(HttpRequest.newBuilder(URI.create(url + "/_sandbox/log")).build());
+        return JsonParser.parseString(answer.body()).getAsJsonArray();
+    }
+
+    /** The query that a browser comes back with from a login's URL. */
+    String answerLogin(String loginUrl, String answer) {
+        HttpResponse<String> redirect =
+                send(HttpRequest.newBuilder(URI.create(loginUrl + "&_sandbox=" + answer)).build());
+        String location = redirect.headers().firstValue("Location").orElseThrow();
+        return location.substring(location.indexOf('?') + 1);
+    }
+
+    private HttpResponse<String> send(HttpRequest request) {
+        try {
+            return http.send(request, BodyHandlers.ofString());
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        } catch (InterruptedException interruption) {
+            throw new IllegalStateException(interruption);
+        }
+    }
+
+    private static Sandbox start() throws IOException, GeneralSecurityException {
+        String command = System.getenv("COUNTERSIGN_COMMAND");
+        if (command == null) {
+            throw new IllegalStateException("COUNTERSIGN_COMMAND is not set: run the tests by test.sh");
+        }
+        Path dir = Files.createTempDirectory("countersign-sandbox");
+        Process process = new ProcessBuilder(command, "sandbox", "--tls", "--dir", dir.toString())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            process.destroy();
+            process.onExit().join();
+            deleteTree(dir);
+        }));
+        BufferedReader output =
+                new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        return new Sandbox(JsonParser.parseString(output.readLine()).getAsJsonObject());
+    }
+
+    private static SSLContext trusting(Path ca) throws IOException, GeneralSecurityException {
+        KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+        store.load(null, null);
+        store.setCertificateEntry(
+                "sandbox",
+                CertificateFactory.getInstance("X.509")
+                        .generateCertificate(new ByteArrayInputStream(Files.readAllBytes(ca))));
+        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(store);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, trust.getTrustManagers(), null);
+        return context;
+    }
+
+    private static List<String> lines(Path file) {
+        try {
+            return Files.readAllLines(file);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    private static void deleteTree(Path root) {
+        if (!Files.exists(root)) {
+            return;
+        }
+        try (Stream<Path> files = Files.walk(root)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package dev.countersign;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.util.EnumMap;
+import java.util.Map;
+
+import com.google.gson.JsonElement;
+
+/** Makes the clients of one scenario, all with the same settings and callbacks. */
+final class ScenarioClients {
+    private final Sandbox sandbox;
+    private final Members scenario;
+    private final TestClock clock;
+    private final Map<Change, Integer> heard = new EnumMap<>(Change.class);
+
+    ScenarioClients(Sandbox sandbox, Members scenario, TestClock clock) {
+        this.sandbox = sandbox;
+        this.scenario = scenario;
+        this.clock = clock;
+    }
+
+    Client make() throws IOException, GeneralSecurityException {
+        ClientBuilder builder = settings();
+        if (scenario.isTrue("clock")) {
+            builder.clock(clock);
+        }
+        if (scenario.isTrue("listener")) {
+            builder.onChange(this::hear);
+        }
+        return builder.build();
+    }
+
+    /** How many of such changes the listener has heard. */
+    int heard(Change change) {
+        synchronized (heard) {
+            return heard.getOrDefault(change, 0);
+        }
+    }
+
+    String filled(String text) {
+        return text.replace("{url}", sandbox.url()).replace("{dir}", sandbox.dir().toString());
+    }
+
+    private void hear(Change change, Token token) {
+        if ((token == null) != (change == Change.FORGOTTEN)) {
+            throw new AssertionError(change + " with " + token);
+        }
+        synchronized (heard) {
+            heard.merge(change, 1, Integer::sum);
+        }
+    }
+
+    private ClientBuilder settings() throws IOException, GeneralSecurityException {
+        String connection = scenario.text("connection");
+        Map<String, JsonElement> over =
+                scenario.has("settings") ? scenario.object("settings").asMap() : Map.of();
+        boolean leavesOut = over.values().stream().anyMatch(JsonElement::isJsonNull) || scenario.has("signer");
+        if (!leavesOut) {
+            ClientBuilder builder = sandbox.builder(connection);
+            over.forEach((key, value) -> builder.setting(key, filled(value.getAsString())));
+            return builder;
+        }
+        Map<String, String> settings = sandbox.settings(connection);
+        over.forEach((key, value) -> {
+            if (value.isJsonNull()) {
+                settings.remove(key);
+            } else {
+                settings.put(key, filled(value.getAsString()));
+            }
+        });
+        ClientBuilder builder = Client.builder().name(connection);
+        if (scenario.has("signer")) {
+            builder.signer("RS256", null, signer(settings.remove("private_key_file")));
+        }
+        return builder.settings(settings);
+    }
+
+    private Signer signer(String keyFile) throws IOException, GeneralSecurityException {
+        if (scenario.element("signer").getAsJsonPrimitive().isString()) {
+            if (!scenario.text("signer").equals("fails")) {
+                throw new AssertionError("signer " + scenario.text("signer") + " is not known");
+            }
+            return input -> {
+                throw new GeneralSecurityException("the device is unplugged");
+            };
+        }
+        Key key = Key.read(Path.of(keyFile));
+        return input -> key.signBytes(input, "RS256");
+    }
+}
