@@ -17,6 +17,7 @@ mod assertion;
 mod clock;
 mod connection;
 mod date;
+mod document;
 mod error;
 mod form;
 mod grant;

@@ -1,14 +1,15 @@
 //! A provider described as data.
 
 mod check;
+mod read;
 pub(crate) mod template;
 
 use std::collections::BTreeMap;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 pub use self::template::Templated;
+use crate::document;
 use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, Verdict};
 
 /// What a vendor's token service is like: everything that can be said without code.
@@ -101,8 +102,7 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 /// assert!(error.message().ends_with("is secret, and no secret goes into a template"));
 /// # Ok::<(), countersign::Error>(())
 /// ```
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Profile {
     /// The word used in the setting `provider`.
@@ -119,47 +119,36 @@ pub struct Profile {
     pub grants: BTreeMap<GrantKind, GrantRules>,
     /// How id and secret are written in Basic, where the setting `basic_encoding` does not say;
     /// `raw` where absent.
-    #[serde(default)]
     pub basic_encoding: Option<BasicEncoding>,
     /// What assertions look like: the `jwt-bearer` grant's and `private_key_jwt`'s.
-    #[serde(default)]
     pub assertion: AssertionRules,
     /// How a person is asked for consent ahead of a `jwt-bearer` grant.
-    #[serde(default)]
     pub consent: Option<Consent>,
     /// What happens to refresh tokens.
-    #[serde(default)]
     pub refresh: RefreshRules,
     /// How a successful answer is read beyond RFC 6749.
-    #[serde(default)]
     pub response: ResponseRules,
     /// The `extra.*` settings, by name, with what each is for.
-    #[serde(default)]
     pub extra: BTreeMap<String, String>,
     /// What the vendor's refusals mean; the first row that fits decides.
-    #[serde(default)]
     pub errors: Vec<ErrorRow>,
 }
 
 /// One deployment of a provider.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Environment {
     /// The base of the endpoints. Where absent, the setting `base_url` must be given.
     pub base_url: Option<String>,
     /// The audience of `jwt-bearer` assertions: apart from the endpoint.
     pub audience: Option<String>,
     /// For whom this deployment is.
-    #[serde(default)]
     pub about: String,
     /// Facts about this deployment that come along with every token, such as the API's base.
-    #[serde(default)]
     pub extra: BTreeMap<String, String>,
 }
 
 /// The URLs of a token service, as templates.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Endpoints {
     /// The token endpoint (RFC 6749 section 3.2).
     pub token: String,
@@ -169,58 +158,45 @@ pub struct Endpoints {
     /// that of the server's metadata (RFC 9207 section 3). Then an answer without `iss` is
     /// refused, and one with another than the setting `issuer`, or where that is not set than the
     /// base URL.
-    #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,
     /// Who the token stands for.
     pub userinfo: Option<String>,
     /// Revocation (RFC 7009).
     pub revoke: Option<String>,
     /// Whether revocation takes a token alone, without client authentication.
-    #[serde(default)]
     pub revoke_without_client: bool,
 }
 
 /// The rules of one grant.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct GrantRules {
     /// The client authentications that work; the first is the default. Never probed.
     pub client_auth: Vec<ClientAuth>,
     /// Scopes asked for where none are set.
-    #[serde(default)]
     pub default_scopes: Vec<String>,
     /// Scopes without which the grant cannot work.
-    #[serde(default)]
     pub required_scopes: Vec<String>,
     /// Scopes that an authorization must ask for to get a refresh token; any one is enough.
-    #[serde(default)]
     pub refresh_scopes: Vec<String>,
     /// Whether the token request carries `scope`.
-    #[serde(default)]
     pub send_scope: bool,
     /// Whether the code exchange repeats `redirect_uri` (RFC 6749 section 4.1.3).
-    #[serde(default)]
     pub send_redirect_uri: bool,
     /// Whether an authorization without PKCE is refused: then a login URL cannot be made ahead.
-    #[serde(default)]
     pub pkce_required: bool,
     /// Settings this grant needs besides those every provider needs for it.
-    #[serde(default)]
     pub required: Vec<String>,
     /// Parameters of the token request besides the grant's own, as templates. One of the same
     /// name takes the place of the grant's, such as a `grant_type` that only this vendor has; an
     /// array comes once for each item. `client_*`, `assertion`, `code`, `code_verifier` and
     /// `refresh_token` are refused.
-    #[serde(default)]
     pub params: BTreeMap<String, Templated>,
 }
 
 /// What goes into an assertion (RFC 7523 section 3).
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct AssertionRules {
     /// The algorithms that are accepted; the first that the key can do is the default.
-    #[serde(deserialize_with = "algorithms")]
     pub algorithms: Vec<Algorithm>,
     /// The lifetime from now, in seconds.
     pub ttl_s: u32,
@@ -261,19 +237,16 @@ pub enum ClientAudience {
 }
 
 /// How consent is asked for.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Consent {
     /// The scopes an individual is asked for; `{scopes}` stands for the connection's.
     pub individual: String,
     /// What an administrator is asked for on behalf of everybody.
-    #[serde(default)]
     pub admin: Option<AdminConsent>,
 }
 
 /// The parameters of an administrator's consent.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct AdminConsent {
     /// The value of `scope`.
     pub scope: String,
@@ -282,8 +255,7 @@ pub struct AdminConsent {
 }
 
 /// What becomes of a refresh token when it is used.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct RefreshRules {
     /// Whether an answer brings a new refresh token.
     pub rotation: Rotation,
@@ -309,8 +281,7 @@ pub enum Rotation {
 }
 
 /// How a successful answer is read.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default)]
 pub struct ResponseRules {
     /// Members of the answer that are kept and given out as `extra`.
     pub keep: Vec<String>,
@@ -321,33 +292,25 @@ pub struct ResponseRules {
 }
 
 /// What one kind of refusal means.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct ErrorRow {
     /// Only for these grants; empty for all.
-    #[serde(default)]
     pub grants: Vec<GrantKind>,
     /// Only with this HTTP status.
-    #[serde(default)]
     pub status: Option<u16>,
     /// The answer's `error`.
-    #[serde(default)]
     pub error: Option<String>,
     /// A part of the answer's `error_description`, in any case; `""` means that there is none.
-    #[serde(default)]
     pub description: Option<String>,
     /// What it is.
     pub kind: ErrorKind,
     /// What to do; by default what goes with the kind.
-    #[serde(default)]
     pub verdict: Option<Verdict>,
     /// One sentence on what to do.
     pub hint: String,
     /// The setting to look at.
-    #[serde(default)]
     pub setting: Option<String>,
     /// Seconds to wait where the answer does not say.
-    #[serde(default)]
     pub retry_after_s: Option<u32>,
 }
 
@@ -359,15 +322,13 @@ impl Profile {
     /// Where the text is not TOML, a field is unknown, missing or of the wrong type, or a
     /// template or rule contradicts another; the message names the field.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let profile: Self = toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| {
-                let before = text.get(..span.start).unwrap_or_default();
-                format!(" in line {}", before.matches('\n').count() + 1)
-            });
+        let profile = document::parse(text).and_then(Self::read);
+        let profile = profile.map_err(|refusal| {
+            let line = refusal.line(text).map(|line| format!(" in line {line}"));
             let line = line.unwrap_or_default();
             Error::new(
                 ErrorKind::Setting,
-                format!("profile{line}: {}", error.message()),
+                format!("profile{line}: {}", refusal.message),
             )
         })?;
         profile.check().map_err(|why| {
@@ -420,14 +381,6 @@ impl Profile {
             }
         }
     }
-}
-
-fn algorithms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Algorithm>, D::Error> {
-    let words = Vec::<String>::deserialize(deserializer)?;
-    let parsed = words
-        .iter()
-        .map(|word| word.parse().map_err(D::Error::custom));
-    parsed.collect()
 }
 
 impl Default for AssertionRules {

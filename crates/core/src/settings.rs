@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use toml::de::DeValue;
+
 pub use self::keys::{SETTINGS, SettingKey};
 pub(crate) use self::nearest::nearest;
+use crate::document::{self, Field};
 use crate::{Error, ErrorKind, Secret};
 
 /// The settings of one connection, not yet held against a provider.
@@ -83,27 +86,22 @@ impl Settings {
     /// ```
     pub fn from_toml(text: &str) -> Result<BTreeMap<String, Self>, Error> {
         let refuse = |message: String| Error::new(ErrorKind::Setting, message);
-        let table: toml::Table = toml::from_str(text).map_err(|error| {
-            // The error's own text quotes the line, and with it perhaps a secret.
-            let start = error.span().map_or(0, |span| span.start);
-            let before = text.get(..start).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            refuse(format!("line {line}: {}", error.message()))
+        let top = document::parse(text).map_err(|refusal| {
+            let line = refusal.line(text).unwrap_or(1);
+            refuse(format!("line {line}: {}", refusal.message))
         })?;
         let mut all = BTreeMap::new();
-        for (key, value) in table {
+        for (key, field) in top.entries().map_err(|refusal| refuse(refusal.message))? {
             if key != "connections" {
                 return Err(refuse(format!(
                     "`{key}` is not known here; settings go into [connections.NAME]"
                 )));
             }
-            let toml::Value::Table(connections) = value else {
-                return Err(refuse(
-                    "`connections` must be a table: [connections.NAME]".into(),
-                ));
-            };
-            for (name, value) in connections {
-                let settings = Self::from_value(value)
+            let connections = field
+                .entries()
+                .map_err(|_| refuse("`connections` must be a table: [connections.NAME]".into()))?;
+            for (name, field) in connections {
+                let settings = Self::from_field(field)
                     .map_err(|e| e.in_context(format!("connection `{name}`")))?;
                 all.insert(name, settings);
             }
@@ -144,23 +142,20 @@ impl Settings {
         Err(Error::new(ErrorKind::Setting, message).with_hint(hint))
     }
 
-    fn from_value(value: toml::Value) -> Result<Self, Error> {
-        let toml::Value::Table(table) = value else {
-            return Err(Error::new(
-                ErrorKind::Setting,
-                "it must be a table of settings",
-            ));
-        };
+    fn from_field(field: Field<'_>) -> Result<Self, Error> {
+        let fields = field
+            .entries()
+            .map_err(|_| Error::new(ErrorKind::Setting, "it must be a table of settings"))?;
         let mut settings = Self::new();
-        for (key, value) in table {
-            match value {
-                toml::Value::Table(extra) if key == "extra" => {
-                    for (name, value) in extra {
+        for (key, field) in fields {
+            match field.value {
+                DeValue::Table(_) if key == "extra" => {
+                    for (name, field) in field.entries().into_iter().flatten() {
                         let key = format!("extra.{name}");
-                        settings.set(&key, &text_of(&key, value)?)?;
+                        settings.set(&key, &text_of(&key, field)?)?;
                     }
                 }
-                value => settings.set(&key, &text_of(&key, value)?)?,
+                _ => settings.set(&key, &text_of(&key, field)?)?,
             }
         }
         Ok(settings)
@@ -300,20 +295,27 @@ impl fmt::Debug for Settings {
     }
 }
 
-fn text_of(key: &str, value: toml::Value) -> Result<String, Error> {
-    match value {
-        toml::Value::String(text) => Ok(text),
-        toml::Value::Integer(number) => Ok(number.to_string()),
-        toml::Value::Boolean(truth) => Ok(truth.to_string()),
-        toml::Value::Array(items) => {
-            let words: Result<Vec<_>, _> = items.into_iter().map(|i| text_of(key, i)).collect();
+fn text_of(key: &str, field: Field<'_>) -> Result<String, Error> {
+    match &field.value {
+        DeValue::String(text) => Ok(text.clone().into_owned()),
+        DeValue::Integer(_) => match field.whole() {
+            Some(number) => Ok(number.to_string()),
+            None => Err(
+                Error::setting(key, format!("`{key}` is too large a number"))
+                    .with_hint("write it as text, between quotes"),
+            ),
+        },
+        DeValue::Boolean(truth) => Ok(truth.to_string()),
+        DeValue::Array(_) => {
+            let items = field.items().into_iter().flatten();
+            let words: Result<Vec<_>, _> = items.map(|item| text_of(key, item)).collect();
             Ok(words?.join(" "))
         }
-        other => Err(Error::setting(
+        _ => Err(Error::setting(
             key,
             format!(
                 "`{key}` is a {}, and must be text or a number",
-                other.type_str()
+                field.kind()
             ),
         )),
     }

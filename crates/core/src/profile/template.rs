@@ -1,10 +1,5 @@
 //! The closed language of a profile's claims, header members and parameters: texts with holes.
 
-use std::fmt;
-
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-
 use crate::SETTINGS;
 use crate::settings::nearest;
 
@@ -232,51 +227,4 @@ fn unknown_filter(word: &str) -> String {
         None => format!("known are {}", known.join(", ")),
     };
     format!("the filter `|{shown}` is not known; {meant}")
-}
-
-impl<'de> Deserialize<'de> for Templated {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TemplatedVisitor)
-    }
-}
-
-struct TemplatedVisitor;
-
-impl<'de> Visitor<'de> for TemplatedVisitor {
-    type Value = Templated;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text, a number, true, false, or an array of these")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Templated, E> {
-        Ok(Templated(Value::Text(text.to_owned())))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Templated, E> {
-        Ok(Templated(Value::Whole(number)))
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Templated, E> {
-        let number = i64::try_from(number);
-        number
-            .map(|number| Templated(Value::Whole(number)))
-            .map_err(|_| E::custom("the number is too large"))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Templated, E> {
-        Ok(Templated(Value::Real(number)))
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Templated, E> {
-        Ok(Templated(Value::Truth(truth)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Templated, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Templated(Value::List(list)))
-    }
 }
