@@ -10,6 +10,7 @@
 static atomic_int go_on = 1;
 
 static int child(const char *dir, csign_client *before, const csign_token *token);
+static void end_child(int status);
 static void *keep_asking(void *client);
 
 int main(int argc, char **argv)
@@ -27,7 +28,7 @@ int main(int argc, char **argv)
         pid_t pid;
         fflush(stdout);
         pid = fork();
-        if (pid == 0) _exit(child(argv[1], client, token));
+        if (pid == 0) end_child(child(argv[1], client, token));
         CHECK(waitpid(pid, &status, 0) == pid);
         CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
         csign_token_free(token_of(client));
@@ -67,6 +68,14 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     csign_token_free(token_of(after));
     csign_client_free(after);
     return outcome();
+}
+
+/* By exec, where all is well: what the parent's threads and client hold is lost in the child, as it must be, and a
+ * leak checker would look for it at an exit. */
+static void end_child(int status)
+{
+    if (status == 0) execl("/bin/true", "true", (char *)NULL);
+    _exit(1);
 }
 
 static void *keep_asking(void *client)

@@ -7,7 +7,7 @@
 #   COUNTERSIGN_SCRATCH                            a folder for what is built; a temporary one where it is not set
 #   COUNTERSIGN_CC, COUNTERSIGN_CXX                compilers to try; "gcc clang" and "g++ clang++" where not set
 #   COUNTERSIGN_ABI_PARTS                          parts to run; all where not set:
-#                                                  "headers links exports abuse valgrind sanitizers threads"
+#                                                  "headers links exports abuse valgrind sanitizers threads examples"
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +15,7 @@ lib=${COUNTERSIGN_LIB_DIR:?} include=${COUNTERSIGN_INCLUDE_DIR:?} command=${COUN
 scratch=${COUNTERSIGN_SCRATCH:-$(mktemp -d)}/abi
 read -ra ccs <<<"${COUNTERSIGN_CC:-gcc clang}"
 read -ra cxxs <<<"${COUNTERSIGN_CXX:-g++ clang++}"
-parts=${COUNTERSIGN_ABI_PARTS:-headers links exports abuse valgrind sanitizers threads}
+parts=${COUNTERSIGN_ABI_PARTS:-headers links exports abuse valgrind sanitizers threads examples}
 strict=(-Wall -Wextra -Wpedantic -Werror "-I$include")
 shared=("-L$lib" "-Wl,-rpath,$lib" -lcountersign -pthread)
 
@@ -136,6 +136,48 @@ part_threads() {
     nm threads | grep __tsan_init >symbols || fail "threads: no ThreadSanitizer in it"
     quiet threads timeout 300 env TSAN_OPTIONS=ignore_noninstrumented_modules=1 ./threads "$sandbox_dir"
     echo "threads: 16 threads on one client, the C side under ThreadSanitizer"
+}
+
+# The examples as a user builds them, by pkg-config and by CMake, then under valgrind and the sanitizers. Each gets a
+# sandbox of its own.
+part_examples() {
+    local language compiler source flags
+    for language in c cpp; do
+        source=$here/../../examples/$language/five_jobs.$language
+        compiler=${ccs[0]} flags=(-std=c11)
+        [[ $language == c ]] || { compiler=${cxxs[0]} flags=(-std=c++17); }
+        local -a found
+        read -ra found < <(PKG_CONFIG_PATH=$lib/pkgconfig pkg-config --cflags --libs countersign)
+        flags+=(-g -Wall -Wextra -Wpedantic -Werror "$source" "${found[@]}" "-Wl,-rpath,$lib" -pthread)
+        "$compiler" "${flags[@]}" -o "jobs-$language"
+        five_jobs "jobs-$language" "./jobs-$language"
+
+        CC=${ccs[0]} CXX=${cxxs[0]} cmake -S "$here/../../examples/$language" -B "cmake-$language" -DCMAKE_PREFIX_PATH="$(dirname "$lib")" \
+            >cmake.log || fail "cmake: $(cat cmake.log)"
+        cmake --build "cmake-$language" >cmake.log || fail "cmake: $(cat cmake.log)"
+        five_jobs "cmake-$language" "cmake-$language/five_jobs"
+        five_jobs "cmake-$language static" "cmake-$language/five_jobs_static"
+
+        five_jobs "valgrind $language" valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
+            --errors-for-leak-kinds=definite,possible --error-exitcode=9 --suppressions="$here/valgrind.supp" \
+            "./jobs-$language"
+        [[ $language == c ]] && compiler=gcc || compiler=g++
+        "$compiler" -fsanitize=address,undefined -fno-sanitize-recover=all "${flags[@]}" -o "asan-$language"
+        nm "asan-$language" | grep __asan_init >symbols || fail "asan-$language: no AddressSanitizer in it"
+        five_jobs "sanitizers $language" "./asan-$language"
+        echo "examples/$language: pkg-config, CMake shared and static, valgrind, ASan and UBSan"
+    done
+}
+
+# Runs an example against a fresh sandbox.
+five_jobs() {
+    local what=$1
+    shift
+    (
+        sandbox_start "$command" "$(mktemp -d "$scratch/jobs.XXXXXX")/sandbox"
+        timeout 300 "$@" "$sandbox_dir" >jobs.log 2>&1 || fail "$what: $(cat jobs.log)"
+        [[ $(tail -n 1 jobs.log) == "all five jobs done" ]] || fail "$what: $(cat jobs.log)"
+    )
 }
 
 build() {
