@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from api import Api
 from sandbox import Sandbox
+
+import countersign
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +28,16 @@ def sandbox(one_sandbox: Sandbox) -> Sandbox:
 @pytest.fixture
 def connections(sandbox: Sandbox) -> Path:
     return Path(sandbox.connections)
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    started = Api()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def client(connections: Path) -> Iterator[countersign.Client]:
+    with countersign.Client.load("docusign-jwt", connections, store="memory") as made:
+        yield made

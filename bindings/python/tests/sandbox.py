@@ -39,7 +39,8 @@ class Sandbox:
 
     def reset(self) -> None:
         self.post("/_sandbox/reset")
-        shutil.rmtree(Path(self.dir) / "kept", ignore_errors=True)
+        for stored in ("kept", "tokens"):
+            shutil.rmtree(Path(self.dir) / stored, ignore_errors=True)
 
     def post(self, path: str, body: Any = None) -> None:
         data = b"" if body is None else json.dumps(body).encode()

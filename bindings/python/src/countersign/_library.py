@@ -31,7 +31,7 @@ def load() -> Library:
         ) from None
     try:
         version = library.csign_abi_version()
-    except AttributeError:
+    except (AttributeError, ffi.error):  # cffi raises the one or the other.
         raise ImportError(f"countersign: {place} is not libcountersign: it has no csign_abi_version") from None
     refusal = mismatch(version)
     if refusal:

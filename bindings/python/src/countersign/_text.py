@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, cast
 from ._library import ffi, lib
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._abi import Pointer
 
 #: Types of outputs, looked up once.
 ERROR_OUT = ffi.typeof("csign_error **")
 TEXT_OUT = ffi.typeof("csign_text **")
 LENGTH_OUT = ffi.typeof("size_t *")
+#: Looked up once as well: a token has seven texts and numbers.
+NULL = ffi.NULL
+string = cast("Callable[[Pointer], bytes]", ffi.string)
 
 
 def given(text: str) -> tuple[bytes, int]:
@@ -23,7 +28,7 @@ def given(text: str) -> tuple[bytes, int]:
 
 def borrowed(pointer: Pointer) -> str | None:
     """A copy of a text without a NUL in it that is lent; None for NULL."""
-    return cast(bytes, ffi.string(pointer)).decode("utf-8") if pointer else None
+    return string(pointer).decode() if pointer else None
 
 
 def taken(out: Pointer) -> bytes:

@@ -66,13 +66,13 @@ def set_signer(config: Pointer, signer: Signer) -> Host:
     return host
 
 
-def set_log(config: Pointer, log: Log, level: str) -> Host:
+def set_log(function: Callable[..., int], taker: Pointer, log: Log, level: str) -> Host:
     most = getattr(LogLevel, level.upper(), None)
     if most is None:
         raise ValueError(f"log_level is {level!r}: write error, warn, info or debug")
     host, user_data = lent(to_logger(log) if isinstance(log, logging.Logger) else log)
     error = ffi.new(ERROR_OUT)
-    check(lib.csign_config_set_log(config, most, LOG, user_data, DESTROY, error), error)
+    check(function(taker, most, LOG, user_data, DESTROY, error), error)
     return host
 
 

@@ -124,6 +124,8 @@ class Client:
         self._closed: Error | None = None
         self._name = name
         self._hosts = config.hosts
+        # What is lent to its plugins lives as long.
+        self._registry = registry
         self._signer = config.signer
         self._buffers: list[Buffer] = []
         self._threads: tuple[int, ThreadPoolExecutor] | None = None
@@ -138,43 +140,23 @@ class Client:
 
     def access_token(self, min_valid_s: float = 0) -> str:
         """As `token`, but the bare access token only, and quicker. A secret."""
-        handle = self._handle
-        if handle is None:
-            self._raise_closed()
         least = milliseconds(min_valid_s) if min_valid_s else 0
-        buffers = self._buffers
-        # A list is a stack that threads, signal handlers and finalizers may share: each call has its buffer for itself.
-        try:
-            buffer = buffers.pop()
-        except IndexError:
-            buffer = Buffer.of(INITIAL_CAPACITY)
-        text, capacity, length, error = buffer
-        status = lib.csign_client_copy_token(handle, least, text, capacity, length, error)
-        while status == 8 and length[0] >= capacity:  # BUFFER_TOO_SMALL
-            failure(status, error)
-            buffer = Buffer.of(length[0] + 1)
-            text, capacity, length, error = buffer
-            status = lib.csign_client_copy_token(handle, least, text, capacity, length, error)
-        if status:
-            self._raise(status, error)
-        token = cast(bytes, unpack(text, length[0]))
-        buffers.append(buffer)
-        return token.decode()
+        return self._copied(lib.csign_client_copy_token, least)
 
     async def token_async(self, min_valid_s: float = 0) -> Token:
         """As `token`, for asyncio: what is in memory is given at once, anything else is waited for on another thread.
 
         A task that is cancelled ends at once; the call goes on in the library, and the next caller gets what it brings.
         """
-        if not min_valid_s and self._is_fresh():
+        # Where another thread invalidates the token in between, that is one wait on this thread.
+        if not min_valid_s and self._copied(lib.csign_client_peek_token):
             return self.token()
         return await self._on_thread(self.token, min_valid_s)
 
     async def access_token_async(self, min_valid_s: float = 0) -> str:
         """As `access_token`, for asyncio; see `token_async`."""
-        if not min_valid_s and self._is_fresh():
-            return self.access_token()
-        return await self._on_thread(self.access_token, min_valid_s)
+        fresh = "" if min_valid_s else self._copied(lib.csign_client_peek_token)
+        return fresh or await self._on_thread(self.access_token, min_valid_s)
 
     def refresh(self) -> Token:
         """A token asked for now, even though there may be a valid one. Where that fails and the old token is still
@@ -328,6 +310,30 @@ class Client:
             self._raise(status, error)
         return tokens.taken(out)
 
+    def _copied(self, function: Callable[..., int], *arguments: int) -> str:
+        """A bare access token by a function that copies it; the quick way."""
+        handle = self._handle
+        if handle is None:
+            self._raise_closed()
+        buffers = self._buffers
+        # A list is a stack that threads, signal handlers and finalizers may share: each call has its buffer for itself.
+        try:
+            buffer = buffers.pop()
+        except IndexError:
+            buffer = Buffer.of(INITIAL_CAPACITY)
+        text, capacity, length, error = buffer
+        status = function(handle, *arguments, text, capacity, length, error)
+        while status == BUFFER_TOO_SMALL:
+            failure(status, error)
+            buffer = Buffer.of(length[0] + 1)
+            text, capacity, length, error = buffer
+            status = function(handle, *arguments, text, capacity, length, error)
+        if status:
+            self._raise(status, error)
+        token = unpack(text, length[0])
+        buffers.append(buffer)
+        return token.decode()
+
     def _text(self, function: Callable[..., int]) -> bytes:
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         self._check(function(self._used(), out, error), error)
@@ -343,16 +349,6 @@ class Client:
         if status == Status.SIGNING and signer is not None:
             raise raised from signer.raised
         raise raised
-
-    def _is_fresh(self) -> bool:
-        """Whether `token` will not wait. Where another thread spoils it in between, that is one wait."""
-        handle, length, error = self._used(), ffi.new(LENGTH_OUT), ffi.new(ERROR_OUT)
-        status = lib.csign_client_peek_token(handle, ffi.NULL, 0, length, error)
-        if status == Status.BUFFER_TOO_SMALL:
-            failure(status, error)
-            return True
-        self._check(status, error)
-        return bool(length[0])
 
     async def _on_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.wrap_future(self._submit(functools.partial(call, *arguments)))
@@ -374,7 +370,9 @@ class Client:
 
 
 INITIAL_CAPACITY = 4096
-unpack = ffi.unpack
+# Looked up once: a member of an IntEnum takes longer than the call.
+BUFFER_TOO_SMALL = int(Status.BUFFER_TOO_SMALL)
+unpack = cast("Callable[[Pointer, int], bytes]", ffi.unpack)
 
 
 class Buffer(NamedTuple):

@@ -56,7 +56,7 @@ class Config:
         if clock is not None:
             self.hosts.append(callbacks.set_clock(self.handle, clock))
         if log is not None:
-            self.hosts.append(callbacks.set_log(self.handle, log, log_level))
+            self.hosts.append(callbacks.set_log(lib.csign_config_set_log, self.handle, log, log_level))
         if on_change is not None:
             self.hosts.append(callbacks.set_listener(self.handle, on_change))
 

@@ -118,7 +118,7 @@ class Key:
         return taken(out)
 
     def info(self) -> dict[str, Any]:
-        """What the key is, without the key: `kind`, `key_type`, `bits`, `algorithms`, `jwk_thumbprint` and more."""
+        """What the key is, without the key: `kind`, `type`, `bits`, `algorithms`, `jwk_thumbprint` and more."""
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_key_info(self._handle, out, error), error)
         return cast("dict[str, Any]", json.loads(taken(out)))

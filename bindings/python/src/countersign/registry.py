@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, cast
 
+from . import callbacks
 from ._library import ffi, lib
 from ._text import ERROR_OUT, TEXT_OUT, given, taken
 from .errors import check
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
 class Registry:
     """The built-in providers and those that are added. Add first, from one thread; then make clients with it."""
 
-    __slots__ = ("_handle",)
+    __slots__ = ("_handle", "_host")
     _handle: Pointer
 
-    def __init__(self) -> None:
+    def __init__(self, *, log: callbacks.Log | None = None, log_level: str = "info") -> None:
+        """`log` hears what plugins say when they are loaded and used."""
         out, error = ffi.new("csign_registry **"), ffi.new(ERROR_OUT)
         check(lib.csign_registry_new(out, error), error)
         self._handle = ffi.gc(out[0], lib.csign_registry_free)
+        set_log = lib.csign_registry_set_log
+        self._host = None if log is None else callbacks.set_log(set_log, self._handle, log, log_level)
 
     def add_profile(self, toml: str) -> None:
         """Adds a provider that is described as a profile, in TOML.

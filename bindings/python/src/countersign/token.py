@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from ._library import ffi, lib
+from ._library import lib
 from ._numbers import Source
-from ._text import borrowed
+from ._text import NULL, borrowed
 
 if TYPE_CHECKING:
     from ._abi import Pointer
@@ -61,13 +61,13 @@ def read(pointer: Pointer) -> Token:
     token = Token.__new__(Token)
     expires_at = lib.csign_token_expires_at(pointer)
     source = lib.csign_token_source(pointer)
-    token.value = borrowed(lib.csign_token_value(pointer, ffi.NULL)) or ""
-    token.authorization = borrowed(lib.csign_token_authorization(pointer, ffi.NULL)) or ""
-    token.token_type = borrowed(lib.csign_token_type(pointer, ffi.NULL)) or ""
+    token.value = borrowed(lib.csign_token_value(pointer, NULL)) or ""
+    token.authorization = borrowed(lib.csign_token_authorization(pointer, NULL)) or ""
+    token.token_type = borrowed(lib.csign_token_type(pointer, NULL)) or ""
     token.expires_at = None if expires_at < 0 else expires_at
-    token.scope = borrowed(lib.csign_token_scope(pointer, ffi.NULL))
+    token.scope = borrowed(lib.csign_token_scope(pointer, NULL))
     token.source = SOURCES.get(source, "unknown")
-    token._extra_json = borrowed(lib.csign_token_extra_json(pointer, ffi.NULL)) or "{}"
+    token._extra_json = borrowed(lib.csign_token_extra_json(pointer, NULL)) or "{}"
     return token
 
 

@@ -1,0 +1,56 @@
+"""What a token from memory costs in Python: one line of JSON for each measurement, in nanoseconds, the loop included.
+
+Needs COUNTERSIGN_COMMAND, for the sandbox whose token is measured; else the package as users have it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import timeit
+from collections.abc import Callable
+from pathlib import Path
+
+import countersign
+from countersign._library import lib
+
+sys.path.insert(0, str(Path(__file__).parent / "tests"))
+from sandbox import Sandbox
+
+ROUNDS = 7
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        sandbox = Sandbox(Path(folder))
+        try:
+            with countersign.Client.load("docusign-jwt", sandbox.connections, store="memory") as client:
+                client.token()
+                report("empty call", lib.csign_abi_version)
+                report("cached token", client.access_token)
+                report("cached token object", client.token)
+                asyncio.run(report_async(client))
+        finally:
+            sandbox.end()
+
+
+def report(what: str, call: Callable[[], object]) -> None:
+    timer = timeit.Timer(call)
+    number, _ = timer.autorange()
+    print(json.dumps({"what": what, "ns": round(min(timer.repeat(ROUNDS, number)) / number * 1e9, 1)}), flush=True)
+
+
+async def report_async(client: countersign.Client) -> None:
+    number, best = 20_000, float("inf")
+    for _ in range(ROUNDS):
+        begun = timeit.default_timer()
+        for _ in range(number):
+            await client.access_token_async()
+        best = min(best, timeit.default_timer() - begun)
+    print(json.dumps({"what": "cached token, awaited", "ns": round(best / number * 1e9, 1)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+# Sourced by the scripts here: a virtual environment with what requirements-dev.txt names, in $COUNTERSIGN_SCRATCH.
+
+export COUNTERSIGN_SCRATCH="${COUNTERSIGN_SCRATCH:-${TMPDIR:-/tmp}/countersign-python}"
+mkdir -p "$COUNTERSIGN_SCRATCH"
+# The library's spool and a person's own configuration stay out of it.
+export XDG_STATE_HOME="$COUNTERSIGN_SCRATCH/state" XDG_CONFIG_HOME="$COUNTERSIGN_SCRATCH/config"
+mkdir -p "$XDG_STATE_HOME" "$XDG_CONFIG_HOME"
+unset COUNTERSIGN_CONFIG COUNTERSIGN_LIBRARY PYTHONPATH
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+
+venv="$COUNTERSIGN_SCRATCH/venv"
+
+make_venv() {
+    if ! cmp -s requirements-dev.txt "$venv/installed.txt"; then
+        "${PYTHON:-python3}" -m venv --clear "$venv"
+        "$venv/bin/pip" install -q -r requirements-dev.txt
+        cp requirements-dev.txt "$venv/installed.txt"
+    fi
+}

@@ -1,0 +1,56 @@
+"""boldsign with a client's token, which is replaced where BoldSign answers 401.
+
+    COUNTERSIGN_CONFIG=countersign.toml python boldsign_userinfo.py CONNECTION
+
+Needs: pip install countersign boldsign
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import boldsign
+
+import countersign
+
+
+class TokenApiClient(boldsign.ApiClient):  # type: ignore[misc]
+    """An ApiClient that asks `client` for the token of each call. Every call of the SDK goes through `call_api`."""
+
+    def __init__(self, client: countersign.Client, configuration: boldsign.Configuration) -> None:
+        super().__init__(configuration)
+        self.client = client
+
+    def call_api(self, method: str, url: str, header_params: Any = None, *more: Any, **named: Any) -> Any:
+        token = self.client.token()
+        answer = super().call_api(method, url, authorized(header_params, token), *more, **named)
+        if answer.status != 401:
+            return answer
+        self.client.invalidate(token)
+        return super().call_api(method, url, authorized(header_params, self.client.token()), *more, **named)
+
+
+def authorized(headers: Any, token: countersign.Token) -> dict[str, Any]:
+    return {**(headers or {}), "Authorization": token.authorization}
+
+
+def main(connection: str) -> None:
+    with countersign.Client.load(connection) as client:
+        configuration = boldsign.Configuration(host=client.token().extra["api_base"])
+        api = TokenApiClient(client, configuration)
+        # Now any of the SDK's APIs works: boldsign.DocumentApi(api).list_documents(page=1)
+        answer = api.call_api("GET", userinfo_url(client), {"Accept": "application/json"})
+        print(json.loads(answer.read())["email"])
+
+
+def userinfo_url(client: countersign.Client) -> str:
+    """BoldSign's userinfo is beside its login page."""
+    login = urlsplit(client.start_login("http://127.0.0.1/callback").url)
+    return urlunsplit((login.scheme, login.netloc, "/connect/userinfo", "", ""))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "boldsign-refresh")

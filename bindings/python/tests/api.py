@@ -1,0 +1,82 @@
+"""A vendor's API in miniature, on loopback: refuses tokens, redirects, and remembers what it was sent."""
+
+from __future__ import annotations
+
+import random
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+
+class Call(NamedTuple):
+    path: str
+    host: str
+    authorization: str | None
+    body: bytes
+
+
+class Api:
+    """`/` answers 200, or 401 as often as `refusals` says; `/here` and `/away` redirect to it, the latter by another
+    name of the host.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.refusals = 0
+        self.server = listening(self)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def listening(api: Api) -> ThreadingHTTPServer:
+    """A server on a free port below those that outgoing connections use."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.answer(b"")
+
+        def do_POST(self) -> None:
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                body = b""
+                while size := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+            else:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.answer(body)
+
+        def answer(self, body: bytes) -> None:
+            host = self.headers["Host"].split(":")[0]
+            api.calls.append(Call(self.path, host, self.headers.get("Authorization"), body))
+            status, location = 200, None
+            if self.path in ("/here", "/away"):
+                status, location = 307, f"http://{'localhost' if self.path == '/away' else host}:{api.port}/"
+            elif api.refusals:
+                api.refusals -= 1
+                status = 401
+            self.send_response(status)
+            if location:
+                self.send_header("Location", location)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    for port in random.sample(range(15000, 32000), 100):
+        try:
+            return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        except OSError:
+            continue
+    raise AssertionError("no port is free")

@@ -1,0 +1,74 @@
+"""The client under asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from sandbox import Sandbox
+
+import countersign
+
+
+def test_a_token_in_memory_needs_no_thread(client: countersign.Client) -> None:
+    value = client.token().value
+    before = threading.active_count()
+
+    async def ask() -> tuple[countersign.Token, str]:
+        return await client.token_async(), await client.access_token_async()
+
+    token, access_token = asyncio.run(ask())
+    assert (token.value, token.source, access_token) == (value, "cache", value)
+    assert threading.active_count() == before
+    assert client._threads is None
+
+
+def test_the_loop_runs_while_a_token_is_waited_for(connections: Path, sandbox: Sandbox) -> None:
+    sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 20})
+    client = countersign.Client.load("docusign-jwt", connections, store="memory")
+
+    async def ask() -> int:
+        turns = 0
+        call = asyncio.ensure_future(client.token_async())
+        while not call.done():
+            turns += 1
+            await asyncio.sleep(0.001)
+        assert (await call).source == "minted"
+        return turns
+
+    assert asyncio.run(ask()) > 20
+
+
+def test_a_thousand_tasks_make_one_request(client: countersign.Client) -> None:
+    async def ask() -> set[str]:
+        return {token.value for token in await asyncio.gather(*(client.token_async(1) for _ in range(1000)))}
+
+    assert len(asyncio.run(ask())) == 1
+    assert client.counts()["minted"] == 1
+
+
+def test_errors_reach_the_task(connections: Path) -> None:
+    client = countersign.Client.load("docusign-jwt-unconsented", connections, store="memory")
+    with pytest.raises(countersign.ReauthorizeError):
+        asyncio.run(client.token_async())
+
+
+def test_a_refresh_and_an_invalidation(client: countersign.Client) -> None:
+    async def ask() -> tuple[countersign.Token, countersign.Token, countersign.Token]:
+        first = await client.token_async()
+        second = await client.refresh_async()
+        await client.invalidate_async(second)
+        return first, second, await client.token_async()
+
+    assert len({token.value for token in asyncio.run(ask())}) == 3
+
+
+def test_a_closed_client_says_so(client: countersign.Client) -> None:
+    asyncio.run(client.token_async(1))
+    client.close()
+    for call in (client.token_async, client.access_token_async, client.refresh_async):
+        with pytest.raises(countersign.FixConfigurationError) as raised:
+            asyncio.run(call())
+        assert raised.value.status == countersign.Status.CLOSED

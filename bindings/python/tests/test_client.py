@@ -1,0 +1,296 @@
+"""The client, beyond what the scenarios show."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sandbox import Sandbox
+
+import countersign
+from countersign import _library, callbacks
+from countersign import client as client_module
+from countersign._text import ERROR_OUT
+
+
+def test_settings_come_by_name_or_as_a_mapping(sandbox: Sandbox) -> None:
+    by_name = countersign.Client(
+        {"extra.account_id": "f2c7a1d0-3333-4d5a-9a51-3f0d4b6c7a03"},
+        provider="docusign",
+        environment="demo",
+        grant="jwt-bearer",
+        base_url=sandbox.url,
+        client_id="7c2b8d7e-83c3-4940-af5e-cda8a50dd73f",
+        ca_file=sandbox.ca_file,
+        subject="6f9a6e0c-5f53-4b5c-a5a7-6c9bb4c2bb01",
+        private_key_file=Path(sandbox.dir) / "docusign.pem",
+        scopes="signature impersonation",
+        timeout_ms=10_000,
+        store="memory",
+    )
+    assert by_name.token().scope == "signature impersonation"
+    assert by_name.identity()["account_name"] == "Countersign Second"
+
+
+def test_a_setting_of_another_type_is_refused() -> None:
+    with pytest.raises(TypeError, match="timeout_ms is a float"):
+        countersign.Client(cast(Any, {"timeout_ms": 1.5}))
+
+
+def test_finds_the_file_where_the_command_looks(connections: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERSIGN_CONFIG", str(connections))
+    assert countersign.Client.load("docusign-jwt", store="memory").token().source == "minted"
+
+
+def test_no_secret_is_shown(client: countersign.Client) -> None:
+    token = client.token()
+    assert token.value == token.access_token
+    assert token.authorization == f"Bearer {token.value}"
+    assert token.value not in repr(token) + str(token) + repr(client)
+
+
+def test_the_bare_token_is_the_tokens(client: countersign.Client) -> None:
+    assert client.access_token() == client.token().value
+    assert client.access_token(min_valid_s=60) == client.token().value
+
+
+def test_a_token_longer_than_the_buffer(client: countersign.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "INITIAL_CAPACITY", 8)
+    value = client.token().value
+    assert [client.access_token(), client.access_token()] == [value, value]
+    assert [buffer.capacity for buffer in client._buffers] == [len(value) + 1]
+
+
+def test_a_negative_time_is_refused(client: countersign.Client) -> None:
+    with pytest.raises(ValueError, match="from 0 up"):
+        client.token(min_valid_s=-1)
+
+
+def test_a_closed_client_says_so(client: countersign.Client) -> None:
+    client.access_token()
+    client.close()
+    client.close()
+    for call in (client.token, client.access_token, client.counts, client.refresh, client.identity):
+        with pytest.raises(countersign.FixConfigurationError) as raised:
+            call()
+        assert raised.value.status == countersign.Status.CLOSED
+    assert "closed" in repr(client)
+
+
+def test_a_closed_client_wipes_its_buffers(client: countersign.Client) -> None:
+    client.access_token()
+    (buffer,) = client._buffers
+    assert bytes(_library.ffi.buffer(buffer.text)).strip(b"\0")
+    client.close()
+    assert not bytes(_library.ffi.buffer(buffer.text)).strip(b"\0")
+
+
+def test_a_panic_is_an_error_and_poisons_the_client(client: countersign.Client) -> None:
+    error = _library.ffi.new(ERROR_OUT)
+    status = _library.lib.csign_test_panic(client._used(), error)
+    with pytest.raises(countersign.UnexpectedError) as raised:
+        client._check(status, error)
+    assert raised.value.status == countersign.Status.PANIC
+    with pytest.raises(countersign.UnexpectedError) as later:
+        client.token()
+    assert later.value.status == countersign.Status.POISONED
+
+
+def test_lines_go_to_a_logger(connections: Path, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("test.countersign")
+    with caplog.at_level(logging.DEBUG, logger.name):
+        client = countersign.Client.load("docusign-jwt", connections, store="memory", log=logger, log_level="debug")
+        token = client.token()
+    assert caplog.records
+    assert token.value not in caplog.text
+
+
+def test_lines_go_to_a_function(connections: Path) -> None:
+    lines: list[tuple[str, str]] = []
+    take = lambda level, line: lines.append((level, line))  # noqa: E731
+    countersign.Client.load("docusign-jwt", connections, store="memory", log=take).token()
+    assert {level for level, _ in lines} <= {"error", "warn", "info"}
+    assert lines
+
+
+def test_an_unknown_level_is_refused(connections: Path) -> None:
+    with pytest.raises(ValueError, match="log_level is 'loud'"):
+        countersign.Client.load("docusign-jwt", connections, log=print, log_level="loud")
+
+
+def test_a_callback_that_raises_is_told_of_and_harmless(connections: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def raises(*_: object) -> Any:
+        raise LookupError("in a callback")
+
+    client = countersign.Client.load(
+        "docusign-jwt", connections, store="memory", clock=raises, log=raises, on_change=raises
+    )
+    assert client.token().source == "minted"
+    assert {record.name for record in caplog.records} == {"countersign"}
+    assert caplog.text.count("LookupError: in a callback") >= 3
+
+
+def test_what_a_signer_raises_is_the_cause(connections: Path) -> None:
+    def away(message: bytes) -> bytes:
+        raise ConnectionError("the device is away")
+
+    signer = countersign.Signer("RS256", away)
+    settings = {**written(connections, "docusign-jwt"), "store": "memory"}
+    del settings["private_key_file"]
+    with pytest.raises(countersign.Error) as raised:
+        countersign.Client(settings, signer=signer).token()
+    assert raised.value.status == countersign.Status.SIGNING
+    assert isinstance(raised.value.__cause__, ConnectionError)
+
+
+def test_a_callback_may_not_call_its_client(connections: Path) -> None:
+    caught: list[countersign.Error] = []
+
+    def again(change: str, token: countersign.Token | None) -> None:
+        try:
+            client.token()
+        except countersign.Error as error:
+            caught.append(error)
+
+    client = countersign.Client.load("docusign-jwt", connections, store="memory", on_change=again)
+    client.token()
+    assert [error.status for error in caught] == [countersign.Status.REENTERED]
+
+
+def test_a_listener_may_keep_the_token(connections: Path) -> None:
+    heard: list[tuple[str, countersign.Token | None]] = []
+    with countersign.Client.load(
+        "docusign-jwt", connections, store="memory", on_change=lambda change, token: heard.append((change, token))
+    ) as client:
+        value = client.token().value
+    ((change, token),) = heard
+    assert change == "obtained"
+    assert token is not None
+    assert token.value == value
+
+
+def test_a_client_that_its_listener_holds_is_collected(connections: Path) -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.client = countersign.Client.load("docusign-jwt", connections, store="memory", on_change=self.hear)
+
+        def hear(self, change: str, token: countersign.Token | None) -> None:
+            pass
+
+    gc.collect()
+    before = len(callbacks.KEPT)
+    holder = Holder()
+    holder.client.token()
+    gone = weakref.ref(holder)
+    assert len(callbacks.KEPT) == before + 1
+    del holder
+    gc.collect()
+    assert gone() is None
+    # The library has called destroy, so it is rid of the callback as well.
+    assert len(callbacks.KEPT) == before
+
+
+def test_the_gil_is_released(connections: Path, sandbox: Sandbox) -> None:
+    sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 20})
+    client = countersign.Client.load("docusign-jwt", connections, store="memory")
+    call = threading.Thread(target=client.token)
+    call.start()
+    while not sandbox.log():
+        assert call.is_alive()
+    turns = 0
+    while call.is_alive():
+        turns += 1
+    assert turns > 100
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_of_fork_is_told(client: countersign.Client) -> None:
+    client.token()
+    child = os.fork()
+    if child == 0:
+        try:
+            client.token()
+        except countersign.FixConfigurationError as error:
+            client.close()
+            os._exit(42 if error.status == countersign.Status.FORKED else 2)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WEXITSTATUS(status) == 42
+    assert client.token().source == "cache"
+
+
+def test_forget_tells_what_became_of_the_token(connections: Path) -> None:
+    client = countersign.Client.load("salesforce-jwt", connections, store="memory")
+    client.token()
+    assert client.forget() == ("revoked", None)
+    assert client.forget() == countersign.Forgotten("nothing_held", None)
+
+
+def test_events_tell_the_story_without_tokens(connections: Path) -> None:
+    client = countersign.Client.load("boldsign-refresh", connections, store="memory")
+    value = client.token().value
+    events = client.events()
+    assert events
+    assert value not in str(events)
+    client.check_saved()
+
+
+def test_the_consent_url(client: countersign.Client) -> None:
+    assert "impersonation" in client.consent_url()
+
+
+def test_a_whole_login_on_this_machine(connections: Path, sandbox: Sandbox) -> None:
+    client = countersign.Client.load("docusign-code", connections, store="memory")
+    browsers: list[threading.Thread] = []
+
+    def browse(url: str) -> None:
+        def visit() -> None:
+            location = sandbox.get(f"{url}&_sandbox=allow").location
+            assert location is not None
+            sandbox.get(location)
+
+        browsers.append(threading.Thread(target=visit))
+        browsers[-1].start()
+
+    assert client.login(browse, timeout_s=30).source == "minted"
+    browsers[0].join()
+    assert client.token().source == "cache"
+
+
+def test_what_open_raises_goes_to_the_caller(connections: Path) -> None:
+    def browse(url: str) -> None:
+        raise OSError("no display")
+
+    client = countersign.Client.load("docusign-code", connections, store="memory")
+    with pytest.raises(OSError, match="no display"):
+        client.login(browse, timeout_s=30)
+
+
+def test_a_login_is_not_made_by_its_class() -> None:
+    with pytest.raises(TypeError, match=r"Client\.start_login"):
+        countersign.Login()
+
+
+def test_a_profile_is_a_provider() -> None:
+    registry = countersign.Registry()
+    assert {"docusign", "salesforce", "boldsign"} <= {provider["id"] for provider in registry.providers()}
+    with pytest.raises(countersign.FixConfigurationError):
+        registry.add_profile("id = 7")
+    with pytest.raises(countersign.FixConfigurationError):
+        registry.load_plugin("/nowhere/plugin.so")
+    with pytest.raises(countersign.FixConfigurationError) as raised:
+        countersign.Client(registry=registry, provider="nobody")
+    assert raised.value.setting == "provider"
+
+
+def written(connections: Path, name: str) -> dict[str, str]:
+    from scenario_client import written as read
+
+    return read(connections, name)

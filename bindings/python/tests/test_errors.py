@@ -1,0 +1,52 @@
+"""Errors: classes by verdict, fields, and how they travel."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+import countersign
+from countersign import _library, errors
+from countersign._text import ERROR_OUT
+
+
+def test_a_verdict_is_a_class(connections: Path) -> None:
+    client = countersign.Client.load("docusign-jwt-unconsented", connections, store="memory")
+    with pytest.raises(countersign.ReauthorizeError) as raised:
+        client.token()
+    error = raised.value
+    assert (error.kind, error.verdict, error.provider) == ("consent_required", "reauthorize", "docusign")
+    assert (error.status, error.http_status) == (countersign.Status.CONSENT_REQUIRED, 400)
+    assert error.url is not None
+    assert error.url.startswith("https://127.0.0.1")
+    assert error.retry_after_s is None
+    assert str(error) == f"{error.message} ({error.hint})"
+
+
+def test_travels_between_processes(connections: Path) -> None:
+    client = countersign.Client.load("docusign-jwt-unconsented", connections, store="memory")
+    with pytest.raises(countersign.Error) as raised:
+        client.token()
+    copied = pickle.loads(pickle.dumps(raised.value))
+    assert type(copied) is countersign.ReauthorizeError
+    assert vars(copied) == vars(raised.value)
+
+
+def test_can_be_made_by_a_test_of_yours() -> None:
+    error = countersign.RetryError("the server is away", retry_after_s=2.5)
+    assert (str(error), error.retry_after_s, error.url) == ("the server is away", 2.5, None)
+
+
+def test_a_status_without_an_error_object_is_a_failure() -> None:
+    with pytest.raises(countersign.UnexpectedError) as raised:
+        errors.check(4711, _library.ffi.new(ERROR_OUT))
+    assert raised.value.status == 4711
+
+
+def test_every_verdict_has_a_class() -> None:
+    from countersign._numbers import Verdict
+
+    assert set(errors.CLASSES) == set(Verdict)
+    assert len(set(errors.CLASSES.values())) == len(Verdict)

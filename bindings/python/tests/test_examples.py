@@ -1,0 +1,66 @@
+"""The examples, against the sandbox, with an API that refuses the first token."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sandbox import Sandbox
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture
+def main_of(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[str], None]]:
+    """The `main` of an example, where the vendor's client trusts the sandbox's CA."""
+    monkeypatch.setenv("COUNTERSIGN_CONFIG", sandbox.connections)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", sandbox.ca_file)
+    monkeypatch.setenv("SSL_CERT_FILE", sandbox.ca_file)
+    monkeypatch.syspath_prepend(EXAMPLES)
+
+    def imported(name: str) -> Callable[[str], None]:
+        certifi = pytest.importorskip("certifi")
+        # docusign-esign knows no other way.
+        monkeypatch.setattr(certifi, "where", lambda: sandbox.ca_file)
+        main: Callable[[str], None] = importlib.import_module(name).main
+        return main
+
+    return imported
+
+
+@pytest.mark.parametrize(
+    ("example", "package", "provider", "connection", "shown"),
+    [
+        ("docusign_esign_userinfo", "docusign_esign", "docusign", "docusign-jwt", "Countersign Demo"),
+        ("simple_salesforce_userinfo", "simple_salesforce", "salesforce", "salesforce-jwt", "integration@example.com"),
+        ("boldsign_userinfo", "boldsign", "boldsign", "boldsign-refresh", "@"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")  # The vendors' own.
+def test_a_refused_token_is_replaced(
+    example: str,
+    package: str,
+    provider: str,
+    connection: str,
+    shown: str,
+    main_of: Callable[[str], Callable[[str], None]],
+    sandbox: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip(package)
+    refused = {"status": 401, "endpoint": "userinfo", "provider": provider}
+    # DocuSign's identity, asked for by the library first, is the userinfo too.
+    main = main_of(example)
+    if provider == "docusign":
+        import countersign
+
+        with countersign.Client.load(connection) as client:
+            client.identity()
+    sandbox.post("/_sandbox/faults", refused)
+    main(connection)
+    assert shown in capsys.readouterr().out
+    assert len(sandbox.log()) == 2
+    sys.modules.pop(example)

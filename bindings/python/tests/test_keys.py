@@ -1,0 +1,76 @@
+"""Keys: read, sign, verify, describe."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from sandbox import Sandbox
+
+import countersign
+
+SECRET = countersign.Key.from_secret(b"a secret of at least thirty-two bytes")
+
+
+def test_signs_and_verifies(sandbox: Sandbox) -> None:
+    key = countersign.Key.read_file(Path(sandbox.dir) / "docusign.pem")
+    token = key.sign({"sub": "Zoë"}, "PS256", "k1")
+    header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
+    assert header == {"alg": "PS256", "kid": "k1", "typ": "JWT"}
+    assert json.loads(key.verify(token, "PS256")) == {"sub": "Zoë"}
+
+
+def test_text_is_signed_as_it_is() -> None:
+    claims = '{"b": 1,  "a": "\\u0000"}'
+    assert SECRET.verify(SECRET.sign(claims, "HS256"), "HS256") == claims.encode()
+
+
+def test_a_changed_token_does_not_verify() -> None:
+    token = SECRET.sign({"sub": "me"}, "HS256")
+    other = countersign.Key.from_secret(b"another secret of thirty-two bytes")
+    with pytest.raises(countersign.FixConfigurationError) as raised:
+        other.verify(token, "HS256")
+    assert (raised.value.kind, raised.value.status) == ("verification", countersign.Status.VERIFICATION)
+
+
+def test_a_key_in_a_device_signs() -> None:
+    key = countersign.Key.from_signer(countersign.Signer("RS256", lambda message: message[:3] * 100, "k2"))
+    head, _, signature = key.sign({"sub": "me"}).split(".")
+    assert base64.urlsafe_b64decode(signature + "==") == head[:3].encode() * 100
+
+
+def test_what_a_device_raises_is_the_cause() -> None:
+    def away(message: bytes) -> bytes:
+        raise ConnectionError("the device is away")
+
+    key = countersign.Key.from_signer(countersign.Signer("RS256", away))
+    with pytest.raises(countersign.Error) as raised:
+        key.sign({"sub": "me"})
+    assert raised.value.kind == "signing"
+    assert isinstance(raised.value.__cause__, ConnectionError)
+
+
+def test_a_signature_that_does_not_fit_is_refused() -> None:
+    key = countersign.Key.from_signer(countersign.Signer("RS256", lambda message: b"x" * 100_000))
+    with pytest.raises(countersign.Error) as raised:
+        key.sign({"sub": "me"})
+    assert isinstance(raised.value.__cause__, ValueError)
+
+
+def test_describes_a_key(sandbox: Sandbox) -> None:
+    info = countersign.Key.read_file(Path(sandbox.dir) / "docusign.pem").info()
+    assert (info["kind"], info["type"], info["bits"]) == ("private", "RSA", 2048)
+
+
+def test_says_what_is_wrong_with_a_key() -> None:
+    with pytest.raises(countersign.FixConfigurationError) as raised:
+        countersign.Key.read("-----BEGIN NONSENSE-----")
+    assert raised.value.status == countersign.Status.KEY
+    assert raised.value.message
+
+
+def test_a_key_is_not_made_by_its_class() -> None:
+    with pytest.raises(TypeError, match=r"Key\.read"):
+        countersign.Key()
