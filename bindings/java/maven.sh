@@ -1,0 +1,37 @@
+# What the scripts of this folder share; they read this file. Everything that is downloaded or built goes into
+# $COUNTERSIGN_SCRATCH, or into target/ beside this file.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+scratch=${COUNTERSIGN_SCRATCH:-$here/target/scratch}
+mkdir -p "$scratch"
+
+# The library's state is not that of the person who runs the tests.
+XDG_STATE_HOME=$(mktemp -d "$scratch/state.XXXXXX")
+export XDG_STATE_HOME
+
+maven() {
+    mvn -B -ntp -Dstyle.color=never -Dmaven.repo.local="$scratch/m2" -Dcountersign.build="$scratch/build" "$@"
+}
+
+# Maven without all that it says when nothing is wrong.
+quiet_maven() {
+    maven -q "$@"
+}
+
+# The first Java program of the README.
+readme_example() {
+    awk '/^```java$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' "$here/README.md"
+}
+
+# Starts a sandbox and sets `sandbox_dir`; it ends with the script.
+start_sandbox() {
+    : "${COUNTERSIGN_COMMAND:?the path of the countersign command}"
+    sandbox_dir=$(mktemp -d "$scratch/sandbox.XXXXXX")
+    local ready
+    mkfifo "$sandbox_dir/ready"
+    "$COUNTERSIGN_COMMAND" sandbox --tls --dir "$sandbox_dir" >"$sandbox_dir/ready" &
+    sandbox_pid=$!
+    trap 'kill "$sandbox_pid"; wait "$sandbox_pid" || true' EXIT
+    read -r ready <"$sandbox_dir/ready"
+    test -n "$ready"
+}

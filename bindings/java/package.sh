@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Makes the jar, with the library of this machine in it: package.sh OUT.
+set -euo pipefail
+out=$(mkdir -p "${1:?where the jar goes}" && cd "$1" && pwd)
+. "$(dirname "$0")/maven.sh"
+cd "$here"
+
+: "${COUNTERSIGN_LIB_DIR:?the folder of libcountersign}"
+# The folder's name is JNA's for this machine.
+case $(uname -s) in
+    Linux) system=linux library=libcountersign.so.0 ;;
+    Darwin) system=darwin library=libcountersign.0.dylib ;;
+    *) system=win32 library=countersign.dll ;;
+esac
+case $(uname -m) in
+    x86_64 | amd64) machine=x86-64 ;;
+    arm64 | aarch64) machine=aarch64 ;;
+    *) machine=$(uname -m) ;;
+esac
+
+staged=$(mktemp -d "$scratch/native.XXXXXX")
+mkdir -p "$staged/native/$system-$machine"
+cp -L "$COUNTERSIGN_LIB_DIR/$library" "$staged/native/$system-$machine/$library"
+
+quiet_maven clean package \
+    -Dmaven.test.skip=true -Dcountersign.native="$staged" -Dcountersign.build="$scratch/package"
+cp "$scratch"/package/countersign-*.jar "$out/"
+rm -r "$staged"
+ls "$out"/countersign-*.jar

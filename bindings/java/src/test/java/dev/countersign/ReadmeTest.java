@@ -1,0 +1,75 @@
+package dev.countersign;
+
+import java.io.StringWriter;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import javax.tools.JavaCompiler;
+import javax.tools.JavaFileObject;
+import javax.tools.SimpleJavaFileObject;
+import javax.tools.ToolProvider;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+/** Every Java block of the README compiles; {@code test.sh} runs the first one. */
+class ReadmeTest {
+    private static final Pattern BLOCK = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL);
+    private static final String BEFORE =
+            """
+            import dev.countersign.*;
+            import java.net.*;
+            import java.net.http.*;
+            import java.util.*;
+            class Block%d {
+            void run(%s) throws Exception {
+            """;
+
+    @Test
+    void everyBlockCompiles(@TempDir Path folder) throws Exception {
+        String readme = Files.readString(Path.of("README.md"));
+        List<String> blocks =
+                BLOCK.matcher(readme).results().map((MatchResult found) -> found.group(1)).toList();
+        assertTrue(blocks.size() >= 4, "blocks: " + blocks.size());
+        for (int i = 0; i < blocks.size(); i++) {
+            compile(i, blocks.get(i), folder);
+        }
+    }
+
+    private static void compile(int number, String block, Path folder) {
+        boolean whole = block.contains("class ");
+        String given = block.contains("Client client =") ? "String query" : "Client client, String query";
+        String source = whole ? block : String.format(BEFORE, number, given) + block + "}}";
+        String name = whole ? "Example" : "Block" + number;
+        JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
+        StringWriter messages = new StringWriter();
+        boolean done = compiler.getTask(
+                        messages,
+                        null,
+                        null,
+                        List.of("-d", folder.toString(), "-cp", System.getProperty("java.class.path")),
+                        null,
+                        List.of(new Text(name, source)))
+                .call();
+        assertTrue(done, () -> messages + "\n" + source);
+    }
+
+    private static final class Text extends SimpleJavaFileObject {
+        private final String source;
+
+        Text(String name, String source) {
+            super(URI.create("string:///" + name + ".java"), JavaFileObject.Kind.SOURCE);
+            this.source = source;
+        }
+
+        @Override
+        public CharSequence getCharContent(boolean ignoreEncodingErrors) {
+            return source;
+        }
+    }
+}

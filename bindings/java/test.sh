@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Builds the package, holds it against the header, runs its tests, all scenarios, the leak loop, javadoc, and the
+# README's example. What it needs to be told is in README.md.
+set -euo pipefail
+. "$(dirname "$0")/maven.sh"
+cd "$here"
+
+: "${COUNTERSIGN_LIB_DIR:?the folder of libcountersign}"
+: "${COUNTERSIGN_INCLUDE_DIR:?the folder of countersign.h}"
+: "${COUNTERSIGN_COMMAND:?the path of the countersign command}"
+: "${COUNTERSIGN_SCENARIOS:?the folder tests/scenarios}"
+for library in libcountersign.so.0 libcountersign.0.dylib countersign.dll; do
+    if [ -e "$COUNTERSIGN_LIB_DIR/$library" ]; then
+        export COUNTERSIGN_LIBRARY="$COUNTERSIGN_LIB_DIR/$library"
+    fi
+done
+
+maven test
+quiet_maven javadoc:javadoc
+
+echo "Tests again, with the JVM looking at each call into native code"
+log=$scratch/check-jni.log
+COUNTERSIGN_SCENARIO_RESULTS='' quiet_maven surefire:test@default-test -Dcountersign.jvm=-Xcheck:jni >"$log" 2>&1 ||
+    { cat "$log"; exit 1; }
+if grep -E 'WARNING in native method|FATAL ERROR in native method|WARNING: JNI' "$log"; then
+    echo "-Xcheck:jni has found the above; all of it is in $log" >&2
+    exit 1
+fi
+
+echo "The README's example"
+example=$(mktemp -d "$scratch/example.XXXXXX")
+readme_example >"$example/Example.java"
+quiet_maven dependency:build-classpath -Dmdep.outputFile="$example/classpath" -DincludeScope=runtime
+classpath=$scratch/build/classes:$(cat "$example/classpath")
+javac -Xlint:all -Werror -cp "$classpath" -d "$example" "$example/Example.java"
+start_sandbox
+COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml java -cp "$classpath:$example" Example
