@@ -361,6 +361,47 @@ typedef int32_t csign_source;
 #endif // __cplusplus
 
 /**
+ * What a client counts, since it was made.
+ */
+enum csign_counter
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Tokens handed out from memory, other than by csign_client_copy_token.
+     */
+    CSIGN_COUNTER_HITS = 1,
+    /**
+     * Tokens taken over from the store.
+     */
+    CSIGN_COUNTER_ADOPTED = 2,
+    /**
+     * Tokens asked for by assertion, client credentials or login.
+     */
+    CSIGN_COUNTER_MINTED = 3,
+    /**
+     * Tokens got with a refresh token.
+     */
+    CSIGN_COUNTER_REFRESHED = 4,
+    /**
+     * Callers that waited for a request that another one had started.
+     */
+    CSIGN_COUNTER_WAITS = 5,
+    /**
+     * Requests, or attempts at one, that brought no token.
+     */
+    CSIGN_COUNTER_FAILURES = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum csign_counter csign_counter;
+#else
+typedef int32_t csign_counter;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once; at
  * most one request per connection is under way, whoever asks. Calls block until there is a token or an error, at
  * most for the setting timeout_ms and what waiting for another holder takes.

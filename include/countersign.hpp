@@ -87,12 +87,12 @@ enum class LogLevel : std::int32_t {
 
 /// What a client counts, since it was made.
 enum class Counter : std::int32_t {
-    hits = 1,
-    adopted = 2,
-    minted = 3,
-    refreshed = 4,
-    waits = 5,
-    failures = 6,
+    hits = CSIGN_COUNTER_HITS,
+    adopted = CSIGN_COUNTER_ADOPTED,
+    minted = CSIGN_COUNTER_MINTED,
+    refreshed = CSIGN_COUNTER_REFRESHED,
+    waits = CSIGN_COUNTER_WAITS,
+    failures = CSIGN_COUNTER_FAILURES,
 };
 
 /// A verdict as the word of every language, such as "fix_configuration".
