@@ -1,6 +1,7 @@
 package countersign
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,15 +44,14 @@ func TestATokenThatNeedsMoreRoom(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	token := access(t, client)
-	small := make([]byte, 3)
-	rooms.Put(&small)
-	for range 100 {
-		if again, err := client.peek(); err != nil || again != token {
+	room := make([]byte, 3)
+	for range 2 {
+		if again, err := client.peekInto(&room); err != nil || again != token {
 			t.Fatalf("%v", err)
 		}
 	}
-	if string(small) != "\x00\x00\x00" {
-		t.Error("something was left in a buffer")
+	if len(room) < len(token) || bytes.ContainsFunc(room, func(letter rune) bool { return letter != 0 }) {
+		t.Error("something was left in the buffer")
 	}
 }
 

@@ -61,6 +61,11 @@ func (c *Client) peek() (string, error) {
 	defer c.leave()
 	room := rooms.Get().(*[]byte)
 	defer rooms.Put(room)
+	return c.peekInto(room)
+}
+
+// peekInto looks by way of a buffer, which is made larger where it has to be, and wiped.
+func (c *Client) peekInto(room *[]byte) (string, error) {
 	for {
 		buffer := (*C.char)(unsafe.Pointer(unsafe.SliceData(*room)))
 		peeked := C.countersign_go_peek(c.pointer(), buffer, C.size_t(len(*room)))

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Packs the module as the Go module proxy serves it, with the header and the static library of this machine:
+#
+#   package.sh OUT
+#
+# writes OUT/countersign-go-VERSION.zip. COUNTERSIGN_LIB_DIR and COUNTERSIGN_INCLUDE_DIR say what goes in.
+set -euo pipefail
+: "${1:?say where to: package.sh OUT}" "${COUNTERSIGN_LIB_DIR:?}" "${COUNTERSIGN_INCLUDE_DIR:?}"
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+cd "$(dirname "$0")"
+here=$PWD
+root=$(cd ../.. && pwd)
+version=v$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -1)
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+git -C "$here" ls-files -z -- . ':!tools' | xargs -0 cp --parents -t "$stage"
+cp "$root/LICENSE-MIT" "$root/LICENSE-APACHE" "$stage"
+mkdir -p "$stage/include" "$stage/lib/$(go env GOOS)_$(go env GOARCH)"
+cp "$COUNTERSIGN_INCLUDE_DIR/countersign.h" "$stage/include"
+strip --strip-debug -o "$stage/lib/$(go env GOOS)_$(go env GOARCH)/libcountersign.a" "$COUNTERSIGN_LIB_DIR/libcountersign.a"
+
+(cd tools && go run ./modzip "$stage" github.com/countersign/countersign-go "$version" "$out/countersign-go-$version.zip")
+echo "$out/countersign-go-$version.zip: $(stat -c %s "$out/countersign-go-$version.zip") bytes"

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Runs the README's first example in an empty module against the sandbox.
+#
+#   readme.sh DIRECTIVE [GO BUILD FLAGS]
+#
+# The directive goes into go.mod, to say where the package is; empty where a proxy knows.
+set -euo pipefail
+directive=$1
+shift
+here=$(cd "$(dirname "$0")" && pwd)
+version=${COUNTERSIGN_GO_VERSION:-v0.0.0}
+project=$(mktemp -d)
+sandbox=
+finish() {
+    [ -z "$sandbox" ] || { kill "$sandbox" && wait "$sandbox" || true; } 2>/dev/null
+    rm -rf "$project"
+}
+trap finish EXIT
+cd "$project"
+
+awk '/^```go$/ { if (!done) { on = 1; next } } /^```$/ { if (on) done = 1; on = 0 } on' "$here/README.md" >main.go
+grep -q '^package main$' main.go || { echo "the README has no program as its first example" >&2; exit 1; }
+{
+    echo "module example.test/integration"
+    echo "go 1.24.0"
+    echo "require github.com/countersign/countersign-go $version"
+    echo "$directive"
+} >go.mod
+go mod tidy
+go vet "$@" .
+go build "$@" -o program .
+
+export XDG_STATE_HOME="$project/state"
+"$COUNTERSIGN_COMMAND" sandbox --tls --dir "$project/sandbox" >ready.json &
+sandbox=$!
+for _ in $(seq 200); do
+    [ -s ready.json ] && break
+    sleep 0.05
+done
+# The example asks for the connection "docusign"; the sandbox has it under another name.
+sed 's/^\[connections\.docusign-jwt\]$/[connections.docusign]/' sandbox/connections.toml >countersign.toml
+said=$(./program)
+case $said in
+*"a token of "*" bytes"*) echo "README's example${*:+ ($*)}: $said" ;;
+*)
+    echo "README's example said: $said" >&2
+    exit 1
+    ;;
+esac
