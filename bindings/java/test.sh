@@ -22,7 +22,9 @@ echo "Tests again, with the JVM looking at each call into native code"
 log=$scratch/check-jni.log
 COUNTERSIGN_SCENARIO_RESULTS='' quiet_maven surefire:test@default-test -Dcountersign.jvm=-Xcheck:jni >"$log" 2>&1 ||
     { cat "$log"; exit 1; }
-if grep -E 'WARNING in native method|FATAL ERROR in native method|WARNING: JNI' "$log"; then
+# Two warnings are about JNA's own code, where it loads itself and where it attaches a thread of the library.
+known='JNI local refs: 33, exceeds capacity: 32|without checking exceptions when required to from CallStaticObjectMethod'
+if grep -E 'WARNING in native method|FATAL ERROR in native method|WARNING: JNI' "$log" | grep -vE "$known"; then
     echo "-Xcheck:jni has found the above; all of it is in $log" >&2
     exit 1
 fi

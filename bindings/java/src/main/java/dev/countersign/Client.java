@@ -1,5 +1,6 @@
 package dev.countersign;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -30,6 +31,7 @@ public final class Client implements AutoCloseable {
     private final Abi abi;
     private final Handle handle;
     private final LastToken last;
+    private final LastText lastText = new LastText();
     private final Executor executor;
     /** The signer callback, where there is one, else null. */
     private final Callbacks.Signing signing;
@@ -161,7 +163,7 @@ public final class Client implements AutoCloseable {
                         client, 0, room.address(), room.length(), length, frame.error());
             }
             check(frame, status);
-            return frame.take(room, (int) frame.longAt(length));
+            return lastText.take(frame, room, (int) frame.longAt(length));
         } finally {
             handle.leave();
         }
@@ -391,7 +393,7 @@ public final class Client implements AutoCloseable {
                 return null;
             }
             check(frame, status);
-            return last.ifIs(frame.take(room, (int) frame.longAt(length)));
+            return last.ifIs(new String(frame.take(room, (int) frame.longAt(length)), StandardCharsets.UTF_8));
         });
     }
 

@@ -85,18 +85,28 @@ final class Frame implements AutoCloseable {
         return new Text(block.address + block.top, BLOCK_SIZE - block.top);
     }
 
-    /** Takes text out of room, and wipes it there. */
-    String take(Text room, int length) {
-        byte[] bytes;
-        if (block.holds(room.address())) {
-            int offset = block.offset(room.address());
-            bytes = new byte[length];
-            block.buffer.get(offset, bytes);
-            block.buffer.put(offset, ZEROS, 0, length);
-        } else {
-            bytes = abi.read(room.address(), length);
+    /** Takes bytes out of room, and wipes them there. */
+    byte[] take(Text room, int length) {
+        if (!block.holds(room.address())) {
+            return abi.read(room.address(), length);
         }
-        return new String(bytes, StandardCharsets.UTF_8);
+        byte[] bytes = new byte[length];
+        block.buffer.get(block.offset(room.address()), bytes);
+        wipe(room, length);
+        return bytes;
+    }
+
+    /** Whether these very bytes are in room; they are wiped there if so. */
+    boolean takeIfSame(Text room, int length, byte[] bytes) {
+        if (length != bytes.length || !block.holds(room.address())) {
+            return false;
+        }
+        ByteBuffer found = block.buffer.slice(block.offset(room.address()), length);
+        if (found.mismatch(ByteBuffer.wrap(bytes)) >= 0) {
+            return false;
+        }
+        wipe(room, length);
+        return true;
     }
 
     byte[] bytes(Text room, int length) {
@@ -158,6 +168,10 @@ final class Frame implements AutoCloseable {
                 abi.release(memory.address());
             }
         }
+    }
+
+    private void wipe(Text room, int length) {
+        block.buffer.put(block.offset(room.address()), ZEROS, 0, length);
     }
 
     private long reserve(int size) {
