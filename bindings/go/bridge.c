@@ -134,6 +134,12 @@ csign_status countersign_go_set_log(csign_config *config, int32_t most, uintptr_
     return csign_config_set_log(config, most, take_line, (void *)logger, destroy, error);
 }
 
+csign_status countersign_go_registry_set_log(csign_registry *registry, int32_t most, uintptr_t logger,
+                                             csign_error **error)
+{
+    return csign_registry_set_log(registry, most, take_line, (void *)logger, destroy, error);
+}
+
 csign_status countersign_go_set_clock(csign_config *config, uintptr_t clock, csign_error **error)
 {
     return csign_config_set_clock(config, read_clock, (void *)clock, destroy, error);

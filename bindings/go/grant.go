@@ -112,14 +112,18 @@ func (c *Client) Counts() (Counts, error) {
 	}
 	defer c.leave()
 	var counts Counts
-	// In the order of csign_counter, which begins at 1.
-	places := []*uint64{
-		&counts.Hits, &counts.Adopted, &counts.Minted, &counts.Refreshed, &counts.Waits, &counts.Failures,
+	places := map[C.int32_t]*uint64{
+		C.CSIGN_COUNTER_HITS:      &counts.Hits,
+		C.CSIGN_COUNTER_ADOPTED:   &counts.Adopted,
+		C.CSIGN_COUNTER_MINTED:    &counts.Minted,
+		C.CSIGN_COUNTER_REFRESHED: &counts.Refreshed,
+		C.CSIGN_COUNTER_WAITS:     &counts.Waits,
+		C.CSIGN_COUNTER_FAILURES:  &counts.Failures,
 	}
-	for at, place := range places {
+	for counter, place := range places {
 		var count C.uint64_t
 		var reported *C.csign_error
-		status := C.csign_client_count(c.pointer(), C.int32_t(at+1), &count, &reported)
+		status := C.csign_client_count(c.pointer(), counter, &count, &reported)
 		if err := c.failure(status, reported); err != nil {
 			return Counts{}, err
 		}

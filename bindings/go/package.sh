@@ -15,7 +15,7 @@ version=v$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -1)
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-git -C "$here" ls-files -z -- . ':!tools' | xargs -0 cp --parents -t "$stage"
+git -C "$here" ls-files -z -- . ':!tools' ':!*.sh' ':!.gitignore' | xargs -0 cp --parents -t "$stage"
 cp "$root/LICENSE-MIT" "$root/LICENSE-APACHE" "$stage"
 mkdir -p "$stage/include" "$stage/lib/$(go env GOOS)_$(go env GOARCH)"
 cp "$COUNTERSIGN_INCLUDE_DIR/countersign.h" "$stage/include"

@@ -4,6 +4,7 @@ package countersign
 import "C"
 
 import (
+	"log/slog"
 	"runtime"
 	"sync"
 	"unsafe"
@@ -62,6 +63,15 @@ func (r *Registry) LoadPlugin(path, sha256 string) error {
 		cPath, pathLength := cText(path)
 		digest, digestLength := cText(sha256)
 		return C.csign_registry_load_plugin(registry, cPath, pathLength, digest, digestLength, reported)
+	})
+}
+
+// SetLogger hands every line that plugins log to a logger, at the levels that it wants. It is for plugins loaded after
+// this call; without it, what they log is dropped. Once a plugin is loaded, the logger stays until the process ends.
+func (r *Registry) SetLogger(logger *slog.Logger) error {
+	return r.change(func(registry *C.csign_registry, reported **C.csign_error) C.csign_status {
+		most := mostWanted(logger)
+		return C.countersign_go_registry_set_log(registry, most, kept(logger), reported)
 	})
 }
 

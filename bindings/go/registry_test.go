@@ -1,7 +1,14 @@
 package countersign
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -21,18 +28,19 @@ token = "{base_url}/connect/token"
 client_auth = ["post"]
 `
 
-func TestAProfileMakesAProvider(t *testing.T) {
-	fresh(t)
+func registryOf(t *testing.T) *Registry {
+	t.Helper()
 	registry, err := NewRegistry()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := registry.AddProfile(profile); err != nil {
-		t.Fatal(err)
-	}
-	if err := registry.AddProfile(profile); err == nil {
-		t.Error("there are two of the same id")
-	}
+	t.Cleanup(func() { _ = registry.Close() })
+	return registry
+}
+
+// useAcme gets a token of the provider acme.
+func useAcme(t *testing.T, registry *Registry) {
+	t.Helper()
 	known, err := emulator.Settings("boldsign-cc")
 	if err != nil {
 		t.Fatal(err)
@@ -51,12 +59,52 @@ func TestAProfileMakesAProvider(t *testing.T) {
 	access(t, client)
 }
 
-func TestABadProfileIsRefusedByField(t *testing.T) {
-	registry, err := NewRegistry()
+func TestAProfileMakesAProvider(t *testing.T) {
+	fresh(t)
+	registry := registryOf(t)
+	if err := registry.AddProfile(profile); err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.AddProfile(profile); err == nil {
+		t.Error("there are two of the same id")
+	}
+	useAcme(t, registry)
+}
+
+func TestAPluginMakesAProvider(t *testing.T) {
+	fresh(t)
+	plugin := filepath.Join(t.TempDir(), "acme.so")
+	compiler := exec.Command("cc", "-shared", "-fPIC", "-o", plugin, "testdata/acme.c")
+	if include := os.Getenv("COUNTERSIGN_INCLUDE_DIR"); include != "" {
+		compiler.Args = append(compiler.Args, "-I"+include)
+	}
+	if said, err := compiler.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	registry := registryOf(t)
+	var log lockedBuffer
+	if err := registry.SetLogger(slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.LoadPlugin(plugin, strings.Repeat("0", 64)); err == nil {
+		t.Error("a file with another digest was loaded")
+	}
+	text, err := os.ReadFile(plugin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer registry.Close()
+	digest := sha256.Sum256(text)
+	if err := registry.LoadPlugin(plugin, hex.EncodeToString(digest[:])); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "acme was asked for its profile") {
+		t.Errorf("the log is %q", log.String())
+	}
+	useAcme(t, registry)
+}
+
+func TestABadProfileIsRefusedByField(t *testing.T) {
+	registry := registryOf(t)
 	failure := failureOf(t, registry.AddProfile("nonsense = true\n"))
 	if failure.Status != StatusSetting {
 		t.Errorf("%#v", failure)
