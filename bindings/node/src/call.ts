@@ -65,7 +65,7 @@ export function takeText(text: Pointer): string {
  * koffi keeps memory for each call that is under way or waits for a thread, for 256 of them, and callbacks from other
  * threads need some of it: so no more calls than this are handed to it.
  */
-const MOST_CALLS = 128;
+const MOST_CALLS = 64;
 
 let calls = 0;
 const waiting: (() => void)[] = [];

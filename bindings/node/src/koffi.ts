@@ -17,7 +17,14 @@ export interface Type {
   readonly name: string;
 }
 
+/** Settings of koffi, which all of its users in a program share. */
+interface Config {
+  async_stack_size: number;
+}
+
 interface Koffi {
+  config(): Config;
+  config(change: Partial<Config>): Config;
   load(path: string): Library;
   proto(declaration: string): Type;
   pointer(to: Type): Type;

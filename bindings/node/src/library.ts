@@ -10,6 +10,7 @@ const ABI_VERSION = 1;
 
 /** Loads the library: from $COUNTERSIGN_LIBRARY, from this package, or from where the system looks. */
 export function loadLibrary(): Library {
+  growStacks();
   const path = libraryPath();
   let library: Library;
   try {
@@ -41,6 +42,25 @@ export function misfit(version: number, wanted = ABI_VERSION): string | undefine
     `${wantedMajor}.x: install a library and a package of the same release`
   );
 }
+
+/**
+ * koffi runs calls on stacks of its own, of 128 KiB each where nobody says otherwise: not enough for a TLS handshake.
+ * Their memory is taken only as far as it is used.
+ */
+function growStacks(): void {
+  if (koffi.config().async_stack_size >= STACK_SIZE) return;
+  try {
+    koffi.config({ async_stack_size: STACK_SIZE });
+  } catch (cause) {
+    throw new Error(
+      'countersign: another module uses koffi already, with stacks too small for this library: load countersign ' +
+        `before it, or have it call koffi.config({ async_stack_size: ${STACK_SIZE} }) first`,
+      { cause },
+    );
+  }
+}
+
+const STACK_SIZE = 2 * 1024 * 1024;
 
 function libraryPath(): string {
   const named = process.env.COUNTERSIGN_LIBRARY;

@@ -1,0 +1,106 @@
+// What a scenario expects of tokens and errors.
+
+import assert from 'node:assert/strict';
+
+import { CountersignError } from 'countersign';
+
+import { CLASSES } from '../verdicts.mjs';
+
+/** Fails where there is a member that this runner does not know. */
+export function checkMembers(what, object, known) {
+  for (const name of Object.keys(object)) {
+    if (!known.includes(name)) throw new Error(`${what} has a member this runner does not know: ${name}`);
+  }
+}
+
+/** Runs what should bring a token or, where that is expected, an error. */
+export async function expectToken(run, step, body) {
+  const expected = step.expect ?? {};
+  if (expected.error) {
+    checkMembers('`expect`', expected, ['error']);
+    await expectError(body, expected.error);
+    return;
+  }
+  const token = await body();
+  checkToken(run, token, expected);
+  if (step.as) run.tokens.set(step.as, token.accessToken);
+}
+
+export function checkToken(run, token, expected) {
+  assert.notEqual(token.accessToken, '');
+  for (const [name, value] of Object.entries(expected)) {
+    const check = TOKEN[name];
+    if (!check) throw new Error(`\`expect\` has a member this runner does not know: ${name}`);
+    check(token, value, run);
+  }
+}
+
+const TOKEN = {
+  source: (token, value) => assert.equal(token.source, value, 'source'),
+  same_as: (token, name, run) =>
+    assert.ok(token.accessToken === run.token(name), `another token than ${name}`),
+  different_from: (token, name, run) =>
+    assert.ok(token.accessToken !== run.token(name), `the same token as ${name}`),
+  token_type: (token, value) => assert.equal(token.tokenType, value, 'token_type'),
+  scope: (token, value) => assert.equal(token.scope, value, 'scope'),
+  expires_in_about_s: (token, value, run) => {
+    if (value === null) return assert.equal(token.expiresAt, null, 'expires_at');
+    const left = token.expiresAt - run.now();
+    assert.ok(Math.abs(left - value) <= 30, `it expires in ${left} s, not in about ${value}`);
+  },
+  extra: (token, value) => checkExtra(token.extra, value),
+};
+
+/** Each name is there with its value; `*` stands for any that is not empty. */
+export function checkExtra(extra, expected) {
+  for (const [name, value] of Object.entries(expected)) {
+    if (value === '*') assert.ok(extra[name], `extra.${name} is not there`);
+    else assert.equal(extra[name], value, `extra.${name}`);
+  }
+}
+
+/** Runs what should fail, and checks how. */
+export async function expectError(body, expected) {
+  const error = await body().then(
+    () => assert.fail('it succeeded, where an error is expected'),
+    (thrown) => thrown,
+  );
+  checkError(error, expected);
+}
+
+export function checkError(error, expected) {
+  if (!(error instanceof CountersignError)) throw error;
+  assert.ok(error instanceof CLASSES[error.verdict], `${error.name} for ${error.verdict}`);
+  for (const [name, value] of Object.entries(expected)) {
+    const check = ERROR[name];
+    if (!check) throw new Error(`\`error\` has a member this runner does not know: ${name}`);
+    check(error, value);
+  }
+}
+
+const ERROR = {
+  verdict: (error, value) => assert.equal(error.verdict, value, 'verdict'),
+  kind: (error, value) => assert.equal(error.kind, value, 'kind'),
+  http_status: (error, value) => assert.equal(error.httpStatus, value, 'http_status'),
+  oauth_error: field('oauthError'),
+  oauth_description: field('oauthDescription'),
+  setting: field('setting'),
+  provider: field('provider'),
+  url: field('url'),
+  trace_id: field('traceId'),
+  hint: field('hint'),
+  retry_after_s: (error, value) => {
+    if (value === '*') assert.notEqual(error.retryAfterS, null, 'retry_after_s');
+    else
+      assert.equal(error.retryAfterS === null ? null : Math.trunc(error.retryAfterS), value, 'retry_after_s');
+  },
+  message_has: (error, value) => assert.ok(error.message.includes(value), `message: ${error.message}`),
+  hint_has: (error, value) => assert.ok(error.hint?.includes(value), `hint: ${error.hint}`),
+};
+
+function field(name) {
+  return (error, value) => {
+    if (value === '*') assert.ok(error[name], `${name} is not there`);
+    else assert.equal(error[name], value, name);
+  };
+}

@@ -1,0 +1,137 @@
+// One scenario: its client, its callbacks and its steps.
+
+import assert from 'node:assert/strict';
+import { createPrivateKey, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+import { Client } from 'countersign';
+
+import { checkMembers, expectError } from './expect.mjs';
+import { steps } from './steps.mjs';
+
+const MEMBERS = [
+  'name',
+  'about',
+  'connection',
+  'settings',
+  'clock',
+  'signer',
+  'listener',
+  'open',
+  'steps',
+  'requests',
+];
+
+export class Run {
+  constructor(sandbox, name, scenario) {
+    this.sandbox = sandbox;
+    this.scenario = this.filled(scenario);
+    checkMembers('the scenario', this.scenario, MEMBERS);
+    assert.equal(this.scenario.name, name);
+    /** By how much the clock callback is ahead, in seconds. */
+    this.offsetS = 0;
+    /** What the listener has heard. */
+    this.heard = { obtained: 0, rotated: 0, forgotten: 0 };
+    /** Tokens that have a name. */
+    this.tokens = new Map();
+  }
+
+  async run() {
+    const { open, requests } = this.scenario;
+    if (open) {
+      checkMembers('`open`', open, ['error']);
+      await expectError(() => this.newClient(), open.error);
+    } else {
+      await this.runSteps();
+    }
+    if (requests) {
+      const log = await this.sandbox.log();
+      assert.deepEqual(
+        log.map((entry) => entry.grant),
+        requests,
+        'requests',
+      );
+    }
+  }
+
+  async runSteps() {
+    this.client = await this.newClient();
+    try {
+      for (const [i, step] of this.scenario.steps.entries()) {
+        const run = steps[step.do];
+        if (!run) throw new Error(`step ${i + 1}: no such thing to do: ${step.do}`);
+        try {
+          checkMembers('the step', step, ['do', 'expect', ...run.members]);
+          await run(this, step);
+        } catch (error) {
+          error.message = `step ${i + 1}, ${step.do}: ${error.message}`;
+          throw error;
+        }
+      }
+    } finally {
+      this.client.close();
+    }
+  }
+
+  /** A client with the scenario's settings and callbacks. */
+  newClient() {
+    const { connection, settings = {}, clock, signer, listener } = this.scenario;
+    const options = {};
+    if (clock) {
+      options.clock = () => ({
+        unixMs: Date.now() + this.offsetS * 1000,
+        bootMs: performance.now() + this.offsetS * 1000,
+      });
+    }
+    if (listener) options.onChange = (change) => this.hear(change);
+    if (signer) options.signer = this.signer();
+    const over = { store: 'memory', ...settings };
+    if (!signer && !Object.values(over).includes(null)) {
+      return Client.load(connection, { ...options, path: this.sandbox.connections, settings: over });
+    }
+    const all = { ...this.sandbox.settings(connection), ...over };
+    if (signer) delete all.private_key_file;
+    for (const [name, value] of Object.entries(all)) if (value === null) delete all[name];
+    return Client.create(all, { ...options, name: connection });
+  }
+
+  hear(change) {
+    this.heard[change] += 1;
+    // A rotation is a new token as well.
+    if (change === 'rotated') this.heard.obtained += 1;
+  }
+
+  signer() {
+    const file = this.sandbox.settings(this.scenario.connection).private_key_file;
+    const key = createPrivateKey(readFileSync(file));
+    const fails = this.scenario.signer === 'fails';
+    return {
+      algorithm: 'RS256',
+      sign(input) {
+        if (fails) throw new Error('the device is not there');
+        return sign('sha256', input, key);
+      },
+    };
+  }
+
+  /** The time as the client sees it, in seconds. */
+  now() {
+    return Date.now() / 1000 + (this.scenario.clock ? this.offsetS : 0);
+  }
+
+  token(name) {
+    const token = this.tokens.get(name);
+    if (token === undefined) throw new Error(`no token is named ${name}`);
+    return token;
+  }
+
+  /** With {url} and {dir} filled in, in every text. */
+  filled(value) {
+    if (typeof value === 'string') {
+      return value.replaceAll('{url}', this.sandbox.url).replaceAll('{dir}', this.sandbox.dir);
+    }
+    if (Array.isArray(value)) return value.map((item) => this.filled(item));
+    if (value === null || typeof value !== 'object') return value;
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, this.filled(item)]));
+  }
+}
