@@ -1,19 +1,21 @@
 //! The default transport: ureq 3 over rustls with ring.
 
+mod tls;
+mod trust;
+
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::config::Config;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport as Connection,
+    ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, TcpConnector,
+    Transport as Connection,
 };
 use ureq::{Agent, Proxy};
 
-use crate::connection::{Network, Roots};
+use self::tls::Tls;
+use crate::connection::Network;
 use crate::{Error, ErrorKind, MAX_BODY, Request, Response, SendError, Transport};
 
 /// Posts over HTTP/1.1 with TLS by rustls: status as data, no redirects, no retries, one total
@@ -34,9 +36,10 @@ impl UreqTransport {
     /// Where `ca_file` cannot be read or holds no certificate, the system's roots cannot be
     /// loaded, or `proxy` is not a usable URL.
     pub fn new(network: &Network) -> Result<Self, Error> {
-        let tls = TlsConfig::builder()
-            .root_certs(root_certs(network)?)
-            .build();
+        let tls = Tls::new(trust::roots(network)?).map_err(|error| {
+            let message = format!("TLS cannot be set up: {error}");
+            Error::new(ErrorKind::Tls, message)
+        })?;
         let proxy = network
             .proxy
             .as_ref()
@@ -53,11 +56,10 @@ impl UreqTransport {
                 .max_idle_age(Duration::from_secs(15))
                 .proxy(proxy.clone())
                 .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
-                .tls_config(tls.clone())
                 .build();
             Agent::with_parts(
                 config,
-                Tracked(DefaultConnector::default()),
+                Tracked(opening().chain(tls.clone())),
                 Tracked(DefaultResolver::default()),
             )
         };
@@ -164,7 +166,6 @@ impl UreqTransport {
                 }
                 io.to_string()
             }
-            ureq::Error::Rustls(tls) => return refused_tls(origin, tls),
             ureq::Error::Tls(text) => {
                 return Error::new(ErrorKind::Tls, format!("TLS with {origin} failed: {text}"));
             }
@@ -231,6 +232,13 @@ fn refused_tls(origin: &str, error: &rustls::Error) -> Error {
     Error::new(ErrorKind::Tls, format!("TLS with {origin} failed: {error}")).with_hint(hint)
 }
 
+/// Opens a connection, through the proxy where one is set. ureq's own chain would speak TLS as well,
+/// with roots of its own, in a program that switches on ureq's feature for it.
+fn opening() -> impl Connector {
+    ().chain(ConnectProxyConnector::default())
+        .chain(TcpConnector::default())
+}
+
 /// Resolves and connects as ureq does, and marks what fails there: nothing of the request left.
 #[derive(Debug)]
 struct Tracked<T>(T);
@@ -264,7 +272,7 @@ impl Resolver for Tracked<DefaultResolver> {
     }
 }
 
-impl Connector<()> for Tracked<DefaultConnector> {
+impl<C: Connector<Out = Box<dyn Connection>>> Connector for Tracked<C> {
     type Out = Box<dyn Connection>;
 
     fn connect(
@@ -288,64 +296,4 @@ fn read_proxy(text: &str) -> Result<Proxy, Error> {
         return Err(refuse());
     }
     Proxy::new(text).map_err(|_| refuse())
-}
-
-/// The roots to trust: the chosen set, and whatever `ca_file` adds to it.
-fn root_certs(network: &Network) -> Result<RootCerts, Error> {
-    let Some(path) = &network.ca_file else {
-        return match network.roots {
-            Roots::Bundled => Ok(RootCerts::WebPki),
-            Roots::System => Ok(specific(system_roots()?)),
-        };
-    };
-    let mut certificates = extra_roots(path)?;
-    match network.roots {
-        Roots::Bundled => certificates.extend(
-            webpki_root_certs::TLS_SERVER_ROOT_CERTS
-                .iter()
-                .map(|der| Certificate::from_der(der).to_owned()),
-        ),
-        Roots::System => certificates.extend(system_roots()?),
-    }
-    Ok(specific(certificates))
-}
-
-fn specific(certificates: Vec<Certificate<'static>>) -> RootCerts {
-    RootCerts::Specific(Arc::new(certificates))
-}
-
-fn extra_roots(path: &PathBuf) -> Result<Vec<Certificate<'static>>, Error> {
-    let shown = path.display();
-    let text = std::fs::read(path).map_err(|error| {
-        Error::setting(
-            "ca_file",
-            format!("`ca_file` {shown} cannot be read: {error}"),
-        )
-    })?;
-    let blocks = pem::parse_many(&text).unwrap_or_default();
-    let certificates: Vec<_> = blocks
-        .iter()
-        .filter(|block| block.tag() == "CERTIFICATE")
-        .map(|block| Certificate::from_der(block.contents()).to_owned())
-        .collect();
-    if certificates.is_empty() {
-        return Err(Error::setting(
-            "ca_file",
-            format!("`ca_file` {shown} holds no PEM certificate (-----BEGIN CERTIFICATE-----)"),
-        ));
-    }
-    Ok(certificates)
-}
-
-fn system_roots() -> Result<Vec<Certificate<'static>>, Error> {
-    let found = rustls_native_certs::load_native_certs();
-    if found.certs.is_empty() {
-        return Err(Error::setting(
-            "roots",
-            "`roots` = \"system\" found no certificates on this machine",
-        )
-        .with_hint("install the system's ca-certificates, or set roots = \"bundled\""));
-    }
-    let own = |der: &rustls::pki_types::CertificateDer<'_>| Certificate::from_der(der).to_owned();
-    Ok(found.certs.iter().map(own).collect())
 }

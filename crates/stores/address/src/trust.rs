@@ -43,11 +43,7 @@ impl Address {
                     .with_hint("install the system's ca-certificates, or write roots=bundled"));
                 }
             }
-            (None, false) => {
-                roots.add_parsable_certificates(
-                    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned(),
-                );
-            }
+            (None, false) => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         }
         // The provider is named, not looked up: a program may have several compiled in.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
