@@ -1,0 +1,290 @@
+// What the scenarios do not show: the event loop, callbacks, aborting, closing, collecting.
+
+import assert from 'node:assert/strict';
+import { createPrivateKey, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { after, before, beforeEach, test } from 'node:test';
+
+import { Client, FixConfigurationError, Login, ReauthorizeError, RetryError } from 'countersign';
+
+import { disposed } from './disposed.mjs';
+import { Sandbox, until } from './sandbox.mjs';
+
+let sandbox;
+before(async () => {
+  sandbox = await Sandbox.start();
+});
+after(() => sandbox.stop());
+beforeEach(() => sandbox.reset());
+
+const open = (name, options = {}) =>
+  Client.load(name, {
+    path: sandbox.connections,
+    ...options,
+    settings: { store: 'memory', ...options.settings },
+  });
+
+const slow = (ms) => sandbox.post('/_sandbox/faults', { kind: 'slow', ms });
+
+test('the event loop runs while an answer is slow', async () => {
+  const client = disposed(await open('docusign-jwt'));
+  await slow(40);
+  let ticks = 0;
+  let longest = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    ticks += 1;
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 5);
+  const start = performance.now();
+  await client.token();
+  const took = performance.now() - start;
+  clearInterval(timer);
+  assert.ok(took > 500, `the answer took ${took} ms only: this shows nothing`);
+  assert.ok(ticks > took / 50, `${ticks} ticks of 5 ms in ${took} ms`);
+  assert.ok(longest < 250, `the event loop stood still for ${longest} ms`);
+});
+
+test('peek gives a fresh token at once, and never asks for one', async () => {
+  const client = disposed(await open('docusign-jwt'));
+  assert.equal(client.peek(), undefined);
+  assert.deepEqual(await sandbox.log(), []);
+  const token = await client.token();
+  assert.equal(client.peek(), token.accessToken);
+  assert.equal(await client.accessToken(), token.accessToken);
+  await client.invalidate(token);
+  assert.equal(client.peek(), undefined);
+  assert.notEqual(await client.accessToken(), token.accessToken);
+});
+
+test('who asks after a token was refused does not get the answer to an earlier question', async () => {
+  const client = disposed(await open('docusign-jwt'));
+  const token = await client.token();
+  const asked = client.token({ minValid: 10 });
+  const refused = client.invalidate(token);
+  const after = client.token({ minValid: 10 });
+  await asked;
+  await refused;
+  // It was asked before the library heard of the refusal, or after it: but not joined to the first question.
+  await after;
+  assert.notEqual((await client.token({ minValid: 10 })).accessToken, token.accessToken);
+});
+
+test('aborting returns at once, and the request goes on', async () => {
+  const client = disposed(await open('docusign-jwt'));
+  await slow(5);
+  const signal = AbortSignal.timeout(100);
+  const start = performance.now();
+  await assert.rejects(client.token({ signal }), { name: 'TimeoutError' });
+  assert.ok(performance.now() - start < 400);
+  const token = await client.token();
+  assert.equal(client.counts().minted, 1);
+  assert.equal(token.accessToken, client.peek());
+  assert.equal((await sandbox.log()).length, 1);
+});
+
+test('a signal that is aborted already asks for nothing', async () => {
+  const client = disposed(await open('docusign-jwt'));
+  const reason = new Error('enough');
+  await assert.rejects(client.token({ signal: AbortSignal.abort(reason) }), reason);
+  assert.deepEqual(await sandbox.log(), []);
+});
+
+test('all callbacks at once, from the threads of the library', { timeout: 30_000 }, async () => {
+  const file = sandbox.settings('docusign-jwt').private_key_file;
+  const key = createPrivateKey(readFileSync(file));
+  const heard = { sign: 0, clock: 0, log: [], change: [] };
+  const options = {
+    settings: { min_valid_s: 60 },
+    signer: {
+      algorithm: 'RS256',
+      sign: (input) => {
+        heard.sign += 1;
+        return sign('sha256', input, key);
+      },
+    },
+    clock: () => {
+      heard.clock += 1;
+      return { unixMs: Date.now(), bootMs: performance.now() };
+    },
+    log: (level, line) => heard.log.push([level, line]),
+    logLevel: 'debug',
+    onChange: (change, token) => heard.change.push([change, token.accessToken]),
+  };
+  const settings = { ...sandbox.settings('docusign-jwt'), store: 'memory', min_valid_s: 60 };
+  delete settings.private_key_file;
+  const client = disposed(await Client.create(settings, options));
+  // The clock is asked while the library holds locks, also by peek on this very thread: neither may wait for the other.
+  let asking = true;
+  const peeking = (async () => {
+    while (asking) {
+      client.peek();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  const tokens = await Promise.all(
+    Array.from({ length: 100 }, (_, i) => (i % 10 === 0 ? client.refresh() : client.token({ minValid: i }))),
+  );
+  asking = false;
+  await peeking;
+  assert.ok(heard.sign > 0 && heard.clock > 0);
+  assert.equal(heard.change.length, heard.sign);
+  assert.ok(heard.log.some(([level, line]) => level === 'info' && line.includes('/oauth/token')));
+  for (const { accessToken } of tokens) {
+    assert.ok(heard.change.some(([, value]) => value === accessToken));
+    assert.ok(!heard.log.some(([, line]) => line.includes(accessToken)), 'a token is in the log');
+  }
+});
+
+test('what a signer throws is the cause of the error', async () => {
+  const settings = { ...sandbox.settings('docusign-jwt'), store: 'memory' };
+  delete settings.private_key_file;
+  const cause = new Error('the device is not there');
+  const failing = {
+    algorithm: 'RS256',
+    sign: () => {
+      throw cause;
+    },
+  };
+  const client = disposed(await Client.create(settings, { signer: failing }));
+  const error = await client.token().catch((thrown) => thrown);
+  assert.equal(error.code, 'SIGNING');
+  assert.equal(error.cause, cause);
+
+  const promising = { algorithm: 'RS256', sign: async () => new Uint8Array(256) };
+  const other = disposed(await Client.create(settings, { signer: promising }));
+  await assert.rejects(other.token(), (thrown) => /not as a promise/.test(thrown.cause.message));
+});
+
+test('what a listener throws becomes a warning, and the token comes', async () => {
+  const warned = new Promise((resolve) => process.once('warning', resolve));
+  const client = disposed(
+    await open('docusign-jwt', {
+      onChange: () => {
+        throw new Error('the listener is broken');
+      },
+    }),
+  );
+  assert.ok((await client.token()).accessToken);
+  assert.match((await warned).message, /the listener is broken/);
+});
+
+test('a clock that throws gives way to the clock of the machine', async () => {
+  const client = disposed(
+    await open('docusign-jwt', {
+      clock: () => {
+        throw new Error('no time');
+      },
+    }),
+  );
+  const { expiresAt } = await client.token();
+  assert.ok(Math.abs(expiresAt - Date.now() / 1000 - 3600) < 30);
+});
+
+test('a closed client says so, and the call that is inside ends', async () => {
+  const client = await open('docusign-jwt');
+  await slow(2);
+  const asked = client.token();
+  await until(async () => (await sandbox.log()).length > 0, 10, 'the request');
+  client.close();
+  client.close();
+  for (const late of ['token', 'refresh', 'identity', 'events', 'forget', 'accessToken']) {
+    const closed = { name: 'FixConfigurationError', code: 'CLOSED', status: 5, kind: 'usage' };
+    await assert.rejects(client[late](), closed, late);
+  }
+  assert.throws(() => client.peek(), FixConfigurationError);
+  assert.throws(() => client.counts(), { code: 'CLOSED' });
+  assert.ok((await asked).accessToken);
+});
+
+test('a client that nobody holds any more is freed, with its callbacks', async () => {
+  const { callbacksHeld } = await import('../dist/callbacks.js');
+  const before = callbacksHeld();
+  await (async () => {
+    const client = await open('docusign-jwt', { log: () => {}, onChange: () => {} });
+    await client.token();
+    assert.equal(callbacksHeld(), before + 2);
+  })();
+  await until(
+    () => {
+      globalThis.gc();
+      return callbacksHeld() === before;
+    },
+    10,
+    'the client to be freed',
+  );
+});
+
+test('the callbacks of a client that could not be made are let go of', async () => {
+  const { callbacksHeld } = await import('../dist/callbacks.js');
+  const before = callbacksHeld();
+  await assert.rejects(open('docusign-jwt', { log: () => {}, settings: { store_key: 'too-short' } }));
+  await until(() => callbacksHeld() === before, 5, 'the callbacks to be let go of');
+});
+
+test('a login goes on in another process by its text', async () => {
+  const client = disposed(await open('docusign-code'));
+  const started = await client.startLogin();
+  const saved = started.save();
+  started.close();
+  assert.throws(() => started.url, { code: 'CLOSED' });
+  const login = disposed(Login.restore(saved));
+  assert.ok(login.url.startsWith(sandbox.url));
+  const token = await client.completeLogin(login, await sandbox.answer(login.url, 'allow'));
+  assert.equal(token.source, 'minted');
+  assert.throws(() => Login.restore('not a login'), ReauthorizeError);
+});
+
+test('a whole login on this machine', async () => {
+  const client = disposed(
+    await open('docusign-code', { settings: { redirect_uri: 'http://127.0.0.1/callback' } }),
+  );
+  const browser = async (url) => {
+    const answer = await sandbox.fetch(`${url}&_sandbox=allow`, { redirect: 'manual' });
+    await answer.arrayBuffer();
+    await (await fetch(answer.headers.get('location'))).arrayBuffer();
+  };
+  let opened;
+  const token = await client.login({
+    timeout: 20,
+    open: (url) => {
+      opened = browser(url);
+    },
+  });
+  await opened;
+  assert.equal(token.source, 'minted');
+
+  const cause = new Error('no browser here');
+  await assert.rejects(
+    client.login({
+      timeout: 20,
+      open: () => {
+        throw cause;
+      },
+    }),
+    { cause },
+  );
+});
+
+test('errors say what to do', async () => {
+  await assert.rejects(Client.create({ providr: 'docusign' }), {
+    name: 'FixConfigurationError',
+    code: 'SETTING',
+    verdict: 'fix_configuration',
+    setting: 'providr',
+    message: '`providr` is not a setting; did you mean `provider`?',
+  });
+  await assert.rejects(Client.create({ provider: true }), /is a boolean/);
+  await assert.rejects(open('no-such-connection'), { code: 'SETTING' });
+  const client = disposed(await open('boldsign-cc', { settings: { base_url: 'https://127.0.0.1:1' } }));
+  await assert.rejects(client.token(), RetryError);
+  await assert.rejects(client.token({ minValid: -1 }), /`minValid` is -1/);
+});
+
+test('the consent page has a URL', async () => {
+  const client = disposed(await open('docusign-jwt'));
+  assert.ok((await client.consentUrl()).startsWith(`${sandbox.url}/oauth/auth?response_type=code`));
+  await client.token();
+  await client.checkSaved();
+});

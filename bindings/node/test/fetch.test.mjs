@@ -1,0 +1,143 @@
+// `withToken`: one new token for a 401, and a token that goes nowhere else.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { Readable } from 'node:stream';
+import { after, before, beforeEach, test } from 'node:test';
+
+import { Client, withToken } from 'countersign';
+
+import { Sandbox } from './sandbox.mjs';
+
+let sandbox;
+let client;
+let api;
+let other;
+/** What came in: at the API, and at another host. */
+let requests;
+/** How the API answers, one after another; 200 after that. */
+let answers;
+
+before(async () => {
+  sandbox = await Sandbox.start();
+  api = await listen(
+    (request) => requests.push(request),
+    () => answers.shift() ?? { status: 200 },
+  );
+  other = await listen(
+    (request) => requests.push(request),
+    () => ({ status: 401 }),
+  );
+});
+after(async () => {
+  await sandbox.stop();
+  for (const server of [api, other]) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+beforeEach(async () => {
+  await sandbox.reset();
+  client?.close();
+  client = await Client.load('docusign-jwt', { path: sandbox.connections, settings: { store: 'memory' } });
+  requests = [];
+  answers = [];
+});
+after(() => client.close());
+
+const tokensSeen = () => requests.map((request) => request.headers.authorization);
+
+test('the token is put on the request, beside the other headers', async () => {
+  const response = await withToken(client)(`${api.url}/things`, { headers: { accept: 'text/plain' } });
+  assert.equal(response.status, 200);
+  assert.equal(tokensSeen()[0], (await client.token()).authorization);
+  assert.equal(requests[0].headers.accept, 'text/plain');
+});
+
+for (const [name, body, sent] of [
+  ['text', 'a=1', 'a=1'],
+  ['bytes', new Uint8Array([97, 61, 49]), 'a=1'],
+  ['a form', new URLSearchParams({ a: '1' }), 'a=1'],
+  ['a blob', new Blob(['a=1']), 'a=1'],
+]) {
+  test(`a 401 brings one new token, and ${name} again`, async () => {
+    answers = [{ status: 401 }];
+    const response = await withToken(client)(`${api.url}/things`, { method: 'POST', body });
+    assert.equal(response.status, 200);
+    assert.equal(requests.length, 2);
+    assert.notEqual(tokensSeen()[0], tokensSeen()[1]);
+    assert.deepEqual(
+      requests.map((request) => request.body),
+      [sent, sent],
+    );
+  });
+}
+
+test('a second 401 goes to the caller', async () => {
+  answers = [{ status: 401 }, { status: 401 }, { status: 401 }];
+  assert.equal((await withToken(client)(`${api.url}/things`)).status, 401);
+  assert.equal(requests.length, 2);
+  assert.equal((await sandbox.log()).length, 2);
+});
+
+test('a stream is not sent twice, but the token is not used again either', async () => {
+  answers = [{ status: 401 }];
+  const body = Readable.toWeb(Readable.from([Buffer.from('a=1')]));
+  const response = await withToken(client)(`${api.url}/things`, { method: 'POST', body, duplex: 'half' });
+  assert.equal(response.status, 401);
+  assert.equal(await response.text(), 'answered');
+  assert.equal(requests.length, 1);
+  await withToken(client)(`${api.url}/things`);
+  assert.notEqual(tokensSeen()[0], tokensSeen()[1]);
+});
+
+test('a Request is sent again where it has no body', async () => {
+  answers = [{ status: 401 }];
+  const request = new Request(`${api.url}/things`, { headers: { 'x-mine': 'yes' } });
+  assert.equal((await withToken(client)(request)).status, 200);
+  assert.deepEqual(
+    requests.map((seen) => seen.headers['x-mine']),
+    ['yes', 'yes'],
+  );
+
+  answers = [{ status: 401 }];
+  const full = new Request(`${api.url}/things`, { method: 'POST', body: 'a=1' });
+  assert.equal((await withToken(client)(full)).status, 401);
+});
+
+test('another host that the API redirects to does not get the token', async () => {
+  answers = [{ status: 307, location: `${other.url}/elsewhere` }];
+  const token = await client.token();
+  const response = await withToken(client)(`${api.url}/things`);
+  assert.equal(response.status, 401);
+  assert.deepEqual(tokensSeen(), [token.authorization, undefined]);
+  // Its 401 says nothing about the token.
+  assert.equal((await client.token()).accessToken, token.accessToken);
+  assert.equal((await sandbox.log()).length, 1);
+});
+
+test('a signal ends the wait for the token as well', async () => {
+  await sandbox.post('/_sandbox/faults', { kind: 'slow', ms: 5 });
+  const signal = AbortSignal.timeout(100);
+  await assert.rejects(withToken(client)(`${api.url}/things`, { signal }), { name: 'TimeoutError' });
+  assert.equal(requests.length, 0);
+});
+
+/** A server on a loopback port that notes each request and answers as it is told. */
+async function listen(note, answer) {
+  const server = createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    note({ headers: request.headers, body: Buffer.concat(chunks).toString() });
+    const { status, location } = answer();
+    response.writeHead(status, location ? { location } : {}).end('answered');
+  });
+  for (let port = 20_000 + (process.pid % 10_000); ; port++) {
+    const bound = await new Promise((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    server.removeAllListeners('error');
+    if (bound) return Object.assign(server, { url: `http://127.0.0.1:${port}` });
+  }
+}

@@ -1,0 +1,141 @@
+// The package itself: its two doors, its names, what it refuses to load, what it shows.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { generateKeyPairSync, sign, verify } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+
+import { CountersignError, Key, Registry, settings } from 'countersign';
+
+import { disposed } from './disposed.mjs';
+
+const require = createRequire(import.meta.url);
+
+test('import and require give the same module', async () => {
+  const imported = { ...(await import('countersign')) };
+  assert.deepEqual(imported, { ...require('countersign') });
+});
+
+test('the settings that the types know are those of the library', () => {
+  const { SETTING_NAMES, SECRET_NAMES } = require('../dist/settings.js');
+  const known = settings();
+  assert.deepEqual([...SETTING_NAMES].sort(), known.map(({ name }) => name).sort());
+  const secrets = known.filter(({ secret }) => secret).map(({ name }) => name);
+  assert.deepEqual([...SECRET_NAMES].sort(), secrets.sort());
+});
+
+test('a library of another ABI is refused', () => {
+  const { misfit } = require('../dist/library.js');
+  assert.equal(misfit(0x0000_0001, 0x0000_0001), undefined);
+  assert.equal(misfit(0x0000_0002, 0x0000_0001), undefined);
+  assert.match(misfit(0x0000_0000, 0x0000_0001), /has ABI 0\.0, and this package needs 0\.1 or a later 0\.x/);
+  assert.match(misfit(0x0001_0001, 0x0000_0001), /has ABI 1\.1/);
+});
+
+test('a library that is not there is named', () => {
+  const env = { ...process.env, COUNTERSIGN_LIBRARY: '/nowhere/libcountersign.so.0' };
+  const run = spawnSync(process.execPath, ['-e', 'require("countersign")'], {
+    env,
+    cwd: import.meta.dirname,
+  });
+  assert.notEqual(run.status, 0);
+  assert.match(
+    run.stderr.toString(),
+    /could not be loaded from \/nowhere\/libcountersign\.so\.0: set COUNTERSIGN_LIBRARY/,
+  );
+});
+
+test('stacks that are too small are refused, not overrun', () => {
+  const program =
+    'const k = require("koffi"); k.load(process.env.COUNTERSIGN_LIBRARY).func("uint32_t csign_abi_version(void)")(); require("countersign")';
+  const run = spawnSync(process.execPath, ['-e', program], { cwd: import.meta.dirname });
+  assert.match(run.stderr.toString(), /another module uses koffi already/);
+});
+
+test('a program ends by itself', () => {
+  const program =
+    'const c = require("countersign"); new c.Registry().providers().then((p) => console.log(p.length > 2))';
+  const out = execFileSync(process.execPath, ['-e', program], { cwd: import.meta.dirname, timeout: 20_000 });
+  assert.equal(out.toString(), 'true\n');
+});
+
+test('a token shows no secret', () => {
+  const { Token } = require('../dist/token.js');
+  const token = new Token({
+    accessToken: 's3cret',
+    authorization: 'Bearer s3cret',
+    tokenType: 'Bearer',
+    expiresAt: 1_800_000_000,
+    scope: null,
+    source: 'minted',
+    extra: {},
+  });
+  for (const text of [
+    `${token}`,
+    JSON.stringify(token),
+    inspect(token, { showHidden: true }),
+    inspect({ token }),
+  ]) {
+    assert.ok(!text.includes('s3cret'), text);
+  }
+  assert.deepEqual(Object.keys(token).includes('accessToken'), false);
+  assert.equal(token.accessToken, 's3cret');
+});
+
+test('an error of a status that is not known is a failure', () => {
+  const { takeError } = require('../dist/error.js');
+  const error = takeError(77, null);
+  assert.ok(error instanceof CountersignError);
+  assert.equal(error.verdict, 'unexpected');
+  assert.match(error.message, /UNKNOWN \(77\)/);
+});
+
+test('keys are read, sign and verify', async () => {
+  const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const key = disposed(await Key.read(pair.privateKey.export({ type: 'pkcs8', format: 'pem' })));
+  const publicKey = disposed(await Key.read(pair.publicKey.export({ type: 'spki', format: 'der' })));
+  const token = await key.sign({ sub: 'me' }, { algorithm: 'RS256', keyId: 'k1', type: 'JWT' });
+  assert.deepEqual(JSON.parse(Buffer.from(token.split('.')[0], 'base64url')), {
+    alg: 'RS256',
+    typ: 'JWT',
+    kid: 'k1',
+  });
+  assert.equal(Buffer.from(await publicKey.verify(token, 'RS256')).toString(), '{"sub":"me"}');
+  await assert.rejects(publicKey.verify(`${token.slice(0, -4)}AAAA`, 'RS256'), { code: 'VERIFICATION' });
+
+  const bytes = Buffer.from('anything');
+  const signature = await key.signBytes(bytes, 'RS256');
+  assert.ok(verify('sha256', bytes, pair.publicKey, signature));
+  assert.equal((await key.info()).bits, 2048);
+
+  const device = disposed(
+    Key.fromSigner({ algorithm: 'RS256', sign: (input) => sign('sha256', input, pair.privateKey) }),
+  );
+  assert.ok(await publicKey.verify(await device.sign('{"sub":"me"}'), 'RS256'));
+  const secret = disposed(Key.fromSecret(Buffer.alloc(32, 7)));
+  const mac = await secret.sign('{}', { algorithm: 'HS256' });
+  assert.equal(Buffer.from(await secret.verify(mac, 'HS256')).toString(), '{}');
+
+  await assert.rejects(Key.read('not a key'), { name: 'FixConfigurationError', code: 'KEY' });
+  key.close();
+  await assert.rejects(key.info(), { code: 'CLOSED' });
+});
+
+test('a registry takes profiles, one call after another', async () => {
+  const registry = disposed(new Registry());
+  const before = (await registry.providers()).length;
+  const answers = await Promise.allSettled([
+    registry.addProfile('this is no profile'),
+    registry.providers(),
+    registry.loadPlugin('relative.so'),
+  ]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    ['rejected', 'fulfilled', 'rejected'],
+  );
+  assert.equal(answers[0].reason.code, 'SETTING');
+  assert.equal(answers[1].value.length, before);
+  assert.ok(before >= 3);
+});
