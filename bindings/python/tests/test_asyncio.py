@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -63,6 +67,54 @@ def test_a_refresh_and_an_invalidation(client: countersign.Client) -> None:
         return first, second, await client.token_async()
 
     assert len({token.value for token in asyncio.run(ask())}) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_of_fork_is_told(client: countersign.Client) -> None:
+    asyncio.run(client.token_async(1))
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            asyncio.run(client.token_async(1))
+        except countersign.FixConfigurationError as error:
+            os._exit(42 if error.status == countersign.Status.FORKED else 2)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WEXITSTATUS(status) == 42
+
+
+LEAVING = """
+import asyncio, sys, time, countersign
+
+heard = []
+clock = lambda: time.time_ns() // 10**6
+client = countersign.Client.load(
+    "docusign-jwt", sys.argv[1], log=lambda level, line: heard.append(line), clock=lambda: (clock(), clock()),
+    on_change=lambda change, token: print(change),
+)
+
+async def leave():
+    task = asyncio.ensure_future(client.token_async())
+    while not heard:
+        await asyncio.sleep(0)
+    task.cancel()
+
+asyncio.run(leave())
+print("left")
+"""
+
+
+def test_a_process_that_ends_waits_for_the_request(connections: Path, sandbox: Sandbox) -> None:
+    sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 20})
+    command = [sys.executable, "-c", LEAVING, str(connections)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    # The task was told at once; what the request brought was stored and heard of after that.
+    assert "obtained" in lines[lines.index("left") :]
+    assert countersign.Client.load("docusign-jwt", connections).token().source == "store"
 
 
 def test_a_closed_client_says_so(client: countersign.Client) -> None:

@@ -278,18 +278,6 @@ def test_a_login_is_not_made_by_its_class() -> None:
         countersign.Login()
 
 
-def test_a_profile_is_a_provider() -> None:
-    registry = countersign.Registry()
-    assert {"docusign", "salesforce", "boldsign"} <= {provider["id"] for provider in registry.providers()}
-    with pytest.raises(countersign.FixConfigurationError):
-        registry.add_profile("id = 7")
-    with pytest.raises(countersign.FixConfigurationError):
-        registry.load_plugin("/nowhere/plugin.so")
-    with pytest.raises(countersign.FixConfigurationError) as raised:
-        countersign.Client(registry=registry, provider="nobody")
-    assert raised.value.setting == "provider"
-
-
 def written(connections: Path, name: str) -> dict[str, str]:
     from scenario_client import written as read
 

@@ -56,7 +56,7 @@ def test_a_prepared_request_can_be_sent_again(session: requests.Session, api: Ap
 
 def test_a_file_is_sent_from_its_start_again(session: requests.Session, api: Api) -> None:
     api.refusals = 1
-    assert session.post(api.url, data=io.BytesIO(b"a document")).status_code == 200
+    assert session.post(api.url, data=io.BytesIO(b"a document"), timeout=20).status_code == 200
     assert [call.body for call in api.calls] == [b"a document"] * 2
 
 

@@ -181,3 +181,25 @@ class Source(IntEnum):
 
     STORE = 4
     """From the store."""
+
+
+class Counter(IntEnum):
+    """Numbers of `csign_counter`."""
+
+    HITS = 1
+    """Tokens handed out from memory, other than by csign_client_copy_token."""
+
+    ADOPTED = 2
+    """Tokens taken over from the store."""
+
+    MINTED = 3
+    """Tokens asked for by assertion, client credentials or login."""
+
+    REFRESHED = 4
+    """Tokens got with a refresh token."""
+
+    WAITS = 5
+    """Callers that waited for a request that another one had started."""
+
+    FAILURES = 6
+    """Requests, or attempts at one, that brought no token."""

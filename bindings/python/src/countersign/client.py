@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn, TypeVar, 
 from . import callbacks
 from . import token as tokens
 from ._library import ffi, lib
-from ._numbers import Revocation, Status
+from ._numbers import Counter, Revocation, Status
 from ._text import ERROR_OUT, LENGTH_OUT, TEXT_OUT, given, taken
 from .config import Config, Value
 from .errors import Error, check, failure, read
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TOKEN_OUT = ffi.typeof("csign_token **")
-
-# The numbers of csign_counter.
-COUNTERS = {"hits": 1, "adopted": 2, "minted": 3, "refreshed": 4, "waits": 5, "failures": 6}
 
 #: How many threads of a client wait for the library on behalf of asyncio; further calls queue behind them.
 ASYNC_THREADS = 4
@@ -249,9 +246,9 @@ class Client:
         """
         handle, count, error = self._used(), ffi.new("uint64_t *"), ffi.new(ERROR_OUT)
         counts = {}
-        for name, number in COUNTERS.items():
-            self._check(lib.csign_client_count(handle, number, count, error), error)
-            counts[name] = int(count[0])
+        for counter in Counter:
+            self._check(lib.csign_client_count(handle, counter, count, error), error)
+            counts[counter.name.lower()] = int(count[0])
         return counts
 
     def events(self) -> list[dict[str, Any]]:
