@@ -1,9 +1,11 @@
 // libcountersign for C++17: countersign.h with owners, results and std::function. Header only.
 //
 //     auto config = countersign::Config::make({{"provider", "boldsign"},
+//                                              {"environment", "us"},
 //                                              {"grant", "client-credentials"},
 //                                              {"client_id", id},
-//                                              {"client_secret", secret}}).value();
+//                                              {"client_secret", secret},
+//                                              {"scopes", "BoldSign.Documents.All"}}).value();
 //     auto client = countersign::Client::make(config).value();
 //     send(client.token().value().authorization());
 //
@@ -519,6 +521,14 @@ class Registry {
             return ::csign_registry_add_profile(registry_.get(), toml.data(), toml.size(), error);
         });
     }
+    /// Loads a plugin by its absolute path and adds its providers. A plugin runs with all rights of this process; with
+    /// `sha256` (hex) no other file is loaded.
+    Result<void> load_plugin(std::string_view path, std::string_view sha256 = {}) {
+        return detail::run([&](auto **error) {
+            return ::csign_registry_load_plugin(registry_.get(), path.data(), path.size(), sha256.data(), sha256.size(),
+                                                error);
+        });
+    }
     /// Which providers there are, as a JSON array.
     Result<Text> providers() const {
         return detail::make<Text, ::csign_text>(
@@ -674,21 +684,17 @@ class Client {
     /// The bare access token in a string of the caller's, whose room is used again: the quickest way. The string is not
     /// wiped.
     Result<void> copy_token(std::string &into, std::chrono::milliseconds min_valid = {}) const {
-        for (;;) {
-            into.resize(into.capacity());
-            std::size_t length = 0;
-            ::csign_error *error = nullptr;
-            const Status status = ::csign_client_copy_token(client_.get(), detail::milliseconds(min_valid), &into[0],
-                                                            into.size(), &length, &error);
-            if (status == CSIGN_STATUS_BUFFER_TOO_SMALL) {
-                ::csign_error_free(error);
-                into.reserve(length);
-                continue;
-            }
-            into.resize(status == CSIGN_STATUS_OK ? length : 0);
-            if (status != CSIGN_STATUS_OK) return Error(status, error);
-            return {};
-        }
+        return copy(into, [&](char *buffer, std::size_t capacity, std::size_t *length, ::csign_error **error) {
+            return ::csign_client_copy_token(client_.get(), detail::milliseconds(min_valid), buffer, capacity, length,
+                                             error);
+        });
+    }
+    /// As copy_token, but never waits: for a thread that must not block. Where no token in memory is fresh, it succeeds
+    /// with an empty string: then have another thread call token().
+    Result<void> peek_token(std::string &into) const {
+        return copy(into, [&](char *buffer, std::size_t capacity, std::size_t *length, ::csign_error **error) {
+            return ::csign_client_peek_token(client_.get(), buffer, capacity, length, error);
+        });
     }
     /// The bare access token, as a new string.
     Result<std::string> access_token(std::chrono::milliseconds min_valid = {}) const {
@@ -771,6 +777,23 @@ class Client {
     static Result<Client> make(const ::csign_config *config, const ::csign_registry *registry) {
         return detail::make<Client, ::csign_client>(
             [&](auto **out, auto **error) { return ::csign_client_new(config, registry, out, error); });
+    }
+    /// Lets a C function fill the string's room, and makes more where that is too little.
+    template <typename Call>
+    static Result<void> copy(std::string &into, Call &&call) {
+        for (;;) {
+            into.resize(into.capacity());
+            std::size_t length = 0;
+            ::csign_error *error = nullptr;
+            const Status status = call(&into[0], into.size(), &length, &error);
+            if (status != CSIGN_STATUS_BUFFER_TOO_SMALL) {
+                into.resize(status == CSIGN_STATUS_OK ? length : 0);
+                if (status != CSIGN_STATUS_OK) return Error(status, error);
+                return {};
+            }
+            ::csign_error_free(error);
+            into.reserve(length);
+        }
     }
     Result<Text> text(::csign_status (*call)(const ::csign_client *, ::csign_text **, ::csign_error **)) const {
         return detail::make<Text, ::csign_text>(

@@ -1,0 +1,21 @@
+# Sourced by the scripts here: what they are given, and how they compile.
+
+: "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
+: "${COUNTERSIGN_INCLUDE_DIR:?the folder that has countersign.hpp}"
+: "${COUNTERSIGN_COMMAND:?the countersign command}"
+scratch=${COUNTERSIGN_SCRATCH:-${TMPDIR:-/tmp}/countersign-cpp}
+cxx=${CXX:-c++}
+mkdir -p "$scratch"
+# The library's spool and a person's own configuration stay out of it.
+export XDG_STATE_HOME=$scratch/state XDG_CONFIG_HOME=$scratch/config
+unset COUNTERSIGN_CONFIG
+# shellcheck source=../../tests/abi/sandbox.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../../tests/abi/sandbox.sh"
+
+# compile OUTPUT FLAGS_AND_SOURCES...
+compile() {
+    local output=$1
+    shift
+    "$cxx" -std=c++17 -g -Wall -Wextra -Wpedantic -Werror "-I$COUNTERSIGN_INCLUDE_DIR" "$@" -o "$output" \
+        "-L$COUNTERSIGN_LIB_DIR" "-Wl,-rpath,$COUNTERSIGN_LIB_DIR" -lcountersign -pthread
+}

@@ -1,0 +1,127 @@
+#include "expect.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace scenarios {
+
+using nlohmann::json;
+
+namespace {
+
+std::string_view name(countersign::Source source) {
+    switch (source) {
+        case countersign::Source::minted: return "minted";
+        case countersign::Source::refreshed: return "refreshed";
+        case countersign::Source::cache: return "cache";
+        case countersign::Source::store: return "store";
+    }
+    return "unknown";
+}
+
+void same(const std::string &what, const json &wanted, const json &was) {
+    if (wanted != was) throw Failed(what + " was " + was.dump() + " and not " + wanted.dump());
+}
+
+/// Exactly this; "*": not empty; null: not there.
+void text(const std::string &what, const json &wanted, std::string_view was) {
+    if (wanted == "*") {
+        if (was.empty()) throw Failed(what + " is not there");
+    } else {
+        same(what, wanted, was.empty() ? json() : json(was));
+    }
+}
+
+void has(const std::string &what, const json &part, std::string_view was) {
+    if (was.find(part.get<std::string>()) == std::string_view::npos) {
+        throw Failed(what + " has no " + part.dump() + ": " + std::string(was));
+    }
+}
+
+}  // namespace
+
+void known(const json &object, std::initializer_list<std::string_view> members) {
+    for (const auto &[member, value] : object.items()) {
+        static_cast<void>(value);
+        if (std::find(members.begin(), members.end(), member) == members.end()) {
+            throw Failed("the runner does not know `" + member + "`");
+        }
+    }
+}
+
+void expect_token(const countersign::Token &token, const json &expect, const std::map<std::string, std::string> &tokens,
+                  std::int64_t now_s) {
+    known(expect, {"source", "same_as", "different_from", "token_type", "scope", "expires_in_about_s", "extra"});
+    if (expect.contains("source")) same("source", expect["source"], name(token.source()));
+    if (expect.contains("same_as") && tokens.at(expect["same_as"]) != token.value()) {
+        throw Failed("the token is another one than " + expect["same_as"].dump());
+    }
+    if (expect.contains("different_from") && tokens.at(expect["different_from"]) == token.value()) {
+        throw Failed("the token is the same as " + expect["different_from"].dump());
+    }
+    if (expect.contains("token_type")) same("token_type", expect["token_type"], token.type());
+    if (expect.contains("scope")) same("scope", expect["scope"], token.scope());
+    if (expect.contains("expires_in_about_s")) {
+        const auto &wanted = expect["expires_in_about_s"];
+        const auto end = token.expires_at();
+        if (wanted.is_null() != !end) throw Failed(end ? "the token has an expiry" : "the token has no expiry");
+        if (end) {
+            const auto in = std::chrono::duration_cast<std::chrono::seconds>(end->time_since_epoch()).count() - now_s;
+            if (std::llabs(in - wanted.get<std::int64_t>()) > 30) {
+                throw Failed("the token expires in " + std::to_string(in) + " s and not in " + wanted.dump());
+            }
+        }
+    }
+    if (expect.contains("extra")) {
+        expect_extra(expect["extra"], json::parse(token.extra_json()));
+        for (const auto &[key, value] : expect["extra"].items()) text("extra " + key, value, token.extra(key));
+    }
+}
+
+void expect_error(const countersign::Error &error, const json &expect) {
+    known(expect, {"verdict", "kind", "http_status", "oauth_error", "oauth_description", "setting", "provider", "url",
+                   "trace_id", "hint", "retry_after_s", "message_has", "hint_has"});
+    const std::pair<const char *, std::string_view> texts[] = {
+        {"verdict", countersign::name(error.verdict())},
+        {"kind", error.kind()},
+        {"oauth_error", error.oauth_error()},
+        {"oauth_description", error.oauth_description()},
+        {"setting", error.setting()},
+        {"provider", error.provider()},
+        {"url", error.url()},
+        {"trace_id", error.trace_id()},
+        {"hint", error.hint()},
+    };
+    try {
+        for (const auto &[what, was] : texts) {
+            if (expect.contains(what)) text(what, expect[what], was);
+        }
+        if (expect.contains("http_status")) same("http_status", expect["http_status"], error.http_status());
+        if (expect.contains("message_has")) has("message", expect["message_has"], error.message());
+        if (expect.contains("hint_has")) has("hint", expect["hint_has"], error.hint());
+        if (expect.contains("retry_after_s")) {
+            const auto wait = error.retry_after();
+            const auto &wanted = expect["retry_after_s"];
+            if (wanted == "*" ? !wait : false) throw Failed("retry_after is not there");
+            if (wanted != "*") {
+                const auto seconds = [&] { return std::chrono::duration_cast<std::chrono::seconds>(*wait).count(); };
+                same("retry_after_s", wanted, wait ? json(seconds()) : json());
+            }
+        }
+    } catch (const Failed &failed) {
+        throw Failed(std::string(failed.what()) + ", in: " + told(error));
+    }
+}
+
+void expect_extra(const json &expect, const json &all) {
+    for (const auto &[key, value] : expect.items()) {
+        text("extra " + key, value, all.contains(key) ? all[key].get<std::string>() : std::string());
+    }
+}
+
+std::string told(const countersign::Error &error) {
+    return std::string(countersign::name(error.status())) + ": " + error.what() + " (" +
+           std::string(countersign::name(error.verdict())) + "; " + std::string(error.hint()) + ")";
+}
+
+}  // namespace scenarios

@@ -1,0 +1,53 @@
+// What a scenario's client is made of: settings, and callbacks whose state outlives a reopening.
+
+#pragma once
+
+#include <atomic>
+#include <countersign.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "sandbox.hpp"
+
+namespace scenarios {
+
+/// What the listener has heard since the start of the scenario.
+struct Heard {
+    std::mutex lock;
+    std::map<std::string, int> changes{{"obtained", 0}, {"rotated", 0}, {"forgotten", 0}};
+};
+
+/// Makes the clients of one scenario.
+class Stage {
+  public:
+    Stage(const Sandbox &sandbox, const nlohmann::json &scenario);
+
+    /// Another client with the same settings and callbacks.
+    countersign::Result<countersign::Client> client();
+    /// Seconds since 1970, as the client's clock has it.
+    std::int64_t now_s() const;
+    /// Moves the client's clock and the sandbox's.
+    void advance(std::int64_t seconds);
+
+    std::shared_ptr<Heard> heard = std::make_shared<Heard>();
+
+  private:
+    countersign::Result<countersign::Config> config();
+    countersign::Result<void> bring_callbacks(countersign::Config &config);
+
+    const Sandbox &sandbox_;
+    std::string connection_;
+    nlohmann::json settings_;
+    bool clock_, signer_, signer_fails_, listener_;
+    std::shared_ptr<std::atomic<std::int64_t>> ahead_s_ = std::make_shared<std::atomic<std::int64_t>>(0);
+    std::shared_ptr<countersign::Key> key_;
+};
+
+/// `[connections.NAME]` of the sandbox's file: one `name = "value"` a line, up to the next blank line.
+std::map<std::string, std::string> connection_settings(const std::string &path, const std::string &name);
+
+}  // namespace scenarios

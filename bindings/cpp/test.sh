@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# countersign.hpp: tests of its own, the README's examples, every scenario, and a leak loop. Needs a C++17 compiler,
+# and for the scenarios nlohmann-json and libcurl (Debian: nlohmann-json3-dev libcurl4-openssl-dev).
+set -euo pipefail
+cd "$(dirname "$0")"
+: "${COUNTERSIGN_SCENARIOS:?the folder tests/scenarios}"
+source ./environment.sh
+
+for package in nlohmann_json libcurl; do
+    pkg-config --exists "$package" || {
+        echo "$package is missing: apt-get install nlohmann-json3-dev libcurl4-openssl-dev" >&2
+        exit 1
+    }
+done
+rm -rf "$scratch/sandbox" "$scratch/sandbox.ready" "$scratch/played"
+sandbox_start "$COUNTERSIGN_COMMAND" "$scratch/sandbox"
+
+compile "$scratch/header" tests/header.cpp
+"$scratch/header" "$sandbox_dir"
+
+# Each block of the README that is marked, in a program of its own.
+awk -v out="$scratch/readme" '/^<!-- runs -->$/ { marked = 1; next }
+    marked && /^```cpp$/ { file = out (++count) ".cpp"; printf "" > file; writing = 1; next }
+    /^```$/ { writing = 0; marked = 0 }
+    writing { print > file }' README.md
+for example in "$scratch"/readme*.cpp; do
+    compile "${example%.cpp}" "$example"
+    COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml "${example%.cpp}"
+done
+
+read -ra curl < <(pkg-config --cflags --libs nlohmann_json libcurl)
+compile "$scratch/scenarios" scenarios/*.cpp "${curl[@]}"
+mkdir "$scratch/played"
+"$scratch/scenarios" "$scratch/played"
+
+compile "$scratch/leak" -O1 tests/leak.cpp
+"$scratch/leak" "$sandbox_dir"

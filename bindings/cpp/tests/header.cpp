@@ -1,0 +1,164 @@
+// What countersign.hpp adds to the C functions: owners, results, and callbacks whose exceptions do not leave them.
+
+#include <atomic>
+#include <countersign.hpp>
+#include <cstdio>
+#include <stdexcept>
+#include <thread>
+#include <type_traits>
+
+using namespace countersign;
+using namespace std::chrono_literals;
+
+static int faults = 0;
+
+static void check(bool holds, const char *what, int line) {
+    if (holds) return;
+    std::printf("header.cpp:%d: %s\n", line, what);
+    ++faults;
+}
+#define CHECK(...) check((__VA_ARGS__), #__VA_ARGS__, __LINE__)
+
+static_assert(std::is_nothrow_move_constructible_v<Client> && std::is_nothrow_move_assignable_v<Client>);
+static_assert(!std::is_copy_constructible_v<Client> && !std::is_copy_constructible_v<Token>);
+static_assert(!std::is_copy_constructible_v<Config> && !std::is_copy_constructible_v<Key>);
+static_assert(std::is_nothrow_copy_constructible_v<Error>, "an exception is copied while another may be under way");
+static_assert(sizeof(Client) == sizeof(void *) && sizeof(Token) == sizeof(void *));
+
+static Config config_of(const std::string &dir, const char *connection) {
+    auto config = Config::load(connection, dir + "/connections.toml").value();
+    config.set("store", "memory").value();
+    return config;
+}
+
+static void results() {
+    const auto refused = Config::make({{"subjekt", "x"}});
+    CHECK(!refused && !refused.ok());
+    CHECK(refused.error().status() == CSIGN_STATUS_SETTING);
+    CHECK(refused.error().verdict() == Verdict::fix_configuration);
+    CHECK(refused.error().setting() == "subjekt");
+    CHECK(refused.error().message() == refused.error().what());
+    CHECK(refused.error().oauth_error().data() == nullptr && !refused.error().retry_after());
+    bool thrown = false;
+    try {
+        static_cast<void>(refused.value());
+    } catch (const Error &error) {
+        thrown = error.setting() == "subjekt";
+    }
+    CHECK(thrown);
+    const Error copy = refused.error();
+    CHECK(copy.get() == refused.error().get() && copy.hint() == refused.error().hint());
+
+    auto made = Config::make({{"provider", "boldsign"}});
+    CHECK(made.ok() && made.error().status() == CSIGN_STATUS_OK);
+    CHECK(std::string_view(made.error().what()) == "OK");
+    Result<void> set = made.value().set("grant", "client-credentials");
+    CHECK(set.ok() && set.error().status() == CSIGN_STATUS_OK);
+    set = made.value().set("grant", "");
+    CHECK(!set);
+}
+
+static void owners(const std::string &dir) {
+    auto config = config_of(dir, "docusign-jwt");
+    auto client = Client::make(config).value();
+    auto moved = std::move(client);
+    CHECK(client.get() == nullptr);  // NOLINT: what is left is part of the promise
+    CHECK(client.token().error().status() == CSIGN_STATUS_NULL_ARGUMENT);
+    CHECK(Client().check_saved().error().status() == CSIGN_STATUS_NULL_ARGUMENT);
+    CHECK(Client::make(Config()).error().status() == CSIGN_STATUS_NULL_ARGUMENT);
+    CHECK(Token().value().empty() && Text().view().empty() && Login().url().empty());
+
+    const auto token = moved.token().value();
+    CHECK(token.source() == Source::minted && token.authorization() == "Bearer " + std::string(token.value()));
+    CHECK(token.expires_at() && *token.expires_at() > std::chrono::system_clock::now());
+    CHECK(token.extra("nothing of that name").data() == nullptr && token.extra_json() == "{}");
+
+    std::string copied;
+    CHECK(moved.copy_token(copied).ok() && copied == token.value());
+    CHECK(moved.copy_token(copied).ok() && copied == token.value());
+    CHECK(moved.access_token(60s).value() == token.value());
+    CHECK(moved.refresh().value().value() != copied);
+    CHECK(moved.count(Counter::minted).value() == 2);
+    CHECK(moved.peek_token(copied).ok() && copied == moved.access_token().value());
+    CHECK(moved.invalidate(copied).ok());
+    CHECK(moved.peek_token(copied).ok() && copied.empty());
+    const auto saved = moved.start_login().value().save().value();
+    CHECK(!Login::restore(saved.view()).value().url().empty());
+    CHECK(!Login::restore("x"));
+    moved.close();
+    CHECK(moved.token().error().status() == CSIGN_STATUS_CLOSED);
+    CHECK(moved.copy_token(copied).error().status() == CSIGN_STATUS_CLOSED && copied.empty());
+    CHECK(!token.value().empty());
+}
+
+static void callbacks(const std::string &dir) {
+    const auto kept = std::make_shared<int>(0);
+    auto changes = std::make_shared<std::atomic<int>>(0);
+    {
+        auto config = config_of(dir, "boldsign-cc");
+        config.set_clock([kept]() -> std::optional<Moment> { throw std::runtime_error("a clock that throws"); }).value();
+        config.set_log(LogLevel::debug, [kept](LogLevel, std::string_view) { throw 1; }).value();
+        config.set_listener([kept, changes](Change change, const TokenView *token) {
+            if ((change == Change::forgotten) == (token == nullptr)) ++*changes;
+            throw std::runtime_error("a listener that throws");
+        }).value();
+        CHECK(kept.use_count() == 4);
+        const auto client = Client::make(config).value();
+        CHECK(client.token().ok());
+        CHECK(client.forget().value().revocation == Revocation::revoked);
+        CHECK(*changes == 2);
+        CHECK(!client.login([](std::string_view) -> bool { throw 1; }));
+        CHECK(!client.login(Open()));
+        CHECK(config.set_clock(Clock()).error().status() == CSIGN_STATUS_NULL_ARGUMENT);
+        CHECK(kept.use_count() == 4);
+    }
+    // A thread that carried a request may be the last to let go.
+    while (kept.use_count() > 1) std::this_thread::yield();
+
+    auto key = Key::from_signer("ES256", "k", [kept](std::string_view input) -> std::optional<std::string> {
+                   if (input == "throw") throw std::runtime_error("a signer that throws");
+                   if (input == "refuse") return std::nullopt;
+                   return std::string(input == "long" ? 2000 : 64, 'x');
+               }).value();
+    CHECK(key.sign_bytes("anything").value().size() == 64);
+    for (const auto *input : {"throw", "refuse", "long"}) {
+        CHECK(key.sign_bytes(input).error().status() == CSIGN_STATUS_SIGNING);
+    }
+    CHECK(kept.use_count() == 2);
+    CHECK(!Key::from_signer("none", "", [kept](std::string_view) { return std::string(); }));
+    CHECK(kept.use_count() == 2);
+    key = Key();
+    CHECK(kept.use_count() == 1);
+}
+
+static void others() {
+    CHECK(abi_matches() && !version().empty());
+    CHECK(name(Verdict::outcome_unknown) == "outcome_unknown" && name(CSIGN_STATUS_BUSY) == "BUSY");
+    CHECK(settings().value().view().find("\"client_id\"") != std::string_view::npos);
+    const auto key = Key::from_secret("0123456789abcdef0123456789abcdef").value();
+    const auto token = key.sign("{\"sub\":\"somebody\"}", "HS256", "one", "JWT").value();
+    CHECK(key.verify(token.view()).value().view() == "{\"sub\":\"somebody\"}");
+    CHECK(key.verify(token.str() + "x").error().status() == CSIGN_STATUS_VERIFICATION);
+    CHECK(key.sign("[]").error().status() == CSIGN_STATUS_BAD_ARGUMENT);
+    CHECK(key.info().value().view().find("\"oct\"") != std::string_view::npos);
+    CHECK(!Key::read("not a key"));
+    auto registry = Registry::make().value();
+    CHECK(registry.providers().value().view().find("\"boldsign\"") != std::string_view::npos);
+    CHECK(registry.add_profile("x").error().status() == CSIGN_STATUS_SETTING);
+    CHECK(registry.load_plugin("relative.so").error().status() == CSIGN_STATUS_SETTING);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) return 2;
+    try {
+        results();
+        owners(argv[1]);
+        callbacks(argv[1]);
+        others();
+    } catch (const std::exception &error) {
+        std::printf("%s\n", error.what());
+        return 1;
+    }
+    std::printf("countersign.hpp: %s\n", faults == 0 ? "all held" : "failed");
+    return faults == 0 ? 0 : 1;
+}
