@@ -69,8 +69,13 @@ impl Dist {
     /// Builds and installs libraries, headers, what finds them, and the command.
     pub(crate) fn install(&self) -> Result<(), String> {
         let native_libs = self.build_library()?;
-        self.build("countersign-cli")?;
-        let built = self.built();
+        let built = built(&self.profile);
+        // The command may weigh more, and link-time optimization of the whole takes minutes.
+        let profile = match self.profile.as_str() {
+            "dist" => "release",
+            other => other,
+        };
+        build("countersign-cli", profile)?;
         let lib = folder(&self.prefix, "lib")?;
 
         let file = format!("libcountersign.so.{VERSION}");
@@ -110,7 +115,7 @@ impl Dist {
         write(&cmake.join("countersign-config-version.cmake"), &version)?;
 
         let command = folder(&self.prefix, "bin")?.join("countersign");
-        copy(&built.join("countersign"), &command)?;
+        copy(&self::built(profile).join("countersign"), &command)?;
         self.completions(&command)?;
         self.weigh(&lib.join(&file))
     }
@@ -131,7 +136,7 @@ impl Dist {
     }
 
     fn build_kind(&self, kind: &str, options: &[&str]) -> Result<String, String> {
-        let mut cargo = self.cargo("rustc", "countersign-capi");
+        let mut cargo = cargo("rustc", "countersign-capi", &self.profile);
         if !self.features.is_empty() {
             cargo.args(["--features", &self.features]);
         }
@@ -148,31 +153,6 @@ impl Dist {
             true => Ok(said),
             false => Err(format!("countersign-capi does not build:\n{said}")),
         }
-    }
-
-    fn build(&self, package: &str) -> Result<(), String> {
-        let status = self.cargo("build", package).status();
-        match status.map_err(|error| error.to_string())?.success() {
-            true => Ok(()),
-            false => Err(format!("{package} does not build")),
-        }
-    }
-
-    fn cargo(&self, verb: &str, package: &str) -> Command {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args([verb, "--locked", "--profile", &self.profile, "-p", package])
-            .current_dir(root());
-        cargo
-    }
-
-    /// Where the profile's artefacts are.
-    fn built(&self) -> PathBuf {
-        let folder = match self.profile.as_str() {
-            "dev" => "debug",
-            other => other,
-        };
-        target().join(folder)
     }
 
     fn completions(&self, command: &Path) -> Result<(), String> {
@@ -215,6 +195,31 @@ impl Dist {
             false => Ok(()),
         }
     }
+}
+
+fn build(package: &str, profile: &str) -> Result<(), String> {
+    let status = cargo("build", package, profile).status();
+    match status.map_err(|error| error.to_string())?.success() {
+        true => Ok(()),
+        false => Err(format!("{package} does not build")),
+    }
+}
+
+fn cargo(verb: &str, package: &str, profile: &str) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args([verb, "--locked", "--profile", profile, "-p", package])
+        .current_dir(root());
+    cargo
+}
+
+/// Where a profile's artefacts are.
+fn built(profile: &str) -> PathBuf {
+    let folder = match profile {
+        "dev" => "debug",
+        other => other,
+    };
+    target().join(folder)
 }
 
 fn folder(base: &Path, name: &str) -> Result<PathBuf, String> {
