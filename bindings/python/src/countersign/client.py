@@ -137,8 +137,25 @@ class Client:
 
     def access_token(self, min_valid_s: float = 0) -> str:
         """As `token`, but the bare access token only, and quicker. A secret."""
+        # As _copied, spelled out: this is the call that programs make most, and each call of Python's in it is felt.
+        handle = self._handle
+        if handle is None:
+            self._raise_closed()
         least = milliseconds(min_valid_s) if min_valid_s else 0
-        return self._copied(lib.csign_client_copy_token, least)
+        try:
+            buffer = self._buffers.pop()
+        except IndexError:
+            buffer = Buffer.of(INITIAL_CAPACITY)
+        text, capacity, length, error = buffer
+        status = copy_token(handle, least, text, capacity, length, error)
+        if status == 0:
+            token = unpack(text, length[0])
+            self._buffers.append(buffer)
+            return token.decode()
+        if status != BUFFER_TOO_SMALL:
+            self._raise(status, error)
+        failure(status, error)
+        return self._copied(copy_token, least)
 
     async def token_async(self, min_valid_s: float = 0) -> Token:
         """As `token`, for asyncio: what is in memory is given at once, anything else is waited for on another thread.
@@ -308,7 +325,7 @@ class Client:
         return tokens.taken(out)
 
     def _copied(self, function: Callable[..., int], *arguments: int) -> str:
-        """A bare access token by a function that copies it; the quick way."""
+        """A bare access token by a function that copies it."""
         handle = self._handle
         if handle is None:
             self._raise_closed()
@@ -369,6 +386,7 @@ class Client:
 INITIAL_CAPACITY = 4096
 # Looked up once: a member of an IntEnum takes longer than the call.
 BUFFER_TOO_SMALL = int(Status.BUFFER_TOO_SMALL)
+copy_token = lib.csign_client_copy_token
 unpack = cast("Callable[[Pointer, int], bytes]", ffi.unpack)
 
 
