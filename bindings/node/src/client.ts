@@ -96,6 +96,8 @@ export class Client {
   async token(options: TokenOptions = {}): Promise<Token> {
     options.signal?.throwIfAborted();
     const minValidMs = milliseconds('minValid', options.minValid ?? 0);
+    // Else a closed client would still answer those who join a call that is under way.
+    this.#handle.open();
     if (minValidMs === 0 && this.#last && this.peek() === this.#last.accessToken) {
       this.#hits += 1;
       this.#last = this.#last.fromCache();

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Builds the package and holds it against everything: linter, types, tests, scenarios, examples, leak loop, README.
+set -euo pipefail
+cd "$(dirname "$0")"
+: "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
+: "${COUNTERSIGN_COMMAND:?the countersign command}"
+: "${COUNTERSIGN_SCENARIOS:?the folder of the scenarios}"
+export COUNTERSIGN_LIBRARY="$COUNTERSIGN_LIB_DIR/libcountersign.so.0"
+
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+export XDG_STATE_HOME="$scratch/state" XDG_CONFIG_HOME="$scratch/config"
+export npm_config_update_notifier=false
+
+npm install --no-package-lock --no-audit --no-fund --loglevel=error
+npx --no-install tsc -p tsconfig.json
+npx --no-install tsc -p test/types/tsconfig.json
+npx --no-install biome check --error-on-warnings .
+node --expose-gc --test-reporter=spec --test-timeout=300000 --test test/*.test.mjs test/scenarios/*.test.mjs
+node --expose-gc test/leak.mjs
+
+# What is handed out is what is tried: the tarball, in an empty project.
+./package.sh "$scratch/package"
+./try.sh "$scratch"/package/countersign-*.tgz

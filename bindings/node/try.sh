@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs the tarball into an empty project, and runs the README's example there against the sandbox: try.sh TARBALL
+set -euo pipefail
+tarball="$(realpath "${1:?the tarball}")"
+readme="$(cd "$(dirname "$0")" && pwd)/README.md"
+: "${COUNTERSIGN_COMMAND:?the countersign command}"
+# The library is to come from the tarball.
+unset COUNTERSIGN_LIBRARY
+export npm_config_update_notifier=false
+
+project="$(mktemp -d)"
+sandbox=""
+finish() {
+  [ -z "$sandbox" ] || kill "$sandbox" 2>/dev/null || true
+  rm -rf "$project"
+}
+trap finish EXIT
+cd "$project"
+mkdir app sandbox
+export XDG_STATE_HOME="$project/state" XDG_CONFIG_HOME="$project/config"
+
+"$COUNTERSIGN_COMMAND" sandbox --tls --dir "$project/sandbox" >ready.json 2>sandbox.log &
+sandbox=$!
+for _ in $(seq 300); do
+  [ -s ready.json ] && break
+  read -rt 0.1 <> <(:) || true
+done
+
+cd app
+npm init -y >/dev/null
+npm install --no-audit --no-fund --loglevel=error "$tarball"
+# The first block of JavaScript in the README, whose connection is `docusign-jwt`.
+awk '/^```js$/ && !done {on=1; next} /^```$/ {if (on) done=1; on=0} on' "$readme" >example.mjs
+COUNTERSIGN_CONFIG="$(node -p 'JSON.parse(require("fs").readFileSync("../ready.json")).connections')"
+NODE_EXTRA_CA_CERTS="$(node -p 'JSON.parse(require("fs").readFileSync("../ready.json")).ca_file')"
+API="$(node -p 'JSON.parse(require("fs").readFileSync("../ready.json")).url')"
+export COUNTERSIGN_CONFIG NODE_EXTRA_CA_CERTS API
+node example.mjs | tee out.txt
+grep -q '^200 ' out.txt
+node -e 'require("countersign").settings()'
+echo "the README's example ran from $(basename "$tarball")"
