@@ -6,6 +6,6 @@ cd "$here"
 
 : "${COUNTERSIGN_LIB_DIR:?the folder of libcountersign}"
 export COUNTERSIGN_LIBRARY="${COUNTERSIGN_LIBRARY:-$COUNTERSIGN_LIB_DIR/libcountersign.so.0}"
-classpath=$(mktemp "$scratch/classpath.XXXXXX")
+classpath=$run/classpath
 quiet_maven test-compile dependency:build-classpath -Dmdep.outputFile="$classpath" >&2
 java -Xmx256m -cp "$scratch/build/classes:$scratch/build/test-classes:$(cat "$classpath")" dev.countersign.Bench

@@ -5,9 +5,21 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=${COUNTERSIGN_SCRATCH:-$here/target/scratch}
 mkdir -p "$scratch"
 
+# What only this run needs; it goes with the script, and a sandbox does too.
+run=$(mktemp -d "$scratch/run.XXXXXX")
+sandbox_pid=
+finish() {
+    if [ -n "$sandbox_pid" ]; then
+        kill "$sandbox_pid"
+        wait "$sandbox_pid" || true
+    fi
+    rm -rf "$run"
+}
+trap finish EXIT
+
 # The library's state is not that of the person who runs the tests.
-XDG_STATE_HOME=$(mktemp -d "$scratch/state.XXXXXX")
-export XDG_STATE_HOME
+export XDG_STATE_HOME=$run/state
+mkdir "$XDG_STATE_HOME"
 
 maven() {
     mvn -B -ntp -Dstyle.color=never -Dmaven.repo.local="$scratch/m2" -Dcountersign.build="$scratch/build" "$@"
@@ -26,12 +38,11 @@ readme_example() {
 # Starts a sandbox and sets `sandbox_dir`; it ends with the script.
 start_sandbox() {
     : "${COUNTERSIGN_COMMAND:?the path of the countersign command}"
-    sandbox_dir=$(mktemp -d "$scratch/sandbox.XXXXXX")
+    sandbox_dir=$run/sandbox
     local ready
-    mkfifo "$sandbox_dir/ready"
-    "$COUNTERSIGN_COMMAND" sandbox --tls --dir "$sandbox_dir" >"$sandbox_dir/ready" &
+    mkfifo "$run/ready"
+    "$COUNTERSIGN_COMMAND" sandbox --tls --dir "$sandbox_dir" >"$run/ready" &
     sandbox_pid=$!
-    trap 'kill "$sandbox_pid"; wait "$sandbox_pid" || true' EXIT
-    read -r ready <"$sandbox_dir/ready"
+    read -r ready <"$run/ready"
     test -n "$ready"
 }

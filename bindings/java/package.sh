@@ -18,12 +18,12 @@ case $(uname -m) in
     *) machine=$(uname -m) ;;
 esac
 
-staged=$(mktemp -d "$scratch/native.XXXXXX")
+staged=$run/resources
 mkdir -p "$staged/native/$system-$machine"
 cp -L "$COUNTERSIGN_LIB_DIR/$library" "$staged/native/$system-$machine/$library"
 
-quiet_maven clean package \
+rm -rf "$scratch/package"
+quiet_maven package \
     -Dmaven.test.skip=true -Dcountersign.native="$staged" -Dcountersign.build="$scratch/package"
 cp "$scratch"/package/countersign-*.jar "$out/"
-rm -r "$staged"
 ls "$out"/countersign-*.jar

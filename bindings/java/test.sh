@@ -30,7 +30,8 @@ if grep -E 'WARNING in native method|FATAL ERROR in native method|WARNING: JNI' 
 fi
 
 echo "The README's example"
-example=$(mktemp -d "$scratch/example.XXXXXX")
+example=$run/example
+mkdir "$example"
 readme_example >"$example/Example.java"
 quiet_maven dependency:build-classpath -Dmdep.outputFile="$example/classpath" -DincludeScope=runtime
 classpath=$scratch/build/classes:$(cat "$example/classpath")

@@ -6,7 +6,8 @@ jar=$(realpath "${1:?the jar that package.sh made}")
 # The library comes out of the jar.
 unset COUNTERSIGN_LIBRARY
 
-project=$(mktemp -d "$scratch/try.XXXXXX")
+project=$run/project
+mkdir "$project"
 cd "$project"
 mkdir -p src/main/java
 readme_example >src/main/java/Example.java

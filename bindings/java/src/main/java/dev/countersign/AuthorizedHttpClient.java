@@ -166,7 +166,7 @@ public final class AuthorizedHttpClient extends HttpClient {
     }
 
     private static HttpRequest authorized(HttpRequest request, Token token) {
-        return HttpRequest.newBuilder(request, (name, value) -> !name.equalsIgnoreCase("Authorization"))
+        return HttpRequest.newBuilder(request, (name, value) -> true)
                 .setHeader("Authorization", token.authorization())
                 .build();
     }
@@ -187,8 +187,7 @@ public final class AuthorizedHttpClient extends HttpClient {
         }
         String host = uri.getHost();
         if (host == null || !isLoopback(host)) {
-            throw new IllegalArgumentException("a token is not sent in clear text: use https instead of " + uri.getScheme()
-                    + "://" + host);
+            throw new IllegalArgumentException("a token is not sent in clear text: use https for " + host);
         }
     }
 

@@ -50,7 +50,7 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * A client with these settings; {@link ClientBuilder} can more.
+     * A client with these settings; {@link ClientBuilder} can do more.
      *
      * @param settings values by name, such as {@code provider} and {@code client_id}: the same as in TOML
      * @return the client
@@ -343,6 +343,23 @@ public final class Client implements AutoCloseable {
      * @throws CountersignException whose class says what to do
      */
     public Token login(Duration timeout, Consumer<String> open) {
+        return login(timeout, 0, open);
+    }
+
+    /**
+     * As {@link #login(Duration, Consumer)}, on this port.
+     *
+     * @param timeout how long to wait for the person
+     * @param port the port to listen on; 0 for the one in {@code redirect_uri}, or any
+     * @param open opens or shows the URL; where it throws, the login ends
+     * @return the token
+     * @throws ReauthorizeException where nobody came back, or the person said no
+     * @throws CountersignException whose class says what to do
+     */
+    public Token login(Duration timeout, int port, Consumer<String> open) {
+        if (port < 0 || port > 0xffff) {
+            throw Failure.argument("port is " + port + "; it must be from 0 to 65535");
+        }
         long timeoutMs = millis("timeout", timeout);
         Callbacks.Opening opening = new Callbacks.Opening(open);
         long userData = Callbacks.keep(opening);
@@ -350,7 +367,7 @@ public final class Client implements AutoCloseable {
             return call((client, frame) -> {
                 long out = frame.slot();
                 int status = abi.csign_client_login(
-                        client, 0, timeoutMs, abi.openFunction(), userData, out, frame.error());
+                        client, port, timeoutMs, abi.openFunction(), userData, out, frame.error());
                 if (status != 0) {
                     throw opening.explain(frame.failure(status));
                 }

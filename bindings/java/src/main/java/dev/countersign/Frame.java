@@ -80,7 +80,7 @@ final class Frame implements AutoCloseable {
         return new Text(reserve(size), size);
     }
 
-    /** The rest of the thread's block, as room for an output; {@link #take} must be called before the next reservation. */
+    /** The rest of the thread's block, as room for an output, until the next reservation. */
     Text rest() {
         return new Text(block.address + block.top, BLOCK_SIZE - block.top);
     }

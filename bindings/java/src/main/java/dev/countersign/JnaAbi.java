@@ -44,7 +44,8 @@ final class JnaAbi implements Abi {
     public native int csign_config_new(long outConfig, long error);
 
     @Override
-    public native int csign_config_load(long config, long path, long pathLength, long name, long nameLength, long error);
+    public native int csign_config_load(
+            long config, long path, long pathLength, long name, long nameLength, long error);
 
     @Override
     public native int csign_config_set_name(long config, long name, long nameLength, long error);
@@ -83,7 +84,8 @@ final class JnaAbi implements Abi {
     public native int csign_client_token(long client, long minValidMs, long outToken, long error);
 
     @Override
-    public native int csign_client_copy_token(long client, long minValidMs, long buffer, long capacity, long length, long error);
+    public native int csign_client_copy_token(
+            long client, long minValidMs, long buffer, long capacity, long length, long error);
 
     @Override
     public native int csign_client_peek_token(long client, long buffer, long capacity, long length, long error);

@@ -93,8 +93,8 @@ final class Expectation {
 
     void error(JsonObject object, CountersignException error) {
         Members expect = Members.of(
-                object, "verdict", "kind", "http_status", "oauth_error", "oauth_description", "setting", "provider", "url",
-                "trace_id", "hint", "retry_after_s", "message_has", "hint_has");
+                object, "verdict", "kind", "http_status", "oauth_error", "oauth_description", "setting", "provider",
+                "url", "trace_id", "hint", "retry_after_s", "message_has", "hint_has");
         try {
             assertEquals(classOf(error.verdict()), error.getClass(), "the verdict's own exception");
             for (String name : object.keySet()) {

@@ -8,6 +8,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -16,6 +17,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class LoginTest {
     private final Sandbox sandbox = Sandbox.get();
@@ -56,6 +58,25 @@ class LoginTest {
     }
 
     @Test
+    void aWholeLoginListensWhereItIsTold() throws IOException {
+        int port;
+        try (ApiServer free = new ApiServer()) {
+            port = URI.create(free.url("/")).getPort();
+        }
+        AtomicReference<String> opened = new AtomicReference<>();
+        try (Client client = sandbox.builder("docusign-code").build()) {
+            client.login(Duration.ofSeconds(20), port, url -> {
+                opened.set(url);
+                CompletableFuture.runAsync(() -> browse(url));
+            });
+            assertTrue(opened.get().contains("127.0.0.1%3A" + port), opened.get());
+            CountersignException failure = assertThrows(
+                    FixConfigurationException.class, () -> client.login(Duration.ofSeconds(1), 70_000, url -> {}));
+            assertEquals(Status.BAD_ARGUMENT, failure.status());
+        }
+    }
+
+    @Test
     void whatTheOpenerThrowsIsTheCause() {
         IllegalStateException none = new IllegalStateException("no browser here");
         try (Client client = sandbox.builder("docusign-code").build()) {
@@ -70,8 +91,10 @@ class LoginTest {
     /** What a person's browser does: follows the redirect to the loopback address. */
     private void browse(String url) {
         try {
+            HttpRequest allow =
+                    HttpRequest.newBuilder(URI.create(url + "&_sandbox=allow")).build();
             String back = sandbox.http()
-                    .send(HttpRequest.newBuilder(URI.create(url + "&_sandbox=allow")).build(), BodyHandlers.discarding())
+                    .send(allow, BodyHandlers.discarding())
                     .headers()
                     .firstValue("Location")
                     .orElseThrow();
