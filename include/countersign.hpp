@@ -699,6 +699,8 @@ class Client {
     /// The bare access token, as a new string.
     Result<std::string> access_token(std::chrono::milliseconds min_valid = {}) const {
         std::string token;
+        // Most are shorter: one call is enough.
+        token.reserve(1023);
         auto copied = copy_token(token, min_valid);
         if (!copied) return copied.error();
         return token;

@@ -7,4 +7,4 @@ source ./environment.sh
 compile "$scratch/bench" -O2 bench.cpp
 rm -rf "$scratch/sandbox" "$scratch/sandbox.ready"
 sandbox_start "$COUNTERSIGN_COMMAND" "$scratch/sandbox"
-"$scratch/bench" "$sandbox_dir" "${CALLS:-1000000}"
+"$scratch/bench" "$sandbox_dir" "${CALLS:-100000}"
