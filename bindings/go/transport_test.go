@@ -114,6 +114,33 @@ func TestABodyThatCannotBeHadAgainIsNotSentAgain(t *testing.T) {
 	}
 }
 
+// A base that does not have a body again by itself, as http.Transport may.
+type strictBase struct {
+	statuses []int
+	bodies   []string
+}
+
+func (b *strictBase) RoundTrip(request *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	b.bodies = append(b.bodies, string(body))
+	status := b.statuses[0]
+	b.statuses = b.statuses[1:]
+	return &http.Response{StatusCode: status, Body: http.NoBody, Request: request}, nil
+}
+
+func TestTheRepetitionHasABodyOfItsOwn(t *testing.T) {
+	fresh(t)
+	base := &strictBase{statuses: []int{http.StatusUnauthorized, http.StatusAccepted}}
+	browser := http.Client{Transport: &Transport{Client: dial(t, "docusign-jwt", nil), Base: base}}
+	response, err := browser.Post("https://api.test/", "text/plain", strings.NewReader("envelope"))
+	if status := answer(t, response, err); status != http.StatusAccepted || !slices.Equal(base.bodies, []string{"envelope", "envelope"}) {
+		t.Errorf("%d, %q", status, base.bodies)
+	}
+}
+
 func TestTheCallersRequestIsNotChanged(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
@@ -134,16 +161,16 @@ func TestARedirectElsewhereGoesWithoutTheToken(t *testing.T) {
 	client := dial(t, "docusign-jwt", nil)
 	token := access(t, client)
 	const redirect = http.StatusTemporaryRedirect
-	server, elsewhere := newAPI(t, redirect, redirect), newAPI(t, redirect)
-	// Within the first host, then to the other one, and from there back again.
+	server, elsewhere := newAPI(t, redirect, redirect), newAPI(t, redirect, redirect)
+	// Within the first host, then to the other one, within that, and back again.
 	server.locations = []string{"/here", elsewhere.URL}
-	elsewhere.locations = []string{server.URL + "/back"}
+	elsewhere.locations = []string{"/there", server.URL + "/back"}
 	response, err := client.HTTPClient().Get(server.URL)
 	if status := answer(t, response, err); status != http.StatusOK {
 		t.Fatal(status)
 	}
 	bearer := "Bearer " + token
-	if !slices.Equal(server.headers, []string{bearer, bearer, ""}) || !slices.Equal(elsewhere.headers, []string{""}) {
+	if !slices.Equal(server.headers, []string{bearer, bearer, ""}) || !slices.Equal(elsewhere.headers, []string{"", ""}) {
 		t.Error("the token went elsewhere, or not where it should")
 	}
 }
