@@ -9,7 +9,10 @@ public enum Change {
     ROTATED(2),
 
     /** The connection was forgotten. */
-    FORGOTTEN(3);
+    FORGOTTEN(3),
+
+    /** A change that this version of the package does not know. */
+    UNKNOWN(-1);
 
     private final int number;
 
@@ -23,6 +26,6 @@ public enum Change {
                 return change;
             }
         }
-        throw new IllegalArgumentException("change " + number + " is not known to this version");
+        return UNKNOWN;
     }
 }

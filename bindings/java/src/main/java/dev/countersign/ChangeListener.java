@@ -11,7 +11,7 @@ public interface ChangeListener {
      * Hears of a change.
      *
      * @param change what changed
-     * @param token the new token; null with {@link Change#FORGOTTEN}
+     * @param token the new token; null where there is none, as with {@link Change#FORGOTTEN}
      */
     void changed(Change change, Token token);
 }

@@ -21,7 +21,10 @@ public record Revocation(Outcome outcome, Optional<CountersignException> reason)
         NOTHING_HELD(3),
 
         /** The vendor did not revoke it; the copy here is gone all the same. */
-        FAILED(4);
+        FAILED(4),
+
+        /** An outcome that this version of the package does not know. */
+        UNKNOWN(-1);
 
         private final int number;
 
@@ -35,7 +38,7 @@ public record Revocation(Outcome outcome, Optional<CountersignException> reason)
                     return outcome;
                 }
             }
-            throw new IllegalArgumentException("revocation " + number + " is not known to this version");
+            return UNKNOWN;
         }
     }
 }

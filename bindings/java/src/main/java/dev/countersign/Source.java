@@ -12,7 +12,10 @@ public enum Source {
     CACHE(3),
 
     /** From the store. */
-    STORE(4);
+    STORE(4),
+
+    /** From where this version of the package does not know. */
+    UNKNOWN(-1);
 
     private final int number;
 
@@ -26,6 +29,6 @@ public enum Source {
                 return source;
             }
         }
-        throw new IllegalArgumentException("source " + number + " is not known to this version");
+        return UNKNOWN;
     }
 }
