@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
@@ -116,8 +117,10 @@ final class Library {
             checkVersion(JnaAbi.versionOf(library), where);
             return new JnaAbi(library);
         } catch (UnsatisfiedLinkError cause) {
+            // JNA says it once for each place, in lines.
+            String why = cause.getMessage().lines().distinct().collect(Collectors.joining("; "));
             throw Failure.library(
-                    "the native library libcountersign (" + where + ") could not be loaded: " + cause.getMessage(),
+                    "the native library libcountersign (" + where + ") could not be loaded: " + why,
                     "set " + VARIABLE + " to its full path, or use a jar that has it for " + Platform.RESOURCE_PREFIX,
                     cause);
         }

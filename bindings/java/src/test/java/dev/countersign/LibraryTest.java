@@ -36,6 +36,7 @@ class LibraryTest {
         CountersignException failure =
                 assertThrows(FixConfigurationException.class, () -> Library.atPath(file.toString()));
         assertTrue(failure.hint().orElseThrow().contains("COUNTERSIGN_LIBRARY"), failure.toString());
+        assertEquals(1, failure.getMessage().lines().count(), failure.getMessage());
     }
 
     @Test
