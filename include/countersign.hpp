@@ -435,6 +435,14 @@ inline std::int32_t open(void *user_data, const char *url, std::size_t length) n
     });
 }
 
+/// Gives a callback to the library, which destroys it whether or not the setter takes it.
+template <typename Function, typename Trampoline, typename Call>
+Result<void> keep(Function function, Trampoline trampoline, Call &&call) {
+    Trampoline called = function ? trampoline : nullptr;
+    auto *const kept = new Function(std::move(function));
+    return run([&](auto **error) { return call(called, kept, &destroy<Function>, error); });
+}
+
 }  // namespace detail
 
 /// A key: private, public, a certificate, a JWK Set, or one that stays in a device.
@@ -515,6 +523,14 @@ class Registry {
 
     /// The built-in providers.
     static Result<Registry> make() { return detail::make<Registry, ::csign_registry>(&::csign_registry_new); }
+    /// Hands what plugins log to a callback, up to a level; for plugins loaded after this. Once one was loaded, the
+    /// callback is kept until the process ends.
+    Result<void> set_log(LogLevel most, Log log) {
+        return detail::keep(std::move(log), &detail::take, [&](auto take, void *kept, auto destroy, auto **error) {
+            return ::csign_registry_set_log(registry_.get(), static_cast<std::int32_t>(most), take, kept, destroy,
+                                            error);
+        });
+    }
     /// Adds a provider that is described as a profile, in TOML.
     Result<void> add_profile(std::string_view toml) {
         return detail::run([&](auto **error) {
@@ -584,26 +600,26 @@ class Config {
     }
     /// Signs by a callback instead of the setting private_key, with an algorithm such as "RS256".
     Result<void> set_signer(std::string_view algorithm, std::string_view key_id, Signer signer) {
-        return keep(std::move(signer), &detail::sign, [&](auto sign, void *kept, auto destroy, auto **error) {
+        return detail::keep(std::move(signer), &detail::sign, [&](auto sign, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_signer(config_.get(), algorithm.data(), algorithm.size(), key_id.data(),
                                              key_id.size(), sign, kept, destroy, error);
         });
     }
     /// Hands the log's lines to a callback, up to a level. Without one nothing is logged anywhere.
     Result<void> set_log(LogLevel most, Log log) {
-        return keep(std::move(log), &detail::take, [&](auto take, void *kept, auto destroy, auto **error) {
+        return detail::keep(std::move(log), &detail::take, [&](auto take, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_log(config_.get(), static_cast<std::int32_t>(most), take, kept, destroy, error);
         });
     }
     /// Reads the time from a callback: for tests.
     Result<void> set_clock(Clock clock) {
-        return keep(std::move(clock), &detail::tell, [&](auto tell, void *kept, auto destroy, auto **error) {
+        return detail::keep(std::move(clock), &detail::tell, [&](auto tell, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_clock(config_.get(), tell, kept, destroy, error);
         });
     }
     /// Hands every change of the token to a callback.
     Result<void> set_listener(Listener listener) {
-        return keep(std::move(listener), &detail::hear, [&](auto hear, void *kept, auto destroy, auto **error) {
+        return detail::keep(std::move(listener), &detail::hear, [&](auto hear, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_listener(config_.get(), hear, kept, destroy, error);
         });
     }
@@ -611,14 +627,6 @@ class Config {
     const ::csign_config *get() const noexcept { return config_.get(); }
 
   private:
-    /// Gives a callback to the library, which destroys it whether or not the setter takes it.
-    template <typename Function, typename Trampoline, typename Call>
-    static Result<void> keep(Function function, Trampoline trampoline, Call &&call) {
-        Trampoline called = function ? trampoline : nullptr;
-        auto *const kept = new Function(std::move(function));
-        return detail::run([&](auto **error) { return call(called, kept, &detail::destroy<Function>, error); });
-    }
-
     detail::Owner<::csign_config, &::csign_config_free> config_;
 };
 

@@ -43,9 +43,12 @@ static void setters_that_fail(const char *dir)
 {
     csign_config *config = config_without_key(dir, "docusign-jwt");
     csign_client *client = client_of(dir, "docusign-jwt");
+    csign_registry *registry = NULL;
+    csign_error *none = NULL;
     void *other = client;
     struct data d = fresh;
     int wanted = 0;
+    must(csign_registry_new(&registry, &none), &none, "csign_registry_new");
 #define FAILS(status, call)           \
     do {                              \
         EXPECT(status, call);         \
@@ -69,6 +72,17 @@ static void setters_that_fail(const char *dir)
     FAILS(CSIGN_STATUS_NULL_ARGUMENT, csign_config_set_listener(NULL, hear, &d, destroy, &error));
     FAILS(CSIGN_STATUS_NULL_ARGUMENT, csign_config_set_listener(config, NULL, &d, destroy, &error));
     FAILS(CSIGN_STATUS_BAD_HANDLE, csign_config_set_listener(other, hear, &d, destroy, &error));
+    FAILS(CSIGN_STATUS_NULL_ARGUMENT, csign_registry_set_log(NULL, 1, take, &d, destroy, &error));
+    FAILS(CSIGN_STATUS_NULL_ARGUMENT, csign_registry_set_log(registry, 1, NULL, &d, destroy, &error));
+    FAILS(CSIGN_STATUS_BAD_ARGUMENT, csign_registry_set_log(registry, 0, take, &d, destroy, &error));
+    FAILS(CSIGN_STATUS_BAD_HANDLE, csign_registry_set_log(other, 1, take, &d, destroy, &error));
+    /* One that is taken goes with its successor, and that with the registry. */
+    EXPECT(CSIGN_STATUS_OK, csign_registry_set_log(registry, 1, take, &d, destroy, &error));
+    CHECK(d.destroyed == wanted);
+    EXPECT(CSIGN_STATUS_OK, csign_registry_set_log(registry, 1, take, &d, destroy, &error));
+    CHECK(d.destroyed == ++wanted);
+    csign_registry_free(registry);
+    CHECK(d.destroyed == ++wanted);
     csign_client_free(client);
     csign_config_free(config);
     CHECK(d.destroyed == wanted);

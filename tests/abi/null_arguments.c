@@ -126,6 +126,11 @@ static void registries(struct alive *alive)
     EXPECT(NULLARG, csign_registry_new(NULL, &error));
     CHECK(csign_registry_new(NULL, NULL) == NULLARG);
 
+    EXPECT(NULLARG, csign_registry_set_log(NULL, 4, take, NULL, NULL, &error));
+    EXPECT(NULLARG, csign_registry_set_log(alive->registry, 4, NULL, NULL, NULL, &error));
+    EXPECT(CSIGN_STATUS_BAD_ARGUMENT, csign_registry_set_log(alive->registry, 5, take, NULL, NULL, &error));
+    CHECK(csign_registry_set_log(NULL, 4, NULL, NULL, NULL, NULL) == NULLARG);
+
     EXPECT(NULLARG, csign_registry_add_profile(NULL, CSIGN_TEXT("id = \"x\""), &error));
     EXPECT(NULLARG, csign_registry_add_profile(alive->registry, NULL, 1, &error));
     EXPECT(CSIGN_STATUS_SETTING, csign_registry_add_profile(alive->registry, NULL, 0, &error));

@@ -144,6 +144,7 @@ static void others() {
     CHECK(!Key::read("not a key"));
     auto registry = Registry::make().value();
     CHECK(registry.providers().value().view().find("\"boldsign\"") != std::string_view::npos);
+    CHECK(registry.set_log(LogLevel::warn, [](LogLevel, std::string_view) {}).ok());
     CHECK(registry.add_profile("x").error().status() == CSIGN_STATUS_SETTING);
     CHECK(registry.load_plugin("relative.so").error().status() == CSIGN_STATUS_SETTING);
 }
