@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
+import subprocess
+import sys
 import threading
 import weakref
 from pathlib import Path
@@ -271,6 +274,24 @@ def test_what_open_raises_goes_to_the_caller(connections: Path) -> None:
     client = countersign.Client.load("docusign-code", connections, store="memory")
     with pytest.raises(OSError, match="no display"):
         client.login(browse, timeout_s=30)
+
+
+LOGGING_IN = """
+import sys, countersign
+
+countersign.Client.load("docusign-code", sys.argv[1], store="memory").login(lambda url: print("open", flush=True))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+def test_a_login_ends_with_ctrl_c(connections: Path) -> None:
+    command = [sys.executable, "-c", LOGGING_IN, str(connections)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert "KeyboardInterrupt" in errors
 
 
 def test_a_login_is_not_made_by_its_class() -> None:

@@ -7,6 +7,7 @@ import copy
 import functools
 import json
 import os
+import threading
 import webbrowser
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -218,8 +219,18 @@ class Client:
         raises.
         """
         opened = callbacks.Host(open)
-        # Not from this thread: while the library waits, Ctrl-C would not be seen here.
-        waiting = self._submit(functools.partial(self._login, opened, port, milliseconds(timeout_s)))
+        timeout_ms = milliseconds(timeout_s)
+        waiting: Future[Token] = Future()
+
+        def wait() -> None:
+            try:
+                waiting.set_result(self._login(opened, port, timeout_ms))
+            except BaseException as raised:
+                waiting.set_exception(raised)
+
+        # Not on this thread: while the library waits, Ctrl-C would not be seen here. And on one that a process which
+        # ends does not wait for: nothing is lost with a login that nobody answers.
+        threading.Thread(target=wait, name=f"countersign-{self._name}-login", daemon=True).start()
         return waiting.result()
 
     def _login(self, opened: callbacks.Host, port: int, timeout_ms: int) -> Token:
@@ -318,7 +329,7 @@ class Client:
         raise copy.copy(self._closed)
 
     def _token(self, function: Callable[..., int], *arguments: Any) -> Token:
-        out, error = ffi.new(TOKEN_OUT), ffi.new(ERROR_OUT)
+        out, error = new(TOKEN_OUT), new(ERROR_OUT)
         status = function(self._used(), *arguments, out, error)
         if status:
             self._raise(status, error)
@@ -386,6 +397,7 @@ class Client:
 INITIAL_CAPACITY = 4096
 # Looked up once: a member of an IntEnum takes longer than the call.
 BUFFER_TOO_SMALL = int(Status.BUFFER_TOO_SMALL)
+new = ffi.new
 copy_token = lib.csign_client_copy_token
 unpack = cast("Callable[[Pointer, int], bytes]", ffi.unpack)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from ._library import lib
 from ._numbers import Source
-from ._text import NULL, borrowed
+from ._text import NULL, string
 
 if TYPE_CHECKING:
     from ._abi import Pointer
@@ -59,16 +59,25 @@ class Token:
 def read(pointer: Pointer) -> Token:
     """A copy of a `csign_token`, which stays its owner's."""
     token = Token.__new__(Token)
-    expires_at = lib.csign_token_expires_at(pointer)
-    source = lib.csign_token_source(pointer)
-    token.value = borrowed(lib.csign_token_value(pointer, NULL)) or ""
-    token.authorization = borrowed(lib.csign_token_authorization(pointer, NULL)) or ""
-    token.token_type = borrowed(lib.csign_token_type(pointer, NULL)) or ""
+    expires_at, scope = expires_at_of(pointer), scope_of(pointer, NULL)
+    token.value = string(value_of(pointer, NULL)).decode()
+    token.authorization = string(authorization_of(pointer, NULL)).decode()
+    token.token_type = string(type_of(pointer, NULL)).decode()
     token.expires_at = None if expires_at < 0 else expires_at
-    token.scope = borrowed(lib.csign_token_scope(pointer, NULL))
-    token.source = SOURCES.get(source, "unknown")
-    token._extra_json = borrowed(lib.csign_token_extra_json(pointer, NULL)) or "{}"
+    token.scope = string(scope).decode() if scope else None
+    token.source = SOURCES.get(source_of(pointer), "unknown")
+    token._extra_json = string(extra_json_of(pointer, NULL)).decode()
     return token
+
+
+# Looked up once: a token is seven calls.
+value_of = lib.csign_token_value
+authorization_of = lib.csign_token_authorization
+type_of = lib.csign_token_type
+scope_of = lib.csign_token_scope
+expires_at_of = lib.csign_token_expires_at
+source_of = lib.csign_token_source
+extra_json_of = lib.csign_token_extra_json
 
 
 def taken(out: Pointer) -> Token:
