@@ -2,6 +2,7 @@
 // number. koffi runs them on the event loop while the library's thread waits.
 
 import { usageError } from './error.js';
+import { endWithoutWaiting } from './exit.js';
 import { type Pointer, protos } from './functions.js';
 import { koffi } from './koffi.js';
 import { copyToken, type Token } from './token.js';
@@ -42,7 +43,13 @@ export type ChangeListener = (change: Change, token: Token | null) => void;
 /** Opens a URL for the person who logs in, or shows it. */
 export type Open = (url: string) => void;
 
-/** A program's callback, with the number that the library knows it by. */
+/**
+ * A program's callback, with the number that the library knows it by.
+ *
+ * The library is given no `destroy`: it would call that on a thread of its own, perhaps when the event loop that koffi
+ * hands such calls to is gone. It is not needed, since the C functions stay for as long as the process, and a number
+ * that nobody answers to any more is no harm.
+ */
 export class Callback<F> {
   readonly id: number;
   readonly run: F;
@@ -55,7 +62,7 @@ export class Callback<F> {
     live.set(this.id, this as Callback<unknown>);
   }
 
-  /** Lets go of it, where the library does not do so itself. */
+  /** Lets go of it, when the library will not want it any more. */
   forget(): void {
     live.delete(this.id);
   }
@@ -69,9 +76,7 @@ export function callbacksHeld(): number {
 const live = new Map<number, Callback<unknown>>();
 let nextId = 1;
 
-export const destroy = koffi.register((id: Pointer) => {
-  live.delete(Number(id));
-}, koffi.pointer(protos.destroy));
+endWithoutWaiting(() => live.size > 0);
 
 export const sign = koffi.register(
   (id: Pointer, input: Pointer, length: number, signature: Pointer, capacity: number, written: Pointer) =>

@@ -77,7 +77,7 @@ export class Client {
   #hits = 0;
 
   private constructor(made: Made) {
-    this.#handle = new Handle(this, made.pointer, 'client', c.free);
+    this.#handle = new Handle(this, made.pointer, 'client', c.free, made.callbacks);
     this.#signer = made.signer;
   }
 

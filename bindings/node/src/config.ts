@@ -43,21 +43,27 @@ export interface From {
 /** A client of the library, and the callbacks whose failures explain its errors. */
 export interface Made {
   pointer: Pointer;
+  callbacks: callbacks.Callback<unknown>[];
   signer: callbacks.Callback<callbacks.Signer['sign']> | undefined;
 }
 
 /** Makes a client of the library; what it reads from files or a store is read on another thread. */
 export async function makeClient(from: From, options: ClientOptions): Promise<Made> {
   const config = newConfig();
+  const made: Made = { pointer: null, callbacks: [], signer: undefined };
   try {
     if (from.file) await call(c.load, config, ...textArgs(from.file.path), ...textArgs(from.file.name));
     if (options.name !== undefined) callNow(c.setName, config, ...textArgs(options.name));
     setAll(config, from.settings);
-    const signer = setCallbacks(config, options);
+    setCallbacks(config, options, made);
     const out: Out = [null];
     const create = (registry: Pointer) => call(client.create, config, registry, out);
     await (options.registry ? options.registry.whileUnchanged(create) : create(null));
-    return { pointer: out[0], signer };
+    made.pointer = out[0];
+    return made;
+  } catch (error) {
+    for (const callback of made.callbacks) callback.forget();
+    throw error;
   } finally {
     c.free(config);
   }
@@ -79,21 +85,22 @@ function setAll(config: Pointer, settings: Settings): void {
   }
 }
 
-function setCallbacks(config: Pointer, options: ClientOptions): Made['signer'] {
+function setCallbacks(config: Pointer, options: ClientOptions, made: Made): void {
   const { signer, clock, log, onChange } = options;
+  const held = <F>(run: F): callbacks.Callback<F> => {
+    const callback = new callbacks.Callback(run);
+    made.callbacks.push(callback as callbacks.Callback<unknown>);
+    return callback;
+  };
   if (log) {
     const level = callbacks.levelNumber(options.logLevel ?? 'info');
-    callNow(c.setLog, config, level, callbacks.log, new callbacks.Callback(log).id, callbacks.destroy);
+    callNow(c.setLog, config, level, callbacks.log, held(log).id, null);
   }
-  if (clock) {
-    callNow(c.setClock, config, callbacks.clock, new callbacks.Callback(clock).id, callbacks.destroy);
+  if (clock) callNow(c.setClock, config, callbacks.clock, held(clock).id, null);
+  if (onChange) callNow(c.setListener, config, callbacks.change, held(onChange).id, null);
+  if (signer) {
+    made.signer = held((input: Uint8Array) => signer.sign(input));
+    const [algorithm, keyId] = [textArgs(signer.algorithm), textArgs(signer.keyId ?? '')];
+    callNow(c.setSigner, config, ...algorithm, ...keyId, callbacks.sign, made.signer.id, null);
   }
-  if (onChange) {
-    callNow(c.setListener, config, callbacks.change, new callbacks.Callback(onChange).id, callbacks.destroy);
-  }
-  if (!signer) return undefined;
-  const held = new callbacks.Callback((input: Uint8Array) => signer.sign(input));
-  const [algorithm, keyId] = [textArgs(signer.algorithm), textArgs(signer.keyId ?? '')];
-  callNow(c.setSigner, config, ...algorithm, ...keyId, callbacks.sign, held.id, callbacks.destroy);
-  return held;
 }

@@ -13,7 +13,6 @@ export type Out = [Pointer];
 const library = loadLibrary();
 
 export const protos = {
-  destroy: koffi.proto('void csign_destroy_fn(void *user_data)'),
   open: koffi.proto('int32_t csign_open_fn(void *user_data, void *url, size_t url_length)'),
   sign: koffi.proto(
     'int32_t csign_sign_fn(void *user_data, void *input, size_t input_length, void *signature, size_t capacity, void *written)',
@@ -37,19 +36,19 @@ export const config = {
   setSigner: status(
     'csign_config_set_signer',
     'void *config, void *algorithm, size_t algorithm_length, void *key_id, size_t key_id_length, ' +
-      'csign_sign_fn *sign, size_t user_data, csign_destroy_fn *destroy',
+      'csign_sign_fn *sign, size_t user_data, void *destroy',
   ),
   setLog: status(
     'csign_config_set_log',
-    'void *config, int32_t most, csign_log_fn *take, size_t user_data, csign_destroy_fn *destroy',
+    'void *config, int32_t most, csign_log_fn *take, size_t user_data, void *destroy',
   ),
   setClock: status(
     'csign_config_set_clock',
-    'void *config, csign_clock_fn *read, size_t user_data, csign_destroy_fn *destroy',
+    'void *config, csign_clock_fn *read, size_t user_data, void *destroy',
   ),
   setListener: status(
     'csign_config_set_listener',
-    'void *config, csign_change_fn *hear, size_t user_data, csign_destroy_fn *destroy',
+    'void *config, csign_change_fn *hear, size_t user_data, void *destroy',
   ),
   free: library.func('void csign_config_free(void *config)'),
   settings: status('csign_settings', '_Out_ void **out'),
@@ -125,7 +124,7 @@ export const key = {
   fromSigner: status(
     'csign_key_from_signer',
     'void *algorithm, size_t algorithm_length, void *key_id, size_t key_id_length, ' +
-      'csign_sign_fn *sign, size_t user_data, csign_destroy_fn *destroy, _Out_ void **out',
+      'csign_sign_fn *sign, size_t user_data, void *destroy, _Out_ void **out',
   ),
   sign: status(
     'csign_key_sign',

@@ -1,6 +1,7 @@
 // What holds an object of the library: freed when it is closed or collected, and no call is inside any more.
 
 import { freeOnPool } from './call.js';
+import type { Callback } from './callbacks.js';
 import { closedError } from './error.js';
 import type { Pointer } from './functions.js';
 import type { Native } from './koffi.js';
@@ -9,6 +10,7 @@ import type { Native } from './koffi.js';
 export class Handle {
   readonly #what: string;
   readonly #free: Native;
+  readonly #callbacks: readonly Callback<unknown>[];
   #pointer: Pointer;
   #uses = 0;
   #closed = false;
@@ -17,11 +19,19 @@ export class Handle {
    * @param owner  the object that the program holds: when it is collected, the handle is closed.
    * @param what   what it is, for the error after it was closed.
    * @param free   the library's function that frees it.
+   * @param callbacks  what the library calls for it, let go of when it is freed.
    */
-  constructor(owner: object, pointer: Pointer, what: string, free: Native) {
+  constructor(
+    owner: object,
+    pointer: Pointer,
+    what: string,
+    free: Native,
+    callbacks: readonly Callback<unknown>[] = [],
+  ) {
     this.#pointer = pointer;
     this.#what = what;
     this.#free = free;
+    this.#callbacks = callbacks;
     collected.register(owner, this, this);
   }
 
@@ -60,7 +70,9 @@ export class Handle {
     const pointer = this.#pointer;
     this.#pointer = null;
     // On the pool: freeing may wipe, write and disconnect. It has no way to fail.
-    void freeOnPool(this.#free, pointer);
+    void freeOnPool(this.#free, pointer).finally(() => {
+      for (const callback of this.#callbacks) callback.forget();
+    });
   }
 }
 

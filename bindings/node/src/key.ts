@@ -1,7 +1,7 @@
 // Keys: read whatever their format, sign and verify.
 
 import { call, callNow, takeBytes, takeText, textArgs } from './call.js';
-import { Callback, destroy, type Signer, sign } from './callbacks.js';
+import { Callback, type Signer, sign } from './callbacks.js';
 import { key as c, type Out, type Pointer } from './functions.js';
 import { Handle } from './handle.js';
 
@@ -22,8 +22,8 @@ export type KeyInfo = Record<string, unknown>;
 export class Key {
   readonly #handle: Handle;
 
-  private constructor(pointer: Pointer) {
-    this.#handle = new Handle(this, pointer, 'key', c.free);
+  private constructor(pointer: Pointer, callbacks: Callback<unknown>[] = []) {
+    this.#handle = new Handle(this, pointer, 'key', c.free, callbacks);
   }
 
   /** Reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate. */
@@ -45,8 +45,13 @@ export class Key {
     const out: Out = [null];
     const held = new Callback((input: Uint8Array) => signer.sign(input));
     const [algorithm, keyId] = [textArgs(signer.algorithm), textArgs(signer.keyId ?? '')];
-    callNow(c.fromSigner, ...algorithm, ...keyId, sign, held.id, destroy, out);
-    return new Key(out[0]);
+    try {
+      callNow(c.fromSigner, ...algorithm, ...keyId, sign, held.id, null, out);
+    } catch (error) {
+      held.forget();
+      throw error;
+    }
+    return new Key(out[0], [held as Callback<unknown>]);
   }
 
   /** Signs claims as a compact JWS (RFC 7515 section 7.1); claims as text are signed as they are. */

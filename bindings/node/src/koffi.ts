@@ -25,7 +25,7 @@ interface Config {
 interface Koffi {
   config(): Config;
   config(change: Partial<Config>): Config;
-  load(path: string): Library;
+  load(path: string | null): Library;
   proto(declaration: string): Type;
   pointer(to: Type): Type;
   register(run: (...args: never[]) => unknown, type: Type): bigint;
