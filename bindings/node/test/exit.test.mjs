@@ -33,8 +33,8 @@ test('a worker ends when its clients are closed', async () => {
   const workers = Array.from({ length: 3 }, () => {
     return new Worker(join(programs, 'worker.mjs'), { workerData: sandbox.connections });
   });
+  const ended = Promise.all(workers.map((worker) => once(worker, 'exit')));
   const sources = await Promise.all(workers.map((worker) => once(worker, 'message')));
   assert.deepEqual(sources.flat(), ['minted', 'minted', 'minted']);
-  const codes = await Promise.all(workers.map((worker) => once(worker, 'exit')));
-  assert.deepEqual(codes.flat(), [0, 0, 0]);
+  assert.deepEqual((await ended).flat(), [0, 0, 0]);
 });

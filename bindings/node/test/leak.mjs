@@ -31,7 +31,7 @@ try {
     if (round % 2) key.close();
     const client = await Client.create(settings, callbacks);
     await client.token().catch(() => {});
-    Login.restore((await client.startLogin()).save()).close();
+    if (round % 10 === 0) Login.restore((await client.startLogin()).save()).close();
     if (round % 2) client.close();
   });
 
