@@ -1091,7 +1091,7 @@ csign_status csign_key_verify(const struct csign_key *key,
                               struct csign_error **error);
 
 /**
- * What the key is, without the key, as JSON: {"kind", "key_type", "bits", "curve", "format", "spki_sha256",
+ * What the key is, without the key, as JSON: {"kind", "type", "bits", "curve", "format", "spki_sha256",
  * "jwk_thumbprint", "algorithms", "public_jwk", "certificates", ...}.
  *
  * @param out_json  where the text goes; free it with csign_text_free.

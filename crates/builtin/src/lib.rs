@@ -12,7 +12,7 @@ mod environment;
 mod observed;
 mod stores;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use countersign::{
     Connection, Error, Keeper, KeeperBuilder, Profile, Provider, Registry, Settings, Signer,
@@ -39,6 +39,11 @@ pub use self::stores::{open_store, place, spool, spool_folder};
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub fn registry() -> Result<Registry, Error> {
+    // A client without a registry of its own needs this one, and reading the profiles is most of what making a client costs.
+    static READ: OnceLock<Registry> = OnceLock::new();
+    if let Some(registry) = READ.get() {
+        return Ok(registry.clone());
+    }
     let providers: [Arc<dyn Provider>; _] = [
         #[cfg(feature = "docusign")]
         countersign_docusign::provider(),

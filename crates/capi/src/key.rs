@@ -291,7 +291,7 @@ pub unsafe extern "C" fn csign_key_verify(
     unsafe { call(error, body) }
 }
 
-/// What the key is, without the key, as JSON: {"kind", "key_type", "bits", "curve", "format", "spki_sha256",
+/// What the key is, without the key, as JSON: {"kind", "type", "bits", "curve", "format", "spki_sha256",
 /// "jwk_thumbprint", "algorithms", "public_jwk", "certificates", ...}.
 ///
 /// @param out_json  where the text goes; free it with csign_text_free.

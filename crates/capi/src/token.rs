@@ -46,17 +46,17 @@ impl Handle for csign_token {
 
 impl Shown {
     pub(crate) fn share(token: Token) -> Shared<csign_token> {
-        let extra = token.extra();
-        let json = serde_json::to_string(extra).unwrap_or_default();
+        let json = serde_json::to_string(token.extra()).unwrap_or_default();
+        let mut extra = BTreeMap::new();
+        for (name, value) in token.extra() {
+            extra.insert(name.clone(), Terminated::new(value));
+        }
         Shared::new(Self {
             value: Terminated::new(token.expose()),
             authorization: Terminated::new(token.authorization().expose()),
             token_type: Terminated::new(token.token_type()),
             scope: token.scope().map(Terminated::new),
-            extra: extra
-                .iter()
-                .map(|(name, value)| (name.clone(), Terminated::new(value)))
-                .collect(),
+            extra,
             extra_json: Terminated::new(json),
             token,
         })
