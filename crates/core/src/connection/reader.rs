@@ -275,28 +275,24 @@ impl Reader<'_> {
 
     fn extra(&self) -> Result<BTreeMap<String, String>, Error> {
         let known = &self.profile.extra;
-        let given = self
-            .settings
-            .keys()
-            .filter_map(|key| key.strip_prefix("extra."));
-        given
-            .map(|name| {
-                if !known.contains_key(name) {
-                    let key = format!("extra.{name}");
-                    let known: Vec<_> = known.keys().map(|name| format!("extra.{name}")).collect();
-                    let known: Vec<_> = known.iter().map(String::as_str).collect();
-                    let message = format!("`{key}` is not a setting of {}", self.profile.name);
-                    let hint = match (nearest(&key, known.iter().copied()), known.is_empty()) {
-                        (Some(near), _) => format!("did you mean `{near}`?"),
-                        (None, false) => format!("it has: {}", known.join(", ")),
-                        (None, true) => "it has no extra settings".to_owned(),
-                    };
-                    return Err(Error::setting(key, message).with_hint(hint));
-                }
-                let value = self.text(&format!("extra.{name}")).unwrap_or_default();
-                Ok((name.to_owned(), value))
-            })
-            .collect()
+        let mut extra = BTreeMap::new();
+        for key in self.settings.keys() {
+            let Some(name) = key.strip_prefix("extra.") else {
+                continue;
+            };
+            if !known.contains_key(name) {
+                let known: Vec<_> = known.keys().map(|name| format!("extra.{name}")).collect();
+                let message = format!("`{key}` is not a setting of {}", self.profile.name);
+                let hint = match (nearest(key, &known), known.is_empty()) {
+                    (Some(near), _) => format!("did you mean `{near}`?"),
+                    (None, false) => format!("it has: {}", known.join(", ")),
+                    (None, true) => "it has no extra settings".to_owned(),
+                };
+                return Err(Error::setting(key, message).with_hint(hint));
+            }
+            extra.insert(name.to_owned(), self.text(key).unwrap_or_default());
+        }
+        Ok(extra)
     }
 
     /// What a grant and a client authentication need must be there.

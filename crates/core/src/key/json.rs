@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::document::{self, Document};
@@ -154,11 +154,14 @@ impl<'a> Members<'a> {
         let names = [
             "kty", "crv", "x", "y", "n", "e", "use", "key_ops", "alg", "kid",
         ];
-        let members = names.iter().filter_map(|name| {
-            let value = serde_json::from_str(self.raw(name)?).ok()?;
-            Some(((*name).to_owned(), value))
-        });
-        Value::Object(members.collect())
+        let mut members = Map::new();
+        for name in names {
+            let value = self.raw(name).map(serde_json::from_str);
+            if let Some(Ok(value)) = value {
+                members.insert(name.to_owned(), value);
+            }
+        }
+        Value::Object(members)
     }
 
     fn raw(&self, name: &str) -> Option<&'a str> {

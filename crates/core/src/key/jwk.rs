@@ -2,6 +2,8 @@
 
 mod private;
 
+use std::collections::BTreeMap;
+
 use ring::digest;
 use serde_json::{Map, Value, json};
 
@@ -81,11 +83,11 @@ impl PublicKey {
     /// The SHA-256 JWK thumbprint (RFC 7638, RFC 8037 section 2) in base64url.
     pub fn thumbprint(&self) -> String {
         // The map keeps its members sorted and writes no blanks, which is RFC 7638 section 3.3.
-        let members: std::collections::BTreeMap<String, Value> = match self.to_jwk() {
-            Value::Object(members) => members.into_iter().collect(),
-            _ => Default::default(),
-        };
-        let text = serde_json::to_string(&members).unwrap_or_default();
+        let mut sorted = BTreeMap::new();
+        if let Value::Object(members) = self.to_jwk() {
+            sorted.extend(members);
+        }
+        let text = serde_json::to_string(&sorted).unwrap_or_default();
         base64url::encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
     }
 }

@@ -5,14 +5,19 @@ pub(crate) fn nearest(
     written: &str,
     known: impl IntoIterator<Item = impl Into<String>>,
 ) -> Option<String> {
+    nearest_of(written, known.into_iter().map(Into::into).collect())
+}
+
+fn nearest_of(written: &str, known: Vec<String>) -> Option<String> {
     let written = written.replace('-', "_").to_lowercase();
-    known
-        .into_iter()
-        .map(Into::into)
-        .map(|word| (likeness(&written, &word.replace('-', "_")), word))
-        .filter(|(likeness, _)| *likeness > 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, word)| word)
+    let mut best = (0.6, None);
+    for word in known {
+        let likeness = likeness(&written, &word.replace('-', "_"));
+        if likeness > best.0 {
+            best = (likeness, Some(word));
+        }
+    }
+    best.1
 }
 
 fn likeness(a: &str, b: &str) -> f64 {

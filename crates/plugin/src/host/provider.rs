@@ -137,7 +137,8 @@ impl Provider for PluginProvider {
         if written.is_empty() {
             return Ok(None);
         }
-        let members: BTreeMap<_, _> = written.iter().map(|(n, v)| (n, v.as_str())).collect();
+        let mut members = BTreeMap::new();
+        members.extend(written.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         let body = serde_json::to_vec(&members).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("an answer as JSON: {error}"))
         })?;
@@ -187,8 +188,11 @@ impl Provider for PluginProvider {
 }
 
 fn plain(written: Written) -> Extra {
-    let own = |(name, value): (String, Zeroizing<String>)| (name, value.to_string());
-    written.into_iter().map(own).collect()
+    let mut extra = Extra::new();
+    for (name, value) in written {
+        extra.insert(name, value.to_string());
+    }
+    extra
 }
 
 impl std::fmt::Debug for Described {

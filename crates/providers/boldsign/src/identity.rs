@@ -61,10 +61,12 @@ impl Provider for BoldSign {
     fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
         let answer = connection.read_resource_response(response)?;
         let names = [("sub", "user_id"), ("email", "email"), ("name", "name")];
-        let known = names.iter().filter_map(|(claim, name)| {
-            let text = answer.get(*claim).and_then(scalar_text)?;
-            Some(((*name).to_owned(), text))
-        });
-        Ok(known.collect())
+        let mut known = Extra::new();
+        for (claim, name) in names {
+            if let Some(text) = answer.get(claim).and_then(scalar_text) {
+                known.insert(name.to_owned(), text);
+            }
+        }
+        Ok(known)
     }
 }
