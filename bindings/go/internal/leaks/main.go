@@ -28,6 +28,7 @@ const (
 	mostGrowth = 4 << 20
 	// So many rounds ask a server for a token as well.
 	everyToken = 25
+	newTokens  = 15
 )
 
 func main() {
@@ -94,7 +95,7 @@ func (l *loop) once(round int) error {
 		return err
 	}
 	if round%10 == 0 {
-		if err := l.key(); err != nil {
+		if err := errors.Join(l.key(), l.browser()); err != nil {
 			return err
 		}
 	}
@@ -150,6 +151,26 @@ func (l *loop) callbacks() []countersign.Option {
 
 var started = time.Now()
 
+var errNoDisplay = errors.New("no display")
+
+// browser begins a login on this machine whose page cannot be shown.
+func (l *loop) browser() error {
+	client, err := countersign.New(l.settings)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	held := make([]byte, 16<<10)
+	_, err = client.Login(context.Background(), 0, time.Second, func(string) error {
+		held[0]++
+		return errNoDisplay
+	})
+	if !errors.Is(err, errNoDisplay) {
+		return fmt.Errorf("a login without a display: %w", err)
+	}
+	return nil
+}
+
 func (l *loop) key() error {
 	key, err := countersign.ReadKey(l.pem, "")
 	if err != nil {
@@ -194,6 +215,11 @@ func (l *loop) token(round int) error {
 	}
 	if _, err := client.AccessToken(context.Background()); err != nil {
 		return err
+	}
+	for range newTokens {
+		if _, err := client.Refresh(context.Background()); err != nil {
+			return err
+		}
 	}
 	if round%(10*everyToken) == 0 {
 		return l.emulator.Reset()
