@@ -20,7 +20,9 @@
  * their meaning; one that is not known is a failure.
  *
  * Callbacks come as function, user_data and destroy. They must not unwind, throw or longjmp, and must not call the
- * client that calls them: that gives CSIGN_STATUS_REENTERED. Whatever a callback is lent, ends when it returns.
+ * client that calls them, nor wait for another thread or client that does: the call itself gives
+ * CSIGN_STATUS_REENTERED (but csign_client_copy_token and csign_client_peek_token may answer from memory), and the
+ * wait would have no end. Whatever a callback is lent, ends when it returns.
  *
  * A panic inside the library is caught, gives CSIGN_STATUS_PANIC, and poisons the client. A client made before fork()
  * gives CSIGN_STATUS_FORKED in the child. The library prints nothing (but for Rust's own message at a panic).
@@ -1247,12 +1249,14 @@ const char *csign_status_name(int32_t status);
 CSIGN_API
 const char *csign_verdict_name(int32_t verdict);
 
+#if defined(CSIGN_TEST_HOOKS)
 /**
  * Panics inside a call on this client. Only in builds for tests.
  */
 CSIGN_API
 csign_status csign_test_panic(const struct csign_client *client,
                               struct csign_error **error);
+#endif
 
 /**
  * The text, in UTF-8 unless the function that made it says otherwise, followed by a NUL. It is

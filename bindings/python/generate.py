@@ -26,6 +26,7 @@ MADE_BY = "Made by `python generate.py` in bindings/python; do not edit."
 CONDITIONS = {
     "ifndef COUNTERSIGN_H": True,
     "if defined(_WIN32) && !defined(CSIGN_STATIC)": False,
+    "if defined(CSIGN_TEST_HOOKS)": True,
     "if defined(__cplusplus) || __STDC_VERSION__ >= 202311L": False,
     "if __STDC_VERSION__ >= 202311L": False,
     "ifndef __cplusplus": True,
