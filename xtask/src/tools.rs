@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-/// A program the tests use, with the Debian package that has it.
+/// A program the tests use, or a library by the file that pkg-config knows it by, with the Debian package that has it.
 pub(crate) struct Tool {
     pub(crate) program: &'static str,
     pub(crate) package: &'static str,
@@ -81,6 +81,16 @@ pub(crate) const TOOLS: &[Tool] = &[
         why: "the browser of the C and C++ examples",
     },
     Tool {
+        program: "libcurl.pc",
+        package: "libcurl4-openssl-dev",
+        why: "the HTTP client of the C++ scenarios",
+    },
+    Tool {
+        program: "nlohmann_json.pc",
+        package: "nlohmann-json3-dev",
+        why: "reads the scenarios in C++",
+    },
+    Tool {
         program: "go",
         package: "golang-go",
         why: "the Go package (Go 1.24 or newer)",
@@ -127,11 +137,13 @@ pub(crate) fn is_there(program: &str) -> bool {
             return true;
         }
     }
+    let (program, argument) = match (program, program.strip_suffix(".pc")) {
+        (_, Some(library)) => ("pkg-config", format!("--exists {library}")),
+        ("openssl" | "go", None) => (program, "version".to_owned()),
+        _ => (program, "--version".to_owned()),
+    };
     let quiet = Command::new(program)
-        .arg(match program {
-            "openssl" | "go" => "version",
-            _ => "--version",
-        })
+        .args(argument.split(' '))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
