@@ -61,13 +61,12 @@ test('peek gives a fresh token at once, and never asks for one', async () => {
 test('who asks after a token was refused does not get the answer to an earlier question', async () => {
   const client = disposed(await open('docusign-jwt'));
   const token = await client.token();
-  const asked = client.token({ minValid: 10 });
+  const [asked, joined] = [client.token({ minValid: 10 }), client.token({ minValid: 10 })];
   const refused = client.invalidate(token);
-  const after = client.token({ minValid: 10 });
-  await asked;
+  const later = client.token({ minValid: 10 });
+  assert.equal(await asked, await joined, 'the same answer');
+  assert.notEqual(await asked, await later, 'an answer of its own');
   await refused;
-  // It was asked before the library heard of the refusal, or after it: but not joined to the first question.
-  await after;
   assert.notEqual((await client.token({ minValid: 10 })).accessToken, token.accessToken);
 });
 
