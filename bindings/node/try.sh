@@ -23,7 +23,7 @@ export XDG_STATE_HOME="$project/state" XDG_CONFIG_HOME="$project/config"
 sandbox=$!
 for _ in $(seq 300); do
   [ -s ready.json ] && break
-  read -rt 0.1 <> <(:) || true
+  sleep 0.1
 done
 
 cd app
