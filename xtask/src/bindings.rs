@@ -47,6 +47,9 @@ const LANGUAGES: &[Language] = &[
 ];
 
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
+    if options == ["table"] {
+        return features::agree(&target().join("bindings/results"));
+    }
     let stage = Stage::set()?;
     for name in options {
         if !LANGUAGES.iter().any(|language| language.name == *name) {
@@ -55,6 +58,12 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
         }
     }
     let mut failed = Vec::new();
+    if options.is_empty()
+        && let Err(why) = stage.test_rust()
+    {
+        table::complain(&why);
+        failed.push("rust");
+    }
     for language in LANGUAGES {
         if options.is_empty() || options.contains(&language.name) {
             table::say(&format!("\n-- {}\n", language.name));
@@ -128,6 +137,27 @@ impl Stage {
         Self {
             prefix,
             results: target().join("bindings/results"),
+        }
+    }
+
+    /// Rust runs the scenarios without the C ABI.
+    fn test_rust(&self) -> Result<(), String> {
+        let status = Command::new(env!("CARGO"))
+            .args([
+                "test",
+                "--locked",
+                "-p",
+                "countersign-builtin",
+                "--test",
+                "scenarios",
+            ])
+            .env("COUNTERSIGN_SCENARIO_RESULTS", &self.results)
+            .current_dir(root())
+            .status()
+            .map_err(|error| error.to_string())?;
+        match status.success() {
+            true => Ok(()),
+            false => Err("the scenarios failed in Rust".into()),
         }
     }
 

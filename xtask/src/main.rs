@@ -27,7 +27,7 @@ cargo xtask COMMAND
   codegen  the headers in include/, made from the code [--check]
   abi      the headers against the library and the last record: --check, --record, --test
   dist     libraries, headers, pkg-config, CMake, the command, packages: --prefix DIR [--features F]
-  bindings the languages' packages, built and tested [cpp|go|python|node|java]
+  bindings the languages' packages, built and tested [cpp|go|python|node|java]; [table]: of the last run
   bench    what a token costs beside other libraries, into benches/RESULTS.md [--quick]; [bindings]: in each language
   fuzz     the fuzz targets, 60 seconds each or [SECONDS [TARGET]]
   budget   how many crates core, the default transport and one provider need
