@@ -2,8 +2,9 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use countersign_capi::*;
 
@@ -142,12 +143,13 @@ struct Heard {
     changes: Mutex<Vec<csign_change>>,
     reentered: Mutex<Vec<csign_status>>,
     lines: Mutex<Vec<String>>,
-    destroyed: AtomicU32,
+    destroyed: Mutex<u32>,
+    destruction: Condvar,
     client: AtomicPtr<csign_client>,
 }
 
 unsafe extern "C" fn hear(heard: *mut c_void, change: csign_change, token: *const csign_token) {
-    // SAFETY: the test outlives its client.
+    // SAFETY: it lives for ever.
     let heard = unsafe { &*heard.cast::<Heard>() };
     assert_eq!(token.is_null(), change == csign_change::FORGOTTEN);
     let mut again = ptr::null_mut();
@@ -170,7 +172,7 @@ unsafe extern "C" fn take(
     line: *const std::ffi::c_char,
     length: usize,
 ) {
-    // SAFETY: the test outlives its client; the line is as long as said.
+    // SAFETY: it lives for ever; the line is as long as said.
     let (heard, line) = unsafe {
         (
             &*heard.cast::<Heard>(),
@@ -185,16 +187,30 @@ unsafe extern "C" fn take(
 }
 
 unsafe extern "C" fn destroy(heard: *mut c_void) {
-    // SAFETY: the test outlives its client.
+    // SAFETY: it lives for ever.
     let heard = unsafe { &*heard.cast::<Heard>() };
-    heard.destroyed.fetch_add(1, Ordering::AcqRel);
+    *heard.destroyed.lock().unwrap() += 1;
+    heard.destruction.notify_all();
+}
+
+impl Heard {
+    /// Waits until so many callbacks were destroyed: the thread that carried a request may be the last to let go.
+    fn wait_for_destroyed(&self, wanted: u32) {
+        let destroyed = self.destroyed.lock().unwrap();
+        let patience = Duration::from_secs(20);
+        let waited = self
+            .destruction
+            .wait_timeout_while(destroyed, patience, |d| *d < wanted);
+        assert_eq!(*waited.unwrap().0, wanted);
+    }
 }
 
 #[test]
 fn callbacks_hear_cannot_reenter_and_are_destroyed_once() {
     let sandbox = sandbox();
-    let heard = Heard::default();
-    let data = (&raw const heard).cast_mut().cast();
+    // For ever, since nothing says when the last thread has returned from a callback.
+    let heard: &'static Heard = Box::leak(Box::default());
+    let data = (&raw const *heard).cast_mut().cast();
     let config = Config::load(&sandbox, "boldsign-cc");
     // SAFETY: live; the callbacks fit their data.
     call(|e| unsafe { csign_config_set_listener(config.0, Some(hear), data, Some(destroy), e) })
@@ -206,7 +222,7 @@ fn callbacks_hear_cannot_reenter_and_are_destroyed_once() {
     let refused =
         call(|e| unsafe { csign_config_set_log(config.0, 9, Some(take), data, Some(destroy), e) });
     assert_eq!(refused.unwrap_err().status, csign_status::BAD_ARGUMENT);
-    assert_eq!(heard.destroyed.load(Ordering::Acquire), 1);
+    heard.wait_for_destroyed(1);
 
     let client = config.client().unwrap();
     heard.client.store(client.0, Ordering::Release);
@@ -225,7 +241,7 @@ fn callbacks_hear_cannot_reenter_and_are_destroyed_once() {
     );
     assert!(!lines.contains(&token), "a token is in the log");
     drop((client, config));
-    assert_eq!(heard.destroyed.load(Ordering::Acquire), 3);
+    heard.wait_for_destroyed(3);
 }
 
 #[cfg(feature = "test-hooks")]
