@@ -87,7 +87,12 @@ impl Dist {
         let archive = lib.join("libcountersign.a");
         copy(&built.join("libcountersign_capi.a"), &archive)?;
         if self.profile == "dist" {
-            // `strip = "symbols"` of the profile reaches what is linked, not archives.
+            // The profile's `strip` reaches no archive, and nothing where cargo finds a build to be fresh.
+            run_quietly(
+                Command::new("strip")
+                    .arg("--strip-unneeded")
+                    .arg(lib.join(&file)),
+            )?;
             run_quietly(Command::new("strip").arg("--strip-debug").arg(&archive))?;
         }
 
