@@ -108,7 +108,7 @@ fn left_out(server: &str, feature: &str) -> Error {
         .with_setting("store")
         .with_verdict(Verdict::FixConfiguration)
         .with_hint(format!(
-            "build it with the feature `{feature}`, or set store = \"file:FOLDER\""
+            "build it with the feature `{feature}` (libcountersign: `fleet`), or set store = \"file:FOLDER\""
         ))
 }
 
