@@ -1,11 +1,19 @@
 /* fork: in the child, the parent's client says so and waits for nothing, and one that is made there works; the parent
- * notices nothing. Also with threads that are in the middle of calls. */
+ * notices nothing. Also while other threads are in the middle of calls. */
 
 #include "check.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* AddressSanitizer's allocator is left locked in a child that is forked while another thread is inside of it, so there
+ * the parent forks alone. */
+#ifdef __SANITIZE_ADDRESS__
+#define THREADS 0
+#else
+#define THREADS 4
+#endif
 
 static atomic_int go_on = 1;
 
@@ -17,12 +25,12 @@ int main(int argc, char **argv)
 {
     csign_client *client;
     csign_token *token;
-    pthread_t threads[4];
+    pthread_t threads[THREADS + 1];
     int index, round;
     if (argc != 2) return 2;
     client = client_of(argv[1], "boldsign-cc");
     token = token_of(client);
-    for (index = 0; index < 4; ++index) pthread_create(&threads[index], NULL, keep_asking, client);
+    for (index = 0; index < THREADS; ++index) pthread_create(&threads[index], NULL, keep_asking, client);
     for (round = 0; round < 4; ++round) {
         int status = -1;
         pid_t pid;
@@ -34,7 +42,7 @@ int main(int argc, char **argv)
         csign_token_free(token_of(client));
     }
     go_on = 0;
-    for (index = 0; index < 4; ++index) pthread_join(threads[index], NULL);
+    for (index = 0; index < THREADS; ++index) pthread_join(threads[index], NULL);
     EXPECT(CSIGN_STATUS_OK, csign_client_check_saved(client, &error));
     csign_token_free(token);
     csign_client_free(client);
@@ -75,6 +83,7 @@ static int child(const char *dir, csign_client *before, const csign_token *token
 static void end_child(int status)
 {
     if (status == 0) execl("/bin/true", "true", (char *)NULL);
+    fflush(stdout);
     _exit(1);
 }
 
