@@ -288,7 +288,8 @@ countersign.Client.load("docusign-code", sys.argv[1], store="memory").login(lamb
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
 def test_a_login_ends_with_ctrl_c(connections: Path) -> None:
     command = [sys.executable, "-c", LOGGING_IN, str(connections)]
-    with heard(signal.SIGINT), subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with heard(signal.SIGINT), subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         process.send_signal(signal.SIGINT)
