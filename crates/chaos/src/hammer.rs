@@ -347,8 +347,8 @@ impl Seen {
                 message,
             } => {
                 match (verdict.as_str(), kind.as_str()) {
-                    ("outcome_unknown", "login_required")
-                        if message.contains("refresh attempt ") =>
+                    ("reauthorize", "login_required")
+                        if message.contains("the answer to refresh attempt ") =>
                     {
                         self.told.push((now_ms(), message));
                     }

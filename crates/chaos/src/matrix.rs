@@ -278,8 +278,8 @@ fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
             Err(error) => error,
         };
         match (error.verdict(), error.kind()) {
-            (Verdict::OutcomeUnknown, ErrorKind::LoginRequired) => {
-                return match error.message().contains("refresh attempt ") {
+            (Verdict::Reauthorize, ErrorKind::LoginRequired) => {
+                return match error.message().contains("the answer to refresh attempt ") {
                     true => Outcome::LostAndTold,
                     false => Outcome::Lost(error.to_string()),
                 };

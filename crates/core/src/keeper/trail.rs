@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Connection, Error, ErrorKind, Verdict};
+use crate::{Connection, Error, ErrorKind};
 
 /// One event in the life of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +109,6 @@ impl Ended {
                     self.by, self.message
                 ),
             )
-            .with_verdict(Verdict::OutcomeUnknown)
             .with_hint("no client can recover a rotated token whose only answer was lost: log in again"),
             None => Error::new(ErrorKind::LoginRequired, self.message.clone())
                 .with_hint("the refresh token is expired, revoked or replaced: log in again"),

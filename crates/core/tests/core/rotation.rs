@@ -87,12 +87,25 @@ fn after_a_crash_with_the_answer_in_hand_one_question_tells_what_became_of_it() 
                 .unwrap()
         };
         let error = next().token().unwrap_err();
-        assert_eq!(error.verdict(), Verdict::OutcomeUnknown, "{error:?}");
-        assert!(error.message().contains("refresh attempt "), "{error}");
+        // It is not unknown any more: a person has to log in, and the message says why.
+        assert_eq!(
+            (error.kind(), error.verdict()),
+            (ErrorKind::LoginRequired, Verdict::Reauthorize),
+            "{error:?}"
+        );
+        assert!(
+            error.message().contains("the answer to refresh attempt ")
+                && error.message().contains(" was lost"),
+            "{error}"
+        );
         assert!(error.url().is_some());
-        // It is known now: whoever asks again is told without another request.
+        // Whoever asks again is told the same without another request.
         let again = next().token().unwrap_err();
-        assert_eq!(again.verdict(), Verdict::OutcomeUnknown);
+        assert_eq!(
+            (again.verdict(), again.message()),
+            (Verdict::Reauthorize, error.message())
+        );
+        assert!(again.url().is_some());
         assert_eq!(script.forms().len(), 1);
         let events = next().events().unwrap();
         assert!(
