@@ -179,11 +179,10 @@ impl Keeper {
     ///
     /// Where there is no valid token and none can be had; [`Error::verdict`] says what to do.
     pub fn token(&self) -> Result<Token, Error> {
-        if let Some(fresh) = self.fresh() {
-            self.0.counters.hits.add();
-            return Ok(fresh.with_source(Source::Cache));
+        match self.peek(None) {
+            Some(token) => Ok(token),
+            None => Inner::obtain(&self.0, USUAL),
         }
-        Inner::obtain(&self.0, USUAL)
     }
 
     /// The token in memory, where it is fresh: without a lock, and without waiting for anything.
@@ -221,6 +220,17 @@ impl Keeper {
     #[inline]
     pub fn fresh(&self) -> Option<Fresh> {
         self.0.shown.fresh(self.0.clock.as_ref())
+    }
+
+    /// As [`Keeper::token`], or with `min_valid` as [`Keeper::token_valid_for`], where such a token
+    /// is in memory; never waits.
+    pub fn peek(&self, min_valid: Option<Duration>) -> Option<Token> {
+        let token = match min_valid {
+            None => self.fresh()?.with_source(Source::Cache),
+            Some(least) => self.0.shown.valid_for(least, self.0.clock.now())?,
+        };
+        self.0.counters.hits.add();
+        Some(token)
     }
 
     /// As [`Keeper::token`], for async code on any runtime: resolves at once where the token is

@@ -167,19 +167,42 @@ impl Settings {
     ///
     /// Where the key is not a setting (the message names the nearest one), or the value is empty.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        if !keys::is_known(key) {
-            let message = match nearest(key, keys::all_spellings()) {
-                Some(known) => format!("`{key}` is not a setting; did you mean `{known}`?"),
-                None => format!("`{key}` is not a setting"),
-            };
-            return Err(Error::setting(key, message)
-                .with_hint("vendor-specific settings are written extra.NAME"));
-        }
+        refuse_unknown(key)?;
         if value.trim().is_empty() {
             return Err(Error::setting(key, format!("`{key}` is empty"))
                 .with_hint(format!("give {key} a value or leave it out")));
         }
         self.values.insert(key.to_owned(), Secret::new(value));
+        Ok(())
+    }
+
+    /// Takes one key away, such as one that a file has and a program brings otherwise. The name of
+    /// a secret `K` takes away whichever of `K`, `K_file` and `K_env` was given; `K_file` and
+    /// `K_env` only themselves. Taking away what is not set is fine.
+    ///
+    /// # Errors
+    ///
+    /// Where the key is not a setting; the message names the nearest one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::Settings;
+    ///
+    /// let mut settings = Settings::from_pairs([("private_key_file", "key.pem")])?;
+    /// settings.unset("private_key")?;
+    /// assert_eq!(settings.keys().count(), 0);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn unset(&mut self, key: &str) -> Result<(), Error> {
+        refuse_unknown(key)?;
+        self.values.remove(key);
+        if keys::is_secret(key) {
+            for spelling in [format!("{key}_file"), format!("{key}_env")] {
+                self.values.remove(&spelling);
+            }
+            self.origins.remove(key);
+        }
         Ok(())
     }
 
@@ -293,6 +316,17 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }
+}
+
+fn refuse_unknown(key: &str) -> Result<(), Error> {
+    if keys::is_known(key) {
+        return Ok(());
+    }
+    let message = match nearest(key, keys::all_spellings()) {
+        Some(known) => format!("`{key}` is not a setting; did you mean `{known}`?"),
+        None => format!("`{key}` is not a setting"),
+    };
+    Err(Error::setting(key, message).with_hint("vendor-specific settings are written extra.NAME"))
 }
 
 fn text_of(key: &str, field: Field<'_>) -> Result<String, Error> {
@@ -422,6 +456,30 @@ mod tests {
             Settings::from_pairs([("client_secret", "a"), ("client_secret_env", "B")]).unwrap();
         let error = settings.resolve(|_| Some("b".into())).unwrap_err();
         assert!(error.message().contains("both given"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_taken_away_in_whichever_form_it_was_given() {
+        let forms = ["private_key", "private_key_file", "private_key_env"];
+        let all = || {
+            let beside = ["private_key_passphrase", "subject"];
+            let pairs = forms.into_iter().chain(beside).map(|key| (key, "x"));
+            Settings::from_pairs(pairs).unwrap()
+        };
+        let left = |key| {
+            let mut settings = all();
+            settings.unset(key).unwrap();
+            settings.unset(key).unwrap();
+            settings.keys().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(left("private_key"), ["private_key_passphrase", "subject"]);
+        for form in &forms[1..] {
+            assert_eq!(left(form).len(), 4, "{form}");
+            assert!(!left(form).contains(&(*form).to_owned()), "{form}");
+        }
+        assert_eq!(left("store"), all().keys().collect::<Vec<_>>());
+        let error = all().unset("private_kee").unwrap_err();
+        assert!(error.message().contains("`private_key`"), "{error}");
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl Reader<'_> {
                         "private_key",
                         "`private_key` is set and a signer is given as well",
                     )
-                    .with_hint("leave private_key out: the signer holds the key"))
+                    .with_hint("leave private_key out, or take it away from what a file has: the signer holds the key"))
                 }
                 (_, given) => Ok(given),
             };

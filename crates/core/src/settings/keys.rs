@@ -120,6 +120,12 @@ pub(super) fn is_known(key: &str) -> bool {
         .any(|known| known.name == key || (known.secret && Some(known.name) == bare))
 }
 
+pub(super) fn is_secret(key: &str) -> bool {
+    SETTINGS
+        .iter()
+        .any(|known| known.secret && known.name == key)
+}
+
 /// Every way to write a setting, for finding the nearest one.
 pub(super) fn all_spellings() -> impl Iterator<Item = String> {
     SETTINGS.iter().flat_map(|key| {

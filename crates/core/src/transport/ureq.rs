@@ -211,10 +211,13 @@ fn interrupted(origin: &str, why: &str) -> Error {
 
 fn refused_tls(origin: &str, error: &rustls::Error) -> Error {
     use rustls::CertificateError as Bad;
+    let refused = Error::new(ErrorKind::Tls, format!("TLS with {origin} failed: {error}"));
     let hint = match error {
         rustls::Error::InvalidCertificate(bad) => match bad {
             Bad::UnknownIssuer => {
-                "its certificate comes from an authority that is not trusted: for a private one set ca_file; for one this machine trusts set roots = \"system\""
+                return refused.with_setting("ca_file").with_hint(
+                    "its certificate comes from an authority that is not trusted: set ca_file to a PEM file with that authority's certificate, or, where this machine trusts it, set roots = \"system\"",
+                );
             }
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
                 "its certificate is for another host name: use the name in the certificate in base_url or token_url"
@@ -229,7 +232,7 @@ fn refused_tls(origin: &str, error: &rustls::Error) -> Error {
         },
         _ => "check that base_url and token_url name a TLS port, and that nothing stands between",
     };
-    Error::new(ErrorKind::Tls, format!("TLS with {origin} failed: {error}")).with_hint(hint)
+    refused.with_hint(hint)
 }
 
 /// Opens a connection, through the proxy where one is set. ureq's own chain would speak TLS as well,
@@ -296,4 +299,20 @@ fn read_proxy(text: &str) -> Result<Proxy, Error> {
         return Err(refuse());
     }
     Proxy::new(text).map_err(|_| refuse())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_that_is_not_trusted_is_a_matter_of_ca_file() {
+        use rustls::CertificateError as Bad;
+        let refused =
+            |bad| refused_tls("https://a.example", &rustls::Error::InvalidCertificate(bad));
+        let error = refused(Bad::UnknownIssuer);
+        assert_eq!(error.setting_name(), Some("ca_file"));
+        assert!(error.hint().unwrap().contains("set ca_file to a PEM file"));
+        assert_eq!(refused(Bad::NotValidForName).setting_name(), None);
+    }
 }

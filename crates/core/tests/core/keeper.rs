@@ -52,6 +52,23 @@ fn a_caller_can_ask_for_more_time() {
 }
 
 #[test]
+fn a_peek_gives_what_is_in_memory_and_asks_for_nothing() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
+    let peek = |least: Option<u64>| {
+        let token = bench.keeper.peek(least.map(Duration::from_secs))?;
+        assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
+        Some(())
+    };
+    assert_eq!((peek(None), peek(Some(1))), (None, None));
+    bench.keeper.token().unwrap();
+    assert_eq!((peek(None), peek(Some(3000))), (Some(()), Some(())));
+    bench.clock.advance(Duration::from_secs(1000));
+    assert_eq!((peek(None), peek(Some(3000))), (Some(()), None));
+    assert_eq!(bench.keeper.counts().hits, 3);
+    assert_eq!(bench.script.forms().len(), 1);
+}
+
+#[test]
 fn a_server_whose_tokens_are_short_does_not_cause_a_loop() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 5))]);
     assert_eq!(bench.keeper.token().unwrap().expose(), "a");
