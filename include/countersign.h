@@ -21,7 +21,7 @@
  *
  * Callbacks come as function, user_data and destroy. They must not unwind, throw or longjmp, and must not call the
  * client that calls them, nor wait for another thread or client that does: the call itself gives
- * CSIGN_STATUS_REENTERED (but csign_client_copy_token and csign_client_peek_token may answer from memory), and the
+ * CSIGN_STATUS_REENTERED (but csign_client_copy_token and the two that peek may answer from memory), and the
  * wait would have no end. Whatever a callback is lent, ends when it returns.
  *
  * A panic inside the library is caught, gives CSIGN_STATUS_PANIC, and poisons the client. A client made before fork()
@@ -371,7 +371,7 @@ enum csign_counter
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Tokens handed out from memory, other than by csign_client_copy_token.
+     * Tokens handed out from memory, other than by csign_client_copy_token and csign_client_peek_token.
      */
     CSIGN_COUNTER_HITS = 1,
     /**
@@ -447,7 +447,7 @@ typedef struct csign_text csign_text;
 
 /**
  * An access token. Immutable; may be shared by threads. It stays what it is when the client gets
- * another, and is wiped when nobody has it any more.
+ * another, and is wiped when nobody has it any more: see csign_token_share.
  */
 typedef struct csign_token csign_token;
 
@@ -563,6 +563,22 @@ csign_status csign_client_token(const struct csign_client *client,
                                 struct csign_error **error);
 
 /**
+ * As csign_client_token, but never waits: for a thread that must not block, such as one that runs an event loop. Where
+ * no such token is in memory, it succeeds with NULL: then have another thread call csign_client_token.
+ *
+ * While the token in memory is the same, so is, as a rule, the handle that this and csign_client_token give: each time
+ * one more share of it. Who holds on to one, and is given the same again, need not read it again.
+ *
+ * @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting min_valid_s.
+ * @param out_token     where the token goes, or NULL; free it with csign_token_free.
+ */
+CSIGN_API
+csign_status csign_client_peek(const struct csign_client *client,
+                               uint64_t min_valid_ms,
+                               struct csign_token **out_token,
+                               struct csign_error **error);
+
+/**
  * As csign_client_token, but copies the bare access token into a buffer of the caller's: one call, and nothing to
  * free. The caller wipes the buffer.
  *
@@ -653,6 +669,20 @@ csign_status csign_client_forget(const struct csign_client *client,
                                  struct csign_error **error);
 
 /**
+ * Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
+ * CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more.
+ */
+CSIGN_API
+void csign_client_close(const struct csign_client *client);
+
+/**
+ * Wipes and frees a client. No thread may be using it; tokens that it gave out go on, and so does a request that is under
+ * way. In a child of fork, a client of the parent is left alone. NULL is fine.
+ */
+CSIGN_API
+void csign_client_free(struct csign_client *client);
+
+/**
  * How often something happened since the client was made.
  *
  * @param counter    a csign_counter.
@@ -682,20 +712,6 @@ csign_status csign_client_events(const struct csign_client *client,
 CSIGN_API
 csign_status csign_client_check_saved(const struct csign_client *client,
                                       struct csign_error **error);
-
-/**
- * Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
- * CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more.
- */
-CSIGN_API
-void csign_client_close(const struct csign_client *client);
-
-/**
- * Wipes and frees a client. No thread may be using it; tokens that it gave out go on, and so does a request that is under
- * way. In a child of fork, a client of the parent is left alone. NULL is fine.
- */
-CSIGN_API
-void csign_client_free(struct csign_client *client);
 
 /**
  * Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and hand the query that
@@ -765,7 +781,8 @@ csign_status csign_config_new(struct csign_config **out_config,
 
 /**
  * Takes a connection's settings from a TOML file, `[connections.NAME]`. Relative paths in it start from
- * the file's folder. Comes before csign_config_set, which then replaces single settings.
+ * the file's folder. Comes before csign_config_set and csign_config_unset, which then replace single
+ * settings and take them away.
  *
  * @param path  the file; empty for where the command looks: $COUNTERSIGN_CONFIG, ./countersign.toml,
  *              the user's configuration folder.
@@ -809,8 +826,27 @@ csign_status csign_config_set(struct csign_config *config,
                               struct csign_error **error);
 
 /**
+ * Takes one setting away: one that csign_config_load found and that the program brings otherwise, as a signer
+ * instead of private_key. The name of a secret K takes away whichever of K, K_file and K_env was given; K_file and
+ * K_env take away only themselves. Taking away what is not set is fine.
+ *
+ *     if (csign_config_unset(config, CSIGN_TEXT("private_key"), &error) == CSIGN_STATUS_OK)
+ *         status = csign_config_set_signer(config, CSIGN_TEXT("RS256"), NULL, 0, sign, device, NULL, &error);
+ *
+ * @param key  such as "private_key".
+ *
+ * Errors: CSIGN_STATUS_SETTING for an unknown key, naming the nearest one.
+ */
+CSIGN_API
+csign_status csign_config_unset(struct csign_config *config,
+                                const char *key,
+                                size_t key_length,
+                                struct csign_error **error);
+
+/**
  * Signs assertions by a callback instead of the setting private_key: for keys that stay in an HSM or a
- * KMS. `destroy` is called once, whatever happens.
+ * KMS. Where a file that was loaded has a key, csign_config_unset takes that away. `destroy` is called once,
+ * whatever happens.
  *
  * @param algorithm  such as "RS256".
  * @param key_id     the `kid` of assertions; may be empty.
@@ -1341,6 +1377,15 @@ const char *csign_token_extra(const struct csign_token *token,
 CSIGN_API
 const char *csign_token_extra_json(const struct csign_token *token,
                                    size_t *length);
+
+/**
+ * Another share of a token, for another owner: such as one that a listener was lent and wants to keep. Takes no copy,
+ * and cannot fail: NULL comes only where `token` is no live handle.
+ *
+ * @return the same handle, to be freed once more: each share with csign_token_free.
+ */
+CSIGN_API
+struct csign_token *csign_token_share(const struct csign_token *token);
 
 /**
  * Lets go of a token; the last one wipes it. NULL is fine.

@@ -97,6 +97,7 @@ static void not_utf8(csign_config *config, const csign_client *client)
     EXPECT(wrong, csign_registry_add_profile(registry, BAD, &error));
     EXPECT(wrong, csign_registry_load_plugin(registry, BAD, NULL, 0, &error));
     EXPECT(wrong, csign_registry_load_plugin(registry, CSIGN_TEXT("/x.so"), BAD, &error));
+    EXPECT(wrong, csign_config_unset(config, BAD, &error));
     EXPECT(wrong, csign_client_invalidate(client, BAD, &error));
     EXPECT_NOTHING(wrong, csign_login, csign_client_start_login(client, BAD, &out, &error));
     EXPECT_NOTHING(wrong, csign_token, csign_client_complete_login(client, login, BAD, &out, &error));
@@ -122,8 +123,10 @@ static void wrong_types(csign_config *config, csign_client *client)
     csign_token *token = token_of(client);
     void *other = config;
     EXPECT_NOTHING(wrong, csign_token, csign_client_token(other, 0, &out, &error));
+    EXPECT_NOTHING(wrong, csign_token, csign_client_peek(other, 0, &out, &error));
     EXPECT(wrong, csign_client_check_saved(other, &error));
     EXPECT(wrong, csign_config_set(other = token, CSIGN_TEXT("subject"), CSIGN_TEXT("x"), &error));
+    EXPECT(wrong, csign_config_unset(other = token, CSIGN_TEXT("subject"), &error));
     EXPECT_NOTHING(wrong, csign_client, csign_client_new(other = client, NULL, &out, &error));
     EXPECT_NOTHING(wrong, csign_client, csign_client_new(config, other = client, &out, &error));
     EXPECT(wrong, csign_registry_add_profile(other = client, CSIGN_TEXT("id = \"x\""), &error));
@@ -133,6 +136,7 @@ static void wrong_types(csign_config *config, csign_client *client)
     CHECK(csign_error_status(other = key) == CSIGN_STATUS_BAD_HANDLE);
     CHECK(csign_error_message(other = key, NULL) == NULL);
     CHECK(csign_token_value(other = key, NULL) == NULL);
+    CHECK(csign_token_share(other = key) == NULL);
     CHECK(csign_text_value(other = key, NULL) == NULL);
     CHECK(csign_login_url(other = key, NULL) == NULL);
     /* Freeing by the wrong function does nothing: all of these are used again. */

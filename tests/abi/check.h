@@ -89,30 +89,12 @@ static inline csign_config *config_of(const char *dir, const char *name)
     return config;
 }
 
-/* As config_of, but without the private key, for a signer callback. The sandbox writes one `name = "value"` a line. */
+/* As config_of, but without the private key, for a signer callback. */
 static inline csign_config *config_without_key(const char *dir, const char *name)
 {
-    csign_config *config = NULL;
+    csign_config *config = config_of(dir, name);
     csign_error *error = NULL;
-    char line[4096], heading[128];
-    int found = 0;
-    FILE *file;
-    snprintf(line, sizeof line, "%s/connections.toml", dir);
-    snprintf(heading, sizeof heading, "[connections.%s]\n", name);
-    must(csign_config_new(&config, &error), &error, "csign_config_new");
-    file = fopen(line, "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        char *equals = strstr(line, " = \""), *end = strrchr(line, '"');
-        if (line[0] == '[') {
-            found = strcmp(line, heading) == 0;
-        } else if (found && equals != NULL && strncmp(line, "private_key", 11) != 0) {
-            const char *value = equals + 4;
-            must(csign_config_set(config, line, (size_t)(equals - line), value, (size_t)(end - value), &error), &error,
-                 line);
-        }
-    }
-    if (file != NULL) fclose(file);
-    must(csign_config_set(config, CSIGN_TEXT("store"), CSIGN_TEXT("memory"), &error), &error, "store");
+    must(csign_config_unset(config, CSIGN_TEXT("private_key"), &error), &error, "csign_config_unset");
     return config;
 }
 

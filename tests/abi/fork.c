@@ -61,6 +61,7 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     EXPECT_NOTHING(forked, csign_token, csign_client_token(before, 0, &out, &error));
     EXPECT_NOTHING(forked, csign_token, csign_client_refresh(before, &out, &error));
     EXPECT(forked, csign_client_copy_token(before, 0, buffer, sizeof buffer, &length, &error));
+    EXPECT_NOTHING(forked, csign_token, csign_client_peek(before, 0, &out, &error));
     EXPECT(forked, csign_client_peek_token(before, buffer, sizeof buffer, &length, &error));
     EXPECT(forked, csign_client_invalidate(before, CSIGN_TEXT("x"), &error));
     EXPECT(forked, csign_client_count(before, 1, &count, &error));

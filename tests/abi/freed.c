@@ -23,6 +23,10 @@ int main(int argc, char **argv)
     must(csign_settings(&text, &error), &error, "settings");
     CHECK(csign_config_set(config, CSIGN_TEXT("subjekt"), CSIGN_TEXT("x"), &kept) == CSIGN_STATUS_SETTING);
 
+    /* Each share is freed once. */
+    CHECK(csign_token_share(token) == token);
+    csign_token_free(token);
+    CHECK(csign_token_value(token, NULL) != NULL);
     /* The last share of the token is the client's, which lets go of it in csign_client_free. */
     csign_token_free(token);
     csign_client_free(client);

@@ -98,6 +98,11 @@ static void configs(struct alive *alive)
     EXPECT(CSIGN_STATUS_SETTING, csign_config_set(config, CSIGN_TEXT("subject"), NULL, 0, &error));
     CHECK(csign_config_set(config, NULL, 0, NULL, 0, NULL) == CSIGN_STATUS_SETTING);
 
+    EXPECT(NULLARG, csign_config_unset(NULL, CSIGN_TEXT("subject"), &error));
+    EXPECT(NULLARG, csign_config_unset(config, NULL, 7, &error));
+    EXPECT(CSIGN_STATUS_SETTING, csign_config_unset(config, NULL, 0, &error));
+    CHECK(csign_config_unset(NULL, NULL, 0, NULL) == NULLARG);
+
     EXPECT(NULLARG, csign_config_set_signer(NULL, CSIGN_TEXT("RS256"), NULL, 0, sign, NULL, NULL, &error));
     EXPECT(NULLARG, csign_config_set_signer(config, NULL, 5, NULL, 0, sign, NULL, NULL, &error));
     EXPECT(NULLARG, csign_config_set_signer(config, CSIGN_TEXT("RS256"), NULL, 1, sign, NULL, NULL, &error));
@@ -163,6 +168,10 @@ static void clients(struct alive *alive)
     EXPECT_NOTHING(NULLARG, csign_token, csign_client_token(NULL, 0, &out, &error));
     EXPECT(NULLARG, csign_client_token(client, 0, NULL, &error));
     CHECK(csign_client_token(NULL, 0, NULL, NULL) == NULLARG);
+
+    EXPECT_NOTHING(NULLARG, csign_token, csign_client_peek(NULL, 0, &out, &error));
+    EXPECT(NULLARG, csign_client_peek(client, 0, NULL, &error));
+    CHECK(csign_client_peek(NULL, 0, NULL, NULL) == NULLARG);
 
     EXPECT(NULLARG, csign_client_copy_token(NULL, 0, buffer, sizeof buffer, &length, &error));
     EXPECT(NULLARG, csign_client_copy_token(client, 0, buffer, sizeof buffer, NULL, &error));
@@ -337,6 +346,7 @@ static void lookers(struct alive *alive)
     CHECK(csign_token_extra(alive->token, NULL, 0, &length) == NULL);
     CHECK(csign_token_extra(alive->token, NULL, 1, NULL) == NULL);
     CHECK(csign_token_expires_at(NULL) == -1);
+    CHECK(csign_token_share(NULL) == NULL);
     CHECK(csign_token_source(NULL) == CSIGN_SOURCE_CACHE);
 
     CHECK(csign_abi_version() == CSIGN_ABI_VERSION);

@@ -19,6 +19,7 @@ int main(int argc, char **argv)
     EXPECT(poisoned, csign_test_panic(client, &error));
     EXPECT_NOTHING(poisoned, csign_token, csign_client_token(client, 0, &out, &error));
     EXPECT_NOTHING(poisoned, csign_token, csign_client_refresh(client, &out, &error));
+    EXPECT_NOTHING(poisoned, csign_token, csign_client_peek(client, 0, &out, &error));
     EXPECT(poisoned, csign_client_copy_token(client, 0, buffer, sizeof buffer, &length, &error));
     EXPECT(poisoned, csign_client_peek_token(client, buffer, sizeof buffer, &length, &error));
     EXPECT(poisoned, csign_client_invalidate(client, CSIGN_TEXT("x"), &error));

@@ -86,6 +86,7 @@ static void reenter(const csign_client *inner)
     char buffer[4096];
     size_t length = 0;
     uint64_t count;
+    csign_token *token = NULL;
     csign_status status;
     EXPECT_NOTHING(wanted, csign_token, csign_client_token(inner, 0, &out, &error));
     EXPECT(wanted, csign_client_copy_token(inner, 60000, buffer, sizeof buffer, &length, &error));
@@ -95,11 +96,14 @@ static void reenter(const csign_client *inner)
     EXPECT(wanted, csign_client_forget(inner, NULL, NULL, &error));
     EXPECT_NOTHING(wanted, csign_text, csign_client_events(inner, &out, &error));
     EXPECT_NOTHING(wanted, csign_token, csign_client_login(inner, 0, 1, open_url, NULL, &out, &error));
-    /* These two look into memory first, which waits for nothing. */
+    /* These look into memory first, which waits for nothing. */
     status = csign_client_copy_token(inner, 0, buffer, sizeof buffer, &length, NULL);
     CHECK(status == CSIGN_STATUS_OK || status == wanted);
     status = csign_client_peek_token(inner, buffer, sizeof buffer, &length, NULL);
     CHECK(status == CSIGN_STATUS_OK || status == wanted);
+    status = csign_client_peek(inner, 60000, &token, NULL);
+    CHECK(status == CSIGN_STATUS_OK || (status == wanted && token == NULL));
+    csign_token_free(token);
     EXPECT(wanted, csign_client_count(inner, 1, &count, &error));
     EXPECT(wanted, csign_client_check_saved(inner, &error));
     EXPECT_NOTHING(wanted, csign_text, csign_client_consent_url(inner, &out, &error));

@@ -81,7 +81,7 @@ static void *do_all_sorts(void *index)
         size_t length = 0;
         uint64_t count = 0;
         csign_status status = CSIGN_STATUS_OK;
-        switch ((round + mine) % 8) {
+        switch ((round + mine) % 9) {
         case 0: status = csign_client_copy_token(client, 0, buffer, sizeof buffer, &length, &error); break;
         case 1: status = csign_client_peek_token(client, buffer, sizeof buffer, &length, &error); break;
         case 2: status = csign_client_count(client, 1 + round % 6, &count, &error); break;
@@ -89,6 +89,13 @@ static void *do_all_sorts(void *index)
         case 4: status = csign_client_token(client, 60000, &token, &error); break;
         case 5: status = csign_client_copy_token(client, 0, buffer, 3, &length, NULL);
             if (status == CSIGN_STATUS_BUFFER_TOO_SMALL) status = CSIGN_STATUS_OK;
+            break;
+        case 6: status = csign_client_peek(client, round % 2 * 60000, &token, &error);
+            if (token != NULL) {
+                csign_token *share = csign_token_share(token);
+                csign_token_free(token);
+                token = share;
+            }
             break;
         default: status = csign_client_token(client, 0, &token, &error); break;
         }

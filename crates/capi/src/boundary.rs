@@ -320,6 +320,21 @@ impl<H: Handle> Shared<H> {
         Arc::as_ptr(&self.0).cast()
     }
 
+    /// Another share of what a handle stands for; NULL where it is NULL, freed already or of another type.
+    ///
+    /// # Safety
+    ///
+    /// As [`object`]; made by [`Shared::into_handle`] or [`Shared::lent`].
+    pub(crate) unsafe fn share(handle: *const H) -> *mut H {
+        // SAFETY: the caller's promise covers it.
+        if unsafe { object(handle) }.is_err() {
+            return ptr::null_mut();
+        }
+        // SAFETY: alive, of this type, and in an `Arc`, as whatever `Shared` gives out is.
+        unsafe { Arc::increment_strong_count(handle.cast::<Marked<H::Body>>()) };
+        handle.cast_mut()
+    }
+
     /// Gives a share back; nothing where the handle is NULL, freed already or of another type.
     ///
     /// # Safety

@@ -1,5 +1,6 @@
 //! A client: one connection, its token, and what keeps it valid.
 
+mod history;
 mod login;
 mod make;
 
@@ -12,6 +13,7 @@ use arc_swap::ArcSwapOption;
 use countersign::{Error, Keeper, Revocation, Secret, Source, Token};
 use serde_json::json;
 
+pub use self::history::*;
 pub use self::login::*;
 use crate::boundary::{
     Failure, Handle, Marked, Out, Shared, call, clear, copy_out, free, is_calling_out, new, null,
@@ -61,24 +63,6 @@ pub enum csign_revocation {
     NOTHING_HELD = 3,
     /// The vendor did not revoke it; the copy here is gone all the same.
     FAILED = 4,
-}
-
-/// What a client counts, since it was made.
-#[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum csign_counter {
-    /// Tokens handed out from memory, other than by csign_client_copy_token.
-    HITS = 1,
-    /// Tokens taken over from the store.
-    ADOPTED = 2,
-    /// Tokens asked for by assertion, client credentials or login.
-    MINTED = 3,
-    /// Tokens got with a refresh token.
-    REFRESHED = 4,
-    /// Callers that waited for a request that another one had started.
-    WAITS = 5,
-    /// Requests, or attempts at one, that brought no token.
-    FAILURES = 6,
 }
 
 /// Makes a client. The config is copied and can be freed or used again. Nothing is sent yet.
@@ -150,6 +134,35 @@ pub unsafe extern "C" fn csign_client_token(
         let out = unsafe { Out::new("out_token", out_token) }?;
         let token = client.token(min_valid_ms)?;
         out.put(client.show(token));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// As csign_client_token, but never waits: for a thread that must not block, such as one that runs an event loop. Where
+/// no such token is in memory, it succeeds with NULL: then have another thread call csign_client_token.
+///
+/// While the token in memory is the same, so is, as a rule, the handle that this and csign_client_token give: each time
+/// one more share of it. Who holds on to one, and is given the same again, need not read it again.
+///
+/// @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting min_valid_s.
+/// @param out_token     where the token goes, or NULL; free it with csign_token_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_peek(
+    client: *const csign_client,
+    min_valid_ms: u64,
+    out_token: *mut *mut csign_token,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_token) };
+    let body = |client: &Client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_token", out_token) }?;
+        if let Some(token) = client.peek(min_valid_ms)? {
+            out.put(client.show(token));
+        }
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -358,80 +371,6 @@ pub unsafe extern "C" fn csign_client_forget(
     unsafe { with(client, error, body) }
 }
 
-/// How often something happened since the client was made.
-///
-/// @param counter    a csign_counter.
-/// @param out_count  where the count goes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn csign_client_count(
-    client: *const csign_client,
-    counter: i32,
-    out_count: *mut u64,
-    error: *mut *mut csign_error,
-) -> csign_status {
-    let body = |client: &Client| {
-        client.may_wait()?;
-        let counts = client.keeper.counts();
-        let count = match counter {
-            1 => counts.hits,
-            2 => counts.adopted,
-            3 => counts.minted,
-            4 => counts.refreshed,
-            5 => counts.waits,
-            6 => counts.failures,
-            _ => {
-                let message = format!("`counter` is {counter}, and no csign_counter");
-                return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message));
-            }
-        };
-        // SAFETY: what the header asks of the caller.
-        unsafe { put("out_count", out_count, count) }
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
-}
-
-/// The last events in the life of the connection's grant, oldest first, as a JSON array and without a token in it: who
-/// refreshed when, and how it ended.
-///
-/// @param out_json  where the text goes; free it with csign_text_free.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn csign_client_events(
-    client: *const csign_client,
-    out_json: *mut *mut csign_text,
-    error: *mut *mut csign_error,
-) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_json) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_json", out_json) }?;
-        client.may_wait()?;
-        out.put(Owned::into_raw(json!(client.keeper.events()?).to_string()));
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
-}
-
-/// Whether all that was got is stored: fails with the reason why the last token is in memory only. Nothing is lost while the
-/// process runs, and each call for a token tries to store it again.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn csign_client_check_saved(
-    client: *const csign_client,
-    error: *mut *mut csign_error,
-) -> csign_status {
-    let body = |client: &Client| {
-        client.may_wait()?;
-        match client.keeper.unsaved() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
-}
-
 /// Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
 /// CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more.
 #[unsafe(no_mangle)]
@@ -551,6 +490,14 @@ impl Client {
             self.may_wait()?;
         }
         Ok(self.keeper.fresh())
+    }
+
+    fn peek(&self, min_valid_ms: u64) -> Result<Option<Token>, Failure> {
+        if self.clock_is_hosts {
+            self.may_wait()?;
+        }
+        let least = (min_valid_ms > 0).then(|| Duration::from_millis(min_valid_ms));
+        Ok(self.keeper.peek(least))
     }
 
     fn token(&self, min_valid_ms: u64) -> Result<Token, Failure> {

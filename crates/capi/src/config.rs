@@ -122,7 +122,8 @@ pub unsafe extern "C" fn csign_config_new(
 }
 
 /// Takes a connection's settings from a TOML file, `[connections.NAME]`. Relative paths in it start from
-/// the file's folder. Comes before csign_config_set, which then replaces single settings.
+/// the file's folder. Comes before csign_config_set and csign_config_unset, which then replace single
+/// settings and take them away.
 ///
 /// @param path  the file; empty for where the command looks: $COUNTERSIGN_CONFIG, ./countersign.toml,
 ///              the user's configuration folder.
@@ -220,8 +221,35 @@ pub unsafe extern "C" fn csign_config_set(
     unsafe { call(error, body) }
 }
 
+/// Takes one setting away: one that csign_config_load found and that the program brings otherwise, as a signer
+/// instead of private_key. The name of a secret K takes away whichever of K, K_file and K_env was given; K_file and
+/// K_env take away only themselves. Taking away what is not set is fine.
+///
+///     if (csign_config_unset(config, CSIGN_TEXT("private_key"), &error) == CSIGN_STATUS_OK)
+///         status = csign_config_set_signer(config, CSIGN_TEXT("RS256"), NULL, 0, sign, device, NULL, &error);
+///
+/// @param key  such as "private_key".
+///
+/// Errors: CSIGN_STATUS_SETTING for an unknown key, naming the nearest one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_config_unset(
+    config: *mut csign_config,
+    key: *const c_char,
+    key_length: usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = || {
+        // SAFETY: what the header asks of the caller.
+        let (config, key) = unsafe { (object_mut(config)?, text("key", key, key_length)?) };
+        Ok(config.settings.unset(key)?)
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { call(error, body) }
+}
+
 /// Signs assertions by a callback instead of the setting private_key: for keys that stay in an HSM or a
-/// KMS. `destroy` is called once, whatever happens.
+/// KMS. Where a file that was loaded has a key, csign_config_unset takes that away. `destroy` is called once,
+/// whatever happens.
 ///
 /// @param algorithm  such as "RS256".
 /// @param key_id     the `kid` of assertions; may be empty.

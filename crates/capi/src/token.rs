@@ -23,7 +23,7 @@ pub enum csign_source {
 }
 
 /// An access token. Immutable; may be shared by threads. It stays what it is when the client gets
-/// another, and is wiped when nobody has it any more.
+/// another, and is wiped when nobody has it any more: see csign_token_share.
 pub struct csign_token {
     _opaque: [u8; 0],
 }
@@ -167,6 +167,16 @@ pub unsafe extern "C" fn csign_token_extra_json(
 ) -> *const c_char {
     // SAFETY: what the header asks of the caller.
     unsafe { field(token, length, |token| Some(&token.extra_json)) }
+}
+
+/// Another share of a token, for another owner: such as one that a listener was lent and wants to keep. Takes no copy,
+/// and cannot fail: NULL comes only where `token` is no live handle.
+///
+/// @return the same handle, to be freed once more: each share with csign_token_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_share(token: *const csign_token) -> *mut csign_token {
+    // SAFETY: what the header asks of the caller.
+    unsafe { Shared::share(token) }
 }
 
 /// Lets go of a token; the last one wipes it. NULL is fine.

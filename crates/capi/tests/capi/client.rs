@@ -2,12 +2,13 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use countersign_capi::*;
 
+use crate::keys::read;
 use crate::program::{Config, call, pair, sandbox, text};
 
 #[test]
@@ -61,6 +62,105 @@ fn a_token_is_copied_where_it_fits() {
     })
     .unwrap();
     assert_eq!(length, token.len());
+}
+
+#[test]
+fn a_peek_gives_a_share_of_what_is_in_memory_and_never_asks() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
+    assert!(client.peek(0).unwrap().is_none());
+    assert!(client.peek(60_000).unwrap().is_none());
+    assert_eq!(client.count(csign_counter::MINTED), 0);
+
+    let minted = client.token().unwrap();
+    let (usual, longer) = (client.peek(0).unwrap(), client.peek(60_000).unwrap());
+    let (usual, longer, same) = (usual.unwrap(), longer.unwrap(), client.token().unwrap());
+    assert_eq!(usual.value(), minted.value());
+    assert_eq!(usual.source(), csign_source::CACHE);
+    // One object for all who get it from memory.
+    assert_eq!((usual.0, usual.0), (longer.0, same.0));
+    assert_eq!(client.count(csign_counter::HITS), 3);
+
+    let share = usual.share();
+    drop((client, usual, longer, same));
+    assert_eq!(share.value(), minted.value());
+}
+
+#[test]
+fn a_peek_looks_past_what_ends_too_soon() {
+    let sandbox = sandbox();
+    let config = Config::load(&sandbox, "boldsign-cc");
+    // SAFETY: live; the callback takes no data.
+    call(|e| unsafe { csign_config_set_clock(config.0, Some(tell), ptr::null_mut(), None, e) })
+        .unwrap();
+    let client = config.client().unwrap();
+    client.token().unwrap();
+    AHEAD_MS.store(3_000_000, Ordering::SeqCst);
+    assert!(client.peek(0).unwrap().is_some());
+    assert!(client.peek(900_000).unwrap().is_none());
+    assert_eq!(client.count(csign_counter::MINTED), 1);
+}
+
+static AHEAD_MS: AtomicU64 = AtomicU64::new(0);
+
+unsafe extern "C" fn tell(_: *mut c_void, unix_ms: *mut i64, boot_ms: *mut u64) -> i32 {
+    let ahead = AHEAD_MS.load(Ordering::SeqCst);
+    // SAFETY: the library lends both places.
+    unsafe { (*unix_ms, *boot_ms) = (1_800_000_000_000 + ahead as i64, 1_000 + ahead) };
+    0
+}
+
+#[test]
+fn a_signer_takes_the_place_of_the_key_in_a_file() {
+    let sandbox = sandbox();
+    let config = Config::load(&sandbox, "docusign-jwt");
+    let key = std::fs::read(sandbox.dir().join("docusign.pem")).unwrap();
+    let key = read(&key).unwrap();
+    let ((alg, length), data) = (pair("RS256"), key.0.cast());
+    // SAFETY: live; the key outlives the client.
+    call(|error| unsafe {
+        let (none, sign) = (ptr::null(), Some(sign_with as _));
+        csign_config_set_signer(config.0, alg, length, none, 0, sign, data, None, error)
+    })
+    .unwrap();
+    let refused = config.client().err().unwrap();
+    assert_eq!(refused.setting.as_deref(), Some("private_key"));
+
+    // The name of a secret takes away the form that the file has.
+    config.unset("private_key").unwrap();
+    config.unset("private_key").unwrap();
+    let client = config.client().unwrap();
+    assert_eq!(client.token().unwrap().source(), csign_source::MINTED);
+
+    let refused = config.unset("private_kee").unwrap_err();
+    assert_eq!(refused.status, csign_status::SETTING);
+    assert!(refused.message.contains("`private_key`"), "{refused:?}");
+}
+
+unsafe extern "C" fn sign_with(
+    key: *mut c_void,
+    input: *const u8,
+    input_length: usize,
+    signature: *mut u8,
+    capacity: usize,
+    written: *mut usize,
+) -> i32 {
+    let (alg, length) = pair("RS256");
+    // SAFETY: the key is live, and the rest is as the library lends it.
+    let signed = call(|error| unsafe {
+        csign_key_sign_bytes(
+            key.cast(),
+            alg,
+            length,
+            input,
+            input_length,
+            signature,
+            capacity,
+            written,
+            error,
+        )
+    });
+    i32::from(signed.is_err())
 }
 
 #[test]

@@ -6,7 +6,7 @@ use countersign_capi::*;
 
 use crate::program::{Refused, call, pair, sandbox, text};
 
-struct Key(*mut csign_key);
+pub(crate) struct Key(pub(crate) *mut csign_key);
 
 impl Drop for Key {
     fn drop(&mut self) {
@@ -15,7 +15,7 @@ impl Drop for Key {
     }
 }
 
-fn read(file: &[u8]) -> Result<Key, Refused> {
+pub(crate) fn read(file: &[u8]) -> Result<Key, Refused> {
     let mut key = ptr::null_mut();
     // SAFETY: as long as said.
     call(|error| unsafe {

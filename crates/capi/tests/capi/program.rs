@@ -96,6 +96,12 @@ impl Config {
         })
     }
 
+    pub(crate) fn unset(&self, key: &str) -> Result<(), Refused> {
+        let (key, length) = pair(key);
+        // SAFETY: live, and the text is as long as said.
+        call(|error| unsafe { csign_config_unset(self.0, key, length, error) })
+    }
+
     pub(crate) fn client(&self) -> Result<Client, Refused> {
         self.client_of(ptr::null())
     }
@@ -125,6 +131,13 @@ impl Client {
         Ok(Token(token))
     }
 
+    pub(crate) fn peek(&self, min_valid_ms: u64) -> Result<Option<Token>, Refused> {
+        let mut token = ptr::null_mut();
+        // SAFETY: live.
+        call(|error| unsafe { csign_client_peek(self.0, min_valid_ms, &mut token, error) })?;
+        Ok((!token.is_null()).then_some(Token(token)))
+    }
+
     pub(crate) fn count(&self, counter: csign_counter) -> u64 {
         let mut count = 0;
         // SAFETY: live.
@@ -148,6 +161,11 @@ impl Token {
     pub(crate) fn value(&self) -> String {
         // SAFETY: live.
         unsafe { owned(csign_token_value(self.0, ptr::null_mut())) }.unwrap()
+    }
+
+    pub(crate) fn share(&self) -> Self {
+        // SAFETY: live.
+        Self(unsafe { csign_token_share(self.0) })
     }
 
     pub(crate) fn source(&self) -> csign_source {

@@ -1,0 +1,100 @@
+//! What has happened to a client: counts, the events of its grant, and whether all that came of them is stored.
+
+use serde_json::json;
+
+use super::{Client, with};
+use crate::boundary::{Failure, Out, clear, put};
+use crate::text::Owned;
+use crate::{csign_client, csign_error, csign_status, csign_text};
+
+/// What a client counts, since it was made.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum csign_counter {
+    /// Tokens handed out from memory, other than by csign_client_copy_token and csign_client_peek_token.
+    HITS = 1,
+    /// Tokens taken over from the store.
+    ADOPTED = 2,
+    /// Tokens asked for by assertion, client credentials or login.
+    MINTED = 3,
+    /// Tokens got with a refresh token.
+    REFRESHED = 4,
+    /// Callers that waited for a request that another one had started.
+    WAITS = 5,
+    /// Requests, or attempts at one, that brought no token.
+    FAILURES = 6,
+}
+
+/// How often something happened since the client was made.
+///
+/// @param counter    a csign_counter.
+/// @param out_count  where the count goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_count(
+    client: *const csign_client,
+    counter: i32,
+    out_count: *mut u64,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &Client| {
+        client.may_wait()?;
+        let counts = client.keeper.counts();
+        let count = match counter {
+            1 => counts.hits,
+            2 => counts.adopted,
+            3 => counts.minted,
+            4 => counts.refreshed,
+            5 => counts.waits,
+            6 => counts.failures,
+            _ => {
+                let message = format!("`counter` is {counter}, and no csign_counter");
+                return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message));
+            }
+        };
+        // SAFETY: what the header asks of the caller.
+        unsafe { put("out_count", out_count, count) }
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// The last events in the life of the connection's grant, oldest first, as a JSON array and without a token in it: who
+/// refreshed when, and how it ended.
+///
+/// @param out_json  where the text goes; free it with csign_text_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_events(
+    client: *const csign_client,
+    out_json: *mut *mut csign_text,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    // SAFETY: what the header asks of the caller.
+    unsafe { clear(out_json) };
+    let body = |client: &Client| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Out::new("out_json", out_json) }?;
+        client.may_wait()?;
+        out.put(Owned::into_raw(json!(client.keeper.events()?).to_string()));
+        Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// Whether all that was got is stored: fails with the reason why the last token is in memory only. Nothing is lost while the
+/// process runs, and each call for a token tries to store it again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_check_saved(
+    client: *const csign_client,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &Client| {
+        client.may_wait()?;
+        match client.keeper.unsaved() {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
