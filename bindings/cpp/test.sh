@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${COUNTERSIGN_SCENARIOS:?the folder tests/scenarios}"
+: "${COUNTERSIGN_PLUGINS:?a folder that tests/scenarios/plugins.sh has filled}"
 source ./environment.sh
 
 for package in nlohmann_json libcurl; do

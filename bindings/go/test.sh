@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . ./library.sh
 : "${COUNTERSIGN_COMMAND:?say where the countersign command is}"
+: "${COUNTERSIGN_PLUGINS:?say where the plugins are that tests/scenarios/plugins.sh builds}"
 
 unformatted=$(gofmt -l .)
 [ -z "$unformatted" ] || { echo "run gofmt -w on: $unformatted" >&2; exit 1; }

@@ -9,6 +9,7 @@ cd "$here"
 : "${COUNTERSIGN_INCLUDE_DIR:?the folder of countersign.h}"
 : "${COUNTERSIGN_COMMAND:?the path of the countersign command}"
 : "${COUNTERSIGN_SCENARIOS:?the folder tests/scenarios}"
+: "${COUNTERSIGN_PLUGINS:?a folder that tests/scenarios/plugins.sh has filled}"
 for library in libcountersign.so.0 libcountersign.0.dylib countersign.dll; do
     if [ -e "$COUNTERSIGN_LIB_DIR/$library" ]; then
         export COUNTERSIGN_LIBRARY="$COUNTERSIGN_LIB_DIR/$library"

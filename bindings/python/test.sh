@@ -5,6 +5,7 @@ cd "$(dirname "$0")"
 : "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
 : "${COUNTERSIGN_INCLUDE_DIR:?the folder that has countersign.h}"
 : "${COUNTERSIGN_COMMAND:?the countersign command}"
+: "${COUNTERSIGN_PLUGINS:?a folder that tests/scenarios/plugins.sh has filled}"
 source ./environment.sh
 make_venv
 export PYTHONDONTWRITEBYTECODE=1

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use tempfile::TempDir;
+
 use crate::dist::Dist;
 use crate::{root, table, target, tools};
 
@@ -110,10 +112,12 @@ pub(crate) fn package(prefix: &Path) -> Result<(), String> {
 pub(crate) struct Stage {
     prefix: PathBuf,
     results: PathBuf,
+    /// What scenarios load; gone with the run.
+    plugins: Option<TempDir>,
 }
 
 impl Stage {
-    /// Installs the library, with the exports that tests need, where the scripts find it.
+    /// Installs the library, with the exports that tests need, where the scripts find it, and builds the plugins.
     pub(crate) fn set() -> Result<Self, String> {
         let base = target().join("bindings");
         let dist = Dist {
@@ -129,6 +133,7 @@ impl Stage {
         Ok(Self {
             prefix: dist.prefix,
             results,
+            plugins: Some(plugins()?),
         })
     }
 
@@ -137,6 +142,7 @@ impl Stage {
         Self {
             prefix,
             results: target().join("bindings/results"),
+            plugins: None,
         }
     }
 
@@ -229,7 +235,25 @@ impl Stage {
             .env("COUNTERSIGN_SCRATCH", &scratch)
             // The spool of the tests' grants is not the user's.
             .env("XDG_STATE_HOME", scratch.join("state"));
+        if let Some(plugins) = &self.plugins {
+            command.env("COUNTERSIGN_PLUGINS", plugins.path());
+        }
         Ok(command)
+    }
+}
+
+/// The plugins that scenarios load. Not in the target folder: whether others may write that one, or one above it, is up
+/// to whoever checked the project out, and a plugin that they could write is refused.
+fn plugins() -> Result<TempDir, String> {
+    let folder = TempDir::with_prefix("countersign-plugins-").map_err(|error| error.to_string())?;
+    let built = Command::new("bash")
+        .arg(root().join("tests/scenarios/plugins.sh"))
+        .arg(folder.path())
+        .status()
+        .map_err(|error| format!("bash: {error}"))?;
+    match built.success() {
+        true => Ok(folder),
+        false => Err("tests/scenarios/plugins.sh failed: it needs a C compiler".into()),
     }
 }
 

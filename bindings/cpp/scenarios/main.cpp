@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <vector>
 
 #include "expect.hpp"
@@ -15,7 +16,13 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// Substitutes `{url}` and `{dir}` in every string.
+std::string variable(const char *name) {
+    const char *value = std::getenv(name);
+    if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set");
+    return value;
+}
+
+/// Substitutes `{url}`, `{dir}` and `{plugins}` in every string.
 void substitute(json &value, const scenarios::Sandbox &sandbox) {
     if (value.is_structured()) {
         for (auto &member : value) substitute(member, sandbox);
@@ -23,8 +30,9 @@ void substitute(json &value, const scenarios::Sandbox &sandbox) {
     }
     if (!value.is_string()) return;
     auto text = value.get<std::string>();
-    for (const auto &[mark, stands_for] : {std::pair("{url}", sandbox.url), std::pair("{dir}", sandbox.dir)}) {
-        const std::string sought = mark;
+    const std::map<std::string, std::string> marks{
+        {"{url}", sandbox.url}, {"{dir}", sandbox.dir}, {"{plugins}", variable("COUNTERSIGN_PLUGINS")}};
+    for (const auto &[sought, stands_for] : marks) {
         for (auto at = text.find(sought); at != std::string::npos; at = text.find(sought, at + stands_for.size())) {
             text.replace(at, sought.size(), stands_for);
         }
@@ -46,12 +54,6 @@ std::string run(const scenarios::Sandbox &sandbox, const fs::path &file) {
     } catch (const std::exception &error) {
         return std::string("failed: ") + error.what();
     }
-}
-
-std::string variable(const char *name) {
-    const char *value = std::getenv(name);
-    if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set");
-    return value;
 }
 
 int run_all(const std::string &dir) {

@@ -331,8 +331,8 @@ void Player::collect(int rounds) {
 }  // namespace
 
 void play(const Sandbox &sandbox, const json &scenario) {
-    known(scenario, {"name", "about", "connection", "settings", "clock", "signer", "listener", "open", "steps",
-                     "requests"});
+    known(scenario, {"name", "about", "connection", "settings", "clock", "signer", "listener", "plugin", "open",
+                     "steps", "requests"});
     {
         Player player(sandbox, scenario);
         if (player.open(scenario)) {

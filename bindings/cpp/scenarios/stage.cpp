@@ -35,6 +35,7 @@ Stage::Stage(const Sandbox &sandbox, const nlohmann::json &scenario)
       signer_(scenario.contains("signer")),
       signer_fails_(signer_ && scenario["signer"] == "fails"),
       listener_(scenario.value("listener", false)) {
+    if (scenario.contains("plugin")) plugin_ = scenario["plugin"].get<std::string>();
     if (signer_) {
         const auto file = connection_settings(sandbox.connections, connection_).at("private_key_file");
         key_ = std::make_shared<countersign::Key>(countersign::Key::read(content(file)).value());
@@ -46,7 +47,7 @@ Result<Client> Stage::client() {
     if (!made) return made.error();
     auto brought = bring_callbacks(made.value());
     if (!brought) return brought.error();
-    return Client::make(made.value());
+    return plugin_ ? plugins_client(made.value()) : Client::make(made.value());
 }
 
 std::int64_t Stage::now_s() const { return unix_ms() / 1000 + *ahead_s_; }
@@ -109,6 +110,15 @@ Result<void> Stage::bring_callbacks(Config &config) {
         });
     }
     return brought;
+}
+
+/// The registry ends with the scope; the client goes on.
+Result<Client> Stage::plugins_client(const Config &config) const {
+    auto registry = countersign::Registry::make();
+    if (!registry) return registry.error();
+    const auto loaded = registry.value().load_plugin(*plugin_);
+    if (!loaded) return loaded.error();
+    return Client::make(config, registry.value());
 }
 
 std::map<std::string, std::string> connection_settings(const std::string &path, const std::string &name) {

@@ -38,9 +38,11 @@ class Stage {
   private:
     countersign::Result<countersign::Config> config();
     countersign::Result<void> bring_callbacks(countersign::Config &config);
+    countersign::Result<countersign::Client> plugins_client(const countersign::Config &config) const;
 
     const Sandbox &sandbox_;
     std::string connection_;
+    std::optional<std::string> plugin_;
     nlohmann::json settings_;
     bool clock_, signer_, signer_fails_, listener_;
     std::shared_ptr<std::atomic<std::int64_t>> ahead_s_ = std::make_shared<std::atomic<std::int64_t>>(0);

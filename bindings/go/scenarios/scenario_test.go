@@ -20,6 +20,7 @@ type scenario struct {
 	Clock      bool               `json:"clock"`
 	Signer     signerCallback     `json:"signer"`
 	Listener   bool               `json:"listener"`
+	Plugin     string             `json:"plugin"`
 	Open       map[string]any     `json:"open"`
 	Steps      []step             `json:"steps"`
 	Requests   *[]string          `json:"requests"`
@@ -147,13 +148,17 @@ func files() ([]string, error) {
 	return found, err
 }
 
-// read reads a scenario; in every string, {url} and {dir} are the sandbox's.
+// read reads a scenario; in every string, {url} and {dir} are the sandbox's, and {plugins} is the plugins' folder.
 func read(path, url, dir string) (*scenario, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	filled := strings.NewReplacer("{url}", url, "{dir}", dir).Replace(string(text))
+	plugins := os.Getenv("COUNTERSIGN_PLUGINS")
+	if plugins == "" && strings.Contains(string(text), "{plugins}") {
+		return nil, fmt.Errorf("COUNTERSIGN_PLUGINS is not set: the folder that tests/scenarios/plugins.sh has filled")
+	}
+	filled := strings.NewReplacer("{url}", url, "{dir}", dir, "{plugins}", plugins).Replace(string(text))
 	decoder := json.NewDecoder(bytes.NewReader([]byte(filled)))
 	decoder.DisallowUnknownFields()
 	var made scenario

@@ -86,6 +86,18 @@ func (s *stage) open() (*countersign.Client, error) {
 	if s.script.Listener {
 		options = append(options, countersign.WithListener(s.heard.hear))
 	}
+	if s.script.Plugin != "" {
+		registry, err := countersign.NewRegistry()
+		if err != nil {
+			return nil, err
+		}
+		// Clients go on without their registry.
+		defer func() { _ = registry.Close() }()
+		if err := registry.LoadPlugin(s.script.Plugin, ""); err != nil {
+			return nil, err
+		}
+		options = append(options, countersign.WithRegistry(registry))
+	}
 	if s.script.Signer == noSigner && len(removed) == 0 {
 		options = append(options, countersign.WithFile(s.sandbox.Connections), countersign.WithSettings(settings))
 		return countersign.Load(s.script.Connection, options...)

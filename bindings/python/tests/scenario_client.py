@@ -31,15 +31,18 @@ class Maker:
         signer = signer_of(kept, wanted) if wanted is not None else None
         if signer is not None:
             left_out.add("private_key_file")
-        callbacks: dict[str, Any] = {
+        host: dict[str, Any] = {
             "signer": signer,
             "clock": self.clock.read if scenario.get("clock") else None,
             "on_change": self.heard.hear if scenario.get("listener") else None,
         }
+        if "plugin" in scenario:
+            host["registry"] = countersign.Registry()
+            host["registry"].load_plugin(scenario["plugin"])
         if not left_out:
-            return countersign.Client.load(connection, self.sandbox.connections, settings, **callbacks)
+            return countersign.Client.load(connection, self.sandbox.connections, settings, **host)
         merged = {name: value for name, value in {**kept, **settings}.items() if name not in left_out}
-        return countersign.Client(merged, name=connection, **callbacks)
+        return countersign.Client(merged, name=connection, **host)
 
 
 def written(connections: Path, name: str) -> dict[str, str]:

@@ -7,7 +7,19 @@ import os
 from pathlib import Path
 from typing import Any
 
-MEMBERS = {"name", "about", "connection", "settings", "clock", "signer", "listener", "open", "steps", "requests"}
+MEMBERS = {
+    "name",
+    "about",
+    "connection",
+    "settings",
+    "clock",
+    "signer",
+    "listener",
+    "plugin",
+    "open",
+    "steps",
+    "requests",
+}
 
 #: The members of each step, besides `do` and `expect`.
 STEPS: dict[str, set[str]] = {
@@ -35,6 +47,12 @@ def folder() -> Path:
     return Path(named) if named else Path(__file__).parents[3] / "tests" / "scenarios"
 
 
+def plugins() -> str:
+    named = os.environ.get("COUNTERSIGN_PLUGINS")
+    assert named, "COUNTERSIGN_PLUGINS is not set: the folder that tests/scenarios/plugins.sh has filled"
+    return named
+
+
 def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.json"))
 
@@ -50,7 +68,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def filled(value: Any, places: dict[str, str]) -> Any:
-    """With {url} and {dir} put in, in every string."""
+    """With {url}, {dir} and {plugins} put in, in every string."""
     if isinstance(value, str):
         for place, text in places.items():
             value = value.replace(place, text)

@@ -55,7 +55,7 @@ def test_there_are_scenarios() -> None:
 
 
 def run(name: str, sandbox: Sandbox) -> Run:
-    places = {"{url}": sandbox.url, "{dir}": sandbox.dir}
+    places = {"{url}": sandbox.url, "{dir}": sandbox.dir, "{plugins}": scenario_file.plugins()}
     scenario = scenario_file.filled(scenario_file.read(name), places)
     maker = Maker(sandbox, scenario)
     try:

@@ -43,6 +43,7 @@ const FEATURES: &[(&str, Shown)] = &[
     ("signer callback (HSM, KMS)", Shown::Member("signer")),
     ("token-changed listener", Shown::Member("listener")),
     ("clock callback", Shown::Member("clock")),
+    ("a plugin's provider", Shown::Member("plugin")),
     ("who the token is for", Shown::Step("identity")),
     ("revoke and forget", Shown::Step("forget")),
     ("kept across restarts", Shown::Step("reopen")),

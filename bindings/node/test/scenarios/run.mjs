@@ -4,10 +4,16 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import { Client } from 'countersign';
+import { Client, Registry } from 'countersign';
 
 import { checkMembers, expectError } from './expect.mjs';
 import { steps } from './steps.mjs';
+
+const plugins = process.env.COUNTERSIGN_PLUGINS;
+if (!plugins)
+  throw new Error(
+    'COUNTERSIGN_PLUGINS is not set: give it the folder that tests/scenarios/plugins.sh has filled',
+  );
 
 const MEMBERS = [
   'name',
@@ -17,6 +23,7 @@ const MEMBERS = [
   'clock',
   'signer',
   'listener',
+  'plugin',
   'open',
   'steps',
   'requests',
@@ -74,9 +81,22 @@ export class Run {
   }
 
   /** A client with the scenario's settings and callbacks. */
-  newClient() {
+  async newClient() {
+    const { plugin } = this.scenario;
+    if (plugin === undefined) return this.clientWith({});
+    const registry = new Registry();
+    try {
+      await registry.loadPlugin(plugin);
+      return await this.clientWith({ registry });
+    } finally {
+      // Clients go on without their registry.
+      registry.close();
+    }
+  }
+
+  /** @private */
+  clientWith(options) {
     const { connection, settings = {}, clock, signer, listener } = this.scenario;
-    const options = {};
     if (clock) {
       options.clock = () => ({
         unixMs: Date.now() + this.offsetS * 1000,
@@ -125,10 +145,13 @@ export class Run {
     return token;
   }
 
-  /** With {url} and {dir} filled in, in every text. */
+  /** With {url}, {dir} and {plugins} filled in, in every text. */
   filled(value) {
     if (typeof value === 'string') {
-      return value.replaceAll('{url}', this.sandbox.url).replaceAll('{dir}', this.sandbox.dir);
+      return value
+        .replaceAll('{url}', this.sandbox.url)
+        .replaceAll('{dir}', this.sandbox.dir)
+        .replaceAll('{plugins}', plugins);
     }
     if (Array.isArray(value)) return value.map((item) => this.filled(item));
     if (value === null || typeof value !== 'object') return value;

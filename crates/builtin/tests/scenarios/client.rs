@@ -1,12 +1,14 @@
 //! The client of a scenario: a keeper with the scenario's settings and callbacks.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use countersign::{
     Algorithm, CallbackSigner, Change, Clock, Connection, Error, ErrorKind, Keeper, KeySigner,
-    Moment, PrivateKey, Settings, Signer, SystemClock,
+    Moment, PrivateKey, Registry, Settings, Signer, SystemClock,
 };
+use countersign_plugin::Loader;
 
 use crate::scenario::{Scenario, SignerCallback};
 use crate::stage::Stage;
@@ -65,7 +67,7 @@ impl<'a> Maker<'a> {
     fn connection(&self) -> Result<Connection, Error> {
         let name = &self.scenario.connection;
         let settings = self.settings()?;
-        let registry = countersign_builtin::registry()?;
+        let registry = self.registry()?;
         if self.scenario.signer == SignerCallback::None {
             let settings = settings.resolve(countersign_builtin::variable)?;
             return Connection::from_registry(name, &settings, &registry);
@@ -75,6 +77,19 @@ impl<'a> Maker<'a> {
         let settings = settings.resolve(countersign_builtin::variable)?;
         let provider = registry.provider(settings.value("provider").expect("a provider"))?;
         Connection::with_signer(name, &settings, provider, signer)
+    }
+
+    fn registry(&self) -> Result<Registry, Error> {
+        let registry = countersign_builtin::registry()?;
+        match &self.scenario.plugin {
+            Some(path) => {
+                let path = self.stage.fill(path);
+                Loader::new()
+                    .load(Path::new(&path), None)?
+                    .register(registry)
+            }
+            None => Ok(registry),
+        }
     }
 
     fn settings(&self) -> Result<Settings, Error> {

@@ -71,6 +71,10 @@ pub(crate) fn of_circumstances(scenario: &Scenario) -> Vec<Wrong> {
         let changed = with(scenario, |s| drop(s.settings.remove(key)));
         wrong.push((format!("setting {key} left out"), changed));
     }
+    if scenario.plugin.is_some() {
+        let changed = with(scenario, |s| s.plugin = None);
+        wrong.push(("the plugin left out".into(), changed));
+    }
     wrong
 }
 

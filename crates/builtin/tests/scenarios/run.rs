@@ -72,7 +72,7 @@ pub(crate) fn run(stage: &Stage, scenario: &Scenario) -> Result<Record, Stop> {
     Ok(record)
 }
 
-/// The scenario with `{url}` and `{dir}` replaced in what is expected.
+/// The scenario with `{url}`, `{dir}` and `{plugins}` replaced in what is expected.
 pub(crate) fn filled(stage: &Stage, scenario: &Scenario) -> Scenario {
     let mut scenario = scenario.clone();
     let fill = |facts: &mut Facts| {

@@ -24,6 +24,8 @@ pub(crate) struct Scenario {
     pub(crate) signer: SignerCallback,
     #[serde(default)]
     pub(crate) listener: bool,
+    /// The path of a plugin that the client's registry has loaded.
+    pub(crate) plugin: Option<String>,
     pub(crate) open: Option<Facts>,
     pub(crate) steps: Vec<Step>,
     pub(crate) requests: Option<Vec<String>>,

@@ -1,13 +1,19 @@
 //! The sandbox, and how a runner talks to it: over HTTP, as the runners of other languages must.
 
+use std::process::Command;
+
 use countersign_sandbox::{Options, Sandbox};
 use serde_json::Value;
+use tempfile::TempDir;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use crate::scenario;
 
 pub(crate) struct Stage {
     sandbox: Sandbox,
     agent: Agent,
+    plugins: TempDir,
 }
 
 /// What the runner needs of an answer.
@@ -39,6 +45,7 @@ impl Stage {
         Self {
             sandbox,
             agent: Agent::new_with_config(config),
+            plugins: plugins(),
         }
     }
 
@@ -55,10 +62,11 @@ impl Stage {
         std::fs::read_to_string(self.sandbox.connections()).expect("connections.toml")
     }
 
-    /// `{url}` and `{dir}` replaced.
+    /// `{url}`, `{dir}` and `{plugins}` replaced.
     pub(crate) fn fill(&self, text: &str) -> String {
         text.replace("{url}", self.url())
             .replace("{dir}", &self.dir())
+            .replace("{plugins}", &self.plugins.path().display().to_string())
     }
 
     pub(crate) fn reset(&self) {
@@ -110,4 +118,18 @@ impl Stage {
                 .map_err(|e| e.to_string())?,
         })
     }
+}
+
+/// The plugins that scenarios load, in a folder that only its owner may write.
+fn plugins() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let built = Command::new("bash")
+        .arg(scenario::folder().join("plugins.sh"))
+        .arg(folder.path())
+        .status();
+    assert!(
+        built.is_ok_and(|status| status.success()),
+        "plugins.sh failed"
+    );
+    folder
 }

@@ -51,7 +51,7 @@ public final class Registry implements AutoCloseable {
      * Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process: load
      * none that you would not run. It is never unloaded.
      *
-     * @param path the plugin; the file and its folder must be writable by their owner only
+     * @param path the plugin's absolute path; the file and its folder must be writable by their owner only
      * @throws CountersignException where the file is not as it must be, or the plugin breaks its contract
      */
     public void loadPlugin(Path path) {
@@ -61,14 +61,14 @@ public final class Registry implements AutoCloseable {
     /**
      * As {@link #loadPlugin(Path)}, and loads no other file than the one with this digest.
      *
-     * @param path the plugin
+     * @param path the plugin's absolute path
      * @param sha256 the file's SHA-256 in hex
      * @throws CountersignException where the file is not as it must be, or the plugin breaks its contract
      */
     public synchronized void loadPlugin(Path path, String sha256) {
         long registry = handle.enter();
         try (Frame frame = Frame.open(abi)) {
-            Frame.Text file = frame.put(path.toAbsolutePath().toString());
+            Frame.Text file = frame.put(path.toString());
             Frame.Text digest = frame.put(sha256);
             frame.check(abi.csign_registry_load_plugin(
                     registry, file.address(), file.length(), digest.address(), digest.length(), frame.error()));

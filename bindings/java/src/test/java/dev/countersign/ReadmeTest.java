@@ -25,6 +25,7 @@ class ReadmeTest {
             import dev.countersign.*;
             import java.net.*;
             import java.net.http.*;
+            import java.nio.file.*;
             import java.util.*;
             class Block%d {
             void run(%s) throws Exception {

@@ -5,11 +5,16 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Objects;
 
 import com.google.gson.JsonElement;
 
 /** Makes the clients of one scenario, all with the same settings and callbacks. */
 final class ScenarioClients {
+    private static final String PLUGINS = Objects.requireNonNull(
+            System.getenv("COUNTERSIGN_PLUGINS"),
+            "COUNTERSIGN_PLUGINS is not set: the folder that tests/scenarios/plugins.sh has filled");
+
     private final Sandbox sandbox;
     private final Members scenario;
     private final TestClock clock;
@@ -29,7 +34,14 @@ final class ScenarioClients {
         if (scenario.isTrue("listener")) {
             builder.onChange(this::hear);
         }
-        return builder.build();
+        if (!scenario.has("plugin")) {
+            return builder.build();
+        }
+        // Clients go on without their registry.
+        try (Registry registry = new Registry()) {
+            registry.loadPlugin(Path.of(filled(scenario.text("plugin"))));
+            return builder.registry(registry).build();
+        }
     }
 
     /** How many of such changes the listener has heard. */
@@ -40,7 +52,9 @@ final class ScenarioClients {
     }
 
     String filled(String text) {
-        return text.replace("{url}", sandbox.url()).replace("{dir}", sandbox.dir().toString());
+        return text.replace("{url}", sandbox.url())
+                .replace("{dir}", sandbox.dir().toString())
+                .replace("{plugins}", PLUGINS);
     }
 
     private void hear(Change change, Token token) {

@@ -51,8 +51,8 @@ class ScenarioTest {
             JsonObject scenario = JsonParser.parseString(Files.readString(file, StandardCharsets.UTF_8))
                     .getAsJsonObject();
             Members members = Members.of(
-                    scenario, "name", "about", "connection", "settings", "clock", "signer", "listener", "open", "steps",
-                    "requests");
+                    scenario, "name", "about", "connection", "settings", "clock", "signer", "listener", "plugin", "open",
+                    "steps", "requests");
             if (!members.text("name").equals(name(file))) {
                 throw new AssertionError("the scenario's name is " + members.text("name"));
             }
