@@ -353,6 +353,10 @@ class Token : public TokenFacts<Token> {
   public:
     Token() noexcept = default;
     explicit Token(::csign_token *token) noexcept : token_(token) {}
+    /// Another owner of the same token.
+    Token share() const noexcept { return Token(::csign_token_share(token_.get())); }
+    /// Whether there is a token.
+    explicit operator bool() const noexcept { return token_ != nullptr; }
     /// The C object, borrowed.
     const ::csign_token *get() const noexcept { return token_.get(); }
 
@@ -364,6 +368,8 @@ class Token : public TokenFacts<Token> {
 class TokenView : public TokenFacts<TokenView> {
   public:
     explicit TokenView(const ::csign_token *token) noexcept : token_(token) {}
+    /// An owner of the token, for who keeps it.
+    Token share() const noexcept { return Token(::csign_token_share(token_)); }
     const ::csign_token *get() const noexcept { return token_; }
 
   private:
@@ -593,12 +599,19 @@ class Config {
             return ::csign_config_set(config_.get(), key.data(), key.size(), value.data(), value.size(), error);
         });
     }
+    /// Takes one setting away, such as one that the file has and that is brought otherwise. The name of a secret K takes
+    /// away whichever of K, K_file and K_env was given.
+    Result<void> unset(std::string_view key) {
+        return detail::run(
+            [&](auto **error) { return ::csign_config_unset(config_.get(), key.data(), key.size(), error); });
+    }
     /// Names the connection: in messages and in the store.
     Result<void> set_name(std::string_view name) {
         return detail::run(
             [&](auto **error) { return ::csign_config_set_name(config_.get(), name.data(), name.size(), error); });
     }
-    /// Signs by a callback instead of the setting private_key, with an algorithm such as "RS256".
+    /// Signs by a callback instead of the setting private_key, with an algorithm such as "RS256". A key that the file
+    /// has is taken away first: unset("private_key").
     Result<void> set_signer(std::string_view algorithm, std::string_view key_id, Signer signer) {
         return detail::keep(std::move(signer), &detail::sign, [&](auto sign, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_signer(config_.get(), algorithm.data(), algorithm.size(), key_id.data(),
@@ -687,6 +700,13 @@ class Client {
     Result<Token> token(std::chrono::milliseconds min_valid = {}) const {
         return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
             return ::csign_client_token(client_.get(), detail::milliseconds(min_valid), out, error);
+        });
+    }
+    /// As token, but never waits: for a thread that must not block. Where no such token is in memory, it succeeds with a
+    /// Token that is empty: then have another thread call token().
+    Result<Token> peek(std::chrono::milliseconds min_valid = {}) const {
+        return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
+            return ::csign_client_peek(client_.get(), detail::milliseconds(min_valid), out, error);
         });
     }
     /// The bare access token in a string of the caller's, whose room is used again: the quickest way. The string is not

@@ -54,6 +54,14 @@ static countersign_go_answer answered(csign_status status, csign_token *token, c
     return answer;
 }
 
+countersign_go_answer countersign_go_client_peek(const csign_client *client, uint64_t min_valid_ms)
+{
+    csign_token *token = NULL;
+    csign_error *error = NULL;
+    csign_status status = csign_client_peek(client, min_valid_ms, &token, &error);
+    return answered(status, token, error);
+}
+
 countersign_go_answer countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms)
 {
     csign_token *token = NULL;

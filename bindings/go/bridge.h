@@ -45,6 +45,8 @@ countersign_go_error countersign_go_read_error(const csign_error *error);
 countersign_go_token countersign_go_read_token(const csign_token *token);
 
 countersign_go_peeked countersign_go_peek(const csign_client *client, char *buffer, size_t capacity);
+/* The token of an answer is NULL where none is in memory. */
+countersign_go_answer countersign_go_client_peek(const csign_client *client, uint64_t min_valid_ms);
 countersign_go_answer countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms);
 countersign_go_answer countersign_go_client_refresh(const csign_client *client);
 countersign_go_answer countersign_go_complete_login(const csign_client *client, const csign_login *login,

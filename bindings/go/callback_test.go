@@ -31,6 +31,31 @@ func signing(t *testing.T, sign func([]byte) ([]byte, error), options ...Option)
 	return client
 }
 
+func TestASignerTakesThePlaceOfTheKeyInAFile(t *testing.T) {
+	fresh(t)
+	signer := WithSigner("RS256", "", func([]byte) ([]byte, error) { return nil, errDevice })
+	file := WithFile(emulator.Connections)
+	_, err := Load("docusign-jwt", file, signer)
+	if failure := failureOf(t, err); failure.Setting != "private_key" {
+		t.Errorf("%#v", failure)
+	}
+	client := dial(t, "docusign-jwt", nil, signer, WithoutSetting("private_key"), WithoutSetting("private_key"))
+	if _, err := client.AccessToken(context.Background()); !errors.Is(err, errDevice) {
+		t.Error(err)
+	}
+	// Options are taken in their order.
+	given := WithSettings(Settings{"private_key_env": "NO_SUCH_VARIABLE"})
+	dial(t, "docusign-jwt", nil, given, signer, WithoutSetting("private_key"))
+	_, err = Load("docusign-jwt", file, WithoutSetting("private_key"), given)
+	if failure := failureOf(t, err); failure.Setting != "private_key_env" {
+		t.Errorf("%#v", failure)
+	}
+	_, err = Load("docusign-jwt", file, WithoutSetting("private_kee"))
+	if failure := failureOf(t, err); !strings.Contains(failure.Message, "`private_key`") {
+		t.Errorf("%#v", failure)
+	}
+}
+
 func TestTheSignersOwnErrorIsInTheChain(t *testing.T) {
 	fresh(t)
 	client := signing(t, func([]byte) ([]byte, error) { return nil, fmt.Errorf("slot 3: %w", errDevice) })

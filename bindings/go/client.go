@@ -90,7 +90,16 @@ func (c *Client) AccessToken(ctx context.Context) (string, error) {
 // TokenContext is [Client.AccessToken] with all that is known about the token; minValid is how long it must still be
 // valid, and 0 stands for the setting min_valid_s.
 func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Token, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	ms := C.uint64_t(milliseconds(minValid))
+	// Where the caller can give up, waiting takes a goroutine: not for what is in memory.
+	if ctx.Done() != nil {
+		if fresh, err := c.peekToken(ms); fresh != nil || err != nil {
+			return fresh, err
+		}
+	}
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
 		return c.answered(C.countersign_go_client_token(client, ms))
 	})

@@ -134,6 +134,30 @@ func TestACallerInTheQueueCanGiveUp(t *testing.T) {
 	access(t, client)
 }
 
+// What is in memory is given without a goroutine, and so without a turn.
+func TestATokenInMemoryNeedsNoTurn(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	minted := access(t, client)
+	for range mostInside {
+		client.slots <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, minValid := range []time.Duration{0, time.Minute} {
+		token, err := client.TokenContext(ctx, minValid)
+		if err != nil || token.AccessToken() != minted || token.Source() != SourceCache {
+			t.Fatalf("%v, %v", token, err)
+		}
+	}
+	for range mostInside {
+		<-client.slots
+	}
+	if requests(t) != 1 {
+		t.Error("a request was made")
+	}
+}
+
 func threadCount(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")

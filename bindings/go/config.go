@@ -31,7 +31,14 @@ func WithFile(path string) Option {
 
 // WithSettings puts settings over those of the file, or over those of an earlier option.
 func WithSettings(settings Settings) Option {
-	return func(c *config) { maps.Copy(c.settings, settings) }
+	settings = maps.Clone(settings)
+	return func(c *config) { c.changes = append(c.changes, change{set: settings}) }
+}
+
+// WithoutSetting takes away a setting that the file or an earlier option has, such as private_key beside
+// [WithSigner]. The key of a secret K takes away whichever of K, K_file and K_env was given.
+func WithoutSetting(key string) Option {
+	return func(c *config) { c.changes = append(c.changes, change{unset: &key}) }
 }
 
 // WithRegistry brings providers besides the built-in ones.
@@ -108,7 +115,7 @@ func KnownSettings() ([]KnownSetting, error) {
 // config is what the options gather.
 type config struct {
 	name, path string
-	settings   Settings
+	changes    []change
 	registry   *Registry
 	signer     *signer
 	clock      func() (time.Time, time.Duration)
@@ -116,9 +123,15 @@ type config struct {
 	listener   func(Change, *Token)
 }
 
+// change is one of those that are made to the settings, in their order: some are set, or one is taken away.
+type change struct {
+	set   Settings
+	unset *string
+}
+
 func gather(settings Settings, options []Option) *config {
-	gathered := &config{settings: Settings{}}
-	maps.Copy(gathered.settings, settings)
+	gathered := &config{}
+	WithSettings(settings)(gathered)
 	for _, option := range options {
 		option(gathered)
 	}
@@ -154,17 +167,31 @@ func (c *config) fill(made *C.csign_config, load bool) error {
 			return err
 		}
 	}
-	// In a fixed order, so that of two mistakes the same one is told each time.
-	for _, key := range slices.Sorted(maps.Keys(c.settings)) {
-		cKey, keyLength := cText(key)
-		value, valueLength := cText(c.settings[key])
-		status := C.csign_config_set(made, cKey, keyLength, value, valueLength, &reported)
-		if err := failure(status, reported); err != nil {
+	for _, change := range c.changes {
+		if err := change.make(made); err != nil {
 			return err
 		}
 	}
 	runtime.KeepAlive(c)
 	return c.giveCallbacks(made)
+}
+
+func (c change) make(made *C.csign_config) error {
+	var reported *C.csign_error
+	if c.unset != nil {
+		key, keyLength := cText(*c.unset)
+		return failure(C.csign_config_unset(made, key, keyLength, &reported), reported)
+	}
+	// In a fixed order, so that of two mistakes the same one is told each time.
+	for _, key := range slices.Sorted(maps.Keys(c.set)) {
+		cKey, keyLength := cText(key)
+		value, valueLength := cText(c.set[key])
+		status := C.csign_config_set(made, cKey, keyLength, value, valueLength, &reported)
+		if err := failure(status, reported); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // giveCallbacks hands over what the host brings. Each handle ends when the library calls destroy, which it does

@@ -53,6 +53,19 @@ func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T,
 	}
 }
 
+// peekToken is the token in memory, if it is valid for so long; nil where there is none. It never waits.
+func (c *Client) peekToken(minValidMS C.uint64_t) (*Token, error) {
+	if err := c.handle.enter(); err != nil {
+		return nil, err
+	}
+	defer c.leave()
+	answer := C.countersign_go_client_peek(c.pointer(), minValidMS)
+	if answer.status == C.CSIGN_STATUS_OK && answer.token == nil {
+		return nil, nil
+	}
+	return c.answered(answer)
+}
+
 // peek is the token in memory, if it is fresh; empty where there is none. It never waits.
 func (c *Client) peek() (string, error) {
 	if err := c.handle.enter(); err != nil {

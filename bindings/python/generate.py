@@ -219,10 +219,10 @@ def settings_module(cdef: str, library: Path) -> str:
     for setting in settings:
         name, about = setting["name"], setting["about"]
         kind = "int | str" if number(name) else "Path" if name.endswith("_file") else "str"
-        lines.append(f"    {name}: {kind}\n{docstring(about, 4)}")
+        lines.append(f"    {name}: {kind} | None\n{docstring(about, 4)}")
         if setting["secret"]:
-            lines.append(f"    {name}_file: Path\n{docstring('a file that has ' + about, 4)}")
-            lines.append(f"    {name}_env: str\n{docstring('the environment variable that has ' + about, 4)}")
+            lines.append(f"    {name}_file: Path | None\n{docstring('a file that has ' + about, 4)}")
+            lines.append(f"    {name}_env: str | None\n{docstring('the environment variable that has ' + about, 4)}")
     body = "\n".join(lines)
     return (
         f'"""The settings of a connection. {MADE_BY}"""\n\nfrom __future__ import annotations\n\n'
@@ -230,7 +230,8 @@ def settings_module(cdef: str, library: Path) -> str:
         'Path = Union[str, "PathLike[str]"]\n\n\n'
         "class Settings(TypedDict, total=False):\n"
         '    """A connection\'s settings, by the names they have in every language. Vendors have more,\n'
-        '    named `extra.NAME`: those go into the mapping that `Client` takes first.\n    """\n\n'
+        '    named `extra.NAME`: those go into the mapping that `Client` takes first. None takes away what a\n'
+        '    file has.\n    """\n\n'
         f"{body}"
     )
 

@@ -73,6 +73,12 @@ static void owners(const std::string &dir) {
     CHECK(token.expires_at() && *token.expires_at() > std::chrono::system_clock::now());
     CHECK(token.extra("nothing of that name").data() == nullptr && token.extra_json() == "{}");
 
+    const auto peeked = moved.peek().value();
+    CHECK(peeked && peeked.value() == token.value() && peeked.source() == Source::cache);
+    CHECK(moved.peek(60s).value().get() == peeked.get() && moved.token().value().get() == peeked.get());
+    const auto shared = peeked.share();
+    CHECK(shared.get() == peeked.get() && !Token().share() && !Token());
+
     std::string copied;
     CHECK(moved.copy_token(copied).ok() && copied == token.value());
     CHECK(moved.copy_token(copied).ok() && copied == token.value());
@@ -82,29 +88,44 @@ static void owners(const std::string &dir) {
     CHECK(moved.peek_token(copied).ok() && copied == moved.access_token().value());
     CHECK(moved.invalidate(copied).ok());
     CHECK(moved.peek_token(copied).ok() && copied.empty());
+    CHECK(moved.peek().ok() && !moved.peek().value() && !moved.peek(60s).value());
     const auto saved = moved.start_login().value().save().value();
     CHECK(!Login::restore(saved.view()).value().url().empty());
     CHECK(!Login::restore("x"));
     moved.close();
     CHECK(moved.token().error().status() == CSIGN_STATUS_CLOSED);
     CHECK(moved.copy_token(copied).error().status() == CSIGN_STATUS_CLOSED && copied.empty());
-    CHECK(!token.value().empty());
+    CHECK(moved.peek().error().status() == CSIGN_STATUS_CLOSED);
+    CHECK(!token.value().empty() && shared.value() == token.value());
+}
+
+/// A file's key gives way to a signer.
+static void unset(const std::string &dir) {
+    auto config = config_of(dir, "docusign-jwt");
+    config.set_signer("RS256", "", [](std::string_view) { return std::nullopt; }).value();
+    CHECK(Client::make(config).error().setting() == "private_key");
+    CHECK(config.unset("private_key").ok() && config.unset("private_key").ok());
+    CHECK(Client::make(config).ok());
+    CHECK(config.unset("private_kee").error().setting() == "private_kee");
 }
 
 static void callbacks(const std::string &dir) {
     const auto kept = std::make_shared<int>(0);
     auto changes = std::make_shared<std::atomic<int>>(0);
+    Token heard;
     {
         auto config = config_of(dir, "boldsign-cc");
         config.set_clock([kept]() -> std::optional<Moment> { throw std::runtime_error("a clock that throws"); }).value();
         config.set_log(LogLevel::debug, [kept](LogLevel, std::string_view) { throw 1; }).value();
-        config.set_listener([kept, changes](Change change, const TokenView *token) {
+        config.set_listener([kept, changes, &heard](Change change, const TokenView *token) {
             if ((change == Change::forgotten) == (token == nullptr)) ++*changes;
+            if (token != nullptr) heard = token->share();
             throw std::runtime_error("a listener that throws");
         }).value();
         CHECK(kept.use_count() == 4);
         const auto client = Client::make(config).value();
-        CHECK(client.token().ok());
+        const auto token = client.token().value();
+        CHECK(token.value() == heard.value());
         CHECK(client.forget().value().revocation == Revocation::revoked);
         CHECK(*changes == 2);
         CHECK(!client.login([](std::string_view) -> bool { throw 1; }));
@@ -114,6 +135,7 @@ static void callbacks(const std::string &dir) {
     }
     // A thread that carried a request may be the last to let go.
     while (kept.use_count() > 1) std::this_thread::yield();
+    CHECK(!heard.value().empty());
 
     auto key = Key::from_signer("ES256", "k", [kept](std::string_view input) -> std::optional<std::string> {
                    if (input == "throw") throw std::runtime_error("a signer that throws");
@@ -154,6 +176,7 @@ int main(int argc, char **argv) {
     try {
         results();
         owners(argv[1]);
+        unset(argv[1]);
         callbacks(argv[1]);
         others();
     } catch (const std::exception &error) {

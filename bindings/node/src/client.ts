@@ -72,9 +72,10 @@ export class Client {
   readonly #signer: Callback<Signer['sign']> | undefined;
   /** Calls for a token that are under way, by `minValid`: who asks meanwhile gets the same answer. */
   readonly #asked = new Map<number, Promise<Token>>();
-  /** The token that was handed out last, for as long as the library says that it is fresh. */
+  /** The token that was handed out last, for as long as the library says that it is the one in memory. */
   #last: Token | undefined;
-  #hits = 0;
+  /** How many calls are under way that take the token in memory away. */
+  #leaving = 0;
 
   private constructor(made: Made) {
     this.#handle = new Handle(this, made.pointer, 'client', c.free, made.callbacks);
@@ -97,11 +98,11 @@ export class Client {
     options.signal?.throwIfAborted();
     const minValidMs = milliseconds('minValid', options.minValid ?? 0);
     // Else a closed client would still answer those who join a call that is under way.
-    this.#handle.open();
-    if (minValidMs === 0 && this.#last && this.peek() === this.#last.accessToken) {
-      this.#hits += 1;
-      this.#last = this.#last.fromCache();
-      return this.#last;
+    const pointer = this.#handle.open();
+    const fresh = this.#leaving === 0 ? peekToken(pointer, minValidMs, this.#last) : undefined;
+    if (fresh) {
+      this.#last = fresh;
+      return fresh;
     }
     return abortable(this.#ask(minValidMs), options.signal);
   }
@@ -133,7 +134,7 @@ export class Client {
   /** Tells the client that an API refused this access token (401): it is not handed out again. */
   async invalidate(accessToken: string | Token): Promise<void> {
     const text = typeof accessToken === 'string' ? accessToken : accessToken.accessToken;
-    await this.#changed(() => this.#call(c.invalidate, ...textArgs(text)));
+    await this.#takenAway(() => this.#call(c.invalidate, ...textArgs(text)));
   }
 
   /** Where a person consents to the app acting for its user, ahead of a jwt-bearer grant. */
@@ -176,7 +177,7 @@ export class Client {
   /** Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store. */
   async forget(): Promise<Forgotten> {
     const [revocation, reason]: [[number], Out] = [[0], [null]];
-    await this.#changed(() => this.#call(c.forget, revocation, reason));
+    await this.#takenAway(() => this.#call(c.forget, revocation, reason));
     return {
       revocation: REVOCATIONS[revocation[0]] ?? 'failed',
       reason: reason[0] === null ? null : takeError(0, reason[0]),
@@ -192,7 +193,7 @@ export class Client {
       return Number(out[0]);
     };
     return {
-      hits: count(1) + this.#hits,
+      hits: count(1),
       adopted: count(2),
       minted: count(3),
       refreshed: count(4),
@@ -245,6 +246,16 @@ export class Client {
     }
   }
 
+  /** Runs what takes the token away: who asks meanwhile must not get the one that is still in memory. */
+  async #takenAway(body: () => Promise<void>): Promise<void> {
+    this.#leaving += 1;
+    try {
+      await this.#changed(body);
+    } finally {
+      this.#leaving -= 1;
+    }
+  }
+
   async #tokenBy(fn: typeof c.token, ...args: Parameters<typeof call>[1][]): Promise<Token> {
     const out: Out = [null];
     await this.#call(fn, ...args, out);
@@ -274,7 +285,7 @@ let buffer = Buffer.alloc(4096);
 const length = new Uint32Array(2);
 
 function peek(pointer: Pointer): string | undefined {
-  const status: number = c.peek(pointer, buffer, buffer.length, length, null);
+  const status: number = c.peekToken(pointer, buffer, buffer.length, length, null);
   const bytes = length[0] ?? 0;
   if (status === 0) return bytes === 0 ? undefined : buffer.toString('utf8', 0, bytes);
   if (status === Status.bufferTooSmall) {
@@ -283,7 +294,18 @@ function peek(pointer: Pointer): string | undefined {
     return peek(pointer);
   }
   const error: Out = [null];
-  throw takeError(c.peek(pointer, buffer, buffer.length, length, error), error[0]);
+  throw takeError(c.peekToken(pointer, buffer, buffer.length, length, error), error[0]);
+}
+
+/** Where the library writes handles: for all clients, as the buffer is. */
+const found = new BigUint64Array(1);
+const refusal = new BigUint64Array(1);
+
+/** The token in memory, where it is valid for so long; `last`, if it is still that one. Never waits. */
+function peekToken(pointer: Pointer, minValidMs: number, last: Token | undefined): Token | undefined {
+  const status: number = c.peek(pointer, minValidMs, found, refusal);
+  if (status !== 0) throw takeError(status, refusal[0] || null);
+  return found[0] ? takeToken(found[0], last) : undefined;
 }
 
 /** The promise, or the signal's reason as soon as it is aborted. */

@@ -13,7 +13,7 @@ export interface ClientOptions {
   name?: string;
   /** Providers beside the built-in ones. */
   registry?: Registry;
-  /** Signs assertions, in place of the setting `private_key`. */
+  /** Signs assertions, in place of the setting `private_key`; where a file has that, set it to null. */
   signer?: callbacks.Signer;
   /** Tells the time, in place of the machine's clocks: for tests. */
   clock?: callbacks.Clock;
@@ -29,7 +29,7 @@ export interface ClientOptions {
 export interface LoadOptions extends ClientOptions {
   /** The TOML file; without it $COUNTERSIGN_CONFIG, ./countersign.toml, then the user's configuration folder. */
   path?: string;
-  /** Settings in place of those in the file. */
+  /** Settings in place of those in the file; null takes one away, such as `private_key` beside a signer. */
   settings?: Settings;
 }
 
@@ -76,6 +76,10 @@ function newConfig(): Pointer {
 }
 
 function setAll(config: Pointer, settings: Settings): void {
+  // First what goes, so that a key in a file can give way to one in another form.
+  for (const [name, value] of Object.entries(settings)) {
+    if (value === null) callNow(c.unset, config, ...textArgs(name));
+  }
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined || value === null) continue;
     if (typeof value !== 'string' && typeof value !== 'number') {

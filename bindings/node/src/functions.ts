@@ -33,6 +33,7 @@ export const config = {
     'csign_config_set',
     'void *config, void *key, size_t key_length, void *value, size_t value_length',
   ),
+  unset: status('csign_config_unset', 'void *config, void *key, size_t key_length'),
   setSigner: status(
     'csign_config_set_signer',
     'void *config, void *algorithm, size_t algorithm_length, void *key_id, size_t key_id_length, ' +
@@ -58,6 +59,9 @@ export const client = {
   create: status('csign_client_new', 'void *config, void *registry, _Out_ void **out'),
   token: status('csign_client_token', 'void *client, uint64_t min_valid_ms, _Out_ void **out'),
   peek: library.func(
+    'int32_t csign_client_peek(void *client, uint64_t min_valid_ms, void *out, void *error)',
+  ),
+  peekToken: library.func(
     'int32_t csign_client_peek_token(void *client, void *buffer, size_t capacity, void *length, void *error)',
   ),
   refresh: status('csign_client_refresh', 'void *client, _Out_ void **out'),

@@ -54,7 +54,10 @@ export type SettingName =
   | `${Secret}_env`
   | `extra.${string}`;
 
-/** Settings by name. `undefined` and `null` leave a setting as it is. */
+/**
+ * Settings by name. `undefined` leaves a setting as it is; `null` takes away what a file has, a secret in whichever
+ * form it is there.
+ */
 export type Settings = { [K in SettingName]?: string | number | null | undefined };
 
 /** What is known of a setting. */

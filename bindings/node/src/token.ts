@@ -44,13 +44,6 @@ export class Token {
     return this.#authorization;
   }
 
-  /** @internal */
-  fromCache(): Token {
-    if (this.source === 'cache') return this;
-    const { accessToken, authorization, tokenType, expiresAt, scope, extra } = this;
-    return new Token({ accessToken, authorization, tokenType, expiresAt, scope, extra, source: 'cache' });
-  }
-
   toString(): string {
     return `Token(${this.source}, ${this.expiresAt === null ? 'no expiry' : `expires at ${this.expiresAt}`})`;
   }
@@ -75,9 +68,10 @@ interface Fields {
   extra: Readonly<Record<string, string>>;
 }
 
-/** The token of a handle, which is freed. */
-export function takeToken(pointer: Pointer): Token {
+/** The token of a handle, which is freed; `last` again, where that is this token as it is in memory. */
+export function takeToken(pointer: Pointer, last?: Token): Token {
   try {
+    if (last?.source === 'cache' && c.value(pointer, null) === last.accessToken) return last;
     return copyToken(pointer);
   } finally {
     c.free(pointer);

@@ -1,15 +1,17 @@
 // What the scenarios do not show: the event loop, callbacks, aborting, closing, collecting.
 
 import assert from 'node:assert/strict';
-import { createPrivateKey, sign } from 'node:crypto';
+import { createPrivateKey, pbkdf2, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, beforeEach, test } from 'node:test';
+import { promisify } from 'node:util';
 
 import { Client, FixConfigurationError, Login, ReauthorizeError, RetryError } from 'countersign';
 
 import { disposed } from './disposed.mjs';
 import { Sandbox, until } from './sandbox.mjs';
 
+const derive = promisify(pbkdf2);
 let sandbox;
 before(async () => {
   sandbox = await Sandbox.start();
@@ -60,14 +62,50 @@ test('peek gives a fresh token at once, and never asks for one', async () => {
 
 test('who asks after a token was refused does not get the answer to an earlier question', async () => {
   const client = disposed(await open('docusign-jwt'));
-  const token = await client.token();
   const [asked, joined] = [client.token({ minValid: 10 }), client.token({ minValid: 10 })];
-  const refused = client.invalidate(token);
+  const refused = client.invalidate('another');
   const later = client.token({ minValid: 10 });
-  assert.equal(await asked, await joined, 'the same answer');
-  assert.notEqual(await asked, await later, 'an answer of its own');
+  const token = await asked;
+  assert.equal(token, await joined, 'the same answer');
+  assert.notEqual(token, await later, 'an answer of its own');
   await refused;
+  await client.invalidate(token);
   assert.notEqual((await client.token({ minValid: 10 })).accessToken, token.accessToken);
+});
+
+test('a token in memory needs no thread, however long it is to be valid', async () => {
+  const client = disposed(await open('docusign-jwt'));
+  const minted = await client.token();
+  let busy = true;
+  const pool = Promise.all(
+    Array.from({ length: 8 }, () => derive('password', 'salt', 100_000, 64, 'sha512')),
+  );
+  const free = pool.then(() => {
+    busy = false;
+  });
+  const first = await client.token();
+  const longer = await client.token({ minValid: 60, signal: new AbortController().signal });
+  assert.ok(busy, 'it waited for a thread of the pool');
+  assert.deepEqual([minted.source, first.source], ['minted', 'cache']);
+  assert.equal(first.accessToken, minted.accessToken);
+  assert.equal(first, longer, 'the same object');
+  assert.equal(client.counts().hits, 2);
+  await free;
+  await assert.doesNotReject(client.token({ minValid: 7200 }));
+});
+
+test('a signer takes the place of the key in a file', async () => {
+  const key = createPrivateKey(readFileSync(sandbox.settings('docusign-jwt').private_key_file));
+  const signer = { algorithm: 'RS256', sign: (input) => sign('sha256', input, key) };
+  await assert.rejects(open('docusign-jwt', { signer }), { setting: 'private_key' });
+  const left = { private_key: null, subject: undefined };
+  const client = disposed(await open('docusign-jwt', { signer, settings: left }));
+  assert.equal((await client.token()).source, 'minted');
+  // What goes comes before what is set, whatever their order.
+  const file = sandbox.settings('docusign-jwt').private_key_file;
+  const given = { private_key: readFileSync(file, 'utf8'), private_key_file: null };
+  assert.equal((await disposed(await open('docusign-jwt', { settings: given })).token()).source, 'minted');
+  await assert.rejects(open('docusign-jwt', { settings: { private_kee: null } }), { setting: 'private_kee' });
 });
 
 test('aborting returns at once, and the request goes on', async () => {

@@ -20,11 +20,13 @@ def test_a_token_in_memory_needs_no_thread(client: countersign.Client) -> None:
     value = client.token().value
     before = threading.active_count()
 
-    async def ask() -> tuple[countersign.Token, str]:
-        return await client.token_async(), await client.access_token_async()
+    async def ask() -> tuple[list[countersign.Token], list[str]]:
+        tokens = [await client.token_async(), await client.token_async(60)]
+        return tokens, [await client.access_token_async(), await client.access_token_async(60)]
 
-    token, access_token = asyncio.run(ask())
-    assert (token.value, token.source, access_token) == (value, "cache", value)
+    (token, longer), access_tokens = asyncio.run(ask())
+    assert (token.value, token.source, access_tokens) == (value, "cache", [value, value])
+    assert longer is token
     assert threading.active_count() == before
     assert client._threads is None
 

@@ -154,6 +154,36 @@ def test_what_a_signer_raises_is_the_cause(connections: Path) -> None:
     assert isinstance(raised.value.__cause__, ConnectionError)
 
 
+def test_a_signer_takes_the_place_of_the_key_in_a_file(connections: Path) -> None:
+    kept = written(connections, "docusign-jwt")
+    key = countersign.Key.read_file(kept["private_key_file"])
+    signer = countersign.Signer("RS256", lambda message: key.sign_bytes(message, "RS256"))
+    with pytest.raises(countersign.FixConfigurationError) as raised:
+        countersign.Client.load("docusign-jwt", connections, signer=signer)
+    assert raised.value.setting == "private_key"
+    with countersign.Client.load(
+        "docusign-jwt", connections, signer=signer, store="memory", private_key=None
+    ) as client:
+        assert client.token().source == "minted"
+    # What goes comes before what is set, whatever their order.
+    text = Path(kept["private_key_file"]).read_text("ascii")
+    given: dict[str, Any] = {"private_key": text, "private_key_file": None}
+    assert countersign.Client.load("docusign-jwt", connections, given, store="memory").token().source == "minted"
+    with pytest.raises(countersign.FixConfigurationError, match="`private_key`"):
+        countersign.Client.load("docusign-jwt", connections, {"private_kee": None})
+
+
+def test_a_token_in_memory_is_the_same_object(client: countersign.Client) -> None:
+    minted, first = client.token(), client.token()
+    assert (minted.source, first.source) == ("minted", "cache")
+    assert client.token() is first
+    assert client.token(60) is first
+    client.invalidate(first)
+    second = client.token()
+    assert (second.source, second.value != first.value) == ("minted", True)
+    assert client.token().value == second.value
+
+
 def test_a_callback_may_not_call_its_client(connections: Path) -> None:
     caught: list[countersign.Error] = []
 

@@ -187,7 +187,7 @@ class Counter(IntEnum):
     """Numbers of `csign_counter`."""
 
     HITS = 1
-    """Tokens handed out from memory, other than by csign_client_copy_token."""
+    """Tokens handed out from memory, other than by csign_client_copy_token and csign_client_peek_token."""
 
     ADOPTED = 2
     """Tokens taken over from the store."""

@@ -10,124 +10,125 @@ Path = Union[str, "PathLike[str]"]
 
 class Settings(TypedDict, total=False):
     """A connection's settings, by the names they have in every language. Vendors have more,
-    named `extra.NAME`: those go into the mapping that `Client` takes first.
+    named `extra.NAME`: those go into the mapping that `Client` takes first. None takes away what a
+    file has.
     """
 
-    provider: str
+    provider: str | None
     """the vendor, by the id of its provider"""
 
-    environment: str
+    environment: str | None
     """the vendor's deployment, such as demo or production"""
 
-    grant: str
+    grant: str | None
     """jwt-bearer, authorization-code, refresh-token, client-credentials or device-code"""
 
-    client_id: str
+    client_id: str | None
     """the app's id: integration key, consumer key"""
 
-    client_secret: str
+    client_secret: str | None
     """the app's secret"""
 
-    client_secret_file: Path
+    client_secret_file: Path | None
     """a file that has the app's secret"""
 
-    client_secret_env: str
+    client_secret_env: str | None
     """the environment variable that has the app's secret"""
 
-    client_auth: str
+    client_auth: str | None
     """none, basic, post, private_key_jwt or client_secret_jwt"""
 
-    basic_encoding: str
+    basic_encoding: str | None
     """raw or rfc6749: whether id and secret are form-encoded in Basic"""
 
-    private_key: str
+    private_key: str | None
     """the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON, or a pkcs11: URI"""
 
-    private_key_file: Path
+    private_key_file: Path | None
     """a file that has the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON, or a pkcs11: URI"""
 
-    private_key_env: str
+    private_key_env: str | None
     """the environment variable that has the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON, or a
     pkcs11: URI
     """
 
-    private_key_passphrase: str
+    private_key_passphrase: str | None
     """the passphrase of an encrypted private key, or the PIN of a PKCS#11 device"""
 
-    private_key_passphrase_file: Path
+    private_key_passphrase_file: Path | None
     """a file that has the passphrase of an encrypted private key, or the PIN of a PKCS#11 device"""
 
-    private_key_passphrase_env: str
+    private_key_passphrase_env: str | None
     """the environment variable that has the passphrase of an encrypted private key, or the PIN of a PKCS#11 device"""
 
-    key_id: str
+    key_id: str | None
     """the `kid` of assertions"""
 
-    algorithm: str
+    algorithm: str | None
     """the `alg` of assertions, such as RS256"""
 
-    subject: str
+    subject: str | None
     """whom an assertion stands for: user id or user name"""
 
-    audience: str
+    audience: str | None
     """the `aud` of assertions, apart from the endpoint"""
 
-    scopes: str
+    scopes: str | None
     """the scopes to ask for, separated by blanks"""
 
-    assertion_ttl_s: int | str
+    assertion_ttl_s: int | str | None
     """lifetime of assertions in seconds"""
 
-    redirect_uri: str
+    redirect_uri: str | None
     """where the browser comes back to after a login"""
 
-    refresh_token: str
+    refresh_token: str | None
     """a refresh token obtained elsewhere, to start from"""
 
-    refresh_token_file: Path
+    refresh_token_file: Path | None
     """a file that has a refresh token obtained elsewhere, to start from"""
 
-    refresh_token_env: str
+    refresh_token_env: str | None
     """the environment variable that has a refresh token obtained elsewhere, to start from"""
 
-    base_url: str
+    base_url: str | None
     """base of the provider's endpoints, instead of the environment's"""
 
-    token_url: str
+    token_url: str | None
     """the token endpoint, instead of the provider's"""
 
-    authorize_url: str
+    authorize_url: str | None
     """the authorization endpoint, instead of the provider's"""
 
-    issuer: str
+    issuer: str | None
     """the server's issuer: client assertions are for it, and login answers must be from it"""
 
-    ca_file: Path
+    ca_file: Path | None
     """PEM certificates to trust besides the roots"""
 
-    roots: str
+    roots: str | None
     """bundled or system: which roots to trust"""
 
-    proxy: str
+    proxy: str | None
     """http://host:port of a proxy"""
 
-    timeout_ms: int | str
+    timeout_ms: int | str | None
     """total time for one request, in milliseconds"""
 
-    min_valid_s: int | str
+    min_valid_s: int | str | None
     """how long a token must still be valid, in seconds"""
 
-    assume_lifetime_s: int | str
+    assume_lifetime_s: int | str | None
     """lifetime to assume where the answer has none, in seconds"""
 
-    store: str
+    store: str | None
     """memory, file:DIR, redis://, rediss:// or postgres://"""
 
-    store_key: str
+    store_key: str | None
     """the key that encrypts the store"""
 
-    store_key_file: Path
+    store_key_file: Path | None
     """a file that has the key that encrypts the store"""
 
-    store_key_env: str
+    store_key_env: str | None
     """the environment variable that has the key that encrypts the store"""

@@ -79,8 +79,7 @@ class Client:
     ) -> None:
         config = Config()
         config.name(name)
-        config.set(settings or {})
-        config.set(more)
+        config.set({**(settings or {}), **more})
         config.host(signer, clock, log, log_level, on_change)
         self._open(config, registry, name)
 
@@ -99,15 +98,15 @@ class Client:
         on_change: callbacks.Listener | None = None,
         **more: Unpack[Settings],
     ) -> Client:
-        """A client of `[connections.NAME]` in a TOML file. Settings given here replace the file's.
+        """A client of `[connections.NAME]` in a TOML file. Settings given here replace the file's, and None takes one
+        away: `private_key=None` beside a `signer`, in whichever form the file has the key.
 
         Without a `path`, the file is looked for where the command looks: $COUNTERSIGN_CONFIG, ./countersign.toml, the
         user's configuration folder.
         """
         config = Config()
         config.load(name, path)
-        config.set(settings or {})
-        config.set(more)
+        config.set({**(settings or {}), **more})
         config.host(signer, clock, log, log_level, on_change)
         client = cls.__new__(cls)
         client._open(config, registry, name)
@@ -126,6 +125,7 @@ class Client:
         self._registry = registry
         self._signer = config.signer
         self._buffers: list[Buffer] = []
+        self._last: Held | None = None
         self._threads: tuple[int, ThreadPoolExecutor] | None = None
 
     def token(self, min_valid_s: float = 0) -> Token:
@@ -163,15 +163,14 @@ class Client:
 
         A task that is cancelled ends at once; the call goes on in the library, and the next caller gets what it brings.
         """
-        # Where another thread invalidates the token in between, that is one wait on this thread.
-        if not min_valid_s and self._copied(lib.csign_client_peek_token):
-            return self.token()
-        return await self._on_thread(self.token, min_valid_s)
+        fresh = self._given(lib.csign_client_peek, milliseconds(min_valid_s))
+        return await self._on_thread(self.token, min_valid_s) if fresh is None else fresh
 
     async def access_token_async(self, min_valid_s: float = 0) -> str:
         """As `access_token`, for asyncio; see `token_async`."""
-        fresh = "" if min_valid_s else self._copied(lib.csign_client_peek_token)
-        return fresh or await self._on_thread(self.access_token, min_valid_s)
+        if min_valid_s:
+            return (await self.token_async(min_valid_s)).value
+        return self._copied(lib.csign_client_peek_token) or await self._on_thread(self.access_token)
 
     def refresh(self) -> Token:
         """A token asked for now, even though there may be a valid one. Where that fails and the old token is still
@@ -189,6 +188,7 @@ class Client:
         """
         value = access_token.value if isinstance(access_token, Token) else access_token
         error = ffi.new(ERROR_OUT)
+        self._last = None
         self._check(lib.csign_client_invalidate(self._used(), *given(value), error), error)
 
     async def invalidate_async(self, access_token: str | Token) -> None:
@@ -259,6 +259,7 @@ class Client:
         """Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store."""
         revocation, reason = ffi.new("csign_revocation *"), ffi.new(ERROR_OUT)
         error = ffi.new(ERROR_OUT)
+        self._last = None
         self._check(lib.csign_client_forget(self._used(), revocation, reason, error), error)
         word = Revocation(revocation[0]).name.lower() if revocation[0] in set(Revocation) else "unknown"
         if not reason[0]:
@@ -303,7 +304,7 @@ class Client:
         out, error = ffi.new(TOKEN_OUT), ffi.new(ERROR_OUT)
         # The library's own words for it, for those who come later.
         self._closed = failure(lib.csign_client_token(handle, 0, out, error), error)
-        self._handle = None
+        self._handle = self._last = None
         if self._threads is not None and self._threads[0] == os.getpid():
             self._threads[1].shutdown(wait=False)
         while self._buffers:
@@ -329,11 +330,28 @@ class Client:
         raise copy.copy(self._closed)
 
     def _token(self, function: Callable[..., int], *arguments: Any) -> Token:
+        token = self._given(function, *arguments)
+        assert token is not None
+        return token
+
+    def _given(self, function: Callable[..., int], *arguments: Any) -> Token | None:
+        """The token that a function gives; None where it gives none, without having failed."""
         out, error = new(TOKEN_OUT), new(ERROR_OUT)
         status = function(self._used(), *arguments, out, error)
         if status:
             self._raise(status, error)
-        return tokens.taken(out)
+        pointer, last = out[0], self._last
+        if last is not None and last.pointer == pointer:
+            free_token(pointer)
+            return last.token
+        if not pointer:
+            return None
+        # Held before it is read, so that it is freed whatever happens.
+        held = ffi.gc(pointer, free_token)
+        token = tokens.read(held)
+        if token.source == "cache":
+            self._last = Held(held, token)
+        return token
 
     def _copied(self, function: Callable[..., int], *arguments: int) -> str:
         """A bare access token by a function that copies it."""
@@ -399,7 +417,17 @@ INITIAL_CAPACITY = 4096
 BUFFER_TOO_SMALL = int(Status.BUFFER_TOO_SMALL)
 new = ffi.new
 copy_token = lib.csign_client_copy_token
+free_token = lib.csign_token_free
 unpack = cast("Callable[[Pointer, int], bytes]", ffi.unpack)
+
+
+class Held(NamedTuple):
+    """The token that was handed out last from memory. The library gives the same handle for the same token, which then
+    need not be read again; and while this one is held, it is no other token's.
+    """
+
+    pointer: Pointer
+    token: Token
 
 
 class Buffer(NamedTuple):

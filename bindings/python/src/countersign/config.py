@@ -14,8 +14,8 @@ from .errors import check
 if TYPE_CHECKING:
     from ._abi import Pointer
 
-#: What a setting may be given as; the library is handed its text.
-Value = Union[str, int, "os.PathLike[str]"]
+#: What a setting may be given as; the library is handed its text. None takes away what a file has.
+Value = Union[str, int, "os.PathLike[str]", None]
 
 
 class Config:
@@ -38,7 +38,13 @@ class Config:
         check(lib.csign_config_set_name(self.handle, *given(name), error), error)
 
     def set(self, settings: Mapping[str, object]) -> None:
+        # First what goes, so that a key in a file can give way to one in another form.
+        for key in (key for key, value in settings.items() if value is None):
+            error = ffi.new(ERROR_OUT)
+            check(lib.csign_config_unset(self.handle, *given(key), error), error)
         for key, value in settings.items():
+            if value is None:
+                continue
             error = ffi.new(ERROR_OUT)
             check(lib.csign_config_set(self.handle, *given(key), *given(as_text(key, value)), error), error)
 

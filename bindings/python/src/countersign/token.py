@@ -78,11 +78,3 @@ scope_of = lib.csign_token_scope
 expires_at_of = lib.csign_token_expires_at
 source_of = lib.csign_token_source
 extra_json_of = lib.csign_token_extra_json
-
-
-def taken(out: Pointer) -> Token:
-    """A copy of the token in a `csign_token **`, which is let go of."""
-    try:
-        return read(out[0])
-    finally:
-        lib.csign_token_free(out[0])

@@ -28,6 +28,8 @@ interface Abi {
 
     int csign_config_set(long config, long key, long keyLength, long value, long valueLength, long error);
 
+    int csign_config_unset(long config, long key, long keyLength, long error);
+
     int csign_config_set_signer(
             long config,
             long algorithm,
@@ -51,9 +53,9 @@ interface Abi {
 
     int csign_client_token(long client, long minValidMs, long outToken, long error);
 
-    int csign_client_copy_token(long client, long minValidMs, long buffer, long capacity, long length, long error);
+    int csign_client_peek(long client, long minValidMs, long outToken, long error);
 
-    int csign_client_peek_token(long client, long buffer, long capacity, long length, long error);
+    int csign_client_copy_token(long client, long minValidMs, long buffer, long capacity, long length, long error);
 
     int csign_client_refresh(long client, long outToken, long error);
 

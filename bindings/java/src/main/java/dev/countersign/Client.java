@@ -1,6 +1,5 @@
 package dev.countersign;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -121,15 +120,7 @@ public final class Client implements AutoCloseable {
      * @return a future that fails with a {@link CountersignException}
      */
     public CompletableFuture<Token> tokenAsync() {
-        try {
-            Token fresh = peek();
-            if (fresh != null) {
-                return CompletableFuture.completedFuture(fresh);
-            }
-        } catch (CountersignException failure) {
-            return CompletableFuture.failedFuture(failure);
-        }
-        return CompletableFuture.supplyAsync(this::token, executor);
+        return tokenAsyncFor(0);
     }
 
     /**
@@ -139,8 +130,7 @@ public final class Client implements AutoCloseable {
      * @return a future that fails with a {@link CountersignException}
      */
     public CompletableFuture<Token> tokenAsync(Duration minValid) {
-        long minValidMs = millis("minValid", minValid);
-        return CompletableFuture.supplyAsync(() -> tokenFor(minValidMs), executor);
+        return tokenAsyncFor(millis("minValid", minValid));
     }
 
     /**
@@ -399,18 +389,25 @@ public final class Client implements AutoCloseable {
     }
 
     /** The token in memory, where it is fresh and was handed out before; else null. Never waits. */
-    private Token peek() {
-        return call((client, frame) -> {
-            long length = frame.slot();
-            Frame.Text room = frame.rest();
-            int status =
-                    abi.csign_client_peek_token(client, room.address(), room.length(), length, frame.error());
-            if (status == Status.BUFFER_TOO_SMALL.number()) {
-                frame.forgetError();
-                return null;
+    private CompletableFuture<Token> tokenAsyncFor(long minValidMs) {
+        try {
+            Token fresh = peek(minValidMs);
+            if (fresh != null) {
+                return CompletableFuture.completedFuture(fresh);
             }
-            check(frame, status);
-            return last.ifIs(new String(frame.take(room, (int) frame.longAt(length)), StandardCharsets.UTF_8));
+        } catch (CountersignException failure) {
+            return CompletableFuture.failedFuture(failure);
+        }
+        return CompletableFuture.supplyAsync(() -> tokenFor(minValidMs), executor);
+    }
+
+    /** The token in memory, where it is valid for so long; else null. Never waits. */
+    private Token peek(long minValidMs) {
+        return call((client, frame) -> {
+            long out = frame.slot();
+            check(frame, abi.csign_client_peek(client, minValidMs, out, frame.error()));
+            long token = frame.longAt(out);
+            return token == 0 ? null : last.take(token);
         });
     }
 

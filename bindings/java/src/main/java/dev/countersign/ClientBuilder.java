@@ -1,7 +1,8 @@
 package dev.countersign;
 
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Executor;
@@ -20,7 +21,8 @@ import java.util.concurrent.Executor;
  * <p>A callback that refers to its client keeps that client from the garbage collector: close such a client.
  */
 public final class ClientBuilder {
-    private final Map<String, String> settings = new LinkedHashMap<>();
+    /** In their order; without a value, a setting is taken away. */
+    private final List<Setting> settings = new ArrayList<>();
     private String name;
     private boolean loads;
     private Path file;
@@ -81,7 +83,20 @@ public final class ClientBuilder {
      * @return this
      */
     public ClientBuilder setting(String key, String value) {
-        settings.put(Objects.requireNonNull(key, "key"), Objects.requireNonNull(value, key));
+        settings.add(new Setting(Objects.requireNonNull(key, "key"), Objects.requireNonNull(value, key)));
+        return this;
+    }
+
+    /**
+     * Takes away a setting that the file has, or that was set here before, such as {@code private_key} beside
+     * {@link #signer}. The key of a secret {@code K} takes away whichever of {@code K}, {@code K_file} and
+     * {@code K_env} was given.
+     *
+     * @param key such as {@code private_key}
+     * @return this
+     */
+    public ClientBuilder unset(String key) {
+        settings.add(new Setting(Objects.requireNonNull(key, "key"), null));
         return this;
     }
 
@@ -97,7 +112,8 @@ public final class ClientBuilder {
     }
 
     /**
-     * Signs assertions by a callback instead of the setting {@code private_key}.
+     * Signs assertions by a callback instead of the setting {@code private_key}. Where the file has one, see
+     * {@link #unset}.
      *
      * @param algorithm such as {@code RS256}
      * @param keyId the {@code kid} of assertions; null for none
@@ -209,14 +225,18 @@ public final class ClientBuilder {
                                 config, connection.address(), connection.length(), frame.error()));
             }
         }
-        settings.forEach((key, value) -> {
+        for (Setting setting : settings) {
             try (Frame frame = Frame.open(abi)) {
-                Frame.Text name = frame.put(key);
-                Frame.Text text = frame.put(value);
+                Frame.Text key = frame.put(setting.key());
+                if (setting.value() == null) {
+                    frame.check(abi.csign_config_unset(config, key.address(), key.length(), frame.error()));
+                    continue;
+                }
+                Frame.Text text = frame.put(setting.value());
                 frame.check(abi.csign_config_set(
-                        config, name.address(), name.length(), text.address(), text.length(), frame.error()));
+                        config, key.address(), key.length(), text.address(), text.length(), frame.error()));
             }
-        });
+        }
     }
 
     private Callbacks.Signing callBack(Abi abi, long config) {
@@ -263,6 +283,14 @@ public final class ClientBuilder {
             if (registry != null) {
                 registry.handle().leave();
             }
+        }
+    }
+
+    private record Setting(String key, String value) {
+        /** The value may be a secret. */
+        @Override
+        public String toString() {
+            return key;
         }
     }
 }

@@ -54,6 +54,9 @@ final class JnaAbi implements Abi {
     public native int csign_config_set(long config, long key, long keyLength, long value, long valueLength, long error);
 
     @Override
+    public native int csign_config_unset(long config, long key, long keyLength, long error);
+
+    @Override
     public native int csign_config_set_signer(
             long config,
             long algorithm,
@@ -84,11 +87,11 @@ final class JnaAbi implements Abi {
     public native int csign_client_token(long client, long minValidMs, long outToken, long error);
 
     @Override
-    public native int csign_client_copy_token(
-            long client, long minValidMs, long buffer, long capacity, long length, long error);
+    public native int csign_client_peek(long client, long minValidMs, long outToken, long error);
 
     @Override
-    public native int csign_client_peek_token(long client, long buffer, long capacity, long length, long error);
+    public native int csign_client_copy_token(
+            long client, long minValidMs, long buffer, long capacity, long length, long error);
 
     @Override
     public native int csign_client_refresh(long client, long outToken, long error);

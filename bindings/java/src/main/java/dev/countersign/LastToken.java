@@ -37,12 +37,6 @@ final class LastToken {
         return made;
     }
 
-    /** The token here, if this is its text; else null. */
-    Token ifIs(String accessToken) {
-        Seen now = seen.get();
-        return now != null && now.token.accessToken().equals(accessToken) ? now.token : null;
-    }
-
     void forget() {
         free(seen.getAndSet(null));
     }

@@ -1,5 +1,6 @@
 package dev.countersign;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -63,6 +64,25 @@ class CallbackTest {
             assertEquals(client.token().accessToken(), heard.get().accessToken());
             assertSame(mine, reported.get(0).getThrown());
         }
+    }
+
+    @Test
+    void aSignerTakesThePlaceOfTheKeyInAFile() throws Exception {
+        Key key = Key.read(Path.of(sandbox.settings("docusign-jwt").get("private_key_file")));
+        ClientBuilder builder =
+                sandbox.builder("docusign-jwt").signer("RS256", null, input -> key.signBytes(input, "RS256"));
+        CountersignException refused = assertThrows(FixConfigurationException.class, builder::build);
+        assertEquals("private_key", refused.setting().orElseThrow());
+        try (Client client = builder.unset("private_key").unset("private_key").build()) {
+            assertEquals(Source.MINTED, client.token().source());
+        }
+        // In the order of the calls.
+        builder.setting("private_key_env", "NO_SUCH_VARIABLE");
+        assertThrows(FixConfigurationException.class, builder::build);
+        builder.unset("private_key").build().close();
+        refused = assertThrows(
+                FixConfigurationException.class, () -> builder.unset("private_kee").build());
+        assertTrue(refused.getMessage().contains("`private_key`"), refused.getMessage());
     }
 
     @Test

@@ -6,7 +6,9 @@ import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -44,6 +46,22 @@ class ClientTest {
             assertNotEquals(first.accessToken(), second.accessToken());
             assertEquals(second.accessToken(), client.accessToken());
             assertEquals(second.accessToken(), client.tokenAsync().join().accessToken());
+        }
+    }
+
+    @Test
+    void aTokenInMemoryNeedsNoThread() {
+        Queue<Runnable> tasks = new ArrayDeque<>();
+        try (Client client = sandbox.builder("docusign-jwt").executor(tasks::add).build()) {
+            CompletableFuture<Token> minted = client.tokenAsync();
+            assertFalse(minted.isDone());
+            tasks.remove().run();
+            assertEquals(Source.MINTED, minted.join().source());
+            Token first = client.tokenAsync(Duration.ofMinutes(1)).join();
+            assertEquals(Source.CACHE, first.source());
+            assertSame(first, client.tokenAsync().join());
+            assertTrue(tasks.isEmpty());
+            assertEquals(2, client.counts().hits());
         }
     }
 

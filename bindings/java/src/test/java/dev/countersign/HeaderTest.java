@@ -33,6 +33,10 @@ class HeaderTest {
             // An enum's own names do.
             "csign_status_name",
             "csign_verdict_name",
+            // csign_client_peek gives the same token's handle again, which need not be copied.
+            "csign_client_peek_token",
+            // The collector keeps a token for all who have it.
+            "csign_token_share",
             // csign_token_extra_json has them all.
             "csign_token_extra",
             "csign_test_panic");
