@@ -1,7 +1,9 @@
-/* Tokens by every flow, from the sandbox. Start it, and give this program its folder:
+/* Tokens by every flow, from the sandbox. Start it anew for each run, with a new folder, and give this program that
+ * folder; PREFIX is where `cargo xtask dist --prefix PREFIX` installed:
  *
- *     countersign sandbox --tls --dir sandbox &
- *     cc five_jobs.c $(pkg-config --cflags --libs countersign) -o five_jobs
+ *     PREFIX/bin/countersign sandbox --tls --dir sandbox &
+ *     export PKG_CONFIG_PATH=PREFIX/lib/pkgconfig
+ *     cc five_jobs.c $(pkg-config --cflags --libs countersign) -Wl,-rpath,PREFIX/lib -o five_jobs
  *     ./five_jobs sandbox
  *
  * Where a person would use a browser, this runs curl.
@@ -212,7 +214,8 @@ static void docusign_jwt(void)
         csign_token *token = token_of(client);
         csign_token *again = token_of(other);
         show(connections[index], token);
-        ensure(csign_token_source(token) == CSIGN_SOURCE_MINTED, "the token was asked for");
+        ensure(csign_token_source(token) == CSIGN_SOURCE_MINTED,
+               "the token was asked for: the sandbox's folder holds none yet");
         ensure(csign_token_expires_at(token) > 0, "DocuSign says when a token ends");
         ensure(csign_token_source(again) == CSIGN_SOURCE_STORE, "another client finds the token in the store");
         show_identity(client);

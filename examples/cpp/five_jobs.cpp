@@ -1,7 +1,9 @@
-// Tokens by every flow, from the sandbox. Start it, and give this program its folder:
+// Tokens by every flow, from the sandbox. Start it anew for each run, with a new folder, and give this program that
+// folder; PREFIX is where `cargo xtask dist --prefix PREFIX` installed:
 //
-//     countersign sandbox --tls --dir sandbox &
-//     c++ -std=c++17 five_jobs.cpp $(pkg-config --cflags --libs countersign) -o five_jobs
+//     PREFIX/bin/countersign sandbox --tls --dir sandbox &
+//     export PKG_CONFIG_PATH=PREFIX/lib/pkgconfig
+//     c++ -std=c++17 five_jobs.cpp $(pkg-config --cflags --libs countersign) -Wl,-rpath,PREFIX/lib -o five_jobs
 //     ./five_jobs sandbox
 //
 // Where a person would use a browser, this runs curl.
@@ -123,7 +125,7 @@ void docusign_jwt(Stage &stage) {
     for (const auto *connection : {"docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"}) {
         const auto client = stage.client(connection);
         const auto token = client.token().value();
-        ensure(token.source() == countersign::Source::minted, "the token was asked for");
+        ensure(token.source() == countersign::Source::minted, "the token was asked for: the sandbox's folder holds none yet");
         ensure(token.expires_at().has_value(), "DocuSign says when a token ends");
         show(connection, token);
         std::cout << std::string(27, ' ') << client.identity().value().view() << '\n';
