@@ -158,6 +158,10 @@ export const login = {
 export const registry = {
   create: status('csign_registry_new', '_Out_ void **out'),
   addProfile: status('csign_registry_add_profile', 'void *registry, void *toml, size_t toml_length'),
+  setLog: status(
+    'csign_registry_set_log',
+    'void *registry, int32_t most, csign_log_fn *take, size_t user_data, void *destroy',
+  ),
   loadPlugin: status(
     'csign_registry_load_plugin',
     'void *registry, void *path, size_t path_length, void *sha256, size_t sha256_length',

@@ -25,7 +25,7 @@ export {
 export { withToken } from './fetch.js';
 export { Key, type KeyInfo, type SignOptions } from './key.js';
 export { Login } from './login.js';
-export { type ProviderInfo, Registry } from './registry.js';
+export { type ProviderInfo, Registry, type RegistryOptions } from './registry.js';
 export { type SettingInfo, type SettingName, type Settings, settings } from './settings.js';
 export { type Source, Token } from './token.js';
 

@@ -1,6 +1,7 @@
 // The providers that clients may name: the built-in ones, and those that the program adds.
 
 import { call, callNow, takeText, textArgs } from './call.js';
+import * as callbacks from './callbacks.js';
 import { registry as c, type Out, type Pointer } from './functions.js';
 import { Handle } from './handle.js';
 
@@ -11,16 +12,31 @@ export interface ProviderInfo {
   [member: string]: unknown;
 }
 
+/** What a registry is given. */
+export interface RegistryOptions {
+  /** Takes what plugins log; without it, that is dropped. Kept until the process ends, once a plugin was loaded. */
+  log?: callbacks.Log;
+  /** The last level that is logged; `info` where nothing is said. */
+  logLevel?: callbacks.LogLevel;
+}
+
 /** The built-in providers, and those that are added. */
 export class Registry {
   readonly #handle: Handle;
   /** The library wants one call at a time where one of them changes the registry. */
   #before: Promise<unknown> = Promise.resolve();
+  readonly #log: callbacks.Callback<callbacks.Log> | undefined;
+  #hasPlugins = false;
 
-  constructor() {
+  constructor({ log, logLevel = 'info' }: RegistryOptions = {}) {
+    const most = callbacks.levelNumber(logLevel);
     const out: Out = [null];
     callNow(c.create, out);
     this.#handle = new Handle(this, out[0], 'registry', c.free);
+    if (log) {
+      this.#log = new callbacks.Callback(log);
+      callNow(c.setLog, out[0], most, callbacks.log, this.#log.id, null);
+    }
   }
 
   /** Adds a provider that is described as a profile, in TOML. */
@@ -33,6 +49,8 @@ export class Registry {
    * none that you would not run. `path` is absolute; `sha256` is the file's digest in hex, to load no other.
    */
   async loadPlugin(path: string, sha256 = ''): Promise<void> {
+    // Also where it is refused: it may be one that was loaded, but has a provider that is there.
+    this.#hasPlugins = true;
     await this.whileUnchanged((registry) =>
       call(c.loadPlugin, registry, ...textArgs(path), ...textArgs(sha256)),
     );
@@ -59,6 +77,7 @@ export class Registry {
   /** Frees it, when no call uses it any more. Clients made with it go on. */
   close(): void {
     this.#handle.close();
+    if (!this.#hasPlugins) this.#log?.forget();
   }
 
   [Symbol.dispose](): void {

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 
-import { CountersignError, Key, Registry, settings } from 'countersign';
+import { Client, CountersignError, Key, Registry, settings } from 'countersign';
 
 import { disposed } from './disposed.mjs';
 
@@ -121,6 +121,27 @@ test('keys are read, sign and verify', async () => {
   await assert.rejects(Key.read('not a key'), { name: 'FixConfigurationError', code: 'KEY' });
   key.close();
   await assert.rejects(key.info(), { code: 'CLOSED' });
+});
+
+test('what a plugin logs is heard', async () => {
+  const lines = [];
+  const registry = disposed(
+    new Registry({ log: (level, line) => lines.push([level, line]), logLevel: 'debug' }),
+  );
+  await registry.loadPlugin(`${process.env.COUNTERSIGN_PLUGINS}/v1_0.so`);
+  const app = {
+    provider: 'frozen',
+    grant: 'client-credentials',
+    client_id: 'app',
+    client_secret: 's3cret',
+    store: 'memory',
+  };
+  disposed(await Client.create(app, { registry }));
+  assert.ok(
+    lines.some(([, line]) => line.includes('looks at a connection')),
+    JSON.stringify(lines),
+  );
+  assert.throws(() => new Registry({ logLevel: 'loud' }), { name: 'FixConfigurationError' });
 });
 
 test('a registry takes profiles, one call after another', async () => {

@@ -2,6 +2,8 @@ package dev.countersign;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 import org.junit.jupiter.api.Test;
 
@@ -35,6 +37,23 @@ class RegistryTest {
                     CountersignException.class, () -> registry.loadPlugin(Path.of("/nowhere/plugin.so")));
             assertTrue(failure.getMessage().contains("/nowhere/plugin.so"), failure.getMessage());
         }
+    }
+
+    @Test
+    void whatAPluginLogsIsHeard() {
+        List<String> lines = new CopyOnWriteArrayList<>();
+        try (Registry registry = new Registry()) {
+            registry.setLog(LogLevel.DEBUG, (level, line) -> lines.add(line));
+            registry.loadPlugin(Path.of(System.getenv("COUNTERSIGN_PLUGINS"), "v1_0.so"));
+            Map<String, String> settings = Map.of(
+                    "provider", "frozen",
+                    "grant", "client-credentials",
+                    "client_id", "app",
+                    "client_secret", "s3cret",
+                    "store", "memory");
+            Client.builder().registry(registry).settings(settings).build().close();
+        }
+        assertTrue(lines.stream().anyMatch(line -> line.contains("looks at a connection")), lines.toString());
     }
 
     @Test
