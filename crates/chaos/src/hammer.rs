@@ -309,7 +309,8 @@ impl Run<'_> {
         self.losses.read = self.stage.sandbox.log().len();
     }
 
-    /// Whether the one whose request rotated this token lived, or had its answer in the store.
+    /// Whether the one whose request rotated this token lived and could have had its answer, or had
+    /// it in the store.
     fn was_avoidable(&mut self, log: &[LogEntry], print: &str, refused_ms: i64) -> bool {
         let rotated = log
             .iter()
@@ -324,11 +325,15 @@ impl Run<'_> {
             return true;
         };
         let kill = self.kills.iter().find(|kill| kill.pid == pid);
+        let gave_up = first.and_then(|first| ledger::gave_up_after_ms(first, &events));
         self.notes.push(format!(
-            "{print} was rotated at {} by {pid}, refused at {refused_ms}; {kill:?}",
+            "{print} was rotated at {} by {pid}, refused at {refused_ms}; {kill:?}, gave up after {gave_up:?} ms",
             rotated.time_ms
         ));
-        !kill.is_some_and(|kill| kill.held_an_answer() && kill.at_ms <= refused_ms)
+        let died = kill.is_some_and(|kill| kill.held_an_answer() && kill.at_ms <= refused_ms);
+        // On a busy machine, or stopped, one that lives may see its answer come too late.
+        let too_late = gave_up.is_some_and(|waited_ms| waited_ms >= TIMEOUT_MS as i64);
+        !died && !too_late
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a run amounts to, from the server's log and from what the parent saw.
 
+use countersign::{Event, What};
 use countersign_sandbox::LogEntry;
 use serde::Serialize;
 
@@ -22,7 +23,7 @@ pub struct Tally {
     pub presented_twice: usize,
     /// How many grants were lost.
     pub lost: usize,
-    /// How many of them although nobody who held the only answer was killed.
+    /// How many of them although whoever the only answer went to lived, and had it in time.
     pub lost_avoidable: usize,
     /// How many errors said something else than what had happened, expired tokens included.
     pub wrong_verdicts: usize,
@@ -88,6 +89,15 @@ impl Kill {
             .as_deref()
             .is_some_and(|point| between.contains(&point))
     }
+}
+
+/// How long an attempt waited for its answer before it counted it as lost, by what it wrote itself.
+pub fn gave_up_after_ms(intended: &Event, events: &[Event]) -> Option<i64> {
+    let mut own = events
+        .iter()
+        .filter(|event| event.attempt.is_some() && event.attempt == intended.attempt);
+    let lost = own.find(|event| event.what == What::AnswerLost)?;
+    Some(lost.at_ms - intended.at_ms)
 }
 
 /// The fingerprint of the refresh token that a request brought.

@@ -6,10 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign::probe::{Point, Probe};
-use countersign::{
-    Capabilities, Error, ErrorKind, FileStore, Keeper, Lease, Owner, Store, StoreKey, Stored, Swap,
-    Verdict,
-};
+use countersign::{Error, ErrorKind, FileStore, Keeper, Store, Swap, Verdict};
+use countersign_store_conformance::Intercepted;
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::{Server, connection, open};
@@ -52,10 +50,14 @@ impl Probing {
 
     /// The store as the refresh sees it.
     pub fn around(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
-        Arc::new(Breakable {
-            inner: store,
-            broken: Arc::clone(&self.broken),
-        })
+        let broken = Arc::clone(&self.broken);
+        let message = "the store takes nothing, as the test wants it";
+        Arc::new(Intercepted::new(store).on_change(
+            move |change| match broken.load(Ordering::SeqCst) {
+                true => Swap::Unavailable(Error::new(ErrorKind::Store, message)),
+                false => change(),
+            },
+        ))
     }
 
     /// From now on the store takes things again.
@@ -129,80 +131,4 @@ pub fn once(order: &Order) -> Option<String> {
         .build()
         .expect("a keeper");
     keeper.token().err().map(|error| error.to_string())
-}
-
-/// A store that can be made to take nothing.
-#[derive(Debug)]
-struct Breakable {
-    inner: Arc<dyn Store>,
-    broken: Arc<AtomicBool>,
-}
-
-impl Breakable {
-    fn check(&self) -> Result<(), Error> {
-        match self.broken.load(Ordering::SeqCst) {
-            true => Err(Error::new(
-                ErrorKind::Store,
-                "the store takes nothing, as the test wants it",
-            )),
-            false => Ok(()),
-        }
-    }
-}
-
-impl Store for Breakable {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
-        self.inner.load(key)
-    }
-
-    fn compare_and_swap(
-        &self,
-        key: &StoreKey,
-        expected: Option<u64>,
-        fence: Option<u64>,
-        value: &[u8],
-    ) -> Swap {
-        match self.check() {
-            Ok(()) => self.inner.compare_and_swap(key, expected, fence, value),
-            Err(error) => Swap::Unavailable(error),
-        }
-    }
-
-    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
-        self.inner.tombstone(key, expected, fence)
-    }
-
-    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        self.inner.lease(key, owner, ttl)
-    }
-
-    fn renew(
-        &self,
-        key: &StoreKey,
-        owner: &Owner,
-        fence: u64,
-        ttl: Duration,
-    ) -> Result<bool, Error> {
-        self.inner.renew(key, owner, fence, ttl)
-    }
-
-    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
-        self.inner.release(key, owner, fence)
-    }
-
-    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
-        self.inner.keys()
-    }
-
-    fn fit_for_rotation(&self) -> Result<(), Error> {
-        self.inner.fit_for_rotation()
-    }
-
-    fn now_ms(&self) -> Result<i64, Error> {
-        self.inner.now_ms()
-    }
 }

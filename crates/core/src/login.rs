@@ -73,17 +73,8 @@ impl Login {
         redirect_uri: &str,
         random: &dyn Random,
     ) -> Result<Self, Error> {
-        let pkce = Pkce::new(random::bytes(random)?);
-        let state = random::word(random)?;
-        let url = connection.authorization_url(redirect_uri, &state, &pkce)?;
-        Ok(Self {
-            url,
-            redirect_uri: redirect_uri.to_owned(),
-            state: Secret::new(state),
-            verifier: pkce.verifier.clone(),
-            provider: connection.profile().id.clone(),
-            issuer: connection.login_issuer().map(str::to_owned),
-            iss_required: connection.iss_required(),
+        Self::begin(connection, redirect_uri, random, |state, pkce| {
+            connection.authorization_url(redirect_uri, state, pkce)
         })
     }
 
@@ -110,15 +101,25 @@ impl Login {
             let message = format!("{name} has no page for {whose} consent");
             Error::new(ErrorKind::Setting, message).with_provider(&connection.profile().id)
         })?;
+        Self::begin(connection, redirect_uri, random, |state, pkce| {
+            Ok(base.with_query([
+                ("state", state),
+                ("code_challenge", &pkce.challenge),
+                ("code_challenge_method", "S256"),
+            ]))
+        })
+    }
+
+    fn begin(
+        connection: &Connection,
+        redirect_uri: &str,
+        random: &dyn Random,
+        url: impl FnOnce(&str, &Pkce) -> Result<Url, Error>,
+    ) -> Result<Self, Error> {
         let pkce = Pkce::new(random::bytes(random)?);
         let state = random::word(random)?;
-        let url = base.with_query([
-            ("state", state.as_str()),
-            ("code_challenge", &pkce.challenge),
-            ("code_challenge_method", "S256"),
-        ]);
         Ok(Self {
-            url,
+            url: url(&state, &pkce)?,
             redirect_uri: redirect_uri.to_owned(),
             state: Secret::new(state),
             verifier: pkce.verifier.clone(),

@@ -5,7 +5,7 @@ mod memory;
 mod sealed;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
@@ -251,4 +251,29 @@ pub enum Lease {
         /// When to ask again.
         retry_in: Duration,
     },
+}
+
+/// The version and the fence that a record has after a change, where the change may be made.
+fn admit(
+    current: Option<&Stored>,
+    expected: Option<u64>,
+    fence: Option<u64>,
+) -> Result<(u64, u64), Swap> {
+    let version = current.map(|record| record.version);
+    if version != expected {
+        return Err(Swap::Conflict(current.cloned()));
+    }
+    let seen = current.map_or(0, |record| record.fence);
+    if fence.is_some_and(|fence| fence < seen) {
+        return Err(Swap::Fenced);
+    }
+    Ok((version.unwrap_or(0) + 1, fence.unwrap_or(seen)))
+}
+
+/// The machine's clock, for stores that have no server with a clock of its own.
+fn machine_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    since.as_millis() as i64
 }

@@ -35,7 +35,14 @@ impl Inner {
     pub(super) fn load_recovered(&self, lease: &Held<'_>) -> Result<Loaded, Error> {
         let loaded = self.load()?;
         let in_memory = self.flights.unsaved_record();
-        let spooled = self.spooled().unwrap_or_default().record;
+        let spooled = match self.spooled() {
+            Ok(spooled) => spooled.record,
+            // What cannot be opened may be the newest refresh token, and the store's a spent one.
+            Err(error) if error.setting_name() == Some("store_key") => {
+                return Err(error.in_context("the spool, which has what the store did not take"));
+            }
+            Err(_) => None,
+        };
         let newest = [in_memory, spooled]
             .into_iter()
             .flatten()

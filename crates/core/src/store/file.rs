@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -83,10 +83,7 @@ impl FileStore {
 
     /// A damaged record is kept for a person to look at, and never taken for a good one.
     fn move_aside(&self, key: &StoreKey, path: &Path, why: &str) -> Error {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let aside = self.path(key, &format!("damaged-{}", since.as_millis()));
+        let aside = self.path(key, &format!("damaged-{}", super::machine_ms()));
         let moved = match fs::rename(path, &aside) {
             Ok(()) => format!("it was moved to {}", aside.display()),
             Err(error) => format!("it could not be moved aside: {error}"),
@@ -114,16 +111,11 @@ impl FileStore {
             Ok(current) => current,
             Err(error) => return Swap::Unavailable(error),
         };
-        let version = current.as_ref().map(|record| record.version);
-        if version != expected {
-            return Swap::Conflict(current);
-        }
-        let seen = current.map_or(0, |record| record.fence);
-        if fence.is_some_and(|fence| fence < seen) {
-            return Swap::Fenced;
-        }
-        let version = version.unwrap_or(0) + 1;
-        let bytes = format::encode(version, fence.unwrap_or(seen), value);
+        let (version, fence) = match super::admit(current.as_ref(), expected, fence) {
+            Ok(admitted) => admitted,
+            Err(swap) => return swap,
+        };
+        let bytes = format::encode(version, fence, value);
         match self.replace(key, &bytes) {
             Ok(()) => Swap::Applied(version),
             Err(swap) => swap,
@@ -319,10 +311,7 @@ impl Store for FileStore {
     }
 
     fn now_ms(&self) -> Result<i64, Error> {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Ok(since.as_millis() as i64)
+        Ok(super::machine_ms())
     }
 }
 

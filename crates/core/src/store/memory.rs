@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -51,18 +51,13 @@ impl MemoryStore {
     ) -> Swap {
         let mut slots = self.slots();
         let slot = slots.entry(*key).or_default();
-        let version = slot.record.as_ref().map(|record| record.version);
-        if version != expected {
-            return Swap::Conflict(slot.record.clone());
-        }
-        let seen = slot.record.as_ref().map_or(0, |record| record.fence);
-        if fence.is_some_and(|fence| fence < seen) {
-            return Swap::Fenced;
-        }
-        let version = version.unwrap_or(0) + 1;
+        let (version, fence) = match super::admit(slot.record.as_ref(), expected, fence) {
+            Ok(admitted) => admitted,
+            Err(swap) => return swap,
+        };
         slot.record = Some(Stored {
             version,
-            fence: fence.unwrap_or(seen),
+            fence,
             value: value.map(|value| Zeroizing::new(value.to_vec())),
         });
         Swap::Applied(version)
@@ -148,10 +143,7 @@ impl Store for MemoryStore {
     }
 
     fn now_ms(&self) -> Result<i64, Error> {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Ok(since.as_millis() as i64)
+        Ok(super::machine_ms())
     }
 }
 

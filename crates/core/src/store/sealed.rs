@@ -1,5 +1,7 @@
 //! Encryption at rest, for any store.
 
+mod reseal;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,40 +106,6 @@ impl SealedStore {
             below,
             ring,
             random,
-        }
-    }
-
-    /// Seals a record anew under the first key, whatever it was sealed with; a record in plain
-    /// is sealed for the first time. `false` where there was nothing to do.
-    ///
-    /// # Errors
-    ///
-    /// Where the record cannot be read or written, or was changed meanwhile.
-    pub fn reseal(&self, key: &StoreKey) -> Result<bool, Error> {
-        let Some(stored) = self.below.load(key)? else {
-            return Ok(false);
-        };
-        let Some(value) = &stored.value else {
-            return Ok(false);
-        };
-        let sealed_by = value
-            .strip_prefix(MAGIC)
-            .and_then(|rest| rest.get(..KEY_ID));
-        let plain = match sealed_by {
-            Some(id) if self.ring.0.first().is_some_and(|first| first.id == id) => {
-                return Ok(false);
-            }
-            Some(_) => self.open(key, stored.version, value)?,
-            None => value.clone(),
-        };
-        match self.compare_and_swap(key, Some(stored.version), None, &plain) {
-            Swap::Applied(_) => Ok(true),
-            Swap::Unavailable(error) | Swap::Unknown(error) => Err(error),
-            Swap::Conflict(_) | Swap::Fenced => Err(Error::new(
-                ErrorKind::Store,
-                "the record was changed while it was sealed anew",
-            )
-            .with_hint("try again")),
         }
     }
 

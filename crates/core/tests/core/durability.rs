@@ -5,86 +5,41 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::{
-    Capabilities, Error, ErrorKind, FileStore, Lease, MemoryStore, Owner, Store, StoreKey, Stored,
-    Swap, Verdict,
+    Error, ErrorKind, FileStore, Keeper, KeyRing, MemoryStore, SealedStore, Secret, Store,
+    StoreKey, Swap, SystemRandom, Verdict,
 };
+use countersign_store_conformance::Intercepted;
 
 use crate::support::{
-    bench_with, client_credentials, connection, refreshing, rotated_answer, token_answer,
+    Script, bench_with, client_credentials, connection, refreshing, rotated_answer, token_answer,
 };
 
 /// A memory store that takes so many writes and then no more.
-#[derive(Debug)]
 struct Moody {
-    inner: MemoryStore,
-    left: AtomicU64,
+    store: Arc<dyn Store>,
+    left: Arc<AtomicU64>,
 }
 
 impl Moody {
-    fn taking(writes: u64) -> Arc<Self> {
-        Arc::new(Self {
-            inner: MemoryStore::new(),
-            left: AtomicU64::new(writes),
-        })
+    fn taking(writes: u64) -> Self {
+        let left = Arc::new(AtomicU64::new(writes));
+        let counted = Arc::clone(&left);
+        let store = Intercepted::new(Arc::new(MemoryStore::new())).on_change(move |change| {
+            let left = counted.load(Ordering::SeqCst);
+            counted.store(left.saturating_sub(1), Ordering::SeqCst);
+            match left {
+                0 => Swap::Unavailable(Error::new(ErrorKind::Store, "no room")),
+                _ => change(),
+            }
+        });
+        Self {
+            store: Arc::new(store),
+            left,
+        }
     }
 
     fn mend(&self) {
         self.left.store(u64::MAX, Ordering::SeqCst);
-    }
-}
-
-impl Store for Moody {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
-        self.inner.load(key)
-    }
-
-    fn compare_and_swap(
-        &self,
-        key: &StoreKey,
-        expected: Option<u64>,
-        fence: Option<u64>,
-        value: &[u8],
-    ) -> Swap {
-        let left = self.left.load(Ordering::SeqCst);
-        self.left.store(left.saturating_sub(1), Ordering::SeqCst);
-        if left == 0 {
-            return Swap::Unavailable(Error::new(ErrorKind::Store, "no room"));
-        }
-        self.inner.compare_and_swap(key, expected, fence, value)
-    }
-
-    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
-        self.inner.tombstone(key, expected, fence)
-    }
-
-    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        self.inner.lease(key, owner, ttl)
-    }
-
-    fn renew(
-        &self,
-        key: &StoreKey,
-        owner: &Owner,
-        fence: u64,
-        ttl: Duration,
-    ) -> Result<bool, Error> {
-        self.inner.renew(key, owner, fence, ttl)
-    }
-
-    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
-        self.inner.release(key, owner, fence)
-    }
-
-    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
-        self.inner.keys()
-    }
-
-    fn now_ms(&self) -> Result<i64, Error> {
-        self.inner.now_ms()
     }
 }
 
@@ -95,7 +50,7 @@ fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
     let bench = bench_with(
         refreshing(),
         [Ok(rotated_answer("a", "r1", 600))],
-        store.clone(),
+        store.store.clone(),
     );
     let error = bench.keeper.token().unwrap_err();
     assert_eq!(
@@ -119,7 +74,7 @@ fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
 
 #[test]
 fn without_a_durable_intent_nothing_is_sent() {
-    let bench = bench_with(refreshing(), [], Moody::taking(0));
+    let bench = bench_with(refreshing(), [], Moody::taking(0).store);
     let error = bench.keeper.token().unwrap_err();
     assert_eq!(
         (error.kind(), error.verdict()),
@@ -132,15 +87,15 @@ fn without_a_durable_intent_nothing_is_sent() {
 fn a_spool_takes_what_the_store_does_not() {
     let store = Moody::taking(1);
     let spool: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let keeper = |script: &Arc<crate::support::Script>| {
-        countersign::Keeper::builder(refreshing())
+    let keeper = |script: &Arc<Script>| {
+        Keeper::builder(refreshing())
             .transport(script.clone())
-            .store(store.clone())
+            .store(store.store.clone())
             .spool(Arc::clone(&spool))
             .build()
             .unwrap()
     };
-    let script = crate::support::Script::new([Ok(rotated_answer("a", "r1", 600))]);
+    let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
     let first = keeper(&script);
     // Durable in the spool: callers may see it, and are told that the store is behind.
     assert_eq!(first.token().unwrap().expose(), "a");
@@ -148,7 +103,7 @@ fn a_spool_takes_what_the_store_does_not() {
     drop(first);
     // The process ended with the store still behind: the next one finds it in the spool.
     store.mend();
-    let second = keeper(&crate::support::Script::new([]));
+    let second = keeper(&Script::new([]));
     assert_eq!(second.token().unwrap().expose(), "a");
     assert!(
         second
@@ -161,11 +116,54 @@ fn a_spool_takes_what_the_store_does_not() {
 }
 
 #[test]
+fn a_spool_under_a_key_that_is_not_given_is_not_passed_over() {
+    const OLD: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    const NEW: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
+    let both = format!("{NEW} {OLD}");
+    let store = Moody::taking(1);
+    let spool: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let under = |keys: &str| {
+        connection([
+            ("grant", "refresh-token"),
+            ("client_id", "app"),
+            ("client_secret", "s3cret"),
+            ("refresh_token", "r0"),
+            ("store_key", keys),
+        ])
+    };
+    let keeper = |keys: &str, script: &Arc<Script>| {
+        Keeper::builder(under(keys))
+            .transport(script.clone())
+            .store(store.store.clone())
+            .spool(Arc::clone(&spool))
+            .build()
+            .unwrap()
+    };
+    let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
+    assert_eq!(keeper(OLD, &script).token().unwrap().expose(), "a");
+    store.mend();
+    let ring = KeyRing::parse(&Secret::new(both.as_str())).unwrap();
+    let random = Arc::new(SystemRandom::new());
+    let sealed = SealedStore::new(store.store.clone(), ring, random);
+    let key = StoreKey::of_connection(&under(NEW));
+    assert!(sealed.reseal(&key).unwrap());
+    // The store alone can be read, and holds the token that was spent: it is not presented again.
+    let error = keeper(NEW, &Script::new([])).token().unwrap_err();
+    assert_eq!(
+        (error.setting_name(), error.verdict()),
+        (Some("store_key"), Verdict::FixConfiguration)
+    );
+    assert!(error.message().contains("spool"), "{error}");
+    let found = keeper(&both, &Script::new([]));
+    assert_eq!(found.token().unwrap().expose(), "a");
+}
+
+#[test]
 fn a_token_that_can_be_minted_again_is_not_held_back_by_the_store() {
     let bench = bench_with(
         client_credentials(),
         [Ok(token_answer("a", 600))],
-        Moody::taking(0),
+        Moody::taking(0).store,
     );
     assert_eq!(bench.keeper.token().unwrap().expose(), "a");
     assert!(

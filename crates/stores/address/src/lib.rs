@@ -1,11 +1,13 @@
-//! How the fleet's stores are addressed: one reader of URLs for all of them, so that they refuse
-//! the same things in the same words, and one place that decides whom TLS trusts.
+//! What the fleet's stores have in common: one reader of URLs for all of them, so that they refuse
+//! the same things in the same words, one place that decides whom TLS trusts, and one that asks
+//! again without doing again.
 //!
 //! This crate belongs to `countersign-redis` and `countersign-postgres`; it is not meant to be
 //! used by itself.
 
 #![forbid(unsafe_code)]
 
+mod asked;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,8 @@ use std::time::Duration;
 
 use countersign::{Error, ErrorKind, Secret, Verdict};
 use percent_encoding::percent_decode_str;
+
+pub use crate::asked::{Ids, MOST_PATIENCE, Unanswered, conflict, countable};
 
 /// A server's address, read from `scheme://user:password@host:port,…/path?option=value`.
 ///

@@ -4,6 +4,7 @@ mod contention;
 mod leases;
 mod lost;
 mod records;
+mod resealed;
 
 pub use self::lost::survives_lost_answers;
 use crate::Backend;
@@ -51,4 +52,8 @@ pub const CHECKS: &[(&str, Check)] = &[
     ),
     ("one at a time holds a lease", contention::one_holds),
     ("histories are linearizable", contention::histories),
+    (
+        "sealing anew loses nothing that a refresh brings",
+        resealed::while_refreshed,
+    ),
 ];

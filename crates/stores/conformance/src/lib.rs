@@ -20,6 +20,7 @@
 
 mod checks;
 mod history;
+mod intercepted;
 mod latency;
 mod linear;
 mod lossy;
@@ -34,9 +35,10 @@ use countersign::{Store, StoreKey};
 
 pub use crate::checks::{CHECKS, survives_lost_answers};
 pub use crate::history::{Answer, Call, Event, Recorder};
+pub use crate::intercepted::Intercepted;
 pub use crate::latency::{Latency, latency};
 pub use crate::linear::explain;
-pub use crate::lossy::Lossy;
+pub use crate::lossy::lossy;
 
 /// A store under test: how another process, or another machine, would open it.
 pub struct Backend {

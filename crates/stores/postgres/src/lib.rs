@@ -7,21 +7,21 @@ mod schema;
 mod server;
 mod statement;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{
     Capabilities, Durability, Error, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
 };
-use countersign_store_address::{Address, failed, misconfigured};
-use ring::rand::{SecureRandom, SystemRandom};
+use countersign_store_address::{
+    Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, misconfigured,
+};
 use tokio_postgres::Row;
 use zeroize::Zeroizing;
 
 pub use crate::schema::schema_sql;
-use crate::server::{Answer, Outcome, Server};
+use crate::server::{Answer, Server};
 use crate::statement::{Param, Statements};
 
 /// Opens the store at a `postgres://` URL; see the crate's page for its options.
@@ -45,11 +45,9 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
 pub struct PostgresStore {
     server: Server,
     statements: Statements,
-    random: SystemRandom,
+    ids: Ids,
     /// Whether the settings say that records may be lost with a crash.
     ephemeral: bool,
-    /// Asked for without a known outcome: asked for again under the same id, it is the same lease.
-    unfinished: Mutex<HashMap<(StoreKey, Owner), String>>,
 }
 
 impl PostgresStore {
@@ -70,20 +68,9 @@ impl PostgresStore {
         Ok(Self {
             server,
             statements: Statements::new(schema.as_deref()),
-            random: SystemRandom::new(),
+            ids: Ids::default(),
             ephemeral,
-            unfinished: Mutex::default(),
         })
-    }
-
-    /// A word that nobody used before: what a change or a lease is known by when it is asked for
-    /// again.
-    fn fresh_id(&self) -> Result<String, Error> {
-        let mut bytes = [0; 16];
-        self.random
-            .fill(&mut bytes)
-            .map_err(|_| failed("this machine gives no random numbers"))?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn change(
@@ -93,7 +80,7 @@ impl PostgresStore {
         fence: Option<u64>,
         value: Option<&[u8]>,
     ) -> Swap {
-        let id = match self.fresh_id() {
+        let id = match self.ids.fresh() {
             Ok(id) => id,
             Err(error) => return Swap::Unavailable(error),
         };
@@ -112,8 +99,7 @@ impl PostgresStore {
         };
         let answer = match self.server.run(sql, params) {
             Ok(answer) => answer,
-            Err(Outcome::NotDone(error)) => return Swap::Unavailable(error),
-            Err(Outcome::Unknown(error)) => return Swap::Unknown(error),
+            Err(unanswered) => return unanswered.into(),
         };
         if let Some(row) = answer.rows.first() {
             return match number(row, 0) {
@@ -148,14 +134,7 @@ impl PostgresStore {
         }
         let at = self.server.address();
         if version != expected {
-            let passed = version > Some(expected.unwrap_or(0) + 1);
-            if resent && passed {
-                // Ours may have been the change in between.
-                return Swap::Unknown(failed(format!(
-                    "{at} lost the answer to a change, and the record was changed again since"
-                )));
-            }
-            return Swap::Conflict(current);
+            return conflict(at, expected, current, resent);
         }
         let seen = current.map_or(0, |record| record.fence);
         if fence.is_some_and(|fence| fence < seen) {
@@ -182,13 +161,7 @@ impl PostgresStore {
     }
 
     fn ask(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Answer, Error> {
-        self.server.run(sql, params).map_err(Outcome::into_error)
-    }
-
-    fn unfinished(&self) -> MutexGuard<'_, HashMap<(StoreKey, Owner), String>> {
-        self.unfinished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.server.run(sql, params).map_err(Unanswered::into_error)
     }
 }
 
@@ -220,22 +193,15 @@ impl Store for PostgresStore {
     }
 
     fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        let asked = (*key, owner.clone());
-        let begun = self.unfinished().remove(&asked);
-        let id = match begun {
-            Some(id) => id,
-            None => self.fresh_id()?,
-        };
-        let ttl = bounded(ttl);
-        let params = vec![
-            Param::key(key),
-            Param::Text(owner.as_str().to_owned()),
-            Param::Text(id.clone()),
-            Param::micros(ttl),
-        ];
-        let answer = self.ask(&self.statements.lease, params);
-        let answer = answer.inspect_err(|_| {
-            self.unfinished().insert(asked, id);
+        let ttl = countable(ttl);
+        let answer = self.ids.lease(key, owner, |id| {
+            let params = vec![
+                Param::key(key),
+                Param::Text(owner.as_str().to_owned()),
+                Param::Text(id.to_owned()),
+                Param::micros(ttl),
+            ];
+            self.ask(&self.statements.lease, params)
         })?;
         match answer.rows.first() {
             Some(row) => Ok(Lease::Granted {
@@ -243,7 +209,7 @@ impl Store for PostgresStore {
                 valid_for: Some(ttl),
             }),
             None => Ok(Lease::Busy {
-                retry_in: PATIENCE.min(ttl),
+                retry_in: MOST_PATIENCE.min(ttl),
             }),
         }
     }
@@ -256,7 +222,7 @@ impl Store for PostgresStore {
         ttl: Duration,
     ) -> Result<bool, Error> {
         let mut params = holder(key, owner, fence);
-        params.push(Param::micros(bounded(ttl)));
+        params.push(Param::micros(countable(ttl)));
         let answer = self.ask(&self.statements.renew, params)?;
         Ok(!answer.rows.is_empty())
     }
@@ -306,14 +272,6 @@ impl fmt::Debug for PostgresStore {
             .field("durability", &self.server.durability())
             .finish_non_exhaustive()
     }
-}
-
-/// How long a waiter is told to wait: a lease may be given back long before it ends.
-const PATIENCE: Duration = Duration::from_millis(50);
-
-/// A lease of a length that the server can count.
-fn bounded(ttl: Duration) -> Duration {
-    ttl.clamp(Duration::from_millis(1), Duration::from_secs(86_400))
 }
 
 fn holder(key: &StoreKey, owner: &Owner, fence: u64) -> Vec<Param> {

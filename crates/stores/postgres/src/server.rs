@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use countersign::{Durability, Error};
-use countersign_store_address::{Address, failed};
+use countersign_store_address::{Address, Unanswered, failed};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -36,13 +36,6 @@ struct Shared {
 pub(crate) struct Answer {
     pub(crate) rows: Vec<Row>,
     pub(crate) resent: bool,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    NotDone(Error),
-    Unknown(Error),
 }
 
 /// Why a batch was not carried out.
@@ -97,10 +90,10 @@ impl Server {
 
     /// Carries out a statement that may safely be carried out twice. Where its answer is lost it
     /// is sent again, until there is one or the time is over.
-    pub(crate) fn run(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Answer, Outcome> {
+    pub(crate) fn run(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Answer, Unanswered> {
         let sql = Arc::clone(sql);
         let carried = self.carry(|shared| async move { shared.run(&sql, &params).await });
-        carried.map_err(Outcome::NotDone)?
+        carried.map_err(Unanswered::NotDone)?
     }
 
     /// Carries out several statements as one transaction; the first column of the last row.
@@ -152,14 +145,14 @@ impl Drop for Server {
 }
 
 impl Shared {
-    async fn run(&self, sql: &str, params: &[Param]) -> Result<Answer, Outcome> {
+    async fn run(&self, sql: &str, params: &[Param]) -> Result<Answer, Unanswered> {
         let deadline = Instant::now() + self.timeout;
         let busy = || {
             let message = format!("all connections to {} are busy", self.address);
             failed(message).with_hint("raise the option pool in `store`")
         };
         let permit = timeout_at(deadline, self.permits.acquire()).await;
-        let _permit = permit.map_err(|_| Outcome::NotDone(busy()))?;
+        let _permit = permit.map_err(|_| Unanswered::NotDone(busy()))?;
         let mut lost: Option<Error> = None;
         let mut pause = Duration::from_millis(2);
         loop {
@@ -181,14 +174,14 @@ impl Shared {
             };
             let over = Instant::now() + pause >= deadline;
             match (failure, lost.take()) {
-                (Failure::Lost(error), _) if over => return Err(Outcome::Unknown(error)),
+                (Failure::Lost(error), _) if over => return Err(Unanswered::Unknown(error)),
                 (Failure::Lost(error), _) => lost = Some(error),
-                (Failure::Refused(error), None) => return Err(Outcome::NotDone(error)),
+                (Failure::Refused(error), None) => return Err(Unanswered::NotDone(error)),
                 (Failure::InTheWay(error) | Failure::ReadOnly(error), None) if over => {
-                    return Err(Outcome::NotDone(error));
+                    return Err(Unanswered::NotDone(error));
                 }
                 (_, None) => {}
-                (_, Some(first)) if over => return Err(Outcome::Unknown(first)),
+                (_, Some(first)) if over => return Err(Unanswered::Unknown(first)),
                 // What was lost may have been done, whatever is said now: ask until it is known.
                 (_, first) => lost = first,
             }
@@ -334,14 +327,6 @@ enum Failure {
     ReadOnly(Error),
     /// Nobody knows.
     Lost(Error),
-}
-
-impl Outcome {
-    pub(crate) fn into_error(self) -> Error {
-        match self {
-            Self::NotDone(error) | Self::Unknown(error) => error,
-        }
-    }
 }
 
 impl Trouble {

@@ -7,18 +7,18 @@ mod refusal;
 mod script;
 mod wire;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{Capabilities, Error, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap};
-use countersign_store_address::{Address, failed, misconfigured, refused};
+use countersign_store_address::{
+    Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, misconfigured, refused,
+};
 use redis::{Cmd, Value};
-use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-use crate::pool::{Outcome, Server};
+use crate::pool::Server;
 use crate::script::{EXTEND, LEASE, SWAP};
 
 /// Opens the store at a `redis://` or `rediss://` URL; see the crate's page for its options.
@@ -42,13 +42,11 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
 pub struct RedisStore {
     server: Server,
     prefix: String,
-    random: SystemRandom,
+    ids: Ids,
     /// What a restart of the server would lose, and what to do about it.
     loses: Option<(String, &'static str)>,
     /// Whether the settings say that this is wanted.
     ephemeral: bool,
-    /// Asked for without a known outcome: asked for again under the same id, it is the same lease.
-    unfinished: Mutex<HashMap<(StoreKey, Owner), String>>,
 }
 
 const OPTIONS: &[&str] = &["pool", "prefix", "replicas", "fsync", "ephemeral"];
@@ -80,26 +78,15 @@ impl RedisStore {
         Ok(Self {
             server,
             prefix,
-            random: SystemRandom::new(),
+            ids: Ids::default(),
             loses: facts.loses(),
             ephemeral,
-            unfinished: Mutex::default(),
         })
     }
 
     /// One slot of its own for each record, should the server ever be sharded by a proxy.
     fn key(&self, key: &StoreKey) -> String {
         format!("{{{}:{}}}", self.prefix, key.to_hex())
-    }
-
-    /// A word that nobody used before: what a change or a lease is known by when it is asked for
-    /// again.
-    fn fresh_id(&self) -> Result<String, Error> {
-        let mut bytes = [0; 16];
-        self.random
-            .fill(&mut bytes)
-            .map_err(|_| failed("this machine gives no random numbers"))?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn change(
@@ -109,7 +96,7 @@ impl RedisStore {
         fence: Option<u64>,
         value: Option<&[u8]>,
     ) -> Swap {
-        let id = match self.fresh_id() {
+        let id = match self.ids.fresh() {
             Ok(id) => id,
             Err(error) => return Swap::Unavailable(error),
         };
@@ -129,8 +116,7 @@ impl RedisStore {
         });
         let answer = match answer {
             Ok(answer) => answer,
-            Err(Outcome::NotDone(error)) => return Swap::Unavailable(error),
-            Err(Outcome::Unknown(error)) => return Swap::Unknown(error),
+            Err(unanswered) => return unanswered.into(),
         };
         let mut words = words(answer.value);
         let strange = || Swap::Unknown(self.strange());
@@ -144,16 +130,7 @@ impl RedisStore {
                 let Ok(current) = read_record(words.split_off(1)) else {
                     return strange();
                 };
-                let next = expected.unwrap_or(0) + 1;
-                let passed = current.as_ref().is_some_and(|record| record.version > next);
-                if answer.resent && passed {
-                    // Ours may have been the change in between.
-                    let at = self.server.address();
-                    return Swap::Unknown(failed(format!(
-                        "{at} lost the answer to a change, and the record was changed again since"
-                    )));
-                }
-                Swap::Conflict(current)
+                conflict(self.server.address(), expected, current, answer.resent)
             }
             _ => strange(),
         }
@@ -175,7 +152,7 @@ impl RedisStore {
                 .arg(ttl.as_micros() as u64);
             command
         });
-        let answer = answer.map_err(Outcome::into_error)?;
+        let answer = answer.map_err(Unanswered::into_error)?;
         match words(answer.value).first().map(|word| word.as_slice()) {
             Some(b"kept") => Ok(true),
             Some(b"given back") => Ok(answer.resent),
@@ -188,19 +165,13 @@ impl RedisStore {
         let answer = self.server.run(false, |_| command());
         answer
             .map(|answer| answer.value)
-            .map_err(Outcome::into_error)
+            .map_err(Unanswered::into_error)
     }
 
     fn strange(&self) -> Error {
         let at = self.server.address();
         failed(format!("{at} answered what this store does not understand"))
             .with_verdict(countersign::Verdict::Unexpected)
-    }
-
-    fn unfinished(&self) -> MutexGuard<'_, HashMap<(StoreKey, Owner), String>> {
-        self.unfinished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -235,30 +206,20 @@ impl Store for RedisStore {
     }
 
     fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        let asked = (*key, owner.clone());
-        let begun = self.unfinished().remove(&asked);
-        let id = match begun {
-            Some(id) => id,
-            None => self.fresh_id()?,
-        };
         let name = self.key(key);
-        let ttl = bounded(ttl);
-        let answer = self.server.run(true, |by_text| {
-            let mut command = LEASE.call(&name, by_text);
-            command
-                .arg(owner.as_str())
-                .arg(&id)
-                .arg(ttl.as_micros() as u64);
-            command
-        });
-        let value = match answer {
-            Ok(answer) => answer.value,
-            Err(outcome) => {
-                self.unfinished().insert(asked, id);
-                return Err(outcome.into_error());
-            }
-        };
-        let words = words(value);
+        let ttl = countable(ttl);
+        let answer = self.ids.lease(key, owner, |id| {
+            let answer = self.server.run(true, |by_text| {
+                let mut command = LEASE.call(&name, by_text);
+                command
+                    .arg(owner.as_str())
+                    .arg(id)
+                    .arg(ttl.as_micros() as u64);
+                command
+            });
+            answer.map_err(Unanswered::into_error)
+        })?;
+        let words = words(answer.value);
         let number = words.get(1).and_then(|word| number_of(word));
         match (words.first().map(|word| word.as_slice()), number) {
             (Some(b"granted"), Some(fence)) => Ok(Lease::Granted {
@@ -279,7 +240,7 @@ impl Store for RedisStore {
         fence: u64,
         ttl: Duration,
     ) -> Result<bool, Error> {
-        self.extend(key, owner, fence, bounded(ttl))
+        self.extend(key, owner, fence, countable(ttl))
     }
 
     fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
@@ -360,14 +321,6 @@ impl fmt::Debug for RedisStore {
             .field("durability", &self.server.durability())
             .finish_non_exhaustive()
     }
-}
-
-/// How long a waiter is told to wait at most: a lease may be given back long before it ends.
-const MOST_PATIENCE: Duration = Duration::from_millis(50);
-
-/// A lease of a length that the server can count.
-fn bounded(ttl: Duration) -> Duration {
-    ttl.clamp(Duration::from_millis(1), Duration::from_secs(86_400))
 }
 
 /// Reads `version, fence, kept, value`; an absent version is an absent record.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use countersign::{Durability, Error};
-use countersign_store_address::{Address, failed, refused};
+use countersign_store_address::{Address, Unanswered, failed, refused};
 use redis::{Cmd, Value};
 use rustls::ClientConfig;
 
@@ -38,20 +38,6 @@ struct Pool {
 pub(crate) struct Answer {
     pub(crate) value: Value,
     pub(crate) resent: bool,
-}
-
-/// Why there is no answer.
-pub(crate) enum Outcome {
-    NotDone(Error),
-    Unknown(Error),
-}
-
-impl Outcome {
-    pub(crate) fn into_error(self) -> Error {
-        match self {
-            Self::NotDone(error) | Self::Unknown(error) => error,
-        }
-    }
 }
 
 impl Server {
@@ -110,7 +96,7 @@ impl Server {
         &self,
         settled: bool,
         command: impl Fn(bool) -> Cmd,
-    ) -> Result<Answer, Outcome> {
+    ) -> Result<Answer, Unanswered> {
         let deadline = Instant::now() + self.timeout;
         let mut lost: Option<Error> = None;
         let mut pause = Duration::from_millis(2);
@@ -132,13 +118,13 @@ impl Server {
             };
             let over = Instant::now() + pause >= deadline;
             match (failure, lost.take()) {
-                (Failure::Unsettled(error), _) => return Err(Outcome::Unknown(error)),
-                (Failure::Lost(error), _) if over => return Err(Outcome::Unknown(error)),
+                (Failure::Unsettled(error), _) => return Err(Unanswered::Unknown(error)),
+                (Failure::Lost(error), _) if over => return Err(Unanswered::Unknown(error)),
                 (Failure::Lost(error), _) => lost = Some(error),
-                (Failure::Refused(error), None) => return Err(Outcome::NotDone(error)),
-                (Failure::NotSent(error), None) if over => return Err(Outcome::NotDone(error)),
+                (Failure::Refused(error), None) => return Err(Unanswered::NotDone(error)),
+                (Failure::NotSent(error), None) if over => return Err(Unanswered::NotDone(error)),
                 (Failure::NotSent(_) | Failure::NoScript, None) => {}
-                (_, Some(first)) if over => return Err(Outcome::Unknown(first)),
+                (_, Some(first)) if over => return Err(Unanswered::Unknown(first)),
                 // What was lost may have been done, whatever is said now: ask until it is known.
                 (_, first) => lost = first,
             }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use countersign::{Lease, Owner, Store, StoreKey, Swap};
 
 use super::records::{load, value};
-use crate::{Answer, Backend, Call, Lossy, Recorder, explain, fresh_key};
+use crate::{Answer, Backend, Call, Recorder, explain, fresh_key, lossy};
 
 const HANDLES: usize = 4;
 const THREADS: usize = 2;
@@ -54,9 +54,9 @@ pub(super) fn counters_with_lost_answers(backend: &Backend) {
     let key = fresh_key();
     const EACH: u64 = 12;
     everywhere(backend, |store, who, team| {
-        let lossy = Lossy::new(Arc::clone(store), 3);
+        let lossy = lossy(Arc::clone(store), 3);
         for round in 0..EACH {
-            increment(&lossy, &key, (who as u64) << 32 | (round + 1), team);
+            increment(lossy.as_ref(), &key, (who as u64) << 32 | (round + 1), team);
         }
     });
     let record = load(&backend.open(), &key).unwrap();
@@ -95,7 +95,7 @@ pub(super) fn histories(backend: &Backend) {
             // Every other history has lost answers in it.
             let store: Arc<dyn Store> = match seed % 2 {
                 0 => Arc::clone(store),
-                _ => Arc::new(Lossy::new(Arc::clone(store), 5)),
+                _ => lossy(Arc::clone(store), 5),
             };
             wander(&recorder, &store, &key, who, seed * 1000 + who as u64);
         });

@@ -1,0 +1,101 @@
+//! A record sealed under another key, while others use it.
+
+use std::time::Duration;
+
+use super::{KEY_ID, MAGIC, SealedStore};
+use crate::store::{Lease, Owner, Store, StoreKey, Stored, Swap};
+use crate::{Error, ErrorKind, random};
+
+/// Longer than a load and a change take.
+const LEASE: Duration = Duration::from_secs(30);
+/// Longer than a keeper with the usual timeout holds its lease, or one that died held it.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+impl SealedStore {
+    /// Seals a record anew under the first key, whatever it was sealed with; a record in plain
+    /// is sealed for the first time. `false` where there was nothing to do.
+    ///
+    /// It holds the record's lease meanwhile, and waits for it up to a minute and a half: a
+    /// refresh that is under way may be of a process that has the old key alone, which could not
+    /// put its new refresh token in the place of what it cannot read. Such a process fails with
+    /// the next refresh, before anything is sent. Whoever writes with the old key first seals the
+    /// record under that one again: give the new key to every process before this.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Busy`] where the lease was held all that time. Otherwise where the record
+    /// cannot be read or written, or was changed over and over.
+    pub fn reseal(&self, key: &StoreKey) -> Result<bool, Error> {
+        if self.not_under_the_first_key(key)?.is_none() {
+            return Ok(false);
+        }
+        let owner = Owner::new(random::word(self.random.as_ref())?);
+        let fence = self.wait_for_lease(key, &owner)?;
+        let resealed = self.reseal_leased(key, fence);
+        // One that cannot be given back runs out or ends with the process.
+        let _ = self.below.release(key, &owner, fence);
+        resealed
+    }
+
+    fn reseal_leased(&self, key: &StoreKey, fence: u64) -> Result<bool, Error> {
+        // Who only notes whom a token stands for needs no lease.
+        const TRIES: u32 = 3;
+        for _ in 0..TRIES {
+            let Some(record) = self.not_under_the_first_key(key)? else {
+                return Ok(false);
+            };
+            let plain = record.value.as_ref().map_or(&[][..], |plain| plain);
+            match self.compare_and_swap(key, Some(record.version), Some(fence), plain) {
+                Swap::Applied(_) => return Ok(true),
+                Swap::Unavailable(error) | Swap::Unknown(error) => return Err(error),
+                Swap::Conflict(_) | Swap::Fenced => {}
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Store,
+            "the record was changed while it was sealed anew",
+        )
+        .with_hint("try again"))
+    }
+
+    /// The record with its value in plain, where it has one that the first key did not seal.
+    fn not_under_the_first_key(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        let Some(stored) = self.below.load(key)? else {
+            return Ok(None);
+        };
+        let Some(value) = &stored.value else {
+            return Ok(None);
+        };
+        let sealed_by = value
+            .strip_prefix(MAGIC)
+            .and_then(|rest| rest.get(..KEY_ID));
+        match sealed_by {
+            Some(id) if self.ring.0.first().is_some_and(|first| first.id == id) => Ok(None),
+            Some(_) => Ok(Some(self.opened(key, stored)?)),
+            None => Ok(Some(stored)),
+        }
+    }
+
+    fn wait_for_lease(&self, key: &StoreKey, owner: &Owner) -> Result<u64, Error> {
+        // Counted in sleeps: a clock that stands still must not make this endless.
+        let mut patience = PATIENCE;
+        loop {
+            match self.below.lease(key, owner, LEASE)? {
+                Lease::Granted { fence, .. } => return Ok(fence),
+                Lease::Busy { .. } if patience.is_zero() => {
+                    let message = format!(
+                        "the record was refreshed by somebody else for {} s",
+                        PATIENCE.as_secs()
+                    );
+                    return Err(Error::new(ErrorKind::Busy, message)
+                        .with_hint("try again; if it stays, look for a process that hangs"));
+                }
+                Lease::Busy { retry_in } => {
+                    let nap = retry_in.clamp(Duration::from_millis(1), Duration::from_millis(50));
+                    std::thread::sleep(nap);
+                    patience = patience.saturating_sub(nap);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A record that is sealed under another key while another process refreshes it.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use countersign::probe::{Point, Probe};
+use countersign::{
+    Connection, Error, ErrorKind, Keeper, KeyRing, Lease, Profile, Request, Response, SealedStore,
+    Secret, SendError, Settings, Store, StoreKey, SystemRandom, Transport,
+};
+
+use crate::{Backend, Intercepted, fresh_key};
+
+const OLD: &str = "b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2w=";
+const NEW: &str = "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU=";
+
+/// Whatever keys the refreshing process has and however far it is, what it gets is not lost.
+pub(super) fn while_refreshed(backend: &Backend) {
+    for of_keeper in [
+        OLD.to_owned(),
+        format!("{OLD} {NEW}"),
+        format!("{NEW} {OLD}"),
+    ] {
+        for point in Point::ALL {
+            if !matches!(point, Point::BeforeSpool | Point::Spooled) {
+                resealed_at(*point, &of_keeper, backend);
+            }
+        }
+    }
+}
+
+fn resealed_at(point: Point, of_keeper: &str, backend: &Backend) {
+    let case = format!("at {point:?}, with {of_keeper}");
+    // A connection that no other case has.
+    let client_id = fresh_key().to_hex();
+    let connection = |store_key| connection(&client_id, store_key);
+    let before = keeper(&connection(OLD), backend, None);
+    before.token().unwrap();
+    let connection = connection(of_keeper);
+    let key = StoreKey::of_connection(&connection);
+    let meddler = Meddler::new(point, backend.open(), key);
+    let refreshing = keeper(&connection, backend, Some(meddler.clone()));
+    // The one request spends what the first one brought, and its answer reaches the caller.
+    let token = refreshing.refresh_now();
+    assert_eq!(token.expect(&case).expose(), "access-2", "{case}");
+    let resealed = meddler
+        .join()
+        .unwrap_or_else(|| panic!("{case}: not reached"));
+    let by_the_refresh = of_keeper.starts_with(NEW);
+    assert_eq!(resealed.expect(&case), !by_the_refresh, "{case}");
+
+    // Whoever has the keys that the settings are to have next reads the newest refresh token.
+    let both = sealed(backend.open(), &format!("{NEW} {OLD}"));
+    let newest = both.load(&key).expect(&case).unwrap().value.unwrap();
+    let newest = String::from_utf8_lossy(&newest).into_owned();
+    assert!(newest.contains("\"refresh-2\""), "{case}: {newest}");
+    if of_keeper != OLD {
+        let token = refreshing.refresh_now();
+        assert_eq!(token.expect(&case).expose(), "access-3", "{case}");
+        return;
+    }
+    // Who was not told of the new key uses its token up, and its successors are told.
+    assert_eq!(refreshing.refresh_now().expect(&case).expose(), "access-2");
+    let told = keeper(&connection, backend, None).token().unwrap_err();
+    assert_eq!(told.setting_name(), Some("store_key"), "{case}: {told}");
+    let kept = sealed(backend.open(), NEW).load(&key).expect(&case);
+    let kept = kept.unwrap().value.unwrap();
+    assert_eq!(String::from_utf8_lossy(&kept), newest, "{case}");
+}
+
+/// Seals the record anew, as another process, once a refresh has come to a point. The refresh
+/// goes on when that is done, or has met the lease.
+struct Meddler {
+    at: Point,
+    key: StoreKey,
+    store: Mutex<Option<Arc<dyn Store>>>,
+    running: Mutex<Option<JoinHandle<Result<bool, Error>>>>,
+}
+
+impl Meddler {
+    fn new(at: Point, store: Arc<dyn Store>, key: StoreKey) -> Arc<Self> {
+        Arc::new(Self {
+            at,
+            key,
+            store: Mutex::new(Some(store)),
+            running: Mutex::default(),
+        })
+    }
+
+    fn join(&self) -> Option<Result<bool, Error>> {
+        let running = self.running.lock().unwrap().take()?;
+        Some(running.join().unwrap())
+    }
+}
+
+impl Probe for Meddler {
+    fn at(&self, point: Point) -> Result<(), Error> {
+        let store = match point == self.at {
+            true => self.store.lock().unwrap().take(),
+            false => None,
+        };
+        let Some(store) = store else { return Ok(()) };
+        let key = self.key;
+        let (goes_on, may_go_on) = channel();
+        let running = thread::spawn(move || {
+            let busy: Sender<()> = goes_on.clone();
+            let store = Intercepted::new(store).on_lease(move |lease| {
+                if matches!(lease, Lease::Busy { .. }) {
+                    let _ = busy.send(());
+                }
+            });
+            let resealed = sealed(Arc::new(store), &format!("{NEW} {OLD}")).reseal(&key);
+            let _ = goes_on.send(());
+            resealed
+        });
+        *self.running.lock().unwrap() = Some(running);
+        may_go_on.recv().map_err(|_| {
+            let message = "the sealing ended in a panic";
+            Error::new(ErrorKind::Internal, message)
+        })
+    }
+}
+
+/// Answers the n-th refresh token with the next one.
+#[derive(Debug)]
+struct Vendor;
+
+impl Transport for Vendor {
+    fn send(&self, request: &Request) -> Result<Response, SendError> {
+        let form = request
+            .body()
+            .map(|body| body.to_string())
+            .unwrap_or_default();
+        let spent = form.split("refresh-").last().unwrap_or_default();
+        let spent: u32 = spent.split('&').next().unwrap_or_default().parse().unwrap();
+        let next = spent + 1;
+        let body = format!(
+            r#"{{"access_token":"access-{next}","token_type":"Bearer","expires_in":600,"refresh_token":"refresh-{next}"}}"#
+        );
+        Ok(Response::new(200, [], body))
+    }
+}
+
+fn keeper(connection: &Connection, backend: &Backend, meddler: Option<Arc<Meddler>>) -> Keeper {
+    let keeper = Keeper::builder(connection.clone())
+        .transport(Arc::new(Vendor))
+        .store(backend.open());
+    match meddler {
+        Some(meddler) => keeper.probe(meddler),
+        None => keeper,
+    }
+    .build()
+    .unwrap()
+}
+
+fn connection(client_id: &str, store_key: &str) -> Connection {
+    let profile = Profile::from_toml(
+        r#"
+        id = "acme"
+        name = "Acme"
+        documentation = "https://acme.example/docs"
+        environments.production.base_url = "https://login.acme.example"
+        endpoints.token = "{base_url}/token"
+        grants.refresh-token.client_auth = ["none"]
+        refresh.rotation = "always"
+        "#,
+    );
+    let settings = Settings::from_pairs([
+        ("provider", "acme"),
+        ("grant", "refresh-token"),
+        ("client_id", client_id),
+        ("refresh_token", "refresh-0"),
+        ("store_key", store_key),
+    ]);
+    let provider = countersign::from_profile(profile.unwrap());
+    Connection::new("resealed", &settings.unwrap(), provider).unwrap()
+}
+
+fn sealed(below: Arc<dyn Store>, keys: &str) -> SealedStore {
+    let ring = KeyRing::parse(&Secret::new(keys)).unwrap();
+    SealedStore::new(below, ring, Arc::new(SystemRandom::new()))
+}

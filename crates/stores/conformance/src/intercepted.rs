@@ -1,0 +1,135 @@
+//! A store whose changes and leases pass through a test's hands.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::{Capabilities, Error, Lease, Owner, Store, StoreKey, Stored, Swap};
+
+type OnChange = dyn Fn(&dyn Fn() -> Swap) -> Swap + Send + Sync;
+type OnLease = dyn Fn(&Lease) + Send + Sync;
+
+/// Does what the store below does, but for what the test has its hands on.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use countersign::{Error, ErrorKind, MemoryStore, Store, StoreKey, Swap};
+/// use countersign_store_conformance::Intercepted;
+///
+/// let full = || Swap::Unavailable(Error::new(ErrorKind::Store, "no room"));
+/// let store = Intercepted::new(Arc::new(MemoryStore::new())).on_change(move |_| full());
+/// let swap = store.compare_and_swap(&StoreKey::of(["mine"]), None, None, b"value");
+/// assert!(matches!(swap, Swap::Unavailable(_)));
+/// ```
+pub struct Intercepted {
+    below: Arc<dyn Store>,
+    on_change: Option<Box<OnChange>>,
+    on_lease: Option<Box<OnLease>>,
+}
+
+impl Intercepted {
+    /// Wraps a store.
+    pub fn new(below: Arc<dyn Store>) -> Self {
+        Self {
+            below,
+            on_change: None,
+            on_lease: None,
+        }
+    }
+
+    /// Is called instead of each change, which it is handed, to make or not.
+    #[must_use]
+    pub fn on_change(
+        mut self,
+        hand: impl Fn(&dyn Fn() -> Swap) -> Swap + Send + Sync + 'static,
+    ) -> Self {
+        self.on_change = Some(Box::new(hand));
+        self
+    }
+
+    /// Is told the answer each time that a lease is asked for.
+    #[must_use]
+    pub fn on_lease(mut self, hand: impl Fn(&Lease) + Send + Sync + 'static) -> Self {
+        self.on_lease = Some(Box::new(hand));
+        self
+    }
+
+    fn change(&self, change: &dyn Fn() -> Swap) -> Swap {
+        match &self.on_change {
+            Some(hand) => hand(change),
+            None => change(),
+        }
+    }
+}
+
+impl Store for Intercepted {
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        self.change(&|| self.below.compare_and_swap(key, expected, fence, value))
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.change(&|| self.below.tombstone(key, expected, fence))
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        let lease = self.below.lease(key, owner, ttl)?;
+        if let Some(hand) = &self.on_lease {
+            hand(&lease);
+        }
+        Ok(lease)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.below.capabilities()
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        self.below.load(key)
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        self.below.renew(key, owner, fence, ttl)
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        self.below.release(key, owner, fence)
+    }
+
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        self.below.keys()
+    }
+
+    fn fit_for_rotation(&self) -> Result<(), Error> {
+        self.below.fit_for_rotation()
+    }
+
+    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
+        self.below.set_aside(key)
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        self.below.now_ms()
+    }
+}
+
+impl fmt::Debug for Intercepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intercepted")
+            .field("below", &self.below)
+            .finish_non_exhaustive()
+    }
+}
