@@ -58,29 +58,14 @@ void Stage::advance(std::int64_t seconds) {
 }
 
 Result<Config> Stage::config() {
-    bool leaves_out = signer_;
-    for (const auto &value : settings_) leaves_out = leaves_out || value.is_null();
-    auto made = leaves_out ? Config::make() : Config::load(connection_, sandbox_.connections);
+    auto made = Config::load(connection_, sandbox_.connections);
     if (!made) return made;
     auto &config = made.value();
-
-    // What is loaded from a file cannot be taken back: then the file's settings are set one by one.
-    std::map<std::string, std::string> settings;
-    if (leaves_out) {
-        auto named = config.set_name(connection_);
-        if (!named) return named.error();
-        settings = connection_settings(sandbox_.connections, connection_);
-        if (signer_) settings.erase("private_key_file");
-    }
-    settings["store"] = "memory";
+    Result<void> changed = config.set("store", "memory");
     for (const auto &[key, value] : settings_.items()) {
-        if (value.is_null()) settings.erase(key);
-        else settings[key] = value.get<std::string>();
+        if (changed) changed = value.is_null() ? config.unset(key) : config.set(key, value.get<std::string>());
     }
-    for (const auto &[key, value] : settings) {
-        auto set = config.set(key, value);
-        if (!set) return set.error();
-    }
+    if (!changed) return changed.error();
     return made;
 }
 

@@ -71,15 +71,14 @@ func newStage(emulator *sandbox.Sandbox, script *scenario) (*stage, error) {
 // open makes a client as the scenario has it. Each call gives another one with the same settings and callbacks.
 func (s *stage) open() (*countersign.Client, error) {
 	settings := countersign.Settings{"store": "memory"}
-	removed := []string{}
+	options := []countersign.Option{countersign.WithFile(s.sandbox.Connections)}
 	for key, value := range s.script.Settings {
 		if value == nil {
-			removed = append(removed, key)
+			options = append(options, countersign.WithoutSetting(key))
 		} else {
 			settings[key] = *value
 		}
 	}
-	var options []countersign.Option
 	if s.script.Clock {
 		options = append(options, countersign.WithClock(s.clock.read))
 	}
@@ -98,29 +97,18 @@ func (s *stage) open() (*countersign.Client, error) {
 		}
 		options = append(options, countersign.WithRegistry(registry))
 	}
-	if s.script.Signer == noSigner && len(removed) == 0 {
-		options = append(options, countersign.WithFile(s.sandbox.Connections), countersign.WithSettings(settings))
-		return countersign.Load(s.script.Connection, options...)
-	}
-
-	// A setting cannot be taken back from a file that the library has read.
-	whole, err := s.sandbox.Settings(s.script.Connection)
-	if err != nil {
-		return nil, err
-	}
 	if s.script.Signer != noSigner {
+		whole, err := s.sandbox.Settings(s.script.Connection)
+		if err != nil {
+			return nil, err
+		}
 		sign, err := s.signer(whole["private_key_file"])
 		if err != nil {
 			return nil, err
 		}
 		options = append(options, countersign.WithSigner("RS256", whole["key_id"], sign))
-		removed = append(removed, "private_key_file")
 	}
-	for _, key := range removed {
-		delete(whole, key)
-	}
-	options = append(options, countersign.WithName(s.script.Connection), countersign.WithSettings(settings))
-	return countersign.New(whole, options...)
+	return countersign.Load(s.script.Connection, append(options, countersign.WithSettings(settings))...)
 }
 
 var errDevice = errors.New("the device is not there")

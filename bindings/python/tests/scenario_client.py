@@ -25,12 +25,9 @@ class Maker:
     def client(self) -> countersign.Client:
         scenario, connection = self.scenario, self.scenario["connection"]
         settings = {"store": "memory", **scenario.get("settings", {})}
-        left_out = {name for name, value in settings.items() if value is None}
-        wanted = scenario.get("signer")
-        kept = written(Path(self.sandbox.connections), connection)
-        signer = signer_of(kept, wanted) if wanted is not None else None
-        if signer is not None:
-            left_out.add("private_key_file")
+        wanted, signer = scenario.get("signer"), None
+        if wanted is not None:
+            signer = signer_of(written(Path(self.sandbox.connections), connection), wanted)
         host: dict[str, Any] = {
             "signer": signer,
             "clock": self.clock.read if scenario.get("clock") else None,
@@ -39,10 +36,7 @@ class Maker:
         if "plugin" in scenario:
             host["registry"] = countersign.Registry()
             host["registry"].load_plugin(scenario["plugin"])
-        if not left_out:
-            return countersign.Client.load(connection, self.sandbox.connections, settings, **host)
-        merged = {name: value for name, value in {**kept, **settings}.items() if name not in left_out}
-        return countersign.Client(merged, name=connection, **host)
+        return countersign.Client.load(connection, self.sandbox.connections, settings, **host)
 
 
 def written(connections: Path, name: str) -> dict[str, str]:

@@ -104,15 +104,9 @@ export class Run {
       });
     }
     if (listener) options.onChange = (change) => this.hear(change);
-    if (signer) options.signer = this.signer();
     const over = { store: 'memory', ...settings };
-    if (!signer && !Object.values(over).includes(null)) {
-      return Client.load(connection, { ...options, path: this.sandbox.connections, settings: over });
-    }
-    const all = { ...this.sandbox.settings(connection), ...over };
-    if (signer) delete all.private_key_file;
-    for (const [name, value] of Object.entries(all)) if (value === null) delete all[name];
-    return Client.create(all, { ...options, name: connection });
+    if (signer) options.signer = this.signer();
+    return Client.load(connection, { ...options, path: this.sandbox.connections, settings: over });
   }
 
   hear(change) {

@@ -66,17 +66,24 @@ impl<'a> Maker<'a> {
 
     fn connection(&self) -> Result<Connection, Error> {
         let name = &self.scenario.connection;
-        let settings = self.settings()?;
+        let file = Settings::from_toml(&self.stage.connections())?;
+        let settings = Settings::select(file, name)?;
+        let signer = match self.scenario.signer {
+            SignerCallback::None => None,
+            _ => Some(self.signer(&settings)),
+        };
+        let settings = self
+            .put_over(settings)?
+            .resolve(countersign_builtin::variable)?;
         let registry = self.registry()?;
-        if self.scenario.signer == SignerCallback::None {
-            let settings = settings.resolve(countersign_builtin::variable)?;
-            return Connection::from_registry(name, &settings, &registry);
+        match signer {
+            None => Connection::from_registry(name, &settings, &registry),
+            Some(signer) => {
+                let provider =
+                    registry.provider(settings.value("provider").expect("a provider"))?;
+                Connection::with_signer(name, &settings, provider, signer)
+            }
         }
-        let signer = self.signer(&settings);
-        let settings = self.without(&["private_key_file"])?;
-        let settings = settings.resolve(countersign_builtin::variable)?;
-        let provider = registry.provider(settings.value("provider").expect("a provider"))?;
-        Connection::with_signer(name, &settings, provider, signer)
     }
 
     fn registry(&self) -> Result<Registry, Error> {
@@ -92,27 +99,13 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn settings(&self) -> Result<Settings, Error> {
-        self.without(&[])
-    }
-
-    /// The connection's settings, those of the scenario put over them, and some left out.
-    fn without(&self, also: &[&str]) -> Result<Settings, Error> {
-        let scenario = self.scenario;
-        let null = scenario
-            .settings
-            .iter()
-            .filter(|(_, value)| value.is_none());
-        let out: Vec<_> = null
-            .map(|(key, _)| key.as_str())
-            .chain(also.iter().copied())
-            .collect();
-        let text = leave_out(&self.stage.connections(), &scenario.connection, &out);
-        let mut settings = Settings::select(Settings::from_toml(&text)?, &scenario.connection)?;
+    /// The settings, with the scenario's put over them or taking some away.
+    fn put_over(&self, mut settings: Settings) -> Result<Settings, Error> {
         settings.set("store", "memory")?;
-        for (key, value) in &scenario.settings {
-            if let Some(value) = value {
-                settings.set(key, &self.stage.fill(value))?;
+        for (key, value) in &self.scenario.settings {
+            match value {
+                Some(value) => settings.set(key, &self.stage.fill(value))?,
+                None => settings.unset(key)?,
             }
         }
         Ok(settings)
@@ -134,19 +127,6 @@ impl<'a> Maker<'a> {
             Ok(signature)
         }))
     }
-}
-
-/// The text of `connections.toml` without some lines of one connection.
-fn leave_out(text: &str, connection: &str, keys: &[&str]) -> String {
-    let mut here = false;
-    let kept = text.lines().filter(|line| {
-        if line.starts_with('[') {
-            here = *line == format!("[connections.{connection}]");
-        }
-        let key = line.split(" = ").next().unwrap_or_default();
-        !(here && keys.contains(&key))
-    });
-    kept.map(|line| format!("{line}\n")).collect()
 }
 
 impl Heard {

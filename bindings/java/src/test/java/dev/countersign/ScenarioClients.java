@@ -70,25 +70,19 @@ final class ScenarioClients {
         String connection = scenario.text("connection");
         Map<String, JsonElement> over =
                 scenario.has("settings") ? scenario.object("settings").asMap() : Map.of();
-        boolean leavesOut = over.values().stream().anyMatch(JsonElement::isJsonNull) || scenario.has("signer");
-        if (!leavesOut) {
-            ClientBuilder builder = sandbox.builder(connection);
-            over.forEach((key, value) -> builder.setting(key, filled(value.getAsString())));
-            return builder;
+        ClientBuilder builder = sandbox.builder(connection);
+        if (scenario.has("signer")) {
+            String keyFile = sandbox.settings(connection).get("private_key_file");
+            builder.signer("RS256", null, signer(keyFile));
         }
-        Map<String, String> settings = sandbox.settings(connection);
         over.forEach((key, value) -> {
             if (value.isJsonNull()) {
-                settings.remove(key);
+                builder.unset(key);
             } else {
-                settings.put(key, filled(value.getAsString()));
+                builder.setting(key, filled(value.getAsString()));
             }
         });
-        ClientBuilder builder = Client.builder().name(connection);
-        if (scenario.has("signer")) {
-            builder.signer("RS256", null, signer(settings.remove("private_key_file")));
-        }
-        return builder.settings(settings);
+        return builder;
     }
 
     private Signer signer(String keyFile) throws IOException, GeneralSecurityException {
