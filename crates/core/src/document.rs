@@ -35,9 +35,15 @@ pub(crate) struct Refusal {
 /// The top of a document, which is a table without a name.
 pub(crate) fn parse(text: &str) -> Result<Field<'_>, Refusal> {
     // The error's Display quotes the line, and with it perhaps a secret; its message does not.
-    let table = DeTable::parse(text).map_err(|error| Refusal {
-        message: error.message().to_owned(),
-        at: error.span().map_or(0, |span| span.start),
+    let table = DeTable::parse(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        let message = match (error.message(), text.get(span.clone())) {
+            // There it is a key's name and never a value.
+            ("duplicate key", Some(name)) => format!("duplicate key `{name}`"),
+            (message, _) => message.to_owned(),
+        };
+        let at = span.start;
+        Refusal { message, at }
     })?;
     Ok(Field {
         path: String::new(),

@@ -87,6 +87,26 @@ pub enum ErrorKind {
 }
 
 /// What the caller should do about an error. The same words in every language.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use countersign::{Error, ErrorKind, Verdict};
+///
+/// /// How long a job waits before it is tried again; `None` where somebody has to act first.
+/// fn wait(error: &Error) -> Option<Duration> {
+///     match error.verdict() {
+///         Verdict::Retry => Some(error.retry_after().unwrap_or(Duration::from_secs(30))),
+///         Verdict::Reauthorize | Verdict::FixConfiguration => None,
+///         Verdict::OutcomeUnknown | Verdict::Unexpected => None,
+///     }
+/// }
+///
+/// let refused = Error::new(ErrorKind::Connect, "login.acme.example cannot be reached");
+/// assert_eq!(wait(&refused), Some(Duration::from_secs(30)));
+/// assert_eq!(wait(&Error::setting("client_id", "`client_id` is missing")), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {

@@ -1,7 +1,7 @@
 //! countersign gets access tokens for server-side integrations and keeps them valid.
 //!
-//! It signs the assertion, posts the form, understands what the vendor answers, and never loses
-//! a refresh token. A [`Connection`] is made from [`Settings`] and a [`Provider`]; a [`Keeper`]
+//! It signs the assertion, posts the form, understands what the vendor answers, and loses no
+//! refresh token that a client can keep. A [`Connection`] is made from [`Settings`] and a [`Provider`]; a [`Keeper`]
 //! hands out its token. Everything between the two ends is a pure function: see
 //! [`Connection::token_request`] and [`Connection::read_token_response`].
 //!
@@ -9,6 +9,29 @@
 //! `countersign-boldsign` do; any other is described by a [`Profile`].
 //!
 //! Every failure is one [`Error`], whose [`Verdict`] says what to do.
+//!
+//! # Example
+//!
+//! ```no_run
+//! # #[cfg(feature = "ureq")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use countersign::{Connection, Keeper, Profile, Settings, from_profile};
+//!
+//! // The `provider()` of a provider's crate comes in place of this for the vendors that have one.
+//! let provider = from_profile(Profile::from_toml(&std::fs::read_to_string("acme.toml")?)?);
+//! let file = Settings::from_toml(&std::fs::read_to_string("countersign.toml")?)?;
+//! let settings = Settings::select(file, "work")?.resolve(|name| std::env::var(name).ok())?;
+//! let keeper = Keeper::new(Connection::new("work", &settings, provider)?)?;
+//! // As often as a token is needed, from any thread; nothing is asked for while there is a valid one.
+//! let header = keeper.token()?.authorization();
+//! # Ok(()) }
+//! # #[cfg(not(feature = "ureq"))] fn main() {}
+//! ```
+//!
+//! # Features
+//!
+//! - `ureq` (by default): the transport of [`Keeper::new`], ureq 3 over rustls. Without it hand one to [`Keeper::builder`].
+//! - `encrypted-keys`: keys under a passphrase, and PKCS#12.
+//! - `aws-lc`: a second library that signs; the only one for P-521 and for RSA beyond 4096 bits.
 
 #![forbid(unsafe_code)]
 

@@ -11,7 +11,7 @@ use crate::{Connection, Error, Extra, GrantKind, Profile, Request, Response, Tok
 /// A vendor's token service.
 ///
 /// A provider sees no key and does no I/O: it describes, checks and reads. One that is only data
-/// is made with [`Provider::from_profile`](fn@from_profile).
+/// is made with [`from_profile`].
 pub trait Provider: Send + Sync + fmt::Debug {
     /// The provider as data.
     fn profile(&self) -> &Profile;

@@ -256,10 +256,10 @@ impl Settings {
                     )));
                 }
                 let missing = || {
-                    Error::setting(
-                        &env,
-                        format!("`{env}`: the environment has no variable {name}"),
-                    )
+                    let message = format!("`{env}`: the environment has no variable {name}");
+                    Error::setting(&env, message).with_hint(format!(
+                        "export {name}, or set {env} to the name of another"
+                    ))
                 };
                 let secret = Secret::new(variable(name).ok_or_else(missing)?);
                 (secret, format!("`{env}` {name}"))
@@ -269,7 +269,9 @@ impl Settings {
             self.values.remove(&file);
             self.values.remove(&env);
             if secret.expose().trim().is_empty() {
-                return Err(Error::setting(key, format!("`{}` holds nothing", given[0])));
+                let message = format!("{origin} holds nothing");
+                return Err(Error::setting(key, message)
+                    .with_hint(format!("put the {key} there, or leave {} out", given[0])));
             }
             self.values.insert(key.to_owned(), secret);
             self.origins.insert(key, origin);
@@ -345,14 +347,20 @@ fn text_of(key: &str, field: Field<'_>) -> Result<String, Error> {
             let words: Result<Vec<_>, _> = items.map(|item| text_of(key, item)).collect();
             Ok(words?.join(" "))
         }
-        _ => Err(Error::setting(
-            key,
-            format!(
-                "`{key}` is a {}, and must be text or a number",
-                field.kind()
-            ),
-        )),
+        DeValue::Table(_) => Err(must_be_plain(key, &field).with_hint(format!(
+            "leave the table out; a connection's name with a dot in it is quoted: \
+             [connections.\"NAME.{key}\"]"
+        ))),
+        _ => Err(must_be_plain(key, &field)),
     }
+}
+
+fn must_be_plain(key: &str, field: &Field<'_>) -> Error {
+    let message = format!(
+        "`{key}` is a {}, and must be text or a number",
+        field.kind()
+    );
+    Error::setting(key, message)
 }
 
 /// A name that every shell can set (POSIX, "Environment Variable Definition").
@@ -374,9 +382,8 @@ fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
     }
     let shown = path.display();
     let refuse = |why: String| Error::setting(key, format!("`{key}` {shown} {why}"));
-    let bytes = zeroize::Zeroizing::new(
-        std::fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?,
-    );
+    let bytes = std::fs::read(path).map_err(|error| unreadable(key, path, &error))?;
+    let bytes = zeroize::Zeroizing::new(bytes);
     let Ok(text) = std::str::from_utf8(&bytes) else {
         // Keys come in binary as well, and are told from text again where they are read.
         return match key {
@@ -388,6 +395,20 @@ fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
     };
     // An editor's last line feed is not part of a secret.
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+}
+
+/// A setting names a file that cannot be read.
+pub(crate) fn unreadable(key: &str, path: &Path, error: &std::io::Error) -> Error {
+    let hint = match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            "check the path; a relative one starts from the configuration file's folder, and from \
+             the working directory where a program gives the settings"
+        }
+        std::io::ErrorKind::PermissionDenied => "let the user read it that this program runs as",
+        _ => "give the path of a file",
+    };
+    let message = format!("`{key}` {} cannot be read: {error}", path.display());
+    Error::setting(key, message).with_hint(hint)
 }
 
 #[cfg(test)]
@@ -501,5 +522,43 @@ mod tests {
     fn tables_other_than_connections_are_refused() {
         let error = Settings::from_toml("[conections.a]\nprovider=\"x\"").unwrap_err();
         assert!(error.message().contains("[connections.NAME]"));
+    }
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        for (path, said, hint) in [
+            ("gone", "cannot be read", "relative one starts from"),
+            (".", "cannot be read", "path of a file"),
+            ("empty", "holds nothing", "private_key_file out"),
+        ] {
+            let settings = Settings::from_pairs([("private_key_file", path)]).unwrap();
+            let error = settings
+                .relative_to(folder.path())
+                .resolve(|_| None)
+                .expect_err(path);
+            assert!(error.message().contains(said), "{error}");
+            assert!(error.hint().unwrap().contains(hint), "{error:?}");
+        }
+        let settings = Settings::from_pairs([("private_key_env", "NOT_SET")]).unwrap();
+        let error = settings.resolve(|_| None).unwrap_err();
+        assert!(
+            error.hint().unwrap().contains("export NOT_SET"),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn a_name_with_a_dot_is_told_to_be_quoted() {
+        let error = Settings::from_toml("[connections.acme.eu]\nprovider = \"x\"").unwrap_err();
+        assert!(error.message().contains("connection `acme`"), "{error}");
+        assert!(error.hint().unwrap().contains("NAME.eu\"]"), "{error:?}");
+    }
+
+    #[test]
+    fn a_key_given_twice_is_named() {
+        let error = Settings::from_toml("[connections.a]\nscopes = \"canary\"\nscopes = \"x\"");
+        let error = error.unwrap_err();
+        assert_eq!(error.message(), "line 3: duplicate key `scopes`");
     }
 }

@@ -193,9 +193,9 @@ impl Reader<'_> {
             passphrase.as_ref(),
             self.text("key_id").as_deref(),
         )
-        .map_err(|error| match self.settings.origin("private_key") {
-            Some(origin) => error.in_context(origin),
-            None => error,
+        .map_err(|error| {
+            let origin = self.settings.origin("private_key");
+            error.in_context(origin.unwrap_or("`private_key`"))
         })?;
         let accepted = self.profile.algorithms(self.parsed("algorithm")?)?;
         // `KeySigner` says what is wrong with one that does not fit, with the key at hand.

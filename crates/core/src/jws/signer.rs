@@ -11,7 +11,8 @@ use super::{Algorithm, Backend};
 use crate::key::{Certificate, Pair, PrivateKey, PublicKey, hmac_algorithm};
 use crate::{Error, ErrorKind};
 
-/// Something that can sign: a key held in memory ([`KeySigner`]), or an HSM or KMS behind a callback.
+/// Something that can sign: a key held in memory ([`KeySigner`]), or an HSM or KMS behind a callback
+/// ([`CallbackSigner`](crate::CallbackSigner), which is less to write than an implementation of this).
 pub trait Signer: Send + Sync + Debug {
     /// The algorithm of every signature made.
     fn algorithm(&self) -> Algorithm;

@@ -71,7 +71,10 @@ pub(super) fn certificate_given() -> Error {
 
 pub(super) fn other_label(label: &str) -> Error {
     let hint = match label {
-        "OPENSSH PRIVATE KEY" => "convert a copy of it with: ssh-keygen -p -m PEM -f key",
+        "OPENSSH PRIVATE KEY" => {
+            "convert a copy of it with: ssh-keygen -p -m PEM -f key \
+             (an Ed25519 one stays as it is: make one with openssl genpkey -algorithm ED25519 -out key.pem)"
+        }
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
             "this is a request for a certificate; give the private key it was made with"
         }
@@ -173,7 +176,7 @@ pub(super) fn rsa_too_large(bits: usize, most: usize) -> Error {
 pub(super) fn rsa_too_large_for_ring(bits: usize, most: usize) -> Error {
     refuse(
         format!("the RSA key has {bits} bits; at most {most} can be used in this build"),
-        "build with the cargo feature aws-lc, or make a key pair of 2048 to 4096 bits and register it at the vendor",
+        "build with the cargo feature aws-lc of the crate countersign, or make a key pair of 2048 to 4096 bits and register it at the vendor",
     )
 }
 
@@ -181,7 +184,7 @@ pub(super) fn rsa_too_large_for_ring(bits: usize, most: usize) -> Error {
 pub(super) fn p521_not_built() -> Error {
     refuse(
         "the key is EC on P-521, which this build does not have",
-        "build with the cargo feature aws-lc, or make a key on P-256 or P-384 and register it at the vendor",
+        "build with the cargo feature aws-lc of the crate countersign, or make a key on P-256 or P-384 and register it at the vendor",
     )
 }
 

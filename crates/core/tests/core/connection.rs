@@ -171,6 +171,22 @@ fn a_secret_that_was_not_read_is_noticed() {
 }
 
 #[test]
+fn a_key_that_is_refused_is_named_by_its_setting() {
+    let error = try_connection([
+        ("grant", "jwt-bearer"),
+        ("client_id", "app"),
+        ("subject", "me"),
+        ("private_key", "keys/app.pem"),
+    ])
+    .unwrap_err();
+    assert!(error.message().contains("`private_key`"), "{error}");
+    assert!(
+        error.hint().unwrap().contains("private_key_file"),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn a_server_store_without_its_crate_is_refused() {
     let connection =
         try_connection(APP.into_iter().chain([("store", "redis://:canary@h")])).unwrap();

@@ -212,6 +212,17 @@ fn pkcs12_with_the_mac_of_rfc_9579_is_opened() {
     );
 }
 
+#[test]
+fn what_takes_the_key_out_is_told_by_the_kind_of_file() {
+    let both = [P256.as_str(), &super::certificate(&P256)].concat();
+    let pkcs12 = openssl("pkcs12 -export -passout pass:secret", both.as_bytes());
+    let pem = openssl("pkey -aes256 -passout pass:secret", P256.as_bytes());
+    for (file, command) in [(pkcs12, "openssl pkcs12 -in"), (pem, "openssl pkey -in")] {
+        let error = PrivateKey::from_bytes(&file, None).unwrap_err();
+        assert!(error.hint().unwrap().contains(command), "{error:?}");
+    }
+}
+
 /// Some tools take no passphrase for no bytes at all, others for an empty string and its zero.
 #[test]
 fn pkcs12_without_any_passphrase_is_opened() {

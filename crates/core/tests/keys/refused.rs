@@ -225,7 +225,7 @@ fn every_wrong_file_is_refused_in_its_own_words() {
             "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----"
                 .into(),
             "OPENSSH PRIVATE KEY",
-            "ssh-keygen -p -m PEM",
+            "an Ed25519 one stays as it is",
         ),
         (
             "parameters alone",

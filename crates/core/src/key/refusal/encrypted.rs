@@ -4,6 +4,7 @@ use super::refuse;
 use crate::Error;
 
 const DECRYPT: &str = "decrypt it with: openssl pkey -in key.pem -out plain.pem";
+const TAKE_OUT: &str = "take the key out with: openssl pkcs12 -in file.p12 -nodes -out key.pem";
 
 #[cfg(not(feature = "encrypted-keys"))]
 pub(in crate::key) fn encrypted_not_built() -> Error {
@@ -17,17 +18,20 @@ pub(in crate::key) fn encrypted_not_built() -> Error {
 pub(in crate::key) fn pkcs12_not_built() -> Error {
     refuse(
         "this is a PKCS#12 file, which this build does not read",
-        "build with the cargo feature encrypted-keys, or take the key out with: \
-         openssl pkcs12 -in file.p12 -nodes -out key.pem",
+        format!("build with the cargo feature encrypted-keys, or {TAKE_OUT}"),
     )
 }
 
 /// `how` says what the file names as its encryption.
 #[cfg(feature = "encrypted-keys")]
 pub(in crate::key) fn no_passphrase(how: &str) -> Error {
+    let decrypt = match how {
+        "PKCS#12" => TAKE_OUT,
+        _ => DECRYPT,
+    };
     refuse(
         format!("the private key is encrypted with a passphrase ({how}), and none is given"),
-        format!("set private_key_passphrase_file or private_key_passphrase_env, or {DECRYPT}"),
+        format!("set private_key_passphrase_file or private_key_passphrase_env, or {decrypt}"),
     )
     .with_setting("private_key_passphrase")
 }
