@@ -1,6 +1,7 @@
 //! The configuration file: where it is looked for, and one connection's settings out of it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use countersign::{Error, ErrorKind, SETTINGS, Settings};
@@ -52,13 +53,13 @@ impl Configuration {
 
     fn read_named(path: PathBuf, named_by: Option<&str>) -> Result<Self, Error> {
         let shown = path.display();
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let message = format!("the configuration {shown} cannot be read: {error}");
+        let text = std::fs::read_to_string(&path).map_err(|why| {
+            let message = format!("the configuration {shown} cannot be read: {why}");
             let error = Error::new(ErrorKind::Setting, message);
-            match named_by {
-                Some(by) => error.with_hint(format!("it is named by {by}")),
-                None => error.with_hint("check the path of the configuration file"),
-            }
+            let by = named_by
+                .map(|by| format!("it is named by {by}; "))
+                .unwrap_or_default();
+            error.with_hint(by + how_to_read(why.kind()))
         })?;
         let connections =
             Settings::from_toml(&text).map_err(|e| e.in_context(format_args!("{shown}")))?;
@@ -145,6 +146,16 @@ pub fn others_may_read(_: &Path) -> bool {
     false
 }
 
+/// What to do about a configuration that cannot be read.
+fn how_to_read(why: io::ErrorKind) -> &'static str {
+    match why {
+        io::ErrorKind::PermissionDenied => "let the user read it that this program runs as",
+        io::ErrorKind::InvalidData => "save it as UTF-8",
+        io::ErrorKind::IsADirectory => "give the path of a file in it",
+        _ => "check the path of the configuration file",
+    }
+}
+
 /// Where the configuration is, and what said so.
 fn locate() -> Result<(PathBuf, &'static str), Error> {
     if let Some(path) = path_variable("COUNTERSIGN_CONFIG") {
@@ -162,7 +173,7 @@ fn locate() -> Result<(PathBuf, &'static str), Error> {
         places.join(", ")
     );
     Err(Error::new(ErrorKind::Setting, message).with_hint(
-        "write countersign.toml with [connections.NAME], or name a file with --config or COUNTERSIGN_CONFIG",
+        "write countersign.toml with [connections.NAME], or name a file: by its path (--config), or in COUNTERSIGN_CONFIG",
     ))
 }
 
@@ -174,4 +185,24 @@ fn user_folder() -> Option<PathBuf> {
     // The specification has relative paths ignored.
     let xdg = path_variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
     xdg.or_else(|| path_variable("HOME").map(|home| home.join(".config")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let latin = folder.path().join("latin.toml");
+        std::fs::write(&latin, b"# caf\xe9\n").unwrap();
+        for (path, hint) in [
+            (latin, "UTF-8"),
+            (folder.path().to_owned(), "a file in it"),
+            (folder.path().join("gone.toml"), "check the path"),
+        ] {
+            let error = Configuration::read(path).unwrap_err();
+            assert!(error.hint().unwrap().contains(hint), "{error:?}");
+        }
+    }
 }

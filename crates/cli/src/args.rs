@@ -13,9 +13,12 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done · 2 a setting or the usage is wrong · 3 a person has to act · 4 try again ·
             5 the server may have acted, nothing was sent twice · 6 an answer nobody understands";
 
+/// Over the options of every command, so that a command's own come first in its help.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Gets access tokens for server-side integrations and keeps them valid.
 #[derive(Debug, Parser)]
-#[command(name = "countersign", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "countersign", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -26,19 +29,25 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// The configuration; else $COUNTERSIGN_CONFIG, ./countersign.toml, the user's config folder.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// A provider of your own, described as a profile in TOML; may be given again.
-    #[arg(long = "profile", global = true, value_name = "FILE")]
+    #[arg(long = "profile", global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) profiles: Vec<PathBuf>,
     /// A plugin: native code that runs with all your rights, by its absolute path; may be given again.
-    #[arg(long = "plugin", global = true, value_name = "PATH[#sha256=HEX]", value_parser = PluginFile::parse)]
+    #[arg(
+        long = "plugin",
+        global = true,
+        help_heading = EVERYWHERE,
+        value_name = "PATH[#sha256=HEX]",
+        value_parser = PluginFile::parse
+    )]
     pub(crate) plugins: Vec<PluginFile>,
     /// Print what a program can read: JSON results, and an error as one line of JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// Say on stderr what is done; twice for more. Never shows a secret.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
@@ -78,7 +87,7 @@ pub(crate) enum Command {
     Doctor(NameArgs),
     /// List the providers that are known.
     Providers,
-    /// Look at keys.
+    /// Make keys, and look at them.
     #[command(subcommand)]
     Key(KeyCommand),
     /// Sign claims as a compact JWS.
@@ -368,7 +377,7 @@ pub(crate) struct StoreImportArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SandboxArgs {
     /// Where to listen; port 0 is any free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
     /// The folder for connections.toml, keys and CA; else a temporary one.
     #[arg(long, value_name = "DIR")]
@@ -392,6 +401,8 @@ pub(crate) enum RotationWord {
     On,
     /// As `on`, and using a dead one revokes its successors.
     ReuseKills,
+    /// It is replaced, and good until its successor is used.
+    Grace,
 }
 
 impl From<RotationWord> for Rotation {
@@ -400,6 +411,7 @@ impl From<RotationWord> for Rotation {
             RotationWord::Off => Self::Off,
             RotationWord::On => Self::On,
             RotationWord::ReuseKills => Self::ReuseKills,
+            RotationWord::Grace => Self::Grace,
         }
     }
 }

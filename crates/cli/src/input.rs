@@ -68,6 +68,10 @@ pub(crate) fn explain_locked(error: Error, passphrase: Option<&Secret>) -> Error
         (Some("private_key_passphrase"), None) => error.with_hint(
             "give the passphrase with --passphrase-env VARIABLE or --passphrase-file FILE",
         ),
+        (Some("private_key_passphrase"), Some(_)) => error.with_hint(
+            "check the passphrase that --passphrase-env or --passphrase-file names; try it with: \
+             openssl pkey -in key.pem -noout (for PKCS#12: openssl pkcs12 -in file.p12 -info -noout)",
+        ),
         _ => error,
     }
 }

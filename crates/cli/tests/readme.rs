@@ -1,13 +1,19 @@
-//! The README's examples, as a newcomer types them.
+//! The README's examples, as a newcomer types them, and the page of all settings.
 
 use std::path::Path;
 use std::process::Command;
 
-use countersign::Settings;
+use countersign::{SETTINGS, Settings};
 use countersign_sandbox::{Options, Sandbox};
 
 fn readme() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    page("README.md")
+}
+
+fn page(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(name);
     std::fs::read_to_string(path).unwrap()
 }
 
@@ -70,4 +76,24 @@ fn the_settings_are_settings() {
     for block in toml {
         assert!(!Settings::from_toml(block).unwrap().is_empty(), "{block}");
     }
+}
+
+#[test]
+fn the_page_of_settings_has_every_one_and_says_which_are_secret() {
+    let page = page("docs/settings.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let told: Vec<_> = rows
+        .map(|row| {
+            let first = row.split(" |").next().unwrap();
+            match first.strip_suffix("` *") {
+                Some(name) => (name, true),
+                None => (first.trim_end_matches('`'), false),
+            }
+        })
+        .collect();
+    let known: Vec<_> = SETTINGS
+        .iter()
+        .map(|setting| (setting.name, setting.secret))
+        .collect();
+    assert_eq!(told, known);
 }

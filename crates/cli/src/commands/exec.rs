@@ -26,12 +26,13 @@ pub(crate) fn run(global: &Global, args: &ExecArgs, output: &mut Output) -> Resu
     };
     let message = format!("{} cannot be run: {error}", program.display());
     let told = Error::new(ErrorKind::Setting, message);
-    output.say_error(&told.with_hint("check the name of the program after --, and PATH"));
     // As env(1) and every shell have it, and none of our own codes.
-    Err(Stop::Code(match error.kind() {
-        std::io::ErrorKind::NotFound => 127,
-        _ => 126,
-    }))
+    let (code, hint) = match error.kind() {
+        std::io::ErrorKind::NotFound => (127, "check the name of the program after --, and PATH"),
+        _ => (126, "name a program after -- that this user may run"),
+    };
+    output.say_error(&told.with_hint(hint));
+    Err(Stop::Code(code))
 }
 
 /// Comes back only where the program cannot be run: signals and exit code are all its own.

@@ -9,7 +9,8 @@ use crate::output::{Output, Stop};
 
 pub(crate) fn run(args: &SignArgs, output: &Output) -> Result<(), Stop> {
     let key = read_key(args)?;
-    let claims = input::text(&args.claims, "--claims")?;
+    let claims =
+        input::text(&args.claims, "--claims").map_err(|error| explain_inline(error, args))?;
     let claims = claims.expose().trim();
     check_claims(claims)?;
     let own_id = || key.key_id().map(str::to_owned);
@@ -37,6 +38,16 @@ fn read_key(args: &SignArgs) -> Result<PrivateKey, Error> {
     let file = input::bytes(&args.key, "--key")?;
     PrivateKey::from_bytes_by_id(&file, passphrase.as_ref(), args.kid.as_deref())
         .map_err(|error| input::explain_locked(error, passphrase.as_ref()))
+}
+
+/// Claims in place of the name of their file.
+fn explain_inline(error: Error, args: &SignArgs) -> Error {
+    match args.claims.to_string_lossy().starts_with('{') {
+        true => {
+            error.with_hint("write them into a file, or pipe them in: echo '{…}' | … --claims -")
+        }
+        false => error,
+    }
 }
 
 fn check_claims(claims: &str) -> Result<(), Error> {

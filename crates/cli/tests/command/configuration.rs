@@ -230,3 +230,21 @@ fn a_wrong_usage_is_told_as_asked_for() {
     let run = Run::of(command(folder.path()).arg("--version"), "").succeeded();
     assert!(run.stdout.starts_with("countersign "), "{run:?}");
 }
+
+#[test]
+fn the_help_says_what_it_is_for_and_what_is_the_commands_own_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = |arguments: &[&str]| {
+        let arguments = arguments.iter().chain(&["--help"]);
+        Run::of(command(folder.path()).args(arguments), "")
+            .succeeded()
+            .stdout
+    };
+    assert!(help(&[]).starts_with("Gets access tokens"));
+    let token = help(&["token"]);
+    assert!(token.find("--force") < token.find("--config"), "{token}");
+    let sandbox = help(&["sandbox"]);
+    for mode in ["off", "on", "reuse-kills", "grace"] {
+        assert!(sandbox.contains(&format!("- {mode}:")), "{mode}: {sandbox}");
+    }
+}

@@ -81,4 +81,5 @@ fn a_program_that_is_not_there_is_told_as_shells_do() {
     );
     let run = house.run(["exec", "boldsign-cc", "--", "./countersign.toml"]);
     assert_eq!(run.code, 126, "{run:?}");
+    assert!(run.stderr.contains("may run"), "{run:?}");
 }

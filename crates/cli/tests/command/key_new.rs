@@ -8,6 +8,15 @@ use serde_json::Value;
 use crate::house::{Run, command};
 
 #[test]
+fn who_names_the_file_gets_that_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = run(folder.path(), &["key", "new", "app.pem", "--json"]).succeeded();
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    assert_eq!(made["private_key_file"], "app.pem");
+    assert!(folder.path().join("app.pub.pem").exists());
+}
+
+#[test]
 fn a_pair_is_made_in_the_vendors_form() {
     for (arguments, label, certified, bits) in [
         (&["--for", "docusign"][..], "RSA PRIVATE KEY", false, 2048),

@@ -360,6 +360,7 @@ fn a_key_that_is_refused_says_what_to_do() {
         ),
         ("sign --key public.pem --claims -", "public key"),
         ("sign --key key.pem --claims phrase", "not a JSON object"),
+        ("sign --key key.pem --claims {}", "cannot be read"),
         ("sign --key key.pem --alg RS256 --claims -", "RS256"),
         ("sign --key key.pem --alg none --claims -", "none"),
         ("verify --key key.pem e30.e30.e30", "private key"),
@@ -381,6 +382,20 @@ fn a_key_that_is_refused_says_what_to_do() {
         .error(2);
     assert!(
         error["hint"].as_str().unwrap().contains("--passphrase-env"),
+        "{error}"
+    );
+    // There are no settings here that a hint could name.
+    let arguments = "key inspect locked.pem --passphrase-file wrong --json";
+    let error = pair
+        .run(&arguments.split(' ').collect::<Vec<_>>(), "")
+        .error(2);
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.contains("--passphrase-file"), "{error}");
+    assert!(!hint.contains("private_key_passphrase"), "{error}");
+    let arguments = ["sign", "--key", "key.pem", "--claims", "{}", "--json"];
+    let error = pair.run(&arguments, "").error(2);
+    assert!(
+        error["hint"].as_str().unwrap().contains("--claims -"),
         "{error}"
     );
 }

@@ -159,6 +159,9 @@ fn looking_makes_nothing_and_says_what_is_not_there() {
     house.config(NAME, &[("store", "memory")]);
     let error = house.run(["store", "show", NAME, "--json"]).error(2);
     assert_eq!(error["setting"], "store");
+    let error = house.run(["store", "show", "nobody", "--json"]).error(2);
+    let message = error["message"].as_str().unwrap();
+    assert_eq!(message.matches("nobody").count(), 1, "{message}");
 }
 
 #[test]

@@ -59,8 +59,13 @@ struct Files {
 
 impl Files {
     fn of(args: &KeyNewArgs) -> Self {
+        // Who writes `work.pem` means that file.
+        let bare = match args.name.extension().is_some_and(|end| end == "pem") {
+            true => args.name.with_extension(""),
+            false => args.name.clone(),
+        };
         let named = |ending: &str| {
-            let mut name = args.name.clone().into_os_string();
+            let mut name = bare.clone().into_os_string();
             name.push(ending);
             PathBuf::from(name)
         };

@@ -72,6 +72,8 @@ impl Shelf {
     /// The store of one connection, with all that use it.
     pub(super) fn of_connection(config: &Configuration, name: &str) -> Result<Self, Error> {
         let named = |e: Error| e.in_context(format_args!("connection `{name}`"));
+        // That there is none of this name says so by itself.
+        config.settings(name)?;
         let (setting, _) = setting_of(config, name).map_err(named)?;
         let setting = kept_somewhere(setting).map_err(named)?;
         let all = Self::all(config)?;
