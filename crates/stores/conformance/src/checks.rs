@@ -1,11 +1,13 @@
 //! The checks, by name.
 
 mod contention;
+mod killed;
 mod leases;
 mod lost;
 mod records;
 mod resealed;
 
+pub use self::killed::{Kills, survives_kills};
 pub use self::lost::survives_lost_answers;
 use crate::Backend;
 

@@ -33,7 +33,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use countersign::{Store, StoreKey};
 
-pub use crate::checks::{CHECKS, survives_lost_answers};
+pub use crate::checks::{CHECKS, Kills, survives_kills, survives_lost_answers};
 pub use crate::history::{Answer, Call, Event, Recorder};
 pub use crate::intercepted::Intercepted;
 pub use crate::latency::{Latency, latency};

@@ -2,13 +2,12 @@
 //! server is killed, full, frozen, or not what it was.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use countersign::{Durability, Error, ErrorKind, Lease, Owner, Store, StoreKey, Swap, Verdict};
 use countersign_redis::RedisStore;
 use countersign_store_conformance::servers::{Authority, Cutter, RedisServer, until};
-use countersign_store_conformance::{Backend, run, survives_lost_answers};
+use countersign_store_conformance::{Backend, Kills, run, survives_kills, survives_lost_answers};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -219,57 +218,12 @@ fn killed_in_the_middle_nothing_told_is_lost_and_nothing_is_done_twice() {
     let mut server = RedisServer::durable();
     let store: Arc<dyn Store> =
         countersign_redis::open(&format!("{}?timeout_ms=1500", server.url())).unwrap();
-    const TIMES: u64 = 400;
-    let written = thread::scope(|scope| {
-        let writers: Vec<_> = (0..3)
-            .map(|number| {
-                let store = Arc::clone(&store);
-                scope.spawn(move || count_up(store.as_ref(), &key(&format!("w{number}")), TIMES))
-            })
-            .collect();
-        for _ in 0..4 {
-            until(Duration::from_millis(60), || None::<()>);
-            server.kill();
-            server.restart();
-        }
-        writers
-            .into_iter()
-            .map(|writer| writer.join().unwrap())
-            .collect::<Vec<_>>()
-    });
-    assert_eq!(written, [TIMES; 3]);
-    for number in 0..3 {
-        let record = store.load(&key(&format!("w{number}"))).unwrap().unwrap();
-        assert_eq!(record.version, TIMES, "a change was lost, or made twice");
-    }
-}
-
-/// Adds one to a version, so many times, through whatever happens; and how many that were.
-fn count_up(store: &dyn Store, key: &StoreKey, times: u64) -> u64 {
-    let mut version = 0;
-    let began = Instant::now();
-    while version < times {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "it does not come to an end"
-        );
-        let expected = (version > 0).then_some(version);
-        match store.compare_and_swap(key, expected, None, &version.to_be_bytes()) {
-            Swap::Applied(now) => {
-                assert_eq!(now, version + 1);
-                version = now;
-            }
-            // Nobody else writes here.
-            Swap::Conflict(other) => panic!("at {version}: {other:?}"),
-            Swap::Unavailable(_) => {}
-            Swap::Unknown(_) => {
-                let record = until(Duration::from_secs(30), || store.load(key).ok()).unwrap();
-                version = record.map_or(0, |record| record.version);
-            }
-            Swap::Fenced => panic!("fenced"),
-        }
-    }
-    version
+    let kills = Kills {
+        count: 4,
+        pause: Duration::from_millis(60),
+        changes: 400,
+    };
+    survives_kills(&store, kills, || server.restart());
 }
 
 #[test]
@@ -277,27 +231,9 @@ fn lost_answers_are_found_out() {
     let server = RedisServer::durable();
     let wire = Cutter::to(server.port());
     let url = format!("redis://127.0.0.1:{}/", wire.port());
-    survives_lost_answers(&countersign_redis::open(&url).unwrap(), &wire);
-    // Changed by others in between, nobody can say any more: that is said.
-    let (store, other) = (
-        RedisStore::open(&url).unwrap(),
-        RedisStore::open(&server.url()).unwrap(),
-    );
-    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
-    thread::scope(|scope| {
-        wire.lose(40);
-        let doubtful = scope.spawn(|| store.compare_and_swap(&key("a"), Some(1), None, b"mine"));
-        until(Duration::from_secs(5), || {
-            other
-                .load(&key("a"))
-                .unwrap()
-                .filter(|record| record.version == 2)
-        });
-        applied(other.compare_and_swap(&key("a"), Some(2), None, b"theirs"));
-        wire.lose(0);
-        assert!(matches!(doubtful.join().unwrap(), Swap::Unknown(_)));
-    });
-    assert_eq!(other.load(&key("a")).unwrap().unwrap().version, 3);
+    let store = countersign_redis::open(&url).unwrap();
+    let other = countersign_redis::open(&server.url()).unwrap();
+    survives_lost_answers(&store, &other, &wire);
 }
 
 #[test]

@@ -1,21 +1,23 @@
 //! Answers that the wire loses, after the server has done what it was asked.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use countersign::{Lease, Owner, Store, Swap};
 
 use super::records::{applied, load, value};
 use crate::fresh_key;
-use crate::servers::Cutter;
+use crate::servers::{Cutter, until};
 
 /// Checks that a store whose connections go through this wire does each thing once, and says how
-/// it went, although every answer is lost the first time. It needs a store that asks again.
+/// it went, although every answer is lost the first time; and that it says so where nobody can
+/// know any more. It needs a store that asks again. `other` is the same by a wire that loses nothing.
 ///
 /// # Panics
 ///
 /// Where it does not hold.
-pub fn survives_lost_answers(store: &Arc<dyn Store>, wire: &Cutter) {
+pub fn survives_lost_answers(store: &Arc<dyn Store>, other: &Arc<dyn Store>, wire: &Cutter) {
     let (key, owner) = (fresh_key(), Owner::new("somebody"));
     let lose = || {
         // A connection that is there, so that it is the answer to the call that gets lost.
@@ -70,6 +72,24 @@ pub fn survives_lost_answers(store: &Arc<dyn Store>, wire: &Cutter) {
         (Lease::Granted { .. }, true)
     ));
     assert_eq!(wire.left(), 0, "every cut was made");
+    says_what_is_doubtful(store, other, wire);
+}
+
+/// Changed by others in between, nobody can say any more whether the change was made.
+fn says_what_is_doubtful(store: &Arc<dyn Store>, other: &Arc<dyn Store>, wire: &Cutter) {
+    let key = fresh_key();
+    applied(store.compare_and_swap(&key, None, None, b"v"));
+    thread::scope(|scope| {
+        wire.lose(40);
+        let doubtful = scope.spawn(|| store.compare_and_swap(&key, Some(1), None, b"mine"));
+        until(Duration::from_secs(5), || {
+            load(other, &key).filter(|record| record.version == 2)
+        });
+        applied(other.compare_and_swap(&key, Some(2), None, b"theirs"));
+        wire.lose(0);
+        assert!(matches!(doubtful.join().unwrap(), Swap::Unknown(_)));
+    });
+    assert_eq!(load(other, &key).unwrap().version, 3);
 }
 
 fn once(store: &Arc<dyn Store>, key: &countersign::StoreKey, owner: &Owner) -> (Lease, bool) {

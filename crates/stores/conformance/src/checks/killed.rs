@@ -1,0 +1,75 @@
+//! A server that is killed while it is written to, and comes back with its data.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use countersign::{Store, StoreKey, Swap};
+
+use crate::fresh_key;
+use crate::servers::until;
+
+/// How a server is killed while it is written to.
+#[derive(Clone, Copy, Debug)]
+pub struct Kills {
+    /// How often.
+    pub count: u32,
+    /// How long it is let work before each.
+    pub pause: Duration,
+    /// How many changes each of three writers makes meanwhile.
+    pub changes: u64,
+}
+
+/// Checks that no change that was told is lost, and that none is made twice, whenever the server
+/// is killed. `restart` kills it and starts it again with its data.
+///
+/// # Panics
+///
+/// Where it does not hold.
+pub fn survives_kills(store: &Arc<dyn Store>, kills: Kills, mut restart: impl FnMut()) {
+    let keys = [fresh_key(), fresh_key(), fresh_key()];
+    thread::scope(|scope| {
+        for key in &keys {
+            scope.spawn(move || count_up(store.as_ref(), key, kills.changes));
+        }
+        for _ in 0..kills.count {
+            until(kills.pause, || None::<()>);
+            restart();
+        }
+    });
+    for key in &keys {
+        let record = store.load(key).unwrap().unwrap();
+        assert_eq!(
+            record.version, kills.changes,
+            "a change was lost, or made twice"
+        );
+    }
+}
+
+/// Adds one to a version, so many times, through whatever happens.
+fn count_up(store: &dyn Store, key: &StoreKey, times: u64) {
+    let mut version = 0;
+    let began = Instant::now();
+    while version < times {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "it does not come to an end"
+        );
+        let expected = (version > 0).then_some(version);
+        match store.compare_and_swap(key, expected, None, &version.to_be_bytes()) {
+            Swap::Applied(now) => {
+                assert_eq!(now, version + 1);
+                version = now;
+            }
+            // Nobody else writes here.
+            Swap::Conflict(other) => panic!("at {version}: {other:?}"),
+            Swap::Unavailable(_) => {}
+            Swap::Unknown(_) => {
+                // Still down, maybe: what was asked is asked about, not asked for again.
+                let record = until(Duration::from_secs(30), || store.load(key).ok()).unwrap();
+                version = record.map_or(0, |record| record.version);
+            }
+            Swap::Fenced => panic!("fenced"),
+        }
+    }
+}
