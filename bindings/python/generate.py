@@ -230,7 +230,7 @@ def settings_module(cdef: str, library: Path) -> str:
         'Path = Union[str, "PathLike[str]"]\n\n\n'
         "class Settings(TypedDict, total=False):\n"
         '    """A connection\'s settings, by the names they have in every language. Vendors have more,\n'
-        '    named `extra.NAME`: those go into the mapping that `Client` takes first. None takes away what a\n'
+        "    named `extra.NAME`: those go into the mapping that `Client` takes first. None takes away what a\n"
         '    file has.\n    """\n\n'
         f"{body}"
     )

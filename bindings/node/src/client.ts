@@ -74,8 +74,8 @@ export class Client {
   readonly #asked = new Map<number, Promise<Token>>();
   /** The token that was handed out last, for as long as the library says that it is the one in memory. */
   #last: Token | undefined;
-  /** How many calls are under way that take the token in memory away. */
-  #leaving = 0;
+  /** Until what is under way has taken the token in memory away. */
+  #leaving: Promise<void> | undefined;
 
   private constructor(made: Made) {
     this.#handle = new Handle(this, made.pointer, 'client', c.free, made.callbacks);
@@ -99,7 +99,7 @@ export class Client {
     const minValidMs = milliseconds('minValid', options.minValid ?? 0);
     // Else a closed client would still answer those who join a call that is under way.
     const pointer = this.#handle.open();
-    const fresh = this.#leaving === 0 ? peekToken(pointer, minValidMs, this.#last) : undefined;
+    const fresh = this.#leaving ? undefined : peekToken(pointer, minValidMs, this.#last);
     if (fresh) {
       this.#last = fresh;
       return fresh;
@@ -228,7 +228,8 @@ export class Client {
   #ask(minValidMs: number): Promise<Token> {
     const asked = this.#asked.get(minValidMs);
     if (asked) return asked;
-    const asking = this.#tokenBy(c.token, minValidMs).finally(() => {
+    const ask = () => this.#tokenBy(c.token, minValidMs);
+    const asking = (this.#leaving ? this.#leaving.then(ask) : ask()).finally(() => {
       if (this.#asked.get(minValidMs) === asking) this.#asked.delete(minValidMs);
     });
     this.#asked.set(minValidMs, asking);
@@ -248,12 +249,12 @@ export class Client {
 
   /** Runs what takes the token away: who asks meanwhile must not get the one that is still in memory. */
   async #takenAway(body: () => Promise<void>): Promise<void> {
-    this.#leaving += 1;
-    try {
-      await this.#changed(body);
-    } finally {
-      this.#leaving -= 1;
-    }
+    const call = this.#changed(body);
+    const leaving = Promise.allSettled([this.#leaving, call]).then(() => {
+      if (this.#leaving === leaving) this.#leaving = undefined;
+    });
+    this.#leaving = leaving;
+    await call;
   }
 
   async #tokenBy(fn: typeof c.token, ...args: Parameters<typeof call>[1][]): Promise<Token> {

@@ -69,8 +69,11 @@ test('who asks after a token was refused does not get the answer to an earlier q
   assert.equal(token, await joined, 'the same answer');
   assert.notEqual(token, await later, 'an answer of its own');
   await refused;
-  await client.invalidate(token);
-  assert.notEqual((await client.token({ minValid: 10 })).accessToken, token.accessToken);
+  const invalidated = client.invalidate(token);
+  const other = await client.token();
+  assert.notEqual(other.accessToken, token.accessToken, 'not what is being invalidated');
+  await invalidated;
+  assert.equal((await client.token()).accessToken, other.accessToken);
 });
 
 test('a token in memory needs no thread, however long it is to be valid', async () => {
