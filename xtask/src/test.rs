@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{abi, bindings, budget, demo, root, table, tidy, tools};
+use crate::{abi, bindings, budget, demo, loom, root, table, tidy, tools};
 
 pub(crate) fn run() -> Result<(), String> {
     let strict = std::env::var_os("CI").is_some_and(|value| value == "true");
@@ -59,6 +59,7 @@ pub(crate) fn run() -> Result<(), String> {
         }
         cargo(&tests, &[])
     });
+    report.run("hazard pointers", loom::run);
     // With the exports that provoke a panic, which no other build has.
     report.run("libcountersign", || {
         let hooked = [

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use countersign::{Error, Keeper, Revocation, Secret, Source, Token};
+use countersign_hazard::Published;
 use serde_json::json;
 
 pub use self::history::*;
@@ -36,7 +36,7 @@ pub struct csign_client {
 pub(crate) struct Client {
     keeper: Keeper,
     /// The token in memory as C sees it.
-    shown: ArcSwapOption<Marked<Shown>>,
+    shown: Published<Marked<Shown>>,
     closed: AtomicBool,
     poisoned: AtomicBool,
     /// Whether the clock is the host's, which may call us.
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn csign_client_new(
         let keeper = make::keeper(config, &registry, id)?;
         out.put(new(Client {
             keeper,
-            shown: ArcSwapOption::empty(),
+            shown: Published::empty(),
             closed: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
             clock_is_hosts: config.clock.is_some(),
@@ -266,7 +266,7 @@ pub unsafe extern "C" fn csign_client_invalidate(
         let refused = unsafe { text("access_token", access_token, access_token_length) }?;
         client.may_wait()?;
         client.keeper.invalidate_access_token(&Secret::new(refused));
-        client.shown.store(None);
+        client.shown.publish(None);
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -356,7 +356,7 @@ pub unsafe extern "C" fn csign_client_forget(
             Revocation::Failed(reason) => (csign_revocation::FAILED, Some(reason)),
             _ => (csign_revocation::FAILED, None),
         };
-        client.shown.store(None);
+        client.shown.publish(None);
         if !out_revocation.is_null() {
             // SAFETY: what the header asks of the caller.
             unsafe { put("out_revocation", out_revocation, revocation) }?;
@@ -485,7 +485,7 @@ impl Client {
     }
 
     #[inline]
-    fn fresh(&self) -> Result<Option<countersign::Fresh>, Failure> {
+    fn fresh(&self) -> Result<Option<countersign::Fresh<'_>>, Failure> {
         if self.clock_is_hosts {
             self.may_wait()?;
         }
@@ -513,12 +513,12 @@ impl Client {
         if token.source() != Source::Cache {
             return Shown::share(token).into_handle();
         }
-        let shown = self.shown.load();
-        if let Some(shown) = shown.as_ref().filter(|shown| shown.body.shows(&token)) {
-            return Shared::<csign_token>(Arc::clone(shown)).into_handle();
+        let shown = self.shown.share();
+        if let Some(shown) = shown.filter(|shown| shown.body.shows(&token)) {
+            return Shared::<csign_token>(shown).into_handle();
         }
         let made = Shown::share(token);
-        self.shown.store(Some(Arc::clone(&made.0)));
+        self.shown.publish(Some(Arc::clone(&made.0)));
         made.into_handle()
     }
 

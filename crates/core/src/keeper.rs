@@ -218,7 +218,7 @@ impl Keeper {
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[inline]
-    pub fn fresh(&self) -> Option<Fresh> {
+    pub fn fresh(&self) -> Option<Fresh<'_>> {
         self.0.shown.fresh(self.0.clock.as_ref())
     }
 

@@ -1,30 +1,33 @@
 //! The token in memory, looked at without a lock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use arc_swap::{ArcSwapOption, Guard};
+use countersign_hazard::{Published, Reading};
 
 use crate::{Clock, Moment, Source, Token};
 
 /// What callers see.
 #[derive(Default)]
-pub(super) struct Shown(ArcSwapOption<Held>);
+pub(super) struct Shown(Published<Held>);
 
 /// A token with the span of wall clock time within which it needs no closer look.
-pub(super) struct Held {
-    pub(super) token: Token,
+struct Held {
+    token: Token,
     /// How much must be left of it, as far as its own lifetime allows.
     early: Duration,
-    /// When the last closer look was, and until when it holds, in milliseconds since 1970.
-    looked_ms: i64,
-    holds_until_ms: i64,
+    looked: Look,
 }
+
+/// When the last closer look was, and for how long it holds, both in milliseconds and in one word, so that both are of
+/// the same look. The time is since 1970.
+struct Look(AtomicI64);
 
 /// A fresh token, borrowed from a keeper's memory: the cheapest look at it.
 ///
 /// Let go of it soon, as of a lock that readers share: it keeps the token from being wiped.
-pub struct Fresh(Guard<Option<Arc<Held>>>);
+pub struct Fresh<'a>(Reading<'a, Held>);
 
 /// How long a closer look at both clocks holds. A wall clock set back to a moment within this
 /// span goes unnoticed for no longer than this.
@@ -36,83 +39,86 @@ const LAG_MS: i64 = 20;
 impl Shown {
     /// The token, where it has more than `early` left by a look no older than a second.
     #[inline]
-    pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<Fresh> {
-        let guard = self.0.load();
-        let held = guard.as_ref()?;
+    pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<Fresh<'_>> {
+        let held = self.0.read()?;
         let now = clock.coarse_unix_ms();
-        if now >= held.looked_ms && now < held.holds_until_ms {
-            return Some(Fresh(guard));
+        if held.looked.holds(now) {
+            return Some(Fresh(held));
         }
-        self.look_closer(clock.now());
-        let guard = self.0.load();
-        let held = guard.as_ref()?;
-        (now >= held.looked_ms && now < held.holds_until_ms).then(|| Fresh(guard))
+        held.look_closer(clock.now());
+        held.looked.holds(now).then(|| Fresh(held))
     }
 
     /// The token, where more than `min_valid` of it is left by both clocks.
     pub(super) fn valid_for(&self, min_valid: Duration, now: Moment) -> Option<Token> {
-        let held = self.0.load_full()?;
+        let held = self.0.read()?;
         let enough = enough_of(&held.token, min_valid);
         (held.token.remaining(now) > enough).then(|| held.token.with_source(Source::Cache))
     }
 
     /// The token whatever is left of it.
     pub(super) fn any(&self) -> Option<Token> {
-        self.0.load_full().map(|held| held.token.clone())
+        Some(self.0.read()?.token.clone())
     }
 
     pub(super) fn show(&self, token: Token, early: Duration, now: Moment) {
-        self.0.store(Some(Arc::new(Held::new(token, early, now))));
+        let held = Held {
+            token,
+            early,
+            looked: Look(AtomicI64::new(0)),
+        };
+        held.look_closer(now);
+        self.0.publish(Some(Arc::new(held)));
     }
 
     pub(super) fn clear(&self) {
-        self.0.store(None);
-    }
-
-    fn look_closer(&self, now: Moment) {
-        let Some(held) = self.0.load_full() else {
-            return;
-        };
-        let looked = Arc::new(Held::new(held.token.clone(), held.early, now));
-        // Another thread's newer token must not be replaced by our look at the old one.
-        self.0.compare_and_swap(&held, Some(looked));
+        self.0.publish(None);
     }
 }
 
 impl Held {
-    fn new(token: Token, early: Duration, now: Moment) -> Self {
-        let left = token
+    fn look_closer(&self, now: Moment) {
+        let left = self
+            .token
             .remaining(now)
-            .saturating_sub(enough_of(&token, early));
-        let holds = i64::try_from(left.as_millis())
-            .unwrap_or(i64::MAX)
-            .min(LOOK_MS);
+            .saturating_sub(enough_of(&self.token, self.early));
+        let holds = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
         // Both ends are as a coarse clock sees them: one that lags must neither find the look to be
         // in its future nor a token that has run out to have a moment left. What has less left
         // than the lag is looked at closely by whoever wants it.
-        let seen_ms = now.unix_ms - LAG_MS;
-        Self {
-            token,
-            early,
-            looked_ms: seen_ms,
-            holds_until_ms: seen_ms + holds,
-        }
+        self.looked.set(now.unix_ms - LAG_MS, holds.min(LOOK_MS));
     }
 }
 
-impl std::ops::Deref for Fresh {
+impl Look {
+    /// Room for `LOOK_MS` below the time of the look.
+    const BITS: u32 = 10;
+
+    #[inline]
+    fn holds(&self, now_ms: i64) -> bool {
+        let look = self.0.load(Ordering::Relaxed);
+        let (from, span) = (look >> Self::BITS, look & ((1 << Self::BITS) - 1));
+        now_ms >= from && now_ms < from + span
+    }
+
+    fn set(&self, from_ms: i64, span_ms: i64) {
+        self.0
+            .store((from_ms << Self::BITS) | span_ms, Ordering::Relaxed);
+    }
+}
+
+const _: () = assert!(LOOK_MS < 1 << Look::BITS);
+
+impl std::ops::Deref for Fresh<'_> {
     type Target = Token;
 
+    #[inline]
     fn deref(&self) -> &Token {
-        match self.0.as_ref() {
-            Some(held) => &held.token,
-            // `Shown::fresh` makes one only where there is a token.
-            None => unreachable!("a fresh token is there"),
-        }
+        &self.0.token
     }
 }
 
-impl std::fmt::Debug for Fresh {
+impl std::fmt::Debug for Fresh<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::ops::Deref::deref(self).fmt(f)
     }
