@@ -2,6 +2,7 @@
 
 mod keys;
 mod nearest;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,8 @@ use toml::de::DeValue;
 
 pub use self::keys::{SETTINGS, SettingKey};
 pub(crate) use self::nearest::nearest;
+pub(crate) use self::secrets::unreadable;
+use self::secrets::{is_variable_name, read_secret};
 use crate::document::{self, Field};
 use crate::{Error, ErrorKind, Secret};
 
@@ -361,54 +364,6 @@ fn must_be_plain(key: &str, field: &Field<'_>) -> Error {
         field.kind()
     );
     Error::setting(key, message)
-}
-
-/// A name that every shell can set (POSIX, "Environment Variable Definition").
-fn is_variable_name(text: &str) -> bool {
-    let begins_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    begins_well && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
-    let text = path.to_string_lossy();
-    if text.contains('\n') || text.contains("-----BEGIN") {
-        // The secret itself was given in place of its path: it is not repeated.
-        let bare = key.trim_end_matches("_file");
-        return Err(
-            Error::setting(key, format!("`{key}` holds the key itself, not a path")).with_hint(
-                format!("set {bare} to the key, or {key} to the path of its file"),
-            ),
-        );
-    }
-    let shown = path.display();
-    let refuse = |why: String| Error::setting(key, format!("`{key}` {shown} {why}"));
-    let bytes = std::fs::read(path).map_err(|error| unreadable(key, path, &error))?;
-    let bytes = zeroize::Zeroizing::new(bytes);
-    let Ok(text) = std::str::from_utf8(&bytes) else {
-        // Keys come in binary as well, and are told from text again where they are read.
-        return match key {
-            "private_key_file" => Ok(Secret::new(
-                base64_simd::STANDARD.encode_to_string(bytes.as_slice()),
-            )),
-            _ => Err(refuse("is not UTF-8 text".into())),
-        };
-    };
-    // An editor's last line feed is not part of a secret.
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
-}
-
-/// A setting names a file that cannot be read.
-pub(crate) fn unreadable(key: &str, path: &Path, error: &std::io::Error) -> Error {
-    let hint = match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            "check the path; a relative one starts from the configuration file's folder, and from \
-             the working directory where a program gives the settings"
-        }
-        std::io::ErrorKind::PermissionDenied => "let the user read it that this program runs as",
-        _ => "give the path of a file",
-    };
-    let message = format!("`{key}` {} cannot be read: {error}", path.display());
-    Error::setting(key, message).with_hint(hint)
 }
 
 #[cfg(test)]

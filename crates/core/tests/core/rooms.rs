@@ -99,7 +99,7 @@ fn only_the_ends_do_io() {
         "loopback.rs",
         "loopback/visitor.rs",
         // Reads the file that a setting K_file names.
-        "settings.rs",
+        "settings/secrets.rs",
     ];
     assert_absent(
         &[

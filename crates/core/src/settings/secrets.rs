@@ -1,0 +1,57 @@
+//! Secrets from files and variables, and files that settings name and that cannot be read.
+
+use std::io;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::{Error, Secret};
+
+/// The secret in a file that the setting `key` names.
+pub(super) fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
+    let text = path.to_string_lossy();
+    if text.contains('\n') || text.contains("-----BEGIN") {
+        // The secret itself was given in place of its path: it is not repeated.
+        let bare = key.trim_end_matches("_file");
+        return Err(
+            Error::setting(key, format!("`{key}` holds the key itself, not a path")).with_hint(
+                format!("set {bare} to the key, or {key} to the path of its file"),
+            ),
+        );
+    }
+    let shown = path.display();
+    let refuse = |why: String| Error::setting(key, format!("`{key}` {shown} {why}"));
+    let bytes = std::fs::read(path).map_err(|error| unreadable(key, path, &error))?;
+    let bytes = Zeroizing::new(bytes);
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        // Keys come in binary as well, and are told from text again where they are read.
+        return match key {
+            "private_key_file" => Ok(Secret::new(
+                base64_simd::STANDARD.encode_to_string(bytes.as_slice()),
+            )),
+            _ => Err(refuse("is not UTF-8 text".into())),
+        };
+    };
+    // An editor's last line feed is not part of a secret.
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+}
+
+/// A setting names a file that cannot be read.
+pub(crate) fn unreadable(key: &str, path: &Path, error: &io::Error) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "check the path; a relative one starts from the configuration file's folder, and from \
+             the working directory where a program gives the settings"
+        }
+        io::ErrorKind::PermissionDenied => "let the user read it that this program runs as",
+        _ => "give the path of a file",
+    };
+    let message = format!("`{key}` {} cannot be read: {error}", path.display());
+    Error::setting(key, message).with_hint(hint)
+}
+
+/// A name that every shell can set (POSIX, "Environment Variable Definition").
+pub(super) fn is_variable_name(text: &str) -> bool {
+    let begins_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins_well && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
