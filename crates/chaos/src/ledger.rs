@@ -154,6 +154,25 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_tells_itself_how_long_it_waited() {
+        let event = |at_ms: i64, attempt: &str, what: &str| -> Event {
+            let event = serde_json::json!({
+                "at_ms": at_ms, "by": "host:1:x", "attempt": attempt, "what": what,
+                "spent": "f", "got": null,
+            });
+            serde_json::from_value(event).unwrap()
+        };
+        let events = [
+            event(1000, "a", "intended"),
+            event(3004, "a", "answer_lost"),
+            event(4000, "b", "intended"),
+            event(4100, "b", "refused"),
+        ];
+        assert_eq!(gave_up_after_ms(&events[0], &events), Some(2004));
+        assert_eq!(gave_up_after_ms(&events[2], &events), None);
+    }
+
+    #[test]
     fn only_a_kill_between_sending_and_saving_excuses_a_loss() {
         let kill = |point: &str| Kill {
             pid: 1,

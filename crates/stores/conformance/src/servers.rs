@@ -36,6 +36,19 @@ impl Guarded {
         let _ = self.0.wait();
     }
 
+    /// SIGKILL to its children as well. They are its own: stopped, it starts no more of them, and
+    /// none of their ids is given to another process while it has not been told of their end.
+    fn kill_with_children(&mut self) {
+        self.signal("-STOP");
+        let id = self.0.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        for child in children.unwrap_or_default().split_whitespace() {
+            // One may have ended by itself.
+            let _ = Command::new("kill").args(["-KILL", child]).status();
+        }
+        self.kill();
+    }
+
     fn signal(&self, name: &str) {
         let id = self.0.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status();

@@ -82,9 +82,12 @@ impl PostgresServer {
         self.folder.path()
     }
 
-    /// SIGKILL to the postmaster; its children see that and end.
+    /// SIGKILL to the postmaster and its children, which would see its end and follow, but may
+    /// carry out one more statement before.
     pub fn kill(&mut self) {
-        self.process = None;
+        if let Some(mut process) = self.process.take() {
+            process.kill_with_children();
+        }
     }
 
     /// SIGSTOP to the postmaster alone: no new connections, old ones go on.
