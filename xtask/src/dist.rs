@@ -14,6 +14,23 @@ const SOVERSION: &str = "0";
 /// 2.83, of which ring, rustls and ureq alone are 1.7: see benches/RESULTS.md. A build with `fleet` is recorded, not limited.
 const MOST_BYTES: u64 = 2_900_000;
 
+const USAGE: &str = "\
+cargo xtask dist --prefix DIR [--features fleet] [--no-packages] [--profile P]
+
+  --prefix DIR     where everything goes; the folder can be moved afterwards
+  --features F     of libcountersign: fleet has the stores on PostgreSQL and Redis
+  --no-packages    without those of Go, Python, Node and Java, which take their languages' tools
+  --profile P      dist unless said otherwise; dev builds quickly
+";
+
+/// What a reader of the header is sent to, and what has to go along.
+const PAGES: [&str; 4] = [
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "docs/abi.md",
+    "docs/settings.md",
+];
+
 /// What is to be installed, and where.
 pub(crate) struct Dist {
     pub(crate) prefix: PathBuf,
@@ -23,6 +40,10 @@ pub(crate) struct Dist {
 }
 
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
+    if let ["help" | "--help" | "-h"] = options {
+        table::say(USAGE);
+        return Ok(());
+    }
     let dist = Dist::read(options)?;
     dist.install()?;
     if dist.packages {
@@ -53,16 +74,11 @@ impl Dist {
                 "--profile" => dist.profile = value()?.to_owned(),
                 "--features" => dist.features = value()?.to_owned(),
                 "--no-packages" => dist.packages = false,
-                other => {
-                    return Err(format!(
-                        "dist does not know `{other}`: say --prefix DIR [--features fleet] [--profile P] \
-                         [--no-packages]"
-                    ));
-                }
+                other => return Err(format!("dist does not know `{other}`\n\n{USAGE}")),
             }
         }
         match dist.prefix.as_os_str().is_empty() {
-            true => Err("say where to: dist --prefix DIR".into()),
+            true => Err(format!("say where to\n\n{USAGE}")),
             false => Ok(dist),
         }
     }
@@ -99,6 +115,13 @@ impl Dist {
         let include = folder(&self.prefix, "include")?;
         for header in ["countersign.h", "countersign_plugin.h", "countersign.hpp"] {
             copy(&root().join("include").join(header), &include.join(header))?;
+        }
+        let doc = folder(&self.prefix, "share/doc/countersign")?;
+        for page in PAGES.map(Path::new) {
+            copy(
+                &root().join(page),
+                &doc.join(page.file_name().unwrap_or_default()),
+            )?;
         }
         let fill = |text: &str, native_libs: &str| {
             text.replace("@VERSION@", VERSION)

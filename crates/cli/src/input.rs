@@ -4,6 +4,7 @@ use std::io::{BufRead, Read};
 use std::path::Path;
 
 use countersign::{Error, ErrorKind, Secret};
+use countersign_builtin::variable;
 use zeroize::Zeroizing;
 
 use crate::args::PassphraseArgs;
@@ -57,9 +58,9 @@ pub(crate) fn passphrase(args: &PassphraseArgs) -> Result<Option<Secret>, Error>
     let missing = || {
         let message = format!("--passphrase-env: the environment has no variable {name}");
         Error::new(ErrorKind::Setting, message)
+            .with_hint(format!("export {name}, or name another variable"))
     };
-    let value = std::env::var(name).map_err(|_| missing())?;
-    Ok(Some(Secret::new(value)))
+    Ok(Some(Secret::new(variable(name).ok_or_else(missing)?)))
 }
 
 /// Says of a key under a passphrase how to give that here: there are no settings.

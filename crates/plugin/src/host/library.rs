@@ -163,8 +163,12 @@ impl Library {
 /// The entry function of a library, which from now on is never unloaded: no `dlclose` is sound for code that may have
 /// made threads or thread-local variables.
 fn open(path: &Path) -> Result<EntryV1, Error> {
-    let library =
-        map(path).map_err(|error| not_a_plugin(&format!("it cannot be loaded: {error}")))?;
+    let library = map(path).map_err(|error| {
+        // What the system's loader said is the error's source.
+        let why = std::error::Error::source(&error).map(ToString::to_string);
+        let why = why.unwrap_or_else(|| error.to_string());
+        not_a_plugin(&format!("it cannot be loaded: {why}"))
+    })?;
     let library = std::mem::ManuallyDrop::new(library);
     // SAFETY: the name promises the signature.
     let entry = unsafe { library.get::<EntryV1>(ENTRY_V1.to_bytes_with_nul()) };
