@@ -344,7 +344,8 @@ fn text_of(key: &str, field: Field<'_>) -> Result<String, Error> {
                     .with_hint("write it as text, between quotes"),
             ),
         },
-        DeValue::Boolean(truth) => Ok(truth.to_string()),
+        // None of ours is yes or no; a vendor's may be.
+        DeValue::Boolean(truth) if key.starts_with("extra.") => Ok(truth.to_string()),
         DeValue::Array(_) => {
             let items = field.items().into_iter().flatten();
             let words: Result<Vec<_>, _> = items.map(|item| text_of(key, item)).collect();
@@ -397,6 +398,16 @@ mod tests {
         }
         let settings = Settings::from_pairs([("client_secret", "canary")]).unwrap();
         assert!(!format!("{settings:?}").contains("canary"));
+    }
+
+    #[test]
+    fn yes_and_no_are_for_vendors_own_settings() {
+        let told = |line: &str| Settings::from_toml(&format!("[connections.a]\n{line}"));
+        told("extra.sandbox = true").unwrap();
+        for (setting, line) in [("scopes", "scopes = true"), ("scopes", "scopes = [false]")] {
+            let error = told(line).expect_err(line);
+            assert_eq!(error.setting_name(), Some(setting), "{error}");
+        }
     }
 
     #[test]

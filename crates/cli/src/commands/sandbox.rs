@@ -15,6 +15,12 @@ pub(crate) fn run(args: &SandboxArgs, output: &Output) -> Result<(), Stop> {
         rotation: args.rotation.map(Into::into),
         ..Options::default()
     };
+    if !args.tls && !args.listen.ip().is_loopback() {
+        output.say(
+            "warning: without --tls, others on the network can read what passes; countersign itself asks by http \
+             at this machine's own addresses only",
+        );
+    }
     let sandbox = Sandbox::start(options).map_err(explain)?;
     output.print(&sandbox.ready_line())?;
     Ok(sandbox.wait().map_err(explain)?)

@@ -340,6 +340,17 @@ fn broken(did: &str, path: &Path, error: &io::Error) -> Error {
     error.with_hint("check that the folder is there, is this user's, and has room")
 }
 
+/// Nothing gets better by trying again, but for a disk that is full.
+fn cannot_be_made(folder: &Path, error: &io::Error) -> Error {
+    let broken = broken("make", folder, error);
+    match error.kind() {
+        io::ErrorKind::StorageFull => broken,
+        _ => broken
+            .with_verdict(crate::Verdict::FixConfiguration)
+            .with_hint("set store = \"file:FOLDER\" to a folder that this user may make or owns"),
+    }
+}
+
 #[cfg(unix)]
 fn make_private_folder(folder: &Path) -> Result<(), Error> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -347,7 +358,7 @@ fn make_private_folder(folder: &Path) -> Result<(), Error> {
         .recursive(true)
         .mode(0o700)
         .create(folder);
-    made.map_err(|error| broken("make", folder, &error))?;
+    made.map_err(|error| cannot_be_made(folder, &error))?;
     let facts = fs::metadata(folder).map_err(|error| broken("read", folder, &error))?;
     let mode = facts.mode() & 0o777;
     if mode & 0o077 == 0 {
@@ -358,12 +369,17 @@ fn make_private_folder(folder: &Path) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Store, message)
         .with_setting("store")
         .with_verdict(crate::Verdict::FixConfiguration)
-        .with_hint(format!("run: chmod 0700 {shown}")))
+        // Never a command alone: it may be /etc or /tmp.
+        .with_hint(format!(
+            "give the tokens a folder of their own, such as file:{}; where this one is for them alone, run: \
+             chmod 0700 {shown}",
+            folder.join("countersign").display()
+        )))
 }
 
 #[cfg(not(unix))]
 fn make_private_folder(folder: &Path) -> Result<(), Error> {
-    fs::create_dir_all(folder).map_err(|error| broken("make", folder, &error))
+    fs::create_dir_all(folder).map_err(|error| cannot_be_made(folder, &error))
 }
 
 #[cfg(unix)]

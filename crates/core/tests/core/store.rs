@@ -289,7 +289,21 @@ fn a_folder_that_others_can_read_is_refused() {
         (error.kind(), error.verdict()),
         (ErrorKind::Store, Verdict::FixConfiguration)
     );
-    assert!(error.hint().unwrap().starts_with("run: chmod 0700 "));
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.starts_with("give the tokens a folder of their own, such as file:"),
+        "{hint}"
+    );
+    assert!(hint.contains("run: chmod 0700 "), "{hint}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_a_matter_of_the_configuration() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = FileStore::open(file.path().join("below")).unwrap_err();
+    assert_eq!(error.setting_name(), Some("store"));
+    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+    assert!(error.hint().unwrap().contains("file:FOLDER"));
 }
 
 #[test]
