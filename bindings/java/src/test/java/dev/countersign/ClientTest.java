@@ -57,10 +57,11 @@ class ClientTest {
             assertFalse(minted.isDone());
             tasks.remove().run();
             assertEquals(Source.MINTED, minted.join().source());
-            Token first = client.tokenAsync(Duration.ofMinutes(1)).join();
-            assertEquals(Source.CACHE, first.source());
-            assertSame(first, client.tokenAsync().join());
+            CompletableFuture<Token> first = client.tokenAsync(Duration.ofMinutes(1));
+            CompletableFuture<Token> second = client.tokenAsync();
             assertTrue(tasks.isEmpty());
+            assertEquals(Source.CACHE, first.join().source());
+            assertSame(first.join(), second.join());
             assertEquals(2, client.counts().hits());
         }
     }
