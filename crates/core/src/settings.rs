@@ -12,6 +12,7 @@ use toml::de::DeValue;
 
 pub use self::keys::{SETTINGS, SettingKey};
 pub(crate) use self::nearest::nearest;
+#[cfg(feature = "ureq")]
 pub(crate) use self::secrets::unreadable;
 use self::secrets::{is_variable_name, read_secret};
 use crate::document::{self, Field};
