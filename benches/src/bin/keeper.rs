@@ -51,7 +51,7 @@ fn main() {
             }),
         ),
         (
-            "floor: arc-swap load, coarse clock, comparison",
+            "arc-swap load, coarse clock, comparison",
             Box::new(|| {
                 let guard = swapped.load();
                 black_box(coarse() < guard.1);
