@@ -375,7 +375,12 @@ fn a_replica_is_refused_at_the_start_and_later() {
 fn replicas_confirm_where_they_are_asked_to() {
     let server = RedisServer::durable();
     let mut replica = server.replica();
-    let store = RedisStore::open(&format!("{}?replicas=1&timeout_ms=600", server.url())).unwrap();
+    let store = |timeout_ms: u32| {
+        let url = format!("{}?replicas=1&timeout_ms={timeout_ms}", server.url());
+        RedisStore::open(&url).unwrap()
+    };
+    // A replica that has just been linked may still be writing its first copy to the disk.
+    let (patient, hasty) = (store(20_000), store(600));
     let linked = || {
         server
             .command(&["INFO", "replication"])
@@ -383,15 +388,15 @@ fn replicas_confirm_where_they_are_asked_to() {
             .then_some(())
     };
     until(Duration::from_secs(10), linked).expect("the replica");
-    applied(store.compare_and_swap(&key("a"), None, None, b"v"));
+    applied(patient.compare_and_swap(&key("a"), None, None, b"v"));
     replica.kill();
-    match store.compare_and_swap(&key("a"), Some(1), None, b"w") {
+    match hasty.compare_and_swap(&key("a"), Some(1), None, b"w") {
         Swap::Unknown(error) => assert!(error.message().contains("0 of 1 replicas"), "{error}"),
         other => panic!("{other:?}"),
     }
     replica.restart();
     until(Duration::from_secs(10), linked).expect("the replica");
-    applied(store.compare_and_swap(&key("a"), Some(2), None, b"w"));
+    applied(patient.compare_and_swap(&key("a"), Some(2), None, b"w"));
 
     // This server's version cannot wait for its disk, or can: it is asked, not assumed.
     match RedisStore::open(&format!("{}?fsync=wait", server.url())) {
