@@ -371,7 +371,7 @@ fn a_row_that_somebody_holds_ends_in_a_certain_no() {
 #[test]
 fn a_frozen_server_is_given_up_in_time() {
     let server = PostgresServer::start("");
-    let store = PostgresStore::open(&format!("{}?timeout_ms=400&pool=1", server.url())).unwrap();
+    let store = PostgresStore::open(&format!("{}?timeout_ms=1000&pool=1", server.url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'countersign'");
     server.freeze();
@@ -402,7 +402,7 @@ fn a_server_that_keeps_less_is_declared_and_refused() {
 #[test]
 fn a_read_only_server_takes_nothing_and_says_so() {
     let server = PostgresServer::start("");
-    let store = PostgresStore::open(&format!("{}?timeout_ms=500", server.url())).unwrap();
+    let store = PostgresStore::open(&format!("{}?timeout_ms=5000", server.url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     server.sql("ALTER SYSTEM SET default_transaction_read_only = on");
     server.sql("SELECT pg_reload_conf()");
