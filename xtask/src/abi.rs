@@ -244,15 +244,8 @@ fn exported(library: &Path) -> Result<BTreeSet<String>, String> {
 
 /// The shared library, built as the tests build it.
 fn library() -> Result<PathBuf, String> {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "-p", "countersign-capi", "--locked"])
-        .current_dir(root())
-        .status()
-        .map_err(|error| error.to_string())?;
-    match status.success() {
-        true => Ok(crate::target().join("debug/libcountersign_capi.so")),
-        false => Err("countersign-capi does not build".into()),
-    }
+    crate::cargo::run(&["build", "-p", "countersign-capi", "--locked"], &[])?;
+    Ok(crate::target().join("debug/libcountersign_capi.so"))
 }
 
 fn read(path: &str) -> Result<String, String> {

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use crate::dist::Dist;
-use crate::{root, table, target, tools};
+use crate::{cargo, root, table, target, tools};
 
 /// A language, the programs its package needs, and the Debian packages that have them.
 struct Language {
@@ -148,23 +148,10 @@ impl Stage {
 
     /// Rust runs the scenarios without the C ABI.
     fn test_rust(&self) -> Result<(), String> {
-        let status = Command::new(env!("CARGO"))
-            .args([
-                "test",
-                "--locked",
-                "-p",
-                "countersign-builtin",
-                "--test",
-                "scenarios",
-            ])
-            .env("COUNTERSIGN_SCENARIO_RESULTS", &self.results)
-            .current_dir(root())
-            .status()
-            .map_err(|error| error.to_string())?;
-        match status.success() {
-            true => Ok(()),
-            false => Err("the scenarios failed in Rust".into()),
-        }
+        let test = "test --locked -p countersign-builtin --test scenarios";
+        let words: Vec<_> = test.split(' ').collect();
+        let results = [("COUNTERSIGN_SCENARIO_RESULTS", self.results.as_ref())];
+        cargo::run(&words, &results).map_err(|_| "the scenarios failed in Rust".into())
     }
 
     fn test(&self, language: &Language) -> Result<(), String> {

@@ -1,28 +1,16 @@
 //! `cargo xtask loom`: the hazard pointers, in every order of events that the memory model allows.
 
-use std::process::Command;
-
-use crate::{root, target};
+use crate::{cargo, target};
 
 pub(crate) fn run() -> Result<(), String> {
     // Optimised, because there are many orders; in a folder of its own, because the flag is for every crate.
-    let status = Command::new(env!("CARGO"))
-        .args([
-            "test",
-            "-p",
-            "countersign-hazard",
-            "--locked",
-            "--release",
-            "--test",
-            "loom",
-        ])
-        .env("RUSTFLAGS", "--cfg loom")
-        .env("CARGO_TARGET_DIR", target().join("loom"))
-        .current_dir(root())
-        .status()
-        .map_err(|error| error.to_string())?;
-    match status.success() {
-        true => Ok(()),
-        false => Err("an order of events in which a token is used after it was dropped".to_owned()),
-    }
+    let test = "test -p countersign-hazard --locked --release --test loom";
+    let words: Vec<_> = test.split(' ').collect();
+    let folder = target().join("loom");
+    let variables = [
+        ("RUSTFLAGS", "--cfg loom".as_ref()),
+        ("CARGO_TARGET_DIR", folder.as_ref()),
+    ];
+    cargo::run(&words, &variables)
+        .map_err(|_| "an order of events in which a token is used after it was dropped".to_owned())
 }

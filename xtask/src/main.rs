@@ -4,6 +4,7 @@ mod abi;
 mod bench;
 mod bindings;
 mod budget;
+mod cargo;
 mod chaos;
 mod codegen;
 mod demo;

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{abi, bindings, budget, demo, loom, root, table, tidy, tools};
+use crate::{abi, bindings, budget, cargo, demo, loom, table, tidy, tools};
 
 pub(crate) fn run() -> Result<(), String> {
     let strict = std::env::var_os("CI").is_some_and(|value| value == "true");
@@ -15,7 +15,7 @@ pub(crate) fn run() -> Result<(), String> {
     let browser = tools::is_there("chromium") && tools::is_there("chromedriver");
 
     if component("fmt", &mut report) {
-        report.run("format", || cargo(&["fmt", "--all", "--check"], &[]));
+        report.run("format", || cargo::run(&["fmt", "--all", "--check"], &[]));
     }
     if component("clippy", &mut report) {
         let lints = [
@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<(), String> {
             "-D",
             "warnings",
         ];
-        report.run("lints", || cargo(&lints, &[]));
+        report.run("lints", || cargo::run(&lints, &[]));
     }
     report.run("core alone", || {
         let bare = [
@@ -38,26 +38,26 @@ pub(crate) fn run() -> Result<(), String> {
             "--no-default-features",
             "--locked",
         ];
-        cargo(&bare, &[("RUSTFLAGS", "-D warnings")])
+        cargo::run(&bare, &[("RUSTFLAGS", "-D warnings".as_ref())])
     });
     // The workspace's tests build core with what the command switches on; these without, and with all.
     report.run("core by default", || {
-        cargo(&["test", "-p", "countersign", "--locked"], &[])
+        cargo::run(&["test", "-p", "countersign", "--locked"], &[])
     });
     report.run("core with all features", || {
         let all = ["test", "-p", "countersign", "--all-features", "--locked"];
-        cargo(&all, &[])
+        cargo::run(&all, &[])
     });
     report.run("docs", || {
         let docs = ["doc", "--workspace", "--no-deps", "--locked"];
-        cargo(&docs, &[("RUSTDOCFLAGS", "-D warnings")])
+        cargo::run(&docs, &[("RUSTDOCFLAGS", "-D warnings".as_ref())])
     });
     report.run("tests", || {
         let mut tests = vec!["test", "--workspace", "--locked", "--no-fail-fast"];
         if browser {
             tests.extend(["--features", "countersign-cli/browser-tests"]);
         }
-        cargo(&tests, &[])
+        cargo::run(&tests, &[])
     });
     report.run("hazard pointers", loom::run);
     // With the exports that provoke a panic, which no other build has.
@@ -70,7 +70,7 @@ pub(crate) fn run() -> Result<(), String> {
             "test-hooks",
             "--locked",
         ];
-        cargo(&hooked, &[])
+        cargo::run(&hooked, &[])
     });
     report.run("abi, C", || abi::run(&["--test"]));
     report.run("bindings", || bindings::run(&[]));
@@ -93,19 +93,6 @@ fn component(name: &str, report: &mut Report) -> bool {
         report.missing(name, &format!("run: rustup component add {name}"));
     }
     there
-}
-
-fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
-    let status = Command::new(env!("CARGO"))
-        .args(arguments)
-        .envs(variables.iter().copied())
-        .current_dir(root())
-        .status()
-        .map_err(|error| error.to_string())?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("cargo {} failed", arguments.join(" "))),
-    }
 }
 
 #[derive(Default)]

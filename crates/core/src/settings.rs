@@ -490,6 +490,7 @@ mod tests {
         let error = Settings::from_toml("[conections.a]\nprovider=\"x\"").unwrap_err();
         assert!(error.message().contains("[connections.NAME]"));
     }
+
     #[test]
     fn a_file_that_cannot_be_read_is_told_with_what_to_do() {
         let folder = tempfile::tempdir().unwrap();

@@ -29,56 +29,42 @@ impl Drop for Watched {
 
 #[test]
 fn a_value_is_not_dropped_while_it_is_looked_at() {
-    loom::model(|| {
-        let published = Arc::new(Published::empty());
-        published.publish(Some(Watched::new(1)));
-        let reader = {
-            let published = Arc::clone(&published);
-            thread::spawn(move || {
-                let first = published.read().unwrap().number();
-                let second = published.read().unwrap().number();
-                assert!((1..=2).contains(&first) && first <= second && second <= 2);
-            })
-        };
-        published.publish(Some(Watched::new(2)));
-        reader.join().unwrap();
-        assert_eq!(published.read().unwrap().number(), 2);
+    while_it_is_replaced(Some(2), |published| {
+        let first = published.read().unwrap().number();
+        let second = published.read().unwrap().number();
+        assert!((1..=2).contains(&first) && first <= second && second <= 2);
     });
 }
 
 #[test]
 fn a_share_outlives_what_took_its_place() {
-    loom::model(|| {
-        let published = Arc::new(Published::empty());
-        published.publish(Some(Watched::new(1)));
-        let reader = {
-            let published = Arc::clone(&published);
-            thread::spawn(move || {
-                let share = published.share();
-                drop(published);
-                assert!(share.is_none_or(|share| share.number() == 1));
-            })
-        };
-        published.publish(None);
+    while_it_is_replaced(None, |published| {
+        let share = published.share();
         drop(published);
-        reader.join().unwrap();
+        assert!(share.is_none_or(|share| share.number() == 1));
     });
 }
 
 #[test]
 fn a_second_reading_beside_the_first_one() {
-    loom::model(|| {
+    while_it_is_replaced(Some(2), |published| {
+        let first = published.read().unwrap();
+        let second = published.read().unwrap();
+        assert!(first.number() <= second.number());
+    });
+}
+
+/// Has one thread look at the value 1 while another one puts something else, or nothing, in its place.
+fn while_it_is_replaced(by: Option<usize>, look: fn(Arc<Published<Watched>>)) {
+    loom::model(move || {
         let published = Arc::new(Published::empty());
         published.publish(Some(Watched::new(1)));
-        let reader = {
-            let published = Arc::clone(&published);
-            thread::spawn(move || {
-                let first = published.read().unwrap();
-                let second = published.read().unwrap();
-                assert!(first.number() <= second.number());
-            })
-        };
-        published.publish(Some(Watched::new(2)));
+        let theirs = Arc::clone(&published);
+        let reader = thread::spawn(move || look(theirs));
+        published.publish(by.map(Watched::new));
+        let left = published.read().map(|value| value.number());
+        assert_eq!(left, by);
+        drop(published);
         reader.join().unwrap();
     });
 }
