@@ -17,8 +17,9 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 /// The text is TOML; every provider crate's `profile.toml` is an example, and the same engine
 /// reads the profiles that users bring. Unknown fields are refused.
 ///
-/// Texts in [`Endpoints`] and `audience` may hold `{base_url}`, the environment's base or the
-/// setting of that name.
+/// Texts in [`Endpoints`] and `audience` may hold `{base_url}`: the environment's base URL or the
+/// setting of that name, without slashes at its end. Texts in [`Consent`] may hold `{scopes}`. Any
+/// other placeholder is rejected when the profile is read.
 ///
 /// # Example
 ///

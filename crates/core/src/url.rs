@@ -50,6 +50,10 @@ impl Url {
         if text.contains('#') {
             return refuse("it has a fragment");
         }
+        // RFC 3986 has no braces: they are a placeholder of the vendor's page.
+        if text.contains(['{', '}']) {
+            return refuse("replace the placeholder in braces with its value");
+        }
         let shape = "write it as https://host/path, percent-encoded and without blanks";
         let Ok(uri) = text.parse::<Uri>() else {
             return refuse(shape);
@@ -81,6 +85,22 @@ impl Url {
             text: text.to_owned(),
             authority: (start, start + authority.as_str().len()),
         })
+    }
+
+    /// Parses a URL that paths are appended to: slashes at its end are dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Url::parse`]; also if it has a query, which no path can follow.
+    pub(crate) fn parse_base(text: &str) -> Result<Self, Error> {
+        let url = Self::parse(text.trim_end_matches('/'))?;
+        if url.text.contains('?') {
+            let shown = public_part(text);
+            let message = format!("`{shown}` is not a usable base URL: it has a query");
+            return Err(Error::new(crate::ErrorKind::Setting, message)
+                .with_hint("remove the query: paths are appended to this URL"));
+        }
+        Ok(url)
     }
 
     /// The whole URL.
@@ -229,6 +249,7 @@ mod tests {
             ("https://exa mple.com/", "blanks"),
             ("https://bücher.example/", "percent-encoded"),
             ("https://example.com:99999/", "65535"),
+            ("https://login.example/{tenant}/token", "placeholder"),
             ("", "https://"),
         ] {
             let error = Url::parse(text).expect_err(text);

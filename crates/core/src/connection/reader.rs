@@ -37,9 +37,9 @@ impl Reader<'_> {
         let grant = self.grant()?;
         let rules = &self.profile.grants[&grant];
         let client_auth = self.client_auth(grant, rules)?;
-        let base_url = match (self.url("base_url")?, &facts.base_url) {
+        let base_url = match (self.base_url()?, &facts.base_url) {
             (Some(given), _) => Some(given),
-            (None, Some(base)) => Some(Url::parse(base)?),
+            (None, Some(base)) => Some(Url::parse_base(base)?),
             (None, None) => None,
         };
         let endpoint = |key: &str, template: Option<&String>| -> Result<Option<Url>, Error> {
@@ -371,14 +371,21 @@ impl Reader<'_> {
         self.text(key).ok_or_else(absent)
     }
 
+    fn base_url(&self) -> Result<Option<Url>, Error> {
+        self.parsed_url("base_url", Url::parse_base)
+    }
+
     fn url(&self, key: &str) -> Result<Option<Url>, Error> {
-        // A base is joined with paths; every other URL counts to the letter.
-        let ending: &[char] = if key == "base_url" { &['/'] } else { &[] };
-        let url = self
-            .text(key)
-            .map(|text| Url::parse(text.trim_end_matches(ending)));
-        url.transpose()
-            .map_err(|e| e.with_setting(key).in_context(format_args!("`{key}`")))
+        self.parsed_url(key, Url::parse)
+    }
+
+    fn parsed_url(
+        &self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<Url, Error>,
+    ) -> Result<Option<Url>, Error> {
+        let url = self.text(key).map(|text| parse(&text)).transpose();
+        url.map_err(|e| e.with_setting(key).in_context(format_args!("`{key}`")))
     }
 
     fn number(&self, key: &str) -> Result<Option<u64>, Error> {

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Profile, Templated};
+use super::{Profile, Templated, template};
 use crate::{GrantKind, grant};
+
+/// The hole of endpoints and audiences.
+const BASE_URL: &str = "base_url";
+/// The hole of what a person consents to.
+const SCOPES: &str = "scopes";
 
 impl Profile {
     /// Why the profile does not hold together, if it does not; names the field.
@@ -21,7 +26,7 @@ impl Profile {
         }
         for (name, environment) in &self.environments {
             if let Some(base) = &environment.base_url {
-                crate::Url::parse(base)
+                crate::Url::parse_base(base)
                     .map_err(|e| format!("`environments.{name}.base_url`: {e}"))?;
             }
         }
@@ -39,7 +44,82 @@ impl Profile {
         if self.assertion.ttl_s > self.assertion.max_ttl_s {
             return Err("`assertion.ttl_s` exceeds `assertion.max_ttl_s`".into());
         }
+        // Lifetimes count from `iat`, which is put back.
+        if self.assertion.backdate_s >= self.assertion.max_ttl_s {
+            return Err("`assertion.backdate_s` is not below `assertion.max_ttl_s`".into());
+        }
+        self.check_texts()?;
         self.check_templates()
+    }
+
+    /// Checks the texts that have at most one hole, and those that have none.
+    fn check_texts(&self) -> Result<(), String> {
+        let check = |field: &str, text: &str, known: &[&str]| {
+            template::check_holes(text, known)
+                .map_err(|why| format!("`{field}` cannot be filled: {why}"))
+        };
+        for (name, environment) in &self.environments {
+            if let Some(audience) = &environment.audience {
+                let field = format!("environments.{name}.audience");
+                check(&field, audience, &[BASE_URL])?;
+            }
+            for (fact, text) in &environment.extra {
+                check(&format!("environments.{name}.extra.{fact}"), text, &[])?;
+            }
+        }
+        self.check_endpoints()?;
+        for (kind, rules) in &self.grants {
+            for (list, scopes) in [
+                ("default_scopes", &rules.default_scopes),
+                ("required_scopes", &rules.required_scopes),
+                ("refresh_scopes", &rules.refresh_scopes),
+            ] {
+                let field = format!("grants.{kind}.{list}");
+                scopes
+                    .iter()
+                    .try_for_each(|text| check(&field, text, &[]))?;
+            }
+        }
+        let Some(consent) = &self.consent else {
+            return Ok(());
+        };
+        check("consent.individual", &consent.individual, &[SCOPES])?;
+        let Some(admin) = &consent.admin else {
+            return Ok(());
+        };
+        check("consent.admin.scope", &admin.scope, &[])?;
+        let field = "consent.admin.admin_consent_scope";
+        check(field, &admin.admin_consent_scope, &[SCOPES])
+    }
+
+    fn check_endpoints(&self) -> Result<(), String> {
+        let endpoints = &self.endpoints;
+        for (name, endpoint) in [
+            ("token", Some(&endpoints.token)),
+            ("authorize", endpoints.authorize.as_ref()),
+            ("userinfo", endpoints.userinfo.as_ref()),
+            ("revoke", endpoints.revoke.as_ref()),
+        ] {
+            let Some(text) = endpoint else { continue };
+            template::check_holes(text, &[BASE_URL])
+                .map_err(|why| format!("`endpoints.{name}` cannot be filled: {why}"))?;
+            let path = match text.strip_prefix("{base_url}") {
+                Some(path) => path,
+                // What does not depend on a setting is checked whole.
+                None if !text.contains('{') => {
+                    let parsed = crate::Url::parse(text);
+                    parsed.map_err(|e| format!("`endpoints.{name}`: {e}"))?;
+                    continue;
+                }
+                None => text,
+            };
+            if !path.is_empty() && !path.starts_with(['/', '?']) {
+                return Err(format!(
+                    "`endpoints.{name}` must begin with `{{base_url}}` and go on with a `/`"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn check_templates(&self) -> Result<(), String> {

@@ -99,6 +99,33 @@ impl Templated {
     }
 }
 
+/// Checks a text whose holes are only these, without filters and fallbacks.
+pub(super) fn check_holes(text: &str, known: &[&str]) -> Result<(), String> {
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let from = &rest[at..];
+        let inner = from.strip_prefix('{').and_then(|from| from.split_once('}'));
+        let Some((inner, after)) = inner else {
+            return Err(lone_brace(text));
+        };
+        if !known.contains(&inner) {
+            let shown: String = inner.chars().take(64).collect();
+            let meant = match (nearest(inner, known.iter().copied()), known) {
+                (Some(near), _) => format!("did you mean `{{{near}}}`?"),
+                (None, []) => "no placeholder is".to_owned(),
+                (None, known) => format!("known is `{{{}}}`", known.join("}`, `{")),
+            };
+            return Err(format!("`{{{shown}}}` is not known here; {meant}"));
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
+fn lone_brace(text: &str) -> String {
+    format!("{text:?} has a brace without its other half")
+}
+
 /// Takes a text apart. Whether a profile has an `{extra.…}` is not known here.
 pub(crate) fn parse(text: &str) -> Result<Vec<Part<'_>>, String> {
     let mut parts = Vec::new();
@@ -115,7 +142,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Part<'_>>, String> {
         });
         match inner {
             Some(inner) if !inner.contains('{') => parts.push(Part::Hole(Hole::parse(inner)?)),
-            _ => return Err(format!("{text:?} has a brace without its other half")),
+            _ => return Err(lone_brace(text)),
         }
     }
     if !rest.is_empty() {

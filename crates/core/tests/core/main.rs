@@ -8,6 +8,7 @@ mod keeper;
 mod login;
 #[path = "../openssl/mod.rs"]
 mod openssl;
+mod profiles;
 mod rooms;
 mod rotation;
 mod secrets;
