@@ -12,25 +12,15 @@ impl Connection {
     /// The assertion of the `jwt-bearer` grant.
     pub(crate) fn assertion(&self, now: Moment, random: &dyn Random) -> Result<String, Error> {
         let rules = &self.profile().assertion;
-        let issued_at = now.unix_s() - i64::from(rules.backdate_s);
-        let expires = now.unix_s() + self.assertion_ttl().as_secs() as i64;
         let scope = rules.scope_claim.then(|| self.scopes().join(" "));
-        let jwt_id = rules.jwt_id.then(|| random::word(random)).transpose()?;
-        let mut claims = Members::default();
-        claims.add("iss", Some(self.client_id()));
-        claims.add("sub", self.subject());
-        claims.add("aud", self.audience().or(Some(self.token_url().as_str())));
-        claims.add("scope", scope.filter(|scope| !scope.is_empty()));
-        claims.add("iat", rules.issued_at.then_some(issued_at));
-        // Servers measure the lifetime from `iat`, which is put back.
-        claims.add(
-            "exp",
-            Some(expires.min(issued_at + i64::from(rules.max_ttl_s))),
-        );
-        claims.add("jti", jwt_id);
-        let signer = self.require_signer()?;
-        self.add_claims(Some(signer), &mut claims)?;
-        self.sign_assertion(signer, &claims)
+        let assertion = Assertion {
+            subject: self.subject(),
+            audience: self.audience().unwrap_or(self.token_url().as_str()),
+            scope: scope.filter(|scope| !scope.is_empty()),
+            jwt_id: rules.jwt_id,
+            adds_claims: true,
+        };
+        self.sign_assertion(self.require_signer()?, assertion, now, random)
     }
 
     /// The assertion that authenticates the client.
@@ -46,18 +36,15 @@ impl Connection {
             (ClientAudience::Issuer, None, Some(base)) => base.as_str(),
             _ => self.token_url().as_str(),
         };
-        let now = now.unix_s();
-        let mut claims = Members::default();
-        claims.add("iss", Some(self.client_id()));
-        claims.add("sub", Some(self.client_id()));
-        claims.add("aud", Some(audience));
-        claims.add("iat", Some(now - i64::from(rules.backdate_s)));
-        claims.add("exp", Some(now + self.assertion_ttl().as_secs() as i64));
-        claims.add("jti", Some(random::word(random)?));
-        if self.grant() != GrantKind::JwtBearer {
-            self.add_claims(Some(signer), &mut claims)?;
-        }
-        self.sign_assertion(signer, &claims)
+        let assertion = Assertion {
+            subject: Some(self.client_id()),
+            audience,
+            scope: None,
+            // OpenID Connect Core section 9 requires it.
+            jwt_id: true,
+            adds_claims: self.grant() != GrantKind::JwtBearer,
+        };
+        self.sign_assertion(signer, assertion, now, random)
     }
 
     /// Fails where the profile's templates for assertions lack what they need: better when the
@@ -114,7 +101,31 @@ impl Connection {
         Ok(())
     }
 
-    fn sign_assertion(&self, signer: &dyn Signer, claims: &Members<'_>) -> Result<String, Error> {
+    /// Builds and signs either kind of assertion: the lifetime is bounded here, for both.
+    fn sign_assertion(
+        &self,
+        signer: &dyn Signer,
+        assertion: Assertion<'_>,
+        now: Moment,
+        random: &dyn Random,
+    ) -> Result<String, Error> {
+        let rules = &self.profile().assertion;
+        let issued_at = now.unix_s() - i64::from(rules.backdate_s);
+        let expires = now.unix_s() + self.assertion_ttl().as_secs() as i64;
+        // Servers measure the lifetime from `iat`, which is put back.
+        let expires = expires.min(issued_at + i64::from(rules.max_ttl_s));
+        let jwt_id = assertion.jwt_id.then(|| random::word(random)).transpose()?;
+        let mut claims = Members::default();
+        claims.add("iss", Some(self.client_id()));
+        claims.add("sub", assertion.subject);
+        claims.add("aud", Some(assertion.audience));
+        claims.add("scope", assertion.scope);
+        claims.add("iat", rules.issued_at.then_some(issued_at));
+        claims.add("exp", Some(expires));
+        claims.add("jti", jwt_id);
+        if assertion.adds_claims {
+            self.add_claims(Some(signer), &mut claims)?;
+        }
         let mut header = Members::default();
         header.add("alg", Some(signer.algorithm().as_str()));
         header.add("typ", Some("JWT"));
@@ -122,6 +133,16 @@ impl Connection {
         self.add_header(Some(signer), &mut header)?;
         jws::sign_with_header(signer, &header.json()?, &claims.json()?)
     }
+}
+
+/// What differs between an assertion that asks for a token and one that authenticates the client.
+struct Assertion<'a> {
+    subject: Option<&'a str>,
+    audience: &'a str,
+    scope: Option<String>,
+    jwt_id: bool,
+    /// Whether the profile's claims belong into it.
+    adds_claims: bool,
 }
 
 /// The members of a header or of claims, in order; times in seconds since 1970.

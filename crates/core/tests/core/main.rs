@@ -1,5 +1,6 @@
 //! What core promises, tested through its public API.
 
+mod assertions;
 mod clocks;
 mod connection;
 mod durability;
