@@ -670,17 +670,39 @@ csign_status csign_client_forget(const struct csign_client *client,
 
 /**
  * Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
- * CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more.
+ * CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more. It waits for nothing: csign_client_drain
+ * does.
  */
 CSIGN_API
 void csign_client_close(const struct csign_client *client);
 
 /**
  * Wipes and frees a client. No thread may be using it; tokens that it gave out go on, and so does a request that is under
- * way. In a child of fork, a client of the parent is left alone. NULL is fine.
+ * way, unless the process exits: csign_client_drain waits for that. In a child of fork, a client of the parent is left alone. NULL is fine.
  */
 CSIGN_API
 void csign_client_free(struct csign_client *client);
+
+/**
+ * Waits for requests in flight, for at most timeout_ms, and starts no new request from now on. Call it before
+ * csign_client_free and before the process exits: a process that ends while a rotating refresh token is being spent may
+ * lose the grant.
+ *
+ * A refresh that has sent nothing yet gives up instead of sending. A new token that the store rejected earlier is offered
+ * to it once more. Afterwards a cached token is still handed out while it is valid; whatever needs a request fails with
+ * CSIGN_STATUS_BUSY at once. There is no way back: make a new client instead. It also works on a closed client, and
+ * calling it again waits again.
+ *
+ * @param timeout_ms  how long to wait, in milliseconds; 0 only stops new requests.
+ * @param error       where the error object goes on failure; may be NULL.
+ *
+ * Errors: CSIGN_STATUS_BUSY if a request is still in flight when the time is up; CSIGN_STATUS_STORE if a new token is held
+ * in memory only; CSIGN_STATUS_REENTERED in a callback of this client; CSIGN_STATUS_FORKED in a child of fork.
+ */
+CSIGN_API
+csign_status csign_client_drain(const struct csign_client *client,
+                                uint64_t timeout_ms,
+                                struct csign_error **error);
 
 /**
  * How often something happened since the client was made.

@@ -125,6 +125,7 @@ static void wrong_types(csign_config *config, csign_client *client)
     EXPECT_NOTHING(wrong, csign_token, csign_client_token(other, 0, &out, &error));
     EXPECT_NOTHING(wrong, csign_token, csign_client_peek(other, 0, &out, &error));
     EXPECT(wrong, csign_client_check_saved(other, &error));
+    EXPECT(wrong, csign_client_drain(other, 0, &error));
     EXPECT(wrong, csign_config_set(other = token, CSIGN_TEXT("subject"), CSIGN_TEXT("x"), &error));
     EXPECT(wrong, csign_config_unset(other = token, CSIGN_TEXT("subject"), &error));
     EXPECT_NOTHING(wrong, csign_client, csign_client_new(other = client, NULL, &out, &error));

@@ -66,6 +66,7 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     EXPECT(forked, csign_client_invalidate(before, CSIGN_TEXT("x"), &error));
     EXPECT(forked, csign_client_count(before, 1, &count, &error));
     EXPECT(forked, csign_client_check_saved(before, &error));
+    EXPECT(forked, csign_client_drain(before, 1000, &error));
     EXPECT(forked, csign_client_forget(before, NULL, NULL, &error));
     EXPECT_NOTHING(forked, csign_login, csign_client_start_login(before, NULL, 0, &out, &error));
     /* What the parent got can be read. */

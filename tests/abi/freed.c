@@ -31,6 +31,7 @@ int main(int argc, char **argv)
     csign_token_free(token);
     csign_client_free(client);
     CHECK(csign_client_check_saved(client, NULL) == CSIGN_STATUS_BAD_HANDLE);
+    CHECK(csign_client_drain(client, 0, NULL) == CSIGN_STATUS_BAD_HANDLE);
     csign_client_close(client);
     csign_client_free(client);
     csign_config_free(config);

@@ -220,6 +220,8 @@ static void clients(struct alive *alive)
     EXPECT(NULLARG, csign_client_check_saved(NULL, &error));
     CHECK(csign_client_check_saved(NULL, NULL) == NULLARG);
     EXPECT(CSIGN_STATUS_OK, csign_client_check_saved(client, &error));
+    EXPECT(NULLARG, csign_client_drain(NULL, 0, &error));
+    CHECK(csign_client_drain(NULL, 0, NULL) == NULLARG);
 
     EXPECT(NULLARG, csign_test_panic(NULL, &error));
     CHECK(csign_test_panic(NULL, NULL) == NULLARG);

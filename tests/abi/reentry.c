@@ -106,6 +106,7 @@ static void reenter(const csign_client *inner)
     csign_token_free(token);
     EXPECT(wanted, csign_client_count(inner, 1, &count, &error));
     EXPECT(wanted, csign_client_check_saved(inner, &error));
+    EXPECT(wanted, csign_client_drain(inner, 0, &error));
     EXPECT_NOTHING(wanted, csign_text, csign_client_consent_url(inner, &out, &error));
     EXPECT_NOTHING(wanted, csign_login, csign_client_start_login(inner, NULL, 0, &out, &error));
     /* It is in use: this leaves it alone. */

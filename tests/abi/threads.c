@@ -162,6 +162,7 @@ static void close_in_use(const char *dir)
     EXPECT_NOTHING(closed, csign_token, csign_client_token(client, 0, &out, &error));
     EXPECT_NOTHING(closed, csign_text, csign_client_events(client, &out, &error));
     EXPECT(closed, csign_client_check_saved(client, &error));
+    EXPECT(CSIGN_STATUS_OK, csign_client_drain(client, 1000, &error));
     csign_client_close(client);
     csign_client_free(client);
     CHECK(csign_token_value(kept, NULL) != NULL);

@@ -1,5 +1,6 @@
 //! A client: one connection, its token, and what keeps it valid.
 
+mod drain;
 mod history;
 mod login;
 mod make;
@@ -13,6 +14,7 @@ use countersign::{Error, Keeper, Revocation, Secret, Source, Token};
 use countersign_hazard::Published;
 use serde_json::json;
 
+pub use self::drain::*;
 pub use self::history::*;
 pub use self::login::*;
 use crate::boundary::{
@@ -372,7 +374,8 @@ pub unsafe extern "C" fn csign_client_forget(
 }
 
 /// Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
-/// CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more.
+/// CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more. It waits for nothing: csign_client_drain
+/// does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_close(client: *const csign_client) {
     // SAFETY: what the header asks of the caller.
@@ -382,7 +385,7 @@ pub unsafe extern "C" fn csign_client_close(client: *const csign_client) {
 }
 
 /// Wipes and frees a client. No thread may be using it; tokens that it gave out go on, and so does a request that is under
-/// way. In a child of fork, a client of the parent is left alone. NULL is fine.
+/// way, unless the process exits: csign_client_drain waits for that. In a child of fork, a client of the parent is left alone. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_free(client: *mut csign_client) {
     // SAFETY: what the header asks of the caller.

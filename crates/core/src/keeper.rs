@@ -2,6 +2,7 @@
 
 mod background;
 mod counters;
+mod drain;
 mod flight;
 mod fresh;
 mod inspect;

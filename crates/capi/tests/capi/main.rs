@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod client;
+mod drain;
 mod keys;
 mod plugin;
 mod program;

@@ -34,8 +34,9 @@ impl Stop {
 }
 
 impl Keeper {
-    /// Refreshes ahead of the callers, so that none of them waits, until told to stop. It takes
-    /// the thread it is called on; the keeper itself starts none for this.
+    /// Refreshes ahead of the callers, so that none of them waits, until told to stop or
+    /// [drained](Keeper::drain). It takes the thread it is called on; the keeper itself starts
+    /// none for this.
     ///
     /// A refresh that fails is tried again after a while, longer each time; one that needs a
     /// person ends the loop, since callers are told the same.
@@ -57,7 +58,7 @@ impl Keeper {
     pub fn keep_fresh(&self, stop: &Stop) {
         const LOOK: Duration = Duration::from_millis(500);
         let mut pause = Duration::ZERO;
-        while !stop.wait(pause) {
+        while !stop.wait(pause) && !self.0.is_draining() {
             pause = match Inner::obtain(&self.0, self.0.ahead()) {
                 Ok(_) => LOOK,
                 Err(error) if error.verdict() == Verdict::Retry => {

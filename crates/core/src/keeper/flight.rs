@@ -20,6 +20,10 @@ pub(super) struct Flights {
 struct State {
     /// Whether a request is under way.
     flying: bool,
+    /// How many requests are under way on their callers' own threads.
+    entered: usize,
+    /// Whether no new request may start.
+    draining: bool,
     /// How many have ended.
     landings: u64,
     /// How the last one ended.
@@ -95,7 +99,9 @@ impl Inner {
         let landings = state.landings;
         if state.flying {
             this.counters.waits.add();
-        } else if let Err(error) = Self::take_off(this, want) {
+        } else if state.draining {
+            return Start::Done(this.still_valid(&state, this.drained()));
+        } else if let Err(error) = Self::take_off(this, move |inner| inner.refresh(want)) {
             return Start::Done(Err(error));
         } else {
             state.flying = true;
@@ -135,14 +141,17 @@ impl Inner {
     }
 
     /// Starts the request on a thread of its own: a caller that goes away leaves it flying.
-    fn take_off(this: &Arc<Self>, want: Want) -> Result<(), Error> {
+    fn take_off(
+        this: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<Token, Error> + Send + 'static,
+    ) -> Result<(), Error> {
         let inner = Arc::clone(this);
         let flight = move || {
             let mut landing = Landing {
                 inner: &inner,
                 outcome: None,
             };
-            landing.outcome = Some(inner.refresh(want));
+            landing.outcome = Some(work(&inner));
         };
         std::thread::Builder::new()
             .name("countersign-refresh".into())
@@ -152,6 +161,19 @@ impl Inner {
                 let message = format!("no thread could be started for the request: {error}");
                 Error::new(ErrorKind::Internal, message).with_verdict(Verdict::Retry)
             })
+    }
+
+    /// Starts this work on the refresh thread, unless something is in flight already.
+    pub(super) fn take_off_once(
+        this: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<Token, Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let mut state = this.flights.state();
+        if !state.flying {
+            Self::take_off(this, work)?;
+            state.flying = true;
+        }
+        Ok(())
     }
 }
 
@@ -227,6 +249,34 @@ impl Flights {
         state.pause = None;
         state.failures = 0;
         state.refused = None;
+    }
+
+    /// Lets no new request start from now on.
+    pub(super) fn start_draining(&self) {
+        self.state().draining = true;
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.state().draining
+    }
+
+    /// Counts a request on its caller's own thread; `false` if none may start.
+    pub(super) fn enter(&self) -> bool {
+        let mut state = self.state();
+        state.entered += usize::from(!state.draining);
+        !state.draining
+    }
+
+    pub(super) fn leave(&self) {
+        self.state().entered -= 1;
+        self.landed.notify_all();
+    }
+
+    /// Waits until nothing is in flight, for at most so long, and returns whether that is so.
+    pub(super) fn wait_until_idle(&self, timeout: Duration) -> bool {
+        let busy = |state: &mut State| state.flying || state.entered > 0;
+        let waited = self.landed.wait_timeout_while(self.state(), timeout, busy);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Notes that an API has refused this access token.

@@ -16,7 +16,8 @@ pub(super) struct Held<'a> {
 
 impl Inner {
     /// Waits for the lease, within bounds: longer than one request of another holder can take.
-    pub(super) fn lease(&self) -> Result<Held<'_>, Error> {
+    /// Stops waiting once `give_up` says so.
+    pub(super) fn lease(&self, give_up: impl Fn() -> bool) -> Result<Held<'_>, Error> {
         let timeout = self.connection.network().timeout;
         let ttl = timeout * 2 + Duration::from_secs(10);
         let longest = timeout * 2 + Duration::from_secs(15);
@@ -34,6 +35,9 @@ impl Inner {
                     });
                 }
                 Lease::Busy { retry_in } => {
+                    if give_up() {
+                        return Err(self.drained());
+                    }
                     if patience.is_zero() {
                         return Err(self.busy(longest));
                     }
@@ -60,6 +64,9 @@ impl Held<'_> {
     /// The last look before something is sent: the lease must last for the whole request.
     pub(super) fn still_ours(&self) -> Result<(), Error> {
         let inner = self.inner;
+        if inner.is_draining() {
+            return Err(inner.drained());
+        }
         let needed = inner.connection.network().timeout + Duration::from_secs(5);
         let enough = self.until_boot_ms.is_none_or(|until| {
             let left = until.saturating_sub(inner.clock.now().boot_ms);

@@ -24,7 +24,7 @@ impl Inner {
             return Ok(token);
         }
         let shown = self.shown.any();
-        let lease = self.lease()?;
+        let lease = self.lease(|| self.is_draining())?;
         self.probe(Point::Leased)?;
         let loaded = self.load_recovered(&lease)?;
         // Somebody else may have refreshed while we waited for the lease.
@@ -51,7 +51,8 @@ impl Inner {
 
     /// Exchanges a login's code under the lease.
     pub(super) fn exchange_login(&self, grant: &Grant) -> Result<Token, Error> {
-        let lease = self.lease()?;
+        let _in_flight = self.enter()?;
+        let lease = self.lease(|| self.is_draining())?;
         let loaded = self.load_recovered(&lease)?;
         self.flights.clear();
         self.exchange(&lease, grant, &loaded)
@@ -70,6 +71,7 @@ impl Inner {
                     && self.follow_the_servers_clock(&error) =>
             {
                 // A fresh assertion, dated by the server's clock; nothing is sent twice.
+                lease.still_ours()?;
                 started = self.clock.now();
                 self.ask(grant, started)
             }
@@ -202,6 +204,7 @@ impl Inner {
         let Some(request) = provider.identity_request(connection, token)? else {
             return Ok(known);
         };
+        let _in_flight = self.enter()?;
         let vendor = |error: Error| error.with_provider(&connection.profile().id);
         let response = self
             .transport
@@ -229,7 +232,8 @@ impl Inner {
     }
 
     pub(super) fn forget(&self) -> Result<Revocation, Error> {
-        let lease = self.lease()?;
+        let _in_flight = self.enter()?;
+        let lease = self.lease(|| self.is_draining())?;
         let loaded = self.load_recovered(&lease)?;
         let record = loaded.record.as_ref();
         let held = record.and_then(|record| {

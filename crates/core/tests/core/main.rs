@@ -3,6 +3,7 @@
 mod assertions;
 mod clocks;
 mod connection;
+mod drain;
 mod durability;
 mod grants;
 mod keeper;

@@ -1,0 +1,199 @@
+//! Shutting down: what is in flight is waited for, and nothing new starts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use countersign::probe::{Point, Probe};
+use countersign::{
+    Error, ErrorKind, Keeper, ManualClock, MemoryStore, Owner, Source, Stop, Store, StoreKey,
+    Verdict,
+};
+use countersign_store_conformance::Intercepted;
+
+use crate::support::{
+    NOW, Script, bench, bench_with, by_assertion_or_login, client_credentials, refreshing,
+    rotated_answer, token_answer,
+};
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_refresh_in_flight_is_stored_before_draining_ends() {
+    let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
+    bench.script.close_gate();
+    let caller = bench.keeper.clone();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| caller.token());
+        bench.script.await_arrivals(1);
+        let error = bench.keeper.drain(Duration::ZERO).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.verdict()),
+            (ErrorKind::Busy, Verdict::Retry)
+        );
+        assert!(error.hint().unwrap().contains("timeout_ms"), "{error:?}");
+        let draining = scope.spawn(|| bench.keeper.drain(LONG));
+        bench.script.open_gate();
+        draining.join().unwrap().unwrap();
+        // Whoever waited gets what the request brought, and it is in the store.
+        let again = bench_with(refreshing(), [], Arc::clone(&bench.store));
+        assert_eq!(again.keeper.token().unwrap().source(), Source::Store);
+        assert_eq!(waiting.join().unwrap().unwrap().expose(), "a");
+    });
+}
+
+#[test]
+fn nothing_is_sent_after_draining() {
+    // A request would panic: the script has no answer for it.
+    let bench = bench(by_assertion_or_login(), []);
+    let login = bench.keeper.start_login(None).unwrap();
+    bench.keeper.drain(LONG).unwrap();
+    let state = form_value(login.url().as_str(), "state");
+    let calls: [(&str, Result<(), Error>); 5] = [
+        ("token", bench.keeper.token().map(drop)),
+        ("refresh_now", bench.keeper.refresh_now().map(drop)),
+        ("forget", bench.keeper.forget().map(drop)),
+        ("identity", bench.keeper.identity().map(drop)),
+        (
+            "complete_login",
+            bench
+                .keeper
+                .complete_login(&login, &format!("code=c&state={state}"))
+                .map(drop),
+        ),
+    ];
+    for (call, result) in calls {
+        let error = result.expect_err(call);
+        assert_eq!(error.kind(), ErrorKind::Busy, "{call}: {error:?}");
+        assert!(error.message().contains("shutting down"), "{call}");
+    }
+    assert!(bench.script.forms().is_empty());
+}
+
+#[test]
+fn a_cached_token_is_handed_out_after_draining_while_it_is_valid() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 600))]);
+    bench.keeper.token().unwrap();
+    bench.keeper.drain(LONG).unwrap();
+    bench.clock.advance(Duration::from_secs(590));
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    bench.clock.advance(Duration::from_secs(10));
+    assert_eq!(bench.keeper.token().unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(bench.script.forms().len(), 1);
+}
+
+#[test]
+fn a_refresh_that_waits_for_the_lease_gives_up_instead_of_sending() {
+    let memory = Arc::new(MemoryStore::new());
+    let key = StoreKey::of_connection(&refreshing());
+    let other = Owner::new("another holder");
+    memory.lease(&key, &other, LONG).unwrap();
+    let (busy, is_busy) = std::sync::mpsc::channel();
+    let store = Intercepted::new(memory).on_lease(move |_| {
+        let _ = busy.send(());
+    });
+    let bench = bench_with(refreshing(), [], Arc::new(store));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| bench.keeper.token());
+        is_busy.recv().unwrap();
+        bench.keeper.drain(LONG).unwrap();
+        let error = waiting.join().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Busy);
+        assert!(error.message().contains("shutting down"), "{error:?}");
+    });
+    assert!(bench.script.forms().is_empty());
+}
+
+#[test]
+fn an_intent_that_draining_overtakes_is_taken_back() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let script = Script::new([]);
+    let drained = Arc::new(DrainAt {
+        point: Point::IntentDurable,
+        keeper: std::sync::OnceLock::new(),
+    });
+    let keeper = Keeper::builder(refreshing())
+        .transport(script.clone())
+        .clock(Arc::new(ManualClock::at(NOW)))
+        .store(Arc::clone(&store))
+        .probe(Arc::clone(&drained) as Arc<dyn Probe>)
+        .build()
+        .unwrap();
+    drained.keeper.set(keeper.clone()).ok().unwrap();
+    assert_eq!(keeper.token().unwrap_err().kind(), ErrorKind::Busy);
+    assert!(script.forms().is_empty());
+    // The next process spends the token without asking about an unknown outcome first.
+    let next = bench_with(refreshing(), [Ok(rotated_answer("a", "r1", 600))], store);
+    assert_eq!(next.keeper.token().unwrap().expose(), "a");
+}
+
+struct DrainAt {
+    point: Point,
+    keeper: std::sync::OnceLock<Keeper>,
+}
+
+impl Probe for DrainAt {
+    fn at(&self, point: Point) -> Result<(), Error> {
+        if point == self.point {
+            // In flight itself, so that it cannot be waited for from here.
+            self.keeper
+                .get()
+                .unwrap()
+                .drain(Duration::ZERO)
+                .unwrap_err();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_token_that_the_store_rejected_is_stored_at_last() {
+    let store = Arc::new(MemoryStore::new());
+    let broken = Arc::new(Broken(AtomicBool::new(true)));
+    let keeper = Keeper::builder(refreshing())
+        .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
+        .clock(Arc::new(ManualClock::at(NOW)))
+        .store(store.clone())
+        .probe(Arc::clone(&broken) as Arc<dyn Probe>)
+        .build()
+        .unwrap();
+    assert_eq!(keeper.token().unwrap_err().kind(), ErrorKind::Store);
+    assert!(keeper.unsaved().is_some());
+    broken.0.store(false, Ordering::SeqCst);
+    keeper.drain(LONG).unwrap();
+    assert!(keeper.unsaved().is_none());
+    let again = bench_with(refreshing(), [], store);
+    assert_eq!(again.keeper.token().unwrap().source(), Source::Store);
+}
+
+/// Fails what is about to be made durable.
+struct Broken(AtomicBool);
+
+impl Probe for Broken {
+    fn at(&self, point: Point) -> Result<(), Error> {
+        match point {
+            Point::BeforePersist if self.0.load(Ordering::SeqCst) => {
+                Err(Error::new(ErrorKind::Store, "the disk is full"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn draining_ends_a_background_refresher() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 600))]);
+    bench.keeper.token().unwrap();
+    bench.keeper.drain(LONG).unwrap();
+    // Returns without being stopped.
+    bench.keeper.keep_fresh(&Stop::new());
+}
+
+fn form_value(url: &str, name: &str) -> String {
+    let (_, query) = url.split_once('?').unwrap();
+    let found = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(known, _)| *known == name);
+    found.unwrap().1.to_owned()
+}
