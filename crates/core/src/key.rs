@@ -73,8 +73,6 @@ struct About {
     algorithm: Option<Algorithm>,
     /// The key's own certificate, then those that certify it.
     certificates: Vec<Certificate>,
-    /// Kept under the RSASSA-PSS identifier, so PSS is what its owner meant.
-    pss: bool,
 }
 
 impl PrivateKey {
@@ -93,8 +91,9 @@ impl PrivateKey {
     /// What it is, is told by what is in it, not by its name or label:
     ///
     /// - PKCS#1 RSA (RFC 8017), PKCS#8 version 1 and 2 (RFC 5958: RSA, also under the RSASSA-PSS
-    ///   identifier, P-256, P-384, Ed25519; with the cargo feature `aws-lc` P-521 and RSA keys of
-    ///   more than 4096 bits as well) and SEC1 EC (RFC 5915), in PEM or DER;
+    ///   identifier, P-256, P-384, Ed25519) and SEC1 EC (RFC 5915), in PEM or DER; with the cargo
+    ///   feature `aws-lc` also P-521, RSA keys of more than 4096 bits, and EC keys whose public
+    ///   point is compressed or missing;
     /// - a private JWK, or a JWK Set with one in it (RFC 7517); its `kid` and `alg` stay with it;
     ///   where there are several: [`from_bytes_by_id`](Self::from_bytes_by_id);
     /// - Google's service account JSON and Box's app settings JSON, of which the key's id, and
@@ -187,8 +186,9 @@ impl PrivateKey {
         Self::shared(secret, About::new(format))
     }
 
-    /// The algorithms this key can sign with, the usual choice first: RS256 for RSA, but PS256 if
-    /// the key is marked for RSASSA-PSS. A JWK with `alg` can do that one only (RFC 7517 4.4).
+    /// The algorithms this key can sign with, the default first: RS256 for RSA. A key under the
+    /// RSASSA-PSS identifier signs with PS256, PS384 and PS512, or only with the one that its
+    /// parameters allow (RFC 4055); a JWK with `alg` only with that one (RFC 7517 section 4.4).
     pub fn algorithms(&self) -> &'static [Algorithm] {
         let possible = self.possible_algorithms();
         let only = possible
@@ -210,7 +210,6 @@ impl PrivateKey {
 
     fn possible_algorithms(&self) -> &'static [Algorithm] {
         match &self.public {
-            Some(_) if self.about.pss => Algorithm::RSA_PSS_FIRST,
             Some(public) => public.algorithms(),
             None => Algorithm::HMAC,
         }
@@ -241,7 +240,10 @@ impl PrivateKey {
             (None, _) => format!("a shared secret of {} bytes", self.bits() / 8),
             (Some(_), Some("Ed25519")) => "an Ed25519 key".to_owned(),
             (Some(_), Some(curve)) => format!("an EC key on {curve}"),
-            (Some(_), None) => format!("an RSA key of {} bits", self.bits()),
+            (Some(public), None) => {
+                let kind = if public.is_pss() { "RSASSA-PSS" } else { "RSA" };
+                format!("an {kind} key of {} bits", self.bits())
+            }
         }
     }
 
@@ -254,12 +256,11 @@ impl PrivateKey {
     }
 
     fn from_parts(parts: PrivateParts<'_>, about: About) -> Result<Self, Error> {
-        let pss = matches!(parts, PrivateParts::Rsa { pss: true, .. });
         let (pair, public) = Pair::from_parts(&parts)?;
         Ok(Self {
             pair: Arc::new(pair),
             public: Some(public),
-            about: Arc::new(About { pss, ..about }),
+            about: Arc::new(about),
         })
     }
 
@@ -299,7 +300,6 @@ impl About {
             key_id: None,
             algorithm: None,
             certificates: Vec::new(),
-            pss: false,
         }
     }
 }

@@ -18,6 +18,9 @@ struct Pair {
 const RSA: &[&str] = &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
 const P256: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 const P384: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
+const P521: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"];
+const RSA_4160: &[&str] = &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4160"];
+const RSA_PSS: &[&str] = &["-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"];
 const ED25519: &[&str] = &["-algorithm", "ED25519"];
 
 impl Pair {
@@ -80,6 +83,9 @@ fn what_is_signed_verifies_and_nothing_else_does() {
         ),
         (P256, &["ES256"]),
         (P384, &["ES384"]),
+        (P521, &["ES512"]),
+        (RSA_4160, &["RS256"]),
+        (RSA_PSS, &["PS256", "PS384", "PS512"]),
         (ED25519, &["EdDSA"]),
     ] {
         let pair = Pair::new(kind);
@@ -102,6 +108,20 @@ fn what_is_signed_verifies_and_nothing_else_does() {
             assert_eq!(run.error(2)["kind"], "verification", "{alg}");
             assert_eq!(run.stdout, "");
         }
+    }
+}
+
+/// `openssl ec -no_public` and `-conv_form compressed` write keys that openssl itself reads.
+#[test]
+fn an_ec_key_whose_point_is_compressed_or_missing_signs() {
+    let pair = Pair::new(P256);
+    for option in [&["-no_public"][..], &["-conv_form", "compressed"]] {
+        let arguments = [&["ec", "-in", "key.pem", "-out", "short.pem"], option].concat();
+        pair.openssl(&arguments);
+        let sign = ["sign", "--key", "short.pem", "--claims", "-"];
+        let token = pair.run(&sign, "{}").succeeded().stdout;
+        let verify = ["verify", "--key", "public.pem", token.trim_end()];
+        assert_eq!(pair.run(&verify, "").succeeded().stdout, "{}\n");
     }
 }
 

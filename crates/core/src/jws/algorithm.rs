@@ -75,14 +75,7 @@ impl Algorithm {
         Self::PS384,
         Self::PS512,
     ];
-    pub(crate) const RSA_PSS_FIRST: &'static [Self] = &[
-        Self::PS256,
-        Self::PS384,
-        Self::PS512,
-        Self::RS256,
-        Self::RS384,
-        Self::RS512,
-    ];
+    pub(crate) const RSA_PSS: &'static [Self] = &[Self::PS256, Self::PS384, Self::PS512];
     pub(crate) const HMAC: &'static [Self] = &[Self::HS256, Self::HS384, Self::HS512];
 
     /// The value of the header's `alg`.

@@ -1,6 +1,7 @@
 //! Key documents in DER: PKCS#1 (RFC 8017 A.1), PKCS#8 (RFC 5958), SEC1 (RFC 5915),
 //! SubjectPublicKeyInfo (RFC 5280 4.1.2.7) and the certificates around the last.
 
+mod pss;
 mod write;
 
 use std::time::Duration;
@@ -13,7 +14,10 @@ use der::{Decode, Reader, SliceReader, Tag, TagMode, TagNumber};
 use pkcs8::PrivateKeyInfoRef;
 use spki::SubjectPublicKeyInfoRef;
 
-pub(super) use self::write::{RsaNumbers, ec_spki, ed25519_spki, rsa_pkcs1, rsa_spki};
+pub(super) use self::pss::Pss;
+pub(super) use self::write::{
+    RsaNumbers, ec_spki, ed25519_spki, rsa_pkcs1, rsa_spki, rsa_spki_under,
+};
 use super::public::{Curve, PublicKey};
 use super::refusal;
 use crate::Error;
@@ -49,13 +53,14 @@ pub(super) enum PrivateParts<'a> {
         der: &'a [u8],
         modulus: &'a [u8],
         exponent: &'a [u8],
-        /// Under the RSASSA-PSS identifier: its owner wants PSS.
-        pss: bool,
+        /// If the key is under the RSASSA-PSS identifier.
+        pss: Option<Pss>,
     },
     Ec {
         curve: Curve,
         scalar: &'a [u8],
-        point: &'a [u8],
+        /// Where the document holds it as well, in any form.
+        point: Option<&'a [u8]>,
     },
     Ed25519 {
         seed: &'a [u8],
@@ -119,8 +124,7 @@ pub(super) fn pkcs8(der: &[u8]) -> Result<PrivateParts<'_>, Error> {
     let key = info.private_key.as_bytes();
     let public = info.public_key.and_then(|bits| bits.as_bytes());
     match info.algorithm.oid {
-        RSA => rsa_private(key, false),
-        RSA_PSS => rsa_private(key, true),
+        RSA | RSA_PSS => rsa_private(key, Pss::read(&info.algorithm)?),
         EC => sec1(key, Some((curve(info.algorithm.parameters)?, public))),
         ED25519 => {
             let seed = <&OctetStringRef>::from_der(key)
@@ -133,7 +137,7 @@ pub(super) fn pkcs8(der: &[u8]) -> Result<PrivateParts<'_>, Error> {
 }
 
 /// Reads a PKCS#1 private key. The private numbers are left to the signing library.
-pub(super) fn rsa_private(der: &[u8], pss: bool) -> Result<PrivateParts<'_>, Error> {
+pub(super) fn rsa_private(der: &[u8], pss: Option<Pss>) -> Result<PrivateParts<'_>, Error> {
     let (version, modulus, exponent) = SliceReader::new(der)
         .and_then(|mut reader| {
             reader.sequence(|reader| {
@@ -190,9 +194,8 @@ pub(super) fn sec1<'a>(
             .ok_or_else(|| refusal::bad_der("EC public point"))
     };
     let point = match (point, outer.and_then(|(_, point)| point)) {
-        (Some(inner), _) => whole(inner)?,
-        (None, Some(outer)) => outer,
-        (None, None) => return Err(refusal::no_point()),
+        (Some(inner), _) => Some(whole(inner)?),
+        (None, outer) => outer,
     };
     Ok(PrivateParts::Ec {
         curve,
@@ -209,12 +212,20 @@ pub(super) fn spki(der: &[u8]) -> Result<PublicKey, Error> {
         .subject_public_key
         .as_bytes()
         .ok_or_else(|| refusal::bad_der("public key"))?;
-    match info.algorithm.oid {
-        RSA | RSA_PSS => rsa_public(key),
+    let key = match info.algorithm.oid {
+        RSA => rsa_public(key),
+        RSA_PSS => {
+            let key = rsa_public(key)?;
+            Ok(match Pss::read(&info.algorithm)? {
+                Some(pss) => key.restricted_to(pss.algorithms),
+                None => key,
+            })
+        }
         EC => PublicKey::ec(curve(info.algorithm.parameters)?, key),
         ED25519 => PublicKey::ed25519(key),
         other => Err(refusal::algorithm(name(other).as_str())),
-    }
+    };
+    key.map(|key| key.written_as(der))
 }
 
 /// Reads a PKCS#1 public key.

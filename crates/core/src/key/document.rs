@@ -99,7 +99,7 @@ fn from_der(
 /// Reads an unencrypted private key; `encryption` is what was around it.
 fn plain(der: &[u8], container: Container, encryption: Option<&str>) -> Result<PrivateKey, Error> {
     let (parts, structure) = match asn1::shape(der) {
-        Shape::Pkcs1Private => (asn1::rsa_private(der, false)?, Structure::Pkcs1),
+        Shape::Pkcs1Private => (asn1::rsa_private(der, None)?, Structure::Pkcs1),
         Shape::Pkcs8 => (asn1::pkcs8(der)?, Structure::Pkcs8),
         Shape::Sec1 => (asn1::sec1(der, None)?, Structure::Sec1),
         _ => return Err(refusal::bad_der("private key")),

@@ -16,7 +16,7 @@ use ring::signature::{
 };
 use zeroize::Zeroizing;
 
-use super::asn1::PrivateParts;
+use super::asn1::{self, PrivateParts};
 use super::public::{Curve, PublicKey};
 use super::{larger, refusal};
 use crate::jws::Algorithm;
@@ -59,13 +59,22 @@ impl Pair {
                 der,
                 modulus,
                 exponent,
-                ..
-            } => rsa(der, modulus, exponent, Kept::of(parts)),
+                ref pss,
+            } => {
+                let (pair, public) = rsa(der, modulus, exponent, Kept::of(parts))?;
+                let public = match pss {
+                    None => public,
+                    Some(pss) => public
+                        .restricted_to(pss.algorithms)
+                        .written_as(&asn1::rsa_spki_under(&pss.identifier, modulus, exponent)),
+                };
+                Ok((pair, public))
+            }
             PrivateParts::Ec {
                 curve,
                 scalar,
                 point,
-            } => ec(curve, scalar, point, Kept::of(parts)),
+            } => ec(curve, scalar, point),
             PrivateParts::Ed25519 { seed, public } => {
                 let pair = match public {
                     Some(public) => Ed25519KeyPair::from_seed_and_public_key(seed, public),
@@ -160,20 +169,29 @@ fn rsa(
     Ok((Pair::Rsa(pair, kept), public))
 }
 
-fn ec(curve: Curve, scalar: &[u8], point: &[u8], kept: Kept) -> Result<(Pair, PublicKey), Error> {
-    curve.check_form(point)?;
+fn ec(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<(Pair, PublicKey), Error> {
     let field = curve.field_bytes();
     if scalar.len() > field {
         return Err(refusal::bad_der("EC private key"));
     }
+    // RFC 5915 wants the full width; some writers drop leading zeros.
+    let mut full = Zeroizing::new(vec![0; field]);
+    full[field - scalar.len()..].copy_from_slice(scalar);
+    let point = match point {
+        Some(point) => curve.uncompressed(point)?,
+        None => larger::public_point(curve, &full)?.into(),
+    };
+    let point = &*point;
+    let kept = Kept::of(&PrivateParts::Ec {
+        curve,
+        scalar: &full,
+        point: Some(point),
+    });
     let algorithm = match curve {
         Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
         Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
         Curve::P521 => return larger::pair(PublicKey::ec(curve, point)?, &kept),
     };
-    // RFC 5915 wants the full width; some writers drop leading zeros.
-    let mut full = Zeroizing::new(vec![0; field]);
-    full[field - scalar.len()..].copy_from_slice(scalar);
     let random = SystemRandom::new();
     let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &full, point, &random)
         .map_err(refusal::inconsistent)?;

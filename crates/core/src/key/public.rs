@@ -1,5 +1,8 @@
 //! Public keys: read from PEM, certificate or JWK, and named by their fingerprints.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use ring::agreement::{self, EphemeralPrivateKey, UnparsedPublicKey};
 use ring::digest;
 use ring::rand::SystemRandom;
@@ -29,8 +32,16 @@ const RSA_MOST_BITS: usize = 8192;
 /// assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 /// # Ok::<(), countersign::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicKey(Material);
+///
+/// Two keys are equal if their numbers are; how they were written does not count.
+#[derive(Clone, Debug)]
+pub struct PublicKey {
+    material: Material,
+    /// All that an RSASSA-PSS key may be used with (RFC 4055 section 1.2).
+    pss: Option<&'static [Algorithm]>,
+    /// The SubjectPublicKeyInfo it was read from, if it would be written differently here.
+    spki: Option<Arc<[u8]>>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Material {
@@ -85,8 +96,17 @@ impl PublicKey {
     }
 
     /// The SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7).
+    ///
+    /// A key that was read from one, or from a certificate, returns it byte for byte.
     pub fn spki_der(&self) -> Vec<u8> {
-        match &self.0 {
+        match &self.spki {
+            Some(spki) => spki.to_vec(),
+            None => self.canonical_spki(),
+        }
+    }
+
+    fn canonical_spki(&self) -> Vec<u8> {
+        match &self.material {
             Material::Rsa { modulus, exponent } => asn1::rsa_spki(modulus, exponent),
             Material::Ec { curve, point } => asn1::ec_spki(*curve, point),
             Material::Ed25519(key) => asn1::ed25519_spki(key),
@@ -108,7 +128,7 @@ impl PublicKey {
 
     /// The length of the modulus, or of the curve's field, in bits.
     pub fn bits(&self) -> usize {
-        match &self.0 {
+        match &self.material {
             Material::Rsa { modulus, .. } => bit_length(modulus),
             Material::Ec { curve, .. } => curve.bits(),
             Material::Ed25519(_) => 256,
@@ -117,17 +137,18 @@ impl PublicKey {
 
     /// The curve by its JWK name, such as `P-256`; none for RSA.
     pub fn curve(&self) -> Option<&'static str> {
-        match &self.0 {
+        match &self.material {
             Material::Rsa { .. } => None,
             Material::Ec { curve, .. } => Some(curve.name()),
             Material::Ed25519(_) => Some("Ed25519"),
         }
     }
 
-    /// The algorithms this key can verify; RS256 first for RSA.
+    /// The algorithms this key can verify; RS256 first for RSA, and only those of RSASSA-PSS if the
+    /// key is under that identifier (RFC 4055).
     pub fn algorithms(&self) -> &'static [Algorithm] {
-        match &self.0 {
-            Material::Rsa { .. } => Algorithm::RSA,
+        match &self.material {
+            Material::Rsa { .. } => self.pss.unwrap_or(Algorithm::RSA),
             Material::Ec {
                 curve: Curve::P256, ..
             } => &[Algorithm::ES256],
@@ -143,7 +164,7 @@ impl PublicKey {
 
     /// The JWK key type: `RSA`, `EC` or `OKP`.
     pub fn key_type(&self) -> &'static str {
-        match &self.0 {
+        match &self.material {
             Material::Rsa { .. } => "RSA",
             Material::Ec { .. } => "EC",
             Material::Ed25519(_) => "OKP",
@@ -151,7 +172,37 @@ impl PublicKey {
     }
 
     pub(crate) fn material(&self) -> &Material {
-        &self.0
+        &self.material
+    }
+
+    /// Whether it is an RSA key for RSASSA-PSS only.
+    pub(crate) fn is_pss(&self) -> bool {
+        self.pss.is_some()
+    }
+
+    fn new(material: Material) -> Self {
+        Self {
+            material,
+            pss: None,
+            spki: None,
+        }
+    }
+
+    /// Restricts an RSA key to these algorithms of RSASSA-PSS.
+    pub(super) fn restricted_to(self, pss: &'static [Algorithm]) -> Self {
+        Self {
+            pss: Some(pss),
+            ..self
+        }
+    }
+
+    /// Keeps the SubjectPublicKeyInfo that stands for this key, as vendors hash that one.
+    pub(super) fn written_as(self, spki: &[u8]) -> Self {
+        let differs = self.canonical_spki() != spki;
+        Self {
+            spki: differs.then(|| spki.into()),
+            ..self
+        }
     }
 
     /// Takes an RSA key from big-endian numbers; leading zeros are dropped.
@@ -169,15 +220,15 @@ impl PublicKey {
         if !odd(exponent) || exponent == [1] || exponent.len() > 4 || !odd(modulus) {
             return Err(refusal::rsa_exponent());
         }
-        Ok(Self(Material::Rsa {
+        Ok(Self::new(Material::Rsa {
             modulus: modulus.to_vec(),
             exponent: exponent.to_vec(),
         }))
     }
 
-    /// Takes an EC key from an uncompressed point, which must lie on the curve (RFC 8725 3.4).
+    /// Takes an EC key from its point, which must lie on the curve (RFC 8725 3.4).
     pub(super) fn ec(curve: Curve, point: &[u8]) -> Result<Self, Error> {
-        curve.check_form(point)?;
+        let point = &*curve.uncompressed(point)?;
         if curve == Curve::P521 {
             larger::check_p521(point)?;
             return Ok(Self::ec_checked(curve, point));
@@ -198,7 +249,7 @@ impl PublicKey {
 
     /// Takes an EC key whose point is known to be on the curve.
     pub(super) fn ec_checked(curve: Curve, point: &[u8]) -> Self {
-        Self(Material::Ec {
+        Self::new(Material::Ec {
             curve,
             point: point.to_vec(),
         })
@@ -208,9 +259,17 @@ impl PublicKey {
         let key = key
             .try_into()
             .map_err(|_| refusal::bad_der("Ed25519 public key"))?;
-        Ok(Self(Material::Ed25519(key)))
+        Ok(Self::new(Material::Ed25519(key)))
     }
 }
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.material == other.material
+    }
+}
+
+impl Eq for PublicKey {}
 
 impl Curve {
     pub(crate) fn name(self) -> &'static str {
@@ -236,12 +295,14 @@ impl Curve {
         }
     }
 
-    /// Refuses a point that is not in uncompressed form.
-    pub(super) fn check_form(self, point: &[u8]) -> Result<(), Error> {
+    /// A point in uncompressed form (SEC 1 section 2.3.3). Whether it is on the curve is not checked.
+    pub(super) fn uncompressed(self, point: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
         let field = self.field_bytes();
         match point.first() {
-            Some(4) if point.len() == 1 + 2 * field => Ok(()),
-            Some(2 | 3) if point.len() == 1 + field => Err(refusal::compressed_point()),
+            Some(4) if point.len() == 1 + 2 * field => Ok(point.into()),
+            Some(2 | 3) if point.len() == 1 + field => {
+                larger::uncompress(self, point).map(Into::into)
+            }
             _ => Err(refusal::bad_der("EC public point")),
         }
     }

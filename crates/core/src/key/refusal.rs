@@ -143,16 +143,18 @@ pub(super) fn explicit_curve() -> Error {
     )
 }
 
+#[cfg(not(feature = "aws-lc"))]
 pub(super) fn no_point() -> Error {
     refuse(
-        "the EC private key comes without its public point",
+        "the EC private key comes without its public point, which this build cannot compute",
         "add it with: openssl ec -in key.pem -out whole.pem",
     )
 }
 
+#[cfg(not(feature = "aws-lc"))]
 pub(super) fn compressed_point() -> Error {
     refuse(
-        "the EC key holds its public point in compressed form",
+        "the EC key holds its public point in compressed form, which this build cannot read",
         "convert it with: openssl ec -in key.pem -conv_form uncompressed -out whole.pem \
          (for a public key add -pubin -pubout)",
     )
@@ -177,6 +179,20 @@ pub(super) fn rsa_too_large_for_ring(bits: usize, most: usize) -> Error {
     refuse(
         format!("the RSA key has {bits} bits; at most {most} can be used in this build"),
         "build with the cargo feature aws-lc of the crate countersign, or make a key pair of 2048 to 4096 bits and register it at the vendor",
+    )
+}
+
+pub(super) fn pss_hash() -> Error {
+    refuse(
+        "the RSASSA-PSS key is restricted to a hash other than SHA-256, SHA-384 and SHA-512, and JWS has no algorithm for it",
+        "make a key pair without that restriction: openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out key.pem",
+    )
+}
+
+pub(super) fn pss_parameters() -> Error {
+    refuse(
+        "the RSASSA-PSS key asks for another mask hash or a longer salt than RFC 7518 section 3.5 allows",
+        "make a key pair without that restriction: openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out key.pem",
     )
 }
 

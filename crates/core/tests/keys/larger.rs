@@ -1,4 +1,5 @@
-//! Keys that are too much for ring: P-521 and RSA beyond 4096 bits, with and without aws-lc.
+//! Keys that ring cannot use: P-521, RSA of more than 4096 bits, and EC keys whose public point is
+//! compressed or missing; with and without aws-lc.
 
 #[cfg(feature = "aws-lc")]
 use countersign::jws::{self, Algorithm, Backend, KeySigner, VerificationKey};
@@ -68,6 +69,76 @@ fn with_aws_lc_large_rsa_keys_sign() {
     assert_eq!(key.bits(), 4160);
     check(&key, Algorithm::RS256);
     check(&key, Algorithm::PS512);
+}
+
+/// As written by tools that save bytes (`-conv_form compressed`) or by RFC 5915 writers that leave
+/// the optional point out.
+#[cfg(feature = "aws-lc")]
+#[test]
+fn with_aws_lc_a_point_is_computed_if_it_is_compressed_or_missing() {
+    for (curve, algorithm) in [
+        ("P-256", Algorithm::ES256),
+        ("P-384", Algorithm::ES384),
+        ("P-521", Algorithm::ES512),
+    ] {
+        let options = format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{curve}");
+        let pem = openssl_text(&options, "");
+        let whole = PrivateKey::from_pem(&pem).unwrap();
+        for written in [
+            openssl_text("ec -no_public", &pem),
+            openssl_text("ec -conv_form compressed", &pem),
+            openssl_text(
+                "pkcs8 -topk8 -nocrypt",
+                &openssl_text("ec -no_public", &pem),
+            ),
+        ] {
+            let key = PrivateKey::from_pem(&written).unwrap();
+            assert_eq!(key.public_key(), whole.public_key(), "{curve}");
+            let signer = KeySigner::new(key, Some(algorithm), None).unwrap();
+            let token = jws::sign(&signer, b"{}", None).unwrap();
+            let public = whole.public_key().unwrap();
+            let verification = VerificationKey::new(public, algorithm).unwrap();
+            assert!(jws::verify(&token, &verification).is_ok(), "{curve}");
+        }
+        let compressed = openssl_text("ec -pubout -conv_form compressed", &pem);
+        let public = PublicKey::from_pem(&compressed).unwrap();
+        assert_eq!(Some(&public), whole.public_key().as_ref(), "{curve}");
+        let as_written = openssl(
+            "ec -pubin -conv_form compressed -outform DER",
+            compressed.as_bytes(),
+        );
+        assert_eq!(public.spki_der(), as_written, "{curve}");
+    }
+}
+
+/// Neither an `x` without a point on the curve nor a scalar of zero is a key.
+#[cfg(feature = "aws-lc")]
+#[test]
+fn with_aws_lc_what_is_not_on_the_curve_is_rejected() {
+    let spki = openssl(
+        "ec -pubout -conv_form compressed -outform DER",
+        super::P256.as_bytes(),
+    );
+    let (head, point) = spki.split_at(spki.len() - 33);
+    // x = 1 has no y on P-256.
+    let mut x = [0; 33];
+    (x[0], x[32]) = (point[0], 1);
+    let error = PublicKey::from_bytes(&[head, &x].concat()).unwrap_err();
+    assert!(error.message().contains("not on its curve"), "{error:?}");
+    let zero = super::tlv(
+        0x30,
+        &[
+            vec![2, 1, 1],
+            super::tlv(0x04, &[0; 32]),
+            super::tlv(0xa0, &super::P256_OID),
+        ]
+        .concat(),
+    );
+    let error = PrivateKey::from_bytes(&zero, None).unwrap_err();
+    assert!(
+        error.message().contains("do not belong together"),
+        "{error:?}"
+    );
 }
 
 /// It signs, the signature is right, and nobody is told that ring made it.

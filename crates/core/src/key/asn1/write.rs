@@ -27,8 +27,18 @@ pub(in crate::key) fn rsa_pkcs1(numbers: &RsaNumbers<'_>) -> Zeroizing<Vec<u8>> 
 
 /// A SubjectPublicKeyInfo of an RSA key.
 pub(in crate::key) fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    let identifier = tlv(0x30, &[&tlv(0x06, &[RSA.as_bytes()]), &tlv(0x05, &[])]);
+    rsa_spki_under(&identifier, modulus, exponent)
+}
+
+/// A SubjectPublicKeyInfo of an RSA key under an AlgorithmIdentifier that is given in DER.
+pub(in crate::key) fn rsa_spki_under(
+    identifier: &[u8],
+    modulus: &[u8],
+    exponent: &[u8],
+) -> Vec<u8> {
     let key = tlv(0x30, &[&integer(modulus), &integer(exponent)]);
-    wrap_spki(&[&tlv(0x06, &[RSA.as_bytes()]), &tlv(0x05, &[])], &key)
+    tlv(0x30, &[identifier, &tlv(0x03, &[&[0], &key])])
 }
 
 /// A SubjectPublicKeyInfo of an EC key.

@@ -53,7 +53,7 @@ fn asymmetric(
     match public.material() {
         Material::Rsa { modulus, exponent } => {
             let der = rsa(members, modulus, exponent, &secret)?;
-            PrivateKey::from_parts(asn1::rsa_private(&der, false)?, about)
+            PrivateKey::from_parts(asn1::rsa_private(&der, None)?, about)
         }
         Material::Ec { curve, point } => {
             // RFC 7518 section 6.2.2.1: the full width, leading zeros included.
@@ -64,7 +64,7 @@ fn asymmetric(
             let parts = PrivateParts::Ec {
                 curve: *curve,
                 scalar: &secret,
-                point,
+                point: Some(point),
             };
             PrivateKey::from_parts(parts, about)
         }

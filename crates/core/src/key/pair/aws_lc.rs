@@ -48,7 +48,7 @@ impl Kept {
             } => Self::Ec {
                 curve,
                 scalar: own(scalar),
-                point: point.to_vec(),
+                point: point.unwrap_or_default().to_vec(),
             },
             PrivateParts::Ed25519 { seed, .. } => Self::Ed25519(own(seed)),
         }
@@ -69,12 +69,7 @@ impl Kept {
                     Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
                     Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
                 };
-                // RFC 5915 wants the full width; some writers drop leading zeros.
-                let field = curve.field_bytes();
-                let mut full = Zeroizing::new(Vec::with_capacity(field));
-                full.resize(field.saturating_sub(scalar.len()), 0);
-                full.extend_from_slice(scalar);
-                let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &full, point);
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, scalar, point);
                 AwsLcPair::Ec(pair.map_err(refusal::inconsistent)?)
             }
             Self::Ed25519(seed) => AwsLcPair::Ed25519(
