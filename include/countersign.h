@@ -621,10 +621,14 @@ csign_status csign_client_refresh(const struct csign_client *client,
                                   struct csign_error **error);
 
 /**
- * Tells the client that an API refused this access token (401): it is not handed out again. A token that has been
- * replaced meanwhile does not take the newer one along.
+ * Reports that an API rejected this access token (401). It is not handed out again; the next call gets a new one. Reporting a
+ * token that has been replaced meanwhile does not affect the newer one.
  *
- * @param access_token  the bare token that was refused.
+ * There is one exception, so that an API that rejects every token does not cost a token request for each of its calls: a
+ * token that itself replaced a rejected one is kept for its first minute. Until then callers get that same token again, and
+ * csign_client_events says so ("rejected_again"). csign_client_refresh is not bound by this.
+ *
+ * @param access_token  the bare token that was rejected.
  */
 CSIGN_API
 csign_status csign_client_invalidate(const struct csign_client *client,

@@ -252,10 +252,14 @@ pub unsafe extern "C" fn csign_client_refresh(
     unsafe { with(client, error, body) }
 }
 
-/// Tells the client that an API refused this access token (401): it is not handed out again. A token that has been
-/// replaced meanwhile does not take the newer one along.
+/// Reports that an API rejected this access token (401). It is not handed out again; the next call gets a new one. Reporting a
+/// token that has been replaced meanwhile does not affect the newer one.
 ///
-/// @param access_token  the bare token that was refused.
+/// There is one exception, so that an API that rejects every token does not cost a token request for each of its calls: a
+/// token that itself replaced a rejected one is kept for its first minute. Until then callers get that same token again, and
+/// csign_client_events says so ("rejected_again"). csign_client_refresh is not bound by this.
+///
+/// @param access_token  the bare token that was rejected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_invalidate(
     client: *const csign_client,

@@ -10,6 +10,7 @@ mod lease;
 pub mod probe;
 mod record;
 mod refresh;
+pub(crate) mod rejected;
 mod rotate;
 mod save;
 mod trail;
@@ -267,17 +268,25 @@ impl Keeper {
         Inner::obtain(&self.0, want)
     }
 
-    /// Tells the keeper that an API refused this token (401): it is not handed out again, here or
-    /// from the store. A token that has been replaced meanwhile cannot take the newer one along.
+    /// Reports that an API rejected this token (401). It is not handed out again, here or from the
+    /// store; the next call gets a new one. Reporting a token that has been replaced meanwhile does
+    /// not affect the newer one.
+    ///
+    /// There is one exception, so that an API that rejects every token does not cost a token request
+    /// for each of its calls: a token that itself replaced a rejected one is kept for its first
+    /// minute. Until then callers get that same token again, and [`Keeper::events`] says so
+    /// ([`What::RejectedAgain`]). [`Keeper::refresh_now`] is not bound by this.
     pub fn invalidate(&self, token: &Token) {
         self.invalidate_access_token(token.secret());
     }
 
     /// As [`Keeper::invalidate`], for who has nothing but the bare access token left.
     pub fn invalidate_access_token(&self, access_token: &Secret) {
-        self.0.flights.refuse(access_token);
         let shown = self.0.shown.any();
-        if shown.is_some_and(|shown| shown.secret() == access_token) {
+        let shown = shown.filter(|shown| shown.secret() == access_token);
+        let is_shown = shown.is_some();
+        self.0.flights.reject(access_token, shown);
+        if is_shown {
             self.0.shown.clear();
         }
     }

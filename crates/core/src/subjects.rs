@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use zeroize::Zeroize;
 
+use crate::keeper::rejected::YOUNG;
 use crate::{
     Clock, Connection, Error, Grant, GrantKind, Moment, Random, Secret, SystemClock, SystemRandom,
     Transport,
@@ -58,6 +59,8 @@ struct State {
     kept: HashSet<Kept>,
     /// The subjects whose request is under way.
     flying: HashSet<Box<str>>,
+    /// The subjects whose last token an API rejected.
+    rejected: HashSet<Box<str>>,
 }
 
 /// A subject and its token in one allocation, with the end by both clocks in seconds.
@@ -66,6 +69,8 @@ struct Kept {
     subject_len: u32,
     until_unix_s: u32,
     until_boot_s: u32,
+    /// Until when it is not replaced, even if an API rejects it.
+    firm_until_boot_s: u32,
 }
 
 impl Subjects {
@@ -161,16 +166,25 @@ impl Subjects {
         });
     }
 
-    /// Forgets the token of a subject, as after an API refused it.
+    /// Reports that an API rejected this token of a subject (401): the next call gets a new one.
+    ///
+    /// As with [`Keeper::invalidate`](crate::Keeper::invalidate), a token that itself replaced a
+    /// rejected one is kept for its first minute, so that an API that rejects every token does not
+    /// cost a token request for each of its calls.
     pub fn invalidate(&self, subject: &str, token: &Secret) {
         let mut state = self.shard(subject).lock();
         // Somebody late with an old token takes nothing away from a newer one.
         if state
             .kept
             .get(subject)
-            .is_some_and(|kept| kept.token() == token.expose())
+            .is_some_and(|kept| kept.token() == token.expose() && !kept.is_firm(self.clock.now()))
         {
             state.kept.remove(subject);
+            // Subjects that are never asked for again must not pile up.
+            if state.rejected.len() >= self.most_per_shard {
+                state.rejected.clear();
+            }
+            state.rejected.insert(subject.into());
         }
     }
 
@@ -203,8 +217,10 @@ impl Subjects {
             .expires_in
             .or(connection.assume_lifetime())
             .unwrap_or(untold);
-        let kept = Kept::new(subject, answer.access_token.expose(), started, length);
         let mut state = shard.lock();
+        let replaces_rejected = state.rejected.remove(subject);
+        let access_token = answer.access_token.expose();
+        let kept = Kept::new(subject, access_token, started, length, replaces_rejected);
         self.make_room(&mut state);
         state.kept.replace(kept);
         Ok(answer.access_token)
@@ -259,7 +275,13 @@ impl Shard {
 }
 
 impl Kept {
-    fn new(subject: &str, token: &str, started: Moment, length: Duration) -> Self {
+    fn new(
+        subject: &str,
+        token: &str,
+        started: Moment,
+        length: Duration,
+        replaces_rejected: bool,
+    ) -> Self {
         let seconds = length.as_secs() as i64;
         let clamp = |s: i64| u32::try_from(s.max(0)).unwrap_or(u32::MAX);
         let mut text = String::with_capacity(subject.len() + token.len());
@@ -270,6 +292,10 @@ impl Kept {
             subject_len: subject.len() as u32,
             until_unix_s: clamp(started.unix_s() + seconds),
             until_boot_s: clamp((started.boot_ms / 1000) as i64 + seconds),
+            firm_until_boot_s: match replaces_rejected {
+                true => clamp((started.boot_ms / 1000 + YOUNG.as_secs()) as i64),
+                false => 0,
+            },
         }
     }
 
@@ -279,6 +305,10 @@ impl Kept {
 
     fn token(&self) -> &str {
         &self.text[self.subject_len as usize..]
+    }
+
+    fn is_firm(&self, now: Moment) -> bool {
+        now.boot_ms / 1000 < u64::from(self.firm_until_boot_s)
     }
 
     /// Whether more than this is left of it by both clocks.

@@ -25,6 +25,8 @@ pub(crate) struct Facts {
     pub(crate) token_type: String,
     pub(crate) lifetime: Lifetime,
     pub(crate) expiry_known: bool,
+    /// Whether it took the place of one that an API had rejected.
+    pub(crate) replaces_rejected: bool,
     pub(crate) scope: Option<String>,
     pub(crate) extra: Extra,
 }

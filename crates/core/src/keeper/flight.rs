@@ -6,7 +6,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::Inner;
-use super::record::{Record, fingerprint};
+use super::record::Record;
+use super::rejected::Rejected;
 use crate::{Error, ErrorKind, Moment, Secret, Token, Verdict};
 
 /// What the threads of a keeper share.
@@ -31,8 +32,7 @@ struct State {
     /// How many have failed since one succeeded.
     failures: u32,
     pause: Option<Pause>,
-    /// The fingerprint of an access token that an API refused.
-    refused: Option<String>,
+    rejected: Rejected,
     /// A record that the store did not take.
     unsaved: Option<(Record, Error)>,
     wakers: Vec<Waker>,
@@ -248,7 +248,7 @@ impl Flights {
         state.unsaved = None;
         state.pause = None;
         state.failures = 0;
-        state.refused = None;
+        state.rejected.clear();
     }
 
     /// Lets no new request start from now on.
@@ -279,9 +279,18 @@ impl Flights {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// Notes that an API has refused this access token.
-    pub(super) fn refuse(&self, access_token: &Secret) {
-        self.state().refused = Some(fingerprint(access_token));
+    /// Notes that an API has rejected this access token, with the token if it is the one in memory.
+    pub(super) fn reject(&self, access_token: &Secret, token: Option<Token>) {
+        self.state().rejected.add(access_token, token);
+    }
+
+    /// Takes a rejection back.
+    pub(super) fn forgive(&self, access_token: &Secret) {
+        self.state().rejected.forgive(access_token);
+    }
+
+    pub(super) fn last_rejected(&self) -> Option<Token> {
+        self.state().rejected.last().cloned()
     }
 
     pub(super) fn has_refused(&self, access_token: &Secret) -> bool {
@@ -325,9 +334,7 @@ impl State {
     }
 
     fn has_refused(&self, access_token: &Secret) -> bool {
-        self.refused
-            .as_ref()
-            .is_some_and(|refused| *refused == fingerprint(access_token))
+        self.rejected.has(access_token)
     }
 }
 

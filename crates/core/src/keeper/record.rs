@@ -59,6 +59,7 @@ impl Record {
         source: Source,
         before: Option<&Self>,
         seed: Option<String>,
+        replaces_rejected: bool,
     ) -> Self {
         // For ever is not an option; a quarter of an hour is the shortest session that the known
         // vendors set.
@@ -72,6 +73,7 @@ impl Record {
             token_type: answer.token_type,
             lifetime: Lifetime { obtained, length },
             expiry_known: told.is_some(),
+            replaces_rejected,
             scope: answer.scope,
             extra: answer.extra,
         };
@@ -186,6 +188,8 @@ struct WrittenToken {
     obtained_ms: i64,
     lifetime_ms: u64,
     expiry_known: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    replaces_rejected: bool,
     scope: Option<String>,
     extra: Extra,
 }
@@ -199,6 +203,7 @@ impl WrittenToken {
             obtained_ms: facts.lifetime.obtained.unix_ms,
             lifetime_ms: facts.lifetime.length.as_millis() as u64,
             expiry_known: facts.expiry_known,
+            replaces_rejected: facts.replaces_rejected,
             scope: facts.scope.clone(),
             extra: facts.extra.clone(),
         }
@@ -224,6 +229,7 @@ impl WrittenToken {
             token_type: self.token_type.clone(),
             lifetime,
             expiry_known: self.expiry_known,
+            replaces_rejected: self.replaces_rejected,
             scope: self.scope.clone(),
             extra: self.extra.clone(),
         };

@@ -39,6 +39,11 @@ impl Inner {
         {
             return Ok(token);
         }
+        if !want.force
+            && let Some(token) = self.not_yet_replaceable(&lease, &loaded, want)
+        {
+            return Ok(token);
+        }
         self.respect_rest(&loaded)?;
         let grant = self.choose_grant(loaded.record.as_ref())?;
         match &grant {
@@ -85,7 +90,15 @@ impl Inner {
             _ => Source::Minted,
         };
         let before = loaded.record.as_ref();
-        let mut record = Record::of(connection, answer, started, source, before, self.seed());
+        let mut record = Record::of(
+            connection,
+            answer,
+            started,
+            source,
+            before,
+            self.seed(),
+            self.replaces_rejected(before),
+        );
         if let Grant::AuthorizationCode { .. } = grant {
             let got = record.refresh_token.clone();
             record

@@ -137,6 +137,7 @@ impl Inner {
             Source::Refreshed,
             before,
             self.seed(),
+            self.replaces_rejected(before),
         );
         let got = record.refresh_token.clone();
         let id = Some(rotation.attempt.id.as_str());

@@ -45,6 +45,9 @@ pub enum What {
     Dead,
     /// A token that could not be stored was recovered.
     Recovered,
+    /// An API rejected a token that had replaced a rejected one less than a minute before. It was
+    /// handed out again: another one would be rejected as well, so the fault is not the token's.
+    RejectedAgain,
 }
 
 /// The last events, oldest first.

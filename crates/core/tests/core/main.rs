@@ -11,6 +11,7 @@ mod login;
 #[path = "../openssl/mod.rs"]
 mod openssl;
 mod profiles;
+mod rejected;
 mod rooms;
 mod rotation;
 mod secrets;

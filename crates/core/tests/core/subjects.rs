@@ -132,3 +132,20 @@ fn other_grants_are_refused_and_no_token_is_shown() {
     subjects.token("ada").unwrap();
     assert!(!format!("{subjects:?}").contains("token-"));
 }
+
+#[test]
+fn an_api_that_rejects_everything_does_not_cost_a_request_a_call() {
+    let (subjects, server, clock) = subjects(100);
+    let call = |times: usize| {
+        let calls = (0..times).map(|_| {
+            let token = subjects.token("ada").unwrap();
+            subjects.invalidate("ada", &token);
+            token.expose().to_owned()
+        });
+        calls.reduce(|_, last| last).unwrap()
+    };
+    assert_eq!(call(20), "token-2-of-ada");
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(call(20), "token-3-of-ada");
+    assert_eq!(server.asked.lock().unwrap().len(), 3);
+}

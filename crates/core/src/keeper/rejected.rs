@@ -1,0 +1,116 @@
+//! Access tokens that an API rejected, and how soon one may be replaced again.
+
+use std::time::Duration;
+
+use super::flight::Want;
+use super::lease::Held;
+use super::record::{Record, fingerprint};
+use super::save::Loaded;
+use super::trail::What;
+use super::{Inner, fresh};
+use crate::token::Lifetime;
+use crate::{Secret, Token};
+
+/// The last access tokens that an API rejected.
+#[derive(Default)]
+pub(super) struct Rejected(Vec<Entry>);
+
+struct Entry {
+    fingerprint: String,
+    /// The token, if it was the one in memory.
+    token: Option<Token>,
+}
+
+impl Rejected {
+    /// Late rejections of older tokens must not push out the newest one.
+    const LENGTH: usize = 4;
+
+    pub(super) fn add(&mut self, access_token: &Secret, token: Option<Token>) {
+        let fingerprint = fingerprint(access_token);
+        self.0.retain(|entry| entry.fingerprint != fingerprint);
+        if self.0.len() >= Self::LENGTH {
+            self.0.remove(0);
+        }
+        self.0.push(Entry { fingerprint, token });
+    }
+
+    pub(super) fn has(&self, access_token: &Secret) -> bool {
+        // Mostly there is none, and then nothing has to be digested.
+        !self.0.is_empty() && {
+            let fingerprint = fingerprint(access_token);
+            self.0.iter().any(|entry| entry.fingerprint == fingerprint)
+        }
+    }
+
+    /// The last one that was in memory when it was rejected.
+    pub(super) fn last(&self) -> Option<&Token> {
+        self.0.last()?.token.as_ref()
+    }
+
+    pub(super) fn forgive(&mut self, access_token: &Secret) {
+        let fingerprint = fingerprint(access_token);
+        self.0.retain(|entry| entry.fingerprint != fingerprint);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// How long a token that replaced a rejected one is not replaced in turn: an API that rejects every
+/// token must not cost a token request for each of its calls.
+pub(crate) const YOUNG: Duration = Duration::from_secs(60);
+
+impl Inner {
+    /// Whether what comes next takes the place of a rejected token.
+    pub(super) fn replaces_rejected(&self, before: Option<&Record>) -> bool {
+        let stored = before.and_then(|record| record.token.clone());
+        let token = stored.or_else(|| self.flights.last_rejected());
+        token.is_some_and(|token| self.flights.has_refused(token.secret()))
+    }
+
+    /// The rejected token, if it is too young to be replaced, from the store or from memory.
+    pub(super) fn not_yet_replaceable(
+        &self,
+        lease: &Held<'_>,
+        loaded: &Loaded,
+        want: Want,
+    ) -> Option<Token> {
+        let stored = loaded
+            .record
+            .as_ref()
+            .and_then(|record| record.token.clone());
+        let token = stored.or_else(|| self.flights.last_rejected())?;
+        let now = self.clock.now();
+        let facts = token.facts();
+        let first_minute = Lifetime {
+            length: YOUNG,
+            ..facts.lifetime
+        };
+        let young = facts.replaces_rejected && !first_minute.remaining(now).is_zero();
+        let wanted = want.min_valid.unwrap_or_else(|| self.early(&token));
+        let enough = token.remaining(now) > fresh::enough_of(&token, wanted);
+        if !young || !enough || !self.flights.has_refused(token.secret()) {
+            return None;
+        }
+        self.note_repeated_rejection(lease, loaded);
+        self.flights.forgive(token.secret());
+        self.show(&token);
+        Some(token)
+    }
+
+    /// Notes it in the history, once in a row. What fails here is not told.
+    fn note_repeated_rejection(&self, lease: &Held<'_>, loaded: &Loaded) {
+        let Some(mut record) = loaded.record.clone() else {
+            return;
+        };
+        let last = record.trail.events().pop();
+        if last.is_some_and(|event| event.what == What::RejectedAgain) {
+            return;
+        }
+        record
+            .trail
+            .add(self.event(What::RejectedAgain, None, None, None));
+        let _ = self.write(lease, loaded.version, &record);
+    }
+}
