@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use countersign::trusted::{self, Refusal};
 use countersign::{Error, ErrorKind, SETTINGS, Settings};
 
 use crate::environment::path_variable;
@@ -53,13 +54,14 @@ impl Configuration {
 
     fn read_named(path: PathBuf, named_by: Option<&str>) -> Result<Self, Error> {
         let shown = path.display();
-        let text = std::fs::read_to_string(&path).map_err(|why| {
-            let message = format!("the configuration {shown} cannot be read: {why}");
-            let error = Error::new(ErrorKind::Setting, message);
-            let by = named_by
-                .map(|by| format!("it is named by {by}; "))
-                .unwrap_or_default();
-            error.with_hint(by + how_to_read(why.kind()))
+        let text = read_text("the configuration", &path).map_err(|error| {
+            match (named_by, error.hint()) {
+                (Some(by), Some(hint)) => {
+                    let hint = format!("it is named by {by}; {hint}");
+                    error.with_hint(hint)
+                }
+                _ => error,
+            }
         })?;
         let connections =
             Settings::from_toml(&text).map_err(|e| e.in_context(format_args!("{shown}")))?;
@@ -144,6 +146,30 @@ pub fn others_may_read(path: &Path) -> bool {
 #[cfg(not(unix))]
 pub fn others_may_read(_: &Path) -> bool {
     false
+}
+
+/// The text of a file that decides what this process does: `what` says which, for messages.
+///
+/// # Errors
+///
+/// If the file cannot be read, or other users may have written it ([`countersign::trusted`]).
+pub fn read_text(what: &str, path: &Path) -> Result<String, Error> {
+    let refuse = |why: String| {
+        Error::new(
+            ErrorKind::Setting,
+            format!("{what} {} {why}", path.display()),
+        )
+    };
+    let unreadable = |why: io::Error| {
+        refuse(format!("cannot be read: {why}")).with_hint(how_to_read(why.kind()))
+    };
+    let bytes = trusted::read(path).map_err(|refusal| match refusal {
+        Refusal::Io(why) => unreadable(why),
+        untrusted => untrusted.into_error(refuse),
+    })?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|why| unreadable(io::Error::new(io::ErrorKind::InvalidData, why)))?;
+    Ok(text.to_owned())
 }
 
 /// What to do about a configuration that cannot be read.

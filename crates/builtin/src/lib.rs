@@ -18,7 +18,7 @@ use countersign::{
     Connection, Error, Keeper, KeeperBuilder, Profile, Provider, Registry, Settings, Signer,
 };
 
-pub use self::configuration::{Configuration, Exposed, others_may_read};
+pub use self::configuration::{Configuration, Exposed, others_may_read, read_text};
 pub use self::environment::{path_variable, variable};
 pub use self::observed::Observed;
 pub use self::stores::{open_store, place, spool, spool_folder};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use countersign::{
-    Connection, Error, ErrorKind, Keeper, KeeperBuilder, Profile, Registry, Transport, from_profile,
+    Connection, Error, Keeper, KeeperBuilder, Profile, Registry, Transport, from_profile,
 };
-use countersign_builtin::{Configuration, place, variable};
+use countersign_builtin::{Configuration, place, read_text, variable};
 use countersign_plugin::Loader;
 
 use crate::args::Global;
@@ -58,12 +58,8 @@ pub(crate) fn registry(global: &Global) -> Result<Registry, Error> {
     let mut registry = countersign_builtin::registry()?;
     for path in &global.profiles {
         let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let message = format!("--profile {shown} cannot be read: {error}");
-            Error::new(ErrorKind::Setting, message)
-        })?;
-        let profile = Profile::from_toml(&text);
-        registry = profile
+        let text = read_text("--profile", path)?;
+        registry = Profile::from_toml(&text)
             .and_then(|profile| registry.clone().with(from_profile(profile)))
             .map_err(|e| e.in_context(format_args!("--profile {shown}")))?;
     }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 use std::path::Path;
 
+use countersign::trusted::{self, Refusal};
 use countersign::{Error, ErrorKind, Secret};
 use countersign_builtin::variable;
 use zeroize::Zeroizing;
@@ -42,7 +43,17 @@ pub(crate) fn bytes(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, Error
 }
 
 /// A shared secret as files hold it: an editor's last line feed is not part of it.
+///
+/// As with the settings `K_file`, other users must not be able to write it.
 pub(crate) fn secret(path: &Path, what: &str) -> Result<Secret, Error> {
+    if !is_stdin(path)
+        && let Err(Refusal::Untrusted(untrusted)) = trusted::open(path)
+    {
+        return Err(
+            Error::new(ErrorKind::Setting, format!("{what}: {untrusted}"))
+                .with_hint(untrusted.hint()),
+        );
+    }
     let text = text(path, what)?;
     Ok(Secret::from(text.expose().trim_end_matches(['\r', '\n'])))
 }

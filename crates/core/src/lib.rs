@@ -62,6 +62,7 @@ mod store;
 mod subjects;
 mod token;
 mod transport;
+pub mod trusted;
 mod url;
 
 pub use crate::answer::{read_json, scalar_text};

@@ -13,7 +13,7 @@ use toml::de::DeValue;
 pub use self::keys::{SETTINGS, SettingKey};
 pub(crate) use self::nearest::nearest;
 #[cfg(feature = "ureq")]
-pub(crate) use self::secrets::unreadable;
+pub(crate) use self::secrets::read_trusted;
 use self::secrets::{is_variable_name, read_secret};
 use crate::document::{self, Field};
 use crate::{Error, ErrorKind, Secret};

@@ -248,3 +248,90 @@ fn the_help_says_what_it_is_for_and_what_is_the_commands_own_first() {
         assert!(sandbox.contains(&format!("- {mode}:")), "{mode}: {sandbox}");
     }
 }
+
+/// As ssh has it: what decides where secrets go must be nobody else's to write.
+#[cfg(unix)]
+#[test]
+fn a_configuration_that_other_users_may_have_written_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let house = House::new();
+    let config = house.config("boldsign-cc", &[]);
+    let named = config.to_str().unwrap();
+    let refused = |what: &str| {
+        // Found in the working directory, named by the variable, named by the option.
+        let here = house.run(["token", "boldsign-cc", "--json"]);
+        let mut by_variable = house.command(["token", "boldsign-cc", "--json"]);
+        let by_variable = Run::of(by_variable.env("COUNTERSIGN_CONFIG", named), "");
+        let by_option = house.run(["token", "boldsign-cc", "--json", "--config", named]);
+        for run in [here, by_variable, by_option] {
+            let error = run.error(2);
+            assert_eq!(error["verdict"], "fix_configuration");
+            assert!(error["message"].as_str().unwrap().contains(what), "{error}");
+            assert!(error["hint"].is_string(), "{error}");
+        }
+        let doctor = house.run(["doctor", "boldsign-cc"]);
+        assert_eq!(doctor.code, 2, "{doctor:?}");
+        assert!(doctor.stdout.contains(what), "{doctor:?}");
+        let store = house.run(["store", "list", "--json"]);
+        assert!(store.error(2)["message"].as_str().unwrap().contains(what));
+    };
+    mode(&config, 0o666);
+    refused("countersign.toml may be written by other users (mode 0666)");
+    mode(&config, 0o600);
+    mode(house.dir.path(), 0o777);
+    refused("may be written by other users (mode 0777)");
+    // Nobody can replace what is anothers in a sticky folder.
+    mode(house.dir.path(), 0o1777);
+    house.run(["token", "boldsign-cc"]).succeeded();
+    // Only root can give files away.
+    if std::os::unix::fs::chown(&config, Some(12_345), None).is_ok() {
+        refused("countersign.toml belongs to user 12345");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn secrets_keys_and_profiles_that_other_users_may_have_written_are_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::new();
+    let open = |name: &str, text: &str| {
+        let path = house.write(name, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
+        path.display().to_string()
+    };
+    let key = fs::read_to_string(house.sandbox.dir().join("docusign.pem")).unwrap();
+    let ca = fs::read_to_string(house.sandbox.ca_file().unwrap()).unwrap();
+    for (connection, setting, file) in [
+        ("docusign-jwt", "private_key_file", open("open.pem", &key)),
+        (
+            "boldsign-cc",
+            "client_secret_file",
+            open("open.txt", "s3cret"),
+        ),
+        ("boldsign-cc", "ca_file", open("open-ca.pem", &ca)),
+    ] {
+        let bare = setting.trim_end_matches("_file");
+        let mut changes = vec![(setting, file.as_str())];
+        if bare == "client_secret" {
+            changes.push((bare, ""));
+        }
+        house.config(connection, &changes);
+        let error = house.run(["token", connection, "--json"]).error(2);
+        assert_eq!(error["setting"], setting, "{error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("may be written by other users"), "{error}");
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.starts_with("chmod go-w"), "{error}");
+    }
+    house.config("boldsign-cc", &[]);
+    let profile = open("acme.toml", "id = \"acme\"");
+    let run = house.run(["token", "boldsign-cc", "--json", "--profile", &profile]);
+    let message = run.error(2)["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains("--profile") && message.contains("may be written"),
+        "{message}"
+    );
+}

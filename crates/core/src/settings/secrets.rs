@@ -5,6 +5,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::trusted::{self, Refusal};
 use crate::{Error, Secret};
 
 /// The secret in a file that the setting `key` names.
@@ -21,8 +22,7 @@ pub(super) fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
     }
     let shown = path.display();
     let refuse = |why: String| Error::setting(key, format!("`{key}` {shown} {why}"));
-    let bytes = std::fs::read(path).map_err(|error| unreadable(key, path, &error))?;
-    let bytes = Zeroizing::new(bytes);
+    let bytes = read_trusted(key, path)?;
     let Ok(text) = std::str::from_utf8(&bytes) else {
         // Keys come in binary as well, and are told from text again where they are read.
         return match key {
@@ -36,8 +36,16 @@ pub(super) fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
+/// The contents of a file that a setting names, unless other users may have written it.
+pub(crate) fn read_trusted(key: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    trusted::read(path).map_err(|refusal| match refusal {
+        Refusal::Io(error) => unreadable(key, path, &error),
+        Refusal::Untrusted(untrusted) => untrusted.into_error(key),
+    })
+}
+
 /// A setting names a file that cannot be read.
-pub(crate) fn unreadable(key: &str, path: &Path, error: &io::Error) -> Error {
+fn unreadable(key: &str, path: &Path, error: &io::Error) -> Error {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => {
             "check the path; a relative one starts from the configuration file's folder, and from \

@@ -20,4 +20,6 @@ mod subjects;
 mod support;
 mod templates;
 mod transport;
+#[cfg(unix)]
+mod trusted;
 mod vendor_words;

@@ -1,12 +1,14 @@
 //! A shared library that is a plugin: loaded once, its tables read, never unloaded.
 
 use std::ffi::{CStr, c_char};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use countersign::{Error, ErrorKind};
 
-use super::{Sha256, place, table};
+use super::place::{self, Stamp};
+use super::{Sha256, table};
 use crate::abi::{self, ENTRY_V1, EntryV1, csign_plugin_module, csign_provider_vtable};
 
 /// A plugin's file in this process, with what its tables say.
@@ -38,7 +40,8 @@ const MOST_PROVIDERS: usize = 64;
 
 impl Library {
     pub(super) fn load(path: &Path, wanted: Option<Sha256>) -> Result<Arc<Self>, Error> {
-        let path = place::trusted(path)?;
+        let mut trusted = place::open(path)?;
+        let path = trusted.path.clone();
         // Held while the library initializes itself, so that no other thread loads it as well. The list itself stays
         // free: a plugin may call the host meanwhile.
         let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,13 +52,16 @@ impl Library {
         }
         let index = u16::try_from(count)
             .map_err(|_| Error::setting("plugin", "there are too many plugins"))?;
-        let bytes = std::fs::read(&path).map_err(|error| {
+        let before = Stamp::of(&trusted)?;
+        let mut bytes = Vec::new();
+        trusted.file.read_to_end(&mut bytes).map_err(|error| {
             Error::setting("plugin", format!("it cannot be read: {error}"))
                 .with_hint("check its permissions")
         })?;
         let digest = Sha256::of(&bytes);
         digest.must_be(wanted)?;
         let entry = open(&path)?;
+        place::check_unchanged(&trusted, &before)?;
         // SAFETY: the symbol's name promises this signature; the table is constant and lives as long as the process.
         let module = unsafe { entry(&raw const table::HOST) };
         if module.is_null() {

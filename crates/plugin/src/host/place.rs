@@ -1,91 +1,152 @@
 //! Where a plugin may lie: only its owner can have put it there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use countersign::Error;
+use countersign::trusted::{self, Refusal, Trusted};
+use countersign::{Error, ErrorKind};
 
-/// The file itself, without symbolic links, if nobody but root and whoever runs this can write it or put another in its
-/// place.
+/// Opens the file of a plugin, if nobody but root and whoever runs this can have written it or put another in its place.
 ///
 /// # Errors
 ///
 /// Where the path is not absolute, there is no such file, or others may write it or a folder above it.
-pub(super) fn trusted(path: &Path) -> Result<PathBuf, Error> {
+pub(super) fn open(path: &Path) -> Result<Trusted, Error> {
     if !path.is_absolute() {
         return Err(Error::setting("plugin", "the path is not absolute")
             .with_hint("write the whole path: a plugin is never searched for"));
     }
-    let file = path.canonicalize().map_err(|error| {
-        Error::setting("plugin", format!("there is no such file: {error}"))
-            .with_hint("check the path")
+    let trusted = trusted::open(path).map_err(|refusal| match refusal {
+        Refusal::Io(error) => cannot_be_read(&error),
+        Refusal::Untrusted(untrusted) => {
+            Error::setting("plugin", untrusted.to_string()).with_hint(untrusted.hint())
+        }
     })?;
-    if !file.is_file() {
+    let facts = trusted.file.metadata().map_err(|e| cannot_be_read(&e))?;
+    if !facts.is_file() {
         return Err(Error::setting("plugin", "it is not a file")
             .with_hint("name the shared library itself"));
     }
-    check_owner(&file)?;
-    check_writers(&file, false)?;
-    if let Some(folder) = file.parent() {
-        check_owner(folder)?;
+    // The loader finds a library's own libraries beside it: nobody else may put any there.
+    for folder in [path.parent(), trusted.path.parent()] {
+        folder.map_or(Ok(()), check_folder)?;
     }
-    // A link on the way can be pointed elsewhere by whoever may write its folder.
-    for way in [path, &file] {
-        for (above, folder) in way.ancestors().skip(1).enumerate() {
-            if !folder.as_os_str().is_empty() {
-                check_writers(folder, above > 0)?;
-            }
-        }
-    }
-    Ok(file)
+    Ok(trusted)
+}
+
+fn cannot_be_read(error: &std::io::Error) -> Error {
+    let message = match error.kind() {
+        std::io::ErrorKind::NotFound => format!("there is no such file: {error}"),
+        _ => format!("it cannot be read: {error}"),
+    };
+    Error::setting("plugin", message).with_hint("check the path and its permissions")
 }
 
 #[cfg(unix)]
-fn check_writers(path: &Path, sticky_is_enough: bool) -> Result<(), Error> {
+fn check_folder(folder: &Path) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
 
     const STICKY: u32 = 0o1000;
-    let facts = path.metadata().map_err(|error| unreadable(path, &error))?;
+    const OTHERS_WRITE: u32 = 0o022;
+    let facts = folder.metadata().map_err(|e| cannot_be_read(&e))?;
     let mode = facts.permissions().mode();
-    // In a sticky folder, as /tmp is, others add files but cannot replace what is there.
-    if mode & 0o022 == 0 || (sticky_is_enough && mode & STICKY != 0) {
+    if mode & STICKY == 0 || mode & OTHERS_WRITE == 0 {
         return Ok(());
     }
-    let shown = path.display();
-    let message = format!("{shown} may be written by others than its owner");
-    Err(Error::setting("plugin", message).with_hint(format!("chmod go-w {shown}")))
-}
-
-#[cfg(unix)]
-fn check_owner(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::MetadataExt;
-
-    let facts = path.metadata().map_err(|error| unreadable(path, &error))?;
-    let own = rustix::process::geteuid().as_raw();
-    if facts.uid() == 0 || facts.uid() == own {
-        return Ok(());
-    }
-    let shown = path.display();
-    let message = format!("{shown} belongs to user {}", facts.uid());
+    let shown = folder.display();
+    let message = format!("{shown} may be written by other users");
     Err(Error::setting("plugin", message)
-        .with_hint("let it belong to root, or to the user who runs this"))
-}
-
-#[cfg(unix)]
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::setting(
-        "plugin",
-        format!("{} cannot be read: {error}", path.display()),
-    )
-    .with_hint("check the path and its permissions")
-}
-
-// Who may write there, access control lists say, which are not read.
-#[cfg(not(unix))]
-fn check_writers(_: &Path, _: bool) -> Result<(), Error> {
-    Ok(())
+        .with_hint("move the plugin to a folder that only its owner can write"))
 }
 
 #[cfg(not(unix))]
-fn check_owner(_: &Path) -> Result<(), Error> {
+fn check_folder(_: &Path) -> Result<(), Error> {
     Ok(())
+}
+
+/// Makes sure that the file which was checked and whose digest was taken is the one that was loaded.
+///
+/// The system's loader takes a path and opens it again. Loading through `/proc/self/fd` instead would name every plugin
+/// after a number that another file gets later, break `$ORIGIN`, and need a mounted `/proc`. It is not needed either:
+/// only root and this user can replace anything on a way that [`open`] accepted. What remains is the owner installing
+/// another version at this very moment, and that is noticed here.
+///
+/// # Errors
+///
+/// Where the file was replaced or written meanwhile.
+pub(super) fn check_unchanged(trusted: &Trusted, before: &Stamp) -> Result<(), Error> {
+    let now = Stamp::of_path(&trusted.path);
+    match now {
+        Ok(now) if now == *before => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Setting,
+            "the file was changed while it was loaded",
+        )
+        .with_setting("plugin")
+        .with_hint("start the program again once the plugin is installed")),
+    }
+}
+
+/// Which file it is, and in which state.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    #[cfg(unix)]
+    file: (u64, u64),
+    #[cfg(unix)]
+    changed: (i64, i64),
+    length: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+impl Stamp {
+    pub(super) fn of(trusted: &Trusted) -> Result<Self, Error> {
+        let facts = trusted.file.metadata().map_err(|e| cannot_be_read(&e))?;
+        Ok(Self::new(&facts))
+    }
+
+    fn of_path(path: &Path) -> std::io::Result<Self> {
+        Ok(Self::new(&path.metadata()?))
+    }
+
+    #[cfg(unix)]
+    fn new(facts: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self {
+            file: (facts.dev(), facts.ino()),
+            changed: (facts.ctime(), facts.ctime_nsec()),
+            length: facts.len(),
+            modified: facts.modified().ok(),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new(facts: &std::fs::Metadata) -> Self {
+        Self {
+            length: facts.len(),
+            modified: facts.modified().ok(),
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_replaced_or_written_meanwhile_is_not_the_one_that_was_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("plugin.so"), folder.path().join("other"));
+        std::fs::write(&path, "checked").unwrap();
+        let trusted = open(&path).unwrap();
+        let before = Stamp::of(&trusted).unwrap();
+        check_unchanged(&trusted, &before).unwrap();
+        // As long, but another file.
+        std::fs::write(&other, "planted").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        check_unchanged(&trusted, &before).unwrap_err();
+
+        let trusted = open(&path).unwrap();
+        let before = Stamp::of(&trusted).unwrap();
+        std::fs::write(&path, "written since").unwrap();
+        check_unchanged(&trusted, &before).unwrap_err();
+    }
 }

@@ -51,7 +51,7 @@ fn what_is_no_file_is_refused() {
 #[test]
 fn a_file_that_others_may_write_is_refused() {
     let built = built();
-    for mode in [0o757, 0o775, 0o646, 0o666] {
+    for mode in [0o757, 0o777, 0o646, 0o666] {
         fs::set_permissions(built.path(), Permissions::from_mode(mode)).unwrap();
         let error = refused(built.path());
         assert!(error.message().contains("may be written"), "{error}");
@@ -68,7 +68,7 @@ fn a_folder_that_others_may_write_is_refused_wherever_it_is_on_the_way() {
     fs::create_dir(&inner).unwrap();
     let plugin = inner.join("plugin.so");
     fs::copy(built.path(), &plugin).unwrap();
-    for (folder, mode) in [(inner.as_path(), 0o777), (built.folder(), 0o770)] {
+    for (folder, mode) in [(inner.as_path(), 0o777), (built.folder(), 0o707)] {
         let before = fs::metadata(folder).unwrap().permissions();
         fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
         let error = refused(&plugin);
@@ -87,16 +87,21 @@ fn a_folder_that_others_may_write_is_refused_wherever_it_is_on_the_way() {
 #[test]
 fn what_belongs_to_another_user_is_refused() {
     let built = built();
-    for path in [built.path(), built.folder()] {
+    let inner = built.folder().join("inner/most");
+    fs::create_dir_all(&inner).unwrap();
+    let deep = inner.join("plugin.so");
+    fs::copy(built.path(), &deep).unwrap();
+    // However far up: who owns a folder may put another in the place of what is in it.
+    for path in [&*deep, &*inner, inner.parent().unwrap(), built.folder()] {
         let (before, own) = (fs::metadata(path).unwrap(), 12_345);
         if chown(path, Some(own), None).is_err() {
             return;
         }
-        let error = refused(built.path());
+        let error = refused(&deep);
         assert!(error.message().contains("belongs to user 12345"), "{error}");
         chown(path, Some(before.uid()), None).unwrap();
     }
-    load(&built);
+    Loader::new().load(&deep, None).unwrap();
 }
 
 #[test]

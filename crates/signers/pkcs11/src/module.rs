@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use countersign::jws::Algorithm;
-use countersign::{Error, ErrorKind, Secret};
+use countersign::{Error, ErrorKind, Secret, trusted};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::slot::Slot;
@@ -22,7 +22,8 @@ pub struct Module {
 impl Module {
     /// Loads a library, such as `/usr/lib/softhsm/libsofthsm2.so`.
     ///
-    /// This runs the library's code in this process: the path must be trusted as the program is.
+    /// This runs the library's code in this process, so other users must not be able to write the
+    /// file or replace it ([`countersign::trusted`]).
     ///
     /// # Errors
     ///
@@ -30,14 +31,17 @@ impl Module {
     /// [`ErrorKind::Signing`] if it fails to initialise.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let library = Pkcs11::new(path).map_err(|error| {
-            let message = format!(
-                "{} cannot be loaded as a PKCS#11 library: {error}",
-                path.display()
-            );
+        let refuse = |why: String| {
+            let message = format!("the PKCS#11 library {} {why}", path.display());
             Error::new(ErrorKind::Setting, message)
                 .with_hint("give the library that came with the device, often in /usr/lib")
-        })?;
+        };
+        // The system's loader looks a bare name up in its own folders.
+        if path.is_absolute() {
+            trusted::open(path).map_err(|refusal| refusal.into_error(refuse))?;
+        }
+        let library =
+            Pkcs11::new(path).map_err(|error| refuse(format!("cannot be loaded: {error}")))?;
         // One more owner that never goes: the library stays loaded.
         std::mem::forget(library.clone());
         match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign::{Error, ErrorKind, Secret};
+use countersign::{Error, ErrorKind, Secret, trusted};
 
 /// Where a key is: a `pkcs11:` URI (RFC 7512).
 ///
@@ -91,9 +91,10 @@ impl KeyUri {
                 "`pin-source` of the pkcs11: URI is the path of a file with the PIN alone",
             )
         };
-        let text = std::fs::read_to_string(path)
+        let text = trusted::read(path).map_err(|e| e.into_error(refuse))?;
+        let text = std::str::from_utf8(&text)
             .map(Secret::new)
-            .map_err(|error| refuse(format!("cannot be read: {error}")))?;
+            .map_err(|_| refuse("is not UTF-8 text".into()))?;
         match text.expose().trim_end_matches(['\r', '\n']) {
             "" => Err(refuse("is empty".into())),
             pin => Ok(Some(Secret::new(pin))),

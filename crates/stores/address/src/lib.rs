@@ -13,10 +13,11 @@ mod trust;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use countersign::{Error, ErrorKind, Secret, Verdict};
+use countersign::{Error, ErrorKind, Secret, Verdict, trusted};
 use percent_encoding::percent_decode_str;
 
 pub use crate::asked::{Ids, MOST_PATIENCE, Unanswered, conflict, countable};
@@ -111,12 +112,11 @@ impl Address {
                 return Err(refused("`store` gives a password and `password_file`")
                     .with_hint("keep one of them"));
             }
-            let password = std::fs::read_to_string(file).map_err(|error| {
-                refused(format!(
-                    "`store`: password_file {file} cannot be read: {error}"
-                ))
-            })?;
-            let password = Secret::new(password);
+            let unusable = |why: String| refused(format!("`store`: password_file {file} {why}"));
+            let password = trusted::read(Path::new(file)).map_err(|e| e.into_error(unusable))?;
+            let password = std::str::from_utf8(&password)
+                .map_err(|_| unusable("is not UTF-8 text".into()))
+                .map(Secret::new)?;
             address.password = Some(Secret::new(
                 password.expose().trim_end_matches(['\r', '\n']),
             ));

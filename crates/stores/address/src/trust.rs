@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::Error;
+use countersign::{Error, trusted};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -58,8 +58,8 @@ impl Address {
 
 fn of_file(path: &Path) -> Result<RootCertStore, Error> {
     let shown = path.display();
-    let text = std::fs::read(path)
-        .map_err(|error| refused(format!("`store`: ca_file {shown} cannot be read: {error}")))?;
+    let unusable = |why: String| refused(format!("`store`: ca_file {shown} {why}"));
+    let text = trusted::read(path).map_err(|e| e.into_error(unusable))?;
     let blocks = pem::parse_many(&text).unwrap_or_default();
     let certificates = blocks
         .into_iter()
@@ -68,9 +68,9 @@ fn of_file(path: &Path) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates);
     if roots.is_empty() {
-        return Err(refused(format!(
-            "`store`: ca_file {shown} holds no usable PEM certificate (-----BEGIN CERTIFICATE-----)"
-        )));
+        return Err(unusable(
+            "holds no usable PEM certificate (-----BEGIN CERTIFICATE-----)".into(),
+        ));
     }
     Ok(roots)
 }

@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::Error;
 use crate::connection::{Network, Roots};
-use crate::settings::unreadable;
+use crate::settings::read_trusted;
 
 pub(super) fn roots(network: &Network) -> Result<RootCertStore, Error> {
     let mut roots = match network.roots {
@@ -23,7 +23,7 @@ pub(super) fn roots(network: &Network) -> Result<RootCertStore, Error> {
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
     let shown = path.display();
     let refuse = |why: String| Error::setting("ca_file", format!("`ca_file` {shown} {why}"));
-    let text = std::fs::read(path).map_err(|error| unreadable("ca_file", path, &error))?;
+    let text = read_trusted("ca_file", path)?;
     let blocks = pem::parse_many(&text).unwrap_or_default();
     let certificates: Vec<_> = blocks
         .into_iter()

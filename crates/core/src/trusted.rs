@@ -1,0 +1,339 @@
+//! Files that decide what this process does: trusted only if no other user can have written them.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+/// Reads a file that only root and the user of this process can have written or replaced.
+///
+/// The file, every folder above it and every symbolic link on the way must belong to root or to the
+/// effective user, and must not be writable by anyone else. A group counts as someone else unless it
+/// is the owner's private group (no other member in `/etc/passwd` and `/etc/group`). A folder with
+/// the sticky bit, such as `/tmp`, may be writable: nobody can replace another user's entries there.
+/// On systems without Unix permissions nothing is checked.
+///
+/// # Errors
+///
+/// [`Refusal::Untrusted`] names the file or folder and what is wrong with it.
+///
+/// # Example
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("countersign.toml");
+/// # std::fs::write(&path, "[connections.mine]").unwrap();
+/// let text = countersign::trusted::read(&path).unwrap();
+/// assert_eq!(text.as_slice(), b"[connections.mine]");
+/// ```
+pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let mut file = open(path)?.file;
+    let size = file.metadata()?.len();
+    // Room ahead, so that growing leaves no copy of a secret behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens a file for reading, as [`read`] does.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn open(path: &Path) -> Result<Trusted, Refusal> {
+    // The way is checked from the root down, so each folder is out of others' reach before what it
+    // holds is looked at. Nobody but root and this user can change the way between check and open.
+    let place = rules::check_way(path)?;
+    let file = File::open(path)?;
+    // The opened file itself, whatever its name leads to by now.
+    rules::check_file(&place, &file.metadata()?)?;
+    Ok(Trusted { file, path: place })
+}
+
+/// A file that was opened by [`open`].
+#[derive(Debug)]
+pub struct Trusted {
+    /// The file, open for reading.
+    pub file: File,
+    /// Where it is, without symbolic links.
+    pub path: PathBuf,
+}
+
+/// Why a file is not read.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The system refused.
+    Io(io::Error),
+    /// Other users may have written or replaced it.
+    Untrusted(Untrusted),
+}
+
+/// A file, folder or link that other users may have written.
+#[derive(Debug)]
+pub struct Untrusted {
+    path: PathBuf,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    /// It belongs to another user.
+    Owner { owner: u32, user: u32 },
+    /// Its mode lets others write it.
+    Mode { mode: u32, folder: bool },
+}
+
+impl Untrusted {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        let shown = self.path.display();
+        match self.why {
+            Why::Owner { owner, user } => format!(
+                "run this as user {owner}, or, if you trust its contents, change the owner: \
+                 chown {user} {shown}"
+            ),
+            Why::Mode { folder: false, .. } => format!("chmod go-w {shown}"),
+            Why::Mode { folder: true, .. } => format!(
+                "chmod go-w {shown}, or move the file to a folder that only its owner can write"
+            ),
+        }
+    }
+
+    /// An error about the setting that names the file.
+    pub fn into_error(self, setting: &str) -> Error {
+        Error::setting(setting, format!("`{setting}`: {self}")).with_hint(self.hint())
+    }
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.path.display();
+        match self.why {
+            Why::Owner { owner, user } => write!(
+                f,
+                "{shown} belongs to user {owner}, and this runs as user {user}"
+            ),
+            Why::Mode { mode, .. } => {
+                write!(f, "{shown} may be written by other users (mode {mode:04o})")
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// The same refusal as an error about what named the file: `refuse` makes one of a message.
+    pub fn into_error(self, refuse: impl FnOnce(String) -> Error) -> Error {
+        match self {
+            Self::Io(error) => refuse(format!("cannot be read: {error}")),
+            Self::Untrusted(untrusted) => {
+                refuse(format!("is not trusted: {untrusted}")).with_hint(untrusted.hint())
+            }
+        }
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Untrusted> for Refusal {
+    fn from(untrusted: Untrusted) -> Self {
+        Self::Untrusted(untrusted)
+    }
+}
+
+#[cfg(unix)]
+mod rules {
+    use std::ffi::OsString;
+    use std::fs::{self, Metadata};
+    use std::io;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    use std::path::{Component, Path, PathBuf};
+
+    use super::{Refusal, Untrusted, Why};
+
+    const STICKY: u32 = 0o1000;
+    const GROUP_WRITES: u32 = 0o020;
+    const OTHERS_WRITE: u32 = 0o002;
+    /// As many symbolic links as Linux follows.
+    const MOST_LINKS: u32 = 40;
+
+    /// Follows a path from the root, checking all it passes; the place where it ends.
+    pub(super) fn check_way(path: &Path) -> Result<PathBuf, Refusal> {
+        let mut rest: Vec<OsString> = Vec::new();
+        push(&mut rest, &std::path::absolute(path)?);
+        let mut at = PathBuf::from("/");
+        check_folder(&at, &fs::symlink_metadata(&at)?)?;
+        let mut links = 0;
+        while let Some(name) = rest.pop() {
+            if name == ".." {
+                // `at` has no links in it: its parent is the one above.
+                at.pop();
+                continue;
+            }
+            let next = at.join(&name);
+            let facts = fs::symlink_metadata(&next)?;
+            check_owner(&next, &facts)?;
+            if facts.is_symlink() {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(io::Error::other("too many symbolic links").into());
+                }
+                let target = fs::read_link(&next)?;
+                if rest.is_empty() && is_of_a_descriptor(&at, &target) {
+                    return Ok(next);
+                }
+                if target.is_absolute() {
+                    at = PathBuf::from("/");
+                }
+                push(&mut rest, &target);
+            } else {
+                if facts.is_dir() {
+                    check_folder(&next, &facts)?;
+                }
+                at = next;
+            }
+        }
+        Ok(at)
+    }
+
+    /// The parts of a path, the first of them last.
+    fn push(rest: &mut Vec<OsString>, path: &Path) {
+        let parts = path.components().rev().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+        });
+        rest.extend(parts);
+    }
+
+    /// `/proc/self/fd/3 -> pipe:[4711]` leads to an open file and names no place.
+    fn is_of_a_descriptor(folder: &Path, target: &Path) -> bool {
+        folder.starts_with("/proc") && !folder.join(target).exists()
+    }
+
+    fn check_folder(path: &Path, facts: &Metadata) -> Result<(), Untrusted> {
+        check_owner(path, facts)?;
+        match facts.mode() & STICKY {
+            0 => check_writers(path, facts),
+            _ => Ok(()),
+        }
+    }
+
+    /// An opened file.
+    pub(super) fn check_file(path: &Path, facts: &Metadata) -> Result<(), Untrusted> {
+        check_owner(path, facts)?;
+        // What a device gives, as /dev/null does, nobody can have written into it.
+        match facts.file_type().is_char_device() {
+            true => Ok(()),
+            false => check_writers(path, facts),
+        }
+    }
+
+    fn check_owner(path: &Path, facts: &Metadata) -> Result<(), Untrusted> {
+        let (owner, user) = (facts.uid(), rustix::process::geteuid().as_raw());
+        if owner == 0 || owner == user {
+            return Ok(());
+        }
+        Err(Untrusted {
+            path: path.to_owned(),
+            why: Why::Owner { owner, user },
+        })
+    }
+
+    fn check_writers(path: &Path, facts: &Metadata) -> Result<(), Untrusted> {
+        let mode = facts.mode() & 0o7777;
+        let group = mode & GROUP_WRITES != 0 && !is_private_group(facts.gid(), facts.uid());
+        if mode & OTHERS_WRITE == 0 && !group {
+            return Ok(());
+        }
+        Err(Untrusted {
+            path: path.to_owned(),
+            why: Why::Mode {
+                mode,
+                folder: facts.is_dir(),
+            },
+        })
+    }
+
+    /// Whether a group has the owner as its only member, as on systems whose umask is 002.
+    fn is_private_group(group: u32, owner: u32) -> bool {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        has_one_member(group, owner, &read("/etc/passwd"), &read("/etc/group"))
+    }
+
+    /// passwd(5) and group(5). What they do not list, as groups of a directory service, is not
+    /// private: its members are not known.
+    pub(super) fn has_one_member(group: u32, owner: u32, passwd: &str, groups: &str) -> bool {
+        // Containers run as any user with group 0.
+        if group == 0 {
+            return false;
+        }
+        let number = |text: Option<&&str>| text.and_then(|text| text.parse::<u32>().ok());
+        let mut names = Vec::new();
+        for line in passwd.lines() {
+            let fields: Vec<_> = line.split(':').collect();
+            let (user, primary) = (number(fields.get(2)), number(fields.get(3)));
+            if user == Some(owner) {
+                names.push(fields[0]);
+            } else if primary == Some(group) {
+                return false;
+            }
+        }
+        let mut known = false;
+        for line in groups.lines() {
+            let fields: Vec<_> = line.split(':').collect();
+            if number(fields.get(2)) != Some(group) {
+                continue;
+            }
+            known = true;
+            let members = fields.get(3).copied().unwrap_or_default().split(',');
+            let mut members = members.filter(|name| !name.is_empty());
+            if members.any(|name| !names.contains(&name)) {
+                return false;
+            }
+        }
+        known && !names.is_empty()
+    }
+}
+
+// Who may write there, access control lists say, which are not read.
+#[cfg(not(unix))]
+mod rules {
+    use std::fs::Metadata;
+    use std::path::{Path, PathBuf};
+
+    use super::{Refusal, Untrusted};
+
+    pub(super) fn check_way(path: &Path) -> Result<PathBuf, Refusal> {
+        Ok(path.canonicalize()?)
+    }
+
+    pub(super) fn check_file(_: &Path, _: &Metadata) -> Result<(), Untrusted> {
+        Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::rules::has_one_member;
+
+    #[test]
+    fn a_group_is_private_if_its_owner_is_alone_in_it() {
+        let passwd = "root:x:0:0::/:/bin/sh\nann:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:\n";
+        let groups = "root:x:0:\nann:x:1000:\nbob:x:1001:bob\nstaff:x:50:ann\nteam:x:60:ann,bob\n";
+        let private = |group, owner| has_one_member(group, owner, passwd, groups);
+        assert!(private(1000, 1000) && private(1001, 1001) && private(50, 1000));
+        assert!(!private(60, 1000), "bob is in it as well");
+        assert!(!private(1001, 1000), "it is bob's primary group");
+        assert!(!private(0, 0), "containers run as any user with group 0");
+        assert!(!private(4711, 1000), "its members are not known");
+        assert!(!private(1000, 2000), "the owner is not known");
+    }
+}
