@@ -2,6 +2,7 @@
 
 mod choices;
 mod fill;
+mod identity;
 mod reader;
 mod urls;
 

@@ -3,6 +3,7 @@
 mod background;
 mod counters;
 mod drain;
+mod earlier;
 mod flight;
 mod fresh;
 mod inspect;
@@ -29,6 +30,7 @@ pub use self::fresh::Fresh;
 use self::fresh::Shown;
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::probe::{Point, Probe};
+pub(crate) use self::record::fingerprint;
 pub use self::trail::{Event, What};
 use crate::{
     Clock, Connection, Error, Extra, Login, MemoryStore, Owner, Random, SealedStore, Secret,
@@ -86,6 +88,9 @@ struct Inner {
     random: Arc<dyn Random>,
     store: Arc<dyn Store>,
     key: StoreKey,
+    /// What the connection asks for: only a token that was asked for alike is its own. None if the
+    /// provider fails to say, as its requests then do.
+    asks_for: Option<String>,
     owner: Owner,
     /// Host, process and keeper, as the trail of events names them.
     who: String,
@@ -448,6 +453,7 @@ impl KeeperBuilder {
             random,
             store,
             key,
+            asks_for: connection.request_fingerprint().ok(),
             connection,
             skew_s: AtomicI64::new(0),
             flights: Flights::default(),

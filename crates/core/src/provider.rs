@@ -30,7 +30,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// same name takes the place of the grant's, such as a `grant_type` that only this vendor has.
     ///
     /// What proves the app or spends a grant (`client_*`, `assertion`, `code`, `code_verifier`,
-    /// `refresh_token`) is refused: that is not a provider's to write.
+    /// `refresh_token`) is refused: that is not a provider's to write. The same connection must
+    /// always get the same parameters: they identify its stored token.
     ///
     /// # Errors
     ///
@@ -42,6 +43,13 @@ pub trait Provider: Send + Sync + fmt::Debug {
     ) -> Result<Vec<(String, String)>, Error> {
         let _ = (connection, grant);
         Ok(Vec::new())
+    }
+
+    /// The `extra.*` settings that only choose what [`Provider::read_identity`] returns, and take no
+    /// part in a login or a token request. Changing one keeps the grant. Every other `extra.*` may
+    /// name another tenant, whose grant is another one.
+    fn identity_settings(&self) -> &[&str] {
+        &[]
     }
 
     /// The answer of the token endpoint in the words of RFC 6749 (sections 5.1 and 5.2), from a

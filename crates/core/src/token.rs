@@ -23,6 +23,8 @@ pub struct Token {
 pub(crate) struct Facts {
     pub(crate) access_token: Secret,
     pub(crate) token_type: String,
+    /// The mark of the grant that it descends from.
+    pub(crate) grant: String,
     pub(crate) lifetime: Lifetime,
     pub(crate) expiry_known: bool,
     /// Whether it took the place of one that an API had rejected.

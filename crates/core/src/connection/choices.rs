@@ -105,6 +105,16 @@ words! {
     }
 }
 
+impl GrantKind {
+    /// Whether only a person can renew it: then its refresh token must not be lost.
+    pub fn needs_login(self) -> bool {
+        match self {
+            Self::AuthorizationCode | Self::RefreshToken | Self::DeviceCode => true,
+            Self::JwtBearer | Self::ClientCredentials => false,
+        }
+    }
+}
+
 /// Where tokens survive: the setting `store`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StoreSetting {

@@ -341,12 +341,8 @@ impl Reader<'_> {
                 None => error,
             }
         })?;
-        let by_login = [GrantKind::AuthorizationCode, GrantKind::DeviceCode];
         // What a login brings is refreshed by rules of its own.
-        let refresh = by_login
-            .contains(&connection.grant)
-            .then_some(GrantKind::RefreshToken);
-        for grant in std::iter::once(connection.grant).chain(refresh) {
+        for grant in connection.requested_grants() {
             if let Some(rules) = self.profile.grants.get(&grant) {
                 connection.params(grant, rules)?;
             }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::record::{Record, fingerprint};
-use crate::{Connection, Error, Event, Extra, Moment, Secret, StoreKey, Token};
+use crate::{Error, Event, Extra, Moment, Secret, Token};
 
 /// What a store keeps of one connection, read from a record's value. `Debug` shows no secret.
 ///
@@ -155,6 +155,12 @@ impl RecordSummary {
         self.record.identity.as_ref()
     }
 
+    /// The mark of the grant that the token descends from: another login has another mark. Records
+    /// of earlier versions have none.
+    pub fn grant(&self) -> Option<&str> {
+        self.record.grant.as_deref()
+    }
+
     /// How many answers there have been: what is newer has more.
     pub fn generation(&self) -> u64 {
         self.record.generation
@@ -198,18 +204,5 @@ impl RecordSummary {
     /// The last events in the life of the grant, oldest first.
     pub fn events(&self) -> Vec<Event> {
         self.record.trail.events()
-    }
-}
-
-impl StoreKey {
-    /// The key under which a keeper keeps this connection's record, in whatever store.
-    pub fn of_connection(connection: &Connection) -> Self {
-        Self::of([
-            connection.name(),
-            connection.profile().id.as_str(),
-            connection.token_url().as_str(),
-            connection.client_id(),
-            connection.subject().unwrap_or_default(),
-        ])
     }
 }

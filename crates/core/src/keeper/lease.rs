@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::Inner;
-use crate::{Error, ErrorKind, Lease};
+use crate::{Error, ErrorKind, Lease, StoreKey};
 
 /// A lease that is given back when it goes out of scope.
 pub(super) struct Held<'a> {
     inner: &'a Inner,
+    key: StoreKey,
     pub(super) fence: u64,
     ttl: Duration,
     /// When it runs out, by our boot clock; nothing where the kernel ends it.
@@ -18,6 +19,15 @@ impl Inner {
     /// Waits for the lease, within bounds: longer than one request of another holder can take.
     /// Stops waiting once `give_up` says so.
     pub(super) fn lease(&self, give_up: impl Fn() -> bool) -> Result<Held<'_>, Error> {
+        self.lease_of(self.key, give_up)
+    }
+
+    /// As [`Inner::lease`], of the record under another key.
+    pub(super) fn lease_of(
+        &self,
+        key: StoreKey,
+        give_up: impl Fn() -> bool,
+    ) -> Result<Held<'_>, Error> {
         let timeout = self.connection.network().timeout;
         let ttl = timeout * 2 + Duration::from_secs(10);
         let longest = timeout * 2 + Duration::from_secs(15);
@@ -25,10 +35,11 @@ impl Inner {
         let mut patience = longest;
         loop {
             let asked = self.clock.now().boot_ms;
-            match self.store.lease(&self.key, &self.owner, ttl)? {
+            match self.store.lease(&key, &self.owner, ttl)? {
                 Lease::Granted { fence, valid_for } => {
                     return Ok(Held {
                         inner: self,
+                        key,
                         fence,
                         ttl,
                         until_boot_ms: valid_for.map(|span| asked + span.as_millis() as u64),
@@ -74,7 +85,7 @@ impl Held<'_> {
         });
         let ours = inner
             .store
-            .renew(&inner.key, &inner.owner, self.fence, self.ttl)?;
+            .renew(&self.key, &inner.owner, self.fence, self.ttl)?;
         if enough && ours {
             return Ok(());
         }
@@ -89,6 +100,6 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         let inner = self.inner;
         // A lease that cannot be given back runs out or ends with the process.
-        let _ = inner.store.release(&inner.key, &inner.owner, self.fence);
+        let _ = inner.store.release(&self.key, &inner.owner, self.fence);
     }
 }

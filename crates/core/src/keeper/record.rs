@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 
 use super::trail::{Ended, Rest, Trail};
 use crate::token::{Facts, Lifetime};
-use crate::{Connection, Error, ErrorKind, Extra, Moment, Secret, Source, Token, TokenResponse};
+use crate::{
+    Connection, Error, ErrorKind, Extra, Moment, Secret, Source, StoreKey, Token, TokenResponse,
+};
 
 /// A connection's tokens and what goes with them.
 #[derive(Clone, Debug, Default)]
@@ -15,12 +17,21 @@ pub(super) struct Record {
     /// Nothing before the first answer.
     pub(super) token: Option<Token>,
     pub(super) refresh_token: Option<Secret>,
-    /// The scopes that were asked for: a token for others is not what the caller wants.
+    /// The fingerprint of the requests that the token was asked for with. Nothing in records of
+    /// earlier versions: their token belongs to nobody who asks.
+    pub(super) token_for: Option<String>,
+    /// The scopes that were asked for.
     pub(super) asked_scopes: String,
+    /// The mark of the grant that the token descends from: a login, a configured refresh token.
+    pub(super) grant: Option<String>,
+    /// The mark of the grant that this one took the place of.
+    pub(super) replaced_grant: Option<String>,
     /// The fingerprint of the setting `refresh_token` that this grant descends from.
     pub(super) seed: Option<String>,
     /// Whom the token stands for, where that was asked.
     pub(super) identity: Option<Extra>,
+    /// What the identity is bound to: see [`identity_mark`].
+    pub(super) identity_of: Option<String>,
     /// How many answers there have been.
     pub(super) generation: u64,
     /// A request with a single-use refresh token that is under way, or whose outcome nobody knows.
@@ -50,39 +61,66 @@ pub(super) struct Attempt {
     pub(super) replay_of: Option<String>,
 }
 
+/// How an answer was asked for.
+pub(super) struct Asked<'a> {
+    pub(super) started: Moment,
+    /// The refresh token that was presented, if one was.
+    pub(super) spent: Option<&'a Secret>,
+    /// The mark of the grant.
+    pub(super) grant: String,
+    /// The fingerprint of the connection's requests.
+    pub(super) token_for: Option<String>,
+    pub(super) seed: Option<String>,
+    /// Whether it is for a token that an API rejected.
+    pub(super) replaces_rejected: bool,
+}
+
 impl Record {
     /// What an answer brought, taking over from the record before it.
     pub(super) fn of(
         connection: &Connection,
+        asked: Asked<'_>,
         answer: TokenResponse,
-        obtained: Moment,
-        source: Source,
         before: Option<&Self>,
-        seed: Option<String>,
-        replaces_rejected: bool,
     ) -> Self {
         // For ever is not an option; a quarter of an hour is the shortest session that the known
         // vendors set.
         const UNTOLD: Duration = Duration::from_secs(15 * 60);
         let told = answer.expires_in;
         let length = told.or(connection.assume_lifetime()).unwrap_or(UNTOLD);
-        let same_grant = before.filter(|_| source == Source::Refreshed);
-        let kept = same_grant.and_then(|before| before.refresh_token.clone());
+        let source = match asked.spent {
+            Some(_) => Source::Refreshed,
+            None => Source::Minted,
+        };
         let facts = Facts {
             access_token: answer.access_token,
             token_type: answer.token_type,
-            lifetime: Lifetime { obtained, length },
+            grant: asked.grant.clone(),
+            lifetime: Lifetime {
+                obtained: asked.started,
+                length,
+            },
             expiry_known: told.is_some(),
-            replaces_rejected,
+            replaces_rejected: asked.replaces_rejected,
             scope: answer.scope,
             extra: answer.extra,
         };
+        let same_grant = before.filter(|before| before.grant.as_ref() == Some(&asked.grant));
+        let replaced = match same_grant {
+            Some(before) => &before.replaced_grant,
+            None => &before.and_then(|before| before.grant.clone()),
+        };
         Self {
             token: Some(Token::new(facts, source)),
-            refresh_token: answer.refresh_token.or(kept),
+            // An answer without a new one leaves the old one in use.
+            refresh_token: answer.refresh_token.or(asked.spent.cloned()),
+            token_for: asked.token_for,
             asked_scopes: connection.scopes().join(" "),
-            seed,
-            identity: before.and_then(|before| before.identity.clone()),
+            replaced_grant: replaced.clone(),
+            grant: Some(asked.grant),
+            seed: asked.seed,
+            identity: same_grant.and_then(|before| before.identity.clone()),
+            identity_of: same_grant.and_then(|before| before.identity_of.clone()),
             generation: before.map_or(0, |before| before.generation) + 1,
             attempt: None,
             ended: None,
@@ -103,9 +141,13 @@ impl Record {
                 .refresh_token
                 .as_ref()
                 .map(|t| t.expose().to_owned().into()),
+            token_for: self.token_for.clone(),
             asked_scopes: self.asked_scopes.clone(),
+            grant: self.grant.clone(),
+            replaced_grant: self.replaced_grant.clone(),
             seed: self.seed.clone(),
             identity: self.identity.clone(),
+            identity_of: self.identity_of.clone(),
             generation: self.generation,
             attempt: self.attempt.clone(),
             ended: self.ended.clone(),
@@ -145,14 +187,21 @@ impl Record {
             return Err(damaged("another format"));
         }
         let record = Self {
-            token: written.token.as_ref().map(|token| token.read(now)),
+            token: written
+                .token
+                .as_ref()
+                .map(|token| token.read(written.grant.clone().unwrap_or_default(), now)),
             refresh_token: written
                 .refresh_token
                 .as_ref()
                 .map(|t| Secret::from(t.as_str())),
+            token_for: written.token_for,
             asked_scopes: written.asked_scopes,
+            grant: written.grant,
+            replaced_grant: written.replaced_grant,
             seed: written.seed,
             identity: written.identity,
+            identity_of: written.identity_of,
             generation: written.generation,
             attempt: written.attempt,
             ended: written.ended,
@@ -171,9 +220,17 @@ struct Written {
     provider: String,
     token: Option<WrittenToken>,
     refresh_token: Option<Zeroizing<String>>,
+    #[serde(default)]
+    token_for: Option<String>,
     asked_scopes: String,
+    #[serde(default)]
+    grant: Option<String>,
+    #[serde(default)]
+    replaced_grant: Option<String>,
     seed: Option<String>,
     identity: Option<Extra>,
+    #[serde(default)]
+    identity_of: Option<String>,
     generation: u64,
     attempt: Option<Attempt>,
     ended: Option<Ended>,
@@ -209,7 +266,7 @@ impl WrittenToken {
         }
     }
 
-    fn read(&self, now: Moment) -> Token {
+    fn read(&self, grant: String, now: Moment) -> Token {
         // Another process's boot clock may be of another boot: what the wall clock says has
         // passed is what has passed, and a record from the future counts as spent.
         let passed = now.unix_ms - self.obtained_ms;
@@ -227,6 +284,7 @@ impl WrittenToken {
         let facts = Facts {
             access_token: Secret::from(self.access_token.as_str()),
             token_type: self.token_type.clone(),
+            grant,
             lifetime,
             expiry_known: self.expiry_known,
             replaces_rejected: self.replaces_rejected,
@@ -237,8 +295,13 @@ impl WrittenToken {
     }
 }
 
+/// What an identity is bound to: the grant that it was read with, and the settings that chose it.
+pub(super) fn identity_mark(token: &Token, asks_for: Option<&str>) -> String {
+    StoreKey::of([token.facts().grant.as_str(), asks_for.unwrap_or_default()]).to_hex()
+}
+
 /// Tells one secret from another without showing either.
-pub(super) fn fingerprint(secret: &Secret) -> String {
+pub(crate) fn fingerprint(secret: &Secret) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, secret.expose().as_bytes());
     let digits = digest.as_ref()[..8]
         .iter()

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::flight::Want;
 use super::lease::Held;
 use super::probe::Point;
-use super::record::{Record, fingerprint};
+use super::record::{Asked, Record, fingerprint, identity_mark};
 use super::save::{Loaded, Saved, not_stored};
 use super::trail::{Rest, What};
 use super::{Change, Inner, Revocation};
 use crate::{
     Connection, Error, ErrorKind, Extra, Grant, GrantKind, Moment, Secret, Source, Swap, Token,
-    TokenResponse, Verdict,
+    TokenResponse, Verdict, random,
 };
 
 impl Inner {
@@ -50,7 +50,10 @@ impl Inner {
             Grant::RefreshToken(token) if self.connection.spends_single_use_secret(&grant) => {
                 self.rotate(&lease, loaded, token, want.force)
             }
-            _ => self.exchange(&lease, &grant, &loaded),
+            _ => {
+                let mark = self.grant_mark(&grant, loaded.record.as_ref());
+                self.exchange(&lease, &grant, mark, &loaded)
+            }
         }
     }
 
@@ -60,11 +63,19 @@ impl Inner {
         let lease = self.lease(|| self.is_draining())?;
         let loaded = self.load_recovered(&lease)?;
         self.flights.clear();
-        self.exchange(&lease, grant, &loaded)
+        // Every login is a grant of its own, whoever it was that logged in.
+        let mark = random::word(self.random.as_ref())?[..12].to_owned();
+        self.exchange(&lease, grant, mark, &loaded)
     }
 
     /// Sends a request that spends nothing which a lost answer could lose.
-    fn exchange(&self, lease: &Held<'_>, grant: &Grant, loaded: &Loaded) -> Result<Token, Error> {
+    fn exchange(
+        &self,
+        lease: &Held<'_>,
+        grant: &Grant,
+        mark: String,
+        loaded: &Loaded,
+    ) -> Result<Token, Error> {
         let connection = &self.connection;
         lease.still_ours()?;
         self.probe(Point::BeforeSend)?;
@@ -85,31 +96,49 @@ impl Inner {
         let answer = asked
             .map_err(|refusal| refusal.error)
             .inspect_err(|error| self.note_rest(lease, loaded, error))?;
-        let source = match grant {
-            Grant::RefreshToken(_) => Source::Refreshed,
-            _ => Source::Minted,
+        let spent = match grant {
+            Grant::RefreshToken(token) => Some(token),
+            _ => None,
         };
         let before = loaded.record.as_ref();
-        let mut record = Record::of(
-            connection,
-            answer,
-            started,
-            source,
-            before,
-            self.seed(),
-            self.replaces_rejected(before),
-        );
+        let asked = self.asked(started, spent, mark, before);
+        let mut record = Record::of(connection, asked, answer, before);
         if let Grant::AuthorizationCode { .. } = grant {
             let got = record.refresh_token.clone();
             record
                 .trail
                 .add(self.event(What::LoggedIn, None, None, got.as_ref()));
         }
-        // A refresh by the configured token, answered without a new one, goes on with it.
-        if let (Grant::RefreshToken(used), None) = (grant, &record.refresh_token) {
-            record.refresh_token = Some(used.clone());
-        }
         self.keep(lease, loaded.version, record, None)
+    }
+
+    pub(super) fn asked<'a>(
+        &self,
+        started: Moment,
+        spent: Option<&'a Secret>,
+        grant: String,
+        before: Option<&Record>,
+    ) -> Asked<'a> {
+        Asked {
+            started,
+            spent,
+            grant,
+            token_for: self.asks_for.clone(),
+            seed: self.seed(),
+            replaces_rejected: self.replaces_rejected(before),
+        }
+    }
+
+    /// The mark of the grant that a request goes on with: that of the record whose refresh token
+    /// it presents, else one that the grant itself tells.
+    pub(super) fn grant_mark(&self, grant: &Grant, record: Option<&Record>) -> String {
+        match grant {
+            Grant::RefreshToken(token) => record
+                .filter(|record| record.refresh_token.as_ref() == Some(token))
+                .and_then(|record| record.grant.clone())
+                .unwrap_or_else(|| fingerprint(token)),
+            _ => grant.kind().to_string(),
+        }
     }
 
     /// One request and its answer.
@@ -202,20 +231,23 @@ impl Inner {
     }
 
     pub(super) fn identity(&self, token: &Token) -> Result<Extra, Error> {
-        let mut known = token.extra().clone();
-        let loaded = self.load()?;
-        let kept = loaded
-            .record
-            .as_ref()
-            .and_then(|record| record.identity.clone());
+        let mark = identity_mark(token, self.asks_for.as_deref());
+        // What came with the token says what holds for this token.
+        let with_token = |mut identity: Extra| {
+            identity.extend(token.extra().clone());
+            identity
+        };
+        let kept = self.load()?.record.and_then(|record| {
+            let bound = record.identity_of.as_ref() == Some(&mark);
+            record.identity.filter(|_| bound)
+        });
         if let Some(identity) = kept {
-            known.extend(identity);
-            return Ok(known);
+            return Ok(with_token(identity));
         }
         let connection = &self.connection;
         let provider = connection.provider();
         let Some(request) = provider.identity_request(connection, token)? else {
-            return Ok(known);
+            return Ok(token.extra().clone());
         };
         let _in_flight = self.enter()?;
         let vendor = |error: Error| error.with_provider(&connection.profile().id);
@@ -226,16 +258,18 @@ impl Inner {
         let identity = provider
             .read_identity(connection, &response)
             .map_err(vendor)?;
-        self.keep_identity(&identity);
-        known.extend(identity);
-        Ok(known)
+        self.keep_identity(token, &identity, mark);
+        Ok(with_token(identity))
     }
 
-    /// Notes whom the token stands for. It can be asked for again: what fails here is not told.
-    fn keep_identity(&self, identity: &Extra) {
+    /// Notes whom the token stands for, unless somebody has logged in anew meanwhile. It can be
+    /// asked for again: what fails here is not told.
+    fn keep_identity(&self, token: &Token, identity: &Extra, mark: String) {
         let Ok(loaded) = self.load() else { return };
-        if let Some(mut record) = loaded.record {
+        let same_grant = |record: &Record| record.grant.as_ref() == Some(&token.facts().grant);
+        if let Some(mut record) = loaded.record.filter(same_grant) {
             record.identity = Some(identity.clone());
+            record.identity_of = Some(mark);
             let bytes = record.encode(&self.connection);
             let swap = self
                 .store
@@ -297,11 +331,10 @@ impl Inner {
             GrantKind::JwtBearer => Ok(Grant::JwtBearer),
             GrantKind::ClientCredentials => Ok(Grant::ClientCredentials),
             GrantKind::AuthorizationCode | GrantKind::RefreshToken => {
-                // A new refresh token in the settings starts a grant of its own.
-                let descends = record.filter(|record| record.seed == self.seed());
-                let stored = descends.and_then(|record| record.refresh_token.clone());
+                // The record is of this grant alone: the setting `refresh_token` is in its key.
+                let stored = record.and_then(|record| record.refresh_token.clone());
                 let token = stored.or_else(|| connection.refresh_token.clone());
-                let token = token.ok_or_else(|| no_token(connection))?;
+                let token = token.ok_or_else(|| self.no_token())?;
                 if record.is_none()
                     && let Some(place) = self.store.set_aside(&self.key)?
                 {
@@ -317,6 +350,17 @@ impl Inner {
         }
     }
 
+    fn no_token(&self) -> Error {
+        let error = no_token(&self.connection);
+        match self.has_doubtful_record() {
+            true => error.with_hint(format!(
+                "log in once, as with: countersign login {}; the record of an earlier version does not say for which extra settings it was, and is left alone",
+                self.connection.name()
+            )),
+            false => error,
+        }
+    }
+
     pub(super) fn seed(&self) -> Option<String> {
         self.connection.refresh_token.as_ref().map(fingerprint)
     }
@@ -325,8 +369,8 @@ impl Inner {
     pub(super) fn adopt(&self, loaded: &Loaded, want: Want) -> Option<Token> {
         let record = loaded.record.as_ref()?;
         let token = record.token.as_ref()?;
-        let ours = record.asked_scopes == self.connection.scopes().join(" ")
-            && record.seed == self.seed()
+        let ours = record.token_for.is_some()
+            && record.token_for == self.asks_for
             && !self.flights.has_refused(token.secret());
         if !ours {
             return None;

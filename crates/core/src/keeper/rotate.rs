@@ -13,9 +13,7 @@ use super::probe::Point;
 use super::record::{Attempt, Record, fingerprint};
 use super::save::Loaded;
 use super::trail::{Ended, What};
-use crate::{
-    Connection, Error, ErrorKind, Grant, Secret, SendError, Source, Token, Verdict, random,
-};
+use crate::{Connection, Error, ErrorKind, Grant, Secret, SendError, Token, Verdict, random};
 
 /// One attempt, from intent to outcome.
 struct Rotation<'a> {
@@ -57,6 +55,7 @@ impl Inner {
         let attempt = self.intend(&spends, unresolved.as_ref())?;
         record.attempt = Some(attempt.clone());
         record.seed = self.seed();
+        record.grant = Some(self.grant_mark(&Grant::RefreshToken(token.clone()), Some(&record)));
         record.refresh_token = Some(token.clone());
         record
             .trail
@@ -130,15 +129,9 @@ impl Inner {
             Err(error) => return Err(self.refused(rotation, error)),
         };
         let before = Some(&rotation.record);
-        let mut record = Record::of(
-            connection,
-            answer,
-            started,
-            Source::Refreshed,
-            before,
-            self.seed(),
-            self.replaces_rejected(before),
-        );
+        let mark = self.grant_mark(&grant, before);
+        let asked = self.asked(started, Some(rotation.token), mark, before);
+        let mut record = Record::of(connection, asked, answer, before);
         let got = record.refresh_token.clone();
         let id = Some(rotation.attempt.id.as_str());
         let spent = Some(rotation.attempt.spends.as_str());

@@ -33,7 +33,10 @@ impl Inner {
 
     /// What the store has, once everything that it did not take before is in it.
     pub(super) fn load_recovered(&self, lease: &Held<'_>) -> Result<Loaded, Error> {
-        let loaded = self.load()?;
+        let loaded = match self.load()? {
+            Loaded { version: None, .. } => self.take_over_from_earlier_key()?,
+            loaded => loaded,
+        };
         let in_memory = self.flights.unsaved_record();
         let spooled = match self.spooled() {
             Ok(spooled) => spooled.record,
@@ -47,8 +50,7 @@ impl Inner {
             .into_iter()
             .flatten()
             .max_by_key(|r| r.generation);
-        let known = loaded.record.as_ref().map_or(0, |record| record.generation);
-        let Some(mut newer) = newest.filter(|record| record.generation > known) else {
+        let Some(mut newer) = newest.filter(|record| loaded.is_followed_by(record)) else {
             self.flights.keep_unsaved(None);
             return Ok(loaded);
         };
@@ -241,6 +243,18 @@ impl Loaded {
             version: Some(stored.version),
             record: record.transpose()?,
         })
+    }
+
+    /// Whether a record that the store did not take follows the one that is there. A login that
+    /// somebody else made since is not undone by an older grant that waited elsewhere.
+    fn is_followed_by(&self, newer: &Record) -> bool {
+        let Some(record) = &self.record else {
+            return true;
+        };
+        let same_line = record.grant.is_none()
+            || record.grant == newer.grant
+            || record.grant == newer.replaced_grant;
+        same_line && newer.generation > record.generation
     }
 
     /// Whether a record got with `spent` is newer than this one: this one still holds the token

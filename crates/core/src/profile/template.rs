@@ -83,6 +83,17 @@ const FILTERS: &[(&str, Filter)] = &[
 ];
 
 impl Templated {
+    /// The template as JSON, with its holes unfilled.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match &self.0 {
+            Value::Text(text) => text.as_str().into(),
+            Value::Whole(number) => (*number).into(),
+            Value::Real(number) => (*number).into(),
+            Value::Truth(truth) => (*truth).into(),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+        }
+    }
+
     /// Checks every text; `extra` are the names of the profile's own settings.
     pub(super) fn check<'a>(
         &self,

@@ -1,47 +1,17 @@
 //! What is durable when, and what happens where the store does not take it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::{
-    Error, ErrorKind, FileStore, Keeper, KeyRing, MemoryStore, SealedStore, Secret, Store,
-    StoreKey, Swap, SystemRandom, Verdict,
+    ErrorKind, FileStore, Keeper, KeyRing, MemoryStore, SealedStore, Secret, Store, StoreKey,
+    SystemRandom, Verdict,
 };
-use countersign_store_conformance::Intercepted;
 
 use crate::support::{
-    Script, bench_with, client_credentials, connection, refreshing, rotated_answer, token_answer,
+    Moody, Script, bench_with, client_credentials, connection, refreshing, rotated_answer,
+    token_answer,
 };
-
-/// A memory store that takes so many writes and then no more.
-struct Moody {
-    store: Arc<dyn Store>,
-    left: Arc<AtomicU64>,
-}
-
-impl Moody {
-    fn taking(writes: u64) -> Self {
-        let left = Arc::new(AtomicU64::new(writes));
-        let counted = Arc::clone(&left);
-        let store = Intercepted::new(Arc::new(MemoryStore::new())).on_change(move |change| {
-            let left = counted.load(Ordering::SeqCst);
-            counted.store(left.saturating_sub(1), Ordering::SeqCst);
-            match left {
-                0 => Swap::Unavailable(Error::new(ErrorKind::Store, "no room")),
-                _ => change(),
-            }
-        });
-        Self {
-            store: Arc::new(store),
-            left,
-        }
-    }
-
-    fn mend(&self) {
-        self.left.store(u64::MAX, Ordering::SeqCst);
-    }
-}
 
 #[test]
 fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {

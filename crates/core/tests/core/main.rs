@@ -6,6 +6,7 @@ mod connection;
 mod drain;
 mod durability;
 mod grants;
+mod identity;
 mod keeper;
 mod login;
 #[path = "../openssl/mod.rs"]

@@ -1,12 +1,14 @@
 //! A provider made for tests, and a transport that answers by a script.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use countersign::{
     Connection, Error, ErrorKind, Keeper, ManualClock, MemoryStore, Profile, Request, Response,
-    SendError, Settings, Store, Transport,
+    SendError, Settings, Store, Swap, Token, Transport,
 };
+use countersign_store_conformance::Intercepted;
 
 /// Every grant, rotation, a table of one row: enough to tell core's rules apart from a vendor's.
 pub(crate) const PROFILE: &str = r#"
@@ -282,4 +284,45 @@ pub(crate) fn bench_with(
         script,
         store,
     }
+}
+
+/// A memory store that takes so many writes and then no more.
+pub(crate) struct Moody {
+    pub(crate) store: Arc<dyn Store>,
+    left: Arc<AtomicU64>,
+}
+
+impl Moody {
+    pub(crate) fn taking(writes: u64) -> Self {
+        let left = Arc::new(AtomicU64::new(writes));
+        let counted = Arc::clone(&left);
+        let store = Intercepted::new(Arc::new(MemoryStore::new())).on_change(move |change| {
+            let left = counted.load(Ordering::SeqCst);
+            counted.store(left.saturating_sub(1), Ordering::SeqCst);
+            match left {
+                0 => Swap::Unavailable(Error::new(ErrorKind::Store, "no room")),
+                _ => change(),
+            }
+        });
+        Self {
+            store: Arc::new(store),
+            left,
+        }
+    }
+
+    pub(crate) fn mend(&self) {
+        self.take_only(u64::MAX);
+    }
+
+    pub(crate) fn take_only(&self, writes: u64) {
+        self.left.store(writes, Ordering::SeqCst);
+    }
+}
+
+/// A login as a browser brings it back.
+pub(crate) fn login(keeper: &Keeper) -> Result<Token, Error> {
+    let login = keeper.start_login(None)?;
+    let (_, state) = login.url().as_str().split_once("state=").unwrap();
+    let state = state.split('&').next().unwrap();
+    keeper.complete_login(&login, &format!("code=c0de&state={state}"))
 }

@@ -26,6 +26,10 @@ impl Provider for DocuSign {
         check_base_url(connection)
     }
 
+    fn identity_settings(&self) -> &[&str] {
+        &["account_id"]
+    }
+
     fn identity_request(
         &self,
         connection: &Connection,

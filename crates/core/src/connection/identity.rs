@@ -1,0 +1,148 @@
+//! What a connection's grant and its token are identified by, wherever they are shared.
+//!
+//! Two questions, answered apart. *Whose grant is it?* decides which refresh token may be used, and
+//! is the key of the record ([`StoreKey::of_connection`]). *What was asked for?* decides which
+//! access token may be handed out, and is a fingerprint beside the token in the record. So another
+//! `audience` gets a token of its own from the same grant, and another tenant never gets near it.
+
+use super::{Connection, GrantKind};
+use crate::keeper::fingerprint;
+use crate::profile::template::Templated;
+use crate::{Error, StoreKey};
+
+/// Names and values, hashed in order. Each value follows its name, so that a missing one cannot be
+/// taken for its neighbour.
+#[derive(Default)]
+struct Words(Vec<String>);
+
+impl Words {
+    fn add(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.extend([name.into(), value.into()]);
+    }
+
+    fn add_if_set(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.add(name, value);
+        }
+    }
+
+    fn hashed(&self) -> StoreKey {
+        StoreKey::of(self.0.iter().map(String::as_str))
+    }
+}
+
+impl Connection {
+    /// The fingerprint of everything but credentials that this connection's token requests are
+    /// made from. Two connections of the same fingerprint ask for the same token.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Provider::parameters`].
+    pub(crate) fn request_fingerprint(&self) -> Result<String, Error> {
+        let mut words = Words::default();
+        words.add("provider", &self.profile().id);
+        words.add("grant", self.grant.as_str());
+        self.add_server(&mut words);
+        words.add("client_id", &self.client_id);
+        words.add_if_set("subject", self.subject());
+        words.add_if_set("audience", self.audience());
+        words.add("scopes", self.scopes.join(" "));
+        for (name, value) in &self.extra {
+            words.add(format!("extra.{name}"), value);
+        }
+        for (name, value) in self.environment_extra() {
+            words.add(format!("environment.extra.{name}"), value);
+        }
+        self.add_templates(&mut words);
+        for grant in self.requested_grants() {
+            for (name, value) in self.provider.parameters(self, grant)? {
+                words.add(format!("{grant}.parameter.{name}"), value);
+            }
+        }
+        Ok(words.hashed().to_hex())
+    }
+
+    fn add_server(&self, words: &mut Words) {
+        words.add("environment", &self.environment);
+        words.add("token_url", self.token_url.as_str());
+        words.add_if_set("base_url", self.base_url.as_ref().map(crate::Url::as_str));
+        words.add_if_set("issuer", self.issuer());
+    }
+
+    /// What the profile adds to requests, unfilled: all that fills it is either among the words
+    /// already or a credential.
+    fn add_templates(&self, words: &mut Words) {
+        let mut add = |table: String, name: &str, value: &Templated| {
+            words.add(format!("{table}.{name}"), value.to_json().to_string());
+        };
+        let profile = self.profile();
+        for (name, value) in &profile.assertion.claims {
+            add("claims".to_owned(), name, value);
+        }
+        for (name, value) in &profile.assertion.header {
+            add("header".to_owned(), name, value);
+        }
+        for grant in self.requested_grants() {
+            let rules = profile.grants.get(&grant);
+            for (name, value) in rules.into_iter().flat_map(|rules| &rules.params) {
+                add(format!("{grant}.params"), name, value);
+            }
+        }
+    }
+
+    /// The grants that its token requests use: what a login brought is refreshed.
+    pub(super) fn requested_grants(&self) -> impl Iterator<Item = GrantKind> + use<> {
+        let refresh = self.grant.needs_login().then_some(GrantKind::RefreshToken);
+        let refresh = refresh.filter(|refresh| *refresh != self.grant);
+        std::iter::once(self.grant).chain(refresh)
+    }
+
+    /// Whether the provider has no setting that could name another tenant at the same endpoint.
+    pub(crate) fn has_no_tenants(&self) -> bool {
+        let by_identity = self.provider.identity_settings();
+        let mut extra = self.profile().extra.keys();
+        extra.all(|name| by_identity.contains(&name.as_str()))
+    }
+}
+
+impl StoreKey {
+    /// The key under which a client keeps this connection's record, in whatever store: it
+    /// identifies the grant. `audience`, `scopes` and credentials take no part, so that changing
+    /// them keeps the grant; what may name another tenant or another person does.
+    pub fn of_connection(connection: &Connection) -> Self {
+        let mut words = Words::default();
+        words.add("countersign", "grant");
+        words.add("name", connection.name());
+        words.add("provider", &connection.profile().id);
+        connection.add_server(&mut words);
+        words.add("client_id", connection.client_id());
+        words.add_if_set("subject", connection.subject());
+        words.add(
+            "renewed",
+            match connection.grant() {
+                kind if kind.needs_login() => "login",
+                kind => kind.as_str(),
+            },
+        );
+        let seed = connection.refresh_token.as_ref().map(fingerprint);
+        words.add_if_set("refresh_token", seed.as_deref());
+        let by_identity = connection.provider().identity_settings();
+        for (name, value) in &connection.extra {
+            if !by_identity.contains(&name.as_str()) {
+                words.add(format!("extra.{name}"), value);
+            }
+        }
+        words.hashed()
+    }
+
+    /// The key that countersign used for this connection before it told tenants apart.
+    pub(crate) fn of_connection_earlier(connection: &Connection) -> Self {
+        Self::of([
+            connection.name(),
+            connection.profile().id.as_str(),
+            connection.token_url().as_str(),
+            connection.client_id(),
+            connection.subject().unwrap_or_default(),
+        ])
+    }
+}

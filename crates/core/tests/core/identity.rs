@@ -1,0 +1,413 @@
+//! Whose a stored token is: it goes only to a connection that would send the same request, and an
+//! identity only to the grant that it was read with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::{
+    Connection, Error, ErrorKind, Extra, MemoryStore, Profile, Provider, Request, Response,
+    Settings, Source, Store, StoreKey, Swap, Token, Url, Verdict,
+};
+
+use crate::support::{Bench, Moody, PROFILE, bench_with, login, rotated_answer, token_answer};
+
+/// Acme with a tenant in every request, and somebody to ask whom a token stands for.
+#[derive(Debug)]
+struct Tenants(Profile);
+
+impl Tenants {
+    fn provider() -> Arc<dyn Provider> {
+        let params = r#"params = { audience = "{audience}", tenant = "{extra.tenant?}" }"#;
+        let mut text = PROFILE.to_owned();
+        for grant in ["client-credentials", "refresh-token"] {
+            let table = format!("[grants.{grant}]\n");
+            text = text.replace(&table, &format!("{table}    {params}\n"));
+        }
+        text = text.replace("[extra]\n", "[extra]\n    account = \"the account\"\n");
+        Arc::new(Self(Profile::from_toml(&text).unwrap()))
+    }
+}
+
+impl Provider for Tenants {
+    fn profile(&self) -> &Profile {
+        &self.0
+    }
+
+    fn identity_settings(&self) -> &[&str] {
+        &["account"]
+    }
+
+    fn identity_request(&self, _: &Connection, token: &Token) -> Result<Option<Request>, Error> {
+        let url = Url::parse("https://demo.acme.example/userinfo")?;
+        Ok(Some(Request::get_with_bearer(url, token.secret())))
+    }
+
+    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
+        let mut extra = Extra::new();
+        let body = String::from_utf8_lossy(&response.body).into_owned();
+        extra.insert("user".into(), body);
+        extra.insert("instance".into(), "of userinfo".into());
+        if let Some(account) = connection.extra("account") {
+            extra.insert("account".into(), account.into());
+        }
+        Ok(extra)
+    }
+}
+
+const APP: [(&str, &str); 4] = [
+    ("provider", "acme"),
+    ("environment", "demo"),
+    ("client_id", "app"),
+    ("client_secret", "s3cret"),
+];
+
+fn connection(more: &[(&str, &str)]) -> Connection {
+    let mut settings = Settings::from_pairs(APP).unwrap();
+    for (key, value) in more {
+        settings.set(key, value).unwrap();
+    }
+    Connection::new("mine", &settings, Tenants::provider()).unwrap()
+}
+
+fn app(more: &[(&str, &str)]) -> Connection {
+    connection(&[&[("grant", "client-credentials")], more].concat())
+}
+
+fn seeded(seed: &str, more: &[(&str, &str)]) -> Connection {
+    let own = [("grant", "refresh-token"), ("refresh_token", seed)];
+    connection(&[&own, more].concat())
+}
+
+fn by_login(more: &[(&str, &str)]) -> Connection {
+    let own = [
+        ("grant", "authorization-code"),
+        ("redirect_uri", "https://app.example/callback"),
+    ];
+    connection(&[&own, more].concat())
+}
+
+fn store() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new())
+}
+
+fn userinfo(body: &str) -> Response {
+    Response::new(200, [], body.to_owned())
+}
+
+#[test]
+fn a_stored_token_goes_only_to_a_connection_that_would_send_the_same_request() {
+    let same = app(&[("audience", "api"), ("extra.tenant", "a")]);
+    let others = [
+        app(&[("audience", "other"), ("extra.tenant", "a")]),
+        app(&[("audience", "api"), ("extra.tenant", "b")]),
+        app(&[("audience", "api")]),
+        app(&[("audience", "api"), ("extra.tenant", "a"), ("scopes", "x")]),
+        app(&[
+            ("audience", "api"),
+            ("extra.tenant", "a"),
+            ("issuer", "https://i.example"),
+        ]),
+        app(&[
+            ("audience", "api"),
+            ("extra.tenant", "a"),
+            ("extra.account", "1"),
+        ]),
+        app(&[
+            ("audience", "api"),
+            ("extra.tenant", "a"),
+            ("subject", "joe"),
+        ]),
+        app(&[
+            ("audience", "api"),
+            ("extra.tenant", "a"),
+            ("environment", "production"),
+            ("token_url", "https://demo.acme.example/token"),
+        ]),
+        app(&[
+            ("audience", "api"),
+            ("extra.tenant", "a"),
+            ("base_url", "https://other.example"),
+            ("token_url", "https://demo.acme.example/token"),
+        ]),
+    ];
+    for other in others {
+        let store = store();
+        let first = bench_with(
+            same.clone(),
+            [Ok(token_answer("first", 600))],
+            store.clone(),
+        );
+        assert_eq!(first.keeper.token().unwrap().expose(), "first");
+        let second = bench_with(other, [Ok(token_answer("second", 600))], store.clone());
+        assert_eq!(second.keeper.token().unwrap().expose(), "second");
+        // Whoever would send the same request needs none.
+        if StoreKey::of_connection(second.keeper.connection()) != StoreKey::of_connection(&same) {
+            let third = bench_with(same.clone(), [], store);
+            let token = third.keeper.token().unwrap();
+            assert_eq!((token.expose(), token.source()), ("first", Source::Store));
+        }
+    }
+}
+
+#[test]
+fn a_profile_that_asks_for_something_else_gets_a_token_of_its_own() {
+    let store = store();
+    let first = bench_with(app(&[]), [Ok(token_answer("first", 600))], store.clone());
+    first.keeper.token().unwrap();
+    let text = PROFILE.replace(
+        "[grants.client-credentials]\n",
+        "[grants.client-credentials]\nparams = { resource = \"https://api.acme.example\" }\n",
+    );
+    let profile = Profile::from_toml(&text).unwrap();
+    let settings = [&APP[..], &[("grant", "client-credentials")]].concat();
+    let settings = Settings::from_pairs(settings).unwrap();
+    let provider = countersign::from_profile(profile);
+    let changed = Connection::new("mine", &settings, provider).unwrap();
+    let second = bench_with(changed, [Ok(token_answer("second", 600))], store);
+    assert_eq!(second.keeper.token().unwrap().expose(), "second");
+}
+
+#[test]
+fn changed_credentials_keep_the_stored_token() {
+    let store = store();
+    let first = bench_with(app(&[]), [Ok(token_answer("first", 600))], store.clone());
+    first.keeper.token().unwrap();
+    let rolled = app(&[("client_secret", "new"), ("client_auth", "basic")]);
+    let second = bench_with(rolled, [], store);
+    assert_eq!(second.keeper.token().unwrap().expose(), "first");
+}
+
+#[test]
+fn another_audience_gets_its_token_from_the_same_rotating_grant() {
+    let store = store();
+    let ask = |audience, answer| {
+        let connection = seeded("r0", &[("audience", audience)]);
+        let bench = bench_with(connection, [Ok(answer)], store.clone());
+        let token = bench.keeper.token().unwrap();
+        let form = bench.script.forms()[0].clone();
+        (token.expose().to_owned(), form)
+    };
+    let (token, form) = ask("one", rotated_answer("a1", "r1", 600));
+    assert!(token == "a1" && form.contains("refresh_token=r0"), "{form}");
+    let (token, form) = ask("two", rotated_answer("a2", "r2", 600));
+    assert!(token == "a2" && form.contains("refresh_token=r1"), "{form}");
+    // Back again: the grant went on, and the token for the other audience is not handed out.
+    let (token, form) = ask("one", rotated_answer("a3", "r3", 600));
+    assert!(token == "a3" && form.contains("refresh_token=r2"), "{form}");
+}
+
+#[test]
+fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
+    let store = store();
+    let one = by_login(&[("extra.tenant", "one")]);
+    let first = bench_with(
+        one.clone(),
+        [Ok(rotated_answer("a1", "r1", 600))],
+        store.clone(),
+    );
+    login(&first.keeper).unwrap();
+    for settings in [
+        &[("extra.tenant", "two")][..],
+        &[],
+        &[("extra.tenant", "one"), ("issuer", "https://two.example")],
+        &[("extra.tenant", "one"), ("subject", "somebody")],
+    ] {
+        let other = bench_with(by_login(settings), [], store.clone());
+        let error = other.keeper.token().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoToken, "{settings:?}: {error}");
+    }
+    // Another grant of the same name leaves it alone as well.
+    let app = bench_with(
+        app(&[("extra.tenant", "one")]),
+        [Ok(token_answer("app's", 600))],
+        store.clone(),
+    );
+    assert_eq!(app.keeper.token().unwrap().expose(), "app's");
+    let back = bench_with(one, [Ok(rotated_answer("a2", "r2", 600))], store);
+    assert_eq!(back.keeper.token().unwrap().expose(), "a1");
+    back.keeper.refresh_now().unwrap();
+    assert!(back.script.forms()[0].contains("refresh_token=r1"));
+}
+
+#[test]
+fn going_back_to_an_earlier_refresh_token_goes_on_with_what_it_became() {
+    let store = store();
+    let ask = |seed, answer| {
+        let bench = bench_with(seeded(seed, &[]), [Ok(answer)], store.clone());
+        bench.keeper.refresh_now().unwrap();
+        bench.script.forms()[0].clone()
+    };
+    assert!(ask("r0", rotated_answer("a1", "r1", 600)).contains("refresh_token=r0"));
+    assert!(ask("n0", rotated_answer("b1", "n1", 600)).contains("refresh_token=n0"));
+    // `r0` is spent: presenting it would end the grant.
+    assert!(ask("r0", rotated_answer("a2", "r2", 600)).contains("refresh_token=r1"));
+}
+
+#[test]
+fn another_login_has_another_identity() {
+    let store = store();
+    let answers = [
+        Ok(rotated_answer("a1", "r1", 600)),
+        Ok(userinfo("ann")),
+        Ok(rotated_answer("b1", "s1", 600)),
+        Ok(userinfo("bob")),
+        Ok(rotated_answer("b2", "s2", 600)),
+    ];
+    let Bench { keeper, clock, .. } = bench_with(by_login(&[]), answers, store);
+    let user = || keeper.identity().unwrap()["user"].clone();
+    login(&keeper).unwrap();
+    assert_eq!((user(), user()), ("ann".into(), "ann".into()));
+    login(&keeper).unwrap();
+    assert_eq!(user(), "bob");
+    // A refresh goes on with the grant, and nobody is asked again.
+    clock.advance(Duration::from_secs(600));
+    assert_eq!(user(), "bob");
+}
+
+#[test]
+fn an_identity_is_not_noted_for_whoever_logged_in_meanwhile() {
+    let store = store();
+    let ann = bench_with(
+        by_login(&[]),
+        [Ok(rotated_answer("a1", "r1", 600)), Ok(userinfo("ann"))],
+        store.clone(),
+    );
+    login(&ann.keeper).unwrap();
+    let bob = bench_with(
+        by_login(&[]),
+        [Ok(rotated_answer("b1", "s1", 600)), Ok(userinfo("bob"))],
+        store.clone(),
+    );
+    login(&bob.keeper).unwrap();
+    // This process still has the first one's token, and asks by it.
+    assert_eq!(ann.keeper.identity().unwrap()["user"], "ann");
+    assert_eq!(bob.keeper.identity().unwrap()["user"], "bob");
+    let other = bench_with(by_login(&[]), [], store);
+    assert_eq!(other.keeper.identity().unwrap()["user"], "bob");
+}
+
+#[test]
+fn another_refresh_token_or_account_has_another_identity() {
+    let store = store();
+    let user = |connection: Connection, name: &str| {
+        let answers = [Ok(rotated_answer("a", "r", 600)), Ok(userinfo(name))];
+        let bench = bench_with(connection, answers, store.clone());
+        bench.keeper.refresh_now().unwrap();
+        bench.keeper.identity().unwrap()
+    };
+    assert_eq!(user(seeded("r0", &[]), "ann")["user"], "ann");
+    assert_eq!(user(seeded("n0", &[]), "bob")["user"], "bob");
+    for account in ["1", "2", "1"] {
+        let connection = seeded("n0", &[("extra.account", account)]);
+        assert_eq!(user(connection, "bob")["account"], account);
+    }
+}
+
+#[test]
+fn what_came_with_the_token_wins_over_the_noted_identity() {
+    let answer = |instance: &str| {
+        let body = format!(
+            r#"{{"access_token":"{instance}","expires_in":600,"refresh_token":"r","instance":"{instance}"}}"#
+        );
+        Ok(Response::new(200, [], body))
+    };
+    let answers = [answer("one"), Ok(userinfo("ann")), answer("two")];
+    let Bench { keeper, clock, .. } = bench_with(seeded("r0", &[]), answers, store());
+    assert_eq!(keeper.identity().unwrap()["instance"], "one");
+    clock.advance(Duration::from_secs(600));
+    let identity = keeper.identity().unwrap();
+    assert_eq!((&*identity["instance"], &*identity["user"]), ("two", "ann"));
+}
+
+#[test]
+fn an_older_grant_that_waits_in_the_spool_does_not_undo_a_login() {
+    let moody = Moody::taking(u64::MAX);
+    let store = moody.store.clone();
+    let spool: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let machine = |answers: Vec<_>| {
+        let script = crate::support::Script::new(answers);
+        let keeper = countersign::Keeper::builder(by_login(&[]))
+            .transport(script.clone())
+            .store(store.clone())
+            .spool(spool.clone())
+            .clock(Arc::new(countersign::ManualClock::at(crate::support::NOW)))
+            .build()
+            .unwrap();
+        (keeper, script)
+    };
+    let (first, _) = machine(vec![
+        Ok(rotated_answer("a1", "r1", 600)),
+        Ok(rotated_answer("a2", "r2", 600)),
+        Ok(rotated_answer("a3", "r3", 600)),
+    ]);
+    login(&first).unwrap();
+    first.refresh_now().unwrap();
+    moody.take_only(1);
+    first.refresh_now().unwrap();
+    assert!(first.unsaved().is_some());
+    // Elsewhere, where that spool is not seen, the first is logged out and somebody else logs in.
+    moody.mend();
+    let elsewhere = bench_with(
+        by_login(&[]),
+        [
+            Ok(Response::new(200, [], "")),
+            Ok(rotated_answer("b1", "s1", 600)),
+        ],
+        store.clone(),
+    );
+    elsewhere.keeper.forget().unwrap();
+    login(&elsewhere.keeper).unwrap();
+    let (third, script) = machine(vec![Ok(rotated_answer("b2", "s2", 600))]);
+    assert_eq!(third.refresh_now().unwrap().expose(), "b2");
+    assert!(script.forms()[0].contains("refresh_token=s1"));
+}
+
+/// A record as the version before wrote it, under the key of that version.
+fn record_of_the_version_before(store: &dyn Store, seed: &str) -> StoreKey {
+    let key = StoreKey::of(["mine", "acme", "https://demo.acme.example/token", "app", ""]);
+    let seed = match seed {
+        "" => "null".to_owned(),
+        seed => {
+            let digest = ring::digest::digest(&ring::digest::SHA256, seed.as_bytes());
+            let hex: String = digest.as_ref()[..8]
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
+            format!("\"{hex}\"")
+        }
+    };
+    let obtained = crate::support::NOW * 1000;
+    let record = format!(
+        r#"{{"format":1,"connection":"mine","provider":"acme","token":{{"access_token":"old",
+        "token_type":"Bearer","obtained_ms":{obtained},"lifetime_ms":600000,"expiry_known":true,
+        "scope":null,"extra":{{}}}},"refresh_token":"r7","asked_scopes":"","seed":{seed},
+        "identity":{{"user":"ann"}},"generation":7,"attempt":null,"ended":null,"rest":null,"trail":[]}}"#
+    );
+    let swap = store.compare_and_swap(&key, None, None, record.as_bytes());
+    assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
+    key
+}
+
+#[test]
+fn a_record_of_the_version_before_is_used_only_if_it_is_ours_for_certain() {
+    // It descends from the very token of the settings.
+    let store = store();
+    let old = record_of_the_version_before(store.as_ref(), "r0");
+    let answers = [Ok(rotated_answer("new", "r8", 600)), Ok(userinfo("bob"))];
+    let bench = bench_with(seeded("r0", &[]), answers, store.clone());
+    // Its access token may be another tenant's; so may its identity.
+    assert_eq!(bench.keeper.token().unwrap().expose(), "new");
+    assert_eq!(bench.keeper.identity().unwrap()["user"], "bob");
+    assert!(bench.script.forms()[0].contains("refresh_token=r7"));
+    // A process of that version must not spend it as well.
+    assert!(store.load(&old).unwrap().unwrap().value.is_none());
+
+    // A login that may have been another tenant's.
+    let store = self::store();
+    let old = record_of_the_version_before(store.as_ref(), "");
+    let bench = bench_with(by_login(&[("extra.tenant", "b")]), [], store.clone());
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Reauthorize);
+    assert!(error.hint().unwrap().contains("does not say"), "{error:?}");
+    assert!(store.load(&old).unwrap().unwrap().value.is_some());
+}
