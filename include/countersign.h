@@ -452,8 +452,15 @@ typedef struct csign_text csign_text;
 typedef struct csign_token csign_token;
 
 /**
+ * Frees `user_data`. Called once, when nothing will call the callback any more: perhaps on another
+ * thread, and perhaps after the object was freed that the callback was given to, where a request is
+ * still under way. Also called where the function that takes the callback fails.
+ */
+typedef void (*csign_destroy_fn)(void *user_data);
+
+/**
  * Opens a URL for the person who logs in, or shows it. Returns 0, or anything else where it cannot: then the login
- * ends. Called once, on the calling thread; must not call the client.
+ * ends; csign_callback_set_cause says why. Called once, on the calling thread; must not call the client.
  */
 typedef int32_t (*csign_open_fn)(void *user_data,
                                  const char *url,
@@ -461,8 +468,8 @@ typedef int32_t (*csign_open_fn)(void *user_data,
 
 /**
  * Signs bytes with a key that the library does not see. Returns 0, or anything else where it cannot: then the
- * request that needs the signature fails with CSIGN_STATUS_SIGNING. May be called on any thread and
- * concurrently; must not call the client.
+ * request that needs the signature fails with CSIGN_STATUS_SIGNING; csign_callback_set_cause says why. May be
+ * called on any thread and concurrently; must not call the client.
  *
  * @param input     the bytes to sign: the whole message, not its hash.
  * @param signature where the signature goes: as RFC 7518 has it, or ECDSA in DER.
@@ -475,13 +482,6 @@ typedef int32_t (*csign_sign_fn)(void *user_data,
                                  uint8_t *signature,
                                  size_t capacity,
                                  size_t *written);
-
-/**
- * Frees `user_data`. Called once, when nothing will call the callback any more: perhaps on another
- * thread, and perhaps after the object was freed that the callback was given to, where a request is
- * still under way. Also called where the function that takes the callback fails.
- */
-typedef void (*csign_destroy_fn)(void *user_data);
 
 /**
  * Takes a line of the log: UTF-8, without a line feed and without a secret. The line is borrowed until
@@ -524,6 +524,19 @@ typedef void (*csign_change_fn)(void *user_data,
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Says why the running callback fails: an exception, say, that cannot leave it. Call this inside a
+ * csign_sign_fn or csign_open_fn, on the thread that it runs on, before it returns anything but 0.
+ * csign_error_cause then returns `cause` for the error of that call, and for no other.
+ *
+ * @param cause    kept with the error; a second one replaces the first.
+ * @param destroy  frees `cause`; may be NULL. Called once, on any thread, when the last error with
+ *                 this cause is freed, or at once if no callback is running.
+ */
+CSIGN_API
+void csign_callback_set_cause(void *cause,
+                              csign_destroy_fn destroy);
 
 /**
  * Makes a client. The config is copied and can be freed or used again. Nothing is sent yet.
@@ -1036,6 +1049,14 @@ const char *csign_error_trace_id(const struct csign_error *error,
 CSIGN_API
 const char *csign_error_provider(const struct csign_error *error,
                                  size_t *length);
+
+/**
+ * What a callback of the program gave csign_callback_set_cause when it failed and so caused this error;
+ * NULL if there is none. Borrowed until csign_error_free. Errors of callers that shared one request
+ * share it.
+ */
+CSIGN_API
+void *csign_error_cause(const struct csign_error *error);
 
 /**
  * Frees an error. NULL is fine.

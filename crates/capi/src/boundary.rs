@@ -1,7 +1,7 @@
 //! The line between C and Rust: what comes in is checked, what goes out is written once, and a panic
 //! ends here.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use countersign::{Error, ErrorKind, Verdict};
 
+use crate::callback::Cause;
 use crate::error::Report;
 use crate::{csign_error, csign_status};
 
@@ -371,11 +372,21 @@ thread_local! {
 /// A callback that runs for a client, perhaps inside another one's.
 struct Calling {
     client: u64,
+    /// What the callback says made it fail.
+    cause: RefCell<Option<Cause>>,
     outer: *const Calling,
 }
 
 /// Runs a callback of the host's for this client.
 pub(crate) fn calling_out<T>(client: u64, callback: impl FnOnce() -> T) -> T {
+    calling_out_for_cause(client, callback).0
+}
+
+/// As [`calling_out`], and returns what the callback says made it fail.
+pub(crate) fn calling_out_for_cause<T>(
+    client: u64,
+    callback: impl FnOnce() -> T,
+) -> (T, Option<Cause>) {
     struct Restore(*const Calling);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -383,10 +394,26 @@ pub(crate) fn calling_out<T>(client: u64, callback: impl FnOnce() -> T) -> T {
         }
     }
     let outer = CALLING.get();
-    let calling = Calling { client, outer };
-    let _restore = Restore(outer);
+    let calling = Calling {
+        client,
+        cause: RefCell::new(None),
+        outer,
+    };
+    let restore = Restore(outer);
     CALLING.set(&raw const calling);
-    callback()
+    let returned = callback();
+    drop(restore);
+    (returned, calling.cause.into_inner())
+}
+
+/// Keeps what made the innermost running callback fail; drops it if none is running.
+pub(crate) fn set_cause(cause: Cause) {
+    // SAFETY: on this thread's stack, and off the chain before its `calling_out` returns.
+    if let Some(calling) = unsafe { CALLING.get().as_ref() } {
+        let former = calling.cause.replace(Some(cause));
+        // After the borrow: its destroy function is the host's.
+        drop(former);
+    }
 }
 
 /// Whether a callback of the host's runs for this client on this thread, be it around another client's.

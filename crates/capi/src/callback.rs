@@ -1,11 +1,57 @@
 //! What the host hands in with a callback.
 
 use std::ffi::c_void;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use countersign::Error;
+
+use crate::boundary::set_cause;
 
 /// Frees `user_data`. Called once, when nothing will call the callback any more: perhaps on another
 /// thread, and perhaps after the object was freed that the callback was given to, where a request is
 /// still under way. Also called where the function that takes the callback fails.
 pub type csign_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Says why the running callback fails: an exception, say, that cannot leave it. Call this inside a
+/// csign_sign_fn or csign_open_fn, on the thread that it runs on, before it returns anything but 0.
+/// csign_error_cause then returns `cause` for the error of that call, and for no other.
+///
+/// @param cause    kept with the error; a second one replaces the first.
+/// @param destroy  frees `cause`; may be NULL. Called once, on any thread, when the last error with
+///                 this cause is freed, or at once if no callback is running.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_callback_set_cause(cause: *mut c_void, destroy: csign_destroy_fn) {
+    let cause = Cause(UserData::new(cause, destroy));
+    // A destructor of the host's may run in here; it must not unwind, and ours do not.
+    let _ = catch_unwind(AssertUnwindSafe(|| set_cause(cause)));
+}
+
+/// What made a callback of the host's fail: the source of the error that comes of it.
+#[derive(Debug)]
+pub(crate) struct Cause(UserData);
+
+impl Cause {
+    pub(crate) fn as_ptr(&self) -> *mut c_void {
+        self.0.as_ptr()
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an error of the calling program's own")
+    }
+}
+
+impl std::error::Error for Cause {}
+
+/// The error with its cause, if the callback gave one.
+pub(crate) fn caused(error: Error, cause: Option<Cause>) -> Error {
+    match cause {
+        Some(cause) => error.with_source(cause),
+        None => error,
+    }
+}
 
 /// The host's data, destroyed once.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
 //! The error object: what happened, what to do, and what the server said.
 
-use std::ffi::c_char;
+use std::error::Error as _;
+use std::ffi::{c_char, c_void};
+use std::ptr;
 
 use countersign::Error;
 
 use crate::boundary::{Failure, Handle, free, new, object};
+use crate::callback::Cause;
 use crate::text::{Terminated, lend};
 use crate::{csign_status, csign_verdict};
 
@@ -188,6 +191,18 @@ pub unsafe extern "C" fn csign_error_provider(
 ) -> *const c_char {
     // SAFETY: what the header asks of the caller.
     unsafe { field(error, length, |error| error.provider.as_ref()) }
+}
+
+/// What a callback of the program gave csign_callback_set_cause when it failed and so caused this error;
+/// NULL if there is none. Borrowed until csign_error_free. Errors of callers that shared one request
+/// share it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_cause(error: *const csign_error) -> *mut c_void {
+    // SAFETY: what the header asks of the caller.
+    let error = unsafe { object(error) };
+    let source = error.ok().and_then(|error| error.error.source());
+    let cause = source.and_then(|source| source.downcast_ref::<Cause>());
+    cause.map_or(ptr::null_mut(), Cause::as_ptr)
 }
 
 /// Frees an error. NULL is fine.

@@ -10,14 +10,17 @@ use countersign::{
 };
 use serde_json::Value;
 
-use crate::boundary::{Failure, Handle, Out, bytes, call, free, new, null, object, optional, text};
-use crate::callback::{UserData, csign_destroy_fn};
+use crate::boundary::{
+    Failure, Handle, Out, bytes, call, calling_out_for_cause, free, new, null, object, optional,
+    text,
+};
+use crate::callback::{UserData, caused, csign_destroy_fn};
 use crate::text::Owned;
 use crate::{csign_error, csign_status, csign_text};
 
 /// Signs bytes with a key that the library does not see. Returns 0, or anything else where it cannot: then the
-/// request that needs the signature fails with CSIGN_STATUS_SIGNING. May be called on any thread and
-/// concurrently; must not call the client.
+/// request that needs the signature fails with CSIGN_STATUS_SIGNING; csign_callback_set_cause says why. May be
+/// called on any thread and concurrently; must not call the client.
 ///
 /// @param input     the bytes to sign: the whole message, not its hash.
 /// @param signature where the signature goes: as RFC 7518 has it, or ECDSA in DER.
@@ -340,7 +343,7 @@ pub(crate) fn device(
     CallbackSigner::new(algorithm, key_id, move |input| {
         let mut signature = vec![0; LONGEST_SIGNATURE];
         let mut written = 0;
-        let status = crate::boundary::calling_out(client, || {
+        let (status, cause) = calling_out_for_cause(client, || {
             // SAFETY: the host gave function and data together; input and buffer are ours and as
             // long as said.
             unsafe {
@@ -356,8 +359,9 @@ pub(crate) fn device(
         });
         if status != 0 {
             let message = format!("the signer callback failed with {status}");
-            return Err(Error::new(ErrorKind::Signing, message)
-                .with_hint("look into the program that signs: the key is not in this library"));
+            let error = Error::new(ErrorKind::Signing, message)
+                .with_hint("look into the program that signs: the key is not in this library");
+            return Err(caused(error, cause));
         }
         if written > signature.len() {
             let message = format!("the signer callback says it wrote {written} bytes");

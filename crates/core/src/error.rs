@@ -1,6 +1,7 @@
 //! The one error: what happened, what to do about it, and what the server said.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -37,6 +38,7 @@ struct Inner {
     url: Option<String>,
     trace_id: Option<String>,
     provider: Option<String>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What happened. New kinds may be added; the [`Verdict`] is what to branch on.
@@ -138,6 +140,7 @@ impl Error {
             url: None,
             trace_id: None,
             provider: None,
+            source: None,
         }))
     }
 
@@ -207,6 +210,23 @@ impl Error {
     #[must_use]
     pub fn with_provider(mut self, provider: impl Into<String>) -> Self {
         self.0.provider = Some(provider.into());
+        self
+    }
+
+    /// Returns the same error with what caused it, for example the error of the device that a
+    /// signer asked. Clones of the error share it; see [`std::error::Error::source`].
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    /// use countersign::{Error, ErrorKind};
+    ///
+    /// let cause = std::io::Error::other("the HSM is offline");
+    /// let error = Error::new(ErrorKind::Signing, "the key could not sign").with_source(cause);
+    /// assert_eq!(error.source().unwrap().to_string(), "the HSM is offline");
+    /// ```
+    #[must_use]
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
         self
     }
 
@@ -317,11 +337,19 @@ impl fmt::Debug for Error {
         if let Some(wait) = e.retry_after {
             out.field("retry_after", &wait);
         }
+        if let Some(source) = &e.source {
+            out.field("source", source);
+        }
         out.finish()
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
+    }
+}
 
 impl ErrorKind {
     /// The verdict that usually goes with this kind.

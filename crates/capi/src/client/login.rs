@@ -6,12 +6,13 @@ use std::time::Duration;
 use countersign::{Error, ErrorKind, Listener, SystemRandom};
 
 use super::{Client, with};
-use crate::boundary::{Out, calling_out, clear, null, object, optional, text};
+use crate::boundary::{Out, calling_out_for_cause, clear, null, object, optional, text};
+use crate::callback::caused;
 use crate::login::Begun;
 use crate::{csign_client, csign_error, csign_login, csign_status, csign_token};
 
 /// Opens a URL for the person who logs in, or shows it. Returns 0, or anything else where it cannot: then the login
-/// ends. Called once, on the calling thread; must not call the client.
+/// ends; csign_callback_set_cause says why. Called once, on the calling thread; must not call the client.
 pub type csign_open_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, url: *const c_char, url_length: usize) -> i32,
 >;
@@ -113,7 +114,7 @@ pub unsafe extern "C" fn csign_client_login(
             .keeper
             .start_login(Some(listener.redirect_uri().as_str()))?;
         let url = crate::text::Terminated::new(login.url().as_str());
-        let status = calling_out(client.id, || {
+        let (status, cause) = calling_out_for_cause(client.id, || {
             let mut length = 0;
             // SAFETY: the host gave function and data together; the URL outlives the call.
             unsafe {
@@ -123,9 +124,8 @@ pub unsafe extern "C" fn csign_client_login(
         });
         if status != 0 {
             let message = format!("the URL could not be opened: the callback gave {status}");
-            return Err(Error::new(ErrorKind::Callback, message)
-                .with_url(login.url().as_str())
-                .into());
+            let error = Error::new(ErrorKind::Callback, message).with_url(login.url().as_str());
+            return Err(caused(error, cause).into());
         }
         let timeout = Duration::from_millis(timeout_ms);
         let token = listener.wait(&login, timeout, |query| {

@@ -44,7 +44,7 @@ fn sign(key: &Key, algorithm: &str, claims: &str) -> Result<String, Refused> {
     })
 }
 
-fn verify(key: &Key, algorithm: &str, token: &str) -> Result<String, Refused> {
+pub(crate) fn verify(key: &Key, algorithm: &str, token: &str) -> Result<String, Refused> {
     let ((algorithm, a), (token, t)) = (pair(algorithm), pair(token));
     // SAFETY: live, and as long as said.
     text(|out, error| unsafe { csign_key_verify(key.0, algorithm, a, token, t, out, error) })

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+mod causes;
 mod client;
 mod drain;
 mod keys;
