@@ -105,11 +105,11 @@ enum csign_status
      */
     CSIGN_STATUS_SETTING = 20,
     /**
-     * Key material could not be read, or does not fit its use.
+     * A key could not be read, or does not fit its use.
      */
     CSIGN_STATUS_KEY = 21,
     /**
-     * Signing failed.
+     * A signature could not be made.
      */
     CSIGN_STATUS_SIGNING = 22,
     /**
@@ -133,7 +133,7 @@ enum csign_status
      */
     CSIGN_STATUS_THROTTLED = 43,
     /**
-     * The server is not able to answer now.
+     * The server cannot answer now.
      */
     CSIGN_STATUS_UNAVAILABLE = 44,
     /**
@@ -173,7 +173,7 @@ enum csign_status
      */
     CSIGN_STATUS_UNREADABLE = 80,
     /**
-     * A plugin could not be loaded, or broke its contract.
+     * A plugin could not be loaded, failed, or broke the plugin ABI's rules.
      */
     CSIGN_STATUS_PLUGIN = 90,
     /**
@@ -185,7 +185,7 @@ enum csign_status
      */
     CSIGN_STATUS_POISONED = 101,
     /**
-     * Another bug of ours.
+     * A bug of ours.
      */
     CSIGN_STATUS_INTERNAL = 102,
 };
@@ -301,15 +301,15 @@ enum csign_verdict
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Try again, after csign_error_retry_after_ms if that is known.
+     * Try again, after the wait that the error gives, if any.
      */
     CSIGN_VERDICT_RETRY = 1,
     /**
-     * A person must act; csign_error_url is the ready consent or login URL where one is known.
+     * A person must act, at the error's URL if it has one.
      */
     CSIGN_VERDICT_REAUTHORIZE = 2,
     /**
-     * A setting or the calling program is wrong; the message names it.
+     * A setting is wrong, here or at the vendor; the message names it.
      */
     CSIGN_VERDICT_FIX_CONFIGURATION = 3,
     /**
@@ -317,7 +317,7 @@ enum csign_verdict
      */
     CSIGN_VERDICT_OUTCOME_UNKNOWN = 4,
     /**
-     * An unreadable answer, or a bug of ours.
+     * An unreadable response, a signature that does not verify, a wrong call, or a bug.
      */
     CSIGN_VERDICT_UNEXPECTED = 5,
 };

@@ -54,9 +54,9 @@ pub(crate) unsafe fn call(
 }
 
 impl Failure {
-    /// A mistake of the calling program.
+    /// A mistake of the calling program. No setting can put it right.
     pub(crate) fn misuse(status: csign_status, message: impl Into<String>) -> Self {
-        let error = Error::new(ErrorKind::Setting, message);
+        let error = Error::new(ErrorKind::Setting, message).with_verdict(Verdict::Unexpected);
         Self { status, error }
     }
 

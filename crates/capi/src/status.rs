@@ -36,9 +36,9 @@ pub enum csign_status {
     BUFFER_TOO_SMALL = 8,
     /// A setting is missing, unknown, malformed or contradicts another.
     SETTING = 20,
-    /// Key material could not be read, or does not fit its use.
+    /// A key could not be read, or does not fit its use.
     KEY = 21,
-    /// Signing failed.
+    /// A signature could not be made.
     SIGNING = 22,
     /// A signature or token did not verify.
     VERIFICATION = 23,
@@ -50,7 +50,7 @@ pub enum csign_status {
     INTERRUPTED = 42,
     /// The server asks to slow down.
     THROTTLED = 43,
-    /// The server is not able to answer now.
+    /// The server cannot answer now.
     UNAVAILABLE = 44,
     /// The store could not be read or written.
     STORE = 45,
@@ -70,13 +70,13 @@ pub enum csign_status {
     CLOCK = 65,
     /// The answer is not one this protocol knows.
     UNREADABLE = 80,
-    /// A plugin could not be loaded, or broke its contract.
+    /// A plugin could not be loaded, failed, or broke the plugin ABI's rules.
     PLUGIN = 90,
     /// A panic was caught: a bug of ours. The client is poisoned.
     PANIC = 100,
     /// An earlier call on this client panicked; make a new one.
     POISONED = 101,
-    /// Another bug of ours.
+    /// A bug of ours.
     INTERNAL = 102,
 }
 
@@ -84,15 +84,15 @@ pub enum csign_status {
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum csign_verdict {
-    /// Try again, after csign_error_retry_after_ms if that is known.
+    /// Try again, after the wait that the error gives, if any.
     RETRY = 1,
-    /// A person must act; csign_error_url is the ready consent or login URL where one is known.
+    /// A person must act, at the error's URL if it has one.
     REAUTHORIZE = 2,
-    /// A setting or the calling program is wrong; the message names it.
+    /// A setting is wrong, here or at the vendor; the message names it.
     FIX_CONFIGURATION = 3,
     /// The server may have rotated the refresh token; nothing was sent twice.
     OUTCOME_UNKNOWN = 4,
-    /// An unreadable answer, or a bug of ours.
+    /// An unreadable response, a signature that does not verify, a wrong call, or a bug.
     UNEXPECTED = 5,
 }
 
@@ -213,6 +213,8 @@ impl From<Verdict> for csign_verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// Core's own list of kinds, so that a new one is noticed here.
@@ -243,6 +245,44 @@ mod tests {
             seen.push(status);
         }
         assert!(seen.len() > 15, "core's list was not found");
+    }
+
+    /// Core's descriptions are the source: the header has the same, and every language has the header's.
+    #[test]
+    fn every_description_is_cores() {
+        let own = include_str!("status.rs");
+        let (mut kinds, mut verdicts) = (described(CORE, "ErrorKind"), described(CORE, "Verdict"));
+        for (name, about) in described(own, "csign_status") {
+            if let Some(expected) = kinds.remove(&name) {
+                assert_eq!(about, expected, "{name}");
+            }
+        }
+        for (name, about) in described(own, "csign_verdict") {
+            assert_eq!(Some(about), verdicts.remove(&name), "{name}");
+        }
+        assert!(
+            kinds.is_empty() && verdicts.is_empty(),
+            "{kinds:?} {verdicts:?}"
+        );
+    }
+
+    /// The members of an enum in source text, in lower case without underscores, with what their comments say.
+    fn described(source: &str, name: &str) -> BTreeMap<String, String> {
+        let (_, body) = source.split_once(&format!("pub enum {name} {{")).unwrap();
+        let (body, _) = body.split_once("\n}").unwrap();
+        let mut found = BTreeMap::new();
+        let mut about = Vec::new();
+        for line in body.lines().map(str::trim) {
+            if let Some(comment) = line.strip_prefix("/// ") {
+                about.push(comment);
+            } else if let Some(member) = line.strip_suffix(',') {
+                let member = member.split(' ').next().unwrap().replace('_', "");
+                found.insert(member.to_lowercase(), about.join(" "));
+                about.clear();
+            }
+        }
+        assert!(found.len() > 4, "{name} was not found");
+        found
     }
 
     #[test]

@@ -48,13 +48,13 @@ struct Inner {
 pub enum ErrorKind {
     /// A setting is missing, unknown, malformed or contradicts another.
     Setting,
-    /// A key could not be read or does not fit the algorithm.
+    /// A key could not be read, or does not fit its use.
     Key,
     /// A signature could not be made.
     Signing,
     /// A signature or token did not verify.
     Verification,
-    /// Nothing of the request left: name not resolved, connection or TLS refused.
+    /// Nothing of the request left: name not resolved, connection refused.
     Connect,
     /// The server's certificate or the TLS handshake was not accepted.
     Tls,
@@ -64,7 +64,7 @@ pub enum ErrorKind {
     Refused,
     /// The server asks to slow down.
     Throttled,
-    /// The server is not able to answer now (5xx).
+    /// The server cannot answer now.
     Unavailable,
     /// The answer is not one this protocol knows.
     Unreadable,
@@ -82,7 +82,7 @@ pub enum ErrorKind {
     Store,
     /// Another holder has the connection's lease.
     Busy,
-    /// A plugin failed, or broke the rules of the plugin ABI.
+    /// A plugin could not be loaded, failed, or broke the plugin ABI's rules.
     Plugin,
     /// A bug of ours.
     Internal,
@@ -112,15 +112,15 @@ pub enum ErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Try again, after [`Error::retry_after`] if given.
+    /// Try again, after the wait that the error gives, if any.
     Retry,
-    /// A person must act; [`Error::url`] is the ready consent or login URL where one is known.
+    /// A person must act, at the error's URL if it has one.
     Reauthorize,
     /// A setting is wrong, here or at the vendor; the message names it.
     FixConfiguration,
     /// The server may have rotated the refresh token; nothing was sent twice.
     OutcomeUnknown,
-    /// An unreadable answer, or a bug of ours.
+    /// An unreadable response, a signature that does not verify, a wrong call, or a bug.
     Unexpected,
 }
 
@@ -355,9 +355,7 @@ impl ErrorKind {
     /// The verdict that usually goes with this kind.
     fn verdict(self) -> Verdict {
         match self {
-            Self::Setting | Self::Key | Self::Signing | Self::Verification => {
-                Verdict::FixConfiguration
-            }
+            Self::Setting | Self::Key | Self::Signing => Verdict::FixConfiguration,
             Self::Tls | Self::Refused | Self::Clock => Verdict::FixConfiguration,
             Self::Connect | Self::Throttled | Self::Unavailable | Self::Busy | Self::Store => {
                 Verdict::Retry
@@ -366,7 +364,10 @@ impl ErrorKind {
             Self::LoginRequired | Self::ConsentRequired | Self::NoToken | Self::Callback => {
                 Verdict::Reauthorize
             }
-            Self::Unreadable | Self::Plugin | Self::Internal => Verdict::Unexpected,
+            // Whoever sent a token that does not verify is not this program: no setting is wrong.
+            Self::Verification | Self::Unreadable | Self::Plugin | Self::Internal => {
+                Verdict::Unexpected
+            }
         }
     }
 

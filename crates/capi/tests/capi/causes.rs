@@ -9,7 +9,7 @@ use std::thread;
 use countersign_capi::*;
 
 use crate::keys::Key;
-use crate::program::{Config, call, pair, sandbox};
+use crate::program::{Config, Refused, call, pair, sandbox};
 
 /// What a failing signer is given.
 struct Device {
@@ -194,3 +194,30 @@ fn without_a_callback_a_cause_is_destroyed_at_once() {
     assert_eq!(device.destroyed.load(Ordering::SeqCst), 1);
 }
 
+/// Neither is a setting wrong where the calling program is, nor where a stranger's token does not verify.
+#[test]
+fn a_wrong_call_and_a_wrong_signature_blame_no_setting() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "docusign-jwt").client().unwrap();
+    // SAFETY: live.
+    unsafe { csign_client_close(client.0) };
+    let closed = client.token().err().unwrap();
+    let null = call(|error| unsafe { csign_settings(ptr::null_mut(), error) }).unwrap_err();
+    let unverified = unverified();
+    for (refused, status) in [
+        (closed, csign_status::CLOSED),
+        (null, csign_status::NULL_ARGUMENT),
+        (unverified, csign_status::VERIFICATION),
+    ] {
+        assert_eq!(refused.status, status);
+        assert_eq!(refused.verdict, csign_verdict::UNEXPECTED, "{refused:?}");
+    }
+}
+
+fn unverified() -> Refused {
+    let mut key = ptr::null_mut();
+    // SAFETY: as long as said.
+    call(|error| unsafe { csign_key_from_secret([1; 32].as_ptr(), 32, &mut key, error) }).unwrap();
+    let key = Key(key);
+    crate::keys::verify(&key, "HS256", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA").unwrap_err()
+}

@@ -71,7 +71,7 @@ fn of_set(
     match asked {
         Some(asked) if asked != bound.algorithm() => {
             let message = format!("the JWK is bound to {}, not to {asked}", bound.algorithm());
-            Err(Error::new(ErrorKind::Verification, message))
+            Err(Error::new(ErrorKind::Key, message))
         }
         _ => Ok(bound),
     }

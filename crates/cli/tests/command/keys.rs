@@ -105,7 +105,7 @@ fn what_is_signed_verifies_and_nothing_else_does() {
             )
             .succeeded();
             let run = other.run(&["verify", "--key", "public.pem", "--json", &token], "");
-            assert_eq!(run.error(2)["kind"], "verification", "{alg}");
+            assert_eq!(run.error(6)["kind"], "verification", "{alg}");
             assert_eq!(run.stdout, "");
         }
     }
@@ -173,7 +173,7 @@ fn the_algorithm_is_never_the_tokens_to_choose_freely() {
     let header = |alg: &str| URL_SAFE_NO_PAD.encode(json!({ "alg": alg }).to_string());
     let refused = |token: &str, more: &[&str]| {
         let arguments = [&["verify", "--key", "public.pem", "--json"], more, &[token]].concat();
-        let error = pair.run(&arguments, "").error(2);
+        let error = pair.run(&arguments, "").error(6);
         error["message"].as_str().unwrap().to_owned()
     };
     let none = format!("{}.{claims}.", header("none"));
@@ -206,7 +206,7 @@ fn a_shared_secret_signs_where_it_is_asked_for() {
     .succeeded();
     pair.write("other", "another secret of thirty-two bytes\n");
     let run = pair.run(&["verify", "--key", "other", "--alg", "HS256", "-"], &token);
-    assert_eq!(run.code, 2);
+    assert_eq!(run.code, 6);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_key_set_is_searched_by_the_tokens_key_id() {
     pair.write("jwks.json", json!({ "keys": [jwk] }).to_string());
     let error = pair
         .run(&["verify", "--jwks", "jwks.json", "--json", &token], "")
-        .error(2);
+        .error(6);
     assert!(
         error["message"].as_str().unwrap().contains("kid"),
         "{error}"
@@ -262,7 +262,7 @@ fn inspect_shows_and_says_that_it_believes_nothing() {
     let run = pair.run(&["inspect", "-"], &token).succeeded();
     assert!(run.stderr.contains("nothing was verified"), "{run:?}");
     assert_eq!(
-        pair.run(&["inspect", "--json", "opaque"], "").error(2)["kind"],
+        pair.run(&["inspect", "--json", "opaque"], "").error(6)["kind"],
         "verification"
     );
 }

@@ -1,6 +1,6 @@
 //! What the answer's `id` and `signature` say, and the traps in the settings.
 
-use countersign::{Connection, Error, ErrorKind, Extra, GrantKind, Profile, Provider};
+use countersign::{Connection, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Verdict};
 
 /// Salesforce's token service.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ fn check_signature(connection: &Connection, extra: &Extra) -> Result<(), Error> 
             ErrorKind::Verification,
             "the answer's `signature` is not of this app: the answer did not come from Salesforce, or client_secret is another app's",
         )
+        .with_verdict(Verdict::FixConfiguration)
         .with_setting("client_secret")
         .with_hint("check client_secret against client_id, and what stands between this machine and Salesforce")),
     }
