@@ -7,19 +7,21 @@
 //                                              {"client_secret", secret},
 //                                              {"scopes", "BoldSign.Documents.All"}}).value();
 //     auto client = countersign::Client::make(config).value();
-//     send(client.token().value().authorization());
+//     const auto token = client.token().value();
+//     send(token.authorization());
 //
 // What can fail returns a Result: value() throws countersign::Error where it failed, error() never throws. Without
 // exceptions (-fno-exceptions) value() ends the program where it failed, so ask ok() first.
 //
 // Each owner is one pointer, can be moved and not copied, and frees when it ends; one that was moved from, or made by
 // default, holds nothing, and its calls give CSIGN_STATUS_NULL_ARGUMENT. A std::string_view that comes out is borrowed from the object
-// that gave it, is followed by a NUL, and is empty where there is nothing.
+// that gave it, is followed by a NUL, and is empty where there is nothing. So it cannot be had from a temporary:
+// `client.token().value().authorization()` does not compile; name the token first.
 //
 // A const member function may run concurrently with others on the same object; Config and Registry are for one
 // thread at a time. Callbacks are kept until nothing calls them any more, which may be after their client's end, and
-// may be called and destroyed on any thread. What a callback throws does not leave it: it counts as "cannot". A
-// callback must not call the client that calls it.
+// may be called and destroyed on any thread. What a callback throws does not leave it: it counts as "cannot", and
+// Error::cause has what a signer or an Open threw. A callback must not call the client that calls it.
 //
 // countersign.h has the details of each call, and docs/abi.md what is promised from one release to the next.
 
@@ -35,6 +37,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,10 +52,15 @@ using Status = ::csign_status;
 
 /// What to do about an error.
 enum class Verdict : std::int32_t {
+    /// Try again, after the wait that the error gives, if any.
     retry = CSIGN_VERDICT_RETRY,
+    /// A person must act, at the error's URL if it has one.
     reauthorize = CSIGN_VERDICT_REAUTHORIZE,
+    /// A setting is wrong, here or at the vendor; the message names it.
     fix_configuration = CSIGN_VERDICT_FIX_CONFIGURATION,
+    /// The server may have rotated the refresh token; nothing was sent twice.
     outcome_unknown = CSIGN_VERDICT_OUTCOME_UNKNOWN,
+    /// An unreadable response, a signature that does not verify, a wrong call, or a bug.
     unexpected = CSIGN_VERDICT_UNEXPECTED,
 };
 
@@ -130,30 +138,45 @@ class Error : public std::exception {
     /// What to do about it.
     Verdict verdict() const noexcept { return static_cast<Verdict>(::csign_error_verdict(get())); }
     /// What happened, as a word that is the same in every language, such as "consent_required".
-    std::string_view kind() const noexcept { return text(&::csign_error_kind); }
+    std::string_view kind() const & noexcept { return text(&::csign_error_kind); }
+    std::string_view kind() const && = delete;
     /// One sentence on what happened.
-    std::string_view message() const noexcept { return text(&::csign_error_message); }
+    std::string_view message() const & noexcept { return text(&::csign_error_message); }
+    std::string_view message() const && = delete;
     /// One sentence on what to do about it.
-    std::string_view hint() const noexcept { return text(&::csign_error_hint); }
+    std::string_view hint() const & noexcept { return text(&::csign_error_hint); }
+    std::string_view hint() const && = delete;
     /// The setting to look at.
-    std::string_view setting() const noexcept { return text(&::csign_error_setting); }
+    std::string_view setting() const & noexcept { return text(&::csign_error_setting); }
+    std::string_view setting() const && = delete;
     /// The HTTP status of the answer; 0 where no server answered.
     int http_status() const noexcept { return ::csign_error_http_status(get()); }
     /// The server's `error` (RFC 6749 section 5.2).
-    std::string_view oauth_error() const noexcept { return text(&::csign_error_oauth_error); }
+    std::string_view oauth_error() const & noexcept { return text(&::csign_error_oauth_error); }
+    std::string_view oauth_error() const && = delete;
     /// The server's `error_description`.
-    std::string_view oauth_description() const noexcept { return text(&::csign_error_oauth_description); }
+    std::string_view oauth_description() const & noexcept { return text(&::csign_error_oauth_description); }
+    std::string_view oauth_description() const && = delete;
     /// How long to wait before trying again, where that is known.
     std::optional<std::chrono::milliseconds> retry_after() const noexcept {
         const std::int64_t ms = ::csign_error_retry_after_ms(get());
         return ms < 0 ? std::nullopt : std::optional<std::chrono::milliseconds>(ms);
     }
     /// The consent or login URL that a person should open.
-    std::string_view url() const noexcept { return text(&::csign_error_url); }
+    std::string_view url() const & noexcept { return text(&::csign_error_url); }
+    std::string_view url() const && = delete;
     /// The vendor's trace id of the failed request.
-    std::string_view trace_id() const noexcept { return text(&::csign_error_trace_id); }
+    std::string_view trace_id() const & noexcept { return text(&::csign_error_trace_id); }
+    std::string_view trace_id() const && = delete;
     /// The provider that the error concerns.
-    std::string_view provider() const noexcept { return text(&::csign_error_provider); }
+    std::string_view provider() const & noexcept { return text(&::csign_error_provider); }
+    std::string_view provider() const && = delete;
+
+    /// What a signer or an Open of the program threw, if that caused the error; else null.
+    std::exception_ptr cause() const noexcept {
+        const auto *cause = static_cast<const std::exception_ptr *>(::csign_error_cause(get()));
+        return cause != nullptr ? *cause : nullptr;
+    }
 
     /// The message, or the status as a word.
     const char *what() const noexcept override {
@@ -162,7 +185,8 @@ class Error : public std::exception {
     }
 
     /// The C object, borrowed; may be NULL.
-    const ::csign_error *get() const noexcept { return error_.get(); }
+    const ::csign_error *get() const & noexcept { return error_.get(); }
+    const ::csign_error *get() const && = delete;
 
   private:
     std::string_view text(const char *(*field)(const ::csign_error *, std::size_t *)) const noexcept {
@@ -206,6 +230,22 @@ void destroy(void *user_data) noexcept {
     delete static_cast<Function *>(user_data);
 }
 
+/// As guarded, for what a call waits for: what it throws becomes the cause of the call's error.
+template <typename Otherwise, typename Function>
+Otherwise caused(Otherwise otherwise, Function &&function) noexcept {
+#ifdef __cpp_exceptions
+    try {
+        return function();
+    } catch (...) {
+        auto *const cause = new (std::nothrow) std::exception_ptr(std::current_exception());
+        if (cause != nullptr) ::csign_callback_set_cause(cause, &destroy<std::exception_ptr>);
+        return otherwise;
+    }
+#else
+    return guarded(otherwise, std::forward<Function>(function));
+#endif
+}
+
 /// Frees with the function of the type; as large as nothing.
 template <typename Handle, void (*Free)(Handle *)>
 struct Deleter {
@@ -230,10 +270,13 @@ class [[nodiscard]] Result {
     /// The value; throws the Error where the call failed.
     T &value() & { return checked(), *value_; }
     const T &value() const & { return checked(), *value_; }
-    T &&value() && { return checked(), std::move(*value_); }
+    /// Of a temporary, a value of its own: `const auto &token = client.token().value()` does not dangle.
+    T value() && { return checked(), std::move(*value_); }
+    const T &value() const && = delete;
 
     /// Why the call failed; its status is CSIGN_STATUS_OK where it did not.
-    const Error &error() const noexcept { return error_; }
+    const Error &error() const & noexcept { return error_; }
+    Error error() && noexcept { return std::move(error_); }
 
   private:
     void checked() const {
@@ -260,7 +303,8 @@ class [[nodiscard]] Result<void> {
     }
 
     /// Why the call failed; its status is CSIGN_STATUS_OK where it did not.
-    const Error &error() const noexcept { return error_; }
+    const Error &error() const & noexcept { return error_; }
+    Error error() && noexcept { return std::move(error_); }
 
   private:
     Error error_;
@@ -299,11 +343,12 @@ class Text {
     Text() noexcept = default;
     explicit Text(::csign_text *text) noexcept : text_(text) {}
 
-    std::string_view view() const noexcept {
+    std::string_view view() const & noexcept {
         std::size_t length = 0;
         const char *start = ::csign_text_value(text_.get(), &length);
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
+    std::string_view view() const && = delete;
     /// A copy, which is not wiped.
     std::string str() const { return std::string(view()); }
 
@@ -316,13 +361,17 @@ template <typename Self>
 class TokenFacts {
   public:
     /// The bare access token. A secret: do not log it.
-    std::string_view value() const noexcept { return text(&::csign_token_value); }
+    std::string_view value() const & noexcept { return text(&::csign_token_value); }
+    std::string_view value() const && = delete;
     /// The value for an HTTP `Authorization` header, nearly always "Bearer ...". A secret.
-    std::string_view authorization() const noexcept { return text(&::csign_token_authorization); }
+    std::string_view authorization() const & noexcept { return text(&::csign_token_authorization); }
+    std::string_view authorization() const && = delete;
     /// How it is presented, nearly always "Bearer".
-    std::string_view type() const noexcept { return text(&::csign_token_type); }
+    std::string_view type() const & noexcept { return text(&::csign_token_type); }
+    std::string_view type() const && = delete;
     /// The scopes granted, separated by blanks.
-    std::string_view scope() const noexcept { return text(&::csign_token_scope); }
+    std::string_view scope() const & noexcept { return text(&::csign_token_scope); }
+    std::string_view scope() const && = delete;
     /// When it ends, where the vendor says so.
     std::optional<std::chrono::system_clock::time_point> expires_at() const noexcept {
         const std::int64_t seconds = ::csign_token_expires_at(get());
@@ -331,13 +380,15 @@ class TokenFacts {
     }
     Source source() const noexcept { return static_cast<Source>(::csign_token_source(get())); }
     /// What the vendor adds, by name, such as "instance_url".
-    std::string_view extra(std::string_view name) const noexcept {
+    std::string_view extra(std::string_view name) const & noexcept {
         std::size_t length = 0;
         const char *start = ::csign_token_extra(get(), name.data(), name.size(), &length);
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
+    std::string_view extra(std::string_view name) const && = delete;
     /// All that the vendor adds, as a JSON object of texts.
-    std::string_view extra_json() const noexcept { return text(&::csign_token_extra_json); }
+    std::string_view extra_json() const & noexcept { return text(&::csign_token_extra_json); }
+    std::string_view extra_json() const && = delete;
 
   private:
     const ::csign_token *get() const noexcept { return static_cast<const Self *>(this)->get(); }
@@ -358,7 +409,8 @@ class Token : public TokenFacts<Token> {
     /// Whether there is a token.
     explicit operator bool() const noexcept { return token_ != nullptr; }
     /// The C object, borrowed.
-    const ::csign_token *get() const noexcept { return token_.get(); }
+    const ::csign_token *get() const & noexcept { return token_.get(); }
+    const ::csign_token *get() const && = delete;
 
   private:
     detail::Owner<::csign_token, &::csign_token_free> token_;
@@ -385,7 +437,7 @@ struct Moment {
 };
 
 /// Signs bytes with a key that the library does not see: gives the signature as RFC 7518 has it, or ECDSA in DER;
-/// nothing where it cannot. May be called concurrently.
+/// nothing where it cannot. What it throws is the cause of the error. May be called concurrently.
 using Signer = std::function<std::optional<std::string>(std::string_view input)>;
 /// Tells the time; nothing where it cannot, and then the machine's clocks are used. May be called concurrently.
 using Clock = std::function<std::optional<Moment>()>;
@@ -393,14 +445,14 @@ using Clock = std::function<std::optional<Moment>()>;
 using Log = std::function<void(LogLevel level, std::string_view line)>;
 /// Hears of a change before any caller gets the token; NULL with Change::forgotten.
 using Listener = std::function<void(Change change, const TokenView *token)>;
-/// Opens or shows a URL; false where it cannot, and then the login ends.
+/// Opens or shows a URL; false where it cannot, and then the login ends. What it throws is the cause of the error.
 using Open = std::function<bool(std::string_view url)>;
 
 namespace detail {
 
 inline std::int32_t sign(void *user_data, const std::uint8_t *input, std::size_t input_length, std::uint8_t *signature,
                          std::size_t capacity, std::size_t *written) noexcept {
-    return guarded<std::int32_t>(1, [&]() -> std::int32_t {
+    return caused<std::int32_t>(1, [&]() -> std::int32_t {
         const auto *bytes = reinterpret_cast<const char *>(input);
         const auto made = (*static_cast<Signer *>(user_data))(std::string_view(bytes, input_length));
         if (!made || made->size() > capacity) return 2;
@@ -436,7 +488,7 @@ inline void hear(void *user_data, ::csign_change change, const ::csign_token *to
 }
 
 inline std::int32_t open(void *user_data, const char *url, std::size_t length) noexcept {
-    return guarded<std::int32_t>(1, [&]() -> std::int32_t {
+    return caused<std::int32_t>(1, [&]() -> std::int32_t {
         return (*static_cast<const Open *>(user_data))(std::string_view(url, length)) ? 0 : 2;
     });
 }
@@ -557,7 +609,8 @@ class Registry {
             [&](auto **out, auto **error) { return ::csign_registry_providers(registry_.get(), out, error); });
     }
     /// The C object, borrowed.
-    const ::csign_registry *get() const noexcept { return registry_.get(); }
+    const ::csign_registry *get() const & noexcept { return registry_.get(); }
+    const ::csign_registry *get() const && = delete;
 
   private:
     detail::Owner<::csign_registry, &::csign_registry_free> registry_;
@@ -637,7 +690,8 @@ class Config {
         });
     }
     /// The C object, borrowed.
-    const ::csign_config *get() const noexcept { return config_.get(); }
+    const ::csign_config *get() const & noexcept { return config_.get(); }
+    const ::csign_config *get() const && = delete;
 
   private:
     detail::Owner<::csign_config, &::csign_config_free> config_;
@@ -658,18 +712,20 @@ class Login {
             [&](auto **out, auto **error) { return ::csign_login_restore(saved.data(), saved.size(), out, error); });
     }
     /// Where to send the browser.
-    std::string_view url() const noexcept {
+    std::string_view url() const & noexcept {
         std::size_t length = 0;
         const char *start = ::csign_login_url(login_.get(), &length);
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
+    std::string_view url() const && = delete;
     /// The login as text, for a web server whose next request may reach another process. It holds a secret.
     Result<Text> save() const {
         return detail::make<Text, ::csign_text>(
             [&](auto **out, auto **error) { return ::csign_login_save(login_.get(), out, error); });
     }
     /// The C object, borrowed.
-    const ::csign_login *get() const noexcept { return login_.get(); }
+    const ::csign_login *get() const & noexcept { return login_.get(); }
+    const ::csign_login *get() const && = delete;
 
   private:
     detail::Owner<::csign_login, &::csign_login_free> login_;
@@ -801,7 +857,8 @@ class Client {
     void close() const noexcept { ::csign_client_close(client_.get()); }
 
     /// The C object, borrowed.
-    const ::csign_client *get() const noexcept { return client_.get(); }
+    const ::csign_client *get() const & noexcept { return client_.get(); }
+    const ::csign_client *get() const && = delete;
 
   private:
     static Result<Client> make(const ::csign_config *config, const ::csign_registry *registry) {

@@ -324,7 +324,7 @@ void Player::collect(int rounds) {
     for (int round = 0; round < rounds; ++round) {
         const auto mine = client_->token().value();
         const auto other = stage_.client().value();
-        if (other.token().value().value() != mine.value()) throw Failed("another client has another token");
+        if (other.access_token().value() != mine.value()) throw Failed("another client has another token");
     }
 }
 

@@ -25,6 +25,65 @@ static_assert(!std::is_copy_constructible_v<Config> && !std::is_copy_constructib
 static_assert(std::is_nothrow_copy_constructible_v<Error>, "an exception is copied while another may be under way");
 static_assert(sizeof(Client) == sizeof(void *) && sizeof(Token) == sizeof(void *));
 
+/// Whether CALL can be made on an lvalue and not on a temporary, from which what it gives would dangle.
+#define BORROWED(NAME, CALL)                                                          \
+    template <typename T, typename = void>                                            \
+    struct can_##NAME : std::false_type {};                                           \
+    template <typename T>                                                             \
+    struct can_##NAME<T, std::void_t<decltype(std::declval<T>().CALL)>> : std::true_type {}; \
+    template <typename T>                                                             \
+    constexpr bool NAME##_is_borrowed = can_##NAME<T &>{} && can_##NAME<const T &>{} && !can_##NAME<T>{} && \
+                                        !can_##NAME<const T>{}
+
+BORROWED(authorization, authorization());
+BORROWED(value, value());
+BORROWED(type, type());
+BORROWED(scope, scope());
+BORROWED(extra, extra(""));
+BORROWED(extra_json, extra_json());
+BORROWED(view, view());
+BORROWED(url, url());
+BORROWED(kind, kind());
+BORROWED(message, message());
+BORROWED(hint, hint());
+BORROWED(setting, setting());
+BORROWED(oauth_error, oauth_error());
+BORROWED(oauth_description, oauth_description());
+BORROWED(trace_id, trace_id());
+BORROWED(provider, provider());
+BORROWED(get, get());
+
+#define BORROWS(TYPE, NAME) static_assert(NAME##_is_borrowed<TYPE>, #TYPE)
+BORROWS(Token, authorization);
+BORROWS(Token, value);
+BORROWS(Token, type);
+BORROWS(Token, scope);
+BORROWS(Token, extra);
+BORROWS(Token, extra_json);
+BORROWS(Token, get);
+BORROWS(Text, view);
+BORROWS(Login, url);
+BORROWS(Login, get);
+BORROWS(Error, kind);
+BORROWS(Error, message);
+BORROWS(Error, hint);
+BORROWS(Error, setting);
+BORROWS(Error, oauth_error);
+BORROWS(Error, oauth_description);
+BORROWS(Error, url);
+BORROWS(Error, trace_id);
+BORROWS(Error, provider);
+BORROWS(Error, get);
+BORROWS(Client, get);
+BORROWS(Config, get);
+BORROWS(Registry, get);
+
+// What a temporary result has is not borrowed from it.
+static_assert(std::is_same_v<decltype(std::declval<Result<Token>>().value()), Token>);
+static_assert(std::is_same_v<decltype(std::declval<Result<Token>>().error()), Error>);
+static_assert(std::is_same_v<decltype(std::declval<Result<void>>().error()), Error>);
+static_assert(!can_value<const Result<Token>>{});
+
 static Config config_of(const std::string &dir, const char *connection) {
     auto config = Config::load(connection, dir + "/connections.toml").value();
     config.set("store", "memory").value();
@@ -66,7 +125,10 @@ static void owners(const std::string &dir) {
     CHECK(client.token().error().status() == CSIGN_STATUS_NULL_ARGUMENT);
     CHECK(Client().check_saved().error().status() == CSIGN_STATUS_NULL_ARGUMENT);
     CHECK(Client::make(Config()).error().status() == CSIGN_STATUS_NULL_ARGUMENT);
-    CHECK(Token().value().empty() && Text().view().empty() && Login().url().empty());
+    const Token no_token;
+    const Text no_text;
+    const Login no_login;
+    CHECK(no_token.value().empty() && no_text.view().empty() && no_login.url().empty());
 
     const auto token = moved.token().value();
     CHECK(token.source() == Source::minted && token.authorization() == "Bearer " + std::string(token.value()));
@@ -75,7 +137,8 @@ static void owners(const std::string &dir) {
 
     const auto peeked = moved.peek().value();
     CHECK(peeked && peeked.value() == token.value() && peeked.source() == Source::cache);
-    CHECK(moved.peek(60s).value().get() == peeked.get() && moved.token().value().get() == peeked.get());
+    const auto again = moved.peek(60s).value(), asked = moved.token().value();
+    CHECK(again.get() == peeked.get() && asked.get() == peeked.get());
     const auto shared = peeked.share();
     CHECK(shared.get() == peeked.get() && !Token().share() && !Token());
 
@@ -83,17 +146,20 @@ static void owners(const std::string &dir) {
     CHECK(moved.copy_token(copied).ok() && copied == token.value());
     CHECK(moved.copy_token(copied).ok() && copied == token.value());
     CHECK(moved.access_token(60s).value() == token.value());
-    CHECK(moved.refresh().value().value() != copied);
+    const auto refreshed = moved.refresh().value();
+    CHECK(refreshed.value() != copied);
     CHECK(moved.count(Counter::minted).value() == 2);
     CHECK(moved.peek_token(copied).ok() && copied == moved.access_token().value());
     CHECK(moved.invalidate(copied).ok());
     CHECK(moved.peek_token(copied).ok() && copied.empty());
     CHECK(moved.peek().ok() && !moved.peek().value() && !moved.peek(60s).value());
     const auto saved = moved.start_login().value().save().value();
-    CHECK(!Login::restore(saved.view()).value().url().empty());
+    const auto restored = Login::restore(saved.view()).value();
+    CHECK(!restored.url().empty());
     CHECK(!Login::restore("x"));
     moved.close();
-    CHECK(moved.token().error().status() == CSIGN_STATUS_CLOSED);
+    const auto closed = moved.token().error();
+    CHECK(closed.status() == CSIGN_STATUS_CLOSED && closed.verdict() == Verdict::unexpected);
     CHECK(moved.copy_token(copied).error().status() == CSIGN_STATUS_CLOSED && copied.empty());
     CHECK(moved.peek().error().status() == CSIGN_STATUS_CLOSED);
     CHECK(!token.value().empty() && shared.value() == token.value());
@@ -103,10 +169,52 @@ static void owners(const std::string &dir) {
 static void unset(const std::string &dir) {
     auto config = config_of(dir, "docusign-jwt");
     config.set_signer("RS256", "", [](std::string_view) { return std::nullopt; }).value();
-    CHECK(Client::make(config).error().setting() == "private_key");
+    const auto refused = Client::make(config);
+    CHECK(refused.error().setting() == "private_key");
     CHECK(config.unset("private_key").ok() && config.unset("private_key").ok());
     CHECK(Client::make(config).ok());
-    CHECK(config.unset("private_kee").error().setting() == "private_kee");
+    const auto unknown = config.unset("private_kee");
+    CHECK(unknown.error().setting() == "private_kee");
+}
+
+/// What an exception says; nothing for none.
+static std::string thrown_by(const std::exception_ptr &cause) {
+    try {
+        if (cause) std::rethrow_exception(cause);
+    } catch (const std::exception &error) {
+        return error.what();
+    }
+    return {};
+}
+
+/// Two signers fail at the same time; each caller gets its own exception.
+static void causes() {
+    std::atomic<int> failing{0};
+    const auto key = Key::from_signer("ES256", "", [&failing](std::string_view input) -> std::optional<std::string> {
+                         ++failing;
+                         while (failing < 2) std::this_thread::yield();
+                         throw std::runtime_error(std::string(input));
+                     }).value();
+    std::string first, second;
+    std::thread other([&] { second = thrown_by(key.sign_bytes("second").error().cause()); });
+    first = thrown_by(key.sign_bytes("first").error().cause());
+    other.join();
+    CHECK(first == "first" && second == "second");
+}
+
+/// A signer runs on the thread that carries the request; its exception reaches the caller.
+static void cause_of_a_request(const std::string &dir) {
+    auto config = config_of(dir, "docusign-jwt");
+    config.unset("private_key").value();
+    config.set_signer("RS256", "", [](std::string_view) -> std::optional<std::string> {
+              throw std::runtime_error("the HSM is offline");
+          }).value();
+    const auto refused = Client::make(config).value().token();
+    CHECK(refused.error().status() == CSIGN_STATUS_SIGNING);
+    CHECK(thrown_by(refused.error().cause()) == "the HSM is offline");
+    const auto client = Client::make(config_of(dir, "boldsign-code")).value();
+    const auto login = client.login([](std::string_view) -> bool { throw std::runtime_error("no browser"); });
+    CHECK(thrown_by(login.error().cause()) == "no browser");
 }
 
 static void callbacks(const std::string &dir) {
@@ -146,6 +254,8 @@ static void callbacks(const std::string &dir) {
     for (const auto *input : {"throw", "refuse", "long"}) {
         CHECK(key.sign_bytes(input).error().status() == CSIGN_STATUS_SIGNING);
     }
+    CHECK(thrown_by(key.sign_bytes("throw").error().cause()) == "a signer that throws");
+    CHECK(!key.sign_bytes("refuse").error().cause() && !Error().cause());
     CHECK(kept.use_count() == 2);
     CHECK(!Key::from_signer("none", "", [kept](std::string_view) { return std::string(); }));
     CHECK(kept.use_count() == 2);
@@ -156,16 +266,17 @@ static void callbacks(const std::string &dir) {
 static void others() {
     CHECK(abi_matches() && !version().empty());
     CHECK(name(Verdict::outcome_unknown) == "outcome_unknown" && name(CSIGN_STATUS_BUSY) == "BUSY");
-    CHECK(settings().value().view().find("\"client_id\"") != std::string_view::npos);
+    CHECK(settings().value().str().find("\"client_id\"") != std::string::npos);
     const auto key = Key::from_secret("0123456789abcdef0123456789abcdef").value();
     const auto token = key.sign("{\"sub\":\"somebody\"}", "HS256", "one", "JWT").value();
-    CHECK(key.verify(token.view()).value().view() == "{\"sub\":\"somebody\"}");
-    CHECK(key.verify(token.str() + "x").error().status() == CSIGN_STATUS_VERIFICATION);
+    CHECK(key.verify(token.view()).value().str() == "{\"sub\":\"somebody\"}");
+    const auto forged = key.verify(token.str() + "x").error();
+    CHECK(forged.status() == CSIGN_STATUS_VERIFICATION && forged.verdict() == Verdict::unexpected);
     CHECK(key.sign("[]").error().status() == CSIGN_STATUS_BAD_ARGUMENT);
-    CHECK(key.info().value().view().find("\"oct\"") != std::string_view::npos);
+    CHECK(key.info().value().str().find("\"oct\"") != std::string::npos);
     CHECK(!Key::read("not a key"));
     auto registry = Registry::make().value();
-    CHECK(registry.providers().value().view().find("\"boldsign\"") != std::string_view::npos);
+    CHECK(registry.providers().value().str().find("\"boldsign\"") != std::string::npos);
     CHECK(registry.set_log(LogLevel::warn, [](LogLevel, std::string_view) {}).ok());
     CHECK(registry.add_profile("x").error().status() == CSIGN_STATUS_SETTING);
     CHECK(registry.load_plugin("relative.so").error().status() == CSIGN_STATUS_SETTING);
@@ -178,6 +289,8 @@ int main(int argc, char **argv) {
         owners(argv[1]);
         unset(argv[1]);
         callbacks(argv[1]);
+        causes();
+        cause_of_a_request(argv[1]);
         others();
     } catch (const std::exception &error) {
         std::printf("%s\n", error.what());
