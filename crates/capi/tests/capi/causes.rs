@@ -202,6 +202,7 @@ fn a_wrong_call_and_a_wrong_signature_blame_no_setting() {
     // SAFETY: live.
     unsafe { csign_client_close(client.0) };
     let closed = client.token().err().unwrap();
+    // SAFETY: NULL is what is tried.
     let null = call(|error| unsafe { csign_settings(ptr::null_mut(), error) }).unwrap_err();
     let unverified = unverified();
     for (refused, status) in [
