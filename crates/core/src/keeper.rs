@@ -445,9 +445,9 @@ impl KeeperBuilder {
         let word = random::word(random.as_ref())?;
         let spread = random::bytes(random.as_ref())?;
         Ok(Keeper(Arc::new(Inner {
-            who: format!("{}:{}:{}", host(), std::process::id(), &word[..6]),
+            who: Owner::of_this_process(&word[..6]).as_str().to_owned(),
             jitter: f32::from(u16::from_be_bytes([spread[0], spread[1]])) / 65_536.0,
-            owner: Owner::new(word),
+            owner: Owner::of_this_process(&word),
             transport,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             random,
@@ -494,19 +494,6 @@ const USUAL: Want = Want {
     min_valid: None,
     force: false,
 };
-
-#[cfg(target_os = "linux")]
-fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn host() -> String {
-    "host".to_owned()
-}
 
 #[cfg(feature = "ureq")]
 fn usual_transport(connection: &Connection) -> Result<Arc<dyn Transport>, Error> {

@@ -94,7 +94,7 @@ pub use crate::random::{Random, SystemRandom};
 pub use crate::secret::Secret;
 pub use crate::settings::{SETTINGS, SettingKey, Settings};
 pub use crate::store::{
-    Capabilities, Durability, FileStore, KeyRing, Lease, LeaseKind, MemoryStore, Owner,
+    Capabilities, Durability, FileStore, Holder, KeyRing, Lease, LeaseKind, MemoryStore, Owner,
     SealedStore, Store, StoreKey, Stored, Swap,
 };
 pub use crate::subjects::Subjects;

@@ -2,6 +2,7 @@
 
 mod file;
 mod memory;
+mod owner;
 mod sealed;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 
 pub use self::file::FileStore;
 pub use self::memory::MemoryStore;
+pub use self::owner::{Holder, Owner};
 pub(crate) use self::sealed::is_sealed;
 pub use self::sealed::{KeyRing, SealedStore};
 use crate::Error;
@@ -19,6 +21,9 @@ use crate::Error;
 ///
 /// Values are opaque. A change is a compare-and-swap on the version that was read, so that
 /// nothing that somebody else wrote is lost; a lease says who may ask for a new token now.
+///
+/// Every call returns within a bound that the store states, whatever others do. A lease belongs to
+/// the process that took it: a forked child neither holds its parent's nor can release it.
 pub trait Store: Send + Sync + fmt::Debug {
     /// What this store promises.
     fn capabilities(&self) -> Capabilities;
@@ -96,6 +101,28 @@ pub trait Store: Send + Sync + fmt::Debug {
     ///
     /// As [`Store::load`].
     fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
+        let _ = key;
+        Ok(None)
+    }
+
+    /// Removes what was set aside of a record, for good, and returns where each piece was: a logout
+    /// must not leave tokens behind. Stores that set nothing aside have nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lease`].
+    fn remove_set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
+        let _ = key;
+        Ok(Vec::new())
+    }
+
+    /// Who holds a lease now, for a person who wonders why it is busy; nothing if nobody does, or
+    /// if the store cannot tell.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::load`].
+    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
         let _ = key;
         Ok(None)
     }
@@ -220,28 +247,13 @@ pub enum Swap {
     Unknown(Error),
 }
 
-/// Who holds a lease: one keeper of one process.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Owner(String);
-
-impl Owner {
-    /// An owner by a word that nobody else uses.
-    pub fn new(word: impl Into<String>) -> Self {
-        Self(word.into())
-    }
-
-    /// The word.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// The answer to asking for a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// It is the owner's.
     Granted {
-        /// Greater than every fence given out before for this key.
+        /// Greater than every fence given out before for this key, and than the record's own: also
+        /// if the store lost what it knew of earlier leases.
         fence: u64,
         /// How long it lasts, counted from before the call; nothing where the kernel ends it.
         valid_for: Option<Duration>,

@@ -54,6 +54,11 @@ pub fn open(path: &Path) -> Result<Trusted, Refusal> {
     Ok(Trusted { file, path: place })
 }
 
+/// Checks a folder and all above it, as [`read`] does for a file.
+pub(crate) fn check_folder(path: &Path) -> Result<(), Refusal> {
+    rules::check_way(path).map(drop)
+}
+
 /// A file that was opened by [`open`].
 #[derive(Debug)]
 pub struct Trusted {

@@ -5,6 +5,8 @@
 mod causes;
 mod client;
 mod drain;
+#[cfg(unix)]
+mod fork;
 mod keys;
 mod plugin;
 mod program;

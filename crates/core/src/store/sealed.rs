@@ -9,7 +9,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use zeroize::Zeroizing;
 
-use super::{Capabilities, Lease, Owner, Store, StoreKey, Stored, Swap};
+use super::{Capabilities, Holder, Lease, Owner, Store, StoreKey, Stored, Swap};
 use crate::{Error, ErrorKind, Random, Secret, Verdict};
 
 /// Marks a sealed value, and its format.
@@ -285,6 +285,14 @@ impl Store for SealedStore {
 
     fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
         self.below.set_aside(key)
+    }
+
+    fn remove_set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
+        self.below.remove_set_aside(key)
+    }
+
+    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
+        self.below.holder(key)
     }
 
     fn now_ms(&self) -> Result<i64, Error> {

@@ -5,6 +5,7 @@ mod clocks;
 mod connection;
 mod drain;
 mod durability;
+mod files;
 mod grants;
 mod identity;
 mod keeper;

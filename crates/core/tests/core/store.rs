@@ -340,11 +340,15 @@ fn a_write_that_cannot_be_made_leaves_the_old_record() {
         Swap::Applied(1)
     ));
     // A folder in the way of the new contents: fails for root as well, unlike a mode would.
-    std::fs::create_dir_all(path.join(format!("{}.new/x", key.to_hex()))).unwrap();
+    let in_the_way = path.join(format!("{}.new", key.to_hex()));
+    std::fs::create_dir_all(in_the_way.join("x")).unwrap();
     match store.compare_and_swap(&key, Some(1), None, b"new") {
         Swap::Unavailable(error) => assert!(error.message().contains(".new"), "{error}"),
         other => panic!("{other:?}"),
     }
+    // It might be news that a killed writer left: nobody goes on with the old one meanwhile.
+    assert!(store.load(&key).is_err());
+    std::fs::remove_dir_all(in_the_way).unwrap();
     assert_eq!(
         store.load(&key).unwrap().unwrap().value.unwrap().as_slice(),
         b"old"

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Capabilities, Error, Lease, Owner, Store, StoreKey, Stored, Swap};
+use countersign::{Capabilities, Error, Holder, Lease, Owner, Store, StoreKey, Stored, Swap};
 
 type OnChange = dyn Fn(&dyn Fn() -> Swap) -> Swap + Send + Sync;
 type OnLease = dyn Fn(&Lease) + Send + Sync;
@@ -119,6 +119,14 @@ impl Store for Intercepted {
 
     fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
         self.below.set_aside(key)
+    }
+
+    fn remove_set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
+        self.below.remove_set_aside(key)
+    }
+
+    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
+        self.below.holder(key)
     }
 
     fn now_ms(&self) -> Result<i64, Error> {

@@ -1,0 +1,190 @@
+//! What a forked child keeps of its parent's store, which must be nothing. Here because it takes
+//! `fork`, which core's own tests cannot call.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use countersign::{FileStore, Lease, Owner, Store, StoreKey, Swap};
+
+const TTL: Duration = Duration::from_secs(30);
+
+/// A forked child, killed at the latest when this is dropped.
+struct Child(libc::pid_t);
+
+impl Child {
+    /// A child that lives on and does nothing.
+    fn idle() -> Self {
+        // SAFETY: the child calls nothing but `pause`, which is async-signal-safe.
+        match unsafe { libc::fork() } {
+            0 => loop {
+                // SAFETY: it takes nothing and touches nothing.
+                unsafe { libc::pause() };
+            },
+            pid => Self(pid),
+        }
+    }
+
+    /// A child that does something, and whether that went well.
+    fn succeeds(work: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child allocates, which glibc and musl allow after a fork of a process with
+        // threads, and ends without running what the parent registered for its end.
+        match unsafe { libc::fork() } {
+            0 => {
+                let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                // SAFETY: it ends this process, and nothing else.
+                unsafe { libc::_exit(i32::from(!done.unwrap_or(false))) }
+            }
+            pid => {
+                let mut child = Self(pid);
+                child.wait() == Some(0)
+            }
+        }
+    }
+
+    fn wait(&mut self) -> Option<i32> {
+        let mut status = 0;
+        // SAFETY: the status is a valid place, and the child is ours and was not waited for.
+        let waited = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
+        assert_eq!(waited, self.0, "{}", io::Error::last_os_error());
+        self.0 = 0;
+        libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            // SAFETY: the child is ours and was not waited for, so that its number is not another's.
+            unsafe { libc::kill(self.0, libc::SIGKILL) };
+            self.wait();
+        }
+    }
+}
+
+fn key() -> StoreKey {
+    StoreKey::of(["mine"])
+}
+
+fn granted(store: &FileStore, owner: &Owner) -> u64 {
+    match store.lease(&key(), owner, TTL).unwrap() {
+        Lease::Granted { fence, .. } => fence,
+        Lease::Busy { .. } => panic!("busy: {:?}", store.holder(&key())),
+    }
+}
+
+fn is_busy(folder: &Path) -> bool {
+    let store = FileStore::open(folder).unwrap();
+    let lease = store.lease(&key(), &Owner::new("other"), TTL).unwrap();
+    matches!(lease, Lease::Busy { .. })
+}
+
+#[test]
+fn a_lease_that_was_given_back_is_free_though_a_child_lives_that_was_forked_meanwhile() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("tokens");
+    let store = FileStore::open(&folder).unwrap();
+    let owner = Owner::new("parent");
+    let fence = granted(&store, &owner);
+    let _child = Child::idle();
+    assert!(is_busy(&folder));
+    assert!(store.release(&key(), &owner, fence).unwrap());
+    assert!(!is_busy(&folder));
+    assert!(granted(&store, &owner) > fence);
+}
+
+#[test]
+fn a_lease_ends_with_its_holder_though_a_child_lives_that_was_forked_meanwhile() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("tokens");
+    let (mut ends, mut begins) = ([0; 2], [0; 2]);
+    for pipe in [&mut ends, &mut begins] {
+        // SAFETY: there is room for two descriptors.
+        assert_eq!(unsafe { libc::pipe(pipe.as_mut_ptr()) }, 0);
+    }
+    // A holder that forks a child which lives on when the holder is killed.
+    // SAFETY: as in `Child::succeeds`.
+    let holder = match unsafe { libc::fork() } {
+        0 => {
+            let store = FileStore::open(&folder).unwrap();
+            granted(&store, &Owner::new("holder"));
+            // SAFETY: the grandchild writes a byte and waits for another, both async-signal-safe.
+            unsafe {
+                if libc::fork() == 0 {
+                    libc::write(begins[1], [1_u8].as_ptr().cast(), 1);
+                    libc::close(ends[1]);
+                    libc::read(ends[0], [0_u8].as_mut_ptr().cast(), 1);
+                    libc::_exit(0);
+                }
+                loop {
+                    libc::pause();
+                }
+            }
+        }
+        pid => Child(pid),
+    };
+    // SAFETY: the buffer has room for a byte.
+    let begun = unsafe { libc::read(begins[0], [0_u8].as_mut_ptr().cast(), 1) };
+    assert_eq!(begun, 1);
+    assert!(is_busy(&folder));
+    drop(holder);
+    assert!(!is_busy(&folder));
+    // SAFETY: the pipe is ours; the grandchild ends when nobody can write to it any more.
+    unsafe { libc::close(ends[1]) };
+}
+
+#[test]
+fn a_child_neither_has_nor_ends_its_parents_lease() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("tokens");
+    let store = FileStore::open(&folder).unwrap();
+    let owner = Owner::new("parent");
+    let fence = granted(&store, &owner);
+    let mut store = Some(store);
+    let disowned = Child::succeeds(|| {
+        let parents = store.take().unwrap();
+        let lost = !parents.renew(&key(), &owner, fence, TTL).unwrap()
+            && !parents.release(&key(), &owner, fence).unwrap()
+            && parents.lease(&key(), &owner, TTL).is_err();
+        // Also what the child does at its end leaves the lease to the parent.
+        drop(parents);
+        lost && is_busy(&folder)
+    });
+    assert!(disowned);
+    let store = store.unwrap();
+    assert!(store.renew(&key(), &owner, fence, TTL).unwrap());
+    assert!(is_busy(&folder));
+    assert!(store.release(&key(), &owner, fence).unwrap());
+    // What the child opens itself, works there.
+    assert!(Child::succeeds(|| {
+        let own = FileStore::open(&folder).unwrap();
+        let owner = Owner::new("child");
+        let fence = granted(&own, &owner);
+        own.release(&key(), &owner, fence).unwrap()
+    }));
+}
+
+#[test]
+fn records_are_changed_whatever_is_forked_in_the_middle_of_a_change() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("tokens");
+    let writer = FileStore::open(&folder).unwrap();
+    let mut children = Vec::new();
+    std::thread::scope(|scope| {
+        let done = scope.spawn(|| {
+            let mut version = None;
+            for _ in 0..60 {
+                match writer.compare_and_swap(&key(), version, None, b"value") {
+                    Swap::Applied(now) => version = Some(now),
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+        while !done.is_finished() && children.len() < 40 {
+            children.push(Child::idle());
+        }
+    });
+    let store = FileStore::open(&folder).unwrap();
+    let swap = store.compare_and_swap(&key(), Some(60), None, b"last");
+    assert!(matches!(swap, Swap::Applied(61)), "{swap:?}");
+}

@@ -1,0 +1,111 @@
+//! What an error of the file system means, and what to do about it.
+
+use std::io;
+use std::path::Path;
+
+use super::folder::Untrusted;
+use crate::{Error, ErrorKind, Verdict};
+
+/// Puts an error in words: what passes is worth another try, anything else a person has to change.
+pub(super) fn broken(did: &str, path: &Path, error: &io::Error) -> Error {
+    let shown = path.display();
+    let message = format!("the store cannot {did} {shown}: {error}");
+    let failure = Error::new(ErrorKind::Store, message).with_setting("store");
+    if let Some(untrusted) = error.get_ref().and_then(|e| e.downcast_ref::<Untrusted>()) {
+        return failure
+            .with_verdict(Verdict::FixConfiguration)
+            .with_hint(&untrusted.remedy);
+    }
+    match remedy(error) {
+        Some(remedy) => failure
+            .with_verdict(Verdict::FixConfiguration)
+            .with_hint(remedy),
+        None => failure.with_hint("try again; if it stays, check the disk that `store` names"),
+    }
+}
+
+/// Nothing gets better by trying again, except a disk that is full.
+pub(super) fn cannot_be_made(folder: &Path, error: &io::Error) -> Error {
+    let broken = broken("make", folder, error);
+    match error.kind() {
+        io::ErrorKind::StorageFull => broken,
+        _ => broken
+            .with_verdict(Verdict::FixConfiguration)
+            .with_hint("set store = \"file:FOLDER\" to a folder that this user may make or owns"),
+    }
+}
+
+/// What a person has to change; nothing for what may pass by itself.
+fn remedy(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Some(
+            "give the folder and its files to the user that runs this program, or set `store` to a folder of that user",
+        ),
+        io::ErrorKind::ReadOnlyFilesystem => Some(
+            "set `store` to a folder on a disk that can be written, or mount this one read-write",
+        ),
+        io::ErrorKind::NotFound => {
+            Some("check that the folder that `store` names exists and that its disk is mounted")
+        }
+        io::ErrorKind::NotADirectory => Some("set `store` to a folder"),
+        _ => limit(error),
+    }
+}
+
+#[cfg(unix)]
+fn limit(error: &io::Error) -> Option<&'static str> {
+    use rustix::io::Errno;
+    let errno = Errno::from_raw_os_error(error.raw_os_error()?);
+    if [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL].contains(&errno) {
+        return Some(
+            "the file system has no locks (for NFS, mount it with them and run its lock service): set `store` to a folder on one that has",
+        );
+    }
+    match errno {
+        Errno::MFILE => Some(
+            "raise this process's limit of open files (ulimit -n, LimitNOFILE= in a systemd unit), or close what it leaves open",
+        ),
+        Errno::NFILE => Some("raise the machine's limit of open files (sysctl fs.file-max)"),
+        _ => None,
+    }
+}
+
+#[cfg(not(unix))]
+fn limit(_: &io::Error) -> Option<&'static str> {
+    None
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_pass_by_itself_is_a_matter_of_the_configuration() {
+        let told = |errno: Errno| {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            let error = broken("lock", Path::new("/tokens/x.lock"), &error);
+            assert_eq!(error.setting_name(), Some("store"));
+            (error.verdict(), error.hint().unwrap_or_default().to_owned())
+        };
+        for (errno, named) in [
+            (Errno::ROFS, "`store`"),
+            (Errno::ACCESS, "`store`"),
+            (Errno::PERM, "`store`"),
+            (Errno::NOENT, "`store`"),
+            (Errno::NOTDIR, "`store`"),
+            (Errno::NOLCK, "lock service"),
+            (Errno::OPNOTSUPP, "lock service"),
+            (Errno::MFILE, "ulimit -n"),
+            (Errno::NFILE, "fs.file-max"),
+        ] {
+            let (verdict, hint) = told(errno);
+            assert_eq!(verdict, Verdict::FixConfiguration, "{errno:?}");
+            assert!(hint.contains(named), "{errno:?}: {hint}");
+        }
+        for errno in [Errno::NOSPC, Errno::IO, Errno::DQUOT, Errno::INTR] {
+            assert_eq!(told(errno).0, Verdict::Retry, "{errno:?}");
+        }
+    }
+}

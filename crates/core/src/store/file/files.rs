@@ -1,0 +1,411 @@
+//! The records of a folder, as files: each function is one call of the store.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `KEY.rec` | the record |
+//! | `KEY.new` | its successor, until it is renamed; one that is whole is adopted if its writer died |
+//! | `KEY.spare` | room on the disk for the next change |
+//! | `KEY.lock`, `KEY.write-lock` | who has the lease, and who changes the record |
+//! | `KEY.alive-…` | proof that a holder lives |
+//! | `KEY.damaged-…` | a record that could not be read, for a person to look at |
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::failure::broken;
+use super::folder::{Folder, make_private};
+use super::format;
+use super::lock::{self, Claim, Claimant, Taken};
+use super::process::ProcessId;
+use crate::store::{Holder, Owner, StoreKey, Stored, Swap, admit, machine_ms};
+use crate::{Error, ErrorKind, Verdict};
+
+/// A folder to work on, and until when others are waited for.
+pub(super) struct Files {
+    pub(super) path: PathBuf,
+    pub(super) deadline: Instant,
+}
+
+impl Files {
+    pub(super) fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        self.load_from(&self.folder()?, key)
+    }
+
+    fn load_from(&self, folder: &Arc<Folder>, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        let leftover = folder.length(&name(key, "new"));
+        if leftover.is_ok_and(|length| length.is_some()) {
+            // Of a writer that is at work, or died. A reader waits for neither.
+            let now = Files {
+                path: self.path.clone(),
+                deadline: Instant::now(),
+            };
+            if let Ok(writing) = now.lock_for_writing(folder, key) {
+                recover(folder, key, &writing)?;
+            }
+        }
+        match read(folder, key)? {
+            Read::Nothing => Ok(None),
+            Read::Record(stored) => Ok(Some(stored)),
+            Read::Damaged(_) => {
+                let _writing = self.lock_for_writing(folder, key)?;
+                read_or_set_aside(folder, key)
+            }
+        }
+    }
+
+    /// Changes a record while nobody else in any process does.
+    pub(super) fn write(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: Option<&[u8]>,
+    ) -> Swap {
+        let before = self.folder().and_then(|folder| {
+            // Held only for this change; a lease is another lock, so that both can be held.
+            let writing = self.lock_for_writing(&folder, key)?;
+            recover(&folder, key, &writing)?;
+            let current = read_or_set_aside(&folder, key)?;
+            Ok((folder, writing, current))
+        });
+        let (folder, writing, current) = match before {
+            Ok(before) => before,
+            Err(error) => return Swap::Unavailable(error),
+        };
+        let (version, fence) = match admit(current.as_ref(), expected, fence) {
+            Ok(admitted) => admitted,
+            Err(swap) => return swap,
+        };
+        let bytes = format::encode(version, fence, value);
+        match replace(&folder, key, &bytes, &writing) {
+            Ok(()) => Swap::Applied(version),
+            Err(swap) => swap,
+        }
+    }
+
+    /// Takes the lease, with a fence past the record's own: lock files get lost, and are left out
+    /// of backups.
+    pub(super) fn lease(&self, key: &StoreKey, owner: &Owner) -> Result<Taken, Error> {
+        let folder = self.folder()?;
+        let lock = name(key, "lock");
+        let process = ProcessId::own();
+        let by = Claimant {
+            owner: owner.as_str(),
+            process: &process,
+            now_ms: machine_ms(),
+        };
+        let seen = || match read(&folder, key) {
+            Ok(Read::Record(stored)) => Ok(stored.fence),
+            // That it is damaged is told by whoever loads it.
+            Ok(Read::Nothing | Read::Damaged(_)) => Ok(0),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        };
+        let taken = Claim::take(&folder, &lock, &key.to_hex(), &by, self.deadline, &seen);
+        taken.map_err(|error| broken("lock", &folder.path_of(&lock), &error))
+    }
+
+    pub(super) fn is_held(&self, claim: &Claim) -> Result<bool, Error> {
+        claim
+            .is_held()
+            .map_err(|error| broken("read", &self.path, &error))
+    }
+
+    /// Gives a lease back; whether it still was the holder's.
+    pub(super) fn release(&self, claim: Arc<Claim>) -> Result<bool, Error> {
+        let held = self.is_held(&claim);
+        drop(claim);
+        held
+    }
+
+    pub(super) fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
+        let folder = self.folder()?;
+        self.holder_of(&folder, &name(key, "lock"))
+    }
+
+    fn holder_of(&self, folder: &Folder, lock: &str) -> Result<Option<Holder>, Error> {
+        let unreadable = |error: io::Error| broken("read", &folder.path_of(lock), &error);
+        let Some(holding) = lock::holding(folder, lock).map_err(unreadable)? else {
+            return Ok(None);
+        };
+        let lives = holding.lives(folder, &ProcessId::own());
+        Ok(lives.map_err(unreadable)?.then(|| Holder {
+            owner: Owner::new(holding.owner),
+            since_ms: Some(holding.since_ms),
+        }))
+    }
+
+    pub(super) fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        let folder = self.folder()?;
+        let names = self.names(&folder)?;
+        let swept = lock::sweep(&folder, &names);
+        swept.map_err(|error| broken("sweep", folder.path(), &error))?;
+        let of = |name: &String| {
+            let record = name.strip_suffix(".rec");
+            // The first record of a key whose writer died has no other name yet.
+            let record = record.or_else(|| name.strip_suffix(".new"));
+            record.and_then(StoreKey::from_hex)
+        };
+        let mut keys: Vec<_> = names.iter().filter_map(of).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut with_value = Vec::with_capacity(keys.len());
+        for key in keys {
+            // Told here rather than left out: a damaged record is somebody's grant.
+            let record = self.load_from(&folder, &key)?;
+            if record.is_some_and(|record| record.value.is_some()) {
+                with_value.push(key);
+            }
+        }
+        Ok(with_value)
+    }
+
+    /// The paths of what was set aside of a record.
+    pub(super) fn set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
+        let folder = self.folder()?;
+        let paths = self.damaged(&folder, key)?.into_iter();
+        Ok(paths
+            .map(|name| folder.path_of(&name).display().to_string())
+            .collect())
+    }
+
+    /// Removes what was set aside of a record, for good.
+    pub(super) fn remove_set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
+        let folder = self.folder()?;
+        let mut removed = Vec::new();
+        for name in self.damaged(&folder, key)? {
+            let path = folder.path_of(&name);
+            let gone = folder.remove(&name);
+            gone.map_err(|error| broken("remove", &path, &error))?;
+            removed.push(path.display().to_string());
+        }
+        if !removed.is_empty() {
+            let synced = folder.sync();
+            synced.map_err(|error| broken("sync", folder.path(), &error))?;
+        }
+        Ok(removed)
+    }
+
+    fn damaged(&self, folder: &Folder, key: &StoreKey) -> Result<Vec<String>, Error> {
+        let prefix = name(key, "damaged-");
+        let mut names = self.names(folder)?;
+        names.retain(|name| name.starts_with(&prefix));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn names(&self, folder: &Folder) -> Result<Vec<String>, Error> {
+        folder
+            .names()
+            .map_err(|error| broken("read", folder.path(), &error))
+    }
+
+    fn folder(&self) -> Result<Arc<Folder>, Error> {
+        Folder::open(&self.path).map(Arc::new)
+    }
+
+    /// Waits until nobody else changes the record, as long as there is time.
+    fn lock_for_writing(&self, folder: &Arc<Folder>, key: &StoreKey) -> Result<Claim, Error> {
+        let lock = name(key, "write-lock");
+        let process = ProcessId::own();
+        let owner = Owner::of_this_process("write");
+        let mut pause = Duration::from_micros(100);
+        loop {
+            let by = Claimant {
+                owner: owner.as_str(),
+                process: &process,
+                now_ms: machine_ms(),
+            };
+            let taken = Claim::take(folder, &lock, &key.to_hex(), &by, self.deadline, &|| Ok(0));
+            match taken.map_err(|error| broken("lock", &folder.path_of(&lock), &error))? {
+                Taken::Claim(claim) => return Ok(claim),
+                Taken::By(holding) if Instant::now() >= self.deadline => {
+                    let holder = Holder {
+                        owner: Owner::new(holding.owner),
+                        since_ms: Some(holding.since_ms),
+                    };
+                    let shown = folder.path_of(&name(key, "rec")).display().to_string();
+                    let message =
+                        format!("the store cannot change {shown}: {holder} is changing it");
+                    return Err(Error::new(ErrorKind::Store, message)
+                        .with_setting("store")
+                        .with_hint("try again; if it stays, end that process: it hangs"));
+                }
+                Taken::By(_) => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(5));
+                }
+            }
+        }
+    }
+}
+
+/// What is found where a record should be.
+enum Read {
+    Nothing,
+    Record(Stored),
+    Damaged(&'static str),
+}
+
+/// Rename is atomic: a reader sees the old contents or the new.
+fn read(folder: &Folder, key: &StoreKey) -> Result<Read, Error> {
+    let record = name(key, "rec");
+    let bytes = folder.read(&record);
+    let bytes = bytes.map_err(|error| broken("read", &folder.path_of(&record), &error))?;
+    Ok(match bytes.as_deref().map(|bytes| format::decode(bytes)) {
+        None => Read::Nothing,
+        Some(Ok(stored)) => Read::Record(stored),
+        Some(Err(why)) => Read::Damaged(why),
+    })
+}
+
+/// Reads a record that nobody changes meanwhile. A damaged one is kept for a person to look at,
+/// and never taken for a good one.
+fn read_or_set_aside(folder: &Folder, key: &StoreKey) -> Result<Option<Stored>, Error> {
+    let why = match read(folder, key)? {
+        Read::Nothing => return Ok(None),
+        Read::Record(stored) => return Ok(Some(stored)),
+        Read::Damaged(why) => why,
+    };
+    let record = name(key, "rec");
+    let aside = name(key, &format!("damaged-{}", machine_ms()));
+    if let Ok(file) = folder.open_file(&record) {
+        let _ = make_private(&file);
+    }
+    let moved = match folder.rename(&record, &aside) {
+        Ok(()) => format!("it was moved to {}", folder.path_of(&aside).display()),
+        Err(error) => format!("it could not be moved aside: {error}"),
+    };
+    let path = folder.path_of(&record);
+    let message = format!("the record {} is damaged: {why}; {moved}", path.display());
+    Err(Error::new(ErrorKind::Store, message)
+        .with_verdict(Verdict::Unexpected)
+        .with_hint("restore it from a backup, or log in again; a token that can be asked for anew is asked for by the next call"))
+}
+
+/// Finishes what a writer that died began: a successor that is whole is durable news, such as a
+/// refresh token that the vendor gives once. Anything else is removed.
+fn recover(folder: &Folder, key: &StoreKey, writing: &Claim) -> Result<(), Error> {
+    let (new, record) = (name(key, "new"), name(key, "rec"));
+    let failed = |did: &'static str, name: &str| {
+        let path = folder.path_of(name);
+        move |error: io::Error| broken(did, &path, &error)
+    };
+    let Some(bytes) = folder.read(&new).map_err(failed("read", &new))? else {
+        return Ok(());
+    };
+    let current = match read(folder, key)? {
+        Read::Record(stored) => (stored.version, stored.fence),
+        Read::Nothing => (0, 0),
+        // What the successor was to follow is not known any more, and the successor may be all there is.
+        Read::Damaged(_) => {
+            drop(read_or_set_aside(folder, key));
+            (0, 0)
+        }
+    };
+    let follows = |stored: &Stored| match current {
+        (0, _) => true,
+        (version, fence) => stored.version == version + 1 && stored.fence >= fence,
+    };
+    if !format::decode(&bytes).is_ok_and(|stored| follows(&stored)) {
+        return folder.remove(&new).map_err(failed("remove", &new));
+    }
+    if !writing.is_held().map_err(failed("read", &record))? {
+        return Ok(());
+    }
+    // Its writer may have died before the disk had it.
+    let file = folder.open_file(&new).map_err(failed("open", &new))?;
+    file.sync_all().map_err(failed("sync", &new))?;
+    folder
+        .rename(&new, &record)
+        .map_err(failed("recover", &new))?;
+    folder.sync().map_err(failed("sync", &record))
+}
+
+/// Puts new contents in a record's place: durable, and never half there.
+fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Result<(), Swap> {
+    let (new, record) = (name(key, "new"), name(key, "rec"));
+    let not_written = |at: &str, error: &io::Error| {
+        let error = broken("write", &folder.path_of(at), error);
+        // What is left of a failed attempt must not be taken for the work of a writer that died.
+        Err(match folder.remove(&new) {
+            Ok(()) => Swap::Unavailable(error),
+            Err(_) => Swap::Unknown(error),
+        })
+    };
+    // Room for the next change is taken before this one is made: a refresh that was begun
+    // can be finished on a disk that filled up meanwhile.
+    let spare = reserve(folder, key, bytes.len())?;
+    if let Err(error) = write_new(folder, &new, bytes) {
+        if error.kind() != io::ErrorKind::StorageFull {
+            return not_written(&new, &error);
+        }
+        if let Err(error) = write_into_spare(folder, &spare, &new, bytes) {
+            return not_written(&new, &error);
+        }
+    }
+    match writing.is_held() {
+        Ok(true) => {}
+        Ok(false) => {
+            let lost = io::Error::other("somebody removed its lock meanwhile");
+            return not_written(&record, &lost);
+        }
+        Err(error) => return not_written(&record, &error),
+    }
+    if let Err(error) = folder.rename(&new, &record) {
+        return not_written(&record, &error);
+    }
+    // The rename is done; whether it survives a power cut is not known without this.
+    let synced = folder.sync();
+    synced.map_err(|error| Swap::Unknown(broken("sync", folder.path(), &error)))
+}
+
+fn write_new(folder: &Folder, new: &str, bytes: &[u8]) -> io::Result<()> {
+    folder.remove(new)?;
+    let mut file = folder.create_new(new)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Writes into blocks that were taken when there was room.
+fn write_into_spare(folder: &Folder, spare: &str, new: &str, bytes: &[u8]) -> io::Result<()> {
+    folder.remove(new)?;
+    folder.rename(spare, new)?;
+    let mut file: File = folder.open_or_create(new)?;
+    file.write_all(bytes)?;
+    file.set_len(bytes.len() as u64)?;
+    file.sync_all()
+}
+
+/// Sees to it that there is a spare file of at least twice the size, with its blocks taken.
+fn reserve(folder: &Folder, key: &StoreKey, size: usize) -> Result<String, Swap> {
+    const LEAST: usize = 8 * 1024;
+    let spare = name(key, "spare");
+    let wanted = (2 * size).max(LEAST);
+    let there = folder.length(&spare).ok().flatten().unwrap_or(0);
+    if there >= wanted as u64 {
+        return Ok(spare);
+    }
+    // Zeros would do for most file systems; some do not store them.
+    let filling = vec![0xA5; wanted];
+    let taken = folder.open_or_create(&spare).and_then(|mut file| {
+        file.write_all(&filling)?;
+        file.sync_all()
+    });
+    match taken {
+        Ok(()) => Ok(spare),
+        // There is one from before that is large enough for this change, if not for twice that.
+        Err(_) if there as usize >= size => Ok(spare),
+        Err(error) => {
+            let _ = folder.remove(&spare);
+            let path = folder.path_of(&spare);
+            Err(Swap::Unavailable(broken("take room for", &path, &error)))
+        }
+    }
+}
+
+fn name(key: &StoreKey, ending: &str) -> String {
+    format!("{}.{ending}", key.to_hex())
+}

@@ -1,0 +1,131 @@
+//! Who holds a lease.
+
+use std::fmt;
+
+/// Who holds a lease: one client of one process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(String);
+
+impl Owner {
+    /// An owner by a word that nobody else uses.
+    pub fn new(word: impl Into<String>) -> Self {
+        Self(word.into())
+    }
+
+    /// An owner in this process, by a word that nobody else in it uses: `HOST:PID:WORD`, so that
+    /// whoever finds the lease busy can be told who has it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let owner = countersign::Owner::of_this_process("import");
+    /// assert!(owner.as_str().ends_with(&format!(":{}:import", std::process::id())));
+    /// ```
+    pub fn of_this_process(word: &str) -> Self {
+        Self(format!("{}:{}:{word}", host(), std::process::id()))
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The host and the process, if the owner says so.
+    fn place(&self) -> Option<(&str, u32)> {
+        let (rest, _) = self.0.rsplit_once(':')?;
+        let (host, pid) = rest.rsplit_once(':')?;
+        Some((host, pid.parse().ok()?))
+    }
+}
+
+/// Who holds a lease now, and since when, as a person wants to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The holder.
+    pub owner: Owner,
+    /// Since when, in milliseconds since 1970 by the store's clock, if the store tells.
+    pub since_ms: Option<i64>,
+}
+
+impl Holder {
+    /// A holder of a lease, and since when it has it.
+    pub fn new(owner: Owner, since_ms: Option<i64>) -> Self {
+        Self { owner, since_ms }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.owner.place() {
+            Some((host, pid)) => write!(f, "process {pid} on {host}")?,
+            None => write!(f, "`{}`", self.owner.as_str())?,
+        }
+        match self.since_ms {
+            Some(since) => write!(f, " since {}", utc(since)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A moment as RFC 3339 has it, to the second.
+fn utc(unix_ms: i64) -> String {
+    let seconds = unix_ms.div_euclid(1000);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Years that begin in March, in eras of 400 years: then leap days come last.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * day + 2) / 153;
+    let day = day - (153 * from_march + 2) / 5 + 1;
+    let month = (from_march + 2) % 12 + 1;
+    let year = year + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The name of this machine.
+#[cfg(unix)]
+pub(crate) fn host() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn host() -> String {
+    "host".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_named_by_process_host_and_time() {
+        let holder = |owner: &str, since_ms| Holder::new(Owner::new(owner), since_ms).to_string();
+        assert_eq!(
+            holder("web-1:17:word", Some(1_764_235_923_999)),
+            "process 17 on web-1 since 2025-11-27T09:32:03Z"
+        );
+        assert_eq!(holder("web-1:17:word", None), "process 17 on web-1");
+        assert_eq!(holder("word", None), "`word`");
+        assert_eq!(holder("a:b:c", None), "`a:b:c`");
+    }
+
+    #[test]
+    fn moments_are_told_as_in_rfc_3339() {
+        for (unix_s, told) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(utc(unix_s * 1000), told);
+        }
+    }
+}

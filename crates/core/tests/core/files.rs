@@ -1,0 +1,561 @@
+//! The file store among other users, other processes, lost files and file systems that hang.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use countersign::{
+    Error, ErrorKind, FileStore, Lease, Owner, Store, StoreKey, Stored, Swap, Verdict,
+};
+use tempfile::TempDir;
+
+const TTL: Duration = Duration::from_secs(30);
+
+/// A store with the record `mine`, at version 1.
+struct Bench {
+    _scratch: TempDir,
+    folder: PathBuf,
+    store: FileStore,
+    key: StoreKey,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("tokens");
+        let bench = Self {
+            store: FileStore::open(&folder).unwrap(),
+            _scratch: scratch,
+            folder,
+            key: StoreKey::of(["mine"]),
+        };
+        assert!(matches!(bench.swap(None, None, b"one"), Swap::Applied(1)));
+        bench
+    }
+
+    fn file(&self, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", self.key.to_hex()))
+    }
+
+    fn swap(&self, expected: Option<u64>, fence: Option<u64>, value: &[u8]) -> Swap {
+        self.store
+            .compare_and_swap(&self.key, expected, fence, value)
+    }
+
+    fn stored(&self) -> Stored {
+        self.store.load(&self.key).unwrap().unwrap()
+    }
+
+    fn lease(&self, word: &str) -> Result<u64, Error> {
+        match self.store.lease(&self.key, &Owner::new(word), TTL)? {
+            Lease::Granted { fence, .. } => Ok(fence),
+            Lease::Busy { .. } => panic!("the lease is busy"),
+        }
+    }
+
+    fn release(&self, word: &str, fence: u64) -> bool {
+        let owner = Owner::new(word);
+        self.store.release(&self.key, &owner, fence).unwrap()
+    }
+}
+
+fn value(stored: &Stored) -> &[u8] {
+    stored.value.as_ref().unwrap()
+}
+
+fn must_be_fixed(error: &Error, says: &str) {
+    assert_eq!(
+        (error.kind(), error.verdict(), error.setting_name()),
+        (ErrorKind::Store, Verdict::FixConfiguration, Some("store")),
+        "{error}"
+    );
+    let told = format!("{error}; {}", error.hint().unwrap_or_default());
+    assert!(told.contains(says), "{told}");
+}
+
+#[test]
+fn fences_go_on_from_the_record_if_the_lock_files_are_lost() {
+    let bench = Bench::new();
+    for version in 1..=25 {
+        let fence = bench.lease("a").unwrap();
+        let swap = bench.swap(Some(version), Some(fence), b"refreshed");
+        assert!(matches!(swap, Swap::Applied(_)), "{swap:?}");
+        assert!(bench.release("a", fence));
+    }
+    for ending in ["lock", "write-lock"] {
+        fs::remove_file(bench.file(ending)).unwrap();
+    }
+    let fence = bench.lease("a").unwrap();
+    assert!(fence > bench.stored().fence);
+    let swap = bench.swap(Some(26), Some(fence), b"refreshed");
+    assert!(matches!(swap, Swap::Applied(27)), "{swap:?}");
+    assert!(bench.release("a", fence));
+    fs::remove_file(bench.file("lock")).unwrap();
+    let fence = bench.lease("a").unwrap();
+    let swap = bench.store.tombstone(&bench.key, 27, Some(fence));
+    assert!(matches!(swap, Swap::Applied(28)), "{swap:?}");
+}
+
+#[test]
+fn a_lease_whose_files_are_removed_is_lost_and_its_holder_notices() {
+    let bench = Bench::new();
+    let owner = Owner::new("a");
+    for ending in ["lock", "alive-"] {
+        let fence = bench.lease("a").unwrap();
+        assert!(bench.store.renew(&bench.key, &owner, fence, TTL).unwrap());
+        for name in names(&bench.folder) {
+            if name.contains(&format!(".{ending}")) {
+                fs::remove_file(bench.folder.join(name)).unwrap();
+            }
+        }
+        assert!(!bench.store.renew(&bench.key, &owner, fence, TTL).unwrap());
+        assert!(!bench.release("a", fence));
+    }
+    bench.lease("a").unwrap();
+}
+
+/// What a writer leaves behind that is killed between writing a successor and renaming it.
+fn leave_behind(bench: &Bench, version: u64, fence: Option<u64>, bytes: &[u8]) {
+    let other = tempfile::tempdir().unwrap();
+    let store = FileStore::open(other.path().join("tokens")).unwrap();
+    for before in 0..version {
+        let expected = (before > 0).then_some(before);
+        let swap = store.compare_and_swap(&bench.key, expected, fence, bytes);
+        assert!(matches!(swap, Swap::Applied(_)), "{swap:?}");
+    }
+    let record = store.folder().join(bench.file("rec").file_name().unwrap());
+    fs::copy(record, bench.file("new")).unwrap();
+}
+
+#[test]
+fn a_whole_successor_of_a_killed_writer_is_adopted() {
+    let bench = Bench::new();
+    leave_behind(&bench, 2, Some(9), b"the only new refresh token");
+    let stored = bench.stored();
+    assert_eq!((stored.version, stored.fence), (2, 9));
+    assert_eq!(value(&stored), b"the only new refresh token");
+    assert!(!bench.file("new").exists());
+
+    // A writer that read before the recovery finds a conflict, and the news.
+    leave_behind(&bench, 3, Some(9), b"three");
+    match bench.swap(Some(2), None, b"mine") {
+        Swap::Conflict(Some(now)) => assert_eq!((now.version, value(&now)), (3, &b"three"[..])),
+        other => panic!("{other:?}"),
+    }
+
+    // The first record of a key is found too, also by who lists them.
+    fs::remove_file(bench.file("rec")).unwrap();
+    leave_behind(&bench, 1, None, b"first");
+    assert_eq!(bench.store.keys().unwrap(), [bench.key]);
+    assert_eq!(value(&bench.stored()), b"first");
+
+    // In place of a record that is damaged, it is all there is.
+    fs::write(bench.file("rec"), b"rubbish").unwrap();
+    leave_behind(&bench, 2, None, b"second");
+    assert_eq!(value(&bench.stored()), b"second");
+}
+
+#[test]
+fn what_is_not_a_whole_successor_is_not_adopted() {
+    let bench = Bench::new();
+    assert!(matches!(
+        bench.swap(Some(1), Some(5), b"two"),
+        Swap::Applied(2)
+    ));
+    let unchanged = |why: &str| {
+        let stored = bench.stored();
+        assert_eq!((stored.version, value(&stored)), (2, &b"two"[..]), "{why}");
+        assert!(!bench.file("new").exists(), "{why}");
+    };
+    for (version, fence, why) in [(2, 5, "as old"), (4, 5, "not the next"), (3, 4, "fenced")] {
+        leave_behind(&bench, version, Some(fence), b"other");
+        unchanged(why);
+    }
+    leave_behind(&bench, 3, Some(5), b"cut off");
+    let whole = fs::read(bench.file("new")).unwrap();
+    for end in 0..whole.len() {
+        fs::write(bench.file("new"), &whole[..end]).unwrap();
+        unchanged("cut off");
+    }
+}
+
+#[test]
+fn a_writer_that_hangs_holds_nobody_up_for_long() {
+    let mut bench = Bench::new();
+    bench.store = bench.store.with_timeout(Duration::from_millis(100));
+    let lock = File::open(bench.file("write-lock")).unwrap();
+    lock.lock().unwrap();
+    let began = Instant::now();
+    match bench.swap(Some(1), None, b"two") {
+        Swap::Unavailable(error) => {
+            assert!(error.message().contains("write-lock"), "{error}");
+            assert_eq!(error.verdict(), Verdict::Retry);
+        }
+        other => panic!("{other:?}"),
+    }
+    // A leftover that cannot be looked at now is not waited for.
+    leave_behind(&bench, 2, None, b"two");
+    assert_eq!(bench.stored().version, 1);
+    assert!(began.elapsed() < Duration::from_secs(20));
+    lock.unlock().unwrap();
+    assert_eq!(bench.stored().version, 2);
+
+    let lock = File::create(bench.file("lock")).unwrap();
+    lock.lock().unwrap();
+    let error = bench
+        .store
+        .lease(&bench.key, &Owner::new("a"), TTL)
+        .unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry, "{error}");
+    lock.unlock().unwrap();
+    bench.lease("a").unwrap();
+}
+
+/// A file system on a loop device, if this user may mount one.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(scratch: &Path) -> Option<Self> {
+        let (image, at) = (scratch.join("image"), scratch.join("disk"));
+        fs::create_dir(&at).unwrap();
+        let ran = |program: &str, args: &[&Path]| {
+            let status = Command::new(program)
+                .args(args)
+                .stderr(Stdio::null())
+                .status();
+            status.is_ok_and(|status| status.success())
+        };
+        File::create(&image).unwrap().set_len(16 << 20).unwrap();
+        let loop_device = [Path::new("-o"), Path::new("loop"), &image, &at];
+        let made = ran("mkfs.ext4", &[Path::new("-q"), &image]) && ran("mount", &loop_device);
+        if !made {
+            let _ = writeln!(
+                io::stderr(),
+                "NOT TESTED: this user may not mount a file system"
+            );
+        }
+        made.then_some(Self(at))
+    }
+
+    fn run(&self, program: &str, args: &[&str]) {
+        let status = Command::new(program).args(args).arg(&self.0).status();
+        assert!(status.unwrap().success(), "{program} {args:?}");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.run("umount", &[]);
+    }
+}
+
+#[test]
+fn a_file_system_that_does_not_answer_holds_nobody_up_for_long() {
+    let scratch = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(scratch.path()) else {
+        return;
+    };
+    let store = FileStore::open(disk.0.join("tokens")).unwrap();
+    let key = StoreKey::of(["mine"]);
+    let swap = store.compare_and_swap(&key, None, None, b"one");
+    assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
+    let store = store.with_timeout(Duration::from_millis(100));
+    disk.run("fsfreeze", &["--freeze"]);
+    let began = Instant::now();
+    let swap = store.compare_and_swap(&key, Some(1), None, b"two");
+    let leased = store.lease(&key, &Owner::new("a"), TTL);
+    let took = began.elapsed();
+    disk.run("fsfreeze", &["--unfreeze"]);
+    match swap {
+        Swap::Unknown(error) => {
+            assert!(error.message().contains("did not answer within"), "{error}");
+            assert_eq!(error.setting_name(), Some("store"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(leased.is_err(), "{leased:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    // What was given up goes on when the file system does, and nothing of it is stuck.
+    let began = Instant::now();
+    let patient = FileStore::open(disk.0.join("tokens")).unwrap();
+    while patient.load(&key).unwrap().unwrap().version < 2 {
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+    loop {
+        match patient.lease(&key, &Owner::new("b"), TTL).unwrap() {
+            Lease::Granted { .. } => break,
+            Lease::Busy { .. } => assert!(began.elapsed() < Duration::from_secs(60)),
+        }
+    }
+    // The late threads have the folder open: it cannot be unmounted before they ended.
+    drop((store, patient));
+    while names(Path::new("/proc/self/task")).iter().any(|task| {
+        let name = fs::read_to_string(format!("/proc/self/task/{task}/comm"));
+        name.is_ok_and(|name| name.starts_with("countersign-fil"))
+    }) {
+        std::thread::yield_now();
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    fs::read_dir(folder).unwrap().map(name).collect()
+}
+
+#[test]
+fn only_plain_files_of_this_user_are_touched() {
+    let bench = Bench::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let precious = elsewhere.path().join("precious");
+    let forged = fs::read(bench.file("rec")).unwrap();
+    fs::write(&precious, &forged).unwrap();
+    type Plant = fn(&Path, &Path);
+    let link: Plant = |precious, at| symlink(precious, at).unwrap();
+    let second_name: Plant = |precious, at| fs::hard_link(precious, at).unwrap();
+    let fifo: Plant = |_, at| {
+        let made = Command::new("mkfifo")
+            .arg("-m600")
+            .arg(at)
+            .status()
+            .unwrap();
+        assert!(made.success());
+    };
+    let foreign: Plant = |precious, at| {
+        fs::copy(precious, at).unwrap();
+        std::os::unix::fs::chown(at, Some(65_534), None).unwrap();
+    };
+    let mut plants = vec![
+        (link, "symbolic link"),
+        (second_name, "2 names"),
+        (fifo, "not a regular file"),
+    ];
+    if is_root() {
+        plants.push((foreign, "belongs to user 65534"));
+    }
+    for (plant, says) in plants {
+        let planted = |ending: &str| {
+            let _ = fs::remove_file(bench.file(ending));
+            plant(&precious, &bench.file(ending));
+        };
+        planted("rec");
+        must_be_fixed(&bench.store.load(&bench.key).unwrap_err(), says);
+        must_be_fixed(&bench.store.keys().unwrap_err(), says);
+        match bench.swap(Some(1), None, b"mine") {
+            Swap::Unavailable(error) => must_be_fixed(&error, says),
+            other => panic!("{other:?}"),
+        }
+        fs::remove_file(bench.file("rec")).unwrap();
+        fs::write(bench.file("rec"), &forged).unwrap();
+        planted("lock");
+        must_be_fixed(&bench.lease("a").unwrap_err(), says);
+        fs::remove_file(bench.file("lock")).unwrap();
+        for ending in ["write-lock", "spare"] {
+            planted(ending);
+            // It is refused or replaced, and what it led to is left alone.
+            drop(bench.swap(Some(1), None, b"mine"));
+            let _ = fs::remove_file(bench.file(ending));
+            fs::write(bench.file("rec"), &forged).unwrap();
+        }
+        planted("new");
+        drop(bench.store.load(&bench.key));
+        drop(bench.swap(Some(1), None, b"mine"));
+        let _ = fs::remove_file(bench.file("new"));
+        fs::write(bench.file("rec"), &forged).unwrap();
+        assert_eq!(fs::read(&precious).unwrap(), forged, "{says}");
+    }
+}
+
+fn is_root() -> bool {
+    let root = fs::metadata("/proc/self")
+        .is_ok_and(|facts| std::os::unix::fs::MetadataExt::uid(&facts) == 0);
+    if !root {
+        let _ = writeln!(io::stderr(), "NOT TESTED: this user is not root");
+    }
+    root
+}
+
+#[test]
+fn a_folder_of_another_user_is_left_alone() {
+    if !is_root() {
+        return;
+    }
+    let bench = Bench::new();
+    let fence = bench.lease("a").unwrap();
+    std::os::unix::fs::chown(&bench.folder, Some(65_534), None).unwrap();
+    let before = names(&bench.folder);
+    let refused = "belongs to user 65534, and this program runs as user 0";
+    must_be_fixed(&FileStore::open(&bench.folder).unwrap_err(), refused);
+    // Also if it changed hands while it was open.
+    must_be_fixed(&bench.store.load(&bench.key).unwrap_err(), refused);
+    match bench.swap(Some(1), Some(fence), b"mine") {
+        Swap::Unavailable(error) => must_be_fixed(&error, "sudo -u '#65534'"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(names(&bench.folder), before);
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_a_matter_of_the_configuration() {
+    if !is_root() {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(scratch.path()) else {
+        return;
+    };
+    let store = FileStore::open(disk.0.join("tokens")).unwrap();
+    let key = StoreKey::of(["mine"]);
+    let swap = store.compare_and_swap(&key, None, None, b"one");
+    assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
+    disk.run("mount", &["-o", "remount,ro"]);
+    let error = store.lease(&key, &Owner::new("a"), TTL).unwrap_err();
+    must_be_fixed(&error, "mount this one read-write");
+    match store.compare_and_swap(&key, Some(1), None, b"two") {
+        Swap::Unavailable(error) => must_be_fixed(&error, "a disk that can be written"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(store.load(&key).unwrap().unwrap().version, 1);
+}
+
+#[test]
+fn a_process_without_descriptors_is_told_which_limit_to_raise() {
+    let bench = Bench::new();
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -n 32; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "files::leaves_no_descriptors",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("FOLDER", &bench.folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "a process of its own, for a_process_without_descriptors_is_told_which_limit_to_raise"]
+fn leaves_no_descriptors() {
+    let store = FileStore::open(std::env::var("FOLDER").unwrap()).unwrap();
+    let taken: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    let error = store.load(&StoreKey::of(["mine"])).unwrap_err();
+    drop(taken);
+    must_be_fixed(&error, "ulimit -n");
+}
+
+/// A process that holds the lease, until it is killed.
+struct Holding(
+    Child,
+    #[expect(dead_code, reason = "its end would end the child")] ChildStdin,
+);
+
+impl Holding {
+    fn start(bench: &Bench) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "files::holds_the_lease",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env("FOLDER", &bench.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("has the lease")));
+        Self(child, stdin)
+    }
+}
+
+#[test]
+#[ignore = "a process of its own, for a_lease_ends_with_its_process_and_names_it_until_then"]
+fn holds_the_lease() {
+    let store = FileStore::open(std::env::var("FOLDER").unwrap()).unwrap();
+    let owner = Owner::of_this_process("test");
+    let lease = store.lease(&StoreKey::of(["mine"]), &owner, TTL).unwrap();
+    assert!(matches!(lease, Lease::Granted { .. }));
+    io::stdout().write_all(b"has the lease\n").unwrap();
+    let _ = io::stdin().read_line(&mut String::new());
+}
+
+#[test]
+fn a_lease_ends_with_its_process_and_names_it_until_then() {
+    let bench = Bench::new();
+    assert_eq!(bench.store.holder(&bench.key).unwrap(), None);
+    let mut other = Holding::start(&bench);
+    let owner = Owner::new("a");
+    let lease = bench.store.lease(&bench.key, &owner, TTL).unwrap();
+    assert!(matches!(lease, Lease::Busy { .. }), "{lease:?}");
+    let holder = bench.store.holder(&bench.key).unwrap().unwrap();
+    let pid = other.0.id();
+    assert!(holder.owner.as_str().ends_with(&format!(":{pid}:test")));
+    assert!(
+        holder
+            .to_string()
+            .starts_with(&format!("process {pid} on "))
+    );
+    assert!(holder.since_ms.unwrap() > 1_700_000_000_000);
+    // Listing sweeps up what dead processes left, and nothing else.
+    bench.store.keys().unwrap();
+    assert!(bench.store.holder(&bench.key).unwrap().is_some());
+    other.0.kill().unwrap();
+    other.0.wait().unwrap();
+    assert_eq!(bench.store.holder(&bench.key).unwrap(), None);
+    let fence = bench.lease("a").unwrap();
+    let proofs = |folder: &Path| {
+        let names = names(folder).into_iter();
+        names.filter(|name| name.contains(".alive-")).count()
+    };
+    assert_eq!(proofs(&bench.folder), 1, "the dead one's is gone");
+    assert!(bench.release("a", fence));
+    assert_eq!(proofs(&bench.folder), 0);
+    // What a process left that died before it claimed anything.
+    fs::write(bench.file("alive-1-abandoned"), "").unwrap();
+    bench.store.keys().unwrap();
+    assert_eq!(proofs(&bench.folder), 0);
+}
+
+#[test]
+fn what_was_set_aside_is_private_and_can_be_removed() {
+    let bench = Bench::new();
+    fs::write(bench.file("rec"), b"rubbish, with a token in it").unwrap();
+    fs::set_permissions(bench.file("rec"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(bench.store.load(&bench.key).is_err());
+    let aside = PathBuf::from(bench.store.set_aside(&bench.key).unwrap().unwrap());
+    let mode = aside.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let other = bench
+        .folder
+        .join(format!("{}.damaged-1", StoreKey::of(["other"]).to_hex()));
+    fs::write(&other, b"another connection's").unwrap();
+    let removed = bench.store.remove_set_aside(&bench.key).unwrap();
+    assert_eq!(removed, [aside.display().to_string()]);
+    assert!(!aside.exists() && other.exists());
+    assert!(bench.store.set_aside(&bench.key).unwrap().is_none());
+    assert!(bench.store.remove_set_aside(&bench.key).unwrap().is_empty());
+}
+
+#[test]
+fn a_folder_that_another_user_can_replace_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let open = scratch.path().join("open");
+    fs::create_dir(&open).unwrap();
+    let mode = |mode| fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    let error = FileStore::open(open.join("tokens")).unwrap_err();
+    must_be_fixed(&error, "open may be written by other users (mode 0777)");
+    must_be_fixed(&error, "chmod go-w ");
+    // As in /tmp, nobody can replace what is another's.
+    mode(0o1777);
+    FileStore::open(open.join("tokens")).unwrap();
+}
