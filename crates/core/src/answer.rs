@@ -4,6 +4,7 @@ mod json;
 mod redact;
 mod refusal;
 mod resource;
+mod salvage;
 
 use std::time::Duration;
 

@@ -13,6 +13,7 @@ mod record;
 mod refresh;
 pub(crate) mod rejected;
 mod rotate;
+mod salvage;
 mod save;
 mod trail;
 

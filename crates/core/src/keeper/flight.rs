@@ -223,6 +223,8 @@ fn pause_after(error: &Error, failures: u32, now: Moment, jitter: f32) -> Option
     let length = match (error.verdict(), error.kind(), error.retry_after()) {
         // Nothing was sent.
         (_, ErrorKind::NoToken | ErrorKind::Busy | ErrorKind::Store, None) => return None,
+        // What was salvaged from a flawed response is presented at once, the first time.
+        (Verdict::Retry, ErrorKind::Unreadable, None) if failures == 1 => return None,
         (_, _, Some(asked)) => asked,
         (Verdict::Retry, _, None) => grow(failures - 1),
         // A person may be mending it right now; whoever does not notice is slowed down.

@@ -93,9 +93,16 @@ impl Inner {
             }
             asked => asked,
         };
-        let answer = asked
-            .map_err(|refusal| refusal.error)
-            .inspect_err(|error| self.note_rest(lease, loaded, error))?;
+        let answer = asked.map_err(|refusal| match refusal.salvaged {
+            Some(token) => {
+                let record = self.salvaged_grant(grant, &mark, loaded, token);
+                self.keep_salvaged(lease, loaded.version, record, None, refusal.error)
+            }
+            None => {
+                self.note_rest(lease, loaded, &refusal.error);
+                refusal.error
+            }
+        })?;
         let spent = match grant {
             Grant::RefreshToken(token) => Some(token),
             _ => None,
@@ -147,6 +154,7 @@ impl Inner {
         let plain = |error| Refusal {
             error,
             ahead_s: None,
+            salvaged: None,
         };
         let skew_ms = self.skew_s.load(Ordering::Relaxed) * 1000;
         let by_server = Moment {
@@ -164,8 +172,14 @@ impl Inner {
         connection
             .read_token_response(grant, &request, &response, now)
             .map_err(|error| Refusal {
-                error,
                 ahead_s: date.map(|date| date - now.unix_s()),
+                salvaged: match grant {
+                    Grant::AuthorizationCode { .. } | Grant::RefreshToken(_) => {
+                        connection.salvage(&response, &error)
+                    }
+                    Grant::JwtBearer | Grant::ClientCredentials => None,
+                },
+                error,
             })
     }
 
@@ -465,6 +479,8 @@ fn damaged(connection: &Connection, place: &str) -> Error {
 struct Refusal {
     error: Error,
     ahead_s: Option<i64>,
+    /// The new refresh token in a response that is of no other use.
+    salvaged: Option<Secret>,
 }
 
 /// Lifetimes count from the start of the request, since nobody knows when in it they began.

@@ -13,7 +13,9 @@ use super::probe::Point;
 use super::record::{Attempt, Record, fingerprint};
 use super::save::Loaded;
 use super::trail::{Ended, What};
-use crate::{Connection, Error, ErrorKind, Grant, Secret, SendError, Token, Verdict, random};
+use crate::{
+    Connection, Error, ErrorKind, Grant, Response, Secret, SendError, Token, Verdict, random,
+};
 
 /// One attempt, from intent to outcome.
 struct Rotation<'a> {
@@ -123,10 +125,7 @@ impl Inner {
         let now = self.clock.now();
         let answer = match connection.read_token_response(&grant, &request, &response, now) {
             Ok(answer) => answer,
-            Err(error) if Connection::leaves_doubt(&response, &error) => {
-                return Err(self.answer_lost(rotation, connection.explain_doubt(&grant, error)));
-            }
-            Err(error) => return Err(self.refused(rotation, error)),
+            Err(error) => return Err(self.rejected(rotation, &grant, &response, error)),
         };
         let before = Some(&rotation.record);
         let mark = self.grant_mark(&grant, before);
@@ -144,6 +143,28 @@ impl Inner {
             record,
             Some(rotation.token),
         )
+    }
+
+    /// Decides what a response without a token means for the grant.
+    fn rejected(
+        &self,
+        rotation: Rotation<'_>,
+        grant: &Grant,
+        response: &Response,
+        error: Error,
+    ) -> Error {
+        let connection = &self.connection;
+        if let Some(token) = connection.salvage(response, &error) {
+            let mut record = rotation.record.clone();
+            record.grant = Some(self.grant_mark(grant, Some(&rotation.record)));
+            record.refresh_token = Some(token);
+            let (version, spent) = (Some(rotation.version), Some(rotation.token));
+            return self.keep_salvaged(rotation.lease, version, record, spent, error);
+        }
+        match Connection::leaves_doubt(response, &error) {
+            true => self.answer_lost(rotation, connection.explain_doubt(grant, error)),
+            false => self.refused(rotation, error),
+        }
     }
 
     /// Takes the intent back: not one byte of the request left.

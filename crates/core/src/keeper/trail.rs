@@ -39,6 +39,8 @@ pub enum What {
     AnswerLost,
     /// It brought a new token.
     Refreshed,
+    /// Its response had a new refresh token, and was of no use otherwise.
+    Salvaged,
     /// The grant is lost to an answer that never came.
     Lost,
     /// The vendor ended the grant.

@@ -16,6 +16,7 @@ mod profiles;
 mod rejected;
 mod rooms;
 mod rotation;
+mod salvage;
 mod secrets;
 mod store;
 mod subjects;

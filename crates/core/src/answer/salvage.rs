@@ -1,0 +1,150 @@
+//! The refresh token in a response that cannot be read as a whole.
+//!
+//! A server that answers 200 to a rotating refresh has replaced the refresh token, whatever is wrong
+//! with the rest of the response: a number out of range, a member that is there twice, bytes after
+//! the object, an end that is missing. Throwing the new one away would lose the grant.
+
+use crate::{Connection, Error, Response, Secret};
+
+impl Connection {
+    /// The new refresh token in a response that was rejected with this error, if the response is a
+    /// success and has one that can be read.
+    pub(crate) fn salvage(&self, response: &Response, error: &Error) -> Option<Secret> {
+        if !(200..300).contains(&response.status) || error.oauth_error().is_some() {
+            return None;
+        }
+        let translated = self.provider().translate(self, response).ok().flatten();
+        let body = translated.as_deref().unwrap_or(&response.body);
+        refresh_token(body)
+    }
+}
+
+/// The last `refresh_token` of the first JSON object in a body, however that ends.
+fn refresh_token(body: &[u8]) -> Option<Secret> {
+    let mut scan = Scan {
+        rest: &body[body.iter().position(|b| *b == b'{')?..],
+    };
+    let (mut depth, mut found) = (0_u32, None);
+    while let Some(byte) = scan.next_token() {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    break;
+                }
+            }
+            b'"' => {
+                let Some(text) = scan.text() else { break };
+                let is_name = depth == 1 && scan.take(b':');
+                if is_name && text.expose() == "refresh_token" && scan.take(b'"') {
+                    // As JSON parsers do: of two with one name the last one counts.
+                    found = scan.text().filter(is_refresh_token).or(found);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// RFC 6749 appendix A.17: `1*VSCHAR`.
+fn is_refresh_token(text: &Secret) -> bool {
+    !text.is_empty() && text.expose().bytes().all(|b| (0x20..=0x7e).contains(&b))
+}
+
+struct Scan<'a> {
+    rest: &'a [u8],
+}
+
+impl Scan<'_> {
+    fn next_token(&mut self) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*first)
+    }
+
+    /// Skips whitespace and this byte; `false` if another one is next.
+    fn take(&mut self, byte: u8) -> bool {
+        let rest = self.rest.trim_ascii_start();
+        let taken = rest.strip_prefix(&[byte]);
+        self.rest = taken.unwrap_or(rest);
+        taken.is_some()
+    }
+
+    /// The string whose opening quote was taken; none if it does not end or is not text.
+    fn text(&mut self) -> Option<Secret> {
+        let mut escaped = false;
+        let end = self.rest.iter().position(|byte| {
+            let ends = *byte == b'"' && !escaped;
+            escaped = *byte == b'\\' && !escaped;
+            ends
+        })?;
+        let (inside, rest) = (&self.rest[..end], &self.rest[end + 1..]);
+        self.rest = rest;
+        let mut literal = zeroize::Zeroizing::new(Vec::with_capacity(inside.len() + 2));
+        literal.push(b'"');
+        literal.extend_from_slice(inside);
+        literal.push(b'"');
+        // What is no string of JSON has a name or value that nobody asks for.
+        let text: String = serde_json::from_slice(&literal).unwrap_or_default();
+        Some(Secret::new(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn salvaged(body: &[u8]) -> Option<String> {
+        refresh_token(body).map(|token| token.expose().to_owned())
+    }
+
+    #[test]
+    fn the_refresh_token_is_found_whatever_is_wrong_elsewhere() {
+        let flawed: &[&[u8]] = &[
+            br#"{"access_token":"a","expires_in":1e400,"refresh_token":"r1"}"#,
+            br#"{"access_token":"a","access_token":"b","refresh_token":"r1"}"#,
+            br#"{"refresh_token":"r0","refresh_token":"r1"}"#,
+            br#"{"refresh_token":"r1"}{"trace":1}"#,
+            br#"{"refresh_token":"r1"}<!-- served by proxy 7 -->"#,
+            br#"{"refresh_token" : "r1" , "access_token":"cut o"#,
+            br#"{"refresh_token":"r1""#,
+            b"{\"refresh_token\":\"r1\",\"name\":\"\xff\xfe\"}",
+            b"{\"name\":\"a\nb\",\"refresh_token\":\"r1\"}",
+            b"\xef\xbb\xbf\n{\"refresh_token\":\"r1\"",
+            br#"{"refresh\u005ftoken":"\u00721"}"#,
+            br#"{"user":{"refresh_token":"not ours"},"refresh_token":"r1",}"#,
+            br#"Warning: headers already sent {"refresh_token":"r1"}"#,
+            br#"{"note":"\"refresh_token\":\"x\"","refresh_token":"r1"}"#,
+            br#"{"expires_in":NaN,'scope':1,"refresh_token":"r1"}"#,
+        ];
+        for body in flawed {
+            let text = String::from_utf8_lossy(body);
+            assert_eq!(salvaged(body).as_deref(), Some("r1"), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_for_a_refresh_token_that_is_none() {
+        let others: &[&[u8]] = &[
+            b"",
+            b"refresh_token=r1",
+            br#"{"refresh_token":"r1"#,
+            br#"{"refresh_token":null}"#,
+            br#"{"refresh_token":17}"#,
+            br#"{"refresh_token":""}"#,
+            br#"{"refresh_token":"a\nb"}"#,
+            br#"{"user":{"refresh_token":"not ours"}}"#,
+            br#"["refresh_token","r1"]"#,
+            br#"{"x":"refresh_token","y":":\"r1\""}"#,
+            br#"{"token":"refresh_token" "r1"}"#,
+            br#"{}{"refresh_token":"another answer's"}"#,
+            br#"}{"#,
+        ];
+        for body in others {
+            let text = String::from_utf8_lossy(body);
+            assert_eq!(salvaged(body), None, "{text}");
+        }
+    }
+}

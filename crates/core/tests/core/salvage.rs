@@ -1,0 +1,145 @@
+//! Responses that are flawed, but have a new refresh token in them.
+
+use countersign::{ErrorKind, Response, Verdict, What};
+
+use crate::support::{
+    bench, bench_with, by_assertion_or_login, connection, refreshing, refusal, rotated_answer,
+};
+
+const FLAWED: &[&str] = &[
+    r#"{"access_token":"a","expires_in":1e400,"refresh_token":"r1"}"#,
+    r#"{"access_token":"a","access_token":"b","refresh_token":"r1"}"#,
+    r#"{"access_token":"a","expires_in":3600,"refresh_token":"r1"} and more"#,
+    r#"{"access_token":"a b","expires_in":3600,"refresh_token":"r1"}"#,
+    r#"{"expires_in":3600,"refresh_token":"r1"}"#,
+    r#"{"access_token":"","refresh_token":"r1"}"#,
+    r#"{"refresh_token":"r1","access_token":"a"#,
+];
+
+fn flawed(body: &str) -> Response {
+    Response::new(200, [("Content-Type", "application/json")], body)
+}
+
+#[test]
+fn the_new_refresh_token_of_a_flawed_response_is_presented_next() {
+    for body in FLAWED {
+        let bench = bench(refreshing(), [Ok(flawed(body))]);
+        let error = bench.keeper.token().unwrap_err();
+        let is = (error.kind(), error.verdict(), error.http_status());
+        let expected = (ErrorKind::Unreadable, Verdict::Retry, Some(200));
+        assert_eq!(is, expected, "{body}: {error:?}");
+        assert!(error.hint().unwrap().contains("was kept"), "{error:?}");
+        // It is durable: another process presents it, without waiting for an unknown outcome.
+        let again = bench_with(
+            refreshing(),
+            [Ok(rotated_answer("a2", "r2", 600))],
+            bench.store,
+        );
+        assert_eq!(again.keeper.token().unwrap().expose(), "a2", "{body}");
+        assert!(again.script.forms()[0].contains("refresh_token=r1"));
+        let events = again.keeper.events().unwrap();
+        let told = events.iter().find(|event| event.what == What::Salvaged);
+        assert!(told.unwrap().got.is_some(), "{events:?}");
+    }
+}
+
+#[test]
+fn the_same_client_may_try_again_at_once() {
+    let answers = [Ok(flawed(FLAWED[0])), Ok(rotated_answer("a2", "r2", 600))];
+    let bench = bench(refreshing(), answers);
+    bench.keeper.token().unwrap_err();
+    assert_eq!(bench.keeper.token().unwrap().expose(), "a2");
+}
+
+#[test]
+fn a_server_whose_responses_are_always_flawed_gets_one_request_a_call() {
+    let body = |n: usize| format!(r#"{{"access_token":"a b","refresh_token":"r{n}"}}"#);
+    let answers: Vec<_> = (1..=50).map(|n| Ok(flawed(&body(n)))).collect();
+    let bench = bench(refreshing(), answers);
+    assert_eq!(bench.keeper.token().unwrap_err().verdict(), Verdict::Retry);
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Unexpected);
+    assert_eq!(bench.script.forms().len(), 2);
+    for _ in 0..20 {
+        bench.keeper.token().unwrap_err();
+    }
+    // Failures in a row are spaced out, and the grant is never lost.
+    let sent = bench.script.forms();
+    assert!(sent.len() < 8, "{}", sent.len());
+    let presented = format!("refresh_token=r{}", sent.len() - 1);
+    assert!(sent.last().unwrap().contains(&presented), "{sent:?}");
+}
+
+#[test]
+fn the_old_access_token_is_used_while_it_is_valid() {
+    let answers = [
+        Ok(rotated_answer("a1", "r1", 600)),
+        Ok(flawed(r#"{"expires_in":3600,"refresh_token":"r2"}"#)),
+        Ok(rotated_answer("a3", "r3", 600)),
+    ];
+    let bench = bench(refreshing(), answers);
+    bench.keeper.token().unwrap();
+    assert_eq!(bench.keeper.refresh_now().unwrap().expose(), "a1");
+    assert_eq!(bench.keeper.refresh_now().unwrap().expose(), "a3");
+    assert!(bench.script.forms()[2].contains("refresh_token=r2"));
+}
+
+#[test]
+fn a_login_whose_response_is_flawed_is_not_lost() {
+    for body in FLAWED {
+        let bench = bench(by_assertion_or_login(), [Ok(flawed(body))]);
+        let login = bench.keeper.start_login(None).unwrap();
+        let (_, state) = login.url().as_str().split_once("state=").unwrap();
+        let state = state.split('&').next().unwrap();
+        let query = format!("code=c&state={state}");
+        let error = bench.keeper.complete_login(&login, &query).unwrap_err();
+        assert_eq!(error.verdict(), Verdict::Retry, "{body}: {error:?}");
+        assert_eq!(error.url(), None);
+        bench.script.push(Ok(rotated_answer("a2", "r2", 600)));
+        assert_eq!(bench.keeper.token().unwrap().expose(), "a2", "{body}");
+        assert!(bench.script.forms()[1].contains("refresh_token=r1"));
+    }
+}
+
+#[test]
+fn a_flawed_login_does_not_leave_the_one_before_it() {
+    let answers = [
+        Ok(rotated_answer("old", "r-old", 600)),
+        Ok(flawed(FLAWED[0])),
+        Ok(refusal(503, "down")),
+    ];
+    let bench = bench(by_assertion_or_login(), answers);
+    for _ in 0..2 {
+        let login = bench.keeper.start_login(None).unwrap();
+        let (_, state) = login.url().as_str().split_once("state=").unwrap();
+        let state = state.split('&').next().unwrap();
+        let query = format!("code=c&state={state}");
+        let _ = bench.keeper.complete_login(&login, &query);
+    }
+    assert!(bench.keeper.peek(None).is_none());
+    assert_eq!(bench.keeper.token().unwrap_err().verdict(), Verdict::Retry);
+}
+
+#[test]
+fn a_refusal_salvages_nothing() {
+    let body = r#"{"error":"invalid_grant","refresh_token":"r1"}"#;
+    let bench = bench(refreshing(), [Ok(flawed(body))]);
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+}
+
+#[test]
+fn a_response_without_a_refresh_token_is_an_unknown_outcome_as_before() {
+    let bench = bench(refreshing(), [Ok(flawed(r#"{"expires_in":1e400}"#))]);
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
+    // A grant that spends nothing has nothing to salvage.
+    let connection = connection([
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+    ]);
+    let bench = crate::support::bench(connection, [Ok(flawed(FLAWED[3]))]);
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Unexpected);
+}
