@@ -753,8 +753,8 @@ csign_status csign_client_check_saved(const struct csign_client *client,
                                       struct csign_error **error);
 
 /**
- * Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and hand the query that
- * it comes back with to csign_client_complete_login.
+ * Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and pass the URL that it
+ * comes back to to csign_client_complete_login. csign_login_state is a key to keep the login under until then.
  *
  * @param redirect_uri  where the browser comes back to; empty for the setting redirect_uri.
  * @param out_login     where the login goes; free it with csign_login_free.
@@ -767,12 +767,13 @@ csign_status csign_client_start_login(const struct csign_client *client,
                                       struct csign_error **error);
 
 /**
- * Ends a login: checks the query that the browser came back with, exchanges the code once, and keeps what that brings.
+ * Ends a login: checks what the browser came back with, exchanges the code once, and keeps what that brings.
  *
- * @param query      what follows the ? of the URL that the browser came back to.
+ * @param query      the URL that the browser came back to: whole, from its path on, or what follows its ?.
  * @param out_token  where the token goes; free it with csign_token_free.
  *
- * Errors: CSIGN_STATUS_CALLBACK where the answer is not this login's, or the person said no.
+ * Errors: CSIGN_STATUS_CALLBACK where the answer is not this login's, or the person said no; CSIGN_STATUS_REFUSED or
+ * CSIGN_STATUS_UNAVAILABLE where the server reported that the request was wrong, or a fault of its own.
  */
 CSIGN_API
 csign_status csign_client_complete_login(const struct csign_client *client,
@@ -1200,6 +1201,14 @@ void csign_key_free(struct csign_key *key);
 CSIGN_API
 const char *csign_login_url(const struct csign_login *login,
                             size_t *length);
+
+/**
+ * The `state` of this login, which the callback repeats: a key under which a web server can keep the saved login until
+ * the browser comes back. Borrowed until csign_login_free. NULL where `login` is no live handle.
+ */
+CSIGN_API
+const char *csign_login_state(const struct csign_login *login,
+                              size_t *length);
 
 /**
  * The login as text, for a web server whose next request may reach another process: keep it in the

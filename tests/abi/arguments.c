@@ -140,6 +140,7 @@ static void wrong_types(csign_config *config, csign_client *client)
     CHECK(csign_token_share(other = key) == NULL);
     CHECK(csign_text_value(other = key, NULL) == NULL);
     CHECK(csign_login_url(other = key, NULL) == NULL);
+    CHECK(csign_login_state(other = key, NULL) == NULL);
     /* Freeing by the wrong function does nothing: all of these are used again. */
     csign_config_free(other = client);
     csign_client_free(other = token);

@@ -46,6 +46,7 @@ int main(int argc, char **argv)
     csign_key_free(key);
     csign_login_free(login);
     CHECK(csign_login_url(login, NULL) == NULL);
+    CHECK(csign_login_state(login, NULL) == NULL);
     csign_login_free(login);
     csign_error_free(kept);
     CHECK(csign_error_message(kept, NULL) == NULL);

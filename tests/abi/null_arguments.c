@@ -338,6 +338,7 @@ static void lookers(struct alive *alive)
     LOOKS_AT_NULL(csign_error_trace_id, alive->error);
     LOOKS_AT_NULL(csign_error_provider, alive->error);
     LOOKS_AT_NULL(csign_login_url, alive->login);
+    LOOKS_AT_NULL(csign_login_state, alive->login);
     LOOKS_AT_NULL(csign_text_value, alive->text);
     LOOKS_AT_NULL(csign_token_value, alive->token);
     LOOKS_AT_NULL(csign_token_authorization, alive->token);

@@ -17,6 +17,7 @@ pub struct csign_login {
 pub(crate) struct Begun {
     pub(crate) login: Login,
     url: Terminated,
+    state: Terminated,
 }
 
 impl Handle for csign_login {
@@ -29,6 +30,7 @@ impl Begun {
     pub(crate) fn into_raw(login: Login) -> *mut csign_login {
         new(Self {
             url: Terminated::new(login.url().as_str()),
+            state: Terminated::new(login.state()),
             login,
         })
     }
@@ -44,6 +46,19 @@ pub unsafe extern "C" fn csign_login_url(
     let url = unsafe { object(login) }.ok().map(|login| &login.url);
     // SAFETY: what the header asks of the caller.
     unsafe { lend(url, length) }
+}
+
+/// The `state` of this login, which the callback repeats: a key under which a web server can keep the saved login until
+/// the browser comes back. Borrowed until csign_login_free. NULL where `login` is no live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_login_state(
+    login: *const csign_login,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: what the header asks of the caller.
+    let state = unsafe { object(login) }.ok().map(|login| &login.state);
+    // SAFETY: what the header asks of the caller.
+    unsafe { lend(state, length) }
 }
 
 /// The login as text, for a web server whose next request may reach another process: keep it in the

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use countersign::{Connection, Error, ErrorKind, Listener, Login, SystemRandom, Url};
+use countersign::{Connection, Error, Listener, Login, SystemRandom, Url};
 use serde_json::json;
 
 use crate::args::BrowserArgs;
@@ -68,7 +68,7 @@ fn by_hand<T>(
         ));
     }
     let pasted = input::line()?;
-    Ok(complete(&login, query_of(&pasted)?)?)
+    Ok(complete(&login, &pasted)?)
 }
 
 /// The address goes to stdout, for whoever drives a browser in our place.
@@ -78,19 +78,6 @@ fn show(login: &Login, output: &Output) -> Result<(), Stop> {
         true => output.print_json(&json!({ "url": url, "redirect_uri": login.redirect_uri() })),
         false => output.print(url),
     }
-}
-
-fn query_of(pasted: &str) -> Result<&str, Error> {
-    let pasted = pasted.trim();
-    let query = pasted.split_once('?').map_or(pasted, |(_, query)| query);
-    let query = query.split('#').next().unwrap_or_default();
-    if query.contains('=') {
-        return Ok(query);
-    }
-    Err(
-        Error::new(ErrorKind::Callback, "the pasted address has no query")
-            .with_hint("run the command again and paste the whole address, with all after the ?"),
-    )
 }
 
 /// Opens the user's browser, without a shell in between.
@@ -124,24 +111,4 @@ fn chosen_browser() -> Option<String> {
 fn has_screen() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("DISPLAY") || set("WAYLAND_DISPLAY") || set("WSL_DISTRO_NAME")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn takes_what_people_paste() {
-        for pasted in [
-            "https://app.example/cb?code=x&state=y#_=_\n",
-            " https://app.example/cb?code=x&state=y ",
-            "?code=x&state=y",
-            "code=x&state=y\r\n",
-        ] {
-            assert_eq!(query_of(pasted).unwrap(), "code=x&state=y", "{pasted}");
-        }
-        for pasted in ["", "\n", "https://app.example/cb"] {
-            assert!(query_of(pasted).is_err(), "{pasted}");
-        }
-    }
 }

@@ -325,14 +325,15 @@ impl Keeper {
         Login::start(connection, redirect_uri, self.0.random.as_ref())
     }
 
-    /// Ends a login: checks the query that the browser came back with, exchanges the code once,
-    /// and keeps what it brings.
+    /// Ends a login: checks what the browser came back with, exchanges the code once, and keeps
+    /// what it brings. `callback` is the URL that the browser was sent to, or its query.
     ///
     /// # Errors
     ///
-    /// As [`Login::finish`], and where the exchange or the store fails.
-    pub fn complete_login(&self, login: &Login, query: &str) -> Result<Token, Error> {
-        let grant = login.finish(query)?;
+    /// As [`Connection::read_authorization_response`], and if the exchange or the store fails.
+    pub fn complete_login(&self, login: &Login, callback: &str) -> Result<Token, Error> {
+        let connection = &self.0.connection;
+        let grant = connection.read_authorization_response(login, callback)?;
         self.0.exchange_login(&grant)
     }
 

@@ -1,10 +1,13 @@
 //! One login in a browser: from the URL to the code (RFC 6749 section 4.1, RFC 7636, RFC 8252).
 
+mod callback;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Connection, Error, ErrorKind, Grant, Pkce, Random, Secret, Url, form, random};
+use self::callback::Callback;
+use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Url, random};
 
 /// A login that has begun: the URL to open, and what is needed to believe what comes back.
 ///
@@ -30,7 +33,7 @@ use crate::{Connection, Error, ErrorKind, Grant, Pkce, Random, Secret, Url, form
 /// let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
 ///
 /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
-/// // Send the browser to `login.url()`; then hand over the query that it comes back with.
+/// // Send the browser to `login.url()`; then pass the URL that it comes back to, or its query.
 /// let error = login.finish("code=x&state=forged").unwrap_err();
 /// assert_eq!(error.message(), "the answer's `state` is not this login's");
 /// # Ok::<(), countersign::Error>(())
@@ -41,11 +44,23 @@ pub struct Login {
     redirect_uri: String,
     state: Secret,
     verifier: Secret,
+    /// What the ID token must repeat (OpenID Connect Core section 3.1.2.1), if one was sent.
+    nonce: Option<Secret>,
+    purpose: Purpose,
     provider: String,
     /// The issuer that `iss` of the answer must be, where one is known (RFC 9207).
     issuer: Option<String>,
     /// Whether an answer without `iss` is refused.
     iss_required: bool,
+}
+
+/// What a person is sent to the vendor for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Purpose {
+    #[default]
+    Login,
+    Consent,
 }
 
 /// A login as text.
@@ -56,6 +71,11 @@ struct Saved<'a> {
     redirect_uri: Cow<'a, str>,
     state: Cow<'a, str>,
     verifier: Cow<'a, str>,
+    // Absent from what earlier versions saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<Cow<'a, str>>,
+    #[serde(default)]
+    purpose: Purpose,
     provider: Cow<'a, str>,
     issuer: Option<Cow<'a, str>>,
     iss_required: bool,
@@ -101,12 +121,16 @@ impl Login {
             let message = format!("{name} has no page for {whose} consent");
             Error::new(ErrorKind::Setting, message).with_provider(&connection.profile().id)
         })?;
-        Self::begin(connection, redirect_uri, random, |state, pkce| {
+        let login = Self::begin(connection, redirect_uri, random, |state, pkce| {
             Ok(base.with_query([
                 ("state", state),
                 ("code_challenge", &pkce.challenge),
                 ("code_challenge_method", "S256"),
             ]))
+        })?;
+        Ok(Self {
+            purpose: Purpose::Consent,
+            ..login
         })
     }
 
@@ -123,6 +147,8 @@ impl Login {
             redirect_uri: redirect_uri.to_owned(),
             state: Secret::new(state),
             verifier: pkce.verifier.clone(),
+            nonce: None,
+            purpose: Purpose::Login,
             provider: connection.profile().id.clone(),
             issuer: connection.login_issuer().map(str::to_owned),
             iss_required: connection.iss_required(),
@@ -137,6 +163,8 @@ impl Login {
             redirect_uri: self.redirect_uri.as_str().into(),
             state: self.state.expose().into(),
             verifier: self.verifier.expose().into(),
+            nonce: self.nonce.as_ref().map(|nonce| nonce.expose().into()),
+            purpose: self.purpose,
             provider: self.provider.as_str().into(),
             issuer: self.issuer.as_deref().map(Cow::from),
             iss_required: self.iss_required,
@@ -169,6 +197,8 @@ impl Login {
             redirect_uri: saved.redirect_uri.into_owned(),
             state: Secret::new(saved.state),
             verifier: Secret::new(saved.verifier),
+            nonce: saved.nonce.map(Secret::new),
+            purpose: saved.purpose,
             provider: saved.provider.into_owned(),
             issuer: saved.issuer.map(Cow::into_owned),
             iss_required: saved.iss_required,
@@ -185,100 +215,64 @@ impl Login {
         &self.redirect_uri
     }
 
-    /// Whether a query carries this login's `state`: a request that does not is somebody else's.
-    pub fn is_answered_by(&self, query: &str) -> bool {
-        self.values(query)
-            .is_ok_and(|values| self.has_state(&values))
+    /// The `state` of this login, which the callback repeats: a key under which a web server can
+    /// keep the saved login until the browser comes back.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::Login;
+    ///
+    /// /// Where a web server keeps a login that has begun.
+    /// fn session_key(login: &Login) -> String {
+    ///     format!("login:{}", login.state())
+    /// }
+    /// ```
+    pub fn state(&self) -> &str {
+        self.state.expose()
     }
 
-    /// Reads the query that the browser came back with, and gives the grant to exchange.
+    /// Whether a callback carries this login's `state`: one that does not is somebody else's.
+    /// Takes what [`Login::finish`] takes.
+    pub fn is_answered_by(&self, callback: &str) -> bool {
+        Callback::parse(callback).is_ok_and(|callback| callback.has_state(&self.state))
+    }
+
+    /// Reads what the browser came back with and returns the grant to exchange.
+    ///
+    /// `callback` is the URL that the browser was sent to, whole or from its path on, or only its
+    /// query, with or without the `?`.
     ///
     /// `state` is checked before anything else is believed, in constant time. Then comes `iss`
-    /// (RFC 9207): where the connection has an `issuer`, an answer of another server is refused
-    /// before its code or error is looked at. An answer without `iss` is taken, unless the profile
-    /// says that the server always sends it
+    /// (RFC 9207): if the connection has an `issuer`, a response of another server is rejected
+    /// before its code or error is looked at. A response without `iss` is accepted, unless the
+    /// profile says that the server always sends it
     /// ([`authorization_response_iss_parameter_supported`](crate::profile::Endpoints::authorization_response_iss_parameter_supported)).
+    ///
+    /// [`Connection::read_authorization_response`] does the same and explains the server's error
+    /// by the provider's table.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Callback`] where the state is not this login's, another server answered, the
-    /// person said no, the server reported an error, or there is no code.
-    pub fn finish(&self, query: &str) -> Result<Grant, Error> {
-        self.read(query)
-            .map_err(|error| error.with_provider(&self.provider))
+    /// [`ErrorKind::Callback`] if the state is not this login's, another server answered, the
+    /// person said no, or there is no code. The server's error decides the verdict: see
+    /// [`Connection::read_authorization_response`].
+    pub fn finish(&self, callback: &str) -> Result<Grant, Error> {
+        self.read(&[], callback)
     }
 
-    fn read(&self, query: &str) -> Result<Grant, Error> {
-        let refuse = |why: String| Error::new(ErrorKind::Callback, why);
-        let values = self.values(query)?;
-        if !self.has_state(&values) {
-            return Err(refuse("the answer's `state` is not this login's".into())
-                .with_hint("start a new login, and finish it in the same browser"));
-        }
-        let one = |name: &str| -> Result<Option<&str>, Error> {
-            let mut found = values.iter().filter(|(known, _)| known == name);
-            match (found.next(), found.next()) {
-                (Some((_, value)), None) => Ok(Some(value.as_str())),
-                (None, _) => Ok(None),
-                (Some(_), Some(_)) => Err(refuse(format!("`{name}` is there twice"))),
-            }
-        };
-        self.check_issuer(one("iss")?)?;
-        if let Some(error) = one("error")? {
-            let redactor = crate::answer::Redactor::empty();
-            let said = one("error_description")?.or(one("error_message")?);
-            let said = said.map(|text| redactor.clean(text));
-            let error = redactor.clean(error);
-            let message = match &said {
-                Some(text) => format!("the login was refused: {error}: {text}"),
-                None => format!("the login was refused: {error}"),
-            };
-            return Err(refuse(message)
-                .with_oauth(error, said)
-                .with_hint("log in again and allow access"));
-        }
-        match one("code")? {
-            Some(code) if !code.is_empty() => Ok(Grant::AuthorizationCode {
-                code: Secret::from(code),
-                redirect_uri: self.redirect_uri.clone(),
-                verifier: self.verifier.clone(),
-            }),
-            _ => Err(refuse("the answer has no `code`".into()).with_hint("start a new login")),
-        }
-    }
-
-    /// Whether the server that was asked is the one that answers (RFC 9207 section 2.4).
-    fn check_issuer(&self, iss: Option<&str>) -> Result<(), Error> {
-        let refuse = |message: String, hint: &str| {
-            let error = Error::new(ErrorKind::Callback, message).with_setting("issuer");
-            Err(error.with_hint(format!("its code was not used: {hint}")))
-        };
-        match (iss, &self.issuer) {
-            (Some(iss), Some(expected)) if iss != expected => {
-                let iss: String = iss.chars().take(200).collect();
-                refuse(
-                    format!("the answer's `iss` is {iss:?}, and this login went to {expected:?}"),
-                    "another server answered than was asked; if it is the same one, set issuer to the `issuer` of its metadata, letter by letter",
-                )
-            }
-            (None, _) if self.iss_required => refuse(
-                "the answer has no `iss`, which this server always sends".into(),
-                "start a new login, and finish it in the same browser",
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    fn values(&self, query: &str) -> Result<Vec<(String, String)>, Error> {
-        form::parse_query(query.strip_prefix('?').unwrap_or(query))
-    }
-
-    fn has_state(&self, values: &[(String, String)]) -> bool {
-        let mut states = values.iter().filter(|(name, _)| name == "state");
-        match (states.next(), states.next()) {
-            (Some((_, state)), None) => Secret::from(state.as_str()) == self.state,
-            _ => false,
-        }
+    /// The callback's parameters besides those of the protocol, such as the `realmId` that
+    /// QuickBooks adds, after the checks of [`Login::finish`].
+    ///
+    /// Those that the profile's `authorize.keep` names are kept with the token's `extra`. The
+    /// others came through a browser, and nobody vouches for them but the person who logged in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Login::finish`].
+    pub fn parameters(&self, callback: &str) -> Result<Extra, Error> {
+        self.finish(callback)?;
+        Ok(Callback::parse(callback)?.parameters())
     }
 }
 
@@ -293,6 +287,8 @@ mod tests {
             redirect_uri: "https://app.example/callback".into(),
             state: Secret::new("s"),
             verifier: Secret::new("v"),
+            nonce: Some(Secret::new("n")),
+            purpose: Purpose::Login,
             provider: "acme".into(),
             issuer: None,
             iss_required: false,
@@ -300,6 +296,8 @@ mod tests {
         let restored = Login::restore(&login.save()).unwrap();
         assert_eq!(restored.url(), login.url());
         assert!(restored.is_answered_by("code=c&state=s"));
+        assert_eq!((restored.state(), &restored.nonce), ("s", &login.nonce));
+        let restored = Login::restore(&login.save()).unwrap();
         let Grant::AuthorizationCode {
             verifier,
             redirect_uri,
@@ -311,6 +309,20 @@ mod tests {
         assert_eq!(
             (verifier.expose(), redirect_uri.as_str()),
             ("v", "https://app.example/callback")
+        );
+    }
+
+    /// During a deployment, a login that the version before began is completed by this one.
+    #[test]
+    fn a_login_that_an_earlier_version_saved_is_restored() {
+        let saved = Secret::new(
+            r#"{"url":"https://login.example/authorize","redirect_uri":"https://app.example/cb",
+            "state":"s","verifier":"v","provider":"acme","issuer":null,"iss_required":false}"#,
+        );
+        let login = Login::restore(&saved).unwrap();
+        assert_eq!(
+            (login.nonce.is_none(), login.purpose),
+            (true, Purpose::Login)
         );
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod read;
+mod row;
 pub(crate) mod template;
 
 use std::collections::BTreeMap;

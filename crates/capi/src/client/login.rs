@@ -17,8 +17,8 @@ pub type csign_open_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, url: *const c_char, url_length: usize) -> i32,
 >;
 
-/// Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and hand the query that
-/// it comes back with to csign_client_complete_login.
+/// Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and pass the URL that it
+/// comes back to to csign_client_complete_login. csign_login_state is a key to keep the login under until then.
 ///
 /// @param redirect_uri  where the browser comes back to; empty for the setting redirect_uri.
 /// @param out_login     where the login goes; free it with csign_login_free.
@@ -45,12 +45,13 @@ pub unsafe extern "C" fn csign_client_start_login(
     unsafe { with(client, error, body) }
 }
 
-/// Ends a login: checks the query that the browser came back with, exchanges the code once, and keeps what that brings.
+/// Ends a login: checks what the browser came back with, exchanges the code once, and keeps what that brings.
 ///
-/// @param query      what follows the ? of the URL that the browser came back to.
+/// @param query      the URL that the browser came back to: whole, from its path on, or what follows its ?.
 /// @param out_token  where the token goes; free it with csign_token_free.
 ///
-/// Errors: CSIGN_STATUS_CALLBACK where the answer is not this login's, or the person said no.
+/// Errors: CSIGN_STATUS_CALLBACK where the answer is not this login's, or the person said no; CSIGN_STATUS_REFUSED or
+/// CSIGN_STATUS_UNAVAILABLE where the server reported that the request was wrong, or a fault of its own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_complete_login(
     client: *const csign_client,

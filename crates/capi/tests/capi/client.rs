@@ -9,7 +9,7 @@ use std::time::Duration;
 use countersign_capi::*;
 
 use crate::keys::read;
-use crate::program::{Config, call, pair, sandbox, text};
+use crate::program::{Config, call, owned, pair, sandbox, text};
 
 #[test]
 fn a_token_is_minted_once_and_then_from_memory() {
@@ -225,16 +225,35 @@ fn a_login_survives_a_restart_of_the_web_server() {
     let (saved, length) = pair(&saved);
     // SAFETY: as long as said.
     call(|error| unsafe { csign_login_restore(saved, length, &mut login, error) }).unwrap();
-    let (query, length) = pair("code=x&state=forged");
     let mut token = ptr::null_mut();
-    // SAFETY: live, and the text is as long as said.
-    let refused = call(|error| unsafe {
-        csign_client_complete_login(client.0, login, query, length, &mut token, error)
-    });
+    let mut complete = |callback: &str| {
+        let (callback, length) = pair(callback);
+        // SAFETY: live, and the text is as long as said.
+        call(|error| unsafe {
+            csign_client_complete_login(client.0, login, callback, length, &mut token, error)
+        })
+    };
+    let refused = complete("code=x&state=forged").unwrap_err();
+    assert_eq!(refused.status, csign_status::CALLBACK);
+    // SAFETY: live until csign_login_free.
+    let state = unsafe { owned(csign_login_state(login, ptr::null_mut())) }.unwrap();
+    // SAFETY: as above.
+    let url = unsafe { owned(csign_login_url(login, ptr::null_mut())) }.unwrap();
+    assert!(url.contains(&format!("&state={state}&")), "{url}");
+    // The whole URL, as web frameworks give it: the state is this login's, the request was wrong.
+    for callback in [
+        format!("https://app.example/cb?error=invalid_scope&state={state}"),
+        format!("?error=invalid_scope&state={state}"),
+    ] {
+        let refused = complete(&callback).unwrap_err();
+        assert_eq!(refused.status, csign_status::REFUSED, "{callback}");
+    }
+    assert!(token.is_null());
     // SAFETY: live, and freed once.
     unsafe { csign_login_free(login) };
-    assert_eq!(refused.unwrap_err().status, csign_status::CALLBACK);
-    assert!(token.is_null());
+    // SAFETY: a freed handle is looked up and not found.
+    let state = unsafe { csign_login_state(login, ptr::null_mut()) };
+    assert!(state.is_null(), "a freed login has no state");
 }
 
 /// What the callbacks below saw.

@@ -22,7 +22,10 @@ pub(crate) fn run(global: &Global, args: &ConsentArgs, output: &mut Output) -> R
             Login::start_consent(connection, redirect_uri, args.admin, &SystemRandom::new())
         },
         // The code that comes along is not needed: the assertion is what asks for the token.
-        |login, query| login.finish(query).map(drop),
+        |login, query| {
+            let response = connection.read_authorization_response(login, query);
+            response.map(drop)
+        },
     )?;
     // A consent is for a grant without a login; with one, the login itself asks.
     let token = match connection.grant() {

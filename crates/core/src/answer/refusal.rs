@@ -41,31 +41,12 @@ impl Answer<'_> {
         let kind = self.grant.kind();
         let status = self.response.status;
         let rows = &self.connection.profile().errors;
-        rows.iter().find(|row| {
-            (row.grants.is_empty() || row.grants.contains(&kind))
-                && row.status.is_none_or(|wanted| wanted == status)
-                && row.error.as_ref().is_none_or(|wanted| wanted == error)
-                && row
-                    .description
-                    .as_ref()
-                    .is_none_or(|wanted| match description {
-                        None => wanted.is_empty(),
-                        Some(text) => {
-                            !wanted.is_empty()
-                                && text.to_lowercase().contains(&wanted.to_lowercase())
-                        }
-                    })
-        })
+        rows.iter()
+            .find(|row| row.fits(kind, Some(status), error, description))
     }
 
     fn by_row(&self, row: &ErrorRow, message: String) -> Error {
-        let mut error = Error::new(row.kind, message).with_hint(&row.hint);
-        if let Some(setting) = &row.setting {
-            error = error.with_setting(setting);
-        }
-        if let Some(verdict) = row.verdict {
-            error = error.with_verdict(verdict);
-        }
+        let mut error = row.error(message);
         if error.verdict() == Verdict::Retry {
             error = self.wait(error);
             if let (None, Some(seconds)) = (error.retry_after(), row.retry_after_s) {

@@ -1,6 +1,7 @@
 //! What core promises, tested through its public API.
 
 mod assertions;
+mod authorization;
 mod clocks;
 mod connection;
 mod drain;

@@ -1,0 +1,43 @@
+//! Which row of a provider's table explains an error, and what it says.
+
+use super::ErrorRow;
+use crate::{Error, GrantKind};
+
+impl ErrorRow {
+    /// Whether the row is about this error. `status` is none where no HTTP response brought it: at
+    /// the authorization endpoint, whose errors come by way of the browser.
+    pub(crate) fn fits(
+        &self,
+        grant: GrantKind,
+        status: Option<u16>,
+        error: &str,
+        description: Option<&str>,
+    ) -> bool {
+        let of_grant = self.grants.is_empty() || self.grants.contains(&grant);
+        let of_status = self.status.is_none() || self.status == status;
+        let of_error = self.error.as_deref().is_none_or(|wanted| wanted == error);
+        let of_description = self
+            .description
+            .as_deref()
+            .is_none_or(|wanted| match description {
+                None => wanted.is_empty(),
+                Some(text) => {
+                    !wanted.is_empty() && text.to_lowercase().contains(&wanted.to_lowercase())
+                }
+            });
+        of_grant && of_status && of_error && of_description
+    }
+
+    /// The error that the row makes of a message.
+    pub(crate) fn error(&self, message: String) -> Error {
+        let error = Error::new(self.kind, message).with_hint(&self.hint);
+        let error = match &self.setting {
+            Some(setting) => error.with_setting(setting),
+            None => error,
+        };
+        match self.verdict {
+            Some(verdict) => error.with_verdict(verdict),
+            None => error,
+        }
+    }
+}
