@@ -413,14 +413,11 @@ impl Key {
     ) -> Result<VerificationKey, Error> {
         match &self.material {
             Material::Private(key) => VerificationKey::of(key, algorithm),
-            Material::Public(key, _) => {
-                let algorithm = algorithm.or_else(|| key.algorithms().first().copied());
-                let none = || refuse("the key can verify no algorithm");
-                VerificationKey::new(key.clone(), algorithm.ok_or_else(none)?)
-            }
+            Material::Public(key, _) => VerificationKey::of_public(key.clone(), algorithm),
             Material::Set(set) => {
                 let header = jws::inspect(token)?.header;
-                set.verification_key(header.get("kid").and_then(Value::as_str))
+                let key = set.key_for(header.get("kid").and_then(Value::as_str))?;
+                VerificationKey::of_public(key.public_key().clone(), algorithm)
             }
             Material::Device(_) => Err(refuse("a key in a device verifies nothing")
                 .with_hint("read its public key or certificate, and verify with that")),

@@ -102,10 +102,10 @@ impl PrivateKey {
     ///   RFC 8018 with AES-CBC, AES-GCM or 3DES, under PBKDF2 with HMAC-SHA1 or SHA2, or scrypt;
     ///   the 3DES and RC2 schemes of RFC 7292), PEM with `DEK-Info` (AES-CBC, 3DES), and PKCS#12.
     ///
-    /// PEM is taken in every state that transport leaves it in: literal `\n`, CRLF, a byte order
-    /// mark, UTF-16, quotes, blanks around it, one line with blanks for line feeds, base64 around
-    /// the whole, a missing final line feed. A public key beside it is ignored. Of the
-    /// certificates beside it those are kept that begin with the key's own.
+    /// PEM is read in every state that transport leaves it in: literal `\n`, CRLF, a byte order
+    /// mark, UTF-16, Windows-1252, quotes, spaces around it, one line with spaces for line feeds,
+    /// base64 around the whole, a missing final line feed, the same key twice. A public key beside
+    /// it is ignored. The certificates beside it are kept if the key's own is among them.
     ///
     /// # Errors
     ///
@@ -132,13 +132,14 @@ impl PrivateKey {
         Self::from_bytes_by_id(file, passphrase, None)
     }
 
-    /// As [`from_bytes`](Self::from_bytes); of several private keys in a JWK Set (RFC 7517
-    /// section 5) it is the one with this `kid`. A file with one key is read whatever its `kid`.
+    /// As [`from_bytes`](Self::from_bytes), but chooses among several private keys: in a JWK Set
+    /// (RFC 7517 section 5) by `kid`, in a PKCS#12 file by friendly name. A file with one key is
+    /// read whatever its name.
     ///
     /// # Errors
     ///
-    /// As [`from_bytes`](Self::from_bytes); also, naming the setting `key_id` and the `kid`s there
-    /// are, where the set has several private keys and not exactly one with this `kid`.
+    /// As [`from_bytes`](Self::from_bytes); also, naming the setting `key_id` and the names there
+    /// are, if the file has several private keys and not exactly one with this name.
     ///
     /// # Example
     ///
@@ -245,6 +246,11 @@ impl PrivateKey {
                 format!("an {kind} key of {} bits", self.bits())
             }
         }
+    }
+
+    /// Whether both sign alike. Shared secrets are not compared.
+    fn is_same(&self, other: &Self) -> bool {
+        self.public.is_some() && self.public == other.public
     }
 
     pub(crate) fn public(&self) -> Option<&PublicKey> {

@@ -96,6 +96,29 @@ fn a_jwk_set_verifies_by_kid() {
         verify(&key, "", token).unwrap(),
         "Example of Ed25519 signing"
     );
+    // The algorithm that is asked for counts for a set as well.
+    let refused = verify(&key, "RS256", token).unwrap_err();
+    assert_eq!(refused.status, csign_status::KEY);
+}
+
+#[test]
+fn a_jwk_verifies_only_what_it_says_it_is_for() {
+    // RFC 8037 appendix A, with a word about its use.
+    let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-\
+                 09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    for (word, verifies) in [
+        (r#""use":"sig""#, true),
+        (r#""use":"enc""#, false),
+        (r#""key_ops":["wrapKey"]"#, false),
+        (r#""alg":"ES256""#, false),
+    ] {
+        let jwk = format!(
+            r#"{{"kty":"OKP","crv":"Ed25519",{word},
+                "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}"#
+        );
+        let key = read(jwk.as_bytes()).unwrap();
+        assert_eq!(verify(&key, "", token).is_ok(), verifies, "{word}");
+    }
 }
 
 #[test]

@@ -168,6 +168,14 @@ impl FromStr for Algorithm {
     }
 }
 
+/// The error for a key, described in words, that cannot be used with an algorithm.
+pub(crate) fn misfit(algorithm: Algorithm, key: &str, possible: &[Algorithm]) -> Error {
+    let message = format!("`algorithm` {algorithm} does not fit: this is {key}");
+    Error::new(ErrorKind::Key, message)
+        .with_setting("algorithm")
+        .with_hint(format!("set algorithm to one of {}", names(possible)))
+}
+
 /// The names in a row, for a message.
 pub(crate) fn names(algorithms: &[Algorithm]) -> String {
     algorithms

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ring::hmac;
 
-use super::algorithm::names;
+use super::algorithm::misfit;
 use super::hmac::check_secret;
 use super::{Algorithm, Backend};
 use crate::key::{Certificate, Pair, PrivateKey, PublicKey, hmac_algorithm};
@@ -136,17 +136,7 @@ impl KeySigner {
         let possible = key.algorithms();
         let algorithm = match algorithm.or_else(|| possible.first().copied()) {
             Some(algorithm) if possible.contains(&algorithm) => algorithm,
-            Some(algorithm) => {
-                return Err(Error::new(
-                    ErrorKind::Key,
-                    format!(
-                        "`algorithm` {algorithm} does not fit: this is {}",
-                        key.description()
-                    ),
-                )
-                .with_setting("algorithm")
-                .with_hint(format!("set algorithm to one of {}", names(possible))));
-            }
+            Some(algorithm) => return Err(misfit(algorithm, &key.description(), possible)),
             None => {
                 return Err(Error::new(
                     ErrorKind::Internal,

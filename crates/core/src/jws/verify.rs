@@ -10,7 +10,7 @@ use ring::signature::{
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::algorithm::names;
+use super::algorithm::{misfit, names};
 use super::hmac::check_secret;
 use super::{Algorithm, base64url, header};
 use crate::key::{Curve, Material, Pair, PrivateKey, PublicKey, hmac_algorithm, verify_p521};
@@ -129,6 +129,11 @@ impl VerificationKey {
                 algorithm,
             });
         }
+        if possible.is_empty() {
+            let what = "the JWK is not for verifying signatures, by its `use`, `key_ops` or `alg`";
+            return Err(Error::new(ErrorKind::Key, what)
+                .with_hint("verify with the key that the server signs with"));
+        }
         let what = if algorithm.least_secret_bytes().is_some() {
             format!("`algorithm` {algorithm} with a public key would let everybody sign")
         } else {
@@ -138,6 +143,18 @@ impl VerificationKey {
         Err(Error::new(ErrorKind::Key, what)
             .with_setting("algorithm")
             .with_hint(format!("set algorithm to one of {}", names(possible))))
+    }
+
+    /// Binds a public key to an algorithm; without one to the first that the key allows.
+    ///
+    /// # Errors
+    ///
+    /// As [`VerificationKey::new`].
+    pub fn of_public(key: PublicKey, algorithm: Option<Algorithm>) -> Result<Self, Error> {
+        let first = key.algorithms().first().copied();
+        // A key that allows none is rejected with the reason, whatever it is asked for.
+        let algorithm = algorithm.or(first).unwrap_or(Algorithm::RS256);
+        Self::new(key, algorithm)
     }
 
     /// Binds a shared secret to HS256, HS384 or HS512.
@@ -173,6 +190,9 @@ impl VerificationKey {
         let usual = || key.algorithms().first().copied();
         let none = || Error::new(ErrorKind::Key, "the key can do no algorithm");
         let algorithm = algorithm.or_else(usual).ok_or_else(none)?;
+        if !key.algorithms().contains(&algorithm) {
+            return Err(misfit(algorithm, &key.description(), key.algorithms()));
+        }
         match (key.pair(), key.public_key()) {
             (Pair::Hmac(secret), _) => Self::hmac_bytes(secret, algorithm),
             (_, Some(public)) => Self::new(public, algorithm),

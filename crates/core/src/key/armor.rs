@@ -18,6 +18,8 @@ pub(super) struct Block {
     pub(super) contents: Zeroizing<Vec<u8>>,
     /// Encrypted the way of RFC 1421 (`Proc-Type: 4,ENCRYPTED`), under an unsuspicious label.
     pub(super) encryption: Option<DekInfo>,
+    /// Whether there are spaces inside its lines: they may have been `+` once.
+    pub(super) spaced: bool,
 }
 
 /// The header `DEK-Info` of RFC 1421 section 4.6.1.3, as OpenSSL writes it.
@@ -110,20 +112,51 @@ fn words(text: &str) -> String {
 }
 
 fn block(label: String, body: &str) -> Result<Block, Error> {
+    // Its checksum line is not PEM, so this is said before the text is read.
+    if label.starts_with("PGP ") {
+        return Err(refusal::other_label(&label));
+    }
     let encrypted = body.contains("Proc-Type") && body.contains("ENCRYPTED");
     let (encryption, body) = match encrypted {
         true => dek_info(&label, body).map(|(info, body)| (Some(info), body))?,
         false => (None, body),
     };
-    let canonical = canonical(&label, body)?;
+    let spaced = is_spaced(body);
+    let damaged = |error| match spaced {
+        true => refusal::plus_lost(&label),
+        false => error,
+    };
+    let canonical = canonical(&label, body).map_err(damaged)?;
     // The message of `pem` shows the bad symbol, which may be one of the key: it is not passed on.
     let parsed = pem::parse(canonical.as_bytes())
-        .map_err(|_| refusal::bad_base64(&label, "its last character is not possible"))?;
+        .map_err(|_| refusal::bad_base64(&label, "its last character is not possible"))
+        .map_err(damaged)?;
     Ok(Block {
         label,
         contents: Zeroizing::new(parsed.into_contents()),
         encryption,
+        spaced,
     })
+}
+
+/// Whether spaces split a line of base64. In a text of one line they may stand for line feeds: then
+/// all words but the last are equally long.
+fn is_spaced(body: &str) -> bool {
+    let split = |line: &str| {
+        let lengths: Vec<_> = line.split_whitespace().map(str::len).collect();
+        match lengths.as_slice() {
+            [first, middle @ .., last] => {
+                middle.iter().any(|length| length != first) || last > first
+            }
+            _ => false,
+        }
+    };
+    let is_text = |line: &&str| !line.contains(':') && !line.trim().is_empty();
+    let lines: Vec<_> = body.lines().filter(is_text).collect();
+    match lines.as_slice() {
+        [only] => split(only),
+        several => several.iter().any(|line| line.trim().contains(' ')),
+    }
 }
 
 /// The header that says how the block is encrypted, and what follows it. The lines may have been

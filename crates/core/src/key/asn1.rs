@@ -217,7 +217,7 @@ pub(super) fn spki(der: &[u8]) -> Result<PublicKey, Error> {
         RSA_PSS => {
             let key = rsa_public(key)?;
             Ok(match Pss::read(&info.algorithm)? {
-                Some(pss) => key.restricted_to(pss.algorithms),
+                Some(pss) => key.for_pss(pss.algorithms),
                 None => key,
             })
         }

@@ -63,7 +63,8 @@ fn without_line_ends(file: &[u8]) -> &[u8] {
     }
 }
 
-/// A file's text: UTF-8, or UTF-16 with a byte order mark as PowerShell writes it.
+/// A file's text: UTF-8, UTF-16 with a byte order mark as PowerShell writes it, or Windows-1252 as
+/// older editors on Windows write it, if there is PEM or JSON in it.
 fn text(file: &[u8]) -> Result<Zeroizing<String>, Error> {
     let wide = |read: fn([u8; 2]) -> u16, units: &[u8]| {
         let units = units.chunks_exact(2).map(|unit| read([unit[0], unit[1]]));
@@ -77,8 +78,29 @@ fn text(file: &[u8]) -> Result<Zeroizing<String>, Error> {
         [0xfe, 0xff, units @ ..] => Ok(wide(u16::from_be_bytes, units)),
         _ => std::str::from_utf8(file)
             .map(|text| Zeroizing::new(text.to_owned()))
-            .map_err(|_| refusal::binary()),
+            .or_else(|_| windows_1252(file).ok_or_else(refusal::binary)),
     }
+}
+
+/// Only the quotes matter: they are taken off, and no other character above ASCII is in a key.
+fn windows_1252(file: &[u8]) -> Option<Zeroizing<String>> {
+    let begin = armor::BEGIN.as_bytes();
+    let is_text = |b: &u8| *b >= b' ' || matches!(b, b'\t' | b'\r' | b'\n');
+    let has_key = file.windows(begin.len()).any(|window| window == begin) || file.contains(&b'{');
+    if !has_key || !file.iter().all(is_text) {
+        return None;
+    }
+    // Three bytes at most for each byte: the buffer never moves and leaves no copy.
+    let mut text = Zeroizing::new(String::with_capacity(3 * file.len()));
+    text.extend(file.iter().map(|byte| match byte {
+        0x91 => '\u{2018}',
+        0x92 => '\u{2019}',
+        0x93 => '\u{201c}',
+        0x94 => '\u{201d}',
+        0xa0 => ' ',
+        byte => char::from(*byte),
+    }));
+    Some(text)
 }
 
 /// JSON or PEM, if the text is either.

@@ -4,9 +4,10 @@ use super::armor::{self, Block};
 use super::asn1::{self, Shape};
 use super::certificate::Certificate;
 use super::container::{self, Contents};
+use super::encrypted::{self, Opened};
 use super::format::{Container, Format, Structure};
 use super::public::PublicKey;
-use super::{About, PrivateKey, encrypted, json, refusal};
+use super::{About, PrivateKey, json, refusal};
 use crate::{Error, Secret};
 
 /// The key that a file holds.
@@ -28,16 +29,17 @@ pub(super) enum Document {
 /// Reads the one key of a file: a private key if there is one, else the first public key or
 /// certificate. So a key pasted with its certificate chain or its public half is still that key.
 ///
-/// Of several private keys in a JWK Set it is the one with this `kid`.
+/// Of several private keys in a JWK Set it is the one with this `kid`, in a PKCS#12 file the one with
+/// this friendly name.
 pub(super) fn read(
     file: &[u8],
     passphrase: Option<&Secret>,
     key_id: Option<&str>,
 ) -> Result<Document, Error> {
     match container::open(file)? {
-        Contents::Der(der) => from_der(&der, Container::Der, passphrase),
+        Contents::Der(der) => from_der(&der, Container::Der, passphrase, key_id),
         Contents::Json(text) => json::read(&text, passphrase, key_id),
-        Contents::Pem(text) => from_pem(&text, Container::Pem, passphrase),
+        Contents::Pem(text) => from_pem(&text, Container::Pem, passphrase, key_id),
     }
 }
 
@@ -46,6 +48,7 @@ pub(super) fn from_pem(
     text: &str,
     container: Container,
     passphrase: Option<&Secret>,
+    key_id: Option<&str>,
 ) -> Result<Document, Error> {
     let blocks = armor::blocks(text)?;
     let private: Vec<&Block> = blocks
@@ -55,11 +58,37 @@ pub(super) fn from_pem(
     match private.as_slice() {
         [] => public_document(&blocks, container, passphrase),
         [block] => {
-            let document = from_block(block, container, passphrase)?;
+            let document = from_block(block, container, passphrase, key_id)?;
             let chain = blocks.iter().filter(|block| is_certificate(&block.label));
             Ok(document.with_certificates(chain.map(|block| block.contents.as_slice())))
         }
-        several => Err(refusal::several_private_keys(several.len())),
+        several => {
+            let read = |block: &&Block| from_block(block, container, passphrase, key_id);
+            let documents: Vec<_> = several.iter().map(read).collect::<Result<_, _>>()?;
+            let chain = blocks.iter().filter(|block| is_certificate(&block.label));
+            Ok(the_same_key(documents)?
+                .with_certificates(chain.map(|block| block.contents.as_slice())))
+        }
+    }
+}
+
+/// The one key that all of these are: people paste a key twice, or in two formats.
+fn the_same_key(documents: Vec<Document>) -> Result<Document, Error> {
+    let mut different: Vec<Document> = Vec::new();
+    for document in documents {
+        let Document::Private(key) = &document else {
+            different.push(document);
+            continue;
+        };
+        let known =
+            |other: &Document| matches!(other, Document::Private(other) if other.is_same(key));
+        if !different.iter().any(known) {
+            different.push(document);
+        }
+    }
+    match different.len() {
+        1 => different.pop().ok_or_else(|| refusal::no_pem("")),
+        count => Err(refusal::several_private_keys(count)),
     }
 }
 
@@ -68,6 +97,7 @@ fn from_der(
     der: &[u8],
     container: Container,
     passphrase: Option<&Secret>,
+    key_id: Option<&str>,
 ) -> Result<Document, Error> {
     let format = |structure| Format::new(structure, container);
     let public = |key, structure| Document::Public {
@@ -83,7 +113,7 @@ fn from_der(
             let opened = encrypted::pkcs8(der, passphrase)?;
             opened_key(&opened, container)
         }
-        Shape::Pkcs12 => from_pkcs12(der, passphrase),
+        Shape::Pkcs12 => from_pkcs12(der, passphrase, key_id),
         Shape::Spki => Ok(public(asn1::spki(der)?, Structure::Spki)),
         Shape::Pkcs1Public => Ok(public(asn1::rsa_public(der)?, Structure::Pkcs1)),
         Shape::Certificate => Ok(Document::Certificates {
@@ -111,11 +141,15 @@ fn plain(der: &[u8], container: Container, encryption: Option<&str>) -> Result<P
     PrivateKey::from_parts(parts, about)
 }
 
-fn opened_key(opened: &encrypted::Opened, container: Container) -> Result<Document, Error> {
+fn opened_key(opened: &Opened, container: Container) -> Result<Document, Error> {
     plain(&opened.der, container, Some(&opened.how)).map(Document::Private)
 }
 
-fn from_pkcs12(der: &[u8], passphrase: Option<&Secret>) -> Result<Document, Error> {
+fn from_pkcs12(
+    der: &[u8],
+    passphrase: Option<&Secret>,
+    key_id: Option<&str>,
+) -> Result<Document, Error> {
     let safe = encrypted::pkcs12(der, passphrase)?;
     let format = Format::new(Structure::Pkcs12, Container::None);
     let certificates = safe.certificates.iter().map(Vec::as_slice);
@@ -126,7 +160,8 @@ fn from_pkcs12(der: &[u8], passphrase: Option<&Secret>) -> Result<Document, Erro
                 .collect();
             chain(read, format).ok_or_else(refusal::empty_pkcs12)
         }
-        [key] => {
+        keys => {
+            let key = one_of(keys, key_id)?;
             let about = About {
                 encryption: Some(key.how.clone()),
                 ..About::new(format)
@@ -134,7 +169,24 @@ fn from_pkcs12(der: &[u8], passphrase: Option<&Secret>) -> Result<Document, Erro
             let key = PrivateKey::from_parts(asn1::pkcs8(&key.der)?, about)?;
             Ok(Document::Private(key).with_certificates(certificates))
         }
-        several => Err(refusal::several_private_keys(several.len())),
+    }
+}
+
+/// The only key of a PKCS#12 file, or the one with this friendly name.
+fn one_of<'a>(keys: &'a [Opened], key_id: Option<&str>) -> Result<&'a Opened, Error> {
+    if let Some((first, more)) = keys.split_first()
+        && more.iter().all(|key| key.der == first.der)
+    {
+        return Ok(first);
+    }
+    let named = |key: &&Opened| key_id.is_some() && key.name.as_deref() == key_id;
+    let mut asked = keys.iter().filter(named);
+    match (asked.next(), asked.next()) {
+        (Some(key), None) => Ok(key),
+        _ => {
+            let names: Vec<_> = keys.iter().map(|key| key.name.as_deref()).collect();
+            Err(refusal::which_key_of_pkcs12(key_id, &names))
+        }
     }
 }
 
@@ -152,7 +204,7 @@ fn public_document(
     let Some(first) = first else {
         return Err(refusal::no_pem(""));
     };
-    let document = from_block(first, container, passphrase)?;
+    let document = from_block(first, container, passphrase, None)?;
     let Document::Certificates { first, format, .. } = document else {
         return Ok(document);
     };
@@ -172,6 +224,21 @@ fn from_block(
     block: &Block,
     container: Container,
     passphrase: Option<&Secret>,
+    key_id: Option<&str>,
+) -> Result<Document, Error> {
+    from_whole_block(block, container, passphrase, key_id).map_err(|error| {
+        match block.spaced && refusal::is_damage(&error) {
+            true => refusal::plus_lost(&block.label),
+            false => error,
+        }
+    })
+}
+
+fn from_whole_block(
+    block: &Block,
+    container: Container,
+    passphrase: Option<&Secret>,
+    key_id: Option<&str>,
 ) -> Result<Document, Error> {
     if let Some(info) = &block.encryption {
         if block.label == "DSA PRIVATE KEY" {
@@ -198,7 +265,7 @@ fn from_block(
             };
             match asn1::shape(&block.contents) {
                 Shape::Unknown => Err(refusal::bad_der(what)),
-                _ => from_der(&block.contents, container, passphrase),
+                _ => from_der(&block.contents, container, passphrase, key_id),
             }
         }
         other => Err(refusal::other_label(other)),

@@ -25,6 +25,8 @@ pub(super) struct Opened {
     pub(super) der: Zeroizing<Vec<u8>>,
     /// How it was encrypted, in words.
     pub(super) how: String,
+    /// What a PKCS#12 file calls it.
+    pub(super) name: Option<String>,
 }
 
 /// What a PKCS#12 file holds.

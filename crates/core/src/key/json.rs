@@ -32,10 +32,26 @@ pub(super) fn read(
         box_settings(&members, passphrase)
     } else if members.is("type", "service_account") {
         google(&members, passphrase)
+    } else if let Some(service) = key_management_service(&members) {
+        Err(refusal::key_of_service(service))
     } else {
         Err(refusal::other_json(
             members.text("type").as_deref().map(|text| text.as_str()),
         ))
+    }
+}
+
+/// Which service a public key comes from, by the shape of its answer: `GetPublicKey` of AWS KMS,
+/// `publicKey` of Google Cloud KMS, a key of Azure Key Vault.
+fn key_management_service(members: &Members<'_>) -> Option<&'static str> {
+    if members.has("PublicKey") && members.has("KeyUsage") {
+        Some("AWS KMS")
+    } else if members.has("pem") && members.has("algorithm") {
+        Some("Google Cloud KMS")
+    } else if members.object("key").is_some_and(|key| key.has("kty")) {
+        Some("Azure Key Vault")
+    } else {
+        None
     }
 }
 
@@ -63,10 +79,12 @@ fn jwk_set(members: &Members<'_>, key_id: Option<&str>) -> Result<Document, Erro
         .iter()
         .filter_map(|key| Members::of(key.get()).ok())
         .collect();
-    let private: Vec<_> = keys
-        .iter()
-        .filter(|key| jwk::is_private(key) && !key.is("use", "enc"))
-        .collect();
+    let mut private: Vec<&Members<'_>> = Vec::new();
+    for key in keys.iter().filter(|key| is_for_signing(key)) {
+        if !private.iter().any(|other| other.is_same_key(key)) {
+            private.push(key);
+        }
+    }
     match (private.as_slice(), keys.first()) {
         ([key], _) => one_jwk(key, Structure::JwkSet),
         ([], Some(first)) => one_jwk(first, Structure::JwkSet),
@@ -84,6 +102,10 @@ fn jwk_set(members: &Members<'_>, key_id: Option<&str>) -> Result<Document, Erro
             }
         }
     }
+}
+
+fn is_for_signing(key: &Members<'_>) -> bool {
+    jwk::is_private(key) && !key.is("use", "enc")
 }
 
 /// Google's file, as the console hands it out: the key's id goes into the header.
@@ -123,7 +145,7 @@ fn pem(
     if !text.contains(armor::BEGIN) {
         return Err(refusal::no_pem(&text).in_context(format_args!("`{name}`")));
     }
-    document::from_pem(&text, container, passphrase)
+    document::from_pem(&text, container, passphrase, None)
 }
 
 impl<'a> Members<'a> {
@@ -162,6 +184,13 @@ impl<'a> Members<'a> {
             }
         }
         Value::Object(members)
+    }
+
+    /// Whether both are the same private JWK under the same `kid`.
+    fn is_same_key(&self, other: &Self) -> bool {
+        ["kid", "d", "k"]
+            .iter()
+            .all(|name| self.raw(name) == other.raw(name))
     }
 
     fn raw(&self, name: &str) -> Option<&'a str> {

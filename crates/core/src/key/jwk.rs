@@ -29,7 +29,17 @@ use crate::{Error, ErrorKind};
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct JwkSet(Vec<Jwk>);
+pub struct JwkSet {
+    keys: Vec<Jwk>,
+    skipped: Vec<Skipped>,
+}
+
+/// A key of a set that cannot verify, and why.
+#[derive(Clone, Debug)]
+struct Skipped {
+    key_id: Option<String>,
+    why: String,
+}
 
 /// One key of a [`JwkSet`].
 #[derive(Clone, Debug)]
@@ -42,11 +52,24 @@ pub struct Jwk {
 impl PublicKey {
     /// Reads the public members of a JWK; those of a private key are ignored.
     ///
+    /// `alg`, `use` and `key_ops` restrict what the key verifies: see
+    /// [`algorithms`](Self::algorithms).
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Key`] if a member is missing or malformed, the key type or curve is not
     /// supported, or the point is not on the curve.
     pub fn from_jwk(jwk: &Value) -> Result<Self, Error> {
+        let key = Self::of_numbers(jwk)?;
+        match (check_purpose(jwk, Purpose::Verify), jwk.get("alg")) {
+            (Ok(()), None) => Ok(key),
+            (Ok(()), Some(_)) => Ok(key.only_for(algorithm(jwk).unwrap_or_default())),
+            (Err(_), _) => Ok(key.only_for(None)),
+        }
+    }
+
+    /// The key itself, whatever it is meant for.
+    pub(super) fn of_numbers(jwk: &Value) -> Result<Self, Error> {
         match text(jwk, "kty")? {
             "RSA" => Self::rsa(&bytes(jwk, "n")?, &bytes(jwk, "e")?),
             "EC" => ec(jwk),
@@ -106,54 +129,91 @@ impl JwkSet {
             .get("keys")
             .and_then(Value::as_array)
             .ok_or_else(|| not_a_set("it has no array `keys`"))?;
-        Ok(Self(
-            keys.iter()
-                .filter_map(|key| Jwk::from_value(key).ok())
-                .collect(),
-        ))
+        let mut set = Self::default();
+        for jwk in keys {
+            match Jwk::from_value(jwk) {
+                Ok(key) => set.keys.push(key),
+                Err(error) => set.skipped.push(Skipped {
+                    key_id: key_id(jwk),
+                    why: refusal::reason_of_jwk(&error).to_owned(),
+                }),
+            }
+        }
+        Ok(set)
     }
 
     /// The key with this `kid`.
     pub fn find(&self, key_id: &str) -> Option<&Jwk> {
-        self.0.iter().find(|key| key.key_id() == Some(key_id))
+        self.keys.iter().find(|key| key.key_id() == Some(key_id))
     }
 
     /// Every key that can verify.
     pub fn keys(&self) -> &[Jwk] {
-        &self.0
+        &self.keys
     }
 
-    /// The key to verify a token with, by the token's `kid`; a set of one key needs none.
+    /// Returns the key to verify a token with, by the token's `kid`; a set of one key needs none.
     ///
-    /// The `kid` of an unverified token only chooses among keys already trusted; the algorithm
-    /// comes from the key.
+    /// The `kid` of an unverified token only chooses among keys that are trusted already.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Verification`] if no key of the set has this `kid`, or `key_id` is absent and
-    /// the set does not hold exactly one key.
-    pub fn verification_key(&self, key_id: Option<&str>) -> Result<VerificationKey, Error> {
-        let key = match (key_id, self.0.as_slice()) {
-            (Some(id), _) => self.find(id).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Verification,
-                    format!("no key of the JWK Set has the token's kid {}", shown(id)),
-                )
-                .with_hint("the server may have changed its keys; fetch the JWK Set again")
-            })?,
-            (None, [only]) => only,
+    /// [`ErrorKind::Verification`] if no key of the set that can verify has this `kid`, or `key_id`
+    /// is absent and the set does not hold exactly one such key.
+    pub fn key_for(&self, key_id: Option<&str>) -> Result<&Jwk, Error> {
+        match (key_id, self.keys.as_slice()) {
+            (Some(id), _) => self.find(id).ok_or_else(|| self.no_key(id)),
+            (None, [only]) => Ok(only),
+            (None, []) => Err(self.no_usable_key()),
             (None, keys) => {
-                return Err(Error::new(
-                    ErrorKind::Verification,
-                    format!(
-                        "the token has no kid and the JWK Set holds {} usable keys",
-                        keys.len()
-                    ),
-                )
-                .with_hint("name the key to verify with"));
+                let count = keys.len();
+                let message = format!(
+                    "the token has no kid and the JWK Set holds {count} keys that can verify"
+                );
+                Err(Error::new(ErrorKind::Verification, message)
+                    .with_hint("name the key to verify with"))
             }
+        }
+    }
+
+    /// As [`key_for`](Self::key_for), bound to the key's `alg`, or else to the first algorithm its
+    /// type can do.
+    ///
+    /// # Errors
+    ///
+    /// As [`key_for`](Self::key_for).
+    pub fn verification_key(&self, key_id: Option<&str>) -> Result<VerificationKey, Error> {
+        self.key_for(key_id)?.verification_key()
+    }
+
+    fn no_key(&self, id: &str) -> Error {
+        let skipped = self
+            .skipped
+            .iter()
+            .find(|key| key.key_id.as_deref() == Some(id));
+        let id = shown(id);
+        match skipped {
+            Some(key) => {
+                let message = format!("the JWK Set's key {id} cannot verify: {}", key.why);
+                Error::new(ErrorKind::Verification, message).with_hint(
+                    "use a key that the server publishes for signatures: its `use` is \"sig\"",
+                )
+            }
+            None => {
+                let message = format!("no key of the JWK Set has the token's kid {id}");
+                Error::new(ErrorKind::Verification, message)
+                    .with_hint("the server may have changed its keys; fetch the JWK Set again")
+            }
+        }
+    }
+
+    fn no_usable_key(&self) -> Error {
+        let message = match self.skipped.first() {
+            Some(key) => format!("no key of the JWK Set can verify: {}", key.why),
+            None => "the JWK Set is empty".to_owned(),
         };
-        key.verification_key()
+        Error::new(ErrorKind::Verification, message)
+            .with_hint("fetch the JWK Set again, from the server's jwks_uri")
     }
 }
 
@@ -189,12 +249,16 @@ impl Jwk {
     }
 
     fn from_value(jwk: &Value) -> Result<Self, Error> {
-        check_purpose(jwk)?;
+        check_purpose(jwk, Purpose::Verify)?;
         let algorithm = algorithm(jwk)?;
         let public_key = PublicKey::from_jwk(jwk)?;
-        let key_id = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
+        if let (Some(algorithm), []) = (algorithm, public_key.algorithms()) {
+            let kind = public_key.curve().unwrap_or(public_key.key_type());
+            let what = format!("its `alg` is {algorithm}, which a key of type {kind} cannot do");
+            return Err(refusal::jwk(what));
+        }
         Ok(Self {
-            key_id,
+            key_id: key_id(jwk),
             algorithm,
             public_key,
         })
@@ -210,7 +274,7 @@ impl VerificationKey {
     /// [`ErrorKind::Key`] if the key cannot be read, is meant for something else (`use`,
     /// `key_ops`), or does not fit its `alg`.
     pub fn from_jwk(jwk: &Value) -> Result<Self, Error> {
-        check_purpose(jwk)?;
+        check_purpose(jwk, Purpose::Verify)?;
         if text(jwk, "kty")? == "oct" {
             let algorithm = algorithm(jwk)?.unwrap_or(Algorithm::HS256);
             return Self::hmac_bytes(&bytes(jwk, "k")?, algorithm);
@@ -241,26 +305,50 @@ fn ec(jwk: &Value) -> Result<PublicKey, Error> {
     PublicKey::ec(curve, &point)
 }
 
-/// Refuses a key that says it is for something other than signatures (RFC 7517 4.2, 4.3).
-fn check_purpose(jwk: &Value) -> Result<(), Error> {
-    if jwk.get("use").is_some_and(|purpose| purpose != "sig") {
-        return Err(refusal::jwk("`use` is not sig"));
+/// What a key is about to be used for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Sign,
+    Verify,
+}
+
+/// Rejects a key that says it is for something else (RFC 7517 sections 4.2 and 4.3).
+fn check_purpose(jwk: &Value, purpose: Purpose) -> Result<(), Error> {
+    if let Some(other) = jwk.get("use").filter(|other| *other != "sig") {
+        let other = other.as_str().unwrap_or_default();
+        return Err(refusal::jwk(format!("its `use` is {}", shown(other))));
     }
-    let verifies = |ops: &Value| {
-        ops.as_array()
-            .is_some_and(|ops| ops.iter().any(|op| op == "verify" || op == "sign"))
+    let operation = match purpose {
+        Purpose::Sign => "sign",
+        Purpose::Verify => "verify",
     };
-    if jwk.get("key_ops").is_some_and(|ops| !verifies(ops)) {
-        return Err(refusal::jwk("`key_ops` does not have verify"));
+    let has = |ops: &Value| {
+        ops.as_array()
+            .is_some_and(|ops| ops.iter().any(|op| op == operation))
+    };
+    match jwk.get("key_ops") {
+        Some(ops) if !has(ops) => {
+            let what = format!("its `key_ops` does not include {operation}");
+            Err(refusal::jwk(what))
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+fn key_id(jwk: &Value) -> Option<String> {
+    jwk.get("kid").and_then(Value::as_str).map(str::to_owned)
 }
 
 fn algorithm(jwk: &Value) -> Result<Option<Algorithm>, Error> {
     match jwk.get("alg") {
         None => Ok(None),
-        Some(Value::String(name)) => name.parse().map(Some),
-        Some(_) => Err(refusal::jwk("`alg` is not a string")),
+        Some(Value::String(name)) => name.parse().map(Some).map_err(|_| {
+            let name = shown(name);
+            refusal::jwk(format!(
+                "its `alg` is {name}, which is not a signature algorithm known here"
+            ))
+        }),
+        Some(_) => Err(refusal::jwk("its `alg` is not a string")),
     }
 }
 

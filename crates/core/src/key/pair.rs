@@ -65,7 +65,7 @@ impl Pair {
                 let public = match pss {
                     None => public,
                     Some(pss) => public
-                        .restricted_to(pss.algorithms)
+                        .for_pss(pss.algorithms)
                         .written_as(&asn1::rsa_spki_under(&pss.identifier, modulus, exponent)),
                 };
                 Ok((pair, public))

@@ -37,8 +37,11 @@ const RSA_MOST_BITS: usize = 8192;
 #[derive(Clone, Debug)]
 pub struct PublicKey {
     material: Material,
-    /// All that an RSASSA-PSS key may be used with (RFC 4055 section 1.2).
-    pss: Option<&'static [Algorithm]>,
+    /// Whether it is under the RSASSA-PSS identifier (RFC 4055 section 1.2).
+    is_pss: bool,
+    /// All that it may be used with, if its file says less than its type: the parameters of
+    /// RSASSA-PSS, or `use`, `key_ops` and `alg` of a JWK (RFC 7517 section 4).
+    allowed: Option<&'static [Algorithm]>,
     /// The SubjectPublicKeyInfo it was read from, if it would be written differently here.
     spki: Option<Arc<[u8]>>,
 }
@@ -144,11 +147,17 @@ impl PublicKey {
         }
     }
 
-    /// The algorithms this key can verify; RS256 first for RSA, and only those of RSASSA-PSS if the
-    /// key is under that identifier (RFC 4055).
+    /// The algorithms this key can verify; RS256 first for RSA.
+    ///
+    /// A key under the RSASSA-PSS identifier verifies with PSS only (RFC 4055), a JWK with `alg` only
+    /// with that algorithm, and a JWK whose `use` or `key_ops` rule out verifying with none.
     pub fn algorithms(&self) -> &'static [Algorithm] {
+        self.allowed.unwrap_or(self.possible_algorithms())
+    }
+
+    fn possible_algorithms(&self) -> &'static [Algorithm] {
         match &self.material {
-            Material::Rsa { .. } => self.pss.unwrap_or(Algorithm::RSA),
+            Material::Rsa { .. } => Algorithm::RSA,
             Material::Ec {
                 curve: Curve::P256, ..
             } => &[Algorithm::ES256],
@@ -177,21 +186,33 @@ impl PublicKey {
 
     /// Whether it is an RSA key for RSASSA-PSS only.
     pub(crate) fn is_pss(&self) -> bool {
-        self.pss.is_some()
+        self.is_pss
     }
 
     fn new(material: Material) -> Self {
         Self {
             material,
-            pss: None,
+            is_pss: false,
+            allowed: None,
             spki: None,
         }
     }
 
     /// Restricts an RSA key to these algorithms of RSASSA-PSS.
-    pub(super) fn restricted_to(self, pss: &'static [Algorithm]) -> Self {
+    pub(super) fn for_pss(self, algorithms: &'static [Algorithm]) -> Self {
         Self {
-            pss: Some(pss),
+            is_pss: true,
+            allowed: Some(algorithms),
+            ..self
+        }
+    }
+
+    /// Restricts the key to one algorithm, or to none if that does not fit its type.
+    pub(super) fn only_for(self, algorithm: Option<Algorithm>) -> Self {
+        let possible = self.possible_algorithms();
+        let at = possible.iter().position(|a| Some(*a) == algorithm);
+        Self {
+            allowed: Some(at.map_or(&[], |at| &possible[at..=at])),
             ..self
         }
     }

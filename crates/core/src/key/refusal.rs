@@ -34,18 +34,31 @@ pub(super) fn end_line(label: &str) -> Error {
 pub(super) fn bad_base64(label: &str, what: &str) -> Error {
     refuse(
         format!("the PEM is damaged: the text in {label} is not base64, {what}"),
-        "copy the key again; a form that turns + into a blank, or a cut line, does this",
+        "copy the key again, from the first dash to the last",
+    )
+}
+
+/// A text whose lines are split by spaces, and which is no key without them.
+pub(super) fn plus_lost(label: &str) -> Error {
+    refuse(
+        format!("the PEM is damaged: the lines in {label} have spaces where + was"),
+        "copy the key again without a form that decodes + to a space, or percent-encode + as %2B",
     )
 }
 
 pub(super) fn bad_der(what: &str) -> Error {
     refuse(
-        format!(
-            "the key is damaged: its frame is whole, but what is in it is not a readable {what}"
-        ),
+        format!("{DAMAGED}its frame is whole, but what is in it is not a readable {what}"),
         "copy the key again; check it with: openssl pkey -in key.pem -noout -check",
     )
 }
+
+/// Whether the parts of a key could not be read, or do not belong together.
+pub(super) fn is_damage(error: &Error) -> bool {
+    error.message().starts_with(DAMAGED)
+}
+
+const DAMAGED: &str = "the key is damaged: ";
 
 pub(super) fn public_given(label: &str) -> Error {
     refuse(
@@ -79,7 +92,7 @@ pub(super) fn other_label(label: &str) -> Error {
             "this is a request for a certificate; give the private key it was made with"
         }
         "PKCS7" | "CMS" => "certificates are in it, no key; give the private key",
-        "PGP PRIVATE KEY BLOCK" | "PGP PUBLIC KEY BLOCK" => {
+        label if label.starts_with("PGP ") => {
             "PGP keys do not sign tokens; make a key pair at the vendor"
         }
         _ => {
@@ -94,38 +107,46 @@ pub(super) fn other_label(label: &str) -> Error {
 
 pub(super) fn several_private_keys(count: usize) -> Error {
     refuse(
-        format!("there are {count} private keys in this text"),
+        format!("there are {count} different private keys in this text"),
         "keep the one that is registered at the vendor",
     )
+}
+
+/// A PKCS#12 file with several private keys, and none or more than one with the friendly name
+/// asked for. The names of keys are no secret.
+pub(super) fn which_key_of_pkcs12(asked: Option<&str>, names: &[Option<&str>]) -> Error {
+    which_key("PKCS#12 file", "friendly name", asked, names)
+        .with_hint("set key_id to the friendly name of the one that is registered at the vendor; list them with: openssl pkcs12 -in file.p12 -info -noenc")
 }
 
 /// A JWK Set with several private keys, and none or more than one with the `kid` asked for. The
 /// names of keys are no secret.
 pub(super) fn which_key_of_set(asked: Option<&str>, ids: &[Option<&str>]) -> Error {
+    which_key("JWK Set", "kid", asked, ids)
+        .with_hint("set key_id to the kid of the one that is registered at the vendor")
+}
+
+fn which_key(file: &str, name: &str, asked: Option<&str>, names: &[Option<&str>]) -> Error {
     let shown = |id: &str| format!("{:?}", id.chars().take(64).collect::<String>());
-    let names = ids
+    let listed = names
         .iter()
-        .map(|id| id.map_or("one without kid".into(), shown));
-    let names = names.collect::<Vec<_>>().join(", ");
-    let count = ids.len();
+        .map(|one| one.map_or_else(|| format!("one without {name}"), shown));
+    let listed = listed.collect::<Vec<_>>().join(", ");
+    let count = names.len();
     let what = match asked {
-        None => format!("the JWK Set holds {count} private keys, with the kids {names}"),
+        None => format!("the {file} holds {count} private keys, with the {name}s {listed}"),
         Some(asked) => {
-            let found = match ids.contains(&Some(asked)) {
+            let found = match names.contains(&Some(asked)) {
                 true => "more than one",
                 false => "none",
             };
+            let asked = shown(asked);
             format!(
-                "of the {count} private keys in the JWK Set {found} has the kid {}; they have {names}",
-                shown(asked)
+                "of the {count} private keys in the {file} {found} has the {name} {asked}; they have {listed}"
             )
         }
     };
-    refuse(
-        what,
-        "set key_id to the kid of the one that is registered at the vendor",
-    )
-    .with_setting("key_id")
+    Error::new(ErrorKind::Key, what).with_setting("key_id")
 }
 
 pub(super) fn algorithm(name: &str) -> Error {
@@ -221,7 +242,7 @@ pub(super) fn multi_prime() -> Error {
 /// The parts are readable, but do not make a key; `reason` is the signing library's word.
 pub(super) fn inconsistent(reason: impl std::fmt::Display) -> Error {
     refuse(
-        format!("the key is damaged: its parts do not belong together ({reason})"),
+        format!("{DAMAGED}its parts do not belong together ({reason})"),
         "copy the key again; check it with: openssl pkey -in key.pem -noout -check",
     )
 }
@@ -234,9 +255,17 @@ pub(super) fn point_off_curve() -> Error {
 }
 
 pub(super) fn jwk(what: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Key, format!("the JWK cannot be used: {what}"))
+    Error::new(ErrorKind::Key, format!("{JWK}{what}"))
         .with_hint("see RFC 7517 and RFC 7518 section 6 for what a key must hold")
 }
+
+/// What [`jwk`] was given, for a message that names the key in its own way.
+pub(super) fn reason_of_jwk(error: &Error) -> &str {
+    let message = error.message();
+    message.strip_prefix(JWK).unwrap_or(message)
+}
+
+const JWK: &str = "the JWK cannot be used: ";
 
 fn refuse(what: impl Into<String>, hint: impl Into<String>) -> Error {
     Error::new(ErrorKind::Key, what).with_hint(hint)

@@ -95,7 +95,7 @@ fn private_jwks_that_are_wrong_are_refused() {
         (with("d", json!("AA=")), "`d` is not base64url"),
         (with("d", json!(7)), "`d` is not a string"),
         (with("p", rsa_jwk()["q"].clone()), "do not belong together"),
-        (with("use", json!("enc")), "`use` is not sig"),
+        (with("use", json!("enc")), "its `use` is \"enc\""),
         (with("key_ops", json!(["decrypt"])), "`key_ops`"),
         (with("alg", json!("RSA-OAEP")), "not a signature algorithm"),
         (
@@ -205,6 +205,8 @@ fn of_several_private_keys_in_a_set_the_one_asked_for_is_taken() {
         by(json!([rsa]), Some("theirs")).unwrap().key_id(),
         Some("2025")
     );
+    let mut same_kid = ed25519_jwk();
+    same_kid["kid"] = json!("2025");
     for (keys, id, message) in [
         (
             several.clone(),
@@ -222,7 +224,7 @@ fn of_several_private_keys_in_a_set_the_one_asked_for_is_taken() {
             "none has the kid \"e\"; they have \"2025\", \"2026\"",
         ),
         (
-            json!([rsa, rsa]),
+            json!([rsa, same_kid]),
             Some("2025"),
             "more than one has the kid \"2025\"",
         ),

@@ -1,7 +1,7 @@
 //! JSON Web Keys: thumbprints of the RFCs, wrong keys, sets with keys for other uses.
 
 use countersign::ErrorKind;
-use countersign::jws::Algorithm;
+use countersign::jws::{Algorithm, VerificationKey};
 use countersign::key::{JwkSet, PrivateKey, PublicKey};
 use serde_json::{Value, json};
 
@@ -114,10 +114,51 @@ fn a_jwk_set_leaves_out_what_cannot_verify() {
         set.verification_key(None)
             .unwrap_err()
             .message()
-            .contains("3 usable keys")
+            .contains("3 keys that can verify")
     );
+    for (kid, why) in [
+        ("encryption", "its `use` is \"enc\""),
+        ("wrapping", "its `key_ops` does not include verify"),
+        ("unknown-alg", "its `alg` is \"RSA-OAEP\""),
+        ("secret", "`kty` is oct"),
+        ("future", "`kty` \"future\""),
+    ] {
+        let error = set.verification_key(Some(kid)).unwrap_err();
+        assert!(error.message().contains(why), "{kid}: {error:?}");
+        assert!(error.message().contains(&format!("{kid:?}")), "{error:?}");
+    }
     assert_eq!(JwkSet::from_json("[").unwrap_err().kind(), ErrorKind::Key);
     assert_eq!(JwkSet::from_json("{}").unwrap_err().kind(), ErrorKind::Key);
+}
+
+/// RFC 7517 sections 4.2 to 4.4: a JWK says itself what it is for.
+#[test]
+fn a_public_jwk_verifies_only_what_it_says_it_is_for() {
+    let with = |name: &str, value: Value| {
+        let mut jwk = PrivateKey::from_pem(&RSA)
+            .unwrap()
+            .public_key()
+            .unwrap()
+            .to_jwk();
+        jwk[name] = value;
+        PublicKey::from_bytes(jwk.to_string().as_bytes()).unwrap()
+    };
+    assert_eq!(with("alg", json!("PS512")).algorithms(), [Algorithm::PS512]);
+    assert_eq!(with("use", json!("sig")).algorithms()[0], Algorithm::RS256);
+    for key in [
+        with("use", json!("enc")),
+        with("key_ops", json!(["encrypt"])),
+        with("key_ops", json!(["sign"])),
+        with("alg", json!("RSA-OAEP-256")),
+        with("alg", json!("ES256")),
+    ] {
+        assert_eq!(key.algorithms(), []);
+        let error = VerificationKey::new(key, Algorithm::RS256).unwrap_err();
+        assert!(error.message().contains("not for verifying"), "{error:?}");
+    }
+    let bound = with("alg", json!("RS512"));
+    assert!(VerificationKey::new(bound.clone(), Algorithm::RS256).is_err());
+    assert!(VerificationKey::new(bound, Algorithm::RS512).is_ok());
 }
 
 pub(super) fn vector(name: &str) -> Value {

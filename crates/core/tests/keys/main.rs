@@ -3,6 +3,7 @@
 mod bodies;
 mod certificates;
 mod corpus;
+mod diagnoses;
 #[cfg(feature = "encrypted-keys")]
 mod encrypted;
 mod json;
@@ -442,11 +443,17 @@ fn pem(label: &str, der: &[u8]) -> String {
     )
 }
 
-/// DER with up to 255 bytes of contents.
+/// DER with up to 64 KiB of contents.
 fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(contents.len()).expect("short contents");
-    let long: &[u8] = if length < 0x80 { &[] } else { &[0x81] };
-    [&[tag], long, &[length], contents].concat()
+    let [high, low] = u16::try_from(contents.len())
+        .expect("under 64 KiB")
+        .to_be_bytes();
+    let head = match (high, low) {
+        (0, ..0x80) => vec![tag, low],
+        (0, _) => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
+    [&head, contents].concat()
 }
 
 fn base64(bytes: &[u8]) -> String {

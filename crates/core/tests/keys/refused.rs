@@ -247,7 +247,7 @@ fn every_wrong_file_is_refused_in_its_own_words() {
         (
             "two private keys",
             format!("{rsa}{}", *P256),
-            "2 private keys",
+            "2 different private keys",
             "keep the one",
         ),
     ];

@@ -21,7 +21,11 @@ pub(in crate::key) fn pkcs8(der: &[u8], passphrase: Option<&Secret>) -> Result<O
     let how = scheme.to_string();
     let passphrase = passphrase.ok_or_else(|| refusal::no_passphrase(&how))?;
     let der = scheme.decrypt(&Password::of(passphrase.expose()), data)?;
-    Ok(Opened { der, how })
+    Ok(Opened {
+        der,
+        how,
+        name: None,
+    })
 }
 
 /// Opens a PEM block with `DEK-Info`; what comes out is PKCS#1 or SEC1.
@@ -41,7 +45,11 @@ pub(in crate::key) fn pem(
     let passphrase = passphrase.ok_or_else(|| refusal::no_passphrase(&how))?;
     let key = bytes_to_key(passphrase.expose().as_bytes(), &info.iv, cipher.key_bytes());
     let der = document(cipher.decrypt(&key, &info.iv, data))?;
-    Ok(Opened { der, how })
+    Ok(Opened {
+        der,
+        how,
+        name: None,
+    })
 }
 
 /// Opens a PKCS#12 file. Without a passphrase the two spellings of an empty one are tried.

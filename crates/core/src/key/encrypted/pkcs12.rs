@@ -21,6 +21,7 @@ const KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1
 const SHROUDED_KEY_BAG: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2");
 const CERT_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.3");
+const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
 const X509: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
 
 /// Opens a file, once its MAC has shown that the password is right.
@@ -169,15 +170,16 @@ fn add_bags(der: &[u8], how: &str, password: &Password<'_>, safe: &mut Safe) -> 
         reader.sequence(|bag| {
             let kind = ObjectIdentifier::decode(bag)?;
             let value = explicit(bag)?;
-            bag.drain(bag.remaining_len())?;
-            der::Result::Ok((kind, value))
+            let name = friendly_name(bag)?;
+            der::Result::Ok((kind, value, name))
         })
     });
-    for (kind, value) in bags.map_err(damaged)? {
+    for (kind, value, name) in bags.map_err(damaged)? {
         match kind {
             KEY_BAG => safe.keys.push(Opened {
                 der: Zeroizing::new(encode(value)?),
                 how: how.to_owned(),
+                name,
             }),
             SHROUDED_KEY_BAG => {
                 let der = encode(value)?;
@@ -185,6 +187,7 @@ fn add_bags(der: &[u8], how: &str, password: &Password<'_>, safe: &mut Safe) -> 
                 safe.keys.push(Opened {
                     der: scheme.decrypt(password, data)?,
                     how: scheme.to_string(),
+                    name,
                 });
             }
             CERT_BAG => {
@@ -204,6 +207,30 @@ fn add_bags(der: &[u8], how: &str, password: &Password<'_>, safe: &mut Safe) -> 
         }
     }
     Ok(())
+}
+
+/// The attribute friendlyName of a bag (RFC 2985 section 5.5.1), which is what tools list keys by.
+fn friendly_name(bag: &mut SliceReader<'_>) -> der::Result<Option<String>> {
+    let mut name = None;
+    if bag.is_finished() {
+        return Ok(name);
+    }
+    let attributes = AnyRef::decode(bag)?;
+    let mut reader = SliceReader::new(attributes.value())?;
+    while !reader.is_finished() {
+        reader.sequence(|attribute| {
+            let kind = ObjectIdentifier::decode(attribute)?;
+            let values = AnyRef::decode(attribute)?;
+            if kind == FRIENDLY_NAME {
+                let text = AnyRef::from_der(values.value())?;
+                let units = text.value().chunks_exact(2);
+                let units = units.map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
+                name = Some(String::from_utf16_lossy(&units.collect::<Vec<_>>()));
+            }
+            der::Result::Ok(())
+        })?;
+    }
+    Ok(name)
 }
 
 fn sequence_of<'a, T>(

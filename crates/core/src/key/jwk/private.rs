@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{algorithm, check_purpose};
+use super::{Purpose, algorithm, check_purpose};
 use crate::Error;
 use crate::jws::base64url;
 use crate::key::asn1::{self, PrivateParts, RsaNumbers};
@@ -22,9 +22,8 @@ pub(in crate::key) fn private_key(
     format: Format,
 ) -> Result<PrivateKey, Error> {
     let public = members.public();
-    check_purpose(&public)?;
-    let algorithm = algorithm(&public)
-        .map_err(|_| refusal::jwk("its `alg` is not a signature algorithm known here"))?;
+    check_purpose(&public, Purpose::Sign)?;
+    let algorithm = algorithm(&public)?;
     let about = About {
         key_id: members.text("kid").map(|kid| kid.as_str().to_owned()),
         algorithm,
@@ -33,7 +32,7 @@ pub(in crate::key) fn private_key(
     let key = if members.is("kty", "oct") {
         PrivateKey::shared(&bytes(members, "k")?, about)
     } else {
-        asymmetric(members, &PublicKey::from_jwk(&public)?, about)?
+        asymmetric(members, &PublicKey::of_numbers(&public)?, about)?
     };
     match algorithm {
         Some(algorithm) if !key.algorithms().contains(&algorithm) => Err(refusal::jwk(format!(

@@ -20,6 +20,11 @@ pub(in crate::key) fn no_pem(text: &str) -> Error {
             "no PEM found: this is a PuTTY key",
             "convert it with: puttygen key.ppk -O private-openssh -o key && ssh-keygen -p -m PEM -f key",
         )
+    } else if text.contains("---- BEGIN SSH2") {
+        (
+            "no PEM found: this is a key in the format of RFC 4716",
+            "give the private key; convert it with: ssh-keygen -i -f key.txt > key && ssh-keygen -p -m PEM -f key",
+        )
     } else if text.contains("BEGIN") {
         return super::begin_line();
     } else if is_pkcs11(text) {
@@ -119,6 +124,14 @@ pub(in crate::key) fn other_json(kind: Option<&str>) -> Error {
             "give one of these, or take the PEM text out of it",
         ),
     }
+}
+
+/// What a key management service says of a key whose private half it never gives away.
+pub(in crate::key) fn key_of_service(service: &str) -> Error {
+    refuse(
+        format!("this is the public key of a key in {service}: the private key never leaves it"),
+        "leave private_key out and let the service sign: set a signer on the client (CallbackSigner in Rust)",
+    )
 }
 
 /// A JSON file of a known kind without the member that holds the key.
