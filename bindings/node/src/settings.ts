@@ -27,6 +27,7 @@ export const SETTING_NAMES = [
   'authorize_url',
   'issuer',
   'ca_file',
+  'ca_only',
   'roots',
   'proxy',
   'timeout_ms',

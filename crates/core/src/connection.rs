@@ -85,6 +85,8 @@ pub struct Network {
     pub roots: Roots,
     /// Certificates to trust besides the roots, setting `ca_file`.
     pub ca_file: Option<PathBuf>,
+    /// Whether `ca_file` alone is trusted, without the roots, setting `ca_only`.
+    pub ca_only: bool,
     /// The proxy, setting `proxy`. None is used unless set. It may hold a password.
     pub proxy: Option<Secret>,
 }
@@ -95,8 +97,22 @@ impl Default for Network {
             timeout: Duration::from_secs(30),
             roots: Roots::Bundled,
             ca_file: None,
+            ca_only: false,
             proxy: None,
         }
+    }
+}
+
+#[cfg(feature = "ureq")]
+impl Network {
+    /// Whether both trust the same authorities.
+    pub(crate) fn same_trust(&self, other: &Self) -> bool {
+        (self.roots, self.ca_only) == (other.roots, other.ca_only) && self.ca_file == other.ca_file
+    }
+
+    /// Whether both reach servers in the same way; they may differ in their time limits.
+    pub(crate) fn same_route(&self, other: &Self) -> bool {
+        self.same_trust(other) && self.proxy == other.proxy
     }
 }
 

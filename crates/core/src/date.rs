@@ -37,9 +37,39 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     365 * year + year / 4 - year / 100 + year / 400 + of_year - 719_468
 }
 
+/// The day of a time since 1970, as people write it: `1994-11-06`.
+#[cfg(feature = "ureq")]
+pub(crate) fn iso_date(unix_s: u64) -> String {
+    // Counted in eras of 400 years, whose days start with a March.
+    let days = unix_s / 86_400 + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "ureq")]
+    #[test]
+    fn writes_dates() {
+        for (unix_s, expected) in [
+            (0, "1970-01-01"),
+            (784_111_777, "1994-11-06"),
+            (951_782_400, "2000-02-29"),
+            (1_835_481_599, "2028-02-29"),
+            (1_835_481_600, "2028-03-01"),
+            (4_102_444_799, "2099-12-31"),
+        ] {
+            assert_eq!(iso_date(unix_s), expected);
+        }
+    }
 
     #[test]
     fn reads_dates() {

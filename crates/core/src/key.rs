@@ -1,7 +1,7 @@
 //! Keys: read from whatever the vendor or a colleague handed over, and named by what they are.
 
 mod armor;
-mod asn1;
+pub(crate) mod asn1;
 mod certificate;
 mod container;
 mod document;

@@ -99,7 +99,7 @@ pub use crate::store::{
 };
 pub use crate::subjects::Subjects;
 pub use crate::token::{Extra, Source, Token, TokenResponse};
-#[cfg(feature = "ureq")]
-pub use crate::transport::UreqTransport;
 pub use crate::transport::{MAX_BODY, SendError, Transport};
+#[cfg(feature = "ureq")]
+pub use crate::transport::{Transports, UreqTransport};
 pub use crate::url::Url;

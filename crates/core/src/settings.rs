@@ -3,6 +3,8 @@
 mod keys;
 mod nearest;
 mod secrets;
+#[cfg(feature = "ureq")]
+mod stamp;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +17,8 @@ pub(crate) use self::nearest::nearest;
 #[cfg(feature = "ureq")]
 pub(crate) use self::secrets::read_trusted;
 use self::secrets::{is_variable_name, read_secret};
+#[cfg(feature = "ureq")]
+pub(crate) use self::stamp::FileStamp;
 use crate::document::{self, Field};
 use crate::{Error, ErrorKind, Secret};
 
@@ -345,8 +349,10 @@ fn text_of(key: &str, field: Field<'_>) -> Result<String, Error> {
                     .with_hint("write it as text, between quotes"),
             ),
         },
-        // None of ours is yes or no; a vendor's may be.
-        DeValue::Boolean(truth) if key.starts_with("extra.") => Ok(truth.to_string()),
+        // Few of ours are yes or no; a vendor's may be.
+        DeValue::Boolean(truth) if keys::is_flag(key) || key.starts_with("extra.") => {
+            Ok(truth.to_string())
+        }
         DeValue::Array(_) => {
             let items = field.items().into_iter().flatten();
             let words: Result<Vec<_>, _> = items.map(|item| text_of(key, item)).collect();
@@ -402,9 +408,10 @@ mod tests {
     }
 
     #[test]
-    fn yes_and_no_are_for_vendors_own_settings() {
+    fn yes_and_no_are_for_flags_and_vendors_own_settings() {
         let told = |line: &str| Settings::from_toml(&format!("[connections.a]\n{line}"));
         told("extra.sandbox = true").unwrap();
+        told("ca_only = true").unwrap();
         for (setting, line) in [("scopes", "scopes = true"), ("scopes", "scopes = [false]")] {
             let error = told(line).expect_err(line);
             assert_eq!(error.setting_name(), Some(setting), "{error}");

@@ -6,7 +6,7 @@ mod ureq;
 use std::fmt;
 
 #[cfg(feature = "ureq")]
-pub use self::ureq::UreqTransport;
+pub use self::ureq::{Transports, UreqTransport};
 use crate::{Error, Request, Response};
 
 /// Sends one request and returns one answer, whatever its status.

@@ -106,6 +106,9 @@ class Settings(TypedDict, total=False):
     ca_file: Path | None
     """PEM certificates to trust besides the roots"""
 
+    ca_only: str | None
+    """true or false: whether ca_file alone is trusted, without the roots"""
+
     roots: str | None
     """bundled or system: which roots to trust"""
 

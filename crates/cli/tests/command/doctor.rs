@@ -68,6 +68,32 @@ fn good_settings_are_good_all_through() {
 }
 
 #[test]
+fn variables_that_name_a_proxy_are_told_to_be_ignored() {
+    let house = House::new();
+    let checks = |proxy: Option<&str>, variables: &[&str]| {
+        house.config("boldsign-cc", &[("proxy", proxy.unwrap_or_default())]);
+        let mut command = house.command(["doctor", "boldsign-cc", "--json"]);
+        for name in variables {
+            command.env(name, "http://user:s3cret@proxy.example:3128");
+        }
+        let run = Run::of(&mut command, "").succeeded();
+        assert!(!run.stdout.contains("s3cret"), "{run:?}");
+        let checks: Value = serde_json::from_str(&run.stdout).unwrap();
+        checks.as_array().unwrap().clone()
+    };
+    let found = checks(None, &["HTTPS_PROXY", "NO_PROXY"]);
+    assert_status(&found, "proxy", "warn", "HTTPS_PROXY is set and ignored: ");
+    assert_status(&found, "proxy", "warn", "set proxy to its URL");
+    let found = checks(None, &["https_proxy", "ALL_PROXY"]);
+    assert_status(&found, "proxy", "warn", "https_proxy, ALL_PROXY are set");
+    // The sandbox is on the loopback, which no proxy is used for.
+    let found = checks(Some("http://proxy.example:3128"), &["NO_PROXY"]);
+    assert_status(&found, "proxy", "warn", "NO_PROXY is set and ignored: ");
+    let found = checks(None, &["NO_PROXY"]);
+    assert!(found.iter().all(|check| check["check"] != "proxy"));
+}
+
+#[test]
 fn every_refused_setting_is_told_at_once() {
     let house = House::new();
     house.config(

@@ -252,10 +252,25 @@ impl Reader<'_> {
             Some(ms) => Duration::from_millis(ms),
             None => Network::default().timeout,
         };
+        let (roots, ca_file) = (self.parsed("roots")?, self.settings.path("ca_file"));
+        let ca_only = self.flag("ca_only")?;
+        if ca_only && ca_file.is_none() {
+            return Err(
+                Error::setting("ca_only", "`ca_only` is true without a `ca_file`")
+                    .with_hint("set ca_file to a PEM file with the authority to trust"),
+            );
+        }
+        if ca_only && roots.is_some() {
+            return Err(
+                Error::setting("ca_only", "`ca_only` and `roots` are both given")
+                    .with_hint("leave roots out: with ca_only = true, ca_file alone is trusted"),
+            );
+        }
         Ok(Network {
             timeout,
-            roots: self.parsed("roots")?.unwrap_or(Roots::Bundled),
-            ca_file: self.settings.path("ca_file"),
+            roots: roots.unwrap_or(Roots::Bundled),
+            ca_file,
+            ca_only,
             proxy: self.text("proxy").map(Secret::new),
         })
     }
@@ -382,6 +397,14 @@ impl Reader<'_> {
     ) -> Result<Option<Url>, Error> {
         let url = self.text(key).map(|text| parse(&text)).transpose();
         url.map_err(|e| e.with_setting(key).in_context(format_args!("`{key}`")))
+    }
+
+    fn flag(&self, key: &str) -> Result<bool, Error> {
+        match self.text(key).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(word) => Err(unknown_word(key, word, &["true", "false"])),
+        }
     }
 
     fn number(&self, key: &str) -> Result<Option<u64>, Error> {

@@ -3,6 +3,7 @@
 
 mod pss;
 mod write;
+pub(crate) mod x509;
 
 use std::time::Duration;
 
@@ -67,14 +68,6 @@ pub(super) enum PrivateParts<'a> {
         /// Where the document holds it as well.
         public: Option<&'a [u8]>,
     },
-}
-
-/// What is read of a certificate (RFC 5280 section 4.1).
-pub(super) struct CertificateParts<'a> {
-    pub(super) spki: &'a [u8],
-    /// Seconds since 1970.
-    pub(super) not_before: u64,
-    pub(super) not_after: u64,
 }
 
 /// Tells what a document is from the tags of its outermost members.
@@ -241,38 +234,6 @@ pub(super) fn rsa_public(der: &[u8]) -> Result<PublicKey, Error> {
         })
         .map_err(|_| refusal::bad_der("RSA public key"))?;
     PublicKey::rsa(modulus, exponent)
-}
-
-/// Reads the key and the validity of a certificate; its signature and names are not looked at.
-pub(super) fn certificate(der: &[u8]) -> Result<CertificateParts<'_>, Error> {
-    SliceReader::new(der)
-        .and_then(|mut reader| {
-            let parts = reader.sequence(|certificate| {
-                let parts = certificate.sequence(|tbs| {
-                    tbs.context_specific::<u8>(TagNumber(0), TagMode::Explicit)?;
-                    // Serial number, signature algorithm, issuer.
-                    for _ in 0..3 {
-                        tbs.tlv_bytes()?;
-                    }
-                    let (not_before, not_after) = tbs
-                        .sequence(|validity| der::Result::Ok((time(validity)?, time(validity)?)))?;
-                    // Subject.
-                    tbs.tlv_bytes()?;
-                    let spki = tbs.tlv_bytes()?;
-                    tbs.drain(tbs.remaining_len())?;
-                    der::Result::Ok(CertificateParts {
-                        spki,
-                        not_before: not_before.as_secs(),
-                        not_after: not_after.as_secs(),
-                    })
-                })?;
-                certificate.drain(certificate.remaining_len())?;
-                der::Result::Ok(parts)
-            })?;
-            reader.finish()?;
-            Ok(parts)
-        })
-        .map_err(|_| refusal::bad_der("certificate"))
 }
 
 fn time<'a>(reader: &mut impl Reader<'a>) -> der::Result<Duration> {

@@ -42,7 +42,7 @@ impl Certificate {
     }
 
     pub(super) fn from_der(der: &[u8]) -> Result<Self, Error> {
-        let parts = asn1::certificate(der)?;
+        let parts = asn1::x509::certificate(der)?;
         Ok(Self {
             der: der.to_vec(),
             public_key: asn1::spki(parts.spki)?,

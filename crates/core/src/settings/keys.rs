@@ -74,6 +74,10 @@ pub const SETTINGS: &[SettingKey] = &[
         "the server's issuer: client assertions are for it, and login answers must be from it",
     ),
     public("ca_file", "PEM certificates to trust besides the roots"),
+    public(
+        "ca_only",
+        "true or false: whether ca_file alone is trusted, without the roots",
+    ),
     public("roots", "bundled or system: which roots to trust"),
     public("proxy", "http://host:port of a proxy"),
     public("timeout_ms", "total time for one request, in milliseconds"),
@@ -118,6 +122,11 @@ pub(super) fn is_known(key: &str) -> bool {
     SETTINGS
         .iter()
         .any(|known| known.name == key || (known.secret && Some(known.name) == bare))
+}
+
+/// Whether its value is `true` or `false`.
+pub(super) fn is_flag(key: &str) -> bool {
+    key == "ca_only"
 }
 
 pub(super) fn is_secret(key: &str) -> bool {

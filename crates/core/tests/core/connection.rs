@@ -45,6 +45,13 @@ fn every_refusal_names_the_setting_and_what_to_do() {
         ("timeout_ms", "soon", "whole number", ""),
         ("min_valid_s", "-5", "whole number", ""),
         ("roots", "sytem", "did you mean `system`?", ""),
+        ("ca_only", "yes", "`ca_only` is `yes`", "true, false"),
+        (
+            "ca_only",
+            "true",
+            "`ca_only` is true without a `ca_file`",
+            "set ca_file",
+        ),
         ("store", "sqlite:x", "no known kind", "file:FOLDER"),
         ("store", "file:", "without a folder", ""),
         (

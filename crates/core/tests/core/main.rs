@@ -17,6 +17,7 @@ mod profiles;
 mod rejected;
 mod rooms;
 mod rotation;
+mod routes;
 mod salvage;
 mod secrets;
 mod store;
@@ -24,6 +25,7 @@ mod subjects;
 mod support;
 mod templates;
 mod transport;
+mod trust;
 #[cfg(unix)]
 mod trusted;
 mod vendor_words;

@@ -81,11 +81,15 @@ fn core_reads_no_environment_prints_nothing_and_holds_no_global() {
 }
 
 #[test]
-fn core_has_threads_for_a_refresh_and_for_a_file_system_that_may_hang() {
+fn core_has_threads_for_a_refresh_for_a_file_system_that_may_hang_and_for_idle_connections() {
     assert_absent(
         &["thread::spawn", "thread::Builder"],
-        &["keeper/flight.rs", "store/file/worker.rs"],
-        "core's threads carry a refresh, or a call of the file system",
+        &[
+            "keeper/flight.rs",
+            "store/file/worker.rs",
+            "transport/ureq/route.rs",
+        ],
+        "core's threads carry a refresh or a call of the file system, or close idle connections",
     );
 }
 
@@ -93,6 +97,8 @@ fn core_has_threads_for_a_refresh_and_for_a_file_system_that_may_hang() {
 fn only_the_ends_do_io() {
     let ends = [
         "transport/ureq.rs",
+        // Looks whether a file that a setting names has changed.
+        "settings/stamp.rs",
         // Reads the file that the setting ca_file names.
         "transport/ureq/trust.rs",
         "store/file/files.rs",

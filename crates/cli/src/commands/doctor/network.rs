@@ -8,6 +8,7 @@ use countersign::{
     Clock, Connection, ErrorKind, GrantKind, Keeper, MemoryStore, Request, Response, SendError,
     SystemClock, Transport, Verdict, parse_http_date,
 };
+use countersign_builtin::variable;
 
 use super::settings::loses_refresh_tokens;
 use crate::commands::report::Check;
@@ -21,7 +22,9 @@ pub(super) fn reach(connection: &Connection, transport: &dyn Transport) -> (Vec<
     let url = connection.token_url();
     let origin = url.origin();
     let mut checks = Vec::new();
-    if connection.network().proxy.is_none() {
+    checks.extend(ignored_proxies(connection));
+    let direct = connection.network().proxy.is_none() || url.is_loopback();
+    if direct {
         let host = url.host().trim_matches(['[', ']']);
         match (host, url.port()).to_socket_addrs() {
             Ok(found) => {
@@ -66,12 +69,45 @@ pub(super) fn reach(connection: &Connection, transport: &dyn Transport) -> (Vec<
     (checks, true)
 }
 
+/// Variables that other programs take a proxy from. What they hold is not shown: it may have a
+/// password in it.
+fn ignored_proxies(connection: &Connection) -> Option<Check> {
+    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let exceptions = ["NO_PROXY", "no_proxy"];
+    let found: Vec<_> = proxies.into_iter().filter(|name| is_set(name)).collect();
+    let (names, fix) = match connection.network().proxy {
+        None => (
+            found,
+            "to use that proxy, set proxy to its URL: proxy = \"http://host:port\"",
+        ),
+        Some(_) => {
+            let exceptions = exceptions.into_iter().filter(|name| is_set(name));
+            (
+                found.into_iter().chain(exceptions).collect(),
+                "remove proxy from connections that should not use one",
+            )
+        }
+    };
+    let ignored = match names.as_slice() {
+        [] => return None,
+        [one] => format!("{one} is set and ignored"),
+        several => format!("{} are set and ignored", several.join(", ")),
+    };
+    let detail = match connection.network().proxy {
+        None => format!("{ignored}: connections are made without a proxy"),
+        Some(_) => format!("{ignored}: the setting proxy alone counts"),
+    };
+    Some(Check::warn("proxy", detail, fix))
+}
+
 fn tls(connection: &Connection) -> Check {
     if connection.token_url().scheme() != "https" {
         return Check::ok("tls", "not used: plain http on the loopback");
     }
     let network = connection.network();
     let detail = match &network.ca_file {
+        Some(path) if network.ca_only => format!("trusted by {} alone", path.display()),
         Some(path) => format!("trusted by roots {} and {}", network.roots, path.display()),
         None => format!("trusted by roots {}", network.roots),
     };

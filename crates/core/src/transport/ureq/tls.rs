@@ -1,33 +1,90 @@
 //! TLS by rustls under ureq. ureq's own takes bundled roots or given ones, never both, and makes a
-//! configuration for each agent; here the agents of a transport share one, with its sessions.
+//! configuration for each agent; here all agents of the same trust share one, with its sessions.
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ThreadId;
 
+use rustls::client::ResolvesClientCert;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::sign::CertifiedKey;
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned,
+};
 use ureq::unversioned::transport::time::{Duration, Instant};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
-/// Speaks TLS over what the connector before it opened, where the URL says https.
+use super::verify::Verifier;
+use crate::{Error, ErrorKind};
+
+/// Speaks TLS over what the connector before it opened, if the URL says https.
 #[derive(Clone)]
-pub(super) struct Tls(Arc<ClientConfig>);
+pub(super) struct Tls {
+    config: Arc<ClientConfig>,
+    requests: Arc<CertificateRequests>,
+}
 
 impl Tls {
-    /// TLS 1.2 and 1.3, trusting these roots. With the process's own choice of cryptography where
-    /// it has made one, else with ring.
-    pub(super) fn new(roots: RootCertStore) -> Result<Self, rustls::Error> {
+    /// TLS 1.2 and 1.3, trusting these roots. With the process's own choice of cryptography if it
+    /// has made one, else with ring.
+    pub(super) fn new(roots: RootCertStore) -> Result<Self, Error> {
+        let failed = |error: &dyn fmt::Display| {
+            let message = format!("TLS cannot be set up: {error}");
+            Error::new(ErrorKind::Tls, message)
+        };
         let provider = CryptoProvider::get_default().cloned();
         let provider = provider.unwrap_or_else(|| Arc::new(ring::default_provider()));
+        let verifier = Verifier::new(roots, &provider).map_err(|error| failed(&error))?;
+        let requests = Arc::new(CertificateRequests::default());
         let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Arc::new(config)))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| failed(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_cert_resolver(Arc::clone(&requests) as Arc<dyn ResolvesClientCert>);
+        Ok(Self {
+            config: Arc::new(config),
+            requests,
+        })
+    }
+
+    /// Whether both are the same configuration.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.config, &other.config)
+    }
+
+    fn speak(
+        &self,
+        details: &ConnectionDetails<'_>,
+        plain: Box<dyn Transport>,
+    ) -> Result<Box<dyn Transport>, ureq::Error> {
+        // An IPv6 address stands in brackets in a URL, and without them in a certificate.
+        let host = details.uri.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| ureq::Error::Tls("the host's name is none that a certificate can have"))?;
+        let mut conn =
+            ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
+        let mut sock = TransportAdapter::new(plain, details.current_time.clone());
+        sock.set_timeout(remaining(details));
+        self.requests.forget();
+        let shaken = conn.complete_io(&mut sock);
+        let certificate_requested = self.requests.forget();
+        shaken.map_err(|error| CertificateDemanded::mark(error, certificate_requested))?;
+        let buffers = LazyBuffers::new(
+            details.config.input_buffer_size(),
+            details.config.output_buffer_size(),
+        );
+        let stream = StreamOwned::new(conn, sock);
+        Ok(Box::new(TlsTransport {
+            buffers,
+            stream,
+            certificate_requested,
+        }))
     }
 }
 
@@ -49,30 +106,6 @@ impl<In: Transport> Connector<In> for Tls {
     }
 }
 
-impl Tls {
-    fn speak(
-        &self,
-        details: &ConnectionDetails<'_>,
-        plain: Box<dyn Transport>,
-    ) -> Result<Box<dyn Transport>, ureq::Error> {
-        // An IPv6 address stands in brackets in a URL, and without them in a certificate.
-        let host = details.uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| ureq::Error::Tls("the host's name is none that a certificate can have"))?;
-        let mut conn = ClientConnection::new(self.0.clone(), name).map_err(io::Error::other)?;
-        let mut sock = TransportAdapter::new(plain, details.current_time.clone());
-        sock.set_timeout(remaining(details));
-        conn.complete_io(&mut sock)?;
-        let buffers = LazyBuffers::new(
-            details.config.input_buffer_size(),
-            details.config.output_buffer_size(),
-        );
-        let stream = StreamOwned::new(conn, sock);
-        Ok(Box::new(TlsTransport { buffers, stream }))
-    }
-}
-
 /// What the connectors before have left of the time to connect.
 fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
     let mut timeout = details.timeout;
@@ -85,9 +118,79 @@ fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
     timeout
 }
 
+/// Shows no certificate to a server that requests one, and remembers that it did. A handshake runs
+/// on one thread, so that the thread tells whose it was; one resolver serves all connections
+/// because rustls resumes a session only with the resolver it began with.
+#[derive(Debug, Default)]
+struct CertificateRequests(Mutex<Vec<ThreadId>>);
+
+impl CertificateRequests {
+    /// Forgets this thread's handshake; whether the server requested a certificate in it.
+    fn forget(&self) -> bool {
+        let this = std::thread::current().id();
+        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = threads.len();
+        threads.retain(|thread| *thread != this);
+        threads.len() < before
+    }
+}
+
+impl ResolvesClientCert for CertificateRequests {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.push(std::thread::current().id());
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
+/// The server ended the handshake because the client showed no certificate.
+#[derive(Debug)]
+pub(super) struct CertificateDemanded(io::Error);
+
+impl CertificateDemanded {
+    pub(super) fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+    }
+
+    /// Marks an alert that follows from a request for a certificate. Servers differ in which they
+    /// send: only TLS 1.3 has one of its own.
+    fn mark(error: io::Error, requested: bool) -> io::Error {
+        let tls = error.get_ref().and_then(|inner| inner.downcast_ref());
+        let demanded = match tls {
+            Some(rustls::Error::AlertReceived(alert)) => match alert {
+                AlertDescription::CertificateRequired => true,
+                AlertDescription::HandshakeFailure
+                | AlertDescription::BadCertificate
+                | AlertDescription::NoCertificate
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::AccessDenied => requested,
+                _ => false,
+            },
+            _ => false,
+        };
+        match demanded {
+            true => io::Error::new(error.kind(), Self(error)),
+            false => error,
+        }
+    }
+}
+
+impl fmt::Display for CertificateDemanded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for CertificateDemanded {}
+
 struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
+    certificate_requested: bool,
 }
 
 impl Transport for TlsTransport {
@@ -98,12 +201,20 @@ impl Transport for TlsTransport {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         self.stream.sock.set_timeout(timeout);
         let output = &self.buffers.output()[..amount];
-        Ok(self.stream.write_all(output)?)
+        let requested = self.certificate_requested;
+        let sent = self.stream.write_all(output);
+        Ok(sent.map_err(|error| CertificateDemanded::mark(error, requested))?)
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         self.stream.sock.set_timeout(timeout);
-        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        let requested = self.certificate_requested;
+        let read = self.stream.read(self.buffers.input_append_buf());
+        let amount = read.map_err(|error| CertificateDemanded::mark(error, requested))?;
+        if amount > 0 {
+            // The handshake was accepted: what comes later has other reasons.
+            self.certificate_requested = false;
+        }
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }

@@ -1,16 +1,63 @@
-//! The certificate authorities that are trusted: the chosen set, and what `ca_file` adds to it.
+//! The certificate authorities that are trusted: the chosen set, what `ca_file` adds to it, or
+//! that file alone.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
+use super::tls::Tls;
 use crate::Error;
 use crate::connection::{Network, Roots};
-use crate::settings::read_trusted;
+use crate::settings::{FileStamp, read_trusted};
 
-pub(super) fn roots(network: &Network) -> Result<RootCertStore, Error> {
+/// TLS for one choice of authorities. It is set up again once `ca_file` has changed.
+pub(super) struct Trust {
+    network: Network,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    /// Of `ca_file`, as it was when it was last looked at.
+    stamp: Option<FileStamp>,
+    tls: Tls,
+}
+
+impl Trust {
+    /// # Errors
+    ///
+    /// Where `ca_file` cannot be read or holds no certificate, or the system's roots cannot be
+    /// loaded.
+    pub(super) fn new(network: &Network) -> Result<Self, Error> {
+        // Before the file is read: a change in between is seen the next time.
+        let stamp = network.ca_file.as_deref().map(FileStamp::of);
+        Ok(Self {
+            network: network.clone(),
+            current: Mutex::new(Current {
+                stamp,
+                tls: Tls::new(roots(network)?)?,
+            }),
+        })
+    }
+
+    /// The configuration for the next connection. A file that changed and cannot be used, such as
+    /// one that is half written, leaves the former certificates trusted.
+    pub(super) fn tls(&self) -> Tls {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = self.network.ca_file.as_deref().map(FileStamp::of);
+        if stamp != current.stamp
+            && let Ok(tls) = roots(&self.network).and_then(Tls::new)
+        {
+            *current = Current { stamp, tls };
+        }
+        current.tls.clone()
+    }
+}
+
+fn roots(network: &Network) -> Result<RootCertStore, Error> {
     let mut roots = match network.roots {
+        _ if network.ca_only => RootCertStore::empty(),
         Roots::Bundled => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
         Roots::System => system_roots()?,
     };
@@ -52,5 +99,31 @@ fn system_roots() -> Result<RootCertStore, Error> {
         )
         .with_hint("install the system's ca-certificates, or set roots = \"bundled\"")),
         _ => Ok(roots),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_of_ones_own_is_trusted_beside_the_roots_or_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        std::fs::write(&path, params.self_signed(&key).unwrap().pem()).unwrap();
+        let trusted = |ca_file: Option<&Path>, ca_only| {
+            let network = Network {
+                ca_file: ca_file.map(Path::to_owned),
+                ca_only,
+                ..Network::default()
+            };
+            roots(&network).unwrap().len()
+        };
+        let public = trusted(None, false);
+        assert!(public > 50);
+        assert_eq!(trusted(Some(&path), false), public + 1);
+        assert_eq!(trusted(Some(&path), true), 1);
     }
 }

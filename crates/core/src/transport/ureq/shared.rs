@@ -1,0 +1,110 @@
+//! One transport for all connections that reach their servers in the same way.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::UreqTransport;
+use super::route::Route;
+use super::trust::Trust;
+use crate::Error;
+use crate::connection::Network;
+
+/// Makes transports that share what they can: those with the same `proxy` share connections, those
+/// with the same `roots`, `ca_file` and `ca_only` the certificates, which are read once, and the
+/// TLS sessions. A program with many connections keeps one of these and gives each client its
+/// transport from it.
+///
+/// # Example
+///
+/// ```
+/// use countersign::{Network, Transports};
+///
+/// let transports = Transports::new();
+/// let one = transports.get(&Network::default())?;
+/// let another = transports.get(&Network::default())?;
+/// assert!(one.shares_connections_with(&another));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Transports(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    trusts: Vec<(Network, Weak<Trust>)>,
+    routes: Vec<(Network, Weak<Route>)>,
+    /// The last one that was asked for, so that clients made one after another share it as well.
+    last: Option<Arc<Route>>,
+}
+
+impl Transports {
+    /// No transports yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The transport for these settings. It shares all but `timeout_ms` with those of the same
+    /// settings that are in use.
+    ///
+    /// # Errors
+    ///
+    /// As [`UreqTransport::new`].
+    pub fn get(&self, network: &Network) -> Result<UreqTransport, Error> {
+        let mut known = self.known();
+        let found = find(&known.routes, |other| other.same_route(network));
+        let route = match found {
+            Some(route) => route,
+            None => {
+                let trust = known.trust(network)?;
+                let route = Arc::new(Route::new(network.proxy.as_ref(), trust)?);
+                known.routes.retain(|(_, route)| route.strong_count() > 0);
+                known.routes.push((network.clone(), Arc::downgrade(&route)));
+                route
+            }
+        };
+        known.last = Some(Arc::clone(&route));
+        Ok(UreqTransport::over(route, network.timeout))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn trust(&mut self, network: &Network) -> Result<Arc<Trust>, Error> {
+        if let Some(trust) = find(&self.trusts, |other| other.same_trust(network)) {
+            return Ok(trust);
+        }
+        let trust = Arc::new(Trust::new(network)?);
+        self.trusts.retain(|(_, trust)| trust.strong_count() > 0);
+        let choice = Network {
+            proxy: None,
+            ..network.clone()
+        };
+        self.trusts.push((choice, Arc::downgrade(&trust)));
+        Ok(trust)
+    }
+}
+
+fn find<T>(known: &[(Network, Weak<T>)], is: impl Fn(&Network) -> bool) -> Option<Arc<T>> {
+    known
+        .iter()
+        .filter(|(network, _)| is(network))
+        .find_map(|(_, shared)| shared.upgrade())
+}
+
+impl UreqTransport {
+    /// Whether both come from the same [`Transports`] and have the same settings but for the time
+    /// limit.
+    pub fn shares_connections_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.route, &other.route)
+    }
+}
+
+impl fmt::Debug for Transports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transports")
+            .field("routes", &self.known().routes.len())
+            .finish_non_exhaustive()
+    }
+}

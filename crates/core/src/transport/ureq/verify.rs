@@ -1,0 +1,283 @@
+//! Checks a server's certificate as rustls does, and says in words why one is rejected.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+
+use crate::date::iso_date;
+use crate::key::asn1::x509::{self, CertificateParts, common_name};
+
+/// rustls's own verifier. What it rejects is explained with the chain at hand, which its error no
+/// longer has.
+#[derive(Debug)]
+pub(super) struct Verifier(Arc<WebPkiServerVerifier>);
+
+impl Verifier {
+    pub(super) fn new(
+        roots: RootCertStore,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, rustls::client::VerifierBuilderError> {
+        let roots = Arc::new(roots);
+        WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+            .build()
+            .map(Self)
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.0
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .map_err(|error| {
+                let chain = std::iter::once(end_entity).chain(intermediates);
+                let chain: Vec<_> = chain
+                    .filter_map(|der| x509::certificate(der).ok())
+                    .collect();
+                match explain(&error, &chain, server_name) {
+                    Some(rejected) => {
+                        CertificateError::Other(OtherError(Arc::new(rejected))).into()
+                    }
+                    None => error,
+                }
+            })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// Why a certificate was rejected, and what to do about it.
+#[derive(Debug)]
+pub(super) struct Rejected {
+    pub(super) message: String,
+    pub(super) hint: String,
+    pub(super) setting: Option<&'static str>,
+}
+
+impl Rejected {
+    pub(super) fn of(error: &rustls::Error) -> Option<&Self> {
+        match error {
+            rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
+                other.0.downcast_ref()
+            }
+            _ => None,
+        }
+    }
+
+    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+            setting: None,
+        }
+    }
+
+    fn about(self, setting: &'static str) -> Self {
+        Self {
+            setting: Some(setting),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Rejected {}
+
+/// Says what is wrong with a chain, the server's own certificate first.
+fn explain(
+    error: &rustls::Error,
+    chain: &[CertificateParts<'_>],
+    server_name: &ServerName<'_>,
+) -> Option<Rejected> {
+    use CertificateError as Bad;
+    let rustls::Error::InvalidCertificate(bad) = error else {
+        return None;
+    };
+    let server = chain.first()?;
+    Some(match bad {
+        Bad::Expired
+        | Bad::ExpiredContext { .. }
+        | Bad::NotValidYet
+        | Bad::NotValidYetContext { .. } => outside_its_dates(bad, chain),
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => wrong_name(bad, server_name),
+        Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => Rejected::new(
+            "its certificate is not for servers (extendedKeyUsage lacks serverAuth)",
+            "have the server given a certificate with extendedKeyUsage = serverAuth",
+        ),
+        _ if chain.iter().any(|certificate| certificate.version < 3) => Rejected::new(
+            "a certificate it sent is X.509 version 1, which cannot say for which hosts or purposes it is",
+            "have it issued again as version 3, with subjectAltName = the host's name",
+        ),
+        Bad::UnknownIssuer | Bad::Other(_) if server.is_self_issued() => self_signed(server),
+        Bad::Other(_) if server.is_authority() => Rejected::new(
+            "its certificate is that of an authority (CA:TRUE), not of a server",
+            "have the authority issue a certificate with basicConstraints = CA:FALSE to the server",
+        ),
+        Bad::UnknownIssuer => unknown_issuer(chain),
+        _ => return None,
+    })
+}
+
+fn self_signed(server: &CertificateParts<'_>) -> Rejected {
+    let message = "its certificate is self-signed";
+    match server.is_authority() {
+        true => Rejected::new(
+            format!("{message} and marked as that of an authority (CA:TRUE)"),
+            "make one with basicConstraints = CA:FALSE and subjectAltName = the host's name, and set ca_file to it; openssl req -x509 takes both with -addext",
+        ),
+        false => Rejected::new(message, "set ca_file to a PEM file with that certificate, if it is the server's you mean"),
+    }
+    .about("ca_file")
+}
+
+fn unknown_issuer(chain: &[CertificateParts<'_>]) -> Rejected {
+    let issuer_of = |below: &CertificateParts<'_>| {
+        let above = |other: &&CertificateParts<'_>| other.subject == below.issuer;
+        chain
+            .iter()
+            .filter(above)
+            .find(|other| !other.is_self_issued())
+    };
+    // An authority of one's own often issues servers' certificates directly; public ones do not.
+    let alone = issuer_of(&chain[0]).is_none();
+    let mut top = &chain[0];
+    // A chain in a circle ends as well.
+    for _ in chain {
+        top = issuer_of(top).unwrap_or(top);
+    }
+    let issuer = name(top.issuer);
+    let trust = format!(
+        "set ca_file to a PEM file with the certificate of {issuer}, or, if this machine trusts it, set roots = \"system\""
+    );
+    match alone {
+        true => Rejected::new(
+            format!(
+                "its certificate was issued by {issuer}, which is not trusted, and it sent no intermediate certificate"
+            ),
+            format!(
+                "if {issuer} is an intermediate authority, have the server send its whole chain; else {trust}"
+            ),
+        ),
+        false => Rejected::new(
+            format!("its certificate comes from the authority {issuer}, which is not trusted"),
+            trust,
+        ),
+    }
+    .about("ca_file")
+}
+
+fn outside_its_dates(bad: &CertificateError, chain: &[CertificateParts<'_>]) -> Rejected {
+    use CertificateError as Bad;
+    let now = match bad {
+        Bad::ExpiredContext { time, .. } | Bad::NotValidYetContext { time, .. } => time.as_secs(),
+        _ => 0,
+    };
+    let outside = |facts: &CertificateParts<'_>| now > facts.not_after || now < facts.not_before;
+    let whose = match chain.iter().position(outside) {
+        Some(0) | None => "its certificate".to_owned(),
+        Some(index) => format!(
+            "the certificate of its authority {}",
+            name(chain[index].subject)
+        ),
+    };
+    let check = format!("check this machine's clock, which says {}", iso_date(now));
+    match bad {
+        Bad::ExpiredContext { not_after, .. } => Rejected::new(
+            format!("{whose} expired on {}", iso_date(not_after.as_secs())),
+            format!("have the server's certificate renewed, or {check}"),
+        ),
+        Bad::NotValidYetContext { not_before, .. } => Rejected::new(
+            format!(
+                "{whose} is valid only from {}",
+                iso_date(not_before.as_secs())
+            ),
+            check,
+        ),
+        _ => Rejected::new(
+            format!("{whose} is outside its dates"),
+            "check this machine's clock",
+        ),
+    }
+}
+
+fn wrong_name(bad: &CertificateError, server_name: &ServerName<'_>) -> Rejected {
+    let names = match bad {
+        CertificateError::NotValidForNameContext { presented, .. } => presented.as_slice(),
+        _ => &[],
+    };
+    // rustls writes them as it holds them: DnsName("a.example").
+    let plain = |name: &String| match name.split('"').nth(1) {
+        Some(inner) => inner.to_owned(),
+        None => name.clone(),
+    };
+    let host = server_name.to_str();
+    if names.is_empty() {
+        return Rejected::new(
+            format!("its certificate names no host (subjectAltName), so that it is not for {host}"),
+            format!("have it issued again with subjectAltName = {host}"),
+        );
+    }
+    let shown: Vec<_> = names
+        .iter()
+        .take(5)
+        .map(plain)
+        .map(|name| printable(&name))
+        .collect();
+    let more = if names.len() > 5 { ", …" } else { "" };
+    Rejected::new(
+        format!(
+            "its certificate is for {}{more}, not for {host}",
+            shown.join(", ")
+        ),
+        "use a name from the certificate in base_url or token_url",
+    )
+}
+
+/// Who is named in a certificate, for a message.
+fn name(der: &[u8]) -> String {
+    match common_name(der) {
+        Some(name) => format!("\"{}\"", printable(&name)),
+        None => "an authority without a name".to_owned(),
+    }
+}
+
+/// A server's text, short and without anything that a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}

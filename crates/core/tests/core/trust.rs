@@ -1,0 +1,376 @@
+//! Which servers the default transport trusts, held against `openssl s_server`.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use countersign::{
+    Error, ErrorKind, Network, Request, Response, SendError, Transport, UreqTransport, Url, Verdict,
+};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+
+use crate::openssl::openssl;
+
+/// A root, an intermediate authority and a server's certificate, each in a PEM file.
+pub(crate) struct Chain {
+    pub(crate) root: PathBuf,
+    intermediate: PathBuf,
+    server: PathBuf,
+    key: PathBuf,
+}
+
+impl Chain {
+    pub(crate) fn new(folder: &Path, host: &str) -> Self {
+        Self::with(folder, host, |_| ())
+    }
+
+    /// As [`Chain::new`], with a server's certificate that something is wrong with.
+    fn with(folder: &Path, host: &str, change: impl Fn(&mut CertificateParams)) -> Self {
+        let authority = |name: &str| {
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+            params
+        };
+        let key = || KeyPair::generate().unwrap();
+        let root = CertifiedIssuer::self_signed(authority("Acme Root"), key()).unwrap();
+        let between = authority("Acme Issuing");
+        let between = CertifiedIssuer::signed_by(between, key(), &root).unwrap();
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, host);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        change(&mut params);
+        let server_key = key();
+        let server = params.signed_by(&server_key, &between).unwrap();
+        let write = |name: &str, text: String| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        Self {
+            root: write("root.pem", root.pem()),
+            intermediate: write("intermediate.pem", between.pem()),
+            server: write("server.pem", server.pem()),
+            key: write("server.key", server_key.serialize_pem()),
+        }
+    }
+}
+
+/// `openssl s_server`, which answers every GET.
+pub(crate) struct TlsServer {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl TlsServer {
+    /// Starts it with a server's certificate and the intermediate one, as it should be.
+    pub(crate) fn of(chain: &Chain, arguments: &[&str]) -> Self {
+        let between = chain.intermediate.display().to_string();
+        let arguments = [&["-cert_chain", &between], arguments].concat();
+        Self::start(&chain.server, &chain.key, &arguments)
+    }
+
+    /// Starts it with a server's certificate alone.
+    fn start(certificate: &Path, key: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new("openssl")
+            .args(["s_server", "-accept", "127.0.0.1:0", "-www"])
+            .arg("-cert")
+            .arg(certificate)
+            .arg("-key")
+            .arg(key)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("these tests need the `openssl` command (apt-get install openssl)");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| {
+            let line = line.unwrap();
+            line.strip_prefix("ACCEPT 127.0.0.1:")?.trim().parse().ok()
+        });
+        // It goes on writing, and ends when nobody reads.
+        std::thread::spawn(move || lines.for_each(drop));
+        let port = port.expect("openssl s_server says where it listens");
+        Self { child, port }
+    }
+
+    fn get(&self, host: &str, network: &Network) -> Result<Response, SendError> {
+        let url = Url::parse(&format!("https://{host}:{}/", self.port)).unwrap();
+        UreqTransport::new(network)
+            .unwrap()
+            .send(&Request::get(url))
+    }
+
+    /// What a client is told that trusts these authorities, or none but the public ones.
+    fn refusal(&self, host: &str, trusted: Option<&Path>) -> Error {
+        match self.get(host, &trusting(trusted)) {
+            Err(SendError::NotSent(error)) => {
+                assert_eq!(error.kind(), ErrorKind::Tls, "{error:?}");
+                assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
+                error
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn trusting(file: Option<&Path>) -> Network {
+    Network {
+        ca_file: file.map(Path::to_owned),
+        ca_only: file.is_some(),
+        ..Network::default()
+    }
+}
+
+fn assert_told(error: &Error, message: &str, hint: &str, setting: Option<&str>) {
+    assert!(error.message().ends_with(message), "{error:?}");
+    assert!(error.hint().unwrap().contains(hint), "{error:?}");
+    assert_eq!(error.setting_name(), setting, "{error:?}");
+}
+
+#[test]
+fn a_private_authority_alone_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::new(folder.path(), "localhost");
+    let server = TlsServer::of(&chain, &[]);
+    let answer = server.get("localhost", &trusting(Some(&chain.root)));
+    assert_eq!(answer.unwrap().status, 200);
+    // Another authority, and the right one no more.
+    let other = tempfile::tempdir().unwrap();
+    let other = Chain::new(other.path(), "localhost");
+    server.refusal("localhost", Some(&other.root));
+}
+
+#[test]
+fn a_self_signed_certificate_is_told_and_can_be_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("s.pem"), folder.path().join("s.key"));
+    let make = |extensions: &str| {
+        let (certificate, key) = (certificate.display(), key.display());
+        let arguments = format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=localhost -keyout {key} -out {certificate} {extensions}"
+        );
+        openssl(&arguments, b"");
+    };
+    // As openssl makes it unasked, and as people do.
+    make("");
+    let server = TlsServer::start(&certificate, &key, &[]);
+    for trusted in [None, Some(certificate.as_path())] {
+        assert_told(
+            &server.refusal("localhost", trusted),
+            "its certificate is self-signed and marked as that of an authority (CA:TRUE)",
+            "basicConstraints = CA:FALSE and subjectAltName",
+            Some("ca_file"),
+        );
+    }
+    // As the hint says.
+    make("-addext basicConstraints=CA:FALSE -addext subjectAltName=DNS:localhost");
+    let server = TlsServer::start(&certificate, &key, &[]);
+    assert_told(
+        &server.refusal("localhost", None),
+        "its certificate is self-signed",
+        "set ca_file to a PEM file with that certificate",
+        Some("ca_file"),
+    );
+    let answer = server.get("localhost", &trusting(Some(&certificate)));
+    assert_eq!(answer.unwrap().status, 200);
+}
+
+#[test]
+fn a_missing_intermediate_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::new(folder.path(), "localhost");
+    let server = TlsServer::start(&chain.server, &chain.key, &[]);
+    for trusted in [None, Some(chain.root.as_path())] {
+        assert_told(
+            &server.refusal("localhost", trusted),
+            "its certificate was issued by \"Acme Issuing\", which is not trusted, and it sent no intermediate certificate",
+            "have the server send its whole chain; else set ca_file",
+            Some("ca_file"),
+        );
+    }
+    let answer = server.get("localhost", &trusting(Some(&chain.intermediate)));
+    assert_eq!(answer.unwrap().status, 200);
+}
+
+#[test]
+fn an_unknown_authority_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::new(folder.path(), "localhost");
+    let server = TlsServer::of(&chain, &[]);
+    assert_told(
+        &server.refusal("localhost", None),
+        "its certificate comes from the authority \"Acme Root\", which is not trusted",
+        "set ca_file to a PEM file with the certificate of \"Acme Root\"",
+        Some("ca_file"),
+    );
+}
+
+#[test]
+fn a_version_1_certificate_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (ca, ca_key, key) = (at("ca.pem"), at("ca.key"), at("v1.key"));
+    let (request, v1) = (at("v1.csr"), at("v1.pem"));
+    let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    openssl(
+        &format!("req -x509 {new} -days 9 -subj /CN=Authority -keyout {ca_key} -out {ca}"),
+        b"",
+    );
+    openssl(
+        &format!("req {new} -subj /CN=localhost -keyout {key} -out {request}"),
+        b"",
+    );
+    // Without -extfile it is of version 1.
+    openssl(
+        &format!("x509 -req -days 9 -in {request} -CA {ca} -CAkey {ca_key} -out {v1}"),
+        b"",
+    );
+    let server = TlsServer::start(v1.as_ref(), key.as_ref(), &[]);
+    for trusted in [None, Some(Path::new(&ca))] {
+        assert_told(
+            &server.refusal("localhost", trusted),
+            "a certificate it sent is X.509 version 1, which cannot say for which hosts or purposes it is",
+            "issued again as version 3",
+            None,
+        );
+    }
+}
+
+#[test]
+fn a_certificate_outside_its_dates_is_told_with_the_date() {
+    let day = Duration::from_secs(86_400);
+    let now = SystemTime::now();
+    for (from, to, message, hint) in [
+        (
+            now - 9 * day,
+            now - 2 * day,
+            "its certificate expired on 20",
+            "renewed",
+        ),
+        (
+            now + 2 * day,
+            now + 9 * day,
+            "its certificate is valid only from 20",
+            "clock",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let chain = Chain::with(folder.path(), "localhost", |params| {
+            (params.not_before, params.not_after) = (from.into(), to.into());
+        });
+        let server = TlsServer::of(&chain, &[]);
+        let error = server.refusal("localhost", Some(&chain.root));
+        assert!(error.message().contains(message), "{error:?}");
+        assert!(error.hint().unwrap().contains(hint), "{error:?}");
+    }
+}
+
+#[test]
+fn a_certificate_for_another_host_is_told_with_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::new(folder.path(), "login.acme.example");
+    let server = TlsServer::of(&chain, &[]);
+    assert_told(
+        &server.refusal("localhost", Some(&chain.root)),
+        "its certificate is for login.acme.example, not for localhost",
+        "use a name from the certificate in base_url or token_url",
+        None,
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::with(folder.path(), "localhost", |params| {
+        params.subject_alt_names.clear();
+    });
+    let server = TlsServer::of(&chain, &[]);
+    assert_told(
+        &server.refusal("localhost", Some(&chain.root)),
+        "its certificate names no host (subjectAltName), so that it is not for localhost",
+        "subjectAltName = localhost",
+        None,
+    );
+}
+
+#[test]
+fn a_certificate_that_is_not_for_servers_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::with(folder.path(), "localhost", |params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    let server = TlsServer::of(&chain, &[]);
+    assert_told(
+        &server.refusal("localhost", Some(&chain.root)),
+        "its certificate is not for servers (extendedKeyUsage lacks serverAuth)",
+        "serverAuth",
+        None,
+    );
+}
+
+#[test]
+fn a_server_that_demands_a_client_certificate_is_a_matter_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::new(folder.path(), "localhost");
+    for version in ["-tls1_2", "-tls1_3"] {
+        let server = TlsServer::of(&chain, &["-Verify", "2", version]);
+        assert_told(
+            &server.refusal("localhost", Some(&chain.root)),
+            "accepts only clients that have a TLS certificate (mutual TLS)",
+            "endpoint without mutual TLS",
+            Some("token_url"),
+        );
+        // One that only asks is content without.
+        let server = TlsServer::of(&chain, &["-verify", "2", version]);
+        let answer = server.get("localhost", &trusting(Some(&chain.root)));
+        assert_eq!(answer.unwrap().status, 200, "{version}");
+    }
+}
+
+/// As Kubernetes does it: a new folder, and a symbolic link that is moved to it at once.
+#[cfg(unix)]
+#[test]
+fn authorities_are_read_again_when_their_file_has_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let made = ["one", "two"].map(|name| {
+        std::fs::create_dir(at(name)).unwrap();
+        Chain::new(&at(name), "localhost")
+    });
+    let lead_to = |name: &str| {
+        std::os::unix::fs::symlink(name, at("next")).unwrap();
+        std::fs::rename(at("next"), at("current")).unwrap();
+    };
+    lead_to("one");
+    let network = trusting(Some(&at("current").join("root.pem")));
+    let transport = UreqTransport::new(&network).unwrap();
+    let servers = made.iter().map(|chain| TlsServer::of(chain, &[]));
+    let servers: Vec<_> = servers.collect();
+    let trusts = |server: &TlsServer| {
+        let url = Url::parse(&format!("https://localhost:{}/", server.port)).unwrap();
+        transport.send(&Request::get(url)).is_ok()
+    };
+    let trusted = || (trusts(&servers[0]), trusts(&servers[1]));
+    assert_eq!(trusted(), (true, false));
+    lead_to("two");
+    assert_eq!(trusted(), (false, true));
+    // Half written, and gone: the last good one stays.
+    let root = at("two").join("root.pem");
+    let text = std::fs::read_to_string(&made[0].root).unwrap();
+    std::fs::write(&root, &text[..40]).unwrap();
+    assert_eq!(trusted(), (false, true));
+    std::fs::remove_file(&root).unwrap();
+    assert_eq!(trusted(), (false, true));
+    std::fs::write(&root, text).unwrap();
+    assert_eq!(trusted(), (true, false));
+}
