@@ -804,7 +804,8 @@ csign_status csign_client_login(const struct csign_client *client,
                                 struct csign_error **error);
 
 /**
- * Makes an empty config, named "default".
+ * Makes an empty config. It needs a name if the setting store outlives the process: see
+ * csign_config_set_name.
  *
  *     csign_config *config = NULL;
  *     csign_error *error = NULL;
@@ -840,7 +841,8 @@ csign_status csign_config_load(struct csign_config *config,
                                struct csign_error **error);
 
 /**
- * Names the connection: the name is in messages, and tells connections in one store apart.
+ * Names the connection: the name is in messages, and tells whose the tokens in a store are. Without a name,
+ * csign_client_new fails if the setting store is anything but "memory".
  */
 CSIGN_API
 csign_status csign_config_set_name(struct csign_config *config,

@@ -658,7 +658,7 @@ class Config {
         return detail::run(
             [&](auto **error) { return ::csign_config_unset(config_.get(), key.data(), key.size(), error); });
     }
-    /// Names the connection: in messages and in the store.
+    /// Names the connection: in messages and in the store. Needed if the store outlives the process.
     Result<void> set_name(std::string_view name) {
         return detail::run(
             [&](auto **error) { return ::csign_config_set_name(config_.get(), name.data(), name.size(), error); });

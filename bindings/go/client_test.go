@@ -40,6 +40,23 @@ func TestATokenIsNeverPrinted(t *testing.T) {
 	}
 }
 
+func TestAStoreThatOutlivesTheProcessNeedsAName(t *testing.T) {
+	settings := Settings{
+		"provider": "boldsign", "environment": "us", "grant": "client-credentials", "client_id": "my-app",
+		"client_secret": "s3cret", "store": "file:" + t.TempDir() + "/tokens",
+	}
+	_, err := New(settings)
+	var told *Error
+	if !errors.As(err, &told) || told.Setting != "name" {
+		t.Fatal(err)
+	}
+	client, err := New(settings, WithName("ann"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+}
+
 func TestATokenThatNeedsMoreRoom(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)

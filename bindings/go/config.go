@@ -19,7 +19,8 @@ type Settings map[string]string
 // Option is something that [New] and [Load] take.
 type Option func(*config)
 
-// WithName names the connection for [New]: the name is in messages, and tells connections in one store apart.
+// WithName names the connection for [New]: the name is in messages, and tells whose the tokens in a store are. It is
+// needed if the store outlives the process.
 func WithName(name string) Option {
 	return func(c *config) { c.name = name }
 }

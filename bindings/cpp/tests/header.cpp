@@ -115,6 +115,14 @@ static void results() {
     CHECK(set.ok() && set.error().status() == CSIGN_STATUS_OK);
     set = made.value().set("grant", "");
     CHECK(!set);
+
+    auto nameless = Config::make({{"provider", "boldsign"},
+                                  {"environment", "us"},
+                                  {"grant", "client-credentials"},
+                                  {"client_id", "my-app"},
+                                  {"client_secret", "s3cret"},
+                                  {"store", "file:never-made"}});
+    CHECK(Client::make(nameless.value()).error().setting() == "name");
 }
 
 static void owners(const std::string &dir) {

@@ -9,7 +9,7 @@ import type { Settings } from './settings.js';
 
 /** What a client is given beside its settings. */
 export interface ClientOptions {
-  /** The connection's name: it is in messages, and tells connections in one store apart. */
+  /** The connection's name: it is in messages, and needed if the store outlives the process, to tell whose tokens are whose. */
   name?: string;
   /** Providers beside the built-in ones. */
   registry?: Registry;

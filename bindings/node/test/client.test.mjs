@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { createPrivateKey, pbkdf2, sign } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
 
@@ -27,6 +29,19 @@ const open = (name, options = {}) =>
   });
 
 const slow = (ms) => sandbox.post('/_sandbox/faults', { kind: 'slow', ms });
+
+test('a store that outlives the process needs a name', async () => {
+  const settings = {
+    provider: 'boldsign',
+    environment: 'us',
+    grant: 'client-credentials',
+    client_id: 'my-app',
+    client_secret: 's3cret',
+    store: `file:${mkdtempSync(join(tmpdir(), 'countersign-'))}/tokens`,
+  };
+  await assert.rejects(Client.create(settings), (error) => error instanceof FixConfigurationError && error.setting === 'name');
+  disposed(await Client.create(settings, { name: 'ann' }));
+});
 
 test('the event loop runs while an answer is slow', async () => {
   const client = disposed(await open('docusign-jwt'));

@@ -43,6 +43,21 @@ def test_settings_come_by_name_or_as_a_mapping(sandbox: Sandbox) -> None:
     assert by_name.identity()["account_name"] == "Countersign Second"
 
 
+def test_a_store_that_outlives_the_process_needs_a_name(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "provider": "boldsign",
+        "environment": "us",
+        "grant": "client-credentials",
+        "client_id": "my-app",
+        "client_secret": "s3cret",
+        "store": f"file:{tmp_path / 'tokens'}",
+    }
+    with pytest.raises(countersign.FixConfigurationError) as raised:
+        countersign.Client(settings)
+    assert raised.value.setting == "name"
+    assert repr(countersign.Client(settings, name="ann")) == "<countersign.Client 'ann'>"
+
+
 def test_a_setting_of_another_type_is_refused() -> None:
     with pytest.raises(TypeError, match="timeout_ms is a float"):
         countersign.Client(cast(Any, {"timeout_ms": 1.5}))

@@ -76,7 +76,7 @@ pub fn connection(
     };
     let provider = registry
         .provider(id)
-        .map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
+        .map_err(|e| e.in_context(countersign::label(name)))?;
     connection_at(name, settings, provider, signer)
 }
 
@@ -94,7 +94,7 @@ pub fn connection_at(
     let signer = match signer {
         Some(signer) => Some(signer),
         None => device(settings, provider.profile())
-            .map_err(|e| e.in_context(format_args!("connection `{name}`")))?,
+            .map_err(|e| e.in_context(countersign::label(name)))?,
     };
     match signer {
         Some(signer) => Connection::with_signer(name, settings, provider, signer),

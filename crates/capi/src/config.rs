@@ -89,7 +89,8 @@ pub type csign_change_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, change: csign_change, token: *const csign_token),
 >;
 
-/// Makes an empty config, named "default".
+/// Makes an empty config. It needs a name if the setting store outlives the process: see
+/// csign_config_set_name.
 ///
 ///     csign_config *config = NULL;
 ///     csign_error *error = NULL;
@@ -108,7 +109,7 @@ pub unsafe extern "C" fn csign_config_new(
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Out::new("out_config", out_config) }?;
         out.put(new(Config {
-            name: "default".to_owned(),
+            name: String::new(),
             settings: Settings::new(),
             signer: None,
             log: None,
@@ -166,7 +167,8 @@ pub unsafe extern "C" fn csign_config_load(
     unsafe { call(error, body) }
 }
 
-/// Names the connection: the name is in messages, and tells connections in one store apart.
+/// Names the connection: the name is in messages, and tells whose the tokens in a store are. Without a name,
+/// csign_client_new fails if the setting store is anything but "memory".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_config_set_name(
     config: *mut csign_config,

@@ -126,7 +126,8 @@ impl Connection {
         }
     }
 
-    /// Holds settings against a provider.
+    /// Holds settings against a provider. `name` may be empty as long as nothing outlives the
+    /// process: in a shared store it tells whose the tokens are.
     ///
     /// # Errors
     ///
@@ -217,7 +218,7 @@ impl Connection {
         settings: &Settings,
         registry: &Registry,
     ) -> Result<Self, Error> {
-        let named = |e: Error| e.in_context(format_args!("connection `{name}`"));
+        let named = |e: Error| e.in_context(label(name));
         let id = settings.value("provider").ok_or_else(|| {
             let ids: Vec<_> = registry.iter().map(|p| p.profile().id.clone()).collect();
             named(missing("provider").with_hint(format!("set it to one of: {}", ids.join(", "))))
@@ -239,17 +240,38 @@ impl Connection {
             backend,
         }
         .read(name, Arc::clone(&provider), signer)
-        .and_then(|connection| provider.check(&connection).map(|()| connection));
+        .and_then(|connection| {
+            if connection.store != StoreSetting::Memory {
+                connection.check_named()?;
+            }
+            provider.check(&connection).map(|()| connection)
+        });
         connection.map_err(|error| {
             error
-                .in_context(format_args!("connection `{name}`"))
+                .in_context(label(name))
                 .with_provider(&provider.profile().id)
         })
     }
 
-    /// The name it has in the configuration.
+    /// The name it has in the configuration; empty if it was given none.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What messages call it.
+    pub(crate) fn label(&self) -> String {
+        label(&self.name)
+    }
+
+    /// Fails without a name: where its tokens outlive the process, nothing else tells whose they are.
+    pub(crate) fn check_named(&self) -> Result<(), Error> {
+        if !self.name.trim().is_empty() {
+            return Ok(());
+        }
+        let message = "`name` is missing: the store outlives this process, and only the name tells whose the tokens in it are";
+        Err(Error::setting("name", message).with_hint(
+            "give this client a name that no other user of the store has, or set store = \"memory\"",
+        ))
     }
 
     /// The provider.
@@ -392,6 +414,15 @@ impl Connection {
         Some(crate::jws::hmac_sha256_base64_matches(
             secret, message, expected,
         ))
+    }
+}
+
+/// What messages call a connection of this name.
+#[doc(hidden)]
+pub fn label(name: &str) -> String {
+    match name {
+        "" => "the connection without a name".to_owned(),
+        name => format!("connection `{name}`"),
     }
 }
 

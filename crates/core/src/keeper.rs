@@ -34,9 +34,9 @@ use self::probe::{Point, Probe};
 pub(crate) use self::record::fingerprint;
 pub use self::trail::{Event, What};
 use crate::{
-    Clock, Connection, Error, Extra, Login, MemoryStore, Owner, Random, SealedStore, Secret,
-    Source, Store, StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict,
-    random,
+    Clock, Connection, Durability, Error, Extra, Login, MemoryStore, Owner, Random, SealedStore,
+    Secret, Source, Store, StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport,
+    Verdict, random,
 };
 
 /// Hands out a connection's token and keeps it valid.
@@ -433,6 +433,10 @@ impl KeeperBuilder {
             Some(store) => store,
             None => open_store(&connection)?,
         };
+        let promised = store.capabilities();
+        if promised.shared || promised.durability > Durability::Ephemeral {
+            connection.check_named()?;
+        }
         let seal = |store: Arc<dyn Store>| -> Arc<dyn Store> {
             match connection.store_key() {
                 Some(ring) => {

@@ -67,6 +67,8 @@ mod url;
 
 pub use crate::answer::{read_json, scalar_text};
 pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
+#[doc(hidden)]
+pub use crate::connection::label;
 pub use crate::connection::{
     BasicEncoding, ClientAuth, Connection, GrantKind, Network, Roots, StoreSetting,
 };

@@ -53,12 +53,14 @@ class Client:
     have the vendors' own (`{"extra.account_id": "..."}`). Calls block without holding the GIL until there is a token or
     an error, at most for the setting timeout_ms and what waiting for another holder takes.
 
+    A `name` is needed if the `store` outlives the process: it tells whose the tokens in it are.
+
     Raises FixConfigurationError, naming the setting and what to write.
 
     >>> client = Client(provider="boldsign", environment="us", grant="client-credentials",
     ...                 client_id="my-app", client_secret="s3cret", store="memory")
     >>> client
-    <countersign.Client 'default'>
+    <countersign.Client>
     >>> client.counts()["minted"]
     0
     """
@@ -68,7 +70,7 @@ class Client:
         settings: Mapping[str, Value] | None = None,
         /,
         *,
-        name: str = "default",
+        name: str | None = None,
         registry: Registry | None = None,
         signer: callbacks.Signer | None = None,
         clock: callbacks.Clock | None = None,
@@ -78,10 +80,11 @@ class Client:
         **more: Unpack[Settings],
     ) -> None:
         config = Config()
-        config.name(name)
+        if name is not None:
+            config.name(name)
         config.set({**(settings or {}), **more})
         config.host(signer, clock, log, log_level, on_change)
-        self._open(config, registry, name)
+        self._open(config, registry, name or "")
 
     @classmethod
     def load(
@@ -317,7 +320,8 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<countersign.Client {self._name!r}{' closed' if self._handle is None else ''}>"
+        name = f" {self._name!r}" if self._name else ""
+        return f"<countersign.Client{name}{' closed' if self._handle is None else ''}>"
 
     def _used(self) -> Pointer:
         handle = self._handle

@@ -63,7 +63,7 @@ pub(super) fn keeper(config: &Config, registry: &Registry, id: u64) -> Result<Ke
 fn connection(config: &Config, registry: &Registry, id: u64) -> Result<Connection, Error> {
     let name = &config.name;
     let settings = config.settings.clone().resolve(variable);
-    let settings = settings.map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
+    let settings = settings.map_err(|e| e.in_context(countersign::label(name)))?;
     let signer = config.signer.clone().map(|signer| -> Arc<dyn Signer> {
         Arc::new(device(
             signer.algorithm,

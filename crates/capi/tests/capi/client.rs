@@ -27,6 +27,35 @@ fn a_token_is_minted_once_and_then_from_memory() {
 }
 
 #[test]
+fn a_store_that_outlives_the_process_needs_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("file:{}", folder.path().join("tokens").display());
+    let config = Config::new();
+    for (key, value) in [
+        ("provider", "boldsign"),
+        ("environment", "us"),
+        ("grant", "client-credentials"),
+        ("client_id", "my-app"),
+        ("client_secret", "s3cret"),
+        ("store", store.as_str()),
+    ] {
+        config.set(key, value).unwrap();
+    }
+    let refused = config.client().map(drop).unwrap_err();
+    assert_eq!(refused.verdict, csign_verdict::FIX_CONFIGURATION);
+    assert_eq!(refused.setting.as_deref(), Some("name"), "{refused:?}");
+    // Nothing was made for nobody.
+    assert!(!folder.path().join("tokens").exists());
+    config.set("store", "memory").unwrap();
+    config.client().unwrap();
+    config.set("store", &store).unwrap();
+    let (name, length) = pair("ann");
+    // SAFETY: live, and as long as said.
+    call(|error| unsafe { csign_config_set_name(config.0, name, length, error) }).unwrap();
+    config.client().unwrap();
+}
+
+#[test]
 fn a_token_is_copied_where_it_fits() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();

@@ -89,9 +89,8 @@ impl Inner {
 
     /// The error for whatever needs a request after draining has begun.
     pub(super) fn drained(&self) -> Error {
-        let name = self.connection.name();
-        let message =
-            format!("connection `{name}`: the client is shutting down and sends no new request");
+        let connection = self.connection.label();
+        let message = format!("{connection}: the client is shutting down and sends no new request");
         Error::new(ErrorKind::Busy, message)
             .with_provider(&self.connection.profile().id)
             .with_hint("make a new client; nothing was sent by this one")
@@ -115,11 +114,10 @@ impl Inner {
     }
 
     fn still_in_flight(&self, timeout: Duration) -> Error {
-        let name = self.connection.name();
+        let connection = self.connection.label();
         let waited = timeout.as_millis();
         let limit = self.connection.network().timeout.as_millis();
-        let message =
-            format!("connection `{name}`: a request is still in flight after {waited} ms");
+        let message = format!("{connection}: a request is still in flight after {waited} ms");
         Error::new(ErrorKind::Busy, message)
             .with_provider(&self.connection.profile().id)
             .with_hint(format!(

@@ -61,9 +61,9 @@ impl Inner {
     }
 
     fn busy(&self, patience: Duration) -> Error {
-        let name = self.connection.name();
+        let connection = self.connection.label();
         let message = format!(
-            "connection `{name}`: another holder of its lease did not finish within {} s",
+            "{connection}: another holder of its lease did not finish within {} s",
             patience.as_secs()
         );
         Error::new(ErrorKind::Busy, message)
@@ -89,9 +89,8 @@ impl Held<'_> {
         if enough && ours {
             return Ok(());
         }
-        let name = inner.connection.name();
-        let message =
-            format!("connection `{name}`: its lease was lost before the request was sent");
+        let connection = inner.connection.label();
+        let message = format!("{connection}: its lease was lost before the request was sent");
         Err(Error::new(ErrorKind::Busy, message).with_hint("try again; nothing was sent"))
     }
 }

@@ -464,8 +464,8 @@ impl Inner {
 /// The setting `refresh_token` may be what a damaged record has spent long ago: presenting it
 /// could end a grant that a person can still rescue from that record.
 fn damaged(connection: &Connection, place: &str) -> Error {
-    let name = connection.name();
-    let message = format!("connection `{name}`: its record was damaged and set aside as {place}");
+    let label = connection.label();
+    let message = format!("{label}: its record was damaged and set aside as {place}");
     let error = Error::new(ErrorKind::LoginRequired, message)
         .with_provider(&connection.profile().id)
         .with_hint("restore the record from a backup or log in again; to start anew from the setting refresh_token, remove that file");
@@ -496,7 +496,7 @@ fn too_slow(life: Duration) -> Error {
 
 fn no_token(connection: &Connection) -> Error {
     let name = connection.name();
-    let message = format!("connection `{name}` has no token yet: it needs a login");
+    let message = format!("{} has no token yet: it needs a login", connection.label());
     let error = Error::new(ErrorKind::NoToken, message)
         .with_provider(&connection.profile().id)
         .with_hint(format!("log in once, as with: countersign login {name}"));

@@ -244,6 +244,36 @@ fn going_back_to_an_earlier_refresh_token_goes_on_with_what_it_became() {
 }
 
 #[test]
+fn a_store_that_outlives_the_process_needs_a_name() {
+    let settings = |store| {
+        let more = [("grant", "client-credentials"), ("store", store)];
+        Settings::from_pairs([&APP[..], &more].concat()).unwrap()
+    };
+    for store in [
+        "file:tokens",
+        "redis://127.0.0.1",
+        "postgres://127.0.0.1/db",
+    ] {
+        let error = Connection::new(" ", &settings(store), Tenants::provider()).unwrap_err();
+        assert_eq!(error.setting_name(), Some("name"), "{store}: {error}");
+        assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    }
+    let nameless = Connection::new("", &settings("memory"), Tenants::provider()).unwrap();
+    let keeper = |store: Arc<dyn Store>| {
+        countersign::Keeper::builder(nameless.clone())
+            .store(store)
+            .build()
+            .map(drop)
+    };
+    keeper(store()).unwrap();
+    // A store that a program hands in.
+    let folder = tempfile::tempdir().unwrap();
+    let files = countersign::FileStore::open(folder.path().join("tokens")).unwrap();
+    let error = keeper(Arc::new(files)).unwrap_err();
+    assert_eq!(error.setting_name(), Some("name"), "{error}");
+}
+
+#[test]
 fn another_login_has_another_identity() {
     let store = store();
     let answers = [

@@ -39,7 +39,8 @@ public final class ClientBuilder {
     ClientBuilder() {}
 
     /**
-     * Names the connection: the name is in messages, and tells connections in one store apart.
+     * Names the connection: the name is in messages, and tells whose the tokens in a store are. It is needed if the store
+     * outlives the process.
      *
      * @param name the name
      * @return this

@@ -8,12 +8,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -29,6 +31,21 @@ class ClientTest {
     @BeforeEach
     void reset() {
         sandbox.reset();
+    }
+
+    @Test
+    void aStoreThatOutlivesTheProcessNeedsAName(@TempDir Path folder) {
+        Map<String, String> settings = Map.of(
+                "provider", "boldsign",
+                "environment", "us",
+                "grant", "client-credentials",
+                "client_id", "my-app",
+                "client_secret", "s3cret",
+                "store", "file:" + folder.resolve("tokens"));
+        FixConfigurationException refused = assertThrows(
+                FixConfigurationException.class, () -> Client.builder().settings(settings).build());
+        assertEquals(Optional.of("name"), refused.setting());
+        Client.builder().name("ann").settings(settings).build().close();
     }
 
     @Test
