@@ -156,12 +156,32 @@ impl Answer<'_> {
         Ok(TokenResponse {
             access_token: Secret::from(access_token),
             token_type: members.text("token_type").unwrap_or("Bearer").to_owned(),
-            expires_in: members.member("expires_in").and_then(read_seconds),
+            expires_in: members
+                .member("expires_in")
+                .and_then(read_seconds)
+                .or_else(|| self.own_lifetime(access_token)),
             refresh_token: secret("refresh_token"),
             id_token: secret("id_token"),
             scope: members.text("scope").map(str::to_owned),
             extra,
         })
+    }
+
+    /// What is left by the `exp` of an access token that is a JWT (RFC 9068), for an answer that
+    /// does not say: told by the server's own clock, which is the one that `exp` goes by.
+    fn own_lifetime(&self, access_token: &str) -> Option<Duration> {
+        #[derive(serde::Deserialize)]
+        struct Claims {
+            exp: Value,
+        }
+        let parsed = crate::jws::inspect(access_token).ok()?;
+        let Claims { exp } = serde_json::from_slice(&parsed.payload).ok()?;
+        let sent = self
+            .response
+            .header("date")
+            .and_then(crate::parse_http_date);
+        let left = exp.as_f64()? - sent.unwrap_or(self.now.unix_s()) as f64;
+        read_seconds(&left.max(0.0).into())
     }
 
     /// An answer that is not one of a token endpoint: of a proxy, a captive portal, a wrong URL.

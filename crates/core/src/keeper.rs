@@ -8,6 +8,7 @@ mod flight;
 mod fresh;
 mod inspect;
 mod lease;
+mod login_needed;
 pub mod probe;
 mod record;
 mod refresh;

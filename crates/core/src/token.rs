@@ -86,7 +86,7 @@ impl Token {
     }
 
     /// How long it is still taken to be valid: by what the vendor said, else by the assumed
-    /// lifetime. Never "for ever".
+    /// lifetime; a century if the vendor does not say and nothing can renew it.
     pub fn remaining(&self, now: Moment) -> Duration {
         self.facts.lifetime.remaining(now)
     }
@@ -146,6 +146,10 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
+    /// The length for a token whose end nobody told and that nothing can renew: until an API
+    /// rejects it. A guess must not end it sooner.
+    pub(crate) const UNTIL_REJECTED: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
     pub(crate) fn end_unix_s(self) -> i64 {
         self.obtained.unix_s() + self.length.as_secs() as i64
     }
@@ -153,6 +157,9 @@ impl Lifetime {
     /// What is left by both clocks: the shorter of the two, so that neither a wall clock set
     /// back nor a sleeping machine makes a token last longer.
     pub(crate) fn remaining(self, now: Moment) -> Duration {
+        if self.length == Self::UNTIL_REJECTED {
+            return self.length;
+        }
         let by_wall = (now.unix_ms - self.obtained.unix_ms).max(0) as u64;
         let by_boot = now.boot_ms.saturating_sub(self.obtained.boot_ms);
         self.length
@@ -167,7 +174,7 @@ pub struct TokenResponse {
     pub access_token: Secret,
     /// How it is presented; `Bearer` where the answer does not say.
     pub token_type: String,
-    /// Its lifetime, where the answer says.
+    /// Its lifetime, if the answer says, or an access token that is a JWT does.
     pub expires_in: Option<Duration>,
     /// The new refresh token; where absent, the old one stays in use.
     pub refresh_token: Option<Secret>,

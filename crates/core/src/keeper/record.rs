@@ -83,11 +83,17 @@ impl Record {
         answer: TokenResponse,
         before: Option<&Self>,
     ) -> Self {
-        // For ever is not an option; a quarter of an hour is the shortest session that the known
-        // vendors set.
+        // A quarter of an hour is the shortest session that the known vendors set.
         const UNTOLD: Duration = Duration::from_secs(15 * 60);
+        // An answer without a new one leaves the old one in use.
+        let refresh_token = answer.refresh_token.or(asked.spent.cloned());
+        let renewable = refresh_token.is_some() || !connection.grant().needs_login();
         let told = answer.expires_in;
-        let length = told.or(connection.assume_lifetime()).unwrap_or(UNTOLD);
+        let length = match told {
+            Some(told) => told,
+            None if renewable => connection.assume_lifetime().unwrap_or(UNTOLD),
+            None => Lifetime::UNTIL_REJECTED,
+        };
         let source = match asked.spent {
             Some(_) => Source::Refreshed,
             None => Source::Minted,
@@ -112,8 +118,7 @@ impl Record {
         };
         Self {
             token: Some(Token::new(facts, source)),
-            // An answer without a new one leaves the old one in use.
-            refresh_token: answer.refresh_token.or(asked.spent.cloned()),
+            refresh_token,
             token_for: asked.token_for,
             asked_scopes: connection.scopes().join(" "),
             replaced_grant: replaced.clone(),
@@ -270,9 +275,10 @@ impl WrittenToken {
         // Another process's boot clock may be of another boot: what the wall clock says has
         // passed is what has passed, and a record from the future counts as spent.
         let passed = now.unix_ms - self.obtained_ms;
-        let length = match passed < -60_000 {
-            true => Duration::ZERO,
-            false => Duration::from_millis(self.lifetime_ms),
+        let length = match Duration::from_millis(self.lifetime_ms) {
+            length if length == Lifetime::UNTIL_REJECTED => length,
+            _ if passed < -60_000 => Duration::ZERO,
+            length => length,
         };
         let lifetime = Lifetime {
             obtained: Moment {

@@ -9,10 +9,10 @@ use super::probe::Point;
 use super::record::{Asked, Record, fingerprint, identity_mark};
 use super::save::{Loaded, Saved, not_stored};
 use super::trail::{Rest, What};
-use super::{Change, Inner, Revocation};
+use super::{Change, Inner, Revocation, login_needed};
 use crate::{
-    Connection, Error, ErrorKind, Extra, Grant, GrantKind, Moment, Secret, Source, Swap, Token,
-    TokenResponse, Verdict, random,
+    Error, ErrorKind, Extra, Grant, GrantKind, Moment, Secret, Source, Swap, Token, TokenResponse,
+    Verdict, random,
 };
 
 impl Inner {
@@ -45,7 +45,7 @@ impl Inner {
             return Ok(token);
         }
         self.respect_rest(&loaded)?;
-        let grant = self.choose_grant(loaded.record.as_ref())?;
+        let grant = self.choose_grant(&loaded)?;
         match &grant {
             Grant::RefreshToken(token) if self.connection.spends_single_use_secret(&grant) => {
                 self.rotate(&lease, loaded, token, want.force)
@@ -339,20 +339,21 @@ impl Inner {
         })
     }
 
-    fn choose_grant(&self, record: Option<&Record>) -> Result<Grant, Error> {
+    fn choose_grant(&self, loaded: &Loaded) -> Result<Grant, Error> {
         let connection = &self.connection;
         match connection.grant() {
             GrantKind::JwtBearer => Ok(Grant::JwtBearer),
             GrantKind::ClientCredentials => Ok(Grant::ClientCredentials),
             GrantKind::AuthorizationCode | GrantKind::RefreshToken => {
                 // The record is of this grant alone: the setting `refresh_token` is in its key.
+                let record = loaded.record.as_ref();
                 let stored = record.and_then(|record| record.refresh_token.clone());
-                let token = stored.or_else(|| connection.refresh_token.clone());
-                let token = token.ok_or_else(|| self.no_token())?;
+                let token = stored.or_else(|| self.seed_for(record));
+                let token = token.ok_or_else(|| self.login_needed(loaded))?;
                 if record.is_none()
                     && let Some(place) = self.store.set_aside(&self.key)?
                 {
-                    return Err(damaged(connection, &place));
+                    return Err(login_needed::damaged(connection, &place));
                 }
                 self.store.fit_for_rotation()?;
                 Ok(Grant::RefreshToken(token))
@@ -364,15 +365,12 @@ impl Inner {
         }
     }
 
-    fn no_token(&self) -> Error {
-        let error = no_token(&self.connection);
-        match self.has_doubtful_record() {
-            true => error.with_hint(format!(
-                "log in once, as with: countersign login {}; the record of an earlier version does not say for which extra settings it was, and is left alone",
-                self.connection.name()
-            )),
-            false => error,
-        }
+    /// The configured refresh token, unless somebody has logged in since: it is of another grant.
+    fn seed_for(&self, record: Option<&Record>) -> Option<Secret> {
+        let seed = self.connection.refresh_token.clone()?;
+        let grant = record.and_then(|record| record.grant.as_ref());
+        let same_grant = grant.is_none_or(|grant| *grant == fingerprint(&seed));
+        same_grant.then_some(seed)
     }
 
     pub(super) fn seed(&self) -> Option<String> {
@@ -461,20 +459,6 @@ impl Inner {
     }
 }
 
-/// The setting `refresh_token` may be what a damaged record has spent long ago: presenting it
-/// could end a grant that a person can still rescue from that record.
-fn damaged(connection: &Connection, place: &str) -> Error {
-    let label = connection.label();
-    let message = format!("{label}: its record was damaged and set aside as {place}");
-    let error = Error::new(ErrorKind::LoginRequired, message)
-        .with_provider(&connection.profile().id)
-        .with_hint("restore the record from a backup or log in again; to start anew from the setting refresh_token, remove that file");
-    match connection.login_url() {
-        Some(url) => error.with_url(url.as_str()),
-        None => error,
-    }
-}
-
 /// A request that brought no token, with how far the server's clock was ahead of ours.
 struct Refusal {
     error: Error,
@@ -492,16 +476,4 @@ fn too_slow(life: Duration) -> Error {
     Error::new(ErrorKind::Unavailable, message)
         .with_verdict(Verdict::Retry)
         .with_hint("the server or the way to it is slow; ask for tokens that live longer")
-}
-
-fn no_token(connection: &Connection) -> Error {
-    let name = connection.name();
-    let message = format!("{} has no token yet: it needs a login", connection.label());
-    let error = Error::new(ErrorKind::NoToken, message)
-        .with_provider(&connection.profile().id)
-        .with_hint(format!("log in once, as with: countersign login {name}"));
-    match connection.login_url() {
-        Some(url) => error.with_url(url.as_str()),
-        None => error,
-    }
 }

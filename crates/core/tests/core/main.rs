@@ -6,6 +6,7 @@ mod clocks;
 mod connection;
 mod drain;
 mod durability;
+mod expiry;
 mod files;
 mod grants;
 mod identity;

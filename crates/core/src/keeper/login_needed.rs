@@ -1,0 +1,78 @@
+//! Why only a login helps, if no token can be had without one.
+
+use super::Inner;
+use super::fresh;
+use super::save::Loaded;
+use crate::{Connection, Error, ErrorKind, Token};
+
+impl Inner {
+    /// Says why there is neither a token to hand out nor a refresh token to get one with.
+    pub(super) fn login_needed(&self, loaded: &Loaded) -> Error {
+        let connection = &self.connection;
+        let label = connection.label();
+        let token = loaded.record.as_ref().and_then(|record| {
+            let token = record.token.as_ref()?;
+            Some((token, record.token_for == self.asks_for))
+        });
+        let (why, hint) = match token {
+            None if loaded.version.is_some() && loaded.record.is_none() => {
+                (format!("{label} was logged out"), None)
+            }
+            None => (
+                format!("{label} has never logged in"),
+                self.has_doubtful_record().then_some(
+                    "the record of an earlier version does not say for which extra settings it was, and is left alone",
+                ),
+            ),
+            Some((token, asked_alike)) => (
+                format!("{label}: {}", self.not_renewable(token, asked_alike)),
+                lacks_refresh_scope(connection).then_some(
+                    "to get a refresh token, add the scope to scopes that the vendor wants for it",
+                ),
+            ),
+        };
+        let command = format!("log in, as with: countersign login {}", connection.name());
+        let hint = match hint {
+            Some(more) => format!("{command}; {more}"),
+            None => command,
+        };
+        with_login_url(connection, Error::new(ErrorKind::NoToken, why)).with_hint(hint)
+    }
+
+    fn not_renewable(&self, token: &Token, asked_alike: bool) -> &'static str {
+        let left = token.remaining(self.clock.now());
+        if self.flights.has_refused(token.secret()) {
+            "an API rejected its token, and the login brought no refresh token to replace it with"
+        } else if !asked_alike {
+            "its token was asked for with other settings, and the login brought no refresh token to get another with"
+        } else if left <= fresh::enough_of(token, self.early(token)) {
+            "its token has expired, and there is no refresh token to renew it with"
+        } else {
+            "the login brought no refresh token to get a new token with"
+        }
+    }
+}
+
+/// Whether the login asked for no scope that brings a refresh token.
+fn lacks_refresh_scope(connection: &Connection) -> bool {
+    let wanted = &connection.rules().refresh_scopes;
+    let asked = connection.scopes();
+    !wanted.is_empty() && !wanted.iter().any(|scope| asked.contains(scope))
+}
+
+/// The setting `refresh_token` may be what a damaged record has spent long ago: presenting it
+/// could end a grant that a person can still rescue from that record.
+pub(super) fn damaged(connection: &Connection, place: &str) -> Error {
+    let label = connection.label();
+    let message = format!("{label}: its record was damaged and set aside as {place}");
+    with_login_url(connection, Error::new(ErrorKind::LoginRequired, message))
+        .with_hint("restore the record from a backup or log in again; to start anew from the setting refresh_token, remove that file")
+}
+
+fn with_login_url(connection: &Connection, error: Error) -> Error {
+    let error = error.with_provider(&connection.profile().id);
+    match connection.login_url() {
+        Some(url) => error.with_url(url.as_str()),
+        None => error,
+    }
+}

@@ -1,0 +1,189 @@
+//! When a token ends if the answer does not say: by its own words, by a guess, or not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::{Connection, ErrorKind, MemoryStore, Response, Source, Store, Subjects, Verdict};
+
+use crate::support::{
+    Bench, NOW, Script, bench, bench_with, by_assertion, client_credentials, connection, login,
+    refreshing, rotated_answer, token_answer,
+};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn by_login(more: &[(&str, &str)]) -> Connection {
+    let own = [
+        ("grant", "authorization-code"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("redirect_uri", "https://app.example/callback"),
+    ];
+    connection([&own, more].concat())
+}
+
+/// An unsigned JWT with these claims; nobody here verifies it.
+fn jwt(claims: &str) -> String {
+    let part = |text: &str| base64_simd::URL_SAFE_NO_PAD.encode_to_string(text.as_bytes());
+    format!(
+        "{}.{}.{}",
+        part(r#"{"alg":"RS256"}"#),
+        part(claims),
+        part("signature")
+    )
+}
+
+fn answer(access_token: &str, more: &str, headers: &[(&'static str, &str)]) -> Response {
+    let body = format!(r#"{{"access_token":"{access_token}","token_type":"bearer"{more}}}"#);
+    Response::new(200, headers.iter().copied(), body)
+}
+
+#[test]
+fn a_jwt_tells_its_own_end_if_the_answer_does_not() {
+    for (exp, more, headers, left) in [
+        (NOW + 20, "", &[][..], 20),
+        // As far away as it says, and not as far as a guess goes.
+        (NOW + 7200, "", &[], 7200),
+        // What the answer says holds.
+        (NOW + 7200, r#","expires_in":60"#, &[], 60),
+        (NOW + 20, r#","expires_in":60"#, &[], 60),
+        // Over already.
+        (NOW - 20, "", &[], 0),
+        // By the clock of the server that wrote it: an hour ahead of ours.
+        (
+            NOW + 3620,
+            "",
+            &[("Date", "Fri, 15 Jan 2027 09:00:00 GMT")],
+            20,
+        ),
+    ] {
+        let token = jwt(&format!(r#"{{"sub":"x","exp":{exp}}}"#));
+        let answer = answer(&token, more, headers);
+        let bench = bench(client_credentials(), [Ok(answer.clone())]);
+        let token = bench.keeper.token().unwrap();
+        let now = countersign::Clock::now(bench.clock.as_ref());
+        assert_eq!(token.remaining(now).as_secs(), left, "{exp} {more}");
+        assert_eq!(token.expires_at(), Some(NOW + left as i64));
+        // The same for the tokens of many.
+        let script = Script::new([Ok(answer), Ok(token_answer("next", 600))]);
+        let subjects = Subjects::new(by_assertion(), script.clone(), 8).unwrap();
+        let subjects = subjects.with_clock(bench.clock.clone());
+        subjects.token("joe").unwrap();
+        bench.clock.advance(Duration::from_secs(left));
+        assert_eq!(subjects.token("joe").unwrap().expose(), "next");
+    }
+    for claims in ["{}", r#"{"exp":"soon"}"#, "[]"] {
+        let bench = bench(client_credentials(), [Ok(answer(&jwt(claims), "", &[]))]);
+        assert_eq!(bench.keeper.token().unwrap().expires_at(), None, "{claims}");
+    }
+}
+
+#[test]
+fn a_stored_jwt_is_not_served_after_its_end() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let token = jwt(&format!(r#"{{"exp":{}}}"#, NOW + 20));
+    let first = bench_with(
+        client_credentials(),
+        [Ok(answer(&token, "", &[]))],
+        store.clone(),
+    );
+    first.keeper.token().unwrap();
+    let second = bench_with(client_credentials(), [Ok(token_answer("next", 600))], store);
+    second.clock.advance(Duration::from_secs(21));
+    assert_eq!(second.keeper.token().unwrap().expose(), "next");
+}
+
+#[test]
+fn a_guess_does_not_end_what_nothing_can_renew() {
+    for settings in [&[][..], &[("assume_lifetime_s", "60")]] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let first = bench_with(
+            by_login(settings),
+            [Ok(answer("a", "", &[]))],
+            store.clone(),
+        );
+        let token = login(&first.keeper).unwrap();
+        assert_eq!(token.expires_at(), None);
+        // In memory and from the store, a year later, with a clock that was set back, too.
+        first.clock.advance(365 * DAY);
+        let token = first.keeper.token().unwrap();
+        assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
+        let second = bench_with(by_login(settings), [], store.clone());
+        second.clock.advance(365 * DAY);
+        assert_eq!(second.keeper.token().unwrap().source(), Source::Store);
+        second.clock.set_wall(NOW - 365 * 24 * 3600);
+        assert_eq!(second.keeper.token().unwrap().expose(), "a");
+        // Until an API rejects it.
+        second.keeper.invalidate(&token);
+        let error = second.keeper.token().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.verdict()),
+            (ErrorKind::NoToken, Verdict::Reauthorize)
+        );
+        assert!(
+            error.message().contains("brought no refresh token"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_guess_ends_what_can_be_renewed() {
+    let guess = Duration::from_secs(15 * 60);
+    let untold = |refresh: &str| answer("a", refresh, &[]);
+    for (connection, first) in [
+        (client_credentials(), untold("")),
+        (refreshing(), untold("")),
+        (refreshing(), untold(r#","refresh_token":"r1""#)),
+    ] {
+        let next = rotated_answer("b", "r2", 600);
+        let Bench { keeper, clock, .. } = bench(connection, [Ok(first), Ok(next)]);
+        keeper.token().unwrap();
+        clock.advance(guess);
+        assert_eq!(keeper.token().unwrap().expose(), "b");
+    }
+}
+
+#[test]
+fn why_a_login_is_needed_is_told_apart() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let message = |bench: &Bench| {
+        let error = bench.keeper.token().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.verdict()),
+            (ErrorKind::NoToken, Verdict::Reauthorize)
+        );
+        assert!(error.hint().unwrap().contains("countersign login mine"));
+        assert!(error.url().is_some());
+        error.message().to_owned()
+    };
+    let first = bench_with(by_login(&[]), [Ok(token_answer("a", 600))], store.clone());
+    assert_eq!(message(&first), "connection `mine` has never logged in");
+    login(&first.keeper).unwrap();
+    let other = bench_with(by_login(&[("audience", "other")]), [], store.clone());
+    assert!(message(&other).contains("asked for with other settings"));
+    first.clock.advance(Duration::from_secs(600));
+    assert!(message(&first).contains("its token has expired, and there is no refresh token"));
+    first.script.push(Ok(token_answer("b", 600)));
+    login(&first.keeper).unwrap();
+    let token = first.keeper.token().unwrap();
+    first.keeper.invalidate(&token);
+    assert!(message(&first).contains("rejected its token, and the login brought no refresh token"));
+    first.script.push(Ok(Response::new(200, [], "")));
+    first.keeper.forget().unwrap();
+    assert_eq!(message(&first), "connection `mine` was logged out");
+}
+
+#[test]
+fn a_configured_refresh_token_is_not_presented_for_somebody_who_logged_in() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let bench = bench_with(
+        by_login(&[("refresh_token", "r0")]),
+        [Ok(token_answer("a", 600))],
+        store,
+    );
+    login(&bench.keeper).unwrap();
+    bench.clock.advance(Duration::from_secs(600));
+    let error = bench.keeper.token().unwrap_err();
+    assert!(error.message().contains("has expired"), "{error}");
+}
