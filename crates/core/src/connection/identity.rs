@@ -8,7 +8,7 @@
 use super::{Connection, GrantKind};
 use crate::keeper::fingerprint;
 use crate::profile::template::Templated;
-use crate::{Error, StoreKey};
+use crate::{Error, Secret, StoreKey};
 
 /// Names and values, hashed in order. Each value follows its name, so that a missing one cannot be
 /// taken for its neighbour.
@@ -60,6 +60,25 @@ impl Connection {
             }
         }
         Ok(words.hashed().to_hex())
+    }
+
+    /// The fingerprint of the credentials that the client authenticates with, salted with the
+    /// refresh token that they go with.
+    pub(crate) fn credentials_fingerprint(&self, refresh_token: &Secret) -> String {
+        let signer = self.signer.as_ref();
+        let public = signer.and_then(|signer| signer.public_key());
+        let public = public.map(|key| base64_simd::STANDARD.encode_to_string(key.spki_sha256()));
+        StoreKey::of([
+            "credentials",
+            self.client_auth.as_str(),
+            self.basic_encoding.as_str(),
+            refresh_token.expose(),
+            self.client_secret.as_ref().map_or("", Secret::expose),
+            signer.map_or("", |signer| signer.algorithm().as_str()),
+            signer.and_then(|signer| signer.key_id()).unwrap_or(""),
+            public.as_deref().unwrap_or(""),
+        ])
+        .to_hex()
     }
 
     fn add_server(&self, words: &mut Words) {

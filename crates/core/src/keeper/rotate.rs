@@ -27,6 +27,8 @@ struct Rotation<'a> {
     /// The attempt before it, whose outcome is not known.
     unresolved: Option<Attempt>,
     token: &'a Secret,
+    /// The fingerprint of the client's credentials.
+    credentials: String,
 }
 
 impl Inner {
@@ -40,7 +42,11 @@ impl Inner {
     ) -> Result<Token, Error> {
         let mut record = loaded.record.clone().unwrap_or_default();
         let spends = fingerprint(token);
-        if let Some(ended) = record.ended.as_ref().filter(|ended| ended.token == spends)
+        let credentials = self.connection.credentials_fingerprint(token);
+        let ended = record.ended.as_ref().filter(|ended| {
+            ended.token == spends && ended.credentials.as_ref() == Some(&credentials)
+        });
+        if let Some(ended) = ended
             && !force
         {
             return Err(ended.error(&self.connection));
@@ -71,6 +77,7 @@ impl Inner {
             attempt,
             unresolved,
             token,
+            credentials,
         };
         self.probe(Point::IntentDurable)
             .and_then(|()| lease.still_ours())
@@ -206,7 +213,13 @@ impl Inner {
                 .with_hint("try again: its token is in the store");
         }
         let spends = rotation.attempt.spends.clone();
-        let mut ended = Ended::by_refusal(&error, spends, self.store_ms(), self.who.clone());
+        let mut ended = Ended::by_refusal(
+            &error,
+            spends,
+            rotation.credentials.clone(),
+            self.store_ms(),
+            self.who.clone(),
+        );
         let what = match &rotation.unresolved {
             Some(attempt) => {
                 let first = attempt

@@ -76,6 +76,10 @@ impl Trail {
 pub(super) struct Ended {
     /// The fingerprint of that refresh token.
     pub(super) token: String,
+    /// The fingerprint of the client's credentials that it was presented with: with others the
+    /// vendor may say something else. Nothing in records of earlier versions.
+    #[serde(default)]
+    pub(super) credentials: Option<String>,
     pub(super) at_ms: i64,
     /// The attempt whose answer was lost, where that is why.
     pub(super) lost_attempt: Option<String>,
@@ -87,9 +91,16 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    pub(super) fn by_refusal(error: &Error, token: String, at_ms: i64, by: String) -> Self {
+    pub(super) fn by_refusal(
+        error: &Error,
+        token: String,
+        credentials: String,
+        at_ms: i64,
+        by: String,
+    ) -> Self {
         Self {
             token,
+            credentials: Some(credentials),
             at_ms,
             by,
             lost_attempt: None,

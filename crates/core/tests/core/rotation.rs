@@ -9,7 +9,9 @@ use countersign::{
     SendError, Source, Store, Transport, Verdict, What,
 };
 
-use crate::support::{Bench, Script, bench, bench_with, cut, refreshing, refusal, rotated_answer};
+use crate::support::{
+    Bench, Script, bench, bench_with, connection, cut, refreshing, refusal, rotated_answer,
+};
 
 /// Ends the refresh thread at a point, as a crash of it would: what follows does not happen.
 struct PanicAt(Point);
@@ -207,6 +209,34 @@ fn a_refusal_without_a_lost_answer_is_a_dead_grant_and_is_kept() {
     // Asked to by force, it tries: the vendor may have reinstated the user.
     second.script.push(Ok(rotated_answer("a", "r1", 600)));
     assert_eq!(second.keeper.refresh_now().unwrap().expose(), "a");
+}
+
+#[test]
+fn a_dead_grant_is_asked_about_once_more_with_other_credentials() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let with_secret = |secret, answers: Vec<Response>| {
+        let settings = [
+            ("grant", "refresh-token"),
+            ("client_id", "app"),
+            ("client_secret", secret),
+            ("refresh_token", "r0"),
+        ];
+        let answers = answers.into_iter().map(Ok);
+        bench_with(connection(settings), answers, Arc::clone(&store))
+    };
+    let dead = |bench: &Bench| {
+        let error = bench.keeper.token().unwrap_err();
+        assert_eq!(error.verdict(), Verdict::Reauthorize);
+        bench.script.forms().len()
+    };
+    // Some vendors say so of a wrong secret.
+    let wrong = with_secret("wrong", vec![refusal(400, "invalid_grant")]);
+    assert_eq!(dead(&wrong), 1);
+    assert_eq!(dead(&with_secret("wrong", vec![])), 0);
+    let other = with_secret("other", vec![refusal(400, "invalid_grant")]);
+    assert_eq!((dead(&other), dead(&other)), (1, 1));
+    let right = with_secret("right", vec![rotated_answer("a", "r1", 600)]);
+    assert_eq!(right.keeper.token().unwrap().expose(), "a");
 }
 
 #[test]
