@@ -205,10 +205,12 @@ impl Cases {
         let mut set = |key: &str, value: &str| settings.set(key, value).expect(key);
         set("provider", &self.provider.profile().id);
         set("grant", word);
-        if word == "jwt-bearer" {
+        let own = case["settings"].as_object();
+        let signs =
+            own.is_some_and(|own| own.get("client_auth") == Some(&json!("private_key_jwt")));
+        if word == "jwt-bearer" || signs {
             set("private_key", super::key::pem());
         }
-        let own = case["settings"].as_object();
         for (key, value) in self.settings[word]
             .as_object()
             .into_iter()
@@ -266,6 +268,7 @@ fn facts_of_token(token: &TokenResponse) -> Map<String, Value> {
         "token_type": token.token_type,
         "expires_in": token.expires_in.map(|lifetime| lifetime.as_secs()),
         "refresh_token": secret(&token.refresh_token),
+        "refresh_token_expires_in": token.refresh_token_expires_in.map(|lifetime| lifetime.as_secs()),
         "id_token": secret(&token.id_token),
         "scope": token.scope,
         "extra": token.extra,

@@ -1,10 +1,15 @@
 //! What a token endpoint answered: a token, or an error with a verdict.
 
 mod json;
+mod markup;
 mod redact;
+mod redirect;
 mod refusal;
 mod resource;
+mod said;
 mod salvage;
+mod spelling;
+mod token;
 
 use std::time::Duration;
 
@@ -12,10 +17,14 @@ use serde_json::Value;
 
 use self::json::Members;
 pub(crate) use self::redact::Redactor;
+use self::redirect::explain_redirect;
+pub(crate) use self::redirect::leaves_unprocessed;
+pub(crate) use self::resource::explain_plain_get;
+use self::said::Said;
 use crate::profile::Rotation;
 use crate::{
-    Connection, Error, ErrorKind, Grant, Moment, Request, Response, Secret, SendError,
-    TokenResponse, Verdict,
+    Connection, Error, ErrorKind, Grant, Moment, Request, Response, SendError, TokenResponse, Url,
+    Verdict,
 };
 
 impl Connection {
@@ -40,6 +49,7 @@ impl Connection {
         let answer = Answer {
             connection: self,
             grant,
+            asked: request.url(),
             response,
             redactor: Redactor::of(request, self),
             now,
@@ -74,13 +84,20 @@ impl Connection {
     }
 
     /// Whether an answer that is an error leaves open what the server did: it is neither a
-    /// readable success nor a well-formed refusal.
+    /// readable success nor a refusal, nor a redirect of a request that was not processed.
     pub(crate) fn leaves_doubt(response: &Response, error: &Error) -> bool {
         match response.status {
             503 => false,
             500..=599 => true,
             400..=499 => false,
-            _ => error.oauth_error().is_none(),
+            status if leaves_unprocessed(status) => false,
+            _ => matches!(
+                error.kind(),
+                ErrorKind::Unreadable
+                    | ErrorKind::Verification
+                    | ErrorKind::Plugin
+                    | ErrorKind::Internal
+            ),
         }
     }
 
@@ -109,6 +126,8 @@ impl Connection {
 struct Answer<'a> {
     connection: &'a Connection,
     grant: &'a Grant,
+    /// Where the response comes from.
+    asked: &'a Url,
     response: &'a Response,
     redactor: Redactor,
     now: Moment,
@@ -116,99 +135,50 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     fn read(&self, body: &[u8]) -> Result<TokenResponse, Error> {
-        let status = self.response.status;
-        let members = match Members::parse(body) {
-            Ok(members) => members,
-            Err(why) => return Err(self.unreadable(&why)),
-        };
-        let succeeded = (200..300).contains(&status);
-        if succeeded && !members.says_oauth_error() {
-            return self.read_token(&members);
+        let members = Members::read(self.response, body);
+        if !(200..300).contains(&self.response.status) {
+            let said = Said::of(self.response, body);
+            return Err(match members {
+                // It may mean one thing or the other.
+                Err(why) if why.contains("twice") && !self.is_about_load() => {
+                    self.unreadable(&why, &said)
+                }
+                _ => self.refusal(&said),
+            });
         }
-        if !members.says_oauth_error() && !self.is_about_load() {
-            return Err(self.unreadable("the answer has no `error`"));
-        }
-        Err(self.refusal(&members))
-    }
-
-    fn read_token(&self, members: &Members) -> Result<TokenResponse, Error> {
-        let Some(access_token) = members.text("access_token").filter(|t| !t.is_empty()) else {
-            return Err(self.unreadable("the answer has no `access_token`"));
-        };
-        if access_token.bytes().any(|b| b <= b' ' || b == 0x7f) {
-            return Err(self.unreadable("`access_token` has blanks or control characters"));
-        }
-        let secret = |name| {
-            members
-                .text(name)
-                .filter(|t| !t.is_empty())
-                .map(Secret::from)
-        };
-        let mut extra = self.connection.environment_extra().clone();
-        for name in &self.connection.profile().response.keep {
-            if let Some(text) = members.scalar(name) {
-                extra.insert(name.clone(), text);
+        let said = || Said::besides_tokens(self.response, body);
+        match members {
+            Ok(members) if members.says_oauth_error() => Err(self.refusal(&said())),
+            Ok(members) if members.has_access_token() => self.read_token(&members),
+            Ok(_) => {
+                let said = said();
+                // A failure that only the profile knows as one.
+                let refusal = self.row(&said).map(|_| self.refusal(&said));
+                Err(refusal
+                    .unwrap_or_else(|| self.unreadable("the answer has no `access_token`", &said)))
             }
+            Err(why) => Err(self.unreadable(&why, &said())),
         }
-        self.connection
-            .provider()
-            .read(self.connection, &mut extra)?;
-        Ok(TokenResponse {
-            access_token: Secret::from(access_token),
-            token_type: members.text("token_type").unwrap_or("Bearer").to_owned(),
-            expires_in: members
-                .member("expires_in")
-                .and_then(read_seconds)
-                .or_else(|| self.own_lifetime(access_token)),
-            refresh_token: secret("refresh_token"),
-            id_token: secret("id_token"),
-            scope: members.text("scope").map(str::to_owned),
-            extra,
-        })
     }
 
-    /// What is left by the `exp` of an access token that is a JWT (RFC 9068), for an answer that
-    /// does not say: told by the server's own clock, which is the one that `exp` goes by.
-    fn own_lifetime(&self, access_token: &str) -> Option<Duration> {
-        #[derive(serde::Deserialize)]
-        struct Claims {
-            exp: Value,
-        }
-        let parsed = crate::jws::inspect(access_token).ok()?;
-        let Claims { exp } = serde_json::from_slice(&parsed.payload).ok()?;
-        let sent = self
-            .response
-            .header("date")
-            .and_then(crate::parse_http_date);
-        let left = exp.as_f64()? - sent.unwrap_or(self.now.unix_s()) as f64;
-        read_seconds(&left.max(0.0).into())
-    }
-
-    /// An answer that is not one of a token endpoint: of a proxy, a captive portal, a wrong URL.
-    fn unreadable(&self, why: &str) -> Error {
+    /// A response that is not one of a token endpoint: of a proxy, a captive portal, a wrong URL.
+    fn unreadable(&self, why: &str, said: &Said) -> Error {
         let response = self.response;
-        let origin = self.connection.token_url().origin();
-        let kind = match response.header("content-type") {
-            Some(kind) => format!(" of type {}", self.redactor.clean(kind)),
-            None => String::new(),
+        let origin = self.asked.origin();
+        let header = |name: &str, word: &str| {
+            let value = response.header(name)?;
+            Some(format!(" {word} {}", self.redactor.clean(value)))
         };
+        let kind = header("content-type", "of type").unwrap_or_default();
+        let encoding = header("content-encoding", "in encoding").unwrap_or_default();
         let status = response.status;
         let message = format!(
-            "{origin} answered {status} with {} bytes{kind}, which is not an answer of a token endpoint: {why}",
-            response.body.len()
+            "{origin} answered {status} with {} bytes{kind}{encoding}, which is not an answer of a token endpoint: {why}{}",
+            response.body.len(),
+            self.redactor.quoted(said),
         );
-        match status {
-            429 => self.throttled(message),
-            500..=599 => self.wait(Error::new(ErrorKind::Unavailable, message)),
-            400..=499 => Error::new(ErrorKind::Unreadable, message).with_hint(
-                "something between refused the request, or base_url or token_url is wrong",
-            ),
-            300..=399 => Error::new(ErrorKind::Unreadable, message).with_hint(
-                "redirects are not followed: set base_url or token_url to the final address",
-            ),
-            _ => Error::new(ErrorKind::Unreadable, message)
-                .with_hint("check base_url and token_url, and what stands between"),
-        }
+        Error::new(ErrorKind::Unreadable, message)
+            .with_hint("check base_url and token_url, and what stands between")
     }
 
     fn throttled(&self, message: String) -> Error {
@@ -217,7 +187,7 @@ impl Answer<'_> {
         self.wait(Error::new(ErrorKind::Throttled, message).with_hint(hint))
     }
 
-    /// Adds the wait that the server asks for, within reason: from a second to a quarter of an hour.
+    /// Adds the wait that the server asks for.
     fn wait(&self, error: Error) -> Error {
         match retry_after(self.response, Some(self.now.unix_s())) {
             Some(wait) => error.with_retry_after(wait),
@@ -237,33 +207,20 @@ impl Answer<'_> {
     }
 }
 
-/// How long `Retry-After` asks to wait (RFC 9110 section 10.2.3), as seconds or as a date.
+/// How long `Retry-After` asks to wait (RFC 9110 section 10.2.3), as seconds or as a date; at least
+/// a second. A century is for ever, and keeps sums of times in range.
 fn retry_after(response: &Response, now_unix_s: Option<i64>) -> Option<Duration> {
-    let text = response.header("retry-after")?;
-    let seconds = match text.trim().parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let sent = response
-                .header("date")
-                .and_then(crate::date::parse_http_date);
+    const CENTURY_S: u64 = 100 * 366 * 24 * 3600;
+    let text = response.header("retry-after")?.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let seconds = match is_number {
+        true => text.parse().unwrap_or(CENTURY_S),
+        false => {
             let until = crate::date::parse_http_date(text)?;
-            (until - sent.or(now_unix_s)?).max(0) as u64
+            (until - response.date().or(now_unix_s)?).max(0) as u64
         }
     };
-    Some(Duration::from_secs(seconds.clamp(1, 900)))
-}
-
-/// A lifetime in seconds: a number or a string of digits, clamped to what makes sense.
-fn read_seconds(value: &Value) -> Option<Duration> {
-    const TEN_YEARS: f64 = 10.0 * 366.0 * 24.0 * 3600.0;
-    let seconds = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse::<f64>().ok()?,
-        _ => return None,
-    };
-    // NaN fails both comparisons and is no lifetime.
-    (seconds.is_finite() || seconds > 0.0)
-        .then(|| Duration::from_secs(seconds.clamp(0.0, TEN_YEARS) as u64))
+    Some(Duration::from_secs(seconds.clamp(1, CENTURY_S)))
 }
 
 /// Reads the members that `names` lists from a JSON answer to another request than a token's,

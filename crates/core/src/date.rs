@@ -30,6 +30,46 @@ pub fn parse_http_date(text: &str) -> Option<i64> {
     Some(days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
+/// Seconds since 1970 of a date such as `1994-11-06T08:49:37Z` or `1994-11-06 08:49:37.5+01:00`
+/// (RFC 3339 section 5.6).
+pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (date, rest) = (text.get(..10)?, text.get(11..)?);
+    if !matches!(text.as_bytes()[10], b'T' | b't' | b' ') {
+        return None;
+    }
+    let number = |text: &str| {
+        let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| text.parse::<i64>().ok()).flatten()
+    };
+    let three = |text: &str, between: char| {
+        let mut parts = text.split(between).map(number);
+        let all = (parts.next()??, parts.next()??, parts.next()??);
+        parts.next().is_none().then_some(all)
+    };
+    let (year, month, day) = three(date, '-')?;
+    let zone = rest.find(['Z', 'z', '+', '-'])?;
+    let (hour, minute, second) = three(rest[..zone].split('.').next()?, ':')?;
+    let offset = match &rest[zone..] {
+        "Z" | "z" => 0,
+        zone => {
+            let (hours, minutes) = zone[1..].split_once(':')?;
+            let seconds = number(hours)? * 3600 + number(minutes)? * 60;
+            if zone.starts_with('-') {
+                -seconds
+            } else {
+                seconds
+            }
+        }
+    };
+    let in_range = (1970..=9999).contains(&year) && (1..=12).contains(&month);
+    if !in_range || !(1..=31).contains(&day) || hour >= 24 || minute >= 60 || second > 60 {
+        return None;
+    }
+    let days = days_since_1970(year, month, day);
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second - offset)
+}
+
 /// Days of the Gregorian calendar, counting years from March so that leap days come last.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -85,6 +125,25 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(parse_http_date(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_dates_of_rfc_3339() {
+        for (text, expected) in [
+            ("1994-11-06T08:49:37Z", Some(784_111_777)),
+            ("1994-11-06t08:49:37.123456z", Some(784_111_777)),
+            ("1994-11-06 09:49:37+01:00", Some(784_111_777)),
+            ("1994-11-05T22:49:37-10:00", Some(784_111_777)),
+            ("1994-11-06T08:49:37", None),
+            ("1994-11-06", None),
+            ("1994-13-06T08:49:37Z", None),
+            ("1994-11-06T08:49:3xZ", None),
+            ("1994-11-06T08:49:37+1", None),
+            ("1994é11-06T08:49:37Z", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_rfc3339(text), expected, "{text}");
         }
     }
 }

@@ -185,6 +185,13 @@ impl Error {
         self
     }
 
+    /// The same error with the server's words, if it gave no code with them.
+    #[must_use]
+    pub fn with_oauth_description(mut self, description: impl Into<String>) -> Self {
+        self.0.oauth_description = Some(description.into());
+        self
+    }
+
     /// The same error with the time to wait before trying again.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
@@ -237,6 +244,22 @@ impl Error {
         self
     }
 
+    /// The same error with its message, hint and what the server said rewritten.
+    pub(crate) fn map_texts(mut self, map: impl Fn(&str) -> String) -> Self {
+        let inner = &mut self.0;
+        inner.message = map(&inner.message);
+        let texts = [
+            &mut inner.hint,
+            &mut inner.oauth_error,
+            &mut inner.oauth_description,
+            &mut inner.trace_id,
+        ];
+        for text in texts.into_iter().flatten() {
+            *text = map(text);
+        }
+        self
+    }
+
     /// What happened.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -267,12 +290,12 @@ impl Error {
         self.0.http_status
     }
 
-    /// The server's `error` (RFC 6749 section 5.2).
+    /// The server's `error` (RFC 6749 section 5.2), or the code that it has instead.
     pub fn oauth_error(&self) -> Option<&str> {
         self.0.oauth_error.as_deref()
     }
 
-    /// The server's `error_description`, with secrets taken out.
+    /// The server's `error_description`, or the words that it has instead, with secrets taken out.
     pub fn oauth_description(&self) -> Option<&str> {
         self.0.oauth_description.as_deref()
     }

@@ -159,6 +159,18 @@ impl Response {
             .find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
+
+    /// When the server says it answered, in seconds since 1970.
+    pub(crate) fn date(&self) -> Option<i64> {
+        self.header("date").and_then(crate::parse_http_date)
+    }
+
+    /// Whether the body is called a form.
+    pub(crate) fn is_form(&self) -> bool {
+        let kind = self.header("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    }
 }
 
 impl fmt::Debug for Response {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::answer::explain_plain_get;
 use crate::jws::{self, Algorithm, VerificationKey, Verified};
 use crate::key::{Jwk, JwkSet};
 use crate::{Clock, Error, ErrorKind, Moment, Request, Response, Transport, Url};
@@ -182,9 +183,7 @@ impl RemoteJwkSet {
             .send(&Request::get(self.url.clone()))
             .map_err(|error| context(error.into_error()))?;
         if response.status != 200 {
-            let message = format!("the server answered with status {}", response.status);
-            let error = Error::new(ErrorKind::Unavailable, message);
-            return Err(context(error.with_http_status(response.status)));
+            return Err(context(explain_plain_get(&self.url, &response, now)));
         }
         let text = std::str::from_utf8(&response.body).map_err(|_| {
             let message = "the answer is not UTF-8";

@@ -287,6 +287,11 @@ pub enum Rotation {
 pub struct ResponseRules {
     /// Members of the answer that are kept and given out as `extra`.
     pub keep: Vec<String>,
+    /// The types of tokens that are accepted besides `Bearer`, each with the scheme by which such a
+    /// token is presented, such as `bot = "Bearer"`. If there are any, all others are rejected. If
+    /// there are none, a token of another type is presented as `Bearer`, unless its type is known
+    /// to need a proof, such as `DPoP`: that is rejected.
+    pub token_types: BTreeMap<String, String>,
     /// The lifetime to assume where the answer has no `expires_in`, in seconds.
     pub assume_lifetime_s: Option<u32>,
     /// The header that holds the vendor's trace id.
@@ -298,11 +303,15 @@ pub struct ResponseRules {
 pub struct ErrorRow {
     /// Only for these grants; empty for all.
     pub grants: Vec<GrantKind>,
-    /// Only with this HTTP status.
+    /// Only for apps that prove themselves so; empty for all.
+    pub client_auth: Vec<ClientAuth>,
+    /// Only with this HTTP status. A row that names a 2xx makes a response without an access token
+    /// the failure it describes.
     pub status: Option<u16>,
-    /// The answer's `error`.
+    /// The response's `error`, or the code that it has instead.
     pub error: Option<String>,
-    /// A part of the answer's `error_description`, in any case; `""` means that there is none.
+    /// A part of the response's `error_description`, or of the words that it has instead, in any
+    /// case; `""` means that there are none.
     pub description: Option<String>,
     /// What it is.
     pub kind: ErrorKind,

@@ -70,10 +70,14 @@ impl Token {
 
     /// The value for an `Authorization` header: `Bearer …`.
     pub fn authorization(&self) -> Secret {
-        // Vendors write the scheme in all cases; servers of APIs are not all as tolerant.
-        let scheme = match self.facts.token_type.to_ascii_lowercase().as_str() {
+        // Vendors write the scheme in all cases; servers of APIs are not all as tolerant. What a
+        // header cannot have as a scheme comes from a record of an old version.
+        let told = self.facts.token_type.as_str();
+        let of_scheme = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+        let scheme = match told.to_ascii_lowercase().as_str() {
             "" | "bearer" => "Bearer",
-            _ => self.facts.token_type.as_str(),
+            _ if !told.bytes().all(of_scheme) => "Bearer",
+            _ => told,
         };
         Secret::new(format!("{scheme} {}", self.expose()))
     }
@@ -172,15 +176,18 @@ impl Lifetime {
 pub struct TokenResponse {
     /// The access token.
     pub access_token: Secret,
-    /// How it is presented; `Bearer` where the answer does not say.
+    /// The scheme it is presented by: `Bearer`, unless the profile has another one for the
+    /// response's `token_type` ([`ResponseRules::token_types`](crate::profile::ResponseRules)).
     pub token_type: String,
     /// Its lifetime, if the answer says, or an access token that is a JWT does.
     pub expires_in: Option<Duration>,
     /// The new refresh token; where absent, the old one stays in use.
     pub refresh_token: Option<Secret>,
+    /// The lifetime of the refresh token, if the response tells it.
+    pub refresh_token_expires_in: Option<Duration>,
     /// The OpenID Connect id token.
     pub id_token: Option<Secret>,
-    /// The scopes granted.
+    /// The scopes granted, with spaces between.
     pub scope: Option<String>,
     /// What the vendor adds.
     pub extra: Extra,

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::{Response, form};
+
 /// Members that decide what a client does: there twice, they may mean two things.
 const DECISIVE: &[&str] = &[
     "access_token",
@@ -18,7 +20,23 @@ const DECISIVE: &[&str] = &[
 pub(super) struct Members(Vec<(String, Value)>);
 
 impl Members {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, String> {
+    /// Reads the body as JSON or, if the response calls it a form, as that: GitHub, for one, used
+    /// to answer so.
+    pub(super) fn read(response: &Response, body: &[u8]) -> Result<Self, String> {
+        let parsed = Self::parse(body);
+        if parsed.is_ok() || !response.is_form() {
+            return parsed;
+        }
+        let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
+        let fields = form::parse_query(text.trim()).map_err(|error| error.message().to_owned())?;
+        let mut members = Collected::default();
+        for (name, value) in fields {
+            members.add(name, Value::String(value))?;
+        }
+        Ok(Self(members.0))
+    }
+
+    fn parse(body: &[u8]) -> Result<Self, String> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Err("it is empty".into());
         }
@@ -57,6 +75,11 @@ impl Members {
         self.member(name).and_then(super::scalar_text)
     }
 
+    pub(super) fn has_access_token(&self) -> bool {
+        self.text("access_token")
+            .is_some_and(|token| !token.is_empty())
+    }
+
     pub(super) fn says_oauth_error(&self) -> bool {
         self.text("error").is_some_and(|error| !error.is_empty())
     }
@@ -72,15 +95,25 @@ impl<'de> Visitor<'de> for Collect {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-        let mut members: Vec<(String, Value)> = Vec::new();
+        let mut members = Collected::default();
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            let again = DECISIVE.contains(&name.as_str())
-                && members.iter().any(|(known, _)| *known == name);
-            if again {
-                return Err(serde::de::Error::custom(format!("`{name}` is there twice")));
-            }
-            members.push((name, value));
+            members.add(name, value).map_err(serde::de::Error::custom)?;
         }
-        Ok(Members(members))
+        Ok(Members(members.0))
+    }
+}
+
+#[derive(Default)]
+struct Collected(Vec<(String, Value)>);
+
+impl Collected {
+    fn add(&mut self, name: String, value: Value) -> Result<(), String> {
+        let again =
+            DECISIVE.contains(&name.as_str()) && self.0.iter().any(|(known, _)| *known == name);
+        if again {
+            return Err(format!("`{name}` is there twice"));
+        }
+        self.0.push((name, value));
+        Ok(())
     }
 }

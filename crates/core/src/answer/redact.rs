@@ -1,9 +1,18 @@
 //! Takes secrets out of what a server said before it reaches an error.
 
-use crate::{Connection, Request, Secret};
+use zeroize::Zeroizing;
+
+use super::spelling;
+use crate::{Connection, Error, Request, Secret, form};
 
 /// Knows the secrets of one request, and the look of tokens.
-pub(crate) struct Redactor(Vec<Secret>);
+pub(crate) struct Redactor {
+    /// What must not be shown, the longest first.
+    secrets: Vec<Zeroizing<Vec<char>>>,
+    /// Words that stay, even if they are or hold a secret: a client secret `client` must not make
+    /// `invalid_client` unreadable.
+    vocabulary: Vec<String>,
+}
 
 /// The longest text of a server that an error repeats, in characters.
 const LONGEST: usize = 300;
@@ -11,74 +20,281 @@ const LONGEST: usize = 300;
 /// A word this long without blanks is a token, or as good as one.
 const TOKEN_LENGTH: usize = 40;
 
+/// A secret shorter than this, in characters, is taken out only as a word of its own.
+const SHORT: usize = 8;
+
+/// A beginning of a secret this long is taken out as well: servers cut what they repeat.
+const TELLING: usize = 16;
+
+const REDACTED: &str = "[redacted]";
+
+/// Fields of a token request that hold no secret.
+const PLAIN: &[&str] = &[
+    "grant_type",
+    "client_id",
+    "scope",
+    "redirect_uri",
+    "client_assertion_type",
+    "token_type_hint",
+];
+
+/// The words of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1,
+/// RFC 8628 section 3.5, RFC 8707 section 2 and OpenID Connect Core section 3.1.2.6.
+const RFC_WORDS: &[&str] = &[
+    "access_denied",
+    "access_token",
+    "account_selection_required",
+    "authorization_code",
+    "authorization_pending",
+    "client_assertion",
+    "client_credentials",
+    "client_id",
+    "client_secret",
+    "code_verifier",
+    "consent_required",
+    "expired_token",
+    "grant_type",
+    "insufficient_scope",
+    "interaction_required",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "invalid_target",
+    "invalid_token",
+    "login_required",
+    "redirect_uri",
+    "refresh_token",
+    "server_error",
+    "slow_down",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+    "unsupported_token_type",
+];
+
 impl Redactor {
     pub(crate) fn of(request: &Request, connection: &Connection) -> Self {
-        let configured = [&connection.client_secret, &connection.refresh_token];
         let is_param = |name: &str| {
             let mut grants = connection.profile().grants.values();
             grants.any(|rules| rules.params.contains_key(name))
         };
-        Self::new(request, is_param, configured.into_iter().flatten().cloned())
+        let own = connection.profile().errors.iter();
+        Self::new(
+            sent(request, is_param)
+                .chain(configured(connection))
+                .collect(),
+            own.filter_map(|row| row.error.clone()).collect(),
+        )
     }
 
-    /// `is_public` names the fields that a profile adds: no secret goes into those.
-    fn new(
-        request: &Request,
-        is_public: impl Fn(&str) -> bool,
-        configured: impl Iterator<Item = Secret>,
-    ) -> Self {
-        const PLAIN: &[&str] = &[
-            "grant_type",
-            "client_id",
-            "scope",
-            "redirect_uri",
-            "client_assertion_type",
-        ];
-        let fields = request.form().into_iter().flat_map(|form| {
-            let secret = form
-                .names()
-                .filter(|name| !PLAIN.contains(name) && !is_public(name));
-            secret.filter_map(|name| form.value(name).map(Secret::from))
-        });
-        let headers = request
-            .headers()
-            .filter(|(name, _)| *name == "Authorization");
-        let headers = headers.filter_map(|(_, value)| {
-            let value = value.expose().split(' ').nth(1)?;
-            Some(Secret::from(value))
-        });
-        let all = fields.chain(headers).chain(configured);
-        Self(all.filter(|s| !s.is_empty()).collect())
+    /// One for responses to requests that are not at hand.
+    pub(crate) fn of_connection(connection: &Connection) -> Self {
+        let own = connection.profile().errors.iter();
+        Self::new(
+            configured(connection).collect(),
+            own.filter_map(|row| row.error.clone()).collect(),
+        )
     }
 
-    /// One that knows no secret but the look of tokens.
-    pub(crate) fn empty() -> Self {
-        Self(Vec::new())
+    /// One for these secrets.
+    pub(crate) fn of_secrets<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        Self::new(secrets.into_iter().cloned().collect(), Vec::new())
     }
 
-    /// The text without secrets, control characters and undue length.
-    pub(crate) fn clean(&self, text: &str) -> String {
-        let mut clean = text.to_owned();
-        for secret in &self.0 {
-            clean = clean.replace(secret.expose(), "[redacted]");
-        }
-        let words: Vec<_> = clean
-            .split(|c: char| c.is_whitespace() || c.is_control())
-            .filter(|word| !word.is_empty())
-            .map(|word| {
-                if looks_like_token(word) {
-                    "[redacted]"
-                } else {
-                    word
-                }
-            })
+    fn new(secrets: Vec<Secret>, own_words: Vec<String>) -> Self {
+        let chars = |secret: &Secret| Zeroizing::new(secret.expose().chars().collect::<Vec<_>>());
+        let mut secrets: Vec<_> = secrets
+            .iter()
+            .filter(|secret| !secret.expose().trim().is_empty())
+            .map(chars)
             .collect();
-        let clean = words.join(" ");
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let mut vocabulary = own_words;
+        vocabulary.extend(RFC_WORDS.iter().map(|word| (*word).to_owned()));
+        Self {
+            secrets,
+            vocabulary,
+        }
+    }
+
+    /// The text on one line, without secrets, escaped where a terminal would act on it, and cut to
+    /// a bearable length.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        let mut clean = String::new();
+        let mut length = 0;
+        let mut word = String::new();
+        let mut at = 0;
+        while at < text.len() && length <= LONGEST {
+            let (shown, next) = self.next(text, at);
+            match shown {
+                Shown::Blank => {
+                    length += flush(&mut word, &mut clean);
+                }
+                Shown::Text(shown) => word.push_str(&shown),
+            }
+            at = next;
+        }
+        flush(&mut word, &mut clean);
         match clean.char_indices().nth(LONGEST) {
             Some((end, _)) => format!("{}…", &clean[..end]),
             None => clean,
         }
     }
+
+    /// The error without secrets in what a provider wrote of a response.
+    pub(crate) fn scrub(&self, error: Error) -> Error {
+        error.map_texts(|text| {
+            let mut out = String::new();
+            let mut at = 0;
+            while at < text.len() {
+                let end = self.secret(text, at, !spelling::ends_in_word(text, at));
+                let next = text[at..].chars().next().map_or(1, char::len_utf8);
+                out.push_str(match end {
+                    Some(_) => REDACTED,
+                    None => &text[at..at + next],
+                });
+                at = end.unwrap_or(at + next);
+            }
+            out
+        })
+    }
+
+    /// What stands for the text from here on, and where the rest begins.
+    fn next(&self, text: &str, at: usize) -> (Shown, usize) {
+        let starts_word = !spelling::ends_in_word(text, at);
+        if starts_word && let Some(end) = self.known_word(text, at) {
+            return (Shown::Text(text[at..end].to_owned()), end);
+        }
+        if let Some(end) = self.secret(text, at, starts_word) {
+            return (Shown::Text(REDACTED.to_owned()), end);
+        }
+        let Some(character) = text[at..].chars().next() else {
+            return (Shown::Blank, text.len());
+        };
+        let next = at + character.len_utf8();
+        match character {
+            c if c.is_whitespace() => (Shown::Blank, next),
+            c if acts_on_terminals(c) => (Shown::Text(c.escape_unicode().to_string()), next),
+            c => (Shown::Text(c.to_string()), next),
+        }
+    }
+
+    fn known_word(&self, text: &str, at: usize) -> Option<usize> {
+        let word = text[at..]
+            .split(|c: char| !spelling::is_of_word(c))
+            .next()
+            .filter(|word| !word.is_empty())?;
+        let is_known = self.vocabulary.iter().any(|known| known == word);
+        is_known.then_some(at + word.len())
+    }
+
+    /// Where a secret that begins here ends: the longest, however it is written.
+    fn secret(&self, text: &str, at: usize, starts_word: bool) -> Option<usize> {
+        self.secrets.iter().find_map(|secret| {
+            let (end, matched) = spelling::spelled(text, at, secret);
+            let is_whole = matched == secret.len();
+            let stands_alone = starts_word && !spelling::starts_with_word(text, end);
+            let is_telling = matched >= TELLING && matched * 2 >= secret.len();
+            let taken = match is_whole {
+                true => secret.len() >= SHORT || stands_alone,
+                false => is_telling,
+            };
+            taken.then_some(end)
+        })
+    }
+}
+
+enum Shown {
+    Blank,
+    Text(String),
+}
+
+/// What a request carries that is secret: fields, and `Authorization`. `is_public` names the
+/// fields that a profile adds: no secret goes into those.
+fn sent<'a>(
+    request: &'a Request,
+    is_public: impl Fn(&str) -> bool + 'a,
+) -> impl Iterator<Item = Secret> + 'a {
+    let fields = request.form().into_iter().flat_map(move |form| {
+        let secret = form
+            .names()
+            .filter(|name| !PLAIN.contains(name) && !is_public(name))
+            .collect::<Vec<_>>();
+        secret
+            .into_iter()
+            .filter_map(|name| form.value(name).map(Secret::from))
+    });
+    let headers = request
+        .headers()
+        .filter(|(name, _)| *name == "Authorization");
+    fields.chain(headers.filter_map(|(_, value)| {
+        let value = value.expose().split(' ').nth(1)?;
+        Some(Secret::from(value))
+    }))
+}
+
+/// What the settings hold that is secret, and what is made of it for `Basic`.
+fn configured(connection: &Connection) -> impl Iterator<Item = Secret> {
+    let secrets = [&connection.client_secret, &connection.refresh_token];
+    let in_basic = connection
+        .client_secret
+        .iter()
+        .flat_map(|secret| basic_pairs(connection.client_id(), secret));
+    secrets
+        .into_iter()
+        .flatten()
+        .cloned()
+        .chain(in_basic)
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// The secret and its pairs with the id, in base64: raw and form-encoded, with and without padding.
+fn basic_pairs(id: &str, secret: &Secret) -> Vec<Secret> {
+    let secret = secret.expose();
+    let mut encoded = Zeroizing::new(String::new());
+    form::encode_into(id, &mut encoded);
+    encoded.push(':');
+    form::encode_into(secret, &mut encoded);
+    let raw = Zeroizing::new(format!("{id}:{secret}"));
+    let texts = [raw.as_str(), encoded.as_str(), secret];
+    let mut pairs = Vec::new();
+    for text in texts {
+        for alphabet in [base64_simd::STANDARD, base64_simd::URL_SAFE] {
+            let padded = Zeroizing::new(alphabet.encode_to_string(text.as_bytes()));
+            let bare = padded.trim_end_matches('=');
+            if bare.len() >= SHORT {
+                pairs.push(Secret::from(padded.as_str()));
+                pairs.push(Secret::from(bare));
+            }
+        }
+    }
+    pairs
+}
+
+/// Moves a finished word over, unless it looks like a token; tells how many characters that were.
+fn flush(word: &mut String, clean: &mut String) -> usize {
+    if word.is_empty() {
+        return 0;
+    }
+    let before = clean.chars().count();
+    if !clean.is_empty() {
+        clean.push(' ');
+    }
+    clean.push_str(match looks_like_token(word) {
+        true => REDACTED,
+        false => word,
+    });
+    word.clear();
+    clean.chars().count() - before
+}
+
+/// Controls, and what changes the direction of text.
+fn acts_on_terminals(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Long and of the characters that tokens are made of; a URL's slashes and colons mark it as not.
@@ -97,6 +313,10 @@ mod tests {
     use super::*;
     use crate::{Form, Url};
 
+    fn cleaned(secret: &str, text: &str) -> String {
+        Redactor::of_secrets([&Secret::from(secret)]).clean(text)
+    }
+
     #[test]
     fn takes_out_what_was_sent_and_what_looks_like_a_token() {
         let url = Url::parse("https://host/token").unwrap();
@@ -106,7 +326,10 @@ mod tests {
             .field("resource", "ledger");
         let request =
             Request::post(url, form).with_header("Authorization", "Basic c2VjcmV0".into());
-        let redactor = Redactor::new(&request, |name| name == "resource", std::iter::empty());
+        let redactor = Redactor::new(
+            sent(&request, |name| name == "resource").collect(),
+            Vec::new(),
+        );
         let jwt = format!("eyJ{}.{}.x", "a".repeat(30), "b".repeat(30));
         let said = format!("bad hunter2, c2VjcmV0 and\r\n\"{jwt}\" for x of ledger");
         assert_eq!(
@@ -118,5 +341,87 @@ mod tests {
             "user hasn't approved this consumer"
         );
         assert!(redactor.clean(&"word ".repeat(200)).chars().count() <= LONGEST + 1);
+    }
+
+    #[test]
+    fn every_form_on_the_wire_is_the_same_secret() {
+        let secret = "p@ss/w+rd 1&x<é>\"";
+        for text in [
+            "p@ss/w+rd 1&x<é>\"",
+            "p%40ss%2Fw%2Brd+1%26x%3C%C3%A9%3E%22",
+            "p%40ss%2fw%2brd%201%26x%3c%c3%a9%3e%22",
+            "p@ss%2Fw+rd+1&x<%C3%A9>%22",
+            "p%2540ss%252Fw%252Brd%25201%2526x%253C%25C3%25A9%253E%2522",
+            "p@ss\\/w+rd 1&x<é>\\\"",
+            "p@ss/w\\u002Brd 1\\u0026x\\u003c\\u00e9\\u003e\\u0022",
+            "p@ss/w+rd 1&amp;x&lt;é&gt;&quot;",
+            "p&#64;ss&#x2F;w&#43;rd&#32;1&#38;x&#x3c;&#xE9;&#62;&#34;",
+        ] {
+            assert_eq!(
+                cleaned(secret, &format!("client_secret={text}&a=b")),
+                "client_secret=[redacted]&a=b",
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_words_of_the_rfcs_stay() {
+        for (secret, text, expected) in [
+            ("client", "invalid_client", "invalid_client"),
+            (
+                "client",
+                "the secret client is wrong",
+                "the secret [redacted] is wrong",
+            ),
+            ("client", "a=client&b", "a=[redacted]&b"),
+            ("client", "a%3Dclient%26b", "a%3D[redacted]%26b"),
+            ("client", "a\\u003dclient\\n", "a\\u003d[redacted]\\n"),
+            (
+                "client",
+                "invalid%5Fclient clients",
+                "invalid%5Fclient clients",
+            ),
+            ("unauthorized", "unauthorized_client", "unauthorized_client"),
+            ("unauthorized", "xunauthorized!", "x[redacted]!"),
+            ("invalid_client", "invalid_client", "invalid_client"),
+            ("a", "a bad day", "[redacted] bad day"),
+        ] {
+            assert_eq!(cleaned(secret, text), expected, "{secret}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_longest_secret_goes_first_and_nothing_is_read_twice() {
+        let (long, short) = (Secret::from("hunter2hunter2"), Secret::from("redacted"));
+        let redactor = Redactor::of_secrets([&short, &long, &Secret::from("hunter2")]);
+        assert_eq!(
+            redactor.clean("hunter2hunter2 redacted hunter2"),
+            "[redacted] [redacted] [redacted]"
+        );
+    }
+
+    #[test]
+    fn a_beginning_that_tells_enough_is_taken_out() {
+        let secret = "0123456789abcdefghijklmnop";
+        assert_eq!(cleaned(secret, "0123456789abcdefg..."), "[redacted]...");
+        assert_eq!(cleaned(secret, "0123456789"), "0123456789");
+    }
+
+    #[test]
+    fn what_acts_on_a_terminal_is_escaped() {
+        assert_eq!(
+            cleaned("x!", "bad\r\n\u{1b}[31m\u{9b}1m\u{202e}token\u{7}"),
+            "bad \\u{1b}[31m\\u{9b}1m\\u{202e}token\\u{7}"
+        );
+    }
+
+    #[test]
+    fn basic_is_taken_out_in_either_alphabet() {
+        let pairs = basic_pairs("app?", &Secret::from("s3~>cret?"));
+        let texts: Vec<_> = pairs.iter().map(Secret::expose).collect();
+        let raw = base64_simd::STANDARD.encode_to_string("app?:s3~>cret?");
+        let safe = base64_simd::URL_SAFE_NO_PAD.encode_to_string("app%3F:s3~%3Ecret%3F");
+        assert!(texts.contains(&raw.as_str()) && texts.contains(&safe.as_str()));
     }
 }

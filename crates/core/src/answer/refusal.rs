@@ -2,51 +2,80 @@
 
 use std::time::Duration;
 
-use super::{Answer, Members};
+use super::{Answer, Said, explain_redirect};
 use crate::profile::ErrorRow;
-use crate::{Error, ErrorKind, Grant, GrantKind, Verdict};
+use crate::{BasicEncoding, ClientAuth, Error, ErrorKind, Grant, GrantKind, Verdict, form};
 
 impl Answer<'_> {
-    pub(super) fn refusal(&self, members: &Members) -> Error {
-        let said = members.text("error").unwrap_or_default();
-        let description = ["error_description", "error_message", "message", "reason"]
-            .iter()
-            .find_map(|name| members.text(name))
-            .filter(|text| !text.is_empty());
-        let clean = description.map(|text| self.redactor.clean(text));
-        let word = self.redactor.clean(said);
-        let message = match (&clean, word.as_str()) {
-            (Some(text), "") => format!("{} refused: {text}", self.vendor()),
-            (Some(text), word) => format!("{} refused: {word}: {text}", self.vendor()),
-            (None, "") => format!("{} answered {}", self.vendor(), self.response.status),
-            (None, word) => format!("{} refused: {word}", self.vendor()),
+    /// The error for a response that brings no token.
+    pub(super) fn refusal(&self, said: &Said) -> Error {
+        let status = self.response.status;
+        let row = self.row(said);
+        if row.is_none() && (300..400).contains(&status) {
+            return self.redirected();
+        }
+        let (code, text) = self.redactor.shown(said);
+        let vendor = self.vendor();
+        let message = match (&code, &text) {
+            (Some(code), Some(text)) => format!("{vendor} refused: {code}: {text}"),
+            (Some(code), None) => format!("{vendor} refused: {code}"),
+            (None, Some(text)) => format!("{vendor} answered {status}: {text}"),
+            (None, None) => format!("{vendor} answered {status} and gave no reason"),
         };
-        let error = match self.row(said, description) {
+        let error = match row {
             Some(row) => self.by_row(row, message),
             None => self.by_rfc(said, message),
         };
-        let error = if word.is_empty() {
-            error
-        } else {
-            error.with_oauth(word, clean)
-        };
+        let error = self.redactor.note(error, said);
         self.with_clock_hint(self.with_url(error))
+    }
+
+    fn redirected(&self) -> Error {
+        // Revocation is asked for elsewhere, at an address that has no setting of its own.
+        let setting = match self.asked == self.connection.token_url() {
+            true => "token_url",
+            false => "base_url",
+        };
+        let error = explain_redirect(self.asked, setting, self.response, &self.redactor)
+            .with_setting(setting);
+        match (self.grant, error.hint()) {
+            (Grant::AuthorizationCode { .. }, Some(hint)) => {
+                let hint = format!("{hint}; then log in again");
+                error.with_hint(hint)
+            }
+            _ => error,
+        }
     }
 
     fn vendor(&self) -> &str {
         &self.connection.profile().name
     }
 
-    fn row(&self, error: &str, description: Option<&str>) -> Option<&ErrorRow> {
+    /// The row of the profile's table that fits. A row has to name something of a 2xx to make it a
+    /// failure.
+    pub(super) fn row(&self, said: &Said) -> Option<&ErrorRow> {
         let kind = self.grant.kind();
         let status = self.response.status;
+        let error = said.code.as_deref().unwrap_or_default();
+        let client_auth = Some(self.connection.client_auth());
         let rows = &self.connection.profile().errors;
-        rows.iter()
-            .find(|row| row.fits(kind, Some(status), error, description))
+        rows.iter().find(|row| {
+            let names_a_failure = row.status.is_some()
+                || row.error.is_some()
+                || row
+                    .description
+                    .as_ref()
+                    .is_some_and(|text| !text.is_empty());
+            (names_a_failure || !(200..300).contains(&status))
+                && row.fits(kind, client_auth, Some(status), error, said.text.as_deref())
+        })
     }
 
     fn by_row(&self, row: &ErrorRow, message: String) -> Error {
         let mut error = row.error(message);
+        if row.setting.as_deref() == Some("client_secret") {
+            error = self.with_basic_hint(self.without_secret(error));
+        }
         if error.verdict() == Verdict::Retry {
             error = self.wait(error);
             if let (None, Some(seconds)) = (error.retry_after(), row.retry_after_s) {
@@ -57,28 +86,23 @@ impl Answer<'_> {
     }
 
     /// What RFC 6749 section 5.2 and its kin say, for what the provider's table does not name.
-    fn by_rfc(&self, error: &str, message: String) -> Error {
+    fn by_rfc(&self, said: &Said, message: String) -> Error {
+        let code = said.code.as_deref().unwrap_or_default();
         let refused = |setting: &str, hint: &str| {
             Error::new(ErrorKind::Refused, message.clone())
                 .with_setting(setting)
                 .with_hint(hint)
         };
-        match (self.response.status, error) {
+        match (self.response.status, code.to_ascii_lowercase().as_str()) {
             (429, _) | (_, "slow_down" | "rate_limit_exceeded") => self.throttled(message),
-            (500..=599, _) | (_, "temporarily_unavailable" | "server_error") => {
+            (500..=599, _) => self.wait(Error::new(ErrorKind::Unavailable, message)),
+            // With 401 it is the credentials, whatever word the server has for them.
+            (status, "temporarily_unavailable" | "server_error") if status != 401 => {
                 self.wait(Error::new(ErrorKind::Unavailable, message))
             }
-            (_, "consent_required" | "interaction_required") => {
-                Error::new(ErrorKind::ConsentRequired, message)
-                    .with_hint("the person must consent once: open the URL")
-            }
-            (_, "login_required" | "access_denied") => {
-                Error::new(ErrorKind::LoginRequired, message).with_hint("log in again")
-            }
-            (_, "invalid_client") => refused(
-                "client_secret",
-                "the app is unknown here or its proof is wrong: check client_id, client_secret and client_auth, and that they belong to this environment",
-            ),
+            (_, "consent_required" | "interaction_required") => self.by_consent(message),
+            (_, "login_required" | "access_denied") => self.by_login(message),
+            (_, "invalid_client") | (401, "unauthorized_client") => self.by_client(message),
             (_, "unauthorized_client") => refused(
                 "grant",
                 "the app is not allowed this grant: enable it at the vendor",
@@ -91,21 +115,77 @@ impl Answer<'_> {
                 "scopes",
                 "a scope is unknown, or not allowed for this app: check scopes",
             ),
+            (_, "invalid_target") => refused(
+                "audience",
+                "the server does not know the resource or audience: check audience",
+            ),
+            (_, "redirect_uri_mismatch") => refused(
+                "redirect_uri",
+                "set redirect_uri to one of those registered with the app, letter by letter",
+            ),
+            (_, "invalid_grant") => self.by_grant(message),
+            _ if self.names_refresh_token(said) => self.by_grant(message),
             (_, "invalid_request") => refused(
                 "grant",
                 "the server misses or does not understand a parameter: check the app's set-up at the vendor",
             ),
-            (_, "invalid_grant") => self.by_grant(message),
-            (401 | 403, _) => refused(
-                "client_secret",
-                "the server does not accept the app: check client_id, client_secret and client_auth",
+            (407, _) => refused(
+                "proxy",
+                "the proxy wants to know who asks: set proxy to http://user:password@host:port",
             ),
+            (401 | 403, _) => self.by_client_or_firewall(said, message),
+            (404 | 405 | 410, "") => Error::new(ErrorKind::Unreadable, message)
+                .with_verdict(Verdict::FixConfiguration)
+                .with_setting("token_url")
+                .with_hint("there is no token endpoint at this address: check base_url and token_url"),
+            (408, "") => self.wait(Error::new(ErrorKind::Unavailable, message)),
+            _ if said.is_page => Error::new(ErrorKind::Unreadable, message).with_hint(
+                "a web page is not from a token endpoint: check base_url, token_url and proxy, and what stands between",
+            ),
+            // Whatever else is wrong is said with a code, as a rule.
+            (400, "") if self.spends_a_grant() => self.by_grant(message),
             _ => Error::new(ErrorKind::Refused, message)
                 .with_verdict(Verdict::Unexpected)
-                .with_hint(
-                    "the server gave a reason that is not known here: see its documentation",
-                ),
+                .with_hint("look the server's answer up in the vendor's documentation"),
         }
+    }
+
+    /// Whether it is said, in words of the vendor's own, that the refresh token is of no use.
+    fn names_refresh_token(&self, said: &Said) -> bool {
+        const FLAWS: &[&str] = &[
+            "invalid",
+            "expired",
+            "revoked",
+            "unknown",
+            "not found",
+            "incorrect",
+            "inactive",
+            "not valid",
+            "used",
+            "bad",
+            "does not exist",
+            "not exist",
+        ];
+        let is_refresh = self.grant.kind() == GrantKind::RefreshToken;
+        let may_say_so = matches!(
+            self.response.status,
+            200..=299 | 400 | 401 | 403 | 404 | 410
+        );
+        if !is_refresh || !may_say_so || said.is_page {
+            return false;
+        }
+        let words = [&said.code, &said.text];
+        let words: Vec<_> = words.into_iter().flatten().map(String::as_str).collect();
+        let words = words.join(" ").to_lowercase().replace(['_', '-'], " ");
+        let names_it = words.contains("refresh token") || words.contains("refreshtoken");
+        names_it && FLAWS.iter().any(|flaw| words.contains(flaw))
+    }
+
+    fn spends_a_grant(&self) -> bool {
+        matches!(
+            self.grant,
+            Grant::RefreshToken(_) | Grant::AuthorizationCode { .. }
+        )
     }
 
     fn by_grant(&self, message: String) -> Error {
@@ -123,6 +203,125 @@ impl Answer<'_> {
                 .with_setting("client_id")
                 .with_hint("check that the app may act for itself at the vendor"),
         }
+    }
+
+    fn by_consent(&self, message: String) -> Error {
+        let error = Error::new(ErrorKind::ConsentRequired, message);
+        match self.grant {
+            Grant::ClientCredentials => error
+                .with_verdict(Verdict::FixConfiguration)
+                .with_setting("client_id")
+                .with_hint("have an administrator approve the app at the vendor"),
+            _ => error.with_hint("the person must consent once: open the URL"),
+        }
+    }
+
+    /// A login helps only a grant that began with one.
+    fn by_login(&self, message: String) -> Error {
+        let (setting, hint) = match self.grant {
+            Grant::RefreshToken(_) | Grant::AuthorizationCode { .. } => {
+                return Error::new(ErrorKind::LoginRequired, message).with_hint("log in again");
+            }
+            Grant::JwtBearer => (
+                "subject",
+                "check that the app may act for the user in subject, and that the user is active",
+            ),
+            Grant::ClientCredentials => (
+                "client_id",
+                "check that the app may act for itself at the vendor",
+            ),
+        };
+        Error::new(ErrorKind::Refused, message)
+            .with_setting(setting)
+            .with_hint(hint)
+    }
+
+    /// The app was not accepted: what to check depends on how it proves itself.
+    fn by_client(&self, message: String) -> Error {
+        let (setting, hint) = self.client_advice();
+        let error = Error::new(ErrorKind::Refused, message)
+            .with_setting(setting)
+            .with_hint(hint);
+        self.with_basic_hint(error)
+    }
+
+    fn by_client_or_firewall(&self, said: &Said, message: String) -> Error {
+        let error = self.by_client(message);
+        match (said.is_page, error.hint()) {
+            (true, Some(hint)) => {
+                let hint = format!(
+                    "a web page is as a rule from something between: check proxy, firewall and token_url first; else {hint}"
+                );
+                error.with_hint(hint)
+            }
+            _ => error,
+        }
+    }
+
+    fn client_advice(&self) -> (&'static str, &'static str) {
+        match self.connection.client_auth() {
+            ClientAuth::Basic | ClientAuth::Post => (
+                "client_secret",
+                "the app is unknown here or its proof is wrong: check client_id, client_secret and client_auth, and that they belong to this environment",
+            ),
+            ClientAuth::ClientSecretJwt => (
+                "client_secret",
+                "the app is unknown here or what its secret signed is not accepted: check client_id and client_secret, and this machine's clock",
+            ),
+            ClientAuth::PrivateKeyJwt => (
+                "private_key",
+                "the app is unknown here or what its key signed is not accepted: check client_id, that the key of private_key and key_id is registered with the app, algorithm, issuer, and this machine's clock",
+            ),
+            ClientAuth::None => (
+                "client_id",
+                "the app is unknown here or has to prove itself: check client_id and that it belongs to this environment; if the app has a secret, set client_secret and client_auth",
+            ),
+        }
+    }
+
+    /// A table's advice about the secret is of no use to an app that proves itself without one.
+    fn without_secret(&self, error: Error) -> Error {
+        let has_secret = matches!(
+            self.connection.client_auth(),
+            ClientAuth::Basic | ClientAuth::Post | ClientAuth::ClientSecretJwt
+        );
+        if has_secret {
+            return error;
+        }
+        let (setting, hint) = self.client_advice();
+        let hint = match error.hint() {
+            Some(more) => format!("{hint}; {more}"),
+            None => hint.to_owned(),
+        };
+        error.with_setting(setting).with_hint(hint)
+    }
+
+    /// If the two ways to write Basic differ for this app, a wrong secret may be a wrong encoding.
+    fn with_basic_hint(&self, error: Error) -> Error {
+        let connection = self.connection;
+        let used = connection.basic_encoding();
+        let is_known = connection.profile().basic_encoding == Some(used);
+        if connection.client_auth() != ClientAuth::Basic || is_known {
+            return error;
+        }
+        let changes = |text: &str| {
+            let mut encoded = zeroize::Zeroizing::new(String::new());
+            form::encode_into(text, &mut encoded);
+            *encoded != text
+        };
+        let secret = connection.client_secret.as_ref();
+        if !changes(connection.client_id()) && !secret.is_some_and(|s| changes(s.expose())) {
+            return error;
+        }
+        let other = match used {
+            BasicEncoding::Raw => "rfc6749",
+            BasicEncoding::Rfc6749 => "raw",
+        };
+        let hint = error.hint().unwrap_or_default();
+        let hint = format!(
+            "{hint}; client_id or client_secret has characters that servers decode from Basic in two ways: if both are right, set basic_encoding = \"{other}\""
+        );
+        error.with_hint(hint)
     }
 
     /// The URL a person should open, where one is called for and can be made ahead.
@@ -144,15 +343,19 @@ impl Answer<'_> {
     /// Refused assertions are often a clock's fault, and servers hardly ever say so.
     fn with_clock_hint(&self, error: Error) -> Error {
         const NOTABLE_S: i64 = 30;
-        let signed = self.grant.kind() == GrantKind::JwtBearer;
+        let signed = self.grant.kind() == GrantKind::JwtBearer
+            || matches!(
+                self.connection.client_auth(),
+                ClientAuth::PrivateKeyJwt | ClientAuth::ClientSecretJwt
+            );
         if !signed || error.verdict() != Verdict::FixConfiguration {
             return error;
         }
-        let theirs = self
+        let Some(ahead) = self
             .response
-            .header("date")
-            .and_then(crate::date::parse_http_date);
-        let Some(ahead) = theirs.map(|theirs| self.now.unix_s() - theirs) else {
+            .date()
+            .map(|theirs| self.now.unix_s() - theirs)
+        else {
             return error;
         };
         if ahead.abs() <= NOTABLE_S {

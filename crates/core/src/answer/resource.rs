@@ -2,8 +2,35 @@
 
 use serde_json::{Map, Value};
 
-use super::{Redactor, read_json, retry_after};
-use crate::{Connection, Error, ErrorKind, Response, Verdict};
+use super::{Redactor, Said, explain_redirect, read_json, retry_after};
+use crate::{Connection, Error, ErrorKind, Moment, Response, Url, Verdict};
+
+/// The error for a document that anybody may read and the server did not give, such as its keys.
+pub(crate) fn explain_plain_get(url: &Url, response: &Response, now: Moment) -> Error {
+    let redactor = Redactor::of_secrets([]);
+    let status = response.status;
+    if (300..400).contains(&status) {
+        return explain_redirect(url, "the URL", response, &redactor);
+    }
+    let said = Said::of(response, &response.body);
+    let message = format!(
+        "the server answered with status {status}{}",
+        redactor.quoted(&said)
+    );
+    let kind = match status {
+        429 => ErrorKind::Throttled,
+        400..=499 => ErrorKind::Unreadable,
+        _ => ErrorKind::Unavailable,
+    };
+    let error = Error::new(kind, message).with_http_status(status);
+    match (status, retry_after(response, Some(now.unix_s()))) {
+        (429 | 500..=599, Some(wait)) => error.with_retry_after(wait),
+        (400..=499, _) if status != 429 => error
+            .with_verdict(Verdict::FixConfiguration)
+            .with_hint("check the URL"),
+        _ => error,
+    }
+}
 
 impl Connection {
     /// Reads the JSON object that an endpoint behind the access token answered: for providers, in
@@ -11,15 +38,40 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Where the server refused: 401 means that the token is dead, whatever word the body has for
-    /// it (RFC 6750 section 3.1). [`ErrorKind::Unreadable`] where the body is not a JSON object.
+    /// If the server refused: 401 means that the token is dead, whatever word the body has for
+    /// it (RFC 6750 section 3.1). [`ErrorKind::Unreadable`] if the body is not a JSON object. What
+    /// the server said is in the error.
     pub fn read_resource_response(&self, response: &Response) -> Result<Map<String, Value>, Error> {
         if (200..300).contains(&response.status) {
             return read_json(response);
         }
+        let redactor = Redactor::of_connection(self);
+        let error = match (response.status, self.userinfo_url()) {
+            (300..=399, Some(url)) => {
+                explain_redirect(url, "base_url", response, &redactor).with_setting("base_url")
+            }
+            _ => self.resource_refusal(response, &redactor),
+        };
+        let error = match (error.kind(), retry_after(response, None)) {
+            (ErrorKind::Throttled | ErrorKind::Unavailable, Some(wait)) => {
+                error.with_retry_after(wait)
+            }
+            _ => error,
+        };
+        let header = self.profile().response.trace_header.as_ref();
+        let error = match header.and_then(|header| response.header(header)) {
+            Some(id) => error.with_trace_id(redactor.clean(id)),
+            None => error,
+        };
+        Err(error.with_http_status(response.status))
+    }
+
+    fn resource_refusal(&self, response: &Response, redactor: &Redactor) -> Error {
+        let said = Said::of(response, &response.body);
+        let words = redactor.quoted(&said);
         let (name, status) = (&self.profile().name, response.status);
         let error =
-            |kind, what: &str| Error::new(kind, format!("{name} answered {status}: {what}"));
+            |kind, what: &str| Error::new(kind, format!("{name} answered {status}: {what}{words}"));
         let error = match status {
             401 => error(
                 ErrorKind::Refused,
@@ -38,17 +90,6 @@ impl Connection {
             )
             .with_hint("check environment and base_url, and what stands between"),
         };
-        let error = match (error.kind(), retry_after(response, None)) {
-            (ErrorKind::Throttled | ErrorKind::Unavailable, Some(wait)) => {
-                error.with_retry_after(wait)
-            }
-            _ => error,
-        };
-        let header = self.profile().response.trace_header.as_ref();
-        let error = match header.and_then(|header| response.header(header)) {
-            Some(id) => error.with_trace_id(Redactor::empty().clean(id)),
-            None => error,
-        };
-        Err(error.with_http_status(status))
+        redactor.note(error, &said)
     }
 }

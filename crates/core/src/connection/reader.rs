@@ -104,6 +104,7 @@ impl Reader<'_> {
             provider,
         };
         self.check_needs(&connection, rules)?;
+        self.check_basic(&connection)?;
         self.check_templates(&connection)?;
         Ok(connection)
     }
@@ -308,6 +309,19 @@ impl Reader<'_> {
             extra.insert(name.to_owned(), self.text(key).unwrap_or_default());
         }
         Ok(extra)
+    }
+
+    /// Servers take what is before the first colon for the id (RFC 7617 section 2).
+    fn check_basic(&self, connection: &Connection) -> Result<(), Error> {
+        let is_raw = connection.client_auth == ClientAuth::Basic
+            && connection.basic_encoding == BasicEncoding::Raw;
+        if !is_raw || !connection.client_id.contains(':') {
+            return Ok(());
+        }
+        let message = "`client_id` has a colon, which `basic_encoding` raw cannot carry";
+        Err(Error::setting("client_id", message).with_hint(
+            "set basic_encoding = \"rfc6749\" if the server decodes it, or client_auth = \"post\"",
+        ))
     }
 
     /// What a grant and a client authentication need must be there.

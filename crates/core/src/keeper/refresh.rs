@@ -10,6 +10,7 @@ use super::record::{Asked, Record, fingerprint, identity_mark};
 use super::save::{Loaded, Saved, not_stored};
 use super::trail::{Rest, What};
 use super::{Change, Inner, Revocation, login_needed};
+use crate::answer::Redactor;
 use crate::{
     Error, ErrorKind, Extra, Grant, GrantKind, Moment, Secret, Source, Swap, Token, TokenResponse,
     Verdict, random,
@@ -269,9 +270,10 @@ impl Inner {
             .transport
             .send(&request)
             .map_err(|error| vendor(error.into_error()))?;
+        let redactor = Redactor::of(&request, connection);
         let identity = provider
             .read_identity(connection, &response)
-            .map_err(vendor)?;
+            .map_err(|error| vendor(redactor.scrub(error)))?;
         self.keep_identity(token, &identity, mark);
         Ok(with_token(identity))
     }
@@ -422,12 +424,10 @@ impl Inner {
         else {
             return Ok(());
         };
-        let left = rest.until_ms - self.store_ms();
-        if left <= 0 {
+        let left = rest.left(self.store_ms());
+        if left.is_zero() {
             return Ok(());
         }
-        // A store's clock that was set wrong must not stop us for longer than a server may.
-        let left = Duration::from_millis(left as u64).min(Duration::from_secs(900));
         let error = Error::new(ErrorKind::Throttled, rest.message.clone())
             .with_provider(&self.connection.profile().id)
             .with_retry_after(left);
@@ -450,9 +450,11 @@ impl Inner {
 
     pub(super) fn rest(&self, wait: Duration, error: &Error) -> Rest {
         // So that a fleet does not come back all at once.
-        let wait = wait + wait.mul_f32(self.jitter / 10.0);
+        let wait = wait.min(Rest::LONGEST);
+        let wait_ms = (wait + wait.mul_f32(self.jitter / 10.0)).as_millis() as i64;
         Rest {
-            until_ms: self.store_ms() + wait.as_millis() as i64,
+            until_ms: self.store_ms() + wait_ms,
+            wait_ms: Some(wait_ms),
             message: error.message().to_owned(),
             http_status: error.http_status(),
         }

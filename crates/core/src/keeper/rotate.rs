@@ -197,7 +197,8 @@ impl Inner {
     /// Reads a refusal: a question whether somebody else was faster, before it is a verdict.
     fn refused(&self, rotation: Rotation<'_>, error: Error) -> Error {
         let mut record = rotation.record.clone();
-        if error.verdict() != Verdict::Reauthorize {
+        // Without a code it may be the word of something between: it is told, but ends no grant.
+        if error.verdict() != Verdict::Reauthorize || error.oauth_error().is_none() {
             // It was refused for another reason, and did not spend the token.
             record.attempt = rotation.unresolved.clone();
             if let (Verdict::Retry, Some(wait)) = (error.verdict(), error.retry_after()) {

@@ -184,7 +184,7 @@ fn refuse(why: String) -> Error {
 
 /// What the authorization endpoint reported: the provider's table first, then the RFCs.
 fn reported(rows: &[ErrorRow], word: &str, said: Option<&str>) -> Error {
-    let redactor = Redactor::empty();
+    let redactor = Redactor::of_secrets([]);
     let clean = said.map(|text| redactor.clean(text));
     let shown = redactor.clean(word);
     let message = match &clean {
@@ -193,7 +193,7 @@ fn reported(rows: &[ErrorRow], word: &str, said: Option<&str>) -> Error {
     };
     let row = rows
         .iter()
-        .find(|row| row.fits(GrantKind::AuthorizationCode, None, word, said));
+        .find(|row| row.fits(GrantKind::AuthorizationCode, None, None, word, said));
     let error = match row {
         Some(row) => match row.error(message.clone()) {
             // The person said no or has to act: it is this login that did not succeed.

@@ -49,6 +49,15 @@ impl Profile {
             return Err("`assertion.backdate_s` is not below `assertion.max_ttl_s`".into());
         }
         self.check_texts()?;
+        // RFC 9110 section 11.1.
+        let of_scheme = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        for (name, scheme) in &self.response.token_types {
+            if scheme.is_empty() || !scheme.bytes().all(of_scheme) {
+                return Err(format!(
+                    "`response.token_types.{name}` must be the scheme of an Authorization header"
+                ));
+            }
+        }
         self.check_templates()
     }
 

@@ -193,9 +193,11 @@ impl RefreshRules {
 
 impl ResponseRules {
     fn read(field: Field<'_>) -> Result<Self, Refusal> {
-        let mut fields = field.fields(&["keep", "assume_lifetime_s", "trace_header"])?;
+        let mut fields =
+            field.fields(&["keep", "token_types", "assume_lifetime_s", "trace_header"])?;
         Ok(Self {
             keep: fields.list("keep", Field::text)?,
+            token_types: fields.named("token_types", Field::text)?,
             assume_lifetime_s: fields.count("assume_lifetime_s")?,
             trace_header: fields.text("trace_header")?,
         })
@@ -206,6 +208,7 @@ impl ErrorRow {
     fn read(field: Field<'_>) -> Result<Self, Refusal> {
         let mut fields = field.fields(&[
             "grants",
+            "client_auth",
             "status",
             "error",
             "description",
@@ -221,6 +224,7 @@ impl ErrorRow {
         });
         Ok(Self {
             grants: fields.list("grants", Field::word)?,
+            client_auth: fields.list("client_auth", Field::word)?,
             status: status.transpose()?,
             error: fields.text("error")?,
             description: fields.text("description")?,

@@ -1,19 +1,22 @@
 //! Which row of a provider's table explains an error, and what it says.
 
 use super::ErrorRow;
-use crate::{Error, GrantKind};
+use crate::{ClientAuth, Error, GrantKind};
 
 impl ErrorRow {
-    /// Whether the row is about this error. `status` is none where no HTTP response brought it: at
-    /// the authorization endpoint, whose errors come by way of the browser.
+    /// Whether the row is about this error. `client_auth` and `status` are none at the
+    /// authorization endpoint, whose errors come by way of the browser.
     pub(crate) fn fits(
         &self,
         grant: GrantKind,
+        client_auth: Option<ClientAuth>,
         status: Option<u16>,
         error: &str,
         description: Option<&str>,
     ) -> bool {
         let of_grant = self.grants.is_empty() || self.grants.contains(&grant);
+        let of_client = self.client_auth.is_empty()
+            || client_auth.is_some_and(|client_auth| self.client_auth.contains(&client_auth));
         let of_status = self.status.is_none() || self.status == status;
         let of_error = self.error.as_deref().is_none_or(|wanted| wanted == error);
         let of_description = self
@@ -25,7 +28,7 @@ impl ErrorRow {
                     !wanted.is_empty() && text.to_lowercase().contains(&wanted.to_lowercase())
                 }
             });
-        of_grant && of_status && of_error && of_description
+        of_grant && of_client && of_status && of_error && of_description
     }
 
     /// The error that the row makes of a message.

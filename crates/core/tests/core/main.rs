@@ -16,6 +16,7 @@ mod login;
 mod openssl;
 mod profiles;
 mod rejected;
+mod responses;
 mod rooms;
 mod rotation;
 mod routes;

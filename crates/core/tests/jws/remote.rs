@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign::jws::{self, Algorithm, KeySigner};
 use countersign::{
     Error, ErrorKind, ManualClock, PrivateKey, RemoteJwkSet, Request, Response, SendError,
-    Transport, Url,
+    Transport, Url, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -174,7 +174,7 @@ fn an_answer_that_is_no_key_set_is_not_one() {
     for (answer, kind) in [
         (
             Response::new(404, [], "{\"keys\":[]}"),
-            ErrorKind::Unavailable,
+            ErrorKind::Unreadable,
         ),
         (Response::new(200, [], ""), ErrorKind::Key),
         (Response::new(200, [], "{}"), ErrorKind::Key),
@@ -261,4 +261,21 @@ fn token_with(header: Value) -> String {
 
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
     super::assert_refused(result, message);
+}
+
+#[test]
+fn what_the_server_says_of_its_keys_is_told() {
+    let moved = Response::new(301, [("Location", "https://new.example/jwks?x")], "");
+    let gone = Response::new(404, [], r#"{"message":"no such realm"}"#);
+    for (answer, verdict, says) in [
+        (moved, Verdict::FixConfiguration, "https://new.example,"),
+        (gone, Verdict::FixConfiguration, "no such realm"),
+    ] {
+        let server = Server::answering([Ok(answer)]);
+        let (remote, _) = remote(&server);
+        let error = remote.verify(&token(Some("a"), &RSA)).unwrap_err();
+        assert_eq!(error.verdict(), verdict);
+        assert!(error.message().contains(says), "{error}");
+        assert!(error.message().contains("https://login.acme.example/jwks"));
+    }
 }

@@ -1,0 +1,172 @@
+//! The words in an HTML page or an XML document.
+
+use super::said::{Said, may_be_secret};
+
+/// Elements with a code in the XML that gateways and object stores answer with.
+const CODES: &[&str] = &["code", "error", "errorcode", "error_code", "faultcode"];
+/// Elements with words.
+const TEXTS: &[&str] = &[
+    "message",
+    "error_description",
+    "errormessage",
+    "errordescription",
+    "faultstring",
+    "description",
+];
+
+/// Reads markup: a page's title or text, or an XML document's code and words.
+pub(super) fn read(text: &str) -> Said {
+    let head = text.get(..200).unwrap_or(text).to_ascii_lowercase();
+    if head.contains("<!doctype html") || head.contains("<html") {
+        return Said {
+            text: title(text).or_else(|| words(text)),
+            is_page: true,
+            ..Said::default()
+        };
+    }
+    let first = |names: &[&str]| names.iter().find_map(|name| element(text, name));
+    let is_word = |code: &String| !code.contains(char::is_whitespace);
+    Said {
+        code: first(CODES).filter(is_word),
+        text: first(TEXTS).or_else(|| title(text)).or_else(|| words(text)),
+        is_page: first(CODES).is_none(),
+    }
+}
+
+/// The page's title, or its first heading.
+pub(super) fn title(text: &str) -> Option<String> {
+    element(text, "title").or_else(|| element(text, "h1"))
+}
+
+/// The text of the first element of this name, in any case, that holds no other element.
+fn element(text: &str, name: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    let open = format!("<{name}");
+    let mut from = 0;
+    while let Some(found) = lower[from..].find(&open) {
+        let after = from + found + open.len();
+        from = after;
+        // `<errors>` is not `<error>`.
+        if !lower[after..].starts_with(['>', ' ', '\t', '\r', '\n']) {
+            continue;
+        }
+        let start = after + lower[after..].find('>')? + 1;
+        let content = &text[start..start + lower[start..].find('<')?];
+        let is_closed = lower[start + content.len()..].starts_with("</");
+        let content = unescape(content.trim());
+        if is_closed && !content.is_empty() {
+            return Some(content);
+        }
+    }
+    None
+}
+
+/// All text between tags, without that of scripts, styles, comments and what may be secret.
+fn words(text: &str) -> Option<String> {
+    let mut words = String::new();
+    let mut rest = text;
+    while let Some(open) = rest.find('<') {
+        words.push_str(&rest[..open]);
+        words.push(' ');
+        rest = &rest[open..];
+        if let Some(comment) = rest.strip_prefix("<!--") {
+            rest = comment.split_once("-->").map_or("", |(_, rest)| rest);
+            continue;
+        }
+        let Some((tag, after)) = rest[1..].split_once('>') else {
+            break;
+        };
+        let name = tag.split([' ', '\t', '\r', '\n', '/']).next();
+        let name = name.unwrap_or_default().to_ascii_lowercase();
+        let is_hidden = matches!(name.as_str(), "script" | "style") || may_be_secret(&name);
+        rest = match is_hidden {
+            true => after.split_once("</").map_or("", |(_, rest)| {
+                rest.split_once('>').map_or("", |(_, rest)| rest)
+            }),
+            false => after,
+        };
+    }
+    if !rest.starts_with('<') {
+        words.push_str(rest);
+    }
+    let words: Vec<_> = words.split_whitespace().collect();
+    (!words.is_empty()).then(|| unescape(&words.join(" ")))
+}
+
+/// Replaces character references by what they stand for; those of HTML's names that occur in text.
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match character(rest) {
+            Some((character, length)) => {
+                out.push(character);
+                rest = &rest[length..];
+            }
+            None => {
+                out.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The character that a reference at the start of the text stands for, and the reference's length.
+pub(super) fn character(text: &str) -> Option<(char, usize)> {
+    const NAMED: &[(&str, char)] = &[
+        ("amp", '&'),
+        ("lt", '<'),
+        ("gt", '>'),
+        ("quot", '"'),
+        ("apos", '\''),
+        ("nbsp", ' '),
+        ("plus", '+'),
+        ("sol", '/'),
+        ("equals", '='),
+    ];
+    let body = text.strip_prefix('&')?;
+    let end = body.bytes().take(10).position(|b| b == b';')?;
+    let name = &body[..end];
+    let character = match name.strip_prefix('#') {
+        Some(number) => {
+            let hex = number.strip_prefix(['x', 'X']);
+            let code = match hex {
+                Some(digits) => u32::from_str_radix(digits, 16),
+                None => number.parse(),
+            };
+            char::from_u32(code.ok()?)?
+        }
+        None => NAMED.iter().find(|(known, _)| *known == name)?.1,
+    };
+    Some((character, end + 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_pages_and_documents() {
+        for (text, expected) in [
+            (
+                "<p>Access <b>denied</b></p><script>x=1</script>",
+                "Access denied",
+            ),
+            (
+                "<html><!-- secret --><body>No&#33; &lt;go&gt; &bogus; &",
+                "No! <go> &bogus; &",
+            ),
+            ("<html><body>cut <b", "cut"),
+            ("<r><access_token>t</access_token><x>y</x></r>", "y"),
+        ] {
+            assert_eq!(read(text).text.as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(read("<html></html>").text, None);
+        let nested = read("<errors><error><code>7</code><message>m</message></error></errors>");
+        assert_eq!((nested.code.as_deref(), nested.is_page), (Some("7"), false));
+    }
+}
