@@ -57,12 +57,14 @@ impl Keeper {
     /// ```
     pub fn keep_fresh(&self, stop: &Stop) {
         const LOOK: Duration = Duration::from_millis(500);
+        // However long a server wants to be left alone: a login may bring a token before that.
+        const LONGEST: Duration = Duration::from_secs(15 * 60);
         let mut pause = Duration::ZERO;
         while !stop.wait(pause) && !self.0.is_draining() {
             pause = match Inner::obtain(&self.0, self.0.ahead()) {
                 Ok(_) => LOOK,
                 Err(error) if error.verdict() == Verdict::Retry => {
-                    error.retry_after().unwrap_or(LOOK).max(LOOK)
+                    error.retry_after().unwrap_or(LOOK).clamp(LOOK, LONGEST)
                 }
                 Err(_) => return,
             };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Inner;
 use super::record::Record;
 use super::rejected::Rejected;
+use super::trail::Rest;
 use crate::{Error, ErrorKind, Moment, Secret, Token, Verdict};
 
 /// What the threads of a keeper share.
@@ -225,7 +226,7 @@ fn pause_after(error: &Error, failures: u32, now: Moment, jitter: f32) -> Option
         (_, ErrorKind::NoToken | ErrorKind::Busy | ErrorKind::Store, None) => return None,
         // What was salvaged from a flawed response is presented at once, the first time.
         (Verdict::Retry, ErrorKind::Unreadable, None) if failures == 1 => return None,
-        (_, _, Some(asked)) => asked,
+        (_, _, Some(asked)) => asked.min(Rest::LONGEST),
         (Verdict::Retry, _, None) => grow(failures - 1),
         // A person may be mending it right now; whoever does not notice is slowed down.
         _ if failures > 3 => grow(failures - 4),

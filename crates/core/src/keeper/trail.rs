@@ -1,5 +1,7 @@
 //! What happened to a connection's grant: the last events, without a token in them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Connection, Error, ErrorKind};
@@ -150,6 +152,23 @@ impl Ended {
 pub(super) struct Rest {
     /// By the store's clock, in milliseconds since 1970.
     pub(super) until_ms: i64,
+    /// For how long that was when it was noted; records of older versions do not tell.
+    #[serde(default)]
+    pub(super) wait_ms: Option<i64>,
     pub(super) message: String,
     pub(super) http_status: Option<u16>,
+}
+
+impl Rest {
+    /// The longest that a client leaves a server alone, whatever that asks for.
+    pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+    /// What is left of it. A store's clock that was set wrong must not make it longer than the
+    /// server asked for.
+    pub(super) fn left(&self, now_ms: i64) -> Duration {
+        const OF_OLD_RECORDS_MS: i64 = 900_000;
+        let longest = self.wait_ms.unwrap_or(OF_OLD_RECORDS_MS);
+        let left = (self.until_ms - now_ms).min(longest);
+        Duration::from_millis(u64::try_from(left).unwrap_or(0))
+    }
 }

@@ -220,8 +220,10 @@ impl Call {
             error = error.with_setting(self.clean(&refusal.setting));
         }
         if refusal.retry_after_s > 0 {
-            // A quarter of an hour, as core has it for servers.
-            error = error.with_retry_after(Duration::from_secs(refusal.retry_after_s.min(900)));
+            // A century is for ever, and keeps sums of times in range.
+            const CENTURY_S: u64 = 100 * 366 * 24 * 3600;
+            let wait = Duration::from_secs(refusal.retry_after_s.min(CENTURY_S));
+            error = error.with_retry_after(wait);
         }
         error
     }
