@@ -91,13 +91,12 @@ impl Connection {
             500..=599 => true,
             400..=499 => false,
             status if leaves_unprocessed(status) => false,
-            _ => matches!(
-                error.kind(),
-                ErrorKind::Unreadable
-                    | ErrorKind::Verification
-                    | ErrorKind::Plugin
-                    | ErrorKind::Internal
-            ),
+            _ => match error.kind() {
+                // A token of a type that cannot be used: what the server did is plain.
+                ErrorKind::Unreadable => error.verdict() != Verdict::FixConfiguration,
+                ErrorKind::Verification | ErrorKind::Plugin | ErrorKind::Internal => true,
+                _ => false,
+            },
         }
     }
 

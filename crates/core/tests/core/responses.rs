@@ -164,6 +164,20 @@ fn a_token_is_presented_as_bearer_unless_the_profile_says_otherwise() {
 }
 
 #[test]
+fn a_token_that_cannot_be_used_costs_no_refresh_token() {
+    let bound = r#"{"access_token":"t","token_type":"DPoP","refresh_token":"r1"}"#;
+    let Bench { keeper, script, .. } = bench(
+        refreshing(),
+        [Ok(answer(200, bound)), Ok(rotated_answer("a", "r2", 600))],
+    );
+    let error = keeper.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    assert!(error.hint().unwrap().contains("response.token_types"));
+    assert_eq!(keeper.token().unwrap().expose(), "a");
+    assert!(script.forms()[1].ends_with("refresh_token=r1"));
+}
+
+#[test]
 fn a_scheme_that_no_header_can_have_is_refused_in_a_profile() {
     let profile = format!("{PROFILE}\n[response.token_types]\nbot = \"Bearer x\"\n");
     let error = Profile::from_toml(&profile).unwrap_err();
