@@ -1031,7 +1031,7 @@ CSIGN_API
 int64_t csign_error_retry_after_ms(const struct csign_error *error);
 
 /**
- * The consent or login URL that a person should open; NULL where none is known. Borrowed until
+ * The URL that a person should open, such as one for consent; NULL where there is none. Borrowed until
  * csign_error_free.
  */
 CSIGN_API

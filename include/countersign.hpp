@@ -162,7 +162,7 @@ class Error : public std::exception {
         const std::int64_t ms = ::csign_error_retry_after_ms(get());
         return ms < 0 ? std::nullopt : std::optional<std::chrono::milliseconds>(ms);
     }
-    /// The consent or login URL that a person should open.
+    /// The URL that a person should open, such as one for consent.
     std::string_view url() const & noexcept { return text(&::csign_error_url); }
     std::string_view url() const && = delete;
     /// The vendor's trace id of the failed request.

@@ -161,7 +161,7 @@ pub unsafe extern "C" fn csign_error_retry_after_ms(error: *const csign_error) -
     })
 }
 
-/// The consent or login URL that a person should open; NULL where none is known. Borrowed until
+/// The URL that a person should open, such as one for consent; NULL where there is none. Borrowed until
 /// csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_url(

@@ -102,20 +102,17 @@ impl Connection {
 
     /// The verdict where the server may have acted on the request and its answer is lost.
     pub(crate) fn explain_doubt(&self, grant: &Grant, error: Error) -> Error {
-        let url = self.login_url();
-        let with_login = |error: Error| match &url {
-            Some(url) => error.with_url(url.as_str()),
-            None => error,
-        };
         let refresh = &self.profile().refresh;
         match grant {
-            Grant::AuthorizationCode { .. } => with_login(error)
-                .with_verdict(Verdict::Reauthorize)
-                .with_hint("the code may be spent and is not sent again: log in once more"),
+            Grant::AuthorizationCode { .. } => self.with_login_hint(
+                error
+                    .with_verdict(Verdict::Reauthorize)
+                    .with_hint("the code may be spent and is not sent again: log in once more"),
+            ),
             Grant::RefreshToken(_) if refresh.rotation != Rotation::Never && refresh.grace_s == 0 => {
-                with_login(error)
+                self.with_login_hint(error
                     .with_verdict(Verdict::OutcomeUnknown)
-                    .with_hint("the server may have replaced the refresh token, and nothing was sent twice: if the next refresh is refused, log in again")
+                    .with_hint("the server may have replaced the refresh token, and nothing was sent twice: if the next refresh is refused, log in again"))
             }
             _ => error,
         }

@@ -74,6 +74,8 @@ pub struct Connection {
     store: StoreSetting,
     store_key: Option<KeyRing>,
     extra: BTreeMap<String, String>,
+    /// Parameters of the authorization request, settings `authorize.NAME`.
+    authorize: BTreeMap<String, String>,
 }
 
 /// How a connection reaches the network; what a transport is made from.

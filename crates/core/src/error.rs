@@ -305,7 +305,8 @@ impl Error {
         self.0.retry_after
     }
 
-    /// The consent or login URL a person should open.
+    /// The URL a person should open, such as one where consent is given. An error that asks for a
+    /// login has none: only a login that has begun can be completed, and the hint says what starts one.
     pub fn url(&self) -> Option<&str> {
         self.0.url.as_deref()
     }

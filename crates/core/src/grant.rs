@@ -239,9 +239,11 @@ impl Connection {
         random: &dyn Random,
     ) -> Result<(Form, Option<Secret>), Error> {
         let id = self.client_id();
+        let rules = self.profile().grants.get(&grant.kind());
+        let says_who = rules.is_some_and(|rules| rules.send_client_id);
         let form = match self.client_auth() {
-            // An assertion says who asks.
-            ClientAuth::None if matches!(grant, Grant::JwtBearer) => form,
+            // The assertion says who asks.
+            ClientAuth::None if matches!(grant, Grant::JwtBearer) && !says_who => form,
             ClientAuth::None => form.field("client_id", id),
             ClientAuth::Basic => return Ok((form, Some(self.basic()?))),
             ClientAuth::Post => form

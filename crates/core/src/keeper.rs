@@ -33,6 +33,7 @@ use self::fresh::Shown;
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::probe::{Point, Probe};
 pub(crate) use self::record::fingerprint;
+use self::refresh::Returned;
 pub use self::trail::{Event, What};
 use crate::{
     Clock, Connection, Durability, Error, Extra, Login, MemoryStore, Owner, Random, SealedStore,
@@ -335,7 +336,8 @@ impl Keeper {
     pub fn complete_login(&self, login: &Login, callback: &str) -> Result<Token, Error> {
         let connection = &self.0.connection;
         let grant = connection.read_authorization_response(login, callback)?;
-        self.0.exchange_login(&grant)
+        let kept = connection.kept_parameters(callback)?;
+        self.0.exchange_login(&grant, &Returned { login, kept })
     }
 
     /// Whom the token stands for and where its API is, where the vendor tells: what came with

@@ -1,12 +1,14 @@
 //! One login in a browser: from the URL to the code (RFC 6749 section 4.1, RFC 7636, RFC 8252).
 
 mod callback;
+mod id_token;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use self::callback::Callback;
+pub(crate) use self::callback::is_of_callback;
 use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Url, random};
 
 /// A login that has begun: the URL to open, and what is needed to believe what comes back.
@@ -93,8 +95,17 @@ impl Login {
         redirect_uri: &str,
         random: &dyn Random,
     ) -> Result<Self, Error> {
-        Self::begin(connection, redirect_uri, random, |state, pkce| {
+        let login = Self::begin(connection, redirect_uri, random, |state, pkce| {
             connection.authorization_url(redirect_uri, state, pkce)
+        })?;
+        if !connection.wants_nonce(&connection.scopes().join(" ")) {
+            return Ok(login);
+        }
+        let nonce = random::word(random)?;
+        Ok(Self {
+            url: login.url.with_query([("nonce", nonce.as_str())]),
+            nonce: Some(Secret::new(nonce)),
+            ..login
         })
     }
 

@@ -1,6 +1,6 @@
 //! A provider described as data.
 
-mod check;
+pub(crate) mod check;
 mod read;
 mod row;
 pub(crate) mod template;
@@ -45,8 +45,8 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 /// # Templates
 ///
 /// What a vendor wants in an assertion or a request beyond the RFCs is written in
-/// [`AssertionRules::claims`], [`AssertionRules::header`] and [`GrantRules::params`]. Values are
-/// texts, numbers, truth values and arrays of these. A text may have holes:
+/// [`AssertionRules::claims`], [`AssertionRules::header`], [`GrantRules::params`] and
+/// [`AuthorizeRules::params`]. Values are texts, numbers, truth values and arrays of these. A text may have holes:
 ///
 /// | hole | is filled with |
 /// |---|---|
@@ -124,6 +124,8 @@ pub struct Profile {
     pub basic_encoding: Option<BasicEncoding>,
     /// What assertions look like: the `jwt-bearer` grant's and `private_key_jwt`'s.
     pub assertion: AssertionRules,
+    /// What the authorization endpoint wants and gives beyond the RFCs.
+    pub authorize: AuthorizeRules,
     /// How a person is asked for consent ahead of a `jwt-bearer` grant.
     pub consent: Option<Consent>,
     /// What happens to refresh tokens.
@@ -182,9 +184,12 @@ pub struct GrantRules {
     pub refresh_scopes: Vec<String>,
     /// Whether the token request carries `scope`.
     pub send_scope: bool,
+    /// Whether a `jwt-bearer` request without client authentication carries `client_id` besides its
+    /// assertion. Requests of the other grants always do.
+    pub send_client_id: bool,
     /// Whether the code exchange repeats `redirect_uri` (RFC 6749 section 4.1.3).
     pub send_redirect_uri: bool,
-    /// Whether an authorization without PKCE is refused: then a login URL cannot be made ahead.
+    /// Whether an authorization without PKCE is rejected. Logins always use it.
     pub pkce_required: bool,
     /// Settings this grant needs besides those every provider needs for it.
     pub required: Vec<String>,
@@ -193,6 +198,36 @@ pub struct GrantRules {
     /// array comes once for each item. `client_*`, `assertion`, `code`, `code_verifier` and
     /// `refresh_token` are refused.
     pub params: BTreeMap<String, Templated>,
+}
+
+/// The authorization request and its response, beyond RFC 6749 section 4.1.
+#[derive(Clone, Debug)]
+pub struct AuthorizeRules {
+    /// Parameters of the authorization request as templates, such as `access_type = "offline"`. The
+    /// setting `authorize.NAME` overrides one of that name. Those of the protocol itself are
+    /// rejected.
+    pub params: BTreeMap<String, Templated>,
+    /// Whether a login that asks for the scope `openid` sends a `nonce`, which the ID token must
+    /// repeat (OpenID Connect Core section 3.1.2.1); true by default.
+    pub nonce: bool,
+    /// The `prompt` of logins that ask for the scope `offline_access`: servers may ignore that
+    /// scope unless it is `consent` (OpenID Connect Core section 11).
+    pub offline_access_prompt: Option<String>,
+    /// Parameters of the callback that are kept with the grant and given out as `extra`, such as
+    /// QuickBooks' `realmId`.
+    pub keep: Vec<String>,
+    /// Which ports a redirect URI on the loopback may have, if that is known.
+    pub loopback_port: Option<LoopbackPort>,
+}
+
+/// How an authorization server compares the port of a redirect URI on the loopback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoopbackPort {
+    /// Any port is accepted (RFC 8252 section 7.3).
+    Any,
+    /// The port must be the registered one.
+    Exact,
 }
 
 /// What goes into an assertion (RFC 7523 section 3).
@@ -214,7 +249,9 @@ pub struct AssertionRules {
     pub scope_claim: bool,
     /// The audience of `private_key_jwt` and `client_secret_jwt`: `token_url` or `issuer`.
     pub client_audience: ClientAudience,
-    /// Claims as templates, besides the usual ones or in their place. They go into the assertion
+    /// Claims as templates, besides the usual ones or in their place. With a template for `sub`,
+    /// the setting `subject` is needed only if that names it as `{subject}`: `sub = "{subject?}"`
+    /// makes it optional. They go into the assertion
     /// of the `jwt-bearer` grant; where the connection asks by another grant, into the one that
     /// authenticates the client. `exp`, `iat`, `jti` and `nbf` are refused: they make an assertion
     /// fresh.
@@ -390,6 +427,18 @@ impl Profile {
                 Err(Error::setting("algorithm", message)
                     .with_hint(format!("{name} accepts {}", words.join(", "))))
             }
+        }
+    }
+}
+
+impl Default for AuthorizeRules {
+    fn default() -> Self {
+        Self {
+            params: BTreeMap::new(),
+            nonce: true,
+            offline_access_prompt: None,
+            keep: Vec::new(),
+            loopback_port: None,
         }
     }
 }

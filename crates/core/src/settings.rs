@@ -157,9 +157,9 @@ impl Settings {
         let mut settings = Self::new();
         for (key, field) in fields {
             match field.value {
-                DeValue::Table(_) if key == "extra" => {
+                DeValue::Table(_) if keys::is_table(&key) => {
                     for (name, field) in field.entries().into_iter().flatten() {
-                        let key = format!("extra.{name}");
+                        let key = format!("{key}.{name}");
                         settings.set(&key, &text_of(&key, field)?)?;
                     }
                 }
@@ -350,7 +350,7 @@ fn text_of(key: &str, field: Field<'_>) -> Result<String, Error> {
             ),
         },
         // Few of ours are yes or no; a vendor's may be.
-        DeValue::Boolean(truth) if keys::is_flag(key) || key.starts_with("extra.") => {
+        DeValue::Boolean(truth) if keys::is_flag(key) || keys::table_of(key).is_some() => {
             Ok(truth.to_string())
         }
         DeValue::Array(_) => {
@@ -412,6 +412,8 @@ mod tests {
         let told = |line: &str| Settings::from_toml(&format!("[connections.a]\n{line}"));
         told("extra.sandbox = true").unwrap();
         told("ca_only = true").unwrap();
+        let settings = &told("authorize.force_verify = true").unwrap()["a"];
+        assert_eq!(settings.value("authorize.force_verify"), Some("true"));
         for (setting, line) in [("scopes", "scopes = true"), ("scopes", "scopes = [false]")] {
             let error = told(line).expect_err(line);
             assert_eq!(error.setting_name(), Some(setting), "{error}");

@@ -324,19 +324,14 @@ impl Answer<'_> {
         error.with_hint(hint)
     }
 
-    /// The URL a person should open, where one is called for and can be made ahead.
+    /// Says what a person has to do: open a URL where consent is given, or log in again.
     fn with_url(&self, error: Error) -> Error {
-        let url = match (error.verdict(), error.kind()) {
-            (Verdict::Reauthorize, ErrorKind::ConsentRequired) => self.connection.consent_url(),
-            (Verdict::Reauthorize, _) if self.grant.kind() == GrantKind::JwtBearer => {
-                self.connection.consent_url()
-            }
-            (Verdict::Reauthorize, _) => self.connection.login_url(),
-            _ => None,
-        };
-        match url {
+        if error.verdict() != Verdict::Reauthorize {
+            return error;
+        }
+        match self.connection.error_url() {
             Some(url) => error.with_url(url.as_str()),
-            None => error,
+            None => self.connection.with_login_hint(error),
         }
     }
 

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::jws::Backend;
 use crate::key::is_pkcs11;
+use crate::profile::check::refuse_authorize_param;
 use crate::profile::{Environment, GrantRules};
 use crate::settings::nearest;
 use crate::{
@@ -101,6 +102,7 @@ impl Reader<'_> {
                 .map(|keys| KeyRing::parse(&keys))
                 .transpose()?,
             extra: self.extra()?,
+            authorize: self.authorize()?,
             provider,
         };
         self.check_needs(&connection, rules)?;
@@ -324,10 +326,43 @@ impl Reader<'_> {
         ))
     }
 
+    /// The parameters that are added to the authorization request.
+    fn authorize(&self) -> Result<BTreeMap<String, String>, Error> {
+        let mut params = BTreeMap::new();
+        for key in self.settings.keys() {
+            let Some(name) = key.strip_prefix("authorize.") else {
+                continue;
+            };
+            if let Some(why) = refuse_authorize_param(name) {
+                let message = format!("`{key}` cannot be set: `{name}` {why}");
+                return Err(Error::setting(key, message).with_hint(format!("remove {key}")));
+            }
+            params.insert(name.to_owned(), self.text(key).unwrap_or_default());
+        }
+        // A listener hears the query of a GET and nothing else.
+        let by_listener = self.settings.value("redirect_uri").is_some_and(|uri| {
+            Url::parse(uri.trim()).is_ok_and(|uri| uri.is_loopback() && uri.scheme() == "http")
+        });
+        match params.get("response_mode") {
+            Some(mode) if by_listener && mode != "query" => {
+                let message = format!(
+                    "`authorize.response_mode` is {mode}, which a login on this machine cannot read"
+                );
+                Err(Error::setting("authorize.response_mode", message)
+                    .with_hint("remove authorize.response_mode, or set redirect_uri to a page of your web server"))
+            }
+            _ => Ok(params),
+        }
+    }
+
     /// What a grant and a client authentication need must be there.
     fn check_needs(&self, connection: &Connection, rules: &GrantRules) -> Result<(), Error> {
         let grant = connection.grant;
         let by_grant: &[&str] = match grant {
+            // A profile's own `sub` says itself what it needs.
+            GrantKind::JwtBearer if self.profile.assertion.claims.contains_key("sub") => {
+                &["private_key"]
+            }
             GrantKind::JwtBearer => &["subject", "private_key"],
             GrantKind::AuthorizationCode => &["redirect_uri"],
             GrantKind::RefreshToken | GrantKind::ClientCredentials | GrantKind::DeviceCode => &[],
@@ -370,6 +405,9 @@ impl Reader<'_> {
                 None => error,
             }
         })?;
+        if connection.authorize_url.is_some() {
+            connection.authorize_params(&connection.scopes.join(" "))?;
+        }
         // What a login brings is refreshed by rules of its own.
         for grant in connection.requested_grants() {
             if let Some(rules) = self.profile.grants.get(&grant) {

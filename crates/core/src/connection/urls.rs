@@ -1,6 +1,8 @@
 //! The URLs a person is sent to: login and consent.
 
-use super::Connection;
+use serde_json::Value;
+
+use super::{Connection, GrantKind};
 use crate::{Error, Pkce, Url};
 
 impl Connection {
@@ -23,19 +25,39 @@ impl Connection {
         ]))
     }
 
-    /// A login URL made ahead, for an error to carry. There is none where `redirect_uri` is not
-    /// set, or where the provider takes no login without PKCE: then start a login.
-    pub fn login_url(&self) -> Option<Url> {
-        let code = self
-            .profile()
-            .grants
-            .get(&super::GrantKind::AuthorizationCode)?;
-        if code.pkce_required {
-            return None;
+    /// Says in an error's hint how a person logs in again.
+    ///
+    /// No URL made ahead could be completed: it has neither the `state` nor the PKCE challenge of a
+    /// login that somebody waits for. So the hint names what starts one.
+    pub(crate) fn with_login_hint(&self, error: Error) -> Error {
+        let name = self.name();
+        let how = match (self.grant(), self.redirect_uri()) {
+            (GrantKind::AuthorizationCode, Some(uri)) if !uri.is_loopback() => {
+                "in your web application, call start_login, send the browser to its URL, and pass what comes back to complete_login".to_owned()
+            }
+            (GrantKind::AuthorizationCode, _) => {
+                format!("run `countersign login {name}`, or call the client's login")
+            }
+            (GrantKind::RefreshToken, _) => {
+                "set refresh_token to a new one, from where the old one came from".to_owned()
+            }
+            _ => return error,
+        };
+        let hint = match error.hint() {
+            Some(hint) => format!("{hint}; {how}"),
+            None => how,
+        };
+        error.with_hint(hint)
+    }
+
+    /// The URL that an error with the verdict reauthorize carries: consent is given at the vendor,
+    /// and needs nobody who waits for the browser.
+    pub(crate) fn error_url(&self) -> Option<Url> {
+        let needs_login = [GrantKind::AuthorizationCode, GrantKind::RefreshToken];
+        match needs_login.contains(&self.grant()) {
+            true => None,
+            false => self.consent_url(),
         }
-        let redirect_uri = self.redirect_uri()?;
-        self.authorize_base(redirect_uri.as_str(), &self.scopes.join(" "))
-            .ok()
     }
 
     /// The URL where the connection's subject consents to the app acting for it.
@@ -93,10 +115,45 @@ impl Connection {
             "" => url,
             scope => url.with_query([("scope", scope)]),
         };
-        Ok(url.with_query([
+        let url = url.with_query([
             ("client_id", self.client_id()),
             ("redirect_uri", redirect_uri),
-        ]))
+        ]);
+        let more = self.authorize_params(scope)?;
+        Ok(url.with_query(more.iter().map(|(name, value)| (*name, value.as_str()))))
+    }
+
+    /// The parameters that the settings and the profile add to an authorization request for this
+    /// scope. Settings override the profile; an array comes once for each item.
+    pub(super) fn authorize_params(&self, scope: &str) -> Result<Vec<(&str, String)>, Error> {
+        let rules = &self.profile().authorize;
+        let mut params = Vec::new();
+        for entry in self.fill("authorize.params", &rules.params, None) {
+            let (name, value) = entry?;
+            if self.authorize.contains_key(name) {
+                continue;
+            }
+            let items = match value {
+                Some(Value::Array(items)) => items,
+                other => other.into_iter().collect(),
+            };
+            params.extend(items.into_iter().map(|item| (name, text_of(item))));
+        }
+        let set = self.authorize.iter();
+        params.extend(set.map(|(name, value)| (name.as_str(), value.clone())));
+        let offline = scope.split(' ').any(|word| word == "offline_access");
+        let prompt = rules.offline_access_prompt.as_ref().filter(|_| offline);
+        if let Some(prompt) = prompt
+            && !params.iter().any(|(name, _)| *name == "prompt")
+        {
+            params.push(("prompt", prompt.clone()));
+        }
+        Ok(params)
+    }
+
+    /// Whether a login for this scope is one of OpenID Connect, whose ID token repeats a `nonce`.
+    pub(crate) fn wants_nonce(&self, scope: &str) -> bool {
+        self.profile().authorize.nonce && scope.split(' ').any(|word| word == "openid")
     }
 
     fn fill_scopes(&self, template: &str) -> String {
@@ -109,5 +166,12 @@ impl Connection {
             }
         }
         words.join(" ")
+    }
+}
+
+fn text_of(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
     }
 }

@@ -31,12 +31,14 @@ impl Inner {
                 ),
             ),
         };
-        let command = format!("log in, as with: countersign login {}", connection.name());
         let hint = match hint {
-            Some(more) => format!("{command}; {more}"),
-            None => command,
+            Some(more) => format!("log in; {more}"),
+            None => "log in".to_owned(),
         };
-        with_login_url(connection, Error::new(ErrorKind::NoToken, why)).with_hint(hint)
+        asks_for_login(
+            connection,
+            Error::new(ErrorKind::NoToken, why).with_hint(hint),
+        )
     }
 
     fn not_renewable(&self, token: &Token, asked_alike: bool) -> &'static str {
@@ -65,14 +67,11 @@ fn lacks_refresh_scope(connection: &Connection) -> bool {
 pub(super) fn damaged(connection: &Connection, place: &str) -> Error {
     let label = connection.label();
     let message = format!("{label}: its record was damaged and set aside as {place}");
-    with_login_url(connection, Error::new(ErrorKind::LoginRequired, message))
-        .with_hint("restore the record from a backup or log in again; to start anew from the setting refresh_token, remove that file")
+    let error = Error::new(ErrorKind::LoginRequired, message)
+        .with_hint("restore the record from a backup or log in again; to start anew from the setting refresh_token, remove that file");
+    asks_for_login(connection, error)
 }
 
-fn with_login_url(connection: &Connection, error: Error) -> Error {
-    let error = error.with_provider(&connection.profile().id);
-    match connection.login_url() {
-        Some(url) => error.with_url(url.as_str()),
-        None => error,
-    }
+fn asks_for_login(connection: &Connection, error: Error) -> Error {
+    connection.with_login_hint(error.with_provider(&connection.profile().id))
 }

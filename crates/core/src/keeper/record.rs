@@ -28,6 +28,8 @@ pub(super) struct Record {
     pub(super) replaced_grant: Option<String>,
     /// The fingerprint of the setting `refresh_token` that this grant descends from.
     pub(super) seed: Option<String>,
+    /// What the login's callback told besides the code: no refresh brings it again.
+    pub(super) callback: Extra,
     /// Whom the token stands for, where that was asked.
     pub(super) identity: Option<Extra>,
     /// What the identity is bound to: see [`identity_mark`].
@@ -73,6 +75,8 @@ pub(super) struct Asked<'a> {
     pub(super) seed: Option<String>,
     /// Whether it is for a token that an API rejected.
     pub(super) replaces_rejected: bool,
+    /// What the login's callback told besides the code, if this is one.
+    pub(super) callback: Option<Extra>,
 }
 
 impl Record {
@@ -98,6 +102,13 @@ impl Record {
             Some(_) => Source::Refreshed,
             None => Source::Minted,
         };
+        let same_grant = before.filter(|before| before.grant.as_ref() == Some(&asked.grant));
+        let callback = asked
+            .callback
+            .or_else(|| same_grant.map(|before| before.callback.clone()))
+            .unwrap_or_default();
+        // What the response itself says wins.
+        let extra = callback.clone().into_iter().chain(answer.extra).collect();
         let facts = Facts {
             access_token: answer.access_token,
             token_type: answer.token_type,
@@ -109,9 +120,8 @@ impl Record {
             expiry_known: told.is_some(),
             replaces_rejected: asked.replaces_rejected,
             scope: answer.scope,
-            extra: answer.extra,
+            extra,
         };
-        let same_grant = before.filter(|before| before.grant.as_ref() == Some(&asked.grant));
         let replaced = match same_grant {
             Some(before) => &before.replaced_grant,
             None => &before.and_then(|before| before.grant.clone()),
@@ -124,6 +134,7 @@ impl Record {
             replaced_grant: replaced.clone(),
             grant: Some(asked.grant),
             seed: asked.seed,
+            callback,
             identity: same_grant.and_then(|before| before.identity.clone()),
             identity_of: same_grant.and_then(|before| before.identity_of.clone()),
             generation: before.map_or(0, |before| before.generation) + 1,
@@ -151,6 +162,7 @@ impl Record {
             grant: self.grant.clone(),
             replaced_grant: self.replaced_grant.clone(),
             seed: self.seed.clone(),
+            callback: self.callback.clone(),
             identity: self.identity.clone(),
             identity_of: self.identity_of.clone(),
             generation: self.generation,
@@ -205,6 +217,7 @@ impl Record {
             grant: written.grant,
             replaced_grant: written.replaced_grant,
             seed: written.seed,
+            callback: written.callback,
             identity: written.identity,
             identity_of: written.identity_of,
             generation: written.generation,
@@ -233,6 +246,8 @@ struct Written {
     #[serde(default)]
     replaced_grant: Option<String>,
     seed: Option<String>,
+    #[serde(default, skip_serializing_if = "Extra::is_empty")]
+    callback: Extra,
     identity: Option<Extra>,
     #[serde(default)]
     identity_of: Option<String>,

@@ -12,8 +12,8 @@ use super::trail::{Rest, What};
 use super::{Change, Inner, Revocation, login_needed};
 use crate::answer::Redactor;
 use crate::{
-    Error, ErrorKind, Extra, Grant, GrantKind, Moment, Secret, Source, Swap, Token, TokenResponse,
-    Verdict, random,
+    Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Secret, Source, Swap, Token,
+    TokenResponse, Verdict, random,
 };
 
 impl Inner {
@@ -53,20 +53,24 @@ impl Inner {
             }
             _ => {
                 let mark = self.grant_mark(&grant, loaded.record.as_ref());
-                self.exchange(&lease, &grant, mark, &loaded)
+                self.exchange(&lease, &grant, mark, &loaded, None)
             }
         }
     }
 
     /// Exchanges a login's code under the lease.
-    pub(super) fn exchange_login(&self, grant: &Grant) -> Result<Token, Error> {
+    pub(super) fn exchange_login(
+        &self,
+        grant: &Grant,
+        returned: &Returned<'_>,
+    ) -> Result<Token, Error> {
         let _in_flight = self.enter()?;
         let lease = self.lease(|| self.is_draining())?;
         let loaded = self.load_recovered(&lease)?;
         self.flights.clear();
         // Every login is a grant of its own, whoever it was that logged in.
         let mark = random::word(self.random.as_ref())?[..12].to_owned();
-        self.exchange(&lease, grant, mark, &loaded)
+        self.exchange(&lease, grant, mark, &loaded, Some(returned))
     }
 
     /// Sends a request that spends nothing which a lost answer could lose.
@@ -76,6 +80,7 @@ impl Inner {
         grant: &Grant,
         mark: String,
         loaded: &Loaded,
+        returned: Option<&Returned<'_>>,
     ) -> Result<Token, Error> {
         let connection = &self.connection;
         lease.still_ours()?;
@@ -96,7 +101,10 @@ impl Inner {
         };
         let answer = asked.map_err(|refusal| match refusal.salvaged {
             Some(token) => {
-                let record = self.salvaged_grant(grant, &mark, loaded, token);
+                let mut record = self.salvaged_grant(grant, &mark, loaded, token);
+                if let Some(returned) = returned {
+                    record.callback = returned.kept.clone();
+                }
                 self.keep_salvaged(lease, loaded.version, record, None, refusal.error)
             }
             None => {
@@ -108,8 +116,14 @@ impl Inner {
             Grant::RefreshToken(token) => Some(token),
             _ => None,
         };
+        if let Some(returned) = returned {
+            returned.login.check_id_token(answer.id_token.as_ref())?;
+        }
         let before = loaded.record.as_ref();
-        let asked = self.asked(started, spent, mark, before);
+        let asked = Asked {
+            callback: returned.map(|returned| returned.kept.clone()),
+            ..self.asked(started, spent, mark, before)
+        };
         let mut record = Record::of(connection, asked, answer, before);
         if let Grant::AuthorizationCode { .. } = grant {
             let got = record.refresh_token.clone();
@@ -134,6 +148,7 @@ impl Inner {
             token_for: self.asks_for.clone(),
             seed: self.seed(),
             replaces_rejected: self.replaces_rejected(before),
+            callback: None,
         }
     }
 
@@ -459,6 +474,13 @@ impl Inner {
             http_status: error.http_status(),
         }
     }
+}
+
+/// A login whose browser came back.
+pub(super) struct Returned<'a> {
+    pub(super) login: &'a Login,
+    /// What its callback told besides the code, and is kept.
+    pub(super) kept: Extra,
 }
 
 /// A request that brought no token, with how far the server's clock was ahead of ours.

@@ -140,10 +140,7 @@ impl Ended {
             Some(status) => error.with_http_status(status),
             None => error,
         };
-        match connection.login_url() {
-            Some(url) => error.with_url(url.as_str()),
-            None => error,
-        }
+        connection.with_login_hint(error)
     }
 }
 

@@ -17,6 +17,11 @@ const OF_THE_PROTOCOL: &[&str] = &[
     "session_state",
 ];
 
+/// Whether a callback's parameter is the protocol's own.
+pub(crate) fn is_of_callback(name: &str) -> bool {
+    OF_THE_PROTOCOL.contains(&name)
+}
+
 /// The parameters of a callback, decoded, in order.
 pub(super) struct Callback(Vec<(String, String)>);
 
@@ -62,12 +67,13 @@ impl Callback {
 
     /// What the vendor adds of its own. Of a name that is there twice, neither value is believed.
     pub(super) fn parameters(&self) -> Extra {
-        let own = |name: &str| !OF_THE_PROTOCOL.contains(&name);
         let names = self.0.iter().map(|(name, _)| name.as_str());
-        let once = names.filter(|name| own(name)).filter_map(|name| {
-            let value = self.one(name).ok().flatten()?;
-            Some((name.to_owned(), value.to_owned()))
-        });
+        let once = names
+            .filter(|name| !is_of_callback(name))
+            .filter_map(|name| {
+                let value = self.one(name).ok().flatten()?;
+                Some((name.to_owned(), value.to_owned()))
+            });
         once.collect()
     }
 }
@@ -124,6 +130,14 @@ impl Connection {
         callback: &str,
     ) -> Result<Grant, Error> {
         login.read(&self.profile().errors, callback)
+    }
+
+    /// The callback's parameters that are kept with the token.
+    pub(crate) fn kept_parameters(&self, callback: &str) -> Result<Extra, Error> {
+        let keep = &self.profile().authorize.keep;
+        let mut found = Callback::parse(callback)?.parameters();
+        found.retain(|name, _| keep.contains(name));
+        Ok(found)
     }
 }
 

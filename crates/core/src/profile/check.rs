@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Profile, Templated, template};
+use crate::login::is_of_callback;
 use crate::{GrantKind, grant};
 
 /// The hole of endpoints and audiences.
@@ -146,15 +147,21 @@ impl Profile {
                 _ => None,
             },
         )?;
+        self.check_table("authorize.params", &self.authorize.params, |name| {
+            refuse_authorize_param(name)
+        })?;
+        if let Some(name) = self.authorize.keep.iter().find(|name| is_of_callback(name)) {
+            return Err(format!(
+                "`authorize.keep` names `{name}`, which is the protocol's own"
+            ));
+        }
         for (kind, rules) in &self.grants {
             let table = format!("grants.{kind}.params");
-            // RFC 6749 appendix A.
-            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
             self.check_table(&table, &rules.params, |name| {
                 if grant::is_ours(name) {
                     Some("proves the app or spends a grant, and is not a profile's to write")
-                } else if !name.bytes().all(allowed) {
-                    Some("must be of letters, digits, `-`, `.` and `_`")
+                } else if !name.bytes().all(is_of_name) {
+                    Some(OF_NAMES)
                 } else {
                     None
                 }
@@ -178,5 +185,35 @@ impl Profile {
             };
             Err(format!("`{table}.{name}` {why}"))
         })
+    }
+}
+
+const OF_NAMES: &str = "must be of letters, digits, `-`, `.` and `_`";
+
+/// Whether a parameter's name may have this byte (RFC 6749 appendix A).
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
+}
+
+/// Why a parameter cannot be added to the authorization request, if it cannot.
+pub(crate) fn refuse_authorize_param(name: &str) -> Option<&'static str> {
+    const OF_THE_PROTOCOL: &[&str] = &[
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+    ];
+    // Some vendors' names have brackets, such as `grant_options[]` and `stripe_user[email]`.
+    let allowed = |b: u8| is_of_name(b) || b"[]".contains(&b);
+    if OF_THE_PROTOCOL.contains(&name) {
+        Some("is a parameter that each login sets itself")
+    } else if name.is_empty() || !name.bytes().all(allowed) {
+        Some(OF_NAMES)
+    } else {
+        None
     }
 }

@@ -6,8 +6,8 @@ use toml::de::DeValue;
 
 use super::template::Value;
 use super::{
-    AdminConsent, AssertionRules, Consent, Endpoints, Environment, ErrorRow, GrantRules, Profile,
-    RefreshRules, ResponseRules, Templated,
+    AdminConsent, AssertionRules, AuthorizeRules, Consent, Endpoints, Environment, ErrorRow,
+    GrantRules, Profile, RefreshRules, ResponseRules, Templated,
 };
 use crate::document::{Field, Refusal};
 use crate::{Algorithm, Error};
@@ -23,6 +23,7 @@ impl Profile {
             "grants",
             "basic_encoding",
             "assertion",
+            "authorize",
             "consent",
             "refresh",
             "response",
@@ -48,6 +49,10 @@ impl Profile {
             assertion: match fields.take("assertion") {
                 Some(field) => AssertionRules::read(field)?,
                 None => AssertionRules::default(),
+            },
+            authorize: match fields.take("authorize") {
+                Some(field) => AuthorizeRules::read(field)?,
+                None => AuthorizeRules::default(),
             },
             consent: fields.take("consent").map(Consent::read).transpose()?,
             refresh: match fields.take("refresh") {
@@ -106,6 +111,7 @@ impl GrantRules {
             "required_scopes",
             "refresh_scopes",
             "send_scope",
+            "send_client_id",
             "send_redirect_uri",
             "pkce_required",
             "required",
@@ -118,6 +124,7 @@ impl GrantRules {
             required_scopes: fields.list("required_scopes", Field::text)?,
             refresh_scopes: fields.list("refresh_scopes", Field::text)?,
             send_scope: fields.flag("send_scope", false)?,
+            send_client_id: fields.flag("send_client_id", false)?,
             send_redirect_uri: fields.flag("send_redirect_uri", false)?,
             pkce_required: fields.flag("pkce_required", false)?,
             required: fields.list("required", Field::text)?,
@@ -154,6 +161,25 @@ impl AssertionRules {
             claims: fields.named("claims", Templated::read)?,
             header: fields.named("header", Templated::read)?,
             x5c: fields.flag("x5c", usual.x5c)?,
+        })
+    }
+}
+
+impl AuthorizeRules {
+    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+        let mut fields = field.fields(&[
+            "params",
+            "nonce",
+            "offline_access_prompt",
+            "keep",
+            "loopback_port",
+        ])?;
+        Ok(Self {
+            params: fields.named("params", Templated::read)?,
+            nonce: fields.flag("nonce", true)?,
+            offline_access_prompt: fields.text("offline_access_prompt")?,
+            keep: fields.list("keep", Field::text)?,
+            loopback_port: fields.word("loopback_port")?,
         })
     }
 }

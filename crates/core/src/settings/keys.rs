@@ -112,8 +112,21 @@ const fn secret(name: &'static str, about: &'static str) -> SettingKey {
     }
 }
 
+/// Settings whose names are not fixed: a vendor's own, and parameters of the authorization request.
+const TABLES: &[&str] = &["extra", "authorize"];
+
+/// The table that a setting is of and its name there, such as `extra` and `account_id`.
+pub(super) fn table_of(key: &str) -> Option<(&str, &str)> {
+    let (table, name) = key.split_once('.')?;
+    TABLES.contains(&table).then_some((table, name))
+}
+
+pub(super) fn is_table(name: &str) -> bool {
+    TABLES.contains(&name)
+}
+
 pub(super) fn is_known(key: &str) -> bool {
-    if let Some(name) = key.strip_prefix("extra.") {
+    if let Some((_, name)) = table_of(key) {
         return !name.is_empty();
     }
     let bare = key

@@ -101,3 +101,58 @@ fn an_assertion_that_is_over_before_it_is_sent_is_refused_with_the_profile() {
         "{error}"
     );
 }
+
+const JWT_BEARER: &str =
+    "grants.jwt-bearer.client_auth = [\"none\", \"basic\"]\nassertion.algorithms = [\"RS256\"]\n";
+
+/// ServiceNow knows a public client by its `client_id`, whoever signed.
+#[test]
+fn an_assertion_without_client_authentication_names_the_client_if_the_profile_says_so() {
+    for (line, auth, client_id) in [
+        ("", "none", None),
+        (
+            "grants.jwt-bearer.send_client_id = true\n",
+            "none",
+            Some("app"),
+        ),
+        // Basic names it already.
+        ("grants.jwt-bearer.send_client_id = true\n", "basic", None),
+    ] {
+        let settings = [
+            ("subject", "joe"),
+            ("client_secret", "s3cret"),
+            ("client_auth", auth),
+        ];
+        let connection = with(&format!("{JWT_BEARER}{line}"), &settings).unwrap();
+        let form = form(&connection, &Grant::JwtBearer);
+        assert_eq!(form.value("client_id"), client_id, "{line}{auth}");
+    }
+}
+
+/// Google's service accounts stand for themselves, unless they are delegated a user.
+#[test]
+fn a_subject_is_demanded_where_the_profile_needs_one() {
+    let error = with(JWT_BEARER, &[]).unwrap_err();
+    assert_eq!(error.setting_name(), Some("subject"), "{error}");
+    for (sub, subject, claim) in [
+        ("{subject?}", None, None),
+        ("{subject?}", Some("joe"), Some("joe")),
+        ("{subject:nobody}", None, Some("nobody")),
+        ("{client_id}", None, Some("app")),
+        ("{subject|upper}", Some("joe"), Some("JOE")),
+    ] {
+        let lines = format!("{JWT_BEARER}assertion.claims.sub = \"{sub}\"\n");
+        let subject = subject.map(|subject| ("subject", subject));
+        let connection = with(&lines, subject.as_slice()).expect(sub);
+        let claims = claims(&form(&connection, &Grant::JwtBearer), "assertion");
+        assert_eq!(claims["iss"], "app");
+        assert_eq!(claims.get("sub").and_then(Value::as_str), claim, "{sub}");
+    }
+    for lines in [
+        "assertion.claims.sub = \"user:{subject}\"\n",
+        "assertion.claims.sub = \"{subject?}\"\ngrants.jwt-bearer.required = [\"subject\"]\n",
+    ] {
+        let error = with(&format!("{JWT_BEARER}{lines}"), &[]).unwrap_err();
+        assert_eq!(error.setting_name(), Some("subject"), "{lines}: {error}");
+    }
+}

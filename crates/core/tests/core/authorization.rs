@@ -2,7 +2,8 @@
 //! and what each error means.
 
 use countersign::{
-    Connection, Error, ErrorKind, Grant, Login, Profile, Settings, SystemRandom, Verdict,
+    Connection, Error, ErrorKind, Grant, Login, Profile, Response, Settings, SystemRandom, Url,
+    Verdict,
 };
 
 use crate::support::{Bench, PROFILE, bench, rotated_answer};
@@ -263,5 +264,284 @@ fn the_profiles_rows_explain_what_the_authorization_endpoint_reports() {
         let error = told(answer);
         assert_eq!((error.kind(), error.verdict()), (kind, verdict), "{answer}");
         assert_eq!(error.hint(), Some(hint), "{answer}");
+    }
+}
+
+/// The query of a URL, decoded, in order.
+fn query(url: &Url) -> Vec<(String, String)> {
+    let query = url.as_str().split_once('?').unwrap().1;
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap());
+    let decode = |text: &str| {
+        let mut parts = text.split('%');
+        let first = parts.next().unwrap().to_owned();
+        parts.fold(first, |text, part| {
+            let byte = u8::from_str_radix(&part[..2], 16).unwrap();
+            format!("{text}{}{}", char::from(byte), &part[2..])
+        })
+    };
+    pairs
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
+}
+
+fn values<'a>(query: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+    let found = query.iter().filter(|(known, _)| known == name);
+    found.map(|(_, value)| value.as_str()).collect()
+}
+
+#[test]
+fn parameters_are_added_to_the_authorization_request() {
+    let lines = r#"
+        [authorize.params]
+        access_type = "offline"
+        resource = ["https://one.example", "https://two.example"]
+        tenant = "{extra.tenant?}"
+        prompt = "none"
+        "grant_options[]" = "per-user"
+    "#;
+    let set = [
+        ("authorize.prompt", "select_account"),
+        ("authorize.login_hint", "joe@acme.example"),
+    ];
+    let connection = with(lines, &set).unwrap();
+    let sent = query(start(&connection).url());
+    for (name, expected) in [
+        ("access_type", vec!["offline"]),
+        (
+            "resource",
+            vec!["https://one.example", "https://two.example"],
+        ),
+        ("tenant", vec![]),
+        ("prompt", vec!["select_account"]),
+        ("login_hint", vec!["joe@acme.example"]),
+        ("grant_options[]", vec!["per-user"]),
+        ("response_type", vec!["code"]),
+    ] {
+        assert_eq!(values(&sent, name), expected, "{name}");
+    }
+    let connection = with(lines, &[("extra.tenant", "eu")]).unwrap();
+    let sent = query(start(&connection).url());
+    assert_eq!(values(&sent, "tenant"), ["eu"]);
+    assert_eq!(values(&sent, "prompt"), ["none"]);
+}
+
+#[test]
+fn what_a_login_sets_itself_cannot_be_added() {
+    for name in [
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "a b",
+        "a=b",
+    ] {
+        let key = format!("authorize.{name}");
+        let error = with("", &[(&key, "x")]).unwrap_err();
+        assert_eq!(error.setting_name(), Some(key.as_str()), "{error}");
+        let error = with(&format!("[authorize.params]\n\"{name}\" = \"x\""), &[]).unwrap_err();
+        let says = format!("`authorize.params.{name}`");
+        assert!(error.message().contains(&says), "{error}");
+    }
+    for (line, says) in [
+        (
+            "params.x = \"{nobody}\"",
+            "`authorize.params.x` cannot be filled",
+        ),
+        ("keep = [\"state\"]", "`authorize.keep` names `state`"),
+        (
+            "loopback_port = \"some\"",
+            "`authorize.loopback_port` cannot be",
+        ),
+        ("nonces = true", "did you mean `nonce`?"),
+    ] {
+        let error = with(&format!("[authorize]\n{line}"), &[]).unwrap_err();
+        assert!(error.message().contains(says), "{line}: {error}");
+    }
+    // A template that lacks its setting is told when the connection is made.
+    let lines = "[authorize.params]\ntenant = \"{extra.tenant}\"";
+    let error = with(lines, &[]).unwrap_err();
+    assert_eq!(error.setting_name(), Some("extra.tenant"), "{error}");
+}
+
+/// A form that is posted, or a fragment, never reaches a listener.
+#[test]
+fn a_response_mode_that_a_listener_cannot_hear_is_refused() {
+    let loopback = ("redirect_uri", "http://127.0.0.1/callback");
+    for (mode, heard) in [("form_post", false), ("fragment", false), ("query", true)] {
+        let mode = ("authorize.response_mode", mode);
+        let result = with("", &[loopback, mode]);
+        assert_eq!(result.is_ok(), heard, "{mode:?}");
+        with("", &[mode]).unwrap();
+    }
+}
+
+/// OpenID Connect Core section 11.
+#[test]
+fn offline_access_brings_the_prompt_that_the_profile_names() {
+    let lines = "[authorize]\noffline_access_prompt = \"consent\"";
+    for (scopes, set, prompt) in [
+        ("sign offline_access", None, Some("consent")),
+        ("sign", None, None),
+        (
+            "sign offline_access",
+            Some(("authorize.prompt", "login consent")),
+            Some("login consent"),
+        ),
+    ] {
+        let settings: Vec<_> = [("scopes", scopes)].into_iter().chain(set).collect();
+        let sent = query(start(&with(lines, &settings).unwrap()).url());
+        assert_eq!(
+            values(&sent, "prompt"),
+            prompt.into_iter().collect::<Vec<_>>()
+        );
+        let without = query(start(&with("", &[("scopes", scopes)]).unwrap()).url());
+        assert!(values(&without, "prompt").is_empty());
+    }
+}
+
+/// An answer with an ID token of these claims.
+fn with_id_token(claims: &str) -> Response {
+    let part = |text: &str| base64_simd::URL_SAFE_NO_PAD.encode_to_string(text);
+    let id_token = format!(
+        "{}.{}.{}",
+        part(r#"{"alg":"RS256"}"#),
+        part(claims),
+        part("signature")
+    );
+    let body = serde_json::json!({
+        "access_token": "a", "refresh_token": "r1", "expires_in": 600, "id_token": id_token,
+    });
+    Response::new(200, [], body.to_string())
+}
+
+/// OpenID Connect Core sections 3.1.2.1 and 3.1.3.7.
+#[test]
+fn a_login_for_openid_sends_a_nonce_and_checks_it() {
+    let connection = with("", &[("scopes", "openid sign")]).unwrap();
+    for (claims, refusal) in [
+        (r#"{"nonce":"NONCE"}"#, None),
+        (
+            r#"{"nonce":"of another login"}"#,
+            Some("is of another login"),
+        ),
+        (r#"{"sub":"joe"}"#, Some("has no `nonce`")),
+        (r#"{"nonce":7}"#, Some("has no `nonce`")),
+    ] {
+        let Bench { keeper, script, .. } = bench(connection.clone(), []);
+        let login = keeper.start_login(None).unwrap();
+        let sent = query(login.url());
+        let nonce = values(&sent, "nonce")[0].to_owned();
+        assert_eq!(nonce.len(), 43);
+        assert_ne!(nonce, login.state());
+        // A web server completes it in another process.
+        let login = Login::restore(&login.save()).unwrap();
+        script.push(Ok(with_id_token(&claims.replace("NONCE", &nonce))));
+        let callback = format!("code=c&state={}", login.state());
+        let result = keeper.complete_login(&login, &callback);
+        let Some(says) = refusal else {
+            assert_eq!(result.unwrap().expose(), "a");
+            continue;
+        };
+        let error = result.unwrap_err();
+        assert!(error.message().contains(says), "{error}");
+        assert_eq!(error.verdict(), Verdict::Reauthorize);
+        assert!(keeper.peek(None).is_none(), "nothing of it is kept");
+    }
+    // Not every server that knows the scope sends an ID token, and none repeats what was not sent.
+    for (lines, scopes) in [("", "sign"), ("[authorize]\nnonce = false", "openid sign")] {
+        let connection = with(lines, &[("scopes", scopes)]).unwrap();
+        assert!(values(&query(start(&connection).url()), "nonce").is_empty());
+        let Bench { keeper, .. } = bench(connection, [Ok(with_id_token("{}"))]);
+        let login = keeper.start_login(None).unwrap();
+        let callback = format!("code=c&state={}", login.state());
+        keeper.complete_login(&login, &callback).unwrap();
+    }
+}
+
+/// QuickBooks names the company in the callback, and nowhere else.
+#[test]
+fn parameters_of_the_callback_are_kept_with_the_grant() {
+    let lines = "[authorize]\nkeep = [\"realmId\", \"instance\"]";
+    let connection = with(lines, &[]).unwrap();
+    let answer = |token: &str, refresh: &str, more: &str| {
+        let body = format!(
+            r#"{{"access_token":"{token}","refresh_token":"{refresh}","expires_in":600{more}}}"#
+        );
+        Ok(Response::new(200, [], body))
+    };
+    let Bench { keeper, script, .. } = bench(connection.clone(), [answer("a1", "r1", "")]);
+    let login = keeper.start_login(None).unwrap();
+    let state = login.state();
+    let callback = format!(
+        "{REDIRECT_URI}?code=c&state={state}&realmId=123&instance=forged&other=x&twice=1&twice=2"
+    );
+    let told = login.parameters(&callback).unwrap();
+    let names: Vec<_> = told.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        ["instance", "other", "realmId"],
+        "for the caller, with what is not kept"
+    );
+    login
+        .parameters("realmId=123&code=c&state=forged")
+        .unwrap_err();
+    let token = keeper.complete_login(&login, &callback).unwrap();
+    assert_eq!(token.extra()["realmId"], "123");
+    assert!(!token.extra().contains_key("other"));
+    // No refresh brings it again; what the response itself says wins.
+    script.push(answer("a2", "r2", r#","instance":"eu1""#));
+    let token = keeper.refresh_now().unwrap();
+    assert_eq!(
+        (token.expose(), token.extra()["realmId"].as_str()),
+        ("a2", "123")
+    );
+    assert_eq!(token.extra()["instance"], "eu1");
+    // Another login is another company.
+    let login = keeper.start_login(None).unwrap();
+    script.push(answer("a3", "r3", ""));
+    let callback = format!("code=c&state={}", login.state());
+    let token = keeper.complete_login(&login, &callback).unwrap();
+    assert!(!token.extra().contains_key("realmId"), "{token:?}");
+}
+
+/// A URL made ahead has neither `state` nor a PKCE challenge: nobody could complete what it starts.
+#[test]
+fn an_error_that_asks_for_a_login_names_what_starts_one() {
+    for (redirect_uri, how) in [
+        ("http://127.0.0.1/callback", "countersign login mine"),
+        ("http://localhost:8400/callback", "countersign login mine"),
+        (REDIRECT_URI, "start_login"),
+    ] {
+        let connection = with("", &[("redirect_uri", redirect_uri)]).unwrap();
+        let refused = r#"{"error":"invalid_grant"}"#;
+        let Bench { keeper, script, .. } = bench(connection, []);
+        let told = |error: Error| {
+            assert_eq!(error.verdict(), Verdict::Reauthorize);
+            assert_eq!(error.url(), None, "{error:?}");
+            assert!(error.hint().unwrap().contains(how), "{how}: {error:?}");
+        };
+        // Never logged in; the code was refused; its answer was lost; the refresh token is over.
+        told(keeper.token().unwrap_err());
+        for lost in [
+            Ok(Response::new(400, [], refused)),
+            Err(crate::support::cut()),
+        ] {
+            script.push(lost);
+            let login = keeper.start_login(None).unwrap();
+            let callback = format!("code=c&state={}", login.state());
+            told(keeper.complete_login(&login, &callback).unwrap_err());
+        }
+        script.push(Ok(rotated_answer("a", "r1", 600)));
+        let login = keeper.start_login(None).unwrap();
+        let callback = format!("code=c&state={}", login.state());
+        let token = keeper.complete_login(&login, &callback).unwrap();
+        keeper.invalidate(&token);
+        script.push(Ok(Response::new(400, [], refused)));
+        told(keeper.token().unwrap_err());
+        told(keeper.token().unwrap_err());
     }
 }

@@ -366,12 +366,7 @@ fn a_lost_answer_to_a_rotating_refresh_is_an_unknown_outcome() {
         let bench = bench(refreshing(), [lost]);
         let error = bench.keeper.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::OutcomeUnknown, "{error:?}");
-        assert!(
-            error
-                .url()
-                .unwrap()
-                .starts_with("https://demo.acme.example/authorize?")
-        );
+        assert_eq!(error.url(), None, "nothing could complete it");
         // One request, whatever happened to it.
         assert_eq!(bench.script.forms().len(), 1);
     }
@@ -423,13 +418,8 @@ fn a_grant_by_login_without_a_token_says_so() {
         (error.kind(), error.verdict()),
         (ErrorKind::NoToken, Verdict::Reauthorize)
     );
-    assert!(error.hint().unwrap().contains("countersign login mine"));
-    assert!(
-        error
-            .url()
-            .unwrap()
-            .contains("redirect_uri=https%3A%2F%2Fapp.example%2Fcallback")
-    );
+    assert!(error.hint().unwrap().contains("start_login"), "{error:?}");
+    assert_eq!(error.url(), None, "nothing could complete it");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Profiles: every text is checked when the profile is read, and URLs are joined once.
 
-use countersign::{Connection, Profile, Settings};
+use countersign::{Connection, Login, Profile, Settings, SystemRandom};
 
 /// A whole profile, to which a test adds what it is about.
 const ACME: &str = r#"
@@ -190,10 +190,11 @@ fn a_base_url_that_ends_in_a_slash_is_joined_with_one_slash() {
             format!("{base}/revoke")
         );
         assert_eq!(connection.audience(), Some(format!("{base}/").as_str()));
+        let login = Login::start(&connection, "https://app.example/cb", &SystemRandom::new());
+        let login = login.unwrap();
         assert!(
-            connection
-                .login_url()
-                .unwrap()
+            login
+                .url()
                 .as_str()
                 .starts_with(&format!("{base}/authorize?"))
         );

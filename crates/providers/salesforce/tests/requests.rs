@@ -393,13 +393,7 @@ fn the_profile_knows_what_becomes_of_refresh_tokens() {
     );
     let login = &profile.grants[&GrantKind::AuthorizationCode];
     assert_eq!(login.refresh_scopes, ["refresh_token", "offline_access"]);
-    assert!(
-        connection
-            .login_url()
-            .unwrap()
-            .as_str()
-            .contains("&scope=api%20refresh_token&")
-    );
+    assert_eq!(connection.scopes(), ["api", "refresh_token"]);
     assert_eq!(profile.response.assume_lifetime_s, Some(900));
     assert_eq!(profile.assertion.backdate_s, 60);
     let userinfo = connection.userinfo_url().unwrap();
