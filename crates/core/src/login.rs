@@ -243,6 +243,10 @@ impl Login {
         self.state.expose()
     }
 
+    pub(crate) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     /// Whether a callback carries this login's `state`: one that does not is somebody else's.
     /// Takes what [`Login::finish`] takes.
     pub fn is_answered_by(&self, callback: &str) -> bool {

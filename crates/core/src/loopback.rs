@@ -13,7 +13,8 @@ use crate::{Error, ErrorKind, Login, Random, Url, random};
 ///
 /// It answers only GET requests for the redirect URI's path, with the redirect URI's host and
 /// port in `Host` (against DNS rebinding) and with the login's own `state`; whatever else comes
-/// is refused and waited past. Nothing that came in a request is shown in a page.
+/// is refused and waited past. Nothing that came in a request is shown in a page, but for the
+/// error that the server reports, encoded.
 ///
 /// # Example
 ///
@@ -32,8 +33,8 @@ pub struct Listener {
     redirect_uri: Url,
 }
 
-/// More browsers than this at once is no login.
-const MOST_VISITORS: usize = 16;
+/// The most connections at once. Browsers open some ahead and leave them idle.
+const MAX_VISITORS: usize = 16;
 /// How often the sockets are looked at.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -49,9 +50,16 @@ impl Listener {
         if redirect_uri.scheme() != "http" || !known {
             let message =
                 format!("`redirect_uri` {redirect_uri} is not one that can be listened on here");
-            return Err(Error::setting("redirect_uri", message).with_hint(
-                "register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it",
-            ));
+            let hint = match redirect_uri.is_loopback() {
+                // No browser would trust the certificate that answers there.
+                true => {
+                    "start the login, and pass the address that the browser ends at to complete_login; or register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it"
+                }
+                false => {
+                    "register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it"
+                }
+            };
+            return Err(Error::setting("redirect_uri", message).with_hint(hint));
         }
         let sockets = match port.or(redirect_uri.explicit_port()) {
             Some(port) => listen(host, port).map_err(|error| {
@@ -87,16 +95,62 @@ impl Listener {
         timeout: Duration,
         complete: impl FnOnce(&str) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let deadline = Instant::now() + timeout;
+        self.wait_or(login, timeout, |_| None, complete)
+    }
+
+    /// Like [`Listener::wait`], but also takes a callback that arrives another way, such as an
+    /// address that a person pastes because the browser runs on another machine.
+    ///
+    /// `other` is called often, with the time waited so far. When it returns a text, that goes to
+    /// `complete`, and the wait is over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::wait`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use countersign::{Connection, Listener, Login, Profile, Settings, SystemRandom};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     endpoints.authorize = "{base_url}/authorize"
+    /// #     grants.authorization-code.client_auth = ["none"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("redirect_uri", "http://127.0.0.1/callback"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
+    /// # let random = SystemRandom::new();
+    /// let listener = Listener::bind(connection.redirect_uri().unwrap(), None, &random)?;
+    /// let login = Login::start(&connection, listener.redirect_uri().as_str(), &random)?;
+    /// let pasted = format!("{}?code=c&state={}", login.redirect_uri(), login.state());
+    /// let grant = listener.wait_or(
+    ///     &login,
+    ///     Duration::from_secs(60),
+    ///     |_waited| Some(pasted.clone()),
+    ///     |callback| login.finish(callback),
+    /// )?;
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn wait_or<T>(
+        self,
+        login: &Login,
+        timeout: Duration,
+        mut other: impl FnMut(Duration) -> Option<String>,
+        complete: impl FnOnce(&str) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let started = Instant::now();
         let mut visitors: Vec<Visitor> = Vec::new();
         loop {
-            for socket in &self.sockets {
-                while let Ok((stream, _)) = socket.accept() {
-                    if visitors.len() < MOST_VISITORS {
-                        visitors.extend(Visitor::new(stream));
-                    }
-                }
-            }
+            self.accept(&mut visitors);
             let mut waiting = Vec::with_capacity(visitors.len());
             for mut visitor in visitors {
                 match visitor.hear(&self.redirect_uri) {
@@ -104,28 +158,49 @@ impl Listener {
                     Visit::Over => {}
                     Visit::Asks(query) if login.is_answered_by(&query) => {
                         let outcome = complete(&query);
-                        visitor.say(if outcome.is_ok() {
-                            page::SUCCESS
-                        } else {
-                            page::FAILURE
-                        });
+                        visitor.say(&page::outcome(login.purpose(), &outcome));
                         return outcome;
                     }
-                    Visit::Asks(_) => visitor.say(page::NOT_THIS_LOGIN),
+                    Visit::Asks(_) => visitor.say(&page::not_this_login()),
                 }
             }
             visitors = waiting;
-            if Instant::now() >= deadline {
-                let message = format!(
-                    "nobody came back from the login within {} s",
-                    timeout.as_secs()
-                );
-                return Err(Error::new(ErrorKind::Callback, message)
-                    .with_url(login.url().as_str())
-                    .with_hint("start the login again and finish it in the browser"));
+            if let Some(callback) = other(started.elapsed()) {
+                return complete(&callback);
+            }
+            if started.elapsed() >= timeout {
+                return Err(self.nobody_came(timeout));
             }
             std::thread::sleep(TICK);
         }
+    }
+
+    /// Takes new connections. When there are too many, the one that has been idle the longest
+    /// makes room: a browser's callback is not kept waiting by connections that say nothing.
+    fn accept(&self, visitors: &mut Vec<Visitor>) {
+        for socket in &self.sockets {
+            while let Ok((stream, _)) = socket.accept() {
+                if visitors.len() >= MAX_VISITORS {
+                    let idle = visitors.iter().enumerate();
+                    let idle = idle.min_by_key(|(_, visitor)| visitor.heard_at());
+                    if let Some((at, _)) = idle {
+                        visitors.remove(at);
+                    }
+                }
+                visitors.extend(Visitor::new(stream));
+            }
+        }
+    }
+
+    fn nobody_came(&self, timeout: Duration) -> Error {
+        let uri = &self.redirect_uri;
+        let message = format!(
+            "nobody came back from the login within {} s",
+            timeout.as_secs()
+        );
+        Error::new(ErrorKind::Callback, message).with_hint(format!(
+            "start the login again and finish it in the browser; if the vendor's page reported a wrong redirect URI, register {uri} with the app, letter by letter, and set redirect_uri to it"
+        ))
     }
 }
 

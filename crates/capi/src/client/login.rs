@@ -125,7 +125,8 @@ pub unsafe extern "C" fn csign_client_login(
         });
         if status != 0 {
             let message = format!("the URL could not be opened: the callback gave {status}");
-            let error = Error::new(ErrorKind::Callback, message).with_url(login.url().as_str());
+            let error = Error::new(ErrorKind::Callback, message)
+                .with_hint("have the callback open the URL or show it, and return 0");
             return Err(caused(error, cause).into());
         }
         let timeout = Duration::from_millis(timeout_ms);

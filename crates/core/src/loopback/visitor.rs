@@ -7,15 +7,24 @@ use std::time::{Duration, Instant};
 use super::page;
 use crate::Url;
 
-/// The longest request that is heard.
-const MOST_BYTES: usize = 16 * 1024;
+/// The longest head of a request that is read. Browsers send every cookie of this host, whatever
+/// port it was set from.
+const MAX_HEAD: usize = 256 * 1024;
+/// The most headers that it may have.
+const MAX_HEADERS: usize = 1024;
+/// The most that is read and thrown away after a page was sent.
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 /// The longest that one may take to say it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct Visitor {
     stream: TcpStream,
     heard: Vec<u8>,
+    heard_at: Instant,
     deadline: Instant,
+    /// How much was thrown away, once a page was sent before all was read: a connection that is
+    /// closed with bytes unread is reset, and its page lost.
+    discarded: Option<usize>,
 }
 
 /// How far a visit is.
@@ -31,37 +40,74 @@ pub(super) enum Visit {
 impl Visitor {
     pub(super) fn new(stream: TcpStream) -> Option<Self> {
         stream.set_nonblocking(true).ok()?;
+        let now = Instant::now();
         Some(Self {
             stream,
             heard: Vec::new(),
-            deadline: Instant::now() + PATIENCE,
+            heard_at: now,
+            deadline: now + PATIENCE,
+            discarded: None,
         })
+    }
+
+    /// When it last said something.
+    pub(super) fn heard_at(&self) -> Instant {
+        self.heard_at
     }
 
     /// Reads what is there, and judges it once it is whole.
     pub(super) fn hear(&mut self, redirect_uri: &Url) -> Visit {
         let mut chunk = [0; 4096];
+        let before = self.heard.len();
         loop {
-            match self.stream.read(&mut chunk) {
+            let count = match self.stream.read(&mut chunk) {
                 Ok(0) => return Visit::Over,
-                Ok(count) => self.heard.extend_from_slice(&chunk[..count]),
+                Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Visit::Over,
+            };
+            self.heard_at = Instant::now();
+            if let Some(discarded) = &mut self.discarded {
+                *discarded += count;
+                if *discarded > MAX_DISCARDED {
+                    return Visit::Over;
+                }
+                continue;
             }
-            if self.heard.len() > MOST_BYTES {
-                return Visit::Over;
+            self.heard.extend_from_slice(&chunk[..count]);
+            if self.heard.len() > MAX_HEAD {
+                self.refuse_size(redirect_uri);
             }
         }
+        let unfinished = match Instant::now() < self.deadline {
+            true => Visit::Unfinished,
+            false => Visit::Over,
+        };
+        if self.discarded.is_some() || self.heard.len() == before {
+            return unfinished;
+        }
         match judge(&self.heard, redirect_uri) {
-            Judgement::Partial if Instant::now() < self.deadline => Visit::Unfinished,
-            Judgement::Partial => Visit::Over,
+            Judgement::Partial => unfinished,
+            Judgement::TooLarge => {
+                self.refuse_size(redirect_uri);
+                Visit::Unfinished
+            }
             Judgement::Refused => {
-                self.say(page::NOT_FOUND);
+                self.say(&page::not_found());
                 Visit::Over
             }
             Judgement::Query(query) => Visit::Asks(query),
         }
+    }
+
+    /// Says that the request is too large, and goes on reading so that the browser gets to read.
+    fn refuse_size(&mut self, redirect_uri: &Url) {
+        self.say(&page::too_large(MAX_HEAD, redirect_uri.host()));
+        let _ = self.stream.set_nonblocking(true);
+        self.discarded = Some(0);
+        self.heard = Vec::new();
+        self.deadline = Instant::now() + PATIENCE;
     }
 
     /// Sends a page and closes. A browser that does not listen misses only the page.
@@ -76,17 +122,19 @@ impl Visitor {
 #[derive(Debug, PartialEq, Eq)]
 enum Judgement {
     Partial,
+    TooLarge,
     Refused,
     Query(String),
 }
 
 /// A request is ours if it is a GET for our path, to our host and port, sent by no other site's page.
 fn judge(heard: &[u8], redirect_uri: &Url) -> Judgement {
-    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut headers = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(heard) {
         Ok(httparse::Status::Partial) => return Judgement::Partial,
         Ok(httparse::Status::Complete(_)) => {}
+        Err(httparse::Error::TooManyHeaders) => return Judgement::TooLarge,
         Err(_) => return Judgement::Refused,
     }
     let values = |name: &str| -> Vec<&[u8]> {

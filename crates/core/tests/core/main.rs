@@ -12,6 +12,7 @@ mod grants;
 mod identity;
 mod keeper;
 mod login;
+mod loopback;
 #[path = "../openssl/mod.rs"]
 mod openssl;
 mod profiles;
