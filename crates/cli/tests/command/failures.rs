@@ -169,8 +169,8 @@ fn what_servers_do_on_a_bad_day() {
         ),
         (
             Fault::kind(Kind::Redirect),
-            6,
-            json!({"kind": "unreadable", "http_status": 307}),
+            2,
+            json!({"kind": "unreadable", "setting": "token_url", "http_status": 307}),
         ),
         (Fault::kind(Kind::CutBefore), 4, interrupted.clone()),
         (Fault::kind(Kind::CutAfter), 4, interrupted),

@@ -1,6 +1,7 @@
 //! The default transport: ureq 3 over rustls with ring.
 
 mod connect;
+mod encoding;
 mod explain;
 mod route;
 mod shared;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::encoding::{Received, TooLong};
 use self::explain::Explain;
 use self::route::Route;
 pub use self::shared::Transports;
@@ -56,7 +58,9 @@ impl Transport for UreqTransport {
             proxy: self.route.proxy(),
         };
         let builder = request.headers().fold(
-            http::Request::builder().uri(request.url().as_str()),
+            http::Request::builder()
+                .uri(request.url().as_str())
+                .header("Accept-Encoding", "identity"),
             |builder, (name, value)| builder.header(name, value.expose()),
         );
         let sending = self.route.begin(request.is_single_use());
@@ -85,14 +89,21 @@ impl Transport for UreqTransport {
             .limit(MAX_BODY + 1) // ureq's limit is the first length that is too long
             .read_to_vec();
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
-        Ok(Response {
-            status: answer.status().as_u16(),
+        let received = Received {
             headers: answer
                 .headers()
                 .iter()
                 .map(|(name, value)| (name.to_string(), text(value)))
                 .collect(),
             body: body.map_err(fail)?.into(),
+        };
+        let Received { headers, body } = received
+            .decode()
+            .map_err(|TooLong| SendError::MaybeSent(explain.too_long()))?;
+        Ok(Response {
+            status: answer.status().as_u16(),
+            headers,
+            body,
         })
     }
 }

@@ -295,3 +295,80 @@ fn the_systems_roots_load_where_the_machine_has_them() {
         UreqTransport::new(&network).unwrap();
     }
 }
+
+/// What gzip itself makes of a text.
+fn gzipped(text: &[u8]) -> Vec<u8> {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new("gzip")
+        .arg("-c")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("these tests need the `gzip` command");
+    let (mut stdin, text) = (child.stdin.take().unwrap(), text.to_vec());
+    let writer = std::thread::spawn(move || stdin.write_all(&text).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output.stdout
+}
+
+#[test]
+fn a_gzip_response_in_chunks_is_decoded_though_none_was_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = Url::parse(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let count = stream.read(&mut head).unwrap();
+        let body = gzipped(br#"{"access_token":"t"}"#);
+        let answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
+        say(&mut stream, answer);
+        for part in body.chunks(7) {
+            say(&mut stream, &format!("{:x}\r\n", part.len()));
+            stream.write_all(part).unwrap();
+            say(&mut stream, "\r\n");
+        }
+        say(&mut stream, "0\r\n\r\n");
+        String::from_utf8_lossy(&head[..count]).to_lowercase()
+    });
+    let response = transport(5000).send(&post(&url)).unwrap();
+    assert_eq!(response.body.as_slice(), br#"{"access_token":"t"}"#);
+    assert_eq!(response.header("content-encoding"), None);
+    let asked = server.join().unwrap();
+    assert!(asked.contains("accept-encoding: identity\r\n"), "{asked}");
+}
+
+#[test]
+fn a_body_that_grows_too_long_when_decoded_is_cut_off() {
+    let bomb = gzipped(&vec![b' '; (1 << 20) + 1]);
+    assert!(bomb.len() < 4096);
+    let (url, _server) = serve(1, move |stream| {
+        let length = bomb.len();
+        say(
+            stream,
+            &format!(
+                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n"
+            ),
+        );
+        stream.write_all(&bomb).unwrap();
+    });
+    match transport(20_000).send(&post(&url)).unwrap_err() {
+        SendError::MaybeSent(error) => {
+            assert!(error.message().contains("1048576 bytes"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_coding_that_is_not_known_leaves_the_status() {
+    let (url, _server) = serve(1, |stream| {
+        say(
+            stream,
+            "HTTP/1.1 400 Bad Request\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nxx",
+        );
+    });
+    let response = transport(5000).send(&post(&url)).unwrap();
+    assert_eq!(response.status, 400);
+    assert_eq!(response.header("content-encoding"), Some("br"));
+}

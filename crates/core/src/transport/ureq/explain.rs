@@ -25,13 +25,7 @@ impl Explain<'_> {
                 Ok(why) => SendError::NotSent(self.not_connected(&why)),
                 Err(other) => SendError::MaybeSent(self.interrupted(&other.to_string())),
             },
-            ureq::Error::BodyExceedsLimit(_) => SendError::MaybeSent(
-                Error::new(
-                    ErrorKind::Unreadable,
-                    format!("{} answered with more than {MAX_BODY} bytes", self.origin()),
-                )
-                .with_hint("check base_url and token_url: a token service never answers so much"),
-            ),
+            ureq::Error::BodyExceedsLimit(_) => SendError::MaybeSent(self.too_long()),
             ureq::Error::Timeout(_) => {
                 let text = format!("no whole answer within {}", self.limit());
                 SendError::MaybeSent(self.interrupted(&text))
@@ -44,6 +38,13 @@ impl Explain<'_> {
             ureq::Error::Io(error) => SendError::MaybeSent(self.interrupted(&error.to_string())),
             other => SendError::MaybeSent(self.interrupted(&other.to_string())),
         }
+    }
+
+    /// The body is longer than it may be, decoded or not.
+    pub(super) fn too_long(&self) -> Error {
+        let message = format!("{} answered with more than {MAX_BODY} bytes", self.origin());
+        Error::new(ErrorKind::Unreadable, message)
+            .with_hint("check base_url and token_url: a token service never answers so much")
     }
 
     fn not_connected(&self, why: &NotConnected) -> Error {

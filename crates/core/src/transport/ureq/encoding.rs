@@ -1,0 +1,149 @@
+//! Decodes a body that came compressed although that was not asked for.
+
+use std::io::Read;
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use zeroize::Zeroizing;
+
+use crate::MAX_BODY;
+
+/// A decoded body is longer than [`MAX_BODY`].
+#[derive(Debug)]
+pub(super) struct TooLong;
+
+/// A body with the headers that describe it.
+pub(super) struct Received {
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+impl Received {
+    /// Undoes `Content-Encoding` (RFC 9110 section 8.4.1), the last coding first. A coding that is
+    /// not known stays, with its header: then the status still tells what the server did.
+    pub(super) fn decode(mut self) -> Result<Self, TooLong> {
+        let is_encoding = |name: &str| name.eq_ignore_ascii_case("content-encoding");
+        let mut codings: Vec<String> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| is_encoding(name))
+            .flat_map(|(_, value)| value.split(','))
+            .map(|coding| coding.trim().to_ascii_lowercase())
+            .filter(|coding| !coding.is_empty() && coding != "identity")
+            .collect();
+        if codings.is_empty() {
+            return Ok(self);
+        }
+        while let Some(coding) = codings.last() {
+            let Some(decoded) = undo(coding, &self.body)? else {
+                break;
+            };
+            self.body = decoded;
+            codings.pop();
+        }
+        self.headers
+            .retain(|(name, _)| !is_encoding(name) && !name.eq_ignore_ascii_case("content-length"));
+        if !codings.is_empty() {
+            let left = ("content-encoding".to_owned(), codings.join(", "));
+            self.headers.push(left);
+        }
+        Ok(self)
+    }
+}
+
+/// The body without this coding; nothing if that is not known or the body is not in it.
+fn undo(coding: &str, body: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, TooLong> {
+    match coding {
+        "gzip" | "x-gzip" => read(MultiGzDecoder::new(body)),
+        // The RFC has zlib's format; some servers send the bare stream.
+        "deflate" => match read(ZlibDecoder::new(body))? {
+            Some(decoded) => Ok(Some(decoded)),
+            None => read(DeflateDecoder::new(body)),
+        },
+        _ => Ok(None),
+    }
+}
+
+/// What can be decoded: of a stream that is cut off, what is before the end. It may hold a new
+/// refresh token.
+fn read(decoder: impl Read) -> Result<Option<Zeroizing<Vec<u8>>>, TooLong> {
+    // All the room at once: growing would leave copies of tokens behind.
+    let mut decoded = Zeroizing::new(Vec::with_capacity(64 * 1024));
+    let read = decoder.take(MAX_BODY + 1).read_to_end(&mut decoded);
+    if decoded.len() as u64 > MAX_BODY {
+        return Err(TooLong);
+    }
+    let is_whole = read.is_ok();
+    Ok((is_whole || !decoded.is_empty()).then_some(decoded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = br#"{"access_token":"t0ken","expires_in":60}"#;
+
+    /// What Python's zlib makes of it.
+    const ZLIB: &str =
+        "78daab564a4c4e4e2d2e8e2fc9cf4ecd53b2522a3100d13a4aa915059945a9c5f199404133835a00236e0dd5";
+    const DEFLATE: &str =
+        "ab564a4c4e4e2d2e8e2fc9cf4ecd53b2522a3100d13a4aa915059945a9c5f199404133835a00";
+    const GZIP: &str = "1f8b0800000000000203ab564a4c4e4e2d2e8e2fc9cf4ecd53b2522a3100d13a4aa915059945a9c5f199404133835a001ad2c1ab28000000";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits = hex.as_bytes().chunks(2);
+        digits
+            .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    fn decoded(coding: &str, body: Vec<u8>) -> Received {
+        let headers = [
+            ("Content-Encoding", coding),
+            ("Content-Length", "9"),
+            ("X", "y"),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let received = Received {
+            headers: headers.into(),
+            body: Zeroizing::new(body),
+        };
+        received.decode().unwrap()
+    }
+
+    #[test]
+    fn every_coding_that_is_known_is_undone() {
+        for (coding, hex) in [
+            ("gzip", GZIP),
+            ("x-gzip", GZIP),
+            ("GZIP", GZIP),
+            ("identity, gzip", GZIP),
+            ("deflate", ZLIB),
+            ("deflate", DEFLATE),
+        ] {
+            let received = decoded(coding, bytes(hex));
+            assert_eq!(received.body.as_slice(), TEXT, "{coding}");
+            assert_eq!(received.headers, [("X".to_owned(), "y".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_undone_stays_and_says_so() {
+        for (coding, body, left) in [
+            ("br", TEXT.to_vec(), "br"),
+            ("gzip", TEXT.to_vec(), "gzip"),
+            ("br, gzip", bytes(GZIP), "br"),
+        ] {
+            let received = decoded(coding, body);
+            assert_eq!(received.body.as_slice(), TEXT, "{coding}");
+            let told = received.headers.last().unwrap();
+            assert_eq!(told, &("content-encoding".to_owned(), left.to_owned()));
+        }
+    }
+
+    #[test]
+    fn of_a_stream_that_is_cut_off_the_beginning_is_read() {
+        let cut = bytes(GZIP)[..50].to_vec();
+        let received = decoded("gzip", cut);
+        assert!(TEXT.starts_with(&received.body) && !received.body.is_empty());
+    }
+}
