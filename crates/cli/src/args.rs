@@ -140,6 +140,9 @@ pub(crate) struct BrowserArgs {
     /// Print the address instead of opening a browser.
     #[arg(long)]
     pub(crate) no_browser: bool,
+    /// Wait for nothing: paste the address that the browser ends at.
+    #[arg(long)]
+    pub(crate) paste: bool,
     /// The port to wait on; else the redirect URI's, or any free one.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use countersign::profile::LoopbackPort;
 use countersign::{Connection, Error, Listener, Login, SystemRandom, Url};
 use serde_json::json;
 
@@ -12,11 +13,11 @@ use crate::input;
 use crate::output::{Output, Stop};
 
 /// A page to visit: `start` makes it for the redirect URI that is waited on, and `complete` takes
-/// the query that the browser comes back with.
+/// what the browser comes back with.
 pub(crate) fn visit<T>(
     connection: &Connection,
     args: &BrowserArgs,
-    output: &Output,
+    output: &mut Output,
     start: impl FnOnce(&str) -> Result<Login, Error>,
     complete: impl FnOnce(&Login, &str) -> Result<T, Error>,
 ) -> Result<T, Stop> {
@@ -25,17 +26,16 @@ pub(crate) fn visit<T>(
             "register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it",
         )
     })?;
-    if !redirect_uri.is_loopback() {
-        return by_hand(redirect_uri, output, start, complete);
+    if let Some(why) = by_hand_because(redirect_uri, args.paste) {
+        return by_hand(redirect_uri, why, output, start, complete);
+    }
+    if let Some(warning) = port_warning(connection, args.port) {
+        output.warn(&warning);
     }
     let listener = Listener::bind(redirect_uri, args.port, &SystemRandom::new())?;
     let login = start(listener.redirect_uri().as_str())?;
-    let url = login.url().as_str();
-    let waiting = format!(
-        "waiting up to {} s for the browser at {}",
-        args.timeout,
-        listener.redirect_uri()
-    );
+    let (url, back) = (login.url().as_str(), listener.redirect_uri().clone());
+    let waiting = format!("waiting up to {} s for the browser at {back}", args.timeout);
     let opened = !args.no_browser && !output.is_json() && open(login.url()).is_ok();
     if opened {
         output.say(&format!(
@@ -48,13 +48,91 @@ pub(crate) fn visit<T>(
             output.say(&format!("open this address in a browser; {waiting}"));
         }
     }
+    // A browser on another machine cannot come back here.
+    let pasted = (!opened && over_ssh()).then(input::lines);
+    if !output.is_json() {
+        output.say(&format!(
+            "if the vendor's page reports a wrong redirect URI, register {back} with the app, letter by letter"
+        ));
+        if pasted.is_some() {
+            output.say(&elsewhere(&back));
+        }
+    }
+    let quiet = output.is_json();
+    let mut reminded = quiet;
     let timeout = Duration::from_secs(args.timeout.into());
-    Ok(listener.wait(&login, timeout, |query| complete(&login, query))?)
+    let other = |waited: Duration| {
+        if !reminded && waited >= REMINDER {
+            reminded = true;
+            output.say(&reminder(&back));
+        }
+        pasted.as_ref()?.try_recv().ok()
+    };
+    Ok(listener.wait_or(&login, timeout, other, |query| complete(&login, query))?)
 }
 
-/// The browser comes back to somebody else's server: the person carries the answer over.
+/// When a person is told again what to look for in the browser.
+const REMINDER: Duration = Duration::from_secs(30);
+
+fn reminder(back: &Url) -> String {
+    format!(
+        "still waiting: look at the browser. If its page shows an error instead of asking, the vendor will not come \
+         back: end this with Ctrl-C, register {back} with the app, and set redirect_uri to it"
+    )
+}
+
+/// What a person at another machine does.
+fn elsewhere(back: &Url) -> String {
+    let port = back.port();
+    format!(
+        "this is an SSH session: a browser on your own machine cannot reach {back} here. When it ends at an error \
+         page,\npaste the whole address from its address bar and press Enter; or forward the port before you log in: \
+         ssh -L {port}:127.0.0.1:{port}"
+    )
+}
+
+/// Why nothing can be waited for, if so.
+fn by_hand_because(redirect_uri: &Url, paste: bool) -> Option<&'static str> {
+    if !redirect_uri.is_loopback() {
+        return Some("is not on this machine");
+    }
+    if redirect_uri.scheme() == "https" {
+        // No browser would trust the certificate that answers there.
+        return Some(
+            "is https on this machine, where nothing answers: the browser shows an error page",
+        );
+    }
+    paste.then_some("is not waited for")
+}
+
+/// What is wrong with the port of this login, if the vendor compares redirect URIs exactly.
+pub(crate) fn port_warning(connection: &Connection, port: Option<u16>) -> Option<String> {
+    let registered = connection.redirect_uri()?;
+    let registered_port = registered.explicit_port();
+    let differs = match (registered_port, port) {
+        (None, None) => true,
+        (Some(registered), Some(port)) => registered != port,
+        _ => false,
+    };
+    let listens = registered.is_loopback() && registered.scheme() == "http";
+    let exact = connection.profile().authorize.loopback_port == Some(LoopbackPort::Exact);
+    if !(differs && listens && exact) {
+        return None;
+    }
+    let vendor = &connection.profile().name;
+    let what = match registered_port {
+        None => "has no port, so that a login chooses one".to_owned(),
+        Some(port) => format!("has the port {port}, and --port another"),
+    };
+    Some(format!(
+        "{vendor} compares redirect URIs as a whole, and redirect_uri {registered} {what}: register one such as http://127.0.0.1:8400/callback with the app, and set redirect_uri to it"
+    ))
+}
+
+/// The person carries the answer over.
 fn by_hand<T>(
     redirect_uri: &Url,
+    why: &str,
     output: &Output,
     start: impl FnOnce(&str) -> Result<Login, Error>,
     complete: impl FnOnce(&Login, &str) -> Result<T, Error>,
@@ -63,8 +141,8 @@ fn by_hand<T>(
     show(&login, output)?;
     if !output.is_json() {
         output.say(&format!(
-            "open this address in a browser. It comes back to {redirect_uri}, which is not on this \
-             machine:\npaste the whole address it ends at, and press Enter"
+            "open this address in a browser. It comes back to {redirect_uri}, which {why}:\n\
+             paste the whole address it ends at, and press Enter"
         ));
     }
     let pasted = input::line()?;
@@ -111,4 +189,9 @@ fn chosen_browser() -> Option<String> {
 fn has_screen() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("DISPLAY") || set("WAYLAND_DISPLAY") || set("WSL_DISTRO_NAME")
+}
+
+fn over_ssh() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    set("SSH_CONNECTION") || set("SSH_TTY")
 }

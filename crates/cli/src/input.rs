@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Read};
 use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
 
 use countersign::trusted::{self, Refusal};
 use countersign::{Error, ErrorKind, Secret};
@@ -115,6 +116,21 @@ pub(crate) fn line() -> Result<String, Error> {
         Ok(0) => Err(refuse("ended before the address was given".into())),
         Ok(_) => Ok(line),
     }
+}
+
+/// The lines that a person may type or paste while something else is waited for; empty ones are
+/// none. A terminal is read by a thread of its own, which ends with the command.
+pub(crate) fn lines() -> Receiver<String> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let typed = std::iter::repeat_with(line).map_while(Result::ok);
+        for line in typed.filter(|line| !line.trim().is_empty()) {
+            if tell.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    told
 }
 
 fn is_stdin(path: &Path) -> bool {

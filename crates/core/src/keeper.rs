@@ -340,6 +340,16 @@ impl Keeper {
         self.0.exchange_login(&grant, &Returned { login, kept })
     }
 
+    /// Whether a refresh token is kept: without one, a person has to log in again when the token of
+    /// a login ends.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn has_refresh_token(&self) -> Result<bool, Error> {
+        self.0.has_refresh_token()
+    }
+
     /// Whom the token stands for and where its API is, where the vendor tells: what came with
     /// the token and, asked for once and kept, the vendor's userinfo.
     ///

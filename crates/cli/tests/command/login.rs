@@ -48,7 +48,8 @@ fn every_login_brings_a_token_that_is_kept() {
 #[test]
 fn as_json_the_address_comes_first_and_then_the_result() {
     let house = House::new();
-    house.config("boldsign-code", &[]);
+    let redirect_uri = format!("http://127.0.0.1:{}/callback", free_port());
+    house.config("boldsign-code", &[("redirect_uri", &redirect_uri)]);
     let mut running = Running::start(&mut house.command(["login", "boldsign-code", "--json"]));
     let told: Value = serde_json::from_str(&running.line()).unwrap();
     let back = house.decide(told["url"].as_str().unwrap(), "allow");
@@ -62,6 +63,8 @@ fn as_json_the_address_comes_first_and_then_the_result() {
     let result = run.json();
     assert_eq!(result["connection"], "boldsign-code");
     assert!(result["expires_at"].is_i64());
+    assert_eq!(result["renewable"], true);
+    assert_eq!(result["scopes_not_granted"], serde_json::json!([]));
     assert!(result["access_token"].is_null());
 }
 
@@ -146,7 +149,15 @@ fn a_redirect_that_is_not_registered_is_never_answered() {
     );
     let error = running.end().error(3);
     assert_eq!(error["kind"], "callback");
-    assert!(error["url"].is_string());
+    assert!(
+        error["url"].is_null(),
+        "nobody listens there any more: {error}"
+    );
+    let hint = error["hint"].as_str().unwrap();
+    assert!(
+        hint.contains(told["redirect_uri"].as_str().unwrap()),
+        "{hint}"
+    );
 }
 
 #[test]
@@ -323,4 +334,142 @@ fn a_logout_revokes_where_the_vendor_can() {
             .starts_with("forgotten here, but not revoked"),
         "{error}"
     );
+}
+
+/// A port that is free now, from below those of outgoing connections.
+fn free_port() -> u16 {
+    let start = 21_000 + (std::process::id() % 9_000) as u16;
+    let free = (start..).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.unwrap()
+}
+
+/// The vendor refuses in the browser, and never comes back to say so.
+#[test]
+fn what_to_look_for_in_the_browser_is_told_at_once() {
+    let house = House::new();
+    house.config("docusign-code", &[]);
+    let run = house.run(["login", "docusign-code", "--no-browser", "--timeout", "0"]);
+    let back = run.stdout.split("redirect_uri=").nth(1).unwrap();
+    let back = back.split('&').next().unwrap();
+    let back = back.replace("%3A", ":").replace("%2F", "/");
+    let told = format!("register {back} with the app");
+    assert!(run.stderr.contains(&told), "{told}: {run:?}");
+    assert!(
+        run.stderr.contains("reports a wrong redirect URI"),
+        "{run:?}"
+    );
+}
+
+/// A vendor that compares redirect URIs as a whole never accepts a port chosen at random.
+#[test]
+fn a_port_that_the_vendor_cannot_know_is_told_before_the_login() {
+    let house = House::new();
+    let (registered, other) = (free_port(), free_port() + 1);
+    let with_port = format!("http://127.0.0.1:{registered}/callback");
+    let other = other.to_string();
+    let says = "DocuSign compares redirect URIs as a whole";
+    for (redirect_uri, more, warns) in [
+        ("http://127.0.0.1/callback", vec![], true),
+        (with_port.as_str(), vec![], false),
+        (with_port.as_str(), vec!["--port", &other], true),
+        ("http://127.0.0.1/callback", vec!["--port", &other], false),
+    ] {
+        house.config("docusign-code", &[("redirect_uri", redirect_uri)]);
+        let arguments = ["login", "docusign-code", "--no-browser", "--timeout", "0"];
+        let run = house.run(arguments.into_iter().chain(more.iter().copied()));
+        assert_eq!(
+            run.stderr.contains(says),
+            warns,
+            "{redirect_uri} {more:?}: {run:?}"
+        );
+        let checks = house.run(["doctor", "docusign-code", "--json"]).stdout;
+        let checks: Value = serde_json::from_str(&checks).unwrap();
+        let check = checks.as_array().unwrap().iter();
+        let check = check
+            .clone()
+            .find(|check| check["check"] == "redirect_uri")
+            .unwrap();
+        let expected = if redirect_uri == with_port {
+            "ok"
+        } else {
+            "warn"
+        };
+        assert_eq!(check["status"], expected, "{check}");
+    }
+}
+
+/// No browser trusts a certificate that a command could show.
+#[test]
+fn an_https_address_of_this_machine_is_carried_over_by_hand() {
+    let here = "https://localhost:8400/callback";
+    let house = House::with(Options {
+        redirect_uris: vec![here.into()],
+        ..Options::default()
+    });
+    house.config("boldsign-code", &[("redirect_uri", here)]);
+    let mut running =
+        Running::start(&mut house.command(["login", "boldsign-code", "--no-browser"]));
+    let back = house.decide(&running.line(), "allow");
+    assert!(back.starts_with(here), "{back}");
+    running.type_in(&format!("{back}\n"));
+    let run = running.end().succeeded();
+    assert!(
+        run.stderr.contains("the browser shows an error page"),
+        "{run:?}"
+    );
+    house.run(["token", "boldsign-code"]).succeeded();
+}
+
+#[test]
+fn nothing_is_waited_for_where_that_is_asked() {
+    let house = House::new();
+    house.config("boldsign-code", &[]);
+    let mut running = Running::start(&mut house.command(["login", "boldsign-code", "--paste"]));
+    let back = house.decide(&running.line(), "allow");
+    assert!(back.starts_with("http://127.0.0.1/callback?"), "{back}");
+    running.type_in(&format!("{back}\n"));
+    running.end().succeeded();
+}
+
+/// The browser is on another machine: it is waited for, and its address can be pasted.
+#[test]
+fn over_ssh_the_address_can_be_pasted_or_the_port_forwarded() {
+    for pasted in [true, false] {
+        let house = House::new();
+        house.config("boldsign-code", &[]);
+        let mut command = house.command(["login", "boldsign-code"]);
+        command.env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22");
+        let mut running = Running::start(&mut command);
+        let back = house.decide(&running.line(), "allow");
+        match pasted {
+            true => running.type_in(&format!("\n{back}\n")),
+            false => drop(house.get(&back)),
+        }
+        let run = running.end().succeeded();
+        assert!(run.stderr.contains("this is an SSH session"), "{run:?}");
+        let port = Url::parse(back.split('?').next().unwrap()).unwrap().port();
+        let forward = format!("ssh -L {port}:127.0.0.1:{port}");
+        assert!(run.stderr.contains(&forward), "{run:?}");
+        house.run(["token", "boldsign-code"]).succeeded();
+    }
+    // With a screen or on this machine, nothing is said of it.
+    let house = House::new();
+    house.config("boldsign-code", &[]);
+    let run = house.run(["login", "boldsign-code", "--no-browser", "--timeout", "0"]);
+    assert!(!run.stderr.contains("SSH"), "{run:?}");
+}
+
+#[test]
+fn a_login_without_a_refresh_token_says_so() {
+    let house = House::new();
+    for (scopes, warns) in [
+        ("openid BoldSign.Documents.All", true),
+        ("openid offline_access BoldSign.Documents.All", false),
+    ] {
+        house.config("boldsign-code", &[("scopes", scopes)]);
+        let (run, _) = log_in(&house, &["login", "boldsign-code", "--no-browser"]);
+        let run = run.succeeded();
+        let says = "BoldSign gave no refresh token";
+        assert_eq!(run.stderr.contains(says), warns, "{run:?}");
+    }
 }

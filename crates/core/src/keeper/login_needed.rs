@@ -41,6 +41,15 @@ impl Inner {
         )
     }
 
+    pub(super) fn has_refresh_token(&self) -> Result<bool, Error> {
+        let unsaved = self.flights.unsaved_record();
+        let record = match unsaved {
+            Some(record) => Some(record),
+            None => self.load()?.record,
+        };
+        Ok(record.is_some_and(|record| record.refresh_token.is_some()))
+    }
+
     fn not_renewable(&self, token: &Token, asked_alike: bool) -> &'static str {
         let left = token.remaining(self.clock.now());
         if self.flights.has_refused(token.secret()) {

@@ -11,6 +11,7 @@ use countersign::{
 use countersign_builtin::{Configuration, others_may_read, place};
 
 use super::mend::bare;
+use crate::browser::port_warning;
 use crate::commands::report::Check;
 
 /// What a setting belongs to: a refused setting is told in its own check.
@@ -20,6 +21,7 @@ pub(super) enum Area {
     Subject,
     Environment,
     Scopes,
+    RedirectUri,
     Store,
     Other,
 }
@@ -33,6 +35,7 @@ impl Area {
                 Self::Environment
             }
             "scopes" => Self::Scopes,
+            "redirect_uri" => Self::RedirectUri,
             "store" | "store_key" => Self::Store,
             _ if error.kind() == ErrorKind::Key => Self::Key,
             _ => Self::Other,
@@ -60,6 +63,7 @@ impl Facts<'_> {
             (Area::Subject, "subject", self.subject()),
             (Area::Environment, "environment", self.environment()),
             (Area::Scopes, "scopes", self.scopes()),
+            (Area::RedirectUri, "redirect_uri", self.redirect_uri()),
             (Area::Store, "store", self.store()),
         ];
         let mut checks = Vec::new();
@@ -218,6 +222,25 @@ impl Facts<'_> {
             ));
         }
         Some(Check::ok("scopes", asked))
+    }
+
+    /// How the browser comes back to a login.
+    fn redirect_uri(&self) -> Option<Check> {
+        let connection = self.connection?;
+        let login = connection.grant() == GrantKind::AuthorizationCode;
+        let uri = connection.redirect_uri().filter(|_| login)?;
+        if let Some(warning) = port_warning(connection, None) {
+            let fix = "set redirect_uri to one with a port that is registered with the app, such as http://127.0.0.1:8400/callback";
+            return Some(Check::warn("redirect_uri", warning, fix));
+        }
+        let how = match (uri.is_loopback(), uri.scheme()) {
+            (true, "http") => "login waits there",
+            (true, _) => {
+                "https on this machine, where nothing answers: login takes the address that you paste"
+            }
+            (false, _) => "not on this machine: login takes the address that you paste",
+        };
+        Some(Check::ok("redirect_uri", format!("{uri}, {how}")))
     }
 
     fn store(&self) -> Option<Check> {
