@@ -391,6 +391,9 @@ pub(crate) struct SandboxArgs {
     /// Refuse what the vendors' documentation refuses even where the vendors do not.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// A redirect URI to register, exactly as the app sends it; may be repeated.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub(crate) redirect_uris: Vec<String>,
     /// What becomes of a used refresh token; else what each vendor does.
     #[arg(long, value_name = "MODE")]
     pub(crate) rotation: Option<RotationWord>,

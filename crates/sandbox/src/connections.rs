@@ -166,6 +166,16 @@ pub(crate) fn all() -> Vec<Connection> {
             "api refresh_token openid",
         ),
         c(
+            "salesforce-public",
+            Salesforce,
+            sf,
+            code,
+            r::SALESFORCE_PUBLIC,
+            "none",
+            None,
+            "api refresh_token openid",
+        ),
+        c(
             "salesforce-refresh",
             Salesforce,
             sf,

@@ -45,6 +45,10 @@ impl Default for Consent {
 /// Answers a path under `/_sandbox/`; `None` when it is not one.
 pub(crate) fn answer(world: &mut World, call: &Call) -> Option<Reply> {
     let path = call.path.strip_prefix("/_sandbox/")?;
+    if !path.starts_with("landed/") && !is_own(call) {
+        let text = "The controls are not for web pages: call them at the sandbox's own address, without Origin.\n";
+        return Some(Reply::new(403, "text/plain; charset=utf-8", text));
+    }
     let result = match (call.method.as_str(), path) {
         ("POST", "faults") => add_faults(world, &call.body),
         ("GET", "faults") => Ok(list_faults(world)),
@@ -55,6 +59,8 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Option<Reply> {
             .map(|()| done()),
         ("POST", "policy") => merge_policy(world, &call.body),
         ("GET", "policy") => Ok(json!(world.policy)),
+        ("POST", "redirect_uris") => add_redirect_uris(world, &call.body),
+        ("GET", "redirect_uris") => Ok(json!(world.redirect_uris)),
         ("POST", "reset") => {
             world.reset();
             Ok(done())
@@ -71,6 +77,23 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Option<Reply> {
             json!({"error": error.to_string()}).to_string(),
         ),
     })
+}
+
+/// Whether a program of this machine asks, and not a web page: a page's requests say where it is from (`Origin`,
+/// `Sec-Fetch-Site`), and one that has bound its own name to this address (DNS rebinding) says that name as `Host`.
+fn is_own(call: &Call) -> bool {
+    let host = call.host();
+    let is_address = host
+        .trim_matches(['[', ']'])
+        .parse::<std::net::IpAddr>()
+        .is_ok();
+    let same_site = call
+        .header("sec-fetch-site")
+        .is_none_or(|site| site == "none" || site == "same-origin");
+    let origin = call
+        .header("origin")
+        .is_none_or(|origin| origin == call.origin());
+    (is_address || host == "localhost") && origin && same_site
 }
 
 /// Gives or withdraws a consent.
@@ -164,6 +187,17 @@ fn set_clock(world: &mut World, body: &[u8]) -> Result<Value, Error> {
 
 fn clock(world: &World) -> Value {
     json!({"offset_s": world.clock_offset(), "now_s": world.now()})
+}
+
+fn add_redirect_uris(world: &mut World, body: &[u8]) -> Result<Value, Error> {
+    let uris: Vec<String> = read(body)?;
+    for uri in uris {
+        crate::check_redirect_uri(&uri)?;
+        if !world.redirect_uris.contains(&uri) {
+            world.redirect_uris.push(uri);
+        }
+    }
+    Ok(json!(world.redirect_uris))
 }
 
 fn merge_policy(world: &mut World, body: &[u8]) -> Result<Value, Error> {

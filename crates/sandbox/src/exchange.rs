@@ -1,7 +1,8 @@
 //! One HTTP request and its answer as plain values, so that every vendor's rules are functions without a socket.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, io::Write as _};
 
+use flate2::{Compression, write::GzEncoder};
 use hyper::HeaderMap;
 use serde_json::Value;
 
@@ -24,6 +25,16 @@ impl Call {
     /// The authority the client asked for, `host:port`.
     pub(crate) fn authority(&self) -> &str {
         self.header("host").unwrap_or("127.0.0.1")
+    }
+
+    /// The host of the authority, without its port and in small letters.
+    pub(crate) fn host(&self) -> String {
+        let authority = self.authority();
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        host.to_ascii_lowercase()
     }
 
     /// The origin the client asked for, e.g. `https://127.0.0.1:24001`.
@@ -92,6 +103,8 @@ pub(crate) struct Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivery {
     Whole,
+    /// Without a length, as `Transfer-Encoding: chunked`.
+    Chunked,
     /// A few bytes every `ms` milliseconds; `endless` keeps sending blanks until the sandbox is reset.
     Slow {
         ms: u64,
@@ -131,6 +144,25 @@ impl Reply {
         self.headers.retain(|(n, _)| *n != name);
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// Compressed, and sent in chunks since its length is not known beforehand.
+    pub(crate) fn gzip(self) -> Self {
+        if self.delivery != Delivery::Whole || self.body.is_empty() {
+            return self;
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        // Writing into a vector does not fail.
+        let body = encoder
+            .write_all(&self.body)
+            .and_then(|()| encoder.finish());
+        Self {
+            body: body.unwrap_or_default(),
+            delivery: Delivery::Chunked,
+            ..self
+        }
+        .header("Content-Encoding", "gzip")
+        .header("Vary", "Accept-Encoding")
     }
 
     /// A redirect that answers a GET with 302 and a posted page with 303.

@@ -124,6 +124,9 @@ impl Sandbox {
     ///
     /// When the address cannot be listened at, or the folder not written.
     pub fn start(mut options: Options) -> Result<Self, Error> {
+        for uri in &options.redirect_uris {
+            check_redirect_uri(uri)?;
+        }
         if options.strict && options.redirect_uris.is_empty() {
             options.redirect_uris = ["127.0.0.1", "localhost", "[::1]"]
                 .map(|host| format!("http://{host}:{STRICT_CALLBACK_PORT}/callback"))
@@ -229,6 +232,17 @@ impl Sandbox {
     /// Moves the sandbox's idea of now: expiry checks and the `Date` header.
     pub fn set_clock_offset(&self, seconds: i64) {
         server::lock(&self.world).set_clock_offset(seconds);
+    }
+
+    /// Registers a redirect URI until the next reset, exactly as the app sends it.
+    ///
+    /// # Errors
+    ///
+    /// When it is not an absolute URI, or has a fragment.
+    pub fn register_redirect_uri(&self, uri: &str) -> Result<(), Error> {
+        check_redirect_uri(uri)?;
+        server::lock(&self.world).redirect_uris.push(uri.to_owned());
+        Ok(())
     }
 
     /// Gives or withdraws a consent behind the pages' back.
@@ -350,6 +364,23 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Rejects what no app can have registered: a redirect URI is absolute and has no fragment (RFC 6749 section 3.1.2).
+pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), Error> {
+    let scheme = uri.split_once(':').map(|(scheme, _)| scheme);
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    };
+    match scheme.is_some_and(is_scheme) && !uri.contains('#') {
+        true => Ok(()),
+        false => Err(Error::new(format!(
+            "redirect_uris: `{uri}` is not an absolute URI without a fragment, such as https://app.example/callback"
+        ))),
+    }
+}
 
 /// The port of the callbacks registered when strict: outside the ports a sandbox picks for itself.
 const STRICT_CALLBACK_PORT: u16 = 19_876;

@@ -68,6 +68,8 @@ pub struct Policy {
     pub same_token_while_live: bool,
     /// How many sign-ins of one user at one Salesforce app stay alive.
     pub max_grants_per_user: usize,
+    /// Compress answers with gzip and send them in chunks; `null`: Salesforce does, if the client accepts gzip.
+    pub gzip: Option<bool>,
 }
 
 impl Policy {
@@ -104,6 +106,7 @@ impl Default for Policy {
             require_pkce: None,
             same_token_while_live: false,
             max_grants_per_user: 5,
+            gzip: None,
         }
     }
 }

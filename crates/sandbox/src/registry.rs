@@ -20,6 +20,8 @@ pub(crate) const SALESFORCE_WEB: &str =
     "3MVG9sandboxWebServer_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 pub(crate) const SALESFORCE_BATCH: &str =
     "3MVG9sandboxBatchRunAs.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY";
+pub(crate) const SALESFORCE_PUBLIC: &str =
+    "3MVG9sandboxPublicApp_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 pub(crate) const BOLDSIGN_WEB: &str = "5b1f6a52-2f5e-4c59-9f0c-6f6b7c1d2e3f";
 pub(crate) const BOLDSIGN_BATCH: &str = "c0a8e1d4-7b3a-4d2c-8e9f-1a2b3c4d5e6f";
 
@@ -292,6 +294,14 @@ fn apps(keys: &KeyRing) -> Vec<App> {
             long(),
             SALESFORCE_SCOPES,
             &["authorization_code", "refresh_token", "client_credentials"],
+        ),
+        app(
+            Provider::Salesforce,
+            "Desktop app",
+            SALESFORCE_PUBLIC,
+            None,
+            SALESFORCE_SCOPES,
+            code,
         ),
         App {
             keys: vec![keys.salesforce.public()],

@@ -65,7 +65,10 @@ pub(crate) fn dress(provider: Provider, reply: Reply) -> Reply {
             .header(
                 "Cache-Control",
                 "no-cache,must-revalidate,max-age=0,no-store,private",
-            ),
+            )
+            .header("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
+            .header("X-Content-Type-Options", "nosniff")
+            .header("Set-Cookie", "BrowserId=sandbox; path=/; Secure"),
         Provider::Boldsign => reply
             .header("Content-Type", "application/json; charset=UTF-8")
             .header("Cache-Control", "no-store, no-cache, max-age=0")
@@ -141,6 +144,7 @@ rows! {
         BAD_JTI "bad_jti_claim" 400 "bad_jti_claim" "jti claim has already been used";
         INVALID_ASSERTION_TYPE "invalid_assertion_type" 400 "invalid_assertion_type" "invalid assertion type";
         INVALID_SCOPE "invalid_scope" 400 "invalid_scope" "the requested scope is not allowed";
+        SCOPE_PARAMETER "scope_parameter" 400 "invalid_request" "scope parameter not supported";
         FLOW_DISABLED "oauth_flow_disabled" 400 "oauth_flow_disabled" "oauth flow disabled";
         INACTIVE_ORG "inactive_org" 403 "inactive_org" "organization is inactive";
         SERVER_ERROR "server_error" 500 "server_error" "server error";

@@ -208,6 +208,10 @@ fn route(world: &mut World, call: &Call) -> Reply {
         return vendors(world);
     };
     let (reply, fault) = with_faults(world, call, provider, endpoint, vendors);
+    let reply = match compresses(world, call, provider) {
+        true => reply.gzip(),
+        false => reply,
+    };
     let entry = log::entry(
         call,
         provider,
@@ -240,6 +244,18 @@ fn with_faults(
     (fault.spoil(call, provider, deserved), Some(fault.name()))
 }
 
+/// Salesforce compresses for a client that accepts it; the policy can make everybody do so, asked or not.
+fn compresses(world: &World, call: &Call, provider: Provider) -> bool {
+    let accepted = || {
+        let accept = call.header("accept-encoding").unwrap_or_default();
+        accept.split(',').any(|one| one.trim().starts_with("gzip"))
+    };
+    world
+        .policy
+        .gzip
+        .unwrap_or_else(|| provider == Provider::Salesforce && accepted())
+}
+
 fn endpoint_of(path: &str) -> Option<&'static str> {
     let last = path.rsplit('/').next().unwrap_or_default();
     Some(match last {
@@ -256,6 +272,7 @@ fn respond_with(reply: Reply, world: &Shared) -> Result<Response<Answer>, Cut> {
     let body = match reply.delivery {
         Delivery::Cut => return Err(Cut),
         Delivery::Whole => Answer::Whole(Some(reply.body.into())),
+        Delivery::Chunked => Answer::Chunked(Some(reply.body.into())),
         Delivery::Slow { ms, endless } => Answer::Slow(Trickle {
             rest: reply.body.into(),
             pause: Duration::from_millis(ms),
@@ -280,6 +297,7 @@ fn respond_with(reply: Reply, world: &Shared) -> Result<Response<Answer>, Cut> {
 /// The body of an answer.
 enum Answer {
     Whole(Option<Bytes>),
+    Chunked(Option<Bytes>),
     Slow(Trickle),
 }
 
@@ -301,7 +319,7 @@ impl Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let piece = match &mut *self {
-            Self::Whole(body) => body.take().filter(|b| !b.is_empty()),
+            Self::Whole(body) | Self::Chunked(body) => body.take().filter(|b| !b.is_empty()),
             Self::Slow(slow) => std::task::ready!(slow.piece(cx)),
         };
         Poll::Ready(piece.map(|bytes| Ok(Frame::data(bytes))))
@@ -310,7 +328,7 @@ impl Body for Answer {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64)),
-            Self::Slow(_) => SizeHint::default(),
+            Self::Chunked(_) | Self::Slow(_) => SizeHint::default(),
         }
     }
 }

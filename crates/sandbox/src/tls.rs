@@ -13,7 +13,23 @@ pub(crate) struct Tls {
     pub(crate) ca_pem: String,
 }
 
-/// A fresh CA with a leaf for `127.0.0.1`, `::1` and `localhost`.
+/// The loopback addresses, and the vendors' own names for clients that can be told where a name leads (`/etc/hosts`,
+/// `curl --connect-to`) and not which URL to call.
+const NAMES: &[&str] = &[
+    "127.0.0.1",
+    "::1",
+    "localhost",
+    "account-d.docusign.com",
+    "account.docusign.com",
+    "login.salesforce.com",
+    "test.salesforce.com",
+    "*.my.salesforce.com",
+    "*.sandbox.my.salesforce.com",
+    "*.my.site.com",
+    "account.boldsign.com",
+];
+
+/// A fresh CA with a leaf for [`NAMES`].
 pub(crate) fn fresh() -> Result<Tls, Error> {
     make().map_err(|e| Error::new(format!("could not make the TLS certificates: {e}")))
 }
@@ -29,8 +45,8 @@ fn make() -> Result<Tls, Box<dyn std::error::Error>> {
     let issuer = Issuer::from_params(&ca, &ca_key);
 
     let leaf_key = KeyPair::generate()?;
-    let names = ["127.0.0.1", "::1", "localhost"].map(str::to_owned);
-    let mut leaf = CertificateParams::new(names)?;
+    let names = NAMES.iter().map(|&name| name.to_owned());
+    let mut leaf = CertificateParams::new(names.collect::<Vec<_>>())?;
     leaf.distinguished_name
         .push(DnType::CommonName, "countersign sandbox");
     leaf.use_authority_key_identifier_extension = true;

@@ -29,6 +29,7 @@ pub(crate) struct World {
     /// The origin that stands for a Salesforce My Domain, `scheme://localhost:port`.
     pub(crate) my_domain: String,
     pub(crate) redirect_uris: Vec<String>,
+    first_redirect_uris: Vec<String>,
     /// Grows with each reset, so that an endless answer knows when to end.
     pub(crate) epoch: u64,
     seeds: Vec<(String, &'static str, Provider)>,
@@ -73,6 +74,7 @@ impl World {
             origin,
             my_domain,
             redirect_uris: options.redirect_uris.clone(),
+            first_redirect_uris: options.redirect_uris.clone(),
             epoch: 0,
             seeds: seeds.into(),
         };
@@ -83,6 +85,7 @@ impl World {
     /// Back to the state at start; what `connections.toml` holds works again.
     pub(crate) fn reset(&mut self) {
         self.policy = self.first_policy.clone();
+        self.redirect_uris.clone_from(&self.first_redirect_uris);
         self.clock_offset = 0;
         self.registry.consent_as_at_start();
         self.tokens = Tokens::default();
@@ -227,7 +230,7 @@ impl World {
         let path = call.path.as_str();
         if path.starts_with("/oauth/") {
             Some(Provider::Docusign)
-        } else if path.contains("/services/oauth2/") || path.starts_with("/id/") {
+        } else if path.contains("/services/") || path.starts_with("/id/") {
             Some(Provider::Salesforce)
         } else if path.starts_with("/connect/") {
             Some(Provider::Boldsign)

@@ -54,10 +54,10 @@ fn every_connection_works(client: &Client) {
 #[test]
 fn every_connection_gets_a_token() {
     let client = Client::lenient();
-    assert_eq!(client.connections().len(), 17);
+    assert_eq!(client.connections().len(), 18);
     every_connection_works(&client);
     let log = client.sandbox.log();
-    assert_eq!(log.len(), 17);
+    assert_eq!(log.len(), 18);
     assert!(log.iter().all(|e| e.status.is_some()));
     let kinds: Vec<_> = log.iter().map(|e| e.client_auth).collect();
     for kind in ["none", "basic", "post", "private_key_jwt"] {

@@ -269,11 +269,11 @@ fn the_app_proves_itself_by_basic_or_in_the_body() {
     connection.insert("client_secret".into(), "wrong".into());
     client
         .redeem(&connection, &client.code(&connection), &[])
-        .refused(400, "invalid_client", None);
+        .refused(400, "invalid_grant", Some("expired_client_token"));
     connection.insert("client_auth".into(), "none".into());
     client
         .redeem(&connection, &client.code(&connection), &[])
-        .refused(400, "invalid_client", None);
+        .refused(400, "invalid_grant", Some("expired_client_token"));
     let url = token_url(&connection);
     let form = [("grant_type", "authorization_code"), ("code", "x")];
     client
@@ -299,9 +299,11 @@ fn a_public_app_needs_pkce_and_has_no_secret() {
     let mut secret = connection.clone();
     secret.insert("client_auth".into(), "post".into());
     secret.insert("client_secret".into(), "surplus".into());
-    client
-        .redeem(&secret, &client.code(&secret), &[])
-        .refused(400, "invalid_client", None);
+    client.redeem(&secret, &client.code(&secret), &[]).refused(
+        400,
+        "invalid_grant",
+        Some("expired_client_token"),
+    );
 }
 
 #[test]
@@ -411,10 +413,7 @@ fn userinfo_lists_the_accounts_and_names_a_dead_token_a_server_error() {
     let accounts = info["accounts"].as_array().unwrap();
     assert_eq!(accounts[0]["is_default"], true);
     assert_eq!(accounts[0]["base_uri"], "https://demo.docusign.net");
-    assert_eq!(
-        accounts[1]["is_default"], "false",
-        "a string, to try the reader's tolerance"
-    );
+    assert_eq!(accounts[1]["is_default"], false);
     client.sandbox.set_clock_offset(3601);
     for token in [Some(token.as_str()), Some("nonsense"), None] {
         let dead = client.get(&url, token);
@@ -441,7 +440,7 @@ fn requests_of_the_wrong_shape_are_refused() {
     let json = client
         .send(&url, None, "application/json", r#"{"grant_type":"x"}"#)
         .unwrap();
-    json.refused(400, "invalid_request", None);
+    json.refused(400, "invalid_grant", None);
     client
         .post(&url, None, &[])
         .refused(400, "invalid_request", None);

@@ -110,7 +110,7 @@ fn each_claim_is_checked() {
         Some("client identifier invalid"),
     );
     with("exp", Value::Null).refused(400, "invalid_grant", assertion);
-    with("exp", json!(now() - 5)).refused(400, "invalid_grant", assertion);
+    with("exp", json!(now() - 5)).refused(400, "invalid_grant", Some("expired authorization code"));
     with("nbf", json!(now() + 60)).refused(400, "invalid_grant", assertion);
     with("sub", json!("nobody@example.com")).refused(
         400,

@@ -13,6 +13,7 @@ pub(crate) fn run(args: &SandboxArgs, output: &Output) -> Result<(), Stop> {
         tls: args.tls,
         strict: args.strict,
         rotation: args.rotation.map(Into::into),
+        redirect_uris: args.redirect_uris.clone(),
         ..Options::default()
     };
     if !args.tls && !args.listen.ip().is_loopback() {

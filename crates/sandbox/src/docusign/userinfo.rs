@@ -1,6 +1,6 @@
 //! `GET /oauth/userinfo`: the user's accounts and their base URIs.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     Provider,
@@ -28,12 +28,6 @@ pub(super) fn answer(world: &World, call: &Call) -> Reply {
     let Some(user) = world.registry.user(Provider::Docusign, &access.grant.user) else {
         return Reply::empty(401);
     };
-    // Some SDK models say that the flag is a string: the second account tries the reader's tolerance.
-    let no: Value = if world.policy.strict {
-        false.into()
-    } else {
-        "false".into()
-    };
     let accounts = json!([
         {
             "account_id": "f2c7a1d0-1111-4d5a-9a51-3f0d4b6c7a01",
@@ -47,7 +41,7 @@ pub(super) fn answer(world: &World, call: &Call) -> Reply {
         },
         {
             "account_id": "f2c7a1d0-3333-4d5a-9a51-3f0d4b6c7a03",
-            "is_default": no,
+            "is_default": false,
             "account_name": "Countersign Second",
             "base_uri": "https://demo.docusign.net",
         },

@@ -63,7 +63,7 @@ fn check(world: &World, _: &Call, params: &Fields) -> Result<Login, Reply> {
     if !app.allows("authorization_code") {
         return back("oauth_flow_disabled", "oauth flow disabled");
     }
-    if login.challenge.is_none() && world.policy.needs_pkce() {
+    if login.challenge.is_none() && (world.policy.needs_pkce() || app.secret.is_none()) {
         return back("invalid_request", "missing required code challenge");
     }
     if login.challenge.is_some()

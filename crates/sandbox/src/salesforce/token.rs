@@ -41,7 +41,12 @@ fn grant(world: &mut World, call: &Call, form: &Fields) -> Result<Members, Row> 
     if world.policy.strict && form.repeated() {
         return Err(row::MISSING_PARAMETER);
     }
-    match grant_name(form.one("grant_type").unwrap_or_default()) {
+    let grant = grant_name(form.one("grant_type").unwrap_or_default());
+    // What was approved counts, and a request for less or more is not taken.
+    if grant != "authorization-code" && form.one("scope").is_some() {
+        return Err(row::SCOPE_PARAMETER);
+    }
+    match grant {
         "jwt-bearer" => by_assertion(world, call, form),
         "authorization-code" => by_code(world, call, form),
         "refresh-token" => by_refresh_token(world, call, form),
@@ -123,7 +128,11 @@ fn check_times(world: &World, assertion: &Assertion) -> Result<(), Row> {
         Ok(at) => at.is_some_and(|at| at > now.saturating_add(skew)),
         Err(()) => true,
     };
-    if too_long || now >= exp.saturating_add(skew) || early("nbf") || early("iat") {
+    // The vendor's words for a code that is too old, met here as well.
+    if now >= exp.saturating_add(skew) {
+        return Err(row::EXPIRED_CODE);
+    }
+    if too_long || early("nbf") || early("iat") {
         return Err(row::INVALID_ASSERTION);
     }
     Ok(())

@@ -44,6 +44,49 @@ pub(super) fn identity(world: &World, call: &Call) -> Reply {
     }
 }
 
+/// `/services/data/vNN/sobjects/User/ID`, which SDKs ask to show that a token works.
+pub(super) fn record(world: &World, call: &Call, path: &str) -> Reply {
+    let refuse = |status, code: &str, message: &str| {
+        let body = json!([{"message": message, "errorCode": code}]);
+        Reply::new(status, "application/json;charset=UTF-8", body.to_string())
+    };
+    let Ok(caller) = bearer(world, call) else {
+        return refuse(401, "INVALID_SESSION_ID", "Session expired or invalid");
+    };
+    let parts: Vec<_> = path
+        .trim_start_matches("/services/data/")
+        .split('/')
+        .collect();
+    let [version, "sobjects", "User", id] = parts.as_slice() else {
+        return refuse(404, "NOT_FOUND", "The requested resource does not exist");
+    };
+    match world.registry.user(Provider::Salesforce, id) {
+        Some(user) => answer_json(
+            Provider::Salesforce,
+            200,
+            &[
+                (
+                    "attributes",
+                    json!({"type": "User", "url": format!("/services/data/{version}/sobjects/User/{id}")}),
+                ),
+                ("Id", user.id.into()),
+                ("Username", user.login.into()),
+                ("LastName", user.family.into()),
+                ("FirstName", user.given.into()),
+                ("Name", user.name().into()),
+                ("Email", user.login.into()),
+                ("IsActive", user.active.into()),
+                ("CreatedById", caller.id.into()),
+            ],
+        ),
+        None => refuse(
+            404,
+            "NOT_FOUND",
+            "Provided external ID field does not exist or is not accessible",
+        ),
+    }
+}
+
 pub(super) fn keys(world: &World) -> Reply {
     answer_json(
         Provider::Salesforce,
