@@ -154,10 +154,14 @@ async fn respond(
     if cut_unread(&mut lock(&world), &call) {
         return Err(Cut);
     }
-    let reply = match Limited::new(body, MOST).collect().await {
+    let body = Limited::new(body, MOST).collect().await;
+    let mut held = lock(&world);
+    // Read under the lock that the answer is made under: a reset after this ends an endless one.
+    let epoch = held.epoch;
+    let reply = match body {
         Ok(whole) => {
             call.body = whole.to_bytes().to_vec();
-            route(&mut lock(&world), &call)
+            route(&mut held, &call)
         }
         Err(_) => Reply::new(
             413,
@@ -165,7 +169,8 @@ async fn respond(
             "The request is too large.\n",
         ),
     };
-    respond_with(reply, &world)
+    drop(held);
+    respond_with(reply, epoch, &world)
 }
 
 /// Whether a fault cuts this request before its body is read.
@@ -268,7 +273,7 @@ fn endpoint_of(path: &str) -> Option<&'static str> {
     })
 }
 
-fn respond_with(reply: Reply, world: &Shared) -> Result<Response<Answer>, Cut> {
+fn respond_with(reply: Reply, epoch: u64, world: &Shared) -> Result<Response<Answer>, Cut> {
     let body = match reply.delivery {
         Delivery::Cut => return Err(Cut),
         Delivery::Whole => Answer::Whole(Some(reply.body.into())),
@@ -277,7 +282,7 @@ fn respond_with(reply: Reply, world: &Shared) -> Result<Response<Answer>, Cut> {
             rest: reply.body.into(),
             pause: Duration::from_millis(ms),
             sleep: Box::pin(tokio::time::sleep(Duration::from_millis(ms))),
-            endless: endless.then(|| (world.clone(), lock(world).epoch)),
+            endless: endless.then(|| (world.clone(), epoch)),
         }),
     };
     let seconds = u64::try_from(lock(world).now()).unwrap_or_default();
