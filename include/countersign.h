@@ -1062,6 +1062,14 @@ CSIGN_API
 void *csign_error_cause(const struct csign_error *error);
 
 /**
+ * What a callback of the program returned when it failed and so caused this error; 0 if there is none.
+ * For hosts that run callbacks on a thread other than the one that the library calls them on, where
+ * csign_callback_set_cause cannot be used: a number tells causes apart as well.
+ */
+CSIGN_API
+int32_t csign_error_callback_status(const struct csign_error *error);
+
+/**
  * Frees an error. NULL is fine.
  */
 CSIGN_API

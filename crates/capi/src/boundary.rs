@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use countersign::{Error, ErrorKind, Verdict};
 
-use crate::callback::Cause;
+use crate::callback::UserData;
 use crate::error::Report;
 use crate::{csign_error, csign_status};
 
@@ -373,7 +373,7 @@ thread_local! {
 struct Calling {
     client: u64,
     /// What the callback says made it fail.
-    cause: RefCell<Option<Cause>>,
+    cause: RefCell<Option<UserData>>,
     outer: *const Calling,
 }
 
@@ -386,7 +386,7 @@ pub(crate) fn calling_out<T>(client: u64, callback: impl FnOnce() -> T) -> T {
 pub(crate) fn calling_out_for_cause<T>(
     client: u64,
     callback: impl FnOnce() -> T,
-) -> (T, Option<Cause>) {
+) -> (T, Option<UserData>) {
     struct Restore(*const Calling);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -407,7 +407,7 @@ pub(crate) fn calling_out_for_cause<T>(
 }
 
 /// Keeps what made the innermost running callback fail; drops it if none is running.
-pub(crate) fn set_cause(cause: Cause) {
+pub(crate) fn set_cause(cause: UserData) {
     // SAFETY: on this thread's stack, and off the chain before its `calling_out` returns.
     if let Some(calling) = unsafe { CALLING.get().as_ref() } {
         let former = calling.cause.replace(Some(cause));

@@ -4,8 +4,6 @@ use std::ffi::c_void;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use countersign::Error;
-
 use crate::boundary::set_cause;
 
 /// Frees `user_data`. Called once, when nothing will call the callback any more: perhaps on another
@@ -22,36 +20,27 @@ pub type csign_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>
 ///                 this cause is freed, or at once if no callback is running.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_callback_set_cause(cause: *mut c_void, destroy: csign_destroy_fn) {
-    let cause = Cause(UserData::new(cause, destroy));
+    let cause = UserData::new(cause, destroy);
     // A destructor of the host's may run in here; it must not unwind, and ours do not.
     let _ = catch_unwind(AssertUnwindSafe(|| set_cause(cause)));
 }
 
-/// What made a callback of the host's fail: the source of the error that comes of it.
+/// What a failed callback of the host's left: the source of the error that comes of it.
 #[derive(Debug)]
-pub(crate) struct Cause(UserData);
-
-impl Cause {
-    pub(crate) fn as_ptr(&self) -> *mut c_void {
-        self.0.as_ptr()
-    }
+pub(crate) struct Cause {
+    /// What the callback returned.
+    pub(crate) status: i32,
+    /// What it gave [`csign_callback_set_cause`].
+    pub(crate) data: Option<UserData>,
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an error of the calling program's own")
+        write!(f, "the callback returned {}", self.status)
     }
 }
 
 impl std::error::Error for Cause {}
-
-/// The error with its cause, if the callback gave one.
-pub(crate) fn caused(error: Error, cause: Option<Cause>) -> Error {
-    match cause {
-        Some(cause) => error.with_source(cause),
-        None => error,
-    }
-}
 
 /// The host's data, destroyed once.
 #[derive(Debug)]

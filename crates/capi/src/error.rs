@@ -7,7 +7,7 @@ use std::ptr;
 use countersign::Error;
 
 use crate::boundary::{Failure, Handle, free, new, object};
-use crate::callback::Cause;
+use crate::callback::{Cause, UserData};
 use crate::text::{Terminated, lend};
 use crate::{csign_status, csign_verdict};
 
@@ -37,6 +37,10 @@ impl Handle for csign_error {
 }
 
 impl Report {
+    fn cause(&self) -> Option<&Cause> {
+        self.error.source()?.downcast_ref()
+    }
+
     pub(crate) fn into_raw(failure: Failure) -> *mut csign_error {
         let Failure { status, error } = failure;
         let text = |text: Option<&str>| text.map(Terminated::new);
@@ -199,10 +203,20 @@ pub unsafe extern "C" fn csign_error_provider(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_cause(error: *const csign_error) -> *mut c_void {
     // SAFETY: what the header asks of the caller.
-    let error = unsafe { object(error) };
-    let source = error.ok().and_then(|error| error.error.source());
-    let cause = source.and_then(|source| source.downcast_ref::<Cause>());
-    cause.map_or(ptr::null_mut(), Cause::as_ptr)
+    let data = unsafe { object(error) }
+        .ok()
+        .and_then(|error| error.cause()?.data.as_ref());
+    data.map_or(ptr::null_mut(), UserData::as_ptr)
+}
+
+/// What a callback of the program returned when it failed and so caused this error; 0 if there is none.
+/// For hosts that run callbacks on a thread other than the one that the library calls them on, where
+/// csign_callback_set_cause cannot be used: a number tells causes apart as well.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_error_callback_status(error: *const csign_error) -> i32 {
+    // SAFETY: what the header asks of the caller.
+    let cause = unsafe { object(error) }.ok().and_then(Report::cause);
+    cause.map_or(0, |cause| cause.status)
 }
 
 /// Frees an error. NULL is fine.

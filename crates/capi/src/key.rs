@@ -14,7 +14,7 @@ use crate::boundary::{
     Failure, Handle, Out, bytes, call, calling_out_for_cause, free, new, null, object, optional,
     text,
 };
-use crate::callback::{UserData, caused, csign_destroy_fn};
+use crate::callback::{Cause, UserData, csign_destroy_fn};
 use crate::text::Owned;
 use crate::{csign_error, csign_status, csign_text};
 
@@ -343,7 +343,7 @@ pub(crate) fn device(
     CallbackSigner::new(algorithm, key_id, move |input| {
         let mut signature = vec![0; LONGEST_SIGNATURE];
         let mut written = 0;
-        let (status, cause) = calling_out_for_cause(client, || {
+        let (status, data) = calling_out_for_cause(client, || {
             // SAFETY: the host gave function and data together; input and buffer are ours and as
             // long as said.
             unsafe {
@@ -361,7 +361,7 @@ pub(crate) fn device(
             let message = format!("the signer callback failed with {status}");
             let error = Error::new(ErrorKind::Signing, message)
                 .with_hint("look into the program that signs: the key is not in this library");
-            return Err(caused(error, cause));
+            return Err(error.with_source(Cause { status, data }));
         }
         if written > signature.len() {
             let message = format!("the signer callback says it wrote {written} bytes");

@@ -7,7 +7,7 @@ use countersign::{Error, ErrorKind, Listener, SystemRandom};
 
 use super::{Client, with};
 use crate::boundary::{Out, calling_out_for_cause, clear, null, object, optional, text};
-use crate::callback::caused;
+use crate::callback::Cause;
 use crate::login::Begun;
 use crate::{csign_client, csign_error, csign_login, csign_status, csign_token};
 
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn csign_client_login(
             .keeper
             .start_login(Some(listener.redirect_uri().as_str()))?;
         let url = crate::text::Terminated::new(login.url().as_str());
-        let (status, cause) = calling_out_for_cause(client.id, || {
+        let (status, data) = calling_out_for_cause(client.id, || {
             let mut length = 0;
             // SAFETY: the host gave function and data together; the URL outlives the call.
             unsafe {
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn csign_client_login(
             let message = format!("the URL could not be opened: the callback gave {status}");
             let error = Error::new(ErrorKind::Callback, message)
                 .with_hint("have the callback open the URL or show it, and return 0");
-            return Err(caused(error, cause).into());
+            return Err(error.with_source(Cause { status, data }).into());
         }
         let timeout = Duration::from_millis(timeout_ms);
         let token = listener.wait(&login, timeout, |query| {

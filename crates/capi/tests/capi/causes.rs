@@ -62,7 +62,7 @@ unsafe extern "C" fn fail(
     if let Some(meeting) = &device.meeting {
         meeting.wait();
     }
-    1
+    i32::from(input)
 }
 
 fn key(device: &Device) -> Key {
@@ -140,6 +140,14 @@ fn a_cause_lives_as_long_as_its_error() {
     drop(key);
     assert_eq!(device.destroyed.load(Ordering::SeqCst), 1);
     assert_eq!(input_of(error), Some(7));
+    // SAFETY: live, and NULL.
+    let statuses = unsafe {
+        (
+            csign_error_callback_status(error),
+            csign_error_callback_status(ptr::null()),
+        )
+    };
+    assert_eq!(statuses, (i32::from(input_of(error).unwrap()), 0));
     // SAFETY: live, and freed once.
     unsafe { csign_error_free(error) };
     assert_eq!(device.destroyed.load(Ordering::SeqCst), 2);
