@@ -23,7 +23,7 @@ class Api:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.refusals = 0
-        self.server = listening(self)
+        self.server = listening(handler(self))
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -35,9 +35,17 @@ class Api:
         self.thread.join()
 
 
-def listening(api: Api) -> ThreadingHTTPServer:
+def listening(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     """A server on a free port below those that outgoing connections use."""
+    for port in random.sample(range(15000, 32000), 100):
+        try:
+            return ThreadingHTTPServer(("127.0.0.1", port), handler)
+        except OSError:
+            continue
+    raise AssertionError("no port is free")
 
+
+def handler(api: Api) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -74,9 +82,4 @@ def listening(api: Api) -> ThreadingHTTPServer:
         def log_message(self, *_: object) -> None:
             pass
 
-    for port in random.sample(range(15000, 32000), 100):
-        try:
-            return ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        except OSError:
-            continue
-    raise AssertionError("no port is free")
+    return Handler

@@ -136,7 +136,7 @@ class Steps:
                 try:
                     # Both ways to a token are in use when the client is closed.
                     self.client.token() if number % 2 else self.client.access_token()
-                except countersign.FixConfigurationError as error:
+                except countersign.UnexpectedError as error:
                     if error.status != countersign.Status.CLOSED:
                         wrong.append(repr(error))
                     return
@@ -157,7 +157,7 @@ class Steps:
             raise Failed(f"calls ended with {wrong}")
         try:
             self.client.token()
-        except countersign.FixConfigurationError as error:
+        except countersign.UnexpectedError as error:
             if error.status == countersign.Status.CLOSED:
                 return Seen()
         raise Failed("a closed client gives tokens, or another error")

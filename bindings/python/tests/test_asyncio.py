@@ -80,7 +80,7 @@ def test_a_child_of_fork_is_told(client: countersign.Client) -> None:
         signal.alarm(20)
         try:
             asyncio.run(client.token_async(1))
-        except countersign.FixConfigurationError as error:
+        except countersign.UnexpectedError as error:
             os._exit(42 if error.status == countersign.Status.FORKED else 2)
         os._exit(1)
     _, status = os.waitpid(child, 0)
@@ -119,10 +119,65 @@ def test_a_process_that_ends_waits_for_the_request(connections: Path, sandbox: S
     assert countersign.Client.load("docusign-jwt", connections).token().source == "store"
 
 
+def test_a_login_does_not_stop_the_loop(connections: Path, sandbox: Sandbox) -> None:
+    client = countersign.Client.load("docusign-code", connections, store="memory")
+    begun = client.start_login()
+    answer = sandbox.get(f"{begun.url}&_sandbox=allow")
+    assert answer.location is not None
+    query = answer.location.split("?", 1)[1]
+    sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 20})
+
+    async def complete() -> int:
+        turns = 0
+        call = asyncio.ensure_future(client.complete_login_async(begun, query))
+        while not call.done():
+            turns += 1
+            await asyncio.sleep(0.001)
+        assert (await call).source == "minted"
+        assert (await client.identity_async()) == client.identity()
+        assert (await client.events_async()) == client.events()
+        await client.check_saved_async()
+        assert (await client.forget_async()).revocation in ("revoked", "not_offered")
+        return turns
+
+    assert asyncio.run(complete()) > 20
+
+
+def test_a_login_on_this_machine_can_be_awaited(connections: Path, sandbox: Sandbox) -> None:
+    client = countersign.Client.load("docusign-code", connections, store="memory")
+
+    def show(url: str) -> None:
+        threading.Thread(target=browse, args=(sandbox, url)).start()
+
+    assert asyncio.run(client.login_async(show, timeout_s=30)).source == "minted"
+    with pytest.raises(ConnectionError, match="no browser"):
+        asyncio.run(client.login_async(no_browser, timeout_s=30))
+
+
+def browse(sandbox: Sandbox, url: str) -> None:
+    answer = sandbox.get(f"{url}&_sandbox=allow")
+    assert answer.location is not None
+    sandbox.get(answer.location)
+
+
+def no_browser(url: str) -> None:
+    raise ConnectionError("no browser")
+
+
+def test_a_client_is_closed_when_its_block_ends(connections: Path) -> None:
+    async def use() -> countersign.Client:
+        async with countersign.Client.load("docusign-jwt", connections, store="memory") as client:
+            await client.token_async()
+            await client.drain_async()
+        return client
+
+    assert "closed" in repr(asyncio.run(use()))
+
+
 def test_a_closed_client_says_so(client: countersign.Client) -> None:
     asyncio.run(client.token_async(1))
     client.close()
     for call in (client.token_async, client.access_token_async, client.refresh_async):
-        with pytest.raises(countersign.FixConfigurationError) as raised:
+        with pytest.raises(countersign.UnexpectedError) as raised:
             asyncio.run(call())
         assert raised.value.status == countersign.Status.CLOSED

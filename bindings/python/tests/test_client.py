@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -92,12 +94,37 @@ def test_a_negative_time_is_refused(client: countersign.Client) -> None:
         client.token(min_valid_s=-1)
 
 
+def test_a_token_is_immutable(client: countersign.Client) -> None:
+    token = client.token()
+    value = token.value
+    for name in ("value", "authorization", "source", "_extra_json", "other"):
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(token, name, "EVIL")
+        with pytest.raises(AttributeError, match="immutable"):
+            delattr(token, name)
+    with pytest.raises(TypeError):
+        token.extra["instance_url"] = "https://evil.example"  # type: ignore[index]
+    assert (client.token().value, client.access_token()) == (value, value)
+    copied = pickle.loads(pickle.dumps(copy.deepcopy(token)))
+    assert (copied.value, copied.extra, copied.expires_at) == (token.value, token.extra, token.expires_at)
+
+
+def test_a_drained_client_starts_no_request(client: countersign.Client) -> None:
+    token = client.token()
+    client.drain()
+    assert client.token().value == token.value
+    client.invalidate(token)
+    with pytest.raises(countersign.RetryError) as raised:
+        client.token()
+    assert raised.value.kind == "busy"
+
+
 def test_a_closed_client_says_so(client: countersign.Client) -> None:
     client.access_token()
     client.close()
     client.close()
     for call in (client.token, client.access_token, client.counts, client.refresh, client.identity):
-        with pytest.raises(countersign.FixConfigurationError) as raised:
+        with pytest.raises(countersign.UnexpectedError) as raised:
             call()
         assert raised.value.status == countersign.Status.CLOSED
     assert "closed" in repr(client)
@@ -267,7 +294,7 @@ def test_a_child_of_fork_is_told(client: countersign.Client) -> None:
     if child == 0:
         try:
             client.token()
-        except countersign.FixConfigurationError as error:
+        except countersign.UnexpectedError as error:
             client.close()
             os._exit(42 if error.status == countersign.Status.FORKED else 2)
         os._exit(1)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sandbox import Sandbox
 
 import countersign
+from countersign import _library, callbacks
 
 SECRET = countersign.Key.from_secret(b"a secret of at least thirty-two bytes")
 
@@ -30,7 +33,7 @@ def test_text_is_signed_as_it_is() -> None:
 def test_a_changed_token_does_not_verify() -> None:
     token = SECRET.sign({"sub": "me"}, "HS256")
     other = countersign.Key.from_secret(b"another secret of thirty-two bytes")
-    with pytest.raises(countersign.FixConfigurationError) as raised:
+    with pytest.raises(countersign.UnexpectedError) as raised:
         other.verify(token, "HS256")
     assert (raised.value.kind, raised.value.status) == ("verification", countersign.Status.VERIFICATION)
 
@@ -50,6 +53,25 @@ def test_what_a_device_raises_is_the_cause() -> None:
         key.sign({"sub": "me"})
     assert raised.value.kind == "signing"
     assert isinstance(raised.value.__cause__, ConnectionError)
+
+
+def test_two_failures_at_once_keep_their_own_causes() -> None:
+    both_failed = threading.Barrier(2, timeout=30)
+
+    def fail(message: bytes) -> bytes:
+        both_failed.wait()
+        raise ConnectionError(message.decode())
+
+    key = countersign.Key.from_signer(countersign.Signer("ES256", fail))
+
+    def cause(number: int) -> str:
+        with pytest.raises(countersign.Error) as raised:
+            key.sign_bytes(f"call {number}".encode())
+        return str(raised.value.__cause__)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(cause, [1, 2])) == ["call 1", "call 2"]
+    assert not [kept for kept in callbacks.KEPT.values() if isinstance(_library.ffi.from_handle(kept), Exception)]
 
 
 def test_a_signature_that_does_not_fit_is_refused() -> None:

@@ -40,10 +40,10 @@ class Status(IntEnum):
     """A setting is missing, unknown, malformed or contradicts another."""
 
     KEY = 21
-    """Key material could not be read, or does not fit its use."""
+    """A key could not be read, or does not fit its use."""
 
     SIGNING = 22
-    """Signing failed."""
+    """A signature could not be made."""
 
     VERIFICATION = 23
     """A signature or token did not verify."""
@@ -61,7 +61,7 @@ class Status(IntEnum):
     """The server asks to slow down."""
 
     UNAVAILABLE = 44
-    """The server is not able to answer now."""
+    """The server cannot answer now."""
 
     STORE = 45
     """The store could not be read or written."""
@@ -91,7 +91,7 @@ class Status(IntEnum):
     """The answer is not one this protocol knows."""
 
     PLUGIN = 90
-    """A plugin could not be loaded, or broke its contract."""
+    """A plugin could not be loaded, failed, or broke the plugin ABI's rules."""
 
     PANIC = 100
     """A panic was caught: a bug of ours. The client is poisoned."""
@@ -100,7 +100,7 @@ class Status(IntEnum):
     """An earlier call on this client panicked; make a new one."""
 
     INTERNAL = 102
-    """Another bug of ours."""
+    """A bug of ours."""
 
 
 class Revocation(IntEnum):
@@ -152,19 +152,19 @@ class Verdict(IntEnum):
     """Numbers of `csign_verdict`."""
 
     RETRY = 1
-    """Try again, after csign_error_retry_after_ms if that is known."""
+    """Try again, after the wait that the error gives, if any."""
 
     REAUTHORIZE = 2
-    """A person must act; csign_error_url is the ready consent or login URL where one is known."""
+    """A person must act, at the error's URL if it has one."""
 
     FIX_CONFIGURATION = 3
-    """A setting or the calling program is wrong; the message names it."""
+    """A setting is wrong, here or at the vendor; the message names it."""
 
     OUTCOME_UNKNOWN = 4
     """The server may have rotated the refresh token; nothing was sent twice."""
 
     UNEXPECTED = 5
-    """An unreadable answer, or a bug of ours."""
+    """An unreadable response, a signature that does not verify, a wrong call, or a bug."""
 
 
 class Source(IntEnum):

@@ -50,12 +50,10 @@ class Signer:
 class Host:
     """What a client or key was given, held by it and called by the library."""
 
-    __slots__ = ("__weakref__", "call", "raised")
+    __slots__ = ("__weakref__", "call")
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self.call = call
-        #: What the callback raised last, for the error that follows from it.
-        self.raised: BaseException | None = None
 
 
 def set_signer(config: Pointer, signer: Signer) -> Host:
@@ -135,6 +133,13 @@ def DESTROY(user_data: Pointer) -> None:
     KEPT.pop(address(user_data), None)
 
 
+def blame(raised: BaseException) -> None:
+    """Makes an exception the cause of the error that the caller of the library gets."""
+    cause = ffi.new_handle(raised)
+    KEPT[address(cause)] = cause
+    lib.csign_callback_set_cause(cause, DESTROY)
+
+
 @ffi.callback("int32_t(void *, const uint8_t *, size_t, uint8_t *, size_t, size_t *)", error=1, onerror=complain)
 def SIGN(user_data: Pointer, message: Pointer, length: int, out: Pointer, capacity: int, written: Pointer) -> int:
     host = found(user_data)
@@ -144,10 +149,9 @@ def SIGN(user_data: Pointer, message: Pointer, length: int, out: Pointer, capaci
         signature = bytes(host.call(bytes(ffi.buffer(message, length))))
         if len(signature) > capacity:
             raise ValueError(f"the signature has {len(signature)} bytes, more than {capacity}")
-    except Exception as raised:  # It becomes the cause of the error that the caller gets.
-        host.raised = raised
+    except Exception as raised:
+        blame(raised)
         return 1
-    host.raised = None
     ffi.memmove(out, signature, len(signature))
     written[0] = len(signature)
     return 0
@@ -185,7 +189,7 @@ def OPEN(user_data: Pointer, url: Pointer, length: int) -> int:
         return 1
     try:
         shown = host.call(bytes(ffi.buffer(url, length)).decode("utf-8"))
-    except Exception as raised:  # Raised again to the caller of login.
-        host.raised = raised
+    except Exception as raised:
+        blame(raised)
         return 1
     return 1 if shown is False else 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import copy
 import functools
 import json
 import os
 import threading
+import time
+import weakref
 import webbrowser
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,6 +38,12 @@ TOKEN_OUT = ffi.typeof("csign_token **")
 
 #: How many threads of a client wait for the library on behalf of asyncio; further calls queue behind them.
 ASYNC_THREADS = 4
+
+#: How long `close`, and the end of the process, wait for requests under way: the default of timeout_ms and a bit.
+DRAIN_S = 35.0
+
+#: What the end of the process drains.
+LIVE: weakref.WeakSet[Client] = weakref.WeakSet()
 
 
 class Forgotten(NamedTuple):
@@ -126,10 +135,10 @@ class Client:
         self._hosts = config.hosts
         # What is lent to its plugins lives as long.
         self._registry = registry
-        self._signer = config.signer
         self._buffers: list[Buffer] = []
         self._last: Held | None = None
         self._threads: tuple[int, ThreadPoolExecutor] | None = None
+        LIVE.add(self)
 
     def token(self, min_valid_s: float = 0) -> Token:
         """A token that is valid for at least so many seconds, where the vendor gives such tokens; 0 is the setting
@@ -199,20 +208,25 @@ class Client:
         await self._on_thread(self.invalidate, access_token)
 
     def start_login(self, redirect_uri: str = "") -> Login:
-        """Begins a login, for a host with a web server of its own: send the browser to `Login.url`, and hand the query
-        that it comes back with to `complete_login`. Empty is the setting redirect_uri.
+        """Begins a login, for a host with a web server of its own: send the browser to `Login.url`, and hand the URL
+        that it comes back to to `complete_login`. Empty is the setting redirect_uri. Never waits: an event loop may
+        call it.
         """
         out, error = ffi.new(LOGIN_OUT), ffi.new(ERROR_OUT)
         self._check(lib.csign_client_start_login(self._used(), *given(redirect_uri), out, error), error)
         return Login._owning(out)
 
-    def complete_login(self, login: Login, query: str) -> Token:
-        """Ends a login: checks the query (what follows the ? of the URL that the browser came back to), exchanges the
+    def complete_login(self, login: Login, callback: str) -> Token:
+        """Ends a login: checks the callback (the URL that the browser came back to, or its query alone), exchanges the
         code once, and keeps what that brings.
 
         Raises ReauthorizeError of kind "callback" where the answer is not this login's, or the person said no.
         """
-        return self._token(lib.csign_client_complete_login, login._handle, *given(query))
+        return self._token(lib.csign_client_complete_login, login._handle, *given(callback))
+
+    async def complete_login_async(self, login: Login, callback: str) -> Token:
+        """As `complete_login`, for asyncio: for the route that the browser comes back to."""
+        return await self._on_thread(self.complete_login, login, callback)
 
     def login(self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout_s: float = 300) -> Token:
         """A whole login on this machine (RFC 8252): listens on the loopback address of the setting redirect_uri, has
@@ -221,11 +235,22 @@ class Client:
         Raises ReauthorizeError of kind "callback" where nobody came back, or the person said no, and what `open`
         raises.
         """
+        return self._login_begun(open, port, timeout_s).result()
+
+    async def login_async(
+        self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout_s: float = 300
+    ) -> Token:
+        """As `login`, for asyncio; `open` is called on another thread."""
+        return await asyncio.wrap_future(self._login_begun(open, port, timeout_s))
+
+    def _login_begun(self, open: Callable[[str], Any], port: int, timeout_s: float) -> Future[Token]:
         opened = callbacks.Host(open)
         timeout_ms = milliseconds(timeout_s)
         waiting: Future[Token] = Future()
 
         def wait() -> None:
+            if not waiting.set_running_or_notify_cancel():
+                return
             try:
                 waiting.set_result(self._login(opened, port, timeout_ms))
             except BaseException as raised:
@@ -234,15 +259,15 @@ class Client:
         # Not on this thread: while the library waits, Ctrl-C would not be seen here. And on one that a process which
         # ends does not wait for: nothing is lost with a login that nobody answers.
         threading.Thread(target=wait, name=f"countersign-{self._name}-login", daemon=True).start()
-        return waiting.result()
+        return waiting
 
     def _login(self, opened: callbacks.Host, port: int, timeout_ms: int) -> Token:
         with callbacks.lent_to_login(opened) as user_data:
             try:
                 return self._token(lib.csign_client_login, port, timeout_ms, callbacks.OPEN, user_data)
-            except Error:
-                if opened.raised is not None:
-                    raise opened.raised from None
+            except Error as error:
+                if error.__cause__ is not None:
+                    raise error.__cause__ from None
                 raise
 
     def consent_url(self) -> str:
@@ -258,6 +283,10 @@ class Client:
         """
         return cast("dict[str, str]", json.loads(self._text(lib.csign_client_identity)))
 
+    async def identity_async(self) -> dict[str, str]:
+        """As `identity`, for asyncio."""
+        return await self._on_thread(self.identity)
+
     def forget(self) -> Forgotten:
         """Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store."""
         revocation, reason = ffi.new("csign_revocation *"), ffi.new(ERROR_OUT)
@@ -271,6 +300,10 @@ class Client:
             return Forgotten(word, read(reason[0]))
         finally:
             lib.csign_error_free(reason[0])
+
+    async def forget_async(self) -> Forgotten:
+        """As `forget`, for asyncio."""
+        return await self._on_thread(self.forget)
 
     def counts(self) -> dict[str, int]:
         """How often something happened since the client was made: `hits` (tokens from memory, other than by
@@ -289,6 +322,10 @@ class Client:
         """
         return cast("list[dict[str, Any]]", json.loads(self._text(lib.csign_client_events)))
 
+    async def events_async(self) -> list[dict[str, Any]]:
+        """As `events`, for asyncio: the store may be a network away."""
+        return await self._on_thread(self.events)
+
     def check_saved(self) -> None:
         """Whether all that was got is stored: raises the reason why the last token is in memory only. Nothing is lost
         while the process runs, and each call for a token tries to store it again.
@@ -296,9 +333,16 @@ class Client:
         error = ffi.new(ERROR_OUT)
         self._check(lib.csign_client_check_saved(self._used(), error), error)
 
+    async def check_saved_async(self) -> None:
+        """As `check_saved`, for asyncio."""
+        await self._on_thread(self.check_saved)
+
     def close(self) -> None:
-        """Closes the client, also while threads use it: calls that are under way end as they would have, later ones
-        raise FixConfigurationError with `status` CLOSED. Closing again does nothing.
+        """Closes the client, also while threads use it: later calls raise UnexpectedError with `status` CLOSED. Waits
+        for a request that has been sent, so that what it brings is stored; a call that has not sent its request ends
+        as a later one does. Closing again does nothing.
+
+        Raises what the store raises if a new token is in memory only and so is lost.
         """
         handle = self._handle
         if handle is None:
@@ -308,10 +352,38 @@ class Client:
         # The library's own words for it, for those who come later.
         self._closed = failure(lib.csign_client_token(handle, 0, out, error), error)
         self._handle = self._last = None
+        drained = failure_of(lib.csign_client_drain, handle, milliseconds(DRAIN_S))
         if self._threads is not None and self._threads[0] == os.getpid():
             self._threads[1].shutdown(wait=False)
         while self._buffers:
             self._buffers.pop().wipe()
+        if drained is not None and drained.status not in HARMLESS_AT_CLOSE:
+            raise drained
+
+    async def close_async(self) -> None:
+        """As `close`, for asyncio."""
+        await self._apart("close", self.close)
+
+    def drain(self, timeout_s: float = DRAIN_S) -> None:
+        """Waits for the requests that are under way, for at most so long, and starts no new one from now on: for a
+        process that is about to end. Cached tokens are handed out as before; anything else raises RetryError of kind
+        "busy".
+
+        Raises RetryError of kind "busy" if a request is still under way, and what the store raises if a new token is
+        in memory only.
+        """
+        error = ffi.new(ERROR_OUT)
+        self._check(lib.csign_client_drain(self._used(), milliseconds(timeout_s), error), error)
+
+    async def drain_async(self, timeout_s: float = DRAIN_S) -> None:
+        """As `drain`, for asyncio."""
+        await self._apart("drain", self.drain, timeout_s)
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close_async()
 
     def __enter__(self) -> Client:
         return self
@@ -392,10 +464,23 @@ class Client:
 
     def _raise(self, status: int, error: Pointer) -> NoReturn:
         raised = failure(status, error)
-        signer = self._signer
-        if status == Status.SIGNING and signer is not None:
-            raise raised from signer.raised
+        # What close() took the request from is told of that.
+        if status == Status.BUSY and self._closed is not None:
+            self._raise_closed()
         raise raised
+
+    async def _apart(self, what: str, call: Callable[..., T], *arguments: Any) -> T:
+        """Runs a call on a thread of its own: not behind the calls that it waits for."""
+        waiting: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                waiting.set_result(call(*arguments))
+            except BaseException as raised:
+                waiting.set_exception(raised)
+
+        threading.Thread(target=run, name=f"countersign-{self._name}-{what}").start()
+        return await asyncio.shield(asyncio.wrap_future(waiting))
 
     async def _on_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.wrap_future(self._submit(functools.partial(call, *arguments)))
@@ -416,6 +501,26 @@ class Client:
         return self._threads[1]
 
 
+@atexit.register
+def drain_all() -> None:
+    """Has what is under way stored before the process ends: all clients within one bound."""
+    handles = [client._handle for client in LIVE if client._handle is not None]
+    for handle in handles:
+        failure_of(lib.csign_client_drain, handle, 0)
+    end = time.monotonic() + DRAIN_S
+    for handle in handles:
+        failure_of(lib.csign_client_drain, handle, milliseconds(max(0.0, end - time.monotonic())))
+
+
+def failure_of(function: Callable[..., int], *arguments: Any) -> Error | None:
+    """Why a call failed, if it did."""
+    error = ffi.new(ERROR_OUT)
+    status = function(*arguments, error)
+    return failure(status, error) if status else None
+
+
+#: What a drain may say at the end of a client without a token being lost: still busy, or in a child of fork.
+HARMLESS_AT_CLOSE = {Status.BUSY, Status.FORKED, Status.REENTERED}
 INITIAL_CAPACITY = 4096
 # Looked up once: a member of an IntEnum takes longer than the call.
 BUFFER_TOO_SMALL = int(Status.BUFFER_TOO_SMALL)

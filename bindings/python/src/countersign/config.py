@@ -26,7 +26,6 @@ class Config:
         check(lib.csign_config_new(out, error), error)
         self.handle: Pointer = ffi.gc(out[0], lib.csign_config_free)
         self.hosts: list[callbacks.Host] = []
-        self.signer: callbacks.Host | None = None
 
     def load(self, name: str, path: str | os.PathLike[str] | None) -> None:
         error = ffi.new(ERROR_OUT)
@@ -57,8 +56,7 @@ class Config:
         on_change: callbacks.Listener | None,
     ) -> None:
         if signer is not None:
-            self.signer = callbacks.set_signer(self.handle, signer)
-            self.hosts.append(self.signer)
+            self.hosts.append(callbacks.set_signer(self.handle, signer))
         if clock is not None:
             self.hosts.append(callbacks.set_clock(self.handle, clock))
         if log is not None:

@@ -89,23 +89,23 @@ class Error(Exception):
 
 
 class RetryError(Error):
-    """Try again, after `retry_after_s` where that is known."""
+    """Try again, after the wait that the error gives, if any: `retry_after_s`."""
 
 
 class ReauthorizeError(Error):
-    """A person must act: consent or log in, at `url` where one is known."""
+    """A person must act, at the error's URL if it has one: `url`."""
 
 
 class FixConfigurationError(Error):
-    """A setting (`setting`) or the calling program is wrong."""
+    """A setting is wrong, here or at the vendor; the message names it, and so does `setting`."""
 
 
 class OutcomeUnknownError(Error):
-    """The server may have replaced the refresh token; nothing was sent twice."""
+    """The server may have rotated the refresh token; nothing was sent twice."""
 
 
 class UnexpectedError(Error):
-    """An unreadable answer, or a bug of ours."""
+    """An unreadable response, a signature that does not verify, a wrong call, or a bug."""
 
 
 CLASSES: dict[int, type[Error]] = {
@@ -142,7 +142,7 @@ def read(pointer: Pointer) -> Error:
     verdict = lib.csign_error_verdict(pointer)
     retry_after_ms = lib.csign_error_retry_after_ms(pointer)
     status = lib.csign_error_status(pointer)
-    return CLASSES.get(verdict, UnexpectedError)(
+    made = CLASSES.get(verdict, UnexpectedError)(
         text(lib.csign_error_message) or "",
         status=Status(status) if status in set(Status) else status,
         kind=text(lib.csign_error_kind) or "",
@@ -157,3 +157,13 @@ def read(pointer: Pointer) -> Error:
         trace_id=text(lib.csign_error_trace_id),
         provider=text(lib.csign_error_provider),
     )
+    cause = lib.csign_error_cause(pointer)
+    if cause:
+        # What a callback raised; it is the library's as long as the error is.
+        made.__cause__ = ffi.from_handle(cause)
+    return made
+
+
+def usage(message: str, hint: str) -> Error:
+    """The exception for a call that the library never sees."""
+    return UnexpectedError(message, status=Status.BAD_ARGUMENT, kind="usage", hint=hint)

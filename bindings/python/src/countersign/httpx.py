@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Generator
 
 import httpx
 
+from ._http import check_target
 from .client import Client
 from .token import Token
 
@@ -21,29 +22,36 @@ class Auth(httpx.Auth):
 
     Where an API answers 401, the token it refused is invalidated and the request sent once more with another one, if
     its body can be sent again: all but streams and multipart files. What that brings, whatever it is, goes to the
-    caller. A redirect to another host loses the token, as httpx itself decides, and what answers there is left alone.
+    caller. A redirect to another origin loses the token, as httpx itself decides, and what answers there is left alone.
 
-    Calls raise what `Client.token` raises.
+    Calls raise what `Client.token` raises, and UnexpectedError of kind "usage" for a URL with plain http that is not on
+    this machine: the token is not sent in clear text.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        check_target(request.url.scheme, request.url.host)
         token = self.client.token()
         response = yield signed(request, token)
         if refused(response, token):
             self.client.invalidate(token)
             if can_be_sent_again(request):
-                yield signed(request, self.client.token())
+                other = self.client.token()
+                if other.value != token.value:
+                    yield signed(request, other)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        check_target(request.url.scheme, request.url.host)
         token = await self.client.token_async()
         response = yield signed(request, token)
         if refused(response, token):
             await self.client.invalidate_async(token)
             if can_be_sent_again(request):
-                yield signed(request, await self.client.token_async())
+                other = await self.client.token_async()
+                if other.value != token.value:
+                    yield signed(request, other)
 
 
 def signed(request: httpx.Request, token: Token) -> httpx.Request:

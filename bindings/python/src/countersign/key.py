@@ -89,7 +89,7 @@ class Key:
         """
         text = claims if isinstance(claims, str) else json.dumps(claims, separators=(",", ":"))
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
-        self._check(
+        check(
             lib.csign_key_sign(self._handle, *given(algorithm), *given(key_id), *given(type), *given(text), out, error),
             error,
         )
@@ -99,7 +99,7 @@ class Key:
         """The signature of a message alone, as RFC 7518 section 3 has it."""
         capacity = 1024  # The header says that this is always enough.
         signature, length, error = ffi.new("uint8_t[]", capacity), ffi.new(LENGTH_OUT), ffi.new(ERROR_OUT)
-        self._check(
+        check(
             lib.csign_key_sign_bytes(
                 self._handle, *given(algorithm), message, len(message), signature, capacity, length, error
             ),
@@ -111,7 +111,7 @@ class Key:
         """Verifies a compact JWS and gives its payload, byte for byte. The algorithm is the one asked for or the key's
         own, never the token's. Times and audience are not looked at.
 
-        Raises FixConfigurationError of kind "verification" where the token does not verify.
+        Raises UnexpectedError of kind "verification" where the token does not verify.
         """
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_key_verify(self._handle, *given(algorithm), *given(token), out, error), error)
@@ -122,12 +122,6 @@ class Key:
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_key_info(self._handle, out, error), error)
         return cast("dict[str, Any]", json.loads(taken(out)))
-
-    def _check(self, status: int, error: Pointer) -> None:
-        try:
-            check(status, error)
-        except Exception as raised:
-            raise raised from (self._host.raised if self._host else None)
 
     def __repr__(self) -> str:
         return "<countersign.Key>"

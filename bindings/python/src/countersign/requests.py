@@ -13,7 +13,9 @@ from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar
 from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
+from urllib3.util import parse_url
 
+from ._http import check_target
 from .client import Client
 from .token import Token
 
@@ -24,16 +26,19 @@ class Auth(AuthBase):
     """A client as requests' `auth`.
 
     Where an API answers 401, the token it refused is invalidated and the request sent once more with another one, if
-    its body can be sent again. What that brings, whatever it is, goes to the caller. A redirect to another host loses
+    its body can be sent again. What that brings, whatever it is, goes to the caller. A redirect to another origin loses
     the token, as requests itself decides, and what answers there is left alone.
 
-    Calls raise what `Client.token` raises.
+    Calls raise what `Client.token` raises, and UnexpectedError of kind "usage" for a URL with plain http that is not on
+    this machine: the token is not sent in clear text.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        target = parse_url(request.url or "")
+        check_target(target.scheme or "", target.host or "")
         token = self.client.token()
         request.headers["Authorization"] = token.authorization
         request.register_hook("response", Refused(self.client, token).answered)  # type: ignore[no-untyped-call]
@@ -68,6 +73,8 @@ class Refused:
         except UnrewindableBodyError:
             return response
         token = self.client.token()
+        if token.value == self.token.value:
+            return response
         _ = response.content  # Read to its end, so that the connection can be used again.
         response.close()
         extract_cookies_to_jar(again._cookies, asked, response.raw)  # type: ignore[attr-defined,no-untyped-call]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from ._library import lib
 from ._numbers import Source
@@ -32,10 +33,16 @@ class Token:
     token_type: str
     #: When it ends, in seconds since 1970-01-01 UTC; None where the vendor does not say.
     expires_at: int | None
-    #: The scopes granted, separated by blanks; None where the vendor does not say.
+    #: The scopes granted, separated by spaces; None where the vendor does not say.
     scope: str | None
     #: Where it came from this time: "minted", "refreshed", "cache" or "store".
     source: str
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a Token is immutable: `{name}` cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a Token is immutable: `{name}` cannot be deleted")
 
     @property
     def access_token(self) -> str:
@@ -45,9 +52,13 @@ class Token:
     @property
     def extra(self) -> Mapping[str, str]:
         """What the vendor adds, such as `instance_url`."""
-        return cast(Mapping[str, str], json.loads(self._extra_json))
+        return MappingProxyType(json.loads(self._extra_json))
 
     _extra_json: str
+
+    # Its own way through pickle and copy: what they do by themselves sets attributes.
+    def __reduce__(self) -> tuple[Callable[..., Token], tuple[Any, ...]]:
+        return made, tuple(getattr(self, name) for name in Token.__slots__)
 
     def __repr__(self) -> str:
         return (
@@ -56,18 +67,30 @@ class Token:
         )
 
 
+def made(*fields: Any) -> Token:
+    """A token with these fields, in the order of its slots."""
+    token = Token.__new__(Token)
+    for set_field, field in zip(SET_FIELDS, fields):
+        set_field(token, field)
+    return token
+
+
+# A slot's descriptor sets it past __setattr__.
+SET_FIELDS = [getattr(Token, name).__set__ for name in Token.__slots__]
+
+
 def read(pointer: Pointer) -> Token:
     """A copy of a `csign_token`, which stays its owner's."""
-    token = Token.__new__(Token)
     expires_at, scope = expires_at_of(pointer), scope_of(pointer, NULL)
-    token.value = string(value_of(pointer, NULL)).decode()
-    token.authorization = string(authorization_of(pointer, NULL)).decode()
-    token.token_type = string(type_of(pointer, NULL)).decode()
-    token.expires_at = None if expires_at < 0 else expires_at
-    token.scope = string(scope).decode() if scope else None
-    token.source = SOURCES.get(source_of(pointer), "unknown")
-    token._extra_json = string(extra_json_of(pointer, NULL)).decode()
-    return token
+    return made(
+        string(extra_json_of(pointer, NULL)).decode(),
+        string(authorization_of(pointer, NULL)).decode(),
+        None if expires_at < 0 else expires_at,
+        string(scope).decode() if scope else None,
+        SOURCES.get(source_of(pointer), "unknown"),
+        string(type_of(pointer, NULL)).decode(),
+        string(value_of(pointer, NULL)).decode(),
+    )
 
 
 # Looked up once: a token is seven calls.
