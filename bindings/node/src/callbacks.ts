@@ -1,10 +1,10 @@
 // What the library calls: one C function per kind of callback, for all clients, which finds the program's own by a
 // number. koffi runs them on the event loop while the library's thread waits.
 
-import { usageError } from './error.js';
-import { endWithoutWaiting } from './exit.js';
+import { keepCause, usageError } from './error.js';
 import { type Pointer, protos } from './functions.js';
 import { koffi } from './koffi.js';
+import { CHANGES, LOG_LEVELS } from './numbers.js';
 import { copyToken, type Token } from './token.js';
 
 /** Signs with a key that the library does not see. */
@@ -53,8 +53,6 @@ export type Open = (url: string) => void;
 export class Callback<F> {
   readonly id: number;
   readonly run: F;
-  /** What it threw last. */
-  thrown: unknown;
 
   constructor(run: F) {
     this.run = run;
@@ -75,8 +73,6 @@ export function callbacksHeld(): number {
 
 const live = new Map<number, Callback<unknown>>();
 let nextId = 1;
-
-endWithoutWaiting(() => live.size > 0);
 
 export const sign = koffi.register(
   (id: Pointer, input: Pointer, length: number, signature: Pointer, capacity: number, written: Pointer) =>
@@ -101,7 +97,7 @@ export const clock = koffi.register(
 );
 
 export const log = koffi.register((id: Pointer, level: number, line: Pointer, length: number) => {
-  hear<Log>(id, (log) => log(LEVELS[level] ?? 'debug', textAt(line, length)));
+  hear<Log>(id, (log) => log(LOG_LEVELS[level] ?? 'debug', textAt(line, length)));
 }, koffi.pointer(protos.log));
 
 export const change = koffi.register((id: Pointer, change: number, token: Pointer) => {
@@ -116,17 +112,14 @@ export const open = koffi.register(
   koffi.pointer(protos.open),
 );
 
-const LEVELS: Record<number, LogLevel> = { 1: 'error', 2: 'warn', 3: 'info', 4: 'debug' };
-const CHANGES: Record<number, Change> = { 1: 'obtained', 2: 'rotated', 3: 'forgotten' };
-
 /** The number of a level, for csign_config_set_log. */
 export function levelNumber(level: LogLevel): number {
-  const found = Object.entries(LEVELS).find(([, name]) => name === level);
+  const found = Object.entries(LOG_LEVELS).find(([, name]) => name === level);
   if (!found) throw usageError(`\`logLevel\` is ${level}`, 'write error, warn, info or debug');
   return Number(found[0]);
 }
 
-/** Runs a callback that can fail: what it throws is kept, and the library is told that it failed. */
+/** Runs a callback that can fail: what it throws is kept under the status that the library is given. */
 function run<F>(id: Pointer, body: (run: F) => void): number {
   const callback = live.get(Number(id)) as Callback<F> | undefined;
   if (!callback) return 1;
@@ -134,8 +127,7 @@ function run<F>(id: Pointer, body: (run: F) => void): number {
     body(callback.run);
     return 0;
   } catch (thrown) {
-    callback.thrown = thrown;
-    return 1;
+    return keepCause(thrown);
   }
 }
 

@@ -1,12 +1,13 @@
 // A connection's client: hands out its token and keeps it valid.
 
 import { call, callNow, takeText, textArgs } from './call.js';
-import { Callback, type Open, open, type Signer } from './callbacks.js';
+import { Callback, type Open, open } from './callbacks.js';
 import { type ClientOptions, type LoadOptions, type Made, makeClient } from './config.js';
-import { CountersignError, Status, takeError, usageError } from './error.js';
+import { CountersignError, takeError, usageError } from './error.js';
 import { client as c, type Out, type Pointer } from './functions.js';
 import { Handle } from './handle.js';
 import { Login } from './login.js';
+import { COUNTERS, REVOCATIONS, Status } from './numbers.js';
 import type { Settings } from './settings.js';
 import { type Token, takeToken } from './token.js';
 
@@ -69,7 +70,6 @@ export interface LoginOptions {
  */
 export class Client {
   readonly #handle: Handle;
-  readonly #signer: Callback<Signer['sign']> | undefined;
   /** Calls for a token that are under way, by `minValid`: who asks meanwhile gets the same answer. */
   readonly #asked = new Map<number, Promise<Token>>();
   /** The token that was handed out last, for as long as the library says that it is the one in memory. */
@@ -78,8 +78,7 @@ export class Client {
   #leaving: Promise<void> | undefined;
 
   private constructor(made: Made) {
-    this.#handle = new Handle(this, made.pointer, 'client', c.free, made.callbacks);
-    this.#signer = made.signer;
+    this.#handle = new Handle(this, made.pointer, 'client', c.free, made.callbacks, settle);
   }
 
   /** Makes a client from settings. Nothing is sent yet. */
@@ -155,9 +154,9 @@ export class Client {
     return new Login(out[0]);
   }
 
-  /** Ends a login with the query that the browser came back with: what follows the `?`. */
-  async completeLogin(login: Login, query: string): Promise<Token> {
-    const end = (pointer: Pointer) => this.#tokenBy(c.completeLogin, pointer, ...textArgs(query));
+  /** Ends a login with the URL that the browser came back to, or its query alone. */
+  async completeLogin(login: Login, callback: string | URL): Promise<Token> {
+    const end = (pointer: Pointer) => this.#tokenBy(c.completeLogin, pointer, ...textArgs(String(callback)));
     return this.#changed(() => login.use(end));
   }
 
@@ -166,11 +165,9 @@ export class Client {
     options.signal?.throwIfAborted();
     const timeoutMs = milliseconds('timeout', options.timeout ?? 300);
     const shown = new Callback(options.open);
-    const login = this.#changed(() => this.#tokenBy(c.login, options.port ?? 0, timeoutMs, open, shown.id))
-      .catch((error: unknown) => {
-        throw explained(error, shown.thrown);
-      })
-      .finally(() => shown.forget());
+    const login = this.#changed(() =>
+      this.#tokenBy(c.login, options.port ?? 0, timeoutMs, open, shown.id),
+    ).finally(() => shown.forget());
     return abortable(login, options.signal);
   }
 
@@ -193,12 +190,12 @@ export class Client {
       return Number(out[0]);
     };
     return {
-      hits: count(1),
-      adopted: count(2),
-      minted: count(3),
-      refreshed: count(4),
-      waits: count(5),
-      failures: count(6),
+      hits: count(COUNTERS.hits),
+      adopted: count(COUNTERS.adopted),
+      minted: count(COUNTERS.minted),
+      refreshed: count(COUNTERS.refreshed),
+      waits: count(COUNTERS.waits),
+      failures: count(COUNTERS.failures),
     };
   }
 
@@ -212,6 +209,16 @@ export class Client {
     await this.#call(c.checkSaved);
   }
 
+  /**
+   * Waits for the requests that are under way, for at most `timeout` seconds, and starts no new one from now on: for a
+   * process that is about to end. Tokens in memory are handed out as before; anything else rejects with a
+   * {@link RetryError} of the code `BUSY`. Rejects with that if a request is still under way, and with the store's error
+   * if a new token is in memory only.
+   */
+  async drain(timeout = DRAIN_S): Promise<void> {
+    await this.#call(c.drain, milliseconds('timeout', timeout));
+  }
+
   /** Closes the client: calls that are under way end as they would have, later ones reject. */
   close(): void {
     if (this.#handle.closed) return;
@@ -222,6 +229,12 @@ export class Client {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Closes the client, and resolves when the calls that are under way have ended and it is freed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.#handle.freed;
   }
 
   /** Asks the library, or joins a call for the same that is under way: one thread is enough for all. */
@@ -272,12 +285,7 @@ export class Client {
   }
 
   async #call(fn: typeof c.token, ...args: Parameters<typeof call>[1][]): Promise<void> {
-    try {
-      await this.#handle.use((pointer) => call(fn, pointer, ...args));
-    } catch (error) {
-      const signing = error instanceof CountersignError && error.status === Status.signing;
-      throw signing ? explained(error, this.#signer?.thrown) : error;
-    }
+    await this.#handle.use((pointer) => call(fn, pointer, ...args));
   }
 }
 
@@ -319,20 +327,20 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Pro
   });
 }
 
-/** The error with what a callback threw as its cause. */
-function explained(error: unknown, thrown: unknown): unknown {
-  if (error instanceof Error && thrown !== undefined && error.cause === undefined) error.cause = thrown;
-  return error;
+/** Waits for a request that nobody waits for any more, so that what it brings is stored. */
+async function settle(pointer: Pointer): Promise<void> {
+  try {
+    await call(c.drain, pointer, milliseconds('timeout', DRAIN_S));
+  } catch (error) {
+    const busy = error instanceof CountersignError && error.status === Status.busy;
+    if (!busy) process.emitWarning(error instanceof Error ? error : String(error));
+  }
 }
+
+/** How many seconds closing waits for requests under way: the default of `timeout_ms` and a bit. */
+const DRAIN_S = 35;
 
 function milliseconds(name: string, seconds: number): number {
   if (seconds >= 0 && seconds <= 1e9) return Math.round(seconds * 1000);
   throw usageError(`\`${name}\` is ${seconds}`, 'write a number of seconds from 0 on');
 }
-
-const REVOCATIONS: Record<number, Forgotten['revocation']> = {
-  1: 'revoked',
-  2: 'not_offered',
-  3: 'nothing_held',
-  4: 'failed',
-};

@@ -40,17 +40,16 @@ export interface From {
   settings: Settings;
 }
 
-/** A client of the library, and the callbacks whose failures explain its errors. */
+/** A client of the library, and the callbacks that it calls. */
 export interface Made {
   pointer: Pointer;
   callbacks: callbacks.Callback<unknown>[];
-  signer: callbacks.Callback<callbacks.Signer['sign']> | undefined;
 }
 
 /** Makes a client of the library; what it reads from files or a store is read on another thread. */
 export async function makeClient(from: From, options: ClientOptions): Promise<Made> {
   const config = newConfig();
-  const made: Made = { pointer: null, callbacks: [], signer: undefined };
+  const made: Made = { pointer: null, callbacks: [] };
   try {
     if (from.file) await call(c.load, config, ...textArgs(from.file.path), ...textArgs(from.file.name));
     if (options.name !== undefined) callNow(c.setName, config, ...textArgs(options.name));
@@ -103,8 +102,8 @@ function setCallbacks(config: Pointer, options: ClientOptions, made: Made): void
   if (clock) callNow(c.setClock, config, callbacks.clock, held(clock).id, null);
   if (onChange) callNow(c.setListener, config, callbacks.change, held(onChange).id, null);
   if (signer) {
-    made.signer = held((input: Uint8Array) => signer.sign(input));
+    const { id } = held((input: Uint8Array) => signer.sign(input));
     const [algorithm, keyId] = [textArgs(signer.algorithm), textArgs(signer.keyId ?? '')];
-    callNow(c.setSigner, config, ...algorithm, ...keyId, callbacks.sign, made.signer.id, null);
+    callNow(c.setSigner, config, ...algorithm, ...keyId, callbacks.sign, id, null);
   }
 }

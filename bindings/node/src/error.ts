@@ -1,6 +1,7 @@
 // What went wrong, and what to do about it.
 
 import { error as c, type Pointer, statusName } from './functions.js';
+import { Status, VERDICTS } from './numbers.js';
 
 /** What to do about an error; the same words in every language. */
 export type Verdict = 'retry' | 'reauthorize' | 'fix_configuration' | 'outcome_unknown' | 'unexpected';
@@ -61,19 +62,19 @@ export class CountersignError extends Error implements ErrorDetails {
   }
 }
 
-/** Try again, after `retryAfterS` seconds where that is known. */
+/** Try again, after the wait that the error gives, if any: `retryAfterS`. */
 export class RetryError extends CountersignError {}
 
-/** A person must act; `url` is the ready consent or login URL where one is known. */
+/** A person must act, at the error's URL if it has one: `url`. */
 export class ReauthorizeError extends CountersignError {}
 
-/** A setting or the calling program is wrong; the message names it. */
+/** A setting is wrong, here or at the vendor; the message names it. */
 export class FixConfigurationError extends CountersignError {}
 
 /** The server may have rotated the refresh token; nothing was sent twice. */
 export class OutcomeUnknownError extends CountersignError {}
 
-/** An answer that could not be read, or a bug of the library. */
+/** An unreadable response, a signature that does not verify, a wrong call, or a bug. */
 export class UnexpectedError extends CountersignError {}
 
 /** What a call gives on a client that was closed. */
@@ -81,7 +82,7 @@ export function closedError(what = 'client'): CountersignError {
   return make({
     ...EMPTY,
     status: Status.closed,
-    verdict: 'fix_configuration',
+    verdict: 'unexpected',
     kind: 'usage',
     message: `the ${what} was closed`,
     hint: `make a new ${what}, or close it later`,
@@ -91,23 +92,39 @@ export function closedError(what = 'client'): CountersignError {
 /** What a wrong argument gives that the library never sees. */
 export function usageError(message: string, hint: string): CountersignError {
   const status = Status.badArgument;
-  return make({ ...EMPTY, status, verdict: 'fix_configuration', kind: 'usage', message, hint });
+  return make({ ...EMPTY, status, verdict: 'unexpected', kind: 'usage', message, hint });
 }
 
-/** Statuses that this package itself deals with. */
-export const Status = { badArgument: 3, closed: 5, bufferTooSmall: 8, signing: 22 } as const;
-
 /** The error of a failed call; its handle is freed. A status that is not known here is a failure all the same. */
-export function takeError(status: number, pointer: Pointer, cause?: unknown): CountersignError {
+export function takeError(status: number, pointer: Pointer): CountersignError {
   if (pointer === null) {
     const message = `the library failed with the status ${statusName(status)} (${status}) and without an error`;
     return make({ ...EMPTY, status, verdict: 'unexpected', kind: 'internal', message });
   }
   try {
-    return make(read(pointer), cause === undefined ? undefined : { cause });
+    const cause = causes.get(c.callbackStatus(pointer));
+    return make(read(pointer), cause && { cause: cause.thrown });
   } finally {
     c.free(pointer);
   }
+}
+
+/**
+ * What callbacks threw, by the status that they returned to the library for it, which the error has. The oldest go:
+ * there are far more than calls under way, each of which has one cause at most.
+ */
+const causes = new Map<number, { thrown: unknown }>();
+const MOST_CAUSES = 256;
+let nextCause = 2;
+
+/** Keeps what a callback threw; the callback returns this status. */
+export function keepCause(thrown: unknown): number {
+  const status = nextCause;
+  nextCause = status < 0x7fff_ffff ? status + 1 : 2;
+  causes.set(status, { thrown });
+  const [oldest] = causes.keys();
+  if (causes.size > MOST_CAUSES && oldest !== undefined) causes.delete(oldest);
+  return status;
 }
 
 function make(details: ErrorDetails, options?: ErrorOptions): CountersignError {
@@ -132,14 +149,6 @@ function read(pointer: Pointer): ErrorDetails {
     provider: c.provider(pointer, null),
   };
 }
-
-const VERDICTS: Record<number, Verdict> = {
-  1: 'retry',
-  2: 'reauthorize',
-  3: 'fix_configuration',
-  4: 'outcome_unknown',
-  5: 'unexpected',
-};
 
 const CLASSES = {
   retry: RetryError,

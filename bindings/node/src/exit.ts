@@ -1,12 +1,14 @@
-// How the process ends while a thread of the library may be waiting for a callback.
+// How the process ends while calls of the library are under way that wait for callbacks.
 
+import { takeCoverage } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 
 import { koffi } from './koffi.js';
 
 /**
- * Has the process end at once, after its other listeners of `exit`, where `waits` says so. Node itself would wait for
- * the library's threads, which wait for callbacks that no event loop runs any more. In a worker this cannot be done.
+ * Has `process.exit`, or an error that nobody catches, end the process at once where `waits` says so, after the other
+ * listeners of `exit`. Node itself would wait for libuv's threads, which wait for callbacks that no event loop runs any
+ * more. Where nothing waits, the process ends as it would without this package. In a worker this cannot be done.
  */
 export function endWithoutWaiting(waits: () => boolean): void {
   if (!isMainThread || process.platform === 'win32') return;
@@ -15,6 +17,8 @@ export function endWithoutWaiting(waits: () => boolean): void {
     if (!waits()) return;
     const listeners = process.rawListeners('exit');
     for (const listener of listeners.slice(listeners.indexOf(last) + 1)) listener.call(process, code);
+    // Node would write it on its way out.
+    if (process.env.NODE_V8_COVERAGE) takeCoverage();
     exit(Number(process.exitCode ?? code));
   };
   process.on('exit', last);

@@ -1,6 +1,9 @@
 // `fetch` with a client's token.
 
+import { isIPv4 } from 'node:net';
+
 import type { Client } from './client.js';
+import { usageError } from './error.js';
 import type { Token } from './token.js';
 
 type Fetch = typeof globalThis.fetch;
@@ -9,7 +12,8 @@ type Fetch = typeof globalThis.fetch;
  * A `fetch` that puts the client's token into `Authorization`, and where the API answers 401 gets another token and
  * repeats the call once. It repeats only what it can send again: no body, or one that is text, bytes, a form or a
  * blob; neither a stream nor a `Request` with a body. The token goes where the caller's URL says, and to no other
- * origin that this redirects to.
+ * origin that this redirects to. A URL with plain http that is not on this machine rejects with an `UnexpectedError` of
+ * the kind `usage`: the token is not sent in clear text.
  *
  * @param fetch  what sends: without it, the one of Node.
  *
@@ -24,14 +28,17 @@ export function withToken<F = Fetch>(client: Client, fetch?: F): F {
   const fetchWithToken: Fetch = async (input, init) => {
     const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined);
     const asking = signal ? { signal } : {};
+    checkTarget(target(input));
     const token = await client.token(asking);
     const first = await send(input, authorized(input, init, token));
     if (first.status !== 401 || wentElsewhere(input, first)) return first;
     await client.invalidate(token);
     if (!canBeResent(input, init)) return first;
+    const other = await client.token(asking);
+    if (other.accessToken === token.accessToken) return first;
     // Not awaited: an answer whose body nobody reads must not hold up, or fail, the second call.
     first.body?.cancel().catch(() => {});
-    return send(input, authorized(input, init, await client.token(asking)));
+    return send(input, authorized(input, init, other));
   };
   return fetchWithToken as F;
 }
@@ -46,8 +53,27 @@ function authorized(input: Parameters<Fetch>[0], init: RequestInit | undefined, 
 /** Whether the answer is of another origin, which never got the token. */
 function wentElsewhere(input: Parameters<Fetch>[0], response: Response): boolean {
   if (!response.redirected) return false;
-  const asked = new URL(isRequest(input) ? input.url : String(input));
-  return new URL(response.url).origin !== asked.origin;
+  return new URL(response.url).origin !== target(input).origin;
+}
+
+function target(input: Parameters<Fetch>[0]): URL {
+  return new URL(isRequest(input) ? input.url : String(input));
+}
+
+/** Throws where a token would be sent in clear text. */
+function checkTarget({ protocol, hostname }: URL): void {
+  if (protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))) return;
+  throw usageError(
+    `the token is not sent to ${hostname} over ${protocol.slice(0, -1)}`,
+    'use https: plain http is allowed only to localhost and loopback addresses',
+  );
+}
+
+/** Of a host as URL has it: in lower case, and an address in its usual form. */
+function isLoopback(hostname: string): boolean {
+  return (
+    hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'))
+  );
 }
 
 function canBeResent(input: Parameters<Fetch>[0], init: RequestInit | undefined): boolean {

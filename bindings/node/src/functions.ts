@@ -1,6 +1,6 @@
 // The functions of countersign.h that this package calls, as koffi sees them.
 
-import { koffi, type Native } from './koffi.js';
+import { koffi, type Native, type Type } from './koffi.js';
 
 import { loadLibrary } from './library.js';
 
@@ -12,14 +12,27 @@ export type Out = [Pointer];
 
 const library = loadLibrary();
 
+/** Every declaration below as it is written, for the test that compares them with countersign.h. @internal */
+export const declarations: string[] = [];
+
+function declared(declaration: string): Native {
+  declarations.push(declaration);
+  return library.func(declaration);
+}
+
+function prototype(declaration: string): Type {
+  declarations.push(declaration);
+  return koffi.proto(declaration);
+}
+
 export const protos = {
-  open: koffi.proto('int32_t csign_open_fn(void *user_data, void *url, size_t url_length)'),
-  sign: koffi.proto(
+  open: prototype('int32_t csign_open_fn(void *user_data, void *url, size_t url_length)'),
+  sign: prototype(
     'int32_t csign_sign_fn(void *user_data, void *input, size_t input_length, void *signature, size_t capacity, void *written)',
   ),
-  log: koffi.proto('void csign_log_fn(void *user_data, int32_t level, void *line, size_t length)'),
-  clock: koffi.proto('int32_t csign_clock_fn(void *user_data, void *unix_ms, void *boot_ms)'),
-  change: koffi.proto('void csign_change_fn(void *user_data, int32_t change, void *token)'),
+  log: prototype('void csign_log_fn(void *user_data, int32_t level, void *line, size_t length)'),
+  clock: prototype('int32_t csign_clock_fn(void *user_data, void *unix_ms, void *boot_ms)'),
+  change: prototype('void csign_change_fn(void *user_data, int32_t change, void *token)'),
 };
 
 export const config = {
@@ -51,17 +64,15 @@ export const config = {
     'csign_config_set_listener',
     'void *config, csign_change_fn *hear, size_t user_data, void *destroy',
   ),
-  free: library.func('void csign_config_free(void *config)'),
+  free: declared('void csign_config_free(void *config)'),
   settings: status('csign_settings', '_Out_ void **out'),
 };
 
 export const client = {
   create: status('csign_client_new', 'void *config, void *registry, _Out_ void **out'),
   token: status('csign_client_token', 'void *client, uint64_t min_valid_ms, _Out_ void **out'),
-  peek: library.func(
-    'int32_t csign_client_peek(void *client, uint64_t min_valid_ms, void *out, void *error)',
-  ),
-  peekToken: library.func(
+  peek: declared('int32_t csign_client_peek(void *client, uint64_t min_valid_ms, void *out, void *error)'),
+  peekToken: declared(
     'int32_t csign_client_peek_token(void *client, void *buffer, size_t capacity, void *length, void *error)',
   ),
   refresh: status('csign_client_refresh', 'void *client, _Out_ void **out'),
@@ -75,6 +86,7 @@ export const client = {
   count: status('csign_client_count', 'void *client, int32_t counter, _Out_ uint64_t *count'),
   events: status('csign_client_events', 'void *client, _Out_ void **out'),
   checkSaved: status('csign_client_check_saved', 'void *client'),
+  drain: status('csign_client_drain', 'void *client, uint64_t timeout_ms'),
   startLogin: status(
     'csign_client_start_login',
     'void *client, void *uri, size_t uri_length, _Out_ void **out',
@@ -87,8 +99,8 @@ export const client = {
     'csign_client_login',
     'void *client, uint16_t port, uint64_t timeout_ms, csign_open_fn *open, size_t user_data, _Out_ void **out',
   ),
-  close: library.func('void csign_client_close(void *client)'),
-  free: library.func('void csign_client_free(void *client)'),
+  close: declared('void csign_client_close(void *client)'),
+  free: declared('void csign_client_free(void *client)'),
 };
 
 export const token = {
@@ -96,27 +108,28 @@ export const token = {
   authorization: text('csign_token_authorization'),
   type: text('csign_token_type'),
   scope: text('csign_token_scope'),
-  expiresAt: library.func('int64_t csign_token_expires_at(void *token)'),
-  source: library.func('int32_t csign_token_source(void *token)'),
+  expiresAt: declared('int64_t csign_token_expires_at(void *token)'),
+  source: declared('int32_t csign_token_source(void *token)'),
   extraJson: text('csign_token_extra_json'),
-  free: library.func('void csign_token_free(void *token)'),
+  free: declared('void csign_token_free(void *token)'),
 };
 
 export const error = {
-  status: library.func('int32_t csign_error_status(void *error)'),
-  verdict: library.func('int32_t csign_error_verdict(void *error)'),
+  status: declared('int32_t csign_error_status(void *error)'),
+  verdict: declared('int32_t csign_error_verdict(void *error)'),
   kind: text('csign_error_kind'),
   message: text('csign_error_message'),
   hint: text('csign_error_hint'),
   setting: text('csign_error_setting'),
-  httpStatus: library.func('int32_t csign_error_http_status(void *error)'),
+  httpStatus: declared('int32_t csign_error_http_status(void *error)'),
   oauthError: text('csign_error_oauth_error'),
   oauthDescription: text('csign_error_oauth_description'),
-  retryAfterMs: library.func('int64_t csign_error_retry_after_ms(void *error)'),
+  retryAfterMs: declared('int64_t csign_error_retry_after_ms(void *error)'),
   url: text('csign_error_url'),
   traceId: text('csign_error_trace_id'),
   provider: text('csign_error_provider'),
-  free: library.func('void csign_error_free(void *error)'),
+  callbackStatus: declared('int32_t csign_error_callback_status(void *error)'),
+  free: declared('void csign_error_free(void *error)'),
 };
 
 export const key = {
@@ -145,14 +158,14 @@ export const key = {
     'void *key, void *algorithm, size_t algorithm_length, void *token, size_t token_length, _Out_ void **out',
   ),
   info: status('csign_key_info', 'void *key, _Out_ void **out'),
-  free: library.func('void csign_key_free(void *key)'),
+  free: declared('void csign_key_free(void *key)'),
 };
 
 export const login = {
   url: text('csign_login_url'),
   save: status('csign_login_save', 'void *login, _Out_ void **out'),
   restore: status('csign_login_restore', 'void *saved, size_t saved_length, _Out_ void **out'),
-  free: library.func('void csign_login_free(void *login)'),
+  free: declared('void csign_login_free(void *login)'),
 };
 
 export const registry = {
@@ -167,24 +180,24 @@ export const registry = {
     'void *registry, void *path, size_t path_length, void *sha256, size_t sha256_length',
   ),
   providers: status('csign_registry_providers', 'void *registry, _Out_ void **out'),
-  free: library.func('void csign_registry_free(void *registry)'),
+  free: declared('void csign_registry_free(void *registry)'),
 };
 
 export const texts = {
-  value: library.func('void *csign_text_value(void *text, _Out_ size_t *length)'),
-  free: library.func('void csign_text_free(void *text)'),
+  value: declared('void *csign_text_value(void *text, _Out_ size_t *length)'),
+  free: declared('void csign_text_free(void *text)'),
 };
 
-export const abiVersion = library.func('uint32_t csign_abi_version(void)');
-export const version = library.func('const char *csign_version(void)');
-export const statusName = library.func('const char *csign_status_name(int32_t status)');
+export const abiVersion = declared('uint32_t csign_abi_version(void)');
+export const version = declared('const char *csign_version(void)');
+export const statusName = declared('const char *csign_status_name(int32_t status)');
 
 /** A function that can fail: the place for its error comes last. */
 function status(name: string, parameters: string): Native {
-  return library.func(`int32_t ${name}(${parameters}, _Out_ void **error)`);
+  return declared(`int32_t ${name}(${parameters}, _Out_ void **error)`);
 }
 
 /** A borrowed text of an object; its length is not asked for, since a NUL ends it. */
 function text(name: string): Native {
-  return library.func(`const char *${name}(void *self, void *length)`);
+  return declared(`const char *${name}(void *self, void *length)`);
 }

@@ -4,9 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { koffi, type Library } from './koffi.js';
-
-/** The ABI that this package was made for: major << 16 | minor. */
-const ABI_VERSION = 1;
+import { ABI_VERSION } from './numbers.js';
 
 /** Loads the library: from $COUNTERSIGN_LIBRARY, from this package, or from where the system looks. */
 export function loadLibrary(): Library {

@@ -3,6 +3,7 @@
 import { inspect } from 'node:util';
 
 import { token as c, type Pointer } from './functions.js';
+import { SOURCES } from './numbers.js';
 
 /** Where a token came from this time. */
 export type Source = 'minted' | 'refreshed' | 'cache' | 'store';
@@ -15,7 +16,7 @@ export class Token {
   readonly tokenType: string;
   /** When the token ends, in seconds since 1970-01-01 UTC; null where the vendor does not say. */
   readonly expiresAt: number | null;
-  /** The scopes granted, separated by blanks; null where the vendor does not say. */
+  /** The scopes granted, separated by spaces; null where the vendor does not say. */
   readonly scope: string | null;
   /** Where the token came from this time. */
   readonly source: Source;
@@ -91,5 +92,3 @@ export function copyToken(pointer: Pointer): Token {
     extra: Object.freeze(JSON.parse(c.extraJson(pointer, null) ?? '{}')),
   });
 }
-
-const SOURCES: Record<number, Source> = { 1: 'minted', 2: 'refreshed', 3: 'cache', 4: 'store' };

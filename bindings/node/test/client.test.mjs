@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { Client, FixConfigurationError, Login, ReauthorizeError, RetryError } from 'countersign';
+import { Client, Key, Login, ReauthorizeError, RetryError, UnexpectedError } from 'countersign';
 
 import { disposed } from './disposed.mjs';
 import { Sandbox, until } from './sandbox.mjs';
@@ -237,6 +237,53 @@ test('a clock that throws gives way to the clock of the machine', async () => {
   assert.ok(Math.abs(expiresAt - Date.now() / 1000 - 3600) < 30);
 });
 
+test('two signers that fail at once keep their own causes', async () => {
+  const key = disposed(
+    Key.fromSigner({ algorithm: 'ES256', sign: (input) => raise(Buffer.from(input).toString()) }),
+  );
+  const asked = ['one', 'two', 'three'].map((input) =>
+    key.signBytes(Buffer.from(input)).catch((error) => error),
+  );
+  const errors = await Promise.all(asked);
+  assert.deepEqual(
+    errors.map((error) => [error.code, error.cause.message]),
+    [
+      ['SIGNING', 'one'],
+      ['SIGNING', 'two'],
+      ['SIGNING', 'three'],
+    ],
+  );
+});
+
+function raise(message) {
+  throw new Error(message);
+}
+
+test('a token cannot be changed', async () => {
+  const client = disposed(await open('docusign-jwt'));
+  const token = await client.token();
+  for (const name of ['accessToken', 'authorization', 'source', 'other']) {
+    assert.throws(() => {
+      token[name] = 'EVIL';
+    }, TypeError);
+  }
+  assert.throws(() => {
+    token.extra.instance_url = 'https://evil.example';
+  }, TypeError);
+  assert.equal((await client.token()).accessToken, token.accessToken);
+});
+
+test('a drained client starts no request', async () => {
+  const client = disposed(await open('docusign-jwt'));
+  const { accessToken } = await client.token();
+  await client.drain();
+  assert.equal((await client.token()).accessToken, accessToken);
+  await client.invalidate(accessToken);
+  await assert.rejects(client.token(), { name: 'RetryError', code: 'BUSY' });
+  await client[Symbol.asyncDispose]();
+  await assert.rejects(client.token(), { code: 'CLOSED' });
+});
+
 test('a closed client says so, and the call that is inside ends', async () => {
   const client = await open('docusign-jwt');
   await slow(2);
@@ -245,10 +292,10 @@ test('a closed client says so, and the call that is inside ends', async () => {
   client.close();
   client.close();
   for (const late of ['token', 'refresh', 'identity', 'events', 'forget', 'accessToken']) {
-    const closed = { name: 'FixConfigurationError', code: 'CLOSED', status: 5, kind: 'usage' };
+    const closed = { name: 'UnexpectedError', code: 'CLOSED', status: 5, kind: 'usage' };
     await assert.rejects(client[late](), closed, late);
   }
-  assert.throws(() => client.peek(), FixConfigurationError);
+  assert.throws(() => client.peek(), UnexpectedError);
   assert.throws(() => client.counts(), { code: 'CLOSED' });
   assert.ok((await asked).accessToken);
 });

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
@@ -28,6 +30,36 @@ for (const [how, status] of [
     assert.match(run.stdout.toString(), /the other listeners of exit are heard/);
   });
 }
+
+for (const how of ['end', 'exit']) {
+  test(`coverage and a CPU profile are written beside a client with callbacks: ${how}`, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-profiles-'));
+    try {
+      const program = [join(programs, 'profiled.mjs'), sandbox.connections, how];
+      const args = ['--cpu-prof', `--cpu-prof-dir=${join(folder, 'profiles')}`, ...program];
+      const env = { ...process.env, NODE_V8_COVERAGE: join(folder, 'coverage') };
+      const run = spawnSync(process.execPath, args, { timeout: 60_000, env });
+      assert.equal(run.status, 0, run.stderr.toString());
+      assert.equal(readdirSync(join(folder, 'coverage')).length, 1);
+      assert.equal(readdirSync(join(folder, 'profiles')).length, 1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
+
+test('coverage is written by a process that ends amid callbacks', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-coverage-'));
+  try {
+    const args = [join(programs, 'exits.mjs'), sandbox.connections, 'exit'];
+    const env = { ...process.env, NODE_V8_COVERAGE: folder };
+    const run = spawnSync(process.execPath, args, { timeout: 60_000, env });
+    assert.equal(run.status, 7, run.stderr.toString());
+    assert.equal(readdirSync(folder).length, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test('a worker ends when its clients are closed', async () => {
   const workers = Array.from({ length: 3 }, () => {

@@ -141,7 +141,7 @@ test('what a plugin logs is heard', async () => {
     lines.some(([, line]) => line.includes('looks at a connection')),
     JSON.stringify(lines),
   );
-  assert.throws(() => new Registry({ logLevel: 'loud' }), { name: 'FixConfigurationError' });
+  assert.throws(() => new Registry({ logLevel: 'loud' }), { name: 'UnexpectedError' });
 });
 
 test('a registry takes profiles, one call after another', async () => {

@@ -1,0 +1,15 @@
+// Uses a client with every kind of callback, does not close it, and ends: by itself or by process.exit.
+
+import { Client } from 'countersign';
+
+const [path, how] = process.argv.slice(2);
+const client = await Client.load('docusign-jwt', {
+  path,
+  settings: { store: 'memory' },
+  log: () => {},
+  onChange: () => {},
+  clock: () => ({ unixMs: Date.now(), bootMs: performance.now() }),
+});
+await client.token();
+globalThis.kept = client;
+if (how === 'exit') process.exit(0);
