@@ -73,6 +73,8 @@ interface Abi {
 
     int csign_client_check_saved(long client, long error);
 
+    int csign_client_drain(long client, long timeoutMs, long error);
+
     int csign_client_start_login(
             long client, long redirectUri, long redirectUriLength, long outLogin, long error);
 
@@ -134,6 +136,8 @@ interface Abi {
     long csign_error_trace_id(long error, long length);
 
     long csign_error_provider(long error, long length);
+
+    long csign_error_cause(long error);
 
     void csign_error_free(long error);
 
@@ -208,6 +212,8 @@ interface Abi {
 
     void csign_text_free(long text);
 
+    void csign_callback_set_cause(long cause, long destroy);
+
     /** The {@code csign_sign_fn} that calls {@link Callbacks#sign}. */
     long signFunction();
 
@@ -226,8 +232,8 @@ interface Abi {
     /** The {@code csign_destroy_fn} that calls {@link Callbacks#destroy}. */
     long destroyFunction();
 
-    /** Where a direct buffer's bytes are. */
-    long addressOf(ByteBuffer direct);
+    /** A buffer over native memory, which it does not own. */
+    ByteBuffer view(long address, int size);
 
     /** Memory outside of the heap, until {@link #release}. */
     long allocate(long size);

@@ -10,7 +10,6 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandler;
-import java.net.http.HttpResponse.BodySubscribers;
 import java.net.http.HttpResponse.PushPromiseHandler;
 import java.time.Duration;
 import java.util.Objects;
@@ -78,12 +77,13 @@ public final class AuthorizedHttpClient extends HttpClient {
             }
             return answer;
         }
-        HttpResponse<T> answer = http.send(authorized, unlessUnauthorized(handler));
-        if (answer.statusCode() != UNAUTHORIZED) {
-            return answer;
+        HttpResponse<FirstAnswer<T>> first = http.send(authorized, FirstAnswer.to(handler));
+        if (first.statusCode() != UNAUTHORIZED) {
+            return FirstAnswer.of(first);
         }
         client.invalidate(token.accessToken());
-        return http.send(authorized(request, client.token()), handler);
+        Token other = client.token();
+        return isSame(token, other) ? FirstAnswer.of(first) : http.send(authorized(request, other), handler);
     }
 
     @Override
@@ -94,28 +94,32 @@ public final class AuthorizedHttpClient extends HttpClient {
     @Override
     public <T> CompletableFuture<HttpResponse<T>> sendAsync(
             HttpRequest request, BodyHandler<T> handler, PushPromiseHandler<T> pushes) {
-        refuseClearText(request.uri());
+        try {
+            refuseClearText(request.uri());
+        } catch (CountersignException refused) {
+            return CompletableFuture.failedFuture(refused);
+        }
         Chain chain = new Chain();
         return chain.cancelling(chain.step(client.tokenAsync()).thenCompose(token -> {
             HttpRequest authorized = authorized(request, token);
             if (!canBeSentAgain(request)) {
-                return chain.step(http.sendAsync(authorized, handler, pushes)).thenApply(answer -> {
-                    if (answer.statusCode() == UNAUTHORIZED) {
-                        client.invalidate(token.accessToken());
+                return chain.step(http.sendAsync(authorized, handler, pushes)).thenCompose(answer -> {
+                    if (answer.statusCode() != UNAUTHORIZED) {
+                        return CompletableFuture.completedFuture(answer);
                     }
-                    return answer;
+                    return chain.step(client.invalidateAsync(token.accessToken())).thenApply(done -> answer);
                 });
             }
-            return chain.step(http.sendAsync(authorized, unlessUnauthorized(handler), pushes))
-                    .thenCompose(answer -> {
-                        if (answer.statusCode() != UNAUTHORIZED) {
-                            return CompletableFuture.completedFuture(answer);
+            return chain.step(http.sendAsync(authorized, FirstAnswer.to(handler), FirstAnswer.to(pushes)))
+                    .thenCompose(first -> {
+                        if (first.statusCode() != UNAUTHORIZED) {
+                            return CompletableFuture.completedFuture(FirstAnswer.of(first));
                         }
-                        client.invalidate(token.accessToken());
-                        return chain.step(client.tokenAsync())
-                                .thenCompose(
-                                        other -> chain.step(
-                                                http.sendAsync(authorized(request, other), handler, pushes)));
+                        return chain.step(client.invalidateAsync(token.accessToken()))
+                                .thenCompose(done -> chain.step(client.tokenAsync()))
+                                .thenCompose(other -> isSame(token, other)
+                                        ? CompletableFuture.completedFuture(FirstAnswer.of(first))
+                                        : chain.step(http.sendAsync(authorized(request, other), handler, pushes)));
                     });
         }));
     }
@@ -176,18 +180,20 @@ public final class AuthorizedHttpClient extends HttpClient {
         return request.bodyPublisher().map(BodyPublisher::contentLength).orElse(0L) >= 0;
     }
 
-    /** Leaves the first 401 unread: it is not the caller's. */
-    private static <T> BodyHandler<T> unlessUnauthorized(BodyHandler<T> handler) {
-        return answer -> answer.statusCode() == UNAUTHORIZED ? BodySubscribers.replacing(null) : handler.apply(answer);
+    /** Whether the client has no other token: then the API would say the same again. */
+    private static boolean isSame(Token token, Token other) {
+        return token.accessToken().equals(other.accessToken());
     }
 
     private static void refuseClearText(URI uri) {
-        if (!"http".equalsIgnoreCase(uri.getScheme())) {
+        if ("https".equalsIgnoreCase(uri.getScheme())) {
             return;
         }
         String host = uri.getHost();
         if (host == null || !isLoopback(host)) {
-            throw new IllegalArgumentException("a token is not sent in clear text: use https for " + host);
+            throw Failure.argument(
+                    "the token is not sent to " + host + " over " + uri.getScheme(),
+                    "use https: plain http is allowed only to localhost and loopback addresses");
         }
     }
 

@@ -36,11 +36,10 @@ final class Callbacks {
 
     static int sign(
             long userData, long input, long inputLength, long signature, long capacity, long written) {
-        Signing signing = null;
         try {
-            signing = (Signing) KEPT.get(userData);
+            Signer signer = (Signer) KEPT.get(userData);
             Abi abi = Library.abi();
-            byte[] made = signing.signer.sign(abi.read(input, Math.toIntExact(inputLength)));
+            byte[] made = signer.sign(abi.read(input, Math.toIntExact(inputLength)));
             if (made == null || made.length > capacity) {
                 throw new IllegalStateException(made == null
                         ? "the signer gave no signature"
@@ -50,10 +49,7 @@ final class Callbacks {
             abi.writeLong(written, made.length);
             return 0;
         } catch (Throwable failure) {
-            if (signing != null) {
-                signing.failure = failure;
-            }
-            return FAILED;
+            return failed(failure);
         }
     }
 
@@ -89,17 +85,26 @@ final class Callbacks {
     }
 
     static int open(long userData, long url, long urlLength) {
-        Opening opening = null;
         try {
-            opening = (Opening) KEPT.get(userData);
-            opening.open.accept(text(url, urlLength));
+            @SuppressWarnings("unchecked")
+            Consumer<String> open = (Consumer<String>) KEPT.get(userData);
+            open.accept(text(url, urlLength));
             return 0;
         } catch (Throwable failure) {
-            if (opening != null) {
-                opening.failure = failure;
-            }
-            return FAILED;
+            return failed(failure);
         }
+    }
+
+    /** What made a callback fail, which the library has by this number; null where there is none. */
+    static Throwable cause(long number) {
+        return (Throwable) KEPT.get(number);
+    }
+
+    /** Has the library keep what was thrown with the error that comes of it. */
+    private static int failed(Throwable failure) {
+        Abi abi = Library.abi();
+        abi.csign_callback_set_cause(keep(failure), abi.destroyFunction());
+        return FAILED;
     }
 
     private static String text(long address, long length) {
@@ -112,43 +117,6 @@ final class Callbacks {
         } catch (Throwable second) {
             // There is nobody left to tell, and the library's thread must go on.
             return;
-        }
-    }
-
-    /** A signer, and what it threw last: the cause of the exception that its failure becomes. */
-    static final class Signing {
-        private final Signer signer;
-        private volatile Throwable failure;
-
-        Signing(Signer signer) {
-            this.signer = signer;
-        }
-
-        /** The exception, with what the signer threw as its cause. */
-        CountersignException explain(CountersignException exception) {
-            Throwable cause = failure;
-            if (cause != null && exception.status() == Status.SIGNING) {
-                exception.initCause(cause);
-            }
-            return exception;
-        }
-    }
-
-    /** What opens a URL, and what it threw. */
-    static final class Opening {
-        private final Consumer<String> open;
-        private Throwable failure;
-
-        Opening(Consumer<String> open) {
-            this.open = open;
-        }
-
-        /** The exception, with what the opener threw as its cause. */
-        CountersignException explain(CountersignException exception) {
-            if (failure != null) {
-                exception.initCause(failure);
-            }
-            return exception;
         }
     }
 }

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once; at most
@@ -27,25 +28,29 @@ import java.util.function.Consumer;
  * garbage collector.
  */
 public final class Client implements AutoCloseable {
+    /** How long closing, and the end of the JVM, wait for requests under way: the default of timeout_ms and a bit. */
+    static final Duration DRAIN = Duration.ofSeconds(35);
+
     private final Abi abi;
     private final Handle handle;
     private final LastToken last;
     private final LastText lastText = new LastText();
     private final Executor executor;
     /** The signer callback, where there is one, else null. */
-    private final Callbacks.Signing signing;
 
-    Client(Abi abi, long client, Executor executor, Callbacks.Signing signing) {
+    Client(Abi abi, long client, Executor executor) {
         LastToken last = new LastToken(abi);
         this.abi = abi;
         this.last = last;
         this.executor = executor;
-        this.signing = signing;
         this.handle = new Handle("client", client, address -> {
             last.forget();
+            // What nobody waits for any more is stored before it goes.
+            abi.csign_client_drain(address, DRAIN.toMillis(), 0);
             abi.csign_client_free(address);
         });
         handle.ownedBy(this);
+        Ending.drains(abi, handle);
     }
 
     /**
@@ -152,7 +157,7 @@ public final class Client implements AutoCloseable {
                 status = abi.csign_client_copy_token(
                         client, 0, room.address(), room.length(), length, frame.error());
             }
-            check(frame, status);
+            frame.check(status);
             return lastText.take(frame, room, (int) frame.longAt(length));
         } finally {
             handle.leave();
@@ -169,9 +174,18 @@ public final class Client implements AutoCloseable {
     public Token refresh() {
         return call((client, frame) -> {
             long out = frame.slot();
-            check(frame, abi.csign_client_refresh(client, out, frame.error()));
+            frame.check(abi.csign_client_refresh(client, out, frame.error()));
             return last.take(frame.longAt(out));
         });
+    }
+
+    /**
+     * As {@link #refresh()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @return the token
+     */
+    public CompletableFuture<Token> refreshAsync() {
+        return later(() -> refresh());
     }
 
     /**
@@ -183,7 +197,20 @@ public final class Client implements AutoCloseable {
     public void invalidate(String accessToken) {
         call((client, frame) -> {
             Frame.Text text = frame.put(accessToken);
-            check(frame, abi.csign_client_invalidate(client, text.address(), text.length(), frame.error()));
+            frame.check(abi.csign_client_invalidate(client, text.address(), text.length(), frame.error()));
+            return null;
+        });
+    }
+
+    /**
+     * As {@link #invalidate(String)}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @param accessToken the bare token that was refused
+     * @return completes when the token is not handed out any more
+     */
+    public CompletableFuture<Void> invalidateAsync(String accessToken) {
+        return later(() -> {
+            invalidate(accessToken);
             return null;
         });
     }
@@ -210,6 +237,15 @@ public final class Client implements AutoCloseable {
     }
 
     /**
+     * As {@link #identity()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @return whom the token stands for
+     */
+    public CompletableFuture<Map<String, String>> identityAsync() {
+        return later(() -> identity());
+    }
+
+    /**
      * Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store.
      *
      * @return what became of the token at the vendor
@@ -224,10 +260,19 @@ public final class Client implements AutoCloseable {
             Optional<CountersignException> failure = why == 0
                     ? Optional.empty()
                     : Optional.of(Failure.take(abi, frame, abi.csign_error_status(why), why));
-            check(frame, status);
+            frame.check(status);
             last.forget();
             return new Revocation(Revocation.Outcome.of(frame.intAt(outcome)), failure);
         });
+    }
+
+    /**
+     * As {@link #forget()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @return what became of the token at the vendor
+     */
+    public CompletableFuture<Revocation> forgetAsync() {
+        return later(() -> forget());
     }
 
     /**
@@ -240,7 +285,7 @@ public final class Client implements AutoCloseable {
             long[] counts = new long[6];
             long out = frame.slot();
             for (int counter = 1; counter <= counts.length; counter++) {
-                check(frame, abi.csign_client_count(client, counter, out, frame.error()));
+                frame.check(abi.csign_client_count(client, counter, out, frame.error()));
                 counts[counter - 1] = frame.longAt(out);
             }
             return new Counts(counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
@@ -258,6 +303,15 @@ public final class Client implements AutoCloseable {
     }
 
     /**
+     * As {@link #events()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @return the events, oldest first
+     */
+    public CompletableFuture<List<Map<String, Object>>> eventsAsync() {
+        return later(() -> events());
+    }
+
+    /**
      * Makes sure that all that was got is stored. Nothing is lost while the process runs, and each call for a token
      * tries to store it again.
      *
@@ -265,7 +319,48 @@ public final class Client implements AutoCloseable {
      */
     public void checkSaved() {
         call((client, frame) -> {
-            check(frame, abi.csign_client_check_saved(client, frame.error()));
+            frame.check(abi.csign_client_check_saved(client, frame.error()));
+            return null;
+        });
+    }
+
+    /**
+     * As {@link #checkSaved()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @return completes where all is stored
+     */
+    public CompletableFuture<Void> checkSavedAsync() {
+        return later(() -> {
+            checkSaved();
+            return null;
+        });
+    }
+
+    /**
+     * Waits for the requests that are under way, and starts no new one from now on: for a program that is about to end.
+     * Tokens in memory are handed out as before; anything else is a {@link RetryException} of the status {@link
+     * Status#BUSY}.
+     *
+     * @param timeout how long to wait
+     * @throws RetryException where a request is still under way, or a new token is in memory only
+     */
+    public void drain(Duration timeout) {
+        long timeoutMs = millis("timeout", timeout);
+        call((client, frame) -> {
+            frame.check(abi.csign_client_drain(client, timeoutMs, frame.error()));
+            return null;
+        });
+    }
+
+    /**
+     * As {@link #drain(Duration)}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @param timeout how long to wait
+     * @return completes when nothing is under way any more
+     */
+    public CompletableFuture<Void> drainAsync(Duration timeout) {
+        return later(() -> {
+            drain(timeout);
             return null;
         });
     }
@@ -292,7 +387,7 @@ public final class Client implements AutoCloseable {
         return call((client, frame) -> {
             long out = frame.slot();
             Frame.Text uri = frame.put(redirectUri);
-            check(frame, abi.csign_client_start_login(client, uri.address(), uri.length(), out, frame.error()));
+            frame.check(abi.csign_client_start_login(client, uri.address(), uri.length(), out, frame.error()));
             return new Login(abi, frame.longAt(out));
         });
     }
@@ -307,19 +402,30 @@ public final class Client implements AutoCloseable {
      * @throws ReauthorizeException where the answer is not this login's, or the person said no
      * @throws CountersignException whose class says what to do
      */
-    public Token completeLogin(Login login, String query) {
+    public Token completeLogin(Login login, String callback) {
         long begun = login.handle().enter();
         try {
             return call((client, frame) -> {
                 long out = frame.slot();
-                Frame.Text text = frame.put(query);
-                check(frame, abi.csign_client_complete_login(
+                Frame.Text text = frame.put(callback);
+                frame.check(abi.csign_client_complete_login(
                         client, begun, text.address(), text.length(), out, frame.error()));
                 return last.take(frame.longAt(out));
             });
         } finally {
             login.handle().leave();
         }
+    }
+
+    /**
+     * As {@link #completeLogin(Login, String)}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @param login the login that was begun
+     * @param callback the URL that the browser came back to, or its query alone
+     * @return the token
+     */
+    public CompletableFuture<Token> completeLoginAsync(Login login, String callback) {
+        return later(() -> completeLogin(login, callback));
     }
 
     /**
@@ -351,21 +457,40 @@ public final class Client implements AutoCloseable {
             throw Failure.argument("port is " + port + "; it must be from 0 to 65535");
         }
         long timeoutMs = millis("timeout", timeout);
-        Callbacks.Opening opening = new Callbacks.Opening(open);
-        long userData = Callbacks.keep(opening);
+        long userData = Callbacks.keep(open);
         try {
             return call((client, frame) -> {
                 long out = frame.slot();
-                int status = abi.csign_client_login(
-                        client, port, timeoutMs, abi.openFunction(), userData, out, frame.error());
-                if (status != 0) {
-                    throw opening.explain(frame.failure(status));
-                }
+                frame.check(abi.csign_client_login(
+                        client, port, timeoutMs, abi.openFunction(), userData, out, frame.error()));
                 return last.take(frame.longAt(out));
             });
         } finally {
             Callbacks.destroy(userData);
         }
+    }
+
+    /**
+     * As {@link #login(Duration, Consumer)}, on a thread of its own, since it may wait for minutes.
+     *
+     * @param timeout how long to wait for the person
+     * @param open opens the URL for the person, or shows it; called on that thread
+     * @return the token
+     */
+    public CompletableFuture<Token> loginAsync(Duration timeout, Consumer<String> open) {
+        return loginAsync(timeout, 0, open);
+    }
+
+    /**
+     * As {@link #login(Duration, int, Consumer)}, on a thread of its own, since it may wait for minutes.
+     *
+     * @param timeout how long to wait for the person
+     * @param port the port to listen on; 0 for the one in {@code redirect_uri}, or any
+     * @param open opens the URL for the person, or shows it; called on that thread
+     * @return the token
+     */
+    public CompletableFuture<Token> loginAsync(Duration timeout, int port, Consumer<String> open) {
+        return CompletableFuture.supplyAsync(() -> login(timeout, port, open), Workers::apart);
     }
 
     /**
@@ -381,7 +506,7 @@ public final class Client implements AutoCloseable {
         long client = handle.enter();
         try (Frame frame = Frame.open(abi)) {
             long out = frame.slot();
-            check(frame, abi.csign_client_token(client, minValidMs, out, frame.error()));
+            frame.check(abi.csign_client_token(client, minValidMs, out, frame.error()));
             return last.take(frame.longAt(out));
         } finally {
             handle.leave();
@@ -402,10 +527,14 @@ public final class Client implements AutoCloseable {
     }
 
     /** The token in memory, where it is valid for so long; else null. Never waits. */
+    private <T> CompletableFuture<T> later(Supplier<T> call) {
+        return CompletableFuture.supplyAsync(call, executor);
+    }
+
     private Token peek(long minValidMs) {
         return call((client, frame) -> {
             long out = frame.slot();
-            check(frame, abi.csign_client_peek(client, minValidMs, out, frame.error()));
+            frame.check(abi.csign_client_peek(client, minValidMs, out, frame.error()));
             long token = frame.longAt(out);
             return token == 0 ? null : last.take(token);
         });
@@ -414,7 +543,7 @@ public final class Client implements AutoCloseable {
     private String text(Giver giver) {
         return call((client, frame) -> {
             long out = frame.slot();
-            check(frame, giver.give(client, out, frame.error()));
+            frame.check(giver.give(client, out, frame.error()));
             return frame.takeText(frame.longAt(out));
         });
     }
@@ -425,13 +554,6 @@ public final class Client implements AutoCloseable {
             return call.on(client, frame);
         } finally {
             handle.leave();
-        }
-    }
-
-    private void check(Frame frame, int status) {
-        if (status != 0) {
-            CountersignException failure = frame.failure(status);
-            throw signing == null ? failure : signing.explain(failure);
         }
     }
 

@@ -201,8 +201,8 @@ public final class ClientBuilder {
             long config = frame.longAt(out);
             try {
                 configure(abi, config);
-                Callbacks.Signing signing = callBack(abi, config);
-                return make(abi, config, signing);
+                callBack(abi, config);
+                return make(abi, config);
             } finally {
                 abi.csign_config_free(config);
             }
@@ -240,11 +240,10 @@ public final class ClientBuilder {
         }
     }
 
-    private Callbacks.Signing callBack(Abi abi, long config) {
-        Callbacks.Signing signing = signer == null ? null : new Callbacks.Signing(signer);
+    private void callBack(Abi abi, long config) {
         long destroy = abi.destroyFunction();
         try (Frame frame = Frame.open(abi)) {
-            if (signing != null) {
+            if (signer != null) {
                 Frame.Text name = frame.put(algorithm);
                 Frame.Text id = frame.put(keyId);
                 frame.check(abi.csign_config_set_signer(
@@ -254,7 +253,7 @@ public final class ClientBuilder {
                         id.address(),
                         id.length(),
                         abi.signFunction(),
-                        Callbacks.keep(signing),
+                        Callbacks.keep(signer),
                         destroy,
                         frame.error()));
             }
@@ -271,15 +270,14 @@ public final class ClientBuilder {
                         config, abi.changeFunction(), Callbacks.keep(listener), destroy, frame.error()));
             }
         }
-        return signing;
     }
 
-    private Client make(Abi abi, long config, Callbacks.Signing signing) {
+    private Client make(Abi abi, long config) {
         long providers = registry == null ? 0 : registry.handle().enter();
         try (Frame frame = Frame.open(abi)) {
             long out = frame.slot();
             frame.check(abi.csign_client_new(config, providers, out, frame.error()));
-            return new Client(abi, frame.longAt(out), executor, signing);
+            return new Client(abi, frame.longAt(out), executor);
         } finally {
             if (registry != null) {
                 registry.handle().leave();

@@ -15,7 +15,9 @@ final class Failure {
             return of(bare(status, Verdict.UNEXPECTED, "internal", "the library gave status " + status, null));
         }
         try {
-            return of(read(abi, frame, status, error));
+            CountersignException failure = of(read(abi, frame, status, error));
+            Throwable cause = Callbacks.cause(abi.csign_error_cause(error));
+            return cause == null ? failure : (CountersignException) failure.initCause(cause);
         } finally {
             abi.csign_error_free(error);
         }
@@ -25,7 +27,7 @@ final class Failure {
     static CountersignException closed(String name) {
         return of(bare(
                 Status.CLOSED.number(),
-                Verdict.FIX_CONFIGURATION,
+                Verdict.UNEXPECTED,
                 "usage",
                 "the " + name + " was closed",
                 "make a new " + name + ", or close it later"));
@@ -33,7 +35,11 @@ final class Failure {
 
     /** An argument that cannot be right, told before the library is asked. */
     static CountersignException argument(String message) {
-        return of(bare(Status.BAD_ARGUMENT.number(), Verdict.FIX_CONFIGURATION, "usage", message, null));
+        return argument(message, null);
+    }
+
+    static CountersignException argument(String message, String hint) {
+        return of(bare(Status.BAD_ARGUMENT.number(), Verdict.UNEXPECTED, "usage", message, hint));
     }
 
     /** The native library is not there, or is not the one that this package was made for. */

@@ -7,35 +7,28 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The native memory of one call: its error slot, its outputs and the texts that go in. It comes from a block of the
- * thread's own, and is wiped when the call is over. Frames of one thread nest, where a callback calls back.
+ * The native memory of one call: its error slot, its outputs and the texts that go in. It is wiped when the call is
+ * over. Each call has a block of memory to itself: from {@link Blocks}, and not from the thread, of which there may be a
+ * hundred thousand.
  */
 final class Frame implements AutoCloseable {
     // Room for a token and a few texts; what does not fit is allocated for the call alone.
-    private static final int BLOCK_SIZE = 4096;
+    static final int BLOCK_SIZE = 4096;
     private static final byte[] ZEROS = new byte[BLOCK_SIZE];
-    private static final ThreadLocal<Block> BLOCKS = new ThreadLocal<>();
 
     private final Abi abi;
     private final Block block;
-    private final int start;
     private final long error;
     private List<Text> spilled;
 
     private Frame(Abi abi, Block block) {
         this.abi = abi;
         this.block = block;
-        this.start = block.top;
         this.error = slot();
     }
 
     static Frame open(Abi abi) {
-        Block block = BLOCKS.get();
-        if (block == null) {
-            block = new Block(abi);
-            BLOCKS.set(block);
-        }
-        return new Frame(abi, block);
+        return new Frame(abi, Blocks.take(abi));
     }
 
     /** Where the call's {@code csign_error *} goes. */
@@ -80,7 +73,7 @@ final class Frame implements AutoCloseable {
         return new Text(reserve(size), size);
     }
 
-    /** The rest of the thread's block, as room for an output, until the next reservation. */
+    /** The rest of the block, as room for an output, until the next reservation. */
     Text rest() {
         return new Text(block.address + block.top, BLOCK_SIZE - block.top);
     }
@@ -160,14 +153,15 @@ final class Frame implements AutoCloseable {
 
     @Override
     public void close() {
-        block.buffer.put(start, ZEROS, 0, block.top - start);
-        block.top = start;
+        block.buffer.put(0, ZEROS, 0, block.top);
+        block.top = 0;
         if (spilled != null) {
             for (Text memory : spilled) {
                 abi.write(memory.address(), new byte[(int) memory.length()]);
                 abi.release(memory.address());
             }
         }
+        Blocks.giveBack(abi, block);
     }
 
     private void wipe(Text room, int length) {
@@ -200,14 +194,20 @@ final class Frame implements AutoCloseable {
         static final Text EMPTY = new Text(0, 0);
     }
 
-    /** A thread's memory. The garbage collector frees it with the thread. */
-    private static final class Block {
-        private final ByteBuffer buffer = ByteBuffer.allocateDirect(BLOCK_SIZE).order(ByteOrder.nativeOrder());
+    /** The memory of one call at a time. */
+    static final class Block {
         private final long address;
+        private final ByteBuffer buffer;
         private int top;
 
         Block(Abi abi) {
-            address = abi.addressOf(buffer);
+            address = abi.allocate(BLOCK_SIZE);
+            buffer = abi.view(address, BLOCK_SIZE).order(ByteOrder.nativeOrder());
+            buffer.put(0, ZEROS, 0, BLOCK_SIZE);
+        }
+
+        void release(Abi abi) {
+            abi.release(address);
         }
 
         boolean holds(long place) {

@@ -118,6 +118,9 @@ final class JnaAbi implements Abi {
     public native int csign_client_check_saved(long client, long error);
 
     @Override
+    public native int csign_client_drain(long client, long timeoutMs, long error);
+
+    @Override
     public native int csign_client_start_login(
             long client, long redirectUri, long redirectUriLength, long outLogin, long error);
 
@@ -206,6 +209,9 @@ final class JnaAbi implements Abi {
 
     @Override
     public native long csign_error_provider(long error, long length);
+
+    @Override
+    public native long csign_error_cause(long error);
 
     @Override
     public native void csign_error_free(long error);
@@ -298,6 +304,9 @@ final class JnaAbi implements Abi {
     public native void csign_text_free(long text);
 
     @Override
+    public native void csign_callback_set_cause(long cause, long destroy);
+
+    @Override
     public long signFunction() {
         return function(SIGN);
     }
@@ -328,8 +337,8 @@ final class JnaAbi implements Abi {
     }
 
     @Override
-    public long addressOf(ByteBuffer direct) {
-        return Pointer.nativeValue(Native.getDirectBufferPointer(direct));
+    public ByteBuffer view(long address, int size) {
+        return new Pointer(address).getByteBuffer(0, size);
     }
 
     @Override

@@ -21,12 +21,9 @@ public final class Key implements AutoCloseable {
 
     private final Abi abi;
     private final Handle handle;
-    /** The signer of a key that stays in a device, else null. */
-    private final Callbacks.Signing signing;
 
-    private Key(Abi abi, long key, Callbacks.Signing signing) {
+    private Key(Abi abi, long key) {
         this.abi = abi;
-        this.signing = signing;
         this.handle = new Handle("key", key, abi::csign_key_free);
         handle.ownedBy(this);
     }
@@ -59,7 +56,7 @@ public final class Key implements AutoCloseable {
             Frame.Text bytes = frame.put(data);
             frame.check(abi.csign_key_read(
                     bytes.address(), bytes.length(), secret.address(), secret.length(), out, frame.error()));
-            return new Key(abi, frame.longAt(out), null);
+            return new Key(abi, frame.longAt(out));
         }
     }
 
@@ -87,7 +84,7 @@ public final class Key implements AutoCloseable {
             long out = frame.slot();
             Frame.Text bytes = frame.put(secret);
             frame.check(abi.csign_key_from_secret(bytes.address(), bytes.length(), out, frame.error()));
-            return new Key(abi, frame.longAt(out), null);
+            return new Key(abi, frame.longAt(out));
         }
     }
 
@@ -101,7 +98,6 @@ public final class Key implements AutoCloseable {
      */
     public static Key ofSigner(String algorithm, String keyId, Signer signer) {
         Abi abi = Library.abi();
-        Callbacks.Signing signing = new Callbacks.Signing(signer);
         try (Frame frame = Frame.open(abi)) {
             long out = frame.slot();
             Frame.Text name = frame.put(algorithm);
@@ -112,11 +108,11 @@ public final class Key implements AutoCloseable {
                     id.address(),
                     id.length(),
                     abi.signFunction(),
-                    Callbacks.keep(signing),
+                    Callbacks.keep(signer),
                     abi.destroyFunction(),
                     out,
                     frame.error()));
-            return new Key(abi, frame.longAt(out), signing);
+            return new Key(abi, frame.longAt(out));
         }
     }
 
@@ -149,7 +145,7 @@ public final class Key implements AutoCloseable {
             Frame.Text id = frame.put(keyId);
             Frame.Text kind = frame.put(type);
             Frame.Text payload = frame.put(claims);
-            check(frame, abi.csign_key_sign(
+            frame.check(abi.csign_key_sign(
                     key,
                     name.address(),
                     name.length(),
@@ -182,7 +178,7 @@ public final class Key implements AutoCloseable {
             Frame.Text name = frame.put(algorithm);
             Frame.Text room = frame.room(SIGNATURE_ROOM);
             Frame.Text bytes = frame.put(input);
-            check(frame, abi.csign_key_sign_bytes(
+            frame.check(abi.csign_key_sign_bytes(
                     key,
                     name.address(),
                     name.length(),
@@ -260,12 +256,5 @@ public final class Key implements AutoCloseable {
     @Override
     public String toString() {
         return "Key[]";
-    }
-
-    private void check(Frame frame, int status) {
-        if (status != 0) {
-            CountersignException failure = frame.failure(status);
-            throw signing == null ? failure : signing.explain(failure);
-        }
     }
 }

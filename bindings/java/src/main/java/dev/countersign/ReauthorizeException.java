@@ -2,9 +2,7 @@ package dev.countersign;
 
 import java.io.Serial;
 
-/**
- * A person must act: consent, or log in again. {@link #url()} is the page to open, where one is known.
- */
+/** A person must act, at the error's URL if it has one: {@link #url()}. */
 public final class ReauthorizeException extends CountersignException {
     @Serial private static final long serialVersionUID = 1L;
 

@@ -2,10 +2,7 @@ package dev.countersign;
 
 import java.io.Serial;
 
-/**
- * The vendor, the network or the store is not able to answer now: try again, after {@link #retryAfter()} where that is
- * known.
- */
+/** Try again, after the wait that the error gives, if any: {@link #retryAfter()}. */
 public final class RetryException extends CountersignException {
     @Serial private static final long serialVersionUID = 1L;
 

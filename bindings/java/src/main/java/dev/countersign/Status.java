@@ -38,10 +38,10 @@ public enum Status {
     /** A setting is missing, unknown, malformed or contradicts another. */
     SETTING(20),
 
-    /** Key material could not be read, or does not fit its use. */
+    /** A key could not be read, or does not fit its use. */
     KEY(21),
 
-    /** Signing failed. */
+    /** A signature could not be made. */
     SIGNING(22),
 
     /** A signature or token did not verify. */
@@ -59,7 +59,7 @@ public enum Status {
     /** The server asks to slow down. */
     THROTTLED(43),
 
-    /** The server is not able to answer now. */
+    /** The server cannot answer now. */
     UNAVAILABLE(44),
 
     /** The store could not be read or written. */
@@ -89,7 +89,7 @@ public enum Status {
     /** The answer is not one this protocol knows. */
     UNREADABLE(80),
 
-    /** A plugin could not be loaded, or broke its contract. */
+    /** A plugin could not be loaded, failed, or broke the plugin ABI's rules. */
     PLUGIN(90),
 
     /** A panic was caught: a bug of ours. The client is poisoned. */
@@ -98,7 +98,7 @@ public enum Status {
     /** An earlier call on this client panicked; make a new one. */
     POISONED(101),
 
-    /** Another bug of ours. */
+    /** A bug of ours. */
     INTERNAL(102),
 
     /** A failure that this package does not know: its number is {@link CountersignException#statusNumber()}. */

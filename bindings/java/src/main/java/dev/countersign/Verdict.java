@@ -4,24 +4,21 @@ package dev.countersign;
  * What to do about an error. The same words in every language; here each also has an exception of its own.
  */
 public enum Verdict {
-    /** Try again, after {@link CountersignException#retryAfter()} where that is known: {@link RetryException}. */
+    /** Try again, after the wait that the error gives, if any: {@link RetryException}. */
     RETRY(1, "retry"),
 
-    /**
-     * A person must act; {@link CountersignException#url()} is the consent or login URL where one is known: {@link
-     * ReauthorizeException}.
-     */
+    /** A person must act, at the error's URL if it has one: {@link ReauthorizeException}. */
     REAUTHORIZE(2, "reauthorize"),
 
-    /** A setting or the calling program is wrong; the message names it: {@link FixConfigurationException}. */
+    /** A setting is wrong, here or at the vendor; the message names it: {@link FixConfigurationException}. */
     FIX_CONFIGURATION(3, "fix_configuration"),
 
-    /**
-     * The server may have replaced the refresh token; nothing was sent twice: {@link OutcomeUnknownException}.
-     */
+    /** The server may have rotated the refresh token; nothing was sent twice: {@link OutcomeUnknownException}. */
     OUTCOME_UNKNOWN(4, "outcome_unknown"),
 
-    /** An unreadable answer, or a bug of ours: {@link UnexpectedException}. */
+    /**
+     * An unreadable response, a signature that does not verify, a wrong call, or a bug: {@link UnexpectedException}.
+     */
     UNEXPECTED(5, "unexpected");
 
     private final int number;

@@ -26,6 +26,11 @@ final class Workers {
         return POOL;
     }
 
+    /** Runs what may wait for a person on a thread of its own. */
+    static void apart(Runnable work) {
+        thread(work).start();
+    }
+
     private static Thread thread(Runnable work) {
         Thread thread = new Thread(work, "countersign-" + COUNT.incrementAndGet());
         thread.setDaemon(true);

@@ -42,7 +42,11 @@ final class ApiServer implements AutoCloseable {
     }
 
     ApiServer redirects(String location) {
-        answers.add(new Answer(302, location, null));
+        return redirects(302, location);
+    }
+
+    ApiServer redirects(int status, String location) {
+        answers.add(new Answer(status, location, null));
         return this;
     }
 
@@ -63,7 +67,8 @@ final class ApiServer implements AutoCloseable {
 
     private void handle(HttpExchange exchange) throws IOException {
         String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
-        calls.add(new Call(exchange.getRequestHeaders().get("Authorization"), body));
+        calls.add(new Call(
+                exchange.getRequestURI().getPath(), exchange.getRequestHeaders().get("Authorization"), body));
         Answer answer = answers.isEmpty() ? new Answer(200, null, null) : answers.remove();
         if (answer.after != null) {
             await(answer.after);
@@ -98,7 +103,7 @@ final class ApiServer implements AutoCloseable {
     }
 
     /** What the server heard. */
-    record Call(List<String> authorization, String body) {}
+    record Call(String path, List<String> authorization, String body) {}
 
     private record Answer(int status, String location, CountDownLatch after) {}
 }

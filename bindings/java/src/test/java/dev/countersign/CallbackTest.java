@@ -3,6 +3,11 @@ package dev.countersign;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.CompletableFuture;
+import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -180,6 +185,27 @@ class CallbackTest {
                 .clock(new TestClock())
                 .signer("RS256", null, input -> input);
         assertThrows(FixConfigurationException.class, builder::build);
+        Patience.until(Duration.ofSeconds(10), () -> Callbacks.kept() == before);
+    }
+
+    @Test
+    void twoFailuresAtOnceKeepTheirOwnCauses() throws Exception {
+        CyclicBarrier bothFail = new CyclicBarrier(2);
+        int before = Callbacks.kept();
+        try (Key key = Key.ofSigner("ES256", null, input -> {
+            bothFail.await(30, TimeUnit.SECONDS);
+            throw new IllegalStateException(new String(input, StandardCharsets.UTF_8));
+        })) {
+            List<CompletableFuture<String>> causes = Stream.of("one", "two")
+                    .map(input -> CompletableFuture.supplyAsync(
+                            () -> assertThrows(CountersignException.class, () -> key.signBytes(
+                                            input.getBytes(StandardCharsets.UTF_8), null))
+                                    .getCause()
+                                    .getMessage(),
+                            work -> new Thread(work).start()))
+                    .toList();
+            assertEquals(List.of("one", "two"), causes.stream().map(CompletableFuture::join).toList());
+        }
         Patience.until(Duration.ofSeconds(10), () -> Callbacks.kept() == before);
     }
 }

@@ -71,7 +71,7 @@ final class Crowd {
         for (Future<CountersignException> end : ends) {
             assertEquals(Status.CLOSED, end.get().status());
         }
-        assertEquals(Status.CLOSED, assertThrows(FixConfigurationException.class, client::token).status());
+        assertEquals(Status.CLOSED, assertThrows(UnexpectedException.class, client::token).status());
     }
 
     private static <T> T unwrapped(Future<T> answer) throws Exception {

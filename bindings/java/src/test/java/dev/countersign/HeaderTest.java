@@ -39,6 +39,8 @@ class HeaderTest {
             "csign_token_share",
             // csign_token_extra_json has them all.
             "csign_token_extra",
+            // csign_error_cause tells more.
+            "csign_error_callback_status",
             "csign_test_panic");
 
     private static final Pattern FUNCTION =
@@ -92,6 +94,27 @@ class HeaderTest {
             known.put("CSIGN_COUNTER_" + counters[i].getName().toUpperCase(Locale.ROOT), i + 1);
         }
         assertSame(declared, known);
+    }
+
+    /** What the header says of each status is what the documentation here says. */
+    @Test
+    void everyStatusIsDescribedAsInTheHeader() throws IOException {
+        Path file = Path.of("src/main/java/dev/countersign/Status.java");
+        Map<String, String> own = described(Files.readString(file), "\\b([A-Z0-9_]+)\\(\\d+\\)[,;]");
+        Map<String, String> declared = described(header, "CSIGN_STATUS_([A-Z0-9_]+) = \\d+,");
+        assertTrue(declared.size() > 25, "the header is read: " + declared.size());
+        assertSame(declared, own);
+    }
+
+    private static Map<String, String> described(String text, String member) {
+        return Pattern.compile("/\\*\\*((?:(?!\\*/).)*)\\*/\\s*" + member, Pattern.DOTALL)
+                .matcher(text)
+                .results()
+                .collect(Collectors.toMap(
+                        found -> found.group(2),
+                        found -> found.group(1).replaceAll("[\\s*]+", " ").strip(),
+                        (a, b) -> a,
+                        TreeMap::new));
     }
 
     @Test

@@ -71,7 +71,7 @@ class LoginTest {
             });
             assertTrue(opened.get().contains("127.0.0.1%3A" + port), opened.get());
             CountersignException failure = assertThrows(
-                    FixConfigurationException.class, () -> client.login(Duration.ofSeconds(1), 70_000, url -> {}));
+                    UnexpectedException.class, () -> client.login(Duration.ofSeconds(1), 70_000, url -> {}));
             assertEquals(Status.BAD_ARGUMENT, failure.status());
         }
     }
@@ -102,6 +102,36 @@ class LoginTest {
                     .send(HttpRequest.newBuilder(URI.create(back)).build(), BodyHandlers.discarding());
         } catch (IOException | InterruptedException failure) {
             throw new IllegalStateException(failure);
+        }
+    }
+
+    @Test
+    void noCallOfALoginNeedsTheCallersThread() {
+        try (Client client = Client.of(sandbox.settings("docusign-code"));
+                Login login = client.startLogin()) {
+            String query = sandbox.answerLogin(login.url(), "allow");
+            assertEquals(Source.MINTED, client.completeLoginAsync(login, query).join().source());
+            assertEquals(client.identity(), client.identityAsync().join());
+            assertEquals(client.events(), client.eventsAsync().join());
+            client.checkSavedAsync().join();
+            client.invalidateAsync(client.accessToken()).join();
+            assertEquals(Source.REFRESHED, client.refreshAsync().join().source());
+            assertTrue(client.forgetAsync().join().reason().isEmpty());
+            Token token = client.loginAsync(
+                            Duration.ofSeconds(20), url -> CompletableFuture.runAsync(() -> browse(url)))
+                    .join();
+            assertEquals(Source.MINTED, token.source());
+        }
+    }
+
+    @Test
+    void aDrainedClientStartsNoRequest() {
+        try (Client client = sandbox.builder("docusign-jwt").setting("store", "memory").build()) {
+            String token = client.accessToken();
+            client.drainAsync(Duration.ofSeconds(5)).join();
+            assertEquals(token, client.token().accessToken());
+            client.invalidate(token);
+            assertEquals(Status.BUSY, assertThrows(RetryException.class, client::token).status());
         }
     }
 }

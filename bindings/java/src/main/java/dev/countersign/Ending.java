@@ -1,0 +1,51 @@
+package dev.countersign;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.WeakHashMap;
+
+/** Has what is under way stored before the JVM ends: all clients within one bound. */
+final class Ending {
+    private static final Map<Handle, Abi> LIVE = Collections.synchronizedMap(new WeakHashMap<>());
+
+    static {
+        Runtime.getRuntime().addShutdownHook(new Thread(Ending::drain, "countersign-drain"));
+    }
+
+    private Ending() {}
+
+    /** Drains the client of this handle at the end, if it is not closed before. */
+    static void drains(Abi abi, Handle client) {
+        LIVE.put(client, abi);
+    }
+
+    private static void drain() {
+        List<Map.Entry<Handle, Abi>> clients;
+        synchronized (LIVE) {
+            clients = new ArrayList<>(LIVE.entrySet());
+        }
+        // First none starts a request any more, then what is under way is waited for.
+        clients.forEach(client -> drain(client.getKey(), client.getValue(), 0));
+        long end = System.nanoTime() + Client.DRAIN.toNanos();
+        clients.forEach(client -> {
+            long left = Math.max(0, (end - System.nanoTime()) / 1_000_000);
+            drain(client.getKey(), client.getValue(), left);
+        });
+    }
+
+    private static void drain(Handle handle, Abi abi, long timeoutMs) {
+        long client;
+        try {
+            client = handle.enter();
+        } catch (CountersignException closed) {
+            return;
+        }
+        try {
+            abi.csign_client_drain(client, timeoutMs, 0);
+        } finally {
+            handle.leave();
+        }
+    }
+}
