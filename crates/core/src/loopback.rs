@@ -82,6 +82,12 @@ impl Listener {
         &self.redirect_uri
     }
 
+    /// Parses a request as the listener does: for the fuzz target, which cannot wait for sockets.
+    #[doc(hidden)]
+    pub fn query_of(request: &[u8], redirect_uri: &Url) -> Option<String> {
+        visitor::query_of(request, redirect_uri)
+    }
+
     /// Waits for the answer to this login, hands its query to `complete`, shows the browser
     /// whether that went well, and returns what it gave.
     ///

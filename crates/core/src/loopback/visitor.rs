@@ -119,6 +119,17 @@ impl Visitor {
     }
 }
 
+/// The query of a whole request, if it is one that is heard: what a [`Visitor`] does, without a socket.
+pub(super) fn query_of(request: &[u8], redirect_uri: &Url) -> Option<String> {
+    if request.len() > MAX_HEAD {
+        return None;
+    }
+    match judge(request, redirect_uri) {
+        Judgement::Query(query) => Some(query),
+        _ => None,
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Judgement {
     Partial,
