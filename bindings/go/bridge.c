@@ -23,6 +23,7 @@ countersign_go_error countersign_go_read_error(const csign_error *error)
     TEXT(error, url);
     TEXT(error, trace_id);
     TEXT(error, provider);
+    into.cause = (uintptr_t)csign_error_cause(error);
     return into;
 }
 
@@ -118,6 +119,11 @@ static void hear(void *user_data, csign_change change, const csign_token *token)
 static void destroy(void *user_data)
 {
     countersignDestroy((uintptr_t)user_data);
+}
+
+void countersign_go_set_cause(uintptr_t cause)
+{
+    csign_callback_set_cause((void *)cause, destroy);
 }
 
 countersign_go_answer countersign_go_login(const csign_client *client, uint16_t port, uint64_t timeout_ms,

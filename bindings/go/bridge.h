@@ -18,6 +18,8 @@ typedef struct {
     int32_t http_status;
     int64_t retry_after_ms;
     countersign_go_text kind, message, hint, setting, oauth_error, oauth_description, url, trace_id, provider;
+    /* The runtime/cgo.Handle of what a callback failed with, or 0. */
+    uintptr_t cause;
 } countersign_go_error;
 
 /* Everything about a token, borrowed from it. */
@@ -43,6 +45,9 @@ typedef struct {
 
 countersign_go_error countersign_go_read_error(const csign_error *error);
 countersign_go_token countersign_go_read_token(const csign_token *token);
+
+/* Has the error that the running callback causes keep a runtime/cgo.Handle, and end it with the error. */
+void countersign_go_set_cause(uintptr_t cause);
 
 countersign_go_peeked countersign_go_peek(const csign_client *client, char *buffer, size_t capacity);
 /* The token of an answer is NULL where none is in memory. */

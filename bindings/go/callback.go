@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/cgo"
-	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -16,33 +15,14 @@ import (
 // The functions here are called by the library, on threads of its own as well. A panic in what the program brought
 // ends here: it must not unwind through C.
 
-// signer is a function that signs, and how it last failed.
+// signer is a function that signs.
 type signer struct {
 	algorithm, keyID string
 	sign             func([]byte) ([]byte, error)
-	failed           atomic.Pointer[error]
-}
-
-// cause is the signer's own error, where the call failed for that.
-func (s *signer) cause(status C.csign_status) error {
-	if s == nil || status != C.CSIGN_STATUS_SIGNING {
-		return nil
-	}
-	if failed := s.failed.Load(); failed != nil {
-		return *failed
-	}
-	return nil
 }
 
 func (s *signer) signInto(message, signature []byte) (written int, err error) {
-	defer func() {
-		err = recovered(recover(), err)
-		if err != nil {
-			s.failed.Store(&err)
-		} else {
-			s.failed.Store(nil)
-		}
-	}()
+	defer func() { err = recovered(recover(), err) }()
 	signed, err := s.sign(message)
 	if err != nil {
 		return 0, err
@@ -51,6 +31,13 @@ func (s *signer) signInto(message, signature []byte) (written int, err error) {
 		return 0, fmt.Errorf("countersign: the signer gave %d bytes; at most %d fit", len(signed), len(signature))
 	}
 	return copy(signature, signed), nil
+}
+
+// failed has the library keep an error with the one that comes of it, for the caller of the library: this callback
+// runs on another goroutine than that one, and others may fail at the same time.
+func failed(err error) C.int32_t {
+	C.countersign_go_set_cause(kept(err))
+	return 1
 }
 
 //export countersignSign
@@ -64,7 +51,7 @@ func countersignSign(
 	room := unsafe.Slice((*byte)(unsafe.Pointer(signature)), int(capacity))
 	length, err := cgo.Handle(handle).Value().(*signer).signInto(message, room)
 	if err != nil {
-		return 1
+		return failed(err)
 	}
 	*written = C.size_t(length)
 	return 0
@@ -144,25 +131,20 @@ var changes = map[C.int32_t]Change{
 	C.CSIGN_CHANGE_FORGOTTEN: ChangeForgotten,
 }
 
-// opener opens the URL of a login, and keeps how it failed.
-type opener struct {
-	open   func(url string) error
-	failed error
-}
+// opener opens the URL of a login.
+type opener func(url string) error
 
 //export countersignOpen
 func countersignOpen(handle C.uintptr_t, url *C.char, length C.size_t) C.int32_t {
-	opening := cgo.Handle(handle).Value().(*opener)
-	opening.failed = opening.try(string(borrowed(url, length)))
-	if opening.failed != nil {
-		return 1
+	if err := cgo.Handle(handle).Value().(opener).try(string(borrowed(url, length))); err != nil {
+		return failed(err)
 	}
 	return 0
 }
 
-func (o *opener) try(url string) (err error) {
+func (o opener) try(url string) (err error) {
 	defer func() { err = recovered(recover(), err) }()
-	return o.open(url)
+	return o(url)
 }
 
 //export countersignDestroy

@@ -160,3 +160,47 @@ func (b *lockedBuffer) String() string {
 	defer b.lock.Unlock()
 	return b.text.String()
 }
+
+func TestTwoFailuresAtOnceKeepTheirOwnCauses(t *testing.T) {
+	var bothFail sync.WaitGroup
+	bothFail.Add(2)
+	key, err := KeyFromSigner("ES256", "", func(message []byte) ([]byte, error) {
+		bothFail.Done()
+		bothFail.Wait()
+		return nil, errors.New(string(message))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer key.Close()
+	var ended sync.WaitGroup
+	for _, input := range []string{"one", "two"} {
+		ended.Add(1)
+		go func() {
+			defer ended.Done()
+			_, err := key.SignBytes("", []byte(input))
+			if cause := errors.Unwrap(err); cause == nil || cause.Error() != input {
+				t.Errorf("the cause of %s is %v", input, cause)
+			}
+		}()
+	}
+	ended.Wait()
+}
+
+func TestADrainedClientStartsNoRequest(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	token := access(t, client)
+	if err := client.Drain(context.Background(), 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if access(t, client) != token {
+		t.Error("the cached token is not handed out")
+	}
+	if err := client.Invalidate(token); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.AccessToken(context.Background()); failureOf(t, err).Status != StatusBusy {
+		t.Error(err)
+	}
+}

@@ -5,19 +5,20 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"time"
 	"unsafe"
 )
 
-// Client hands out a connection's token and keeps it valid. Any number of goroutines may use it at once; at most one
-// request per connection is under way, whoever asks.
+// Client hands out a connection's token and keeps it valid. Any number of goroutines may use it at once. At most one
+// token request is under way at a time, among them and among the processes that share the connection's store.
 //
-// Where a method takes a context, cancelling it returns at once with the context's error. The call goes on in the
-// library, so that nothing that a vendor gives once is lost; the next caller gets what it brings.
+// If a method takes a context, cancelling it returns at once with the context's error. A request that has been sent
+// goes on in the library, and the next caller gets what it brings, as long as the process runs: call [Client.Drain] or
+// [Client.Close] before it exits.
 type Client struct {
 	handle *handle
-	signer *signer
 	// One for each goroutine that waits inside the library.
 	slots chan struct{}
 }
@@ -61,7 +62,7 @@ func open(config *config, load bool) (*Client, error) {
 	if err := failure(status, reported); err != nil {
 		return nil, err
 	}
-	client := &Client{signer: config.signer, slots: make(chan struct{}, mostInside)}
+	client := &Client{slots: make(chan struct{}, mostInside)}
 	client.handle = owned(client, &handle{
 		what:    "client",
 		pointer: unsafe.Pointer(pointer),
@@ -101,7 +102,7 @@ func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Tok
 		}
 	}
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		return c.answered(C.countersign_go_client_token(client, ms))
+		return answered(C.countersign_go_client_token(client, ms))
 	})
 }
 
@@ -109,7 +110,7 @@ func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Tok
 // valid, that one is given.
 func (c *Client) Refresh(ctx context.Context) (*Token, error) {
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		return c.answered(C.countersign_go_client_refresh(client))
+		return answered(C.countersign_go_client_refresh(client))
 	})
 }
 
@@ -125,12 +126,56 @@ func (c *Client) Invalidate(accessToken string) error {
 	return failure(C.csign_client_invalidate(c.pointer(), token, length, &reported), reported)
 }
 
-// Close closes the client and wipes what it holds, at any time: calls that are under way end as they would have, later
-// ones fail with an error that errors.Is finds to be [ErrClosed]. It always returns nil, and may be called again.
+// Drain waits for the requests that are under way, and starts no new one from now on: for a program that is about to
+// exit. Cached tokens are handed out as before; anything else fails with [StatusBusy].
+//
+// The error is of [StatusBusy] if a request is still under way when the time is up, and the store's if a new token is
+// in memory only. Cancelling the context returns at once.
+func (c *Client) Drain(ctx context.Context, timeout time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.handle.enter(); err != nil {
+		return err
+	}
+	drained := make(chan error, 1)
+	go func() {
+		defer c.leave()
+		drained <- drain(c.pointer(), timeout)
+	}()
+	select {
+	case err := <-drained:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// How long Close waits for requests under way: the default of the setting timeout_ms and a bit.
+const closeTimeout = 35 * time.Second
+
+// Close closes the client and wipes what it holds. Later calls fail with an error that errors.Is finds to be
+// [ErrClosed]. Close waits for a request that has been sent, so that what it brings is stored; a call that has not sent
+// its request fails as a later one does. It may be called at any time, and again.
+//
+// The error is the store's if a new token is in memory only and so is lost.
 func (c *Client) Close() error {
+	if c.handle.enter() != nil {
+		return nil
+	}
+	defer c.leave()
 	c.handle.close()
-	runtime.KeepAlive(c)
-	return nil
+	err := drain(c.pointer(), closeTimeout)
+	var failure *Error
+	if errors.As(err, &failure) && (failure.Status == StatusBusy || failure.Status == StatusReentered) {
+		return nil
+	}
+	return err
+}
+
+func drain(client *C.csign_client, timeout time.Duration) error {
+	var reported *C.csign_error
+	return failure(C.csign_client_drain(client, C.uint64_t(milliseconds(timeout)), &reported), reported)
 }
 
 func (c *Client) pointer() *C.csign_client {
@@ -143,16 +188,9 @@ func (c *Client) leave() {
 	runtime.KeepAlive(c)
 }
 
-func (c *Client) failure(status C.csign_status, reported *C.csign_error) error {
-	if status == C.CSIGN_STATUS_OK {
-		return nil
-	}
-	return caused(status, reported, c.signer.cause(status))
-}
-
 // answered copies the token of an answer, and frees what the library gave.
-func (c *Client) answered(answer C.countersign_go_answer) (*Token, error) {
-	if err := c.failure(answer.status, answer.error); err != nil {
+func answered(answer C.countersign_go_answer) (*Token, error) {
+	if err := failure(answer.status, answer.error); err != nil {
 		return nil, err
 	}
 	defer C.csign_token_free(answer.token)

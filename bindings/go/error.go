@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"errors"
+	"runtime/cgo"
 	"strings"
 	"time"
 )
@@ -76,11 +77,6 @@ func failure(status C.csign_status, reported *C.csign_error) error {
 	if status == C.CSIGN_STATUS_OK {
 		return nil
 	}
-	return caused(status, reported, nil)
-}
-
-// caused is [failure] with an error of the program's own as its cause.
-func caused(status C.csign_status, reported *C.csign_error, cause error) *Error {
 	if reported == nil {
 		name := Status(status).String()
 		return &Error{
@@ -89,12 +85,10 @@ func caused(status C.csign_status, reported *C.csign_error, cause error) *Error 
 			Verdict:    VerdictUnexpected,
 			Message:    "the library failed with " + name + " and did not say why",
 			RetryAfter: -1,
-			cause:      cause,
 		}
 	}
 	made := readError(reported)
 	made.Status = Status(status)
-	made.cause = cause
 	C.csign_error_free(reported)
 	return made
 }
@@ -116,6 +110,9 @@ func readError(reported *C.csign_error) *Error {
 		TraceID:          goText(read.trace_id),
 		Provider:         goText(read.provider),
 	}
+	if read.cause != 0 {
+		made.cause, _ = cgo.Handle(read.cause).Value().(error)
+	}
 	if read.retry_after_ms >= 0 {
 		made.RetryAfter = time.Duration(read.retry_after_ms) * time.Millisecond
 	}
@@ -127,7 +124,7 @@ func misuse(status Status, message, hint string) *Error {
 	return &Error{
 		Status:     status,
 		Kind:       "usage",
-		Verdict:    VerdictFixConfiguration,
+		Verdict:    VerdictUnexpected,
 		Message:    message,
 		Hint:       hint,
 		RetryAfter: -1,

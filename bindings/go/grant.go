@@ -17,7 +17,7 @@ func (c *Client) ConsentURL() (string, error) {
 	var url *C.csign_text
 	var reported *C.csign_error
 	status := C.csign_client_consent_url(c.pointer(), &url, &reported)
-	if err := c.failure(status, reported); err != nil {
+	if err := failure(status, reported); err != nil {
 		return "", err
 	}
 	return taken(url), nil
@@ -30,7 +30,7 @@ func (c *Client) Identity(ctx context.Context) (map[string]string, error) {
 		var text *C.csign_text
 		var reported *C.csign_error
 		status := C.csign_client_identity(client, &text, &reported)
-		if err := c.failure(status, reported); err != nil {
+		if err := failure(status, reported); err != nil {
 			return nil, err
 		}
 		return parsed[map[string]string](taken(text))
@@ -65,12 +65,12 @@ func (c *Client) Forget(ctx context.Context) (Forgotten, error) {
 		var revocation C.csign_revocation
 		var reason, reported *C.csign_error
 		status := C.csign_client_forget(client, &revocation, &reason, &reported)
-		if err := c.failure(status, reported); err != nil {
+		if err := failure(status, reported); err != nil {
 			return Forgotten{}, err
 		}
 		forgotten := Forgotten{Revocation: revocationOf(revocation)}
 		if reason != nil {
-			forgotten.Reason = caused(C.csign_error_status(reason), reason, nil)
+			forgotten.Reason = failure(C.csign_error_status(reason), reason)
 		}
 		return forgotten, nil
 	})
@@ -124,7 +124,7 @@ func (c *Client) Counts() (Counts, error) {
 		var count C.uint64_t
 		var reported *C.csign_error
 		status := C.csign_client_count(c.pointer(), counter, &count, &reported)
-		if err := c.failure(status, reported); err != nil {
+		if err := failure(status, reported); err != nil {
 			return Counts{}, err
 		}
 		*place = uint64(count)
@@ -156,7 +156,7 @@ func (c *Client) Events(ctx context.Context) ([]Event, error) {
 		var text *C.csign_text
 		var reported *C.csign_error
 		status := C.csign_client_events(client, &text, &reported)
-		if err := c.failure(status, reported); err != nil {
+		if err := failure(status, reported); err != nil {
 			return nil, err
 		}
 		return parsed[[]Event](taken(text))
@@ -171,5 +171,5 @@ func (c *Client) CheckSaved() error {
 	}
 	defer c.leave()
 	var reported *C.csign_error
-	return c.failure(C.csign_client_check_saved(c.pointer(), &reported), reported)
+	return failure(C.csign_client_check_saved(c.pointer(), &reported), reported)
 }

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package countersign
 
 import (
@@ -43,6 +45,10 @@ func (h *handle) leave() {
 	if h.state.Add(-oneInside) == closedBit {
 		h.release()
 	}
+}
+
+func (h *handle) isClosed() bool {
+	return h.state.Load()&closedBit != 0
 }
 
 // close may be called again, and by several at once.

@@ -13,7 +13,6 @@ import (
 // goroutines may use it at once.
 type Key struct {
 	handle *handle
-	signer *signer
 }
 
 // ReadKey reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate,
@@ -23,7 +22,7 @@ type Key struct {
 func ReadKey(data []byte, passphrase string) (*Key, error) {
 	bytes, length := cBytes(data)
 	phrase, phraseLength := cText(passphrase)
-	return makeKey(nil, func(key **C.csign_key, reported **C.csign_error) C.csign_status {
+	return makeKey(func(key **C.csign_key, reported **C.csign_error) C.csign_status {
 		return C.csign_key_read(bytes, length, phrase, phraseLength, key, reported)
 	})
 }
@@ -31,7 +30,7 @@ func ReadKey(data []byte, passphrase string) (*Key, error) {
 // KeyFromSecret takes a shared secret for HS256, HS384 and HS512.
 func KeyFromSecret(secret []byte) (*Key, error) {
 	bytes, length := cBytes(secret)
-	return makeKey(nil, func(key **C.csign_key, reported **C.csign_error) C.csign_status {
+	return makeKey(func(key **C.csign_key, reported **C.csign_error) C.csign_status {
 		return C.csign_key_from_secret(bytes, length, key, reported)
 	})
 }
@@ -41,7 +40,7 @@ func KeyFromSigner(algorithm, keyID string, sign func(message []byte) ([]byte, e
 	signing := &signer{algorithm: algorithm, keyID: keyID, sign: sign}
 	cAlgorithm, algorithmLength := cText(algorithm)
 	cKeyID, keyIDLength := cText(keyID)
-	return makeKey(signing, func(key **C.csign_key, reported **C.csign_error) C.csign_status {
+	return makeKey(func(key **C.csign_key, reported **C.csign_error) C.csign_status {
 		return C.countersign_go_key_from_signer(cAlgorithm, algorithmLength, cKeyID, keyIDLength,
 			kept(signing), key, reported)
 	})
@@ -71,7 +70,7 @@ func (k *Key) Sign(claims []byte, options SignOptions) (string, error) {
 	var reported *C.csign_error
 	status := C.csign_key_sign(k.pointer(), algorithm, algorithmLength, keyID, keyIDLength, typ, typLength,
 		(*C.char)(unsafe.Pointer(payload)), payloadLength, &token, &reported)
-	if err := k.failure(status, reported); err != nil {
+	if err := failure(status, reported); err != nil {
 		return "", err
 	}
 	return taken(token), nil
@@ -93,7 +92,7 @@ func (k *Key) SignBytes(algorithm string, message []byte) ([]byte, error) {
 	var reported *C.csign_error
 	status := C.csign_key_sign_bytes(k.pointer(), cAlgorithm, algorithmLength, input, inputLength,
 		room, capacity, &length, &reported)
-	if err := k.failure(status, reported); err != nil {
+	if err := failure(status, reported); err != nil {
 		return nil, err
 	}
 	return signature[:length], nil
@@ -111,7 +110,7 @@ func (k *Key) Verify(algorithm, token string) ([]byte, error) {
 	var payload *C.csign_text
 	var reported *C.csign_error
 	status := C.csign_key_verify(k.pointer(), cAlgorithm, algorithmLength, cToken, tokenLength, &payload, &reported)
-	if err := k.failure(status, reported); err != nil {
+	if err := failure(status, reported); err != nil {
 		return nil, err
 	}
 	return []byte(taken(payload)), nil
@@ -142,7 +141,7 @@ func (k *Key) Info() (KeyInfo, error) {
 	defer k.leave()
 	var text *C.csign_text
 	var reported *C.csign_error
-	if err := k.failure(C.csign_key_info(k.pointer(), &text, &reported), reported); err != nil {
+	if err := failure(C.csign_key_info(k.pointer(), &text, &reported), reported); err != nil {
 		return KeyInfo{}, err
 	}
 	return parsed[KeyInfo](taken(text))
@@ -155,9 +154,7 @@ func (k *Key) Close() error {
 	return nil
 }
 
-func makeKey(
-	signing *signer, call func(**C.csign_key, **C.csign_error) C.csign_status,
-) (*Key, error) {
+func makeKey(call func(**C.csign_key, **C.csign_error) C.csign_status) (*Key, error) {
 	if err := checkABI(); err != nil {
 		return nil, err
 	}
@@ -166,7 +163,7 @@ func makeKey(
 	if err := failure(call(&pointer, &reported), reported); err != nil {
 		return nil, err
 	}
-	key := &Key{signer: signing}
+	key := &Key{}
 	key.handle = owned(key, &handle{
 		what:    "key",
 		pointer: unsafe.Pointer(pointer),
@@ -182,11 +179,4 @@ func (k *Key) pointer() *C.csign_key {
 func (k *Key) leave() {
 	k.handle.leave()
 	runtime.KeepAlive(k)
-}
-
-func (k *Key) failure(status C.csign_status, reported *C.csign_error) error {
-	if status == C.CSIGN_STATUS_OK {
-		return nil
-	}
-	return caused(status, reported, k.signer.cause(status))
 }

@@ -58,7 +58,7 @@ func TestSignsAndVerifies(t *testing.T) {
 		}
 		head, tail := token[:len(token)-10], token[len(token)-10:]
 		_, err = key.Verify(algorithm, head+strings.Map(otherLetter, tail))
-		if failureOf(t, err).Status != StatusVerification {
+		if failure := failureOf(t, err); failure.Status != StatusVerification || failure.Verdict != VerdictUnexpected {
 			t.Errorf("%s: %v", algorithm, err)
 		}
 		if signature, err := key.SignBytes(algorithm, []byte("x")); err != nil || len(signature) < 64 {

@@ -17,7 +17,7 @@ type Login struct {
 }
 
 // StartLogin begins a login, for a program with a web server of its own: send the browser to [Login.URL], and hand
-// the query that it comes back with to [Client.CompleteLogin]. The redirect URI is where the browser comes back to; empty
+// the URL that it comes back to to [Client.CompleteLogin]. It does not wait. The redirect URI is where the browser comes back to; empty
 // for the setting redirect_uri.
 func (c *Client) StartLogin(redirectURI string) (*Login, error) {
 	if err := c.handle.enter(); err != nil {
@@ -28,22 +28,22 @@ func (c *Client) StartLogin(redirectURI string) (*Login, error) {
 	var login *C.csign_login
 	var reported *C.csign_error
 	status := C.csign_client_start_login(c.pointer(), uri, length, &login, &reported)
-	if err := c.failure(status, reported); err != nil {
+	if err := failure(status, reported); err != nil {
 		return nil, err
 	}
 	return begun(login), nil
 }
 
-// CompleteLogin ends a login: it checks the query that the browser came back with (what follows the ?), exchanges the
-// code once, and keeps what that brings.
-func (c *Client) CompleteLogin(ctx context.Context, login *Login, query string) (*Token, error) {
+// CompleteLogin ends a login: it checks the callback (the URL that the browser came back to, or its query alone),
+// exchanges the code once, and keeps what that brings.
+func (c *Client) CompleteLogin(ctx context.Context, login *Login, callback string) (*Token, error) {
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
 		if err := login.handle.enter(); err != nil {
 			return nil, err
 		}
 		defer login.leave()
-		cQuery, length := cText(query)
-		return c.answered(C.countersign_go_complete_login(client, login.pointer(), cQuery, length))
+		cQuery, length := cText(callback)
+		return answered(C.countersign_go_complete_login(client, login.pointer(), cQuery, length))
 	})
 }
 
@@ -56,14 +56,9 @@ func (c *Client) Login(
 ) (*Token, error) {
 	ms := C.uint64_t(milliseconds(timeout))
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		opening := &opener{open: open}
-		handle := cgo.NewHandle(opening)
+		handle := cgo.NewHandle(opener(open))
 		defer handle.Delete()
-		answer := C.countersign_go_login(client, C.uint16_t(port), ms, C.uintptr_t(handle))
-		if opening.failed != nil && answer.status != C.CSIGN_STATUS_OK {
-			return nil, caused(answer.status, answer.error, opening.failed)
-		}
-		return c.answered(answer)
+		return answered(C.countersign_go_login(client, C.uint16_t(port), ms, C.uintptr_t(handle)))
 	})
 }
 
@@ -89,6 +84,17 @@ func (l *Login) URL() string {
 	defer l.leave()
 	var length C.size_t
 	data := C.csign_login_url(l.pointer(), &length)
+	return string(borrowed(data, length))
+}
+
+// State is the state parameter of the URL: it tells which of several logins a callback belongs to. Empty after Close.
+func (l *Login) State() string {
+	if l.handle.enter() != nil {
+		return ""
+	}
+	defer l.leave()
+	var length C.size_t
+	data := C.csign_login_state(l.pointer(), &length)
 	return string(borrowed(data, length))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 )
@@ -36,11 +37,14 @@ func TestALoginGoesOnInAnotherProcess(t *testing.T) {
 	if restored.URL() != page {
 		t.Error("the page is another one")
 	}
+	if !strings.Contains(page, "state="+restored.State()) || restored.State() == "" || login.State() != "" {
+		t.Errorf("the state is %q", restored.State())
+	}
 	query, err := emulator.Authorize(page, "allow")
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := client.CompleteLogin(context.Background(), restored, query)
+	token, err := client.CompleteLogin(context.Background(), restored, "https://app.example/callback?"+query)
 	if err != nil || token.Source() != SourceMinted {
 		t.Errorf("%v, %v", token, err)
 	}

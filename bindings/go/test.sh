@@ -11,6 +11,13 @@ cd "$(dirname "$0")"
 unformatted=$(gofmt -l .)
 [ -z "$unformatted" ] || { echo "run gofmt -w on: $unformatted" >&2; exit 1; }
 go mod verify
+
+# Without cgo there is one message, which says what to do.
+if said=$(CGO_ENABLED=0 go build . 2>&1); then
+    echo "the package builds without cgo" >&2
+    exit 1
+fi
+[ "$(grep -c '^\./' <<<"$said")" = 1 ] && grep -q countersign_needs_cgo <<<"$said" || { echo "$said" >&2; exit 1; }
 go vet ./...
 (cd tools && go vet ./...)
 

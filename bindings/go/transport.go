@@ -1,8 +1,12 @@
+//go:build cgo
+
 package countersign
 
 import (
 	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -10,7 +14,8 @@ import (
 // invalidates that token, gets another one and repeats the request once; the answer to that goes to the caller,
 // whatever it is. A request whose body cannot be had again (no GetBody) is not repeated.
 //
-// A redirect to another scheme, host or port is followed, if the http.Client does, without the token.
+// A redirect to another scheme, host or port is followed, if the http.Client does, without the token. A request with
+// plain http to another machine fails with an [*Error] of the kind "usage": the token is not sent in clear text.
 type Transport struct {
 	// Client gives the token.
 	Client *Client
@@ -27,6 +32,10 @@ func (c *Client) HTTPClient() *http.Client {
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !keepsToItsOrigin(request) {
 		return t.base().RoundTrip(request)
+	}
+	if err := checkTarget(request.URL); err != nil {
+		closeBody(request)
+		return nil, err
 	}
 	token, err := t.Client.TokenContext(request.Context(), 0)
 	if err != nil {
@@ -45,12 +54,18 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !ok {
 		return response, nil
 	}
-	discard(response)
-	if token, err = t.Client.TokenContext(request.Context(), 0); err != nil {
+	other, err := t.Client.TokenContext(request.Context(), 0)
+	if err != nil {
+		discard(response)
 		closeBody(again)
 		return nil, err
 	}
-	return t.base().RoundTrip(authorized(again, token))
+	if other.value == token.value {
+		closeBody(again)
+		return response, nil
+	}
+	discard(response)
+	return t.base().RoundTrip(authorized(again, other))
 }
 
 func (t *Transport) base() http.RoundTripper {
@@ -58,6 +73,26 @@ func (t *Transport) base() http.RoundTripper {
 		return t.Base
 	}
 	return http.DefaultTransport
+}
+
+// checkTarget refuses a URL that the token would be sent to in clear text.
+func checkTarget(target *url.URL) error {
+	if target.Scheme == "https" || target.Scheme == "http" && isLoopback(target.Hostname()) {
+		return nil
+	}
+	return misuse(
+		StatusBadArgument,
+		"the token is not sent to "+target.Hostname()+" over "+target.Scheme,
+		"use https: plain http is allowed only to localhost and loopback addresses",
+	)
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
 }
 
 // keepsToItsOrigin tells whether a request goes where the caller's own request went, and so did every redirect that

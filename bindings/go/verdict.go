@@ -8,15 +8,15 @@ type Verdict string
 
 // The verdicts.
 const (
-	// VerdictRetry: try again, after [Error.RetryAfter] if that is known.
+	// VerdictRetry: try again, after the wait that the error gives, if any: [Error.RetryAfter].
 	VerdictRetry Verdict = "retry"
-	// VerdictReauthorize: a person must act; [Error.URL] is the ready consent or login URL where one is known.
+	// VerdictReauthorize: a person must act, at the error's URL if it has one: [Error.URL].
 	VerdictReauthorize Verdict = "reauthorize"
-	// VerdictFixConfiguration: a setting or the calling program is wrong; the message names it.
+	// VerdictFixConfiguration: a setting is wrong, here or at the vendor; the message names it.
 	VerdictFixConfiguration Verdict = "fix_configuration"
 	// VerdictOutcomeUnknown: the server may have rotated the refresh token; nothing was sent twice.
 	VerdictOutcomeUnknown Verdict = "outcome_unknown"
-	// VerdictUnexpected: an unreadable answer, or a bug of ours.
+	// VerdictUnexpected: an unreadable response, a signature that does not verify, a wrong call, or a bug.
 	VerdictUnexpected Verdict = "unexpected"
 )
 

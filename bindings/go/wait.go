@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"unsafe"
 )
@@ -30,7 +31,8 @@ func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T,
 			<-c.slots
 			c.leave()
 		}()
-		return call(c.pointer())
+		value, err := call(c.pointer())
+		return value, c.closing(err)
 	}
 	if ctx.Done() == nil {
 		return inside()
@@ -53,6 +55,15 @@ func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T,
 	}
 }
 
+// closing is the error of a call that Close took its request from: it fails as a later call does.
+func (c *Client) closing(err error) error {
+	var failure *Error
+	if errors.As(err, &failure) && failure.Status == StatusBusy && c.handle.isClosed() {
+		return closed("client")
+	}
+	return err
+}
+
 // peekToken is the token in memory, if it is valid for so long; nil where there is none. It never waits.
 func (c *Client) peekToken(minValidMS C.uint64_t) (*Token, error) {
 	if err := c.handle.enter(); err != nil {
@@ -63,7 +74,7 @@ func (c *Client) peekToken(minValidMS C.uint64_t) (*Token, error) {
 	if answer.status == C.CSIGN_STATUS_OK && answer.token == nil {
 		return nil, nil
 	}
-	return c.answered(answer)
+	return answered(answer)
 }
 
 // peek is the token in memory, if it is fresh; empty where there is none. It never waits.
@@ -92,7 +103,7 @@ func (c *Client) peekInto(room *[]byte) (string, error) {
 			C.csign_error_free(peeked.error)
 			*room = make([]byte, 2*length)
 		default:
-			return "", c.failure(peeked.status, peeked.error)
+			return "", failure(peeked.status, peeked.error)
 		}
 	}
 }
