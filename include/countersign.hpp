@@ -718,6 +718,13 @@ class Login {
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
     std::string_view url() const && = delete;
+    /// The `state` parameter of the URL: tells which of several logins a callback belongs to.
+    std::string_view state() const & noexcept {
+        std::size_t length = 0;
+        const char *start = ::csign_login_state(login_.get(), &length);
+        return start == nullptr ? std::string_view() : std::string_view(start, length);
+    }
+    std::string_view state() const && = delete;
     /// The login as text, for a web server whose next request may reach another process. It holds a secret.
     Result<Text> save() const {
         return detail::make<Text, ::csign_text>(
@@ -836,10 +843,11 @@ class Client {
             return ::csign_client_start_login(client_.get(), redirect_uri.data(), redirect_uri.size(), out, error);
         });
     }
-    /// Ends a login with what follows the ? of the URL that the browser came back to.
-    Result<Token> complete_login(const Login &login, std::string_view query) const {
+    /// Ends a login with the URL that the browser came back to, or its query alone.
+    Result<Token> complete_login(const Login &login, std::string_view callback) const {
         return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
-            return ::csign_client_complete_login(client_.get(), login.get(), query.data(), query.size(), out, error);
+            return ::csign_client_complete_login(client_.get(), login.get(), callback.data(), callback.size(), out,
+                                                 error);
         });
     }
     /// A whole login on this machine (RFC 8252). `port` 0: the one in the setting redirect_uri, or any.
@@ -849,6 +857,16 @@ class Client {
         return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
             return ::csign_client_login(client_.get(), port, detail::milliseconds(timeout),
                                         open ? &detail::open : nullptr, user_data, out, error);
+        });
+    }
+
+    /// Waits for the requests that are under way, and starts no new one from now on: for a program that is about to end,
+    /// or before the client's last owner ends, which waits for nothing. Cached tokens are handed out as before; anything
+    /// else fails with CSIGN_STATUS_BUSY. Fails with that if a request is still under way, and with the store's error if
+    /// a new token is in memory only.
+    Result<void> drain(std::chrono::milliseconds timeout = std::chrono::seconds(35)) const {
+        return detail::run([&](auto **error) {
+            return ::csign_client_drain(client_.get(), detail::milliseconds(timeout), error);
         });
     }
 

@@ -192,9 +192,8 @@ void Player::token(const json &step, Result<Token> got) {
 void Player::login(const json &step) {
     const auto begun = client_->start_login().value();
     const auto answer = sandbox_.get(std::string(begun.url()) + "&_sandbox=" + step.at("answer").get<std::string>());
-    const auto query = answer.location.find('?');
-    if (query == std::string::npos) throw Failed("the page sent the browser nowhere: " + std::to_string(answer.status));
-    token(step, client_->complete_login(begun, std::string_view(answer.location).substr(query + 1)));
+    if (answer.location.empty()) throw Failed("the page sent the browser nowhere: " + std::to_string(answer.status));
+    token(step, client_->complete_login(begun, answer.location));
 }
 
 void Player::identity(const json &step) {

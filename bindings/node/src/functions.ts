@@ -163,6 +163,7 @@ export const key = {
 
 export const login = {
   url: text('csign_login_url'),
+  state: text('csign_login_state'),
   save: status('csign_login_save', 'void *login, _Out_ void **out'),
   restore: status('csign_login_restore', 'void *saved, size_t saved_length, _Out_ void **out'),
   free: declared('void csign_login_free(void *login)'),

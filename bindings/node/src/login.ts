@@ -25,6 +25,11 @@ export class Login {
     return c.url(this.#handle.open(), null);
   }
 
+  /** The `state` parameter of the URL: tells which of several logins a callback belongs to. */
+  get state(): string {
+    return c.state(this.#handle.open(), null);
+  }
+
   /** The login as text, for the session on the server's side: it holds the verifier. */
   save(): string {
     const out: Out = [null];

@@ -8,7 +8,15 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { Client, Key, Login, ReauthorizeError, RetryError, UnexpectedError } from 'countersign';
+import {
+  Client,
+  FixConfigurationError,
+  Key,
+  Login,
+  ReauthorizeError,
+  RetryError,
+  UnexpectedError,
+} from 'countersign';
 
 import { disposed } from './disposed.mjs';
 import { Sandbox, until } from './sandbox.mjs';
@@ -39,7 +47,10 @@ test('a store that outlives the process needs a name', async () => {
     client_secret: 's3cret',
     store: `file:${mkdtempSync(join(tmpdir(), 'countersign-'))}/tokens`,
   };
-  await assert.rejects(Client.create(settings), (error) => error instanceof FixConfigurationError && error.setting === 'name');
+  await assert.rejects(
+    Client.create(settings),
+    (error) => error instanceof FixConfigurationError && error.setting === 'name',
+  );
   disposed(await Client.create(settings, { name: 'ann' }));
 });
 

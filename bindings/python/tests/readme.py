@@ -43,7 +43,7 @@ def run_all(sandbox: Sandbox) -> None:
         else:
             compile(text, str(README), "exec")
     assert "for signature impersonation\nthe API is at https://demo.docusign.net\n" in outputs[0]
-    assert outputs[1] == "<countersign.Client 'default'>\n"
+    assert outputs[1] == "<countersign.Client>\n"
     assert len(outputs) == 2
 
 

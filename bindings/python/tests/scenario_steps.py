@@ -46,7 +46,7 @@ class Steps:
         shown = self.sandbox.get(f"{login.url}&_sandbox={step['answer']}")
         if shown.location is None or "?" not in shown.location:
             raise Failed(f"the page answered {shown.status} and led nowhere")
-        return self.named(step, self.client.complete_login(login, shown.location.split("?", 1)[1]))
+        return self.named(step, self.client.complete_login(login, shown.location))
 
     def take_invalidate(self, step: dict[str, Any]) -> Seen:
         self.client.invalidate(self.tokens[step["token"]])

@@ -28,6 +28,11 @@ class Login:
         """Where to send the browser."""
         return borrowed(lib.csign_login_url(self._handle, ffi.NULL)) or ""
 
+    @property
+    def state(self) -> str:
+        """The `state` parameter of the URL: tells which of several logins a callback belongs to."""
+        return borrowed(lib.csign_login_state(self._handle, ffi.NULL)) or ""
+
     def save(self) -> str:
         """The login as text, for a web server whose next request may reach another process: keep it in the session, on
         the server's side, for it holds the verifier.

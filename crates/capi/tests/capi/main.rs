@@ -10,3 +10,4 @@ mod fork;
 mod keys;
 mod plugin;
 mod program;
+mod words;

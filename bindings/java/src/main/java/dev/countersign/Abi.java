@@ -89,6 +89,8 @@ interface Abi {
 
     long csign_login_url(long login, long length);
 
+    long csign_login_state(long login, long length);
+
     int csign_login_save(long login, long outSaved, long error);
 
     int csign_login_restore(long saved, long savedLength, long outLogin, long error);

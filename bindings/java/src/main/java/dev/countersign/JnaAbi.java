@@ -139,6 +139,9 @@ final class JnaAbi implements Abi {
     public native long csign_login_url(long login, long length);
 
     @Override
+    public native long csign_login_state(long login, long length);
+
+    @Override
     public native int csign_login_save(long login, long outSaved, long error);
 
     @Override

@@ -1,5 +1,7 @@
 package dev.countersign;
 
+import java.util.function.LongBinaryOperator;
+
 /**
  * A login that has begun (RFC 6749 section 4.1, with PKCE of RFC 7636). Immutable; may be shared by threads.
  *
@@ -8,7 +10,7 @@ package dev.countersign;
  * session.put("login", login.save());          // on the server's side
  * redirectTo(login.url());
  * // the browser comes back:
- * Token token = client.completeLogin(Login.restore(session.get("login")), request.getQueryString());
+ * Token token = client.completeLogin(Login.restore(session.get("login")), request.getRequestURL() + "?" + request.getQueryString());
  * }</pre>
  */
 public final class Login implements AutoCloseable {
@@ -44,13 +46,16 @@ public final class Login implements AutoCloseable {
      * @return the URL
      */
     public String url() {
-        long login = handle.enter();
-        try (Frame frame = Frame.open(abi)) {
-            long length = frame.slot();
-            return frame.borrowed(abi.csign_login_url(login, length), length);
-        } finally {
-            handle.leave();
-        }
+        return text(abi::csign_login_url);
+    }
+
+    /**
+     * The {@code state} parameter of the URL: tells which of several logins a callback belongs to.
+     *
+     * @return the state
+     */
+    public String state() {
+        return text(abi::csign_login_state);
     }
 
     /**
@@ -80,6 +85,16 @@ public final class Login implements AutoCloseable {
     @Override
     public String toString() {
         return "Login[]";
+    }
+
+    private String text(LongBinaryOperator field) {
+        long login = handle.enter();
+        try (Frame frame = Frame.open(abi)) {
+            long length = frame.slot();
+            return frame.borrowed(field.applyAsLong(login, length), length);
+        } finally {
+            handle.leave();
+        }
     }
 
     Handle handle() {

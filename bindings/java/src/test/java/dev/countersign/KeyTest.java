@@ -124,7 +124,7 @@ class KeyTest {
         Key key = Key.ofSecret(new byte[32]);
         key.close();
         key.close();
-        CountersignException failure = assertThrows(FixConfigurationException.class, () -> key.sign(CLAIMS));
+        CountersignException failure = assertThrows(UnexpectedException.class, () -> key.sign(CLAIMS));
         assertEquals(Status.CLOSED, failure.status());
         assertEquals("the key was closed", failure.getMessage());
     }

@@ -33,6 +33,7 @@ class LoginTest {
                 Login login = client.startLogin();
                 Login restored = Login.restore(login.save())) {
             assertEquals(login.url(), restored.url());
+            assertTrue(login.url().contains("state=" + restored.state()), login.url());
             assertFalse(login.toString().contains("http"));
             String query = sandbox.answerLogin(login.url(), "allow");
             assertEquals(Source.MINTED, client.completeLogin(restored, query).source());
@@ -110,7 +111,7 @@ class LoginTest {
         try (Client client = Client.of(sandbox.settings("docusign-code"));
                 Login login = client.startLogin()) {
             String query = sandbox.answerLogin(login.url(), "allow");
-            assertEquals(Source.MINTED, client.completeLoginAsync(login, query).join().source());
+            assertEquals(Source.MINTED, client.completeLoginAsync(login, "https://app.example/cb?" + query).join().source());
             assertEquals(client.identity(), client.identityAsync().join());
             assertEquals(client.events(), client.eventsAsync().join());
             client.checkSavedAsync().join();
