@@ -16,6 +16,11 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The provider as data.
     fn profile(&self) -> &Profile;
 
+    /// The profile's id. A provider that reads its profile when it is first used says it without.
+    fn id(&self) -> &str {
+        &self.profile().id
+    }
+
     /// Checks a connection's settings beyond what the profile says.
     ///
     /// # Errors
@@ -153,8 +158,8 @@ impl Registry {
     ///
     /// Where one of the same id is there: nothing can shadow a provider.
     pub fn with(mut self, provider: Arc<dyn Provider>) -> Result<Self, Error> {
-        let id = &provider.profile().id;
-        if self.iter().any(|known| known.profile().id == *id) {
+        let id = provider.id();
+        if self.iter().any(|known| known.id() == id) {
             let message = format!("there is a provider `{id}` already");
             return Err(Error::setting("provider", message)
                 .with_hint("give the new provider's profile another id"));
@@ -169,13 +174,10 @@ impl Registry {
     ///
     /// Where none is known; the message names the nearest one.
     pub fn provider(&self, id: &str) -> Result<Arc<dyn Provider>, Error> {
-        if let Some(provider) = self.iter().find(|known| known.profile().id == id) {
+        if let Some(provider) = self.iter().find(|known| known.id() == id) {
             return Ok(Arc::clone(provider));
         }
-        let ids: Vec<_> = self
-            .iter()
-            .map(|known| known.profile().id.as_str())
-            .collect();
+        let ids: Vec<_> = self.iter().map(|known| known.id()).collect();
         let meant = match nearest(id, ids.iter().copied()) {
             Some(near) => format!("; did you mean `{near}`?"),
             None => String::new(),

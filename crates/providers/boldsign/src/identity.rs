@@ -4,19 +4,19 @@ use countersign::{
     Connection, Error, Extra, GrantKind, Profile, Provider, Request, Response, Token, scalar_text,
 };
 
+use crate::{ID, PROFILE};
+
 /// BoldSign's account server.
 #[derive(Debug)]
-pub(crate) struct BoldSign(Profile);
-
-impl BoldSign {
-    pub(crate) fn new(profile: Profile) -> Self {
-        Self(profile)
-    }
-}
+pub(crate) struct BoldSign;
 
 impl Provider for BoldSign {
     fn profile(&self) -> &Profile {
-        &self.0
+        &PROFILE
+    }
+
+    fn id(&self) -> &str {
+        ID
     }
 
     fn check(&self, connection: &Connection) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 
 mod identity;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use countersign::{Profile, Provider};
 
@@ -23,10 +23,14 @@ pub const ID: &str = "boldsign";
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub fn provider() -> Arc<dyn Provider> {
-    let profile = Profile::from_toml(include_str!("../profile.toml"))
-        .expect("the profile is compiled in, and a test reads it");
-    Arc::new(BoldSign::new(profile))
+    Arc::new(BoldSign)
 }
+
+/// The profile, parsed once, when it is first needed.
+static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
+    Profile::from_toml(include_str!("../profile.toml"))
+        .expect("the profile is compiled in, and a test reads it")
+});
 
 #[cfg(test)]
 mod tests {

@@ -5,19 +5,19 @@ use countersign::{
 };
 use serde_json::{Map, Value};
 
+use crate::{ID, PROFILE};
+
 /// DocuSign's account server.
 #[derive(Debug)]
-pub(crate) struct DocuSign(Profile);
-
-impl DocuSign {
-    pub(crate) fn new(profile: Profile) -> Self {
-        Self(profile)
-    }
-}
+pub(crate) struct DocuSign;
 
 impl Provider for DocuSign {
     fn profile(&self) -> &Profile {
-        &self.0
+        &PROFILE
+    }
+
+    fn id(&self) -> &str {
+        ID
     }
 
     fn check(&self, connection: &Connection) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 
 mod identity;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use countersign::{Profile, Provider};
 
@@ -23,10 +23,14 @@ pub const ID: &str = "docusign";
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub fn provider() -> Arc<dyn Provider> {
-    let profile = Profile::from_toml(include_str!("../profile.toml"))
-        .expect("the profile is compiled in, and a test reads it");
-    Arc::new(DocuSign::new(profile))
+    Arc::new(DocuSign)
 }
+
+/// The profile, parsed once, when it is first needed.
+static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
+    Profile::from_toml(include_str!("../profile.toml"))
+        .expect("the profile is compiled in, and a test reads it")
+});
 
 /// The project's README, whose example is this vendor's: compiled with the doc tests.
 #[cfg(doctest)]

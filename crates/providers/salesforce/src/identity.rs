@@ -2,19 +2,19 @@
 
 use countersign::{Connection, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Verdict};
 
+use crate::{ID, PROFILE};
+
 /// Salesforce's token service.
 #[derive(Debug)]
-pub(crate) struct Salesforce(Profile);
-
-impl Salesforce {
-    pub(crate) fn new(profile: Profile) -> Self {
-        Self(profile)
-    }
-}
+pub(crate) struct Salesforce;
 
 impl Provider for Salesforce {
     fn profile(&self) -> &Profile {
-        &self.0
+        &PROFILE
+    }
+
+    fn id(&self) -> &str {
+        ID
     }
 
     fn check(&self, connection: &Connection) -> Result<(), Error> {
