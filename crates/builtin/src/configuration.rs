@@ -1,11 +1,11 @@
 //! The configuration file: where it is looked for, and one connection's settings out of it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use countersign::trusted::{self, Refusal};
-use countersign::{Error, ErrorKind, SETTINGS, Settings};
+use countersign::{Connections, Error, ErrorKind, SETTINGS, Settings};
 
 use crate::environment::path_variable;
 
@@ -27,7 +27,7 @@ use crate::environment::path_variable;
 #[derive(Debug)]
 pub struct Configuration {
     path: PathBuf,
-    connections: BTreeMap<String, Settings>,
+    connections: Connections,
 }
 
 impl Configuration {
@@ -64,7 +64,7 @@ impl Configuration {
             }
         })?;
         let connections =
-            Settings::from_toml(&text).map_err(|e| e.in_context(format_args!("{shown}")))?;
+            Connections::from_toml(text).map_err(|e| e.in_context(format_args!("{shown}")))?;
         Ok(Self { path, connections })
     }
 
@@ -72,16 +72,16 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// As [`Settings::select`].
+    /// As [`Connections::select`]: a mistake in another connection is none of this one.
     pub fn settings(&self, name: &str) -> Result<Settings, Error> {
-        let found = Settings::select(self.connections.clone(), name)
+        let found = (self.connections.select(name))
             .map_err(|e| e.in_context(format_args!("{}", self.path.display())))?;
         Ok(found.relative_to(self.folder()))
     }
 
     /// The names of all connections.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.connections.keys().map(String::as_str)
+        self.connections.names()
     }
 
     /// The file's path.
@@ -94,39 +94,57 @@ impl Configuration {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// Whether the file holds a secret and others than its owner may read it.
-    pub fn exposed_to_others(&self) -> Option<Exposed<'_>> {
-        if !others_may_read(&self.path) {
-            return None;
+    /// The secrets of a connection of this file that others than their owner may read: in the file
+    /// itself, and in files that it names.
+    pub fn exposed(&self, settings: &Settings) -> Vec<Exposed> {
+        let secrets = || SETTINGS.iter().filter(|setting| setting.secret);
+        let mut all = Vec::new();
+        if others_may_read(&self.path)
+            && let Some(secret) = secrets().find(|s| settings.value(s.name).is_some())
+        {
+            all.push(Exposed {
+                path: self.path.clone(),
+                secret: secret.name.to_owned(),
+            });
         }
-        let secrets = SETTINGS.iter().filter(|setting| setting.secret);
-        let mut secrets = secrets.map(|setting| setting.name);
-        let secret = secrets.find(|secret| {
-            let mut all = self.connections.values();
-            all.any(|settings| settings.value(secret).is_some())
-        })?;
-        Some(Exposed {
-            path: &self.path,
-            secret,
+        for secret in secrets() {
+            let secret = format!("{}_file", secret.name);
+            if let Some(path) = settings.path(&secret).filter(|path| others_may_read(path)) {
+                all.push(Exposed { path, secret });
+            }
+        }
+        all
+    }
+
+    /// The environment variables that hold secrets of this file's connections: those that the
+    /// `K_env` settings name. No other program needs them.
+    pub fn secret_variables(&self) -> BTreeSet<String> {
+        let all = self.names().filter_map(|name| self.settings(name).ok());
+        all.flat_map(|settings| {
+            let secrets = SETTINGS.iter().filter(|setting| setting.secret);
+            let named = secrets.filter_map(|s| settings.value(&format!("{}_env", s.name)));
+            named.map(str::to_owned).collect::<Vec<_>>()
         })
+        .collect()
     }
 }
 
 /// A secret that others may read.
 #[derive(Debug)]
-pub struct Exposed<'a> {
-    path: &'a Path,
-    secret: &'static str,
+pub struct Exposed {
+    path: PathBuf,
+    /// The setting: a secret in the configuration, or the `K_file` that names its file.
+    secret: String,
 }
 
-impl Exposed<'_> {
+impl Exposed {
     /// One sentence on what is exposed.
     pub fn detail(&self) -> String {
-        format!(
-            "{} holds `{}` and may be read by others than its owner",
-            self.path.display(),
-            self.secret
-        )
+        let (shown, secret) = (self.path.display(), &self.secret);
+        match secret.ends_with("_file") {
+            true => format!("`{secret}` {shown} may be read by others than its owner"),
+            false => format!("{shown} holds `{secret}` and may be read by others than its owner"),
+        }
     }
 
     /// The command that mends it.
@@ -137,14 +155,14 @@ impl Exposed<'_> {
 
 /// Whether others than a file's owner may read it.
 #[cfg(unix)]
-pub fn others_may_read(path: &Path) -> bool {
+fn others_may_read(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).is_ok_and(|facts| facts.permissions().mode() & 0o044 != 0)
 }
 
 /// Whether others than a file's owner may read it; not known here.
 #[cfg(not(unix))]
-pub fn others_may_read(_: &Path) -> bool {
+fn others_may_read(_: &Path) -> bool {
     false
 }
 

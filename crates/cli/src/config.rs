@@ -22,11 +22,20 @@ pub(crate) fn configuration(global: &Global) -> Result<Configuration, Error> {
 
 /// A keeper for the connection of this name.
 pub(crate) fn keeper(global: &Global, name: &str, output: &mut Output) -> Result<Keeper, Stop> {
-    let config = configuration(global)?;
-    if let Some(exposed) = config.exposed_to_others() {
+    keeper_of(&configuration(global)?, global, name, output)
+}
+
+/// As [`keeper`], of a configuration that was read.
+pub(crate) fn keeper_of(
+    config: &Configuration,
+    global: &Global,
+    name: &str,
+    output: &mut Output,
+) -> Result<Keeper, Stop> {
+    let settings = config.settings(name)?;
+    for exposed in config.exposed(&settings) {
         output.warn(&format!("{} ({})", exposed.detail(), exposed.fix()));
     }
-    let settings = config.settings(name)?;
     let settings = settings
         .resolve(variable)
         .map_err(|e| e.in_context(format_args!("connection `{name}`")))?;

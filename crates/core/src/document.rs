@@ -29,7 +29,7 @@ pub(crate) struct Fields<'t> {
 pub(crate) struct Refusal {
     pub(crate) message: String,
     /// Where, in bytes; 0 where the document as a whole is to blame.
-    at: usize,
+    pub(crate) at: usize,
 }
 
 /// The top of a document, which is a table without a name.
@@ -234,9 +234,14 @@ impl<'t> Fields<'t> {
 impl Refusal {
     /// The line of the text, counted from 1; none where the whole document is to blame.
     pub(crate) fn line(&self, text: &str) -> Option<usize> {
-        let before = text.get(..self.at).filter(|before| !before.is_empty())?;
-        Some(before.matches('\n').count() + 1)
+        (self.at > 0).then(|| line(text, self.at))
     }
+}
+
+/// The line of a byte, counted from 1.
+pub(crate) fn line(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().iter().take(at);
+    before.filter(|byte| **byte == b'\n').count() + 1
 }
 
 fn join(path: &str, name: &str) -> String {

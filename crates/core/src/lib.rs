@@ -94,10 +94,10 @@ pub use crate::profile::Profile;
 pub use crate::provider::{Provider, Registry, from_profile};
 pub use crate::random::{Random, SystemRandom};
 pub use crate::secret::Secret;
-pub use crate::settings::{SETTINGS, SettingKey, Settings};
+pub use crate::settings::{Connections, SETTINGS, SettingKey, Settings};
 pub use crate::store::{
     Capabilities, Durability, FileStore, Holder, KeyRing, Lease, LeaseKind, MemoryStore, Owner,
-    SealedStore, Store, StoreKey, Stored, Swap,
+    SealedStore, Store, StoreKey, Stored, Swap, UnopenedStore,
 };
 pub use crate::subjects::Subjects;
 pub use crate::token::{Extra, Source, Token, TokenResponse};

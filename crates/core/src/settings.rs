@@ -1,10 +1,13 @@
 //! The settings of a connection, as text: from TOML, or one key and value at a time.
 
+mod connections;
 mod keys;
 mod nearest;
 mod secrets;
+mod sections;
 #[cfg(feature = "ureq")]
 mod stamp;
+mod windows_path;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
+pub use self::connections::Connections;
+use self::connections::none_of;
 pub use self::keys::{SETTINGS, SettingKey};
 pub(crate) use self::nearest::nearest;
 #[cfg(feature = "ureq")]
@@ -93,28 +98,8 @@ impl Settings {
     /// # Ok::<(), countersign::Error>(())
     /// ```
     pub fn from_toml(text: &str) -> Result<BTreeMap<String, Self>, Error> {
-        let refuse = |message: String| Error::new(ErrorKind::Setting, message);
-        let top = document::parse(text).map_err(|refusal| {
-            let line = refusal.line(text).unwrap_or(1);
-            refuse(format!("line {line}: {}", refusal.message))
-        })?;
-        let mut all = BTreeMap::new();
-        for (key, field) in top.entries().map_err(|refusal| refuse(refusal.message))? {
-            if key != "connections" {
-                return Err(refuse(format!(
-                    "`{key}` is not known here; settings go into [connections.NAME]"
-                )));
-            }
-            let connections = field
-                .entries()
-                .map_err(|_| refuse("`connections` must be a table: [connections.NAME]".into()))?;
-            for (name, field) in connections {
-                let settings = Self::from_field(field)
-                    .map_err(|e| e.in_context(format!("connection `{name}`")))?;
-                all.insert(name, settings);
-            }
-        }
-        Ok(all)
+        let all = parse(text)?.into_iter();
+        all.map(|(name, settings)| Ok((name, settings?))).collect()
     }
 
     /// Takes one connection out of those of [`Settings::from_toml`].
@@ -137,17 +122,7 @@ impl Settings {
         if let Some(found) = all.remove(name) {
             return Ok(found);
         }
-        let meant = match nearest(name, all.keys()) {
-            Some(near) => format!("; did you mean `{near}`?"),
-            None => String::new(),
-        };
-        let names: Vec<_> = all.into_keys().collect();
-        let hint = match names.is_empty() {
-            true => "write one: [connections.NAME]".to_owned(),
-            false => format!("the connections here are: {}", names.join(", ")),
-        };
-        let message = format!("there is no connection `{name}`{meant}");
-        Err(Error::new(ErrorKind::Setting, message).with_hint(hint))
+        Err(none_of(name, all.keys().map(String::as_str)))
     }
 
     fn from_field(field: Field<'_>) -> Result<Self, Error> {
@@ -322,6 +297,43 @@ impl Settings {
     }
 }
 
+/// Every connection of a TOML text, or what is wrong with it.
+fn parse(text: &str) -> Result<BTreeMap<String, Result<Settings, Error>>, Error> {
+    parse_with(text, |at| document::line(text, at))
+}
+
+/// As [`parse`]; `line` gives the line of a byte in the text.
+fn parse_with(
+    text: &str,
+    line: impl Fn(usize) -> usize,
+) -> Result<BTreeMap<String, Result<Settings, Error>>, Error> {
+    let refuse = |message: String| Error::new(ErrorKind::Setting, message);
+    let top = document::parse(text).map_err(|refusal| {
+        let error = refuse(format!("line {}: {}", line(refusal.at), refusal.message));
+        match windows_path::in_line(text, refusal.at) {
+            true => error.with_hint(windows_path::HINT),
+            false => error,
+        }
+    })?;
+    let mut all = BTreeMap::new();
+    for (key, field) in top.entries().map_err(|refusal| refuse(refusal.message))? {
+        if key != "connections" {
+            return Err(refuse(format!(
+                "`{key}` is not known here; settings go into [connections.NAME]"
+            )));
+        }
+        let connections = field
+            .entries()
+            .map_err(|_| refuse("`connections` must be a table: [connections.NAME]".into()))?;
+        for (name, field) in connections {
+            let settings = Settings::from_field(field)
+                .map_err(|e| e.in_context(format!("connection `{name}`")));
+            all.insert(name, settings);
+        }
+    }
+    Ok(all)
+}
+
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
@@ -341,6 +353,10 @@ fn refuse_unknown(key: &str) -> Result<(), Error> {
 
 fn text_of(key: &str, field: Field<'_>) -> Result<String, Error> {
     match &field.value {
+        DeValue::String(text) if windows_path::is_unescaped(text) => {
+            let message = format!("`{key}` has a control character where a path has a backslash");
+            Err(Error::setting(key, message).with_hint(windows_path::HINT))
+        }
         DeValue::String(text) => Ok(text.clone().into_owned()),
         DeValue::Integer(_) => match field.whole() {
             Some(number) => Ok(number.to_string()),

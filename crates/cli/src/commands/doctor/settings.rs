@@ -1,16 +1,14 @@
 //! The checks that need no network: each says something even where another one fails.
 
-use std::path::Path;
-
 use countersign::key::{self, KeyInfo};
 use countersign::profile::Rotation;
 use countersign::{
-    Connection, Error, ErrorKind, GrantKind, Profile, SETTINGS, Settings, StoreSetting, Url,
-    Verdict,
+    Connection, Error, ErrorKind, GrantKind, Profile, Settings, StoreSetting, Url, Verdict,
 };
-use countersign_builtin::{Configuration, others_may_read, place};
+use countersign_builtin::{Configuration, Exposed, place};
 
 use super::mend::bare;
+use super::trial;
 use crate::browser::port_warning;
 use crate::commands::report::Check;
 
@@ -257,7 +255,13 @@ impl Facts<'_> {
                 "set store = \"file:FOLDER\"",
             ));
         }
-        Some(Check::ok("store", place(store)))
+        if *store == StoreSetting::Memory {
+            return Some(Check::ok("store", place(store)));
+        }
+        Some(match trial::write(connection) {
+            Ok(()) => Check::ok("store", format!("{}, written and read", place(store))),
+            Err(error) => Check::failed("store", &error),
+        })
     }
 }
 
@@ -270,26 +274,9 @@ pub(super) fn loses_refresh_tokens(connection: &Connection) -> bool {
 
 /// Secrets that others than their owner may read: in the configuration, and in files it names.
 pub(super) fn permissions(config: &Configuration, settings: &Settings) -> Vec<Check> {
-    let mut checks = Vec::new();
-    if let Some(exposed) = config.exposed_to_others() {
-        checks.push(Check::warn("permissions", exposed.detail(), exposed.fix()));
-    }
-    for secret in SETTINGS.iter().filter(|setting| setting.secret) {
-        let key = format!("{}_file", secret.name);
-        if let Some(path) = settings.path(&key).filter(|path| others_may_read(path)) {
-            checks.push(exposed_file(&key, &path));
-        }
-    }
-    checks
-}
-
-fn exposed_file(key: &str, path: &Path) -> Check {
-    let shown = path.display();
-    Check::warn(
-        "permissions",
-        format!("{key} {shown} may be read by others than its owner"),
-        format!("chmod 600 {shown}"),
-    )
+    let exposed = config.exposed(settings).into_iter();
+    let warn = |e: Exposed| Check::warn("permissions", e.detail(), e.fix());
+    exposed.map(warn).collect()
 }
 
 fn described(info: &KeyInfo) -> String {

@@ -1,0 +1,317 @@
+//! The connections of a TOML text, each parsed when it is asked for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::{Settings, nearest, sections};
+use crate::{Error, ErrorKind};
+
+/// The connections of a TOML text, each parsed only when it is asked for.
+///
+/// A mistake in one connection is an error of that connection alone, and a text with ten thousand
+/// of them costs little more than finding the one.
+///
+/// # Example
+///
+/// ```
+/// use countersign::Connections;
+///
+/// let all = Connections::from_toml(r#"
+///     [connections.good]
+///     provider = "salesforce"
+///
+///     [connections.bad]
+///     providr = "salesforce"
+/// "#.to_owned())?;
+/// assert_eq!(all.select("good")?.value("provider"), Some("salesforce"));
+/// let error = all.select("bad").unwrap_err();
+/// assert!(error.message().contains("did you mean `provider`?"));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub struct Connections(Kind);
+
+enum Kind {
+    /// Tables with headers, parsed one by one.
+    Sections {
+        text: Zeroizing<String>,
+        tables: BTreeMap<String, Vec<Range<usize>>>,
+        unclear: Option<usize>,
+    },
+    /// Written in another way, and parsed as a whole.
+    Parsed(BTreeMap<String, Result<Settings, Error>>),
+}
+
+impl Connections {
+    /// Finds the connections of a text: `[connections.NAME]`.
+    ///
+    /// # Errors
+    ///
+    /// If a table other than `connections` is there. If the connections are not written as tables
+    /// with headers, the whole text is parsed, and a syntax error anywhere is an error.
+    pub fn from_toml(text: String) -> Result<Self, Error> {
+        let text = Zeroizing::new(text);
+        let Some(sections) = sections::cut(&text) else {
+            return super::parse(&text).map(|all| Self(Kind::Parsed(all)));
+        };
+        let mut tables: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (name, span) in sections.named {
+            tables.entry(name).or_default().push(span);
+        }
+        Ok(Self(Kind::Sections {
+            text,
+            tables,
+            unclear: sections.unclear,
+        }))
+    }
+
+    /// The names of all connections, in order.
+    pub fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match &self.0 {
+            Kind::Sections { tables, .. } => Box::new(tables.keys().map(String::as_str)),
+            Kind::Parsed(all) => Box::new(all.keys().map(String::as_str)),
+        }
+    }
+
+    /// The settings of one connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::select`], and if this connection's table is wrong, as [`Settings::from_toml`].
+    pub fn select(&self, name: &str) -> Result<Settings, Error> {
+        match &self.0 {
+            Kind::Parsed(all) => match all.get(name) {
+                Some(found) => found.clone(),
+                None => Err(none_of(name, self.names())),
+            },
+            Kind::Sections {
+                text,
+                tables,
+                unclear,
+            } => match tables.get(name) {
+                Some(spans) => parse_one(text, name, spans),
+                None => Err(match unclear {
+                    Some(at) => none_but(name, text, *at),
+                    None => none_of(name, self.names()),
+                }),
+            },
+        }
+    }
+}
+
+/// Parses the tables of one connection. Errors name the line in the whole text.
+fn parse_one(text: &str, name: &str, spans: &[Range<usize>]) -> Result<Settings, Error> {
+    let pieces = spans.iter().map(|span| &text[span.clone()]);
+    let own = Zeroizing::new(pieces.collect::<String>());
+    let line = |mut at: usize| {
+        for span in spans {
+            if at <= span.len() {
+                return text[..span.start + at].matches('\n').count() + 1;
+            }
+            at -= span.len();
+        }
+        1
+    };
+    let mut all = super::parse_with(&own, line)?;
+    match all.remove(name) {
+        Some(settings) => settings,
+        None => Err(Error::new(
+            ErrorKind::Internal,
+            format!("connection `{name}` was found and is not there"),
+        )),
+    }
+}
+
+/// There is no connection of this name.
+pub(super) fn none_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Error {
+    /// More names than these help nobody.
+    const MOST: usize = 20;
+    let names: Vec<_> = names.collect();
+    let meant = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => String::new(),
+    };
+    let hint = match names.len() {
+        0 => "write one: [connections.NAME]".to_owned(),
+        count if count > MOST => format!(
+            "there are {count} connections here, such as {}",
+            names[..MOST].join(", ")
+        ),
+        _ => format!("the connections here are: {}", names.join(", ")),
+    };
+    let message = format!("there is no connection `{name}`{meant}");
+    Error::new(ErrorKind::Setting, message).with_hint(hint)
+}
+
+/// There is no connection of this name, but a place from which on the text is not clear.
+fn none_but(name: &str, text: &str, at: usize) -> Error {
+    let line = text[..at].matches('\n').count() + 1;
+    let message = format!(
+        "line {line}: a table's header or a string does not end, so connection `{name}` was not found"
+    );
+    Error::new(ErrorKind::Setting, message).with_hint(format!(
+        "look at line {line}: close the bracket of the header, or the three quotes of the string"
+    ))
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "\n[connections.good]\nprovider = \"x\"\n";
+
+    fn read(text: &str) -> Connections {
+        Connections::from_toml(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_mistake_in_one_connection_leaves_the_others_alone() {
+        for (bad, line) in [
+            ("[connections.bad]\nprovidr = \"x\"", None),
+            ("[connections.bad]\nprovider = \"x", Some("line 2")),
+            ("[connections.bad]\nprovider = \n", Some("line 2")),
+            ("[connections.bad]\nscopes = [\"a\",", Some("line ")),
+            ("[connections.bad]\nscopes = [[\n\"a\",", Some("line ")),
+            (
+                "[connections.bad]\nscopes = \"a\"\nscopes = \"b\"",
+                Some("line 3"),
+            ),
+            (
+                "[connections.bad]\nprovider = \"x\"\n[connections.bad]",
+                Some("line 3"),
+            ),
+            ("[connections.bad]\nstore = \"C:\\Users\"", Some("line 2")),
+            ("[connections.bad]\nextra = 1.5", None),
+            ("[connections.bad] junk\nprovider = \"x\"", Some("line 1")),
+        ] {
+            let (before, after) = (format!("{GOOD}{bad}"), format!("{bad}{GOOD}"));
+            for text in [&before, &after] {
+                let all = read(text);
+                assert_eq!(
+                    all.select("good").unwrap().value("provider"),
+                    Some("x"),
+                    "{text}"
+                );
+                let error = all.select("bad").expect_err(text);
+                assert!(!error.message().contains("good"), "{error}");
+            }
+            if let Some(line) = line {
+                let error = read(&after).select("bad").unwrap_err();
+                assert!(error.message().starts_with(line), "{bad}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_end_is_told_with_its_line() {
+        for text in [
+            "[connections.bad]\nprovider = \"\"\"x\n[connections.good]\nprovider = \"x\"",
+            "[connections.bad]\n[connections.good\nprovider = \"x\"",
+        ] {
+            let error = read(text).select("good").expect_err(text);
+            assert!(error.message().starts_with("line 2: "), "{error}");
+            assert!(error.hint().unwrap().contains("line 2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_header_is_not_always_one() {
+        let all = read(
+            "# [connections.comment]\n[connections.a] # the first\nclient_id = \"\"\"\n[connections.x]\n\\\"\"\"\"\"\nclient_secret = '''\n\
+             [connections.y]'''\nscopes = [\n  [\"connections\"], # ]\n  '[', \"]\\\"[\",\n]\n[connections.a.extra]\n\
+             account_id = \"1\"\n [ \"connections\" . 'b.c' ]\nprovider = \"x\"\n[connections.\"d\\u0065\"]\nprovider = \"x\"\n",
+        );
+        assert_eq!(all.names().collect::<Vec<_>>(), ["a", "b.c", "de"]);
+        let a = all.select("a").unwrap();
+        assert_eq!(a.value("extra.account_id"), Some("1"));
+        assert_eq!(a.value("client_id"), Some("[connections.x]\n\"\""));
+        assert_eq!(a.value("scopes"), Some("connections [ ]\"["));
+        all.select("b.c").unwrap();
+        all.select("de").unwrap();
+    }
+
+    #[test]
+    fn every_other_way_to_write_connections_is_read_as_well() {
+        for text in [
+            "connections.a.provider = \"x\"\nconnections.b = { providr = 1 }",
+            "connections = { a = { provider = \"x\" }, b = 3 }",
+            "[connections]\na.provider = \"x\"\nb.providr = \"x\"",
+            "[connections]\na = { provider = \"x\" }\n[connections.b]\nprovidr = \"x\"",
+        ] {
+            let all = read(text);
+            assert_eq!(
+                all.select("a").unwrap().value("provider"),
+                Some("x"),
+                "{text}"
+            );
+            assert!(all.select("b").is_err(), "{text}");
+            assert_eq!(all.names().collect::<Vec<_>>(), ["a", "b"]);
+        }
+        for text in [
+            "[conections.a]\nprovider = \"x\"",
+            "provider = \"x\"",
+            "[[connections.a]]\nprovider = 1",
+        ] {
+            let refused = Connections::from_toml(format!("{GOOD}{text}"));
+            let refused = refused.and_then(|all| all.select("a").map(drop));
+            assert!(refused.is_err(), "{text}");
+        }
+        assert_eq!(read("").names().count(), 0);
+        assert_eq!(read("# nothing\n\n").names().count(), 0);
+    }
+
+    /// Whatever the text, what is read by sections is what the parser reads of the whole.
+    #[test]
+    fn reads_what_the_parser_reads() {
+        let lines = [
+            "[connections.a]",
+            "[connections.b]",
+            "[connections.a.extra]",
+            "[connections.'c d']",
+            "provider = \"x\"",
+            "scopes = [",
+            "\"a\",",
+            "]",
+            "client_id = \"\"\"",
+            "\"\"\"",
+            "client_id = '''",
+            "'''",
+            "# \"\"\"",
+            "client_id = 'a\"'",
+            "client_id = \"\\\"\"",
+            "subject = \"#[\" # ]",
+            "",
+            "[[\"x\"]]",
+        ];
+        // Every text of a header and up to three more of these lines.
+        let count = lines.len();
+        for number in 0..4 * count.pow(3) {
+            let pick = |place: u32| lines[number / count.pow(place) % count];
+            let text = format!("{}\n{}\n{}\n{}\n", pick(3), pick(2), pick(1), pick(0));
+            let Ok(whole) = Settings::from_toml(&text) else {
+                continue;
+            };
+            let cut = read(&text);
+            assert_eq!(
+                cut.names().collect::<Vec<_>>(),
+                whole.keys().collect::<Vec<_>>(),
+                "{text}"
+            );
+            for (name, settings) in &whole {
+                let one = cut.select(name).unwrap_or_else(|e| panic!("{e}: {text}"));
+                for key in settings.keys() {
+                    assert_eq!(one.value(key), settings.value(key), "{text}");
+                }
+                assert_eq!(one.keys().count(), settings.keys().count(), "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Cuts a TOML text into the tables of its connections, without parsing what is in them.
+
+use std::ops::Range;
+
+/// The tables of a text, in order, and what could not be told apart.
+#[derive(Debug, Default)]
+pub(super) struct Sections {
+    /// The connection that a table belongs to, and the table with its header.
+    pub(super) named: Vec<(String, Range<usize>)>,
+    /// Where the first thing begins that has no end, or is no header: what follows it may be missing.
+    pub(super) unclear: Option<usize>,
+}
+
+/// A string that goes on over several lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Basic,
+    Literal,
+}
+
+/// Cuts a text whose connections are tables with headers: `[connections.NAME]` and below. Nothing if
+/// it is written in another way, or has other tables: then it has to be parsed as a whole.
+pub(super) fn cut(text: &str) -> Option<Sections> {
+    let mut sections = Sections::default();
+    let (mut open, mut opened_at, mut depth) = (None, 0, 0_usize);
+    let mut begun: Option<(Option<String>, usize)> = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let here = at;
+        at += line.len();
+        let content = line.trim_start();
+        if open.is_none() && content.starts_with('[') && is_header(content, depth) {
+            depth = 0;
+            let name = connection_of(content);
+            match name {
+                Header::Connection(name) => {
+                    sections.end(begun.replace((Some(name), here)), here);
+                }
+                Header::Unreadable => {
+                    sections.unclear.get_or_insert(here);
+                    sections.end(begun.replace((None, here)), here);
+                }
+                Header::Other => return None,
+            }
+            continue;
+        }
+        if begun.is_none() && !content.is_empty() && !content.starts_with('#') {
+            return None;
+        }
+        let before = open;
+        follow(line, &mut open, &mut depth);
+        if open.is_some() && before.is_none() {
+            opened_at = here;
+        }
+    }
+    if open.is_some() {
+        sections.unclear.get_or_insert(opened_at);
+    }
+    sections.end(begun, text.len());
+    Some(sections)
+}
+
+impl Sections {
+    fn end(&mut self, begun: Option<(Option<String>, usize)>, at: usize) {
+        if let Some((Some(name), from)) = begun {
+            self.named.push((name, from..at));
+        }
+    }
+}
+
+/// Whether a line that begins with a bracket is a header. Within an array it may be an array; but no
+/// array begins with a bare word: there the array's end is what is missing.
+fn is_header(content: &str, depth: usize) -> bool {
+    let inner = content.trim_start_matches('[').trim_start();
+    depth == 0 || inner.starts_with("connections.") || inner.starts_with("connections]")
+}
+
+enum Header {
+    Connection(String),
+    Unreadable,
+    Other,
+}
+
+/// The connection that a header is of.
+fn connection_of(header: &str) -> Header {
+    let Some(inner) = header.strip_prefix('[').filter(|i| !i.starts_with('[')) else {
+        return Header::Other;
+    };
+    let Some((first, rest)) = key(inner) else {
+        return Header::Unreadable;
+    };
+    let rest = rest.trim_start();
+    if first != "connections" || rest.starts_with(']') {
+        return Header::Other;
+    }
+    let name = rest.strip_prefix('.').and_then(key);
+    match name {
+        // What is below the name, and behind the bracket, is for the parser to read.
+        Some((name, rest)) if rest.trim_start().starts_with([']', '.']) => Header::Connection(name),
+        _ => Header::Unreadable,
+    }
+}
+
+/// The first key of a dotted one, and what comes after it.
+fn key(text: &str) -> Option<(String, &str)> {
+    let text = text.trim_start();
+    if let Some(quoted) = text.strip_prefix('\'') {
+        let (name, rest) = quoted.split_once('\'')?;
+        return (!name.contains('\n')).then(|| (name.to_owned(), rest));
+    }
+    if text.starts_with('"') {
+        let end = end_of_basic(text.as_bytes(), 1)?;
+        let (quoted, rest) = text.split_at(end);
+        // Escapes are the parser's to read.
+        let line = format!("{quoted} = 0");
+        let table = toml::de::DeTable::parse(&line).ok()?;
+        let name = table.get_ref().keys().next()?.get_ref().to_string();
+        return Some((name, rest));
+    }
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let end = text.find(|c| !bare(c))?;
+    (end > 0).then(|| (text[..end].to_owned(), &text[end..]))
+}
+
+/// Follows strings and brackets through a line.
+fn follow(line: &str, open: &mut Option<Open>, depth: &mut usize) {
+    let bytes = line.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if let Some(kind) = *open {
+            match end_of_multi_line(bytes, at, kind) {
+                Some(end) => (*open, at) = (None, end),
+                None => return,
+            }
+            continue;
+        }
+        let rest = &bytes[at..];
+        match rest[0] {
+            b'#' => return,
+            b'"' if rest.starts_with(b"\"\"\"") => (*open, at) = (Some(Open::Basic), at + 3),
+            b'\'' if rest.starts_with(b"'''") => (*open, at) = (Some(Open::Literal), at + 3),
+            // A string on one line ends with it, closed or not.
+            b'"' => at = end_of_basic(bytes, at + 1).unwrap_or(bytes.len()),
+            b'\'' => {
+                let end = rest[1..].iter().position(|b| *b == b'\'');
+                at = end.map_or(bytes.len(), |end| at + end + 2);
+            }
+            byte => {
+                match byte {
+                    b'[' | b'{' => *depth += 1,
+                    b']' | b'}' => *depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                at += 1;
+            }
+        }
+    }
+}
+
+/// Where a basic string ends, behind its quote.
+fn end_of_basic(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            b'\n' => return None,
+            _ => at += 1,
+        }
+    }
+}
+
+/// Where a string over several lines ends, behind its quotes: up to two more may belong to it.
+fn end_of_multi_line(bytes: &[u8], mut at: usize, kind: Open) -> Option<usize> {
+    let quote = if kind == Open::Basic { b'"' } else { b'\'' };
+    while at < bytes.len() {
+        if bytes[at] == b'\\' && kind == Open::Basic {
+            at += 2;
+        } else if bytes[at..].starts_with(&[quote; 3]) {
+            let more = bytes[at + 3..].iter().take(2);
+            return Some(at + 3 + more.take_while(|b| **b == quote).count());
+        } else {
+            at += 1;
+        }
+    }
+    None
+}
