@@ -308,7 +308,7 @@ pub(crate) enum StoreCommand {
     /// Take what another store exported; what is as new is left alone.
     Import(StoreImportArgs),
     /// Encrypt every record anew under the first of the store's keys.
-    Rekey(StoreNameArgs),
+    Rekey(StoreRekeyArgs),
     /// Check a store, from its address to its records.
     Doctor(StoreNameArgs),
 }
@@ -337,6 +337,18 @@ pub(crate) struct StoreNameArgs {
     /// The connection whose store it is; else all stores of the configuration.
     #[arg(conflicts_with = "store")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreRekeyArgs {
+    /// The connection whose store it is; else all stores of the configuration.
+    #[arg(conflicts_with = "store")]
+    pub(crate) name: Option<String>,
+    /// Encrypt records, too, that are not encrypted. They are shown: make sure that each is yours.
+    #[arg(long)]
+    pub(crate) seal_plain: bool,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

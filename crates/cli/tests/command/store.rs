@@ -266,11 +266,22 @@ fn a_store_is_encrypted_and_then_under_another_key() {
         report_before.code, 2,
         "plain under a store_key: {report_before:?}"
     );
-    let told = house.run(["store", "rekey", "--json"]).json();
-    assert_eq!(
-        (&told[0]["sealed"], &told[0]["already"]),
-        (&1.into(), &0.into())
+    // What is not encrypted may be planted: it is shown, and left as it is.
+    let run = house.run(["store", "rekey"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("--seal-plain"), "{run:?}");
+    assert!(run.stdout.contains(&format!("{NAME} (")), "{run:?}");
+    assert!(
+        run.stdout.contains("refresh token: kept (fingerprint"),
+        "{run:?}"
     );
+    assert!(!secrets.iter().any(|secret| run.stdout.contains(secret)));
+    assert!(contents(record).contains(&secrets[1]));
+    let told = house
+        .run(["store", "rekey", "--json", "--seal-plain"])
+        .json();
+    assert_eq!(told[0]["sealed_plain"][0]["connection"], NAME);
+    assert_eq!(told[0]["left_plain"], serde_json::json!([]));
     assert!(!contents(record).contains(&secrets[1]));
     assert_eq!(stored_token(&house), secrets[0]);
     let listed = house.run(["store", "list", "--json"]).json();
@@ -492,8 +503,13 @@ fn moves_to(url: &str, passwords: &[String]) {
     let imported = Run::of(&mut import, &exported.stdout).succeeded();
     assert!(imported.stdout.contains("imported into"), "{imported:?}");
     house.config(NAME, &[("store", url), ("store_key", &new_key(3))]);
-    let sealed = house.run(["store", "rekey", "-vv"]).succeeded();
-    assert!(sealed.stdout.contains("1 sealed anew"), "{sealed:?}");
+    let sealed = house
+        .run(["store", "rekey", "-vv", "--seal-plain"])
+        .succeeded();
+    assert!(
+        sealed.stdout.contains("1 were not encrypted and are now"),
+        "{sealed:?}"
+    );
     assert_eq!(stored_token(&house), secrets[0]);
     let refreshed = house.run(["token", NAME, "--json", "--force"]).json();
     assert_eq!(refreshed["source"], "refreshed");

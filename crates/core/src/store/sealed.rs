@@ -146,7 +146,7 @@ impl SealedStore {
         let Some(rest) = sealed.strip_prefix(MAGIC) else {
             return Err(refuse(
                 format!("record {shown}… is not encrypted, and `store_key` is set"),
-                "encrypt what is there with: countersign store rekey",
+                "look at it with: countersign store rekey; if you put it there, encrypt it with: countersign store rekey --seal-plain",
             ));
         };
         if rest.len() < KEY_ID + SALT {

@@ -12,8 +12,8 @@ const LEASE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(90);
 
 impl SealedStore {
-    /// Seals a record anew under the first key, whatever it was sealed with; a record in plain
-    /// is sealed for the first time. `false` where there was nothing to do.
+    /// Seals a record anew under the first key, whichever of the keys it was sealed with. `false`
+    /// where there was nothing to do.
     ///
     /// It holds the record's lease meanwhile, and waits for it up to a minute and a half: a
     /// refresh that is under way may be of a process that has the old key alone, which could not
@@ -24,7 +24,8 @@ impl SealedStore {
     /// # Errors
     ///
     /// [`ErrorKind::Busy`] where the lease was held all that time. Otherwise where the record
-    /// cannot be read or written, or was changed over and over.
+    /// cannot be read or written, was changed over and over, or is not encrypted: whoever can write
+    /// the store can have put that there ([`SealedStore::seal_plain`]).
     pub fn reseal(&self, key: &StoreKey) -> Result<bool, Error> {
         if self.not_under_the_first_key(key)?.is_none() {
             return Ok(false);
@@ -35,6 +36,37 @@ impl SealedStore {
         // One that cannot be given back runs out or ends with the process.
         let _ = self.below.release(key, &owner, fence);
         resealed
+    }
+
+    /// Encrypts a record that is not encrypted, if it still has this value, which somebody has looked
+    /// at and found to be theirs.
+    ///
+    /// # Errors
+    ///
+    /// As [`SealedStore::reseal`], and if the record has another value or is encrypted.
+    pub fn seal_plain(&self, key: &StoreKey, value: &[u8]) -> Result<(), Error> {
+        let owner = Owner::new(random::word(self.random.as_ref())?);
+        let fence = self.wait_for_lease(key, &owner)?;
+        let sealed = self.seal_plain_leased(key, fence, value);
+        // One that cannot be given back runs out or ends with the process.
+        let _ = self.below.release(key, &owner, fence);
+        sealed
+    }
+
+    fn seal_plain_leased(&self, key: &StoreKey, fence: u64, value: &[u8]) -> Result<(), Error> {
+        let changed = || {
+            let message = "the record was changed since it was looked at";
+            Error::new(ErrorKind::Store, message).with_hint("look at it again")
+        };
+        let stored = self.below.load(key)?.ok_or_else(changed)?;
+        if stored.value.is_none_or(|stored| stored.as_slice() != value) {
+            return Err(changed());
+        }
+        match self.compare_and_swap(key, Some(stored.version), Some(fence), value) {
+            Swap::Applied(_) => Ok(()),
+            Swap::Unavailable(error) | Swap::Unknown(error) => Err(error),
+            Swap::Conflict(_) | Swap::Fenced => Err(changed()),
+        }
     }
 
     fn reseal_leased(&self, key: &StoreKey, fence: u64) -> Result<bool, Error> {
@@ -71,8 +103,8 @@ impl SealedStore {
             .and_then(|rest| rest.get(..KEY_ID));
         match sealed_by {
             Some(id) if self.ring.0.first().is_some_and(|first| first.id == id) => Ok(None),
-            Some(_) => Ok(Some(self.opened(key, stored)?)),
-            None => Ok(Some(stored)),
+            // One that is not encrypted is refused.
+            _ => Ok(Some(self.opened(key, stored)?)),
         }
     }
 
