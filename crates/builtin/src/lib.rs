@@ -12,18 +12,20 @@ mod environment;
 mod observed;
 mod stores;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use countersign::{
     Connection, Error, Keeper, KeeperBuilder, Profile, Provider, Registry, Settings, Signer,
 };
 
-pub use self::configuration::{Configuration, Exposed, others_may_read, read_text};
+pub use self::configuration::{Configuration, Exposed, read_text};
 pub use self::environment::{path_variable, variable};
 pub use self::observed::Observed;
 pub use self::stores::{open_store, place, spool, spool_folder};
 
 /// The providers that are built in: those whose features are on, which all are unless left out.
+///
+/// This costs next to nothing: each provider parses its profile once in a process, when it is first used.
 ///
 /// # Errors
 ///
@@ -39,11 +41,6 @@ pub use self::stores::{open_store, place, spool, spool_folder};
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub fn registry() -> Result<Registry, Error> {
-    // A client without a registry of its own needs this one, and reading the profiles is most of what making a client costs.
-    static READ: OnceLock<Registry> = OnceLock::new();
-    if let Some(registry) = READ.get() {
-        return Ok(registry.clone());
-    }
     let providers: [Arc<dyn Provider>; _] = [
         #[cfg(feature = "docusign")]
         countersign_docusign::provider(),
@@ -118,17 +115,16 @@ fn device(_: &Settings, _: &Profile) -> Result<Option<Arc<dyn Signer>>, Error> {
 ///
 /// # Errors
 ///
-/// Where the store cannot be opened.
+/// As [`KeeperBuilder::open_store`].
 pub fn keeper(
     connection: Connection,
     without_spool: impl FnOnce(&Error),
 ) -> Result<KeeperBuilder, Error> {
-    let store = open_store(connection.store())?;
     let spool = spool(&connection).unwrap_or_else(|error| {
         without_spool(&error);
         None
     });
-    let builder = Keeper::builder(connection).store(store);
+    let builder = Keeper::builder(connection).open_store(open_store)?;
     Ok(match spool {
         Some(spool) => builder.spool(spool),
         None => builder,

@@ -42,6 +42,13 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
     }
 }
 
+/// Says why a token is not stored, if so: it is good all the same.
+fn warn_of_unsaved(keeper: &Keeper, output: &mut Output) {
+    if let Some(error) = keeper.unsaved() {
+        output.warn_of("the token could not be stored", &error);
+    }
+}
+
 /// What goes with a token. Where the vendor does not tell whom it stands for, the token is good
 /// all the same.
 fn extra_of(keeper: &Keeper, token: &Token, output: &mut Output) -> Extra {

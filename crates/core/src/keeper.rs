@@ -16,6 +16,7 @@ pub(crate) mod rejected;
 mod rotate;
 mod salvage;
 mod save;
+mod storeless;
 mod trail;
 
 use std::fmt;
@@ -405,6 +406,21 @@ impl KeeperBuilder {
         self
     }
 
+    /// Opens the store that the connection names with this function. If it cannot be opened and the
+    /// grant needs no store (`jwt-bearer`, `client-credentials`), the keeper gives tokens without,
+    /// and tries again when it next asks for one; [`Keeper::unsaved`] tells why.
+    ///
+    /// # Errors
+    ///
+    /// What the function says, if the grant needs the store or the setting is wrong.
+    pub fn open_store(
+        self,
+        open: impl Fn(&StoreSetting) -> Result<Arc<dyn Store>, Error> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let store = storeless::open(&self.connection, open)?;
+        Ok(self.store(store))
+    }
+
     /// A second place, for a new token that the store does not take: best on another disk. It is
     /// durable there, and moves to the store as soon as that takes it.
     #[must_use]
@@ -444,7 +460,7 @@ impl KeeperBuilder {
         };
         let store = match self.store {
             Some(store) => store,
-            None => open_store(&connection)?,
+            None => storeless::open(&connection, open_store)?,
         };
         let promised = store.capabilities();
         if promised.shared || promised.durability > Durability::Ephemeral {
@@ -525,8 +541,8 @@ fn usual_transport(_: &Connection) -> Result<Arc<dyn Transport>, Error> {
     Err(Error::new(crate::ErrorKind::Setting, message).with_hint("call KeeperBuilder::transport"))
 }
 
-fn open_store(connection: &Connection) -> Result<Arc<dyn Store>, Error> {
-    match connection.store() {
+fn open_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
+    match setting {
         StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
         StoreSetting::File(folder) => Ok(Arc::new(crate::FileStore::open(folder)?)),
         StoreSetting::Server(_) => Err(Error::setting(

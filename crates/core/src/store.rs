@@ -4,6 +4,7 @@ mod file;
 mod memory;
 mod owner;
 mod sealed;
+mod unopened;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,6 +16,7 @@ pub use self::memory::MemoryStore;
 pub use self::owner::{Holder, Owner};
 pub(crate) use self::sealed::is_sealed;
 pub use self::sealed::{KeyRing, SealedStore};
+pub use self::unopened::UnopenedStore;
 use crate::Error;
 
 /// Keeps one record per connection, with a version, and a lease for whoever changes it.

@@ -232,3 +232,27 @@ fn verbose_goes_to_stderr_alone() {
     assert!(run.stderr.contains("answered 200"), "{run:?}");
     assert!(!run.stderr.contains(run.stdout.trim()), "{run:?}");
 }
+
+#[test]
+fn a_grant_that_needs_no_store_gives_its_token_with_a_warning() {
+    let house = House::new();
+    house.write("taken", "a file where the store's folder should be");
+    for name in ["docusign-jwt", "boldsign-cc"] {
+        for store in ["file:taken", "file:taken/tokens", "file:/proc/tokens"] {
+            house.config(name, &[("store", store)]);
+            let run = house.run(["token", name]).succeeded();
+            assert!(!run.stdout.trim().is_empty(), "{run:?}");
+            let warning = "warning: the token could not be stored: ";
+            assert!(run.stderr.contains(warning), "{store}: {run:?}");
+            let run = house.run(["exec", name, "--", "true"]).succeeded();
+            assert!(run.stderr.contains(warning), "{store}: {run:?}");
+        }
+    }
+    // What could be lost is not asked for.
+    house.config("salesforce-code", &[("store", "file:taken")]);
+    let error = house.run(["token", "salesforce-code", "--json"]).error(2);
+    assert_eq!(
+        (&error["kind"], &error["setting"]),
+        (&"store".into(), &"store".into())
+    );
+}

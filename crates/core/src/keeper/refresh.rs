@@ -16,13 +16,45 @@ use crate::{
     TokenResponse, Verdict, random,
 };
 
+/// What a refresh begins with.
+enum Begun<'a> {
+    /// The store has what is wanted.
+    Adopted(Token),
+    /// The lease is ours; the record as it is under it.
+    Leased(Held<'a>, Box<Loaded>),
+}
+
 impl Inner {
     /// Gets a token from the store or the server. Runs on the refresh thread.
     pub(super) fn refresh(&self, want: Want) -> Result<Token, Error> {
+        let begun = match self.begin(want) {
+            Ok(begun) => begun,
+            // Nothing was sent so far.
+            Err(error) => return self.without_store(error),
+        };
+        let (lease, loaded) = match begun {
+            Begun::Adopted(token) => return Ok(token),
+            Begun::Leased(lease, loaded) => (lease, *loaded),
+        };
+        self.respect_rest(&loaded)?;
+        let grant = self.choose_grant(&loaded)?;
+        match &grant {
+            Grant::RefreshToken(token) if self.connection.spends_single_use_secret(&grant) => {
+                self.rotate(&lease, loaded, token, want.force)
+            }
+            _ => {
+                let mark = self.grant_mark(&grant, loaded.record.as_ref());
+                self.exchange(&lease, &grant, mark, &loaded, None)
+            }
+        }
+    }
+
+    /// Looks into the store, takes the lease, and looks again.
+    fn begin(&self, want: Want) -> Result<Begun<'_>, Error> {
         if !want.force
             && let Some(token) = self.adopt(&self.load()?, want)
         {
-            return Ok(token);
+            return Ok(Begun::Adopted(token));
         }
         let shown = self.shown.any();
         let lease = self.lease(|| self.is_draining())?;
@@ -38,24 +70,14 @@ impl Inner {
         if (!want.force || renewed)
             && let Some(token) = self.adopt(&loaded, want)
         {
-            return Ok(token);
+            return Ok(Begun::Adopted(token));
         }
         if !want.force
             && let Some(token) = self.not_yet_replaceable(&lease, &loaded, want)
         {
-            return Ok(token);
+            return Ok(Begun::Adopted(token));
         }
-        self.respect_rest(&loaded)?;
-        let grant = self.choose_grant(&loaded)?;
-        match &grant {
-            Grant::RefreshToken(token) if self.connection.spends_single_use_secret(&grant) => {
-                self.rotate(&lease, loaded, token, want.force)
-            }
-            _ => {
-                let mark = self.grant_mark(&grant, loaded.record.as_ref());
-                self.exchange(&lease, &grant, mark, &loaded, None)
-            }
-        }
+        Ok(Begun::Leased(lease, Box::new(loaded)))
     }
 
     /// Exchanges a login's code under the lease.
@@ -165,7 +187,7 @@ impl Inner {
     }
 
     /// One request and its answer.
-    fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Refusal> {
+    pub(super) fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Refusal> {
         let connection = &self.connection;
         let plain = |error| Refusal {
             error,
@@ -201,7 +223,7 @@ impl Inner {
 
     /// Whether an assertion was refused by a server whose clock differs so much from ours that
     /// this may be why; then later assertions follow its clock.
-    fn follow_the_servers_clock(&self, refusal: &Refusal) -> bool {
+    pub(super) fn follow_the_servers_clock(&self, refusal: &Refusal) -> bool {
         const NOTABLE_S: i64 = 20;
         // Beyond this the machine is set wrong, and says so instead of hiding it.
         const MOST_S: i64 = 15 * 60;
@@ -267,7 +289,14 @@ impl Inner {
             identity.extend(token.extra().clone());
             identity
         };
-        let kept = self.load()?.record.and_then(|record| {
+        let loaded = match self.load() {
+            // The vendor tells it again.
+            Err(error) if error.kind() == ErrorKind::Store && self.needs_no_store() => {
+                Loaded::default()
+            }
+            loaded => loaded?,
+        };
+        let kept = loaded.record.and_then(|record| {
             let bound = record.identity_of.as_ref() == Some(&mark);
             record.identity.filter(|_| bound)
         });
@@ -484,8 +513,8 @@ pub(super) struct Returned<'a> {
 }
 
 /// A request that brought no token, with how far the server's clock was ahead of ours.
-struct Refusal {
-    error: Error,
+pub(super) struct Refusal {
+    pub(super) error: Error,
     ahead_s: Option<i64>,
     /// The new refresh token in a response that is of no other use.
     salvaged: Option<Secret>,

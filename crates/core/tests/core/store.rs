@@ -2,12 +2,15 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign::{
-    ErrorKind, FileStore, KeyRing, Lease, MemoryStore, Owner, SealedStore, Secret, Store, StoreKey,
-    Swap, SystemRandom, Verdict,
+    Capabilities, Error, ErrorKind, FileStore, Keeper, KeyRing, Lease, MemoryStore, Owner,
+    SealedStore, Secret, Store, StoreKey, Stored, Swap, SystemRandom, Verdict,
 };
+
+use crate::support::{Script, by_assertion, client_credentials, refreshing, token_answer};
 
 const TTL: Duration = Duration::from_secs(30);
 
@@ -198,11 +201,22 @@ fn a_plain_record_is_never_taken_for_a_sealed_one() {
             .unwrap()
             .contains("store rekey")
     );
-    assert!(store.reseal(&key).unwrap());
+    // Nor is it taken in when the key is changed: whoever can write the store can have planted it.
+    assert_eq!(
+        store.reseal(&key).unwrap_err().verdict(),
+        Verdict::FixConfiguration
+    );
+    let raw = || below.load(&key).unwrap().unwrap().value.unwrap();
+    assert_eq!(raw().as_slice(), b"plain");
+    // Only what somebody has looked at.
+    assert!(store.seal_plain(&key, b"other").is_err());
+    assert_eq!(raw().as_slice(), b"plain");
+    store.seal_plain(&key, b"plain").unwrap();
     assert_eq!(
         store.load(&key).unwrap().unwrap().value.unwrap().as_slice(),
         b"plain"
     );
+    assert!(store.seal_plain(&key, b"plain").is_err(), "it is encrypted");
 }
 
 #[test]
@@ -411,4 +425,119 @@ fn a_refresh_that_was_begun_can_be_finished_on_a_full_disk() {
     }
     assert_eq!(store.load(&key).unwrap().unwrap().version, 2);
     drop(filler.into_parts());
+}
+
+/// A store whose every use fails, until it works.
+#[derive(Debug)]
+struct Broken {
+    works: AtomicBool,
+    below: MemoryStore,
+}
+
+impl Broken {
+    fn error(&self) -> Result<&MemoryStore, Error> {
+        match self.works.load(Ordering::SeqCst) {
+            true => Ok(&self.below),
+            false => Err(Error::new(ErrorKind::Store, "the disk is read-only")
+                .with_verdict(Verdict::FixConfiguration)),
+        }
+    }
+}
+
+impl Store for Broken {
+    fn capabilities(&self) -> Capabilities {
+        self.below.capabilities()
+    }
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        self.error()?.load(key)
+    }
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        match self.error() {
+            Ok(below) => below.compare_and_swap(key, expected, fence, value),
+            Err(error) => Swap::Unavailable(error),
+        }
+    }
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.below.tombstone(key, expected, fence)
+    }
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        self.error()?.lease(key, owner, ttl)
+    }
+    fn renew(&self, key: &StoreKey, o: &Owner, fence: u64, ttl: Duration) -> Result<bool, Error> {
+        self.error()?.renew(key, o, fence, ttl)
+    }
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        self.error()?.release(key, owner, fence)
+    }
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        self.error()?.keys()
+    }
+    fn now_ms(&self) -> Result<i64, Error> {
+        self.error()?.now_ms()
+    }
+}
+
+#[test]
+fn a_grant_that_needs_no_store_gives_its_token_without_one() {
+    for connection in [client_credentials(), by_assertion()] {
+        let store = Arc::new(Broken {
+            works: AtomicBool::new(false),
+            below: MemoryStore::new(),
+        });
+        let script = Script::new([
+            Ok(token_answer("a", 3600)),
+            Ok(token_answer("b", 3600)),
+            Ok(token_answer("c", 3600)),
+        ]);
+        let opens = Arc::clone(&store);
+        let keeper = Keeper::builder(connection)
+            .transport(script.clone())
+            .open_store(move |_| {
+                opens.error()?;
+                Ok(opens.clone())
+            })
+            .unwrap()
+            .build()
+            .unwrap();
+        assert_eq!(keeper.token().unwrap().expose(), "a");
+        assert_eq!(keeper.token().unwrap().expose(), "a", "it is cached");
+        let unsaved = keeper.unsaved().unwrap();
+        assert!(unsaved.message().contains("read-only"), "{unsaved}");
+        assert!(keeper.identity().is_ok());
+        assert_eq!(keeper.refresh_now().unwrap().expose(), "b");
+        assert_eq!(script.forms().len(), 2, "one request for each");
+        // The store is there: the next token is kept in it.
+        store.works.store(true, Ordering::SeqCst);
+        assert_eq!(keeper.refresh_now().unwrap().expose(), "c");
+        assert!(keeper.unsaved().is_none());
+        assert_eq!(store.below.keys().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_grant_that_could_be_lost_is_not_used_without_the_store() {
+    let broken = || Err(Error::new(ErrorKind::Store, "the disk is read-only"));
+    let opened = Keeper::builder(refreshing()).open_store(move |_| broken());
+    assert_eq!(opened.err().unwrap().kind(), ErrorKind::Store);
+    let script = Script::new([]);
+    let keeper = Keeper::builder(refreshing())
+        .transport(script.clone())
+        .store(Arc::new(Broken {
+            works: AtomicBool::new(false),
+            below: MemoryStore::new(),
+        }))
+        .build()
+        .unwrap();
+    assert_eq!(keeper.token().unwrap_err().kind(), ErrorKind::Store);
+    assert!(script.forms().is_empty(), "nothing is sent");
+    // A setting that is wrong is wrong with any grant.
+    let wrong = || Err(Error::setting("store", "`store` has no host"));
+    let opened = Keeper::builder(client_credentials()).open_store(move |_| wrong());
+    assert_eq!(opened.err().unwrap().setting_name(), Some("store"));
 }
