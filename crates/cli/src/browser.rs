@@ -1,7 +1,8 @@
 //! Sends a person to a page of the vendor and waits for the answer (RFC 8252).
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use countersign::profile::LoopbackPort;
@@ -9,6 +10,7 @@ use countersign::{Connection, Error, Listener, Login, SystemRandom, Url};
 use serde_json::json;
 
 use crate::args::BrowserArgs;
+use crate::child;
 use crate::input;
 use crate::output::{Output, Stop};
 
@@ -17,6 +19,7 @@ use crate::output::{Output, Stop};
 pub(crate) fn visit<T>(
     connection: &Connection,
     args: &BrowserArgs,
+    secrets: &BTreeSet<String>,
     output: &mut Output,
     start: impl FnOnce(&str) -> Result<Login, Error>,
     complete: impl FnOnce(&Login, &str) -> Result<T, Error>,
@@ -36,11 +39,10 @@ pub(crate) fn visit<T>(
     let login = start(listener.redirect_uri().as_str())?;
     let (url, back) = (login.url().as_str(), listener.redirect_uri().clone());
     let waiting = format!("waiting up to {} s for the browser at {back}", args.timeout);
-    let opened = !args.no_browser && !output.is_json() && open(login.url()).is_ok();
+    let opened = !args.no_browser && !output.is_json() && open(login.url(), secrets).is_ok();
     if opened {
-        output.say(&format!(
-            "the browser was opened; if it does not show, go to\n  {url}"
-        ));
+        output.say("the browser was opened; if it does not show, go to");
+        output.say(&format!("  {url}"));
         output.say(&waiting);
     } else {
         show(&login, output)?;
@@ -86,7 +88,7 @@ fn elsewhere(back: &Url) -> String {
     let port = back.port();
     format!(
         "this is an SSH session: a browser on your own machine cannot reach {back} here. When it ends at an error \
-         page,\npaste the whole address from its address bar and press Enter; or forward the port before you log in: \
+         page, paste the whole address from its address bar and press Enter; or forward the port before you log in: \
          ssh -L {port}:127.0.0.1:{port}"
     )
 }
@@ -141,9 +143,9 @@ fn by_hand<T>(
     show(&login, output)?;
     if !output.is_json() {
         output.say(&format!(
-            "open this address in a browser. It comes back to {redirect_uri}, which {why}:\n\
-             paste the whole address it ends at, and press Enter"
+            "open this address in a browser. It comes back to {redirect_uri}, which {why}:"
         ));
+        output.say("paste the whole address it ends at, and press Enter");
     }
     let pasted = input::line()?;
     Ok(complete(&login, &pasted)?)
@@ -159,7 +161,7 @@ fn show(login: &Login, output: &Output) -> Result<(), Stop> {
 }
 
 /// Opens the user's browser, without a shell in between.
-fn open(url: &Url) -> std::io::Result<()> {
+fn open(url: &Url, secrets: &BTreeSet<String>) -> std::io::Result<()> {
     let (program, first): (String, Option<&str>) = match chosen_browser() {
         Some(program) => (program, None),
         None if cfg!(windows) => ("rundll32".into(), Some("url.dll,FileProtocolHandler")),
@@ -169,13 +171,16 @@ fn open(url: &Url) -> std::io::Result<()> {
         None => ("xdg-open".into(), None),
     };
     // `Url` is https, or http on the loopback: nothing that a browser takes for an option.
-    let mut command = Command::new(program);
+    let mut command = child::command(program, secrets);
     command.args(first).arg(url.as_str());
     let silent = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    silent.spawn().map(drop)
+    child::allow_core_dumps();
+    let spawned = silent.spawn();
+    child::forbid_core_dumps();
+    spawned.map(drop)
 }
 
 /// `$BROWSER`, where it is one program: lists and templates are for a shell to read.

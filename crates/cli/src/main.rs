@@ -6,10 +6,12 @@
 
 mod args;
 mod browser;
+mod child;
 mod commands;
 mod config;
 mod input;
 mod output;
+mod terminal;
 mod trace;
 mod variables;
 
@@ -22,6 +24,7 @@ use crate::args::Cli;
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    child::forbid_core_dumps();
     let given: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(&given) {
         Ok(cli) => cli,

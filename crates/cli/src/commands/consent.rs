@@ -9,7 +9,8 @@ use crate::config;
 use crate::output::{Output, Stop};
 
 pub(crate) fn run(global: &Global, args: &ConsentArgs, output: &mut Output) -> Result<(), Stop> {
-    let keeper = config::keeper(global, &args.name, output)?;
+    let config = config::configuration(global)?;
+    let keeper = config::keeper_of(&config, global, &args.name, output)?;
     let connection = keeper.connection();
     if !args.wait {
         return show(connection, args.admin, output);
@@ -17,6 +18,7 @@ pub(crate) fn run(global: &Global, args: &ConsentArgs, output: &mut Output) -> R
     visit(
         connection,
         &args.browser,
+        &config.secret_variables(),
         output,
         |redirect_uri| {
             Login::start_consent(connection, redirect_uri, args.admin, &SystemRandom::new())

@@ -4,20 +4,22 @@ use std::process::Command;
 
 use countersign::{Error, ErrorKind};
 
-use super::extra_of;
+use super::{extra_of, warn_of_unsaved};
 use crate::args::{ExecArgs, Global};
-use crate::config;
 use crate::output::{Output, Stop};
 use crate::variables;
+use crate::{child, config};
 
 pub(crate) fn run(global: &Global, args: &ExecArgs, output: &mut Output) -> Result<(), Stop> {
-    let keeper = config::keeper(global, &args.name, output)?;
+    let config = config::configuration(global)?;
+    let keeper = config::keeper_of(&config, global, &args.name, output)?;
     let token = keeper.token()?;
+    warn_of_unsaved(&keeper, output);
     let extra = extra_of(&keeper, &token, output);
     let Some((program, rest)) = args.command.split_first() else {
         return Ok(());
     };
-    let mut command = Command::new(program);
+    let mut command = child::command(program, &config.secret_variables());
     command.args(rest).envs(variables::of(&token, &extra));
     output.trace(&format!("running {}", program.display()));
     let error = match become_it(&mut command) {
@@ -39,7 +41,10 @@ pub(crate) fn run(global: &Global, args: &ExecArgs, output: &mut Output) -> Resu
 #[cfg(unix)]
 fn become_it(command: &mut Command) -> std::io::Result<u8> {
     use std::os::unix::process::CommandExt;
-    Err(command.exec())
+    child::allow_core_dumps();
+    let error = command.exec();
+    child::forbid_core_dumps();
+    Err(error)
 }
 
 #[cfg(not(unix))]

@@ -11,13 +11,15 @@ use crate::config;
 use crate::output::{Output, Stop};
 
 pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Result<(), Stop> {
-    let keeper = config::keeper(global, &args.name, output)?;
+    let config = config::configuration(global)?;
+    let keeper = config::keeper_of(&config, global, &args.name, output)?;
     let connection = keeper.connection();
     check_grant(connection)?;
     warn_of_loss(connection, output);
     let token = visit(
         connection,
         &args.browser,
+        &config.secret_variables(),
         output,
         |redirect_uri| keeper.start_login(Some(redirect_uri)),
         |login, query| keeper.complete_login(login, query),
@@ -39,11 +41,13 @@ pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Res
             "extra": extra,
         }));
     }
-    let mut text = told(connection, &token);
-    for (name, value) in &extra {
-        text.push_str(&format!("\n  {name}: {value}"));
-    }
-    output.print(&text)
+    let mut lines = told(connection, &token);
+    lines.extend(
+        extra
+            .iter()
+            .map(|(name, value)| format!("  {name}: {value}")),
+    );
+    output.print_lines(&lines)
 }
 
 /// Only one grant has a login; the others are told what they have instead.
@@ -141,17 +145,17 @@ fn warn_of_result(
     }
 }
 
-fn told(connection: &Connection, token: &Token) -> String {
+fn told(connection: &Connection, token: &Token) -> Vec<String> {
     let (provider, environment) = (&connection.profile().name, connection.environment());
-    let mut text = format!(
+    let mut lines = vec![format!(
         "logged in: connection {} at {provider} ({environment})",
         connection.name()
-    );
+    )];
     if let Some(scope) = token.scope() {
-        text.push_str(&format!("\n  scope: {scope}"));
+        lines.push(format!("  scope: {scope}"));
     }
-    text.push_str(&format!("\n  kept in: {}", place(connection.store())));
-    text
+    lines.push(format!("  kept in: {}", place(connection.store())));
+    lines
 }
 
 #[cfg(test)]

@@ -83,3 +83,79 @@ fn a_program_that_is_not_there_is_told_as_shells_do() {
     assert_eq!(run.code, 126, "{run:?}");
     assert!(run.stderr.contains("may run"), "{run:?}");
 }
+
+#[test]
+fn the_program_gets_no_secret_of_ours() {
+    let house = House::new();
+    let text = std::fs::read_to_string(house.sandbox.connections()).unwrap();
+    let settings = countersign::Settings::from_toml(&text).unwrap();
+    let secret = settings["boldsign-cc"].value("client_secret").unwrap();
+    let path = house.config(
+        "boldsign-cc",
+        &[
+            ("client_secret", ""),
+            ("client_secret_env", "APP_SECRET"),
+            ("store_key_env", "STORE_KEY"),
+        ],
+    );
+    // Another connection's secret is none of the program's business either.
+    let other =
+        "\n[connections.other]\nprovider = \"boldsign\"\nclient_secret_env = \"OTHER_SECRET\"\n";
+    let text = std::fs::read_to_string(&path).unwrap() + other;
+    house.write("countersign.toml", &text);
+    let mut command = house.command(["exec", "boldsign-cc", "--", "env"]);
+    command
+        .env("APP_SECRET", secret)
+        .env("STORE_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+        .env("OTHER_SECRET", "0ther")
+        .env("COUNTERSIGN_ORG_ID", "of an outer exec")
+        .env("KEPT", "kept");
+    let run = Run::of(&mut command, "").succeeded();
+    for name in [
+        "APP_SECRET",
+        "STORE_KEY",
+        "OTHER_SECRET",
+        "COUNTERSIGN_ORG_ID",
+    ] {
+        assert!(!run.stdout.contains(name), "{name}: {run:?}");
+    }
+    assert!(run.stdout.contains("KEPT=kept") && run.stdout.contains("COUNTERSIGN_TOKEN="));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_core_dump_has_our_secrets_and_the_program_has_its_own() {
+    let house = House::new();
+    house.config("boldsign-cc", &[]);
+    let soft = |text: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("Max core file size"));
+        line.unwrap().split_whitespace().nth(4).unwrap().to_owned()
+    };
+    let mut limits = std::process::Command::new("sh");
+    limits.args(["-c", "ulimit -S -c $(ulimit -H -c); cat /proc/self/limits"]);
+    let allowed = soft(&String::from_utf8(limits.output().unwrap().stdout).unwrap());
+    if allowed == "0" {
+        return;
+    }
+    // A shell raises its limit as far as it may, and becomes the command.
+    let raised = |arguments: &str| {
+        let countersign = env!("CARGO_BIN_EXE_countersign");
+        let script = format!("ulimit -S -c $(ulimit -H -c); exec {countersign} {arguments}");
+        let mut command = std::process::Command::new("sh");
+        command
+            .current_dir(house.dir.path())
+            .env("HOME", house.dir.path());
+        command.args(["-c", &script]);
+        command
+    };
+    let run = Run::of(&mut raised("exec boldsign-cc -- cat /proc/self/limits"), "").succeeded();
+    assert_eq!(soft(&run.stdout), allowed);
+
+    let mut running = crate::house::Running::start(&mut raised("sandbox"));
+    running.line();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
+    assert_eq!(soft(&limits), "0");
+    running.kill();
+}

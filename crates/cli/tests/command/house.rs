@@ -218,6 +218,11 @@ impl Running {
         self.child.id()
     }
 
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for its end; what was read by [`Running::line`] is not told again.
     pub(crate) fn end(mut self) -> Run {
         let mut stdout = String::new();
