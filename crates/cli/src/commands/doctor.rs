@@ -3,6 +3,7 @@
 mod mend;
 mod network;
 mod settings;
+mod trial;
 
 use std::sync::Arc;
 

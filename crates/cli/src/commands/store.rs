@@ -5,9 +5,12 @@ mod export;
 mod import;
 mod list;
 mod rekey;
+mod round_trip;
 mod shelf;
 mod show;
 
+pub(super) use self::round_trip::{RoundTrip, round_trip};
+pub(super) use self::shelf::scratch;
 use crate::args::{Global, StoreArgs, StoreCommand};
 use crate::output::{Output, Stop};
 
@@ -37,7 +40,8 @@ fn store_args(command: &StoreCommand) -> &StoreArgs {
         StoreCommand::Show(args) => &args.store,
         StoreCommand::Export(args) => &args.store,
         StoreCommand::Import(args) => &args.store,
-        StoreCommand::Rekey(args) | StoreCommand::Doctor(args) => &args.store,
+        StoreCommand::Rekey(args) => &args.store,
+        StoreCommand::Doctor(args) => &args.store,
     }
 }
 

@@ -267,3 +267,70 @@ fn a_key_file_that_others_may_read_is_seen() {
     assert_eq!(code, 0);
     assert_status(&checks, "permissions", "warn", "private_key_file");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_cannot_be_written_is_not_ok() {
+    let house = House::new();
+    house.config("boldsign-cc", &[]);
+    let run = house.run(["doctor", "boldsign-cc"]).succeeded();
+    assert!(run.stdout.contains("ok    store: "), "{run:?}");
+    // What it tried is gone again.
+    let left: Vec<_> = std::fs::read_dir(house.dir.path().join("tokens"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+
+    // A limit on files of 0 bytes: the folder is fine, and nothing can be written, whoever asks.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 0; exec {} doctor boldsign-cc",
+        env!("CARGO_BIN_EXE_countersign")
+    );
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .current_dir(house.dir.path())
+        .env("HOME", house.dir.path());
+    let run = Run::of(limited.args(["-c", &script]), "");
+    assert_ne!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("FAIL  store: "), "{run:?}");
+    assert!(!run.stdout.contains("ok    store: "), "{run:?}");
+}
+
+#[test]
+fn a_vendor_that_tells_no_identity_is_told_in_words() {
+    let house = House::new();
+    house.write(
+        "acme.toml",
+        r#"
+        id = "acme"
+        name = "Acme"
+        documentation = "https://acme.example/docs"
+        environments.production.base_url = "https://login.acme.example"
+        endpoints.token = "{base_url}/connect/token"
+        grants.client-credentials.client_auth = ["post"]
+        "#,
+    );
+    house.config("boldsign-cc", &[("provider", "acme"), ("environment", "")]);
+    let run = house.run(["doctor", "boldsign-cc", "--profile", "acme.toml"]);
+    let identity = "ok    identity: Acme tells none with this grant\n";
+    assert!(run.succeeded().stdout.contains(identity));
+}
+
+#[test]
+fn a_store_of_files_is_tried_beside_what_it_keeps() {
+    let house = House::new();
+    house.config("boldsign-cc", &[]);
+    house.run(["token", "boldsign-cc"]).succeeded();
+    let files = || {
+        let mut names: Vec<_> = std::fs::read_dir(house.dir.path().join("tokens"))
+            .unwrap()
+            .map(|file| file.unwrap().file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = files();
+    house.run(["doctor", "boldsign-cc"]).succeeded();
+    assert_eq!(files(), before);
+}

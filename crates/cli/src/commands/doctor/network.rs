@@ -185,7 +185,11 @@ pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check
     checks.push(match keeper.identity() {
         Ok(extra) => {
             let known: Vec<_> = extra.keys().map(String::as_str).collect();
-            Check::ok("identity", known.join(", "))
+            let vendor = &connection.profile().name;
+            match known.is_empty() {
+                true => Check::ok("identity", format!("{vendor} tells none with this grant")),
+                false => Check::ok("identity", known.join(", ")),
+            }
         }
         Err(error) => {
             let fix = error

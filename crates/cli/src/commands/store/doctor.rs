@@ -1,22 +1,23 @@
 //! `countersign store doctor`: a store checked from its address to its records.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use countersign::{
-    Clock, Durability, Error, FileStore, Lease, LeaseKind, Owner, RecordSummary, Store,
-    StoreSetting, Swap, SystemClock, Verdict,
+    Clock, Durability, FileStore, LeaseKind, RecordSummary, Store, StoreSetting, SystemClock,
+    Verdict,
 };
 
 use super::list::spoken;
 use super::shelf::{Opened, Shelf, scratch};
+use super::{RoundTrip, round_trip};
 use crate::args::{Global, StoreNameArgs};
 use crate::commands::report::{Check, Report};
 use crate::output::{Output, Stop};
 
 pub(super) fn run(global: &Global, args: &StoreNameArgs, output: &mut Output) -> Result<(), Stop> {
     let mut report = Report::new(output.is_json());
-    match Shelf::select(global, &args.store, args.name.as_deref()) {
+    match Shelf::select(global, &args.store, args.name.as_deref(), output) {
         Err(error) => report.add(Check::failed("config", &error))?,
         Ok(shelves) => {
             for shelf in &shelves {
@@ -66,7 +67,7 @@ fn examine(shelf: &Shelf, named: bool, report: &mut Report) -> Result<(), Stop> 
     }
     report.add(clock(opened.below.as_ref()))?;
     report.add(encryption(shelf))?;
-    report.add(round_trip(&opened))?;
+    report.add(try_out(&opened))?;
     for check in records(&opened) {
         report.add(check)?;
     }
@@ -191,67 +192,30 @@ fn encryption(shelf: &Shelf) -> Check {
 }
 
 /// Writes, reads, changes and forgets under a lease, as a refresh does.
-fn round_trip(opened: &Opened<'_>) -> Check {
+fn try_out(opened: &Opened<'_>) -> Check {
     let store = match opened.as_written_by("") {
         Ok(store) => store,
         Err(error) => return Check::failed("round trip", &error),
     };
     let began = Instant::now();
-    let owner = Owner::new(format!(
-        "doctor-{}-{}",
-        std::process::id(),
-        SystemClock::new().now().unix_ms
-    ));
-    let fence = match store.lease(&scratch(), &owner, Duration::from_secs(30)) {
-        Ok(Lease::Granted { fence, .. }) => fence,
-        Ok(Lease::Busy { .. }) => {
-            let fix = "run it again in half a minute";
-            return Check::warn("round trip", "another doctor is at work", fix);
-        }
-        Err(error) => return Check::failed("round trip", &error),
-    };
-    let tried = try_out(store.as_ref(), opened.below.as_ref(), fence);
-    let released = store.release(&scratch(), &owner, fence);
-    match tried.and(released) {
-        Ok(true) => {
+    match round_trip(store.as_ref(), opened.below.as_ref(), &scratch()) {
+        Ok(RoundTrip::Done) => {
             let took = began.elapsed().as_millis();
             Check::ok(
                 "round trip",
                 format!("leased, written, read and forgotten in {took} ms"),
             )
         }
-        Ok(false) => {
+        Ok(RoundTrip::Busy) => {
+            let fix = "run it again in half a minute";
+            Check::warn("round trip", "another doctor is at work", fix)
+        }
+        Ok(RoundTrip::LeaseLost) => {
             let fix = "the store is slow, or its clock jumps";
             Check::warn("round trip", "the lease was lost within the test", fix)
         }
         Err(error) => Check::failed("round trip", &error),
     }
-}
-
-fn try_out(store: &dyn Store, below: &dyn Store, fence: u64) -> Result<(), Error> {
-    let probe = b"countersign store doctor was here";
-    // Past the encryption: what an earlier run left behind may be under another key.
-    let left = below.load(&scratch())?.map(|stored| stored.version);
-    let version = applied(store.compare_and_swap(&scratch(), left, Some(fence), probe))?;
-    let read = store.load(&scratch())?.and_then(|stored| stored.value);
-    let same = read.is_some_and(|value| value.as_slice() == probe);
-    applied(store.tombstone(&scratch(), version, Some(fence)))?;
-    match same {
-        true => Ok(()),
-        false => Err(strange("what was written is not what was read")),
-    }
-}
-
-fn applied(swap: Swap) -> Result<u64, Error> {
-    match swap {
-        Swap::Applied(version) => Ok(version),
-        Swap::Unavailable(error) | Swap::Unknown(error) => Err(error),
-        Swap::Conflict(_) | Swap::Fenced => Err(strange("a change under a lease was refused")),
-    }
-}
-
-fn strange(message: &str) -> Error {
-    Error::new(countersign::ErrorKind::Store, message).with_verdict(Verdict::Unexpected)
 }
 
 fn records(opened: &Opened<'_>) -> Vec<Check> {
@@ -283,7 +247,7 @@ fn records(opened: &Opened<'_>) -> Vec<Check> {
             "records",
             Verdict::FixConfiguration,
             format!("{plain} are not encrypted, and `store_key` is set"),
-            "encrypt what is there with: countersign store rekey",
+            "look at them with: countersign store rekey",
         ));
     }
     let now = opened

@@ -51,6 +51,7 @@ impl Shelf {
         global: &Global,
         args: &StoreArgs,
         name: Option<&str>,
+        output: &mut Output,
     ) -> Result<Vec<Self>, Error> {
         if let Some(text) = &args.store {
             let user = (None, ring_of_args(args)?);
@@ -64,29 +65,40 @@ impl Shelf {
         }
         let config = config::configuration(global)?;
         match name {
-            Some(name) => Ok(vec![Self::of_connection(&config, name)?]),
-            None => Self::all(&config),
+            Some(name) => Ok(vec![Self::of_connection(&config, name, output)?]),
+            None => Self::all(&config, output),
         }
     }
 
     /// The store of one connection, with all that use it.
-    pub(super) fn of_connection(config: &Configuration, name: &str) -> Result<Self, Error> {
+    pub(super) fn of_connection(
+        config: &Configuration,
+        name: &str,
+        output: &mut Output,
+    ) -> Result<Self, Error> {
         let named = |e: Error| e.in_context(format_args!("connection `{name}`"));
         // That there is none of this name says so by itself.
         config.settings(name)?;
         let (setting, _) = setting_of(config, name).map_err(named)?;
         let setting = kept_somewhere(setting).map_err(named)?;
-        let all = Self::all(config)?;
+        let all = Self::all(config, output)?;
         let found = all.into_iter().find(|shelf| shelf.setting == setting);
         found.ok_or_else(|| Error::new(ErrorKind::Internal, "the store was there and is not"))
     }
 
     /// Every store of the configuration that outlives a process, once.
-    fn all(config: &Configuration) -> Result<Vec<Self>, Error> {
+    ///
+    /// A connection that is wrong does not keep anybody from the others' stores: it is told.
+    fn all(config: &Configuration, output: &mut Output) -> Result<Vec<Self>, Error> {
         let mut shelves: Vec<Self> = Vec::new();
         for name in config.names() {
-            let named = |e: Error| e.in_context(format_args!("connection `{name}`"));
-            let (setting, ring) = setting_of(config, name).map_err(named)?;
+            let (setting, ring) = match setting_of(config, name) {
+                Ok(found) => found,
+                Err(error) => {
+                    output.warn_of(&format!("connection `{name}` is left out"), &error);
+                    continue;
+                }
+            };
             if setting == StoreSetting::Memory {
                 continue;
             }
@@ -297,7 +309,7 @@ impl Opened<'_> {
 
 /// Where `store doctor` tries things out: always the same, so that a run that was cut off leaves
 /// nothing that piles up.
-pub(super) fn scratch() -> StoreKey {
+pub(crate) fn scratch() -> StoreKey {
     StoreKey::of(["countersign", "store doctor"])
 }
 
