@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use countersign::{Error, ErrorKind, Verdict};
 use serde::Serialize;
 
+use crate::terminal;
+
 /// Results go to stdout and everything else to stderr.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -43,24 +45,36 @@ impl Output {
         self.verbosity
     }
 
-    /// Prints a result, and has it read at once.
-    pub(crate) fn print(&self, text: &str) -> Result<(), Stop> {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{text}")?;
-        Ok(out.flush()?)
+    /// Prints a result of one line, and has it read at once.
+    pub(crate) fn print(&self, line: &str) -> Result<(), Stop> {
+        print(line)
+    }
+
+    /// Prints a result of several lines. A line break within one of them begins no line.
+    pub(crate) fn print_lines(&self, lines: &[String]) -> Result<(), Stop> {
+        lines.iter().try_for_each(|line| self.print(line))
     }
 
     /// Prints a result as one line of JSON.
     pub(crate) fn print_json(&self, value: &impl Serialize) -> Result<(), Stop> {
         let text = serde_json::to_string(value)
             .map_err(|e| Error::new(ErrorKind::Internal, format!("the result as JSON: {e}")))?;
-        self.print(&text)
+        self.print_json_text(&text)
     }
 
-    /// Tells a person at the terminal what goes on.
-    pub(crate) fn say(&self, text: &str) {
-        // Nobody at stderr is no reason to fail.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+    /// Prints JSON as it was written, or formatted for a person.
+    pub(crate) fn print_json_text(&self, text: &str) -> Result<(), Stop> {
+        write(&mut io::stdout().lock(), terminal::json(text).as_bytes())
+    }
+
+    /// Prints a text that is all our own, such as a script for a shell.
+    pub(crate) fn print_own(&self, text: &str) -> Result<(), Stop> {
+        write(&mut io::stdout().lock(), text.as_bytes())
+    }
+
+    /// Tells a person at the terminal what goes on, in one line.
+    pub(crate) fn say(&self, line: &str) {
+        say(line);
     }
 
     /// Says with `-v` what is done.
@@ -89,14 +103,13 @@ impl Output {
 
     /// Tells what went wrong, as a person or a program reads it.
     pub(crate) fn say_error(&self, error: &Error) {
-        let text = match self.json {
-            true => serde_json::to_string(&Told {
-                error: ErrorJson::of(error),
-            })
-            .unwrap_or_else(|_| error_text(error)),
-            false => error_text(error),
+        let told = Told {
+            error: ErrorJson::of(error),
         };
-        self.say(&text);
+        match serde_json::to_string(&told) {
+            Ok(text) if self.json => say_json(&text),
+            _ => error_lines(error).iter().for_each(|line| say(line)),
+        }
     }
 
     /// Tells how it ended, on stderr and in the exit code.
@@ -186,8 +199,31 @@ impl<'a> ErrorJson<'a> {
     }
 }
 
-fn error_text(error: &Error) -> String {
-    let mut text = format!("error: {error}");
+/// Prints one line of a result.
+pub(crate) fn print(line: &str) -> Result<(), Stop> {
+    write(&mut io::stdout().lock(), terminal::line(line).as_bytes())
+}
+
+/// Tells a person something from wherever it happens: requests are sent on threads that no
+/// [`Output`] reaches.
+pub(crate) fn say(line: &str) {
+    // Nobody at stderr is no reason to fail.
+    let _ = write(&mut io::stderr().lock(), terminal::line(line).as_bytes());
+}
+
+fn say_json(text: &str) {
+    let _ = write(&mut io::stderr().lock(), terminal::json(text).as_bytes());
+}
+
+/// The one place where the command writes to a terminal: [`terminal`] has made it fit for that.
+fn write(to: &mut impl Write, text: &[u8]) -> Result<(), Stop> {
+    to.write_all(text)?;
+    to.write_all(b"\n")?;
+    Ok(to.flush()?)
+}
+
+fn error_lines(error: &Error) -> Vec<String> {
+    let mut lines = vec![format!("error: {error}")];
     let wait = error
         .retry_after()
         .map(|wait| format!("{} s", wait.as_secs()));
@@ -199,10 +235,10 @@ fn error_text(error: &Error) -> String {
     ];
     for (what, known) in more {
         if let Some(known) = known {
-            text.push_str(&format!("\n  {what}: {known}"));
+            lines.push(format!("  {what}: {known}"));
         }
     }
-    text
+    lines
 }
 
 /// Tells what clap has to say: help and version on stdout, a wrong usage on stderr.

@@ -1,11 +1,12 @@
 //! What `-v` shows of the network and of plugins, on stderr.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use countersign::{Error, Network, Transport, UreqTransport};
 use countersign_builtin::Observed;
 use countersign_plugin::Level;
+
+use crate::output;
 
 /// The usual transport; with `-v` it tells what it does, and twice that the names of headers.
 pub(crate) fn transport(network: &Network, verbosity: u8) -> Result<Arc<dyn Transport>, Error> {
@@ -29,6 +30,5 @@ pub(crate) fn plugin(name: &str, level: Level, text: &str, verbosity: u8) {
 }
 
 fn say(text: &str) {
-    // Requests are sent on a thread of the keeper's, which no `Output` reaches.
-    let _ = writeln!(std::io::stderr().lock(), "# {text}");
+    output::say(&format!("# {text}"));
 }

@@ -17,5 +17,5 @@ pub(crate) fn run(args: &InspectArgs, output: &mut Output) -> Result<(), Stop> {
         return output.print_json(&shown);
     }
     output.warn("nothing was verified: anybody can write this; see countersign verify");
-    output.print(&format!("{shown:#}"))
+    output.print_json_text(&format!("{shown:#}"))
 }

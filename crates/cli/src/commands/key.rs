@@ -18,11 +18,11 @@ pub(crate) fn inspect(args: &KeyInspectArgs, output: &Output) -> Result<(), Stop
         .map_err(|error| input::explain_locked(error, passphrase.as_ref()))?;
     match output.is_json() {
         true => output.print_json(&info),
-        false => output.print(&as_text(&info)),
+        false => output.print_lines(&as_lines(&info)),
     }
 }
 
-fn as_text(info: &KeyInfo) -> String {
+fn as_lines(info: &KeyInfo) -> Vec<String> {
     let algorithms: Vec<_> = info.algorithms.iter().map(|a| a.as_str()).collect();
     let curve = info.curve.map(str::to_owned);
     let lines = [
@@ -53,7 +53,7 @@ fn as_text(info: &KeyInfo) -> String {
         .into_iter()
         .filter_map(|(name, value)| Some(format!("{name}: {}", value?)))
         .chain(certificates);
-    lines.collect::<Vec<_>>().join("\n")
+    lines.collect()
 }
 
 /// The day of a time, as in 2026-01-31.

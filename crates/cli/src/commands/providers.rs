@@ -14,8 +14,8 @@ pub(crate) fn run(global: &Global, output: &Output) -> Result<(), Stop> {
         let all: Vec<_> = profiles.into_iter().map(as_json).collect();
         return output.print_json(&all);
     }
-    let all: Vec<_> = profiles.into_iter().map(as_text).collect();
-    output.print(&all.join("\n\n"))
+    let all: Vec<_> = profiles.into_iter().map(as_lines).collect();
+    output.print_lines(&all.join(&String::new()))
 }
 
 fn as_json(profile: &Profile) -> Value {
@@ -46,7 +46,7 @@ fn as_json(profile: &Profile) -> Value {
     })
 }
 
-fn as_text(profile: &Profile) -> String {
+fn as_lines(profile: &Profile) -> Vec<String> {
     let mut lines = vec![format!(
         "{}  {}  {}",
         profile.id, profile.name, profile.documentation
@@ -65,7 +65,7 @@ fn as_text(profile: &Profile) -> String {
     for (name, about) in &profile.extra {
         lines.push(format!("  extra.{name}: {about}"));
     }
-    lines.join("\n")
+    lines
 }
 
 fn remark(about: &str) -> String {

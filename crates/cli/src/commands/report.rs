@@ -1,11 +1,9 @@
 //! What was checked, how it looks, and the exit code that sums it up.
 
-use std::io::Write;
-
 use countersign::{Error, Verdict};
 use serde::Serialize;
 
-use crate::output::{Output, Stop, exit_code};
+use crate::output::{Output, Stop, exit_code, print};
 
 /// The checks so far. A person sees each as it is done; a program gets all at the end.
 #[derive(Debug)]
@@ -45,9 +43,7 @@ impl Report {
 
     pub(crate) fn add(&mut self, check: Check) -> Result<(), Stop> {
         if !self.json {
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "{}", check.text())?;
-            out.flush()?;
+            check.lines().iter().try_for_each(|line| print(line))?;
         }
         self.checks.push(check);
         Ok(())
@@ -122,16 +118,14 @@ impl Check {
         }
     }
 
-    fn text(&self) -> String {
+    fn lines(&self) -> Vec<String> {
         let status = match self.status {
             Status::Ok => "ok  ",
             Status::Warn => "warn",
             Status::Fail => "FAIL",
         };
-        let mut text = format!("{status}  {}: {}", self.check, self.detail);
-        if let Some(fix) = &self.fix {
-            text.push_str(&format!("\n      fix: {fix}"));
-        }
-        text
+        let check = format!("{status}  {}: {}", self.check, self.detail);
+        let fix = self.fix.as_ref().map(|fix| format!("      fix: {fix}"));
+        [check].into_iter().chain(fix).collect()
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &SandboxArgs, output: &Output) -> Result<(), Stop> {
         );
     }
     let sandbox = Sandbox::start(options).map_err(explain)?;
-    output.print(&sandbox.ready_line())?;
+    output.print_json_text(&sandbox.ready_line())?;
     Ok(sandbox.wait().map_err(explain)?)
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use countersign::{Clock, Error, ErrorKind, Extra, Keeper, SystemClock, Token};
 use serde::Serialize;
 
-use super::extra_of;
+use super::{extra_of, warn_of_unsaved};
 use crate::args::{Global, TokenArgs};
 use crate::config;
 use crate::output::{Output, Stop};
-use crate::variables;
+use crate::{terminal, variables};
 
 pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Result<(), Stop> {
     if output.is_json() && (args.header || args.env) {
@@ -18,22 +18,30 @@ pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Res
     }
     let keeper = config::keeper(global, &args.name, output)?;
     let token = obtain(&keeper, args, output)?;
-    if let Some(error) = keeper.unsaved() {
-        output.warn_of("the token could not be stored", &error);
-    }
+    warn_of_unsaved(&keeper, output);
     if output.is_json() {
         let extra = extra_of(&keeper, &token, output);
         output.print_json(&Printed::of(&keeper, &token, &extra))
     } else if args.env {
+        check_printable(&token)?;
         let extra = extra_of(&keeper, &token, output);
-        let lines = variables::of(&token, &extra);
-        let lines = lines
-            .iter()
-            .map(|(name, value)| variables::export(name, value));
-        output.print(&lines.collect::<Vec<_>>().join("\n"))
+        let mut lines = Vec::new();
+        for (name, value) in variables::of(&token, &extra) {
+            match printable(&value) {
+                true => lines.push(variables::export(&name, &value)),
+                // Left out rather than changed: a script would take it for what the vendor said.
+                false => output.warn(&format!("{name} is left out: {UNPRINTABLE}")),
+            }
+        }
+        output.print_lines(&lines)
     } else if args.header {
-        output.print(&header(&token)?)
+        check_printable(&token)?;
+        output.print(&format!(
+            "Authorization: {}",
+            token.authorization().expose()
+        ))
     } else {
+        check_printable(&token)?;
         output.print(token.expose())
     }
 }
@@ -58,14 +66,22 @@ fn obtain(keeper: &Keeper, args: &TokenArgs, output: &mut Output) -> Result<Toke
     Ok(token)
 }
 
-fn header(token: &Token) -> Result<String, Error> {
-    let value = token.authorization();
-    // A header that a server's words could add a line to is none.
-    if value.expose().contains(|c: char| c.is_control()) {
-        let message = "the token's type has control characters";
-        return Err(Error::new(ErrorKind::Unreadable, message));
+const UNPRINTABLE: &str = "it has control characters or others that a terminal would act on";
+
+/// Whether a value can be printed as it is.
+fn printable(value: &str) -> bool {
+    !value.contains(terminal::acts)
+}
+
+/// A token is printed as it is or not at all; a header that a server's words could add a line to is none.
+fn check_printable(token: &Token) -> Result<(), Error> {
+    match printable(token.authorization().expose()) {
+        true => Ok(()),
+        false => {
+            let message = format!("the token cannot be printed: {UNPRINTABLE}");
+            Err(Error::new(ErrorKind::Unreadable, message).with_hint("print it with --json"))
+        }
     }
-    Ok(format!("Authorization: {}", value.expose()))
 }
 
 /// The members of `token --json`, in the contract's order.

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), Stop> {
     let verified = jws::verify(token.expose(), &key)?;
     let payload = payload(&verified)?;
     warn_of_time(&verified, output);
-    output.print(payload)
+    output.print_json_text(payload)
 }
 
 /// Binds a key that names no algorithm to the one asked for, or to the token's if it is one that

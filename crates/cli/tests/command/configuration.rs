@@ -335,3 +335,28 @@ fn secrets_keys_and_profiles_that_other_users_may_have_written_are_refused() {
         "{message}"
     );
 }
+
+#[test]
+fn a_connection_that_is_wrong_leaves_the_others_alone() {
+    let house = House::new();
+    let path = house.config("boldsign-cc", &[]);
+    let good = fs::read_to_string(&path).unwrap();
+    for bad in [
+        "[connections.bad]\nprovidr = \"x\"",
+        "[connections.bad]\nclient_secret = \"never closed",
+        "[connections.bad]\nprovider = \"docusign\"\nstore = \"file:tokens\"\nstore_key_env = \"NOT_SET\"",
+        "[connections.bad]\nprovider = \"docusign\"\nstore = \"ftp://x\"",
+    ] {
+        house.write("countersign.toml", &format!("{bad}\n{good}"));
+        house.run(["token", "boldsign-cc"]).succeeded();
+        house.run(["doctor", "boldsign-cc"]).succeeded();
+        let listed = house.run(["store", "list"]).succeeded();
+        assert!(listed.stdout.contains("boldsign-cc"), "{listed:?}");
+        assert!(
+            listed.stderr.contains("connection `bad` is left out"),
+            "{listed:?}"
+        );
+        house.run(["store", "show", "boldsign-cc"]).succeeded();
+        assert_ne!(house.run(["token", "bad"]).code, 0);
+    }
+}

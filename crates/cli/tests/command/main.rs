@@ -14,4 +14,5 @@ mod login;
 mod plugin;
 mod sandbox;
 mod store;
+mod terminal;
 mod token;

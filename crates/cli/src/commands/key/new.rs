@@ -41,7 +41,7 @@ pub(crate) fn run(args: &KeyNewArgs, output: &Output) -> Result<(), Stop> {
     }
     match output.is_json() {
         true => output.print_json(&as_json(&files, &key.info(), certificate.as_ref())?),
-        false => output.print(&as_text(
+        false => output.print_lines(&as_lines(
             args.r#for,
             &files,
             &key.info(),
@@ -199,12 +199,12 @@ fn as_json(
     Ok(json)
 }
 
-fn as_text(
+fn as_lines(
     vendor: Option<KeyVendor>,
     files: &Files,
     info: &KeyInfo,
     certificate: Option<&Certificate>,
-) -> String {
+) -> Vec<String> {
     let mut lines = vec![
         format!(
             "private key: {} (readable by you alone)",
@@ -242,7 +242,7 @@ fn as_text(
         ),
     };
     lines.push(next);
-    lines.join("\n")
+    lines
 }
 
 /// Something that only a bug, or a system without random numbers, can bring about.

@@ -38,7 +38,7 @@ pub(super) fn run(
     if to_stdout && !args.reveal {
         return Err(unasked().into());
     }
-    let shelves = shelves_of(global, args)?;
+    let shelves = shelves_of(global, args, output)?;
     let named = args.store.store.is_some() || !args.names.is_empty();
     let mut entries: Vec<Entry> = Vec::new();
     for opened in open_existing(&shelves, named, output)? {
@@ -67,20 +67,26 @@ pub(super) fn run(
     }
     let bytes = encode(&entries)?;
     match to_stdout {
-        true => write_all(&mut io::stdout().lock(), &bytes)?,
+        true => {
+            output.print_json_text(std::str::from_utf8(&bytes).unwrap_or_default().trim_end())?
+        }
         false => write_private(&args.file, &bytes)?,
     }
     tell(args, &entries, output)
 }
 
 /// All the stores of the configuration, or those of the connections that are named, once.
-fn shelves_of(global: &Global, args: &StoreExportArgs) -> Result<Vec<Shelf>, Error> {
+fn shelves_of(
+    global: &Global,
+    args: &StoreExportArgs,
+    output: &mut Output,
+) -> Result<Vec<Shelf>, Error> {
     if args.names.is_empty() || args.store.store.is_some() {
-        return Shelf::select(global, &args.store, None);
+        return Shelf::select(global, &args.store, None, output);
     }
     let mut shelves: Vec<Shelf> = Vec::new();
     for name in &args.names {
-        for shelf in Shelf::select(global, &args.store, Some(name))? {
+        for shelf in Shelf::select(global, &args.store, Some(name), output)? {
             if !shelves.iter().any(|other| other.setting == shelf.setting) {
                 shelves.push(shelf);
             }

@@ -44,7 +44,7 @@ pub(super) fn run(
 ) -> Result<(), Stop> {
     let bytes = read(&args.file)?;
     let incoming = decode(&bytes)?;
-    let shelves = shelves_for(global, args, &incoming)?;
+    let shelves = shelves_for(global, args, &incoming, output)?;
     let opened: Result<Vec<_>, _> = shelves.iter().map(Shelf::open).collect();
     let opened = opened?;
     let owner = owner()?;
@@ -79,23 +79,26 @@ fn shelves_for(
     global: &Global,
     args: &StoreImportArgs,
     incoming: &[Incoming<'_>],
+    output: &mut Output,
 ) -> Result<Vec<Shelf>, Error> {
     if args.store.store.is_some() {
-        return Shelf::select(global, &args.store, None);
+        return Shelf::select(global, &args.store, None, output);
     }
     let config = config::configuration(global)?;
     let mut shelves: Vec<Shelf> = Vec::new();
     for record in incoming {
-        let shelf = Shelf::of_connection(&config, record.summary.connection()).map_err(|e| {
-            let hint = "nothing was imported; --store takes records whatever the configuration has";
-            match e.hint() {
-                Some(own) => {
-                    let both = format!("{own}; {hint}");
-                    e.with_hint(both)
+        let shelf =
+            Shelf::of_connection(&config, record.summary.connection(), output).map_err(|e| {
+                let hint =
+                    "nothing was imported; --store takes records whatever the configuration has";
+                match e.hint() {
+                    Some(own) => {
+                        let both = format!("{own}; {hint}");
+                        e.with_hint(both)
+                    }
+                    None => e.with_hint(hint),
                 }
-                None => e.with_hint(hint),
-            }
-        })?;
+            })?;
         if !shelves.iter().any(|other| other.setting == shelf.setting) {
             shelves.push(shelf);
         }

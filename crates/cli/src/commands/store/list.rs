@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::shelf::{Found, Shelf, brief, open_existing};
 use crate::args::{Global, StoreArgs};
 use crate::output::{Output, Stop};
+use crate::terminal;
 
 pub(super) fn run(global: &Global, args: &StoreArgs, output: &mut Output) -> Result<(), Stop> {
-    let shelves = Shelf::select(global, args, None)?;
+    let shelves = Shelf::select(global, args, None, output)?;
     let (mut rows, mut told) = (Vec::new(), Vec::new());
     for opened in open_existing(&shelves, args.store.is_some(), output)? {
         let place = opened.shelf.place();
@@ -28,7 +29,7 @@ pub(super) fn run(global: &Global, args: &StoreArgs, output: &mut Output) -> Res
         output.say("nothing is kept");
         return Ok(());
     }
-    output.print(&table(rows))
+    output.print_lines(&table(rows))
 }
 
 /// How a grant is, in one word.
@@ -116,9 +117,11 @@ fn told_as_json(place: &str, (key, found): &Found) -> Value {
     })
 }
 
-fn table(rows: Vec<[String; 6]>) -> String {
+fn table(rows: Vec<[String; 6]>) -> Vec<String> {
     let head = ["CONNECTION", "PROVIDER", "STATE", "EXPIRES", "STORE", ""].map(str::to_owned);
-    let all: Vec<_> = [head].into_iter().chain(rows).collect();
+    // As wide as it is shown.
+    let shown = |row: [String; 6]| row.map(|cell| terminal::line(&cell).into_owned());
+    let all: Vec<_> = [head].into_iter().chain(rows).map(shown).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..6).map(|column| width(column).unwrap_or(0)).collect();
     let lines = all.iter().map(|row| {
@@ -128,5 +131,5 @@ fn table(rows: Vec<[String; 6]>) -> String {
             .collect();
         line.trim_end().to_owned()
     });
-    lines.collect::<Vec<_>>().join("\n")
+    lines.collect()
 }

@@ -9,7 +9,7 @@ use crate::args::{Global, StoreShowArgs};
 use crate::output::{Output, Stop};
 
 pub(super) fn run(global: &Global, args: &StoreShowArgs, output: &mut Output) -> Result<(), Stop> {
-    let shelves = Shelf::select(global, &args.store, Some(&args.name))?;
+    let shelves = Shelf::select(global, &args.store, Some(&args.name), output)?;
     let mut shown = Vec::new();
     for shelf in &shelves {
         let opened = shelf.open_existing()?;
@@ -38,8 +38,8 @@ pub(super) fn run(global: &Global, args: &StoreShowArgs, output: &mut Output) ->
         let told = shown.iter().map(|(place, e)| told(place, e, args.reveal));
         return output.print_json(&told.collect::<Vec<_>>());
     }
-    let texts = shown.iter().map(|(place, e)| text(place, e, args.reveal));
-    output.print(&texts.collect::<Vec<_>>().join("\n\n"))
+    let all = shown.iter().map(|(place, e)| lines(place, e, args.reveal));
+    output.print_lines(&all.collect::<Vec<_>>().join(&String::new()))
 }
 
 /// By the connection's name, or by the record's key where names are not enough.
@@ -61,7 +61,7 @@ fn nothing_kept(name: &str, place: &str, mut unreadable: Vec<Error>) -> Error {
 }
 
 /// Every member is always there; secrets are null unless they are asked for.
-fn told(place: &str, entry: &Entry, reveal: bool) -> Value {
+pub(super) fn told(place: &str, entry: &Entry, reveal: bool) -> Value {
     let summary = &entry.summary;
     let (token, refresh) = (summary.token(), summary.refresh_token());
     let shown = |secret: Option<&Secret>| secret.filter(|_| reveal).map(|s| s.expose().to_owned());
@@ -95,7 +95,7 @@ fn told(place: &str, entry: &Entry, reveal: bool) -> Value {
     })
 }
 
-fn text(place: &str, entry: &Entry, reveal: bool) -> String {
+pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
     let summary = &entry.summary;
     let mut lines = vec![format!(
         "{} ({}): {}",
@@ -176,7 +176,7 @@ fn text(place: &str, entry: &Entry, reveal: bool) -> String {
         }
         say("event", told);
     }
-    lines.join("\n")
+    lines
 }
 
 fn masked(secret: &Secret, reveal: bool, also: &str) -> String {

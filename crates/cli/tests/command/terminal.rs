@@ -1,0 +1,292 @@
+//! What servers and files say reaches a terminal as text: nothing in it hides, moves or forges a line.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use countersign::jws;
+use countersign::{KeySigner, PrivateKey, Secret};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::house::{Run, Running, command};
+
+/// Clears the screen, forges lines, and turns the rest around; C0, DEL, C1 and bidirectional.
+const HOSTILE: &str = "a\u{1b}[2J\u{1b}]0;t\u{7}\nforged: line\r\nforged: too\u{9b}31m\u{7f}\u{202e}b\u{2066}c\u{2028}d";
+
+/// A vendor that answers every request with this status and JSON.
+struct Vendor {
+    url: String,
+    answer: Arc<Mutex<(u16, Value)>>,
+    dir: TempDir,
+}
+
+impl Vendor {
+    fn new(grant: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = Arc::new(Mutex::new((
+            200,
+            json!({
+                "access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600,
+                "scope": HOSTILE, "note": HOSTILE, "plain": "it's fine",
+            }),
+        )));
+        let shared = Arc::clone(&answer);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (status, body) = shared.lock().unwrap().clone();
+                answer_one(stream.unwrap(), status, &body.to_string());
+            }
+        });
+        let vendor = Self {
+            url,
+            answer,
+            dir: tempfile::tempdir().unwrap(),
+        };
+        vendor.write(
+            "acme.toml",
+            r#"
+            id = "acme"
+            name = "Acme"
+            documentation = "https://acme.example/docs"
+            environments.production.base_url = "https://login.acme.example"
+            endpoints.token = "{base_url}/token"
+            endpoints.authorize = "{base_url}/authorize"
+            grants.client-credentials.client_auth = ["post"]
+            grants.authorization-code.client_auth = ["post"]
+            response.keep = ["note", "plain"]
+            "#,
+        );
+        vendor.write(
+            "countersign.toml",
+            &format!(
+                "[connections.mine]\nprovider = \"acme\"\ngrant = \"{grant}\"\nbase_url = \"{}\"\n\
+                 client_id = \"app\"\nclient_secret = \"s3cret\"\nstore = \"file:tokens\"\n\
+                 redirect_uri = \"http://127.0.0.1/callback\"\n",
+                vendor.url
+            ),
+        );
+        vendor
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+
+    fn answers(&self, status: u16, body: Value) {
+        *self.answer.lock().unwrap() = (status, body);
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let mut all = vec!["--profile", "acme.toml"];
+        all.extend(arguments);
+        Run::of(command(self.dir.path()).args(all), "")
+    }
+}
+
+fn answer_one(mut stream: TcpStream, status: u16, body: &str) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut line, mut length) = (String::new(), 0);
+    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        line.clear();
+    }
+    let mut form = vec![0; length];
+    let _ = reader.read_exact(&mut form);
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+}
+
+fn acts(c: char) -> bool {
+    c != '\n'
+        && (c.is_control()
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}'))
+}
+
+#[track_caller]
+fn harmless(run: Run) -> Run {
+    for text in [&run.stdout, &run.stderr] {
+        assert!(!text.contains(acts), "{}", text.escape_debug());
+        let forged = text
+            .lines()
+            .any(|line| line.trim_start().starts_with("forged"));
+        assert!(!forged, "{text}");
+    }
+    run
+}
+
+#[test]
+fn what_a_token_answer_says_cannot_touch_the_terminal() {
+    let vendor = Vendor::new("client-credentials");
+    for arguments in [
+        &["token", "mine", "-vv"][..],
+        &["token", "mine", "--env"],
+        &["token", "mine", "--json"],
+        &["token", "mine", "--header"],
+        &["store", "list"],
+        &["store", "list", "--json"],
+        &["store", "show", "mine", "--reveal"],
+        &["store", "show", "mine", "--json"],
+        &["store", "export", "-", "--reveal"],
+        &["store", "doctor", "mine"],
+        &["doctor", "mine"],
+        &["exec", "mine", "--", "true"],
+        &["logout", "mine"],
+    ] {
+        harmless(vendor.run(arguments));
+    }
+    let shown = vendor.run(&["token", "mine", "--json"]).json();
+    assert_eq!(shown["extra"]["note"], HOSTILE, "JSON says it all the same");
+}
+
+#[test]
+fn what_cannot_be_printed_is_left_out_of_shell_lines_and_told() {
+    let vendor = Vendor::new("client-credentials");
+    let run = harmless(vendor.run(&["token", "mine", "--env"]).succeeded());
+    assert!(
+        run.stdout
+            .contains("export COUNTERSIGN_PLAIN='it'\\''s fine'"),
+        "{run:?}"
+    );
+    assert!(!run.stdout.contains("COUNTERSIGN_NOTE"), "{run:?}");
+    assert!(
+        run.stderr.contains("COUNTERSIGN_NOTE is left out"),
+        "{run:?}"
+    );
+    // A program gets it as it is: it is no terminal.
+    let run = vendor.run(&[
+        "exec",
+        "mine",
+        "--",
+        "sh",
+        "-c",
+        "printf %s \"$COUNTERSIGN_NOTE\"",
+    ]);
+    assert_eq!(run.stdout, HOSTILE);
+}
+
+#[test]
+fn what_a_login_brings_cannot_touch_the_terminal() {
+    let vendor = Vendor::new("authorization-code");
+    let mut login = command(vendor.dir.path());
+    login.args(["--profile", "acme.toml", "login", "mine", "--no-browser"]);
+    let mut running = Running::start(&mut login);
+    let url = running.line();
+    let query: std::collections::HashMap<_, _> = url
+        .split_once('?')
+        .unwrap()
+        .1
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .collect();
+    let decoded = query["redirect_uri"]
+        .replace("%3A", ":")
+        .replace("%2F", "/");
+    let address = decoded
+        .trim_start_matches("http://")
+        .split('/')
+        .next()
+        .unwrap();
+    let mut browser = TcpStream::connect(address).unwrap();
+    write!(
+        browser,
+        "GET /callback?code=x&state={} HTTP/1.1\r\nHost: {address}\r\n\r\n",
+        query["state"]
+    )
+    .unwrap();
+    let run = harmless(running.end().succeeded());
+    assert!(run.stdout.contains("logged in"), "{run:?}");
+    assert!(run.stdout.contains("note: a\\u{1b}[2J"), "{run:?}");
+}
+
+#[test]
+fn what_an_error_says_cannot_touch_the_terminal() {
+    let vendor = Vendor::new("client-credentials");
+    for status in [400, 401, 403, 500] {
+        let body =
+            json!({"error": "invalid_request", "error_description": HOSTILE, "message": HOSTILE});
+        vendor.answers(status, body);
+        for more in [&["-vv"][..], &["--json"]] {
+            let run = harmless(vendor.run(&[&["token", "mine"], more].concat()));
+            assert_ne!(run.code, 0);
+        }
+        harmless(vendor.run(&["doctor", "mine"]));
+    }
+}
+
+#[test]
+fn what_a_token_says_of_itself_cannot_touch_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let signer = KeySigner::new(
+        PrivateKey::from_secret(&Secret::new("a shared secret of more than 32 bytes")),
+        Some(countersign::Algorithm::HS256),
+        Some(HOSTILE.replace(['\n', '\r'], "")),
+    )
+    .unwrap();
+    // JSON may have DEL, C1 and bidirectional controls as they are, and carriage returns between values.
+    let claims = format!(
+        "{{\"name\": {},\r\n\r\"raw\": \"\u{9b}31m\u{7f}\u{202e}\"}}",
+        json!(HOSTILE)
+    );
+    let token = jws::sign(&signer, claims.as_bytes(), Some("JWT")).unwrap();
+    let key = dir.path().join("key");
+    std::fs::write(&key, "a shared secret of more than 32 bytes").unwrap();
+    let run =
+        |arguments: &[&str]| harmless(Run::of(command(Path::new(dir.path())).args(arguments), ""));
+    for more in [&[][..], &["--json"]] {
+        let inspected = run(&[&["inspect", &token], more].concat()).succeeded();
+        let told: Value = serde_json::from_str(&inspected.stdout).unwrap();
+        assert_eq!(told["payload"]["name"], HOSTILE);
+        let verified = run(&[&["verify", "--key", "key", "--alg", "HS256", &token], more].concat());
+        let told: Value = serde_json::from_str(&verified.succeeded().stdout).unwrap();
+        assert_eq!(told["raw"], "\u{9b}31m\u{7f}\u{202e}");
+    }
+    // What is no JSON is shown as text.
+    let token = jws::sign(&signer, HOSTILE.as_bytes(), None).unwrap();
+    run(&["inspect", &token]);
+    run(&["verify", "--key", "key", "--alg", "HS256", &token]);
+}
+
+#[test]
+fn what_a_file_says_cannot_touch_the_terminal() {
+    let vendor = Vendor::new("client-credentials");
+    let escaped = HOSTILE.escape_unicode().to_string().replace("u{", "U{");
+    let escaped: String = escaped
+        .split("\\U{")
+        .skip(1)
+        .map(|code| format!("\\U{:0>8}", code.trim_end_matches('}')))
+        .collect();
+    for text in [
+        format!("[connections.\"{escaped}\"]\nprovider = \"acme\""),
+        format!("[connections.mine]\n\"{escaped}\" = 1"),
+        format!("[connections.mine]\nprovider = \"{escaped}\""),
+        format!(
+            "[connections.mine]\nprovider = \"acme\"\nclient_id = \"x\"\nstore = \"{escaped}\""
+        ),
+        format!("[\"{escaped}\"]\nprovider = \"acme\""),
+    ] {
+        vendor.write("countersign.toml", &text);
+        for arguments in [
+            &["token", "mine"][..],
+            &["doctor", "mine"],
+            &["store", "list"],
+            &["store", "doctor", "--json"],
+        ] {
+            harmless(vendor.run(arguments));
+        }
+    }
+}
