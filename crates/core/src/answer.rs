@@ -54,7 +54,10 @@ impl Connection {
             redactor: Redactor::of(request, self),
             now,
         };
-        let translated = self.provider().translate(self, response);
+        let translated = self
+            .provider()
+            .translate(self, response)
+            .map_err(|error| answer.explain_untranslated(error));
         let read = translated.and_then(|translated| {
             let body = translated.as_ref().unwrap_or(&response.body);
             answer.read(body)
@@ -157,6 +160,20 @@ impl Answer<'_> {
         }
     }
 
+    /// What a provider could not put into the words of RFC 6749, with what the server said.
+    fn explain_untranslated(&self, error: Error) -> Error {
+        let error = self.redactor.scrub(error);
+        let is_refusal = !(200..300).contains(&self.response.status);
+        match is_refusal && error.oauth_error().is_none() {
+            true => {
+                let said = Said::of(self.response, &self.response.body);
+                let quoted = self.redactor.quoted(&said);
+                self.redactor.note(error.with_more(&quoted), &said)
+            }
+            false => error,
+        }
+    }
+
     /// A response that is not one of a token endpoint: of a proxy, a captive portal, a wrong URL.
     fn unreadable(&self, why: &str, said: &Said) -> Error {
         let response = self.response;
@@ -228,8 +245,9 @@ fn retry_after(response: &Response, now_unix_s: Option<i64>) -> Option<Duration>
 pub fn read_json(response: &Response) -> Result<serde_json::Map<String, Value>, Error> {
     serde_json::from_slice(&response.body).map_err(|_| {
         let message = format!(
-            "the answer with status {} is not a JSON object",
-            response.status
+            "the answer with status {} is not a JSON object{}",
+            response.status,
+            Redactor::of_secrets([]).quoted(&Said::besides_tokens(response, &response.body)),
         );
         Error::new(ErrorKind::Unreadable, message).with_http_status(response.status)
     })

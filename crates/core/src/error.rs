@@ -244,6 +244,12 @@ impl Error {
         self
     }
 
+    /// The same error with more words at the end of its message.
+    pub(crate) fn with_more(mut self, more: &str) -> Self {
+        self.0.message.push_str(more);
+        self
+    }
+
     /// The same error with its message, hint and what the server said rewritten.
     pub(crate) fn map_texts(mut self, map: impl Fn(&str) -> String) -> Self {
         let inner = &mut self.0;

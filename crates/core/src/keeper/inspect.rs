@@ -140,6 +140,11 @@ impl RecordSummary {
         self.record.refresh_token.as_ref()
     }
 
+    /// When the refresh token ends, in seconds since 1970, if the vendor told.
+    pub fn refresh_token_expires_at(&self) -> Option<i64> {
+        self.record.refresh_token_expires_at()
+    }
+
     /// What events call the refresh token: a fingerprint of it.
     pub fn refresh_fingerprint(&self) -> Option<String> {
         self.refresh_token().map(fingerprint)

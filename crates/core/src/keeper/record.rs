@@ -17,6 +17,8 @@ pub(super) struct Record {
     /// Nothing before the first answer.
     pub(super) token: Option<Token>,
     pub(super) refresh_token: Option<Secret>,
+    /// When a refresh token ends, if the vendor told.
+    pub(super) refresh_end: Option<RefreshEnd>,
     /// The fingerprint of the requests that the token was asked for with. Nothing in records of
     /// earlier versions: their token belongs to nobody who asks.
     pub(super) token_for: Option<String>,
@@ -43,6 +45,14 @@ pub(super) struct Record {
     /// Until when the server wants to be left alone.
     pub(super) rest: Option<Rest>,
     pub(super) trail: Trail,
+}
+
+/// When a refresh token ends by what the vendor told with it, or with a later response.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct RefreshEnd {
+    /// The fingerprint of the refresh token: another one may have taken its place since.
+    token: String,
+    at_unix_s: i64,
 }
 
 /// A request with a single-use refresh token, noted before it is sent.
@@ -91,6 +101,11 @@ impl Record {
         const UNTOLD: Duration = Duration::from_secs(15 * 60);
         // An answer without a new one leaves the old one in use.
         let refresh_token = answer.refresh_token.or(asked.spent.cloned());
+        let told_end = answer.refresh_token_expires_in.zip(refresh_token.as_ref());
+        let refresh_end = told_end.map(|(lifetime, token)| RefreshEnd {
+            token: fingerprint(token),
+            at_unix_s: asked.started.unix_s() + lifetime.as_secs() as i64,
+        });
         let renewable = refresh_token.is_some() || !connection.grant().needs_login();
         let told = answer.expires_in;
         let length = match told {
@@ -129,6 +144,7 @@ impl Record {
         Self {
             token: Some(Token::new(facts, source)),
             refresh_token,
+            refresh_end: refresh_end.or_else(|| before?.refresh_end.clone()),
             token_for: asked.token_for,
             asked_scopes: connection.scopes().join(" "),
             replaced_grant: replaced.clone(),
@@ -147,6 +163,12 @@ impl Record {
         }
     }
 
+    /// When the refresh token ends, in seconds since 1970, if the vendor told.
+    pub(super) fn refresh_token_expires_at(&self) -> Option<i64> {
+        let (end, token) = (self.refresh_end.as_ref()?, self.refresh_token.as_ref()?);
+        (end.token == fingerprint(token)).then_some(end.at_unix_s)
+    }
+
     pub(super) fn encode(&self, connection: &Connection) -> Zeroizing<Vec<u8>> {
         let written = Written {
             format: 1,
@@ -157,6 +179,7 @@ impl Record {
                 .refresh_token
                 .as_ref()
                 .map(|t| t.expose().to_owned().into()),
+            refresh_end: self.refresh_end.clone(),
             token_for: self.token_for.clone(),
             asked_scopes: self.asked_scopes.clone(),
             grant: self.grant.clone(),
@@ -212,6 +235,7 @@ impl Record {
                 .refresh_token
                 .as_ref()
                 .map(|t| Secret::from(t.as_str())),
+            refresh_end: written.refresh_end,
             token_for: written.token_for,
             asked_scopes: written.asked_scopes,
             grant: written.grant,
@@ -238,6 +262,8 @@ struct Written {
     provider: String,
     token: Option<WrittenToken>,
     refresh_token: Option<Zeroizing<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_end: Option<RefreshEnd>,
     #[serde(default)]
     token_for: Option<String>,
     asked_scopes: String,

@@ -157,7 +157,8 @@ impl Login {
         if let Some(error) = callback.one("error")? {
             let description = callback.one("error_description")?;
             let said = description.or(callback.one("error_message")?);
-            return Err(reported(rows, error, said));
+            let redactor = Redactor::of_secrets([&self.state, &self.verifier]);
+            return Err(reported(rows, error, said, &redactor));
         }
         match callback.one("code")? {
             Some(code) if !code.is_empty() => Ok(Grant::AuthorizationCode {
@@ -197,8 +198,7 @@ fn refuse(why: String) -> Error {
 }
 
 /// What the authorization endpoint reported: the provider's table first, then the RFCs.
-fn reported(rows: &[ErrorRow], word: &str, said: Option<&str>) -> Error {
-    let redactor = Redactor::of_secrets([]);
+fn reported(rows: &[ErrorRow], word: &str, said: Option<&str>, redactor: &Redactor) -> Error {
     let clean = said.map(|text| redactor.clean(text));
     let shown = redactor.clean(word);
     let message = match &clean {

@@ -337,3 +337,16 @@ fn a_taken_port_and_a_foreign_address_are_refused() {
     let error = Listener::bind(&url, None, &SystemRandom::new()).unwrap_err();
     assert_eq!(error.setting_name(), Some("redirect_uri"));
 }
+
+#[test]
+fn what_the_authorization_endpoint_repeats_of_a_login_is_taken_out() {
+    let connection = by_login("https://app.example/callback");
+    let random = SystemRandom::new();
+    let login = Login::start(&connection, "https://app.example/callback", &random);
+    let login = login.unwrap();
+    let state = login.state();
+    let query = format!("error=server_error&error_description=state+was+{state}&state={state}");
+    let error = login.finish(&query).unwrap_err();
+    assert_eq!(error.oauth_description(), Some("state was [redacted]"));
+    assert!(!format!("{error:?}").contains(state));
+}

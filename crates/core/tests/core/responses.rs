@@ -372,3 +372,47 @@ fn a_redirect_spends_no_code() {
     assert!(error.hint().unwrap().ends_with("then log in again"));
     assert!(!format!("{error:?}").contains("canary"));
 }
+
+#[test]
+fn when_the_refresh_token_ends_is_kept_with_it() {
+    let told = |access: &str, refresh: &str| {
+        let body = format!(r#"{{"access_token":"{access}","expires_in":600{refresh}}}"#);
+        Ok(answer(200, &body))
+    };
+    let Bench {
+        keeper,
+        clock,
+        store,
+        ..
+    } = bench(
+        refreshing(),
+        [
+            told(
+                "a",
+                r#","refresh_token":"r1","refresh_token_expires_in":5000"#,
+            ),
+            told("b", ""),
+            told("c", r#","refresh_token":"r2""#),
+            told("d", r#","refresh_expires_in":"700""#),
+        ],
+    );
+    let end = || {
+        let stored = store.load(&countersign::StoreKey::of_connection(&refreshing()));
+        let value = stored.unwrap().unwrap().value.unwrap();
+        let now = countersign::Clock::now(clock.as_ref());
+        let record = countersign::RecordSummary::read(&value, now).unwrap();
+        record.refresh_token_expires_at()
+    };
+    let start = crate::support::NOW;
+    for expected in [
+        Some(start + 5000),
+        Some(start + 5000),
+        None,
+        Some(start + 3 * 600 + 700),
+    ] {
+        keeper.token().unwrap();
+        // The same token without a word keeps its end; another one has none until told.
+        assert_eq!(end(), expected);
+        clock.advance(Duration::from_secs(600));
+    }
+}

@@ -143,3 +143,19 @@ fn an_answer_that_cannot_be_translated_leaves_the_doubt_it_should() {
     assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
     assert_eq!(error.http_status(), Some(200));
 }
+
+#[test]
+fn an_answer_that_cannot_be_translated_still_tells_what_the_server_said() {
+    let page = "<html><title>Blocked: s3cret is not welcome</title></html>";
+    let error = read("client-credentials", 403, page).unwrap_err();
+    assert!(
+        error
+            .message()
+            .ends_with("it says: Blocked: [redacted] is not welcome"),
+        "{error}"
+    );
+    assert!(error.oauth_description().unwrap().starts_with("Blocked"));
+    let page = "<html><title>Sign in to the Wi-Fi</title></html>";
+    let error = read("client-credentials", 200, page).unwrap_err();
+    assert!(error.message().contains("Sign in to the Wi-Fi"), "{error}");
+}

@@ -86,6 +86,7 @@ pub(super) fn told(place: &str, entry: &Entry, reveal: bool) -> Value {
         "asked_scopes": summary.asked_scopes(),
         "refresh_token": shown(refresh),
         "refresh_fingerprint": summary.refresh_fingerprint(),
+        "refresh_token_expires_at": summary.refresh_token_expires_at(),
         "extra": token.map(|token| token.extra()),
         "identity": summary.identity(),
         "attempt": summary.attempt(),
@@ -133,6 +134,9 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
             "refresh token",
             masked(secret, reveal, &format!("fingerprint {print}")),
         );
+        if let Some(end) = summary.refresh_token_expires_at() {
+            say("refresh token ends", spoken(end * 1000));
+        }
     }
     for (name, value) in summary.identity().into_iter().flatten() {
         say(&format!("identity {name}"), value.clone());
