@@ -94,6 +94,7 @@ impl Connection {
             500..=599 => true,
             400..=499 => false,
             status if leaves_unprocessed(status) => false,
+            300..=399 => true,
             _ => match error.kind() {
                 // A token of a type that cannot be used: what the server did is plain.
                 ErrorKind::Unreadable => error.verdict() != Verdict::FixConfiguration,

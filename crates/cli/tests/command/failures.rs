@@ -226,7 +226,7 @@ fn tls_of_another_host() {
         error["hint"]
             .as_str()
             .unwrap()
-            .contains("another host name"),
+            .contains("a name from the certificate"),
         "{error}"
     );
 }
