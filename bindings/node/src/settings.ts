@@ -53,7 +53,8 @@ export type SettingName =
   | (typeof SETTING_NAMES)[number]
   | `${Secret}_file`
   | `${Secret}_env`
-  | `extra.${string}`;
+  | `extra.${string}`
+  | `authorize.${string}`;
 
 /**
  * Settings by name. `undefined` leaves a setting as it is; `null` takes away what a file has, a secret in whichever

@@ -98,15 +98,10 @@ impl Login {
         let login = Self::begin(connection, redirect_uri, random, |state, pkce| {
             connection.authorization_url(redirect_uri, state, pkce)
         })?;
-        if !connection.wants_nonce(&connection.scopes().join(" ")) {
-            return Ok(login);
+        match connection.wants_nonce(&connection.scopes().join(" ")) {
+            true => login.with_nonce(random),
+            false => Ok(login),
         }
-        let nonce = random::word(random)?;
-        Ok(Self {
-            url: login.url.with_query([("nonce", nonce.as_str())]),
-            nonce: Some(Secret::new(nonce)),
-            ..login
-        })
     }
 
     /// Begins asking for consent ([`Connection::consent_url`], or an administrator's) with a
@@ -139,9 +134,23 @@ impl Login {
                 ("code_challenge_method", "S256"),
             ]))
         })?;
-        Ok(Self {
+        let login = Self {
             purpose: Purpose::Consent,
             ..login
+        };
+        let scope = connection.consent_scope(admin).unwrap_or_default();
+        match connection.wants_nonce(&scope) {
+            true => login.with_nonce(random),
+            false => Ok(login),
+        }
+    }
+
+    fn with_nonce(self, random: &dyn Random) -> Result<Self, Error> {
+        let nonce = random::word(random)?;
+        Ok(Self {
+            url: self.url.with_query([("nonce", nonce.as_str())]),
+            nonce: Some(Secret::new(nonce)),
+            ..self
         })
     }
 

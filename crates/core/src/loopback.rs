@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use self::visitor::{Visit, Visitor};
+use crate::login::Purpose;
 use crate::{Error, ErrorKind, Login, Random, Url, random};
 
 /// A listener for one login: on 127.0.0.1 and, where the machine has it, on `[::1]`.
@@ -175,7 +176,7 @@ impl Listener {
                 return complete(&callback);
             }
             if started.elapsed() >= timeout {
-                return Err(self.nobody_came(timeout));
+                return Err(self.nobody_came(login.purpose(), timeout));
             }
             std::thread::sleep(TICK);
         }
@@ -198,14 +199,18 @@ impl Listener {
         }
     }
 
-    fn nobody_came(&self, timeout: Duration) -> Error {
+    fn nobody_came(&self, purpose: Purpose, timeout: Duration) -> Error {
+        let page = match purpose {
+            Purpose::Login => "login",
+            Purpose::Consent => "consent",
+        };
         let uri = &self.redirect_uri;
         let message = format!(
-            "nobody came back from the login within {} s",
+            "nobody came back from the {page} within {} s",
             timeout.as_secs()
         );
         Error::new(ErrorKind::Callback, message).with_hint(format!(
-            "start the login again and finish it in the browser; if the vendor's page reported a wrong redirect URI, register {uri} with the app, letter by letter, and set redirect_uri to it"
+            "start the {page} again and finish it in the browser; if the vendor's page reported a wrong redirect URI, register {uri} with the app, letter by letter, and set redirect_uri to it"
         ))
     }
 }

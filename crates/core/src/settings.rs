@@ -348,7 +348,9 @@ fn refuse_unknown(key: &str) -> Result<(), Error> {
         Some(known) => format!("`{key}` is not a setting; did you mean `{known}`?"),
         None => format!("`{key}` is not a setting"),
     };
-    Err(Error::setting(key, message).with_hint("vendor-specific settings are written extra.NAME"))
+    Err(Error::setting(key, message).with_hint(
+        "settings of one vendor are written extra.NAME, parameters of the login URL authorize.NAME",
+    ))
 }
 
 fn text_of(key: &str, field: Field<'_>) -> Result<String, Error> {

@@ -27,7 +27,7 @@ impl Answer<'_> {
             None => self.by_rfc(said, message),
         };
         let error = self.redactor.note(error, said);
-        self.with_clock_hint(self.with_url(error))
+        self.with_clock_hint(self.with_way_out(error))
     }
 
     fn redirected(&self) -> Error {
@@ -324,14 +324,11 @@ impl Answer<'_> {
         error.with_hint(hint)
     }
 
-    /// Says what a person has to do: open a URL where consent is given, or log in again.
-    fn with_url(&self, error: Error) -> Error {
-        if error.verdict() != Verdict::Reauthorize {
-            return error;
-        }
-        match self.connection.error_url() {
-            Some(url) => error.with_url(url.as_str()),
-            None => self.connection.with_login_hint(error),
+    /// Says what a person has to do, if one has to.
+    fn with_way_out(&self, error: Error) -> Error {
+        match error.verdict() {
+            Verdict::Reauthorize => self.connection.with_way_out(error),
+            _ => error,
         }
     }
 

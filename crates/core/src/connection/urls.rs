@@ -50,13 +50,26 @@ impl Connection {
         error.with_hint(hint)
     }
 
-    /// The URL that an error with the verdict reauthorize carries: consent is given at the vendor,
-    /// and needs nobody who waits for the browser.
-    pub(crate) fn error_url(&self) -> Option<Url> {
+    /// Says in an error with the verdict reauthorize what a person can do. Consent is given at the
+    /// vendor, at a URL that needs nobody who waits for the browser; a login has to be started.
+    pub(crate) fn with_way_out(&self, error: Error) -> Error {
         let needs_login = [GrantKind::AuthorizationCode, GrantKind::RefreshToken];
-        match needs_login.contains(&self.grant()) {
-            true => None,
-            false => self.consent_url(),
+        if needs_login.contains(&self.grant()) {
+            return self.with_login_hint(error);
+        }
+        let Some(url) = self.consent_url() else {
+            return error;
+        };
+        let error = error.with_url(url.as_str());
+        let nobody_listens = self.redirect_uri().is_some_and(Url::is_loopback);
+        match error.hint().filter(|_| nobody_listens) {
+            Some(hint) => {
+                let hint = format!(
+                    "{hint}; the page that the browser ends at may be an error, which does no harm: consent was given before"
+                );
+                error.with_hint(hint)
+            }
+            None => error,
         }
     }
 
@@ -75,9 +88,17 @@ impl Connection {
     }
 
     pub(crate) fn consent_base(&self, redirect_uri: &str) -> Option<Url> {
-        let consent = self.profile().consent.as_ref()?;
-        let scope = self.fill_scopes(&consent.individual);
+        let scope = self.consent_scope(false)?;
         self.authorize_base(redirect_uri, &scope).ok()
+    }
+
+    /// The value of `scope` where a person, or an administrator, is asked for consent.
+    pub(crate) fn consent_scope(&self, admin: bool) -> Option<String> {
+        let consent = self.profile().consent.as_ref()?;
+        match admin {
+            true => consent.admin.as_ref().map(|admin| admin.scope.clone()),
+            false => Some(self.fill_scopes(&consent.individual)),
+        }
     }
 
     pub(crate) fn admin_consent_base(&self, redirect_uri: &str) -> Option<Url> {

@@ -1,6 +1,6 @@
 //! What the browser comes back with: the authorization response (RFC 6749 section 4.1.2).
 
-use super::Login;
+use super::{Login, Purpose};
 use crate::answer::Redactor;
 use crate::profile::ErrorRow;
 use crate::{Connection, Error, ErrorKind, Extra, Grant, GrantKind, Secret, Verdict, form};
@@ -157,8 +157,7 @@ impl Login {
         if let Some(error) = callback.one("error")? {
             let description = callback.one("error_description")?;
             let said = description.or(callback.one("error_message")?);
-            let redactor = Redactor::of_secrets([&self.state, &self.verifier]);
-            return Err(reported(rows, error, said, &redactor));
+            return Err(self.reported(rows, error, said));
         }
         match callback.one("code")? {
             Some(code) if !code.is_empty() => Ok(Grant::AuthorizationCode {
@@ -168,6 +167,38 @@ impl Login {
             }),
             _ => Err(refuse("the answer has no `code`".into()).with_hint("start a new login")),
         }
+    }
+
+    /// What the authorization endpoint reported: the provider's table first, then the RFCs.
+    fn reported(&self, rows: &[ErrorRow], word: &str, said: Option<&str>) -> Error {
+        let redactor = Redactor::of_secrets([&self.state, &self.verifier]);
+        let clean = said.map(|text| redactor.clean(text));
+        let shown = redactor.clean(word);
+        let what = match self.purpose {
+            Purpose::Login => "the login was refused",
+            Purpose::Consent => "consent was refused",
+        };
+        let message = match &clean {
+            Some(text) => format!("{what}: {shown}: {text}"),
+            None => format!("{what}: {shown}"),
+        };
+        let row = rows
+            .iter()
+            .find(|row| row.fits(GrantKind::AuthorizationCode, None, None, word, said));
+        let error = match row {
+            Some(row) => match row.error(message.clone()) {
+                // The person said no or has to act: it is this login that did not succeed.
+                error if error.verdict() == Verdict::Reauthorize => {
+                    refuse(message).with_hint(&row.hint)
+                }
+                error => error,
+            },
+            None if word == "access_denied" && self.purpose == Purpose::Consent => {
+                refuse(message).with_hint("ask for consent again, and allow access")
+            }
+            None => by_rfc(word, message),
+        };
+        error.with_oauth(shown, clean)
     }
 
     /// Whether the server that was asked is the one that answers (RFC 9207 section 2.4).
@@ -195,30 +226,6 @@ impl Login {
 
 fn refuse(why: String) -> Error {
     Error::new(ErrorKind::Callback, why)
-}
-
-/// What the authorization endpoint reported: the provider's table first, then the RFCs.
-fn reported(rows: &[ErrorRow], word: &str, said: Option<&str>, redactor: &Redactor) -> Error {
-    let clean = said.map(|text| redactor.clean(text));
-    let shown = redactor.clean(word);
-    let message = match &clean {
-        Some(text) => format!("the login was refused: {shown}: {text}"),
-        None => format!("the login was refused: {shown}"),
-    };
-    let row = rows
-        .iter()
-        .find(|row| row.fits(GrantKind::AuthorizationCode, None, None, word, said));
-    let error = match row {
-        Some(row) => match row.error(message.clone()) {
-            // The person said no or has to act: it is this login that did not succeed.
-            error if error.verdict() == Verdict::Reauthorize => {
-                refuse(message).with_hint(&row.hint)
-            }
-            error => error,
-        },
-        None => by_rfc(word, message),
-    };
-    error.with_oauth(shown, clean)
 }
 
 /// RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6, RFC 8707, RFC 9470.

@@ -545,3 +545,38 @@ fn an_error_that_asks_for_a_login_names_what_starts_one() {
         told(keeper.token().unwrap_err());
     }
 }
+
+/// A person who is asked for consent does not log in.
+#[test]
+fn a_consent_that_is_refused_is_called_consent() {
+    let lines = "[consent]\nindividual = \"{scopes}\"";
+    let connection = with(lines, &[]).unwrap();
+    let random = SystemRandom::new();
+    let asked = Login::start_consent(&connection, REDIRECT_URI, false, &random).unwrap();
+    let restored = Login::restore(&asked.save()).unwrap();
+    for login in [asked, restored] {
+        let callback = format!("error=access_denied&state={}", login.state());
+        let error = login.finish(&callback).unwrap_err();
+        assert_eq!(error.message(), "consent was refused: access_denied");
+        assert_eq!(
+            error.hint(),
+            Some("ask for consent again, and allow access")
+        );
+    }
+}
+
+/// A server that refuses `openid` without a nonce refuses it on its consent page as well.
+#[test]
+fn a_consent_for_openid_sends_a_nonce() {
+    let lines = "[consent]\nindividual = \"{scopes} openid\"\nadmin.scope = \"sign\"\nadmin.admin_consent_scope = \"{scopes}\"";
+    let connection = with(lines, &[]).unwrap();
+    for (admin, nonces) in [(false, 1), (true, 0)] {
+        let random = SystemRandom::new();
+        let asked = Login::start_consent(&connection, REDIRECT_URI, admin, &random).unwrap();
+        assert_eq!(
+            values(&query(asked.url()), "nonce").len(),
+            nonces,
+            "{admin}"
+        );
+    }
+}
