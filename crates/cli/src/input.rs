@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use countersign::trusted::{self, Refusal};
 use countersign::{Error, ErrorKind, Secret};
 use countersign_builtin::variable;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::args::PassphraseArgs;
@@ -16,8 +17,11 @@ const MOST_BYTES: u64 = 1024 * 1024;
 
 /// The text of a file, or of stdin where the path is `-`. It may be secret.
 pub(crate) fn text(path: &Path, what: &str) -> Result<Secret, Error> {
-    let bytes = bytes(path, what)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| {
+    text_of(&bytes(path, what)?, path, what)
+}
+
+fn text_of(bytes: &[u8], path: &Path, what: &str) -> Result<Secret, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| {
         let message = format!("{what}: {} is not UTF-8 text", shown(path));
         Error::new(ErrorKind::Setting, message)
     })?;
@@ -47,6 +51,11 @@ pub(crate) fn bytes(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, Error
 ///
 /// As with the settings `K_file`, other users must not be able to write it.
 pub(crate) fn secret(path: &Path, what: &str) -> Result<Secret, Error> {
+    secret_of(&bytes(path, what)?, path, what)
+}
+
+/// As [`secret`], from a file that has been read already.
+pub(crate) fn secret_of(bytes: &[u8], path: &Path, what: &str) -> Result<Secret, Error> {
     if !is_stdin(path)
         && let Err(Refusal::Untrusted(untrusted)) = trusted::open(path)
     {
@@ -55,8 +64,14 @@ pub(crate) fn secret(path: &Path, what: &str) -> Result<Secret, Error> {
                 .with_hint(untrusted.hint()),
         );
     }
-    let text = text(path, what)?;
+    let text = text_of(bytes, path, what)?;
     Ok(Secret::from(text.expose().trim_end_matches(['\r', '\n'])))
+}
+
+/// The JWK or JWK Set that a file holds, if it is one.
+pub(crate) fn jwk(file: &[u8]) -> Option<Value> {
+    let json: Value = serde_json::from_slice(file).ok()?;
+    (json.get("kty").is_some() || json.get("keys").is_some()).then_some(json)
 }
 
 /// The passphrase that the options name.

@@ -1,6 +1,6 @@
 //! What is printed, where, and the exit code: the command's contract with scripts.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use countersign::{Error, ErrorKind, Verdict};
@@ -65,6 +65,17 @@ impl Output {
     /// Prints JSON as it was written, or formatted for a person.
     pub(crate) fn print_json_text(&self, text: &str) -> Result<(), Stop> {
         write(&mut io::stdout().lock(), terminal::json(text).as_bytes())
+    }
+
+    /// Prints bytes as they are, for a program that reads them; a terminal gets them as one line of text.
+    pub(crate) fn print_bytes(&self, bytes: &[u8]) -> Result<(), Stop> {
+        let mut out = io::stdout().lock();
+        if out.is_terminal() {
+            drop(out);
+            return self.print(&String::from_utf8_lossy(bytes));
+        }
+        out.write_all(bytes)?;
+        Ok(out.flush()?)
     }
 
     /// Prints a text that is all our own, such as a script for a shell.

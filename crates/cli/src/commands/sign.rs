@@ -31,11 +31,14 @@ pub(super) fn is_shared(algorithm: Option<Algorithm>) -> bool {
 }
 
 fn read_key(args: &SignArgs) -> Result<PrivateKey, Error> {
-    if is_shared(args.alg) {
-        return Ok(PrivateKey::from_secret(&input::secret(&args.key, "--key")?));
+    let file = input::bytes(&args.key, "--key")?;
+    // A JWK of a shared secret holds it in base64url: its text is not the secret.
+    if is_shared(args.alg) && input::jwk(&file).is_none() {
+        return Ok(PrivateKey::from_secret(&input::secret_of(
+            &file, &args.key, "--key",
+        )?));
     }
     let passphrase = input::passphrase(&args.passphrase)?;
-    let file = input::bytes(&args.key, "--key")?;
     PrivateKey::from_bytes_by_id(&file, passphrase.as_ref(), args.kid.as_deref())
         .map_err(|error| input::explain_locked(error, passphrase.as_ref()))
 }

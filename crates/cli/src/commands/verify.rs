@@ -1,9 +1,11 @@
 //! `countersign verify`: is a token's signature right, and what does it say.
 
+use std::path::Path;
+
 use countersign::jws::{self, VerificationKey, Verified};
 use countersign::key::JwkSet;
-use countersign::{Algorithm, Clock, Error, ErrorKind, PublicKey, SystemClock};
-use serde_json::Value;
+use countersign::{Algorithm, Clock, Error, ErrorKind, PrivateKey, PublicKey, SystemClock};
+use serde_json::{Map, Value};
 
 use super::sign::is_shared;
 use crate::args::VerifyArgs;
@@ -13,74 +15,89 @@ use crate::output::{Output, Stop};
 pub(crate) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), Stop> {
     let token = input::token(&args.token)?;
     let header = jws::inspect(token.expose())?.header;
-    let said = |name: &str| header.get(name).and_then(Value::as_str);
     let key = match (&args.key, &args.jwks) {
-        (Some(path), _) => match args.alg {
-            Some(algorithm) if is_shared(args.alg) => {
-                VerificationKey::hmac(&input::secret(path, "--key")?, algorithm)?
-            }
-            alg => {
-                let file = input::bytes(path, "--key")?;
-                bind(PublicKey::from_bytes(&file)?, alg, said("alg"))?
-            }
-        },
+        (Some(path), _) => key_of_file(path, args.alg, &header)?,
         (None, Some(path)) => {
             let set = JwkSet::from_json(input::text(path, "--jwks")?.expose())?;
-            of_set(&set, args.alg, said("kid"), said("alg"))?
+            key_of_set(&set, args.alg, &header)?
         }
         (None, None) => {
             return Err(Error::new(ErrorKind::Setting, "--key or --jwks is missing").into());
         }
     };
     let verified = jws::verify(token.expose(), &key)?;
-    let payload = payload(&verified)?;
-    warn_of_time(&verified, output);
-    output.print_json_text(payload)
+    // A JWS carries any bytes (RFC 7515 section 3); only claims are JSON.
+    let Ok(json) = std::str::from_utf8(&verified.payload) else {
+        return output.print_bytes(&verified.payload);
+    };
+    match serde_json::from_str::<Value>(json) {
+        Ok(Value::Object(_)) => {
+            verified.claims()?;
+            warn_of_time(&verified, output);
+            output.print_json_text(json)
+        }
+        Ok(_) => output.print_json_text(json),
+        Err(_) => output.print_bytes(&verified.payload),
+    }
 }
 
-/// Binds a key that names no algorithm to the one asked for, or to the token's if it is one that
-/// this very key can do. A public key can do no HMAC, so that the token chooses between the
-/// signatures of its kind and nothing else (RFC 8725 section 3.1).
+/// The key of a file: a public key, a certificate, a JWK or a JWK Set; with an HS algorithm a shared
+/// secret, unless the file is a JWK.
+fn key_of_file(
+    path: &Path,
+    asked: Option<Algorithm>,
+    header: &Map<String, Value>,
+) -> Result<VerificationKey, Error> {
+    let file = input::bytes(path, "--key")?;
+    match input::jwk(&file) {
+        Some(jwk) if jwk.get("keys").is_some() => {
+            let set = JwkSet::from_json(&jwk.to_string())?;
+            key_of_set(&set, asked, header)
+        }
+        Some(jwk) if jwk["kty"] == "oct" => {
+            let key = VerificationKey::from_jwk(&jwk)?;
+            match asked {
+                Some(asked) if asked != key.algorithm() && jwk.get("alg").is_none() => {
+                    VerificationKey::of(&PrivateKey::from_bytes(&file, None)?, Some(asked))
+                }
+                Some(asked) if asked != key.algorithm() => {
+                    let message = format!("the JWK is for {}, not for {asked}", key.algorithm());
+                    Err(Error::new(ErrorKind::Verification, message)
+                        .with_hint("leave --alg out, or use the key that the token is signed with"))
+                }
+                _ => Ok(key),
+            }
+        }
+        None if is_shared(asked) => {
+            let algorithm = asked.unwrap_or(Algorithm::HS256);
+            VerificationKey::hmac(&input::secret_of(&file, path, "--key")?, algorithm)
+        }
+        _ => bind(PublicKey::from_bytes(&file)?, asked, header),
+    }
+}
+
+/// The key of a set that the token's `kid` names.
+fn key_of_set(
+    set: &JwkSet,
+    asked: Option<Algorithm>,
+    header: &Map<String, Value>,
+) -> Result<VerificationKey, Error> {
+    let key = set.key_for(header.get("kid").and_then(Value::as_str))?;
+    bind(key.public_key().clone(), asked, header)
+}
+
+/// Binds a key to the algorithm asked for, or to the token's if it is one that this very key can do.
+/// A public key can do no HMAC and a JWK only what it says it is for, so that the token chooses between
+/// the signatures of its kind and nothing else (RFC 8725 section 3.1).
 fn bind(
     key: PublicKey,
     asked: Option<Algorithm>,
-    said: Option<&str>,
+    header: &Map<String, Value>,
 ) -> Result<VerificationKey, Error> {
-    let possible = key.algorithms();
-    let fitting = || possible.iter().find(|a| Some(a.as_str()) == said).copied();
-    let algorithm = asked.or_else(fitting).or_else(|| possible.first().copied());
-    let none = || Error::new(ErrorKind::Key, "the key can verify no algorithm");
-    VerificationKey::new(key, algorithm.ok_or_else(none)?)
-}
-
-/// The key of a set that the token's `kid` names. A JWK with an `alg` is bound to it.
-fn of_set(
-    set: &JwkSet,
-    asked: Option<Algorithm>,
-    key_id: Option<&str>,
-    said: Option<&str>,
-) -> Result<VerificationKey, Error> {
-    let bound = set.verification_key(key_id)?;
-    let jwk = match key_id {
-        Some(id) => set.find(id),
-        None => set.keys().first(),
-    };
-    if let Some(jwk) = jwk.filter(|jwk| jwk.algorithm().is_none()) {
-        return bind(jwk.public_key().clone(), asked, said);
-    }
-    match asked {
-        Some(asked) if asked != bound.algorithm() => {
-            let message = format!("the JWK is bound to {}, not to {asked}", bound.algorithm());
-            Err(Error::new(ErrorKind::Key, message))
-        }
-        _ => Ok(bound),
-    }
-}
-
-fn payload(verified: &Verified) -> Result<&str, Error> {
-    verified.claims()?;
-    std::str::from_utf8(&verified.payload)
-        .map_err(|_| Error::new(ErrorKind::Verification, "the payload is not UTF-8"))
+    let said = header.get("alg").and_then(Value::as_str);
+    let mut possible = key.algorithms().iter();
+    let fitting = possible.find(|algorithm| Some(algorithm.as_str()) == said);
+    VerificationKey::of_public(key.clone(), asked.or(fitting.copied()))
 }
 
 /// The signature is what was asked about; that a token is over is worth a word all the same.

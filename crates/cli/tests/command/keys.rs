@@ -419,3 +419,89 @@ fn a_key_that_is_refused_says_what_to_do() {
         "{error}"
     );
 }
+
+/// RFC 7517 sections 4.2 to 4.4: what a JWK says it is for counts, whatever the token says.
+#[test]
+fn a_jwk_file_verifies_only_what_it_says_it_is_for() {
+    let pair = Pair::new(RSA);
+    let token = pair.sign("RS256");
+    let inspected = pair.run(&["key", "inspect", "public.pem", "--json"], "");
+    let inspected: Value = serde_json::from_str(&inspected.succeeded().stdout).unwrap();
+    let verify = |member: &str, value: Value| {
+        let mut jwk = inspected["public_jwk"].clone();
+        jwk[member] = value;
+        pair.write("key.jwk", jwk.to_string());
+        pair.run(&["verify", "--key", "key.jwk", "--json", &token], "")
+    };
+    verify("use", json!("sig")).succeeded();
+    verify("alg", json!("RS256")).succeeded();
+    for (member, value) in [
+        ("use", json!("enc")),
+        ("key_ops", json!(["encrypt"])),
+        ("alg", json!("RSA-OAEP")),
+        ("alg", json!("PS256")),
+    ] {
+        let run = verify(member, value);
+        assert!(run.code != 0 && run.stdout.is_empty(), "{member}: {run:?}");
+    }
+    // A set may be given as --key as well, and its keys are bound in the same way.
+    let mut jwk = inspected["public_jwk"].clone();
+    jwk["kid"] = json!("k1");
+    jwk["use"] = json!("enc");
+    pair.write("set.jwk", json!({ "keys": [jwk] }).to_string());
+    let run = pair.run(&["verify", "--key", "set.jwk", "--json", &token], "");
+    let message = run.error(6)["message"].to_string();
+    assert!(
+        message.contains("cannot verify") && message.contains("enc"),
+        "{message}"
+    );
+}
+
+/// The secret of an `oct` JWK is its member `k`, not the text of the file.
+#[test]
+fn a_shared_secret_may_be_a_jwk() {
+    let pair = Pair::new(ED25519);
+    let k = URL_SAFE_NO_PAD.encode([7; 64]);
+    pair.write("secret.jwk", json!({"kty": "oct", "k": k}).to_string());
+    pair.write("secret", [7; 64]);
+    for alg in ["HS256", "HS512"] {
+        let sign = ["sign", "--key", "secret.jwk", "--alg", alg, "--claims", "-"];
+        let token = pair.run(&sign, "{}").succeeded().stdout;
+        for key in ["secret.jwk", "secret"] {
+            let verify = ["verify", "--key", key, "--alg", alg, "-"];
+            assert_eq!(
+                pair.run(&verify, &token).succeeded().stdout,
+                "{}\n",
+                "{alg} {key}"
+            );
+        }
+    }
+}
+
+/// RFC 8037 appendix A.4 signs a sentence.
+#[test]
+fn a_payload_that_is_not_json_is_printed_byte_for_byte() {
+    let pair = Pair::new(ED25519);
+    pair.write(
+        "key.jwk",
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    );
+    let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-\
+                 09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let run = pair
+        .run(&["verify", "--key", "key.jwk", token], "")
+        .succeeded();
+    assert_eq!(run.stdout, "Example of Ed25519 signing");
+}
+
+/// A script tells a forgery from a file that is not there.
+#[test]
+fn a_wrong_signature_and_a_missing_file_end_differently() {
+    let pair = Pair::new(ED25519);
+    let token = pair.sign("EdDSA");
+    let other = Pair::new(ED25519);
+    let forged = other.run(&["verify", "--key", "public.pem", "--json", &token], "");
+    assert_eq!(forged.error(6)["kind"], "verification");
+    let missing = pair.run(&["verify", "--key", "nowhere.pem", "--json", &token], "");
+    assert_eq!(missing.error(2)["kind"], "setting");
+}
