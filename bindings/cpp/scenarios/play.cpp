@@ -133,6 +133,9 @@ void Player::step(const json &step) {
     } else if (what == "forget") {
         known(step, {"do", "expect"});
         forget(step);
+    } else if (what == "drain") {
+        known(step, {"do"});
+        client_->drain(std::chrono::seconds(10)).value();
     } else if (what == "counts") {
         known(step, {"do", "expect"});
         counts(expect);
@@ -192,7 +195,7 @@ void Player::token(const json &step, Result<Token> got) {
 void Player::login(const json &step) {
     const auto begun = client_->start_login().value();
     const auto answer = sandbox_.get(std::string(begun.url()) + "&_sandbox=" + step.at("answer").get<std::string>());
-    if (answer.location.empty()) throw Failed("the page sent the browser nowhere: " + std::to_string(answer.status));
+    if (answer.location.find(begun.state()) == std::string::npos) throw Failed("the page sent the browser nowhere: " + std::to_string(answer.status));
     token(step, client_->complete_login(begun, answer.location));
 }
 

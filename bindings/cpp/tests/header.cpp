@@ -124,7 +124,8 @@ static void results() {
                                   {"client_id", "my-app"},
                                   {"client_secret", "s3cret"},
                                   {"store", "file:never-made"}});
-    CHECK(Client::make(nameless.value()).error().setting() == "name");
+    const auto unnamed = Client::make(nameless.value());
+    CHECK(unnamed.error().setting() == "name");
 }
 
 static void owners(const std::string &dir) {

@@ -63,6 +63,7 @@ var memberNames = map[string][]string{
 	"invalidate":   {"token"},
 	"identity":     {},
 	"forget":       {},
+	"drain":        {},
 	"counts":       {},
 	"advance":      {"s"},
 	"sandbox":      {"post", "body"},

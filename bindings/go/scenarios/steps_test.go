@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	countersign "github.com/countersign/countersign-go"
@@ -39,6 +40,8 @@ func (s *stage) do(step step) error {
 		return expected(step.expect, err, func(name string, value any) error {
 			return checkMember(name, "revocation", value, string(forgotten.Revocation))
 		})
+	case "drain":
+		return s.client.Drain(ctx, 10*time.Second)
 	case "counts":
 		counts, err := s.client.Counts()
 		return expected(step.expect, err, func(name string, value any) error {
@@ -87,11 +90,14 @@ func (s *stage) login(ctx context.Context, answer string) (*countersign.Token, e
 		return nil, err
 	}
 	defer login.Close()
-	query, err := s.sandbox.Authorize(login.URL(), answer)
+	callback, err := s.sandbox.Authorize(login.URL(), answer)
 	if err != nil {
 		return nil, err
 	}
-	return s.client.CompleteLogin(ctx, login, query)
+	if !strings.Contains(callback, login.State()) {
+		return nil, fmt.Errorf("the login's state is not in %s", callback)
+	}
+	return s.client.CompleteLogin(ctx, login, callback)
 }
 
 func (s *stage) reopen() error {

@@ -70,13 +70,13 @@ export class Sandbox {
     return response.json();
   }
 
-  /** The query with which the browser comes back from a login's page. */
+  /** The URL that a login's page sends the browser back to. */
   async answer(url, allowOrDeny) {
     const response = await this.fetch(`${url}&_sandbox=${allowOrDeny}`, { redirect: 'manual' });
     await response.arrayBuffer();
     const location = response.headers.get('location');
     if (!location) throw new Error(`the login page answered ${response.status} without a Location`);
-    return location.slice(location.indexOf('?') + 1);
+    return location;
   }
 
   /** The settings of a connection, as the sandbox wrote them. */

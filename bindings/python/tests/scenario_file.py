@@ -29,6 +29,7 @@ STEPS: dict[str, set[str]] = {
     "invalidate": {"token"},
     "identity": set(),
     "forget": set(),
+    "drain": set(),
     "counts": set(),
     "advance": {"s"},
     "sandbox": {"post", "body"},

@@ -46,6 +46,8 @@ class Steps:
         shown = self.sandbox.get(f"{login.url}&_sandbox={step['answer']}")
         if shown.location is None or "?" not in shown.location:
             raise Failed(f"the page answered {shown.status} and led nowhere")
+        if login.state not in shown.location:
+            raise Failed(f"the login's state is not in {shown.location}")
         return self.named(step, self.client.complete_login(login, shown.location))
 
     def take_invalidate(self, step: dict[str, Any]) -> Seen:
@@ -57,6 +59,10 @@ class Steps:
 
     def take_forget(self, _: dict[str, Any]) -> Seen:
         return Seen({"revocation": self.client.forget().revocation})
+
+    def take_drain(self, _: dict[str, Any]) -> Seen:
+        self.client.drain(10)
+        return Seen()
 
     def take_counts(self, _: dict[str, Any]) -> Seen:
         return Seen(dict(self.client.counts()))

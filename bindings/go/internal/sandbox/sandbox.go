@@ -153,8 +153,8 @@ func (s *Sandbox) Log() ([]Entry, error) {
 	return entries, json.NewDecoder(response.Body).Decode(&entries)
 }
 
-// Authorize goes to the page of a login as a browser would, says "allow" or "deny", and gives the query that the
-// browser would come back with.
+// Authorize goes to the page of a login as a browser would, says "allow" or "deny", and gives the URL that the
+// browser would come back to.
 func (s *Sandbox) Authorize(page, answer string) (string, error) {
 	response, err := s.client.Get(page + "&_sandbox=" + answer)
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *Sandbox) Authorize(page, answer string) (string, error) {
 	if err != nil || back.RawQuery == "" {
 		return "", fmt.Errorf("the login page answered %s and does not lead back", response.Status)
 	}
-	return back.RawQuery, nil
+	return back.String(), nil
 }
 
 // Settings are those of a connection in the sandbox's file.

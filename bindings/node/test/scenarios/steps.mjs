@@ -18,7 +18,9 @@ export const steps = {
   login: step(['answer', 'as'], (run, step) =>
     expectToken(run, step, async () => {
       const login = await run.client.startLogin();
-      return run.client.completeLogin(login, await run.sandbox.answer(login.url, step.answer));
+      const callback = await run.sandbox.answer(login.url, step.answer);
+      assert.ok(callback.includes(login.state), `the login's state is not in ${callback}`);
+      return run.client.completeLogin(login, callback);
     }),
   ),
 
@@ -37,6 +39,8 @@ export const steps = {
       if (expected.revocation) assert.equal(revocation, expected.revocation);
     }),
   ),
+
+  drain: step([], (run) => run.client.drain(10)),
 
   counts: step([], (run, step) =>
     expectResult(step, ['hits', 'adopted', 'minted', 'refreshed', 'waits', 'failures'], async (expected) => {

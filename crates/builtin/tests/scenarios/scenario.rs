@@ -68,6 +68,7 @@ pub(crate) enum Action {
     },
     Identity {},
     Forget {},
+    Drain {},
     Counts {},
     Advance {
         s: i64,

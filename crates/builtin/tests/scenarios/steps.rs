@@ -58,6 +58,11 @@ impl<'a> Steps<'a> {
                 Ok(revocation) => facts(json!({ "revocation": word(&revocation)? })),
                 Err(error) => Ok(Seen::Failed(told(&error))),
             },
+            Action::Drain {} => {
+                let drained = keeper.drain(Duration::from_secs(10));
+                drained.map_err(|error| format!("it was not drained: {error}"))?;
+                done()
+            }
             Action::Counts {} => self.counts(),
             Action::Advance { s } => {
                 let ahead = self.maker.clock.advance(*s);
@@ -134,9 +139,10 @@ impl<'a> Steps<'a> {
         let back = shown
             .location
             .ok_or_else(|| format!("the page answered {} and led nowhere", shown.status))?;
-        let query = back.split_once('?').map(|(_, query)| query);
-        let query = query.ok_or_else(|| format!("there is no query in {back}"))?;
-        Ok(self.keeper.complete_login(&login, query))
+        if !back.contains(login.state()) {
+            return Err(format!("the login's state is not in {back}").into());
+        }
+        Ok(self.keeper.complete_login(&login, &back))
     }
 
     fn threads(&mut self, step: &Step, count: usize) -> Result<Seen, Stop> {

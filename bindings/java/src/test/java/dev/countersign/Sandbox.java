@@ -125,12 +125,11 @@ final class Sandbox {
         return JsonParser.parseString(answer.body()).getAsJsonArray();
     }
 
-    /** The query that a browser comes back with from a login's URL. */
+    /** The URL that a login page sends the browser back to. */
     String answerLogin(String loginUrl, String answer) {
         HttpResponse<String> redirect =
                 send(HttpRequest.newBuilder(URI.create(loginUrl + "&_sandbox=" + answer)).build());
-        String location = redirect.headers().firstValue("Location").orElseThrow();
-        return location.substring(location.indexOf('?') + 1);
+        return redirect.headers().firstValue("Location").orElseThrow();
     }
 
     private HttpResponse<String> send(HttpRequest request) {

@@ -88,6 +88,10 @@ final class ScenarioRun {
                     Members.of(object, "do", "expect"), client::identity, expectation::identity);
             case "forget" -> expectation.result(
                     Members.of(object, "do", "expect"), client::forget, expectation::revocation);
+            case "drain" -> {
+                Members.of(object, "do");
+                client.drain(Duration.ofSeconds(10));
+            }
             case "counts" -> expectation.result(
                     Members.of(object, "do", "expect"), client::counts, expectation::counts);
             case "advance" -> advance(Members.of(object, "do", "s"));
@@ -130,8 +134,11 @@ final class ScenarioRun {
     private void login(Members step) throws Exception {
         token(step, () -> {
             try (Login login = client.startLogin()) {
-                String query = sandbox.answerLogin(login.url(), step.text("answer"));
-                return client.completeLogin(login, query);
+                String callback = sandbox.answerLogin(login.url(), step.text("answer"));
+                if (!callback.contains(login.state())) {
+                    throw new AssertionError("the login's state is not in " + callback);
+                }
+                return client.completeLogin(login, callback);
             }
         });
     }
