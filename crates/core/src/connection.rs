@@ -3,6 +3,7 @@
 mod choices;
 mod fill;
 mod identity;
+mod live;
 mod reader;
 mod urls;
 
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 pub use self::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetting};
 pub(crate) use self::fill::no_certificate;
+pub(crate) use self::live::LiveConnection;
+use self::live::Origin;
 use self::reader::Reader;
 use crate::jws::Backend;
 use crate::profile::GrantRules;
@@ -76,6 +79,8 @@ pub struct Connection {
     extra: BTreeMap<String, String>,
     /// Parameters of the authorization request, settings `authorize.NAME`.
     authorize: BTreeMap<String, String>,
+    /// What it was made from, if files have a part in that.
+    origin: Option<Arc<Origin>>,
 }
 
 /// How a connection reaches the network; what a transport is made from.
@@ -241,12 +246,16 @@ impl Connection {
             profile: provider.profile(),
             backend,
         }
-        .read(name, Arc::clone(&provider), signer)
+        .read(name, Arc::clone(&provider), signer.clone())
         .and_then(|connection| {
             if connection.store != StoreSetting::Memory {
                 connection.check_named()?;
             }
             provider.check(&connection).map(|()| connection)
+        })
+        .map(|connection| Self {
+            origin: Origin::of(settings, signer, backend),
+            ..connection
         });
         connection.map_err(|error| {
             error

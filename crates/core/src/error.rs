@@ -266,6 +266,13 @@ impl Error {
         self
     }
 
+    /// Whether a server refused, and other credentials may be what it wants.
+    pub(crate) fn blames_credentials(&self) -> bool {
+        self.0.http_status.is_some()
+            && (self.0.verdict == Verdict::FixConfiguration
+                || self.0.oauth_error.as_deref() == Some("invalid_client"))
+    }
+
     /// What happened.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -2,6 +2,7 @@
 
 mod background;
 mod counters;
+mod credentials;
 mod drain;
 mod earlier;
 mod flight;
@@ -27,6 +28,7 @@ use std::time::Duration;
 pub use self::background::Stop;
 use self::counters::Counters;
 pub use self::counters::Counts;
+use self::credentials::Credentials;
 pub use self::flight::TokenFuture;
 use self::flight::{Flights, Want};
 pub use self::fresh::Fresh;
@@ -37,9 +39,8 @@ pub(crate) use self::record::fingerprint;
 use self::refresh::Returned;
 pub use self::trail::{Event, What};
 use crate::{
-    Clock, Connection, Durability, Error, Extra, Login, MemoryStore, Owner, Random, SealedStore,
-    Secret, Source, Store, StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport,
-    Verdict, random,
+    Clock, Connection, Durability, Error, Extra, Login, MemoryStore, Owner, Random, Secret, Source,
+    Store, StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
 };
 
 /// Hands out a connection's token and keeps it valid.
@@ -87,6 +88,7 @@ pub struct Keeper(Arc<Inner>);
 
 struct Inner {
     connection: Connection,
+    credentials: Credentials,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -107,9 +109,11 @@ struct Inner {
     counters: Counters,
     spool: Option<Arc<dyn Store>>,
     listener: Option<Listener>,
+    warning: Option<OnWarning>,
     probe: Option<Arc<dyn Probe>>,
 }
 
+type OnWarning = Arc<dyn Fn(&Error) + Send + Sync>;
 type Listener = Arc<dyn Fn(&Change) + Send + Sync>;
 
 /// A change that is durable, as far as the store promises.
@@ -136,6 +140,7 @@ pub struct KeeperBuilder {
     store: Option<Arc<dyn Store>>,
     spool: Option<Arc<dyn Store>>,
     listener: Option<Listener>,
+    warning: Option<OnWarning>,
     probe: Option<Arc<dyn Probe>>,
 }
 
@@ -174,6 +179,7 @@ impl Keeper {
             store: None,
             spool: None,
             listener: None,
+            warning: None,
             probe: None,
         }
     }
@@ -437,6 +443,14 @@ impl KeeperBuilder {
         self
     }
 
+    /// Sets what is called about a problem that kept nothing from working so far, such as a file of
+    /// a secret that has changed and cannot be read: the former secret stays in use.
+    #[must_use]
+    pub fn on_warning(mut self, warning: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.warning = Some(Arc::new(warning));
+        self
+    }
+
     /// For tests of the keeper itself.
     #[doc(hidden)]
     #[must_use]
@@ -466,15 +480,8 @@ impl KeeperBuilder {
         if promised.shared || promised.durability > Durability::Ephemeral {
             connection.check_named()?;
         }
-        let seal = |store: Arc<dyn Store>| -> Arc<dyn Store> {
-            match connection.store_key() {
-                Some(ring) => {
-                    let random = Arc::clone(&random);
-                    Arc::new(SealedStore::new(store, ring.clone(), random))
-                }
-                None => store,
-            }
-        };
+        let mut credentials = Credentials::new(connection.clone());
+        let mut seal = |store: Arc<dyn Store>| credentials.seal(store, &random);
         let (store, spool) = (seal(store), self.spool.map(seal));
         let key = StoreKey::of_connection(&connection);
         let word = random::word(random.as_ref())?;
@@ -490,12 +497,14 @@ impl KeeperBuilder {
             key,
             asks_for: connection.request_fingerprint().ok(),
             connection,
+            credentials,
             skew_s: AtomicI64::new(0),
             flights: Flights::default(),
             shown: Shown::default(),
             counters: Counters::default(),
             spool,
             listener: self.listener,
+            warning: self.warning,
             probe: self.probe,
         })))
     }

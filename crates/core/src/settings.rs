@@ -5,7 +5,6 @@ mod keys;
 mod nearest;
 mod secrets;
 mod sections;
-#[cfg(feature = "ureq")]
 mod stamp;
 mod windows_path;
 
@@ -21,8 +20,8 @@ pub use self::keys::{SETTINGS, SettingKey};
 pub(crate) use self::nearest::nearest;
 #[cfg(feature = "ureq")]
 pub(crate) use self::secrets::read_trusted;
-use self::secrets::{is_variable_name, read_secret};
-#[cfg(feature = "ureq")]
+use self::secrets::{FileSecret, SEED, is_variable_name};
+#[cfg_attr(not(feature = "ureq"), allow(unused_imports))]
 pub(crate) use self::stamp::FileStamp;
 use crate::document::{self, Field};
 use crate::{Error, ErrorKind, Secret};
@@ -50,6 +49,8 @@ pub struct Settings {
     values: BTreeMap<String, Secret>,
     /// Where a resolved secret came from, for messages: `private_key_file` key.pem.
     origins: BTreeMap<&'static str, String>,
+    /// The files that secrets were read from, to be read again when they have changed.
+    files: BTreeMap<&'static str, FileSecret>,
     /// The folder that relative paths start from.
     folder: Option<PathBuf>,
 }
@@ -185,6 +186,7 @@ impl Settings {
                 self.values.remove(&spelling);
             }
             self.origins.remove(key);
+            self.files.remove(key);
         }
         Ok(())
     }
@@ -229,7 +231,11 @@ impl Settings {
             }
             let (secret, origin) = if let Some(path) = self.path(&file) {
                 let origin = format!("`{file}` {}", path.display());
-                (read_secret(&file, &path)?, origin)
+                let (file, secret) = FileSecret::read(key, path)?;
+                if key != SEED {
+                    self.files.insert(key, file);
+                }
+                (secret, origin)
             } else if let Some(name) = self.value(&env) {
                 if !is_variable_name(name) {
                     // It may be the secret itself: it is not repeated.
@@ -260,6 +266,39 @@ impl Settings {
             self.origins.insert(key, origin);
         }
         Ok(self)
+    }
+
+    /// Whether secrets were read from files, which may change.
+    pub(crate) fn have_files(&self) -> bool {
+        !self.files.is_empty()
+    }
+
+    /// The settings as their files have them now; none if no file has changed. With `always`, files
+    /// are read that look unchanged, too.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read or holds nothing, such as one that is being written.
+    pub(crate) fn reread(&self, always: bool) -> Result<Option<Self>, Error> {
+        let changed = |file: &FileSecret| file.has_changed();
+        if !always && !self.files.values().any(changed) {
+            return Ok(None);
+        }
+        let mut fresh = self.clone();
+        for (key, file) in &self.files {
+            let (file, secret) = FileSecret::read(key, file.path().to_owned())?;
+            fresh.files.insert(key, file);
+            fresh.values.insert((*key).to_owned(), secret);
+        }
+        Ok(Some(fresh))
+    }
+
+    /// The files that hold other secrets than before, in words; none if all are the same.
+    pub(crate) fn replaced_since(&self, former: &Self) -> Option<String> {
+        let replaced = |key: &&&str| self.values.get(**key) != former.values.get(**key);
+        let origins = self.files.keys().filter(replaced);
+        let words: Vec<_> = origins.filter_map(|key| self.origin(key)).collect();
+        (!words.is_empty()).then(|| words.join(", "))
     }
 
     /// The value of a key.

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use zeroize::Zeroize;
 
+use crate::connection::LiveConnection;
 use crate::keeper::rejected::YOUNG;
 use crate::{
     Clock, Connection, Error, Grant, GrantKind, Moment, Random, Secret, SystemClock, SystemRandom,
-    Transport,
+    TokenResponse, Transport,
 };
 
 /// Keeps access tokens of many subjects that one app impersonates, in little memory.
@@ -38,6 +39,8 @@ use crate::{
 /// ```
 pub struct Subjects {
     connection: Connection,
+    /// The same with the secrets that its files hold now.
+    live: LiveConnection,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -93,6 +96,7 @@ impl Subjects {
             .with_hint("other grants get a keeper for each connection"));
         }
         Ok(Self {
+            live: LiveConnection::new(connection.clone()),
             connection,
             transport,
             clock: Arc::new(SystemClock::new()),
@@ -202,20 +206,19 @@ impl Subjects {
     }
 
     fn mint(&self, shard: &Shard, subject: &str) -> Result<Secret, Error> {
-        let connection = self.connection.for_subject(subject);
+        // What cannot be read now leaves the former secrets in use.
+        let _ = self.live.reread(false);
         let started = self.clock.now();
-        let grant = Grant::JwtBearer;
-        let request = connection.token_request(&grant, started, self.random.as_ref())?;
-        let response = self
-            .transport
-            .send(&request)
-            .map_err(|error| connection.explain_send_error(&grant, error))?;
-        let answer =
-            connection.read_token_response(&grant, &request, &response, self.clock.now())?;
+        let answer = match self.ask(subject, started) {
+            Err(error) if error.blames_credentials() && self.live.reread(true).unwrap_or(false) => {
+                self.ask(subject, started)
+            }
+            asked => asked,
+        }?;
         let untold = Duration::from_secs(15 * 60);
         let length = answer
             .expires_in
-            .or(connection.assume_lifetime())
+            .or(self.connection.assume_lifetime())
             .unwrap_or(untold);
         let mut state = shard.lock();
         let replaces_rejected = state.rejected.remove(subject);
@@ -224,6 +227,17 @@ impl Subjects {
         self.make_room(&mut state);
         state.kept.replace(kept);
         Ok(answer.access_token)
+    }
+
+    fn ask(&self, subject: &str, started: Moment) -> Result<TokenResponse, Error> {
+        let connection = self.live.current().for_subject(subject);
+        let grant = Grant::JwtBearer;
+        let request = connection.token_request(&grant, started, self.random.as_ref())?;
+        let response = self
+            .transport
+            .send(&request)
+            .map_err(|error| connection.explain_send_error(&grant, error))?;
+        connection.read_token_response(&grant, &request, &response, self.clock.now())
     }
 
     fn look(&self, state: &State, subject: &str) -> Option<Secret> {

@@ -103,6 +103,7 @@ impl Reader<'_> {
                 .transpose()?,
             extra: self.extra()?,
             authorize: self.authorize()?,
+            origin: None,
             provider,
         };
         self.check_needs(&connection, rules)?;

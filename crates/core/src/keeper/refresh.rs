@@ -27,6 +27,7 @@ enum Begun<'a> {
 impl Inner {
     /// Gets a token from the store or the server. Runs on the refresh thread.
     pub(super) fn refresh(&self, want: Want) -> Result<Token, Error> {
+        self.reread_changed();
         let begun = match self.begin(want) {
             Ok(begun) => begun,
             // Nothing was sent so far.
@@ -87,6 +88,7 @@ impl Inner {
         returned: &Returned<'_>,
     ) -> Result<Token, Error> {
         let _in_flight = self.enter()?;
+        self.reread_changed();
         let lease = self.lease(|| self.is_draining())?;
         let loaded = self.load_recovered(&lease)?;
         self.flights.clear();
@@ -108,19 +110,20 @@ impl Inner {
         lease.still_ours()?;
         self.probe(Point::BeforeSend)?;
         let mut started = self.clock.now();
-        let asked = match self.ask(grant, started) {
+        let mut asked = self.ask(grant, started);
+        if let Err(refusal) = &asked {
+            let other_credentials = self.has_other_credentials(&refusal.error);
             // What can be spent once is spent by the first request, whatever its answer blames.
-            Err(error)
-                if !connection.spends_single_use_secret(grant)
-                    && self.follow_the_servers_clock(&error) =>
+            if !connection.spends_single_use_secret(grant)
+                && refusal.salvaged.is_none()
+                && (other_credentials || self.follow_the_servers_clock(refusal))
             {
-                // A fresh assertion, dated by the server's clock; nothing is sent twice.
+                // A fresh request, dated by the server's clock; nothing is sent twice.
                 lease.still_ours()?;
                 started = self.clock.now();
-                self.ask(grant, started)
+                asked = self.ask(grant, started);
             }
-            asked => asked,
-        };
+        }
         let answer = asked.map_err(|refusal| match refusal.salvaged {
             Some(token) => {
                 let mut record = self.salvaged_grant(grant, &mark, loaded, token);
@@ -188,7 +191,7 @@ impl Inner {
 
     /// One request and its answer.
     pub(super) fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Refusal> {
-        let connection = &self.connection;
+        let connection = self.credentials.current();
         let plain = |error| Refusal {
             error,
             ahead_s: None,
@@ -340,6 +343,7 @@ impl Inner {
 
     pub(super) fn forget(&self) -> Result<Revocation, Error> {
         let _in_flight = self.enter()?;
+        self.reread_changed();
         let lease = self.lease(|| self.is_draining())?;
         let loaded = self.load_recovered(&lease)?;
         let record = loaded.record.as_ref();
@@ -365,7 +369,7 @@ impl Inner {
 
     fn revoke(&self, token: &Secret) -> Result<Revocation, Error> {
         let now = self.clock.now();
-        let connection = &self.connection;
+        let connection = self.credentials.current();
         let Some(request) = connection.revocation_request(token, now, self.random.as_ref())? else {
             return Ok(Revocation::NotOffered);
         };

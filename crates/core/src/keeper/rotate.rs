@@ -108,7 +108,7 @@ impl Inner {
     }
 
     fn send(&self, rotation: Rotation<'_>) -> Result<Token, Error> {
-        let connection = &self.connection;
+        let connection = &*self.credentials.current();
         let grant = Grant::RefreshToken(rotation.token.clone());
         let started = self.clock.now();
         let request = connection
@@ -132,7 +132,11 @@ impl Inner {
         let now = self.clock.now();
         let answer = match connection.read_token_response(&grant, &request, &response, now) {
             Ok(answer) => answer,
-            Err(error) => return Err(self.rejected(rotation, &grant, &response, error)),
+            Err(error) => {
+                // For the next refresh: this one has presented its token.
+                self.has_other_credentials(&error);
+                return Err(self.rejected(rotation, &grant, &response, error));
+            }
         };
         let before = Some(&rotation.record);
         let mark = self.grant_mark(&grant, before);

@@ -1,15 +1,51 @@
 //! Secrets from files and variables, and files that settings name and that cannot be read.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::FileStamp;
 use crate::trusted::{self, Refusal};
 use crate::{Error, Secret};
 
+/// The secret whose file is not read again: what it holds is spent by the first refresh, and half a
+/// token from a file that is being written would take the place of a living grant.
+pub(super) const SEED: &str = "refresh_token";
+
+/// A file that a secret was read from.
+#[derive(Clone, Debug)]
+pub(super) struct FileSecret {
+    path: PathBuf,
+    stamp: FileStamp,
+}
+
+impl FileSecret {
+    /// Reads the secret `key` from a file.
+    pub(super) fn read(key: &str, path: PathBuf) -> Result<(Self, Secret), Error> {
+        // Before the file is read: a change in between is seen the next time.
+        let stamp = FileStamp::of(&path);
+        let setting = format!("{key}_file");
+        let secret = read_secret(&setting, &path)?;
+        if secret.expose().trim().is_empty() {
+            let message = format!("`{setting}` {} holds nothing", path.display());
+            return Err(Error::setting(key, message)
+                .with_hint(format!("put the {key} there, or leave {setting} out")));
+        }
+        Ok((Self { path, stamp }, secret))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn has_changed(&self) -> bool {
+        FileStamp::of(&self.path) != self.stamp
+    }
+}
+
 /// The secret in a file that the setting `key` names.
-pub(super) fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
+fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
     let text = path.to_string_lossy();
     if text.contains('\n') || text.contains("-----BEGIN") {
         // The secret itself was given in place of its path: it is not repeated.

@@ -2,7 +2,7 @@
 
 mod reseal;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -44,7 +44,7 @@ const SALT: usize = 32;
 #[derive(Debug)]
 pub struct SealedStore {
     below: Arc<dyn Store>,
-    ring: KeyRing,
+    ring: Mutex<KeyRing>,
     random: Arc<dyn Random>,
 }
 
@@ -104,13 +104,24 @@ impl SealedStore {
     pub fn new(below: Arc<dyn Store>, ring: KeyRing, random: Arc<dyn Random>) -> Self {
         Self {
             below,
-            ring,
+            ring: Mutex::new(ring),
             random,
         }
     }
 
+    /// Seals with other keys from now on, such as those of a file that has changed.
+    pub fn replace_ring(&self, ring: KeyRing) {
+        *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = ring;
+    }
+
+    fn ring(&self) -> KeyRing {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.clone()
+    }
+
     fn seal(&self, key: &StoreKey, version: u64, plain: &[u8]) -> Result<Vec<u8>, Error> {
-        let Some(first) = self.ring.0.first() else {
+        let ring = self.ring();
+        let Some(first) = ring.0.first() else {
             return Err(Error::setting("store_key", "`store_key` holds no key"));
         };
         let mut salt = [0; SALT];
@@ -157,7 +168,8 @@ impl SealedStore {
         }
         let (id, rest) = rest.split_at(KEY_ID);
         let (salt, body) = rest.split_at(SALT);
-        let Some(seal_key) = self.ring.find(id) else {
+        let ring = self.ring();
+        let Some(seal_key) = ring.find(id) else {
             return Err(refuse(
                 format!(
                     "record {shown}… was encrypted with key {}, which `store_key` does not have",

@@ -17,6 +17,7 @@ mod loopback;
 mod openssl;
 mod profiles;
 mod rejected;
+mod rereading;
 mod responses;
 mod rooms;
 mod rotation;

@@ -12,6 +12,7 @@ mod trust;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
@@ -112,16 +113,18 @@ impl Address {
                 return Err(refused("`store` gives a password and `password_file`")
                     .with_hint("keep one of them"));
             }
-            let unusable = |why: String| refused(format!("`store`: password_file {file} {why}"));
-            let password = trusted::read(Path::new(file)).map_err(|e| e.into_error(unusable))?;
-            let password = std::str::from_utf8(&password)
-                .map_err(|_| unusable("is not UTF-8 text".into()))
-                .map(Secret::new)?;
-            address.password = Some(Secret::new(
-                password.expose().trim_end_matches(['\r', '\n']),
-            ));
+            address.password = Some(read_password(file)?);
         }
         Ok(address)
+    }
+
+    /// The password to log in with now: `password_file` is read again, since passwords there are
+    /// changed. A file that cannot be read leaves the former password.
+    pub fn password_now(&self) -> Option<Secret> {
+        let read = |file| read_password(file).ok();
+        self.option("password_file")
+            .and_then(read)
+            .or_else(|| self.password.clone())
     }
 
     /// An option's value.
@@ -305,6 +308,38 @@ pub fn misconfigured(message: impl Into<String>, hint: impl Into<String>) -> Err
     failed(message)
         .with_verdict(Verdict::FixConfiguration)
         .with_hint(hint)
+}
+
+/// The process, or the machine, can open no more files, if that is among an error's causes: nothing
+/// that waiting would mend.
+pub fn out_of_descriptors(
+    at: &Address,
+    error: &(dyn std::error::Error + 'static),
+) -> Option<Error> {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut codes = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    // EMFILE and ENFILE, the same numbers on every Unix; WSAEMFILE.
+    let exhausted = |code: &i32| match cfg!(windows) {
+        true => *code == 10_024,
+        false => *code == 24 || *code == 23,
+    };
+    let error = io::Error::from_raw_os_error(codes.find(exhausted)?);
+    Some(misconfigured(
+        format!("{at} cannot be reached: {error}"),
+        "raise the limit on open files (ulimit -n, LimitNOFILE= in a systemd unit), or find what this program leaves open",
+    ))
+}
+
+/// A server's password from the file that the option `password_file` names.
+fn read_password(file: &str) -> Result<Secret, Error> {
+    let unusable = |why: String| refused(format!("`store`: password_file {file} {why}"));
+    let bytes = trusted::read(Path::new(file)).map_err(|e| e.into_error(unusable))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| unusable("is not UTF-8 text".into()))?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    match password.is_empty() {
+        true => Err(unusable("is empty".into())),
+        false => Ok(Secret::new(password)),
+    }
 }
 
 const EVERYWHERE: &[&str] = &[

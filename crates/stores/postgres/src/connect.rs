@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use countersign::{Durability, Error};
-use countersign_store_address::{Address, failed, misconfigured, refused};
+use countersign_store_address::{Address, failed, misconfigured, out_of_descriptors, refused};
 use tokio_postgres::config::{ChannelBinding, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -107,6 +107,20 @@ impl Login {
         })
     }
 
+    /// Reads the files of password and certificates again: they are changed. What cannot be read
+    /// leaves what was read before.
+    pub(crate) fn reread(&mut self, address: &Address) {
+        if let Some(password) = address.password_now() {
+            self.config.password(password.expose());
+            self.modest.password(password.expose());
+        }
+        if self.tls.is_some()
+            && let Ok(tls) = address.tls()
+        {
+            self.tls = Some(MakeRustlsConnect::new(tls.as_ref().clone()));
+        }
+    }
+
     /// Connects, and checks what it is connected to.
     pub(crate) async fn connect(&mut self, at: &Address) -> Result<(Client, Facts), Error> {
         let client = match self.dial().await {
@@ -204,6 +218,9 @@ fn is_about_options(error: &tokio_postgres::Error) -> bool {
 pub(crate) fn explain(at: &Address, error: &tokio_postgres::Error) -> Error {
     if let Some(refusal) = error.as_db_error() {
         return refusal::explain(at, refusal.code().code(), refusal.message());
+    }
+    if let Some(exhausted) = out_of_descriptors(at, error) {
+        return exhausted;
     }
     let mut text = error.to_string();
     let mut source = error.source();

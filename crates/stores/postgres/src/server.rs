@@ -282,6 +282,7 @@ impl Shared {
     async fn connect(&self, deadline: Instant) -> Result<Client, Error> {
         let at = &self.address;
         let mut login = self.login().clone();
+        login.reread(at);
         let connected = timeout_at(deadline, login.connect(at)).await;
         let late = |_| {
             failed(format!(

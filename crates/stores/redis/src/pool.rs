@@ -230,7 +230,12 @@ impl Server {
     /// A new connection, logged in, to a server that is still what it was.
     fn connect(&self, deadline: Instant) -> Result<(Connection, Facts), Error> {
         let address = &self.address;
-        let mut connection = Connection::open(address, self.tls.as_ref(), deadline)?;
+        // Files with certificates and passwords are read for each connection: they are changed.
+        let tls = self
+            .tls
+            .as_ref()
+            .map(|former| address.tls().unwrap_or_else(|_| former.clone()));
+        let mut connection = Connection::open(address, tls.as_ref(), deadline)?;
         let mut ask = |command: &Cmd| match connection.call(command, deadline) {
             Ok(value) => Ok(value),
             Err(Failure::NoScript) => Ok(Value::Nil),
@@ -241,7 +246,7 @@ impl Server {
                 | Failure::Unsettled(error),
             ) => Err(error),
         };
-        if let Some(password) = &address.password {
+        if let Some(password) = address.password_now() {
             let mut command = redis::cmd("AUTH");
             if let Some(user) = &address.user {
                 command.arg(user);

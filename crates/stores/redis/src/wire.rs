@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::Error;
-use countersign_store_address::{Address, failed, misconfigured};
+use countersign_store_address::{Address, failed, misconfigured, out_of_descriptors};
 use redis::{Cmd, Parser, Value};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -48,8 +48,9 @@ impl Connection {
     ) -> Result<Self, Error> {
         let host = &address.hosts[0];
         let at = address.to_string();
-        let stream = connect(&host.name, host.port.unwrap_or(6379), deadline)
-            .map_err(|error| unreachable(&at, &error))?;
+        let stream = connect(&host.name, host.port.unwrap_or(6379), deadline).map_err(|error| {
+            out_of_descriptors(address, &error).unwrap_or_else(|| unreachable(&at, &error))
+        })?;
         let timed = Timed {
             stream,
             deadline,

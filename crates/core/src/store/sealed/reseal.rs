@@ -102,7 +102,7 @@ impl SealedStore {
             .strip_prefix(MAGIC)
             .and_then(|rest| rest.get(..KEY_ID));
         match sealed_by {
-            Some(id) if self.ring.0.first().is_some_and(|first| first.id == id) => Ok(None),
+            Some(id) if self.ring().0.first().is_some_and(|first| first.id == id) => Ok(None),
             // One that is not encrypted is refused.
             _ => Ok(Some(self.opened(key, stored)?)),
         }
