@@ -10,12 +10,14 @@
 mod configuration;
 mod environment;
 mod observed;
+mod shared;
 mod stores;
 
 use std::sync::Arc;
 
 use countersign::{
-    Connection, Error, Keeper, KeeperBuilder, Profile, Provider, Registry, Settings, Signer,
+    Connection, Error, Keeper, KeeperBuilder, Network, Profile, Provider, Registry, Settings,
+    Signer, UreqTransport,
 };
 
 pub use self::configuration::{Configuration, Exposed, read_text};
@@ -109,7 +111,18 @@ fn device(_: &Settings, _: &Profile) -> Result<Option<Arc<dyn Signer>>, Error> {
     Ok(None)
 }
 
-/// A keeper in the making, with the store that the connection names and what stands in for that.
+/// The transport for these settings. All clients of this process that reach their servers in the
+/// same way share it; see [`Transports`](countersign::Transports).
+///
+/// # Errors
+///
+/// As [`UreqTransport::new`].
+pub fn transport(network: &Network) -> Result<UreqTransport, Error> {
+    shared::shared().transport(network)
+}
+
+/// A keeper in the making, with the store that the connection names, what stands in for that, and
+/// the transport that clients of the same network settings share.
 /// `without_spool` is told where the second place for refresh tokens cannot be had: the keeper
 /// works without it, with one chance less.
 ///
@@ -124,7 +137,10 @@ pub fn keeper(
         without_spool(&error);
         None
     });
-    let builder = Keeper::builder(connection).open_store(open_store)?;
+    let transport = transport(connection.network())?;
+    let builder = Keeper::builder(connection)
+        .open_store(open_store)?
+        .transport(Arc::new(transport));
     Ok(match spool {
         Some(spool) => builder.spool(spool),
         None => builder,

@@ -9,13 +9,21 @@ use countersign::{
 };
 
 use crate::environment::path_variable;
+use crate::shared::shared;
 
-/// Opens the store that a connection's setting `store` names.
+/// Opens the store that a connection's setting `store` names. All clients of this process with the
+/// same setting share one store and its connections, as long as any of them uses it; a memory store
+/// is each client's own.
 ///
 /// # Errors
 ///
-/// Where the folder or server cannot be had, or this build was made without that server.
+/// If the folder or server cannot be used, or this build was made without that server. Clients that
+/// wait for the same store to open get the same error.
 pub fn open_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
+    shared().store(setting, || open(setting))
+}
+
+fn open(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
     match setting {
         StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
         StoreSetting::File(folder) => Ok(Arc::new(FileStore::open(folder)?)),
@@ -65,8 +73,12 @@ pub fn spool(connection: &Connection) -> Result<Option<Arc<dyn Store>>, Error> {
         Error::new(ErrorKind::Store, message)
     };
     let folder = spool_folder().ok_or_else(homeless)?;
-    let spool = FileStore::open(folder).map_err(|error| error.in_context("no spool"))?;
-    Ok(Some(Arc::new(spool)))
+    let spool = shared().store(&StoreSetting::File(folder.clone()), || {
+        Ok(Arc::new(FileStore::open(&folder)?))
+    });
+    spool
+        .map(Some)
+        .map_err(|error| error.in_context("no spool"))
 }
 
 /// The spool's folder (XDG Base Directory Specification: state that is not worth a backup).

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::{Error, Network, Transport, UreqTransport};
+use countersign::{Error, Network, Transport};
 use countersign_builtin::Observed;
 use countersign_plugin::Level;
 
@@ -10,7 +10,7 @@ use crate::output;
 
 /// The usual transport; with `-v` it tells what it does, and twice that the names of headers.
 pub(crate) fn transport(network: &Network, verbosity: u8) -> Result<Arc<dyn Transport>, Error> {
-    let inner = UreqTransport::new(network)?;
+    let inner = countersign_builtin::transport(network)?;
     if verbosity == 0 {
         return Ok(Arc::new(inner));
     }

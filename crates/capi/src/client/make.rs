@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use countersign::{Change, Connection, Error, Keeper, Registry, Signer, UreqTransport};
+use countersign::{Change, Connection, Error, Keeper, Registry, Signer};
 use countersign_builtin::{Observed, variable};
 
 use crate::boundary::{Shared, calling_out};
@@ -36,7 +36,12 @@ pub(super) fn keeper(config: &Config, registry: &Registry, id: u64) -> Result<Ke
         }
     };
     let mut builder = countersign_builtin::keeper(connection, without_spool)?;
-    let transport = UreqTransport::new(&network)?;
+    if let Some(log) = log.clone() {
+        builder = builder.on_warning(move |error| {
+            log.say(csign_log_level::WARN, &error.to_string());
+        });
+    }
+    let transport = countersign_builtin::transport(&network)?;
     builder = match log {
         None => builder.transport(Arc::new(transport)),
         Some(log) => builder.transport(Arc::new(Observed::new(transport, move |detail, line| {

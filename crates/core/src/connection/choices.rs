@@ -116,7 +116,7 @@ impl GrantKind {
 }
 
 /// Where tokens survive: the setting `store`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum StoreSetting {
     /// Only as long as the process.
     Memory,

@@ -1,0 +1,191 @@
+//! What all clients of a process share: one transport for each way to the servers, one store for
+//! each address.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use countersign::{Error, MemoryStore, Network, Store, StoreSetting, Transports, UreqTransport};
+
+/// The transports and stores of this process.
+pub(crate) fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(Shared::new).here()
+}
+
+pub(crate) struct Shared {
+    process: u32,
+    transports: Transports,
+    stores: Mutex<HashMap<StoreSetting, Arc<Opening>>>,
+    /// What a child of fork uses instead: sockets that two processes read give each the other's
+    /// answers, and a lock that was held during the fork stays held in the child.
+    child: OnceLock<Box<Shared>>,
+}
+
+/// The one attempt to open a store; whoever needs the store meanwhile waits for it and gets its
+/// outcome. It does not keep the store open.
+type Opening = OnceLock<Result<Weak<dyn Store>, Error>>;
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            process: std::process::id(),
+            transports: Transports::new(),
+            stores: Mutex::default(),
+            child: OnceLock::new(),
+        }
+    }
+
+    fn here(&self) -> &Self {
+        match self.process == std::process::id() {
+            true => self,
+            false => self.child.get_or_init(|| Box::new(Self::new())).here(),
+        }
+    }
+
+    pub(crate) fn transport(&self, network: &Network) -> Result<UreqTransport, Error> {
+        self.transports.get(network)
+    }
+
+    /// The store at this address: the one that is in use, or else a new one.
+    pub(crate) fn store(
+        &self,
+        setting: &StoreSetting,
+        open: impl Fn() -> Result<Arc<dyn Store>, Error>,
+    ) -> Result<Arc<dyn Store>, Error> {
+        if *setting == StoreSetting::Memory {
+            return Ok(Arc::new(MemoryStore::new()));
+        }
+        loop {
+            let opening = self.opening(setting);
+            let mut opened = None;
+            let outcome = opening.get_or_init(|| {
+                let store = open()?;
+                let weak = Arc::downgrade(&store);
+                opened = Some(store);
+                Ok(weak)
+            });
+            let store = match outcome {
+                Ok(weak) => opened.or_else(|| weak.upgrade()),
+                Err(error) => {
+                    self.forget(setting, &opening);
+                    return Err(error.clone());
+                }
+            };
+            match store {
+                Some(store) => return Ok(store),
+                // Nobody uses it any more.
+                None => self.forget(setting, &opening),
+            }
+        }
+    }
+
+    fn opening(&self, setting: &StoreSetting) -> Arc<Opening> {
+        let mut stores = self.stores();
+        if let Some(opening) = stores.get(setting) {
+            return Arc::clone(opening);
+        }
+        stores.retain(|_, opening| match opening.get() {
+            Some(Ok(store)) => store.strong_count() > 0,
+            Some(Err(_)) => false,
+            None => true,
+        });
+        let opening = Arc::new(Opening::new());
+        stores.insert(setting.clone(), Arc::clone(&opening));
+        opening
+    }
+
+    fn forget(&self, setting: &StoreSetting, opening: &Arc<Opening>) {
+        let mut stores = self.stores();
+        if stores
+            .get(setting)
+            .is_some_and(|known| Arc::ptr_eq(known, opening))
+        {
+            stores.remove(setting);
+        }
+    }
+
+    fn stores(&self) -> MutexGuard<'_, HashMap<StoreSetting, Arc<Opening>>> {
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use countersign::{ErrorKind, FileStore};
+
+    use super::*;
+
+    fn setting() -> StoreSetting {
+        StoreSetting::Server("postgres://app:s3cret@db.example/tokens".into())
+    }
+
+    fn memory() -> Result<Arc<dyn Store>, Error> {
+        Ok(Arc::new(MemoryStore::new()))
+    }
+
+    #[test]
+    fn a_store_is_shared_while_it_is_in_use() {
+        let shared = Shared::new();
+        let one = shared.store(&setting(), memory).unwrap();
+        let another = shared.store(&setting(), memory).unwrap();
+        assert!(Arc::ptr_eq(&one, &another));
+        let weak = Arc::downgrade(&one);
+        drop((one, another));
+        assert_eq!(weak.strong_count(), 0);
+        shared.store(&setting(), memory).unwrap();
+        let file = StoreSetting::File("tokens".into());
+        shared.store(&file, memory).unwrap();
+        assert_eq!(shared.stores().len(), 1, "what nobody uses is forgotten");
+        // A memory store is each client's own.
+        let own = || shared.store(&StoreSetting::Memory, memory).unwrap();
+        assert!(!Arc::ptr_eq(&own(), &own()));
+    }
+
+    #[test]
+    fn a_store_that_does_not_open_is_tried_once_for_all_who_wait() {
+        const CLIENTS: usize = 20;
+        let shared = Shared::new();
+        let attempts = AtomicUsize::new(0);
+        let all_asked = Barrier::new(CLIENTS);
+        let refused = || Error::new(ErrorKind::Store, "db.example cannot be used");
+        std::thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    all_asked.wait();
+                    let opened = shared.store(&setting(), || {
+                        attempts.fetch_add(1, Ordering::Relaxed);
+                        // Long enough for the others to come and wait.
+                        for _ in 0..1000 {
+                            std::thread::yield_now();
+                        }
+                        Err(refused())
+                    });
+                    assert_eq!(opened.unwrap_err().message(), refused().message());
+                });
+            }
+        });
+        assert!(attempts.load(Ordering::Relaxed) < CLIENTS);
+        // The next one tries again.
+        shared.store(&setting(), memory).unwrap();
+    }
+
+    #[test]
+    fn a_child_of_fork_has_its_own() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("tokens");
+        let parent = Shared {
+            process: std::process::id() + 1,
+            ..Shared::new()
+        };
+        let setting = StoreSetting::File(folder.clone());
+        let open = || -> Result<Arc<dyn Store>, Error> { Ok(Arc::new(FileStore::open(&folder)?)) };
+        let inherited = parent.store(&setting, open).unwrap();
+        let own = parent.here().store(&setting, open).unwrap();
+        assert!(!Arc::ptr_eq(&inherited, &own));
+        let again = parent.here().store(&setting, open).unwrap();
+        assert!(Arc::ptr_eq(&own, &again));
+    }
+}
