@@ -1,0 +1,197 @@
+//! What 2,000 clients of one process hold: `cargo run --release -p countersign-benches --bin clients`.
+//!
+//! Starts the sandbox in a process of its own and a PostgreSQL server, makes the clients as the
+//! command and libcountersign do, gets a token for each, and prints a Markdown table, which
+//! `benches/KEEPER.md` holds with the machine it was made on.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use countersign::{Keeper, Registry, Settings};
+use countersign_sandbox::{Options, Sandbox};
+use countersign_store_conformance::servers::PostgresServer;
+
+const CLIENTS: usize = 2_000;
+const THREADS: usize = 8;
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some("serve") {
+        return serve();
+    }
+    let vendor = Vendor::start();
+    let registry = countersign_builtin::registry().expect("the built-in providers");
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let mut table = String::from(
+        "| store | making one | bytes of an idle client | descriptors before, after 2,000 tokens, idle | connections to the vendor after 2,000 tokens, idle | connections to the store |\n|---|---|---|---|---|---|\n",
+    );
+    let postgres = PostgresServer::start("");
+    for store in [
+        "memory".to_owned(),
+        format!("file:{}", folder.path().join("tokens").display()),
+        postgres.url(),
+    ] {
+        table += &measure(&vendor, &registry, &store, postgres.port());
+    }
+    let _ = std::io::stdout().write_all(table.as_bytes());
+}
+
+fn measure(vendor: &Vendor, registry: &Registry, store: &str, postgres: u16) -> String {
+    let text = std::fs::read_to_string(&vendor.connections).expect("connections.toml");
+    let all = Settings::from_toml(&text).expect("the sandbox's connections");
+    let mut settings = Settings::select(all, "boldsign-cc").expect("one of the sandbox's");
+    settings.set("store", store).expect("a store");
+    let folder = Path::new(&vendor.connections).parent().expect("a folder");
+    let settings = settings.relative_to(folder);
+    let make = |index: usize| {
+        let settings = settings.clone().resolve(|_| None)?;
+        let name = format!("client-{index}");
+        let connection = countersign_builtin::connection(&name, &settings, registry, None)?;
+        let transport = countersign_builtin::transport(connection.network())?;
+        countersign_builtin::keeper(connection, |_| ())?
+            .transport(Arc::new(transport))
+            .build()
+    };
+    // What the first of all costs is not the price of one more.
+    let first = make(CLIENTS).expect("a client");
+    let (descriptors, resident) = (open_files(), resident_bytes());
+    let mut took = Vec::with_capacity(CLIENTS);
+    let clients: Vec<Keeper> = (0..CLIENTS)
+        .map(|index| {
+            let start = Instant::now();
+            let client = make(index).expect("a client");
+            took.push(start.elapsed());
+            client
+        })
+        .collect();
+    took.sort();
+    let made = resident_bytes();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some(client) = clients.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    client.token().expect("a token");
+                }
+            });
+        }
+    });
+    let busy = (open_files(), connections_to(vendor.port));
+    // Idle connections are closed after 4 s.
+    std::thread::sleep(Duration::from_secs(6));
+    let idle = (open_files(), connections_to(vendor.port));
+    let with_token = resident_bytes();
+    let row = format!(
+        "| {} | {:.0} µs | {} new, {} with a token | {descriptors}, {}, {} | {}, {} | {} |\n",
+        store.split(':').next().unwrap_or_default(),
+        took[took.len() / 2].as_nanos() as f64 / 1000.0,
+        (made.saturating_sub(resident)) / CLIENTS as u64,
+        (with_token.saturating_sub(resident)) / CLIENTS as u64,
+        busy.0,
+        idle.0,
+        busy.1,
+        idle.1,
+        connections_to(postgres),
+    );
+    drop((first, clients));
+    row
+}
+
+/// The sandbox, in a process of its own so that its descriptors are not counted.
+struct Vendor {
+    process: Child,
+    connections: String,
+    port: u16,
+}
+
+impl Vendor {
+    fn start() -> Self {
+        let program = std::env::current_exe().expect("this program");
+        let mut process = Command::new(program)
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the sandbox's process");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("a pipe");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("its first line");
+        let ready: serde_json::Value = serde_json::from_str(&line).expect("a JSON line");
+        let word = |name: &str| ready[name].as_str().expect("a text").to_owned();
+        let port = word("url")
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok());
+        Self {
+            process,
+            connections: word("connections"),
+            port: port.expect("a port"),
+        }
+    }
+}
+
+impl Drop for Vendor {
+    fn drop(&mut self) {
+        // It ends with its input.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+fn serve() {
+    let sandbox = Sandbox::start(Options {
+        tls: true,
+        ..Options::default()
+    });
+    let sandbox = sandbox.expect("the sandbox");
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "{}", sandbox.ready_line());
+    let _ = stdout.flush();
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
+fn open_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count) - 1
+}
+
+/// This process's TCP connections to this port, in whatever state: CLOSE_WAIT as well.
+fn connections_to(port: u16) -> usize {
+    let links = std::fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let own: BTreeSet<_> = links
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .filter_map(|link| {
+            let link = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            Some(link.to_owned())
+        })
+        .collect();
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap_or_default();
+    let remote = format!(":{port:04X}");
+    table
+        .lines()
+        .filter(|line| {
+            let mut fields = line.split_whitespace();
+            let at_port = fields
+                .nth(2)
+                .is_some_and(|remote_at| remote_at.ends_with(&remote));
+            at_port && fields.nth(6).is_some_and(|inode| own.contains(inode))
+        })
+        .count()
+}
+
+fn resident_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or_default() * 4096
+}
