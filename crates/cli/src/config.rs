@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign::{
-    Connection, Error, Keeper, KeeperBuilder, Profile, Registry, Transport, from_profile,
+    Connection, Error, Keeper, KeeperBuilder, Profile, Registry, StoreKey, Transport, from_profile,
 };
 use countersign_builtin::{Configuration, place, read_text, variable};
 use countersign_plugin::Loader;
@@ -50,6 +50,15 @@ pub(crate) fn keeper_of(
     ));
     let transport = trace::transport(connection.network(), output.verbosity())?;
     Ok(builder(connection, transport, output)?.build()?)
+}
+
+/// The key of the record of the connection of this name; nothing if its settings make no connection.
+pub(crate) fn store_key(global: &Global, name: &str) -> Option<StoreKey> {
+    let settings = configuration(global).ok()?.settings(name).ok()?;
+    let settings = settings.resolve(variable).ok()?;
+    let registry = registry(global).ok()?;
+    let connection = countersign_builtin::connection(name, &settings, &registry, None).ok()?;
+    Some(StoreKey::of_connection(&connection))
 }
 
 /// A keeper in the making, with the connection's store and what stands in for that.

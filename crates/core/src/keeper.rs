@@ -50,6 +50,10 @@ use crate::{
 /// does not cut it off. Where a refresh fails and the old token is still valid, callers get that.
 /// A new refresh token is in the store before any caller sees the access token it came with.
 ///
+/// Whatever other processes, the server or the store do, a call returns within five times the
+/// connection's `timeout_ms` plus 60 s, and usually long before. After `fork`, a child makes its own
+/// keeper: its parent's hands out what it has in memory and refuses everything else.
+///
 /// Cloning gives another handle to the same keeper.
 ///
 /// # Example
@@ -98,6 +102,8 @@ struct Inner {
     /// provider fails to say, as its requests then do.
     asks_for: Option<String>,
     owner: Owner,
+    /// A child of fork has none of the threads and leases that this state is about.
+    process: u32,
     /// Host, process and keeper, as the trail of events names them.
     who: String,
     /// Between 0 and 1, and another for every keeper: keeps a fleet from acting all at once.
@@ -297,6 +303,9 @@ impl Keeper {
 
     /// As [`Keeper::invalidate`], for who has nothing but the bare access token left.
     pub fn invalidate_access_token(&self, access_token: &Secret) {
+        if self.0.check_process().is_err() {
+            return;
+        }
         let shown = self.0.shown.any();
         let shown = shown.filter(|shown| shown.secret() == access_token);
         let is_shown = shown.is_some();
@@ -367,7 +376,8 @@ impl Keeper {
         self.0.identity(&self.token()?)
     }
 
-    /// Revokes the token at the vendor, where it can be, and forgets it here.
+    /// Revokes the token at the vendor, where it can be, and forgets it here, with every damaged
+    /// record that was set aside.
     ///
     /// # Errors
     ///
@@ -376,9 +386,20 @@ impl Keeper {
         self.0.forget()
     }
 
+    /// Where a damaged record of the connection was set aside, if one was. [`Keeper::forget`]
+    /// removes it, and a person may want to look at it before.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn set_aside(&self) -> Result<Option<String>, Error> {
+        self.0.store.set_aside(&self.0.key)
+    }
+
     /// Why the last token that was got could not be stored, if so. It is in memory then: nothing
     /// is lost while this process runs, and each call tries to store it again.
     pub fn unsaved(&self) -> Option<Error> {
+        self.0.check_process().ok()?;
         self.0.flights.unsaved()
     }
 }
@@ -490,6 +511,7 @@ impl KeeperBuilder {
             who: Owner::of_this_process(&word[..6]).as_str().to_owned(),
             jitter: f32::from(u16::from_be_bytes([spread[0], spread[1]])) / 65_536.0,
             owner: Owner::of_this_process(&word),
+            process: std::process::id(),
             transport,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             random,

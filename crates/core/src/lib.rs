@@ -97,7 +97,7 @@ pub use crate::secret::Secret;
 pub use crate::settings::{Connections, SETTINGS, SettingKey, Settings};
 pub use crate::store::{
     Capabilities, Durability, FileStore, Holder, KeyRing, Lease, LeaseKind, MemoryStore, Owner,
-    SealedStore, Store, StoreKey, Stored, Swap, UnopenedStore,
+    SealedStore, Store, StoreKey, Stored, Swap, UnopenedStore, wait_for_lease,
 };
 pub use crate::subjects::Subjects;
 pub use crate::token::{Extra, Source, Token, TokenResponse};

@@ -5,6 +5,7 @@ mod memory;
 mod owner;
 mod sealed;
 mod unopened;
+mod waiting;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +18,8 @@ pub use self::owner::{Holder, Owner};
 pub(crate) use self::sealed::is_sealed;
 pub use self::sealed::{KeyRing, SealedStore};
 pub use self::unopened::UnopenedStore;
+pub(crate) use self::waiting::Patience;
+pub use self::waiting::wait_for_lease;
 use crate::Error;
 
 /// Keeps one record per connection, with a version, and a lease for whoever changes it.

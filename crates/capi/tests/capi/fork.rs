@@ -3,9 +3,14 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use countersign::{FileStore, Lease, Owner, Store, StoreKey, Swap};
+use countersign::{
+    Error, FileStore, Keeper, Lease, Owner, Request, Response, SendError, Settings, Store,
+    StoreKey, Swap, Transport, Verdict,
+};
 
 const TTL: Duration = Duration::from_secs(30);
 
@@ -162,6 +167,57 @@ fn a_child_neither_has_nor_ends_its_parents_lease() {
         let fence = granted(&own, &owner);
         own.release(&key(), &owner, fence).unwrap()
     }));
+}
+
+#[derive(Debug, Default)]
+struct Canned(AtomicU64);
+
+impl Transport for Canned {
+    fn send(&self, _: &Request) -> Result<Response, SendError> {
+        let count = self.0.fetch_add(1, Ordering::SeqCst);
+        let body =
+            format!(r#"{{"access_token":"t{count}","token_type":"Bearer","expires_in":3600}}"#);
+        Ok(Response::new(200, [], body))
+    }
+}
+
+#[test]
+fn a_child_is_told_to_make_its_own_keeper_and_waits_for_nothing() {
+    let settings = [
+        ("provider", "boldsign"),
+        ("grant", "client-credentials"),
+        ("environment", "us"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+    ];
+    let settings = Settings::from_pairs(settings).unwrap();
+    let registry = countersign_builtin::registry().unwrap();
+    let connection = countersign_builtin::connection("mine", &settings, &registry, None).unwrap();
+    let keeper = Keeper::builder(connection)
+        .transport(Arc::new(Canned::default()))
+        .build()
+        .unwrap();
+    let token = keeper.token().unwrap();
+    let told = Child::succeeds(|| {
+        let refused = |error: Error| {
+            error.verdict() == Verdict::FixConfiguration
+                && error
+                    .hint()
+                    .is_some_and(|hint| hint.contains("in the child"))
+        };
+        // What is in memory is as good here as there.
+        let cached = keeper
+            .token()
+            .is_ok_and(|cached| cached.expose() == token.expose());
+        keeper.invalidate(&token);
+        cached
+            && keeper.refresh_now().is_err_and(refused)
+            && keeper.forget().is_err_and(refused)
+            && keeper.identity().is_ok()
+            && keeper.drain(TTL).is_err_and(refused)
+    });
+    assert!(told);
+    assert_eq!(keeper.refresh_now().unwrap().expose(), "t1");
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::output::{Output, Stop};
 pub(crate) fn run(global: &Global, name: &str, output: &mut Output) -> Result<(), Stop> {
     let keeper = config::keeper(global, name, output)?;
     let vendor = &keeper.connection().profile().name;
-    let (word, text) = match keeper.forget()? {
+    let damaged = keeper.set_aside()?;
+    let (word, mut text) = match keeper.forget()? {
         Revocation::Revoked => ("revoked", format!("revoked at {vendor} and forgotten here")),
         Revocation::NotOffered => (
             "not_offered",
@@ -24,8 +25,13 @@ pub(crate) fn run(global: &Global, name: &str, output: &mut Output) -> Result<()
         }
         other => ("unknown", format!("forgotten here: {other:?}")),
     };
+    if let Some(damaged) = &damaged {
+        text += &format!("; its damaged record, set aside as {damaged}, was removed");
+    }
     match output.is_json() {
-        true => output.print_json(&json!({ "connection": name, "revocation": word })),
+        true => output.print_json(
+            &json!({ "connection": name, "revocation": word, "removed_damaged": damaged }),
+        ),
         false => output.print(&text),
     }
 }

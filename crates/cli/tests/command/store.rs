@@ -4,10 +4,11 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use countersign::{FileStore, Store, StoreKey, Swap};
+use countersign::{FileStore, Lease, Owner, Store, StoreKey, Swap};
 use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 use serde_json::Value;
 
@@ -412,6 +413,31 @@ fn the_doctor_finds_what_is_damaged_or_exposed_or_over() {
     assert_eq!(check(&damaged, "records")["status"], "FAIL");
     let after = report(&house.run(["store", "doctor", "--json"]).succeeded());
     assert_eq!(check(&after, "damaged")["status"], "warn");
+}
+
+#[test]
+fn the_doctor_tries_the_lease_of_the_connection_it_is_given() {
+    let (house, _) = kept("file:tokens");
+    let folder = house.dir.path().join("tokens");
+    let key = records(&folder).remove(0);
+    let key = StoreKey::from_hex(key.file_stem().unwrap().to_str().unwrap()).unwrap();
+    let free = house.run(["store", "doctor", NAME, "--json"]).json();
+    assert_eq!(check(&free, "lease")["status"], "ok", "{free}");
+    let store = FileStore::open(&folder).unwrap();
+    let owner = Owner::of_this_process("hangs");
+    let lease = store.lease(&key, &owner, Duration::from_secs(60)).unwrap();
+    let Lease::Granted { fence, .. } = lease else {
+        panic!("{lease:?}");
+    };
+    let held = house.run(["store", "doctor", NAME, "--json"]);
+    assert_eq!(held.code, 4);
+    let held = report(&held);
+    let detail = check(&held, "lease")["detail"].as_str().unwrap();
+    let holder = format!("{NAME}: process {} on ", std::process::id());
+    assert!(detail.starts_with(&holder), "{detail}");
+    assert!(detail.contains(" since 20"), "{detail}");
+    assert!(store.release(&key, &owner, fence).unwrap());
+    house.run(["store", "doctor", NAME]).succeeded();
 }
 
 #[test]

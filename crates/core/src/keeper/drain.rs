@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::flight::Flights;
 use super::{Inner, Keeper};
 use crate::{Error, ErrorKind, Token};
 
@@ -63,6 +62,7 @@ impl Keeper {
         let timeout = timeout.min(MOST);
         // Real time: the threads waited for are real, whatever clock was injected.
         let until = Instant::now() + timeout;
+        self.0.check_process()?;
         let flights = &self.0.flights;
         flights.start_draining();
         let mut idle = flights.wait_until_idle(timeout);
@@ -81,8 +81,9 @@ impl Keeper {
 impl Inner {
     /// Counts a request on the caller's own thread as one in flight, unless draining has begun.
     pub(super) fn enter(&self) -> Result<InFlight<'_>, Error> {
+        self.check_process()?;
         match self.flights.enter() {
-            true => Ok(InFlight(&self.flights)),
+            true => Ok(InFlight(self)),
             false => Err(self.drained()),
         }
     }
@@ -127,10 +128,12 @@ impl Inner {
 }
 
 /// A request on the caller's own thread, such as a code exchange.
-pub(super) struct InFlight<'a>(&'a Flights);
+pub(super) struct InFlight<'a>(&'a Inner);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.leave();
+        if self.0.check_process().is_ok() {
+            self.0.flights.leave();
+        }
     }
 }

@@ -70,12 +70,30 @@ impl Inner {
             Start::Done(result) => return result,
             Start::Wait(landings) => landings,
         };
-        let mut state = this.flights.state();
-        while state.landings == landings {
-            let woken = this.flights.landed.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
+        let longest = this.longest();
+        let under_way = |state: &mut State| state.landings == landings;
+        let landed = &this.flights.landed;
+        let waited = landed.wait_timeout_while(this.flights.state(), longest, under_way);
+        let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        match waited.timed_out() {
+            true => this.still_valid(&state, this.hangs(longest)),
+            false => this.read_outcome(&state),
         }
-        this.read_outcome(&state)
+    }
+
+    /// How long a caller waits at most: for a lease, the end of a lost attempt, two requests and
+    /// the store, each of which has a bound of its own.
+    fn longest(&self) -> Duration {
+        self.connection.network().timeout * 5 + Duration::from_secs(60)
+    }
+
+    fn hangs(&self, longest: Duration) -> Error {
+        let connection = self.connection.label();
+        let waited = longest.as_secs();
+        let message = format!("{connection}: the refresh under way did not end within {waited} s");
+        Error::new(ErrorKind::Busy, message)
+            .with_provider(&self.connection.profile().id)
+            .with_hint("check the disk or server that `store` names, and what the program's own transport, signer or store waits for")
     }
 
     fn start(this: &Arc<Self>, want: Want) -> Start {
@@ -84,6 +102,9 @@ impl Inner {
         {
             this.counters.hits.add();
             return Start::Done(Ok(token));
+        }
+        if let Err(error) = this.check_process() {
+            return Start::Done(Err(error));
         }
         let now = this.clock.now();
         let mut state = this.flights.state();
@@ -186,6 +207,9 @@ struct Landing<'a> {
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
+        if self.inner.check_process().is_err() {
+            return;
+        }
         let outcome = self.outcome.take().unwrap_or_else(|| {
             let message = "the thread that carried the request panicked";
             Err(Error::new(ErrorKind::Internal, message))
@@ -365,7 +389,10 @@ impl Future for TokenFuture {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let landings = match self.waits_for {
-            Some(landings) => landings,
+            Some(landings) => match self.inner.check_process() {
+                Ok(()) => landings,
+                Err(error) => return Poll::Ready(Err(error)),
+            },
             None => match Inner::start(&self.inner, self.want) {
                 Start::Done(result) => return Poll::Ready(result),
                 Start::Wait(landings) => *self.waits_for.insert(landings),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::Inner;
-use crate::{Error, ErrorKind, Lease, StoreKey};
+use crate::store::Patience;
+use crate::{Error, ErrorKind, Lease, StoreKey, Verdict};
 
 /// A lease that is given back when it goes out of scope.
 pub(super) struct Held<'a> {
@@ -16,6 +17,19 @@ pub(super) struct Held<'a> {
 }
 
 impl Inner {
+    /// Refuses to go on in a child of fork. What the parent's threads were doing there will never
+    /// end, and locks that they held are held for ever.
+    pub(super) fn check_process(&self) -> Result<(), Error> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        let connection = self.connection.label();
+        let message = format!("{connection}: the client was made before this process was forked");
+        Err(Error::new(ErrorKind::Busy, message)
+            .with_verdict(Verdict::FixConfiguration)
+            .with_hint("make the client in the child, after the fork"))
+    }
+
     /// Waits for the lease, within bounds: longer than one request of another holder can take.
     /// Stops waiting once `give_up` says so.
     pub(super) fn lease(&self, give_up: impl Fn() -> bool) -> Result<Held<'_>, Error> {
@@ -31,8 +45,7 @@ impl Inner {
         let timeout = self.connection.network().timeout;
         let ttl = timeout * 2 + Duration::from_secs(10);
         let longest = timeout * 2 + Duration::from_secs(15);
-        // Counted in sleeps: a clock that stands still must not make this endless.
-        let mut patience = longest;
+        let patience = Patience::of(longest);
         loop {
             let asked = self.clock.now().boot_ms;
             match self.store.lease(&key, &self.owner, ttl)? {
@@ -49,25 +62,13 @@ impl Inner {
                     if give_up() {
                         return Err(self.drained());
                     }
-                    if patience.is_zero() {
-                        return Err(self.busy(longest));
+                    if !patience.pause(retry_in) {
+                        let what = self.connection.label();
+                        return Err(patience.over(self.store.as_ref(), &key, &what.to_string()));
                     }
-                    let nap = retry_in.clamp(Duration::from_millis(1), Duration::from_millis(50));
-                    std::thread::sleep(nap);
-                    patience = patience.saturating_sub(nap);
                 }
             }
         }
-    }
-
-    fn busy(&self, patience: Duration) -> Error {
-        let connection = self.connection.label();
-        let message = format!(
-            "{connection}: another holder of its lease did not finish within {} s",
-            patience.as_secs()
-        );
-        Error::new(ErrorKind::Busy, message)
-            .with_hint("try again; if it stays, look for a process that hangs")
     }
 }
 
@@ -75,6 +76,7 @@ impl Held<'_> {
     /// The last look before something is sent: the lease must last for the whole request.
     pub(super) fn still_ours(&self) -> Result<(), Error> {
         let inner = self.inner;
+        inner.check_process()?;
         if inner.is_draining() {
             return Err(inner.drained());
         }
@@ -98,6 +100,11 @@ impl Held<'_> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         let inner = self.inner;
+        // A fork by what a refresh calls (a transport, a signer, a listener) copies this guard: the
+        // lease stays the parent's.
+        if inner.check_process().is_err() {
+            return;
+        }
         // A lease that cannot be given back runs out or ends with the process.
         let _ = inner.store.release(&self.key, &inner.owner, self.fence);
     }

@@ -361,6 +361,7 @@ impl Inner {
                 other => return Err(not_stored(other)),
             }
         }
+        self.remove_set_aside()?;
         self.flights.clear();
         self.shown.clear();
         self.tell(&Change::Forgotten);

@@ -87,7 +87,7 @@ impl Inner {
                 let now = self.store.load(&self.key)?;
                 match now.filter(|now| now.value.as_ref().is_some_and(|v| **v == *bytes)) {
                     Some(now) => Ok(now.version),
-                    None => Err(error.with_verdict(Verdict::Retry)),
+                    None => Err(worth_a_retry(error)),
                 }
             }
             other => Err(not_stored(other)),
@@ -110,8 +110,12 @@ impl Inner {
             Ok(()) => return Saved::Store,
             Err(error) => error,
         };
-        let error =
-            error.with_hint("the new token is kept, and every call tries to store it again");
+        const KEPT: &str = "the new token is kept, and every call tries to store it again";
+        let hint = match (error.verdict(), error.hint()) {
+            (Verdict::FixConfiguration, Some(remedy)) => format!("{remedy}; {KEPT}"),
+            _ => KEPT.to_owned(),
+        };
+        let error = error.with_hint(hint);
         self.flights
             .keep_unsaved(Some((record.clone(), error.clone())));
         let spool = self
@@ -167,7 +171,7 @@ impl Inner {
             }
             (expected, fence) = (now.version, fence.max(seen_fence));
         }
-        Err(last.with_verdict(Verdict::Retry))
+        Err(worth_a_retry(last))
     }
 
     fn spooled(&self) -> Result<Loaded, Error> {
@@ -201,6 +205,17 @@ impl Inner {
         {
             drop(spool.tombstone(&self.key, version, None));
         }
+    }
+
+    /// Removes the damaged records that were set aside: they hold tokens as well.
+    pub(super) fn remove_set_aside(&self) -> Result<(), Error> {
+        for store in [Some(&self.store), self.spool.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            store.remove_set_aside(&self.key)?;
+        }
+        Ok(())
     }
 
     pub(super) fn event(
@@ -271,8 +286,16 @@ impl Loaded {
     }
 }
 
+/// An error after which the next call tries again, unless a person has to change something first.
+fn worth_a_retry(error: Error) -> Error {
+    match error.verdict() {
+        Verdict::FixConfiguration => error,
+        _ => error.with_verdict(Verdict::Retry),
+    }
+}
+
 pub(super) fn not_stored(swap: Swap) -> Error {
-    match swap {
+    let error = match swap {
         Swap::Unavailable(error) | Swap::Unknown(error) => error,
         Swap::Conflict(_) | Swap::Applied(_) => Error::new(
             ErrorKind::Store,
@@ -282,8 +305,8 @@ pub(super) fn not_stored(swap: Swap) -> Error {
             ErrorKind::Store,
             "the lease was lost to another holder meanwhile",
         ),
-    }
-    .with_verdict(Verdict::Retry)
+    };
+    worth_a_retry(error)
 }
 
 /// Reads the last events of a record, for a person who asks what happened.

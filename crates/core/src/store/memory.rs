@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{Capabilities, Durability, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap};
+use super::{
+    Capabilities, Durability, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
+};
 use crate::Error;
 
 /// Keeps records in this process's memory, wiped when dropped.
@@ -29,7 +31,14 @@ pub struct MemoryStore(Mutex<HashMap<StoreKey, Slot>>);
 struct Slot {
     record: Option<Stored>,
     fence: u64,
-    holder: Option<Owner>,
+    holder: Option<Holder>,
+}
+
+impl Slot {
+    fn is_held_by(&self, owner: &Owner, fence: u64) -> bool {
+        let holder = self.holder.as_ref();
+        holder.is_some_and(|holder| holder.owner == *owner) && self.fence == fence
+    }
 }
 
 impl MemoryStore {
@@ -99,8 +108,9 @@ impl Store for MemoryStore {
                 retry_in: Duration::from_millis(5),
             });
         }
-        slot.holder = Some(owner.clone());
-        slot.fence += 1;
+        slot.holder = Some(Holder::new(owner.clone(), Some(super::machine_ms())));
+        let seen = slot.record.as_ref().map_or(0, |record| record.fence);
+        slot.fence = slot.fence.max(seen) + 1;
         Ok(Lease::Granted {
             fence: slot.fence,
             valid_for: None,
@@ -117,17 +127,22 @@ impl Store for MemoryStore {
         let slots = self.slots();
         Ok(slots
             .get(key)
-            .is_some_and(|slot| slot.holder.as_ref() == Some(owner) && slot.fence == fence))
+            .is_some_and(|slot| slot.is_held_by(owner, fence)))
     }
 
     fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
         let mut slots = self.slots();
         let slot = slots.entry(*key).or_default();
-        let holds = slot.holder.as_ref() == Some(owner) && slot.fence == fence;
+        let holds = slot.is_held_by(owner, fence);
         if holds {
             slot.holder = None;
         }
         Ok(holds)
+    }
+
+    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
+        let slots = self.slots();
+        Ok(slots.get(key).and_then(|slot| slot.holder.clone()))
     }
 
     fn keys(&self) -> Result<Vec<StoreKey>, Error> {

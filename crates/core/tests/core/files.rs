@@ -1,29 +1,32 @@
-//! The file store among other users, other processes, lost files and file systems that hang.
+//! The file store among other processes, with lost files and file systems that hang.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::{
-    Error, ErrorKind, FileStore, Lease, Owner, Store, StoreKey, Stored, Swap, Verdict,
+    Error, ErrorKind, FileStore, Lease, Owner, Response, Store, StoreKey, Stored, Swap, Verdict,
 };
 use tempfile::TempDir;
+
+use crate::support::{bench_with, refreshing, rotated_answer};
 
 const TTL: Duration = Duration::from_secs(30);
 
 /// A store with the record `mine`, at version 1.
-struct Bench {
+pub(crate) struct Bench {
     _scratch: TempDir,
-    folder: PathBuf,
-    store: FileStore,
-    key: StoreKey,
+    pub(crate) folder: PathBuf,
+    pub(crate) store: FileStore,
+    pub(crate) key: StoreKey,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("tokens");
         let bench = Self {
@@ -36,11 +39,11 @@ impl Bench {
         bench
     }
 
-    fn file(&self, ending: &str) -> PathBuf {
+    pub(crate) fn file(&self, ending: &str) -> PathBuf {
         self.folder.join(format!("{}.{ending}", self.key.to_hex()))
     }
 
-    fn swap(&self, expected: Option<u64>, fence: Option<u64>, value: &[u8]) -> Swap {
+    pub(crate) fn swap(&self, expected: Option<u64>, fence: Option<u64>, value: &[u8]) -> Swap {
         self.store
             .compare_and_swap(&self.key, expected, fence, value)
     }
@@ -49,7 +52,7 @@ impl Bench {
         self.store.load(&self.key).unwrap().unwrap()
     }
 
-    fn lease(&self, word: &str) -> Result<u64, Error> {
+    pub(crate) fn lease(&self, word: &str) -> Result<u64, Error> {
         match self.store.lease(&self.key, &Owner::new(word), TTL)? {
             Lease::Granted { fence, .. } => Ok(fence),
             Lease::Busy { .. } => panic!("the lease is busy"),
@@ -66,7 +69,7 @@ fn value(stored: &Stored) -> &[u8] {
     stored.value.as_ref().unwrap()
 }
 
-fn must_be_fixed(error: &Error, says: &str) {
+pub(crate) fn must_be_fixed(error: &Error, says: &str) {
     assert_eq!(
         (error.kind(), error.verdict(), error.setting_name()),
         (ErrorKind::Store, Verdict::FixConfiguration, Some("store")),
@@ -215,10 +218,10 @@ fn a_writer_that_hangs_holds_nobody_up_for_long() {
 }
 
 /// A file system on a loop device, if this user may mount one.
-struct Disk(PathBuf);
+pub(crate) struct Disk(pub(crate) PathBuf);
 
 impl Disk {
-    fn mount(scratch: &Path) -> Option<Self> {
+    pub(crate) fn mount(scratch: &Path) -> Option<Self> {
         let (image, at) = (scratch.join("image"), scratch.join("disk"));
         fs::create_dir(&at).unwrap();
         let ran = |program: &str, args: &[&Path]| {
@@ -240,7 +243,7 @@ impl Disk {
         made.then_some(Self(at))
     }
 
-    fn run(&self, program: &str, args: &[&str]) {
+    pub(crate) fn run(&self, program: &str, args: &[&str]) {
         let status = Command::new(program).args(args).arg(&self.0).status();
         assert!(status.unwrap().success(), "{program} {args:?}");
     }
@@ -300,154 +303,9 @@ fn a_file_system_that_does_not_answer_holds_nobody_up_for_long() {
     }
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
     fs::read_dir(folder).unwrap().map(name).collect()
-}
-
-#[test]
-fn only_plain_files_of_this_user_are_touched() {
-    let bench = Bench::new();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let precious = elsewhere.path().join("precious");
-    let forged = fs::read(bench.file("rec")).unwrap();
-    fs::write(&precious, &forged).unwrap();
-    type Plant = fn(&Path, &Path);
-    let link: Plant = |precious, at| symlink(precious, at).unwrap();
-    let second_name: Plant = |precious, at| fs::hard_link(precious, at).unwrap();
-    let fifo: Plant = |_, at| {
-        let made = Command::new("mkfifo")
-            .arg("-m600")
-            .arg(at)
-            .status()
-            .unwrap();
-        assert!(made.success());
-    };
-    let foreign: Plant = |precious, at| {
-        fs::copy(precious, at).unwrap();
-        std::os::unix::fs::chown(at, Some(65_534), None).unwrap();
-    };
-    let mut plants = vec![
-        (link, "symbolic link"),
-        (second_name, "2 names"),
-        (fifo, "not a regular file"),
-    ];
-    if is_root() {
-        plants.push((foreign, "belongs to user 65534"));
-    }
-    for (plant, says) in plants {
-        let planted = |ending: &str| {
-            let _ = fs::remove_file(bench.file(ending));
-            plant(&precious, &bench.file(ending));
-        };
-        planted("rec");
-        must_be_fixed(&bench.store.load(&bench.key).unwrap_err(), says);
-        must_be_fixed(&bench.store.keys().unwrap_err(), says);
-        match bench.swap(Some(1), None, b"mine") {
-            Swap::Unavailable(error) => must_be_fixed(&error, says),
-            other => panic!("{other:?}"),
-        }
-        fs::remove_file(bench.file("rec")).unwrap();
-        fs::write(bench.file("rec"), &forged).unwrap();
-        planted("lock");
-        must_be_fixed(&bench.lease("a").unwrap_err(), says);
-        fs::remove_file(bench.file("lock")).unwrap();
-        for ending in ["write-lock", "spare"] {
-            planted(ending);
-            // It is refused or replaced, and what it led to is left alone.
-            drop(bench.swap(Some(1), None, b"mine"));
-            let _ = fs::remove_file(bench.file(ending));
-            fs::write(bench.file("rec"), &forged).unwrap();
-        }
-        planted("new");
-        drop(bench.store.load(&bench.key));
-        drop(bench.swap(Some(1), None, b"mine"));
-        let _ = fs::remove_file(bench.file("new"));
-        fs::write(bench.file("rec"), &forged).unwrap();
-        assert_eq!(fs::read(&precious).unwrap(), forged, "{says}");
-    }
-}
-
-fn is_root() -> bool {
-    let root = fs::metadata("/proc/self")
-        .is_ok_and(|facts| std::os::unix::fs::MetadataExt::uid(&facts) == 0);
-    if !root {
-        let _ = writeln!(io::stderr(), "NOT TESTED: this user is not root");
-    }
-    root
-}
-
-#[test]
-fn a_folder_of_another_user_is_left_alone() {
-    if !is_root() {
-        return;
-    }
-    let bench = Bench::new();
-    let fence = bench.lease("a").unwrap();
-    std::os::unix::fs::chown(&bench.folder, Some(65_534), None).unwrap();
-    let before = names(&bench.folder);
-    let refused = "belongs to user 65534, and this program runs as user 0";
-    must_be_fixed(&FileStore::open(&bench.folder).unwrap_err(), refused);
-    // Also if it changed hands while it was open.
-    must_be_fixed(&bench.store.load(&bench.key).unwrap_err(), refused);
-    match bench.swap(Some(1), Some(fence), b"mine") {
-        Swap::Unavailable(error) => must_be_fixed(&error, "sudo -u '#65534'"),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(names(&bench.folder), before);
-}
-
-#[test]
-fn a_disk_that_cannot_be_written_is_a_matter_of_the_configuration() {
-    if !is_root() {
-        return;
-    }
-    let scratch = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(scratch.path()) else {
-        return;
-    };
-    let store = FileStore::open(disk.0.join("tokens")).unwrap();
-    let key = StoreKey::of(["mine"]);
-    let swap = store.compare_and_swap(&key, None, None, b"one");
-    assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
-    disk.run("mount", &["-o", "remount,ro"]);
-    let error = store.lease(&key, &Owner::new("a"), TTL).unwrap_err();
-    must_be_fixed(&error, "mount this one read-write");
-    match store.compare_and_swap(&key, Some(1), None, b"two") {
-        Swap::Unavailable(error) => must_be_fixed(&error, "a disk that can be written"),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(store.load(&key).unwrap().unwrap().version, 1);
-}
-
-#[test]
-fn a_process_without_descriptors_is_told_which_limit_to_raise() {
-    let bench = Bench::new();
-    let output = Command::new("sh")
-        .args(["-c", "ulimit -n 32; exec \"$@\"", "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "files::leaves_no_descriptors",
-            "--ignored",
-            "--nocapture",
-        ])
-        .env("FOLDER", &bench.folder)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("1 passed"), "{said}");
-}
-
-#[test]
-#[ignore = "a process of its own, for a_process_without_descriptors_is_told_which_limit_to_raise"]
-fn leaves_no_descriptors() {
-    let store = FileStore::open(std::env::var("FOLDER").unwrap()).unwrap();
-    let taken: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-    let error = store.load(&StoreKey::of(["mine"])).unwrap_err();
-    drop(taken);
-    must_be_fixed(&error, "ulimit -n");
 }
 
 /// A process that holds the lease, until it is killed.
@@ -546,16 +404,33 @@ fn what_was_set_aside_is_private_and_can_be_removed() {
 }
 
 #[test]
-fn a_folder_that_another_user_can_replace_is_refused() {
+fn a_logout_leaves_no_damaged_record_behind() {
     let scratch = tempfile::tempdir().unwrap();
-    let open = scratch.path().join("open");
-    fs::create_dir(&open).unwrap();
-    let mode = |mode| fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
-    mode(0o777);
-    let error = FileStore::open(open.join("tokens")).unwrap_err();
-    must_be_fixed(&error, "open may be written by other users (mode 0777)");
-    must_be_fixed(&error, "chmod go-w ");
-    // As in /tmp, nobody can replace what is another's.
-    mode(0o1777);
-    FileStore::open(open.join("tokens")).unwrap();
+    let folder = scratch.path().join("tokens");
+    let store = Arc::new(FileStore::open(&folder).unwrap());
+    let bench = bench_with(refreshing(), [Ok(rotated_answer("a", "r1", 600))], store);
+    bench.keeper.token().unwrap();
+    let record = names(&folder)
+        .into_iter()
+        .find(|name| name.ends_with(".rec"));
+    let record = folder.join(record.unwrap());
+    let whole = fs::read(&record).unwrap();
+    fs::write(&record, &whole[..whole.len() - 1]).unwrap();
+    assert!(
+        bench.keeper.forget().is_err(),
+        "that it is damaged is told once"
+    );
+    let aside = bench.keeper.set_aside().unwrap().unwrap();
+    assert!(Path::new(&aside).exists());
+    bench.script.push(Ok(Response::new(200, [], "")));
+    drop(bench.keeper.forget().unwrap());
+    assert_eq!(bench.keeper.set_aside().unwrap(), None);
+    let left: Vec<_> = names(&folder)
+        .into_iter()
+        .filter(|name| {
+            let bytes = fs::read(folder.join(name)).unwrap();
+            bytes.windows(2).any(|part| part == b"r1")
+        })
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -8,6 +8,7 @@ mod drain;
 mod durability;
 mod expiry;
 mod files;
+mod foreign;
 mod grants;
 mod identity;
 mod keeper;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use countersign::{Error, Owner, Random, StoreKey, Stored, Swap, SystemRandom};
 
-use crate::{Address, failed};
+use crate::{Address, failed, misconfigured};
 
 /// The ids that a store's changes and leases are known by.
 #[derive(Debug, Default)]
@@ -89,6 +89,22 @@ impl From<Unanswered> for Swap {
 
 /// How long a waiter is told to wait at most: a lease may be given back long before it ends.
 pub const MOST_PATIENCE: Duration = Duration::from_millis(50);
+
+/// The error of a store that was opened before a fork, in the child: what it holds is the parent's.
+pub fn forked(at: &Address) -> Error {
+    misconfigured(
+        format!("the store at {at} was opened before this process was forked"),
+        "open the store after the fork, in the child",
+    )
+}
+
+/// When a lease was granted, in milliseconds since 1970: fences count from the server's time in
+/// microseconds. Nothing for one that is no time.
+pub fn granted_ms(fence: u64) -> Option<i64> {
+    const YEAR_2001: u64 = 1_000_000_000_000_000;
+    let ms = i64::try_from(fence / 1000).ok()?;
+    (fence > YEAR_2001).then_some(ms)
+}
 
 /// A lease of a length that every server can count.
 pub fn countable(ttl: Duration) -> Duration {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use countersign::{Error, ErrorKind, Secret, Verdict, trusted};
 use percent_encoding::percent_decode_str;
 
-pub use crate::asked::{Ids, MOST_PATIENCE, Unanswered, conflict, countable};
+pub use crate::asked::{Ids, MOST_PATIENCE, Unanswered, conflict, countable, forked, granted_ms};
 
 /// A server's address, read from `scheme://user:password@host:port,…/path?option=value`.
 ///

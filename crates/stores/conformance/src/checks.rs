@@ -37,6 +37,14 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("a lease is not a record", leases::not_a_record),
     ("fences grow for ever", leases::fences_grow),
     (
+        "fences go on from the record's own",
+        leases::fences_go_on_from_the_record,
+    ),
+    (
+        "a lease names its holder while it is held",
+        leases::names_its_holder,
+    ),
+    (
         "only its owner renews or releases a lease",
         leases::only_the_owner,
     ),

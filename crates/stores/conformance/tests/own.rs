@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::{
-    Capabilities, Error, FileStore, Lease, MemoryStore, Owner, Store, StoreKey, Stored, Swap,
+    Capabilities, Error, FileStore, Holder, Lease, MemoryStore, Owner, Store, StoreKey, Stored,
+    Swap,
 };
 use countersign_store_conformance::{Backend, CHECKS, run};
 
@@ -150,6 +151,10 @@ impl Store for Faulty {
 
     fn keys(&self) -> Result<Vec<StoreKey>, Error> {
         self.memory.keys()
+    }
+
+    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
+        self.memory.holder(key)
     }
 
     fn now_ms(&self) -> Result<i64, Error> {

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{
-    Capabilities, Durability, Error, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
+    Capabilities, Durability, Error, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
 };
 use countersign_store_address::{
-    Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, misconfigured,
+    Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, forked, granted_ms,
+    misconfigured,
 };
 use tokio_postgres::Row;
 use zeroize::Zeroizing;
@@ -193,6 +194,9 @@ impl Store for PostgresStore {
     }
 
     fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        if self.server.is_a_parents() {
+            return Err(forked(self.server.address()));
+        }
         let ttl = countable(ttl);
         let answer = self.ids.lease(key, owner, |id| {
             let params = vec![
@@ -221,6 +225,10 @@ impl Store for PostgresStore {
         fence: u64,
         ttl: Duration,
     ) -> Result<bool, Error> {
+        // Whatever it is asked, a forked child has none of its parent's leases.
+        if self.server.is_a_parents() {
+            return Ok(false);
+        }
         let mut params = holder(key, owner, fence);
         params.push(Param::micros(countable(ttl)));
         let answer = self.ask(&self.statements.renew, params)?;
@@ -228,6 +236,9 @@ impl Store for PostgresStore {
     }
 
     fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        if self.server.is_a_parents() {
+            return Ok(false);
+        }
         let answer = self.ask(&self.statements.release, holder(key, owner, fence))?;
         if answer.rows.is_empty() && answer.resent {
             // Given back by this very call, where its first answer was lost.
@@ -235,6 +246,20 @@ impl Store for PostgresStore {
             return Ok(!given_back.rows.is_empty());
         }
         Ok(!answer.rows.is_empty())
+    }
+
+    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
+        let rows = self
+            .ask(&self.statements.holder, vec![Param::key(key)])?
+            .rows;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let owner: String = column(row, 0)?;
+        Ok(Some(Holder::new(
+            Owner::new(owner),
+            granted_ms(number(row, 1)?),
+        )))
     }
 
     fn keys(&self) -> Result<Vec<StoreKey>, Error> {
@@ -305,4 +330,38 @@ fn strange(why: &str) -> Error {
         "the table countersign_records holds what this store does not write: {why}"
     ))
     .with_verdict(countersign::Verdict::Unexpected)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_store_conformance::servers::PostgresServer;
+
+    use super::*;
+
+    #[test]
+    fn a_child_of_fork_has_none_of_its_parents_leases() {
+        let server = PostgresServer::start("");
+        let mut store = PostgresStore::open(&server.url()).unwrap();
+        let (key, owner) = (StoreKey::of(["mine"]), Owner::new("parent"));
+        let long = Duration::from_secs(60);
+        let Lease::Granted { fence, .. } = store.lease(&key, &owner, long).unwrap() else {
+            panic!("busy");
+        };
+        // As the child sees it.
+        store.server.pretend_to_be_of(0);
+        assert!(!store.renew(&key, &owner, fence, long).unwrap());
+        assert!(!store.release(&key, &owner, fence).unwrap());
+        for error in [
+            store.lease(&key, &owner, long).unwrap_err(),
+            store.load(&key).unwrap_err(),
+        ] {
+            assert!(error.hint().unwrap().contains("in the child"), "{error}");
+        }
+        let swap = store.compare_and_swap(&key, None, None, b"child");
+        assert!(matches!(swap, Swap::Unavailable(_)), "{swap:?}");
+        // As the parent does, still.
+        store.server.pretend_to_be_of(std::process::id());
+        assert!(store.renew(&key, &owner, fence, long).unwrap());
+        assert!(store.release(&key, &owner, fence).unwrap());
+    }
 }

@@ -1,11 +1,12 @@
 //! One server and the connections to it, carried by a thread of the store's own: callers block,
 //! wherever they are, and never drive a socket.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign::{Durability, Error};
-use countersign_store_address::{Address, Unanswered, failed};
+use countersign_store_address::{Address, Unanswered, failed, forked};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -80,6 +81,11 @@ impl Server {
         &self.shared.address
     }
 
+    /// Whether this is a child of the process that opened the store.
+    pub(crate) fn is_a_parents(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     pub(crate) fn user(&self) -> String {
         self.shared.login().user.clone()
     }
@@ -92,8 +98,12 @@ impl Server {
     /// is sent again, until there is one or the time is over.
     pub(crate) fn run(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Answer, Unanswered> {
         let sql = Arc::clone(sql);
+        if self.is_a_parents() {
+            return Err(Unanswered::NotDone(forked(self.address())));
+        }
         let carried = self.carry(|shared| async move { shared.run(&sql, &params).await });
-        carried.map_err(Unanswered::NotDone)?
+        // It was begun, and may go on.
+        carried.map_err(Unanswered::Unknown)?
     }
 
     /// Carries out several statements as one transaction; the first column of the last row.
@@ -111,14 +121,8 @@ impl Server {
     {
         let at = &self.shared.address;
         let runtime = match &self.runtime {
-            Some(runtime) if self.process == std::process::id() => runtime,
-            _ => {
-                let message =
-                    format!("the store at {at} was opened before this process was forked");
-                return Err(
-                    failed(message).with_hint("open the store after the fork, in the child")
-                );
-            }
+            Some(runtime) if !self.is_a_parents() => runtime,
+            _ => return Err(forked(at)),
         };
         let (tell, told) = mpsc::sync_channel(1);
         let work = work(Arc::clone(&self.shared));
@@ -126,8 +130,17 @@ impl Server {
             // Nobody listens any more where the caller's thread ended.
             let _ = tell.send(work.await);
         });
-        let ended = |_| failed(format!("the thread of the store at {at} ended"));
-        told.recv().map_err(ended)
+        // Each piece of work has the timeout, and a second to cancel what it began.
+        let longest = self.shared.timeout * 2 + Duration::from_secs(2);
+        told.recv_timeout(longest).map_err(|error| match error {
+            RecvTimeoutError::Disconnected => {
+                failed(format!("the thread of the store at {at} ended"))
+            }
+            RecvTimeoutError::Timeout => {
+                let waited = longest.as_secs();
+                failed(format!("{at} gave no answer within {waited} s"))
+            }
+        })
     }
 }
 
@@ -336,5 +349,13 @@ impl Trouble {
             Self::Sql(code, message) => refusal::explain(at, &code, &message),
             Self::Other(error) => error,
         }
+    }
+}
+
+#[cfg(test)]
+impl Server {
+    /// Takes the store for one that another process opened.
+    pub(crate) fn pretend_to_be_of(&mut self, process: u32) {
+        self.process = process;
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct Statements {
     pub(crate) release: Arc<str>,
     /// As `release`: whether that has been done.
     pub(crate) released: Arc<str>,
+    /// $1 key.
+    pub(crate) holder: Arc<str>,
     pub(crate) keys: Arc<str>,
     pub(crate) now: Arc<str>,
 }
@@ -108,6 +110,10 @@ impl Statements {
             )),
             released: sql(format!(
                 "SELECT r.lease_fence FROM {records} AS r WHERE {held} AND r.lease_until IS NULL"
+            )),
+            holder: sql(format!(
+                "SELECT lease_owner, lease_fence FROM {records} \
+                 WHERE id = decode($1, 'hex') AND lease_until > clock_timestamp()"
             )),
             keys: sql(format!(
                 "SELECT encode(id, 'hex') FROM {records} WHERE value IS NOT NULL ORDER BY id"

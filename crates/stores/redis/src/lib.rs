@@ -9,11 +9,14 @@ mod wire;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use countersign::{Capabilities, Error, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap};
+use countersign::{
+    Capabilities, Error, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
+};
 use countersign_store_address::{
-    Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, misconfigured, refused,
+    Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, forked, granted_ms,
+    misconfigured, refused,
 };
 use redis::{Cmd, Value};
 use zeroize::Zeroizing;
@@ -143,6 +146,10 @@ impl RedisStore {
         fence: u64,
         ttl: Duration,
     ) -> Result<bool, Error> {
+        // Whatever it is asked, a forked child has none of its parent's leases.
+        if self.server.is_a_parents() {
+            return Ok(false);
+        }
         let name = self.key(key);
         let answer = self.server.run(false, |by_text| {
             let mut command = EXTEND.call(&name, by_text);
@@ -206,6 +213,9 @@ impl Store for RedisStore {
     }
 
     fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        if self.server.is_a_parents() {
+            return Err(forked(self.server.address()));
+        }
         let name = self.key(key);
         let ttl = countable(ttl);
         let answer = self.ids.lease(key, owner, |id| {
@@ -247,11 +257,31 @@ impl Store for RedisStore {
         self.extend(key, owner, fence, Duration::ZERO)
     }
 
+    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
+        let name = self.key(key);
+        let fields = ["lease_owner", "lease_fence", "lease_until"];
+        let lease = self.ask(|| redis::cmd("HMGET").arg(&name).arg(&fields).to_owned())?;
+        let [owner, fence, until] = <[_; 3]>::try_from(words(lease)).map_err(|_| self.strange())?;
+        let now_ms = self.now_ms()?;
+        let held = number_of(&until).is_some_and(|until| until / 1000 > now_ms.unsigned_abs());
+        Ok(held.then(|| {
+            let owner = Owner::new(String::from_utf8_lossy(&owner).into_owned());
+            Holder::new(owner, number_of(&fence).and_then(granted_ms))
+        }))
+    }
+
     fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        const LISTING: u32 = 12;
+        let deadline = Instant::now() + self.server.timeout() * LISTING;
         let (begin, end) = (format!("{{{}:", self.prefix), "}");
         let mut found = Vec::new();
         let mut cursor = b"0".to_vec();
         loop {
+            if Instant::now() >= deadline {
+                let at = self.server.address();
+                let message = format!("{at} did not list its records in time");
+                return Err(failed(message).with_hint("raise the option timeout_ms in `store`"));
+            }
             let scan = self.ask(|| {
                 let mut command = redis::cmd("SCAN");
                 let pattern = format!("{begin}*{end}");
@@ -351,4 +381,36 @@ fn words(value: Value) -> Vec<Zeroizing<Vec<u8>>> {
 
 fn number_of(word: &[u8]) -> Option<u64> {
     std::str::from_utf8(word).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_store_conformance::servers::RedisServer;
+
+    use super::*;
+
+    #[test]
+    fn a_child_of_fork_has_none_of_its_parents_leases_and_uses_none_of_its_sockets() {
+        let server = RedisServer::durable();
+        let mut store = RedisStore::open(&server.url()).unwrap();
+        let (key, owner) = (StoreKey::of(["mine"]), Owner::new("parent"));
+        let long = Duration::from_secs(60);
+        let Lease::Granted { fence, .. } = store.lease(&key, &owner, long).unwrap() else {
+            panic!("busy");
+        };
+        // As the child sees it.
+        store.server.pretend_to_be_of(0);
+        let idle = store.server.idle();
+        assert!(!store.renew(&key, &owner, fence, long).unwrap());
+        assert!(!store.release(&key, &owner, fence).unwrap());
+        let error = store.lease(&key, &owner, long).unwrap_err();
+        assert!(error.hint().unwrap().contains("in the child"), "{error}");
+        let swap = store.compare_and_swap(&key, None, None, b"child");
+        assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
+        assert_eq!(store.server.idle(), idle);
+        // As the parent does, still.
+        store.server.pretend_to_be_of(std::process::id());
+        assert!(store.renew(&key, &owner, fence, long).unwrap());
+        assert!(store.release(&key, &owner, fence).unwrap());
+    }
 }

@@ -25,13 +25,14 @@ pub(crate) struct Server {
     promised: Durability,
     pool: Mutex<Pool>,
     returned: Condvar,
+    /// A child of fork has its parent's sockets: what one asks, the other could read. And the pool
+    /// may be locked for ever there, by a thread that is gone.
+    process: u32,
 }
 
 struct Pool {
     idle: Vec<Connection>,
     open: usize,
-    /// A child of fork has its parent's sockets: what one asks, the other could read.
-    process: u32,
 }
 
 /// An answer, and whether the command may have been carried out before, too.
@@ -68,9 +69,9 @@ impl Server {
             pool: Mutex::new(Pool {
                 idle: Vec::new(),
                 open: 0,
-                process: std::process::id(),
             }),
             returned: Condvar::new(),
+            process: std::process::id(),
             address,
         };
         let (connection, facts) = server.connect(Instant::now() + server.timeout)?;
@@ -82,6 +83,16 @@ impl Server {
 
     pub(crate) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// How long one command may take, everything included.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Whether this is a child of the process that opened the store.
+    pub(crate) fn is_a_parents(&self) -> bool {
+        self.process != std::process::id()
     }
 
     pub(crate) fn durability(&self) -> Durability {
@@ -181,14 +192,10 @@ impl Server {
     }
 
     fn take(&self, deadline: Instant) -> Result<Connection, Error> {
-        let mut pool = self.pool();
-        if pool.process != std::process::id() {
-            *pool = Pool {
-                idle: Vec::new(),
-                open: 0,
-                process: std::process::id(),
-            };
+        if self.is_a_parents() {
+            return self.connect(deadline).map(|(connection, _)| connection);
         }
+        let mut pool = self.pool();
         while pool.idle.is_empty() && pool.open >= self.most {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -214,6 +221,9 @@ impl Server {
     }
 
     fn give_back(&self, connection: Option<Connection>) {
+        if self.is_a_parents() {
+            return;
+        }
         let mut pool = self.pool();
         match connection {
             Some(connection) => pool.idle.push(connection),
@@ -282,5 +292,18 @@ fn text(value: Value) -> String {
         Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Value::SimpleString(text) => text,
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+impl Server {
+    /// Takes the store for one that another process opened.
+    pub(crate) fn pretend_to_be_of(&mut self, process: u32) {
+        self.process = process;
+    }
+
+    /// How many connections are kept.
+    pub(crate) fn idle(&self) -> usize {
+        self.pool().idle.len()
     }
 }

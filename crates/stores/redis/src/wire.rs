@@ -1,8 +1,8 @@
 //! One connection: every command has a deadline, and every failure says whether a byte left.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use countersign::Error;
@@ -170,7 +170,7 @@ fn as_timeout(error: io::Error) -> io::Error {
 
 fn connect(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
-    for address in (host, port).to_socket_addrs()? {
+    for address in resolve(host, port, deadline)? {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
@@ -184,6 +184,25 @@ fn connect(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
         }
     }
     Err(last)
+}
+
+/// The addresses of a name. The system's resolver has no deadline, so it gets a thread of its own.
+fn resolve(host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![(ip, port).into()]);
+    }
+    let (tell, told) = mpsc::sync_channel(1);
+    let name = host.to_owned();
+    std::thread::Builder::new()
+        .name("countersign-dns".into())
+        .spawn(move || {
+            let found = (name.as_str(), port).to_socket_addrs();
+            // Nobody listens any more if it took too long.
+            let _ = tell.send(found.map(Iterator::collect));
+        })?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "its name was not resolved in time");
+    told.recv_timeout(left).map_err(late)?
 }
 
 fn shake_hands(

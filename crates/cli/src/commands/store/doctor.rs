@@ -1,18 +1,19 @@
 //! `countersign store doctor`: a store checked from its address to its records.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use countersign::{
-    Clock, Durability, FileStore, LeaseKind, RecordSummary, Store, StoreSetting, SystemClock,
-    Verdict,
+    Clock, Durability, FileStore, Lease, LeaseKind, Owner, RecordSummary, Store, StoreKey,
+    StoreSetting, SystemClock, Verdict,
 };
 
 use super::list::spoken;
-use super::shelf::{Opened, Shelf, scratch};
+use super::shelf::{Entry, Opened, Shelf, scratch};
 use super::{RoundTrip, round_trip};
 use crate::args::{Global, StoreNameArgs};
 use crate::commands::report::{Check, Report};
+use crate::config;
 use crate::output::{Output, Stop};
 
 pub(super) fn run(global: &Global, args: &StoreNameArgs, output: &mut Output) -> Result<(), Stop> {
@@ -21,7 +22,12 @@ pub(super) fn run(global: &Global, args: &StoreNameArgs, output: &mut Output) ->
         Err(error) => report.add(Check::failed("config", &error))?,
         Ok(shelves) => {
             for shelf in &shelves {
-                examine(shelf, args.store.store.is_some(), &mut report)?;
+                let opened = examine(shelf, args.store.store.is_some(), &mut report)?;
+                if let (Some(opened), Some(name)) = (opened, &args.name) {
+                    for check in leases(global, name, &opened) {
+                        report.add(check)?;
+                    }
+                }
             }
             if let Some(check) = spool() {
                 report.add(check)?;
@@ -31,20 +37,25 @@ pub(super) fn run(global: &Global, args: &StoreNameArgs, output: &mut Output) ->
     report.finish(output)
 }
 
-fn examine(shelf: &Shelf, named: bool, report: &mut Report) -> Result<(), Stop> {
+fn examine<'a>(
+    shelf: &'a Shelf,
+    named: bool,
+    report: &mut Report,
+) -> Result<Option<Opened<'a>>, Stop> {
     let place = shelf.place();
     if shelf.is_missing() && !named {
         let fix = "nothing to do: the first token that is kept makes it";
-        return report.add(Check::warn(
-            "store",
-            format!("{place} is not there yet"),
-            fix,
-        ));
+        let detail = format!("{place} is not there yet");
+        report.add(Check::warn("store", detail, fix))?;
+        return Ok(None);
     }
     let began = Instant::now();
     let opened = match shelf.open_existing() {
         Ok(opened) => opened,
-        Err(error) => return report.add(Check::failed("store", &error)),
+        Err(error) => {
+            report.add(Check::failed("store", &error))?;
+            return Ok(None);
+        }
     };
     let took = began.elapsed().as_millis();
     report.add(Check::ok(
@@ -71,7 +82,45 @@ fn examine(shelf: &Shelf, named: bool, report: &mut Report) -> Result<(), Stop> 
     for check in records(&opened) {
         report.add(check)?;
     }
-    Ok(())
+    Ok(Some(opened))
+}
+
+/// Takes and releases the connection's own lease, as its next refresh will want to.
+fn leases(global: &Global, name: &str, opened: &Opened<'_>) -> Vec<Check> {
+    let records = opened.records().map(|(found, _)| found).unwrap_or_default();
+    let of_it = |entry: &&Entry| entry.summary.connection() == name;
+    let kept = records.iter().filter_map(|(_, found)| found.as_ref().ok());
+    let mut keys: Vec<_> = kept.filter(of_it).map(|entry| entry.key).collect();
+    // Before its first token there is no record. What is wrong with its settings, `doctor` says.
+    keys.extend(config::store_key(global, name));
+    keys.sort_unstable();
+    keys.dedup();
+    keys.iter().map(|key| lease(opened, name, key)).collect()
+}
+
+fn lease(opened: &Opened<'_>, name: &str, key: &StoreKey) -> Check {
+    const LENGTH: Duration = Duration::from_secs(5);
+    let (store, owner) = (opened.below.as_ref(), owner());
+    let released = store
+        .lease(key, &owner, LENGTH)
+        .and_then(|lease| match lease {
+            Lease::Granted { fence, .. } => store.release(key, &owner, fence).map(Some),
+            Lease::Busy { .. } => Ok(None),
+        });
+    match released {
+        Ok(Some(_)) => Check::ok("lease", format!("{name}: free")),
+        Ok(None) => {
+            let holder = store.holder(key).ok().flatten();
+            let holder = holder.map_or_else(|| "another process".to_owned(), |h| h.to_string());
+            Check::fail(
+                "lease",
+                Verdict::Retry,
+                format!("{name}: {holder} has its lease"),
+                "wait for its refresh to end; if it does not, end that process: it hangs",
+            )
+        }
+        Err(error) => Check::failed("lease", &error),
+    }
 }
 
 fn promises(store: &dyn Store) -> Check {
@@ -216,6 +265,11 @@ fn try_out(opened: &Opened<'_>) -> Check {
         }
         Err(error) => Check::failed("round trip", &error),
     }
+}
+
+/// A word that no other doctor has.
+fn owner() -> Owner {
+    Owner::of_this_process(&format!("doctor-{}", SystemClock::new().now().unix_ms))
 }
 
 fn records(opened: &Opened<'_>) -> Vec<Check> {

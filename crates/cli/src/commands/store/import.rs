@@ -4,12 +4,11 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use countersign::{
-    Clock, Error, ErrorKind, Lease, Owner, Random, RecordSummary, Store, StoreKey, Swap,
-    SystemClock, SystemRandom, Verdict,
+    Clock, Error, ErrorKind, Owner, Random, RecordSummary, Store, StoreKey, Swap, SystemClock,
+    SystemRandom, Verdict, wait_for_lease,
 };
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -123,7 +122,9 @@ fn take(
     owner: &Owner,
     force: bool,
 ) -> Result<Outcome, Error> {
-    let fence = lease(store, &record.key, owner)?;
+    const LENGTH: Duration = Duration::from_secs(30);
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let fence = wait_for_lease(store, &record.key, owner, LENGTH, PATIENCE)?;
     let outcome = replace(store, record, fence, force);
     let released = store.release(&record.key, owner, fence);
     let outcome = outcome?;
@@ -165,28 +166,6 @@ fn replace(
         )
         .with_verdict(Verdict::Retry)
         .with_hint("import again: what is there already is left alone")),
-    }
-}
-
-/// Waits a while for a refresh that is under way.
-fn lease(store: &dyn Store, key: &StoreKey, owner: &Owner) -> Result<u64, Error> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    const LENGTH: Duration = Duration::from_secs(30);
-    let began = Instant::now();
-    loop {
-        match store.lease(key, owner, LENGTH)? {
-            Lease::Granted { fence, .. } => return Ok(fence),
-            Lease::Busy { retry_in } if began.elapsed() < PATIENCE => thread::sleep(retry_in),
-            Lease::Busy { .. } => {
-                let message = format!(
-                    "record {}… is being refreshed by another process",
-                    brief(key)
-                );
-                return Err(Error::new(ErrorKind::Store, message)
-                    .with_verdict(Verdict::Retry)
-                    .with_hint("stop what uses the store, or import again"));
-            }
-        }
     }
 }
 
@@ -294,5 +273,5 @@ fn owner() -> Result<Owner, Error> {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes)?;
     let word: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Owner::new(format!("import-{word}")))
+    Ok(Owner::of_this_process(&format!("import-{word}")))
 }

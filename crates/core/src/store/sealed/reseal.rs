@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{KEY_ID, MAGIC, SealedStore};
-use crate::store::{Lease, Owner, Store, StoreKey, Stored, Swap};
+use crate::store::{Owner, Store, StoreKey, Stored, Swap, wait_for_lease};
 use crate::{Error, ErrorKind, random};
 
 /// Longer than a load and a change take.
@@ -30,8 +30,8 @@ impl SealedStore {
         if self.not_under_the_first_key(key)?.is_none() {
             return Ok(false);
         }
-        let owner = Owner::new(random::word(self.random.as_ref())?);
-        let fence = self.wait_for_lease(key, &owner)?;
+        let owner = Owner::of_this_process(&random::word(self.random.as_ref())?);
+        let fence = wait_for_lease(self.below.as_ref(), key, &owner, LEASE, PATIENCE)?;
         let resealed = self.reseal_leased(key, fence);
         // One that cannot be given back runs out or ends with the process.
         let _ = self.below.release(key, &owner, fence);
@@ -45,8 +45,8 @@ impl SealedStore {
     ///
     /// As [`SealedStore::reseal`], and if the record has another value or is encrypted.
     pub fn seal_plain(&self, key: &StoreKey, value: &[u8]) -> Result<(), Error> {
-        let owner = Owner::new(random::word(self.random.as_ref())?);
-        let fence = self.wait_for_lease(key, &owner)?;
+        let owner = Owner::of_this_process(&random::word(self.random.as_ref())?);
+        let fence = wait_for_lease(self.below.as_ref(), key, &owner, LEASE, PATIENCE)?;
         let sealed = self.seal_plain_leased(key, fence, value);
         // One that cannot be given back runs out or ends with the process.
         let _ = self.below.release(key, &owner, fence);
@@ -105,29 +105,6 @@ impl SealedStore {
             Some(id) if self.ring().0.first().is_some_and(|first| first.id == id) => Ok(None),
             // One that is not encrypted is refused.
             _ => Ok(Some(self.opened(key, stored)?)),
-        }
-    }
-
-    fn wait_for_lease(&self, key: &StoreKey, owner: &Owner) -> Result<u64, Error> {
-        // Counted in sleeps: a clock that stands still must not make this endless.
-        let mut patience = PATIENCE;
-        loop {
-            match self.below.lease(key, owner, LEASE)? {
-                Lease::Granted { fence, .. } => return Ok(fence),
-                Lease::Busy { .. } if patience.is_zero() => {
-                    let message = format!(
-                        "the record was refreshed by somebody else for {} s",
-                        PATIENCE.as_secs()
-                    );
-                    return Err(Error::new(ErrorKind::Busy, message)
-                        .with_hint("try again; if it stays, look for a process that hangs"));
-                }
-                Lease::Busy { retry_in } => {
-                    let nap = retry_in.clamp(Duration::from_millis(1), Duration::from_millis(50));
-                    std::thread::sleep(nap);
-                    patience = patience.saturating_sub(nap);
-                }
-            }
         }
     }
 }

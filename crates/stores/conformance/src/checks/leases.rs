@@ -64,6 +64,41 @@ pub(super) fn fences_grow(backend: &Backend) {
     }
 }
 
+/// A record that has seen a newer fence than the store remembers of its leases: these were lost, or
+/// the record was restored or moved here.
+pub(super) fn fences_go_on_from_the_record(backend: &Backend) {
+    let (store, key) = (backend.open(), fresh_key());
+    let owner = Owner::new("a");
+    let first = granted(&store, &key, &owner);
+    assert!(store.release(&key, &owner, first).unwrap());
+    let ahead = first + 1_000_000_000_000;
+    applied(store.compare_and_swap(&key, None, Some(ahead), b"restored"));
+    let fence = granted(&store, &key, &owner);
+    assert!(fence > ahead, "{fence} after {ahead}");
+    applied(store.compare_and_swap(&key, Some(1), Some(fence), b"refreshed"));
+    applied(store.tombstone(&key, 2, Some(fence)));
+    assert!(store.release(&key, &owner, fence).unwrap());
+}
+
+pub(super) fn names_its_holder(backend: &Backend) {
+    let (one, other, key) = (backend.open(), backend.open(), fresh_key());
+    let owner = Owner::of_this_process("holder");
+    assert_eq!(other.holder(&key).unwrap(), None);
+    let fence = granted(&one, &key, &owner);
+    let holder = other.holder(&key).unwrap().unwrap();
+    assert_eq!(holder.owner, owner);
+    let held_ms = other.now_ms().unwrap() - holder.since_ms.unwrap();
+    assert!((-1000..600_000).contains(&held_ms), "for {held_ms} ms");
+    let pid = std::process::id();
+    assert!(
+        holder
+            .to_string()
+            .starts_with(&format!("process {pid} on "))
+    );
+    assert!(one.release(&key, &owner, fence).unwrap());
+    assert_eq!(other.holder(&key).unwrap(), None);
+}
+
 pub(super) fn only_the_owner(backend: &Backend) {
     let (one, other, key) = (backend.open(), backend.open(), fresh_key());
     let (a, b) = (Owner::new("a"), Owner::new("b"));
