@@ -195,11 +195,11 @@ fn tls_checks_the_authority_and_the_name() {
     let server = PostgresServer::start("");
     PostgresStore::open(&server.tls_url()).unwrap();
     let scratch = tempfile::tempdir().unwrap();
-    let stranger = Authority::new(scratch.path()).ca;
+    let stranger = Authority::new(scratch.path());
     let port = server.port();
     let place = format!("postgres://app:sesame-street@localhost:{port}/postgres");
     for trust in [
-        format!("sslmode=require&sslrootcert={}", stranger.display()),
+        format!("sslmode=require&sslrootcert={}", stranger.ca.display()),
         "sslmode=require".to_owned(),
     ] {
         let error = refusal(&format!("{place}?{trust}"));

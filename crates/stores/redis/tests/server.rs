@@ -166,11 +166,11 @@ fn a_user_with_few_rights_is_enough() {
 fn tls_checks_the_authority_and_the_name() {
     let server = RedisServer::durable();
     let scratch = tempfile::tempdir().unwrap();
-    let stranger = Authority::new(scratch.path()).ca;
+    let stranger = Authority::new(scratch.path());
     let place = format!("rediss://localhost:{}/", server.tls_port());
     for url in [
         place.clone(),
-        format!("{place}?ca_file={}", stranger.display()),
+        format!("{place}?ca_file={}", stranger.ca.display()),
     ] {
         let error = refusal(&url);
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
 
 /// A new authority, and what it issued to `localhost`: 127.0.0.1 is another name.
 #[derive(Debug)]
@@ -13,10 +14,13 @@ pub struct Authority {
     pub certificate: PathBuf,
     /// The server's key.
     pub key: PathBuf,
+    /// Where the authority's certificate is: the server's folder may belong to another user, whom a
+    /// client does not trust with what it trusts.
+    _folder: TempDir,
 }
 
 impl Authority {
-    /// Makes both in this folder.
+    /// Makes both, the server's files in this folder.
     ///
     /// # Panics
     ///
@@ -30,15 +34,17 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let leaf = leaf.signed_by(&key, &root).unwrap();
-        let write = |name: &str, text: String| {
+        let write = |folder: &Path, name: &str, text: String| {
             let path = folder.join(name);
             std::fs::write(&path, text).unwrap();
             path
         };
+        let own = tempfile::tempdir().unwrap();
         Self {
-            ca: write("ca.pem", root.pem()),
-            certificate: write("server.pem", leaf.pem()),
-            key: write("server.key", key.serialize_pem()),
+            ca: write(own.path(), "ca.pem", root.pem()),
+            certificate: write(folder, "server.pem", leaf.pem()),
+            key: write(folder, "server.key", key.serialize_pem()),
+            _folder: own,
         }
     }
 }
