@@ -258,7 +258,16 @@ fn what_a_token_says_of_itself_cannot_touch_the_terminal() {
     // What is no JSON is shown as text.
     let token = jws::sign(&signer, HOSTILE.as_bytes(), None).unwrap();
     run(&["inspect", &token]);
-    run(&["verify", "--key", "key", "--alg", "HS256", &token]);
+    // A program that reads a verified payload gets its bytes; a terminal gets them written out.
+    let verify = ["verify", "--key", "key", "--alg", "HS256", &token];
+    let piped = Run::of(command(dir.path()).args(verify), "").succeeded();
+    assert_eq!(piped.stdout, HOSTILE);
+    let line = [&[env!("CARGO_BIN_EXE_countersign")], &verify[..]].concat();
+    let mut in_terminal = std::process::Command::new("script");
+    in_terminal.args(["-qec", &line.join(" "), "/dev/null"]);
+    let mut shown = Run::of(in_terminal.current_dir(dir.path()), "").succeeded();
+    shown.stdout = shown.stdout.replace("\r\n", "\n");
+    assert!(harmless(shown).stdout.contains("\\u{1b}[2J"));
 }
 
 #[test]
