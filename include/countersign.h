@@ -210,7 +210,7 @@ enum csign_revocation
      */
     CSIGN_REVOCATION_REVOKED = 1,
     /**
-     * The vendor has no revocation: only the copy here is gone.
+     * The vendor does not revoke such tokens: only the copy here is gone.
      */
     CSIGN_REVOCATION_NOT_OFFERED = 2,
     /**
@@ -218,7 +218,8 @@ enum csign_revocation
      */
     CSIGN_REVOCATION_NOTHING_HELD = 3,
     /**
-     * The vendor did not revoke it; the copy here is gone all the same.
+     * The vendor did not revoke it. csign_client_forget has kept it for another try; csign_client_force_forget has
+     * forgotten it all the same.
      */
     CSIGN_REVOCATION_FAILED = 4,
 };
@@ -673,19 +674,6 @@ csign_status csign_client_identity(const struct csign_client *client,
                                    struct csign_error **error);
 
 /**
- * Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store.
- *
- * @param out_revocation  where a csign_revocation goes; may be NULL.
- * @param out_reason      where the reason goes with CSIGN_REVOCATION_FAILED; may be NULL. Free it with
- *                        csign_error_free.
- */
-CSIGN_API
-csign_status csign_client_forget(const struct csign_client *client,
-                                 csign_revocation *out_revocation,
-                                 struct csign_error **out_reason,
-                                 struct csign_error **error);
-
-/**
  * Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
  * CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more. It waits for nothing: csign_client_drain
  * does.
@@ -720,6 +708,35 @@ CSIGN_API
 csign_status csign_client_drain(const struct csign_client *client,
                                 uint64_t timeout_ms,
                                 struct csign_error **error);
+
+/**
+ * Revokes the token at the vendor and forgets it here, in memory and in the store.
+ *
+ * If the vendor cannot be reached or refuses (CSIGN_REVOCATION_FAILED), the token is kept, because a grant that nobody can
+ * revoke any more would live on. It is not handed out, and the next call tries the revocation again. A login replaces it.
+ *
+ * @param out_revocation  where a csign_revocation goes; may be NULL.
+ * @param out_reason      where the reason goes with CSIGN_REVOCATION_FAILED; may be NULL. Free it with
+ *                        csign_error_free.
+ */
+CSIGN_API
+csign_status csign_client_forget(const struct csign_client *client,
+                                 csign_revocation *out_revocation,
+                                 struct csign_error **out_reason,
+                                 struct csign_error **error);
+
+/**
+ * Like csign_client_forget, but forgets the token here even if the vendor did not revoke it.
+ *
+ * @param out_revocation  where a csign_revocation goes; may be NULL.
+ * @param out_reason      where the reason goes with CSIGN_REVOCATION_FAILED; may be NULL. Free it with
+ *                        csign_error_free.
+ */
+CSIGN_API
+csign_status csign_client_force_forget(const struct csign_client *client,
+                                       csign_revocation *out_revocation,
+                                       struct csign_error **out_reason,
+                                       struct csign_error **error);
 
 /**
  * How often something happened since the client was made.

@@ -68,6 +68,7 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     EXPECT(forked, csign_client_check_saved(before, &error));
     EXPECT(forked, csign_client_drain(before, 1000, &error));
     EXPECT(forked, csign_client_forget(before, NULL, NULL, &error));
+    EXPECT(forked, csign_client_force_forget(before, NULL, NULL, &error));
     EXPECT_NOTHING(forked, csign_login, csign_client_start_login(before, NULL, 0, &out, &error));
     /* What the parent got can be read. */
     CHECK(csign_token_value(token, &length) != NULL && length > 0);

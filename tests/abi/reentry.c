@@ -53,6 +53,7 @@ static void each_callback(const char *dir)
     csign_config_free(config);
     csign_token_free(token_of(client));
     EXPECT(CSIGN_STATUS_OK, csign_client_forget(client, NULL, NULL, &error));
+    EXPECT(CSIGN_STATUS_OK, csign_client_force_forget(client, NULL, NULL, &error));
     csign_client_free(client);
     CHECK(signed_ > 0);
     CHECK(told > 0);

@@ -1,6 +1,7 @@
 //! A client: one connection, its token, and what keeps it valid.
 
 mod drain;
+mod forget;
 mod history;
 mod login;
 mod make;
@@ -10,18 +11,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use countersign::{Error, Keeper, Revocation, Secret, Source, Token};
+use countersign::{Error, Keeper, Secret, Source, Token};
 use countersign_hazard::Published;
 use serde_json::json;
 
 pub use self::drain::*;
+pub use self::forget::*;
 pub use self::history::*;
 pub use self::login::*;
 use crate::boundary::{
     Failure, Handle, Marked, Out, Shared, call, clear, copy_out, free, is_calling_out, new, null,
     object, put, text,
 };
-use crate::error::Report;
 use crate::text::Owned;
 use crate::token::Shown;
 use crate::{
@@ -59,11 +60,12 @@ impl Handle for csign_client {
 pub enum csign_revocation {
     /// The vendor revoked it.
     REVOKED = 1,
-    /// The vendor has no revocation: only the copy here is gone.
+    /// The vendor does not revoke such tokens: only the copy here is gone.
     NOT_OFFERED = 2,
     /// There was nothing to revoke.
     NOTHING_HELD = 3,
-    /// The vendor did not revoke it; the copy here is gone all the same.
+    /// The vendor did not revoke it. csign_client_forget has kept it for another try; csign_client_force_forget has
+    /// forgotten it all the same.
     FAILED = 4,
 }
 
@@ -333,44 +335,6 @@ pub unsafe extern "C" fn csign_client_identity(
         out.put(Owned::into_raw(
             json!(client.keeper.identity()?).to_string(),
         ));
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
-}
-
-/// Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store.
-///
-/// @param out_revocation  where a csign_revocation goes; may be NULL.
-/// @param out_reason      where the reason goes with CSIGN_REVOCATION_FAILED; may be NULL. Free it with
-///                        csign_error_free.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn csign_client_forget(
-    client: *const csign_client,
-    out_revocation: *mut csign_revocation,
-    out_reason: *mut *mut csign_error,
-    error: *mut *mut csign_error,
-) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_reason) };
-    let body = |client: &Client| {
-        client.may_wait()?;
-        let (revocation, reason) = match client.keeper.forget()? {
-            Revocation::Revoked => (csign_revocation::REVOKED, None),
-            Revocation::NotOffered => (csign_revocation::NOT_OFFERED, None),
-            Revocation::NothingHeld => (csign_revocation::NOTHING_HELD, None),
-            Revocation::Failed(reason) => (csign_revocation::FAILED, Some(reason)),
-            _ => (csign_revocation::FAILED, None),
-        };
-        client.shown.publish(None);
-        if !out_revocation.is_null() {
-            // SAFETY: what the header asks of the caller.
-            unsafe { put("out_revocation", out_revocation, revocation) }?;
-        }
-        if let (Some(reason), false) = (reason, out_reason.is_null()) {
-            // SAFETY: what the header asks of the caller.
-            unsafe { put("out_reason", out_reason, Report::into_raw(reason.into())) }?;
-        }
         Ok(())
     };
     // SAFETY: what the header asks of the caller.

@@ -80,7 +80,7 @@ pub(crate) enum Command {
     /// Show where to consent to the app acting for its user.
     Consent(ConsentArgs),
     /// Revoke what the vendor lets revoke, and forget the token here.
-    Logout(NameArgs),
+    Logout(LogoutArgs),
     /// Run a program with the token in its environment.
     Exec(ExecArgs),
     /// Check a connection, setting by setting and then over the network.
@@ -115,6 +115,15 @@ pub(crate) struct CompletionsArgs {
 pub(crate) struct NameArgs {
     /// The connection: NAME of [connections.NAME].
     pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogoutArgs {
+    /// The connection: NAME of [connections.NAME].
+    pub(crate) name: String,
+    /// Forget the token here even if the vendor does not revoke it.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -27,7 +27,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
         Command::Token(args) => token::run(global, args, output),
         Command::Login(args) => login::run(global, args, output),
         Command::Consent(args) => consent::run(global, args, output),
-        Command::Logout(args) => logout::run(global, &args.name, output),
+        Command::Logout(args) => logout::run(global, args, output),
         Command::Exec(args) => exec::run(global, args, output),
         Command::Doctor(args) => doctor::run(global, &args.name, output),
         Command::Providers => providers::run(global, output),
@@ -49,11 +49,17 @@ fn warn_of_unsaved(keeper: &Keeper, output: &mut Output) {
     }
 }
 
-/// What goes with a token. Where the vendor does not tell whom it stands for, the token is good
-/// all the same.
-fn extra_of(keeper: &Keeper, token: &Token, output: &mut Output) -> Extra {
-    keeper.identity().unwrap_or_else(|error| {
+/// What goes with a token. If the vendor does not tell whom it stands for, the token is good all
+/// the same; if it rejects the token, another one takes its place.
+fn with_extra(keeper: &Keeper, token: Token, output: &mut Output) -> (Token, Extra) {
+    let extra = keeper.identity_of(&token);
+    let newer = keeper
+        .peek(None)
+        .filter(|newer| newer.secret() != token.secret());
+    let token = newer.unwrap_or(token);
+    let extra = extra.unwrap_or_else(|error| {
         output.warn_of("whom the token stands for could not be asked", &error);
         token.extra().clone()
-    })
+    });
+    (token, extra)
 }

@@ -6,6 +6,7 @@ mod redact;
 mod redirect;
 mod refusal;
 mod resource;
+mod revocation;
 mod said;
 mod salvage;
 mod spelling;

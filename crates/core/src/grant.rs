@@ -35,6 +35,25 @@ pub enum Grant {
     RefreshToken(Secret),
 }
 
+/// Which kind of token is to be revoked (RFC 7009 section 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenTypeHint {
+    /// An access token.
+    AccessToken,
+    /// A refresh token, whose revocation ends the grant.
+    RefreshToken,
+}
+
+impl TokenTypeHint {
+    /// The value of the parameter `token_type_hint`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access_token",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+}
+
 impl Grant {
     /// Which grant it is.
     pub fn kind(&self) -> GrantKind {
@@ -99,22 +118,25 @@ impl Connection {
         Ok(request)
     }
 
-    /// The request that revokes a token (RFC 7009 section 2.1); nothing where the provider has
-    /// no revocation endpoint.
+    /// The request that revokes a token (RFC 7009 section 2.1); `None` if the provider has no
+    /// revocation endpoint.
     ///
     /// # Errors
     ///
-    /// Where the client authentication cannot be made.
+    /// If the client authentication cannot be made.
     pub fn revocation_request(
         &self,
         token: &Secret,
+        hint: TokenTypeHint,
         now: Moment,
         random: &dyn Random,
     ) -> Result<Option<Request>, Error> {
         let Some(url) = self.revoke_url() else {
             return Ok(None);
         };
-        let form = Form::new().field("token", token.expose());
+        let form = Form::new()
+            .field("token", token.expose())
+            .field("token_type_hint", hint.as_str());
         if self.profile().endpoints.revoke_without_client {
             return Ok(Some(Request::post(url.clone(), form)));
         }

@@ -6,6 +6,7 @@ mod credentials;
 mod drain;
 mod earlier;
 mod flight;
+mod forget;
 mod fresh;
 mod inspect;
 mod lease;
@@ -31,6 +32,7 @@ pub use self::counters::Counts;
 use self::credentials::Credentials;
 pub use self::flight::TokenFuture;
 use self::flight::{Flights, Want};
+pub use self::forget::Revocation;
 pub use self::fresh::Fresh;
 use self::fresh::Shown;
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
@@ -148,20 +150,6 @@ pub struct KeeperBuilder {
     listener: Option<Listener>,
     warning: Option<OnWarning>,
     probe: Option<Arc<dyn Probe>>,
-}
-
-/// What was done at the vendor when a connection was forgotten.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Revocation {
-    /// The vendor revoked the token.
-    Revoked,
-    /// The vendor has no revocation, so that only the copy here is gone.
-    NotOffered,
-    /// There was nothing to revoke.
-    NothingHeld,
-    /// The vendor did not revoke; the copy here is gone all the same.
-    Failed(Error),
 }
 
 impl Keeper {
@@ -366,24 +354,39 @@ impl Keeper {
         self.0.has_refresh_token()
     }
 
-    /// Whom the token stands for and where its API is, where the vendor tells: what came with
-    /// the token and, asked for once and kept, the vendor's userinfo.
+    /// Returns whom the token stands for and where its API is, if the vendor tells: what came with
+    /// the token and the vendor's userinfo, which is asked for once and kept.
+    ///
+    /// If the vendor rejects the token (401), it is invalidated and replaced once.
     ///
     /// # Errors
     ///
-    /// As [`Keeper::token`], and where the vendor refuses.
+    /// As [`Keeper::token`], and if the vendor refuses.
     pub fn identity(&self) -> Result<Extra, Error> {
-        self.0.identity(&self.token()?)
+        self.identity_of(&self.token()?)
     }
 
-    /// Revokes the token at the vendor, where it can be, and forgets it here, with every damaged
-    /// record that was set aside.
+    /// Like [`Keeper::identity`], for a token that the caller has already: asks for no other one,
+    /// unless the vendor rejects it.
     ///
     /// # Errors
     ///
-    /// Where the store fails. A vendor that refuses to revoke is told in [`Revocation::Failed`].
-    pub fn forget(&self) -> Result<Revocation, Error> {
-        self.0.forget()
+    /// As [`Keeper::identity`].
+    pub fn identity_of(&self, token: &Token) -> Result<Extra, Error> {
+        match self.0.identity(token) {
+            Err(error) if error.http_status() == Some(401) => {}
+            known => return known,
+        }
+        self.invalidate(token);
+        self.0.identity(&self.token()?).map_err(|error| {
+            if error.http_status() != Some(401) {
+                return error;
+            }
+            error
+                .with_verdict(Verdict::FixConfiguration)
+                .with_setting("environment")
+                .with_hint("it rejects new tokens as well: check that environment and base_url belong to the app that the tokens are for")
+        })
     }
 
     /// Where a damaged record of the connection was set aside, if one was. [`Keeper::forget`]
@@ -592,4 +595,16 @@ impl fmt::Debug for Keeper {
             .field("store", &self.0.store)
             .finish_non_exhaustive()
     }
+}
+
+/// A server that says so gives what no API takes, or means something else by it. The new refresh
+/// token, if there is one, is kept.
+pub(crate) fn born_expired(connection: &Connection) -> Error {
+    let vendor = &connection.profile().name;
+    let message = format!(
+        "{vendor} gave an access token that has expired already: its `expires_in` is not above 0, or its own `exp` is over"
+    );
+    Error::new(crate::ErrorKind::Unreadable, message)
+        .with_provider(&connection.profile().id)
+        .with_hint("set the lifetime of access tokens in the app's settings at the vendor, and check this machine's clock")
 }

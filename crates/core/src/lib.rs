@@ -75,7 +75,7 @@ pub use crate::connection::{
 pub use crate::date::parse_http_date;
 pub use crate::error::{Error, ErrorKind, Verdict};
 pub use crate::form::Form;
-pub use crate::grant::Grant;
+pub use crate::grant::{Grant, TokenTypeHint};
 pub use crate::http::{Method, Request, Response};
 pub use crate::id_token::{IdToken, IdTokenRules};
 pub use crate::jwks::RemoteJwkSet;

@@ -220,6 +220,9 @@ impl Subjects {
             .expires_in
             .or(self.connection.assume_lifetime())
             .unwrap_or(untold);
+        if length.is_zero() {
+            return Err(crate::keeper::born_expired(&self.connection));
+        }
         let mut state = shard.lock();
         let replaces_rejected = state.rejected.remove(subject);
         let access_token = answer.access_token.expose();

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use countersign::{Error, ErrorKind};
 
-use super::{extra_of, warn_of_unsaved};
+use super::{warn_of_unsaved, with_extra};
 use crate::args::{ExecArgs, Global};
 use crate::output::{Output, Stop};
 use crate::variables;
@@ -15,7 +15,7 @@ pub(crate) fn run(global: &Global, args: &ExecArgs, output: &mut Output) -> Resu
     let keeper = config::keeper_of(&config, global, &args.name, output)?;
     let token = keeper.token()?;
     warn_of_unsaved(&keeper, output);
-    let extra = extra_of(&keeper, &token, output);
+    let (token, extra) = with_extra(&keeper, token, output);
     let Some((program, rest)) = args.command.split_first() else {
         return Ok(());
     };

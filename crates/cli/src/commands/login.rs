@@ -4,7 +4,7 @@ use countersign::{Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
 use countersign_builtin::place;
 use serde_json::json;
 
-use super::extra_of;
+use super::with_extra;
 use crate::args::{Global, LoginArgs};
 use crate::browser::visit;
 use crate::config;
@@ -24,7 +24,7 @@ pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Res
         |redirect_uri| keeper.start_login(Some(redirect_uri)),
         |login, query| keeper.complete_login(login, query),
     )?;
-    let extra = extra_of(&keeper, &token, output);
+    let (token, extra) = with_extra(&keeper, token, output);
     let renewable = keeper.has_refresh_token()?;
     let for_refresh = &connection.rules().refresh_scopes;
     let missing = lacking(connection.scopes(), token.scope(), for_refresh);

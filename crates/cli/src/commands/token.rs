@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign::{Clock, Error, ErrorKind, Extra, Keeper, SystemClock, Token};
 use serde::Serialize;
 
-use super::{extra_of, warn_of_unsaved};
+use super::{warn_of_unsaved, with_extra};
 use crate::args::{Global, TokenArgs};
 use crate::config;
 use crate::output::{Output, Stop};
@@ -20,11 +20,11 @@ pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Res
     let token = obtain(&keeper, args, output)?;
     warn_of_unsaved(&keeper, output);
     if output.is_json() {
-        let extra = extra_of(&keeper, &token, output);
+        let (token, extra) = with_extra(&keeper, token, output);
         output.print_json(&Printed::of(&keeper, &token, &extra))
     } else if args.env {
         check_printable(&token)?;
-        let extra = extra_of(&keeper, &token, output);
+        let (token, extra) = with_extra(&keeper, token, output);
         let mut lines = Vec::new();
         for (name, value) in variables::of(&token, &extra) {
             match printable(&value) {

@@ -331,9 +331,35 @@ fn a_logout_revokes_where_the_vendor_can() {
         error["message"]
             .as_str()
             .unwrap()
-            .starts_with("forgotten here, but not revoked"),
+            .starts_with("not logged out"),
         "{error}"
     );
+    let hint = error["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("countersign logout salesforce-refresh --force"),
+        "{hint}"
+    );
+    // The token is kept for another try, but nobody is given it.
+    let error = house
+        .run(["token", "salesforce-refresh", "--json"])
+        .error(3);
+    assert_eq!(error["kind"], "no_token");
+    assert_eq!(logout("salesforce-refresh"), "revoked");
+    assert_eq!(logout("salesforce-refresh"), "revoked");
+}
+
+#[test]
+fn a_forced_logout_forgets_what_the_vendor_does_not_revoke() {
+    let house = House::new();
+    house.config("boldsign-refresh", &[]);
+    house.run(["token", "boldsign-refresh"]).succeeded();
+    let fault = Fault {
+        endpoint: "revoke".into(),
+        ..Fault::status(503)
+    };
+    house.sandbox.fault(fault).unwrap();
+    let forced = house.run(["logout", "boldsign-refresh", "--force", "--json"]);
+    assert_eq!(forced.json()["revocation"], "failed");
 }
 
 /// A port that is free now, from below those of outgoing connections.

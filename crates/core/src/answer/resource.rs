@@ -78,7 +78,7 @@ impl Connection {
                 "the access token is not valid, or not any more",
             )
             .with_verdict(Verdict::Retry)
-            .with_hint("ask for a new token, as with: countersign token NAME --force"),
+            .with_hint("report the token with invalidate, and ask for another one"),
             403 => error(ErrorKind::Refused, "the access token may not do this")
                 .with_setting("scopes")
                 .with_hint("add the scope that is missing to scopes, and consent or log in again"),

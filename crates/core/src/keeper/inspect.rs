@@ -206,6 +206,12 @@ impl RecordSummary {
         })
     }
 
+    /// Whether the grant was to be forgotten, but the vendor has not revoked it yet. It is not
+    /// handed out.
+    pub fn is_logged_out(&self) -> bool {
+        self.record.logged_out
+    }
+
     /// The last events in the life of the grant, oldest first.
     pub fn events(&self) -> Vec<Event> {
         self.record.trail.events()

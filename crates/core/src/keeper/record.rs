@@ -44,6 +44,8 @@ pub(super) struct Record {
     pub(super) ended: Option<Ended>,
     /// Until when the server wants to be left alone.
     pub(super) rest: Option<Rest>,
+    /// Whether it was to be forgotten, but the vendor has not revoked it yet.
+    pub(super) logged_out: bool,
     pub(super) trail: Trail,
 }
 
@@ -157,6 +159,7 @@ impl Record {
             attempt: None,
             ended: None,
             rest: None,
+            logged_out: false,
             trail: before
                 .map(|before| before.trail.clone())
                 .unwrap_or_default(),
@@ -192,6 +195,7 @@ impl Record {
             attempt: self.attempt.clone(),
             ended: self.ended.clone(),
             rest: self.rest.clone(),
+            logged_out: self.logged_out,
             trail: self.trail.clone(),
         };
         // Room ahead, so that growing leaves no copy behind; strings and numbers always encode.
@@ -248,6 +252,7 @@ impl Record {
             attempt: written.attempt,
             ended: written.ended,
             rest: written.rest,
+            logged_out: written.logged_out,
             trail: written.trail,
         };
         Ok((record, written.connection, written.provider))
@@ -281,6 +286,8 @@ struct Written {
     attempt: Option<Attempt>,
     ended: Option<Ended>,
     rest: Option<Rest>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    logged_out: bool,
     trail: Trail,
 }
 

@@ -7,13 +7,13 @@ use super::flight::Want;
 use super::lease::Held;
 use super::probe::Point;
 use super::record::{Asked, Record, fingerprint, identity_mark};
-use super::save::{Loaded, Saved, not_stored};
+use super::save::{Loaded, Saved};
 use super::trail::{Rest, What};
-use super::{Change, Inner, Revocation, login_needed};
+use super::{Change, Inner, login_needed};
 use crate::answer::Redactor;
 use crate::{
-    Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Secret, Source, Swap, Token,
-    TokenResponse, Verdict, random,
+    Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Secret, Source, Token, TokenResponse,
+    Verdict, random,
 };
 
 /// What a refresh begins with.
@@ -272,17 +272,25 @@ impl Inner {
             Source::Refreshed => self.counters.refreshed.add(),
             _ => self.counters.minted.add(),
         }
-        self.show(&token);
+        let expired = token.remaining(self.clock.now()).is_zero();
+        // Callers may still have use for the token before it.
+        if !expired {
+            self.show(&token);
+        }
         self.tell(&Change::Obtained {
             token: token.clone(),
             rotated: spent.is_some() && record.refresh_token.as_ref() != spent,
         });
         self.probe(Point::Published)?;
-        let life = token.facts().lifetime.length;
-        if !life.is_zero() && token.remaining(self.clock.now()).is_zero() {
-            return Err(too_slow(life).with_provider(&self.connection.profile().id));
+        if !expired {
+            return Ok(token);
         }
-        Ok(token)
+        let life = token.facts().lifetime.length;
+        let error = match life.is_zero() {
+            true => super::born_expired(&self.connection),
+            false => too_slow(life),
+        };
+        Err(error.with_provider(&self.connection.profile().id))
     }
 
     pub(super) fn identity(&self, token: &Token) -> Result<Extra, Error> {
@@ -341,63 +349,17 @@ impl Inner {
         }
     }
 
-    pub(super) fn forget(&self) -> Result<Revocation, Error> {
-        let _in_flight = self.enter()?;
-        self.reread_changed();
-        let lease = self.lease(|| self.is_draining())?;
-        let loaded = self.load_recovered(&lease)?;
-        let record = loaded.record.as_ref();
-        let held = record.and_then(|record| {
-            let access = record.token.as_ref().map(|token| token.secret().clone());
-            record.refresh_token.clone().or(access)
-        });
-        let revocation = match held.or_else(|| self.connection.refresh_token.clone()) {
-            Some(token) => self.revoke(&token)?,
-            None => Revocation::NothingHeld,
-        };
-        if let Some(version) = loaded.version {
-            match self.store.tombstone(&self.key, version, Some(lease.fence)) {
-                Swap::Applied(_) => {}
-                other => return Err(not_stored(other)),
-            }
-        }
-        self.remove_set_aside()?;
-        self.flights.clear();
-        self.shown.clear();
-        self.tell(&Change::Forgotten);
-        Ok(revocation)
-    }
-
-    fn revoke(&self, token: &Secret) -> Result<Revocation, Error> {
-        let now = self.clock.now();
-        let connection = self.credentials.current();
-        let Some(request) = connection.revocation_request(token, now, self.random.as_ref())? else {
-            return Ok(Revocation::NotOffered);
-        };
-        Ok(match self.transport.send(&request) {
-            Ok(response) if (200..300).contains(&response.status) => Revocation::Revoked,
-            Ok(response) => {
-                let grant = Grant::RefreshToken(token.clone());
-                let refused = connection.read_token_response(&grant, &request, &response, now);
-                let plain = || {
-                    let status = response.status;
-                    let message = format!("the vendor answered {status} to the revocation");
-                    Error::new(ErrorKind::Refused, message).with_http_status(status)
-                };
-                Revocation::Failed(refused.err().unwrap_or_else(plain))
-            }
-            Err(error) => Revocation::Failed(error.into_error()),
-        })
-    }
-
     fn choose_grant(&self, loaded: &Loaded) -> Result<Grant, Error> {
         let connection = &self.connection;
         match connection.grant() {
             GrantKind::JwtBearer => Ok(Grant::JwtBearer),
             GrantKind::ClientCredentials => Ok(Grant::ClientCredentials),
             GrantKind::AuthorizationCode | GrantKind::RefreshToken => {
-                // The record is of this grant alone: the setting `refresh_token` is in its key.
                 let record = loaded.record.as_ref();
+                if record.is_some_and(|record| record.logged_out) {
+                    return Err(self.logged_out());
+                }
+                // The record is of this grant alone: the setting `refresh_token` is in its key.
                 let stored = record.and_then(|record| record.refresh_token.clone());
                 let token = stored.or_else(|| self.seed_for(record));
                 let token = token.ok_or_else(|| self.login_needed(loaded))?;
@@ -432,7 +394,8 @@ impl Inner {
     pub(super) fn adopt(&self, loaded: &Loaded, want: Want) -> Option<Token> {
         let record = loaded.record.as_ref()?;
         let token = record.token.as_ref()?;
-        let ours = record.token_for.is_some()
+        let ours = !record.logged_out
+            && record.token_for.is_some()
             && record.token_for == self.asks_for
             && !self.flights.has_refused(token.secret());
         if !ours {

@@ -47,6 +47,8 @@ pub enum What {
     Lost,
     /// The vendor ended the grant.
     Dead,
+    /// It was to be forgotten, but the vendor did not revoke it.
+    NotRevoked,
     /// A token that could not be stored was recovered.
     Recovered,
     /// An API rejected a token that had replaced a rejected one less than a minute before. It was

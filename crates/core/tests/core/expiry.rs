@@ -47,8 +47,6 @@ fn a_jwt_tells_its_own_end_if_the_answer_does_not() {
         // What the answer says holds.
         (NOW + 7200, r#","expires_in":60"#, &[], 60),
         (NOW + 20, r#","expires_in":60"#, &[], 60),
-        // Over already.
-        (NOW - 20, "", &[], 0),
         // By the clock of the server that wrote it: an hour ahead of ours.
         (
             NOW + 3620,
@@ -72,8 +70,14 @@ fn a_jwt_tells_its_own_end_if_the_answer_does_not() {
         bench.clock.advance(Duration::from_secs(left));
         assert_eq!(subjects.token("joe").unwrap().expose(), "next");
     }
+    // Over already: told, not handed out.
+    let over = jwt(&format!(r#"{{"exp":{}}}"#, NOW - 20));
+    let bench = bench(client_credentials(), [Ok(answer(&over, "", &[]))]);
+    let error = bench.keeper.token().unwrap_err();
+    assert!(error.message().contains("has expired already"), "{error:?}");
     for claims in ["{}", r#"{"exp":"soon"}"#, "[]"] {
-        let bench = bench(client_credentials(), [Ok(answer(&jwt(claims), "", &[]))]);
+        let bench =
+            crate::support::bench(client_credentials(), [Ok(answer(&jwt(claims), "", &[]))]);
         assert_eq!(bench.keeper.token().unwrap().expires_at(), None, "{claims}");
     }
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::{
-    Error, ErrorKind, FileStore, Lease, Owner, Response, Store, StoreKey, Stored, Swap, Verdict,
+    Error, ErrorKind, FileStore, Lease, Owner, Response, Revocation, Store, StoreKey, Stored, Swap,
+    Verdict,
 };
 use tempfile::TempDir;
 
@@ -422,6 +423,10 @@ fn a_logout_leaves_no_damaged_record_behind() {
     );
     let aside = bench.keeper.set_aside().unwrap().unwrap();
     assert!(Path::new(&aside).exists());
+    bench.script.push(Ok(Response::new(503, [], "")));
+    let revocation = bench.keeper.forget().unwrap();
+    assert!(matches!(revocation, Revocation::Failed(_)));
+    assert_eq!(bench.keeper.set_aside().unwrap().unwrap(), aside);
     bench.script.push(Ok(Response::new(200, [], "")));
     drop(bench.keeper.forget().unwrap());
     assert_eq!(bench.keeper.set_aside().unwrap(), None);

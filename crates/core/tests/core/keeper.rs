@@ -437,7 +437,10 @@ fn forgetting_revokes_and_leaves_nothing() {
         matches!(revocation, countersign::Revocation::Revoked),
         "{revocation:?}"
     );
-    assert_eq!(bench.script.forms()[1], "token=r1");
+    assert_eq!(
+        bench.script.forms()[1],
+        "token=r1&token_type_hint=refresh_token"
+    );
     // The configured token is all that is left, and it is the one that was spent.
     bench.script.push(Ok(refusal(400, "invalid_grant")));
     let error = bench.keeper.token().unwrap_err();

@@ -6,9 +6,11 @@ mod clocks;
 mod connection;
 mod drain;
 mod durability;
+mod expired;
 mod expiry;
 mod files;
 mod foreign;
+mod forget;
 mod grants;
 mod identity;
 mod keeper;
@@ -34,3 +36,4 @@ mod trust;
 #[cfg(unix)]
 mod trusted;
 mod vendor_words;
+mod whom;

@@ -7,7 +7,7 @@ mod requests;
 
 use countersign::profile::Rotation;
 use countersign::{
-    BasicEncoding, Connection, ErrorKind, Grant, GrantKind, Login, Settings, Verdict,
+    BasicEncoding, Connection, ErrorKind, Grant, GrantKind, Login, Settings, TokenTypeHint, Verdict,
 };
 
 use crate::requests::{Canned, Counting, NOW, at, code, connect, refused, sent, taken_apart};
@@ -116,7 +116,12 @@ fn each_region_has_its_hosts() {
             format!("{account}/connect/userinfo")
         );
         assert_eq!(connection.environment_extra()["api_base"], api);
-        let revocation = connection.revocation_request(&"A1".into(), at(NOW), &Counting::default());
+        let revocation = connection.revocation_request(
+            &"A1".into(),
+            TokenTypeHint::RefreshToken,
+            at(NOW),
+            &Counting::default(),
+        );
         let (url, body, _) = taken_apart(&revocation.unwrap().unwrap());
         assert_eq!(url, format!("{account}/connect/revocation"));
         assert_eq!(body, "token=A1&client_id=the+app&client_secret=p%2Bs+s%2F");

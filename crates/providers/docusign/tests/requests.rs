@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use countersign::profile::Rotation;
 use countersign::{
-    Algorithm, Connection, Error, ErrorKind, Grant, Keeper, Login, Provider, Settings, Verdict,
+    Algorithm, Connection, Error, ErrorKind, Grant, Keeper, Login, Provider, Settings,
+    TokenTypeHint, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -245,7 +246,12 @@ fn what_docusign_would_answer_without_saying_why_is_refused_before() {
 
 #[test]
 fn nothing_is_revoked_where_docusign_has_no_revocation() {
-    let revocation = docusign(&[]).revocation_request(&"t".into(), at(NOW), &Counting::default());
+    let revocation = docusign(&[]).revocation_request(
+        &"t".into(),
+        TokenTypeHint::RefreshToken,
+        at(NOW),
+        &Counting::default(),
+    );
     assert!(revocation.unwrap().is_none());
 }
 

@@ -8,7 +8,9 @@ mod requests;
 use std::time::Duration;
 
 use countersign::profile::Rotation;
-use countersign::{Algorithm, Connection, Grant, GrantKind, Login, Secret, Settings, jws};
+use countersign::{
+    Algorithm, Connection, Grant, GrantKind, Login, Secret, Settings, TokenTypeHint, jws,
+};
 use serde_json::{Value, json};
 
 use crate::requests::{
@@ -269,7 +271,12 @@ fn a_sites_path_stays_in_front_of_every_endpoint() {
         connection.token_url().as_str(),
         format!("{SITE}/services/oauth2/token")
     );
-    let revocation = connection.revocation_request(&"5Aep!".into(), at(NOW), &Counting::default());
+    let revocation = connection.revocation_request(
+        &"5Aep!".into(),
+        TokenTypeHint::RefreshToken,
+        at(NOW),
+        &Counting::default(),
+    );
     let (url, body, _) = taken_apart(&revocation.unwrap().unwrap());
     assert_eq!(url, format!("{SITE}/services/oauth2/revoke"));
     // Salesforce revokes on sight of the token: no client authentication is sent.

@@ -1,0 +1,182 @@
+//! Logging out: at the vendor first, and then here.
+
+use std::sync::{Arc, Mutex};
+
+use countersign::{
+    Error, ErrorKind, FileStore, Keeper, Response, Revocation, SendError, Source, Store, Verdict,
+    What,
+};
+
+use crate::support::{
+    Bench, bench, bench_with, by_assertion_or_login, client_credentials, cut, refreshing, refusal,
+    rotated_answer, token_answer,
+};
+
+fn logged_in() -> Bench {
+    let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
+    bench.keeper.token().unwrap();
+    bench
+}
+
+fn failure(keeper: &Keeper) -> Error {
+    match keeper.forget().unwrap() {
+        Revocation::Failed(error) => error,
+        other => panic!("it did not fail: {other:?}"),
+    }
+}
+
+fn answers_that_revoke_nothing() -> Vec<(Result<Response, SendError>, Verdict)> {
+    let refused = |status, error| Ok(refusal(status, error));
+    let busy = Response::new(503, [("Retry-After", "7")], "down for maintenance");
+    vec![
+        (Err(cut()), Verdict::Retry),
+        (Ok(busy), Verdict::Retry),
+        (Ok(Response::new(500, [], "")), Verdict::Retry),
+        (refused(401, "invalid_client"), Verdict::FixConfiguration),
+        (Ok(Response::new(404, [], "")), Verdict::FixConfiguration),
+        (refused(400, "invalid_grant"), Verdict::FixConfiguration),
+        (
+            Ok(Response::new(
+                400,
+                [("Content-Type", "application/x-www-form-urlencoded")],
+                "error=invalid_client&error_description=no+such+app",
+            )),
+            Verdict::FixConfiguration,
+        ),
+    ]
+}
+
+#[test]
+fn a_grant_that_was_not_revoked_is_kept_and_not_handed_out() {
+    for (answer, verdict) in answers_that_revoke_nothing() {
+        let shown = format!("{answer:?}");
+        let bench = logged_in();
+        bench.script.push(answer);
+        let error = failure(&bench.keeper);
+        assert_eq!(error.verdict(), verdict, "{shown}: {error:?}");
+        let error = bench.keeper.token().unwrap_err();
+        let is = (error.kind(), error.verdict());
+        assert_eq!(is, (ErrorKind::NoToken, Verdict::Reauthorize), "{shown}");
+        assert!(error.message().contains("was logged out"), "{error:?}");
+        assert!(bench.keeper.peek(None).is_none());
+        let events = bench.keeper.events().unwrap();
+        assert_eq!(events.last().unwrap().what, What::NotRevoked);
+        // Another process tries again, with the token that was kept.
+        let ok = Ok(Response::new(200, [], "<html>revoked</html>"));
+        let again = bench_with(refreshing(), [ok], bench.store);
+        assert_eq!(again.keeper.token().unwrap_err().kind(), ErrorKind::NoToken);
+        let revoked = again.keeper.forget().unwrap();
+        assert!(matches!(revoked, Revocation::Revoked), "{shown}");
+        assert_eq!(
+            again.script.forms(),
+            ["token=r1&token_type_hint=refresh_token"]
+        );
+        assert!(again.keeper.events().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_peace_is_told_with_the_time_it_asks_for() {
+    let bench = logged_in();
+    let busy = Response::new(503, [("Retry-After", "7")], "");
+    bench.script.push(Ok(busy));
+    let error = failure(&bench.keeper);
+    assert_eq!(error.retry_after().unwrap().as_secs(), 7);
+    assert_eq!(error.http_status(), Some(503));
+}
+
+#[test]
+fn by_force_it_is_forgotten_whatever_the_vendor_does() {
+    let bench = logged_in();
+    bench.script.push(Err(cut()));
+    let revocation = bench.keeper.force_forget().unwrap();
+    assert!(matches!(revocation, Revocation::Failed(_)));
+    let again = bench_with(refreshing(), [], bench.store);
+    assert!(again.keeper.events().unwrap().is_empty());
+}
+
+#[test]
+fn what_the_vendor_does_not_know_any_more_is_revoked() {
+    for body in [
+        r#"{"error":"invalid_token"}"#,
+        "error=invalid_token&error_description=invalid+token",
+    ] {
+        let bench = logged_in();
+        bench.script.push(Ok(Response::new(400, [], body)));
+        let revocation = bench.keeper.forget().unwrap();
+        assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
+    }
+}
+
+#[test]
+fn an_access_token_that_the_vendor_never_revokes_is_forgotten() {
+    let answers = [
+        Ok(token_answer("a", 600)),
+        Ok(refusal(400, "unsupported_token_type")),
+    ];
+    let bench = bench(client_credentials(), answers);
+    bench.keeper.token().unwrap();
+    let revocation = bench.keeper.forget().unwrap();
+    assert!(
+        matches!(revocation, Revocation::NotOffered),
+        "{revocation:?}"
+    );
+    assert!(bench.script.forms()[1].starts_with("token=a&token_type_hint=access_token"));
+    // A refresh token is the grant itself: that it lives on is not passed over.
+    let bench = logged_in();
+    bench
+        .script
+        .push(Ok(refusal(400, "unsupported_token_type")));
+    let error = failure(&bench.keeper);
+    assert_eq!(error.oauth_error(), Some("unsupported_token_type"));
+}
+
+#[test]
+fn a_login_replaces_a_grant_that_was_not_revoked() {
+    let bench = bench(
+        by_assertion_or_login(),
+        [
+            Ok(rotated_answer("a", "r1", 600)),
+            Err(cut()),
+            Ok(rotated_answer("b", "r2", 600)),
+        ],
+    );
+    log_in(&bench.keeper);
+    failure(&bench.keeper);
+    bench.keeper.token().unwrap_err();
+    log_in(&bench.keeper);
+    assert_eq!(bench.keeper.token().unwrap().expose(), "b");
+}
+
+fn log_in(keeper: &Keeper) {
+    let login = keeper.start_login(None).unwrap();
+    let (_, state) = login.url().as_str().split_once("state=").unwrap();
+    let state = state.split('&').next().unwrap();
+    keeper
+        .complete_login(&login, &format!("code=c&state={state}"))
+        .unwrap();
+}
+
+#[test]
+fn listeners_hear_of_what_is_forgotten_and_not_of_what_is_kept() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&heard);
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(FileStore::open(folder.path().join("store")).unwrap());
+    let script = crate::support::Script::new([
+        Ok(rotated_answer("a", "r1", 600)),
+        Err(cut()),
+        Ok(Response::new(204, [], "")),
+    ]);
+    let keeper = Keeper::builder(refreshing())
+        .transport(script)
+        .store(store)
+        .on_change(move |change| noted.lock().unwrap().push(format!("{change:?}")))
+        .build()
+        .unwrap();
+    assert_eq!(keeper.token().unwrap().source(), Source::Refreshed);
+    failure(&keeper);
+    assert_eq!(heard.lock().unwrap().len(), 1);
+    keeper.forget().unwrap();
+    assert_eq!(heard.lock().unwrap()[1], "Forgotten");
+}

@@ -1,0 +1,104 @@
+//! Identity requests with a token that the vendor has dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::{
+    Connection, Error, Extra, Profile, Provider, Request, Response, Settings, Token, Url, Verdict,
+};
+
+use crate::support::{Bench, PROFILE, bench, refusal, token_answer};
+
+/// Asks an endpoint of its own for whom a token stands.
+#[derive(Debug)]
+struct Asking(Profile);
+
+impl Provider for Asking {
+    fn profile(&self) -> &Profile {
+        &self.0
+    }
+
+    fn identity_request(&self, _: &Connection, token: &Token) -> Result<Option<Request>, Error> {
+        let url = Url::parse("https://demo.acme.example/me")?;
+        Ok(Some(
+            Request::get(url).with_header("Authorization", token.authorization()),
+        ))
+    }
+
+    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
+        let members = connection.read_resource_response(response)?;
+        let text = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(members
+            .into_iter()
+            .map(|(name, value)| (name, text(value)))
+            .collect())
+    }
+}
+
+fn asking(answers: Vec<Response>) -> Bench {
+    let settings = Settings::from_pairs([
+        ("provider", "acme"),
+        ("environment", "demo"),
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+    ])
+    .unwrap();
+    let provider = Arc::new(Asking(Profile::from_toml(PROFILE).unwrap()));
+    let connection = Connection::new("mine", &settings, provider).unwrap();
+    bench(connection, answers.into_iter().map(Ok))
+}
+
+fn dropped() -> Response {
+    refusal(401, "invalid_token")
+}
+
+fn ada() -> Response {
+    Response::new(200, [], r#"{"name":"ada"}"#)
+}
+
+#[test]
+fn a_token_that_the_vendor_dropped_is_replaced_once() {
+    let answers = vec![
+        token_answer("a", 3600),
+        dropped(),
+        token_answer("b", 3600),
+        ada(),
+    ];
+    let bench = asking(answers);
+    assert_eq!(bench.keeper.identity().unwrap()["name"], "ada");
+    assert_eq!(bench.keeper.token().unwrap().expose(), "b");
+    assert_eq!(bench.script.forms().len(), 4);
+}
+
+#[test]
+fn a_vendor_that_rejects_new_tokens_as_well_is_a_matter_of_configuration() {
+    let answers = vec![
+        token_answer("a", 3600),
+        dropped(),
+        token_answer("b", 3600),
+        dropped(),
+        dropped(),
+        dropped(),
+    ];
+    let bench = asking(answers);
+    for asked in [4, 6] {
+        let error = bench.keeper.identity().unwrap_err();
+        assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
+        assert_eq!(error.setting_name(), Some("environment"));
+        // The second time no token is asked for: the API rejects everything.
+        assert_eq!(bench.script.forms().len(), asked);
+    }
+}
+
+#[test]
+fn another_failure_is_not_a_reason_for_a_new_token() {
+    let answers = vec![token_answer("a", 3600), refusal(503, "down"), ada()];
+    let bench = asking(answers);
+    assert_eq!(
+        bench.keeper.identity().unwrap_err().verdict(),
+        Verdict::Retry
+    );
+    bench.clock.advance(Duration::from_secs(60));
+    assert_eq!(bench.keeper.identity().unwrap()["name"], "ada");
+}
