@@ -41,8 +41,8 @@ pub(crate) use self::record::fingerprint;
 use self::refresh::Returned;
 pub use self::trail::{Event, What};
 use crate::{
-    Clock, Connection, Durability, Error, Extra, Login, MemoryStore, Owner, Random, Secret, Source,
-    Store, StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
+    Clock, Connection, Durability, Error, Extra, Login, MemoryStore, Owner, Random, Source, Store,
+    StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
 };
 
 /// Hands out a connection's token and keeps it valid.
@@ -277,32 +277,6 @@ impl Keeper {
         Inner::obtain(&self.0, want)
     }
 
-    /// Reports that an API rejected this token (401). It is not handed out again, here or from the
-    /// store; the next call gets a new one. Reporting a token that has been replaced meanwhile does
-    /// not affect the newer one.
-    ///
-    /// There is one exception, so that an API that rejects every token does not cost a token request
-    /// for each of its calls: a token that itself replaced a rejected one is kept for its first
-    /// minute. Until then callers get that same token again, and [`Keeper::events`] says so
-    /// ([`What::RejectedAgain`]). [`Keeper::refresh_now`] is not bound by this.
-    pub fn invalidate(&self, token: &Token) {
-        self.invalidate_access_token(token.secret());
-    }
-
-    /// As [`Keeper::invalidate`], for who has nothing but the bare access token left.
-    pub fn invalidate_access_token(&self, access_token: &Secret) {
-        if self.0.check_process().is_err() {
-            return;
-        }
-        let shown = self.0.shown.any();
-        let shown = shown.filter(|shown| shown.secret() == access_token);
-        let is_shown = shown.is_some();
-        self.0.flights.reject(access_token, shown);
-        if is_shown {
-            self.0.shown.clear();
-        }
-    }
-
     /// How often what happened, since this keeper was made.
     pub fn counts(&self) -> Counts {
         self.0.counters.counts()
@@ -387,16 +361,6 @@ impl Keeper {
                 .with_setting("environment")
                 .with_hint("it rejects new tokens as well: check that environment and base_url belong to the app that the tokens are for")
         })
-    }
-
-    /// Where a damaged record of the connection was set aside, if one was. [`Keeper::forget`]
-    /// removes it, and a person may want to look at it before.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn set_aside(&self) -> Result<Option<String>, Error> {
-        self.0.store.set_aside(&self.0.key)
     }
 
     /// Why the last token that was got could not be stored, if so. It is in memory then: nothing

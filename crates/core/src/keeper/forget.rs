@@ -44,6 +44,16 @@ impl Keeper {
     pub fn force_forget(&self) -> Result<Revocation, Error> {
         self.0.forget(true)
     }
+
+    /// Where a damaged record of the connection was set aside, if one was. [`Keeper::forget`]
+    /// removes it, and a person may want to look at it before.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn set_aside(&self) -> Result<Option<String>, Error> {
+        self.0.store.set_aside(&self.0.key)
+    }
 }
 
 impl Inner {

@@ -394,11 +394,7 @@ impl Inner {
     pub(super) fn adopt(&self, loaded: &Loaded, want: Want) -> Option<Token> {
         let record = loaded.record.as_ref()?;
         let token = record.token.as_ref()?;
-        let ours = !record.logged_out
-            && record.token_for.is_some()
-            && record.token_for == self.asks_for
-            && !self.flights.has_refused(token.secret());
-        if !ours {
+        if !self.may_hand_out(record) || self.flights.has_refused(token.secret()) {
             return None;
         }
         let now = self.clock.now();
@@ -420,6 +416,11 @@ impl Inner {
             self.counters.adopted.add();
             token.clone()
         })
+    }
+
+    /// Whether the record's token is what this connection asks for, and of a grant that goes on.
+    pub(super) fn may_hand_out(&self, record: &Record) -> bool {
+        !record.logged_out && record.token_for.is_some() && record.token_for == self.asks_for
     }
 
     pub(super) fn show(&self, token: &Token) {

@@ -7,7 +7,7 @@ use super::lease::Held;
 use super::record::{Record, fingerprint};
 use super::save::Loaded;
 use super::trail::What;
-use super::{Inner, fresh};
+use super::{Inner, Keeper, fresh};
 use crate::token::Lifetime;
 use crate::{Secret, Token};
 
@@ -61,6 +61,34 @@ impl Rejected {
 /// token must not cost a token request for each of its calls.
 pub(crate) const YOUNG: Duration = Duration::from_secs(60);
 
+impl Keeper {
+    /// Reports that an API rejected this token (401). It is not handed out again, here or from the
+    /// store; the next call gets a new one. Reporting a token that has been replaced meanwhile does
+    /// not affect the newer one.
+    ///
+    /// There is one exception, so that an API that rejects every token does not cost a token request
+    /// for each of its calls: a token that itself replaced a rejected one is kept for its first
+    /// minute. Until then callers get that same token again, and [`Keeper::events`] says so
+    /// ([`What::RejectedAgain`]). [`Keeper::refresh_now`] is not bound by this.
+    pub fn invalidate(&self, token: &Token) {
+        self.invalidate_access_token(token.secret());
+    }
+
+    /// As [`Keeper::invalidate`], for who has nothing but the bare access token left.
+    pub fn invalidate_access_token(&self, access_token: &Secret) {
+        if self.0.check_process().is_err() {
+            return;
+        }
+        let shown = self.0.shown.any();
+        let shown = shown.filter(|shown| shown.secret() == access_token);
+        let is_shown = shown.is_some();
+        self.0.flights.reject(access_token, shown);
+        if is_shown {
+            self.0.shown.clear();
+        }
+    }
+}
+
 impl Inner {
     /// Whether what comes next takes the place of a rejected token.
     pub(super) fn replaces_rejected(&self, before: Option<&Record>) -> bool {
@@ -76,10 +104,13 @@ impl Inner {
         loaded: &Loaded,
         want: Want,
     ) -> Option<Token> {
-        let stored = loaded
-            .record
-            .as_ref()
-            .and_then(|record| record.token.clone());
+        let record = loaded.record.as_ref();
+        let logged_out = record.is_some_and(|record| record.logged_out);
+        let stored = record.filter(|record| record.token.is_some());
+        if logged_out || stored.is_some_and(|record| !self.may_hand_out(record)) {
+            return None;
+        }
+        let stored = stored.and_then(|record| record.token.clone());
         let token = stored.or_else(|| self.flights.last_rejected())?;
         let now = self.clock.now();
         let facts = token.facts();

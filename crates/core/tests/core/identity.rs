@@ -197,6 +197,23 @@ fn another_audience_gets_its_token_from_the_same_rotating_grant() {
 }
 
 #[test]
+fn a_rejected_token_for_another_audience_is_not_handed_out() {
+    let store = store();
+    let answers = [
+        Ok(rotated_answer("a1", "r1", 600)),
+        Ok(rotated_answer("a2", "r2", 600)),
+    ];
+    let one = bench_with(seeded("r0", &[("audience", "one")]), answers, store.clone());
+    one.keeper.invalidate(&one.keeper.token().unwrap());
+    let foreign = one.keeper.token().unwrap();
+    assert_eq!(foreign.expose(), "a2");
+    let answer = Ok(rotated_answer("b", "r3", 600));
+    let two = bench_with(seeded("r0", &[("audience", "two")]), [answer], store);
+    two.keeper.invalidate(&foreign);
+    assert_eq!(two.keeper.token().unwrap().expose(), "b");
+}
+
+#[test]
 fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
     let store = store();
     let one = by_login(&[("extra.tenant", "one")]);

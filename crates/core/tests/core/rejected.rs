@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{FileStore, Keeper, MemoryStore, Source, Store, What};
+use countersign::{ErrorKind, FileStore, Keeper, MemoryStore, Revocation, Source, Store, What};
 
 use crate::support::{
-    Bench, bench, bench_with, client_credentials, refreshing, rotated_answer, token_answer,
+    Bench, bench, bench_with, client_credentials, cut, refreshing, rotated_answer, token_answer,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -108,4 +108,16 @@ fn a_late_rejection_of_an_older_token_does_not_bring_back_a_rejected_one() {
     bench.keeper.invalidate(&second);
     bench.keeper.invalidate(&first);
     assert_eq!(bench.keeper.token().unwrap().expose(), "a3");
+}
+
+#[test]
+fn a_rejected_token_of_a_logged_out_grant_is_not_handed_out() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let first = bench_with(refreshing(), answers(2), Arc::clone(&store));
+    assert_eq!(call_rejecting_api(&first.keeper, 2), "a2");
+    let other = bench_with(refreshing(), [Err(cut())], store);
+    let revocation = other.keeper.forget().unwrap();
+    assert!(matches!(revocation, Revocation::Failed(_)));
+    let error = first.keeper.token().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoToken);
 }
