@@ -328,6 +328,11 @@ static void lookers(struct alive *alive)
     CHECK(csign_error_verdict(NULL) == CSIGN_VERDICT_UNEXPECTED);
     CHECK(csign_error_http_status(NULL) == 0);
     CHECK(csign_error_retry_after_ms(NULL) == -1);
+    CHECK(csign_error_callback_status(NULL) == 0);
+    CHECK(csign_error_cause(NULL) == NULL);
+    CHECK(csign_error_cause(alive->error) == NULL);
+    /* No callback is running: the cause is freed at once, where it can be. */
+    csign_callback_set_cause(NULL, NULL);
     LOOKS_AT_NULL(csign_error_kind, alive->error);
     LOOKS_AT_NULL(csign_error_message, alive->error);
     LOOKS_AT_NULL(csign_error_hint, alive->error);
