@@ -314,7 +314,7 @@ static void docusign_rotation(void)
     csign_login_free(again);
     ensure(status == CSIGN_STATUS_LOGIN_REQUIRED, "an expired refresh token means a login");
     ensure(csign_error_verdict(error) == CSIGN_VERDICT_REAUTHORIZE, "a person must act");
-    printf("%-26s %s: open %s\n", "docusign-code", csign_error_kind(error, NULL), csign_error_url(error, NULL));
+    printf("%-26s %s: %s\n", "docusign-code", csign_error_kind(error, NULL), csign_error_hint(error, NULL));
     csign_error_free(error);
     csign_client_free(client);
 }

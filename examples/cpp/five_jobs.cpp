@@ -117,7 +117,12 @@ void show(std::string_view connection, const Token &token) {
 /// What a person has to do, from an error whose verdict is reauthorize.
 void show(std::string_view connection, const countersign::Error &error) {
     ensure(error.verdict() == countersign::Verdict::reauthorize, "a person must act");
-    std::cout << std::left << std::setw(27) << connection << error.kind() << ": open " << error.url() << '\n';
+    std::cout << std::left << std::setw(27) << connection << error.kind() << ": ";
+    if (const auto url = error.url(); !url.empty()) {
+        std::cout << "open " << url << '\n';
+    } else {
+        std::cout << error.hint() << '\n';
+    }
 }
 
 /// 1: assertions by RS256, RS384 and RS512; another client finds the token in the store.

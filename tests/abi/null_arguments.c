@@ -205,6 +205,11 @@ static void clients(struct alive *alive)
     EXPECT(CSIGN_STATUS_OK, csign_client_forget(client, NULL, NULL, &error));
     EXPECT_NOTHING(CSIGN_STATUS_OK, csign_error, csign_client_forget(client, &revocation, &out, &error));
     CHECK(csign_client_forget(NULL, NULL, NULL, NULL) == NULLARG);
+    EXPECT(NULLARG, csign_client_force_forget(NULL, &revocation, &reason, &error));
+    EXPECT_NOTHING(NULLARG, csign_error, csign_client_force_forget(NULL, NULL, &out, &error));
+    EXPECT(CSIGN_STATUS_OK, csign_client_force_forget(client, NULL, NULL, &error));
+    EXPECT_NOTHING(CSIGN_STATUS_OK, csign_error, csign_client_force_forget(client, &revocation, &out, &error));
+    CHECK(csign_client_force_forget(NULL, NULL, NULL, NULL) == NULLARG);
 
     EXPECT(NULLARG, csign_client_count(NULL, 1, &count, &error));
     EXPECT(NULLARG, csign_client_count(client, 1, NULL, &error));

@@ -58,7 +58,7 @@ static void each_callback(const char *dir)
     CHECK(signed_ > 0);
     CHECK(told > 0);
     CHECK(logged > 0);
-    CHECK(heard == 2);
+    CHECK(heard == 3);
     CHECK(opened == 1);
 }
 
@@ -74,7 +74,7 @@ static void by_way_of_another_client(const char *dir)
     client = client_from(config);
     csign_config_free(config);
     csign_token_free(token_of(client));
-    CHECK(heard == 3);
+    CHECK(heard == 4);
     CHECK(reached == NULL);
     csign_client_free(client);
     csign_client_free(other);

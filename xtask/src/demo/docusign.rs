@@ -122,18 +122,14 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
         (error.kind(), error.verdict()) == (ErrorKind::LoginRequired, Verdict::Reauthorize),
         &format!("an expired refresh token means a login, and was {error:?}"),
     )?;
-    let url = error.url().ok_or("the error has no login URL")?;
-    ensure(
-        url.contains("/oauth/auth?response_type=code"),
-        "the URL is a login's",
-    )?;
+    let hint = error.hint().ok_or("the error does not say what to do")?;
     let verdict = error.verdict().to_string();
     stage.line(
         "docusign-code",
         "31 days later",
         "",
-        &format!("verdict {verdict}, with the login URL"),
+        &format!("verdict {verdict}"),
     );
-    stage.note(&format!("login          {url}"));
+    stage.note(&format!("hint           {hint}"));
     Ok(())
 }

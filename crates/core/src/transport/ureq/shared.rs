@@ -32,8 +32,6 @@ pub struct Transports(Mutex<Known>);
 struct Known {
     trusts: Vec<(Network, Weak<Trust>)>,
     routes: Vec<(Network, Weak<Route>)>,
-    /// The last one that was asked for, so that clients made one after another share it as well.
-    last: Option<Arc<Route>>,
 }
 
 impl Transports {
@@ -61,7 +59,6 @@ impl Transports {
                 route
             }
         };
-        known.last = Some(Arc::clone(&route));
         Ok(UreqTransport::over(route, network.timeout))
     }
 

@@ -397,7 +397,7 @@ public final class Client implements AutoCloseable {
      * brings.
      *
      * @param login the login that began it
-     * @param query what follows the {@code ?} of the URL that the browser came back to
+     * @param callback the URL that the browser came back to, or what follows its {@code ?}
      * @return the token
      * @throws ReauthorizeException where the answer is not this login's, or the person said no
      * @throws CountersignException whose class says what to do
