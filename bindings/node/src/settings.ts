@@ -34,6 +34,7 @@ export const SETTING_NAMES = [
   'min_valid_s',
   'assume_lifetime_s',
   'store',
+  'store_create',
   'store_key',
 ] as const;
 

@@ -41,6 +41,8 @@ class Sandbox:
         self.post("/_sandbox/reset")
         for stored in ("kept", "tokens"):
             shutil.rmtree(Path(self.dir) / stored, ignore_errors=True)
+        # A reset makes the refresh tokens of the settings good again.
+        shutil.rmtree(Path(os.environ["XDG_STATE_HOME"]) / "countersign" / "seeds", ignore_errors=True)
 
     def post(self, path: str, body: Any = None) -> None:
         data = b"" if body is None else json.dumps(body).encode()

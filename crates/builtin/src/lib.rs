@@ -10,6 +10,7 @@
 mod configuration;
 mod environment;
 mod observed;
+mod seeds;
 mod shared;
 mod stores;
 
@@ -23,7 +24,8 @@ use countersign::{
 pub use self::configuration::{Configuration, Exposed, read_text};
 pub use self::environment::{path_variable, variable};
 pub use self::observed::Observed;
-pub use self::stores::{open_store, place, spool, spool_folder};
+pub use self::seeds::SeedFolder;
+pub use self::stores::{open_existing_store, open_store, place, spent_seeds, spool, spool_folder};
 
 /// The providers that are built in: those whose features are on, which all are unless left out.
 ///
@@ -137,10 +139,19 @@ pub fn keeper(
         without_spool(&error);
         None
     });
+    let seeds = spent_seeds(&connection);
     let transport = transport(connection.network())?;
+    let open = match connection.store_create() {
+        true => open_store,
+        false => open_existing_store,
+    };
     let builder = Keeper::builder(connection)
-        .open_store(open_store)?
+        .open_store(open)?
         .transport(Arc::new(transport));
+    let builder = match seeds {
+        Some(seeds) => builder.spent_seeds(seeds),
+        None => builder,
+    };
     Ok(match spool {
         Some(spool) => builder.spool(spool),
         None => builder,

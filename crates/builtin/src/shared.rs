@@ -15,11 +15,15 @@ pub(crate) fn shared() -> &'static Shared {
 pub(crate) struct Shared {
     process: u32,
     transports: Transports,
-    stores: Mutex<HashMap<StoreSetting, Arc<Opening>>>,
+    stores: Mutex<HashMap<Address, Arc<Opening>>>,
     /// What a child of fork uses instead: sockets that two processes read give each the other's
     /// answers, and a lock that was held during the fork stays held in the child.
     child: OnceLock<Box<Shared>>,
 }
+
+/// Where a store is, and whether it must exist: whoever lets it be created does not share the outcome
+/// of an attempt that creates nothing.
+type Address = (StoreSetting, bool);
 
 /// The one attempt to open a store; whoever needs the store meanwhile waits for it and gets its
 /// outcome. It does not keep the store open.
@@ -52,11 +56,30 @@ impl Shared {
         setting: &StoreSetting,
         open: impl Fn() -> Result<Arc<dyn Store>, Error>,
     ) -> Result<Arc<dyn Store>, Error> {
+        self.one_store(setting, false, open)
+    }
+
+    /// As [`Shared::store`], for a store that must exist.
+    pub(crate) fn existing_store(
+        &self,
+        setting: &StoreSetting,
+        open: impl Fn() -> Result<Arc<dyn Store>, Error>,
+    ) -> Result<Arc<dyn Store>, Error> {
+        self.one_store(setting, true, open)
+    }
+
+    fn one_store(
+        &self,
+        setting: &StoreSetting,
+        must_exist: bool,
+        open: impl Fn() -> Result<Arc<dyn Store>, Error>,
+    ) -> Result<Arc<dyn Store>, Error> {
         if *setting == StoreSetting::Memory {
             return Ok(Arc::new(MemoryStore::new()));
         }
+        let address = (setting.clone(), must_exist);
         loop {
-            let opening = self.opening(setting);
+            let opening = self.opening(&address);
             let mut opened = None;
             let outcome = opening.get_or_init(|| {
                 let store = open()?;
@@ -67,21 +90,21 @@ impl Shared {
             let store = match outcome {
                 Ok(weak) => opened.or_else(|| weak.upgrade()),
                 Err(error) => {
-                    self.forget(setting, &opening);
+                    self.forget(&address, &opening);
                     return Err(error.clone());
                 }
             };
             match store {
                 Some(store) => return Ok(store),
                 // Nobody uses it any more.
-                None => self.forget(setting, &opening),
+                None => self.forget(&address, &opening),
             }
         }
     }
 
-    fn opening(&self, setting: &StoreSetting) -> Arc<Opening> {
+    fn opening(&self, address: &Address) -> Arc<Opening> {
         let mut stores = self.stores();
-        if let Some(opening) = stores.get(setting) {
+        if let Some(opening) = stores.get(address) {
             return Arc::clone(opening);
         }
         stores.retain(|_, opening| match opening.get() {
@@ -90,21 +113,21 @@ impl Shared {
             None => true,
         });
         let opening = Arc::new(Opening::new());
-        stores.insert(setting.clone(), Arc::clone(&opening));
+        stores.insert(address.clone(), Arc::clone(&opening));
         opening
     }
 
-    fn forget(&self, setting: &StoreSetting, opening: &Arc<Opening>) {
+    fn forget(&self, address: &Address, opening: &Arc<Opening>) {
         let mut stores = self.stores();
         if stores
-            .get(setting)
+            .get(address)
             .is_some_and(|known| Arc::ptr_eq(known, opening))
         {
-            stores.remove(setting);
+            stores.remove(address);
         }
     }
 
-    fn stores(&self) -> MutexGuard<'_, HashMap<StoreSetting, Arc<Opening>>> {
+    fn stores(&self) -> MutexGuard<'_, HashMap<Address, Arc<Opening>>> {
         self.stores.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,19 +1,22 @@
 //! Opening stores: what the setting `store` names, with the servers that this build knows, and the
 //! spool that stands in for a store that fails.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use countersign::{
-    Connection, Error, ErrorKind, FileStore, GrantKind, MemoryStore, Store, StoreSetting, Verdict,
+    Connection, Error, ErrorKind, FileStore, MemoryStore, SpentSeeds, Store, StoreSetting, Verdict,
 };
 
 use crate::environment::path_variable;
+use crate::seeds::SeedFolder;
 use crate::shared::shared;
 
-/// Opens the store that a connection's setting `store` names. All clients of this process with the
-/// same setting share one store and its connections, as long as any of them uses it; a memory store
-/// is each client's own.
+/// Opens the store that a setting `store` names, and creates a folder or tables that are missing.
+///
+/// All clients of this process with the same setting share one store and its connections, as long
+/// as any of them uses it; a memory store is each client's own.
 ///
 /// # Errors
 ///
@@ -29,6 +32,29 @@ fn open(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
         StoreSetting::File(folder) => Ok(Arc::new(FileStore::open(folder)?)),
         StoreSetting::Server(url) if url.starts_with("redis") => redis(url),
         StoreSetting::Server(url) => postgres(url),
+    }
+}
+
+/// Opens the store as [`open_store`] does, but creates nothing: for `store_create = false`.
+///
+/// # Errors
+///
+/// As [`open_store`]; also if the folder or the tables are missing, and for Redis, which cannot tell
+/// an empty store from a lost one.
+pub fn open_existing_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
+    shared().existing_store(setting, || open_existing(setting))
+}
+
+fn open_existing(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
+    match setting {
+        StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
+        StoreSetting::File(folder) => Ok(Arc::new(FileStore::open_existing(folder)?)),
+        StoreSetting::Server(url) if url.starts_with("redis") => {
+            let message = "`store_create` is false, and a Redis server cannot tell an empty store from a lost one";
+            Err(Error::setting("store_create", message)
+                .with_hint("remove store_create, or keep the tokens in PostgreSQL or files"))
+        }
+        StoreSetting::Server(url) => existing_postgres(url),
     }
 }
 
@@ -61,19 +87,20 @@ pub fn place(setting: &StoreSetting) -> String {
 ///
 /// Where it is needed and cannot be had; a keeper works without it, with one chance less.
 pub fn spool(connection: &Connection) -> Result<Option<Arc<dyn Store>>, Error> {
-    let by_a_person = matches!(
-        connection.grant(),
-        GrantKind::AuthorizationCode | GrantKind::RefreshToken | GrantKind::DeviceCode
-    );
-    if !by_a_person || *connection.store() == StoreSetting::Memory {
+    if !connection.grant().needs_login() || *connection.store() == StoreSetting::Memory {
         return Ok(None);
     }
     let homeless = || {
         let message = "no spool: neither XDG_STATE_HOME nor HOME is set";
         Error::new(ErrorKind::Store, message)
     };
-    let folder = spool_folder().ok_or_else(homeless)?;
+    let state = state_folder().ok_or_else(homeless)?;
+    let folder = state.join("spool");
     let spool = shared().store(&StoreSetting::File(folder.clone()), || {
+        create_private_folder(&state).map_err(|why| {
+            let message = format!("{} cannot be created: {why}", state.display());
+            Error::new(ErrorKind::Store, message)
+        })?;
         Ok(Arc::new(FileStore::open(&folder)?))
     });
     spool
@@ -81,8 +108,31 @@ pub fn spool(connection: &Connection) -> Result<Option<Arc<dyn Store>>, Error> {
         .map_err(|error| error.in_context("no spool"))
 }
 
-/// The spool's folder (XDG Base Directory Specification: state that is not worth a backup).
+/// Where it is noted that a connection's `refresh_token` may be spent, so that a lost store does not
+/// make it be presented again. A memory store begins with it each time, as its user wants.
+pub fn spent_seeds(connection: &Connection) -> Option<Arc<dyn SpentSeeds>> {
+    if !connection.grant().needs_login() || *connection.store() == StoreSetting::Memory {
+        return None;
+    }
+    Some(Arc::new(SeedFolder::new(state_folder()?.join("seeds"))))
+}
+
+/// The spool's folder.
 pub fn spool_folder() -> Option<PathBuf> {
+    state_folder().map(|state| state.join("spool"))
+}
+
+/// Creates a folder, and those above it, for this user alone.
+pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// The folder for state that is not worth a backup (XDG Base Directory Specification).
+fn state_folder() -> Option<PathBuf> {
     let state = match cfg!(windows) {
         true => path_variable("LOCALAPPDATA"),
         false => {
@@ -90,7 +140,7 @@ pub fn spool_folder() -> Option<PathBuf> {
             xdg.or_else(|| path_variable("HOME").map(|home| home.join(".local").join("state")))
         }
     };
-    state.map(|state| state.join("countersign").join("spool"))
+    state.map(|state| state.join("countersign"))
 }
 
 #[cfg(feature = "redis")]
@@ -108,9 +158,19 @@ fn postgres(url: &str) -> Result<Arc<dyn Store>, Error> {
     countersign_postgres::open(url)
 }
 
+#[cfg(feature = "postgres")]
+fn existing_postgres(url: &str) -> Result<Arc<dyn Store>, Error> {
+    countersign_postgres::open_existing(url)
+}
+
 #[cfg(not(feature = "postgres"))]
 fn postgres(_: &str) -> Result<Arc<dyn Store>, Error> {
     Err(left_out("PostgreSQL", "postgres"))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn existing_postgres(url: &str) -> Result<Arc<dyn Store>, Error> {
+    postgres(url)
 }
 
 #[cfg_attr(all(feature = "redis", feature = "postgres"), allow(dead_code))]

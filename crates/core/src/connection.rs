@@ -75,6 +75,7 @@ pub struct Connection {
     min_valid: Duration,
     assume_lifetime: Option<Duration>,
     store: StoreSetting,
+    store_create: bool,
     store_key: Option<KeyRing>,
     extra: BTreeMap<String, String>,
     /// Parameters of the authorization request, settings `authorize.NAME`.
@@ -401,6 +402,11 @@ impl Connection {
     /// Where its tokens survive.
     pub fn store(&self) -> &StoreSetting {
         &self.store
+    }
+
+    /// Whether a store that is missing is created, setting `store_create`.
+    pub fn store_create(&self) -> bool {
+        self.store_create
     }
 
     /// The keys that encrypt the store, setting `store_key`.

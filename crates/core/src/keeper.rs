@@ -3,6 +3,7 @@
 mod background;
 mod counters;
 mod credentials;
+mod defaults;
 mod drain;
 mod earlier;
 mod flight;
@@ -18,6 +19,7 @@ pub(crate) mod rejected;
 mod rotate;
 mod salvage;
 mod save;
+mod seed;
 mod storeless;
 mod trail;
 
@@ -39,10 +41,11 @@ pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::probe::{Point, Probe};
 pub(crate) use self::record::fingerprint;
 use self::refresh::Returned;
+pub use self::seed::SpentSeeds;
 pub use self::trail::{Event, What};
 use crate::{
-    Clock, Connection, Durability, Error, Extra, Login, MemoryStore, Owner, Random, Source, Store,
-    StoreKey, StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
+    Clock, Connection, Durability, Error, Extra, Login, Owner, Random, Source, Store, StoreKey,
+    StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
 };
 
 /// Hands out a connection's token and keeps it valid.
@@ -116,6 +119,7 @@ struct Inner {
     shown: Shown,
     counters: Counters,
     spool: Option<Arc<dyn Store>>,
+    spent_seeds: Option<Arc<dyn SpentSeeds>>,
     listener: Option<Listener>,
     warning: Option<OnWarning>,
     probe: Option<Arc<dyn Probe>>,
@@ -147,6 +151,7 @@ pub struct KeeperBuilder {
     random: Option<Arc<dyn Random>>,
     store: Option<Arc<dyn Store>>,
     spool: Option<Arc<dyn Store>>,
+    spent_seeds: Option<Arc<dyn SpentSeeds>>,
     listener: Option<Listener>,
     warning: Option<OnWarning>,
     probe: Option<Arc<dyn Probe>>,
@@ -172,6 +177,7 @@ impl Keeper {
             random: None,
             store: None,
             spool: None,
+            spent_seeds: None,
             listener: None,
             warning: None,
             probe: None,
@@ -423,6 +429,14 @@ impl KeeperBuilder {
         self
     }
 
+    /// Remembers, apart from the store, that the setting `refresh_token` is spent: a store that was
+    /// lost must not make it be presented again.
+    #[must_use]
+    pub fn spent_seeds(mut self, spent: Arc<dyn SpentSeeds>) -> Self {
+        self.spent_seeds = Some(spent);
+        self
+    }
+
     /// What is called after each change that is durable, on the thread that made it. It must not
     /// wait for a token of the same keeper.
     #[must_use]
@@ -458,11 +472,14 @@ impl KeeperBuilder {
         let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom::new()));
         let transport = match self.transport {
             Some(transport) => transport,
-            None => usual_transport(&connection)?,
+            None => defaults::transport(&connection)?,
         };
         let store = match self.store {
             Some(store) => store,
-            None => storeless::open(&connection, open_store)?,
+            None => {
+                let create = connection.store_create();
+                storeless::open(&connection, move |setting| defaults::store(setting, create))?
+            }
         };
         let promised = store.capabilities();
         if promised.shared || promised.durability > Durability::Ephemeral {
@@ -492,6 +509,7 @@ impl KeeperBuilder {
             shown: Shown::default(),
             counters: Counters::default(),
             spool,
+            spent_seeds: self.spent_seeds,
             listener: self.listener,
             warning: self.warning,
             probe: self.probe,
@@ -527,30 +545,6 @@ const USUAL: Want = Want {
     min_valid: None,
     force: false,
 };
-
-#[cfg(feature = "ureq")]
-fn usual_transport(connection: &Connection) -> Result<Arc<dyn Transport>, Error> {
-    Ok(Arc::new(crate::UreqTransport::new(connection.network())?))
-}
-
-#[cfg(not(feature = "ureq"))]
-fn usual_transport(_: &Connection) -> Result<Arc<dyn Transport>, Error> {
-    let message = "a keeper needs a transport where the feature `ureq` is off";
-    Err(Error::new(crate::ErrorKind::Setting, message).with_hint("call KeeperBuilder::transport"))
-}
-
-fn open_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
-    match setting {
-        StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
-        StoreSetting::File(folder) => Ok(Arc::new(crate::FileStore::open(folder)?)),
-        StoreSetting::Server(_) => Err(Error::setting(
-            "store",
-            "`store` names a server, and this program has no store for it",
-        )
-        .with_verdict(Verdict::FixConfiguration)
-        .with_hint("use memory or file:FOLDER, or give the keeper that server's store")),
-    }
-}
 
 impl fmt::Debug for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

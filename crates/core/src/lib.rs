@@ -84,7 +84,7 @@ pub use crate::jws::{Algorithm, CallbackSigner, KeySigner, Signer};
 pub use crate::keeper::probe;
 pub use crate::keeper::{
     Change, Counts, EndedGrant, Event, Fresh, Keeper, KeeperBuilder, PendingAttempt, RecordSummary,
-    Revocation, ServerRest, Stop, TokenFuture, What,
+    Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
 };
 pub use crate::key::{PrivateKey, PublicKey};
 pub use crate::login::Login;

@@ -127,6 +127,9 @@ class Settings(TypedDict, total=False):
     store: str | None
     """memory, file:DIR, redis://, rediss:// or postgres://"""
 
+    store_create: str | None
+    """false: the store must exist; nothing of it is created"""
+
     store_key: str | None
     """the key that encrypts the store"""
 

@@ -334,3 +334,13 @@ fn a_store_of_files_is_tried_beside_what_it_keeps() {
     house.run(["doctor", "boldsign-cc"]).succeeded();
     assert_eq!(files(), before);
 }
+
+#[test]
+fn the_doctor_does_not_create_a_store_that_must_exist() {
+    let house = House::new();
+    house.config("boldsign-cc", &[("store_create", "false")]);
+    let run = house.run(["doctor", "boldsign-cc"]);
+    assert_ne!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("FAIL  store: "), "{run:?}");
+    assert!(!house.dir.path().join("tokens").exists());
+}

@@ -256,3 +256,21 @@ fn a_grant_that_needs_no_store_gives_its_token_with_a_warning() {
         (&"store".into(), &"store".into())
     );
 }
+
+#[test]
+fn a_refresh_token_of_the_settings_is_not_presented_again_to_a_lost_store() {
+    const NAME: &str = "docusign-refresh";
+    let house = House::new();
+    house.config(NAME, &[("store", "file:tokens")]);
+    house.run(["token", NAME]).succeeded();
+    fs::remove_dir_all(house.dir.path().join("tokens")).unwrap();
+    let error = house.run(["token", NAME, "--json"]).error(2);
+    assert_eq!(error["setting"], "refresh_token", "{error}");
+    // The hint names what to remove, for whoever wants it all the same.
+    let hint = error["hint"].as_str().unwrap();
+    let (_, note) = hint.rsplit_once("remove ").unwrap();
+    assert!(!fs::read_to_string(note).unwrap().contains("s3cret"));
+    fs::remove_file(note).unwrap();
+    let again = house.run(["token", NAME, "--json"]);
+    assert!(!again.stderr.contains("was presented before"), "{again:?}");
+}

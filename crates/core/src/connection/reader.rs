@@ -96,6 +96,7 @@ impl Reader<'_> {
                 .unwrap_or(Duration::from_secs(60)),
             assume_lifetime: self.seconds("assume_lifetime_s")?,
             store: self.store()?,
+            store_create: self.flag("store_create", true)?,
             store_key: self
                 .settings
                 .secret("store_key")
@@ -257,7 +258,7 @@ impl Reader<'_> {
             None => Network::default().timeout,
         };
         let (roots, ca_file) = (self.parsed("roots")?, self.settings.path("ca_file"));
-        let ca_only = self.flag("ca_only")?;
+        let ca_only = self.flag("ca_only", false)?;
         if ca_only && ca_file.is_none() {
             return Err(
                 Error::setting("ca_only", "`ca_only` is true without a `ca_file`")
@@ -452,9 +453,10 @@ impl Reader<'_> {
         url.map_err(|e| e.with_setting(key).in_context(format_args!("`{key}`")))
     }
 
-    fn flag(&self, key: &str) -> Result<bool, Error> {
+    fn flag(&self, key: &str, default: bool) -> Result<bool, Error> {
         match self.text(key).as_deref() {
-            None | Some("false") => Ok(false),
+            None => Ok(default),
+            Some("false") => Ok(false),
             Some("true") => Ok(true),
             Some(word) => Err(unknown_word(key, word, &["true", "false"])),
         }

@@ -81,6 +81,18 @@ pub(super) fn damaged(connection: &Connection, place: &str) -> Error {
     asks_for_login(connection, error)
 }
 
+/// A refresh token that may be spent is not presented: a strict server ends the grant then.
+pub(super) fn spent_seed(connection: &Connection, place: &str) -> Error {
+    let label = connection.label();
+    let message = format!(
+        "{label}: its `refresh_token` was presented before, and the store has no record of what the vendor replaced it with"
+    );
+    let error = Error::setting("refresh_token", message).with_hint(format!(
+        "mount or restore the store, or correct the name, client_id or other setting that was changed, or log in again; to present this refresh_token once more all the same, remove {place}"
+    ));
+    error.with_provider(&connection.profile().id)
+}
+
 fn asks_for_login(connection: &Connection, error: Error) -> Error {
     connection.with_login_hint(error.with_provider(&connection.profile().id))
 }

@@ -359,15 +359,19 @@ impl Inner {
                 if record.is_some_and(|record| record.logged_out) {
                     return Err(self.logged_out());
                 }
-                // The record is of this grant alone: the setting `refresh_token` is in its key.
-                let stored = record.and_then(|record| record.refresh_token.clone());
-                let token = stored.or_else(|| self.seed_for(record));
-                let token = token.ok_or_else(|| self.login_needed(loaded))?;
                 if record.is_none()
+                    && connection.refresh_token.is_some()
                     && let Some(place) = self.store.set_aside(&self.key)?
                 {
                     return Err(login_needed::damaged(connection, &place));
                 }
+                // The record is of this grant alone: the setting `refresh_token` is in its key.
+                let stored = record.and_then(|record| record.refresh_token.clone());
+                let token = match stored {
+                    Some(stored) => Some(stored),
+                    None => self.seed_for(record)?,
+                };
+                let token = token.ok_or_else(|| self.login_needed(loaded))?;
                 self.store.fit_for_rotation()?;
                 Ok(Grant::RefreshToken(token))
             }
@@ -376,18 +380,6 @@ impl Inner {
                 "`grant` is device-code, which is not implemented yet",
             )),
         }
-    }
-
-    /// The configured refresh token, unless somebody has logged in since: it is of another grant.
-    fn seed_for(&self, record: Option<&Record>) -> Option<Secret> {
-        let seed = self.connection.refresh_token.clone()?;
-        let grant = record.and_then(|record| record.grant.as_ref());
-        let same_grant = grant.is_none_or(|grant| *grant == fingerprint(&seed));
-        same_grant.then_some(seed)
-    }
-
-    pub(super) fn seed(&self) -> Option<String> {
-        self.connection.refresh_token.as_ref().map(fingerprint)
     }
 
     /// Takes over what is in the store, where it is what the caller wants.

@@ -79,6 +79,7 @@ impl Inner {
             token,
             credentials,
         };
+        self.note_seed(token);
         self.probe(Point::IntentDurable)
             .and_then(|()| lease.still_ours())
             .and_then(|()| self.probe(Point::BeforeSend))
@@ -143,6 +144,9 @@ impl Inner {
         let asked = self.asked(started, Some(rotation.token), mark, before);
         let mut record = Record::of(connection, asked, answer, before);
         let got = record.refresh_token.clone();
+        if got.as_ref() == Some(rotation.token) {
+            self.withdraw_seed(rotation.token);
+        }
         let id = Some(rotation.attempt.id.as_str());
         let spent = Some(rotation.attempt.spends.as_str());
         record
@@ -183,7 +187,15 @@ impl Inner {
         let mut record = rotation.record.clone();
         record.attempt = rotation.unresolved.clone();
         self.conclude(rotation, record, What::NotSent);
+        self.withdraw_unspent(rotation);
         error
+    }
+
+    /// The refresh token is as good as before this attempt, unless an earlier one may have spent it.
+    fn withdraw_unspent(&self, rotation: &Rotation<'_>) {
+        if rotation.unresolved.is_none() {
+            self.withdraw_seed(rotation.token);
+        }
     }
 
     /// Notes that the server may have rotated. Nothing is sent again here.
@@ -209,6 +221,7 @@ impl Inner {
                 record.rest = Some(self.rest(wait, &error));
             }
             self.conclude(&rotation, record, What::Refused);
+            self.withdraw_unspent(&rotation);
             return error;
         }
         if let Ok(now) = self.load()

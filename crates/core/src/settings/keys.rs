@@ -93,6 +93,10 @@ pub const SETTINGS: &[SettingKey] = &[
         "store",
         "memory, file:DIR, redis://, rediss:// or postgres://",
     ),
+    public(
+        "store_create",
+        "false: the store must exist; nothing of it is created",
+    ),
     secret("store_key", "the key that encrypts the store"),
 ];
 
@@ -139,7 +143,7 @@ pub(super) fn is_known(key: &str) -> bool {
 
 /// Whether its value is `true` or `false`.
 pub(super) fn is_flag(key: &str) -> bool {
-    key == "ca_only"
+    matches!(key, "ca_only" | "store_create")
 }
 
 pub(super) fn is_secret(key: &str) -> bool {

@@ -63,26 +63,41 @@ pub struct FileStore {
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl FileStore {
-    /// Opens the folder, creating it if it does not exist.
+    /// Opens the folder, creating it if it does not exist; its parent must exist.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Store`] if the folder cannot be created, is not a folder, belongs to another
     /// user, or others than its owner have access to it.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
-        let store = Self {
+        let store = Self::at(folder);
+        store.run(1, |files| {
+            Folder::create(&files.path)?;
+            files.check_folder()
+        })??;
+        Ok(store)
+    }
+
+    /// As [`FileStore::open`], but fails if the folder is missing: a disk that is not mounted must
+    /// not look like a store that was never used.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileStore::open`], and if the folder is missing.
+    pub fn open_existing(folder: impl Into<PathBuf>) -> Result<Self, Error> {
+        let store = Self::at(folder);
+        store.run(1, Files::check_folder)??;
+        Ok(store)
+    }
+
+    fn at(folder: impl Into<PathBuf>) -> Self {
+        Self {
             folder: folder.into(),
             timeout: TIMEOUT,
             worker: Worker::default(),
             held: Mutex::default(),
             process: std::process::id(),
-        };
-        store.run(1, |files| {
-            Folder::create(&files.path)?;
-            Folder::open(&files.path)?;
-            Folder::check_way(&files.path)
-        })??;
-        Ok(store)
+        }
     }
 
     /// Sets how long a call waits for another process; 5 s by default.

@@ -27,6 +27,7 @@ mod rotation;
 mod routes;
 mod salvage;
 mod secrets;
+mod seeds;
 mod store;
 mod subjects;
 mod support;

@@ -274,7 +274,7 @@ fn two_stores_on_one_folder_share_the_lease() {
 #[test]
 fn only_the_owner_can_read_what_is_stored() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("deep/tokens");
+    let path = folder.path().join("tokens");
     let store = FileStore::open(&path).unwrap();
     let key = StoreKey::of(["mine"]);
     let swap = store.compare_and_swap(&key, None, None, b"secret");
@@ -318,6 +318,43 @@ fn a_folder_that_cannot_be_made_is_a_matter_of_the_configuration() {
     assert_eq!(error.setting_name(), Some("store"));
     assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
     assert!(error.hint().unwrap().contains("file:FOLDER"));
+}
+
+#[test]
+fn the_folders_above_a_store_are_not_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = folder.path().join("volume");
+    let error = FileStore::open(mount.join("tokens")).unwrap_err();
+    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+    let hint = error.hint().unwrap();
+    assert!(hint.contains(&mount.display().to_string()), "{hint}");
+    assert!(!mount.exists());
+    std::fs::create_dir(&mount).unwrap();
+    FileStore::open(mount.join("tokens")).unwrap();
+    FileStore::open(mount.join("tokens")).unwrap();
+}
+
+#[test]
+fn creating_a_store_can_be_switched_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokens");
+    let store = format!("file:{}", path.display());
+    let settings = |create| {
+        crate::support::connection([
+            ("grant", "refresh-token"),
+            ("client_id", "app"),
+            ("client_secret", "s3cret"),
+            ("store", store.as_str()),
+            ("store_create", create),
+        ])
+    };
+    let open = |create| Keeper::new(settings(create));
+    let error = open("false").unwrap_err();
+    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+    assert!(error.message().contains(&path.display().to_string()));
+    assert!(!path.exists());
+    open("true").unwrap();
+    open("false").unwrap();
 }
 
 #[test]

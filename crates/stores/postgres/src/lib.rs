@@ -42,6 +42,15 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     Ok(Arc::new(PostgresStore::open(url)?))
 }
 
+/// As [`PostgresStore::open_existing`], as the setting `store` with `store_create = false` wants it.
+///
+/// # Errors
+///
+/// As [`PostgresStore::open_existing`].
+pub fn open_existing(url: &str) -> Result<Arc<dyn Store>, Error> {
+    Ok(Arc::new(PostgresStore::open_existing(url)?))
+}
+
 /// Keeps each record in a row of a PostgreSQL table, changed by one statement at a time.
 pub struct PostgresStore {
     server: Server,
@@ -61,11 +70,28 @@ impl PostgresStore {
     /// reached, refuses the login, is a standby, or has no tables and lets us make none: the hint
     /// then has the SQL to run.
     pub fn open(url: &str) -> Result<Self, Error> {
+        Self::connect(url, schema::migrate)
+    }
+
+    /// As [`PostgresStore::open`], but creates no tables: a database that was restored empty must
+    /// not look like a store that was never used.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`], and if the tables are missing.
+    pub fn open_existing(url: &str) -> Result<Self, Error> {
+        Self::connect(url, schema::check)
+    }
+
+    fn connect(
+        url: &str,
+        prepare: impl FnOnce(&Server, Option<&str>) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         let address = Address::parse(url, &["postgres", "postgresql"], connect::OPTIONS)?;
         let ephemeral = address.word("ephemeral", &["allow"])?.is_some();
         let schema = address.option("schema").map(str::to_owned);
         let server = Server::open(address)?;
-        schema::migrate(&server, schema.as_deref())?;
+        prepare(&server, schema.as_deref())?;
         Ok(Self {
             server,
             statements: Statements::new(schema.as_deref()),

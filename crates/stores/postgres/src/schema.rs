@@ -50,42 +50,25 @@ pub(crate) fn table(schema: Option<&str>, name: &str) -> String {
     }
 }
 
+/// Fails if the tables are missing.
+pub(crate) fn check(server: &Server, schema: Option<&str>) -> Result<(), Error> {
+    if is_there(server, schema)? {
+        return Ok(());
+    }
+    let at = server.address();
+    Err(misconfigured(
+        format!("{at} has no tables of countersign, and `store_create` is false"),
+        "restore the database, or correct the database or schema in `store`; to begin with an empty store, remove store_create once",
+    ))
+}
+
 /// Makes the tables where they are not there.
 pub(crate) fn migrate(server: &Server, schema: Option<&str>) -> Result<(), Error> {
     let at = server.address();
     let mut last = None;
     for _ in 0..50 {
-        match server.batch(&format!(
-            "SELECT max(version) FROM {}",
-            table(schema, "countersign_schema")
-        )) {
-            Ok(found) => match found.and_then(|text| text.parse::<i32>().ok()) {
-                Some(version) if version > VERSION => {
-                    return Err(misconfigured(
-                        format!(
-                            "{at} has tables of version {version}, and this program knows {VERSION}"
-                        ),
-                        "a newer countersign has been here: update this program",
-                    ));
-                }
-                Some(VERSION) => return Ok(()),
-                _ => {}
-            },
-            Err(Trouble::Sql(code, _)) if code == "42P01" => {}
-            Err(Trouble::Sql(code, message)) if code == "42501" => {
-                let role = server.user();
-                let (records, versions) = (
-                    table(schema, "countersign_records"),
-                    table(schema, "countersign_schema"),
-                );
-                return Err(misconfigured(
-                    format!("{at}: {message}"),
-                    format!(
-                        "have their owner run: GRANT SELECT ON {versions} TO {role}; GRANT SELECT, INSERT, UPDATE ON {records} TO {role};"
-                    ),
-                ));
-            }
-            Err(trouble) => return Err(trouble.into_error(at)),
+        if is_there(server, schema)? {
+            return Ok(());
         }
         // One message of several statements is one transaction, without BEGIN and so without
         // anything that a failure would leave open.
@@ -116,6 +99,33 @@ pub(crate) fn migrate(server: &Server, schema: Option<&str>) -> Result<(), Error
     }
     let last = last.unwrap_or_else(|| "their version stays unknown".to_owned());
     Err(failed(format!("{at}: the tables cannot be made: {last}")).with_hint(refusal::TRY_AGAIN))
+}
+
+/// Whether the tables are there, in the version that this crate knows.
+fn is_there(server: &Server, schema: Option<&str>) -> Result<bool, Error> {
+    let at = server.address();
+    let versions = table(schema, "countersign_schema");
+    match server.batch(&format!("SELECT max(version) FROM {versions}")) {
+        Ok(found) => match found.and_then(|text| text.parse::<i32>().ok()) {
+            Some(version) if version > VERSION => Err(misconfigured(
+                format!("{at} has tables of version {version}, and this program knows {VERSION}"),
+                "a newer countersign has been here: update this program",
+            )),
+            found => Ok(found == Some(VERSION)),
+        },
+        Err(Trouble::Sql(code, _)) if code == "42P01" => Ok(false),
+        Err(Trouble::Sql(code, message)) if code == "42501" => {
+            let role = server.user();
+            let records = table(schema, "countersign_records");
+            Err(misconfigured(
+                format!("{at}: {message}"),
+                format!(
+                    "have their owner run: GRANT SELECT ON {versions} TO {role}; GRANT SELECT, INSERT, UPDATE ON {records} TO {role};"
+                ),
+            ))
+        }
+        Err(trouble) => Err(trouble.into_error(at)),
+    }
 }
 
 /// Unique violation in the catalog, duplicate table, duplicate object, serialization failure,

@@ -118,6 +118,20 @@ fn many_starting_at_once_make_the_tables_once() {
 }
 
 #[test]
+fn a_database_without_tables_is_rejected_if_none_are_to_be_created() {
+    let server = PostgresServer::start("");
+    let error = countersign_postgres::open_existing(&server.url()).unwrap_err();
+    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+    assert!(error.message().contains("store_create"), "{error}");
+    assert_eq!(
+        server.sql("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'countersign%'"),
+        "0"
+    );
+    countersign_postgres::open(&server.url()).unwrap();
+    countersign_postgres::open_existing(&server.url()).unwrap();
+}
+
+#[test]
 fn who_may_not_make_tables_is_told_the_sql() {
     let server = PostgresServer::start("");
     server.sql("CREATE ROLE worker LOGIN PASSWORD 'sesame-2'");

@@ -7,7 +7,7 @@ use countersign::{
     Clock, Connection, Error, ErrorKind, SealedStore, Store, StoreKey, StoreSetting, SystemClock,
     SystemRandom,
 };
-use countersign_builtin::open_store;
+use countersign_builtin::{open_existing_store, open_store};
 
 use crate::commands::store::{RoundTrip, round_trip, scratch};
 
@@ -18,7 +18,10 @@ use crate::commands::store::{RoundTrip, round_trip, scratch};
 /// What the store says; and if somebody else is trying it out at this moment.
 pub(super) fn write(connection: &Connection) -> Result<(), Error> {
     let setting = connection.store();
-    let below = open_store(setting)?;
+    let below = match connection.store_create() {
+        true => open_store(setting)?,
+        false => open_existing_store(setting)?,
+    };
     let store = match connection.store_key() {
         Some(ring) => Arc::new(SealedStore::new(
             Arc::clone(&below),

@@ -29,6 +29,12 @@ pub(super) fn cannot_be_made(folder: &Path, error: &io::Error) -> Error {
     let broken = broken("make", folder, error);
     match error.kind() {
         io::ErrorKind::StorageFull => broken,
+        io::ErrorKind::NotFound => {
+            let above = folder.parent().unwrap_or(folder).display();
+            broken.with_verdict(Verdict::FixConfiguration).with_hint(format!(
+                "mount or create {above}, which is never created for you, or set store = \"file:FOLDER\" to a folder whose parent exists"
+            ))
+        }
         _ => broken
             .with_verdict(Verdict::FixConfiguration)
             .with_hint("set store = \"file:FOLDER\" to a folder that this user may make or owns"),

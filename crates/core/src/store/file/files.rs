@@ -30,6 +30,12 @@ pub(super) struct Files {
 }
 
 impl Files {
+    /// Checks that the folder is there, whose it is, and that nobody else can put another in its place.
+    pub(super) fn check_folder(&self) -> Result<(), Error> {
+        self.folder()?;
+        Folder::check_way(&self.path)
+    }
+
     pub(super) fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
         self.load_from(&self.folder()?, key)
     }

@@ -32,9 +32,13 @@ pub(super) struct Untrusted {
 }
 
 impl Folder {
-    /// Creates the folder unless it exists, with mode 0700.
+    /// Creates the folder unless it exists, with mode 0700; but not those above it: where they are
+    /// missing, a disk may not be mounted.
     pub(super) fn create(path: &Path) -> Result<(), Error> {
-        system::create_folder(path).map_err(|error| cannot_be_made(path, &error))
+        match system::create_folder(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            created => created.map_err(|error| cannot_be_made(path, &error)),
+        }
     }
 
     /// Checks that no other user can put another folder in its place.
@@ -162,10 +166,7 @@ mod unix {
     pub(super) struct Folder(OwnedFd);
 
     pub(super) fn create_folder(path: &Path) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
+        fs::DirBuilder::new().mode(0o700).create(path)
     }
 
     pub(super) fn make_private(file: &File) -> io::Result<()> {
@@ -315,7 +316,7 @@ mod portable {
     pub(super) struct Folder(PathBuf);
 
     pub(super) fn create_folder(path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        fs::create_dir(path)
     }
 
     pub(super) fn make_private(_: &File) -> io::Result<()> {

@@ -1,0 +1,89 @@
+//! The configured refresh tokens that may be spent: a file for each, in the user's folder for state.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use countersign::{Error, ErrorKind, SpentSeeds, StoreKey};
+
+/// A folder of notes, one file for each refresh token, named by its digest and without a secret.
+#[derive(Debug)]
+pub struct SeedFolder(PathBuf);
+
+impl SeedFolder {
+    /// The notes in this folder, which is created with the first one.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self(folder.into())
+    }
+
+    fn path(&self, seed: &StoreKey) -> PathBuf {
+        self.0.join(seed.to_hex())
+    }
+
+    fn write(&self, path: &Path, connection: &str) -> io::Result<()> {
+        crate::stores::create_private_folder(&self.0)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = match options.open(path) {
+            // Noted already.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            opened => opened?,
+        };
+        writeln!(
+            file,
+            "the refresh_token of connection {connection:?} was presented"
+        )?;
+        file.sync_all()?;
+        sync_folder(&self.0)
+    }
+}
+
+impl SpentSeeds for SeedFolder {
+    fn note(&self, seed: &StoreKey, connection: &str) -> Result<(), Error> {
+        let path = self.path(seed);
+        self.write(&path, connection)
+            .map_err(|why| broken("written", &path, &why))
+    }
+
+    fn withdraw(&self, seed: &StoreKey) -> Result<(), Error> {
+        let path = self.path(seed);
+        match fs::remove_file(&path) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => {
+                Err(broken("removed", &path, &why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn find(&self, seed: &StoreKey) -> Result<Option<String>, Error> {
+        let path = self.path(seed);
+        match fs::symlink_metadata(&path) {
+            Ok(_) => Ok(Some(path.display().to_string())),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(broken("read", &path, &why)),
+        }
+    }
+}
+
+/// Makes the new name in a folder durable.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn broken(what: &str, path: &Path, why: &io::Error) -> Error {
+    let message = format!(
+        "the note on a refresh_token, {}, cannot be {what}: {why}",
+        path.display()
+    );
+    Error::new(ErrorKind::Store, message)
+        .with_verdict(countersign::Verdict::FixConfiguration)
+        .with_hint("let the user that this program runs as write there, or set XDG_STATE_HOME to a folder of that user")
+}
