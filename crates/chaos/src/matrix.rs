@@ -168,8 +168,7 @@ fn word(case: &Case, outcome: &Outcome) -> String {
 }
 
 fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
-    // Used up at once, so that the next call has to refresh.
-    let stage = Stage::start(case.server, 0);
+    let stage = Stage::start(case.server, 3600);
     let spool = tempfile::tempdir().expect("a folder");
     let spool_folder = spool.path().join("spool");
     let keeper = |store: Arc<dyn Store>, probe: Option<Arc<Probing>>| {
@@ -187,10 +186,9 @@ fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
         }
         builder.build().expect("a keeper")
     };
-    if let Err(error) = keeper(place.open(name), None).token() {
-        return Outcome::Broken(format!("the first refresh: {error}"));
+    if let Err(why) = stage.use_up(&keeper(place.open(name), None)) {
+        return Outcome::Broken(format!("the first refresh: {why}"));
     }
-    stage.set_access_ttl(3600);
     let survivor = match (case.act, place) {
         (Act::Kill, Place::Memory(_)) => {
             let probe = Probing::new(case.point, Mishap::Panic);

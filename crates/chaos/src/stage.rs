@@ -76,6 +76,23 @@ impl Stage {
         builder.build().expect("a keeper")
     }
 
+    /// Refreshes once and leaves a grant whose access token is used up, so that the next call has to
+    /// refresh. That a token has no lifetime is an error, told once the grant is stored.
+    ///
+    /// # Errors
+    ///
+    /// Where the sandbox or the store refuses.
+    pub fn use_up(&self, keeper: &Keeper) -> Result<(), String> {
+        self.set_access_ttl(0);
+        let outcome = keeper.token();
+        self.set_access_ttl(3600);
+        match outcome {
+            Ok(_) => Err("a token without a lifetime was handed out".into()),
+            Err(error) if error.message().contains("has expired already") => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// Logs in as a person with a browser would, who allows.
     ///
     /// # Errors

@@ -30,11 +30,10 @@ struct Bench {
 
 impl Bench {
     fn new(folder: &Path) -> Self {
-        let stage = Stage::start(Server::Strict, 0);
+        let stage = Stage::start(Server::Strict, 3600);
         let store = Arc::new(FileStore::open(folder).unwrap());
         let keeper = stage.keeper(NAME, TIMEOUT_MS, store);
-        keeper.token().unwrap();
-        stage.set_access_ttl(3600);
+        stage.use_up(&keeper).unwrap();
         let before = fs::read(record(folder)).unwrap();
         Self {
             stage,
@@ -308,11 +307,12 @@ fn killed_in_the_middle(kind: PlaceKind) {
     }
     // Before the intent nothing may be sent; with the answer here, nothing may be lost.
     for (point, sent) in [(Point::BeforeIntent, 1), (Point::BeforePersist, 2)] {
-        let stage = Stage::start(Server::Strict, 0);
+        let stage = Stage::start(Server::Strict, 3600);
         let place = Arc::new(Mutex::new(Place::start(kind)));
         let store = place.lock().unwrap().open("cut");
-        stage.keeper(NAME, TIMEOUT_MS, store).token().unwrap();
-        stage.set_access_ttl(3600);
+        stage
+            .use_up(&stage.keeper(NAME, TIMEOUT_MS, store))
+            .unwrap();
         let victim = Arc::clone(&place);
         let kill = move || match &mut *victim.lock().unwrap() {
             Place::Redis(server) => server.kill(),

@@ -124,7 +124,10 @@ fn each_region_has_its_hosts() {
         );
         let (url, body, _) = taken_apart(&revocation.unwrap().unwrap());
         assert_eq!(url, format!("{account}/connect/revocation"));
-        assert_eq!(body, "token=A1&client_id=the+app&client_secret=p%2Bs+s%2F");
+        assert_eq!(
+            body,
+            "token=A1&token_type_hint=refresh_token&client_id=the+app&client_secret=p%2Bs+s%2F"
+        );
     }
     let (setting, hint) = refused(
         countersign_boldsign::provider(),
@@ -222,12 +225,15 @@ fn userinfo_is_asked_where_openid_was_granted() {
 fn userinfos_refusals_are_told_apart() {
     let refresh = [("grant", "refresh-token"), ("refresh_token", "A1")];
     for (status, kind, verdict) in [
-        (401, ErrorKind::Refused, Verdict::Retry),
+        // A token was replaced once, and the new one is rejected as well.
+        (401, ErrorKind::Refused, Verdict::FixConfiguration),
         (403, ErrorKind::Refused, Verdict::FixConfiguration),
         (503, ErrorKind::Unavailable, Verdict::Retry),
     ] {
         let token = (200, r#"{"access_token":"t0ken","expires_in":3600}"#);
-        let (keeper, _) = Canned::keeper(boldsign(&refresh), [token, (status, "")]);
+        let another = (200, r#"{"access_token":"t1ken","expires_in":3600}"#);
+        let answers = [token, (status, ""), another, (status, "")];
+        let (keeper, _) = Canned::keeper(boldsign(&refresh), answers);
         let error = keeper.identity().unwrap_err();
         assert_eq!(
             (error.kind(), error.verdict(), error.http_status()),

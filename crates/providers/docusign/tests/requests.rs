@@ -256,6 +256,7 @@ fn nothing_is_revoked_where_docusign_has_no_revocation() {
 }
 
 const TOKEN: (u16, &str) = (200, r#"{"access_token":"t0ken","expires_in":3600}"#);
+const ANOTHER_TOKEN: (u16, &str) = (200, r#"{"access_token":"t1ken","expires_in":3600}"#);
 const TWO_ACCOUNTS: &str = r#"{"sub":"464f7988-1a2b-4d5a-9a51-3f0d4b6c7a01","name":"Jo","email":"jo@example.com",
     "created":"2015-08-13T22:03:03.45","accounts":[
     {"account_id":"aaaaaaaa-0000-4000-8000-000000000001","is_default":"false","account_name":"First","base_uri":"https://na3.docusign.net"},
@@ -263,7 +264,8 @@ const TWO_ACCOUNTS: &str = r#"{"sub":"464f7988-1a2b-4d5a-9a51-3f0d4b6c7a01","nam
      "organization":{"organization_id":"cccccccc-0000-4000-8000-000000000003","links":[]}}]}"#;
 
 fn keeper(more: &[(&str, &str)], userinfo: (u16, &'static str)) -> (Keeper, Arc<Canned>) {
-    Canned::keeper(docusign(more), [TOKEN, userinfo])
+    // The last two are for a token that is replaced once because userinfo rejects it.
+    Canned::keeper(docusign(more), [TOKEN, userinfo, ANOTHER_TOKEN, userinfo])
 }
 
 fn identity_error(more: &[(&str, &str)], userinfo: (u16, &'static str)) -> Error {
@@ -335,7 +337,7 @@ fn an_account_that_is_not_there_is_an_error_with_those_that_are() {
 fn userinfos_refusals_are_told_apart() {
     let dead = r#"{"error":"internal_server_error","reference_id":"7c9f"}"#;
     for (answer, kind, verdict) in [
-        ((401, dead), ErrorKind::Refused, Verdict::Retry),
+        ((401, dead), ErrorKind::Refused, Verdict::FixConfiguration),
         ((403, ""), ErrorKind::Refused, Verdict::FixConfiguration),
         ((429, ""), ErrorKind::Throttled, Verdict::Retry),
         ((500, dead), ErrorKind::Unavailable, Verdict::Retry),

@@ -280,7 +280,7 @@ fn a_sites_path_stays_in_front_of_every_endpoint() {
     let (url, body, _) = taken_apart(&revocation.unwrap().unwrap());
     assert_eq!(url, format!("{SITE}/services/oauth2/revoke"));
     // Salesforce revokes on sight of the token: no client authentication is sent.
-    assert_eq!(body, "token=5Aep%21");
+    assert_eq!(body, "token=5Aep%21&token_type_hint=refresh_token");
 }
 
 #[test]
