@@ -101,11 +101,12 @@ part_abuse() {
     done
 }
 
+# Fair, as fork needs a turn among threads that ask without end and make no system call.
 part_valgrind() {
     local program
     for program in "${programs[@]}"; do
         build "${ccs[0]}" "$program" -O1
-        if ! quiet "$program" timeout 300 valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
+        if ! quiet "$program" timeout 300 valgrind -q --fair-sched=yes --leak-check=full --show-leak-kinds=definite,possible \
             --errors-for-leak-kinds=definite,possible --error-exitcode=9 --suppressions="$here/valgrind.supp" \
             --log-file="valgrind-$program.%p" "./$program" "$sandbox_dir"; then
             cat valgrind-"$program".*
