@@ -110,13 +110,15 @@ class Revocation(IntEnum):
     """The vendor revoked it."""
 
     NOT_OFFERED = 2
-    """The vendor has no revocation: only the copy here is gone."""
+    """The vendor does not revoke such tokens: only the copy here is gone."""
 
     NOTHING_HELD = 3
     """There was nothing to revoke."""
 
     FAILED = 4
-    """The vendor did not revoke it; the copy here is gone all the same."""
+    """The vendor did not revoke it. csign_client_forget has kept it for another try; csign_client_force_forget has
+    forgotten it all the same.
+    """
 
 
 class LogLevel(IntEnum):

@@ -67,6 +67,8 @@ interface Abi {
 
     int csign_client_forget(long client, long outRevocation, long outReason, long error);
 
+    int csign_client_force_forget(long client, long outRevocation, long outReason, long error);
+
     int csign_client_count(long client, int counter, long outCount, long error);
 
     int csign_client_events(long client, long outJson, long error);

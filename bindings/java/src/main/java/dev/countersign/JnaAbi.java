@@ -109,6 +109,9 @@ final class JnaAbi implements Abi {
     public native int csign_client_forget(long client, long outRevocation, long outReason, long error);
 
     @Override
+    public native int csign_client_force_forget(long client, long outRevocation, long outReason, long error);
+
+    @Override
     public native int csign_client_count(long client, int counter, long outCount, long error);
 
     @Override
