@@ -38,7 +38,7 @@ def run(sandbox: Sandbox) -> int:
     # The clients of all rounds find this one's token in the store.
     settings = {**written(Path(sandbox.connections), "docusign-jwt"), "store": f"file:{sandbox.dir}/leak"}
     providers = countersign.Registry()
-    shared = countersign.Client(settings)
+    shared = countersign.Client(settings, name="leak")
     shared.token()
     start_kb = 0
     for number in range(ROUNDS):
@@ -71,7 +71,7 @@ def once(
     if number % 10 == 0:  # RSA is slow in a debug build.
         key.info()
         key.verify(key.sign({"sub": "me"}))
-    client = countersign.Client(settings, registry=providers, clock=clock, log=ignore, on_change=ignore)
+    client = countersign.Client(settings, name="leak", registry=providers, clock=clock, log=ignore, on_change=ignore)
     client.counts()
     login = client.start_login()
     countersign.Login.restore(login.save())

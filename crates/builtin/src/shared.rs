@@ -1,7 +1,6 @@
 //! What all clients of a process share: one transport for each way to the servers, one store for
 //! each address.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use countersign::{Error, MemoryStore, Network, Store, StoreSetting, Transports, UreqTransport};
@@ -15,7 +14,7 @@ pub(crate) fn shared() -> &'static Shared {
 pub(crate) struct Shared {
     process: u32,
     transports: Transports,
-    stores: Mutex<HashMap<Address, Arc<Opening>>>,
+    stores: Mutex<Vec<(Address, Arc<Opening>)>>,
     /// What a child of fork uses instead: sockets that two processes read give each the other's
     /// answers, and a lock that was held during the fork stays held in the child.
     child: OnceLock<Box<Shared>>,
@@ -104,30 +103,25 @@ impl Shared {
 
     fn opening(&self, address: &Address) -> Arc<Opening> {
         let mut stores = self.stores();
-        if let Some(opening) = stores.get(address) {
+        if let Some((_, opening)) = stores.iter().find(|(known, _)| known == address) {
             return Arc::clone(opening);
         }
-        stores.retain(|_, opening| match opening.get() {
+        stores.retain(|(_, opening)| match opening.get() {
             Some(Ok(store)) => store.strong_count() > 0,
             Some(Err(_)) => false,
             None => true,
         });
         let opening = Arc::new(Opening::new());
-        stores.insert(address.clone(), Arc::clone(&opening));
+        stores.push((address.clone(), Arc::clone(&opening)));
         opening
     }
 
     fn forget(&self, address: &Address, opening: &Arc<Opening>) {
-        let mut stores = self.stores();
-        if stores
-            .get(address)
-            .is_some_and(|known| Arc::ptr_eq(known, opening))
-        {
-            stores.remove(address);
-        }
+        self.stores()
+            .retain(|(known, other)| known != address || !Arc::ptr_eq(other, opening));
     }
 
-    fn stores(&self) -> MutexGuard<'_, HashMap<Address, Arc<Opening>>> {
+    fn stores(&self) -> MutexGuard<'_, Vec<(Address, Arc<Opening>)>> {
         self.stores.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
