@@ -464,7 +464,7 @@ class Client:
 
     def _raise(self, status: int, error: Pointer) -> NoReturn:
         raised = failure(status, error)
-        # What close() took the request from is told of that.
+        # A call whose request was cancelled by close() fails as closed.
         if status == Status.BUSY and self._closed is not None:
             self._raise_closed()
         raise raised

@@ -74,7 +74,7 @@ impl Keeper {
         self.invalidate_access_token(token.secret());
     }
 
-    /// As [`Keeper::invalidate`], for who has nothing but the bare access token left.
+    /// Like [`Keeper::invalidate`], for when you only have the access token string.
     pub fn invalidate_access_token(&self, access_token: &Secret) {
         if self.0.check_process().is_err() {
             return;
