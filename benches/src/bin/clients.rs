@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use countersign::{Keeper, Registry, Settings};
+use countersign::{Keeper, Settings};
 use countersign_sandbox::{Options, Sandbox};
 use countersign_store_conformance::servers::PostgresServer;
 
@@ -20,11 +20,13 @@ const CLIENTS: usize = 2_000;
 const THREADS: usize = 8;
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some("serve") {
-        return serve();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("serve") => return serve(),
+        Some("measure") => return measure(&args[1], &args[2], &args[3], &args[4]),
+        _ => {}
     }
     let vendor = Vendor::start();
-    let registry = countersign_builtin::registry().expect("the built-in providers");
     let folder = tempfile::tempdir().expect("a scratch folder");
     let mut table = String::from(
         "| store | making one | bytes of an idle client | descriptors before, after 2,000 tokens, idle | connections to the vendor after 2,000 tokens, idle | connections to the store |\n|---|---|---|---|---|---|\n",
@@ -35,22 +37,39 @@ fn main() {
         format!("file:{}", folder.path().join("tokens").display()),
         postgres.url(),
     ] {
-        table += &measure(&vendor, &registry, &store, postgres.port());
+        table += &measured(&vendor, &store, postgres.port());
     }
     let _ = std::io::stdout().write_all(table.as_bytes());
 }
 
-fn measure(vendor: &Vendor, registry: &Registry, store: &str, postgres: u16) -> String {
-    let text = std::fs::read_to_string(&vendor.connections).expect("connections.toml");
+/// Runs [`measure`] in a process of its own: memory that one store's clients freed would be used
+/// again by the next store's.
+fn measured(vendor: &Vendor, store: &str, postgres: u16) -> String {
+    let output = Command::new(std::env::current_exe().expect("this program"))
+        .args(["measure", &vendor.connections, store])
+        .args([vendor.port.to_string(), postgres.to_string()])
+        .stderr(Stdio::inherit())
+        .output();
+    let output = output.expect("a process to measure in");
+    assert!(output.status.success(), "measuring {store} failed");
+    String::from_utf8(output.stdout).expect("a row of text")
+}
+
+/// Makes the clients on `store` and prints one row of the table.
+fn measure(connections: &str, store: &str, vendor: &str, postgres: &str) {
+    let port = |text: &str| text.parse::<u16>().expect("a port");
+    let (vendor, postgres) = (port(vendor), port(postgres));
+    let registry = countersign_builtin::registry().expect("the built-in providers");
+    let text = std::fs::read_to_string(connections).expect("connections.toml");
     let all = Settings::from_toml(&text).expect("the sandbox's connections");
     let mut settings = Settings::select(all, "boldsign-cc").expect("one of the sandbox's");
     settings.set("store", store).expect("a store");
-    let folder = Path::new(&vendor.connections).parent().expect("a folder");
+    let folder = Path::new(connections).parent().expect("a folder");
     let settings = settings.relative_to(folder);
     let make = |index: usize| {
         let settings = settings.clone().resolve(|_| None)?;
         let name = format!("client-{index}");
-        let connection = countersign_builtin::connection(&name, &settings, registry, None)?;
+        let connection = countersign_builtin::connection(&name, &settings, &registry, None)?;
         let transport = countersign_builtin::transport(connection.network())?;
         countersign_builtin::keeper(connection, |_| ())?
             .transport(Arc::new(transport))
@@ -80,10 +99,10 @@ fn measure(vendor: &Vendor, registry: &Registry, store: &str, postgres: u16) -> 
             });
         }
     });
-    let busy = (open_files(), connections_to(vendor.port));
+    let busy = (open_files(), connections_to(vendor));
     // Idle connections are closed after 4 s.
     std::thread::sleep(Duration::from_secs(6));
-    let idle = (open_files(), connections_to(vendor.port));
+    let idle = (open_files(), connections_to(vendor));
     let with_token = resident_bytes();
     let row = format!(
         "| {} | {:.0} µs | {} new, {} with a token | {descriptors}, {}, {} | {}, {} | {} |\n",
@@ -97,8 +116,8 @@ fn measure(vendor: &Vendor, registry: &Registry, store: &str, postgres: u16) -> 
         idle.1,
         connections_to(postgres),
     );
+    let _ = std::io::stdout().write_all(row.as_bytes());
     drop((first, clients));
-    row
 }
 
 /// The sandbox, in a process of its own so that its descriptors are not counted.
