@@ -21,6 +21,7 @@ pub(crate) fn run() -> Result<(), String> {
     }
     check_providers(&files, &mut faults);
     check_providers_do_no_io(&files, &mut faults);
+    check_libraries_name_no_command(&files, &mut faults);
     check_unsafe(&files, &mut faults);
     check_invariants(&mut faults);
     match faults.is_empty() {
@@ -144,6 +145,50 @@ fn check_providers_do_no_io(files: &[PathBuf], faults: &mut Vec<String>) {
                 faults.push(format!(
                     "{shown}: a provider does no I/O, and this names {door}"
                 ));
+            }
+        }
+    }
+}
+
+/// A library's callers may have no `countersign` command: its messages and hints name settings,
+/// files and calls. `crates/cli/src/hints.rs` adds the command.
+fn check_libraries_name_no_command(files: &[PathBuf], faults: &mut Vec<String>) {
+    const PROGRAMS: &[&str] = &["crates/chaos/", "crates/cli/", "crates/sandbox/"];
+    const SUBCOMMANDS: &[&str] = &[
+        "consent",
+        "doctor",
+        "exec",
+        "inspect",
+        "key",
+        "login",
+        "logout",
+        "providers",
+        "sign",
+        "store",
+        "token",
+        "verify",
+    ];
+    for path in files {
+        let shown = path.to_string_lossy();
+        let is_library = shown.starts_with("crates/")
+            && shown.contains("/src/")
+            && !PROGRAMS.iter().any(|program| shown.starts_with(program));
+        let is_code = path.extension().is_some_and(|ending| ending == "rs");
+        let is_profile = shown.starts_with("crates/providers/") && shown.ends_with("profile.toml");
+        if !(is_library && is_code || is_profile) {
+            continue;
+        }
+        let text = std::fs::read_to_string(root().join(path)).unwrap_or_default();
+        let text = text.lines().map(str::trim_start);
+        for line in text.filter(|line| !line.starts_with("//") && !line.starts_with('#')) {
+            let mut after = line.split("countersign ").skip(1);
+            let names_one = after.any(|rest| {
+                let word = rest.split(|c: char| !c.is_ascii_lowercase()).next();
+                word.is_some_and(|word| SUBCOMMANDS.contains(&word))
+            });
+            // What sealing is bound to, which no person reads.
+            if names_one && !line.contains("b\"countersign store 1\"") {
+                faults.push(format!("{shown}: a library names a command: {line}"));
             }
         }
     }

@@ -217,7 +217,7 @@ fn locate() -> Result<(PathBuf, &'static str), Error> {
         places.join(", ")
     );
     Err(Error::new(ErrorKind::Setting, message).with_hint(
-        "write countersign.toml with [connections.NAME], or name a file: by its path (--config), or in COUNTERSIGN_CONFIG",
+        "create countersign.toml with a section [connections.NAME], or set COUNTERSIGN_CONFIG to the path of the file",
     ))
 }
 

@@ -10,9 +10,9 @@ use countersign::{Connection, Error, Listener, Login, SystemRandom, Url};
 use serde_json::json;
 
 use crate::args::BrowserArgs;
-use crate::child;
 use crate::input;
 use crate::output::{Output, Stop};
+use crate::{child, hints};
 
 /// A page to visit: `start` makes it for the redirect URI that is waited on, and `complete` takes
 /// what the browser comes back with.
@@ -35,7 +35,8 @@ pub(crate) fn visit<T>(
     if let Some(warning) = port_warning(connection, args.port) {
         output.warn(&warning);
     }
-    let listener = Listener::bind(redirect_uri, args.port, &SystemRandom::new())?;
+    let listener = Listener::bind(redirect_uri, args.port, &SystemRandom::new())
+        .map_err(hints::with_port_option)?;
     let login = start(listener.redirect_uri().as_str())?;
     let (url, back) = (login.url().as_str(), listener.redirect_uri().clone());
     let waiting = format!("waiting up to {} s for the browser at {back}", args.timeout);

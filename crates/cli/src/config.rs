@@ -40,6 +40,7 @@ pub(crate) fn keeper_of(
         .resolve(variable)
         .map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
     let connection = countersign_builtin::connection(name, &settings, &registry(global)?, None)?;
+    output.set_connection(&connection);
     output.trace(&format!(
         "connection {name} of {}: {}, environment {}, grant {}, store {}",
         config.path().display(),

@@ -9,6 +9,7 @@ mod browser;
 mod child;
 mod commands;
 mod config;
+mod hints;
 mod input;
 mod output;
 mod terminal;

@@ -3,10 +3,10 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use countersign::{Error, ErrorKind, Verdict};
+use countersign::{Connection, Error, ErrorKind, GrantKind, Verdict};
 use serde::Serialize;
 
-use crate::terminal;
+use crate::{hints, terminal};
 
 /// Results go to stdout and everything else to stderr.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Output {
     /// With `--json` a failure is exactly one line on stderr: warnings wait until it is known
     /// that there is none.
     held_back: Vec<String>,
+    /// The connection that the command works for, once it is known: hints name it.
+    connection: Option<(String, GrantKind)>,
 }
 
 /// Why a command ends before its end.
@@ -34,7 +36,13 @@ impl Output {
             json,
             verbosity,
             held_back: Vec::new(),
+            connection: None,
         }
+    }
+
+    /// Sets the connection that the command works for.
+    pub(crate) fn set_connection(&mut self, connection: &Connection) {
+        self.connection = Some((connection.name().to_owned(), connection.grant()));
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -106,6 +114,7 @@ impl Output {
 
     /// As [`Output::warn`], with an error's message and hint.
     pub(crate) fn warn_of(&mut self, what: &str, error: &Error) {
+        let error = self.with_command(error);
         match error.hint() {
             Some(hint) => self.warn(&format!("{what}: {error} ({hint})")),
             None => self.warn(&format!("{what}: {error}")),
@@ -114,12 +123,20 @@ impl Output {
 
     /// Tells what went wrong, as a person or a program reads it.
     pub(crate) fn say_error(&self, error: &Error) {
+        let error = self.with_command(error);
         let told = Told {
-            error: ErrorJson::of(error),
+            error: ErrorJson::of(&error),
         };
         match serde_json::to_string(&told) {
             Ok(text) if self.json => say_json(&text),
-            _ => error_lines(error).iter().for_each(|line| say(line)),
+            _ => error_lines(&error).iter().for_each(|line| say(line)),
+        }
+    }
+
+    fn with_command(&self, error: &Error) -> Error {
+        match &self.connection {
+            Some((name, grant)) => hints::with_command(error.clone(), name, *grant),
+            None => error.clone(),
         }
     }
 

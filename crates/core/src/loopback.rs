@@ -66,7 +66,7 @@ impl Listener {
             Some(port) => listen(host, port).map_err(|error| {
                 let message = format!("port {port} cannot be listened on: {error}");
                 Error::setting("redirect_uri", message)
-                    .with_hint("end the program that has the port, or choose another with --port and in redirect_uri")
+                    .with_hint("stop the program that uses the port, or set redirect_uri to another port that is registered at the vendor")
             })?,
             None => listen_anywhere(host, random)?,
         };
@@ -254,5 +254,7 @@ fn listen_anywhere(host: &str, random: &dyn Random) -> Result<Vec<TcpListener>, 
     }
     let why = last.map_or_else(String::new, |error| error.to_string());
     let message = format!("no free port was found on the loopback: {why}");
-    Err(Error::new(ErrorKind::Callback, message).with_hint("choose a port with --port"))
+    Err(Error::new(ErrorKind::Callback, message).with_hint(
+        "free a port between 20000 and 32000, or set redirect_uri to one with a port that is free",
+    ))
 }

@@ -276,6 +276,8 @@ fn the_port_is_chosen_where_it_is_asked_for() {
         error["message"].as_str().unwrap().contains(&port),
         "{error}"
     );
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.contains("--port"), "{hint}");
     drop(taken);
     let run = house.run([
         "login",

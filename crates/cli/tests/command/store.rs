@@ -267,6 +267,10 @@ fn a_store_is_encrypted_and_then_under_another_key() {
         report_before.code, 2,
         "plain under a store_key: {report_before:?}"
     );
+    let refused = house.run(["token", NAME, "--json"]).error(2);
+    let hint = refused["hint"].as_str().unwrap();
+    let command = format!("run `countersign store rekey {NAME}`");
+    assert!(hint.contains(&command), "{hint}");
     // What is not encrypted may be planted: it is shown, and left as it is.
     let run = house.run(["store", "rekey"]);
     assert_eq!(run.code, 2, "{run:?}");

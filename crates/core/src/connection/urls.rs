@@ -25,33 +25,30 @@ impl Connection {
         ]))
     }
 
-    /// Says in an error's hint how a person logs in again.
+    /// Adds to an error's hint how a caller gets a person to log in again.
     ///
-    /// No URL made ahead could be completed: it has neither the `state` nor the PKCE challenge of a
-    /// login that somebody waits for. So the hint names what starts one.
+    /// An error can't carry the login URL itself: only [`Keeper::start_login`](crate::Keeper) makes
+    /// one with a `state` and a PKCE challenge that can be completed. A program with commands of its
+    /// own says which of them does this.
     pub(crate) fn with_login_hint(&self, error: Error) -> Error {
-        let name = self.name();
-        let how = match (self.grant(), self.redirect_uri()) {
-            (GrantKind::AuthorizationCode, Some(uri)) if !uri.is_loopback() => {
-                "in your web application, call start_login, send the browser to its URL, and pass what comes back to complete_login".to_owned()
+        let how = match self.grant() {
+            GrantKind::AuthorizationCode => {
+                "call start_login, open its URL in the person's browser, and pass the callback URL to complete_login"
             }
-            (GrantKind::AuthorizationCode, _) => {
-                format!("run `countersign login {name}`, or call the client's login")
-            }
-            (GrantKind::RefreshToken, _) => {
-                "set refresh_token to a new one, from where the old one came from".to_owned()
+            GrantKind::RefreshToken => {
+                "set refresh_token to a new one from the program that issued the old one"
             }
             _ => return error,
         };
         let hint = match error.hint() {
             Some(hint) => format!("{hint}; {how}"),
-            None => how,
+            None => how.to_owned(),
         };
         error.with_hint(hint)
     }
 
-    /// Says in an error with the verdict reauthorize what a person can do. Consent is given at the
-    /// vendor, at a URL that needs nobody who waits for the browser; a login has to be started.
+    /// Adds to an error with the verdict reauthorize what a person can do: open the consent URL, or
+    /// log in.
     pub(crate) fn with_way_out(&self, error: Error) -> Error {
         let needs_login = [GrantKind::AuthorizationCode, GrantKind::RefreshToken];
         if needs_login.contains(&self.grant()) {
@@ -65,7 +62,7 @@ impl Connection {
         match error.hint().filter(|_| nobody_listens) {
             Some(hint) => {
                 let hint = format!(
-                    "{hint}; the page that the browser ends at may be an error, which does no harm: consent was given before"
+                    "{hint}; the browser may end at an error page, which you can ignore: consent is recorded before that"
                 );
                 error.with_hint(hint)
             }

@@ -147,6 +147,6 @@ impl Inner {
         );
         Error::new(ErrorKind::NoToken, message)
             .with_provider(&self.connection.profile().id)
-            .with_hint("log in again, or call forget again to try the revocation once more")
+            .with_hint("log in again, or call forget again to retry the revocation")
     }
 }

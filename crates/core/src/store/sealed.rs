@@ -157,7 +157,7 @@ impl SealedStore {
         let Some(rest) = sealed.strip_prefix(MAGIC) else {
             return Err(refuse(
                 format!("record {shown}… is not encrypted, and `store_key` is set"),
-                "look at it with: countersign store rekey; if you put it there, encrypt it with: countersign store rekey --seal-plain",
+                "check who wrote it: if you did, encrypt it with SealedStore::seal_plain; if not, remove it from the store",
             ));
         };
         if rest.len() < KEY_ID + SALT {

@@ -193,14 +193,8 @@ fn a_plain_record_is_never_taken_for_a_sealed_one() {
         Swap::Applied(1)
     ));
     let store = sealed(&below, OLD);
-    assert!(
-        store
-            .load(&key)
-            .unwrap_err()
-            .hint()
-            .unwrap()
-            .contains("store rekey")
-    );
+    let hint = store.load(&key).unwrap_err().hint().unwrap().to_owned();
+    assert!(hint.contains("SealedStore::seal_plain"), "{hint}");
     // Nor is it taken in when the key is changed: whoever can write the store can have planted it.
     assert_eq!(
         store.reseal(&key).unwrap_err().verdict(),

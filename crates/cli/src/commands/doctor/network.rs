@@ -12,6 +12,7 @@ use countersign_builtin::variable;
 
 use super::settings::loses_refresh_tokens;
 use crate::commands::report::Check;
+use crate::hints;
 
 /// Differences of clocks, in seconds, that vendors begin to mind and that none forgives.
 const CLOCK_WARNS: u64 = 30;
@@ -172,7 +173,10 @@ pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check
                 fix,
             )];
         }
-        Err(error) => return vec![Check::failed("token", &error)],
+        Err(error) => {
+            let error = hints::with_command(error, connection.name(), connection.grant());
+            return vec![Check::failed("token", &error)];
+        }
     };
     let lifetime = match token.expires_at() {
         Some(end) => format!("valid for {} s", end - SystemClock::new().now().unix_s()),

@@ -1,0 +1,74 @@
+//! The command that carries out what a library's hint asks for.
+//!
+//! The libraries' hints name settings, files and calls, because most of their callers are programs.
+//! This is the only place that translates them into commands.
+
+use countersign::{Error, ErrorKind, GrantKind, Verdict};
+
+/// Adds to the error's hint the command that carries it out, if there is one.
+pub(crate) fn with_command(error: Error, connection: &str, grant: GrantKind) -> Error {
+    match command(&error, connection, grant) {
+        Some(command) => and(error, &format!("on the command line, run `{command}`")),
+        None => error,
+    }
+}
+
+/// Adds the option that overrides the port of `redirect_uri` to the error of a port that can't be
+/// listened on.
+pub(crate) fn with_port_option(error: Error) -> Error {
+    and(error, "--port chooses another port for one login")
+}
+
+fn command(error: &Error, connection: &str, grant: GrantKind) -> Option<String> {
+    let has_login = grant == GrantKind::AuthorizationCode;
+    match (error.kind(), error.verdict(), error.setting_name()) {
+        (_, Verdict::Reauthorize, _) | (_, _, Some("refresh_token")) if has_login => {
+            Some(format!("countersign login {connection}"))
+        }
+        (ErrorKind::Store, _, Some("store_key")) => {
+            Some(format!("countersign store rekey {connection}"))
+        }
+        _ => None,
+    }
+}
+
+fn and(error: Error, more: &str) -> Error {
+    let hint = match error.hint() {
+        Some(hint) => format!("{hint}; {more}"),
+        None => more.to_owned(),
+    };
+    error.with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_the_command_of_the_connections_grant() {
+        let login = Error::new(ErrorKind::LoginRequired, "over").with_hint("log in again");
+        let seed = Error::setting("refresh_token", "presented before");
+        let plain = Error::new(ErrorKind::Store, "plain").with_setting("store_key");
+        let code = GrantKind::AuthorizationCode;
+        for (error, grant, command) in [
+            (&login, code, Some("countersign login mine")),
+            (&seed, code, Some("countersign login mine")),
+            (&login, GrantKind::RefreshToken, None),
+            (&seed, GrantKind::RefreshToken, None),
+            (&login, GrantKind::JwtBearer, None),
+            (
+                &plain,
+                GrantKind::JwtBearer,
+                Some("countersign store rekey mine"),
+            ),
+        ] {
+            let told = with_command(error.clone(), "mine", grant);
+            let hint = told.hint().unwrap_or_default();
+            match command {
+                Some(command) => assert!(hint.ends_with(&format!("run `{command}`")), "{hint}"),
+                None => assert_eq!(told.hint(), error.hint()),
+            }
+            assert!(hint.starts_with(error.hint().unwrap_or_default()), "{hint}");
+        }
+    }
+}
