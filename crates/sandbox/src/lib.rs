@@ -36,7 +36,7 @@ use crate::{connections::Folder, world::World};
 pub use crate::{
     control::Consent,
     faults::{Fault, Kind},
-    log::LogEntry,
+    log::{Issued, LogEntry, fingerprint},
     policy::{Policy, Rotation},
     rows::{Row, rows},
 };

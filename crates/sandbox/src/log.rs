@@ -10,6 +10,7 @@ use crate::{
     exchange::{Call, Fields, Reply},
     jwt::Assertion,
     random,
+    world::World,
 };
 
 /// A request that a vendor's endpoint received.
@@ -44,6 +45,35 @@ pub struct LogEntry {
     pub error_description: Option<String>,
     /// The injected fault that decided the answer.
     pub fault: Option<String>,
+    /// The access token that the answer carried, and whose it is.
+    pub issued: Option<Issued>,
+}
+
+/// An access token that an answer carried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Issued {
+    /// The [`fingerprint`] of the token.
+    pub access_token: String,
+    /// The app that it was issued to.
+    pub client_id: String,
+    /// The login of the person it acts for; empty if the app acts for itself.
+    pub login: String,
+}
+
+impl Issued {
+    /// Reads the token from an answer, and looks up whose it is.
+    pub(crate) fn by(reply: &Reply, world: &World) -> Option<Self> {
+        let answer: Value = serde_json::from_slice(&reply.body).ok()?;
+        let token = answer.get("access_token")?.as_str()?;
+        let grant = &world.tokens.access.get(token)?.grant;
+        let user = world.registry.user(grant.provider, &grant.user);
+        Some(Self {
+            access_token: fingerprint(token),
+            client_id: grant.client_id.clone(),
+            login: user.map(|user| user.login.to_owned()).unwrap_or_default(),
+        })
+    }
 }
 
 /// All entries since the start or the last reset.
@@ -103,6 +133,7 @@ pub(crate) fn entry(
         error_description: said("error_description"),
         fields: redacted(form),
         fault,
+        issued: None,
     }
 }
 
@@ -142,8 +173,9 @@ fn redacted(form: Fields) -> Vec<(String, String)> {
     form.0.into_iter().map(hide).collect()
 }
 
-/// The first 16 hex digits of a secret's SHA-256.
-fn fingerprint(secret: &str) -> String {
+/// Returns the first 16 hex digits of a secret's SHA-256, as the log shows secrets.
+#[must_use]
+pub fn fingerprint(secret: &str) -> String {
     random::to_hex(&digest::digest(&digest::SHA256, secret.as_bytes()).as_ref()[..8])
 }
 

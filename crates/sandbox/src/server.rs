@@ -213,11 +213,12 @@ fn route(world: &mut World, call: &Call) -> Reply {
         return vendors(world);
     };
     let (reply, fault) = with_faults(world, call, provider, endpoint, vendors);
+    let issued = log::Issued::by(&reply, world);
     let reply = match compresses(world, call, provider) {
         true => reply.gzip(),
         false => reply,
     };
-    let entry = log::entry(
+    let mut entry = log::entry(
         call,
         provider,
         endpoint,
@@ -225,6 +226,7 @@ fn route(world: &mut World, call: &Call) -> Reply {
         Some(&reply),
         fault,
     );
+    entry.issued = issued;
     world.log.push(entry);
     reply
 }
