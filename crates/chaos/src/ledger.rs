@@ -27,10 +27,22 @@ pub struct Tally {
     pub lost_avoidable: usize,
     /// How many errors said something else than what had happened, expired tokens included.
     pub wrong_verdicts: usize,
+    /// How many tokens were given to a connection that they do not belong to, by the server's log.
+    pub wrong_owner: usize,
+    /// How many calls took longer than their stated bound, or never returned.
+    pub unbounded: usize,
     /// How long a caller waited at most, in milliseconds; not while its own process was stopped.
     pub max_wait_ms: i64,
     /// How many workers were stopped for a while.
     pub stops: usize,
+    /// How many workers were told to drain their clients and exit.
+    pub shutdowns: usize,
+    /// How many children were forked in the middle of a refresh.
+    pub forks: usize,
+    /// How many lock and spare files were removed.
+    pub locks_removed: usize,
+    /// How many records were removed. Their grants are not counted as lost.
+    pub records_removed: usize,
     /// From an answer read to its being durable, in microseconds: the median and the 99th of 100.
     pub window_p50_us: u64,
     /// The 99th of 100.
@@ -46,7 +58,8 @@ impl Tally {
                 wrong.push(what.to_owned());
             }
         };
-        let calm = self.kills == 0 && self.stops == 0;
+        let workers = self.kills + self.stops + self.shutdowns + self.forks;
+        let calm = workers + self.locks_removed + self.records_removed == 0;
         hold(self.refresh_posts > 0, "nothing was refreshed");
         hold(
             !calm || self.refresh_posts == self.expiries,
@@ -54,9 +67,16 @@ impl Tally {
         );
         hold(
             !calm || self.presented_twice == 0,
-            "a token was presented twice without a kill",
+            "a token was presented twice though nothing was struck",
         );
-        hold(!calm || self.lost == 0, "a grant was lost without a kill");
+        hold(
+            !calm || self.lost == 0,
+            "a grant was lost though nothing was struck",
+        );
+        hold(
+            self.kills + self.stops > 0 || self.lost == 0,
+            "a grant was lost though no process was killed or stopped",
+        );
         hold(
             self.server == "strict" || self.lost == 0,
             "a grant was lost at a server with grace",
@@ -66,6 +86,11 @@ impl Tally {
             "a grant was lost that could have been kept",
         );
         hold(self.wrong_verdicts == 0, "an error had a wrong verdict");
+        hold(
+            self.wrong_owner == 0,
+            "a token was given to a connection that it does not belong to",
+        );
+        hold(self.unbounded == 0, "a call took longer than its bound");
         wrong
     }
 }
@@ -77,17 +102,17 @@ pub struct Kill {
     pub pid: u32,
     /// When, in milliseconds since 1970.
     pub at_ms: i64,
-    /// The last point it told of.
-    pub point: Option<String>,
+    /// The last point it told of for each of its connections, with the connection's grant.
+    pub points: Vec<(usize, String)>,
 }
 
 impl Kill {
-    /// Whether it had sent, or was about to, and had not got the answer into the store.
-    pub fn held_an_answer(&self) -> bool {
+    /// Whether it had sent a request for this grant, or was about to, and had not got the answer
+    /// into the store.
+    pub fn held_an_answer(&self, grant: usize) -> bool {
         let between = ["BeforeSend", "Answered", "BeforePersist", "BeforeSpool"];
-        self.point
-            .as_deref()
-            .is_some_and(|point| between.contains(&point))
+        let mut points = self.points.iter();
+        points.any(|(of, point)| *of == grant && between.contains(&point.as_str()))
     }
 }
 
@@ -177,9 +202,10 @@ mod tests {
         let kill = |point: &str| Kill {
             pid: 1,
             at_ms: 0,
-            point: Some(point.into()),
+            points: vec![(7, point.into())],
         };
-        assert!(kill("Answered").held_an_answer());
+        assert!(kill("Answered").held_an_answer(7));
+        assert!(!kill("Answered").held_an_answer(8));
         for point in [
             "IntentDurable",
             "Persisted",
@@ -187,7 +213,7 @@ mod tests {
             "Spooled",
             "Leased",
         ] {
-            assert!(!kill(point).held_an_answer(), "{point}");
+            assert!(!kill(point).held_an_answer(7), "{point}");
         }
     }
 }

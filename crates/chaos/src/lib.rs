@@ -1,8 +1,9 @@
 //! The crash, the second process, the killed store: drives real processes of countersign against
 //! the sandbox, and counts what was lost.
 //!
-//! Two drivers. [`hammer`] lets many processes share one rotating connection and kills them at
-//! random; [`matrix`] kills, fails and delays one refresh at each of the keeper's named points. A
+//! Two drivers. [`hammer`] lets many processes share a store with several connections. At random it
+//! kills, stops, forks and shuts down the processes, and removes the store's files. The sandbox's
+//! log decides whose token each of them was given. [`matrix`] kills, fails and delays one refresh at each of the keeper's named points. A
 //! loss counts as avoidable unless the process that sent the request was killed, or its answer
 //! dropped, before the answer was durable: no client can keep what only a dead one was told.
 //!
@@ -15,13 +16,17 @@
 
 #![forbid(unsafe_code)]
 
+mod forked;
 pub mod hammer;
 pub mod ledger;
+pub mod line;
 pub mod matrix;
 mod once;
 mod place;
 mod stage;
 mod table;
+pub mod tenants;
+pub mod watch;
 pub mod window;
 pub mod worker;
 

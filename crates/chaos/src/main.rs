@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use countersign_chaos::{
-    Order, PlaceKind, Point, Server, between_marks, hammer, matrix, once, window, worker,
+    Order, PlaceKind, Point, Server, between_marks, hammer, hammer::Strike, matrix, once, window,
+    worker,
 };
 
 #[derive(Parser)]
@@ -20,7 +21,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Many processes share one rotating connection; the last line is one JSON object.
+    /// Many processes share a store with several rotating connections; the last line is one JSON object.
     Hammer(Hammer),
     /// One refresh, killed, failed and delayed at every point; a table in Markdown.
     Matrix(Matrix),
@@ -50,9 +51,18 @@ struct Hammer {
     processes: usize,
     #[arg(long, default_value_t = 8)]
     threads: usize,
-    /// Kill or stop one so often; 0 for never
+    /// Strike a worker or the store every so many milliseconds; 0 for never
     #[arg(long, default_value_t = 1000)]
     kill_ms: u64,
+    /// What a strike may be, separated with commas: kill, stop, shutdown (drain and exit), fork (in
+    /// the middle of a refresh), locks (remove lock files, or end a database's leases), records
+    /// (remove a record, or all records of a database)
+    #[arg(
+        long,
+        default_value = "kill,stop,shutdown,fork,locks,records",
+        value_delimiter = ','
+    )]
+    strikes: Vec<Strike>,
     #[arg(long, default_value_t = 30)]
     seconds: u64,
     /// Answers come at 16 bytes each so many milliseconds; 0 for at once
@@ -85,6 +95,8 @@ struct Child {
     timeout_ms: u64,
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    #[arg(long)]
+    shares: bool,
     #[arg(long, default_value_t = 0)]
     point: usize,
     #[arg(long, default_value = "spool")]
@@ -107,6 +119,7 @@ fn main() -> ExitCode {
                 store: child.store,
                 timeout_ms: child.timeout_ms,
                 threads: child.threads,
+                shares: child.shares,
             });
             Ok(())
         }
@@ -146,6 +159,7 @@ fn hammer(options: &Hammer) -> Result<(), String> {
         processes: options.processes.max(1),
         threads: options.threads.max(1),
         kill_ms: options.kill_ms,
+        strikes: options.strikes.clone(),
         seconds: options.seconds,
         slow_ms: options.slow_ms,
         program: program()?,

@@ -98,10 +98,13 @@ impl Stage {
     /// # Errors
     ///
     /// Where the sandbox or the store refuses.
-    pub fn log_in(&self, keeper: &Keeper) -> Result<(), String> {
+    pub fn log_in(&self, keeper: &Keeper, login_hint: &str) -> Result<(), String> {
         let told = |error: countersign::Error| error.to_string();
         let login = keeper.start_login(None).map_err(told)?;
-        let url = format!("{}&_sandbox=allow", login.url().as_str());
+        let url = format!(
+            "{}&_sandbox=allow&login_hint={login_hint}",
+            login.url().as_str()
+        );
         let location = location(self.sandbox.url(), &url).map_err(|error| error.to_string())?;
         let query = location.split_once('?').map_or("", |(_, query)| query);
         keeper.complete_login(&login, query).map_err(told)?;
@@ -116,12 +119,31 @@ impl Stage {
     }
 }
 
+/// What a connection has that the sandbox's file does not say.
+pub(crate) struct Change<'a> {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) settings: &'a [(&'a str, &'a str)],
+}
+
 /// A connection as the sandbox wrote it into its folder, with a server's policy known to it.
 ///
 /// # Panics
 ///
 /// Where the folder has no such connection.
 pub fn connection(folder: &Path, name: &str, server: Server, timeout_ms: u64) -> Connection {
+    let change = Change {
+        provider: provider(server),
+        settings: &[],
+    };
+    changed(folder, name, change, timeout_ms)
+}
+
+pub(crate) fn changed(
+    folder: &Path,
+    name: &str,
+    change: Change<'_>,
+    timeout_ms: u64,
+) -> Connection {
     let text = std::fs::read_to_string(folder.join("connections.toml")).expect("connections.toml");
     let all = Settings::from_toml(&text).expect("settings");
     let settings = Settings::select(all, name).expect("the connection");
@@ -129,14 +151,16 @@ pub fn connection(folder: &Path, name: &str, server: Server, timeout_ms: u64) ->
         .relative_to(folder)
         .resolve(|_| None)
         .expect("its files");
-    settings
-        .set("timeout_ms", &timeout_ms.to_string())
-        .expect("timeout_ms");
-    settings.set("min_valid_s", "0").expect("min_valid_s");
-    settings
-        .set("redirect_uri", REDIRECT)
-        .expect("redirect_uri");
-    Connection::new(name, &settings, provider(server)).expect("a connection")
+    let timeout_ms = timeout_ms.to_string();
+    let every = [
+        ("timeout_ms", timeout_ms.as_str()),
+        ("min_valid_s", "0"),
+        ("redirect_uri", REDIRECT),
+    ];
+    for (key, value) in every.iter().chain(change.settings) {
+        settings.set(key, value).expect("a setting");
+    }
+    Connection::new(name, &settings, change.provider).expect("a connection")
 }
 
 /// BoldSign, which rotates always; or one like it that is known to honour a replay.

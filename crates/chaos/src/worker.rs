@@ -1,18 +1,21 @@
-//! A process whose threads want the connection's token all the time, and which tells its parent
-//! where each refresh is, so that the parent knows what a kill fell on.
+//! A process whose threads want tokens of several connections all the time, and which tells its
+//! parent where each refresh is, so that the parent knows what a kill fell on.
 
-use std::io::{Read, Write};
+use std::io::BufRead;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use countersign::probe::{Point, Probe};
-use countersign::{Clock, Error, Keeper, SystemClock};
-use serde::{Deserialize, Serialize};
+use countersign::{Clock, Error, Keeper, Store, SystemClock, Token};
+use countersign_sandbox::fingerprint;
 
-use crate::{Server, connection, open};
+use crate::forked::Forker;
+use crate::line::Line;
+use crate::tenants::{CLERK, GRANTS, SHARER, TENANTS};
+use crate::watch::{Watch, bound};
+use crate::{Server, open};
 
 /// What a worker is told to do.
 #[derive(Clone, Debug)]
@@ -27,111 +30,231 @@ pub struct Order {
     pub timeout_ms: u64,
     /// How many threads want a token.
     pub threads: usize,
+    /// Whether one of them wants tokens of the connection that shares another one's grant.
+    pub shares: bool,
 }
 
-/// A line that a worker prints.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Line {
-    /// A refresh is at this point.
-    At(String),
-    /// From an answer read to its being durable, in microseconds.
-    Window(u64),
-    /// A caller waited longer than any before, between these moments.
-    Waited {
-        /// In milliseconds since 1970.
-        from_ms: i64,
-        /// In milliseconds since 1970.
-        to_ms: i64,
-    },
-    /// A caller was refused.
-    Refused {
-        /// The verdict.
-        verdict: String,
-        /// The kind.
-        kind: String,
-        /// The words.
-        message: String,
-    },
-    /// A caller was given a token that had run out before the call.
-    Expired,
-}
-
-/// Works until its standard input is closed.
-pub fn work(order: &Order) {
-    let reporter = Arc::new(Reporter::default());
-    let keeper = Keeper::builder(connection(
-        &order.folder,
-        "boldsign-code",
-        order.server,
-        order.timeout_ms,
-    ))
-    .store(open(&order.store))
-    .probe(Arc::clone(&reporter) as Arc<dyn Probe>)
-    .build()
-    .expect("a keeper");
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        for _ in 0..order.threads {
-            scope.spawn(|| want(&keeper, &reporter, &stop));
+impl Order {
+    /// A client of one of the tenants.
+    pub(crate) fn keeper(
+        &self,
+        who: usize,
+        store: &Arc<dyn Store>,
+        probe: Option<Arc<dyn Probe>>,
+    ) -> Keeper {
+        let connection = TENANTS[who].connect(&self.folder, self.server, self.timeout_ms);
+        let mut builder = Keeper::builder(connection).store(Arc::clone(store));
+        if let Some(probe) = probe {
+            builder = builder.probe(probe);
         }
-        // The parent closes it when it is done, and when it dies.
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        stop.store(true, Ordering::SeqCst);
+        builder.build().expect("a keeper")
+    }
+}
+
+/// Works until its standard input is closed, or tells it to shut down.
+pub fn work(order: &Order) {
+    let forker = Forker::default();
+    let store = open(&order.store);
+    let keeper = |who: usize| {
+        let reporter = Reporter {
+            who,
+            forker: forker.clone(),
+            read_at: Mutex::default(),
+        };
+        order.keeper(who, &store, Some(Arc::new(reporter)))
+    };
+    let keepers: Vec<_> = (0..TENANTS.len()).map(keeper).collect();
+    let work = Work {
+        order,
+        keepers,
+        longest_ms: AtomicU64::new(0),
+        watch: Watch::default(),
+        stop: AtomicBool::new(false),
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..order.threads {
+            let who = match order.shares && thread == GRANTS {
+                true => SHARER,
+                false => thread % GRANTS,
+            };
+            let work = &work;
+            scope.spawn(move || work.want(who));
+        }
+        scope.spawn(|| work.clerk());
+        scope.spawn(|| work.watch());
+        scope.spawn(|| forker.run(&work, &work.stop));
+        work.obey(&forker);
+        work.stop.store(true, Ordering::SeqCst);
     });
 }
 
-fn want(keeper: &Keeper, reporter: &Reporter, stop: &AtomicBool) {
-    let clock = SystemClock::new();
-    while !stop.load(Ordering::SeqCst) {
+/// What the threads of a worker share.
+pub(crate) struct Work<'a> {
+    pub(crate) order: &'a Order,
+    pub(crate) keepers: Vec<Keeper>,
+    longest_ms: AtomicU64,
+    pub(crate) watch: Watch,
+    stop: AtomicBool,
+}
+
+impl Work<'_> {
+    /// Does what the parent says, until it says stop or dies.
+    fn obey(&self, forker: &Forker) {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            match line.as_str() {
+                "shut down" => {
+                    self.shut_down();
+                    std::process::exit(0);
+                }
+                "stop" => return,
+                "fork" => forker.want(false),
+                "fork and ask" => forker.want(true),
+                _ => {}
+            }
+        }
+    }
+
+    /// As a program would: all clients stop first, and then share one deadline.
+    fn shut_down(&self) {
+        let timeout = Duration::from_millis(self.order.timeout_ms) + Duration::from_secs(5);
+        let until = Instant::now() + timeout;
+        for keeper in &self.keepers {
+            let _ = keeper.drain(Duration::ZERO);
+        }
+        // The store's own call comes on top: a token that it rejected is offered to it once more.
+        let slack = Duration::from_secs(5);
+        for keeper in &self.keepers {
+            let left = until.saturating_duration_since(Instant::now());
+            let drained = self
+                .watch
+                .timed("drain", left + slack, || keeper.drain(left));
+            if let Err(error) = drained {
+                Line::Wrong(format!("drain: {error}")).say();
+            }
+        }
+        Line::Drained.say();
+    }
+
+    fn want(&self, who: usize) {
+        let mut seen = None;
+        while !self.stop.load(Ordering::SeqCst) {
+            let got = self.ask(who, "token", Keeper::token, &mut seen);
+            let pause = match got {
+                Some(_) => Duration::from_millis(3),
+                None => Duration::from_millis(50),
+            };
+            std::thread::park_timeout(pause);
+        }
+    }
+
+    /// Makes the calls that would cost a person's grant, for an app that acts for itself.
+    fn clerk(&self) {
+        let keeper = &self.keepers[CLERK];
+        let mut seen = None;
+        for turn in 0_usize.. {
+            if self.stop.load(Ordering::SeqCst) {
+                return;
+            }
+            let token = self.ask(CLERK, "token", Keeper::token, &mut seen);
+            match turn % 4 {
+                0 => drop(self.ask(CLERK, "refresh", Keeper::refresh_now, &mut seen)),
+                1 => {
+                    if let Some(token) = token {
+                        self.timed("invalidate", || keeper.invalidate(&token));
+                    }
+                }
+                2 => {
+                    if let Err(error) = self.timed("events", || keeper.events()) {
+                        Line::refused(CLERK, &error).say();
+                    }
+                }
+                _ => {
+                    if let Err(error) = self.timed("forget", || keeper.forget()) {
+                        Line::refused(CLERK, &error).say();
+                    }
+                }
+            }
+            std::thread::park_timeout(Duration::from_millis(150));
+        }
+    }
+
+    fn watch(&self) {
+        while !self.stop.load(Ordering::SeqCst) {
+            Line::Beat.say();
+            self.watch.look();
+            std::thread::park_timeout(Duration::from_millis(200));
+        }
+    }
+
+    fn timed<T>(&self, call: &'static str, work: impl FnOnce() -> T) -> T {
+        self.watch.timed(call, bound(self.order.timeout_ms), work)
+    }
+
+    /// Asks for a token, and tells what is wrong with it; the parent finds out whose it is.
+    fn ask(
+        &self,
+        who: usize,
+        call: &'static str,
+        ask: fn(&Keeper) -> Result<Token, Error>,
+        seen: &mut Option<String>,
+    ) -> Option<Token> {
+        let clock = SystemClock::new();
         let before = clock.now();
-        let got = keeper.token();
+        let got = self.timed(call, || ask(&self.keepers[who]));
         let after = clock.now();
         let waited = after.boot_ms - before.boot_ms;
-        if waited > reporter.longest_ms.fetch_max(waited, Ordering::SeqCst) {
-            reporter.say(&Line::Waited {
+        if waited > self.longest_ms.fetch_max(waited, Ordering::SeqCst) {
+            let waited = Line::Waited {
                 from_ms: before.unix_ms,
                 to_ms: after.unix_ms,
-            });
+            };
+            waited.say();
         }
-        let pause = match got {
+        match got {
             Ok(token) => {
                 // By the clock of before the call: being slow to look is no fault of the keeper.
                 if token.remaining(before).is_zero() {
-                    reporter.say(&Line::Expired);
+                    Line::Expired.say();
                 }
-                Duration::from_millis(3)
+                tell_whose(who, &token, seen);
+                Some(token)
             }
             Err(error) => {
-                reporter.say(&Line::Refused {
-                    verdict: error.verdict().as_str().to_owned(),
-                    kind: error.kind().as_str().to_owned(),
-                    message: error.message().to_owned(),
-                });
-                Duration::from_millis(50)
+                Line::refused(who, &error).say();
+                None
             }
+        }
+    }
+}
+
+/// Tells of a token that was handed out, unless it is the one of the last call.
+pub(crate) fn tell_whose(who: usize, token: &Token, seen: &mut Option<String>) {
+    let print = fingerprint(token.expose());
+    if seen.as_ref() != Some(&print) {
+        let got = Line::Got {
+            who,
+            print: print.clone(),
         };
-        std::thread::park_timeout(pause);
+        got.say();
+        *seen = Some(print);
     }
 }
 
-#[derive(Default)]
+/// Tells where the refreshes of one tenant are.
 struct Reporter {
-    longest_ms: AtomicU64,
+    who: usize,
     read_at: Mutex<Option<Instant>>,
-}
-
-impl Reporter {
-    fn say(&self, line: &Line) {
-        let text = serde_json::to_string(line).unwrap_or_default() + "\n";
-        // In one write: what a killed process has said is said.
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    }
+    forker: Forker,
 }
 
 impl Probe for Reporter {
     fn at(&self, point: Point) -> Result<(), Error> {
-        self.say(&Line::At(format!("{point:?}")));
+        let at = Line::At {
+            who: self.who,
+            point: format!("{point:?}"),
+        };
+        at.say();
+        self.forker.at(point);
         let Ok(mut read_at) = self.read_at.lock() else {
             return Ok(());
         };
@@ -141,7 +264,7 @@ impl Probe for Reporter {
                 if let Some(since) = read_at.take() {
                     let micros = since.elapsed().as_micros();
                     drop(read_at);
-                    self.say(&Line::Window(u64::try_from(micros).unwrap_or(u64::MAX)));
+                    Line::Window(u64::try_from(micros).unwrap_or(u64::MAX)).say();
                 }
             }
             _ => {}

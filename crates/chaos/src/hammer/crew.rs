@@ -1,0 +1,263 @@
+//! The workers: started, struck, and waited for no longer than their calls may take.
+
+use std::io::Write;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::seen::{Seen, reader};
+use super::{Plan, TIMEOUT_MS, lock, now_ms};
+use crate::Stage;
+use crate::watch::bound;
+
+/// The workers of a run.
+pub(super) struct Crew<'a> {
+    plan: &'a Plan,
+    stage: &'a Stage,
+    store: String,
+    seen: Arc<Mutex<Seen>>,
+    workers: Vec<Worker>,
+    /// What is left of workers that ended: their forked children live on until the pipe is closed.
+    orphans: Vec<Orphans>,
+    /// How many were told to shut down.
+    pub(super) shut_down: usize,
+    /// How many did not answer within the bound of a call, and were ended.
+    pub(super) silent: usize,
+}
+
+struct Worker {
+    child: Child,
+    input: Option<ChildStdin>,
+    reader: JoinHandle<()>,
+    /// Since when it is shutting down.
+    ending: Option<Instant>,
+}
+
+/// The forked children of a worker that ended.
+struct Orphans {
+    since: Instant,
+    input: Option<ChildStdin>,
+    reader: JoinHandle<()>,
+}
+
+/// How long they outlive it: their copies of its sockets count at a database as well.
+const ORPHANED: Duration = Duration::from_secs(10);
+
+impl<'a> Crew<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        stage: &'a Stage,
+        store: String,
+        seen: Arc<Mutex<Seen>>,
+    ) -> Self {
+        Self {
+            plan,
+            stage,
+            store,
+            seen,
+            workers: Vec::new(),
+            orphans: Vec::new(),
+            shut_down: 0,
+            silent: 0,
+        }
+    }
+
+    pub(super) fn fill(&mut self) {
+        for index in 0..self.plan.processes {
+            let worker = self.start(index);
+            self.workers.push(worker);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.workers.len()
+    }
+
+    pub(super) fn pid(&self, index: usize) -> u32 {
+        self.workers[index].child.id()
+    }
+
+    pub(super) fn is_ending(&self, index: usize) -> bool {
+        self.workers[index].ending.is_some()
+    }
+
+    pub(super) fn kill(&mut self, index: usize) {
+        let fresh = self.start(index);
+        let mut old = std::mem::replace(&mut self.workers[index], fresh);
+        let _ = old.child.kill();
+        self.bury(old);
+    }
+
+    pub(super) fn shut_down(&mut self, index: usize) {
+        self.workers[index].tell("shut down");
+        self.workers[index].ending = Some(Instant::now());
+        self.shut_down += 1;
+    }
+
+    pub(super) fn fork(&mut self, index: usize, asks: bool) {
+        let word = if asks { "fork and ask" } else { "fork" };
+        self.workers[index].tell(word);
+    }
+
+    /// Replaces workers that have ended or do not answer. One that ends of itself, without having
+    /// been told to, is a fault of ours or of the keeper's.
+    pub(super) fn miss_nobody(&mut self, stops: &[Stop]) {
+        self.orphans
+            .retain(|orphans| orphans.since.elapsed() < ORPHANED);
+        let patience = bound(TIMEOUT_MS) + Duration::from_secs(5);
+        for index in 0..self.workers.len() {
+            let worker = &mut self.workers[index];
+            let pid = worker.child.id();
+            let told = worker.ending.is_some();
+            if let Ok(Some(status)) = worker.child.try_wait() {
+                if !(told && status.success()) {
+                    let wrong = format!("a worker ended of itself: {status}");
+                    lock(&self.seen).wrong.push(wrong);
+                }
+                self.kill(index);
+                continue;
+            }
+            let is_stopped = stops
+                .iter()
+                .any(|stop| stop.pid == pid && stop.to_ms.is_none());
+            let heard = lock(&self.seen).beats.get(&pid).copied();
+            let silent = heard.is_some_and(|at| at.elapsed() > patience);
+            let stays = worker.ending.is_some_and(|at| at.elapsed() > patience);
+            if !is_stopped && (silent || stays) {
+                self.silent += 1;
+                self.kill(index);
+            }
+        }
+    }
+
+    /// Lets all of them finish, and then their forked children, for which the pipes are closed.
+    pub(super) fn end(&mut self) {
+        let until = Instant::now() + bound(TIMEOUT_MS) + Duration::from_secs(5);
+        let mut workers = std::mem::take(&mut self.workers);
+        for worker in &mut workers {
+            worker.tell("stop");
+        }
+        for mut worker in workers {
+            while matches!(worker.child.try_wait(), Ok(None)) {
+                if Instant::now() > until {
+                    self.silent += 1;
+                    let _ = worker.child.kill();
+                }
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+            self.bury(worker);
+        }
+        while !lock(&self.seen).asking.is_empty() && Instant::now() < until {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        self.silent += lock(&self.seen).asking.len();
+        for orphans in self.orphans.drain(..) {
+            drop(orphans.input);
+            let _ = orphans.reader.join();
+        }
+    }
+
+    fn start(&self, index: usize) -> Worker {
+        let mut command = Command::new(&self.plan.program);
+        command
+            .arg("worker")
+            .args(["--server", self.plan.server.as_str()])
+            .args(["--store", &self.store])
+            .args(["--timeout-ms", &TIMEOUT_MS.to_string()])
+            .args(["--threads", &self.plan.threads.to_string()])
+            .arg("--folder")
+            .arg(self.stage.sandbox.dir());
+        // Two connections that share a grant replace each other's token, so only one worker has
+        // both, and none in a run that compares requests with expiries.
+        if index == 0 && self.plan.kill_ms > 0 {
+            command.arg("--shares");
+        }
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a worker");
+        let pid = child.id();
+        lock(&self.seen).beats.insert(pid, Instant::now());
+        let output = child.stdout.take().expect("its output");
+        Worker {
+            input: child.stdin.take(),
+            child,
+            reader: reader(Arc::clone(&self.seen), pid, output),
+            ending: None,
+        }
+    }
+
+    fn bury(&mut self, mut worker: Worker) {
+        let _ = worker.child.wait();
+        self.orphans.push(Orphans {
+            since: Instant::now(),
+            input: worker.input.take(),
+            reader: worker.reader,
+        });
+    }
+}
+
+impl Worker {
+    fn tell(&mut self, word: &str) {
+        if let Some(input) = &mut self.input {
+            // It may have ended meanwhile.
+            let _ = input.write_all(format!("{word}\n").as_bytes());
+        }
+    }
+}
+
+/// A stop of a worker, from SIGSTOP to SIGCONT.
+pub(super) struct Stop {
+    pub(super) pid: u32,
+    from_ms: i64,
+    pub(super) to_ms: Option<i64>,
+    until: Instant,
+}
+
+impl Stop {
+    pub(super) fn begin(pid: u32, span: Duration) -> Self {
+        signal(pid, Signal::STOP);
+        Self {
+            pid,
+            from_ms: now_ms(),
+            to_ms: None,
+            until: Instant::now() + span,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn past(pid: u32, from_ms: i64, to_ms: i64) -> Self {
+        Self {
+            pid,
+            from_ms,
+            to_ms: Some(to_ms),
+            until: Instant::now(),
+        }
+    }
+
+    pub(super) fn end_if(&mut self, now: bool) {
+        if self.to_ms.is_none() && (now || Instant::now() >= self.until) {
+            signal(self.pid, Signal::CONT);
+            self.to_ms = Some(now_ms());
+        }
+    }
+
+    /// How much of this time the process was stopped.
+    pub(super) fn overlap_ms(&self, pid: u32, from_ms: i64, to_ms: i64) -> i64 {
+        if pid != self.pid {
+            return 0;
+        }
+        let end = self.to_ms.unwrap_or(to_ms).min(to_ms);
+        (end - self.from_ms.max(from_ms)).max(0)
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
+}

@@ -1,0 +1,125 @@
+//! What an operator, a clean-up job or a restored backup does to a store that is in use.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use countersign::StoreKey;
+
+use super::seen::Removed;
+use super::{Run, lock, now_ms};
+use crate::Place;
+use crate::tenants::GRANTS;
+
+/// What was removed.
+#[derive(Default)]
+pub(super) struct Removals {
+    /// Lock files and spare files; in a database, how often all leases were ended.
+    pub(super) locks: usize,
+    pub(super) records: usize,
+    /// The grants without a record, since when.
+    open: Vec<(usize, Instant)>,
+}
+
+/// How long a removed record may go unnoticed: its token was good for two seconds.
+const UNNOTICED: Duration = Duration::from_secs(15);
+
+impl Run<'_> {
+    /// Removes one lock file, all of them, or what is kept free for the next change. In a database,
+    /// ends all leases.
+    pub(super) fn remove_locks(&mut self) {
+        const REDIS: &str = "for _, key in ipairs(redis.call('KEYS', '*')) do \
+             redis.call('HDEL', key, 'lease_owner', 'lease_until') end";
+        const POSTGRES: &str =
+            "UPDATE countersign_records SET lease_owner = NULL, lease_until = NULL";
+        match self.place {
+            Place::Memory(_) => return,
+            Place::File(_) => return self.remove_lock_files(),
+            Place::Redis(server) => drop(server.command(&["EVAL", REDIS, "0"])),
+            Place::Postgres(server) => drop(server.sql(POSTGRES)),
+        }
+        self.removals.locks += 1;
+    }
+
+    fn remove_lock_files(&mut self) {
+        let mut names = self.files(&[".lock", ".write-lock", ".alive-"]);
+        match self.random.below(4) {
+            0 => {}
+            1 => names = self.files(&[".spare"]),
+            _ if names.is_empty() => {}
+            _ => names = vec![names.swap_remove(self.random.below(names.len()))],
+        }
+        for path in names {
+            self.removals.locks += usize::from(std::fs::remove_file(path).is_ok());
+        }
+    }
+
+    /// Removes a record; in a database, all of them. The grant is gone by the operator's hand.
+    pub(super) fn remove_records(&mut self) {
+        if !self.removals.open.is_empty() {
+            return;
+        }
+        let grants = match self.place {
+            Place::Redis(_) | Place::Postgres(_) => (0..GRANTS).collect(),
+            _ => vec![self.random.below(GRANTS)],
+        };
+        for &grant in &grants {
+            lock(&self.seen).removed.insert(grant, Removed::default());
+        }
+        match self.place {
+            Place::Memory(_) => {}
+            Place::Redis(server) => drop(server.command(&["FLUSHALL"])),
+            Place::Postgres(server) => drop(server.sql("DELETE FROM countersign_records")),
+            Place::File(_) => {
+                let key = StoreKey::of_connection(self.keepers[grants[0]].connection());
+                for path in self.files(&[&format!("{}.rec", key.to_hex())]) {
+                    let _ = std::fs::remove_file(path);
+                }
+            }
+        }
+        self.removals.records += grants.len();
+        let open = grants.into_iter().map(|grant| (grant, Instant::now()));
+        self.removals.open.extend(open);
+    }
+
+    /// Logs in again as soon as a caller was told to.
+    pub(super) fn restore_removed(&mut self) {
+        for (grant, since) in std::mem::take(&mut self.removals.open) {
+            let told = lock(&self.seen).removed[&grant].told;
+            if told {
+                self.log_in_again(grant);
+            } else if since.elapsed() < UNNOTICED {
+                self.removals.open.push((grant, since));
+                continue;
+            } else {
+                self.notes
+                    .push(format!("nobody missed the record of grant {grant}"));
+            }
+            if let Some(removed) = lock(&self.seen).removed.get_mut(&grant) {
+                removed.restored_ms = Some(now_ms());
+            }
+        }
+    }
+
+    /// The store's files with one of these in their name.
+    fn files(&self, parts: &[&str]) -> Vec<PathBuf> {
+        let Place::File(folder) = self.place else {
+            return Vec::new();
+        };
+        let entries = std::fs::read_dir(folder.path().join("hammer"));
+        let named = |name: OsString| {
+            let name = name.to_string_lossy().into_owned();
+            parts.iter().any(|part| name.contains(part))
+        };
+        let mut paths: Vec<_> = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| named(entry.file_name()))
+            .map(|entry| entry.path())
+            .collect();
+        // The order of a folder is the file system's; a run is to be had again by its seed.
+        paths.sort();
+        paths
+    }
+}

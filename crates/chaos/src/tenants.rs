@@ -1,0 +1,162 @@
+//! Connections that share a store and a name, and differ only in what their requests send.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use countersign::{Connection, Profile, Provider, from_profile};
+use countersign_sandbox::{LogEntry, fingerprint};
+
+use crate::Server;
+use crate::stage::{self, Change};
+
+/// One of the connections on the store.
+#[derive(Debug)]
+pub struct Tenant {
+    /// Its name at the sandbox, which is also its name here.
+    pub connection: &'static str,
+    /// The setting `extra.tenant`; empty for the app that acts for itself.
+    pub tenant: &'static str,
+    /// The setting `audience`.
+    pub audience: &'static str,
+    /// Who logs in; empty for the app that acts for itself.
+    pub login: &'static str,
+    /// The first tenant with the same grant.
+    pub grant: usize,
+}
+
+/// All connections of a run. The first three have a grant each, two of them of the same person.
+/// The fourth differs from the first by its `audience`, and shares the grant.
+pub const TENANTS: &[Tenant] = &[
+    person("ada", "https://a.example", "alex@example.com", 0),
+    person("bob", "https://a.example", "blair@example.com", 1),
+    person("cyd", "https://a.example", "alex@example.com", 2),
+    person("ada", "https://b.example", "alex@example.com", 0),
+    Tenant {
+        connection: "boldsign-cc",
+        tenant: "",
+        audience: "",
+        login: "",
+        grant: CLERK,
+    },
+];
+
+/// How many have a grant of their own that rotates.
+pub const GRANTS: usize = 3;
+
+/// The index of the tenant that shares the first one's grant.
+pub const SHARER: usize = 3;
+
+/// The index of the app that acts for itself. Its record can be forgotten without a loss.
+pub const CLERK: usize = 4;
+
+const fn person(
+    tenant: &'static str,
+    audience: &'static str,
+    login: &'static str,
+    grant: usize,
+) -> Tenant {
+    Tenant {
+        connection: "boldsign-code",
+        tenant,
+        audience,
+        login,
+        grant,
+    }
+}
+
+impl Tenant {
+    /// Its connection.
+    ///
+    /// # Panics
+    ///
+    /// Where the sandbox's folder has none of the name.
+    pub fn connect(&self, folder: &Path, server: Server, timeout_ms: u64) -> Connection {
+        let mut changes = Vec::new();
+        if !self.tenant.is_empty() {
+            changes.extend([("extra.tenant", self.tenant), ("audience", self.audience)]);
+        }
+        let change = Change {
+            provider: provider(server),
+            settings: &changes,
+        };
+        stage::changed(folder, self.connection, change, timeout_ms)
+    }
+
+    /// Whether the server issued this access token to a request of this connection, by its log.
+    pub fn owns(&self, client_id: &str, entry: &LogEntry) -> bool {
+        let sent = |name: &str| {
+            let field = entry.fields.iter().find(|(field, _)| field == name);
+            field.map_or("", |(_, value)| value.as_str())
+        };
+        let tenant = match self.tenant {
+            "" => String::new(),
+            tenant => fingerprint(tenant),
+        };
+        let issued = entry.issued.as_ref();
+        issued.is_some_and(|issued| issued.client_id == client_id && issued.login == self.login)
+            && sent("tenant") == tenant
+            && sent("audience") == self.audience
+    }
+}
+
+/// The grant that a request of the log was about: the first tenant with that name.
+pub fn grant_of(entry: &LogEntry) -> Option<usize> {
+    let field = entry.fields.iter().find(|(name, _)| name == "tenant");
+    let print = &field?.1;
+    let named = |tenant: &Tenant| fingerprint(tenant.tenant) == *print;
+    TENANTS.iter().position(named)
+}
+
+/// BoldSign, but with requests that name a tenant and an audience.
+fn provider(server: Server) -> Arc<dyn Provider> {
+    let text = include_str!("../../providers/boldsign/profile.toml");
+    let params = "params = { tenant = \"{extra.tenant}\", audience = \"{audience}\" }\nclient_auth";
+    let mut text = format!("extra.tenant = \"whose account it is\"\n{text}");
+    for grant in ["authorization-code", "refresh-token"] {
+        let head = format!("[grants.{grant}]\n");
+        text = text.replace(&format!("{head}client_auth"), &format!("{head}{params}"));
+    }
+    let mut profile = Profile::from_toml(&text).expect("the profile");
+    if server == Server::Grace {
+        profile.refresh.grace_s = 600;
+    }
+    from_profile(profile)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign::Keeper;
+
+    use super::*;
+    use crate::{Place, PlaceKind, Stage};
+
+    #[test]
+    fn a_token_belongs_to_the_connection_whose_request_the_server_answered() {
+        let stage = Stage::start(Server::Strict, 3600);
+        let store = Place::start(PlaceKind::Memory).open("owners");
+        let folder = stage.sandbox.dir();
+        for (who, tenant) in TENANTS.iter().enumerate() {
+            let connection = tenant.connect(folder, Server::Strict, 2000);
+            let client_id = connection.client_id().to_owned();
+            let keeper = Keeper::builder(connection).store(Arc::clone(&store));
+            let keeper = keeper.build().unwrap();
+            if who < GRANTS {
+                stage.log_in(&keeper, tenant.login).unwrap();
+            }
+            let token = keeper.token().unwrap();
+            let print = fingerprint(token.expose());
+            let log = stage.sandbox.log();
+            let issuing = |entry: &&LogEntry| {
+                let issued = entry.issued.as_ref();
+                issued.is_some_and(|issued| issued.access_token == print)
+            };
+            let entry = log.iter().find(issuing).unwrap();
+            for (other, stranger) in TENANTS.iter().enumerate() {
+                let owns = stranger.owns(&client_id, entry);
+                assert_eq!(owns, other == who, "{tenant:?} and {stranger:?}");
+            }
+            let grant = (who != CLERK).then_some(tenant.grant);
+            assert_eq!(grant_of(entry), grant, "{tenant:?}");
+        }
+    }
+}
