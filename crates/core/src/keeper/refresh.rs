@@ -31,12 +31,16 @@ impl Inner {
         let begun = match self.begin(want) {
             Ok(begun) => begun,
             // Nothing was sent so far.
-            Err(error) => return self.without_store(error),
+            Err(error) => return self.without_store(want, error),
         };
         let (lease, loaded) = match begun {
             Begun::Adopted(token) => return Ok(token),
             Begun::Leased(lease, loaded) => (lease, *loaded),
         };
+        if loaded.is_logged_out() {
+            // Elsewhere: no failure below may bring the old token back.
+            self.shown.clear();
+        }
         self.respect_rest(&loaded)?;
         let grant = self.choose_grant(&loaded)?;
         match &grant {

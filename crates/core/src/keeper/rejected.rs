@@ -97,7 +97,8 @@ impl Inner {
         token.is_some_and(|token| self.flights.has_refused(token.secret()))
     }
 
-    /// The rejected token, if it is too young to be replaced, from the store or from memory.
+    /// The store's token, if an API rejected it and it is too young to be replaced. What this client
+    /// remembers does not count: somebody may have logged out meanwhile.
     pub(super) fn not_yet_replaceable(
         &self,
         lease: &Held<'_>,
@@ -106,12 +107,24 @@ impl Inner {
     ) -> Option<Token> {
         let record = loaded.record.as_ref();
         let logged_out = record.is_some_and(|record| record.logged_out);
-        let stored = record.filter(|record| record.token.is_some());
-        if logged_out || stored.is_some_and(|record| !self.may_hand_out(record)) {
+        let stored = record.filter(|record| !logged_out && self.may_hand_out(record));
+        let token = stored?.token.clone()?;
+        if !self.is_young_and_rejected(&token, want) {
             return None;
         }
-        let stored = stored.and_then(|record| record.token.clone());
-        let token = stored.or_else(|| self.flights.last_rejected())?;
+        self.note_repeated_rejection(lease, loaded);
+        Some(self.hand_out_again(token))
+    }
+
+    /// Like [`Inner::not_yet_replaceable`], if the store fails and the grant needs none: then what
+    /// this client remembers is all there is.
+    pub(super) fn remembered_not_yet_replaceable(&self, want: Want) -> Option<Token> {
+        let token = self.flights.last_rejected()?;
+        let again = !want.force && self.is_young_and_rejected(&token, want);
+        again.then(|| self.hand_out_again(token))
+    }
+
+    fn is_young_and_rejected(&self, token: &Token, want: Want) -> bool {
         let now = self.clock.now();
         let facts = token.facts();
         let first_minute = Lifetime {
@@ -119,15 +132,15 @@ impl Inner {
             ..facts.lifetime
         };
         let young = facts.replaces_rejected && !first_minute.remaining(now).is_zero();
-        let wanted = want.min_valid.unwrap_or_else(|| self.early(&token));
-        let enough = token.remaining(now) > fresh::enough_of(&token, wanted);
-        if !young || !enough || !self.flights.has_refused(token.secret()) {
-            return None;
-        }
-        self.note_repeated_rejection(lease, loaded);
+        let wanted = want.min_valid.unwrap_or_else(|| self.early(token));
+        let enough = token.remaining(now) > fresh::enough_of(token, wanted);
+        young && enough && self.flights.has_refused(token.secret())
+    }
+
+    fn hand_out_again(&self, token: Token) -> Token {
         self.flights.forgive(token.secret());
         self.show(&token);
-        Some(token)
+        token
     }
 
     /// Notes it in the history, once in a row. What fails here is not told.

@@ -260,6 +260,14 @@ impl Loaded {
         })
     }
 
+    /// Whether the grant was forgotten, or was to be.
+    pub(super) fn is_logged_out(&self) -> bool {
+        match &self.record {
+            Some(record) => record.logged_out,
+            None => self.version.is_some(),
+        }
+    }
+
     /// Whether a record that the store did not take follows the one that is there. A login that
     /// somebody else made since is not undone by an older grant that waited elsewhere.
     fn is_followed_by(&self, newer: &Record) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::flight::Want;
 use super::record::Record;
 use super::{Change, Inner};
 use crate::{
@@ -39,11 +40,14 @@ impl Inner {
     ///
     /// Nobody else is kept from asking at the same time; that costs a request and no grant. The
     /// token counts as unsaved, so [`crate::Keeper::unsaved`] tells why it is not stored.
-    pub(super) fn without_store(&self, error: Error) -> Result<Token, Error> {
+    pub(super) fn without_store(&self, want: Want, error: Error) -> Result<Token, Error> {
         let grant = grant_of(&self.connection).filter(|_| error.kind() == ErrorKind::Store);
         let Some(grant) = grant else {
             return Err(error);
         };
+        if let Some(token) = self.remembered_not_yet_replaceable(want) {
+            return Ok(token);
+        }
         let mut started = self.clock.now();
         let asked = self.ask(&grant, started).or_else(|refusal| {
             if !self.follow_the_servers_clock(&refusal) {

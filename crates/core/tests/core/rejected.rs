@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{ErrorKind, FileStore, Keeper, MemoryStore, Revocation, Source, Store, What};
+use countersign::{
+    ErrorKind, FileStore, Keeper, MemoryStore, Response, Revocation, SendError, Source, Store, What,
+};
 
 use crate::support::{
     Bench, bench, bench_with, client_credentials, cut, refreshing, rotated_answer, token_answer,
@@ -21,7 +23,7 @@ fn call_rejecting_api(keeper: &Keeper, times: usize) -> String {
     calls.reduce(|_, last| last).unwrap()
 }
 
-fn answers(count: usize) -> Vec<Result<countersign::Response, countersign::SendError>> {
+fn answers(count: usize) -> Vec<Result<Response, SendError>> {
     let answer = |n| Ok(rotated_answer(&format!("a{n}"), &format!("r{n}"), 3600));
     (1..=count).map(answer).collect()
 }
@@ -120,4 +122,65 @@ fn a_rejected_token_of_a_logged_out_grant_is_not_handed_out() {
     assert!(matches!(revocation, Revocation::Failed(_)));
     let error = first.keeper.token().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoToken);
+}
+
+#[test]
+fn a_remembered_rejected_token_is_not_handed_out_after_a_logout_elsewhere() {
+    for connection in [client_credentials(), refreshing()] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let first = bench_with(connection.clone(), answers(3), Arc::clone(&store));
+        assert_eq!(call_rejecting_api(&first.keeper, 2), "a2");
+        let other = bench_with(connection, [Ok(Response::new(200, [], ""))], store);
+        let revocation = other.keeper.forget().unwrap();
+        assert!(
+            matches!(revocation, Revocation::Revoked | Revocation::NotOffered),
+            "{revocation:?}"
+        );
+        // Within the first minute of the rejected one.
+        assert_eq!(first.keeper.token().unwrap().expose(), "a3");
+    }
+}
+
+#[test]
+fn a_rejected_token_whose_record_is_gone_is_not_handed_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("store");
+    let store: Arc<dyn Store> = Arc::new(FileStore::open(&at).unwrap());
+    let first = bench_with(client_credentials(), answers(3), store);
+    assert_eq!(call_rejecting_api(&first.keeper, 2), "a2");
+    for file in std::fs::read_dir(&at).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    assert_eq!(first.keeper.token().unwrap().expose(), "a3");
+}
+
+#[test]
+fn no_failure_after_a_logout_elsewhere_brings_the_old_token_back() {
+    // Marked for a revocation that failed, and forgotten altogether.
+    for (revocation, connection) in [
+        (Err(cut()), refreshing()),
+        (Ok(Response::new(200, [], "")), refreshing()),
+    ] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let answers = [Ok(rotated_answer("a1", "r1", 3600)), Err(cut()), Err(cut())];
+        let first = bench_with(connection.clone(), answers, Arc::clone(&store));
+        assert_eq!(first.keeper.token().unwrap().expose(), "a1");
+        let other = bench_with(connection, [revocation], store);
+        other.keeper.forget().unwrap();
+        let forced = first.keeper.refresh_now();
+        assert!(forced.is_err(), "{forced:?}");
+        let token = first.keeper.token();
+        assert!(token.is_err(), "{token:?}");
+    }
+}
+
+#[test]
+fn the_bound_holds_without_a_store_that_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("store");
+    let store: Arc<dyn Store> = Arc::new(FileStore::open(&at).unwrap());
+    std::fs::remove_dir(&at).unwrap();
+    let bench = bench_with(client_credentials(), answers(4), store);
+    assert_eq!(call_rejecting_api(&bench.keeper, 20), "a2");
+    assert_eq!(bench.script.forms().len(), 2);
 }
