@@ -364,7 +364,8 @@ pub(crate) struct StoreRekeyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreShowArgs {
-    /// The connection; with --store also a record's key.
+    /// The connection, all of whose records are shown; or a record's key or its beginning, from
+    /// 8 digits on.
     pub(crate) name: String,
     /// Show tokens, too.
     #[arg(long)]
@@ -377,7 +378,7 @@ pub(crate) struct StoreShowArgs {
 pub(crate) struct StoreExportArgs {
     /// The file to make, readable by its owner alone; `-` is stdout and needs --reveal.
     pub(crate) file: PathBuf,
-    /// Only these connections.
+    /// Only these connections, or the records whose keys begin like this.
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,
     /// Write tokens to stdout.
@@ -394,6 +395,9 @@ pub(crate) struct StoreImportArgs {
     /// Take a record even where the store has one that is as new.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Take a record even where the store has one of another login. Its grant is not revoked.
+    #[arg(long)]
+    pub(crate) replace: bool,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

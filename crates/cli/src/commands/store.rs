@@ -8,6 +8,7 @@ mod rekey;
 mod round_trip;
 mod shelf;
 mod show;
+mod which;
 
 pub(super) use self::round_trip::{RoundTrip, round_trip};
 pub(super) use self::shelf::scratch;

@@ -14,5 +14,6 @@ mod login;
 mod plugin;
 mod sandbox;
 mod store;
+mod store_tenants;
 mod terminal;
 mod token;

@@ -8,7 +8,7 @@
 use super::{Connection, GrantKind};
 use crate::keeper::fingerprint;
 use crate::profile::template::Templated;
-use crate::{Error, Secret, StoreKey};
+use crate::{Error, Extra, Secret, StoreKey};
 
 /// Names and values, hashed in order. Each value follows its name, so that a missing one cannot be
 /// taken for its neighbour.
@@ -124,34 +124,52 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// What identifies the grant, by name: the settings that its key is made of, without secrets,
+    /// for a person who has to tell several records apart.
+    pub(crate) fn grant_settings(&self) -> Extra {
+        let words = self.grant_words().0;
+        let pairs = words.chunks_exact(2).skip(3);
+        pairs
+            .map(|pair| (pair[0].clone(), pair[1].clone()))
+            .collect()
+    }
+
+    /// The marker of our keys, the names of connection and provider, and then what tells grants of
+    /// one name apart.
+    fn grant_words(&self) -> Words {
+        let mut words = Words::default();
+        words.add("countersign", "grant");
+        words.add("name", self.name());
+        words.add("provider", &self.profile().id);
+        self.add_server(&mut words);
+        words.add("client_id", self.client_id());
+        words.add_if_set("subject", self.subject());
+        words.add(
+            "renewed",
+            match self.grant() {
+                kind if kind.needs_login() => "login",
+                kind => kind.as_str(),
+            },
+        );
+        let seed = self.refresh_token.as_ref().map(fingerprint);
+        words.add_if_set("refresh_token", seed.as_deref());
+        let by_identity = self.provider().identity_settings();
+        for (name, value) in &self.extra {
+            if !by_identity.contains(&name.as_str()) {
+                words.add(format!("extra.{name}"), value);
+            }
+        }
+        words
+    }
+}
+
 impl StoreKey {
     /// The key under which a client keeps this connection's record, in whatever store: it
     /// identifies the grant. `audience`, `scopes` and credentials take no part, so that changing
     /// them keeps the grant; what may name another tenant or another person does.
     pub fn of_connection(connection: &Connection) -> Self {
-        let mut words = Words::default();
-        words.add("countersign", "grant");
-        words.add("name", connection.name());
-        words.add("provider", &connection.profile().id);
-        connection.add_server(&mut words);
-        words.add("client_id", connection.client_id());
-        words.add_if_set("subject", connection.subject());
-        words.add(
-            "renewed",
-            match connection.grant() {
-                kind if kind.needs_login() => "login",
-                kind => kind.as_str(),
-            },
-        );
-        let seed = connection.refresh_token.as_ref().map(fingerprint);
-        words.add_if_set("refresh_token", seed.as_deref());
-        let by_identity = connection.provider().identity_settings();
-        for (name, value) in &connection.extra {
-            if !by_identity.contains(&name.as_str()) {
-                words.add(format!("extra.{name}"), value);
-            }
-        }
-        words.hashed()
+        connection.grant_words().hashed()
     }
 
     /// The key that countersign used for this connection before it told tenants apart.

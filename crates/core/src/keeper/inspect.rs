@@ -130,6 +130,13 @@ impl RecordSummary {
         &self.provider
     }
 
+    /// The settings that identify the grant, by name: `environment`, `client_id`, `subject`,
+    /// `extra.NAME` and the like. They tell records of one connection's name apart. Secrets are
+    /// left out or fingerprints; records of earlier versions have none of this.
+    pub fn settings(&self) -> &Extra {
+        &self.record.settings
+    }
+
     /// The access token, if there was an answer yet. Its [`Token::expose`] shows it.
     pub fn token(&self) -> Option<&Token> {
         self.record.token.as_ref()

@@ -14,6 +14,9 @@ use crate::{
 /// A connection's tokens and what goes with them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
+    /// The settings that identify the grant, as the record was read; written anew each time.
+    /// Nothing in records of earlier versions.
+    pub(super) settings: Extra,
     /// Nothing before the first answer.
     pub(super) token: Option<Token>,
     pub(super) refresh_token: Option<Secret>,
@@ -144,6 +147,7 @@ impl Record {
             None => &before.and_then(|before| before.grant.clone()),
         };
         Self {
+            settings: Extra::new(),
             token: Some(Token::new(facts, source)),
             refresh_token,
             refresh_end: refresh_end.or_else(|| before?.refresh_end.clone()),
@@ -177,6 +181,7 @@ impl Record {
             format: 1,
             connection: connection.name().into(),
             provider: connection.profile().id.clone(),
+            settings: connection.grant_settings(),
             token: self.token.as_ref().map(WrittenToken::of),
             refresh_token: self
                 .refresh_token
@@ -231,6 +236,7 @@ impl Record {
             return Err(damaged("another format"));
         }
         let record = Self {
+            settings: written.settings,
             token: written
                 .token
                 .as_ref()
@@ -265,6 +271,8 @@ struct Written {
     format: u32,
     connection: String,
     provider: String,
+    #[serde(default, skip_serializing_if = "Extra::is_empty")]
+    settings: Extra,
     token: Option<WrittenToken>,
     refresh_token: Option<Zeroizing<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{
-    Connection, Error, ErrorKind, Extra, MemoryStore, Profile, Provider, Request, Response,
-    Settings, Source, Store, StoreKey, Swap, Token, Url, Verdict,
+    Clock, Connection, Error, ErrorKind, Extra, MemoryStore, Profile, Provider, RecordSummary,
+    Request, Response, Settings, Source, Store, StoreKey, Swap, Token, Url, Verdict,
 };
 
 use crate::support::{Bench, Moody, PROFILE, bench_with, login, rotated_answer, token_answer};
@@ -457,4 +457,30 @@ fn a_record_of_the_version_before_is_used_only_if_it_is_ours_for_certain() {
     assert_eq!(error.verdict(), Verdict::Reauthorize);
     assert!(error.hint().unwrap().contains("does not say"), "{error:?}");
     assert!(store.load(&old).unwrap().unwrap().value.is_some());
+}
+
+#[test]
+fn a_record_says_whose_it_is_without_a_secret() {
+    let told = |changes: &[(&str, &str)]| {
+        let store = store();
+        let bench = bench_with(app(changes), [Ok(token_answer("a", 600))], store.clone());
+        bench.keeper.token().unwrap();
+        let key = StoreKey::of_connection(bench.keeper.connection());
+        let value = store.load(&key).unwrap().unwrap().value.unwrap();
+        RecordSummary::read(&value, bench.clock.now()).unwrap()
+    };
+    let (a, b) = (
+        told(&[("extra.tenant", "a")]),
+        told(&[("extra.tenant", "b")]),
+    );
+    assert_eq!(a.settings()["extra.tenant"], "a");
+    assert_eq!(a.settings()["client_id"], "app");
+    assert_eq!(a.settings()["environment"], "demo");
+    let differing: Vec<_> = a
+        .settings()
+        .iter()
+        .filter(|(name, value)| b.settings().get(*name) != Some(value))
+        .collect();
+    assert_eq!(differing.len(), 1, "{differing:?}");
+    assert!(!a.settings().values().any(|value| value == "s3cret"));
 }

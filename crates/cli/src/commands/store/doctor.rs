@@ -1,5 +1,6 @@
 //! `countersign store doctor`: a store checked from its address to its records.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use countersign::{
 
 use super::list::spoken;
 use super::shelf::{Entry, Opened, Shelf, scratch};
+use super::which::{differences, label};
 use super::{RoundTrip, round_trip};
 use crate::args::{Global, StoreNameArgs};
 use crate::commands::report::{Check, Report};
@@ -50,7 +52,7 @@ fn examine<'a>(
         return Ok(None);
     }
     let began = Instant::now();
-    let opened = match shelf.open_existing() {
+    let opened = match shelf.open_to_try() {
         Ok(opened) => opened,
         Err(error) => {
             report.add(Check::failed("store", &error))?;
@@ -90,12 +92,18 @@ fn leases(global: &Global, name: &str, opened: &Opened<'_>) -> Vec<Check> {
     let records = opened.records().map(|(found, _)| found).unwrap_or_default();
     let of_it = |entry: &&Entry| entry.summary.connection() == name;
     let kept = records.iter().filter_map(|(_, found)| found.as_ref().ok());
-    let mut keys: Vec<_> = kept.filter(of_it).map(|entry| entry.key).collect();
+    let kept: Vec<_> = kept.filter(of_it).collect();
+    let differences = differences(kept.iter().map(|entry| (&entry.key, &entry.summary)));
+    let mut labels: BTreeMap<_, _> = kept
+        .iter()
+        .map(|entry| (entry.key, label(&entry.key, &entry.summary, &differences)))
+        .collect();
     // Before its first token there is no record. What is wrong with its settings, `doctor` says.
-    keys.extend(config::store_key(global, name));
-    keys.sort_unstable();
-    keys.dedup();
-    keys.iter().map(|key| lease(opened, name, key)).collect()
+    if let Some(key) = config::store_key(global, name) {
+        labels.entry(key).or_insert_with(|| name.to_owned());
+    }
+    let leases = labels.iter().map(|(key, label)| lease(opened, label, key));
+    leases.collect()
 }
 
 fn lease(opened: &Opened<'_>, name: &str, key: &StoreKey) -> Check {
@@ -308,28 +316,38 @@ fn records(opened: &Opened<'_>) -> Vec<Check> {
         .below
         .now_ms()
         .unwrap_or_else(|_| SystemClock::new().now().unix_ms);
-    checks.extend(
-        readable
-            .iter()
-            .filter_map(|entry| grant(&entry.summary, now)),
-    );
+    let differences = differences(readable.iter().map(|entry| (&entry.key, &entry.summary)));
+    checks.extend(readable.iter().filter_map(|entry| {
+        let label = label(&entry.key, &entry.summary, &differences);
+        grant(&entry.summary, &label, now)
+    }));
     checks
 }
 
 /// What a person should know of one grant.
-fn grant(summary: &RecordSummary, now_ms: i64) -> Option<Check> {
+fn grant(summary: &RecordSummary, label: &str, now_ms: i64) -> Option<Check> {
     const LONG_MS: i64 = 60 * 60 * 1000;
     let name = summary.connection();
+    // The name alone means the record of the settings as they are now.
+    let with_settings = match label == name {
+        true => "",
+        false => ", with the settings that tell this record from the others of its name",
+    };
+    if summary.is_logged_out() {
+        let detail = format!("{label}: it was logged out, and its vendor has not revoked it yet");
+        let fix = format!("countersign logout {name}{with_settings}");
+        return Some(Check::warn("grants", detail, fix));
+    }
     if let Some(ended) = summary.ended() {
         let detail = format!(
-            "{name}: its grant ended {}: {}",
+            "{label}: its grant ended {}: {}",
             spoken(ended.at_ms),
             ended.message
         );
         return Some(Check::warn(
             "grants",
             detail,
-            format!("countersign login {name}"),
+            format!("countersign login {name}{with_settings}"),
         ));
     }
     let attempt = summary.attempt()?;
@@ -337,14 +355,14 @@ fn grant(summary: &RecordSummary, now_ms: i64) -> Option<Check> {
         return None;
     }
     let detail = format!(
-        "{name}: a refresh begun {} by {} never ended",
+        "{label}: a refresh begun {} by {} never ended",
         spoken(attempt.started_ms),
         attempt.by
     );
     Some(Check::warn(
         "grants",
         detail,
-        format!("countersign token {name} finds out what became of it"),
+        format!("countersign token {name}{with_settings} finds out what became of it"),
     ))
 }
 

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::shelf::{Entry, Shelf, open_existing};
+use super::which::{is_key, is_meant};
 use crate::args::{Global, StoreExportArgs};
 use crate::output::{Output, Stop};
 
@@ -49,17 +50,21 @@ pub(super) fn run(
         for (_, found) in records {
             // What cannot be read may be what is wanted: an export is whole or is none.
             let entry = found?;
-            let wanted = |name: &String| name == entry.summary.connection();
+            let wanted = |word: &String| is_meant(word, &entry.key, &entry.summary);
             if args.names.is_empty() || args.names.iter().any(wanted) {
                 entries.push(entry);
             }
         }
     }
     if let Some(name) = args.names.iter().find(|name| {
-        let of_it = |entry: &Entry| entry.summary.connection() == name.as_str();
+        let of_it = |entry: &Entry| is_meant(name, &entry.key, &entry.summary);
         !entries.iter().any(of_it)
     }) {
-        let message = format!("nothing is kept of connection `{name}`");
+        let what = match is_key(name) {
+            true => "under key",
+            false => "of connection",
+        };
+        let message = format!("nothing is kept {what} `{name}`");
         return Err(Error::new(ErrorKind::NoToken, message)
             .with_verdict(Verdict::FixConfiguration)
             .with_hint("countersign store list shows what there is; nothing was exported")
@@ -86,7 +91,7 @@ fn shelves_of(
     }
     let mut shelves: Vec<Shelf> = Vec::new();
     for name in &args.names {
-        for shelf in Shelf::select(global, &args.store, Some(name), output)? {
+        for shelf in Shelf::select_by_word(global, &args.store, name, output)? {
             if !shelves.iter().any(|other| other.setting == shelf.setting) {
                 shelves.push(shelf);
             }

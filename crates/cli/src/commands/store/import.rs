@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::export::{Exported, ExportedRecord};
 use super::shelf::{Opened, Shelf, brief};
+use super::which::{difference, differences, label};
 use crate::args::{Global, StoreImportArgs};
 use crate::config;
 use crate::output::{Output, Stop};
@@ -34,6 +35,8 @@ enum Outcome {
     Same,
     /// The store has one of this generation, which is as new or newer.
     Kept(u64),
+    /// Written in place of a record of another grant, for this difference.
+    OtherGrant(String),
 }
 
 pub(super) fn run(
@@ -46,20 +49,29 @@ pub(super) fn run(
     let shelves = shelves_for(global, args, &incoming, output)?;
     let opened: Result<Vec<_>, _> = shelves.iter().map(Shelf::open).collect();
     let opened = opened?;
+    if !args.replace {
+        check_grants(&opened, &incoming)?;
+    }
+    let labels = differences(incoming.iter().map(|record| (&record.key, &record.summary)));
     let owner = owner()?;
     let mut told = Vec::new();
     let mut kept = 0;
     for record in &incoming {
         let target = target(&opened, record)?;
         let store = target.as_written_by(record.summary.connection())?;
-        let outcome = take(store.as_ref(), record, &owner, args.force).map_err(|e| {
-            e.in_context(format_args!("connection `{}`", record.summary.connection()))
-        })?;
+        let label = label(&record.key, &record.summary, &labels);
+        let outcome = take(store.as_ref(), record, &owner, args)
+            .map_err(|e| e.in_context(format_args!("connection {label}")))?;
         kept += u32::from(matches!(outcome, Outcome::Kept(_)));
+        if let Outcome::OtherGrant(difference) = &outcome {
+            output.warn(&format!(
+                "{label}: the record that was there is gone, and its grant was not revoked: {difference}"
+            ));
+        }
         let place = target.shelf.place();
         match output.is_json() {
             true => told.push(outcome.told(record, &place)),
-            false => output.print(&outcome.text(record, &place))?,
+            false => output.print(&outcome.text(record, &label, &place))?,
         }
     }
     if output.is_json() {
@@ -115,17 +127,45 @@ fn target<'a, 'b>(
         .ok_or_else(|| Error::new(ErrorKind::Internal, "no store for a record"))
 }
 
+/// Checks, before anything is written, that no record takes the place of another login's.
+fn check_grants(opened: &[Opened<'_>], incoming: &[Incoming<'_>]) -> Result<(), Error> {
+    for record in incoming {
+        let target = target(opened, record)?;
+        // One that cannot be read is told about when its turn comes.
+        let Ok(Some(there)) = target.read(&record.key) else {
+            continue;
+        };
+        if let Some(difference) = difference(&there.summary, &record.summary) {
+            let name = record.summary.connection();
+            let error = another_login(&record.key, &difference);
+            return Err(error.in_context(format_args!("connection `{name}`")));
+        }
+    }
+    Ok(())
+}
+
+fn another_login(key: &StoreKey, difference: &str) -> Error {
+    let message = format!(
+        "the store's record {}… is not of the login that the file has: {difference}",
+        brief(key)
+    );
+    Error::new(ErrorKind::Setting, message).with_hint(format!(
+        "nothing was imported for it; compare both with: countersign store show {0}; to give up the          store's login, log it out first, or add --replace",
+        brief(key)
+    ))
+}
+
 /// Changes one record as a keeper would: under its lease, so that a refresh is not cut across.
 fn take(
     store: &dyn Store,
     record: &Incoming<'_>,
     owner: &Owner,
-    force: bool,
+    args: &StoreImportArgs,
 ) -> Result<Outcome, Error> {
     const LENGTH: Duration = Duration::from_secs(30);
     const PATIENCE: Duration = Duration::from_secs(10);
     let fence = wait_for_lease(store, &record.key, owner, LENGTH, PATIENCE)?;
-    let outcome = replace(store, record, fence, force);
+    let outcome = replace(store, record, fence, args);
     let released = store.release(&record.key, owner, fence);
     let outcome = outcome?;
     released?;
@@ -136,29 +176,40 @@ fn replace(
     store: &dyn Store,
     record: &Incoming<'_>,
     fence: u64,
-    force: bool,
+    args: &StoreImportArgs,
 ) -> Result<Outcome, Error> {
     let there = store.load(&record.key)?;
     let version = there.as_ref().map(|stored| stored.version);
     let value = there.and_then(|stored| stored.value);
-    let mut replaced = None;
+    let (mut replaced, mut other_grant) = (None, None);
     if let Some(value) = &value {
         if value.as_slice() == record.bytes {
             return Ok(Outcome::Same);
         }
         let now = SystemClock::new().now();
-        let known = RecordSummary::read(value, now).map(|summary| summary.generation());
-        match known {
-            Ok(generation) if generation >= record.summary.generation() && !force => {
-                return Ok(Outcome::Kept(generation));
+        match RecordSummary::read(value, now) {
+            Ok(known) => {
+                other_grant = difference(&known, &record.summary);
+                let generation = known.generation();
+                let newer = record.summary.generation() > generation;
+                match &other_grant {
+                    Some(difference) if !args.replace => {
+                        return Err(another_login(&record.key, difference));
+                    }
+                    // Of another grant, generations say nothing.
+                    None if !newer && !args.force => return Ok(Outcome::Kept(generation)),
+                    _ => replaced = Some(generation),
+                }
             }
-            Ok(generation) => replaced = Some(generation),
-            Err(_) if force => {}
+            Err(_) if args.force => {}
             Err(error) => return Err(error),
         }
     }
     match store.compare_and_swap(&record.key, version, Some(fence), record.bytes) {
-        Swap::Applied(_) => Ok(Outcome::Written { replaced }),
+        Swap::Applied(_) => Ok(match other_grant {
+            Some(difference) => Outcome::OtherGrant(difference),
+            None => Outcome::Written { replaced },
+        }),
         Swap::Unavailable(error) | Swap::Unknown(error) => Err(error),
         Swap::Conflict(_) | Swap::Fenced => Err(Error::new(
             ErrorKind::Store,
@@ -170,8 +221,8 @@ fn replace(
 }
 
 impl Outcome {
-    fn text(&self, record: &Incoming<'_>, place: &str) -> String {
-        let (name, generation) = (record.summary.connection(), record.summary.generation());
+    fn text(&self, record: &Incoming<'_>, name: &str, place: &str) -> String {
+        let generation = record.summary.generation();
         match self {
             Self::Written { replaced: None } => {
                 format!("{name}: imported into {place}, generation {generation}")
@@ -180,6 +231,11 @@ impl Outcome {
                 replaced: Some(old),
             } => {
                 format!("{name}: imported into {place}, generation {generation} in place of {old}")
+            }
+            Self::OtherGrant(_) => {
+                format!(
+                    "{name}: imported into {place} in place of another login, generation {generation}"
+                )
             }
             Self::Same => format!("{name}: {place} has it already"),
             Self::Kept(known) => format!(
@@ -192,6 +248,7 @@ impl Outcome {
         let (outcome, known) = match self {
             Self::Written { replaced: None } => ("imported", None),
             Self::Written { replaced: known } => ("replaced", *known),
+            Self::OtherGrant(_) => ("replaced", None),
             Self::Same => ("same", Some(record.summary.generation())),
             Self::Kept(known) => ("kept", Some(*known)),
         };

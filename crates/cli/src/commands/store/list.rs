@@ -1,30 +1,39 @@
 //! `countersign store list`: which grants the stores keep, and how they are.
 
-use countersign::{Clock, RecordSummary, SystemClock};
+use std::collections::BTreeMap;
+
+use countersign::{Clock, RecordSummary, StoreKey, SystemClock};
 use serde_json::{Value, json};
 
 use super::shelf::{Found, Shelf, brief, open_existing};
+use super::which::differences;
 use crate::args::{Global, StoreArgs};
 use crate::output::{Output, Stop};
 use crate::terminal;
 
 pub(super) fn run(global: &Global, args: &StoreArgs, output: &mut Output) -> Result<(), Stop> {
     let shelves = Shelf::select(global, args, None, output)?;
-    let (mut rows, mut told) = (Vec::new(), Vec::new());
+    let mut all = Vec::new();
     for opened in open_existing(&shelves, args.store.is_some(), output)? {
         let place = opened.shelf.place();
         let (records, damaged) = opened.records().map_err(|e| e.in_context(&place))?;
         for error in &damaged {
             output.warn_of("a damaged record was set aside", error);
         }
-        for found in &records {
-            rows.push(row(&place, found));
-            told.push(told_as_json(&place, found));
-        }
+        all.extend(records.into_iter().map(|found| (place.clone(), found)));
     }
     if output.is_json() {
-        return output.print_json(&told);
+        let told = all.iter().map(|(place, found)| told_as_json(place, found));
+        return output.print_json(&told.collect::<Vec<_>>());
     }
+    let readable = all
+        .iter()
+        .filter_map(|(_, (key, found))| Some((key, &found.as_ref().ok()?.summary)));
+    let differences = differences(readable);
+    let rows = all
+        .iter()
+        .map(|(place, found)| row(place, found, &differences));
+    let rows: Vec<_> = rows.collect();
     if rows.is_empty() {
         output.say("nothing is kept");
         return Ok(());
@@ -67,13 +76,17 @@ pub(super) fn spoken(at_ms: i64) -> String {
     }
 }
 
-fn row(place: &str, (key, found): &Found) -> [String; 6] {
+fn row(
+    place: &str,
+    (key, found): &Found,
+    differences: &BTreeMap<StoreKey, String>,
+) -> [String; COLUMNS] {
     let entry = match found {
         Ok(entry) => entry,
         Err(error) => {
-            let name = format!("{}…", brief(key));
             return [
-                name,
+                "?".into(),
+                brief(key),
                 "?".into(),
                 "unreadable".into(),
                 "".into(),
@@ -85,16 +98,17 @@ fn row(place: &str, (key, found): &Found) -> [String; 6] {
     let summary = &entry.summary;
     let end = summary.token().and_then(|token| token.expires_at());
     let end = end.map_or_else(|| "not told".to_owned(), |end| spoken(end * 1000));
+    let encrypted = entry.encrypted.then_some("encrypted");
+    let difference = differences.get(key).map(String::as_str);
+    let notes: Vec<_> = encrypted.into_iter().chain(difference).collect();
     [
         summary.connection().into(),
+        brief(key),
         summary.provider().into(),
         state(summary).into(),
         end,
         place.into(),
-        match entry.encrypted {
-            true => "encrypted".into(),
-            false => "".into(),
-        },
+        notes.join(", "),
     ]
 }
 
@@ -109,6 +123,8 @@ fn told_as_json(place: &str, (key, found): &Found) -> Value {
         "key": key.to_hex(),
         "connection": summary.map(RecordSummary::connection),
         "provider": summary.map(RecordSummary::provider),
+        "settings": summary.map(RecordSummary::settings),
+        "grant": summary.and_then(RecordSummary::grant),
         "state": summary.map_or("unreadable", state),
         "generation": summary.map(RecordSummary::generation),
         "expires_at": summary.and_then(|s| s.token()).and_then(|token| token.expires_at()),
@@ -117,13 +133,26 @@ fn told_as_json(place: &str, (key, found): &Found) -> Value {
     })
 }
 
-fn table(rows: Vec<[String; 6]>) -> Vec<String> {
-    let head = ["CONNECTION", "PROVIDER", "STATE", "EXPIRES", "STORE", ""].map(str::to_owned);
+const COLUMNS: usize = 7;
+
+fn table(rows: Vec<[String; COLUMNS]>) -> Vec<String> {
+    let head = [
+        "CONNECTION",
+        "KEY",
+        "PROVIDER",
+        "STATE",
+        "EXPIRES",
+        "STORE",
+        "",
+    ];
+    let head = head.map(str::to_owned);
     // As wide as it is shown.
-    let shown = |row: [String; 6]| row.map(|cell| terminal::line(&cell).into_owned());
+    let shown = |row: [String; COLUMNS]| row.map(|cell| terminal::line(&cell).into_owned());
     let all: Vec<_> = [head].into_iter().chain(rows).map(shown).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<_> = (0..6).map(|column| width(column).unwrap_or(0)).collect();
+    let widths: Vec<_> = (0..COLUMNS)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
     let lines = all.iter().map(|row| {
         let cells = row.iter().zip(&widths);
         let line: String = cells

@@ -8,9 +8,10 @@ use countersign::{
     Clock, Error, ErrorKind, KeyRing, RecordSummary, SealedStore, Secret, Settings, Store,
     StoreKey, StoreSetting, Stored, SystemClock, SystemRandom, Verdict,
 };
-use countersign_builtin::{Configuration, open_store, place, variable};
+use countersign_builtin::{Configuration, open_existing_store, open_store, place, variable};
 use zeroize::Zeroizing;
 
+use super::which::is_key;
 use crate::args::{Global, StoreArgs};
 use crate::config;
 use crate::input;
@@ -23,6 +24,8 @@ pub(super) struct Shelf {
     /// Who uses it, and with which keys: connections of the configuration by name, and `None` for
     /// the command line.
     users: Vec<(Option<String>, Option<KeyRing>)>,
+    /// Whether one of them has `store_create = false`.
+    must_exist: bool,
 }
 
 /// A store that is open.
@@ -59,6 +62,7 @@ impl Shelf {
                 .and_then(kept_somewhere)
                 .map_err(|e| e.in_context("--store"))?;
             return Ok(vec![Self {
+                must_exist: must_exist(global, &setting),
                 setting,
                 users: vec![user],
             }]);
@@ -70,6 +74,26 @@ impl Shelf {
         }
     }
 
+    /// As [`Shelf::select`], for a word that may also be the beginning of a record's key, which is
+    /// looked for in all stores.
+    pub(super) fn select_by_word(
+        global: &Global,
+        args: &StoreArgs,
+        word: &str,
+        output: &mut Output,
+    ) -> Result<Vec<Self>, Error> {
+        let is_name = || {
+            Ok(config::configuration(global)?
+                .names()
+                .any(|name| name == word))
+        };
+        let name = match args.store.is_none() && (!is_key(word) || is_name()?) {
+            true => Some(word),
+            false => None,
+        };
+        Self::select(global, args, name, output)
+    }
+
     /// The store of one connection, with all that use it.
     pub(super) fn of_connection(
         config: &Configuration,
@@ -79,8 +103,8 @@ impl Shelf {
         let named = |e: Error| e.in_context(format_args!("connection `{name}`"));
         // That there is none of this name says so by itself.
         config.settings(name)?;
-        let (setting, _) = setting_of(config, name).map_err(named)?;
-        let setting = kept_somewhere(setting).map_err(named)?;
+        let used = setting_of(config, name).map_err(named)?;
+        let setting = kept_somewhere(used.store).map_err(named)?;
         let all = Self::all(config, output)?;
         let found = all.into_iter().find(|shelf| shelf.setting == setting);
         found.ok_or_else(|| Error::new(ErrorKind::Internal, "the store was there and is not"))
@@ -92,22 +116,27 @@ impl Shelf {
     fn all(config: &Configuration, output: &mut Output) -> Result<Vec<Self>, Error> {
         let mut shelves: Vec<Self> = Vec::new();
         for name in config.names() {
-            let (setting, ring) = match setting_of(config, name) {
-                Ok(found) => found,
+            let used = match setting_of(config, name) {
+                Ok(used) => used,
                 Err(error) => {
                     output.warn_of(&format!("connection `{name}` is left out"), &error);
                     continue;
                 }
             };
-            if setting == StoreSetting::Memory {
+            if used.store == StoreSetting::Memory {
                 continue;
             }
-            let user = (Some(name.to_owned()), ring);
-            match shelves.iter_mut().find(|shelf| shelf.setting == setting) {
-                Some(shelf) => shelf.users.push(user),
+            let user = (Some(name.to_owned()), used.ring);
+            let known = shelves.iter_mut().find(|shelf| shelf.setting == used.store);
+            match known {
+                Some(shelf) => {
+                    shelf.users.push(user);
+                    shelf.must_exist |= !used.create;
+                }
                 None => shelves.push(Self {
-                    setting,
+                    setting: used.store,
                     users: vec![user],
+                    must_exist: !used.create,
                 }),
             }
         }
@@ -141,24 +170,46 @@ impl Shelf {
         }
     }
 
-    /// Opens it to change what is there, making what is missing.
+    /// Opens it to change what is there, making what is missing, unless `store_create` is false.
     pub(super) fn open(&self) -> Result<Opened<'_>, Error> {
-        Ok(Opened {
-            shelf: self,
-            below: open_store(&self.setting)?,
-        })
+        let below = match self.must_exist {
+            true => open_existing_store(&self.setting)?,
+            false => open_store(&self.setting)?,
+        };
+        Ok(Opened { shelf: self, below })
     }
 
-    /// Opens it to look, where there is something to look at.
+    /// Opens it to look, if there is something to look at. Nothing is made.
     pub(super) fn open_existing(&self) -> Result<Opened<'_>, Error> {
-        if self.is_missing() {
-            let message = format!("the store {} is not there", self.place());
-            return Err(Error::new(ErrorKind::Store, message)
-                .with_setting("store")
-                .with_verdict(Verdict::FixConfiguration)
-                .with_hint("check the folder's name; the first token that is kept makes it"));
-        }
+        self.check_present()?;
+        // A Redis server has nothing that could be missing, and nothing is made there.
+        let is_redis =
+            matches!(&self.setting, StoreSetting::Server(url) if url.starts_with("redis"));
+        let below = match is_redis && !self.must_exist {
+            true => open_store(&self.setting)?,
+            false => open_existing_store(&self.setting)?,
+        };
+        Ok(Opened { shelf: self, below })
+    }
+
+    /// Opens it to try out whether it can be written: tables are made, as for the first token.
+    pub(super) fn open_to_try(&self) -> Result<Opened<'_>, Error> {
+        self.check_present()?;
         self.open()
+    }
+
+    fn check_present(&self) -> Result<(), Error> {
+        if !self.is_missing() {
+            return Ok(());
+        }
+        let message = format!("the store {} is not there", self.place());
+        Err(Error::new(ErrorKind::Store, message)
+            .with_setting("store")
+            .with_verdict(Verdict::FixConfiguration)
+            .with_hint(match self.must_exist {
+                true => "mount its disk, or correct the folder's name; `store_create` is false, so that nothing makes it",
+                false => "check the folder's name; the first token that is kept makes it",
+            }))
     }
 
     /// The keys that all users of the store have in common; a store that is sealed with one
@@ -318,20 +369,30 @@ pub(super) fn brief(key: &StoreKey) -> String {
     key.to_hex()[..12].to_owned()
 }
 
+/// What a connection says of its store.
+struct Used {
+    store: StoreSetting,
+    ring: Option<KeyRing>,
+    create: bool,
+}
+
 /// A connection's store and its keys, whatever else is wrong with the connection.
-fn setting_of(
-    config: &Configuration,
-    name: &str,
-) -> Result<(StoreSetting, Option<KeyRing>), Error> {
+fn setting_of(config: &Configuration, name: &str) -> Result<Used, Error> {
     let written = config.settings(name)?;
-    let wanted = ["store", "store_key", "store_key_file", "store_key_env"];
+    let wanted = [
+        "store",
+        "store_create",
+        "store_key",
+        "store_key_file",
+        "store_key_env",
+    ];
     let given = wanted.map(|key| (key, written.value(key).map(str::to_owned)));
     let given = given
         .iter()
         .filter_map(|(key, value)| Some((*key, value.as_deref()?)));
     let settings = Settings::from_pairs(given)?.relative_to(config.folder());
     let settings = settings.resolve(variable)?;
-    let setting = match settings.value("store") {
+    let store = match settings.value("store") {
         None => StoreSetting::Memory,
         Some(text) => match StoreSetting::parse(text)? {
             StoreSetting::File(folder) => StoreSetting::File(config.folder().join(folder)),
@@ -340,7 +401,33 @@ fn setting_of(
     };
     let ring = settings.secret("store_key");
     let ring = ring.map(|keys| KeyRing::parse(&keys)).transpose()?;
-    Ok((setting, ring))
+    // Anything but `true` creates nothing; what else is wrong with it, the connection says.
+    let create = settings
+        .value("store_create")
+        .is_none_or(|word| word == "true");
+    Ok(Used {
+        store,
+        ring,
+        create,
+    })
+}
+
+/// Whether a connection of the configuration, if there is one, has this store and `store_create =
+/// false`: naming the store by --store does not make it be created.
+fn must_exist(global: &Global, setting: &StoreSetting) -> bool {
+    let Ok(config) = config::configuration(global) else {
+        return false;
+    };
+    let place = |setting: &StoreSetting| match setting {
+        StoreSetting::File(folder) => {
+            StoreSetting::File(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()))
+        }
+        other => other.clone(),
+    };
+    config.names().any(|name| {
+        let used = setting_of(&config, name);
+        used.is_ok_and(|used| !used.create && place(&used.store) == place(setting))
+    })
 }
 
 fn kept_somewhere(setting: StoreSetting) -> Result<StoreSetting, Error> {

@@ -5,52 +5,79 @@ use serde_json::{Value, json};
 
 use super::list::{spoken, state};
 use super::shelf::{Entry, Shelf};
+use super::which::{is_key, is_meant};
 use crate::args::{Global, StoreShowArgs};
+use crate::config;
 use crate::output::{Output, Stop};
 
 pub(super) fn run(global: &Global, args: &StoreShowArgs, output: &mut Output) -> Result<(), Stop> {
-    let shelves = Shelf::select(global, &args.store, Some(&args.name), output)?;
+    let shelves = Shelf::select_by_word(global, &args.store, &args.name, output)?;
     let mut shown = Vec::new();
+    let mut unreadable = Vec::new();
     for shelf in &shelves {
         let opened = shelf.open_existing()?;
         let (records, damaged) = opened.records()?;
         for error in &damaged {
             output.warn_of("a damaged record was set aside", error);
         }
-        let mut unreadable = Vec::new();
         for (key, found) in records {
             match found {
-                Ok(entry) if is_meant(&entry, &args.name) => shown.push((shelf.place(), entry)),
-                Err(error) if key.to_hex() == args.name => return Err(error.into()),
+                Ok(entry) if is_meant(&args.name, &entry.key, &entry.summary) => {
+                    shown.push((shelf.place(), entry))
+                }
+                Err(error) if is_key(&args.name) && key.to_hex().starts_with(&args.name) => {
+                    return Err(error.into());
+                }
                 Err(error) => unreadable.push(error),
                 Ok(_) => {}
             }
         }
-        // Whose it is nobody knows: it may be the one that is asked for.
-        for error in &unreadable {
-            output.warn_of("a record cannot be read", error);
-        }
-        if shown.is_empty() {
-            return Err(nothing_kept(&args.name, &shelf.place(), unreadable).into());
-        }
     }
+    // Whose it is nobody knows: it may be the one that is asked for.
+    for error in &unreadable {
+        output.warn_of("a record cannot be read", error);
+    }
+    if shown.is_empty() {
+        let places: Vec<_> = shelves.iter().map(Shelf::place).collect();
+        return Err(nothing_kept(&args.name, &places.join(", "), unreadable).into());
+    }
+    let current = config::store_key(global, &args.name);
     if output.is_json() {
-        let told = shown.iter().map(|(place, e)| told(place, e, args.reveal));
+        let told = shown.iter().map(|(place, e)| {
+            let mut told = told(place, e, args.reveal);
+            told["current"] = json!(current.map(|key| key == e.key));
+            told
+        });
         return output.print_json(&told.collect::<Vec<_>>());
     }
-    let all = shown.iter().map(|(place, e)| lines(place, e, args.reveal));
+    let all = shown.iter().map(|(place, e)| {
+        let mut lines = lines(place, e, args.reveal);
+        if shown.len() > 1 {
+            lines.extend(current.map(|key| is_current(key == e.key)));
+        }
+        lines
+    });
     output.print_lines(&all.collect::<Vec<_>>().join(&String::new()))
 }
 
-/// By the connection's name, or by the record's key where names are not enough.
-fn is_meant(entry: &Entry, name: &str) -> bool {
-    entry.summary.connection() == name || entry.key.to_hex() == name
+/// Which of several records the connection uses.
+fn is_current(current: bool) -> String {
+    let told = match current {
+        true => "yes, this is the record of the connection as it is configured",
+        false => "no, the connection was configured otherwise when this was kept",
+    };
+    format!("  in use: {told}")
 }
 
 fn nothing_kept(name: &str, place: &str, mut unreadable: Vec<Error>) -> Error {
     // With the only key missing, that is what is wrong.
     if let Some(error) = unreadable.pop() {
         return error;
+    }
+    if is_key(name) {
+        let message = format!("no record in {place} has a key that begins with {name}");
+        return Error::new(ErrorKind::Setting, message)
+            .with_hint("countersign store list shows the keys of all records");
     }
     let message = format!("nothing is kept of connection `{name}` in {place}");
     Error::new(ErrorKind::NoToken, message)
@@ -76,6 +103,8 @@ pub(super) fn told(place: &str, entry: &Entry, reveal: bool) -> Value {
         "encrypted": entry.encrypted,
         "connection": summary.connection(),
         "provider": summary.provider(),
+        "settings": summary.settings(),
+        "grant": summary.grant(),
         "state": state(summary),
         "generation": summary.generation(),
         "holds": holds.iter().flatten().collect::<Vec<_>>(),
@@ -114,6 +143,12 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
         format!("{place}, {kept_at}, version {}", entry.version),
     );
     say("key", entry.key.to_hex());
+    for (name, value) in summary.settings() {
+        say(&format!("setting {name}"), value.clone());
+    }
+    if let Some(grant) = summary.grant() {
+        say("grant", grant.to_owned());
+    }
     say("generation", summary.generation().to_string());
     if let Some(token) = summary.token() {
         say(

@@ -1,0 +1,138 @@
+//! Which of several records of one connection's name is meant, and by what a person tells them apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign::{RecordSummary, StoreKey};
+
+use super::shelf::brief;
+
+/// Whether a word of the command line means this record: its connection's name, or the beginning of
+/// its key.
+pub(super) fn is_meant(word: &str, key: &StoreKey, summary: &RecordSummary) -> bool {
+    summary.connection() == word || (is_key(word) && key.to_hex().starts_with(word))
+}
+
+/// Whether a word can be the beginning of a record's key. Shorter ones are left to names.
+pub(super) fn is_key(word: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    (8..=64).contains(&word.len()) && word.bytes().all(is_digit)
+}
+
+/// What tells each record from the others of its connection's name: the settings in which they
+/// differ. Nothing for one that is alone.
+pub(super) fn differences<'a>(
+    records: impl IntoIterator<Item = (&'a StoreKey, &'a RecordSummary)>,
+) -> BTreeMap<StoreKey, String> {
+    let mut by_name: BTreeMap<&str, BTreeMap<&StoreKey, &RecordSummary>> = BTreeMap::new();
+    for (key, summary) in records {
+        let same_name = by_name.entry(summary.connection()).or_default();
+        same_name.insert(key, summary);
+    }
+    let mut told = BTreeMap::new();
+    for same_name in by_name.values().filter(|records| records.len() > 1) {
+        let differing = differing_settings(same_name.values().copied());
+        for (key, summary) in same_name {
+            told.insert(**key, told_difference(summary, &differing));
+        }
+    }
+    told
+}
+
+/// A record by its connection's name, and by what tells it from others of that name.
+pub(super) fn label(
+    key: &StoreKey,
+    summary: &RecordSummary,
+    differences: &BTreeMap<StoreKey, String>,
+) -> String {
+    let name = summary.connection();
+    match differences.get(key) {
+        None => name.to_owned(),
+        Some(difference) => format!("{name} ({difference}, key {}…)", brief(key)),
+    }
+}
+
+/// Why a record in a store is not an earlier or later state of another one under its key; nothing if
+/// it is, or if it holds nothing that could be lost.
+pub(super) fn difference(there: &RecordSummary, other: &RecordSummary) -> Option<String> {
+    if there.token().is_none() && there.refresh_token().is_none() {
+        return None;
+    }
+    let name_of = |summary: &RecordSummary| {
+        (
+            summary.connection().to_owned(),
+            summary.provider().to_owned(),
+        )
+    };
+    if name_of(there) != name_of(other) {
+        return Some(format!(
+            "it is of connection `{}` at {}, and the file's is of `{}` at {}",
+            there.connection(),
+            there.provider(),
+            other.connection(),
+            other.provider()
+        ));
+    }
+    let differing = differing_settings([there, other].into_iter());
+    if !differing.is_empty() {
+        return Some(format!(
+            "it has {}, and the file's has {}",
+            told_difference(there, &differing),
+            told_difference(other, &differing)
+        ));
+    }
+    let whose = |summary: &RecordSummary| {
+        let identity = summary.identity().into_iter().flatten();
+        let told: Vec<_> = identity
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        match told.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", told.join(" ")),
+        }
+    };
+    match (there.grant(), other.grant()) {
+        (Some(ours), Some(theirs)) if ours != theirs => Some(format!(
+            "it is of grant {ours}{}, and the file's of grant {theirs}{}",
+            whose(there),
+            whose(other)
+        )),
+        (Some(_), Some(_)) if there.is_logged_out() && !other.is_logged_out() => {
+            Some("it was logged out since, and waits to be revoked".to_owned())
+        }
+        (Some(_), Some(_)) => None,
+        _ if there.refresh_fingerprint().is_some()
+            && there.refresh_fingerprint() == other.refresh_fingerprint() =>
+        {
+            None
+        }
+        _ => Some("a record of an earlier version does not say which login it is of".to_owned()),
+    }
+}
+
+fn told_difference(summary: &RecordSummary, differing: &BTreeSet<&str>) -> String {
+    if summary.settings().is_empty() {
+        return "written by an earlier version".to_owned();
+    }
+    let value = |name: &&str| Some(format!("{name}={}", summary.settings().get(*name)?));
+    let told: Vec<_> = differing.iter().filter_map(value).collect();
+    match told.is_empty() {
+        true => "without the others' settings".to_owned(),
+        false => told.join(" "),
+    }
+}
+
+fn differing_settings<'a>(
+    records: impl Iterator<Item = &'a RecordSummary> + Clone,
+) -> BTreeSet<&'a str> {
+    let written = records.filter(|summary| !summary.settings().is_empty());
+    let names = written
+        .clone()
+        .flat_map(|summary| summary.settings().keys());
+    let names: BTreeSet<_> = names.map(String::as_str).collect();
+    let differs = |name: &&str| {
+        let mut values = written.clone().map(|summary| summary.settings().get(*name));
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
+    names.into_iter().filter(differs).collect()
+}

@@ -1,0 +1,228 @@
+//! `store` with several records of one connection's name: nobody's is taken for another's.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::house::House;
+
+const NAME: &str = "docusign-refresh";
+
+/// A house in which a token was got and kept.
+fn kept() -> House {
+    let house = House::new();
+    house.config(NAME, &[("store", "file:tokens")]);
+    house.run(["token", NAME, "--json"]).json();
+    house
+}
+
+/// Exports what is kept, changed, as this file.
+fn export(house: &House, name: &str, change: impl Fn(&mut Value)) -> Value {
+    house.run(["store", "export", "as-is.json"]).succeeded();
+    let as_is = house.dir.path().join("as-is.json");
+    let mut exported: Value = serde_json::from_slice(&fs::read(&as_is).unwrap()).unwrap();
+    fs::remove_file(as_is).unwrap();
+    change(&mut exported["records"][0]);
+    house.write(name, &exported.to_string());
+    exported["records"][0].clone()
+}
+
+/// The record of another tenant, whose key is another.
+fn of_another_tenant(record: &mut Value) {
+    record["key"] = "ab".repeat(32).into();
+    record["record"]["settings"]["client_id"] = "another-app".into();
+}
+
+fn shown(house: &House) -> Vec<Value> {
+    let shown = house.run(["store", "show", NAME, "--json"]).json();
+    shown.as_array().unwrap().clone()
+}
+
+#[test]
+fn an_import_never_takes_the_place_of_another_login_unless_told_to() {
+    let house = kept();
+    let ours = shown(&house)[0]["grant"].clone();
+    type Change = fn(&mut Value);
+    let others: [(Change, &str); 4] = [
+        (|r| r["record"]["grant"] = json!("another"), "grant another"),
+        (
+            |r| r["record"]["grant"] = Value::Null,
+            "does not say which login",
+        ),
+        (
+            |r| r["record"]["settings"]["client_id"] = json!("app2"),
+            "client_id=app2",
+        ),
+        (
+            |r| r["record"]["connection"] = json!("other"),
+            "connection `other`",
+        ),
+    ];
+    for (change, difference) in others {
+        export(&house, "other.json", |record| {
+            change(record);
+            record["record"]["generation"] = 99.into();
+            record["record"]["refresh_token"] = "of-another".into();
+        });
+        for force in [&[][..], &["--force"]] {
+            let import = [
+                "store",
+                "import",
+                "other.json",
+                "--store",
+                "file:tokens",
+                "--json",
+            ];
+            let error = house.run([&import[..], force].concat()).error(2);
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains(difference), "{difference}: {message}");
+            assert!(error["hint"].as_str().unwrap().contains("--replace"));
+        }
+        let there = &shown(&house)[0];
+        assert_eq!((&there["grant"], &there["generation"]), (&ours, &json!(1)));
+    }
+    // Told to, it is taken whatever its generation; the loss is told.
+    export(&house, "other.json", |record| {
+        record["record"]["grant"] = json!("another");
+        record["record"]["generation"] = 0.into();
+    });
+    let run = house.run(["store", "import", "other.json", "--replace"]);
+    let run = run.succeeded();
+    assert!(run.stderr.contains("was not revoked"), "{run:?}");
+    assert!(run.stdout.contains("in place of another login"), "{run:?}");
+    assert_eq!(shown(&house)[0]["grant"], "another");
+}
+
+#[test]
+fn what_was_logged_out_is_not_brought_back_by_an_import() {
+    let house = kept();
+    export(&house, "newer.json", |record| {
+        record["record"]["generation"] = 7.into();
+    });
+    export(&house, "out.json", |record| {
+        record["record"]["logged_out"] = true.into();
+        record["record"]["generation"] = 2.into();
+    });
+    house.run(["store", "import", "out.json"]).succeeded();
+    let error = house
+        .run(["store", "import", "newer.json", "--json"])
+        .error(2);
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("logged out"), "{message}");
+}
+
+#[test]
+fn several_records_of_one_name_are_told_apart() {
+    let house = kept();
+    let exported = export(&house, "other.json", of_another_tenant);
+    let client_id = exported["record"]["settings"]["environment"].as_str();
+    assert!(client_id.is_some(), "{exported}");
+    house.run(["store", "import", "other.json"]).succeeded();
+
+    let listed = house.run(["store", "list"]).succeeded().stdout;
+    assert!(listed.contains("client_id=another-app"), "{listed}");
+    assert!(listed.contains("abababababab"), "{listed}");
+    assert!(
+        !listed.contains("environment="),
+        "only what differs: {listed}"
+    );
+    let json = house.run(["store", "list", "--json"]).json();
+    let of = |listed: &Value| listed["settings"]["client_id"].as_str().map(str::to_owned);
+    let ids: Vec<_> = json.as_array().unwrap().iter().map(of).collect();
+    assert_eq!(ids.len(), 2);
+    assert!(
+        ids[0] != ids[1] && ids.iter().all(Option::is_some),
+        "{json}"
+    );
+
+    // By the name all are shown, and which one is in use.
+    let both = shown(&house);
+    assert_eq!(both.len(), 2);
+    let mut in_use: Vec<_> = both.iter().map(|one| one["current"].as_bool()).collect();
+    in_use.sort_unstable();
+    assert_eq!(in_use, [Some(false), Some(true)]);
+    let text = house.run(["store", "show", NAME]).succeeded().stdout;
+    assert!(text.contains("setting client_id: another-app"), "{text}");
+    assert_eq!(text.matches("in use: ").count(), 2, "{text}");
+    // By the beginning of its key, one.
+    let one = house.run(["store", "show", "abababab", "--json"]).json();
+    assert_eq!(one.as_array().unwrap().len(), 1);
+    assert_eq!(one[0]["settings"]["client_id"], "another-app");
+    let error = house.run(["store", "show", "cdcdcdcd", "--json"]).error(2);
+    assert!(error["message"].as_str().unwrap().contains("cdcdcdcd"));
+
+    house
+        .run(["store", "export", "one.json", "abababab"])
+        .succeeded();
+    let one: Value =
+        serde_json::from_slice(&fs::read(house.dir.path().join("one.json")).unwrap()).unwrap();
+    assert_eq!(one["records"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_doctor_says_of_which_record_it_speaks() {
+    let house = kept();
+    export(&house, "other.json", |record| {
+        of_another_tenant(record);
+        record["record"]["logged_out"] = true.into();
+    });
+    house.run(["store", "import", "other.json"]).succeeded();
+    let run = house.run(["store", "doctor", NAME, "--json"]);
+    let report: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+    let of = |name: &str| {
+        let checks = report.as_array().unwrap().iter();
+        let of_it = checks.filter(|check| check["check"] == name || check["name"] == name);
+        let details = of_it.map(|check| check["detail"].as_str().unwrap().to_owned());
+        details.collect::<Vec<_>>()
+    };
+    let grants = of("grants");
+    assert!(grants[0].contains("client_id=another-app"), "{report}");
+    let leases = of("lease");
+    assert_eq!(leases.len(), 2, "{report}");
+    assert_ne!(leases[0], leases[1]);
+}
+
+#[test]
+fn no_command_creates_a_store_that_must_exist() {
+    let house = kept();
+    house.run(["store", "export", "out.json"]).succeeded();
+    fs::rename(
+        house.dir.path().join("tokens"),
+        house.dir.path().join("unmounted"),
+    )
+    .unwrap();
+    house.config(NAME, &[("store", "file:tokens"), ("store_create", "false")]);
+    for arguments in [
+        &["store", "import", "out.json"][..],
+        &["store", "import", "out.json", "--store", "file:tokens"],
+        &["store", "list"],
+        &["store", "show", NAME],
+        &["store", "export", "again.json"],
+        &["store", "rekey", NAME],
+        &["store", "doctor", NAME],
+        &["token", NAME],
+        &["token", NAME, "--force"],
+        &["logout", NAME],
+        &["logout", NAME, "--force"],
+        &["doctor", NAME],
+        &["exec", NAME, "--", "true"],
+    ] {
+        let run = house.run(arguments);
+        assert!(
+            !house.dir.path().join("tokens").exists(),
+            "{arguments:?}: {run:?}"
+        );
+    }
+    let error = house
+        .run(["store", "import", "out.json", "--json"])
+        .error(2);
+    assert_eq!(error["setting"], "store", "{error}");
+    // Mounted again, it is the same store.
+    fs::rename(
+        house.dir.path().join("unmounted"),
+        house.dir.path().join("tokens"),
+    )
+    .unwrap();
+    let token = house.run(["token", NAME, "--json"]).json();
+    assert_eq!(token["source"], "store");
+}
