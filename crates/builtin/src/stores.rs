@@ -50,7 +50,7 @@ fn open_existing(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
         StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
         StoreSetting::File(folder) => Ok(Arc::new(FileStore::open_existing(folder)?)),
         StoreSetting::Server(url) if url.starts_with("redis") => {
-            let message = "`store_create` is false, and a Redis server cannot tell an empty store from a lost one";
+            let message = "`store_create` is false, so that the store must exist, and a Redis server cannot tell an empty store from a lost one";
             Err(Error::setting("store_create", message)
                 .with_hint("remove store_create, or keep the tokens in PostgreSQL or files"))
         }

@@ -107,6 +107,7 @@ impl Reader<'_> {
             origin: None,
             provider,
         };
+        check_store(&connection)?;
         self.check_needs(&connection, rules)?;
         self.check_basic(&connection)?;
         self.check_templates(&connection)?;
@@ -490,4 +491,14 @@ fn expand(template: &str, base_url: Option<&Url>) -> Option<String> {
         return Some(template.to_owned());
     }
     Some(template.replace("{base_url}", base_url?.as_str()))
+}
+
+/// A store that must exist and never does is a store that somebody forgot to name.
+fn check_store(connection: &Connection) -> Result<(), Error> {
+    if connection.store_create || connection.store != StoreSetting::Memory {
+        return Ok(());
+    }
+    let message = "`store_create` is false, so that the store must exist, and `store` is memory";
+    Err(Error::setting("store_create", message)
+        .with_hint("set store = \"file:FOLDER\" or a PostgreSQL server, or remove store_create"))
 }

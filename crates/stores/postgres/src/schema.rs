@@ -57,8 +57,8 @@ pub(crate) fn check(server: &Server, schema: Option<&str>) -> Result<(), Error> 
     }
     let at = server.address();
     Err(misconfigured(
-        format!("{at} has no tables of countersign, and `store_create` is false"),
-        "restore the database, or correct the database or schema in `store`; to begin with an empty store, remove store_create once",
+        format!("{at} has no tables of countersign"),
+        "restore the database, or correct the database or schema in `store`; to begin with an empty store, remove `store_create = false`: the first token that is kept makes them",
     ))
 }
 

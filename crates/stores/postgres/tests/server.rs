@@ -122,7 +122,7 @@ fn a_database_without_tables_is_rejected_if_none_are_to_be_created() {
     let server = PostgresServer::start("");
     let error = countersign_postgres::open_existing(&server.url()).unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
-    assert!(error.message().contains("store_create"), "{error}");
+    assert!(error.hint().unwrap().contains("store_create"), "{error}");
     assert_eq!(
         server.sql("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'countersign%'"),
         "0"
