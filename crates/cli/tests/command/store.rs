@@ -507,7 +507,7 @@ fn grants_move_from_files_to_postgresql_and_go_on_there() {
     }
     let server = PostgresServer::start("");
     let url = server.url();
-    looking_is_refused(&url);
+    crate::store_tenants::looking_is_refused(&url);
     doctor_says(&url, "survives a power cut");
     moves_to(&url, &["sesame-street".to_owned()]);
 }
@@ -562,16 +562,6 @@ fn moves_to(url: &str, passwords: &[String]) {
     // The last one asked for is the doctor's.
     assert_eq!(listed[0]["generation"], 3);
     assert_eq!(listed[0]["encrypted"], true);
-}
-
-/// Looking makes no tables.
-fn looking_is_refused(url: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    let mut list = crate::house::command(dir.path());
-    list.args(["store", "list", "--json", "--store", url]);
-    let run = Run::of(&mut list, "");
-    assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("has no tables"), "{run:?}");
 }
 
 fn doctor_says(url: &str, promises: &str) {

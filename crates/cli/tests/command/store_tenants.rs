@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::house::House;
+use crate::house::{House, Run, command};
 
 const NAME: &str = "docusign-refresh";
 
@@ -225,4 +225,14 @@ fn no_command_creates_a_store_that_must_exist() {
     .unwrap();
     let token = house.run(["token", NAME, "--json"]).json();
     assert_eq!(token["source"], "store");
+}
+
+/// Looking makes no tables.
+pub(crate) fn looking_is_refused(url: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut list = command(dir.path());
+    list.args(["store", "list", "--json", "--store", url]);
+    let run = Run::of(&mut list, "");
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("has no tables"), "{run:?}");
 }

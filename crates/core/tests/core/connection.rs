@@ -1,6 +1,6 @@
 //! Settings held against a provider: each refusal names the setting and what to write.
 
-use countersign::{ClientAuth, Connection, GrantKind, Settings, StoreSetting};
+use countersign::{ClientAuth, Connection, GrantKind, Settings, StoreSetting, Verdict};
 
 use crate::support::{provider, try_connection};
 
@@ -200,4 +200,33 @@ fn a_server_store_without_its_crate_is_refused() {
     let error = countersign::Keeper::new(connection.clone()).unwrap_err();
     assert_eq!(error.setting_name(), Some("store"));
     assert!(!format!("{error:?} {connection:?}").contains("canary"));
+}
+
+#[test]
+fn a_store_that_must_exist_is_named_and_can_exist() {
+    let refused = |store: &str, create: &str| {
+        let settings = [
+            ("provider", "acme"),
+            ("environment", "demo"),
+            ("grant", "client-credentials"),
+            ("client_id", "app"),
+            ("client_secret", "s3cret"),
+            ("store", store),
+            ("store_create", create),
+        ];
+        let settings = Settings::from_pairs(settings).unwrap();
+        let connection = Connection::new("mine", &settings, provider());
+        let error = connection.unwrap_err();
+        assert_eq!(error.setting_name(), Some("store_create"), "{error}");
+        assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+        error
+    };
+    let error = refused("memory", "false");
+    assert!(error.message().contains("must exist"), "{error}");
+    assert!(error.hint().unwrap().contains("file:FOLDER"), "{error}");
+    for word in ["no", "0", "False"] {
+        let error = refused("file:tokens", word);
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains("true"), "{word}: {error}: {hint}");
+    }
 }

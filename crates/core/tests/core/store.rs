@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign::{
-    Capabilities, Connection, Error, ErrorKind, FileStore, Keeper, KeyRing, Lease, MemoryStore,
-    Owner, SealedStore, Secret, Settings, Store, StoreKey, Stored, Swap, SystemRandom, Verdict,
+    Capabilities, Error, ErrorKind, FileStore, Keeper, KeyRing, Lease, MemoryStore, Owner,
+    SealedStore, Secret, Store, StoreKey, Stored, Swap, SystemRandom, Verdict,
 };
 
 use crate::support::{Script, by_assertion, client_credentials, refreshing, token_answer};
@@ -349,35 +349,6 @@ fn creating_a_store_can_be_switched_off() {
     assert!(!path.exists());
     open("true").unwrap();
     open("false").unwrap();
-}
-
-#[test]
-fn a_store_that_must_exist_is_named_and_can_exist() {
-    let refused = |store: &str, create: &str| {
-        let settings = [
-            ("provider", "acme"),
-            ("environment", "demo"),
-            ("grant", "client-credentials"),
-            ("client_id", "app"),
-            ("client_secret", "s3cret"),
-            ("store", store),
-            ("store_create", create),
-        ];
-        let settings = Settings::from_pairs(settings).unwrap();
-        let connection = Connection::new("mine", &settings, crate::support::provider());
-        let error = connection.unwrap_err();
-        assert_eq!(error.setting_name(), Some("store_create"), "{error}");
-        assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
-        error
-    };
-    let error = refused("memory", "false");
-    assert!(error.message().contains("must exist"), "{error}");
-    assert!(error.hint().unwrap().contains("file:FOLDER"), "{error}");
-    for word in ["no", "0", "False"] {
-        let error = refused("file:tokens", word);
-        let hint = error.hint().unwrap_or_default();
-        assert!(hint.contains("true"), "{word}: {error}: {hint}");
-    }
 }
 
 #[test]
