@@ -71,6 +71,11 @@ pub(crate) const TOOLS: &[Tool] = &[
         why: "programs that find the library by its countersign.pc",
     },
     Tool {
+        program: "strace",
+        package: "strace",
+        why: "the system calls of a store's change, to kill it between them",
+    },
+    Tool {
         program: "valgrind",
         package: "valgrind",
         why: "leaks and invalid accesses of C programs",

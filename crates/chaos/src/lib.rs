@@ -24,6 +24,7 @@ pub mod matrix;
 mod once;
 mod place;
 mod stage;
+pub mod steps;
 mod table;
 pub mod tenants;
 pub mod watch;

@@ -13,12 +13,12 @@ use crate::once::{Mishap, Probing};
 use crate::{Place, PlaceKind, Server, Stage, table};
 
 /// How long a request may take.
-const TIMEOUT_MS: u64 = 300;
+pub(crate) const TIMEOUT_MS: u64 = 300;
 
 /// Longer than a request may take.
 const DELAY: Duration = Duration::from_millis(500);
 
-const CONNECTION: &str = "boldsign-refresh";
+pub(crate) const CONNECTION: &str = "boldsign-refresh";
 
 /// What is done at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,7 +266,7 @@ fn kill_a_child(
 }
 
 /// Goes on as a caller would, and then asks the server whether what is stored still works.
-fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
+pub(crate) fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
     // A lease of a killed holder runs out by the store's clock: twice the timeout, and ten seconds.
     let patience = Duration::from_secs(25);
     let began = Instant::now();

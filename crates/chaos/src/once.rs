@@ -111,13 +111,16 @@ pub struct Order {
     pub spool: PathBuf,
     /// The request's timeout.
     pub timeout_ms: u64,
-    /// Where to end.
-    pub point: Point,
+    /// Where to end; nothing for going through with it.
+    pub point: Option<Point>,
 }
 
-/// Refreshes, and ends in the middle of it.
+/// Refreshes, and ends in the middle of it if told to. Returns why it failed, if it did.
 pub fn once(order: &Order) -> Option<String> {
-    let probe = Probing::new(order.point, Mishap::Kill);
+    let probe = match order.point {
+        Some(point) => Probing::new(point, Mishap::Kill),
+        None => Probing::new(Point::Leased, Mishap::None),
+    };
     let connection = connection(
         &order.folder,
         "boldsign-refresh",

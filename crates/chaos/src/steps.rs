@@ -1,0 +1,239 @@
+//! A refresh that is killed before each of its store's own system calls.
+//!
+//! [`matrix`](crate::matrix) kills at the keeper's points, between calls of the store. Here the kill
+//! falls inside of them: after a file was created and before it was written, after it was written
+//! and before it is durable, and so on. A library that is loaded into the process counts its calls
+//! on the store's folder and kills it before the nth (`tests/steps/killer.c`).
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use countersign::{FileStore, Keeper, Store, StoreKey};
+
+use crate::matrix::{CONNECTION, Outcome, TIMEOUT_MS, judge};
+use crate::{Server, Stage};
+
+/// One refresh, on a folder of its own.
+#[derive(Debug)]
+pub struct Scene {
+    /// Which server answers it.
+    pub server: Server,
+    /// Whether it is the first one of the store, whose folder is empty.
+    pub first: bool,
+}
+
+/// A call on the store's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The system call.
+    pub call: String,
+    /// The ending of the file's name, such as `rec` or `write-lock`; empty for the folder itself.
+    pub file: String,
+}
+
+/// What became of a refresh that was killed before a step.
+#[derive(Clone, Debug)]
+pub struct Killed {
+    /// The step that it did not make.
+    pub before: Step,
+    /// What became of the grant.
+    pub outcome: Outcome,
+    /// Whether a client could have kept it: the server had not answered, or the answer was durable.
+    pub could_be_kept: bool,
+}
+
+/// How long another process may take until it has refreshed: the killed request's deadline, its
+/// own request, and a lot for a busy machine. A lock that blocks would take longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Scene {
+    /// Refreshes once, untouched, and returns the steps.
+    ///
+    /// # Panics
+    ///
+    /// If it does not succeed.
+    pub fn rehearse(&self, program: &Path, killer: &Path) -> Vec<Step> {
+        let set = Set::new(self);
+        let log = set.scratch.path().join("log");
+        let mut refresh = set.refresh(program);
+        refresh.env("LD_PRELOAD", killer).env("KILLER_LOG", &log);
+        let status = refresh.status().expect("the program");
+        assert!(status.success(), "the refresh fails: {status}");
+        steps(&log)
+    }
+
+    /// Refreshes once under another program that is put in front, such as strace.
+    ///
+    /// # Panics
+    ///
+    /// If it does not succeed.
+    pub fn observe(&self, program: &Path, observer: &[&str]) -> PathBuf {
+        let set = Set::new(self);
+        let refresh = set.refresh(program);
+        let status = Command::new(observer[0])
+            .args(&observer[1..])
+            .arg(refresh.get_program())
+            .args(refresh.get_args())
+            .stdin(Stdio::null())
+            .status()
+            .expect("the observer");
+        assert!(status.success(), "the refresh fails: {status}");
+        set.folder
+    }
+
+    /// Refreshes again and again, killed before the first step, before the second and so on, until
+    /// it is through.
+    pub fn run(&self, program: &Path, killer: &Path) -> Vec<Killed> {
+        let steps = self.rehearse(program, killer);
+        let durable = steps
+            .iter()
+            .rposition(|step| step.call == "fsync" && step.file == "new");
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let Some(before) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let index = steps.iter().position(|step| std::ptr::eq(step, before));
+                let index = index.unwrap_or_default();
+                let (outcome, answered) = self.kill_at(index + 1, program, killer);
+                let killed = Killed {
+                    before: before.clone(),
+                    outcome,
+                    could_be_kept: self.server == Server::Grace
+                        || !answered
+                        || durable.is_some_and(|durable| index > durable),
+                };
+                done.push((index, killed));
+            }
+            done
+        };
+        let mut killed: Vec<_> = std::thread::scope(|scope| {
+            // Most of a case is waiting for a deadline.
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(work)).collect();
+            let joined = threads.into_iter();
+            joined
+                .flat_map(|thread| thread.join().expect("no panic"))
+                .collect()
+        });
+        killed.sort_by_key(|(index, _)| *index);
+        killed.into_iter().map(|(_, killed)| killed).collect()
+    }
+
+    /// Kills one before its nth step. Returns what became of the grant, and whether the server had
+    /// answered.
+    fn kill_at(&self, nth: usize, program: &Path, killer: &Path) -> (Outcome, bool) {
+        let set = Set::new(self);
+        let before = set.stage.refreshes().len();
+        let mut refresh = set.refresh(program);
+        refresh
+            .env("LD_PRELOAD", killer)
+            .env("KILLER_AT", nth.to_string());
+        let status = refresh.status().expect("the program");
+        if status.signal() != Some(9) {
+            let why = format!("it was not killed: {status}");
+            return (Outcome::Broken(why), false);
+        }
+        let answered = set.stage.refreshes().len() > before;
+        let began = Instant::now();
+        let outcome = match set.is_whole() {
+            Ok(()) => judge(&set.keeper(), &set.stage),
+            Err(why) => Outcome::Broken(why),
+        };
+        match began.elapsed() {
+            took if took > PATIENCE => (Outcome::Broken(format!("it took {took:?}")), answered),
+            _ => (outcome, answered),
+        }
+    }
+}
+
+/// What is wrong with the outcomes.
+pub fn complaints(killed: &[Killed]) -> Vec<String> {
+    let wrong = |(_, killed): &(usize, &Killed)| match killed.outcome {
+        Outcome::Kept => false,
+        Outcome::LostAndTold => killed.could_be_kept,
+        Outcome::Lost(_) | Outcome::Broken(_) => true,
+    };
+    let wrong = killed.iter().enumerate().filter(wrong);
+    wrong
+        .map(|(index, killed)| format!("{}: {killed:?}", index + 1))
+        .collect()
+}
+
+/// A sandbox and a store.
+struct Set {
+    stage: Stage,
+    scratch: tempfile::TempDir,
+    folder: PathBuf,
+}
+
+impl Set {
+    fn new(scene: &Scene) -> Self {
+        let scratch = tempfile::tempdir().expect("a folder");
+        // As the kernel names it: a link on the way would hide the calls.
+        let folder = scratch.path().canonicalize().expect("the folder");
+        let set = Self {
+            stage: Stage::start(scene.server, 3600),
+            folder: folder.join("store"),
+            scratch,
+        };
+        if !scene.first {
+            let used = set.stage.use_up(&set.keeper());
+            used.expect("the first refresh");
+        }
+        set
+    }
+
+    fn keeper(&self) -> Keeper {
+        let connection = self.stage.connection(CONNECTION, TIMEOUT_MS);
+        let store = FileStore::open(&self.folder).expect("the folder");
+        let builder = Keeper::builder(connection).store(Arc::new(store));
+        builder.build().expect("a keeper")
+    }
+
+    fn refresh(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .arg("once")
+            .args(["--server", self.stage.server.as_str()])
+            .arg("--store")
+            .arg(format!("file:{}", self.folder.display()))
+            .args(["--timeout-ms", &TIMEOUT_MS.to_string()])
+            .args([Path::new("--folder"), self.stage.sandbox.dir()])
+            .args([Path::new("--spool"), &self.scratch.path().join("spool")])
+            .env("KILLER_FOLDER", &self.folder)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Whether the record is there, the old one or the new, and nothing had to be set aside.
+    fn is_whole(&self) -> Result<(), String> {
+        let store = FileStore::open(&self.folder).map_err(|error| error.to_string())?;
+        let connection = self.stage.connection(CONNECTION, TIMEOUT_MS);
+        let loaded = store.load(&StoreKey::of_connection(&connection));
+        loaded.map_err(|error| error.to_string())?;
+        let names = std::fs::read_dir(&self.folder).map_err(|error| error.to_string())?;
+        let mut names = names.flatten().map(|entry| entry.file_name());
+        match names.find(|name| name.to_string_lossy().contains(".damaged-")) {
+            Some(name) => Err(format!("{} was set aside", name.display())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn steps(log: &Path) -> Vec<Step> {
+    let log = std::fs::read_to_string(log).expect("the log");
+    let step = |line: &str| {
+        let (call, path) = line.split_once(' ').expect("a call and a path");
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let ending = name.split_once('.').map_or("", |(_, ending)| ending);
+        let ending = ending.split_once("alive-").map_or(ending, |_| "alive");
+        Step {
+            call: call.to_owned(),
+            file: ending.to_owned(),
+        }
+    };
+    log.lines().map(step).collect()
+}
