@@ -5,6 +5,7 @@ mod crew;
 mod losses;
 mod removal;
 mod seen;
+mod service;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use self::crew::{Crew, Stop};
 use self::losses::Losses;
 use self::removal::Removals;
 use self::seen::Seen;
+use self::service::Service;
 use crate::ledger::{self, Kill, Tally};
 use crate::tenants::{GRANTS, TENANTS, grant_of};
 use crate::{Place, PlaceKind, Server, Stage};
@@ -63,6 +65,8 @@ pub enum Strike {
     RemoveLocks,
     /// A record is removed; in a database, all of them.
     RemoveRecords,
+    /// Root refreshes the token of a service that another user runs on a store of its own.
+    Root,
 }
 
 impl Strike {
@@ -74,6 +78,7 @@ impl Strike {
         Self::Fork,
         Self::RemoveLocks,
         Self::RemoveRecords,
+        Self::Root,
     ];
 
     /// The word for it.
@@ -85,6 +90,7 @@ impl Strike {
             Self::Fork => "fork",
             Self::RemoveLocks => "locks",
             Self::RemoveRecords => "records",
+            Self::Root => "root",
         }
     }
 
@@ -94,7 +100,7 @@ impl Strike {
             Self::Kill => 12,
             Self::Stop | Self::RemoveLocks => 4,
             Self::ShutDown | Self::Fork => 3,
-            Self::RemoveRecords => 1,
+            Self::RemoveRecords | Self::Root => 1,
         }
     }
 }
@@ -150,7 +156,15 @@ pub fn run(plan: &Plan) -> (Tally, Vec<String>) {
         losses: Losses::default(),
         random: Random(plan.seed | 1),
         struck: 0,
+        service: None,
+        visits: 0,
     };
+    if plan.kill_ms > 0 && plan.strikes.contains(&Strike::Root) {
+        match Service::missing(plan) {
+            Some(why) => run.notes.push(format!("SKIPPED root: {why}")),
+            None => run.service = Some(Service::start(plan, &stage, &run.seen).expect("a service")),
+        }
+    }
     run.go();
     run.settle()
 }
@@ -170,6 +184,9 @@ struct Run<'a> {
     losses: Losses,
     random: Random,
     struck: usize,
+    service: Option<Service>,
+    /// How often root was at the service.
+    visits: usize,
 }
 
 impl Run<'_> {
@@ -191,6 +208,7 @@ impl Run<'_> {
         }
         self.wake_the_stopped(true);
         self.crew.end();
+        self.end_service();
         self.look_for_losses();
     }
 
@@ -198,6 +216,7 @@ impl Run<'_> {
         match self.next_strike() {
             Some(Strike::RemoveLocks) => self.remove_locks(),
             Some(Strike::RemoveRecords) => self.remove_records(),
+            Some(Strike::Root) => self.visit_service(),
             Some(strike) => self.strike_a_worker(strike),
             None => {}
         }
@@ -313,6 +332,7 @@ impl Run<'_> {
             forks: seen.forks,
             locks_removed: self.removals.locks,
             records_removed: self.removals.records,
+            root_visits: self.visits,
             window_p50_us: ledger::percentile(&mut seen.windows, 50),
             window_p99_us: ledger::percentile(&mut seen.windows, 99),
         };

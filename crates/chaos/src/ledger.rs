@@ -43,6 +43,8 @@ pub struct Tally {
     pub locks_removed: usize,
     /// How many records were removed. Their grants are not counted as lost.
     pub records_removed: usize,
+    /// How often root ran a client on the store of a service that another user runs.
+    pub root_visits: usize,
     /// From an answer read to its being durable, in microseconds: the median and the 99th of 100.
     pub window_p50_us: u64,
     /// The 99th of 100.
@@ -58,7 +60,7 @@ impl Tally {
                 wrong.push(what.to_owned());
             }
         };
-        let workers = self.kills + self.stops + self.shutdowns + self.forks;
+        let workers = self.kills + self.stops + self.shutdowns + self.forks + self.root_visits;
         let calm = workers + self.locks_removed + self.records_removed == 0;
         hold(self.refresh_posts > 0, "nothing was refreshed");
         hold(

@@ -56,10 +56,10 @@ struct Hammer {
     kill_ms: u64,
     /// What a strike may be, separated with commas: kill, stop, shutdown (drain and exit), fork (in
     /// the middle of a refresh), locks (remove lock files, or end a database's leases), records
-    /// (remove a record, or all records of a database)
+    /// (remove a record, or all records of a database), root (refresh a token on another user's store)
     #[arg(
         long,
-        default_value = "kill,stop,shutdown,fork,locks,records",
+        default_value = "kill,stop,shutdown,fork,locks,records,root",
         value_delimiter = ','
     )]
     strikes: Vec<Strike>,

@@ -1,6 +1,7 @@
 //! The workers: started, struck, and waited for no longer than their calls may take.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -28,8 +29,8 @@ pub(super) struct Crew<'a> {
     pub(super) silent: usize,
 }
 
-struct Worker {
-    child: Child,
+pub(super) struct Worker {
+    pub(super) child: Child,
     input: Option<ChildStdin>,
     reader: JoinHandle<()>,
     /// Since when it is shutting down.
@@ -161,12 +162,8 @@ impl<'a> Crew<'a> {
     }
 
     fn start(&self, index: usize) -> Worker {
-        let mut command = Command::new(&self.plan.program);
+        let mut command = order(&self.plan.program, self.plan, &self.store);
         command
-            .arg("worker")
-            .args(["--server", self.plan.server.as_str()])
-            .args(["--store", &self.store])
-            .args(["--timeout-ms", &TIMEOUT_MS.to_string()])
             .args(["--threads", &self.plan.threads.to_string()])
             .arg("--folder")
             .arg(self.stage.sandbox.dir());
@@ -175,20 +172,7 @@ impl<'a> Crew<'a> {
         if index == 0 && self.plan.kill_ms > 0 {
             command.arg("--shares");
         }
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a worker");
-        let pid = child.id();
-        lock(&self.seen).beats.insert(pid, Instant::now());
-        let output = child.stdout.take().expect("its output");
-        Worker {
-            input: child.stdin.take(),
-            child,
-            reader: reader(Arc::clone(&self.seen), pid, output),
-            ending: None,
-        }
+        Worker::start(command, &self.seen)
     }
 
     fn bury(&mut self, mut worker: Worker) {
@@ -201,7 +185,54 @@ impl<'a> Crew<'a> {
     }
 }
 
+/// The command line of a worker.
+pub(super) fn order(program: &Path, plan: &Plan, store: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .arg("worker")
+        .args(["--server", plan.server.as_str()])
+        .args(["--store", store])
+        .args(["--timeout-ms", &TIMEOUT_MS.to_string()]);
+    command
+}
+
 impl Worker {
+    pub(super) fn start(mut command: Command, seen: &Arc<Mutex<Seen>>) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a worker");
+        let pid = child.id();
+        lock(seen).beats.insert(pid, Instant::now());
+        let output = child.stdout.take().expect("its output");
+        Self {
+            input: child.stdin.take(),
+            child,
+            reader: reader(Arc::clone(seen), pid, output),
+            ending: None,
+        }
+    }
+
+    /// Lets it finish, and waits as long as its calls may take; whether it ended well.
+    pub(super) fn end(mut self) -> bool {
+        self.tell("stop");
+        let until = Instant::now() + bound(TIMEOUT_MS);
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => {
+                    drop(self.input);
+                    return self.reader.join().is_ok() && status.success();
+                }
+                _ if Instant::now() > until => {
+                    let _ = self.child.kill();
+                    return false;
+                }
+                _ => std::thread::park_timeout(Duration::from_millis(5)),
+            }
+        }
+    }
+
     fn tell(&mut self, word: &str) {
         if let Some(input) = &mut self.input {
             // It may have ended meanwhile.

@@ -20,6 +20,8 @@ pub(super) struct Seen {
     pub(super) told: Vec<(i64, usize, String)>,
     /// Which tenant was given which token.
     pub(super) got: HashSet<(usize, String)>,
+    /// How many tokens each process was given.
+    pub(super) given: HashMap<u32, usize>,
     /// When each process was heard of last.
     pub(super) beats: HashMap<u32, Instant>,
     /// The processes that have drained their clients.
@@ -63,6 +65,7 @@ impl Seen {
             Line::Waited { from_ms, to_ms } => self.waits.push((pid, from_ms, to_ms)),
             Line::Expired => self.wrong.push("an expired token was handed out".into()),
             Line::Got { who, print } => {
+                *self.given.entry(pid).or_default() += 1;
                 self.got.insert((who, print));
             }
             Line::Late {
