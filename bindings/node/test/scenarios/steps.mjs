@@ -93,7 +93,7 @@ export const steps = {
     controller.abort();
     const error = await asked;
     assert.equal(error.name, 'AbortError');
-    assert.ok(performance.now() - start < 1000, 'it took too long to cancel');
+    assert.ok(performance.now() - start < 3000, 'it took too long to cancel');
   }),
 
   api: step(['path'], async (run, step) => {

@@ -195,9 +195,9 @@ impl<'a> Steps<'a> {
         }
         let gave_up = Instant::now();
         drop(call);
-        match gave_up.elapsed() < Duration::from_secs(1) {
+        match gave_up.elapsed() < Duration::from_secs(3) {
             true => done(),
-            false => Err(Stop::Failed("giving up took longer than 1 s".into())),
+            false => Err(Stop::Failed("giving up took longer than 3 s".into())),
         }
     }
 

@@ -257,7 +257,7 @@ fn down_is_unavailable_and_an_answer_that_never_comes_is_unknown() {
     let owner = Owner::new("o");
     assert!(other.lease(&key("a"), &owner, LONG).is_err());
     assert!(
-        began.elapsed() < Duration::from_secs(5),
+        began.elapsed() < Duration::from_secs(20),
         "{:?}",
         began.elapsed()
     );
