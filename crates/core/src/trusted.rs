@@ -54,8 +54,13 @@ pub fn open(path: &Path) -> Result<Trusted, Refusal> {
     Ok(Trusted { file, path: place })
 }
 
-/// Checks a folder and all above it, as [`read`] does for a file.
-pub(crate) fn check_folder(path: &Path) -> Result<(), Refusal> {
+/// Checks a folder and all above it, as [`read`] does for a file: what is written there, no other
+/// user can replace.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn check_folder(path: &Path) -> Result<(), Refusal> {
     rules::check_way(path).map(drop)
 }
 

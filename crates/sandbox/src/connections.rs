@@ -255,12 +255,9 @@ impl Folder {
         };
         let (path, temporary) = match wanted {
             Some(path) => {
-                fs::create_dir_all(path).map_err(|e| failed(&path.display().to_string(), &e))?;
-                (
-                    path.canonicalize()
-                        .map_err(|e| failed(&path.display().to_string(), &e))?,
-                    None,
-                )
+                let failed = |e: std::io::Error| failed(&path.display().to_string(), &e);
+                make_private(path).map_err(failed)?;
+                (path.canonicalize().map_err(failed)?, None)
             }
             None => {
                 let made = tempfile::Builder::new()
@@ -396,9 +393,10 @@ impl Folder {
     fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
         let write = || {
-            // Never over an old file: its mode may be wider.
-            if path.exists() {
-                fs::remove_file(&path)?;
+            // Never over an old file, whose mode may be wider, or through a link.
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+                _ => {}
             }
             let mut options = fs::OpenOptions::new();
             options.write(true).create_new(true);
@@ -413,15 +411,41 @@ impl Folder {
     }
 }
 
+/// Makes a folder for its owner alone, unless it is there. Those above it must be.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Closes a folder of this user to others; one of another user is never touched.
 #[cfg(unix)]
 fn owner_only(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|e| {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let failed = |why: &dyn std::fmt::Display| {
         Error::new(format!(
-            "dir: could not close {} to others: {e}",
+            "dir: could not close {} to others: {why}",
             path.display()
         ))
-    })
+    };
+    let owner = path.metadata().map_err(|e| failed(&e))?.uid();
+    // A file that this process makes is its own user's.
+    let own = tempfile::NamedTempFile::new_in(path).map_err(|e| failed(&e))?;
+    let own = own.as_file().metadata().map_err(|e| failed(&e))?.uid();
+    if owner != own {
+        return Err(failed(&format_args!(
+            "it belongs to user {owner}, and this runs as user {own}: name a folder of your own"
+        )));
+    }
+    // The sticky bit: a folder that users share, such as /tmp.
+    if path.metadata().map_err(|e| failed(&e))?.mode() & 0o1000 != 0 {
+        return Err(failed(&"other users share it: name a folder in it"));
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|e| failed(&e))
 }
 
 #[cfg(not(unix))]

@@ -179,3 +179,51 @@ fn what_cannot_be_listened_at_is_an_error_that_names_the_option() {
     .unwrap_err();
     assert!(error.to_string().contains("listen"), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn its_folder_is_its_own_and_no_link_in_it_is_followed() {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    let scratch = tempfile::tempdir().unwrap();
+    let start = |dir: &std::path::Path| {
+        Sandbox::start(Options {
+            dir: Some(dir.to_owned()),
+            ..Options::default()
+        })
+    };
+    let error = start(&scratch.path().join("missing/dir")).unwrap_err();
+    assert!(error.to_string().contains("missing/dir"), "{error}");
+    assert!(!scratch.path().join("missing").exists());
+
+    let dir = scratch.path().join("dir");
+    fs::create_dir(&dir).unwrap();
+    let precious = scratch.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    symlink(&precious, dir.join("connections.toml")).unwrap();
+    symlink(scratch.path().join("nowhere"), dir.join("docusign.pem")).unwrap();
+    drop(start(&dir).unwrap());
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    assert!(!scratch.path().join("nowhere").exists());
+    for file in ["connections.toml", "docusign.pem"] {
+        let facts = dir.join(file).symlink_metadata().unwrap();
+        assert!(facts.is_file(), "{file}");
+        assert_eq!(facts.permissions().mode() & 0o777, 0o600, "{file}");
+    }
+
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+    let set = |mode| fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
+    set(0o1777);
+    let error = start(&dir).unwrap_err();
+    assert!(
+        error.to_string().contains("other users share it"),
+        "{error}"
+    );
+    assert_eq!(mode(&dir), 0o1777);
+    set(0o755);
+    // Only root can give a folder away, and is the one to be kept from taking it over.
+    if chown(&dir, Some(65_534), None).is_ok() {
+        let error = start(&dir).unwrap_err();
+        assert!(error.to_string().contains("65534"), "{error}");
+        assert_eq!(mode(&dir), 0o755);
+    }
+}

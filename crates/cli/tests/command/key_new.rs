@@ -195,3 +195,68 @@ fn openssl(folder: &Path, arguments: &str) -> String {
     assert!(output.status.success(), "openssl {arguments}: {stderr}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
+
+#[cfg(unix)]
+#[test]
+fn no_link_is_followed_and_no_folder_is_made() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::write(at.join("precious"), "precious").unwrap();
+    for name in ["app.pem", "app.pub.pem", "app.crt"] {
+        for target in ["precious", "nowhere"] {
+            symlink(at.join(target), at.join(name)).unwrap();
+            let run = run(at, &["key", "new", "app", "--certificate", "--json"]);
+            assert!(run.error(2)["message"].as_str().unwrap().contains(name));
+            std::fs::remove_file(at.join(name)).unwrap();
+        }
+    }
+    assert_eq!(
+        std::fs::read_to_string(at.join("precious")).unwrap(),
+        "precious"
+    );
+    assert!(!at.join("nowhere").exists());
+    let missing = run(at, &["key", "new", "missing/app", "--json"]).error(2);
+    assert!(
+        missing["hint"]
+            .as_str()
+            .unwrap()
+            .contains("a folder that exists")
+    );
+    assert_eq!(
+        std::fs::read_dir(at).unwrap().count(),
+        1,
+        "nothing was made"
+    );
+    run(at, &["key", "new", "app"]).succeeded();
+    let mode = at.join("app.pem").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_is_made_only_where_nobody_else_can_replace_it() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let set = |mode| std::fs::set_permissions(at, std::fs::Permissions::from_mode(mode)).unwrap();
+    set(0o777);
+    let error = run(at, &["key", "new", "app", "--json"]).error(2);
+    assert!(
+        error["hint"].as_str().unwrap().contains("chmod go-w"),
+        "{error}"
+    );
+    set(0o700);
+    let own = at.metadata().unwrap().uid();
+    // Only root can give a folder away, and is the one to be kept from writing there.
+    if chown(at, Some(65_534), None).is_ok() {
+        let error = run(at, &["key", "new", "app", "--json"]).error(2);
+        assert!(
+            error["message"].as_str().unwrap().contains("65534"),
+            "{error}"
+        );
+        chown(at, Some(own), None).unwrap();
+    }
+    assert_eq!(std::fs::read_dir(at).unwrap().count(), 0);
+    run(at, &["key", "new", "app"]).succeeded();
+}

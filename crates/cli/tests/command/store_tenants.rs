@@ -236,3 +236,18 @@ pub(crate) fn looking_is_refused(url: &str) {
     assert_eq!(run.code, 2, "{run:?}");
     assert!(run.stderr.contains("has no tables"), "{run:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_export_that_others_may_have_written_is_not_imported() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = kept();
+    house.run(["store", "export", "out.json"]).succeeded();
+    let path = house.dir.path().join("out.json");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let error = house
+        .run(["store", "import", "out.json", "--force", "--json"])
+        .error(2);
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.contains("chmod go-w"), "{error}");
+}

@@ -1,10 +1,11 @@
 //! `countersign key new`: a key pair, in the form that the vendor takes.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use countersign::key::{Certificate, KeyInfo, PrivateKey};
+use countersign::trusted::{self, Refusal};
 use countersign::{Error, ErrorKind};
 use pem::{EncodeConfig, LineEnding, Pem};
 use pkcs8::PrivateKeyInfoRef;
@@ -20,6 +21,7 @@ use crate::output::{Output, Stop};
 pub(crate) fn run(args: &KeyNewArgs, output: &Output) -> Result<(), Stop> {
     let pair = generate(args)?;
     let files = Files::of(args);
+    files.check_folder()?;
     files.check_absent()?;
 
     let private = private_pem(&pair, args.r#for)?;
@@ -34,11 +36,13 @@ pub(crate) fn run(args: &KeyNewArgs, output: &Output) -> Result<(), Stop> {
         .map(|_| certificate(&pair, args))
         .transpose()?;
 
-    write(&files.private, private.as_bytes(), true)?;
-    write(&files.public, public.as_bytes(), false)?;
+    let mut written = Written::default();
+    written.write(&files.private, private.as_bytes(), true)?;
+    written.write(&files.public, public.as_bytes(), false)?;
     if let (Some(path), Some(certificate)) = (&files.certificate, &certificate) {
-        write(path, certificate.to_pem().as_bytes(), false)?;
+        written.write(path, certificate.to_pem().as_bytes(), false)?;
     }
+    written.keep();
     match output.is_json() {
         true => output.print_json(&as_json(&files, &key.info(), certificate.as_ref())?),
         false => output.print_lines(&as_lines(
@@ -80,6 +84,22 @@ impl Files {
     fn all(&self) -> impl Iterator<Item = &Path> {
         let both = [self.private.as_path(), self.public.as_path()];
         both.into_iter().chain(self.certificate.as_deref())
+    }
+
+    /// A key is only made where it would be read: nobody but root and this user may be able to put
+    /// another in its place. So root makes none in the folder of a service, which could not read it.
+    fn check_folder(&self) -> Result<(), Error> {
+        let folder = match self.private.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        trusted::check_folder(folder).map_err(|refusal| match refusal {
+            Refusal::Io(error) => cannot_be_written(&self.private, &error),
+            untrusted => untrusted.into_error(|why| {
+                let message = format!("the folder {} {why}", folder.display());
+                Error::new(ErrorKind::Setting, message)
+            }),
+        })
     }
 
     /// A key in use is never written over, and nothing is written if one file is in the way.
@@ -160,27 +180,47 @@ fn certificate(pair: &KeyPair, args: &KeyNewArgs) -> Result<Certificate, Error> 
     Certificate::from_bytes(certificate.der())
 }
 
-fn write(path: &Path, contents: &[u8], secret: bool) -> Result<(), Error> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    if secret {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
+/// The files written so far. They are removed again unless all of them could be written.
+#[derive(Default)]
+struct Written(Vec<PathBuf>);
+
+impl Written {
+    /// Creates a file. One that is there, or a link, is an error.
+    fn write(&mut self, path: &Path, contents: &[u8], secret: bool) -> Result<(), Error> {
+        let failed = |error: io::Error| cannot_be_written(path, &error);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        if secret {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600);
+        }
+        #[cfg(not(unix))]
+        let _ = secret;
+        let mut file = options.open(path).map_err(failed)?;
+        self.0.push(path.to_owned());
+        let written = file.write_all(contents).and_then(|()| file.sync_all());
+        written.map_err(failed)
     }
-    #[cfg(not(unix))]
-    let _ = secret;
-    options
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(contents)?;
-            file.sync_all()
-        })
-        .map_err(|error| {
-            let message = format!("{} cannot be written: {error}", path.display());
-            Error::new(ErrorKind::Setting, message)
-                .with_hint("choose a NAME in a folder that exists and that you may write to")
-        })
+
+    fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // Half a pair is none; what stays is in the way of the next try, which says so.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn cannot_be_written(path: &Path, error: &io::Error) -> Error {
+    let message = format!("{} cannot be written: {error}", path.display());
+    Error::new(ErrorKind::Setting, message)
+        .with_hint("choose a NAME in a folder that exists and that you may write to")
 }
 
 fn as_json(

@@ -1,11 +1,11 @@
 //! `countersign store import`: what another store exported, taken record by record, the newer
 //! one winning.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use countersign::trusted::{self, Refusal};
 use countersign::{
     Clock, Error, ErrorKind, Owner, Random, RecordSummary, Store, StoreKey, Swap, SystemClock,
     SystemRandom, Verdict, wait_for_lease,
@@ -271,12 +271,13 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(Vec::new());
     let mut read = |from: &mut dyn Read| from.take(MOST_BYTES).read_to_end(&mut bytes);
     let length = match path == Path::new("-") {
-        true => read(&mut io::stdin().lock()),
-        false => File::open(path).and_then(|mut file| read(&mut file)),
+        true => read(&mut io::stdin().lock()).map_err(Refusal::Io),
+        // What it says goes into the store: it must be this user's.
+        false => trusted::open(path).and_then(|mut found| Ok(read(&mut found.file)?)),
     };
-    length.map_err(|error| {
-        let message = format!("{} cannot be read: {error}", shown(path));
-        Error::new(ErrorKind::Setting, message)
+    length.map_err(|refusal| {
+        let refuse = |why| Error::new(ErrorKind::Setting, format!("{} {why}", shown(path)));
+        refusal.into_error(refuse)
     })?;
     Ok(bytes)
 }
