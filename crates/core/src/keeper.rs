@@ -12,6 +12,7 @@ mod fresh;
 mod inspect;
 mod lease;
 mod login_needed;
+mod login_result;
 pub mod probe;
 mod record;
 mod refresh;
@@ -314,6 +315,8 @@ impl Keeper {
     /// Ends a login: checks what the browser came back with, exchanges the code once, and keeps
     /// what it brings. `callback` is the URL that the browser was sent to, or its query.
     ///
+    /// [`Keeper::login_warnings`] says what the login did not bring.
+    ///
     /// # Errors
     ///
     /// As [`Connection::read_authorization_response`], and if the exchange or the store fails.
@@ -446,7 +449,8 @@ impl KeeperBuilder {
     }
 
     /// Sets what is called about a problem that kept nothing from working so far, such as a file of
-    /// a secret that has changed and cannot be read: the former secret stays in use.
+    /// a secret that has changed and cannot be read: the former secret stays in use. Also about a
+    /// login that brought less than was asked for, as [`Keeper::login_warnings`] says it.
     #[must_use]
     pub fn on_warning(mut self, warning: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.warning = Some(Arc::new(warning));
@@ -466,7 +470,7 @@ impl KeeperBuilder {
     /// # Errors
     ///
     /// Where the transport or store cannot be made from the connection's settings, or there is no
-    /// randomness.
+    /// randomness; and if the provider's [`crate::Provider::parameters`] are others each time.
     pub fn build(self) -> Result<Keeper, Error> {
         let connection = self.connection;
         let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom::new()));
@@ -485,6 +489,7 @@ impl KeeperBuilder {
         if promised.shared || promised.durability > Durability::Ephemeral {
             connection.check_named()?;
         }
+        connection.check_parameters()?;
         let mut credentials = Credentials::new(connection.clone());
         let mut seal = |store: Arc<dyn Store>| credentials.seal(store, &random);
         let (store, spool) = (seal(store), self.spool.map(seal));

@@ -36,7 +36,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     ///
     /// What proves the app or spends a grant (`client_*`, `assertion`, `code`, `code_verifier`,
     /// `refresh_token`) is refused: that is not a provider's to write. The same connection must
-    /// always get the same parameters: they identify its stored token.
+    /// always get the same parameters, in the same order and in every process: they identify its
+    /// stored token. A client is not built if two calls differ.
     ///
     /// # Errors
     ///

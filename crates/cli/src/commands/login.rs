@@ -26,9 +26,10 @@ pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Res
     )?;
     let (token, extra) = with_extra(&keeper, token, output);
     let renewable = keeper.has_refresh_token()?;
-    let for_refresh = &connection.rules().refresh_scopes;
-    let missing = lacking(connection.scopes(), token.scope(), for_refresh);
-    warn_of_result(connection, renewable, &missing, output);
+    let missing = connection.scopes_not_granted(&token);
+    for warning in keeper.login_warnings(&token)? {
+        output.warn(&warned(&warning));
+    }
     if output.is_json() {
         return output.print_json(&json!({
             "connection": connection.name(),
@@ -99,49 +100,11 @@ fn warn_of_loss(connection: &Connection, output: &mut Output) {
     }
 }
 
-/// The scopes that were asked for and not granted, as far as the answer tells. Those that bring a
-/// refresh token or an ID token are no permissions, and servers may leave them out.
-fn lacking<'a>(asked: &'a [String], granted: Option<&str>, for_refresh: &[String]) -> Vec<&'a str> {
-    const OF_THE_PROTOCOL: &[&str] = &["openid", "offline_access"];
-    let Some(granted) = granted else {
-        return Vec::new();
-    };
-    let granted: Vec<_> = granted.split([' ', ',']).collect();
-    asked
-        .iter()
-        .filter(|scope| !for_refresh.contains(scope))
-        .map(String::as_str)
-        .filter(|scope| !granted.contains(scope) && !OF_THE_PROTOCOL.contains(scope))
-        .collect()
-}
-
-/// Says after the login what it did not bring.
-fn warn_of_result(
-    connection: &Connection,
-    renewable: bool,
-    not_granted: &[&str],
-    output: &mut Output,
-) {
-    let vendor = &connection.profile().name;
-    if !renewable {
-        let offline = connection.scopes().iter().any(|s| s == "offline_access");
-        let hint = match offline {
-            true => {
-                "; if the vendor gives one only with consent, set authorize.prompt = \"consent\" and log in again"
-            }
-            false => {
-                "; add the scope that brings one to scopes, if the vendor has such a scope, and log in again"
-            }
-        };
-        output.warn(&format!(
-            "{vendor} gave no refresh token: a login is needed again when this token ends{hint}"
-        ));
-    }
-    if !not_granted.is_empty() {
-        output.warn(&format!(
-            "{vendor} did not grant all that was asked for: {} is missing",
-            not_granted.join(" ")
-        ));
+/// A warning and its hint as one line.
+fn warned(warning: &Error) -> String {
+    match warning.hint() {
+        Some(hint) => format!("{}; {hint}", warning.message()),
+        None => warning.message().to_owned(),
     }
 }
 
@@ -156,30 +119,4 @@ fn told(connection: &Connection, token: &Token) -> Vec<String> {
     }
     lines.push(format!("  kept in: {}", place(connection.store())));
     lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scopes_that_were_not_granted_are_told() {
-        let asked = ["read", "write", "openid", "offline_access", "refresh_token"];
-        let asked = asked.map(str::to_owned);
-        let for_refresh = ["refresh_token".to_owned()];
-        for (granted, missing) in [
-            (None, vec![]),
-            (Some("read write"), vec![]),
-            (Some("write,read"), vec![]),
-            (Some("read openid"), vec!["write"]),
-            (Some(""), vec!["read", "write"]),
-            (Some("reader writer"), vec!["read", "write"]),
-        ] {
-            assert_eq!(
-                lacking(&asked, granted, &for_refresh),
-                missing,
-                "{granted:?}"
-            );
-        }
-    }
 }

@@ -8,7 +8,7 @@
 use super::{Connection, GrantKind};
 use crate::keeper::fingerprint;
 use crate::profile::template::Templated;
-use crate::{Error, Extra, Secret, StoreKey};
+use crate::{Error, ErrorKind, Extra, Secret, StoreKey};
 
 /// Names and values, hashed in order. Each value follows its name, so that a missing one cannot be
 /// taken for its neighbour.
@@ -79,6 +79,39 @@ impl Connection {
             public.as_deref().unwrap_or(""),
         ])
         .to_hex()
+    }
+
+    /// Checks that the provider adds the same parameters each time it is asked: they identify the
+    /// stored token, which nobody could find again otherwise.
+    ///
+    /// # Errors
+    ///
+    /// If they differ, naming one that does. What else is wrong with them, requests say.
+    pub(crate) fn check_parameters(&self) -> Result<(), Error> {
+        for grant in self.requested_grants() {
+            let ask = || self.provider.parameters(self, grant);
+            let (Ok(first), Ok(second)) = (ask(), ask()) else {
+                continue;
+            };
+            if first == second {
+                continue;
+            }
+            let only_in = |one: &[(String, String)], other: &[(String, String)]| {
+                let differing = one.iter().find(|parameter| !other.contains(parameter));
+                differing.map(|(name, _)| name.clone())
+            };
+            let name = only_in(&first, &second).or_else(|| only_in(&second, &first));
+            let profile = self.profile();
+            let message = format!(
+                "provider `{}` adds another value of the parameter `{}` to each request, so that a stored token cannot be told from others",
+                profile.id,
+                name.unwrap_or_default()
+            );
+            return Err(Error::new(ErrorKind::Plugin, message)
+                .with_provider(&profile.id)
+                .with_hint("have the provider's `parameters` return the same for the same connection, without time or randomness"));
+        }
+        Ok(())
     }
 
     fn add_server(&self, words: &mut Words) {

@@ -1,6 +1,9 @@
 //! Ending a connection's grant: at the vendor first, and then here.
 
+use std::time::Instant;
+
 use super::lease::Held;
+use super::record::{Record, Unrevoked};
 use super::save::{Loaded, not_stored};
 use super::trail::What;
 use super::{Change, Inner, Keeper};
@@ -27,7 +30,8 @@ impl Keeper {
     ///
     /// If the vendor cannot be reached or refuses ([`Revocation::Failed`]), the token is kept: a
     /// grant that nobody can revoke any more would live on. It is not handed out, and the next call
-    /// tries the revocation again. A login replaces it. Damaged records are kept then as well.
+    /// tries the revocation again. A login may take its place; then the old token stays beside the
+    /// new one until the next call revokes both. Damaged records are kept then as well.
     ///
     /// # Errors
     ///
@@ -62,15 +66,19 @@ impl Inner {
         self.reread_changed();
         let lease = self.lease(|| self.is_draining())?;
         let loaded = self.load_recovered(&lease)?;
-        let revocation = match self.held(&loaded) {
-            Some((token, hint)) => self.revoke(&token, hint)?,
-            None => Revocation::NothingHeld,
+        let mut left = loaded.record.clone().unwrap_or_default().unrevoked;
+        let revocation = match self.revoke_earlier(&mut left, force)? {
+            Some(failed) => failed,
+            None => match self.held(&loaded) {
+                Some(held) => self.revoke(&held.token, held.hint)?,
+                None => Revocation::NothingHeld,
+            },
         };
         // Whatever the vendor did, nobody here wants the token any more.
         self.flights.clear();
         self.shown.clear();
         if matches!(revocation, Revocation::Failed(_)) && !force {
-            self.keep_for_revocation(&lease, loaded)?;
+            self.keep_for_revocation(&lease, loaded, left)?;
             return Ok(revocation);
         }
         if let Some(version) = loaded.version {
@@ -84,31 +92,69 @@ impl Inner {
         Ok(revocation)
     }
 
+    /// Revokes what earlier logins left, and takes out of the list what is done. Ends at the first
+    /// failure, or if there is no time left for the grant of now; with `force`, only then.
+    fn revoke_earlier(
+        &self,
+        left: &mut Vec<Unrevoked>,
+        force: bool,
+    ) -> Result<Option<Revocation>, Error> {
+        let timeout = self.connection.network().timeout;
+        let began = Instant::now();
+        while let Some(earlier) = left.first() {
+            if began.elapsed() >= timeout {
+                return Ok(Some(Revocation::Failed(self.more_to_revoke(left.len()))));
+            }
+            let revocation = self.revoke(&earlier.token, earlier.hint)?;
+            if matches!(revocation, Revocation::Failed(_)) && !force {
+                return Ok(Some(revocation));
+            }
+            left.remove(0);
+        }
+        Ok(None)
+    }
+
+    fn more_to_revoke(&self, count: usize) -> Error {
+        let vendor = &self.connection.profile().name;
+        let message =
+            format!("{vendor} is slow: {count} tokens of earlier logins are not revoked yet");
+        Error::new(ErrorKind::Unavailable, message)
+            .with_provider(&self.connection.profile().id)
+            .with_hint("call forget again")
+    }
+
     /// Marks the record, so that nobody is given its token, and the revocation can be tried again.
-    fn keep_for_revocation(&self, lease: &Held<'_>, loaded: Loaded) -> Result<(), Error> {
-        let Some(mut record) = loaded.record.filter(|record| !record.logged_out) else {
+    fn keep_for_revocation(
+        &self,
+        lease: &Held<'_>,
+        loaded: Loaded,
+        left: Vec<Unrevoked>,
+    ) -> Result<(), Error> {
+        let Some(mut record) = loaded.record else {
             return Ok(());
         };
-        record.logged_out = true;
-        record
-            .trail
-            .add(self.event(What::NotRevoked, None, None, None));
+        if record.logged_out && record.unrevoked.len() == left.len() {
+            return Ok(());
+        }
+        record.unrevoked = left;
+        if !record.logged_out {
+            record.logged_out = true;
+            record
+                .trail
+                .add(self.event(What::NotRevoked, None, None, None));
+        }
         self.write(lease, loaded.version, &record).map(drop)
     }
 
-    /// The token whose revocation ends the grant: the refresh token, if there is one.
-    fn held(&self, loaded: &Loaded) -> Option<(Secret, TokenTypeHint)> {
-        let refresh = |token: &Secret| (token.clone(), TokenTypeHint::RefreshToken);
-        let record = loaded.record.as_ref();
-        let access = || {
-            let token = record?.token.as_ref()?;
-            Some((token.secret().clone(), TokenTypeHint::AccessToken))
+    /// The token whose revocation ends the grant.
+    fn held(&self, loaded: &Loaded) -> Option<Unrevoked> {
+        let of_settings = || {
+            let token = self.connection.refresh_token.clone()?;
+            let hint = TokenTypeHint::RefreshToken;
+            Some(Unrevoked { token, hint })
         };
-        record
-            .and_then(|record| record.refresh_token.as_ref())
-            .map(refresh)
-            .or_else(access)
-            .or_else(|| self.connection.refresh_token.as_ref().map(refresh))
+        let of_record = loaded.record.as_ref().and_then(Record::held);
+        of_record.or_else(of_settings)
     }
 
     fn revoke(&self, token: &Secret, hint: TokenTypeHint) -> Result<Revocation, Error> {

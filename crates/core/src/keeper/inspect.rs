@@ -219,6 +219,12 @@ impl RecordSummary {
         self.record.logged_out
     }
 
+    /// How many tokens of earlier logins were to be revoked and are not yet. They are not handed out;
+    /// [`crate::Keeper::forget`] revokes them.
+    pub fn unrevoked(&self) -> usize {
+        self.record.unrevoked.len()
+    }
+
     /// The last events in the life of the grant, oldest first.
     pub fn events(&self) -> Vec<Event> {
         self.record.trail.events()

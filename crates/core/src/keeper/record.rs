@@ -9,6 +9,7 @@ use super::trail::{Ended, Rest, Trail};
 use crate::token::{Facts, Lifetime};
 use crate::{
     Connection, Error, ErrorKind, Extra, Moment, Secret, Source, StoreKey, Token, TokenResponse,
+    TokenTypeHint,
 };
 
 /// A connection's tokens and what goes with them.
@@ -49,7 +50,21 @@ pub(super) struct Record {
     pub(super) rest: Option<Rest>,
     /// Whether it was to be forgotten, but the vendor has not revoked it yet.
     pub(super) logged_out: bool,
+    /// Tokens of earlier logins that were to be revoked and are not yet.
+    pub(super) unrevoked: Vec<Unrevoked>,
     pub(super) trail: Trail,
+}
+
+/// A token of an earlier login that its vendor has not revoked yet.
+#[derive(Clone, Debug)]
+pub(super) struct Unrevoked {
+    pub(super) token: Secret,
+    pub(super) hint: TokenTypeHint,
+}
+
+impl Unrevoked {
+    /// How many are kept: each costs a request when the connection is forgotten.
+    const MOST: usize = 8;
 }
 
 /// When a refresh token ends by what the vendor told with it, or with a later response.
@@ -164,10 +179,33 @@ impl Record {
             ended: None,
             rest: None,
             logged_out: false,
+            unrevoked: before.map(Self::unrevoked_before).unwrap_or_default(),
             trail: before
                 .map(|before| before.trail.clone())
                 .unwrap_or_default(),
         }
+    }
+
+    /// The token whose revocation ends the grant: the refresh token, if there is one.
+    pub(super) fn held(&self) -> Option<Unrevoked> {
+        let access = || Some((self.token.as_ref()?.secret(), TokenTypeHint::AccessToken));
+        let refresh = self.refresh_token.as_ref();
+        let refresh = refresh.map(|token| (token, TokenTypeHint::RefreshToken));
+        let (token, hint) = refresh.or_else(access)?;
+        Some(Unrevoked {
+            token: token.clone(),
+            hint,
+        })
+    }
+
+    /// What a record that follows this one has to have revoked: a login takes the place of a grant
+    /// that was logged out, but does not end it.
+    pub(super) fn unrevoked_before(&self) -> Vec<Unrevoked> {
+        let own = self.logged_out.then(|| self.held()).flatten();
+        let mut all: Vec<_> = self.unrevoked.iter().cloned().chain(own).collect();
+        let surplus = all.len().saturating_sub(Unrevoked::MOST);
+        all.drain(..surplus);
+        all
     }
 
     /// When the refresh token ends, in seconds since 1970, if the vendor told.
@@ -201,6 +239,7 @@ impl Record {
             ended: self.ended.clone(),
             rest: self.rest.clone(),
             logged_out: self.logged_out,
+            unrevoked: self.unrevoked.iter().map(WrittenUnrevoked::of).collect(),
             trail: self.trail.clone(),
         };
         // Room ahead, so that growing leaves no copy behind; strings and numbers always encode.
@@ -259,6 +298,11 @@ impl Record {
             ended: written.ended,
             rest: written.rest,
             logged_out: written.logged_out,
+            unrevoked: written
+                .unrevoked
+                .iter()
+                .map(WrittenUnrevoked::read)
+                .collect(),
             trail: written.trail,
         };
         Ok((record, written.connection, written.provider))
@@ -296,7 +340,34 @@ struct Written {
     rest: Option<Rest>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     logged_out: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unrevoked: Vec<WrittenUnrevoked>,
     trail: Trail,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenUnrevoked {
+    token: Zeroizing<String>,
+    is_refresh_token: bool,
+}
+
+impl WrittenUnrevoked {
+    fn of(unrevoked: &Unrevoked) -> Self {
+        Self {
+            token: unrevoked.token.expose().to_owned().into(),
+            is_refresh_token: unrevoked.hint == TokenTypeHint::RefreshToken,
+        }
+    }
+
+    fn read(&self) -> Unrevoked {
+        Unrevoked {
+            token: Secret::from(self.token.as_str()),
+            hint: match self.is_refresh_token {
+                true => TokenTypeHint::RefreshToken,
+                false => TokenTypeHint::AccessToken,
+            },
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -98,7 +98,10 @@ impl Inner {
         self.flights.clear();
         // Every login is a grant of its own, whoever it was that logged in.
         let mark = random::word(self.random.as_ref())?[..12].to_owned();
-        self.exchange(&lease, grant, mark, &loaded, Some(returned))
+        let token = self.exchange(&lease, grant, mark, &loaded, Some(returned))?;
+        drop(lease);
+        self.warn_of_login(&token);
+        Ok(token)
     }
 
     /// Sends a request that spends nothing which a lost answer could lose.

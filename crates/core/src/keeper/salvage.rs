@@ -58,6 +58,7 @@ impl Inner {
         }
         // The old grant's token, which may be another person's, ends here.
         self.shown.clear();
+        let unrevoked = before.unrevoked_before();
         let mut trail = before.trail;
         trail.add(self.event(What::LoggedIn, None, None, Some(&refresh_token)));
         Record {
@@ -67,6 +68,7 @@ impl Inner {
             replaced_grant: before.grant,
             seed: self.seed(),
             generation: before.generation,
+            unrevoked,
             trail,
             ..Record::default()
         }

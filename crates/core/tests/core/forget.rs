@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use countersign::{
-    Error, ErrorKind, FileStore, Keeper, Response, Revocation, SendError, Source, Store, Verdict,
-    What,
+    Connection, Error, ErrorKind, FileStore, Keeper, MemoryStore, Response, Revocation, SendError,
+    Source, Store, Verdict, What,
 };
 
 use crate::support::{
-    Bench, bench, bench_with, by_assertion_or_login, client_credentials, cut, refreshing, refusal,
-    rotated_answer, token_answer,
+    Bench, Script, bench, bench_with, by_assertion_or_login, client_credentials, connection, cut,
+    login, refreshing, refusal, rotated_answer, token_answer,
 };
 
 fn logged_in() -> Bench {
@@ -179,4 +179,135 @@ fn listeners_hear_of_what_is_forgotten_and_not_of_what_is_kept() {
     assert_eq!(heard.lock().unwrap().len(), 1);
     keeper.forget().unwrap();
     assert_eq!(heard.lock().unwrap()[1], "Forgotten");
+}
+
+/// Logged in, and logged out without the vendor having revoked anything.
+fn not_revoked() -> Bench {
+    not_revoked_of(refreshing())
+}
+
+fn not_revoked_of(connection: Connection) -> Bench {
+    let bench = bench(connection, [Ok(rotated_answer("a", "r1", 600))]);
+    bench.keeper.token().unwrap();
+    bench.script.push(Err(cut()));
+    failure(&bench.keeper);
+    bench
+}
+
+fn revocations(bench: &Bench) -> Vec<String> {
+    let forms = bench.script.forms();
+    let revocations = forms.into_iter().filter(|form| form.starts_with("token="));
+    revocations.skip(1).collect()
+}
+
+#[test]
+fn a_login_over_a_grant_that_was_not_revoked_keeps_it_for_revocation() {
+    let bench = not_revoked();
+    bench.script.push(Ok(rotated_answer("b", "s1", 600)));
+    login(&bench.keeper).unwrap();
+    // Neither a refresh nor another process loses it.
+    bench.script.push(Ok(rotated_answer("c", "s2", 600)));
+    assert_eq!(bench.keeper.refresh_now().unwrap().expose(), "c");
+    let ok = || Ok(Response::new(200, [], ""));
+    let again = bench_with(refreshing(), [ok(), ok()], bench.store);
+    let revoked = again.keeper.forget().unwrap();
+    assert!(matches!(revoked, Revocation::Revoked), "{revoked:?}");
+    assert_eq!(
+        again.script.forms(),
+        [
+            "token=r1&token_type_hint=refresh_token",
+            "token=s2&token_type_hint=refresh_token"
+        ]
+    );
+}
+
+#[test]
+fn what_of_several_grants_is_not_revoked_is_tried_again_and_nothing_twice() {
+    let bench = not_revoked();
+    bench.script.push(Ok(rotated_answer("b", "s1", 600)));
+    login(&bench.keeper).unwrap();
+    // The earlier one goes, the new one does not.
+    bench.script.push(Ok(Response::new(200, [], "")));
+    bench.script.push(Err(cut()));
+    failure(&bench.keeper);
+    assert_eq!(bench.keeper.token().unwrap_err().kind(), ErrorKind::NoToken);
+    bench.script.push(Ok(Response::new(200, [], "")));
+    let revoked = bench.keeper.forget().unwrap();
+    assert!(matches!(revoked, Revocation::Revoked), "{revoked:?}");
+    let form = |token| format!("token={token}&token_type_hint=refresh_token");
+    assert_eq!(revocations(&bench), [form("r1"), form("s1"), form("s1")]);
+    // Nothing is left to revoke.
+    assert!(bench.keeper.events().unwrap().is_empty());
+}
+
+#[test]
+fn an_earlier_grant_that_is_still_not_revoked_keeps_the_new_one_as_well() {
+    let bench = not_revoked();
+    bench.script.push(Ok(rotated_answer("b", "s1", 600)));
+    login(&bench.keeper).unwrap();
+    bench.script.push(Err(cut()));
+    failure(&bench.keeper);
+    bench.script.push(Ok(Response::new(200, [], "")));
+    bench.script.push(Ok(Response::new(200, [], "")));
+    bench.keeper.forget().unwrap();
+    let form = |token| format!("token={token}&token_type_hint=refresh_token");
+    assert_eq!(revocations(&bench), [form("r1"), form("r1"), form("s1")]);
+    // Forced, all of them are tried, and forgotten whatever comes of it.
+    let bench = not_revoked();
+    bench.script.push(Ok(rotated_answer("b", "s1", 600)));
+    login(&bench.keeper).unwrap();
+    bench.script.push(Err(cut()));
+    bench.script.push(Err(cut()));
+    let forced = bench.keeper.force_forget().unwrap();
+    assert!(matches!(forced, Revocation::Failed(_)), "{forced:?}");
+    assert_eq!(revocations(&bench), [form("r1"), form("s1")]);
+    assert!(bench.keeper.events().unwrap().is_empty());
+}
+
+#[test]
+fn a_login_says_what_it_did_not_bring() {
+    let warned = |answer: Response, bench: Option<Bench>| {
+        let warnings: Arc<Mutex<Vec<String>>> = Arc::default();
+        let told = Arc::clone(&warnings);
+        let store = bench.map_or_else(|| Arc::new(MemoryStore::new()) as _, |bench| bench.store);
+        let script = Script::new([Ok(answer)]);
+        let keeper = Keeper::builder(scoped())
+            .store(store)
+            .transport(script)
+            .on_warning(move |warning| told.lock().unwrap().push(warning.message().to_owned()))
+            .build()
+            .unwrap();
+        let token = login(&keeper).unwrap();
+        let asked = keeper.login_warnings(&token).unwrap();
+        assert!(asked.iter().all(|warning| warning.hint().is_some()));
+        let asked: Vec<_> = asked.iter().map(|w| w.message().to_owned()).collect();
+        assert_eq!(*warnings.lock().unwrap(), asked);
+        asked
+    };
+    let body = |more: &str| {
+        let body = format!(r#"{{"access_token":"a","token_type":"Bearer"{more}}}"#);
+        Response::new(200, [("Content-Type", "application/json")], body)
+    };
+    let all = r#","refresh_token":"r","scope":"read write""#;
+    assert_eq!(warned(body(all), None), Vec::<String>::new());
+    let [no_refresh] = &warned(body(""), None)[..] else {
+        panic!("one warning");
+    };
+    assert!(no_refresh.contains("no refresh token"), "{no_refresh}");
+    let fewer = warned(body(r#","refresh_token":"r","scope":"read""#), None);
+    assert!(fewer[0].contains("write is missing"), "{fewer:?}");
+    let unrevoked = warned(body(all), Some(not_revoked_of(scoped())));
+    assert!(unrevoked[0].contains("not revoked"), "{unrevoked:?}");
+}
+
+/// Like [`refreshing`], with scopes.
+fn scoped() -> Connection {
+    connection([
+        ("grant", "refresh-token"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("refresh_token", "r0"),
+        ("redirect_uri", "https://app.example/callback"),
+        ("scopes", "read write"),
+    ])
 }

@@ -2,11 +2,12 @@
 //! identity only to the grant that it was read with.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::{
-    Clock, Connection, Error, ErrorKind, Extra, MemoryStore, Profile, Provider, RecordSummary,
-    Request, Response, Settings, Source, Store, StoreKey, Swap, Token, Url, Verdict,
+    Clock, Connection, Error, ErrorKind, Extra, GrantKind, Keeper, MemoryStore, Profile, Provider,
+    RecordSummary, Request, Response, Settings, Source, Store, StoreKey, Swap, Token, Url, Verdict,
 };
 
 use crate::support::{Bench, Moody, PROFILE, bench_with, login, rotated_answer, token_answer};
@@ -483,4 +484,34 @@ fn a_record_says_whose_it_is_without_a_secret() {
         .collect();
     assert_eq!(differing.len(), 1, "{differing:?}");
     assert!(!a.settings().values().any(|value| value == "s3cret"));
+}
+
+/// Acme with a parameter that is another each time.
+#[derive(Debug)]
+struct Fickle(Profile, AtomicU64);
+
+impl Provider for Fickle {
+    fn profile(&self) -> &Profile {
+        &self.0
+    }
+
+    fn parameters(&self, _: &Connection, _: GrantKind) -> Result<Vec<(String, String)>, Error> {
+        let count = self.1.fetch_add(1, Ordering::Relaxed);
+        Ok(vec![
+            ("same".into(), "same".into()),
+            ("nonce".into(), count.to_string()),
+        ])
+    }
+}
+
+#[test]
+fn a_provider_whose_parameters_differ_each_time_is_refused() {
+    let profile = Profile::from_toml(PROFILE).unwrap();
+    let provider = Arc::new(Fickle(profile, AtomicU64::new(0)));
+    let settings = [&APP[..], &[("grant", "client-credentials")]].concat();
+    let settings = Settings::from_pairs(settings).unwrap();
+    let connection = Connection::new("mine", &settings, provider).unwrap();
+    let error = Keeper::builder(connection).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Plugin);
+    assert!(error.message().contains("`nonce`"), "{error}");
 }

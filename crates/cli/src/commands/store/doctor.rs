@@ -338,6 +338,14 @@ fn grant(summary: &RecordSummary, label: &str, now_ms: i64) -> Option<Check> {
         let fix = format!("countersign logout {name}{with_settings}");
         return Some(Check::warn("grants", detail, fix));
     }
+    if summary.unrevoked() > 0 {
+        let detail = format!(
+            "{label}: {} tokens of earlier logins were to be revoked, and are not yet",
+            summary.unrevoked()
+        );
+        let fix = format!("countersign logout {name}{with_settings}, and log in again");
+        return Some(Check::warn("grants", detail, fix));
+    }
     if let Some(ended) = summary.ended() {
         let detail = format!(
             "{label}: its grant ended {}: {}",

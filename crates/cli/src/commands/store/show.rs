@@ -120,6 +120,8 @@ pub(super) fn told(place: &str, entry: &Entry, reveal: bool) -> Value {
         "identity": summary.identity(),
         "attempt": summary.attempt(),
         "ended": summary.ended(),
+        "logged_out": summary.is_logged_out(),
+        "unrevoked": summary.unrevoked(),
         "rest": summary.rest(),
         "events": summary.events(),
     })
@@ -196,6 +198,18 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
                 ended.by,
                 ended.message
             ),
+        );
+    }
+    if summary.is_logged_out() {
+        say(
+            "logged out",
+            "yes, and its vendor has not revoked it yet".to_owned(),
+        );
+    }
+    if summary.unrevoked() > 0 {
+        say(
+            "not revoked",
+            format!("{} tokens of earlier logins", summary.unrevoked()),
         );
     }
     if let Some(rest) = summary.rest() {
