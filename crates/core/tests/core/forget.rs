@@ -163,7 +163,7 @@ fn listeners_hear_of_what_is_forgotten_and_not_of_what_is_kept() {
     let noted = Arc::clone(&heard);
     let folder = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(FileStore::open(folder.path().join("store")).unwrap());
-    let script = crate::support::Script::new([
+    let script = Script::new([
         Ok(rotated_answer("a", "r1", 600)),
         Err(cut()),
         Ok(Response::new(204, [], "")),

@@ -278,7 +278,7 @@ fn a_store_that_outlives_the_process_needs_a_name() {
     }
     let nameless = Connection::new("", &settings("memory"), Tenants::provider()).unwrap();
     let keeper = |store: Arc<dyn Store>| {
-        countersign::Keeper::builder(nameless.clone())
+        Keeper::builder(nameless.clone())
             .store(store)
             .build()
             .map(drop)
@@ -374,7 +374,7 @@ fn an_older_grant_that_waits_in_the_spool_does_not_undo_a_login() {
     let spool: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let machine = |answers: Vec<_>| {
         let script = crate::support::Script::new(answers);
-        let keeper = countersign::Keeper::builder(by_login(&[]))
+        let keeper = Keeper::builder(by_login(&[]))
             .transport(script.clone())
             .store(store.clone())
             .spool(spool.clone())
