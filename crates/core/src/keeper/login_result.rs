@@ -105,7 +105,7 @@ fn unrevoked(connection: &Connection, count: usize) -> Error {
     let message =
         format!("{vendor} has still not revoked {tokens}: that access goes on beside the new one");
     Error::new(ErrorKind::Unavailable, message)
-        .with_hint("forget the connection (countersign logout) to revoke all of them, or end the access at the vendor")
+        .with_hint("log out to revoke all of them, or end the access at the vendor")
 }
 
 #[cfg(test)]
