@@ -1,5 +1,6 @@
 //! What a token endpoint answered: a token, or an error with a verdict.
 
+mod charset;
 mod json;
 mod markup;
 mod redact;
@@ -151,12 +152,14 @@ impl Answer<'_> {
         match members {
             Ok(members) if members.says_oauth_error() => Err(self.refusal(&said())),
             Ok(members) if members.has_access_token() => self.read_token(&members),
-            Ok(_) => {
+            Ok(members) => {
                 let said = said();
+                let is_failure = members.has_errors() && !said.is_nothing();
                 // A failure that only the profile knows as one.
-                let refusal = self.row(&said).map(|_| self.refusal(&said));
-                Err(refusal
-                    .unwrap_or_else(|| self.unreadable("the answer has no `access_token`", &said)))
+                Err(match is_failure || self.row(&said).is_some() {
+                    true => self.refusal(&said),
+                    false => self.unreadable("the answer has no `access_token`", &said),
+                })
             }
             Err(why) => Err(self.unreadable(&why, &said())),
         }

@@ -173,6 +173,12 @@ fn escaped(byte: u8) -> &'static str {
     &TEXT[at..at + 3]
 }
 
+/// Whether a text is a form, whatever its `Content-Type`, that has a field of this name.
+pub(crate) fn has_field(text: &str, name: &str) -> bool {
+    let mut names = text.split('&').map(|pair| pair.split('=').next());
+    !text.contains(char::is_whitespace) && names.any(|found| found == Some(name))
+}
+
 /// Takes a query string apart, decoding each name and value exactly once.
 ///
 /// # Errors

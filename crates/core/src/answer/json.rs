@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::charset;
 use crate::{Response, form};
 
 /// Members that decide what a client does: there twice, they may mean two things.
@@ -20,14 +21,19 @@ const DECISIVE: &[&str] = &[
 pub(super) struct Members(Vec<(String, Value)>);
 
 impl Members {
-    /// Reads the body as JSON or, if the response calls it a form, as that: GitHub, for one, used
-    /// to answer so.
+    /// Reads the body as JSON, or as a form, which GitHub and Facebook used to answer with.
     pub(super) fn read(response: &Response, body: &[u8]) -> Result<Self, String> {
+        let converted = charset::to_utf8(body);
+        let body = converted.as_ref().map_or(body, |converted| converted);
         let parsed = Self::parse(body);
-        if parsed.is_ok() || !response.is_form() {
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let is_form = || {
+            let names = ["access_token", "error"];
+            response.is_form() || names.iter().any(|name| form::has_field(text, name))
+        };
+        if parsed.is_ok() || !is_form() {
             return parsed;
         }
-        let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
         let fields = form::parse_query(text.trim()).map_err(|error| error.message().to_owned())?;
         let mut members = Collected::default();
         for (name, value) in fields {
@@ -78,6 +84,16 @@ impl Members {
     pub(super) fn has_access_token(&self) -> bool {
         self.text("access_token")
             .is_some_and(|token| !token.is_empty())
+    }
+
+    /// Whether the response reports errors in a shape other than RFC 6749's.
+    pub(super) fn has_errors(&self) -> bool {
+        let found = ["error", "errors"].map(|name| self.member(name));
+        found.into_iter().flatten().any(|errors| match errors {
+            Value::Object(members) => !members.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            _ => false,
+        })
     }
 
     pub(super) fn says_oauth_error(&self) -> bool {

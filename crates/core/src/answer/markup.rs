@@ -33,8 +33,22 @@ pub(super) fn read(text: &str) -> Said {
     }
 }
 
+/// Reads only the elements that hold a code or words for people: no other text of an XML document,
+/// which may be a token.
+pub(super) fn read_marked(text: &str) -> Said {
+    let said = read(text);
+    let first = |names: &[&str]| names.iter().find_map(|name| element(text, name));
+    Said {
+        text: match said.is_page {
+            true => title(text),
+            false => first(TEXTS),
+        },
+        ..said
+    }
+}
+
 /// The page's title, or its first heading.
-pub(super) fn title(text: &str) -> Option<String> {
+fn title(text: &str) -> Option<String> {
     element(text, "title").or_else(|| element(text, "h1"))
 }
 

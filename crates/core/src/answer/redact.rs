@@ -356,6 +356,14 @@ mod tests {
             "p@ss/w\\u002Brd 1\\u0026x\\u003c\\u00e9\\u003e\\u0022",
             "p@ss/w+rd 1&amp;x&lt;é&gt;&quot;",
             "p&#64;ss&#x2F;w&#43;rd&#32;1&#38;x&#x3c;&#xE9;&#62;&#34;",
+            "p@ss/w+rd 1&amp;amp;x&amp;lt;é&amp;gt;&amp;quot;",
+            "p@ss/w+rd 1\\u0026amp;x\\u0026lt;é\\u0026#62;\\u0026#x22;",
+            "p\\\\u0040ss/w+rd 1&x\\\\u003cé\\\\u003e\\\\\"",
+            "p\\x40ss\\x2Fw\\x2brd\\x201\\x26x\\x3c\\xe9\\x3e\\x22",
+            "p%252540ss/w+rd 1&x<%2525C3%2525A9>%252522",
+            "p%26%2364%3Bss/w+rd 1&x<é>\"",
+            "p@ss/\r\n w+rd 1&x<\né>\"",
+            "p@ss/w+rd\\r\\n 1&x<é>\"",
         ] {
             assert_eq!(
                 cleaned(secret, &format!("client_secret={text}&a=b")),

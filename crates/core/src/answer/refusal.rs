@@ -20,7 +20,12 @@ impl Answer<'_> {
             (Some(code), Some(text)) => format!("{vendor} refused: {code}: {text}"),
             (Some(code), None) => format!("{vendor} refused: {code}"),
             (None, Some(text)) => format!("{vendor} answered {status}: {text}"),
-            (None, None) => format!("{vendor} answered {status} and gave no reason"),
+            (None, None) => match self.undecoded() {
+                Some(encoding) => {
+                    format!("{vendor} answered {status} in the unknown encoding {encoding}")
+                }
+                None => format!("{vendor} answered {status} and gave no reason"),
+            },
         };
         let error = match row {
             Some(row) => self.by_row(row, message),
@@ -45,6 +50,12 @@ impl Answer<'_> {
             }
             _ => error,
         }
+    }
+
+    /// The `Content-Encoding` that the transport couldn't undo.
+    fn undecoded(&self) -> Option<String> {
+        let encoding = self.response.header("content-encoding")?;
+        Some(self.redactor.clean(encoding))
     }
 
     fn vendor(&self) -> &str {
@@ -138,12 +149,16 @@ impl Answer<'_> {
                 .with_verdict(Verdict::FixConfiguration)
                 .with_setting("token_url")
                 .with_hint("there is no token endpoint at this address: check base_url and token_url"),
+            (413 | 414 | 431, _) => refused(
+                "scopes",
+                "the server, or a proxy, limits the size of a request: ask for fewer scopes, and remove claims and parameters",
+            ),
             (408, "") => self.wait(Error::new(ErrorKind::Unavailable, message)),
             _ if said.is_page => Error::new(ErrorKind::Unreadable, message).with_hint(
                 "a web page is not from a token endpoint: check base_url, token_url and proxy, and what stands between",
             ),
             // Whatever else is wrong is said with a code, as a rule.
-            (400, "") if self.spends_a_grant() => self.by_grant(message),
+            (400, "") if self.spends_a_grant() && self.undecoded().is_none() => self.by_grant(message),
             _ => Error::new(ErrorKind::Refused, message)
                 .with_verdict(Verdict::Unexpected)
                 .with_hint("look the server's answer up in the vendor's documentation"),

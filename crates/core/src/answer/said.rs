@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Redactor, markup};
+use super::{Redactor, charset, markup};
 use crate::{Error, Response, form};
 
 /// The code and the words of a response that brings no token.
@@ -70,35 +70,24 @@ const DEPTH: usize = 4;
 impl Said {
     /// Reads the body, and then the `WWW-Authenticate` header (RFC 6750 section 3).
     pub(crate) fn of(response: &Response, body: &[u8]) -> Self {
-        let said = Self::in_body(response, body);
-        let header = response
-            .header("www-authenticate")
-            .map(Self::in_challenge)
-            .unwrap_or_default();
-        match said.code {
-            Some(_) => said,
-            None => Self {
-                code: header.code,
-                text: said.text.or(header.text),
-                is_page: said.is_page,
-            },
-        }
+        let converted = charset::to_utf8(body);
+        let body = converted.as_ref().map_or(body, |converted| converted);
+        Self::in_body(response, body).or_in_challenges(response)
     }
 
     /// Reads only what cannot be a token: for a response that should have brought one.
     pub(crate) fn besides_tokens(response: &Response, body: &[u8]) -> Self {
-        let body = trim(body);
-        match serde_json::from_slice(body) {
-            Ok(value @ Value::Object(_)) => Self::in_json(&value, response.status, DEPTH),
-            _ if is_markup(body) => Self {
-                text: markup::title(&String::from_utf8_lossy(body)),
-                is_page: true,
-                ..Self::default()
-            },
-            _ => form_fields(response, &String::from_utf8_lossy(body))
+        let converted = charset::to_utf8(body);
+        let body = trim(converted.as_ref().map_or(body, |converted| converted));
+        let text = String::from_utf8_lossy(body);
+        let said = match first_value(body) {
+            Some(value) => Self::in_json(&value, response.status, DEPTH),
+            None if is_markup(body) => markup::read_marked(&text),
+            None => form_fields(response, &text)
                 .map(|fields| Self::in_json(&fields, response.status, DEPTH))
                 .unwrap_or_default(),
-        }
+        };
+        said.or_in_challenges(response)
     }
 
     /// Whether nothing was said.
@@ -108,10 +97,11 @@ impl Said {
 
     fn in_body(response: &Response, body: &[u8]) -> Self {
         let body = trim(body);
-        if body.is_empty() {
+        if body.is_empty() || !charset::is_text(body) {
             return Self::default();
         }
-        if let Ok(value) = serde_json::from_slice::<Value>(body) {
+        let value = serde_json::from_slice(body).ok();
+        if let Some(value) = value.or_else(|| first_value(body)) {
             let said = Self::in_json(&value, response.status, DEPTH);
             let shape_is_unknown = said.is_nothing();
             return Self {
@@ -179,15 +169,32 @@ impl Said {
             .fold(outer, Self::and)
     }
 
+    /// Adds what `WWW-Authenticate` says if no code was found elsewhere.
+    fn or_in_challenges(self, response: &Response) -> Self {
+        if self.code.is_some() {
+            return self;
+        }
+        let headers = response.headers.iter();
+        let challenges = headers
+            .filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"))
+            .map(|(_, value)| Self::in_challenge(value));
+        let Some(found) = challenges.into_iter().find(|said| !said.is_nothing()) else {
+            return self;
+        };
+        Self {
+            code: found.code,
+            text: self.text.or(found.text),
+            is_page: self.is_page,
+        }
+    }
+
     fn in_challenge(header: &str) -> Self {
+        let parameters = challenge_parameters(header);
         let parameter = |name: &str| {
-            let at = header.to_ascii_lowercase().find(&format!("{name}="))?;
-            let value = &header[at + name.len() + 1..];
-            let value = match value.strip_prefix('"') {
-                Some(quoted) => quoted.split('"').next(),
-                None => value.split([',', ' ']).next(),
-            };
-            value.filter(|v| !v.is_empty()).map(str::to_owned)
+            let mut found = parameters.iter();
+            let (_, value) = found
+                .find(|(known, value)| known.eq_ignore_ascii_case(name) && !value.is_empty())?;
+            Some(value.clone())
         };
         Self {
             code: parameter("error"),
@@ -285,9 +292,50 @@ fn code_in(name: &str, value: &Value, status: u16) -> Option<String> {
     }
 }
 
+/// The parameters of the challenges in a `WWW-Authenticate` header (RFC 9110 section 11.2).
+fn challenge_parameters(header: &str) -> Vec<(&str, String)> {
+    let mut parameters = Vec::new();
+    let mut rest = header;
+    while let Some((before, after)) = rest.split_once('=') {
+        let name = before.trim_end().rsplit([' ', '\t', ',']).next();
+        let after = after.trim_start();
+        let (value, next) = match after.strip_prefix('"') {
+            Some(quoted) => unquote(quoted),
+            None => {
+                let end = after.find([' ', '\t', ',']).unwrap_or(after.len());
+                (after[..end].to_owned(), &after[end..])
+            }
+        };
+        parameters.push((name.unwrap_or_default(), value));
+        rest = next;
+    }
+    parameters
+}
+
+/// A quoted string whose opening quote was taken (RFC 9110 section 5.6.4), and what follows it.
+fn unquote(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return (value, &text[at + 1..]),
+            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+            other => value.push(other),
+        }
+    }
+    (value, "")
+}
+
+/// The JSON object or array that a body starts with, whatever follows it.
+fn first_value(body: &[u8]) -> Option<Value> {
+    let mut values = serde_json::Deserializer::from_slice(body).into_iter();
+    let first: Value = values.next()?.ok()?;
+    (first.is_object() || first.is_array()).then_some(first)
+}
+
 /// The fields of a form-encoded body: what GitHub, for one, used to answer with.
 fn form_fields(response: &Response, body: &str) -> Option<Value> {
-    if !response.is_form() && !body.starts_with("error=") {
+    if !response.is_form() && !form::has_field(body, "error") {
         return None;
     }
     let fields = form::parse_query(body).ok()?;
@@ -431,7 +479,23 @@ mod tests {
                 "bad_refresh_token",
                 "It is gone.",
             ),
+            (
+                "error_description=It+is+over&error=bad",
+                "bad",
+                "It is over",
+            ),
+            (
+                "{\"error\":\"e\",\"message\":\"m\"}\n{\"trace\":1}",
+                "e",
+                "m",
+            ),
+            (
+                r#"{"error":"e","error_description":"d"}<!-- proxy 7 -->"#,
+                "e",
+                "d",
+            ),
             ("Invalid credentials.", "", "Invalid credentials."),
+            ("1 and 1=2", "", "1 and 1=2"),
             (
                 "<html><head><title>Sign in</title></head><body>x</body></html>",
                 "",
@@ -470,6 +534,42 @@ mod tests {
     }
 
     #[test]
+    fn challenges_are_parsed_as_quoted_strings() {
+        for (headers, code, text) in [
+            (&[r#"Basic realm="error=x, or not""#][..], None, None),
+            (
+                &[r#"Bearer error = "e", error_description="say \"no\", \\ too""#],
+                Some("e"),
+                Some(r#"say "no", \ too"#),
+            ),
+            (&[r#"Bearer error="cut o"#], Some("cut o"), None),
+            (&["Negotiate YWJj==", "Bearer error=e,x=y"], Some("e"), None),
+        ] {
+            let headers = headers.iter().map(|value| ("WWW-Authenticate", *value));
+            let response = Response::new(401, headers, "");
+            for said in [
+                Said::of(&response, b""),
+                Said::besides_tokens(&response, b"{}"),
+            ] {
+                assert_eq!((said.code.as_deref(), said.text.as_deref()), (code, text));
+            }
+        }
+    }
+
+    #[test]
+    fn any_character_encoding_is_read_and_what_is_no_text_is_not() {
+        let said = |body: &[u8]| Said::of(&Response::new(400, [], body), body);
+        let utf16: Vec<_> =
+            r#"{"error":"e","message":"é"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for body in [&utf16[..], b"{\"error\":\"e\",\"message\":\"\xe9\"}"] {
+            assert_eq!(said(body).code.as_deref(), Some("e"));
+            assert_eq!(said(body).text.as_deref(), Some("é"));
+        }
+        assert_eq!(said(b"Schl\xfcssel").text.as_deref(), Some("Schlüssel"));
+        assert!(said(b"\x0b\x02\x80abc\x03").is_nothing());
+    }
+
+    #[test]
     fn what_should_have_brought_a_token_shows_none_of_it() {
         let said = |body: &str| {
             let said = Said::besides_tokens(&Response::new(200, [], body), body.as_bytes());
@@ -483,5 +583,11 @@ mod tests {
         assert_eq!(page, (None, Some("Wi-Fi".to_owned())));
         let json = said(r#"{"code":40105,"message":"m","data":{"access_token":"t0ken"}}"#);
         assert_eq!(json, (Some("40105".to_owned()), Some("m".to_owned())));
+        for body in [
+            r#"[{"errorCode":"e","message":"m"}]"#,
+            "<OAuth><error>e</error><error_description>m</error_description><x>t0ken</x></OAuth>",
+        ] {
+            assert_eq!(said(body), (Some("e".to_owned()), Some("m".to_owned())));
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! with the rest of the response: a number out of range, a member that is there twice, bytes after
 //! the object, an end that is missing. Throwing the new one away would lose the grant.
 
-use crate::{Connection, Error, Response, Secret};
+use super::charset;
+use crate::{Connection, Error, Response, Secret, form};
 
 impl Connection {
     /// The new refresh token in a response that was rejected with this error, if the response is a
@@ -14,9 +15,24 @@ impl Connection {
             return None;
         }
         let translated = self.provider().translate(self, response).ok().flatten();
-        let body = translated.as_deref().unwrap_or(&response.body);
-        refresh_token(body)
+        let body = translated
+            .as_deref()
+            .map_or(&response.body[..], |body| body);
+        let converted = charset::to_utf8(body);
+        let body = converted.as_ref().map_or(body, |converted| converted);
+        refresh_token(body).or_else(|| in_form(body))
     }
+}
+
+fn in_form(body: &[u8]) -> Option<Secret> {
+    let text = std::str::from_utf8(body).ok()?.trim();
+    if !form::has_field(text, "refresh_token") {
+        return None;
+    }
+    let fields = form::parse_query(text).ok()?.into_iter().rev();
+    let mut found = fields.filter(|(name, _)| name == "refresh_token");
+    let (_, value) = found.next()?;
+    Some(Secret::new(value)).filter(is_refresh_token)
 }
 
 /// The last `refresh_token` of the first JSON object in a body, however that ends.

@@ -1,18 +1,29 @@
 //! The ways in which a text writes a character: as it is, percent-encoded, escaped as in JSON, or
-//! as a character reference of HTML.
+//! as a character reference of HTML; and these on top of each other.
 
 use super::markup;
+
+/// How many encodings a secret is looked for under, such as HTML in JSON in a form.
+const LAYERS: usize = 3;
+
+/// The most characters of a line break and the indentation after it.
+const LONGEST_BREAK: usize = 40;
 
 /// How far the text from `at` on spells `secret`: where that ends, and how many characters it is.
 ///
 /// Spellings may be mixed, and one may be the beginning of another (`%` of `%25`): all are
-/// followed until one of them leads to the end.
+/// followed until one of them leads to the end. Line breaks between two characters are skipped.
 pub(super) fn spelled(text: &str, at: usize, secret: &[char]) -> (usize, usize) {
     let mut ends = vec![at];
     for (count, character) in secret.iter().enumerate() {
         let mut next = Vec::new();
         for end in &ends {
             push_spellings(text, *end, *character, &mut next);
+            if count > 0 && next.is_empty() {
+                for after in after_line_break(text, *end) {
+                    push_spellings(text, after, *character, &mut next);
+                }
+            }
         }
         if next.is_empty() {
             return (ends.into_iter().max().unwrap_or(at), count);
@@ -26,95 +37,165 @@ pub(super) fn spelled(text: &str, at: usize, secret: &[char]) -> (usize, usize) 
 
 /// Adds where each spelling of this character ends that begins at `at`.
 fn push_spellings(text: &str, at: usize, character: char, ends: &mut Vec<usize>) {
-    let Some(rest) = text.get(at..) else { return };
-    if rest.starts_with(character) {
-        ends.push(at + character.len_utf8());
-    }
-    match rest.as_bytes().first() {
-        Some(b'+') if character == ' ' => ends.push(at + 1),
-        Some(b'%') => ends.extend(percent_encoded(rest, character).map(|length| at + length)),
-        Some(b'\\') => ends.extend(escaped(rest, character).map(|length| at + length)),
-        Some(b'&') => {
-            let reference = markup::character(rest).filter(|(found, _)| *found == character);
-            ends.extend(reference.map(|(_, length)| at + length));
-        }
-        _ => {}
-    }
+    let read = readings(text, at, LAYERS);
+    let fits = read.into_iter().filter(|(found, _)| *found == character);
+    ends.extend(fits.map(|(_, end)| end));
 }
 
-/// The length of the character in percent-encoding, with digits in any case; encoded twice, too.
-fn percent_encoded(text: &str, character: char) -> Option<usize> {
-    let mut buffer = [0; 4];
-    let mut length = 0;
-    for byte in character.encode_utf8(&mut buffer).bytes() {
-        let (found, size) = percent_byte(text.as_bytes().get(length..)?)?;
-        if found != byte {
+/// Where the text may go on after a line break at `at`: the next line may be indented.
+fn after_line_break(text: &str, at: usize) -> Vec<usize> {
+    let next = |at: usize, expected: &[char]| {
+        let read = readings(text, at, LAYERS);
+        let mut fits = read.into_iter().filter(|(c, _)| expected.contains(c));
+        fits.next().map(|(_, end)| end)
+    };
+    let first = next(at, &['\r', '\n']);
+    std::iter::successors(first, |end| next(*end, &['\r', '\n', ' ', '\t']))
+        .take(LONGEST_BREAK)
+        .collect()
+}
+
+/// A character that is read at some place, and where it ends.
+type Reading = (char, usize);
+
+/// All ways to read the character at `at` under this many encodings: as it is comes first.
+fn readings(text: &str, at: usize, layers: usize) -> Vec<Reading> {
+    let Some(plain) = text.get(at..).and_then(|rest| rest.chars().next()) else {
+        return Vec::new();
+    };
+    let mut found = vec![(plain, at + plain.len_utf8())];
+    if layers == 0 || !matches!(plain, '%' | '\\' | '&' | '+') {
+        return found;
+    }
+    for (character, end) in readings(text, at, layers - 1) {
+        if !found.contains(&(character, end)) {
+            found.push((character, end));
+        }
+        let decoded = match character {
+            '+' => Some((' ', end)),
+            '%' => percent_encoded(text, end, layers - 1),
+            '\\' => escaped(text, end, layers - 1),
+            '&' => reference(text, end, layers - 1),
+            _ => None,
+        };
+        found.extend(decoded);
+    }
+    found
+}
+
+/// The character whose bytes are percent-encoded; the first `%` is before `at`.
+fn percent_encoded(text: &str, at: usize, layers: usize) -> Option<Reading> {
+    let (first, mut end) = percent_byte(text, at, layers)?;
+    let length = match first {
+        0..=0x7f => return Some((char::from(first), end)),
+        0xc0..=0xdf => 2,
+        0xe0..=0xef => 3,
+        _ => 4,
+    };
+    let mut bytes = [first, 0, 0, 0];
+    for byte in &mut bytes[1..length] {
+        let percents = readings(text, end, layers);
+        let mut percents = percents.into_iter().filter(|(c, _)| *c == '%');
+        let next = percents.find_map(|(_, at)| {
+            let found = percent_byte(text, at, layers)?;
+            matches!(found.0, 0x80..=0xbf).then_some(found)
+        });
+        (*byte, end) = next?;
+    }
+    let decoded = std::str::from_utf8(&bytes[..length]).ok()?;
+    Some((decoded.chars().next()?, end))
+}
+
+/// The byte that two digits after `%` stand for, and where they end.
+fn percent_byte(text: &str, at: usize, layers: usize) -> Option<(u8, usize)> {
+    let (byte, end) = hex(text, at, 2, layers)?;
+    Some((u8::try_from(byte).ok()?, end))
+}
+
+/// The character that a backslash before `at` escapes.
+fn escaped(text: &str, at: usize, layers: usize) -> Option<Reading> {
+    let (kind, end) = one_of(text, at, layers, |c| c.is_ascii())?;
+    let short = match kind {
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'x' => return character_of(hex(text, end, 2, layers)?),
+        'u' => {
+            let (unit, end) = hex(text, end, 4, layers)?;
+            if !matches!(unit, 0xd800..=0xdbff) {
+                return character_of((unit, end));
+            }
+            let (_, end) = one_of(text, end, layers, |c| c == '\\')?;
+            let (_, end) = one_of(text, end, layers, |c| c == 'u')?;
+            let (low, end) = hex(text, end, 4, layers)?;
+            let low = low.checked_sub(0xdc00)?;
+            return character_of((0x10000 + ((unit - 0xd800) << 10) + low, end));
+        }
+        other => other,
+    };
+    Some((short, end))
+}
+
+/// The character of a reference of HTML whose `&` is before `at`.
+fn reference(text: &str, at: usize, layers: usize) -> Option<Reading> {
+    let mut reference = String::from("&");
+    let mut end = at;
+    while !reference.ends_with(';') {
+        let of_reference = |c: char| c.is_ascii_alphanumeric() || matches!(c, '#' | ';');
+        let (character, next) = one_of(text, end, layers, of_reference)?;
+        reference.push(character);
+        end = next;
+        if reference.len() > LONGEST_REFERENCE {
             return None;
         }
-        length += size;
     }
-    Some(length)
+    let (character, _) = markup::character(&reference)?;
+    Some((character, end))
 }
 
-/// The byte that `%XX` or `%25XX` stands for, and its length.
-fn percent_byte(text: &[u8]) -> Option<(u8, usize)> {
-    let hex = |at: usize| {
-        let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
-        Some((digit(at)? * 16 + digit(at + 1)?) as u8)
-    };
-    if text.first() != Some(&b'%') {
-        return None;
-    }
-    let once = hex(1)?;
-    match (once, hex(3)) {
-        (b'%', Some(twice)) => Some((twice, 5)),
-        _ => Some((once, 3)),
-    }
+/// `&#x10FFFF;`, with room for leading zeros.
+const LONGEST_REFERENCE: usize = 12;
+
+fn character_of((code, end): (u32, usize)) -> Option<Reading> {
+    Some((char::from_u32(code)?, end))
 }
 
-/// The length of the character as JSON escapes it.
-fn escaped(text: &str, character: char) -> Option<usize> {
-    let short = match text.as_bytes().get(1)? {
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'u' => {
-            let mut units = [0; 2];
-            let units = character.encode_utf16(&mut units);
-            let mut length = 0;
-            for unit in units.iter() {
-                if unicode_escape(text.as_bytes().get(length..)?)? != *unit {
-                    return None;
-                }
-                length += 6;
-            }
-            return Some(length);
-        }
-        other => char::from(*other),
-    };
-    (short == character && short.is_ascii()).then_some(2)
+/// A number of so many hexadecimal digits, and where it ends.
+fn hex(text: &str, at: usize, digits: usize, layers: usize) -> Option<(u32, usize)> {
+    let (mut number, mut end) = (0, at);
+    for _ in 0..digits {
+        let (digit, next) = one_of(text, end, layers, |c| c.is_ascii_hexdigit())?;
+        number = number * 16 + digit.to_digit(16)?;
+        end = next;
+    }
+    Some((number, end))
 }
 
-fn unicode_escape(text: &[u8]) -> Option<u16> {
-    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
-    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+/// The first reading at `at` that fits.
+fn one_of(text: &str, at: usize, layers: usize, fits: impl Fn(char) -> bool) -> Option<Reading> {
+    readings(text, at, layers)
+        .into_iter()
+        .find(|(character, _)| fits(*character))
 }
 
 /// Whether a word goes on at `at`: a letter, digit or `_` is before it, however it is written.
 pub(super) fn ends_in_word(text: &str, at: usize) -> bool {
     let before = &text.as_bytes()[..at];
     let last = |count: usize| &before[before.len().saturating_sub(count)..];
-    for length in [5, 3] {
-        if let Some((byte, size)) = percent_byte(last(length))
-            && size == length
-        {
-            return is_of_word(char::from(byte));
+    let whole = |count: usize| {
+        let start = at.checked_sub(count)?;
+        let read = readings(text, start, LAYERS);
+        read.into_iter().find(|(_, end)| *end == at && count > 1)
+    };
+    // `%XX`, `%25XX`, `\u00XX`: what they stand for decides.
+    for length in [6, 5, 3] {
+        let encoded =
+            before.len() >= length && matches!(before[before.len() - length], b'%' | b'\\');
+        if let Some((character, _)) = encoded.then(|| whole(length)).flatten() {
+            return is_of_word(character);
         }
-    }
-    if let Some(unit) = unicode_escape(last(6)) {
-        return char::from_u32(unit.into()).is_some_and(is_of_word);
     }
     if let [b'\\', b'n' | b'r' | b't' | b'b' | b'f'] = last(2) {
         return false;

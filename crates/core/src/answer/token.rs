@@ -58,7 +58,11 @@ impl Answer<'_> {
         }
         let parsed = crate::jws::inspect(access_token).ok()?;
         let Claims { exp } = serde_json::from_slice(&parsed.payload).ok()?;
-        let left = exp.as_f64()? - self.response.date().unwrap_or(self.now.unix_s()) as f64;
+        let exp = match exp.as_f64()? {
+            milliseconds if milliseconds >= SURELY_MILLISECONDS => milliseconds / 1000.0,
+            seconds => seconds,
+        };
+        let left = exp - self.response.date().unwrap_or(self.now.unix_s()) as f64;
         read_seconds(&left.max(0.0).into())
     }
 
@@ -161,6 +165,9 @@ const BEARER: &str = "Bearer";
 /// Ten years: beyond all measure for a token.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
+/// In seconds this is the year 5138; in milliseconds 1973.
+const SURELY_MILLISECONDS: f64 = 1e11;
+
 /// A lifetime in seconds: a number or a string of digits, clamped to what makes sense.
 fn read_seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
@@ -175,8 +182,6 @@ fn read_seconds(value: &Value) -> Option<Duration> {
 
 /// A moment in seconds since 1970: a number of these or of milliseconds, or a date (RFC 3339).
 fn read_moment(value: &Value) -> Option<i64> {
-    // In seconds this is the year 5138; in milliseconds 1973.
-    const SURELY_MILLISECONDS: f64 = 1e11;
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => match text.trim().parse::<f64>() {

@@ -10,8 +10,11 @@ mod trust;
 mod verify;
 
 use std::fmt;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 use self::encoding::{Received, TooLong};
 use self::explain::Explain;
@@ -83,11 +86,17 @@ impl Transport for UreqTransport {
         })?;
         let fail = |error| explain.error(error);
         let mut answer = answer.map_err(fail)?;
-        let body = answer
+        let mut body = Zeroizing::new(Vec::new());
+        let mut reader = answer
             .body_mut()
             .with_config()
             .limit(MAX_BODY + 1) // ureq's limit is the first length that is too long
-            .read_to_vec();
+            .reader();
+        if let Err(error) = reader.read_to_end(&mut body)
+            && !is_whole(&body)
+        {
+            return Err(fail(error.into()));
+        }
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
         let received = Received {
             headers: answer
@@ -95,7 +104,7 @@ impl Transport for UreqTransport {
                 .iter()
                 .map(|(name, value)| (name.to_string(), text(value)))
                 .collect(),
-            body: body.map_err(fail)?.into(),
+            body,
         };
         let Received { headers, body } = received
             .decode()
@@ -106,6 +115,14 @@ impl Transport for UreqTransport {
             body,
         })
     }
+}
+
+/// Whether a body is a complete JSON object, although the connection ended before the declared
+/// `Content-Length`. It may hold the only copy of a new refresh token.
+fn is_whole(body: &[u8]) -> bool {
+    body.len() as u64 <= MAX_BODY
+        && body.trim_ascii_start().starts_with(b"{")
+        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
 impl fmt::Debug for UreqTransport {

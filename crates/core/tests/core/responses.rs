@@ -416,3 +416,103 @@ fn when_the_refresh_token_ends_is_kept_with_it() {
         clock.advance(Duration::from_secs(600));
     }
 }
+
+/// What is not the shape of RFC 6749 still tells what the server decided.
+#[test]
+fn shapes_of_refusals_in_a_200_are_refusals() {
+    for (kind, body) in [
+        (
+            "application/json",
+            r#"{"error":{"code":"invalid_grant","message":"over"}}"#,
+        ),
+        (
+            "application/json",
+            r#"{"errors":[{"code":"invalid_grant","message":"over"}]}"#,
+        ),
+        ("text/plain", "error_description=over&error=invalid_grant"),
+    ] {
+        let response = Response::new(200, [("Content-Type", kind)], body);
+        let error = bench(refreshing(), [Ok(response)])
+            .keeper
+            .token()
+            .unwrap_err();
+        let is = (
+            error.verdict(),
+            error.oauth_error(),
+            error.oauth_description(),
+        );
+        let expected = (Verdict::Reauthorize, Some("invalid_grant"), Some("over"));
+        assert_eq!(is, expected, "{body}");
+    }
+}
+
+/// An XML document or a list that is no token response leaves a doubt, but not in silence.
+#[test]
+fn the_words_of_any_200_are_told() {
+    for body in [
+        r#"[{"errorCode":"invalid_grant","message":"over"}]"#,
+        "<OAuth><error>invalid_grant</error><error_description>over</error_description></OAuth>",
+    ] {
+        let bench = bench(refreshing(), [Ok(answer(200, body))]);
+        let error = bench.keeper.token().unwrap_err();
+        assert_eq!(error.verdict(), Verdict::OutcomeUnknown, "{error:?}");
+        assert!(
+            error.message().contains("it says: invalid_grant: over"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_token_is_read_in_any_character_encoding_and_as_a_form() {
+    let json = r#"{"access_token":"a","refresh_token":"r1","expires_in":60,"name":"é"}"#;
+    let utf16: Vec<u8> = json.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let latin1: Vec<u8> = json.chars().map(|c| c as u8).collect();
+    let form = b"access_token=a&refresh_token=r1&expires_in=60".to_vec();
+    for body in [utf16, latin1, form] {
+        let response = Response::new(200, [("Content-Type", "text/plain")], body);
+        let answers = [Ok(response), Ok(rotated_answer("a2", "r2", 600))];
+        let Bench { keeper, script, .. } = bench(refreshing(), answers);
+        let token = keeper.token().unwrap();
+        assert_eq!(token.expose(), "a");
+        keeper.refresh_now().unwrap();
+        assert!(script.forms()[1].ends_with("refresh_token=r1"));
+    }
+}
+
+#[test]
+fn the_new_refresh_token_of_a_flawed_form_is_kept() {
+    let form = "access_token=a&access_token=b&refresh_token=r1";
+    let answers = [Ok(answer(200, form)), Ok(rotated_answer("a2", "r2", 600))];
+    let Bench { keeper, script, .. } = bench(refreshing(), answers);
+    assert_eq!(keeper.token().unwrap_err().verdict(), Verdict::Retry);
+    keeper.token().unwrap();
+    assert!(script.forms()[1].ends_with("refresh_token=r1"));
+}
+
+#[test]
+fn a_body_that_cannot_be_decoded_asks_for_no_login() {
+    let headers = [("Content-Encoding", "br")];
+    let response = Response::new(400, headers, b"\x0b\x02\x80abc\x03".to_vec());
+    let error = bench(refreshing(), [Ok(response)])
+        .keeper
+        .token()
+        .unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Unexpected, "{error:?}");
+    assert!(
+        error.message().contains("the unknown encoding br"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_request_that_is_too_large_names_what_to_leave_out() {
+    for status in [413, 414, 431] {
+        let error = bench(refreshing(), [Ok(answer(status, "<html>Too large</html>"))])
+            .keeper
+            .token()
+            .unwrap_err();
+        assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
+        assert_eq!(error.setting_name(), Some("scopes"));
+    }
+}

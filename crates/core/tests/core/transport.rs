@@ -182,6 +182,20 @@ fn half_an_answer_is_an_interruption() {
     );
 }
 
+/// A wrong `Content-Length` must not cost the new refresh token.
+#[test]
+fn a_complete_object_is_read_though_more_was_declared() {
+    let body = r#"{"access_token":"a","refresh_token":"r1"}"#;
+    for status in ["200 OK", "400 Bad Request"] {
+        let (url, _server) = serve(1, move |stream| {
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: 100\r\n\r\n");
+            say(stream, &format!("{head}{body}"));
+        });
+        let response = transport(5000).send(&post(&url)).unwrap();
+        assert_eq!(response.body.as_slice(), body.as_bytes(), "{status}");
+    }
+}
+
 #[test]
 fn a_port_nobody_listens_on_is_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

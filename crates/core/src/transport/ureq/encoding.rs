@@ -7,6 +7,12 @@ use zeroize::Zeroizing;
 
 use crate::MAX_BODY;
 
+/// How a gzip stream starts (RFC 1952 section 2.3.1).
+const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
+
+/// How often gzip is undone that no header declares.
+const MOST_UNDECLARED: usize = 2;
+
 /// A decoded body is longer than [`MAX_BODY`].
 #[derive(Debug)]
 pub(super) struct TooLong;
@@ -30,15 +36,27 @@ impl Received {
             .map(|coding| coding.trim().to_ascii_lowercase())
             .filter(|coding| !coding.is_empty() && coding != "identity")
             .collect();
-        if codings.is_empty() {
-            return Ok(self);
-        }
+        let is_declared = !codings.is_empty();
         while let Some(coding) = codings.last() {
             let Some(decoded) = undo(coding, &self.body)? else {
                 break;
             };
             self.body = decoded;
             codings.pop();
+        }
+        // A proxy may have removed the header, or compressed once more. No format of a token
+        // endpoint starts with these bytes.
+        for _ in 0..MOST_UNDECLARED {
+            if !codings.is_empty() || !self.body.starts_with(GZIP) {
+                break;
+            }
+            let Some(decoded) = undo("gzip", &self.body)? else {
+                break;
+            };
+            self.body = decoded;
+        }
+        if !is_declared {
+            return Ok(self);
         }
         self.headers
             .retain(|(name, _)| !is_encoding(name) && !name.eq_ignore_ascii_case("content-length"));
@@ -124,6 +142,19 @@ mod tests {
             assert_eq!(received.body.as_slice(), TEXT, "{coding}");
             assert_eq!(received.headers, [("X".to_owned(), "y".to_owned())]);
         }
+    }
+
+    #[test]
+    fn gzip_that_no_header_declares_is_undone() {
+        for coding in ["", "identity"] {
+            let received = decoded(coding, bytes(GZIP));
+            assert_eq!(received.body.as_slice(), TEXT, "{coding}");
+        }
+        let mut twice = Zeroizing::new(Vec::new());
+        let once = bytes(GZIP);
+        let mut encoder = flate2::read::GzEncoder::new(&once[..], Default::default());
+        encoder.read_to_end(&mut twice).unwrap();
+        assert_eq!(decoded("gzip", twice.to_vec()).body.as_slice(), TEXT);
     }
 
     #[test]
