@@ -541,6 +541,8 @@ mod tests {
         for (key, value) in [
             ("private_key_file", "-----BEGIN PRIVATE KEY-----\\ncanary"),
             ("private_key_file", "line\ncanary"),
+            ("private_key_file", "PKCS11:object=a?pin-value=canary"),
+            ("private_key_file", r#"{"kty":"RSA","d":"canary"}"#),
             ("client_secret_env", "canary+1/2"),
             ("client_secret_env", "1canary"),
         ] {

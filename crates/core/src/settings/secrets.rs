@@ -44,10 +44,21 @@ impl FileSecret {
     }
 }
 
+/// Whether a path is the contents of a key file: PEM, a JWK, base64, or a `pkcs11:` URI, which may
+/// have a PIN in it.
+fn is_key(path: &str) -> bool {
+    const LONGEST_NAME: usize = 255;
+    path.contains('\n')
+        || path.contains("-----BEGIN")
+        || path.contains("{\"")
+        || path.to_ascii_lowercase().contains("pkcs11:")
+        || path.split('/').any(|name| name.len() > LONGEST_NAME)
+}
+
 /// The secret in a file that the setting `key` names.
 fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
     let text = path.to_string_lossy();
-    if text.contains('\n') || text.contains("-----BEGIN") {
+    if is_key(&text) {
         // The secret itself was given in place of its path: it is not repeated.
         let bare = key.trim_end_matches("_file");
         return Err(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use countersign::jws::Algorithm;
 use countersign::{Error, ErrorKind, Profile, Secret, Settings, Signer};
 
+use crate::uri::after_scheme;
 use crate::{KeyUri, Module, Pkcs11Signer};
 
 /// The signer of a connection whose `private_key` is a `pkcs11:` URI, for
@@ -58,7 +59,7 @@ pub fn signer_from_settings(
     profile: &Profile,
 ) -> Result<Option<Arc<dyn Signer>>, Error> {
     let uri = settings.value("private_key").map(str::trim);
-    let Some(uri) = uri.filter(|text| text.starts_with("pkcs11:")) else {
+    let Some(uri) = uri.filter(|text| after_scheme(text).is_some()) else {
         return Ok(None);
     };
     let asked = settings.value("algorithm").map(|word| word.trim().parse());

@@ -37,6 +37,12 @@ enum Pin {
     File(PathBuf),
 }
 
+/// What follows `pkcs11:` in a URI, if it is one. Schemes have no case (RFC 3986 section 3.1).
+pub(crate) fn after_scheme(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once(':')?;
+    scheme.eq_ignore_ascii_case("pkcs11").then_some(rest)
+}
+
 impl KeyUri {
     /// Reads a URI.
     ///
@@ -45,9 +51,7 @@ impl KeyUri {
     /// [`ErrorKind::Setting`], if it is none, has an attribute that is not known or comes twice,
     /// names neither `object` nor `id`, has a path that is not absolute, or the PIN in both ways.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let rest = text
-            .strip_prefix("pkcs11:")
-            .ok_or_else(|| refuse("it does not begin with `pkcs11:`"))?;
+        let rest = after_scheme(text).ok_or_else(|| refuse("it does not begin with `pkcs11:`"))?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut uri = Self::default();
         for (attributes, separator) in [(path, ';'), (query, '&')] {
@@ -264,6 +268,7 @@ mod tests {
 
     #[test]
     fn library_and_pin_come_behind_the_question_mark_and_are_not_shown() {
+        assert!(KeyUri::parse("PKCS11:object=a").is_ok());
         let uri = "pkcs11:object=a?module-path=/usr/lib/a%20b.so&pin-value=12%2634";
         let uri = KeyUri::parse(uri).unwrap();
         assert_eq!(uri.module_path(), Some(Path::new("/usr/lib/a b.so")));

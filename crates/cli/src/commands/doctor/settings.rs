@@ -98,7 +98,8 @@ impl Facts<'_> {
             let detail = format!("none is needed for grant {grant} with client_auth {auth}");
             return Some(Check::ok("key", detail));
         };
-        if text.expose().starts_with("pkcs11:") {
+        let scheme = text.expose().split(':').next();
+        if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkcs11")) {
             // What cannot be found in the device is refused with the connection.
             let signer = self.connection.and_then(Connection::signer)?;
             let public = signer.public_key();

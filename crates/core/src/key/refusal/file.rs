@@ -48,7 +48,8 @@ pub(in crate::key) fn no_pem(text: &str) -> Error {
 
 /// Whether it says where a key is (RFC 7512), and is none.
 pub(crate) fn is_pkcs11(text: &str) -> bool {
-    text.starts_with("pkcs11:")
+    let scheme = text.get(..7);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkcs11:"))
 }
 
 fn looks_like_path(text: &str) -> bool {
