@@ -1,6 +1,7 @@
 //! Where tokens survive: one trait, shaped for one machine and for a fleet.
 
 mod file;
+mod forward;
 mod memory;
 mod owner;
 mod sealed;

@@ -3,14 +3,13 @@
 mod reseal;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use zeroize::Zeroizing;
 
-use super::{Capabilities, Holder, Lease, Owner, Store, StoreKey, Stored, Swap};
-use crate::{Error, ErrorKind, Random, Secret, Verdict};
+use super::{Store, StoreKey, Stored, Swap};
+use crate::{Error, ErrorKind, Random, Secret, Verdict, forward_store};
 
 /// Marks a sealed value, and its format.
 const MAGIC: &[u8; 4] = b"CSS1";
@@ -236,10 +235,6 @@ impl SealKey {
 }
 
 impl Store for SealedStore {
-    fn capabilities(&self) -> Capabilities {
-        self.below.capabilities()
-    }
-
     fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
         let stored = self.below.load(key)?;
         stored.map(|stored| self.opened(key, stored)).transpose()
@@ -265,51 +260,9 @@ impl Store for SealedStore {
         }
     }
 
-    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
-        self.below.tombstone(key, expected, fence)
-    }
-
-    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        self.below.lease(key, owner, ttl)
-    }
-
-    fn renew(
-        &self,
-        key: &StoreKey,
-        owner: &Owner,
-        fence: u64,
-        ttl: Duration,
-    ) -> Result<bool, Error> {
-        self.below.renew(key, owner, fence, ttl)
-    }
-
-    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
-        self.below.release(key, owner, fence)
-    }
-
-    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
-        self.below.keys()
-    }
-
-    fn fit_for_rotation(&self) -> Result<(), Error> {
-        self.below.fit_for_rotation()
-    }
-
-    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
-        self.below.set_aside(key)
-    }
-
-    fn remove_set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
-        self.below.remove_set_aside(key)
-    }
-
-    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
-        self.below.holder(key)
-    }
-
-    fn now_ms(&self) -> Result<i64, Error> {
-        self.below.now_ms()
-    }
+    forward_store!(self => self.below;
+        capabilities, tombstone, lease, renew, release, keys, fit_for_rotation, set_aside,
+        remove_set_aside, holder, now_ms);
 }
 
 /// Whether a value is sealed.

@@ -2,12 +2,9 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use super::{
-    Capabilities, Durability, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
-};
-use crate::Error;
+use super::{Capabilities, Durability, LeaseKind, Store, StoreKey, Swap};
+use crate::{Error, forward_store};
 
 /// A store that is opened when it is first used, and tried again with each use until it can be.
 ///
@@ -68,10 +65,6 @@ impl Store for UnopenedStore {
         }
     }
 
-    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
-        self.open()?.load(key)
-    }
-
     fn compare_and_swap(
         &self,
         key: &StoreKey,
@@ -92,47 +85,9 @@ impl Store for UnopenedStore {
         }
     }
 
-    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        self.open()?.lease(key, owner, ttl)
-    }
-
-    fn renew(
-        &self,
-        key: &StoreKey,
-        owner: &Owner,
-        fence: u64,
-        ttl: Duration,
-    ) -> Result<bool, Error> {
-        self.open()?.renew(key, owner, fence, ttl)
-    }
-
-    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
-        self.open()?.release(key, owner, fence)
-    }
-
-    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
-        self.open()?.keys()
-    }
-
-    fn fit_for_rotation(&self) -> Result<(), Error> {
-        self.open()?.fit_for_rotation()
-    }
-
-    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
-        self.open()?.set_aside(key)
-    }
-
-    fn remove_set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
-        self.open()?.remove_set_aside(key)
-    }
-
-    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
-        self.open()?.holder(key)
-    }
-
-    fn now_ms(&self) -> Result<i64, Error> {
-        self.open()?.now_ms()
-    }
+    forward_store!(self => self.open()?;
+        load, lease, renew, release, keys, fit_for_rotation, set_aside, remove_set_aside, holder,
+        now_ms);
 }
 
 impl fmt::Debug for UnopenedStore {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use countersign::{
     Capabilities, Error, ErrorKind, FileStore, Keeper, KeyRing, Lease, MemoryStore, Owner,
-    SealedStore, Secret, Store, StoreKey, Stored, Swap, SystemRandom, Verdict,
+    SealedStore, Secret, Store, StoreKey, Swap, SystemRandom, Verdict,
 };
 
 use crate::support::{Script, by_assertion, client_credentials, refreshing, token_answer};
@@ -479,9 +479,6 @@ impl Store for Broken {
     fn capabilities(&self) -> Capabilities {
         self.below.capabilities()
     }
-    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
-        self.error()?.load(key)
-    }
     fn compare_and_swap(
         &self,
         key: &StoreKey,
@@ -497,21 +494,8 @@ impl Store for Broken {
     fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
         self.below.tombstone(key, expected, fence)
     }
-    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        self.error()?.lease(key, owner, ttl)
-    }
-    fn renew(&self, key: &StoreKey, o: &Owner, fence: u64, ttl: Duration) -> Result<bool, Error> {
-        self.error()?.renew(key, o, fence, ttl)
-    }
-    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
-        self.error()?.release(key, owner, fence)
-    }
-    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
-        self.error()?.keys()
-    }
-    fn now_ms(&self) -> Result<i64, Error> {
-        self.error()?.now_ms()
-    }
+
+    countersign::forward_store!(self => self.error()?; load, lease, renew, release, keys, now_ms);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Capabilities, Error, Holder, Lease, Owner, Store, StoreKey, Stored, Swap};
+use countersign::{Error, Lease, Owner, Store, StoreKey, Swap, forward_store};
 
 type OnChange = dyn Fn(&dyn Fn() -> Swap) -> Swap + Send + Sync;
 type OnLease = dyn Fn(&Lease) + Send + Sync;
@@ -87,51 +87,9 @@ impl Store for Intercepted {
         Ok(lease)
     }
 
-    fn capabilities(&self) -> Capabilities {
-        self.below.capabilities()
-    }
-
-    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
-        self.below.load(key)
-    }
-
-    fn renew(
-        &self,
-        key: &StoreKey,
-        owner: &Owner,
-        fence: u64,
-        ttl: Duration,
-    ) -> Result<bool, Error> {
-        self.below.renew(key, owner, fence, ttl)
-    }
-
-    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
-        self.below.release(key, owner, fence)
-    }
-
-    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
-        self.below.keys()
-    }
-
-    fn fit_for_rotation(&self) -> Result<(), Error> {
-        self.below.fit_for_rotation()
-    }
-
-    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
-        self.below.set_aside(key)
-    }
-
-    fn remove_set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
-        self.below.remove_set_aside(key)
-    }
-
-    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
-        self.below.holder(key)
-    }
-
-    fn now_ms(&self) -> Result<i64, Error> {
-        self.below.now_ms()
-    }
+    forward_store!(self => self.below;
+        capabilities, load, renew, release, keys, fit_for_rotation, set_aside, remove_set_aside,
+        holder, now_ms);
 }
 
 impl fmt::Debug for Intercepted {

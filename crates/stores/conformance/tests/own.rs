@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::{
-    Capabilities, Error, FileStore, Holder, Lease, MemoryStore, Owner, Store, StoreKey, Stored,
-    Swap,
+    Error, FileStore, Lease, MemoryStore, Owner, Store, StoreKey, Stored, Swap, forward_store,
 };
 use countersign_store_conformance::{Backend, CHECKS, run};
 
@@ -79,10 +78,6 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn capabilities(&self) -> Capabilities {
-        self.memory.capabilities()
-    }
-
     fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
         let stored = self.memory.load(key)?;
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
@@ -113,10 +108,6 @@ impl Store for Faulty {
         }
     }
 
-    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
-        self.memory.tombstone(key, expected, fence)
-    }
-
     fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
         let lease = self.memory.lease(key, owner, ttl)?;
         Ok(match lease {
@@ -134,30 +125,10 @@ impl Store for Faulty {
         })
     }
 
-    fn renew(
-        &self,
-        key: &StoreKey,
-        owner: &Owner,
-        fence: u64,
-        ttl: Duration,
-    ) -> Result<bool, Error> {
-        self.memory.renew(key, owner, fence, ttl)
-    }
-
     fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
         let released = self.memory.release(key, owner, fence)?;
         Ok(released || self.is(Fault::AnyoneReleases))
     }
 
-    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
-        self.memory.keys()
-    }
-
-    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
-        self.memory.holder(key)
-    }
-
-    fn now_ms(&self) -> Result<i64, Error> {
-        self.memory.now_ms()
-    }
+    forward_store!(self => self.memory; capabilities, tombstone, renew, keys, holder, now_ms);
 }
