@@ -813,16 +813,12 @@ class Client {
     Result<Text> identity() const { return text(&::csign_client_identity); }
     /// The last events in the life of the grant, as a JSON array.
     Result<Text> events() const { return text(&::csign_client_events); }
-    /// Revokes the token at the vendor, where it can be, and forgets it here.
-    Result<Forgotten> forget() const {
-        ::csign_revocation revocation = CSIGN_REVOCATION_FAILED;
-        ::csign_error *reason = nullptr;
-        auto done = detail::run(
-            [&](auto **error) { return ::csign_client_forget(client_.get(), &revocation, &reason, error); });
-        if (!done) return done.error();
-        Error why = reason == nullptr ? Error() : Error(::csign_error_status(reason), reason);
-        return Forgotten{static_cast<Revocation>(revocation), std::move(why)};
-    }
+    /// Revokes the token at the vendor and forgets it here, in memory and in the store.
+    ///
+    /// With Revocation::failed, the token is kept but not handed out, and the next call tries the revocation again.
+    Result<Forgotten> forget() const { return forget(&::csign_client_forget); }
+    /// Like forget(), but forgets the token here even if the vendor did not revoke it.
+    Result<Forgotten> force_forget() const { return forget(&::csign_client_force_forget); }
     /// How often something happened since the client was made.
     Result<std::uint64_t> count(Counter counter) const {
         std::uint64_t count = 0;
@@ -899,6 +895,15 @@ class Client {
             ::csign_error_free(error);
             into.reserve(length);
         }
+    }
+    Result<Forgotten> forget(::csign_status (*call)(const ::csign_client *, ::csign_revocation *, ::csign_error **,
+                                                    ::csign_error **)) const {
+        ::csign_revocation revocation = CSIGN_REVOCATION_FAILED;
+        ::csign_error *reason = nullptr;
+        auto done = detail::run([&](auto **error) { return call(client_.get(), &revocation, &reason, error); });
+        if (!done) return done.error();
+        Error why = reason == nullptr ? Error() : Error(::csign_error_status(reason), reason);
+        return Forgotten{static_cast<Revocation>(revocation), std::move(why)};
     }
     Result<Text> text(::csign_status (*call)(const ::csign_client *, ::csign_text **, ::csign_error **)) const {
         return detail::make<Text, ::csign_text>(

@@ -217,6 +217,31 @@ func TestEventsAndWhatIsSaved(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotRevokedIsForgottenByForceOnly(t *testing.T) {
+	fresh(t)
+	client := dial(t, "salesforce-jwt", nil)
+	ctx := context.Background()
+	access(t, client)
+	tell(t, "/_sandbox/faults", map[string]any{"status": 503, "endpoint": "revoke", "times": 2})
+	forgotten, err := client.Forget(ctx)
+	if err != nil || forgotten.Revocation != RevocationFailed {
+		t.Fatal(forgotten, err)
+	}
+	if failureOf(t, forgotten.Reason).HTTPStatus != 503 {
+		t.Fatal(forgotten.Reason)
+	}
+	if _, err = client.Token(); failureOf(t, err).Verdict != VerdictReauthorize {
+		t.Fatal(err)
+	}
+	if forgotten, err = client.ForceForget(ctx); err != nil || forgotten.Revocation != RevocationFailed {
+		t.Fatal(forgotten, err)
+	}
+	if forgotten, err = client.Forget(ctx); err != nil || forgotten.Revocation != RevocationNothingHeld {
+		t.Fatal(forgotten, err)
+	}
+	access(t, client)
+}
+
 func TestTheConsentPage(t *testing.T) {
 	fresh(t)
 	page, err := dial(t, "docusign-jwt", nil).ConsentURL()

@@ -48,23 +48,41 @@ const (
 	RevocationNotOffered Revocation = "not_offered"
 	// RevocationNothingHeld: there was nothing to revoke.
 	RevocationNothingHeld Revocation = "nothing_held"
-	// RevocationFailed: the vendor did not revoke it; the copy here is gone all the same.
+	// RevocationFailed: the vendor did not revoke it. [Client.Forget] has kept it for another try;
+	// [Client.ForceForget] has forgotten it all the same.
 	RevocationFailed Revocation = "failed"
 )
 
-// Forgotten is how a [Client.Forget] ended.
+// Forgotten is how a [Client.Forget] or a [Client.ForceForget] ended.
 type Forgotten struct {
 	Revocation Revocation
 	// Reason is why the vendor did not revoke the token, with [RevocationFailed].
 	Reason error
 }
 
-// Forget revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store.
+// Forget revokes the token at the vendor and forgets it here, in memory and in the store.
+//
+// If the vendor cannot be reached or refuses ([RevocationFailed]), the token is kept, because a grant that nobody can
+// revoke any more would live on. It is not handed out, and the next call tries the revocation again. A login replaces it.
 func (c *Client) Forget(ctx context.Context) (Forgotten, error) {
+	return c.forget(ctx, false)
+}
+
+// ForceForget is like [Client.Forget], but forgets the token here even if the vendor did not revoke it.
+func (c *Client) ForceForget(ctx context.Context) (Forgotten, error) {
+	return c.forget(ctx, true)
+}
+
+func (c *Client) forget(ctx context.Context, force bool) (Forgotten, error) {
 	return await(ctx, c, func(client *C.csign_client) (Forgotten, error) {
 		var revocation C.csign_revocation
 		var reason, reported *C.csign_error
-		status := C.csign_client_forget(client, &revocation, &reason, &reported)
+		var status C.csign_status
+		if force {
+			status = C.csign_client_force_forget(client, &revocation, &reason, &reported)
+		} else {
+			status = C.csign_client_forget(client, &revocation, &reason, &reported)
+		}
 		if err := failure(status, reported); err != nil {
 			return Forgotten{}, err
 		}

@@ -131,7 +131,7 @@ void Player::step(const json &step) {
         known(step, {"do", "expect"});
         identity(step);
     } else if (what == "forget") {
-        known(step, {"do", "expect"});
+        known(step, {"do", "force", "expect"});
         forget(step);
     } else if (what == "drain") {
         known(step, {"do"});
@@ -214,7 +214,7 @@ void Player::forget(const json &step) {
         {countersign::Revocation::nothing_held, "nothing_held"},
         {countersign::Revocation::failed, "failed"},
     };
-    const auto got = client_->forget();
+    const auto got = step.value("force", false) ? client_->force_forget() : client_->forget();
     if (!arrived(step, got)) return;
     const auto expect = step.value("expect", json::object());
     known(expect, {"revocation"});

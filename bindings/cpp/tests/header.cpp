@@ -248,6 +248,8 @@ static void callbacks(const std::string &dir) {
         CHECK(token.value() == heard.value());
         CHECK(client.forget().value().revocation == Revocation::revoked);
         CHECK(*changes == 2);
+        CHECK(client.force_forget().value().revocation == Revocation::nothing_held);
+        CHECK(*changes == 3);
         CHECK(!client.login([](std::string_view) -> bool { throw 1; }));
         CHECK(!client.login(Open()));
         CHECK(config.set_clock(Clock()).error().status() == CSIGN_STATUS_NULL_ARGUMENT);

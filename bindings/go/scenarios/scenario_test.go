@@ -62,7 +62,7 @@ var memberNames = map[string][]string{
 	"login":        {"answer"},
 	"invalidate":   {"token"},
 	"identity":     {},
-	"forget":       {},
+	"forget":       {"force?"},
 	"drain":        {},
 	"counts":       {},
 	"advance":      {"s"},

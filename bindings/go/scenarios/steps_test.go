@@ -36,7 +36,11 @@ func (s *stage) do(step step) error {
 			return checkExtra(name, value, identity)
 		})
 	case "forget":
-		forgotten, err := s.client.Forget(ctx)
+		forget := s.client.Forget
+		if step.members["force"] == true {
+			forget = s.client.ForceForget
+		}
+		forgotten, err := forget(ctx)
 		return expected(step.expect, err, func(name string, value any) error {
 			return checkMember(name, "revocation", value, string(forgotten.Revocation))
 		})

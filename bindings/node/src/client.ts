@@ -19,6 +19,12 @@ export interface TokenOptions {
   signal?: AbortSignal;
 }
 
+/** How a connection is forgotten. */
+export interface ForgetOptions {
+  /** Forgets the token here even if the vendor did not revoke it. */
+  force?: boolean;
+}
+
 /** What became of a token at the vendor when its connection was forgotten. */
 export interface Forgotten {
   revocation: 'revoked' | 'not_offered' | 'nothing_held' | 'failed';
@@ -171,10 +177,17 @@ export class Client {
     return abortable(login, options.signal);
   }
 
-  /** Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store. */
-  async forget(): Promise<Forgotten> {
+  /**
+   * Revokes the token at the vendor and forgets it here, in memory and in the store.
+   *
+   * If the vendor cannot be reached or refuses (`failed`), the token is kept, because a grant that nobody can revoke any
+   * more would live on. It is not handed out, and the next call tries the revocation again. A login replaces it. With
+   * `force`, the token is forgotten here even then.
+   */
+  async forget(options: ForgetOptions = {}): Promise<Forgotten> {
     const [revocation, reason]: [[number], Out] = [[0], [null]];
-    await this.#takenAway(() => this.#call(c.forget, revocation, reason));
+    const forget = options.force ? c.forceForget : c.forget;
+    await this.#takenAway(() => this.#call(forget, revocation, reason));
     return {
       revocation: REVOCATIONS[revocation[0]] ?? 'failed',
       reason: reason[0] === null ? null : takeError(0, reason[0]),

@@ -83,6 +83,10 @@ export const client = {
   consentUrl: status('csign_client_consent_url', 'void *client, _Out_ void **out'),
   identity: status('csign_client_identity', 'void *client, _Out_ void **out'),
   forget: status('csign_client_forget', 'void *client, _Out_ int32_t *revocation, _Out_ void **reason'),
+  forceForget: status(
+    'csign_client_force_forget',
+    'void *client, _Out_ int32_t *revocation, _Out_ void **reason',
+  ),
   count: status('csign_client_count', 'void *client, int32_t counter, _Out_ uint64_t *count'),
   events: status('csign_client_events', 'void *client, _Out_ void **out'),
   checkSaved: status('csign_client_check_saved', 'void *client'),

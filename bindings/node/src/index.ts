@@ -7,6 +7,7 @@ export {
   Client,
   type Counts,
   type Event,
+  type ForgetOptions,
   type Forgotten,
   type LoginOptions,
   type TokenOptions,

@@ -295,6 +295,20 @@ test('a drained client starts no request', async () => {
   await assert.rejects(client.token(), { code: 'CLOSED' });
 });
 
+test('what the vendor does not revoke is forgotten by force only', async () => {
+  const client = await Client.load('salesforce-jwt', { file: sandbox.connections, settings: { store: 'memory' } });
+  await client.token();
+  await sandbox.post('/_sandbox/faults', { status: 503, endpoint: 'revoke', times: 2 });
+  const { revocation, reason } = await client.forget();
+  assert.equal(revocation, 'failed');
+  assert.equal(reason.httpStatus, 503);
+  await assert.rejects(client.token(), /has not revoked its token yet/);
+  assert.equal((await client.forget({ force: true })).revocation, 'failed');
+  assert.equal((await client.forget()).revocation, 'nothing_held');
+  assert.equal((await client.token()).source, 'minted');
+  client.close();
+});
+
 test('a closed client says so, and the call that is inside ends', async () => {
   const client = await open('docusign-jwt');
   await slow(2);

@@ -20,8 +20,6 @@ const UNUSED = [
   // For hosts whose callbacks run on the library's own thread.
   'csign_callback_set_cause',
   'csign_error_cause',
-  // A logout that gives up on the vendor is the command's: `logout --force`.
-  'csign_client_force_forget',
   // csign_client_peek_token does what is needed of it.
   'csign_client_copy_token',
   // The words are in numbers.ts.

@@ -28,7 +28,7 @@ STEPS: dict[str, set[str]] = {
     "login": {"answer", "as"},
     "invalidate": {"token"},
     "identity": set(),
-    "forget": set(),
+    "forget": {"force"},
     "drain": set(),
     "counts": set(),
     "advance": {"s"},

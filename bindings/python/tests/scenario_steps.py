@@ -57,8 +57,8 @@ class Steps:
     def take_identity(self, _: dict[str, Any]) -> Seen:
         return Seen({"extra": self.client.identity()})
 
-    def take_forget(self, _: dict[str, Any]) -> Seen:
-        return Seen({"revocation": self.client.forget().revocation})
+    def take_forget(self, step: dict[str, Any]) -> Seen:
+        return Seen({"revocation": self.client.forget(force=step.get("force", False)).revocation})
 
     def take_drain(self, _: dict[str, Any]) -> Seen:
         self.client.drain(10)

@@ -310,6 +310,21 @@ def test_forget_tells_what_became_of_the_token(connections: Path) -> None:
     assert client.forget() == countersign.Forgotten("nothing_held", None)
 
 
+def test_what_the_vendor_does_not_revoke_is_forgotten_by_force_only(connections: Path, sandbox: Sandbox) -> None:
+    client = countersign.Client.load("salesforce-jwt", connections, store="memory")
+    client.token()
+    sandbox.post("/_sandbox/faults", {"status": 503, "endpoint": "revoke", "times": 2})
+    forgotten = client.forget()
+    assert forgotten.revocation == "failed"
+    assert forgotten.reason is not None
+    assert forgotten.reason.http_status == 503
+    with pytest.raises(countersign.ReauthorizeError, match="has not revoked its token yet"):
+        client.token()
+    assert client.forget(force=True).revocation == "failed"
+    assert client.forget() == ("nothing_held", None)
+    assert client.token().source == "minted"
+
+
 def test_events_tell_the_story_without_tokens(connections: Path) -> None:
     client = countersign.Client.load("boldsign-refresh", connections, store="memory")
     value = client.token().value

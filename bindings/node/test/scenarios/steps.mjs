@@ -33,9 +33,9 @@ export const steps = {
     }),
   ),
 
-  forget: step([], (run, step) =>
+  forget: step(['force'], (run, step) =>
     expectResult(step, ['revocation'], async (expected) => {
-      const { revocation } = await run.client.forget();
+      const { revocation } = await run.client.forget({ force: step.force ?? false });
       if (expected.revocation) assert.equal(revocation, expected.revocation);
     }),
   ),

@@ -69,7 +69,7 @@ export async function use(signal: AbortSignal): Promise<string | undefined> {
   await client.completeLogin(Login.restore(login.save()), 'code=1');
   const key: Key = await Key.read(new Uint8Array(), 'passphrase');
   const signed: string = await key.sign({ iss: 'me' }, { algorithm: 'ES256' });
-  const { revocation } = await client.forget();
+  const { revocation } = await client.forget({ force: true });
   revocation satisfies 'revoked' | 'not_offered' | 'nothing_held' | 'failed';
   client.close();
   return client.peek() ?? (await client.accessToken()) + signed + counts.hits + response.status;

@@ -287,12 +287,18 @@ class Client:
         """As `identity`, for asyncio."""
         return await self._on_thread(self.identity)
 
-    def forget(self) -> Forgotten:
-        """Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store."""
+    def forget(self, *, force: bool = False) -> Forgotten:
+        """Revokes the token at the vendor and forgets it here, in memory and in the store.
+
+        If the vendor cannot be reached or refuses (`failed`), the token is kept, because a grant that nobody can revoke
+        any more would live on. It is not handed out, and the next call tries the revocation again. A login replaces it.
+        With `force`, the token is forgotten here even then.
+        """
+        forget = lib.csign_client_force_forget if force else lib.csign_client_forget
         revocation, reason = ffi.new("csign_revocation *"), ffi.new(ERROR_OUT)
         error = ffi.new(ERROR_OUT)
         self._last = None
-        self._check(lib.csign_client_forget(self._used(), revocation, reason, error), error)
+        self._check(forget(self._used(), revocation, reason, error), error)
         word = Revocation(revocation[0]).name.lower() if revocation[0] in set(Revocation) else "unknown"
         if not reason[0]:
             return Forgotten(word, None)
@@ -301,9 +307,9 @@ class Client:
         finally:
             lib.csign_error_free(reason[0])
 
-    async def forget_async(self) -> Forgotten:
+    async def forget_async(self, *, force: bool = False) -> Forgotten:
         """As `forget`, for asyncio."""
-        return await self._on_thread(self.forget)
+        return await self._on_thread(self.forget, force=force)
 
     def counts(self) -> dict[str, int]:
         """How often something happened since the client was made: `hits` (tokens from memory, other than by
@@ -482,8 +488,8 @@ class Client:
         threading.Thread(target=run, name=f"countersign-{self._name}-{what}").start()
         return await asyncio.shield(asyncio.wrap_future(waiting))
 
-    async def _on_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.wrap_future(self._submit(functools.partial(call, *arguments)))
+    async def _on_thread(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        return await asyncio.wrap_future(self._submit(functools.partial(call, *arguments, **named)))
 
     def _submit(self, call: Callable[[], T]) -> Future[T]:
         self._used()

@@ -67,7 +67,10 @@ pub(crate) enum Action {
         token: String,
     },
     Identity {},
-    Forget {},
+    Forget {
+        #[serde(default)]
+        force: bool,
+    },
     Drain {},
     Counts {},
     Advance {

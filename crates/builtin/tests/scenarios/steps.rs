@@ -54,10 +54,7 @@ impl<'a> Steps<'a> {
                 Ok(extra) => facts(json!({ "extra": extra })),
                 Err(error) => Ok(Seen::Failed(told(&error))),
             },
-            Action::Forget {} => match keeper.forget() {
-                Ok(revocation) => facts(json!({ "revocation": word(&revocation)? })),
-                Err(error) => Ok(Seen::Failed(told(&error))),
-            },
+            Action::Forget { force } => self.forget(*force),
             Action::Drain {} => {
                 let drained = keeper.drain(Duration::from_secs(10));
                 drained.map_err(|error| format!("it was not drained: {error}"))?;
@@ -97,6 +94,17 @@ impl<'a> Steps<'a> {
                     .into(),
             )),
             Action::Collect { rounds } => self.collect(*rounds),
+        }
+    }
+
+    fn forget(&self, force: bool) -> Result<Seen, Stop> {
+        let result = match force {
+            true => self.keeper.force_forget(),
+            false => self.keeper.forget(),
+        };
+        match result {
+            Ok(revocation) => facts(json!({ "revocation": word(&revocation)? })),
+            Err(error) => Ok(Seen::Failed(told(&error))),
         }
     }
 

@@ -246,16 +246,34 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Revokes the token at the vendor, where it can be, and forgets it here, in memory and in the store.
+     * Revokes the token at the vendor and forgets it here, in memory and in the store.
+     *
+     * <p>If the vendor cannot be reached or refuses ({@link Revocation.Outcome#FAILED}), the token is kept, because a
+     * grant that nobody can revoke any more would live on. It is not handed out, and the next call tries the revocation
+     * again. A login replaces it.
      *
      * @return what became of the token at the vendor
-     * @throws CountersignException where it could not be forgotten
+     * @throws CountersignException if the store fails
      */
     public Revocation forget() {
+        return forget(abi::csign_client_forget);
+    }
+
+    /**
+     * Like {@link #forget()}, but forgets the token here even if the vendor did not revoke it.
+     *
+     * @return what became of the token at the vendor
+     * @throws CountersignException if the store fails
+     */
+    public Revocation forceForget() {
+        return forget(abi::csign_client_force_forget);
+    }
+
+    private Revocation forget(Forget forget) {
         return call((client, frame) -> {
             long outcome = frame.slot();
             long reason = frame.slot();
-            int status = abi.csign_client_forget(client, outcome, reason, frame.error());
+            int status = forget.call(client, outcome, reason, frame.error());
             long why = frame.longAt(reason);
             Optional<CountersignException> failure = why == 0
                     ? Optional.empty()
@@ -273,6 +291,15 @@ public final class Client implements AutoCloseable {
      */
     public CompletableFuture<Revocation> forgetAsync() {
         return later(() -> forget());
+    }
+
+    /**
+     * As {@link #forceForget()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @return what became of the token at the vendor
+     */
+    public CompletableFuture<Revocation> forceForgetAsync() {
+        return later(() -> forceForget());
     }
 
     /**
@@ -572,6 +599,11 @@ public final class Client implements AutoCloseable {
     /** What is done inside a call. */
     private interface Call<T> {
         T on(long client, Frame frame);
+    }
+
+    /** One of the two functions that forget. */
+    private interface Forget {
+        int call(long client, long outRevocation, long outReason, long error);
     }
 
     /** A function that gives out a {@code csign_text}. */

@@ -3,7 +3,7 @@ package dev.countersign;
 import java.util.Optional;
 
 /**
- * What became of a token at the vendor when its connection was forgotten. Here it is gone in any case.
+ * What became of a token at the vendor when its connection was forgotten.
  *
  * @param outcome how it ended
  * @param reason why, with {@link Outcome#FAILED}
@@ -20,7 +20,10 @@ public record Revocation(Outcome outcome, Optional<CountersignException> reason)
         /** There was nothing to revoke. */
         NOTHING_HELD(3),
 
-        /** The vendor did not revoke it; the copy here is gone all the same. */
+        /**
+         * The vendor did not revoke it. {@link Client#forget()} has kept it for another try; {@link Client#forceForget()}
+         * has forgotten it all the same.
+         */
         FAILED(4),
 
         /** An outcome that this version of the package does not know. */

@@ -127,6 +127,27 @@ class LoginTest {
     }
 
     @Test
+    void whatTheVendorDoesNotRevokeIsForgottenByForceOnly() throws Exception {
+        try (Client client =
+                sandbox.builder("salesforce-jwt").setting("store", "memory").build()) {
+            client.token();
+            sandbox.post("/_sandbox/faults", "{\"status\": 503, \"endpoint\": \"revoke\", \"times\": 3}");
+            Revocation kept = client.forget();
+            assertEquals(Revocation.Outcome.FAILED, kept.outcome());
+            assertEquals(503, kept.reason().orElseThrow().httpStatus().orElseThrow());
+            assertThrows(ReauthorizeException.class, client::token);
+            assertEquals(
+                    Revocation.Outcome.FAILED, client.forgetAsync().join().outcome());
+            assertEquals(Revocation.Outcome.FAILED, client.forceForget().outcome());
+            assertEquals(Revocation.Outcome.NOTHING_HELD, client.forget().outcome());
+            assertEquals(
+                    Revocation.Outcome.NOTHING_HELD,
+                    client.forceForgetAsync().join().outcome());
+            assertEquals(Source.MINTED, client.token().source());
+        }
+    }
+
+    @Test
     void aDrainedClientStartsNoRequest() {
         try (Client client = sandbox.builder("docusign-jwt").setting("store", "memory").build()) {
             String token = client.accessToken();

@@ -86,8 +86,11 @@ final class ScenarioRun {
                     named.get(Members.of(object, "do", "token").text("token")).accessToken());
             case "identity" -> expectation.result(
                     Members.of(object, "do", "expect"), client::identity, expectation::identity);
-            case "forget" -> expectation.result(
-                    Members.of(object, "do", "expect"), client::forget, expectation::revocation);
+            case "forget" -> {
+                Members step = Members.of(object, "do", "force", "expect");
+                expectation.result(
+                        step, step.isTrue("force") ? client::forceForget : client::forget, expectation::revocation);
+            }
             case "drain" -> {
                 Members.of(object, "do");
                 client.drain(Duration.ofSeconds(10));
