@@ -31,7 +31,8 @@ type Error struct {
 	OAuthError, OAuthDescription string
 	// RetryAfter is how long to wait before trying again; negative where that is not known.
 	RetryAfter time.Duration
-	// URL is the consent or login page that a person should open; empty where none is known.
+	// URL is the page that a person should open, such as one for consent; empty if there is none. An error that asks for
+	// a login has none: [Client.StartLogin] begins one.
 	URL string
 	// TraceID is the vendor's id of the failed request, for its support desk.
 	TraceID string

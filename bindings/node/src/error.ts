@@ -28,7 +28,10 @@ export interface ErrorDetails {
   oauthDescription: string | null;
   /** How long to wait before trying again, in seconds. */
   retryAfterS: number | null;
-  /** The consent or login URL that a person should open. */
+  /**
+   * The URL that a person should open, such as one for consent. An error that asks for a login has none:
+   * `startLogin` begins one.
+   */
   url: string | null;
   /** The vendor's trace id, for its support desk. */
   traceId: string | null;

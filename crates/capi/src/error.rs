@@ -165,8 +165,8 @@ pub unsafe extern "C" fn csign_error_retry_after_ms(error: *const csign_error) -
     })
 }
 
-/// The URL that a person should open, such as one for consent; NULL where there is none. Borrowed until
-/// csign_error_free.
+/// The URL that a person should open, such as one for consent; NULL if there is none. An error that asks for a login
+/// has none: csign_client_start_login begins one. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_url(
     error: *const csign_error,

@@ -39,7 +39,8 @@ class Error(Exception):
     oauth_description: str | None
     #: How long to wait before trying again, in seconds.
     retry_after_s: float | None
-    #: The consent or login URL that a person should open.
+    #: The URL that a person should open, such as one for consent. An error that asks for a login has none:
+    #: `Client.start_login` begins one.
     url: str | None
     #: The vendor's trace id of the failed request, for its support desk.
     trace_id: str | None

@@ -124,9 +124,10 @@ public abstract class CountersignException extends RuntimeException {
     }
 
     /**
-     * The consent or login URL that a person should open.
+     * The URL that a person should open, such as one for consent. An error that asks for a login has none:
+     * {@link Client#startLogin()} begins one.
      *
-     * @return the URL, where one is known
+     * @return the URL, if there is one
      */
     public Optional<String> url() {
         return Optional.ofNullable(details.url());
