@@ -7,7 +7,8 @@
 #   COUNTERSIGN_SCRATCH                            a folder for what is built; a temporary one where it is not set
 #   COUNTERSIGN_CC, COUNTERSIGN_CXX                compilers to try; "gcc clang" and "g++ clang++" where not set
 #   COUNTERSIGN_ABI_PARTS                          parts to run; all where not set:
-#                                                  "headers links exports abuse valgrind sanitizers threads examples"
+#                                                  "headers links exports keys abuse valgrind sanitizers threads
+#                                                  examples"
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +16,7 @@ lib=${COUNTERSIGN_LIB_DIR:?} include=${COUNTERSIGN_INCLUDE_DIR:?} command=${COUN
 scratch=${COUNTERSIGN_SCRATCH:-$(mktemp -d)}/abi
 read -ra ccs <<<"${COUNTERSIGN_CC:-gcc clang}"
 read -ra cxxs <<<"${COUNTERSIGN_CXX:-g++ clang++}"
-parts=${COUNTERSIGN_ABI_PARTS:-headers links exports abuse valgrind sanitizers threads examples}
+parts=${COUNTERSIGN_ABI_PARTS:-headers links exports keys abuse valgrind sanitizers threads examples}
 strict=(-Wall -Wextra -Wpedantic -Werror "-I$include")
 shared=("-L$lib" "-Wl,-rpath,$lib" -lcountersign -pthread)
 
@@ -86,6 +87,38 @@ part_exports() {
     grep -oE '\bcsign_[a-z0-9_]+' "$here/null_arguments.c" | sort -u | comm -12 - exported >called
     diff exported called >missing || fail "null_arguments.c does not call: $(sed -n 's/^< //p' missing | tr '\n' ' ')"
     echo "exports: NULL in every argument of $(wc -l <exported) functions"
+}
+
+# Keys that the library rejects for want of aws-lc: the hint's command, run as it is written, makes one that it takes,
+# and if no command can, the hint says which key to make instead.
+part_keys() {
+    build "${ccs[0]}" key_hint -O1
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out whole.key
+    converted compressed "openssl ec -in whole.key -conv_form compressed -out key.pem"
+    converted no-public "openssl ec -in whole.key -no_public -out key.pem"
+    converted explicit "openssl ec -in whole.key -param_enc explicit -out key.pem"
+    replaced P-521 'P-256 or P-384' "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out key.pem"
+    replaced RSA-4104 '2048 to 4096 bits' "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4104 -out key.pem"
+    echo "keys: 3 converted by the hint's command, 2 with the hint which key to make"
+}
+
+# converted WHAT COMMAND: COMMAND makes key.pem, and what its hint says makes a key that can be used.
+converted() {
+    local hint made
+    $2 2>openssl.log || fail "$1: $(cat openssl.log)"
+    hint=$(./key_hint key.pem) || fail "$1: $hint"
+    [[ $hint == *" with: openssl "* ]] || fail "$1: no command in the hint: $hint"
+    made=$(sed 's/.* with: //; s/ (.*//' <<<"$hint")
+    $made 2>openssl.log || fail "$1: $made: $(cat openssl.log)"
+    [[ $(./key_hint "${made##* -out }") == usable ]] || fail "$1: $made makes no key that can be used"
+}
+
+# replaced WHAT INSTEAD COMMAND: COMMAND makes key.pem, whose hint says what key to make instead.
+replaced() {
+    local hint
+    $3 2>openssl.log || fail "$1: $(cat openssl.log)"
+    hint=$(./key_hint key.pem) || fail "$1: $hint"
+    [[ $hint == *"make "*"$2"* ]] || fail "$1: the hint says: $hint"
 }
 
 programs=(null_arguments arguments callbacks reentry panic fork threads)
