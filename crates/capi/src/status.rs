@@ -11,8 +11,8 @@ pub const CSIGN_ABI_VERSION: u32 = 1;
 /// How a call ended. A number that is not known here is a failure all the same.
 ///
 /// 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the
-/// store, worth another try. 60 to 79: the server said no. 80 to 89: the answer could not be read.
-/// 90 to 99: a plugin. 100 and up: a bug of ours.
+/// store. 60 to 79: the server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin.
+/// 100 and up: a bug of ours.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum csign_status {
