@@ -56,8 +56,8 @@
  * How a call ended. A number that is not known here is a failure all the same.
  *
  * 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the
- * store, worth another try. 60 to 79: the server said no. 80 to 89: the answer could not be read.
- * 90 to 99: a plugin. 100 and up: a bug of ours.
+ * store. 60 to 79: the server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin.
+ * 100 and up: a bug of ours.
  */
 enum csign_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -762,6 +762,18 @@ csign_status csign_client_events(const struct csign_client *client,
                                  struct csign_error **error);
 
 /**
+ * When the stored refresh token expires, as far as the vendor said so: a person must log in again before then, unless a
+ * refresh brings another one. Reads the store.
+ *
+ * @param out_expires_at  where the time goes, in seconds since 1970-01-01 UTC; -1 if the vendor did not say, or if no
+ *                        refresh token is stored.
+ */
+CSIGN_API
+csign_status csign_client_refresh_token_expires_at(const struct csign_client *client,
+                                                   int64_t *out_expires_at,
+                                                   struct csign_error **error);
+
+/**
  * Whether all that was got is stored: fails with the reason why the last token is in memory only. Nothing is lost while the
  * process runs, and each call for a token tries to store it again.
  */
@@ -1048,8 +1060,8 @@ CSIGN_API
 int64_t csign_error_retry_after_ms(const struct csign_error *error);
 
 /**
- * The URL that a person should open, such as one for consent; NULL where there is none. Borrowed until
- * csign_error_free.
+ * The URL that a person should open, such as one for consent; NULL if there is none. An error that asks for a login
+ * has none: csign_client_start_login begins one. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_url(const struct csign_error *error,

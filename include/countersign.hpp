@@ -162,7 +162,8 @@ class Error : public std::exception {
         const std::int64_t ms = ::csign_error_retry_after_ms(get());
         return ms < 0 ? std::nullopt : std::optional<std::chrono::milliseconds>(ms);
     }
-    /// The URL that a person should open, such as one for consent.
+    /// The URL that a person should open, such as one for consent. An error that asks for a login has none:
+    /// Client::start_login begins one.
     std::string_view url() const & noexcept { return text(&::csign_error_url); }
     std::string_view url() const && = delete;
     /// The vendor's trace id of the failed request.
@@ -312,6 +313,12 @@ class [[nodiscard]] Result<void> {
 
 namespace detail {
 
+/// A time of the C ABI; negative is unknown.
+inline std::optional<std::chrono::system_clock::time_point> time_of(std::int64_t seconds) noexcept {
+    if (seconds < 0) return std::nullopt;
+    return std::chrono::system_clock::time_point(std::chrono::seconds(seconds));
+}
+
 /// A C call that gives nothing.
 template <typename Call>
 Result<void> run(Call &&call) {
@@ -374,9 +381,7 @@ class TokenFacts {
     std::string_view scope() const && = delete;
     /// When it ends, where the vendor says so.
     std::optional<std::chrono::system_clock::time_point> expires_at() const noexcept {
-        const std::int64_t seconds = ::csign_token_expires_at(get());
-        if (seconds < 0) return std::nullopt;
-        return std::chrono::system_clock::time_point(std::chrono::seconds(seconds));
+        return detail::time_of(::csign_token_expires_at(get()));
     }
     Source source() const noexcept { return static_cast<Source>(::csign_token_source(get())); }
     /// What the vendor adds, by name, such as "instance_url".
@@ -827,6 +832,15 @@ class Client {
         });
         if (!done) return done.error();
         return count;
+    }
+    /// When the stored refresh token expires, if the vendor said so. Reads the store.
+    Result<std::optional<std::chrono::system_clock::time_point>> refresh_token_expires_at() const {
+        std::int64_t seconds = -1;
+        auto done = detail::run([&](auto **error) {
+            return ::csign_client_refresh_token_expires_at(client_.get(), &seconds, error);
+        });
+        if (!done) return done.error();
+        return detail::time_of(seconds);
     }
     /// Fails with the reason where the last token is in memory only.
     Result<void> check_saved() const {

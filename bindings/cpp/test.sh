@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# countersign.hpp: tests of its own, the README's examples, every scenario, and a leak loop. Needs a C++17 compiler,
+# countersign.hpp: tests of its own, the README's examples, every scenario, and a leak loop. Needs curl, a C++17 compiler,
 # and for the scenarios nlohmann-json and libcurl (Debian: nlohmann-json3-dev libcurl4-openssl-dev).
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -16,6 +16,10 @@ done
 rm -rf "$scratch/sandbox" "$scratch/sandbox.ready" "$scratch/played"
 sandbox_start "$COUNTERSIGN_COMMAND" "$scratch/sandbox"
 
+# A refresh token that says when it expires, which the sandbox's own do not.
+curl -sf --cacert "$sandbox_ca" -d '{"status": 200, "provider": "salesforce", "grant": "refresh-token",
+    "content_type": "application/json", "body":
+    "{\"access_token\":\"a\",\"refresh_token\":\"r1\",\"refresh_token_expires_in\":5000}"}' "$sandbox_url/_sandbox/faults" >/dev/null
 compile "$scratch/header" tests/header.cpp
 "$scratch/header" "$sandbox_dir"
 

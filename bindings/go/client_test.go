@@ -230,9 +230,6 @@ func TestWhatIsNotRevokedIsForgottenByForceOnly(t *testing.T) {
 	if failureOf(t, forgotten.Reason).HTTPStatus != 503 {
 		t.Fatal(forgotten.Reason)
 	}
-	if _, err = client.Token(); failureOf(t, err).Verdict != VerdictReauthorize {
-		t.Fatal(err)
-	}
 	if forgotten, err = client.ForceForget(ctx); err != nil || forgotten.Revocation != RevocationFailed {
 		t.Fatal(forgotten, err)
 	}
@@ -240,6 +237,24 @@ func TestWhatIsNotRevokedIsForgottenByForceOnly(t *testing.T) {
 		t.Fatal(forgotten, err)
 	}
 	access(t, client)
+}
+
+func TestWhenTheRefreshTokenExpires(t *testing.T) {
+	fresh(t)
+	client := dial(t, "salesforce-refresh", nil)
+	ctx := context.Background()
+	if end, err := client.RefreshTokenExpiresAt(ctx); err != nil || !end.IsZero() {
+		t.Fatal(end, err)
+	}
+	tell(t, "/_sandbox/faults", map[string]any{
+		"status": 200, "content_type": "application/json",
+		"body": `{"access_token":"a","refresh_token":"r1","refresh_token_expires_in":5000}`,
+	})
+	access(t, client)
+	end, err := client.RefreshTokenExpiresAt(ctx)
+	if left := time.Until(end); err != nil || left < 4900*time.Second || left > 5060*time.Second {
+		t.Fatal(end, err)
+	}
 }
 
 func TestTheConsentPage(t *testing.T) {

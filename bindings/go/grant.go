@@ -181,6 +181,20 @@ func (c *Client) Events(ctx context.Context) ([]Event, error) {
 	})
 }
 
+// RefreshTokenExpiresAt is when the stored refresh token expires: a person must log in again before then, unless a
+// refresh brings another one. The zero time if the vendor did not say, or if no refresh token is stored.
+func (c *Client) RefreshTokenExpiresAt(ctx context.Context) (time.Time, error) {
+	return await(ctx, c, func(client *C.csign_client) (time.Time, error) {
+		var seconds C.int64_t
+		var reported *C.csign_error
+		status := C.csign_client_refresh_token_expires_at(client, &seconds, &reported)
+		if err := failure(status, reported); err != nil || seconds < 0 {
+			return time.Time{}, err
+		}
+		return time.Unix(int64(seconds), 0), nil
+	})
+}
+
 // CheckSaved tells whether all that was got is stored: its error is why the last token is in memory only. Nothing is
 // lost while the process runs, and each call for a token tries to store it again.
 func (c *Client) CheckSaved() error {

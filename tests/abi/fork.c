@@ -56,6 +56,7 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     char buffer[4096];
     size_t length = 0;
     uint64_t count = 0;
+    int64_t expires_at = 0;
     alarm(60);
     faults = 0;
     EXPECT_NOTHING(forked, csign_token, csign_client_token(before, 0, &out, &error));
@@ -65,6 +66,7 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     EXPECT(forked, csign_client_peek_token(before, buffer, sizeof buffer, &length, &error));
     EXPECT(forked, csign_client_invalidate(before, CSIGN_TEXT("x"), &error));
     EXPECT(forked, csign_client_count(before, 1, &count, &error));
+    EXPECT(forked, csign_client_refresh_token_expires_at(before, &expires_at, &error));
     EXPECT(forked, csign_client_check_saved(before, &error));
     EXPECT(forked, csign_client_drain(before, 1000, &error));
     EXPECT(forked, csign_client_forget(before, NULL, NULL, &error));

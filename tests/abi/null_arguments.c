@@ -158,6 +158,7 @@ static void clients(struct alive *alive)
     char buffer[64];
     size_t length = 7;
     uint64_t count = 7;
+    int64_t expires_at = 7;
     csign_revocation revocation = 7;
     csign_error *reason = NULL;
 
@@ -221,6 +222,11 @@ static void clients(struct alive *alive)
     EXPECT_NOTHING(NULLARG, csign_text, csign_client_events(NULL, &out, &error));
     EXPECT(NULLARG, csign_client_events(client, NULL, &error));
     CHECK(csign_client_events(NULL, NULL, NULL) == NULLARG);
+
+    EXPECT(NULLARG, csign_client_refresh_token_expires_at(NULL, &expires_at, &error));
+    EXPECT(NULLARG, csign_client_refresh_token_expires_at(client, NULL, &error));
+    CHECK(csign_client_refresh_token_expires_at(NULL, NULL, NULL) == NULLARG);
+    CHECK(expires_at == 7);
 
     EXPECT(NULLARG, csign_client_check_saved(NULL, &error));
     CHECK(csign_client_check_saved(NULL, NULL) == NULLARG);

@@ -11,6 +11,7 @@ int main(int argc, char **argv)
     char buffer[4096];
     size_t length = 0;
     uint64_t count = 0;
+    int64_t expires_at = 0;
     if (argc != 2) return 2;
     client = client_of(argv[1], "boldsign-cc");
     other = client_of(argv[1], "boldsign-cc");
@@ -24,6 +25,7 @@ int main(int argc, char **argv)
     EXPECT(poisoned, csign_client_peek_token(client, buffer, sizeof buffer, &length, &error));
     EXPECT(poisoned, csign_client_invalidate(client, CSIGN_TEXT("x"), &error));
     EXPECT(poisoned, csign_client_count(client, 1, &count, &error));
+    EXPECT(poisoned, csign_client_refresh_token_expires_at(client, &expires_at, &error));
     EXPECT(poisoned, csign_client_check_saved(client, &error));
     EXPECT(poisoned, csign_client_forget(client, NULL, NULL, &error));
     EXPECT_NOTHING(poisoned, csign_text, csign_client_events(client, &out, &error));

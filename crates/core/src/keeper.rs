@@ -299,6 +299,15 @@ impl Keeper {
         save::events(self.0.store.as_ref(), &self.0.key, self.0.clock.now())
     }
 
+    /// Returns when the stored refresh token expires, in seconds since 1970, if the vendor said so.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn refresh_token_expires_at(&self) -> Result<Option<i64>, Error> {
+        save::refresh_token_expires_at(self.0.store.as_ref(), &self.0.key, self.0.clock.now())
+    }
+
     /// Begins a login that comes back to this redirect URI, by default the connection's.
     ///
     /// # Errors

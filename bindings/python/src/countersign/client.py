@@ -332,6 +332,18 @@ class Client:
         """As `events`, for asyncio: the store may be a network away."""
         return await self._on_thread(self.events)
 
+    def refresh_token_expires_at(self) -> int | None:
+        """When the stored refresh token expires, in seconds since 1970: a person must log in again before then, unless
+        a refresh brings another one. None if the vendor did not say, or if no refresh token is stored.
+        """
+        seconds, error = ffi.new("int64_t *"), ffi.new(ERROR_OUT)
+        self._check(lib.csign_client_refresh_token_expires_at(self._used(), seconds, error), error)
+        return None if seconds[0] < 0 else int(seconds[0])
+
+    async def refresh_token_expires_at_async(self) -> int | None:
+        """As `refresh_token_expires_at`, for asyncio: the store may be a network away."""
+        return await self._on_thread(self.refresh_token_expires_at)
+
     def check_saved(self) -> None:
         """Whether all that was got is stored: raises the reason why the last token is in memory only. Nothing is lost
         while the process runs, and each call for a token tries to store it again.

@@ -1,4 +1,4 @@
-//! What has happened to a client: counts, the events of its grant, and whether all that came of them is stored.
+//! What has happened to a client: counts, the events and the end of its grant, and whether all that came of them is stored.
 
 use serde_json::json;
 
@@ -76,6 +76,27 @@ pub unsafe extern "C" fn csign_client_events(
         client.may_wait()?;
         out.put(Owned::into_raw(json!(client.keeper.events()?).to_string()));
         Ok(())
+    };
+    // SAFETY: what the header asks of the caller.
+    unsafe { with(client, error, body) }
+}
+
+/// When the stored refresh token expires, as far as the vendor said so: a person must log in again before then, unless a
+/// refresh brings another one. Reads the store.
+///
+/// @param out_expires_at  where the time goes, in seconds since 1970-01-01 UTC; -1 if the vendor did not say, or if no
+///                        refresh token is stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_client_refresh_token_expires_at(
+    client: *const csign_client,
+    out_expires_at: *mut i64,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    let body = |client: &Client| {
+        client.may_wait()?;
+        let end = client.keeper.refresh_token_expires_at()?;
+        // SAFETY: what the header asks of the caller.
+        unsafe { put("out_expires_at", out_expires_at, end.unwrap_or(-1)) }
     };
     // SAFETY: what the header asks of the caller.
     unsafe { with(client, error, body) }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
+use countersign::{Clock, SystemClock};
 use countersign_capi::*;
+use countersign_sandbox::Fault;
 
 use crate::keys::read;
 use crate::program::{Config, call, owned, pair, sandbox, text};
@@ -53,6 +55,35 @@ fn a_store_that_outlives_the_process_needs_a_name() {
     // SAFETY: live, and as long as said.
     call(|error| unsafe { csign_config_set_name(config.0, name, length, error) }).unwrap();
     config.client().unwrap();
+}
+
+#[test]
+fn the_end_of_a_refresh_token_is_known_as_far_as_the_vendor_said() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "salesforce-refresh")
+        .client()
+        .unwrap();
+    let end = || {
+        let mut seconds = 7;
+        // SAFETY: live.
+        call(|error| unsafe {
+            csign_client_refresh_token_expires_at(client.0, &mut seconds, error)
+        })
+        .unwrap();
+        seconds
+    };
+    assert_eq!(end(), -1);
+    let body = r#"{"access_token":"a","refresh_token":"r1","refresh_token_expires_in":5000}"#;
+    let told = Fault {
+        body: Some(body.into()),
+        content_type: Some("application/json".into()),
+        ..Fault::status(200)
+    };
+    sandbox.fault(told).unwrap();
+    let before = SystemClock::new().now().unix_s();
+    client.token().unwrap();
+    let after = SystemClock::new().now().unix_s();
+    assert!((before + 5000..=after + 5000).contains(&end()), "{}", end());
 }
 
 #[test]

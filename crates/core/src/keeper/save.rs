@@ -325,3 +325,15 @@ pub(super) fn events(store: &dyn Store, key: &StoreKey, now: Moment) -> Result<V
         .map(|record| record.trail.events())
         .unwrap_or_default())
 }
+
+/// Reads when a record's refresh token expires, in seconds since 1970.
+pub(super) fn refresh_token_expires_at(
+    store: &dyn Store,
+    key: &StoreKey,
+    now: Moment,
+) -> Result<Option<i64>, Error> {
+    let loaded = Loaded::of(store.load(key)?, now)?;
+    Ok(loaded
+        .record
+        .and_then(|record| record.refresh_token_expires_at()))
+}

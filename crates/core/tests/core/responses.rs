@@ -396,12 +396,15 @@ fn when_the_refresh_token_ends_is_kept_with_it() {
             told("d", r#","refresh_expires_in":"700""#),
         ],
     );
+    assert_eq!(keeper.refresh_token_expires_at().unwrap(), None);
     let end = || {
         let stored = store.load(&countersign::StoreKey::of_connection(&refreshing()));
         let value = stored.unwrap().unwrap().value.unwrap();
         let now = countersign::Clock::now(clock.as_ref());
         let record = countersign::RecordSummary::read(&value, now).unwrap();
-        record.refresh_token_expires_at()
+        let end = record.refresh_token_expires_at();
+        assert_eq!(keeper.refresh_token_expires_at().unwrap(), end);
+        end
     };
     let start = crate::support::NOW;
     for expected in [

@@ -73,6 +73,8 @@ interface Abi {
 
     int csign_client_events(long client, long outJson, long error);
 
+    int csign_client_refresh_token_expires_at(long client, long outExpiresAt, long error);
+
     int csign_client_check_saved(long client, long error);
 
     int csign_client_drain(long client, long timeoutMs, long error);

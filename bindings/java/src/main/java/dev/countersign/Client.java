@@ -2,6 +2,7 @@ package dev.countersign;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -336,6 +337,31 @@ public final class Client implements AutoCloseable {
      */
     public CompletableFuture<List<Map<String, Object>>> eventsAsync() {
         return later(() -> events());
+    }
+
+    /**
+     * When the stored refresh token expires: a person must log in again before then, unless a refresh brings another
+     * one.
+     *
+     * @return empty if the vendor did not say, or if no refresh token is stored
+     * @throws CountersignException if the store cannot be read
+     */
+    public Optional<Instant> refreshTokenExpiresAt() {
+        return call((client, frame) -> {
+            long out = frame.slot();
+            frame.check(abi.csign_client_refresh_token_expires_at(client, out, frame.error()));
+            long seconds = frame.longAt(out);
+            return seconds < 0 ? Optional.empty() : Optional.of(Instant.ofEpochSecond(seconds));
+        });
+    }
+
+    /**
+     * As {@link #refreshTokenExpiresAt()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     *
+     * @return empty if the vendor did not say, or if no refresh token is stored
+     */
+    public CompletableFuture<Optional<Instant>> refreshTokenExpiresAtAsync() {
+        return later(() -> refreshTokenExpiresAt());
     }
 
     /**

@@ -118,6 +118,9 @@ final class JnaAbi implements Abi {
     public native int csign_client_events(long client, long outJson, long error);
 
     @Override
+    public native int csign_client_refresh_token_expires_at(long client, long outExpiresAt, long error);
+
+    @Override
     public native int csign_client_check_saved(long client, long error);
 
     @Override

@@ -6,6 +6,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
@@ -135,7 +136,6 @@ class LoginTest {
             Revocation kept = client.forget();
             assertEquals(Revocation.Outcome.FAILED, kept.outcome());
             assertEquals(503, kept.reason().orElseThrow().httpStatus().orElseThrow());
-            assertThrows(ReauthorizeException.class, client::token);
             assertEquals(
                     Revocation.Outcome.FAILED, client.forgetAsync().join().outcome());
             assertEquals(Revocation.Outcome.FAILED, client.forceForget().outcome());
@@ -144,6 +144,22 @@ class LoginTest {
                     Revocation.Outcome.NOTHING_HELD,
                     client.forceForgetAsync().join().outcome());
             assertEquals(Source.MINTED, client.token().source());
+        }
+    }
+
+    @Test
+    void whenTheRefreshTokenExpires() throws Exception {
+        try (Client client =
+                sandbox.builder("salesforce-refresh").setting("store", "memory").build()) {
+            assertTrue(client.refreshTokenExpiresAt().isEmpty());
+            sandbox.post("/_sandbox/faults", """
+                    {"status": 200, "content_type": "application/json",
+                     "body": "{\\"access_token\\":\\"a\\",\\"refresh_token\\":\\"r1\\",\\"refresh_token_expires_in\\":5000}"}""");
+            client.token();
+            Instant end = client.refreshTokenExpiresAt().orElseThrow();
+            long left = Duration.between(Instant.now(), end).toSeconds();
+            assertTrue(left > 4900 && left <= 5060, () -> left + " s");
+            assertEquals(end, client.refreshTokenExpiresAtAsync().join().orElseThrow());
         }
     }
 
