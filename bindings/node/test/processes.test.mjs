@@ -1,0 +1,70 @@
+// Processes and workers that are started while a refresh is under way, and live on.
+
+import assert from 'node:assert/strict';
+import { fork, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+
+import { Client } from 'countersign';
+
+import { Sandbox, until } from './sandbox.mjs';
+
+const asking = join(import.meta.dirname, 'programs', 'asks.mjs');
+
+let sandbox;
+before(async () => {
+  sandbox = await Sandbox.start();
+});
+after(() => sandbox.stop());
+beforeEach(() => sandbox.reset());
+
+/** A client with a refresh on its way, which the sandbox answers slowly. */
+async function refreshing() {
+  const settings = { store: `file:${sandbox.dir}/kept` };
+  const client = await Client.load('boldsign-cc', { path: sandbox.connections, settings });
+  await client.token();
+  await sandbox.post('/_sandbox/faults', { kind: 'slow', ms: 40 });
+  const before = (await sandbox.log()).length;
+  const call = client.refresh();
+  await until(async () => (await sandbox.log()).length > before);
+  return { client, call, argument: [sandbox.connections, settings.store] };
+}
+
+for (const [how, start] of [
+  ['child_process.fork', (argument) => fork(asking, argument)],
+  ['worker_threads', (argument) => new Worker(asking, { argv: argument })],
+]) {
+  test(`${how}: who lives on keeps nobody waiting`, async () => {
+    const { client, call, argument } = await refreshing();
+    const child = start(argument);
+    const send = (word) => (child.send ? child.send(word) : child.postMessage(word));
+    await call;
+    assert.equal((await client.refresh()).source, 'minted');
+    send('ask');
+    const [told] = await once(child, 'message');
+    assert.deepEqual(told, ['store', 'minted']);
+    assert.equal((await client.refresh()).source, 'store');
+    assert.equal((await client.refresh()).source, 'minted');
+    const ended = once(child, 'exit');
+    send('end');
+    assert.equal((await ended)[0], 0);
+    client.close();
+  });
+}
+
+test('a program inherits no descriptor', { skip: !existsSync('/proc/self/fd') }, async () => {
+  const inherited = () => spawnSync('ls', ['/proc/self/fd']).stdout.toString();
+  const before = inherited();
+  const { client, call } = await refreshing();
+  const during = inherited();
+  const idle = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+  await call;
+  assert.equal(during, before);
+  assert.equal((await client.refresh()).source, 'minted');
+  idle.stdin.end();
+  await once(idle, 'exit');
+  client.close();
+});
