@@ -1,5 +1,5 @@
-//! What all clients of a process share: one transport for each way to the servers, one store for
-//! each address.
+//! Transports and stores that all clients of a process share: one transport per set of network
+//! settings, one store per address.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -15,17 +15,17 @@ pub(crate) struct Shared {
     process: u32,
     transports: Transports,
     stores: Mutex<Vec<(Address, Arc<Opening>)>>,
-    /// What a child of fork uses instead: sockets that two processes read give each the other's
-    /// answers, and a lock that was held during the fork stays held in the child.
+    /// Used by a forked child instead. If both processes read a socket, each may get the other's
+    /// response, and a mutex that was locked during the fork stays locked in the child.
     child: OnceLock<Box<Shared>>,
 }
 
-/// Where a store is, and whether it must exist: whoever lets it be created does not share the outcome
-/// of an attempt that creates nothing.
+/// A store's setting, and whether the store must exist already. A caller that may create the store
+/// doesn't share the result of an attempt that must not.
 type Address = (StoreSetting, bool);
 
-/// The one attempt to open a store; whoever needs the store meanwhile waits for it and gets its
-/// outcome. It does not keep the store open.
+/// One attempt to open a store. Callers that need the store in the meantime wait for this attempt
+/// and share its result. It doesn't keep the store open.
 type Opening = OnceLock<Result<Weak<dyn Store>, Error>>;
 
 impl Shared {
@@ -49,7 +49,7 @@ impl Shared {
         self.transports.get(network)
     }
 
-    /// The store at this address: the one that is in use, or else a new one.
+    /// Returns the open store at this address, or opens it.
     pub(crate) fn store(
         &self,
         setting: &StoreSetting,
@@ -58,7 +58,7 @@ impl Shared {
         self.one_store(setting, false, open)
     }
 
-    /// As [`Shared::store`], for a store that must exist.
+    /// Like [`Shared::store`], but never creates the store.
     pub(crate) fn existing_store(
         &self,
         setting: &StoreSetting,
@@ -95,7 +95,7 @@ impl Shared {
             };
             match store {
                 Some(store) => return Ok(store),
-                // Nobody uses it any more.
+                // Its last user dropped it.
                 None => self.forget(&address, &opening),
             }
         }
@@ -156,7 +156,7 @@ mod tests {
         let file = StoreSetting::File("tokens".into());
         shared.store(&file, memory).unwrap();
         assert_eq!(shared.stores().len(), 1, "what nobody uses is forgotten");
-        // A memory store is each client's own.
+        // Each client has its own memory store.
         let own = || shared.store(&StoreSetting::Memory, memory).unwrap();
         assert!(!Arc::ptr_eq(&own(), &own()));
     }
@@ -174,7 +174,7 @@ mod tests {
                     all_asked.wait();
                     let opened = shared.store(&setting(), || {
                         attempts.fetch_add(1, Ordering::Relaxed);
-                        // Long enough for the others to come and wait.
+                        // Gives the others time to start waiting.
                         for _ in 0..1000 {
                             std::thread::yield_now();
                         }

@@ -14,8 +14,8 @@ use crate::input;
 use crate::output::{Output, Stop};
 use crate::{child, hints};
 
-/// A page to visit: `start` makes it for the redirect URI that is waited on, and `complete` takes
-/// what the browser comes back with.
+/// Opens a page and waits for the callback. `start` builds the page's URL for the redirect URI that
+/// is listened on; `complete` receives the callback.
 pub(crate) fn visit<T>(
     connection: &Connection,
     args: &BrowserArgs,
@@ -51,7 +51,7 @@ pub(crate) fn visit<T>(
             output.say(&format!("open this address in a browser; {waiting}"));
         }
     }
-    // A browser on another machine cannot come back here.
+    // A browser on another machine can't reach this listener.
     let pasted = (!opened && over_ssh()).then(input::lines);
     if !output.is_json() {
         output.say(&format!(
@@ -74,7 +74,7 @@ pub(crate) fn visit<T>(
     Ok(listener.wait_or(&login, timeout, other, |query| complete(&login, query))?)
 }
 
-/// When a person is told again what to look for in the browser.
+/// How long to wait before repeating what to look for in the browser.
 const REMINDER: Duration = Duration::from_secs(30);
 
 fn reminder(back: &Url) -> String {
@@ -84,7 +84,7 @@ fn reminder(back: &Url) -> String {
     )
 }
 
-/// What a person at another machine does.
+/// Explains what to do if the browser runs on another machine.
 fn elsewhere(back: &Url) -> String {
     let port = back.port();
     format!(
@@ -94,13 +94,13 @@ fn elsewhere(back: &Url) -> String {
     )
 }
 
-/// Why nothing can be waited for, if so.
+/// Returns why the callback can't be listened for, if so.
 fn by_hand_because(redirect_uri: &Url, paste: bool) -> Option<&'static str> {
     if !redirect_uri.is_loopback() {
         return Some("is not on this machine");
     }
     if redirect_uri.scheme() == "https" {
-        // No browser would trust the certificate that answers there.
+        // A listener here has no certificate that a browser would trust.
         return Some(
             "is https on this machine, where nothing answers: the browser shows an error page",
         );
@@ -108,7 +108,8 @@ fn by_hand_because(redirect_uri: &Url, paste: bool) -> Option<&'static str> {
     paste.then_some("is not waited for")
 }
 
-/// What is wrong with the port of this login, if the vendor compares redirect URIs exactly.
+/// Returns a warning if the vendor compares redirect URIs exactly and this login's port doesn't
+/// match.
 pub(crate) fn port_warning(connection: &Connection, port: Option<u16>) -> Option<String> {
     let registered = connection.redirect_uri()?;
     let registered_port = registered.explicit_port();
@@ -132,7 +133,7 @@ pub(crate) fn port_warning(connection: &Connection, port: Option<u16>) -> Option
     ))
 }
 
-/// The person carries the answer over.
+/// Asks the person to paste the callback URL.
 fn by_hand<T>(
     redirect_uri: &Url,
     why: &str,
@@ -152,7 +153,7 @@ fn by_hand<T>(
     Ok(complete(&login, &pasted)?)
 }
 
-/// The address goes to stdout, for whoever drives a browser in our place.
+/// The URL goes to stdout, for programs that open the browser themselves.
 fn show(login: &Login, output: &Output) -> Result<(), Stop> {
     let url = login.url().as_str();
     match output.is_json() {

@@ -1,4 +1,4 @@
-//! `countersign login`: a person logs in in a browser, and what that brings is kept.
+//! `countersign login`: opens a browser for a login and stores the tokens.
 
 use countersign::{Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
 use countersign_builtin::place;
@@ -51,7 +51,7 @@ pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Res
     output.print_lines(&lines)
 }
 
-/// Only one grant has a login; the others are told what they have instead.
+/// Rejects grants without a login, and says what to run instead.
 fn check_grant(connection: &Connection) -> Result<(), Error> {
     let (name, grant) = (connection.name(), connection.grant());
     let instead = match grant {
@@ -79,7 +79,7 @@ fn check_grant(connection: &Connection) -> Result<(), Error> {
     })
 }
 
-/// Says before the login what would make it a waste of the person's time.
+/// Warns before the login if its result will be lost or short-lived.
 fn warn_of_loss(connection: &Connection, output: &mut Output) {
     if *connection.store() == StoreSetting::Memory {
         output.warn(

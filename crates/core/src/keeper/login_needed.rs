@@ -1,4 +1,4 @@
-//! Why only a login helps, if no token can be had without one.
+//! Errors for connections that can't get a token without a new login.
 
 use super::Inner;
 use super::fresh;
@@ -6,7 +6,7 @@ use super::save::Loaded;
 use crate::{Connection, Error, ErrorKind, Token};
 
 impl Inner {
-    /// Says why there is neither a token to hand out nor a refresh token to get one with.
+    /// Builds the error for a connection that has neither a usable token nor a refresh token.
     pub(super) fn login_needed(&self, loaded: &Loaded) -> Error {
         let connection = &self.connection;
         let label = connection.label();
@@ -64,15 +64,16 @@ impl Inner {
     }
 }
 
-/// Whether the login asked for no scope that brings a refresh token.
+/// Whether the login requested none of the scopes that the vendor issues a refresh token for.
 fn lacks_refresh_scope(connection: &Connection) -> bool {
     let wanted = &connection.rules().refresh_scopes;
     let asked = connection.scopes();
     !wanted.is_empty() && !wanted.iter().any(|scope| asked.contains(scope))
 }
 
-/// The setting `refresh_token` may be what a damaged record has spent long ago: presenting it
-/// could end a grant that a person can still rescue from that record.
+/// Builds the error for a record that was damaged. The setting `refresh_token` is not presented:
+/// the damaged record may have spent it, and presenting it again could end a grant that a person
+/// can still recover from that record.
 pub(super) fn damaged(connection: &Connection, place: &str) -> Error {
     let label = connection.label();
     let message = format!("{label}: its record was damaged and set aside as {place}");
@@ -81,7 +82,8 @@ pub(super) fn damaged(connection: &Connection, place: &str) -> Error {
     asks_for_login(connection, error)
 }
 
-/// A refresh token that may be spent is not presented: a strict server ends the grant then.
+/// Builds the error for a configured refresh token that may be spent. It is not presented again,
+/// because a strict server would revoke the grant.
 pub(super) fn spent_seed(connection: &Connection, place: &str) -> Error {
     let label = connection.label();
     let message = format!(

@@ -11,18 +11,18 @@ use super::{Inner, Keeper, fresh};
 use crate::token::Lifetime;
 use crate::{Secret, Token};
 
-/// The last access tokens that an API rejected.
+/// The most recent access tokens that an API rejected.
 #[derive(Default)]
 pub(super) struct Rejected(Vec<Entry>);
 
 struct Entry {
     fingerprint: String,
-    /// The token, if it was the one in memory.
+    /// The token, if it was the cached one.
     token: Option<Token>,
 }
 
 impl Rejected {
-    /// Late rejections of older tokens must not push out the newest one.
+    /// More than one, so that a late report of an old token doesn't evict the newest.
     const LENGTH: usize = 4;
 
     pub(super) fn add(&mut self, access_token: &Secret, token: Option<Token>) {
@@ -35,14 +35,14 @@ impl Rejected {
     }
 
     pub(super) fn has(&self, access_token: &Secret) -> bool {
-        // Mostly there is none, and then nothing has to be digested.
+        // Usually there are none: then skip the digest.
         !self.0.is_empty() && {
             let fingerprint = fingerprint(access_token);
             self.0.iter().any(|entry| entry.fingerprint == fingerprint)
         }
     }
 
-    /// The last one that was in memory when it was rejected.
+    /// Returns the most recent one, if it was the cached token.
     pub(super) fn last(&self) -> Option<&Token> {
         self.0.last()?.token.as_ref()
     }
@@ -57,19 +57,19 @@ impl Rejected {
     }
 }
 
-/// How long a token that replaced a rejected one is not replaced in turn: an API that rejects every
-/// token must not cost a token request for each of its calls.
+/// How long a token that replaced a rejected one is kept, even if it is rejected too. Otherwise an
+/// API that rejects every token would cost one token request per call.
 pub(crate) const YOUNG: Duration = Duration::from_secs(60);
 
 impl Keeper {
-    /// Reports that an API rejected this token (401). It is not handed out again, here or from the
-    /// store; the next call gets a new one. Reporting a token that has been replaced meanwhile does
-    /// not affect the newer one.
+    /// Reports that an API rejected this token (401). The token is not returned again, neither from
+    /// the cache nor from the store, and the next call requests a new one. If the token has already
+    /// been replaced, the newer one is not affected.
     ///
-    /// There is one exception, so that an API that rejects every token does not cost a token request
-    /// for each of its calls: a token that itself replaced a rejected one is kept for its first
-    /// minute. Until then callers get that same token again, and [`Keeper::events`] says so
-    /// ([`What::RejectedAgain`]). [`Keeper::refresh_now`] is not bound by this.
+    /// A token that itself replaced a rejected one is kept for its first minute, so that an API
+    /// that rejects every token doesn't cost one token request per call. During that minute callers
+    /// get the same token again, and [`Keeper::events`] has a [`What::RejectedAgain`].
+    /// [`Keeper::refresh_now`] always requests a new token.
     pub fn invalidate(&self, token: &Token) {
         self.invalidate_access_token(token.secret());
     }
@@ -90,15 +90,15 @@ impl Keeper {
 }
 
 impl Inner {
-    /// Whether what comes next takes the place of a rejected token.
+    /// Whether the next token replaces a rejected one.
     pub(super) fn replaces_rejected(&self, before: Option<&Record>) -> bool {
         let stored = before.and_then(|record| record.token.clone());
         let token = stored.or_else(|| self.flights.last_rejected());
         token.is_some_and(|token| self.flights.has_refused(token.secret()))
     }
 
-    /// The store's token, if an API rejected it and it is too young to be replaced. What this client
-    /// remembers does not count: somebody may have logged out meanwhile.
+    /// Returns the stored token if an API rejected it and it is too young to be replaced. The token
+    /// this client remembers doesn't count: another process may have logged out since.
     pub(super) fn not_yet_replaceable(
         &self,
         lease: &Held<'_>,
@@ -116,8 +116,8 @@ impl Inner {
         Some(self.hand_out_again(token))
     }
 
-    /// Like [`Inner::not_yet_replaceable`], if the store fails and the grant needs none: then what
-    /// this client remembers is all there is.
+    /// Like [`Inner::not_yet_replaceable`], for when the store fails and the grant doesn't need
+    /// one: falls back to the token this client remembers.
     pub(super) fn remembered_not_yet_replaceable(&self, want: Want) -> Option<Token> {
         let token = self.flights.last_rejected()?;
         let again = !want.force && self.is_young_and_rejected(&token, want);
@@ -143,7 +143,7 @@ impl Inner {
         token
     }
 
-    /// Notes it in the history, once in a row. What fails here is not told.
+    /// Adds the event to the history, unless it is already the last one. Errors are ignored.
     fn note_repeated_rejection(&self, lease: &Held<'_>, loaded: &Loaded) {
         let Some(mut record) = loaded.record.clone() else {
             return;

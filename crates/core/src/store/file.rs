@@ -24,17 +24,20 @@ use crate::{Error, ErrorKind, Verdict};
 
 /// Keeps each record in a file of a folder that only its owner can read.
 ///
-/// A record is `KEY.rec`, replaced by rename after its new contents are on the disk. The lease is
-/// claimed in `KEY.lock` and ends with the process that holds it, even if a forked child lives on.
+/// A record is the file `KEY.rec`, replaced by rename after its new contents are on disk. The lease
+/// is claimed in `KEY.lock` and ends with the process that holds it, even if a forked child lives
+/// on.
+///
 /// The folder is created with mode 0700. It is rejected if it belongs to another user, if others
-/// have access, or if another user can replace a folder above it; so is a file in it that is a link,
-/// has a second name or belongs to another user.
+/// have access to it, or if another user can replace a folder above it. Files in it are rejected if
+/// they are links, have a second hard link, or belong to another user.
 ///
 /// # Time
 ///
-/// A call waits up to 5 s ([`FileStore::with_timeout`]) for another process that changes the same
-/// record, and returns after twice that even if the file system never answers, as a hard NFS mount
-/// whose server is gone. [`Store::keys`] reads every record, and may take twelve times as long.
+/// A call waits up to 5 s ([`FileStore::with_timeout`]) for another process that is changing the
+/// same record. It returns within twice that time even if the file system hangs, such as a hard NFS
+/// mount whose server is down. [`Store::keys`] reads every record and may take twelve times as
+/// long.
 ///
 /// # Example
 ///
@@ -53,13 +56,14 @@ pub struct FileStore {
     folder: PathBuf,
     timeout: Duration,
     worker: Worker,
-    /// The leases held here.
+    /// The leases this store holds.
     held: Mutex<HashMap<StoreKey, (Owner, Arc<Claim>)>>,
-    /// A child of fork has none of its parent's leases, and its threads are gone.
+    /// The process that opened the store. A forked child has none of its parent's leases or
+    /// threads.
     process: u32,
 }
 
-/// How long a call waits for others, unless told otherwise.
+/// The default time that a call waits for other processes.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl FileStore {
@@ -78,8 +82,8 @@ impl FileStore {
         Ok(store)
     }
 
-    /// As [`FileStore::open`], but fails if the folder is missing: a disk that is not mounted must
-    /// not look like a store that was never used.
+    /// Like [`FileStore::open`], but fails if the folder is missing, so that an unmounted disk
+    /// doesn't look like an empty store.
     ///
     /// # Errors
     ///
@@ -116,14 +120,14 @@ impl FileStore {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The claim of a lease that this owner holds here, under this fence.
+    /// Returns the claim of a lease that this owner holds under this fence.
     fn claim(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Option<Arc<Claim>> {
         let held = self.held();
         let (holder, claim) = held.get(key)?;
         (holder == owner && claim.fence() == fence).then(|| Arc::clone(claim))
     }
 
-    /// Has the files worked on, within so many times the usual bound.
+    /// Runs work on the files, within `times` times the usual bound.
     fn run<T: Send + 'static>(
         &self,
         times: u32,
@@ -159,7 +163,7 @@ impl FileStore {
             .with_hint(hint)
     }
 
-    /// A change that is made, or not made, or of which nobody knows because it is still under way.
+    /// Runs a change. Its outcome is unknown if it is still under way when the time is up.
     fn change(
         &self,
         key: &StoreKey,
@@ -300,7 +304,7 @@ impl Drop for FileStore {
         let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
         let held = std::mem::take(held);
         if !held.is_empty() {
-            // What cannot be given back ends with the process.
+            // A lease that can't be released ends with the process.
             let _ = self.run(1, move |_| drop(held));
         }
     }

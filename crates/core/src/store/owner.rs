@@ -7,13 +7,13 @@ use std::fmt;
 pub struct Owner(String);
 
 impl Owner {
-    /// An owner by a word that nobody else uses.
+    /// Creates an owner from a word that nobody else uses.
     pub fn new(word: impl Into<String>) -> Self {
         Self(word.into())
     }
 
-    /// An owner in this process, by a word that nobody else in it uses: `HOST:PID:WORD`, so that
-    /// whoever finds the lease busy can be told who has it.
+    /// Creates an owner `HOST:PID:WORD` from a word that nobody else in this process uses. Errors
+    /// about a busy lease name the host and process.
     ///
     /// # Example
     ///
@@ -30,7 +30,7 @@ impl Owner {
         &self.0
     }
 
-    /// The host and the process, if the owner says so.
+    /// Returns the host and the process ID, if the owner names them.
     fn place(&self) -> Option<(&str, u32)> {
         let (rest, _) = self.0.rsplit_once(':')?;
         let (host, pid) = rest.rsplit_once(':')?;
@@ -38,18 +38,19 @@ impl Owner {
     }
 }
 
-/// Who holds a lease now, and since when, as a person wants to know it.
+/// The current holder of a lease and when it took it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
     /// The holder.
     pub owner: Owner,
-    /// Since when, in milliseconds since 1970 by the store's clock, if the store tells.
+    /// When the lease was taken, in milliseconds since 1970 by the store's clock, if the store
+    /// knows.
     pub since_ms: Option<i64>,
 }
 
 impl Holder {
-    /// A holder of a lease, and since when it has it.
+    /// Creates a holder, with the time it took the lease.
     pub fn new(owner: Owner, since_ms: Option<i64>) -> Self {
         Self { owner, since_ms }
     }
@@ -68,11 +69,11 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A moment as RFC 3339 has it, to the second.
+/// Formats a time as in RFC 3339, to the second.
 fn utc(unix_ms: i64) -> String {
     let seconds = unix_ms.div_euclid(1000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Years that begin in March, in eras of 400 years: then leap days come last.
+    // Years start in March and are counted in eras of 400, so that leap days come last.
     let days = days + 719_468;
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -85,7 +86,7 @@ fn utc(unix_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// The name of this machine.
+/// Returns the name of this machine.
 #[cfg(unix)]
 pub(crate) fn host() -> String {
     rustix::system::uname()

@@ -108,7 +108,7 @@ impl SealedStore {
         }
     }
 
-    /// Seals with other keys from now on, such as those of a file that has changed.
+    /// Replaces the keys, for example after their file has changed.
     pub fn replace_ring(&self, ring: KeyRing) {
         *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = ring;
     }

@@ -1,4 +1,4 @@
-//! A store that could not be opened: each use tries again, and fails with the reason until it can.
+//! A store that is opened on first use, and retried on each use until that succeeds.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Capabilities, Durability, LeaseKind, Store, StoreKey, Swap};
 use crate::{Error, forward_store};
 
-/// A store that is opened when it is first used, and tried again with each use until it can be.
+/// A store that is opened on first use. If that fails, each use tries again and returns the error.
 ///
-/// A client whose grant needs no store gives tokens without one; this lets it use the store once
-/// that is there.
+/// A client whose grant doesn't need a store works without one. This lets it start using the store
+/// once it becomes available.
 ///
 /// # Example
 ///
@@ -29,7 +29,7 @@ pub struct UnopenedStore {
 type Open = dyn Fn() -> Result<Arc<dyn Store>, Error> + Send + Sync;
 
 impl UnopenedStore {
-    /// A store that this function opens.
+    /// Creates a store that is opened by calling this function.
     pub fn new(open: impl Fn() -> Result<Arc<dyn Store>, Error> + Send + Sync + 'static) -> Self {
         Self {
             open: Box::new(open),
@@ -46,7 +46,7 @@ impl UnopenedStore {
         if let Some(store) = self.opened() {
             return Ok(store);
         }
-        // Without the lock: opening may take as long as the store's server does.
+        // Not under the lock: opening may take as long as the store's server needs.
         let store = (self.open)()?;
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(opened.get_or_insert(store)))

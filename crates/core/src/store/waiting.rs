@@ -48,8 +48,8 @@ pub fn wait_for_lease(
     }
 }
 
-/// How long a lease is waited for: by real time, however long each call of the store takes and
-/// whatever clock was injected.
+/// How long to wait for a lease. Measured in real time, including the store's calls, whatever clock
+/// was injected.
 pub(crate) struct Patience {
     began: Instant,
     longest: Duration,
@@ -63,7 +63,7 @@ impl Patience {
         }
     }
 
-    /// Waits before the lease is asked for again; `false`, without waiting, if the time is up.
+    /// Sleeps before the next attempt. Returns `false` at once if the time is up.
     pub(crate) fn pause(&self, retry_in: Duration) -> bool {
         let left = self.longest.saturating_sub(self.began.elapsed());
         if left.is_zero() {
@@ -74,7 +74,8 @@ impl Patience {
         true
     }
 
-    /// The error when the time is up: who has the lease of what, and since when.
+    /// Builds the error for when the time is up. It names the holder and how long it has held the
+    /// lease.
     pub(crate) fn over(&self, store: &dyn Store, key: &StoreKey, what: &str) -> Error {
         let waited = self.longest.as_secs_f32();
         let (message, hint) = match store.holder(key) {
@@ -105,7 +106,7 @@ mod tests {
         assert!((1..=30).contains(&pauses), "{pauses}");
         assert!(patience.began.elapsed() >= Duration::from_millis(30));
         assert!(!patience.pause(Duration::from_secs(60)));
-        // One call that takes longer than all the waiting may is the last.
+        // If one call takes longer than the whole wait, it is the last.
         let patience = Patience {
             began: Instant::now() - Duration::from_secs(1),
             longest: Duration::from_millis(1),

@@ -27,16 +27,16 @@ use crate::{Error, ErrorKind, MAX_BODY, Request, Response, SendError, Transport}
 /// Posts over HTTP/1.1 with TLS by rustls: status as data, no redirects, no retries, one total
 /// time limit, no proxy but the one that is set, and none to this machine's loopback.
 ///
-/// An idle transport holds no connection: one is kept only while requests follow each other within
-/// seconds. Transports of the same [`Transports`] share those connections and the TLS sessions.
+/// An idle transport holds no connection: connections are reused only by requests that follow
+/// within seconds. Transports from the same [`Transports`] share connections and TLS sessions.
 pub struct UreqTransport {
     route: Arc<Route>,
     timeout: Duration,
 }
 
 impl UreqTransport {
-    /// A transport by a connection's network settings: `timeout_ms`, `proxy`, `roots`, `ca_file`,
-    /// `ca_only`. A program with many connections takes them from one [`Transports`] instead.
+    /// Builds a transport from network settings: `timeout_ms`, `proxy`, `roots`, `ca_file`,
+    /// `ca_only`. If you have many connections, use [`Transports::get`] instead.
     ///
     /// # Errors
     ///
@@ -67,7 +67,8 @@ impl Transport for UreqTransport {
             |builder, (name, value)| builder.header(name, value.expose()),
         );
         let sending = self.route.begin(request.is_single_use());
-        // A proxy's loopback is not ours: what is sent there in the clear would be the proxy's.
+        // The proxy's loopback isn't ours: a secret sent in the clear would reach the proxy's
+        // machine.
         let direct = request.url().is_loopback();
         let answer = match request.body() {
             None => builder
@@ -117,7 +118,7 @@ impl Transport for UreqTransport {
     }
 }
 
-/// Whether a body is a complete JSON object, although the connection ended before the declared
+/// Whether a body is a complete JSON object even though the connection ended before the declared
 /// `Content-Length`. It may hold the only copy of a new refresh token.
 fn is_whole(body: &[u8]) -> bool {
     body.len() as u64 <= MAX_BODY

@@ -1,4 +1,4 @@
-//! What an error of the file system means, and what to do about it.
+//! Maps file system errors to kinds, verdicts and hints.
 
 use std::io;
 use std::path::Path;
@@ -6,7 +6,8 @@ use std::path::Path;
 use super::folder::Untrusted;
 use crate::{Error, ErrorKind, Verdict};
 
-/// Puts an error in words: what passes is worth another try, anything else a person has to change.
+/// Builds the error for a failed call: retry if the cause may pass, otherwise fix the
+/// configuration.
 pub(super) fn broken(did: &str, path: &Path, error: &io::Error) -> Error {
     let shown = path.display();
     let message = format!("the store cannot {did} {shown}: {error}");
@@ -24,7 +25,7 @@ pub(super) fn broken(did: &str, path: &Path, error: &io::Error) -> Error {
     }
 }
 
-/// Nothing gets better by trying again, except a disk that is full.
+/// Retrying helps only if the disk was full.
 pub(super) fn cannot_be_made(folder: &Path, error: &io::Error) -> Error {
     let broken = broken("make", folder, error);
     match error.kind() {
@@ -41,7 +42,7 @@ pub(super) fn cannot_be_made(folder: &Path, error: &io::Error) -> Error {
     }
 }
 
-/// What a person has to change; nothing for what may pass by itself.
+/// Returns what to change, or `None` if the cause may pass by itself.
 fn remedy(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::PermissionDenied => Some(

@@ -1,4 +1,4 @@
-//! The records of a folder, as files: each function is one call of the store.
+//! The records of a folder. Each function implements one call of the store.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -23,14 +23,15 @@ use super::process::ProcessId;
 use crate::store::{Holder, Owner, StoreKey, Stored, Swap, admit, machine_ms};
 use crate::{Error, ErrorKind, Verdict};
 
-/// A folder to work on, and until when others are waited for.
+/// A folder, and the deadline for waiting for other processes.
 pub(super) struct Files {
     pub(super) path: PathBuf,
     pub(super) deadline: Instant,
 }
 
 impl Files {
-    /// Checks that the folder is there, whose it is, and that nobody else can put another in its place.
+    /// Checks that the folder exists, that its owner is right, and that no other user can replace
+    /// it.
     pub(super) fn check_folder(&self) -> Result<(), Error> {
         self.folder()?;
         Folder::check_way(&self.path)
@@ -43,7 +44,7 @@ impl Files {
     fn load_from(&self, folder: &Arc<Folder>, key: &StoreKey) -> Result<Option<Stored>, Error> {
         let leftover = folder.length(&name(key, "new"));
         if leftover.is_ok_and(|length| length.is_some()) {
-            // Of a writer that is at work, or died. A reader waits for neither.
+            // From a writer that is at work or has died. Readers don't wait for it.
             let now = Files {
                 path: self.path.clone(),
                 deadline: Instant::now(),
@@ -62,7 +63,7 @@ impl Files {
         }
     }
 
-    /// Changes a record while nobody else in any process does.
+    /// Changes a record under its write lock.
     pub(super) fn write(
         &self,
         key: &StoreKey,
@@ -71,7 +72,7 @@ impl Files {
         value: Option<&[u8]>,
     ) -> Swap {
         let before = self.folder().and_then(|folder| {
-            // Held only for this change; a lease is another lock, so that both can be held.
+            // Held only for this change. The lease is a separate lock, so that both can be held.
             let writing = self.lock_for_writing(&folder, key)?;
             recover(&folder, key, &writing)?;
             let current = read_or_set_aside(&folder, key)?;
@@ -92,8 +93,8 @@ impl Files {
         }
     }
 
-    /// Takes the lease, with a fence past the record's own: lock files get lost, and are left out
-    /// of backups.
+    /// Takes the lease. The fence is greater than the record's own, because lock files get lost and
+    /// are often missing from backups.
     pub(super) fn lease(&self, key: &StoreKey, owner: &Owner) -> Result<Taken, Error> {
         let folder = self.folder()?;
         let lock = name(key, "lock");
@@ -105,7 +106,7 @@ impl Files {
         };
         let seen = || match read(&folder, key) {
             Ok(Read::Record(stored)) => Ok(stored.fence),
-            // That it is damaged is told by whoever loads it.
+            // Loading the record reports that it is damaged.
             Ok(Read::Nothing | Read::Damaged(_)) => Ok(0),
             Err(error) => Err(io::Error::other(error.to_string())),
         };
@@ -119,7 +120,7 @@ impl Files {
             .map_err(|error| broken("read", &self.path, &error))
     }
 
-    /// Gives a lease back; whether it still was the holder's.
+    /// Releases a lease. Returns whether the owner still held it.
     pub(super) fn release(&self, claim: Arc<Claim>) -> Result<bool, Error> {
         let held = self.is_held(&claim);
         drop(claim);
@@ -150,7 +151,7 @@ impl Files {
         swept.map_err(|error| broken("sweep", folder.path(), &error))?;
         let of = |name: &String| {
             let record = name.strip_suffix(".rec");
-            // The first record of a key whose writer died has no other name yet.
+            // If the writer of a key's first record died, only this file exists.
             let record = record.or_else(|| name.strip_suffix(".new"));
             record.and_then(StoreKey::from_hex)
         };
@@ -159,7 +160,7 @@ impl Files {
         keys.dedup();
         let mut with_value = Vec::with_capacity(keys.len());
         for key in keys {
-            // Told here rather than left out: a damaged record is somebody's grant.
+            // Returned as an error instead of skipped: a damaged record is somebody's grant.
             let record = self.load_from(&folder, &key)?;
             if record.is_some_and(|record| record.value.is_some()) {
                 with_value.push(key);
@@ -168,7 +169,7 @@ impl Files {
         Ok(with_value)
     }
 
-    /// The paths of what was set aside of a record.
+    /// Returns the paths of a record's damaged copies.
     pub(super) fn set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
         let folder = self.folder()?;
         let paths = self.damaged(&folder, key)?.into_iter();
@@ -177,7 +178,7 @@ impl Files {
             .collect())
     }
 
-    /// Removes what was set aside of a record, for good.
+    /// Deletes a record's damaged copies.
     pub(super) fn remove_set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
         let folder = self.folder()?;
         let mut removed = Vec::new();
@@ -212,7 +213,7 @@ impl Files {
         Folder::open(&self.path).map(Arc::new)
     }
 
-    /// Waits until nobody else changes the record, as long as there is time.
+    /// Takes the write lock, waiting until the deadline.
     fn lock_for_writing(&self, folder: &Arc<Folder>, key: &StoreKey) -> Result<Claim, Error> {
         let lock = name(key, "write-lock");
         let process = ProcessId::own();
@@ -248,14 +249,14 @@ impl Files {
     }
 }
 
-/// What is found where a record should be.
+/// What a record's file contains.
 enum Read {
     Nothing,
     Record(Stored),
     Damaged(&'static str),
 }
 
-/// Rename is atomic: a reader sees the old contents or the new.
+/// Rename is atomic: a reader sees either the old contents or the new.
 fn read(folder: &Folder, key: &StoreKey) -> Result<Read, Error> {
     let record = name(key, "rec");
     let bytes = folder.read(&record);
@@ -267,8 +268,8 @@ fn read(folder: &Folder, key: &StoreKey) -> Result<Read, Error> {
     })
 }
 
-/// Reads a record that nobody changes meanwhile. A damaged one is kept for a person to look at,
-/// and never taken for a good one.
+/// Reads a record under its write lock. A damaged record is set aside for a person to inspect, and
+/// never used.
 fn read_or_set_aside(folder: &Folder, key: &StoreKey) -> Result<Option<Stored>, Error> {
     let why = match read(folder, key)? {
         Read::Nothing => return Ok(None),
@@ -291,8 +292,8 @@ fn read_or_set_aside(folder: &Folder, key: &StoreKey) -> Result<Option<Stored>, 
         .with_hint("restore it from a backup, or log in again; a token that can be asked for anew is asked for by the next call"))
 }
 
-/// Finishes what a writer that died began: a successor that is whole is durable news, such as a
-/// refresh token that the vendor gives once. Anything else is removed.
+/// Finishes the work of a writer that died. A complete successor is adopted: it may hold a refresh
+/// token that the vendor issued once. Anything else is removed.
 fn recover(folder: &Folder, key: &StoreKey, writing: &Claim) -> Result<(), Error> {
     let (new, record) = (name(key, "new"), name(key, "rec"));
     let failed = |did: &'static str, name: &str| {
@@ -305,7 +306,7 @@ fn recover(folder: &Folder, key: &StoreKey, writing: &Claim) -> Result<(), Error
     let current = match read(folder, key)? {
         Read::Record(stored) => (stored.version, stored.fence),
         Read::Nothing => (0, 0),
-        // What the successor was to follow is not known any more, and the successor may be all there is.
+        // The record it was meant to replace is unknown, and the successor may be the only copy.
         Read::Damaged(_) => {
             drop(read_or_set_aside(folder, key));
             (0, 0)
@@ -321,7 +322,7 @@ fn recover(folder: &Folder, key: &StoreKey, writing: &Claim) -> Result<(), Error
     if !writing.is_held().map_err(failed("read", &record))? {
         return Ok(());
     }
-    // Its writer may have died before the disk had it.
+    // Its writer may have died before it was durable.
     let file = folder.open_file(&new).map_err(failed("open", &new))?;
     file.sync_all().map_err(failed("sync", &new))?;
     folder
@@ -330,19 +331,19 @@ fn recover(folder: &Folder, key: &StoreKey, writing: &Claim) -> Result<(), Error
     folder.sync().map_err(failed("sync", &record))
 }
 
-/// Puts new contents in a record's place: durable, and never half there.
+/// Replaces a record's contents atomically and durably.
 fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Result<(), Swap> {
     let (new, record) = (name(key, "new"), name(key, "rec"));
     let not_written = |at: &str, error: &io::Error| {
         let error = broken("write", &folder.path_of(at), error);
-        // What is left of a failed attempt must not be taken for the work of a writer that died.
+        // Remove what a failed attempt left, so that it isn't adopted as a dead writer's work.
         Err(match folder.remove(&new) {
             Ok(()) => Swap::Unavailable(error),
             Err(_) => Swap::Unknown(error),
         })
     };
-    // Room for the next change is taken before this one is made: a refresh that was begun
-    // can be finished on a disk that filled up meanwhile.
+    // Reserve space for the next change before making this one, so that a refresh that has started
+    // can be stored even if the disk fills up.
     let spare = reserve(folder, key, bytes.len())?;
     if let Err(error) = write_new(folder, &new, bytes) {
         if error.kind() != io::ErrorKind::StorageFull {
@@ -363,7 +364,7 @@ fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Re
     if let Err(error) = folder.rename(&new, &record) {
         return not_written(&record, &error);
     }
-    // The rename is done; whether it survives a power cut is not known without this.
+    // The rename is done, but without this it may not survive a power cut.
     let synced = folder.sync();
     synced.map_err(|error| Swap::Unknown(broken("sync", folder.path(), &error)))
 }
@@ -375,7 +376,7 @@ fn write_new(folder: &Folder, new: &str, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Writes into blocks that were taken when there was room.
+/// Writes into blocks that were reserved earlier.
 fn write_into_spare(folder: &Folder, spare: &str, new: &str, bytes: &[u8]) -> io::Result<()> {
     folder.remove(new)?;
     folder.rename(spare, new)?;
@@ -385,7 +386,7 @@ fn write_into_spare(folder: &Folder, spare: &str, new: &str, bytes: &[u8]) -> io
     file.sync_all()
 }
 
-/// Sees to it that there is a spare file of at least twice the size, with its blocks taken.
+/// Ensures that there is a spare file of at least twice the size, with its blocks allocated.
 fn reserve(folder: &Folder, key: &StoreKey, size: usize) -> Result<String, Swap> {
     const LEAST: usize = 8 * 1024;
     let spare = name(key, "spare");
@@ -394,7 +395,7 @@ fn reserve(folder: &Folder, key: &StoreKey, size: usize) -> Result<String, Swap>
     if there >= wanted as u64 {
         return Ok(spare);
     }
-    // Zeros would do for most file systems; some do not store them.
+    // Not zeros: some file systems don't allocate blocks for them.
     let filling = vec![0xA5; wanted];
     let taken = folder.open_or_create(&spare).and_then(|mut file| {
         file.write_all(&filling)?;
@@ -402,7 +403,7 @@ fn reserve(folder: &Folder, key: &StoreKey, size: usize) -> Result<String, Swap>
     });
     match taken {
         Ok(()) => Ok(spare),
-        // There is one from before that is large enough for this change, if not for twice that.
+        // The existing one is large enough for this change, if not for twice the size.
         Err(_) if there as usize >= size => Ok(spare),
         Err(error) => {
             let _ = folder.remove(&spare);

@@ -1,7 +1,7 @@
-//! The store's folder: whose it is, and its files, each opened relative to the folder itself.
+//! The store's folder: checks its owner, and opens files relative to its descriptor.
 //!
-//! Nothing here follows a link. A file counts only if it is a regular one, has no second name and
-//! belongs to the user of this process: whoever could put anything else there is not trusted.
+//! Nothing here follows links. A file is used only if it is a regular file with a single hard link
+//! and belongs to the user of this process.
 
 use std::fmt;
 use std::fs::File;
@@ -18,13 +18,13 @@ use super::failure::{broken, cannot_be_made};
 use crate::Error;
 use crate::trusted::{self, Refusal};
 
-/// An open folder that belongs to this process's user and to nobody else.
+/// An open folder that only the user of this process can access.
 pub(super) struct Folder {
     path: PathBuf,
     system: system::Folder,
 }
 
-/// A file or folder that somebody else may have put there.
+/// A file or folder that another user may have placed there.
 #[derive(Debug)]
 pub(super) struct Untrusted {
     pub(super) what: String,
@@ -32,8 +32,8 @@ pub(super) struct Untrusted {
 }
 
 impl Folder {
-    /// Creates the folder unless it exists, with mode 0700; but not those above it: where they are
-    /// missing, a disk may not be mounted.
+    /// Creates the folder with mode 0700 unless it exists. Folders above it are not created: if
+    /// they are missing, a disk may not be mounted.
     pub(super) fn create(path: &Path) -> Result<(), Error> {
         match system::create_folder(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -41,7 +41,7 @@ impl Folder {
         }
     }
 
-    /// Checks that no other user can put another folder in its place.
+    /// Checks that no other user can replace the folder.
     pub(super) fn check_way(path: &Path) -> Result<(), Error> {
         trusted::check_folder(path).map_err(|refusal| match refusal {
             Refusal::Io(error) => broken("open", path, &error),
@@ -55,7 +55,7 @@ impl Folder {
         })
     }
 
-    /// Opens the folder and checks whose it is.
+    /// Opens the folder and checks its owner.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let system = system::Folder::at(path).map_err(|error| broken("open", path, &error))?;
         Ok(Self {
@@ -68,12 +68,12 @@ impl Folder {
         &self.path
     }
 
-    /// The path of a file in it, for messages.
+    /// Returns the path of a file in it, for messages.
     pub(super) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// A file's contents; nothing if there is none.
+    /// Returns a file's contents, or `None` if it doesn't exist.
     pub(super) fn read(&self, name: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         let mut file = match self.system.open(name) {
             Ok(file) => file,
@@ -81,33 +81,33 @@ impl Folder {
             Err(error) => return Err(error),
         };
         let length = file.metadata()?.len();
-        // Room for all of it ahead: growing would leave copies behind.
+        // Allocate once: growing would leave copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(length as usize + 1));
         file.read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
-    /// An existing file, to read.
+    /// Opens an existing file for reading.
     pub(super) fn open_file(&self, name: &str) -> io::Result<File> {
         self.system.open(name)
     }
 
-    /// A file to read and write, created unless it exists.
+    /// Opens a file for reading and writing, and creates it unless it exists.
     pub(super) fn open_or_create(&self, name: &str) -> io::Result<File> {
         self.system.open_or_create(name)
     }
 
-    /// A file that did not exist.
+    /// Creates a file that must not exist.
     pub(super) fn create_new(&self, name: &str) -> io::Result<File> {
         self.system.create_new(name)
     }
 
-    /// Whether this name is that of this very file.
+    /// Whether this name still refers to this file.
     pub(super) fn names_file(&self, name: &str, file: &File) -> io::Result<bool> {
         self.system.names_file(name, file)
     }
 
-    /// The length of the file of this name; nothing if there is none.
+    /// Returns the length of a file, or `None` if it doesn't exist.
     pub(super) fn length(&self, name: &str) -> io::Result<Option<u64>> {
         self.system.length(name)
     }
@@ -116,7 +116,7 @@ impl Folder {
         self.system.rename(from, to)
     }
 
-    /// Removes a file. That there is none is fine.
+    /// Removes a file, if it exists.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         match self.system.remove(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -124,18 +124,18 @@ impl Folder {
         }
     }
 
-    /// The names of all files.
+    /// Returns the names of all files.
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
         self.system.names(&self.path)
     }
 
-    /// Makes changes of names durable.
+    /// Makes renames and removals durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.system.sync(&self.path)
     }
 }
 
-/// Gives a file back to its owner alone: backups and hands may have restored it with any mode.
+/// Restricts a file to its owner: it may have been restored from a backup with another mode.
 pub(super) fn make_private(file: &File) -> io::Result<()> {
     system::make_private(file)
 }
@@ -162,7 +162,7 @@ mod unix {
 
     use super::Untrusted;
 
-    /// The folder's descriptor.
+    /// Returns the folder's descriptor.
     pub(super) struct Folder(OwnedFd);
 
     pub(super) fn create_folder(path: &Path) -> io::Result<()> {
@@ -194,7 +194,7 @@ mod unix {
         }
 
         fn open_with(&self, name: &str, flags: OFlags) -> io::Result<File> {
-            // NONBLOCK: opening a FIFO that somebody put there would wait for its other end.
+            // NONBLOCK: opening a FIFO would otherwise wait for its other end.
             let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let opened = rustix::fs::openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR);
             let file = opened.map_err(|error| match error {
@@ -268,7 +268,7 @@ mod unix {
         }
         Err(io::Error::other(Untrusted {
             what: format!("it has mode {mode:04o}: others have access"),
-            // Never a command alone: it may be /etc or /tmp.
+            // Don't suggest a bare command: the folder may be /etc or /tmp.
             remedy: format!(
                 "give the tokens a folder of their own, such as file:{}; if this one is for them alone, run: \
                  chmod 0700 {shown}",
@@ -288,7 +288,7 @@ mod unix {
                 "belongs to user {owner}, and this program runs as user {own}"
             )));
         }
-        // None is fine: it was replaced since it was opened.
+        // Zero links is fine: the file was replaced since it was opened.
         if facts.st_nlink > 1 {
             let links = facts.st_nlink;
             return Err(untrusted(format!("has {links} names (hard links)")));

@@ -1,16 +1,15 @@
-//! Locks that end with the process that took them, and that a child of fork neither keeps nor
-//! gives back.
+//! Locks that end with the process that took them. A forked child neither keeps nor releases them.
 //!
-//! A kernel lock of flock(2) belongs to the open file, which a forked child shares: it lives on in
-//! the child. A POSIX record lock (fcntl(2)) belongs to the process: a child does not have it, and
-//! it ends with the process at once, in every PID namespace. But it says nothing among the threads
-//! of one process, and closing any descriptor of its file gives it up.
+//! A flock(2) lock belongs to the open file, which a forked child shares, so it lives on in the
+//! child. A POSIX record lock (fcntl(2)) belongs to the process: a child doesn't inherit it, and
+//! the kernel releases it as soon as the process ends, in every PID namespace. But record locks
+//! don't exclude threads of the same process, and closing any descriptor of the file releases them.
 //!
-//! So a lock here is a claim, written into the lock file: who holds it, and which file proves that
-//! the holder lives. The holder has a record lock on that proof, a file of its own that nobody else
-//! in its process ever opens, and removes it to release. The lock file itself is locked with flock
-//! just while a claim is read and written, and unlocked explicitly. If a process forks and dies in
-//! those few microseconds, its child keeps others out, who give up in time and say so.
+//! So a lock here is a claim written into the lock file: who holds it, and which file proves that
+//! the holder is alive. The holder has a record lock on that proof, a file that nothing else in its
+//! process opens, and removes the proof to release the lock. The lock file itself is locked with
+//! flock only while a claim is read or written, and unlocked explicitly. If a process forks and
+//! dies within those microseconds, its child blocks others; their calls time out and say why.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -21,12 +20,12 @@ use super::folder::Folder;
 use super::process::ProcessId;
 use crate::{SystemRandom, random};
 
-/// A lock that is held. Dropping it releases it, unless this is a child of the process that took it.
+/// A held lock. Dropping it releases it, except in a forked child.
 pub(super) struct Claim {
     folder: Arc<Folder>,
     name: String,
     proof: String,
-    /// The proof, with its record lock.
+    /// The proof file, with its record lock.
     file: File,
     fence: u64,
     process: u32,
@@ -46,7 +45,7 @@ pub(super) enum Taken {
     By(Holding),
 }
 
-/// Who asks for a lock.
+/// Who requests a lock.
 pub(super) struct Claimant<'a> {
     pub(super) owner: &'a str,
     pub(super) process: &'a ProcessId,
@@ -54,8 +53,8 @@ pub(super) struct Claimant<'a> {
 }
 
 impl Claim {
-    /// Takes the lock of this name unless somebody holds it. Its fence is greater than every one
-    /// before and than `least`. `prefix` begins the name of the proof.
+    /// Takes the lock of this name unless it is held. The new fence is greater than all earlier
+    /// ones and than `least`. The proof's name starts with `prefix`.
     pub(super) fn take(
         folder: &Arc<Folder>,
         name: &str,
@@ -90,7 +89,7 @@ impl Claim {
         file.write(fence, &holding)?;
         drop(file);
         if let Some(dead) = contents.holding {
-            // Nobody needs it any more; if it stays, it proves nothing.
+            // No longer needed; if removing it fails, it proves nothing.
             let _ = folder.remove(&dead.proof);
         }
         Ok(Taken::Claim(claim))
@@ -100,7 +99,8 @@ impl Claim {
         self.fence
     }
 
-    /// Whether it is still held: nobody removed the proof or the lock file, and this is not a child.
+    /// Whether the lock is still held: proof and lock file still exist, and this isn't a forked
+    /// child.
     pub(super) fn is_held(&self) -> io::Result<bool> {
         if self.process != std::process::id() || !self.folder.names_file(&self.proof, &self.file)? {
             return Ok(false);
@@ -112,7 +112,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Closing the proof ends a child's share in nothing: the record lock is the parent's.
+        // In a child, closing the proof is harmless: the record lock is the parent's.
         if self.process == std::process::id() {
             let _ = self.folder.remove(&self.proof);
         }
@@ -120,12 +120,12 @@ impl Drop for Claim {
 }
 
 impl Holding {
-    /// Whether the process that holds it lives.
+    /// Whether the process that holds it is alive.
     pub(super) fn lives(&self, folder: &Folder, own: &ProcessId) -> io::Result<bool> {
         if folder.length(&self.proof)?.is_none() {
             return Ok(false);
         }
-        // Closing a proof of this very process would give its lock up.
+        // Closing a proof of this process would release its lock.
         if self.process.may_be(own) {
             return Ok(true);
         }
@@ -137,7 +137,7 @@ impl Holding {
     }
 }
 
-/// Who claims the lock of this name, alive or dead.
+/// Returns who claims the lock of this name, alive or dead.
 pub(super) fn holding(folder: &Folder, name: &str) -> io::Result<Option<Holding>> {
     Ok(match folder.read(name)? {
         Some(bytes) => Contents::parse(&bytes).holding,
@@ -145,8 +145,8 @@ pub(super) fn holding(folder: &Folder, name: &str) -> io::Result<Option<Holding>
     })
 }
 
-/// Removes proofs that processes left behind which died before they claimed anything. Those of
-/// this process are not touched.
+/// Removes proofs left by processes that died before they claimed a lock. Proofs of this process
+/// are left alone.
 pub(super) fn sweep(folder: &Folder, names: &[String]) -> io::Result<()> {
     for name in names {
         let Some((_, word)) = name.split_once(PROOF) else {
@@ -166,10 +166,10 @@ pub(super) fn sweep(folder: &Folder, names: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// What a proof's name has between its prefix and its word.
+/// Returns the part of a proof's name between prefix and word.
 const PROOF: &str = ".alive-";
 
-/// Makes a proof: a file that nobody used before, with this process's record lock on it.
+/// Creates a proof: a new file with this process's record lock on it.
 fn prove(folder: &Folder, prefix: &str) -> io::Result<(String, File)> {
     const TRIES: u32 = 8;
     for _ in 0..TRIES {
@@ -181,7 +181,7 @@ fn prove(folder: &Folder, prefix: &str) -> io::Result<(String, File)> {
             Err(error) => return Err(error),
         };
         let locked = lock_exclusive(&file).inspect_err(|_| drop(folder.remove(&name)))?;
-        // Somebody who sweeps may have taken it for one that was left behind.
+        // A sweep in another process may have removed it.
         if locked && folder.names_file(&name, &file)? {
             return Ok((name, file));
         }
@@ -189,7 +189,8 @@ fn prove(folder: &Folder, prefix: &str) -> io::Result<(String, File)> {
     Err(io::Error::other("every proof that was made was swept away"))
 }
 
-/// The lock file, locked. Unlocked explicitly: closing alone would leave it to a forked child.
+/// The locked lock file. It is unlocked explicitly, because closing it would leave the lock to a
+/// forked child.
 struct LockFile(File);
 
 impl LockFile {
@@ -203,7 +204,7 @@ impl LockFile {
                     if folder.names_file(name, &locked.0)? {
                         return Ok(locked);
                     }
-                    // It was removed meanwhile: what is locked is not what others lock.
+                    // It was removed in the meantime, so others lock a different file.
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
@@ -239,11 +240,12 @@ impl Drop for LockFile {
     }
 }
 
-/// The length of a lock file: written in place, it is never shorter than what was there.
+/// The fixed length of a lock file, so that writing in place overwrites the previous claim
+/// completely.
 const LINE: usize = 512;
 const MAGIC: &str = "countersign-lock";
 
-/// What a lock file says. One that is empty, cut off or not understood says nothing.
+/// Parses a lock file. Returns `None` if it is empty, truncated or malformed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Contents {
     fence: u64,
@@ -286,7 +288,7 @@ fn encode(fence: u64, holding: &Holding) -> Vec<u8> {
         proof,
         process,
     } = holding;
-    // One word of a bounded length, whatever the owner calls itself.
+    // One word of limited length, whatever the owner's name is.
     let plain = |c: char| if c.is_ascii_graphic() { c } else { '_' };
     let mut owner: String = owner.chars().take(160).map(plain).collect();
     if owner.is_empty() {
@@ -353,7 +355,7 @@ mod tests {
         assert_eq!(bytes.len(), LINE);
         let read = Contents::parse(&bytes);
         assert_eq!((read.fence, read.holding.as_ref()), (7, Some(&holding)));
-        // As the first releases wrote it.
+        // The format of the first releases.
         assert_eq!(Contents::parse(b"00000000000000000041\n").fence, 41);
         for nothing in [&b""[..], b"\n", b"x", &[0xff; 40], &bytes[..30]] {
             assert_eq!(Contents::parse(nothing).holding, None);

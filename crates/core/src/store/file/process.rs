@@ -1,12 +1,12 @@
-//! Which process this is, in words that no other process of any machine shares.
+//! Identifies this process among all processes of all machines.
 
 use std::fs;
 
-/// The process, its start, the boot of its machine, and its PID namespace.
+/// A process: its ID, start time, boot ID and PID namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ProcessId(String);
 
-/// Stands for what the system does not say.
+/// Stands for what the system doesn't report.
 const UNKNOWN: &str = "?";
 
 impl ProcessId {
@@ -30,7 +30,7 @@ impl ProcessId {
         &self.0
     }
 
-    /// Whether both may be the same process: what the system does not say does not tell them apart.
+    /// Whether both may be the same process. Unknown parts are not compared.
     pub(super) fn may_be(&self, other: &Self) -> bool {
         let (mut one, mut two) = (self.0.split(':'), other.0.split(':'));
         loop {
@@ -46,7 +46,7 @@ impl ProcessId {
 /// When the process started, in ticks since boot: field 22 of proc(5)'s stat.
 fn started() -> Option<String> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The command in field 2 may hold blanks and parentheses.
+    // The command in field 2 may contain spaces and parentheses.
     let (_, rest) = stat.rsplit_once(") ")?;
     rest.split(' ').nth(19).map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! Calls into a file system that may never come back, as a hard NFS mount whose server is gone.
+//! Bounded calls to a file system that may hang, such as a hard NFS mount whose server is down.
 
 use std::io;
 use std::sync::Arc;
@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-/// Runs calls on threads of their own, and waits for each as long as it may take.
+/// Runs each call on its own thread and waits for it up to a timeout.
 #[derive(Debug, Default)]
 pub(super) struct Worker {
-    /// How many calls were given up and are still in the file system's hands.
+    /// How many calls timed out and are still blocked in the file system.
     late: Arc<AtomicUsize>,
 }
 
-/// Why a call brought nothing.
+/// Why a call returned no result.
 #[derive(Debug)]
 pub(super) enum Missed {
-    /// It did not come back in time.
+    /// The call timed out.
     Late,
-    /// It was not begun: the system gives this process no more threads.
+    /// The call was not started, because no thread could be created.
     NoThread(io::Error),
 }
 
@@ -27,13 +27,13 @@ const LATE: u8 = 1;
 const DONE: u8 = 2;
 
 impl Worker {
-    /// What the call returns, if it returns in time. The result of a later return is dropped.
+    /// Returns the call's result if it finishes in time. A later result is dropped.
     pub(super) fn run<T: Send + 'static>(
         &self,
         patience: Duration,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Missed> {
-        // Each holds a thread: a file system that does not answer these does not answer more.
+        // Each blocks a thread, and a file system that doesn't answer these won't answer more.
         const MOST: usize = 4;
         if self.late.load(Ordering::SeqCst) >= MOST {
             return Err(Missed::Late);
@@ -44,7 +44,7 @@ impl Worker {
         let spawned = std::thread::Builder::new()
             .name("countersign-files".into())
             .spawn(move || {
-                // Nobody listens any more if it is late.
+                // If it is late, the receiver is gone.
                 let _ = tell.send(call());
                 if ends.swap(DONE, Ordering::SeqCst) == LATE {
                     late.fetch_sub(1, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Connects as ureq does, and marks what fails there: nothing of the request left.
+//! ureq's chain of connectors, with errors marked as having happened before the request was sent.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use ureq::unversioned::transport::{
 
 use super::tls::Tls;
 
-/// Resolves, connects, through the proxy if one is set, and speaks TLS. ureq's own chain would
-/// speak TLS with roots of its own, in a program that enables ureq's feature for it.
+/// Resolves the name, connects (through the proxy if one is set), and starts TLS. ureq's default
+/// chain is not used: if the program enables ureq's own TLS feature, it would trust other roots.
 pub(super) fn connector(tls: Tls) -> impl Connector {
     Marked(
         ().chain(Tunnel(ConnectProxyConnector::default()))
@@ -29,14 +29,14 @@ pub(super) fn resolver() -> impl Resolver {
 #[derive(Debug)]
 pub(super) struct NotConnected {
     pub(super) step: Step,
-    /// Whether it was the proxy that could not be used.
+    /// Whether the proxy is at fault.
     pub(super) at_proxy: bool,
     pub(super) error: ureq::Error,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// A host name does not resolve.
+    /// The host name doesn't resolve.
     Resolve,
     /// TCP or TLS failed.
     Connect,
@@ -45,8 +45,8 @@ pub(super) enum Step {
 }
 
 impl NotConnected {
-    /// Marks an error, unless it is marked already: the connection to a proxy is made by the same
-    /// chain, within the connection to the server.
+    /// Marks an error unless it is marked already. The connection to a proxy goes through this
+    /// chain too, nested in the connection to the server.
     fn mark(step: Step, at_proxy: bool, error: ureq::Error) -> ureq::Error {
         let marked = match error {
             ureq::Error::Other(inner) => match inner.downcast::<Self>() {
@@ -78,7 +78,7 @@ impl fmt::Display for NotConnected {
 
 impl std::error::Error for NotConnected {}
 
-/// Marks the errors of what is inside.
+/// Marks the errors of the inner connector.
 #[derive(Debug)]
 struct Marked<T>(T);
 
@@ -109,7 +109,7 @@ impl<C: Connector<Out = Box<dyn Connection>>> Connector for Marked<C> {
     }
 }
 
-/// Marks what fails on the way to and at the proxy.
+/// Marks errors of connecting to the proxy and of the proxy itself.
 #[derive(Debug)]
 struct Tunnel(ConnectProxyConnector);
 

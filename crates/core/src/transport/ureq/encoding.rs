@@ -1,4 +1,4 @@
-//! Decodes a body that came compressed although that was not asked for.
+//! Decodes bodies that servers compress even though the request asks for `identity`.
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 /// How often gzip is undone that no header declares.
 const MOST_UNDECLARED: usize = 2;
 
-/// A decoded body is longer than [`MAX_BODY`].
+/// The decoded body is longer than [`MAX_BODY`].
 #[derive(Debug)]
 pub(super) struct TooLong;
 
@@ -24,8 +24,8 @@ pub(super) struct Received {
 }
 
 impl Received {
-    /// Undoes `Content-Encoding` (RFC 9110 section 8.4.1), the last coding first. A coding that is
-    /// not known stays, with its header: then the status still tells what the server did.
+    /// Undoes `Content-Encoding` (RFC 9110 section 8.4.1), last coding first. An unknown coding
+    /// stays, with its header, so that callers can still act on the status.
     pub(super) fn decode(mut self) -> Result<Self, TooLong> {
         let is_encoding = |name: &str| name.eq_ignore_ascii_case("content-encoding");
         let mut codings: Vec<String> = self
@@ -68,11 +68,11 @@ impl Received {
     }
 }
 
-/// The body without this coding; nothing if that is not known or the body is not in it.
+/// Undoes one coding. Returns `None` if the coding is unknown or doesn't fit the body.
 fn undo(coding: &str, body: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, TooLong> {
     match coding {
         "gzip" | "x-gzip" => read(MultiGzDecoder::new(body)),
-        // The RFC has zlib's format; some servers send the bare stream.
+        // The RFC specifies zlib's format, but some servers send the bare stream.
         "deflate" => match read(ZlibDecoder::new(body))? {
             Some(decoded) => Ok(Some(decoded)),
             None => read(DeflateDecoder::new(body)),
@@ -81,10 +81,9 @@ fn undo(coding: &str, body: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, TooLong
     }
 }
 
-/// What can be decoded: of a stream that is cut off, what is before the end. It may hold a new
-/// refresh token.
+/// Decodes as much as possible: the beginning of a truncated stream may hold a new refresh token.
 fn read(decoder: impl Read) -> Result<Option<Zeroizing<Vec<u8>>>, TooLong> {
-    // All the room at once: growing would leave copies of tokens behind.
+    // Allocate once: growing would leave copies of tokens behind.
     let mut decoded = Zeroizing::new(Vec::with_capacity(64 * 1024));
     let read = decoder.take(MAX_BODY + 1).read_to_end(&mut decoded);
     if decoded.len() as u64 > MAX_BODY {

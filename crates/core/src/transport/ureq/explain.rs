@@ -1,4 +1,4 @@
-//! Says in our words what failed, and whether any of the request can have left.
+//! Explains what failed, and whether any part of the request may have been sent.
 
 use std::io;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::tls::CertificateDemanded;
 use super::verify::Rejected;
 use crate::{Error, ErrorKind, MAX_BODY, Request, SendError, Verdict};
 
-/// What is known of the request that failed.
+/// The request that failed and how it was sent.
 pub(super) struct Explain<'a> {
     pub(super) request: &'a Request,
     pub(super) timeout: Duration,
@@ -30,8 +30,8 @@ impl Explain<'_> {
                 let text = format!("no whole answer within {}", self.limit());
                 SendError::MaybeSent(self.interrupted(&text))
             }
-            // With TLS 1.3 a server says so only after the client's part of the handshake. It has
-            // not read the request.
+            // With TLS 1.3 the server reports this only after the client has finished its part of
+            // the handshake. It has not read the request.
             ureq::Error::Io(error) if CertificateDemanded::is(&error) => {
                 SendError::NotSent(self.demands_certificate())
             }
@@ -40,7 +40,7 @@ impl Explain<'_> {
         }
     }
 
-    /// The body is longer than it may be, decoded or not.
+    /// The error for a body over the limit, decoded or not.
     pub(super) fn too_long(&self) -> Error {
         let message = format!("{} answered with more than {MAX_BODY} bytes", self.origin());
         Error::new(ErrorKind::Unreadable, message)
@@ -65,7 +65,7 @@ impl Explain<'_> {
         }
     }
 
-    /// The proxy cannot be reached, or does not let us through: the server has no part in it.
+    /// The error for a proxy that can't be reached or doesn't let the request through.
     fn proxy_failed(&self, why: &NotConnected) -> Error {
         let proxy = self.proxy.map_or_else(String::new, |proxy| {
             format!("{}:{}", proxy.host(), proxy.port())
@@ -102,7 +102,7 @@ impl Explain<'_> {
         }
     }
 
-    /// What the proxy answered to CONNECT.
+    /// The status of the proxy's response to CONNECT.
     fn tunnel_refused(&self, name: &str, text: &str) -> Error {
         let origin = self.origin();
         // ureq's only form of it: "proxy server responded 407/407".
@@ -215,10 +215,10 @@ fn unknown(error: &ureq::Error) -> String {
     }
 }
 
-/// The process, or the machine, has no file descriptor left: nothing that waiting would mend.
+/// Whether the process or the machine has run out of file descriptors. Retrying doesn't fix that.
 fn out_of_descriptors(whom: &str, error: &ureq::Error, step: Step) -> Option<Error> {
     let exhausted = match (step, error) {
-        // The resolver reports it as whatever it could not do: a socket of our own tells.
+        // The resolver reports this as some other error, so try to open a socket.
         (Step::Resolve, _) => std::net::UdpSocket::bind(("127.0.0.1", 0)).err()?,
         (_, ureq::Error::Io(io)) => io::Error::from_raw_os_error(io.raw_os_error()?),
         _ => return None,

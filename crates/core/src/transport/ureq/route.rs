@@ -1,5 +1,5 @@
-//! One way to servers: a proxy or none, the authorities that are trusted, and the connections that
-//! all transports of this way share.
+//! A route to servers: the proxy (if any), the trusted authorities, and the connections that all
+//! transports on this route share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use super::tls::Tls;
 use super::trust::Trust;
 use crate::{Error, Secret};
 
-/// How long a connection stays open without a request: less than the 5 s after which Apache and
-/// Node close it, so that few requests meet one that is half closed.
+/// How long an idle connection stays open. Apache and Node close theirs after 5 s; closing first
+/// means that few requests hit a half-closed connection.
 const IDLE: Duration = Duration::from_secs(4);
 
 pub(super) struct Route {
@@ -21,13 +21,14 @@ pub(super) struct Route {
     kept: Mutex<Kept>,
 }
 
-/// The connections kept for the next request, and what is known of the last one.
+/// The connections kept for the next request, and when the last one was sent.
 struct Kept {
-    /// A child of fork has its parent's sockets: what one sends, the other could read.
+    /// The process that opened the sockets. A forked child must not use them: each process could
+    /// read the other's responses.
     process: u32,
     agent: Option<(Tls, Agent)>,
     last_request: Option<Instant>,
-    /// Whether a thread waits to close what becomes idle.
+    /// Whether a thread is waiting to close idle connections.
     closing: bool,
 }
 
@@ -45,7 +46,7 @@ impl Kept {
 impl Route {
     /// # Errors
     ///
-    /// Where `proxy` is not a usable URL.
+    /// If `proxy` is not a usable URL.
     pub(super) fn new(proxy: Option<&Secret>, trust: Arc<Trust>) -> Result<Self, Error> {
         Ok(Self {
             proxy: proxy.map(|proxy| read_proxy(proxy.expose())).transpose()?,
@@ -58,9 +59,9 @@ impl Route {
         self.proxy.as_ref()
     }
 
-    /// Chooses what the next request is sent with. A connection is kept for others only while
-    /// requests follow each other quickly, as those of many clients do: a client that asks once
-    /// an hour leaves neither a socket nor a thread behind.
+    /// Chooses the agent for the next request. Connections are kept only while requests follow each
+    /// other quickly, as in a process with many clients. A client that sends one request an hour
+    /// leaves neither a socket nor a thread behind.
     pub(super) fn begin(self: &Arc<Self>, single_use: bool) -> Sending {
         let tls = self.trust.tls();
         let now = Instant::now();
@@ -97,7 +98,7 @@ impl Route {
         Agent::with_parts(config, connector(tls.clone()), resolver())
     }
 
-    /// Sees to it that connections are closed once they are idle; whether that is so.
+    /// Starts the thread that closes idle connections. Returns whether it runs.
     fn will_close(self: &Arc<Self>, kept: &mut Kept) -> bool {
         if !kept.closing {
             let route = Arc::downgrade(self);
@@ -114,7 +115,7 @@ impl Route {
     }
 }
 
-/// Waits until no request was sent for [`IDLE`], and closes what is kept.
+/// Waits until no request has been sent for [`IDLE`], then closes the kept connections.
 fn close_when_idle(route: &Weak<Route>) {
     loop {
         let Some(route) = route.upgrade() else {
@@ -136,11 +137,11 @@ fn close_when_idle(route: &Weak<Route>) {
     }
 }
 
-/// What one request is sent with.
+/// The agent that sends one request.
 pub(super) struct Sending(Agent);
 
 impl Sending {
-    /// Sends a request, past the proxy if `direct`.
+    /// Sends a request, bypassing the proxy if `direct`.
     pub(super) fn run<B: AsSendBody>(
         &self,
         request: http::Request<B>,
@@ -164,7 +165,7 @@ fn read_proxy(text: &str) -> Result<Proxy, Error> {
         Error::setting("proxy", "`proxy` is not a usable proxy URL")
             .with_hint("write it as http://host:port or http://user:password@host:port")
     };
-    // ureq panics on a SOCKS proxy without its feature: only the kinds we carry get that far.
+    // ureq panics on a SOCKS proxy if that feature is off, so other schemes are rejected here.
     if !text.starts_with("http://") && !text.starts_with("https://") {
         return Err(refuse());
     }

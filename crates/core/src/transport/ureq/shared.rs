@@ -1,4 +1,4 @@
-//! One transport for all connections that reach their servers in the same way.
+//! Transports that share connections, certificates and TLS sessions.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -9,10 +9,11 @@ use super::trust::Trust;
 use crate::Error;
 use crate::connection::Network;
 
-/// Makes transports that share what they can: those with the same `proxy` share connections, those
-/// with the same `roots`, `ca_file` and `ca_only` the certificates, which are read once, and the
-/// TLS sessions. A program with many connections keeps one of these and gives each client its
-/// transport from it.
+/// Builds transports that share resources. Transports with the same `roots`, `ca_file` and
+/// `ca_only` share TLS sessions and the certificates, which are read once; if `proxy` is the same
+/// as well, they share connections.
+///
+/// A program with many connections keeps one `Transports` and gets each client's transport from it.
 ///
 /// # Example
 ///
@@ -35,13 +36,13 @@ struct Known {
 }
 
 impl Transports {
-    /// No transports yet.
+    /// Creates an empty set of transports.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The transport for these settings. It shares all but `timeout_ms` with those of the same
-    /// settings that are in use.
+    /// Returns a transport for these settings. It shares everything except `timeout_ms` with the
+    /// transports in use that have the same settings.
     ///
     /// # Errors
     ///
@@ -91,8 +92,8 @@ fn find<T>(known: &[(Network, Weak<T>)], is: impl Fn(&Network) -> bool) -> Optio
 }
 
 impl UreqTransport {
-    /// Whether both come from the same [`Transports`] and have the same settings but for the time
-    /// limit.
+    /// Whether both come from the same [`Transports`] and have the same settings, apart from the
+    /// timeout.
     pub fn shares_connections_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.route, &other.route)
     }

@@ -21,7 +21,7 @@ use ureq::unversioned::transport::{
 use super::verify::Verifier;
 use crate::{Error, ErrorKind};
 
-/// Speaks TLS over what the connector before it opened, if the URL says https.
+/// Starts TLS on the connection that the previous connector opened, if the URL is https.
 #[derive(Clone)]
 pub(super) struct Tls {
     config: Arc<ClientConfig>,
@@ -29,8 +29,8 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// TLS 1.2 and 1.3, trusting these roots. With the process's own choice of cryptography if it
-    /// has made one, else with ring.
+    /// Builds a configuration for TLS 1.2 and 1.3 that trusts these roots. Uses the process's
+    /// default crypto provider if one is installed, or ring.
     pub(super) fn new(roots: RootCertStore) -> Result<Self, Error> {
         let failed = |error: &dyn fmt::Display| {
             let message = format!("TLS cannot be set up: {error}");
@@ -52,7 +52,7 @@ impl Tls {
         })
     }
 
-    /// Whether both are the same configuration.
+    /// Whether both share one configuration.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.config, &other.config)
     }
@@ -118,14 +118,15 @@ fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
     timeout
 }
 
-/// Shows no certificate to a server that requests one, and remembers that it did. A handshake runs
-/// on one thread, so that the thread tells whose it was; one resolver serves all connections
-/// because rustls resumes a session only with the resolver it began with.
+/// Sends no client certificate, and remembers which handshakes requested one. A handshake runs on
+/// one thread, so the thread identifies it. All connections use one resolver, because rustls
+/// resumes a session only with the resolver that started it.
 #[derive(Debug, Default)]
 struct CertificateRequests(Mutex<Vec<ThreadId>>);
 
 impl CertificateRequests {
-    /// Forgets this thread's handshake; whether the server requested a certificate in it.
+    /// Returns whether the server requested a certificate in this thread's handshake, and forgets
+    /// it.
     fn forget(&self) -> bool {
         let this = std::thread::current().id();
         let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,7 +148,7 @@ impl ResolvesClientCert for CertificateRequests {
     }
 }
 
-/// The server ended the handshake because the client showed no certificate.
+/// The server ended the handshake because the client sent no certificate.
 #[derive(Debug)]
 pub(super) struct CertificateDemanded(io::Error);
 
@@ -156,8 +157,8 @@ impl CertificateDemanded {
         error.get_ref().is_some_and(|inner| inner.is::<Self>())
     }
 
-    /// Marks an alert that follows from a request for a certificate. Servers differ in which they
-    /// send: only TLS 1.3 has one of its own.
+    /// Marks an alert that follows a certificate request. Servers send different alerts: only TLS
+    /// 1.3 has one for this case.
     fn mark(error: io::Error, requested: bool) -> io::Error {
         let tls = error.get_ref().and_then(|inner| inner.downcast_ref());
         let demanded = match tls {
@@ -212,7 +213,7 @@ impl Transport for TlsTransport {
         let read = self.stream.read(self.buffers.input_append_buf());
         let amount = read.map_err(|error| CertificateDemanded::mark(error, requested))?;
         if amount > 0 {
-            // The handshake was accepted: what comes later has other reasons.
+            // The handshake succeeded, so later alerts have other causes.
             self.certificate_requested = false;
         }
         self.buffers.input_appended(amount);

@@ -1,5 +1,5 @@
-//! The certificate authorities that are trusted: the chosen set, what `ca_file` adds to it, or
-//! that file alone.
+//! The trusted certificate authorities: the chosen roots, with those of `ca_file` added, or those
+//! of `ca_file` alone.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -12,14 +12,14 @@ use crate::Error;
 use crate::connection::{Network, Roots};
 use crate::settings::{FileStamp, read_trusted};
 
-/// TLS for one choice of authorities. It is set up again once `ca_file` has changed.
+/// The TLS configuration for one set of authorities, rebuilt when `ca_file` changes.
 pub(super) struct Trust {
     network: Network,
     current: Mutex<Current>,
 }
 
 struct Current {
-    /// Of `ca_file`, as it was when it was last looked at.
+    /// The stamp of `ca_file` when it was last checked.
     stamp: Option<FileStamp>,
     tls: Tls,
 }
@@ -27,10 +27,9 @@ struct Current {
 impl Trust {
     /// # Errors
     ///
-    /// Where `ca_file` cannot be read or holds no certificate, or the system's roots cannot be
-    /// loaded.
+    /// If `ca_file` can't be read or holds no certificate, or the system's roots can't be loaded.
     pub(super) fn new(network: &Network) -> Result<Self, Error> {
-        // Before the file is read: a change in between is seen the next time.
+        // Taken before the file is read, so that a change in between is noticed next time.
         let stamp = network.ca_file.as_deref().map(FileStamp::of);
         Ok(Self {
             network: network.clone(),
@@ -41,8 +40,8 @@ impl Trust {
         })
     }
 
-    /// The configuration for the next connection. A file that changed and cannot be used, such as
-    /// one that is half written, leaves the former certificates trusted.
+    /// Returns the configuration for the next connection. If the file changed but can't be used (it
+    /// may be half written), the previous certificates stay trusted.
     pub(super) fn tls(&self) -> Tls {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = self.network.ca_file.as_deref().map(FileStamp::of);

@@ -1,4 +1,4 @@
-//! Checks a server's certificate as rustls does, and says in words why one is rejected.
+//! Verifies a server's certificate with rustls, and explains rejections.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore,
 use crate::date::iso_date;
 use crate::key::asn1::x509::{self, CertificateParts, common_name};
 
-/// rustls's own verifier. What it rejects is explained with the chain at hand, which its error no
-/// longer has.
+/// rustls's own verifier. Rejections are explained here, because only here is the chain available:
+/// the error doesn't carry it.
 #[derive(Debug)]
 pub(super) struct Verifier(Arc<WebPkiServerVerifier>);
 
@@ -119,7 +119,7 @@ impl fmt::Display for Rejected {
 
 impl std::error::Error for Rejected {}
 
-/// Says what is wrong with a chain, the server's own certificate first.
+/// Explains what is wrong with a chain. The server's own certificate comes first.
 fn explain(
     error: &rustls::Error,
     chain: &[CertificateParts<'_>],
@@ -174,10 +174,10 @@ fn unknown_issuer(chain: &[CertificateParts<'_>]) -> Rejected {
             .filter(above)
             .find(|other| !other.is_self_issued())
     };
-    // An authority of one's own often issues servers' certificates directly; public ones do not.
+    // Private authorities often issue server certificates directly; public ones don't.
     let alone = issuer_of(&chain[0]).is_none();
     let mut top = &chain[0];
-    // A chain in a circle ends as well.
+    // Ends even if the chain is circular.
     for _ in chain {
         top = issuer_of(top).unwrap_or(top);
     }
@@ -241,7 +241,7 @@ fn wrong_name(bad: &CertificateError, server_name: &ServerName<'_>) -> Rejected 
         CertificateError::NotValidForNameContext { presented, .. } => presented.as_slice(),
         _ => &[],
     };
-    // rustls writes them as it holds them: DnsName("a.example").
+    // rustls formats them with `Debug`: `DnsName("a.example")`.
     let plain = |name: &String| match name.split('"').nth(1) {
         Some(inner) => inner.to_owned(),
         None => name.clone(),
@@ -269,7 +269,7 @@ fn wrong_name(bad: &CertificateError, server_name: &ServerName<'_>) -> Rejected 
     )
 }
 
-/// Who is named in a certificate, for a message.
+/// Returns a certificate's subject or issuer, for messages.
 fn name(der: &[u8]) -> String {
     match common_name(der) {
         Some(name) => format!("\"{}\"", printable(&name)),
@@ -277,7 +277,7 @@ fn name(der: &[u8]) -> String {
     }
 }
 
-/// A server's text, short and without anything that a terminal would obey.
+/// Returns a server's text, shortened and without control characters.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(64).collect()
 }
