@@ -31,7 +31,8 @@ fn connections_to(port: u16) -> usize {
 /// More clients than either server lets in connections by default, all at work at once.
 fn assert_shared(url: String, port: u16) {
     const CLIENTS: usize = 200;
-    let setting = StoreSetting::Server(url);
+    // They wait for each other's turn, on a machine that may be busy.
+    let setting = StoreSetting::Server(format!("{url}?timeout_ms=60000"));
     let stores: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..CLIENTS)
             .map(|index| {
