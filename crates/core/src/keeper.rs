@@ -1,6 +1,7 @@
 //! Keeps a connection's token: from memory, from the store, or by one request at a time.
 
 mod background;
+mod bound;
 mod counters;
 mod credentials;
 mod defaults;
@@ -23,6 +24,7 @@ mod save;
 mod seed;
 mod storeless;
 mod trail;
+mod whom;
 
 use std::fmt;
 use std::sync::Arc;
@@ -46,7 +48,7 @@ pub use self::seed::SpentSeeds;
 pub use self::trail::{Event, What};
 use crate::{
     Clock, Connection, Durability, Error, Extra, Login, Owner, Random, Source, Store, StoreKey,
-    StoreSetting, SystemClock, SystemRandom, Token, Transport, Verdict, random,
+    StoreSetting, SystemClock, SystemRandom, Token, Transport, random,
 };
 
 /// Hands out a connection's token and keeps it valid.
@@ -56,8 +58,8 @@ use crate::{
 /// does not cut it off. Where a refresh fails and the old token is still valid, callers get that.
 /// A new refresh token is in the store before any caller sees the access token it came with.
 ///
-/// Whatever other processes, the server or the store do, a call returns within five times the
-/// connection's `timeout_ms` plus 60 s, and usually long before. After `fork`, a child makes its own
+/// Whatever other processes, the server or the store do, a call returns within [`Keeper::max_wait`],
+/// five times the connection's `timeout_ms` plus 60 s, and usually long before. After `fork`, a child makes its own
 /// keeper: its parent's hands out what it has in memory and refuses everything else.
 ///
 /// Cloning gives another handle to the same keeper.
@@ -124,6 +126,8 @@ struct Inner {
     listener: Option<Listener>,
     warning: Option<OnWarning>,
     probe: Option<Arc<dyn Probe>>,
+    /// Instead of what the settings say, for tests.
+    max_wait: Option<Duration>,
 }
 
 type OnWarning = Arc<dyn Fn(&Error) + Send + Sync>;
@@ -156,6 +160,7 @@ pub struct KeeperBuilder {
     listener: Option<Listener>,
     warning: Option<OnWarning>,
     probe: Option<Arc<dyn Probe>>,
+    max_wait: Option<Duration>,
 }
 
 impl Keeper {
@@ -182,6 +187,7 @@ impl Keeper {
             listener: None,
             warning: None,
             probe: None,
+            max_wait: None,
         }
     }
 
@@ -296,7 +302,9 @@ impl Keeper {
     ///
     /// Where the store cannot be read.
     pub fn events(&self) -> Result<Vec<Event>, Error> {
-        save::events(self.0.store.as_ref(), &self.0.key, self.0.clock.now())
+        Inner::bounded(&self.0, "the reading of events", |inner| {
+            save::events(inner.store.as_ref(), &inner.key, inner.clock.now())
+        })
     }
 
     /// Returns when the stored refresh token expires, in seconds since 1970, if the vendor said so.
@@ -333,7 +341,11 @@ impl Keeper {
         let connection = &self.0.connection;
         let grant = connection.read_authorization_response(login, callback)?;
         let kept = connection.kept_parameters(callback)?;
-        self.0.exchange_login(&grant, &Returned { login, kept })
+        let login = login.clone();
+        Inner::bounded(&self.0, "the login", move |inner| {
+            let login = &login;
+            inner.exchange_login(&grant, &Returned { login, kept })
+        })
     }
 
     /// Whether a refresh token is kept: without one, a person has to log in again when the token of
@@ -343,7 +355,9 @@ impl Keeper {
     ///
     /// If the store cannot be read.
     pub fn has_refresh_token(&self) -> Result<bool, Error> {
-        self.0.has_refresh_token()
+        Inner::bounded(&self.0, "the reading of the record", |inner| {
+            inner.has_refresh_token()
+        })
     }
 
     /// Returns whom the token stands for and where its API is, if the vendor tells: what came with
@@ -355,7 +369,10 @@ impl Keeper {
     ///
     /// As [`Keeper::token`], and if the vendor refuses.
     pub fn identity(&self) -> Result<Extra, Error> {
-        self.identity_of(&self.token()?)
+        Inner::bounded(&self.0, "the identity request", |inner| {
+            let token = Self(Arc::clone(inner)).token()?;
+            inner.identity_or_replace(&token)
+        })
     }
 
     /// Like [`Keeper::identity`], for a token that the caller has already: asks for no other one,
@@ -365,19 +382,9 @@ impl Keeper {
     ///
     /// As [`Keeper::identity`].
     pub fn identity_of(&self, token: &Token) -> Result<Extra, Error> {
-        match self.0.identity(token) {
-            Err(error) if error.http_status() == Some(401) => {}
-            known => return known,
-        }
-        self.invalidate(token);
-        self.0.identity(&self.token()?).map_err(|error| {
-            if error.http_status() != Some(401) {
-                return error;
-            }
-            error
-                .with_verdict(Verdict::FixConfiguration)
-                .with_setting("environment")
-                .with_hint("it rejects new tokens as well: check that environment and base_url belong to the app that the tokens are for")
+        let token = token.clone();
+        Inner::bounded(&self.0, "the identity request", move |inner| {
+            inner.identity_or_replace(&token)
         })
     }
 
@@ -474,6 +481,14 @@ impl KeeperBuilder {
         self
     }
 
+    /// For tests of the bound itself, which would take minutes otherwise.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn max_wait(mut self, max_wait: Duration) -> Self {
+        self.max_wait = Some(max_wait);
+        self
+    }
+
     /// The keeper.
     ///
     /// # Errors
@@ -527,6 +542,7 @@ impl KeeperBuilder {
             listener: self.listener,
             warning: self.warning,
             probe: self.probe,
+            max_wait: self.max_wait,
         })))
     }
 }

@@ -8,6 +8,7 @@ use crate::{Error, ErrorKind, Token};
 
 impl Keeper {
     /// Waits for requests in flight, for at most `timeout`, and starts no new request from now on.
+    /// It returns within `timeout`, whatever hangs.
     ///
     /// Call it before the process exits. A process that ends while a rotating refresh token is
     /// being spent may lose the grant, because nobody is left to store the new one. Draining covers

@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Inner;
+use super::bound::no_thread;
 use super::record::Record;
 use super::rejected::Rejected;
 use super::trail::Rest;
@@ -37,6 +38,8 @@ struct State {
     /// A record that the store did not take.
     unsaved: Option<(Record, Error)>,
     wakers: Vec<Waker>,
+    /// Whether a thread watches that no future waits too long.
+    watched: bool,
 }
 
 /// A time without requests: the server asked for it, or the last ones failed.
@@ -46,6 +49,8 @@ struct Pause {
     asked_for: bool,
     error: Error,
 }
+
+const THE_REFRESH: &str = "the refresh";
 
 /// What a caller wants.
 #[derive(Clone, Copy, Debug)]
@@ -70,30 +75,15 @@ impl Inner {
             Start::Done(result) => return result,
             Start::Wait(landings) => landings,
         };
-        let longest = this.longest();
+        let longest = this.max_wait();
         let under_way = |state: &mut State| state.landings == landings;
         let landed = &this.flights.landed;
         let waited = landed.wait_timeout_while(this.flights.state(), longest, under_way);
         let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         match waited.timed_out() {
-            true => this.still_valid(&state, this.hangs(longest)),
+            true => this.still_valid(&state, this.hangs(THE_REFRESH)),
             false => this.read_outcome(&state),
         }
-    }
-
-    /// How long a caller waits at most: for a lease, the end of a lost attempt, two requests and
-    /// the store, each of which has a bound of its own.
-    fn longest(&self) -> Duration {
-        self.connection.network().timeout * 5 + Duration::from_secs(60)
-    }
-
-    fn hangs(&self, longest: Duration) -> Error {
-        let connection = self.connection.label();
-        let waited = longest.as_secs();
-        let message = format!("{connection}: the refresh under way did not end within {waited} s");
-        Error::new(ErrorKind::Busy, message)
-            .with_provider(&self.connection.profile().id)
-            .with_hint("check the disk or server that `store` names, and what the program's own transport, signer or store waits for")
     }
 
     fn start(this: &Arc<Self>, want: Want) -> Start {
@@ -179,10 +169,32 @@ impl Inner {
             .name("countersign-refresh".into())
             .spawn(flight)
             .map(drop)
-            .map_err(|error| {
-                let message = format!("no thread could be started for the request: {error}");
-                Error::new(ErrorKind::Internal, message).with_verdict(Verdict::Retry)
-            })
+            .map_err(|error| no_thread(&error))
+    }
+
+    /// Wakes the futures that wait for this landing once so much time has passed: no runtime's timer
+    /// is at hand. Ends with the flight.
+    fn watch(this: &Arc<Self>, landings: u64, left: Duration) -> Result<(), Error> {
+        let inner = Arc::clone(this);
+        let watch = move || {
+            let under_way = |state: &mut State| state.landings == landings;
+            let landed = &inner.flights.landed;
+            let waited = landed.wait_timeout_while(inner.flights.state(), left, under_way);
+            let (mut state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            state.watched = false;
+            let wakers = match waited.timed_out() {
+                true => std::mem::take(&mut state.wakers),
+                false => Vec::new(),
+            };
+            drop(state);
+            wakers.into_iter().for_each(Waker::wake);
+        };
+        std::thread::Builder::new()
+            .name("countersign-bound".into())
+            .stack_size(128 * 1024)
+            .spawn(watch)
+            .map(drop)
+            .map_err(|error| no_thread(&error))
     }
 
     /// Starts this work on the refresh thread, unless something is in flight already.
@@ -371,7 +383,14 @@ impl State {
 pub struct TokenFuture {
     inner: Arc<Inner>,
     want: Want,
-    waits_for: Option<u64>,
+    waits_for: Option<Wait>,
+}
+
+/// The landing that a future waits for, and until when.
+#[derive(Clone, Copy)]
+struct Wait {
+    landings: u64,
+    until: Instant,
 }
 
 impl TokenFuture {
@@ -388,19 +407,33 @@ impl Future for TokenFuture {
     type Output = Result<Token, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let landings = match self.waits_for {
-            Some(landings) => match self.inner.check_process() {
-                Ok(()) => landings,
+        let wait = match self.waits_for {
+            Some(wait) => match self.inner.check_process() {
+                Ok(()) => wait,
                 Err(error) => return Poll::Ready(Err(error)),
             },
             None => match Inner::start(&self.inner, self.want) {
                 Start::Done(result) => return Poll::Ready(result),
-                Start::Wait(landings) => *self.waits_for.insert(landings),
+                Start::Wait(landings) => {
+                    let until = Instant::now() + self.inner.max_wait();
+                    *self.waits_for.insert(Wait { landings, until })
+                }
             },
         };
-        let mut state = self.inner.flights.state();
-        if state.landings != landings {
-            return Poll::Ready(self.inner.read_outcome(&state));
+        let inner = Arc::clone(&self.inner);
+        let mut state = inner.flights.state();
+        if state.landings != wait.landings {
+            return Poll::Ready(inner.read_outcome(&state));
+        }
+        let left = wait.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Poll::Ready(inner.still_valid(&state, inner.hangs(THE_REFRESH)));
+        }
+        if !state.watched {
+            if let Err(error) = Inner::watch(&inner, wait.landings, left) {
+                return Poll::Ready(inner.still_valid(&state, error));
+            }
+            state.watched = true;
         }
         if !state
             .wakers

@@ -37,7 +37,7 @@ impl Keeper {
     ///
     /// If the store fails.
     pub fn forget(&self) -> Result<Revocation, Error> {
-        self.0.forget(false)
+        Inner::bounded(&self.0, "the revocation", |inner| inner.forget(false))
     }
 
     /// Like [`Keeper::forget`], but forgets the token here even if the vendor did not revoke it.
@@ -46,7 +46,7 @@ impl Keeper {
     ///
     /// If the store fails.
     pub fn force_forget(&self) -> Result<Revocation, Error> {
-        self.0.forget(true)
+        Inner::bounded(&self.0, "the revocation", |inner| inner.forget(true))
     }
 
     /// Where a damaged record of the connection was set aside, if one was. [`Keeper::forget`]
@@ -56,7 +56,9 @@ impl Keeper {
     ///
     /// If the store cannot be read.
     pub fn set_aside(&self) -> Result<Option<String>, Error> {
-        self.0.store.set_aside(&self.0.key)
+        Inner::bounded(&self.0, "the reading of the record", |inner| {
+            inner.store.set_aside(&inner.key)
+        })
     }
 }
 

@@ -14,7 +14,10 @@ impl Keeper {
     ///
     /// If the store cannot be read.
     pub fn login_warnings(&self, token: &Token) -> Result<Vec<Error>, Error> {
-        self.0.login_warnings(token)
+        let token = token.clone();
+        Inner::bounded(&self.0, "the reading of the record", move |inner| {
+            inner.login_warnings(&token)
+        })
     }
 }
 

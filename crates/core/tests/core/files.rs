@@ -409,7 +409,11 @@ fn a_logout_leaves_no_damaged_record_behind() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("tokens");
     let store = Arc::new(FileStore::open(&folder).unwrap());
-    let bench = bench_with(refreshing(), [Ok(rotated_answer("a", "r1", 600))], store);
+    let bench = bench_with(
+        refreshing(),
+        [Ok(rotated_answer("a", "refresh-1", 600))],
+        store,
+    );
     bench.keeper.token().unwrap();
     let record = names(&folder)
         .into_iter()
@@ -434,7 +438,7 @@ fn a_logout_leaves_no_damaged_record_behind() {
         .into_iter()
         .filter(|name| {
             let bytes = fs::read(folder.join(name)).unwrap();
-            bytes.windows(2).any(|part| part == b"r1")
+            bytes.windows(9).any(|part| part == b"refresh-1")
         })
         .collect();
     assert!(left.is_empty(), "{left:?}");

@@ -2,6 +2,7 @@
 
 mod assertions;
 mod authorization;
+mod bounds;
 mod clocks;
 mod connection;
 mod drain;

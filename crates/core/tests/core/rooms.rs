@@ -81,15 +81,16 @@ fn core_reads_no_environment_prints_nothing_and_holds_no_global() {
 }
 
 #[test]
-fn core_has_threads_for_a_refresh_for_a_file_system_that_may_hang_and_for_idle_connections() {
+fn core_has_threads_for_calls_that_may_hang_and_for_idle_connections() {
     assert_absent(
         &["thread::spawn", "thread::Builder"],
         &[
+            "keeper/bound.rs",
             "keeper/flight.rs",
             "store/file/worker.rs",
             "transport/ureq/route.rs",
         ],
-        "core's threads carry a refresh or a call of the file system, or close idle connections",
+        "core's threads carry a call or its bound, or close idle connections",
     );
 }
 

@@ -1,0 +1,397 @@
+//! Every call returns within its bound, whatever hangs.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use countersign::{
+    Capabilities, Connection, Error, ErrorKind, Extra, FileStore, Keeper, Lease, MemoryStore,
+    Owner, Profile, Provider, Request, Response, SendError, Settings, Store, StoreKey, Stored,
+    Swap, Token, Transport, Url, Verdict,
+};
+
+use crate::support::{PROFILE, client_credentials, connection, login, rotated_answer};
+
+/// Long enough for a call that fails at once, and far less than what hangs.
+const BOUND: Duration = Duration::from_millis(80);
+/// What a busy machine may add.
+const AT_LAST: Duration = Duration::from_secs(30);
+
+/// A door that is shut while a test wants something to hang.
+#[derive(Debug, Default)]
+struct Door {
+    shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Door {
+    fn shut(&self) {
+        *self.shut.lock().unwrap() = true;
+    }
+
+    fn open(&self) {
+        *self.shut.lock().unwrap() = false;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let shut = self.shut.lock().unwrap();
+        drop(self.opened.wait_while(shut, |shut| *shut).unwrap());
+    }
+}
+
+/// A store whose calls do not come back while the door is shut.
+#[derive(Debug)]
+struct Hanging(Arc<Door>, MemoryStore);
+
+impl Store for Hanging {
+    fn capabilities(&self) -> Capabilities {
+        self.1.capabilities()
+    }
+
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
+        self.0.pass();
+        self.1.load(key)
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap {
+        self.0.pass();
+        self.1.compare_and_swap(key, expected, fence, value)
+    }
+
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
+        self.0.pass();
+        self.1.tombstone(key, expected, fence)
+    }
+
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
+        self.0.pass();
+        self.1.lease(key, owner, ttl)
+    }
+
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        self.0.pass();
+        self.1.renew(key, owner, fence, ttl)
+    }
+
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
+        self.0.pass();
+        self.1.release(key, owner, fence)
+    }
+
+    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
+        self.0.pass();
+        self.1.keys()
+    }
+
+    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
+        self.0.pass();
+        self.1.set_aside(key)
+    }
+
+    fn now_ms(&self) -> Result<i64, Error> {
+        self.1.now_ms()
+    }
+}
+
+/// A server that gives rotating tokens, or does not answer while the door is shut.
+#[derive(Debug)]
+struct Server(Arc<Door>);
+
+impl Transport for Server {
+    fn send(&self, _: &Request) -> Result<Response, SendError> {
+        self.0.pass();
+        Ok(rotated_answer("a", "r1", 3600))
+    }
+}
+
+/// Acme with somebody to ask whom a token stands for.
+#[derive(Debug)]
+struct Known(Profile);
+
+impl Provider for Known {
+    fn profile(&self) -> &Profile {
+        &self.0
+    }
+
+    fn identity_request(&self, _: &Connection, token: &Token) -> Result<Option<Request>, Error> {
+        let url = Url::parse("https://demo.acme.example/userinfo")?;
+        Ok(Some(Request::get_with_bearer(url, token.secret())))
+    }
+
+    fn read_identity(&self, _: &Connection, _: &Response) -> Result<Extra, Error> {
+        Ok(Extra::new())
+    }
+}
+
+struct Bench {
+    keeper: Keeper,
+    token: Token,
+    store: Arc<Door>,
+    server: Arc<Door>,
+    below: Arc<Hanging>,
+}
+
+/// A client that has a token.
+fn bench() -> Bench {
+    let (store, server) = (Arc::<Door>::default(), Arc::<Door>::default());
+    let below = Arc::new(Hanging(Arc::clone(&store), MemoryStore::new()));
+    let settings = [
+        ("provider", "acme"),
+        ("environment", "demo"),
+        ("grant", "refresh-token"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("refresh_token", "r0"),
+        ("redirect_uri", "https://app.example/callback"),
+    ];
+    let settings = Settings::from_pairs(settings).unwrap();
+    let provider = Arc::new(Known(Profile::from_toml(PROFILE).unwrap()));
+    let connection = Connection::new("mine", &settings, provider).unwrap();
+    let keeper = Keeper::builder(connection)
+        .store(Arc::clone(&below) as Arc<dyn Store>)
+        .transport(Arc::new(Server(Arc::clone(&server))))
+        .max_wait(BOUND)
+        .build()
+        .unwrap();
+    let token = keeper.token().unwrap();
+    Bench {
+        keeper,
+        token,
+        store,
+        server,
+        below,
+    }
+}
+
+type Call = (&'static str, fn(&Keeper, &Token) -> Result<(), Error>);
+
+/// Whatever may use the store or send a request.
+const CALLS: [Call; 13] = [
+    ("token", |keeper, token| {
+        keeper.invalidate(token);
+        keeper.token().map(drop)
+    }),
+    ("token_valid_for", |keeper, token| {
+        keeper.invalidate(token);
+        keeper.token_valid_for(Duration::from_secs(3000)).map(drop)
+    }),
+    ("token_async", |keeper, token| {
+        keeper.invalidate(token);
+        block_on(keeper.token_async()).map(drop)
+    }),
+    ("refresh_now", |keeper, token| {
+        keeper.invalidate(token);
+        keeper.refresh_now().map(drop)
+    }),
+    ("complete_login", |keeper, _| login(keeper).map(drop)),
+    ("forget", |keeper, _| keeper.forget().map(drop)),
+    ("force_forget", |keeper, _| keeper.force_forget().map(drop)),
+    ("identity", |keeper, _| keeper.identity().map(drop)),
+    ("identity_of", |keeper, token| {
+        keeper.identity_of(token).map(drop)
+    }),
+    ("events", |keeper, _| keeper.events().map(drop)),
+    ("set_aside", |keeper, _| keeper.set_aside().map(drop)),
+    ("has_refresh_token", |keeper, _| {
+        keeper.has_refresh_token().map(drop)
+    }),
+    ("login_warnings", |keeper, token| {
+        keeper.login_warnings(token).map(drop)
+    }),
+];
+
+const READS_ONLY: [&str; 4] = ["events", "set_aside", "has_refresh_token", "login_warnings"];
+
+/// Waits for a future as a runtime without timers does.
+fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
+    struct Bell(mpsc::SyncSender<()>);
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.try_send(());
+        }
+    }
+    let (ring, rung) = mpsc::sync_channel(1);
+    let waker = Waker::from(Arc::new(Bell(ring)));
+    loop {
+        let mut context = Context::from_waker(&waker);
+        match std::pin::Pin::new(&mut future).poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => rung.recv().unwrap(),
+        }
+    }
+}
+
+/// What a call returns, which has to return.
+#[track_caller]
+fn returned<T: Send + 'static>(name: &str, call: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(call()));
+    match told.recv_timeout(AT_LAST) {
+        Ok(outcome) => outcome,
+        Err(RecvTimeoutError::Timeout) => panic!("{name} did not return"),
+        Err(RecvTimeoutError::Disconnected) => panic!("{name} panicked"),
+    }
+}
+
+fn call(bench: &Bench, (name, call): Call) -> Result<(), Error> {
+    let (keeper, token) = (bench.keeper.clone(), bench.token.clone());
+    returned(name, move || call(&keeper, &token))
+}
+
+#[test]
+fn the_bound_is_what_the_documentation_says() {
+    for timeout_ms in ["1000", "30000"] {
+        let settings = [
+            ("grant", "client-credentials"),
+            ("client_id", "app"),
+            ("client_secret", "s3cret"),
+            ("timeout_ms", timeout_ms),
+        ];
+        let keeper = Keeper::builder(connection(settings)).build().unwrap();
+        let timeout = Duration::from_millis(timeout_ms.parse().unwrap());
+        assert_eq!(keeper.max_wait(), timeout * 5 + Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn every_call_returns_though_the_store_does_not() {
+    for each in CALLS {
+        let bench = bench();
+        bench.store.shut();
+        let error = call(&bench, each).expect_err(each.0);
+        assert_eq!(
+            (error.kind(), error.verdict()),
+            (ErrorKind::Busy, Verdict::Retry)
+        );
+        assert!(error.message().contains("did not end within"), "{error}");
+        bench.store.open();
+    }
+}
+
+#[test]
+fn every_call_returns_though_the_server_does_not() {
+    // Only what sends a request has to wait for the server.
+    for each in CALLS
+        .into_iter()
+        .filter(|(name, _)| !READS_ONLY.contains(name))
+    {
+        let bench = bench();
+        bench.server.shut();
+        let error = call(&bench, each).expect_err(each.0);
+        assert!(error.message().contains("did not end within"), "{error}");
+        bench.server.open();
+    }
+}
+
+#[test]
+fn every_call_returns_though_another_process_never_gives_the_lease_back() {
+    let needs_the_lease = [
+        "token",
+        "token_valid_for",
+        "token_async",
+        "refresh_now",
+        "complete_login",
+        "forget",
+        "force_forget",
+    ];
+    for each in CALLS
+        .into_iter()
+        .filter(|(name, _)| needs_the_lease.contains(name))
+    {
+        let bench = bench();
+        let key = StoreKey::of_connection(bench.keeper.connection());
+        let hour = Duration::from_secs(3600);
+        let lease = bench
+            .below
+            .lease(&key, &Owner::new("another"), hour)
+            .unwrap();
+        assert!(matches!(lease, Lease::Granted { .. }));
+        let error = call(&bench, each).expect_err(each.0);
+        assert_eq!(error.kind(), ErrorKind::Busy, "{}: {error}", each.0);
+    }
+}
+
+#[test]
+fn draining_returns_within_its_own_bound_whatever_hangs() {
+    for hangs in ["store", "server"] {
+        let bench = bench();
+        match hangs {
+            "store" => bench.store.shut(),
+            _ => bench.server.shut(),
+        }
+        call(&bench, CALLS[3]).unwrap_err();
+        let keeper = bench.keeper.clone();
+        let error = returned("drain", move || keeper.drain(BOUND)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+        bench.store.open();
+        bench.server.open();
+        // What hung goes on, and is waited for.
+        let keeper = bench.keeper.clone();
+        let drained = returned("drain", move || keeper.drain(AT_LAST));
+        assert!(drained.is_ok(), "{hangs}: {drained:?}");
+    }
+}
+
+#[test]
+fn what_a_caller_did_not_wait_for_is_done_all_the_same() {
+    let bench = bench();
+    bench.server.shut();
+    let forget = CALLS.into_iter().find(|(name, _)| *name == "forget");
+    call(&bench, forget.unwrap()).unwrap_err();
+    bench.server.open();
+    let keeper = bench.keeper.clone();
+    returned("drain", move || keeper.drain(AT_LAST)).unwrap();
+    assert!(bench.keeper.events().unwrap().is_empty(), "it is forgotten");
+}
+
+#[test]
+fn futures_of_one_refresh_each_have_the_whole_bound() {
+    let bench = bench();
+    bench.keeper.invalidate(&bench.token);
+    bench.server.shut();
+    let keeper = bench.keeper.clone();
+    let (first, second) = returned("token_async", move || {
+        // The second one begins when the first one's time is almost up, and has another waker.
+        let first = block_on(keeper.token_async());
+        let second = block_on(keeper.token_async());
+        (first, second)
+    });
+    assert_eq!(first.unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(second.unwrap_err().kind(), ErrorKind::Busy);
+    bench.server.open();
+}
+
+#[test]
+fn a_file_store_whose_lock_is_held_for_ever_answers_within_its_timeout() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("tokens");
+    let open = || FileStore::open(&at).unwrap().with_timeout(BOUND);
+    let (ours, theirs) = (Arc::new(open()), open());
+    let keeper = Keeper::builder(client_credentials())
+        .store(Arc::clone(&ours) as Arc<dyn Store>)
+        .transport(Arc::new(Server(Arc::default())))
+        .max_wait(BOUND)
+        .build()
+        .unwrap();
+    let key = StoreKey::of_connection(keeper.connection());
+    let hour = Duration::from_secs(3600);
+    theirs.lease(&key, &Owner::new("another"), hour).unwrap();
+    let lease = returned("lease", move || ours.lease(&key, &Owner::new("we"), hour));
+    assert!(matches!(lease.unwrap(), Lease::Busy { .. }));
+    let error = returned("token", move || keeper.token()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+}
