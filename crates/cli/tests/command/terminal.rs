@@ -45,20 +45,9 @@ impl Vendor {
             answer,
             dir: tempfile::tempdir().unwrap(),
         };
-        vendor.write(
-            "acme.toml",
-            r#"
-            id = "acme"
-            name = "Acme"
-            documentation = "https://acme.example/docs"
-            environments.production.base_url = "https://login.acme.example"
-            endpoints.token = "{base_url}/token"
-            endpoints.authorize = "{base_url}/authorize"
-            grants.client-credentials.client_auth = ["post"]
-            grants.authorization-code.client_auth = ["post"]
-            response.keep = ["note", "plain"]
-            "#,
-        );
+        let profile = include_str!("../../../../tests/profiles/acme.toml");
+        let keep = "response.keep = [\"note\", \"plain\"]\n";
+        vendor.write("acme.toml", &format!("{profile}{keep}"));
         vendor.write(
             "countersign.toml",
             &format!(

@@ -87,7 +87,8 @@ impl Transport for UreqTransport {
         })?;
         let fail = |error| explain.error(error);
         let mut answer = answer.map_err(fail)?;
-        let mut body = Zeroizing::new(Vec::new());
+        // Room for a usual response: growing would leave copies of tokens behind.
+        let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
         let mut reader = answer
             .body_mut()
             .with_config()

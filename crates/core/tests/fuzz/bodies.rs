@@ -23,20 +23,11 @@ static KEYS: LazyLock<[VerificationKey; 2]> = LazyLock::new(|| {
 });
 
 static CONNECTION: LazyLock<Connection> = LazyLock::new(|| {
-    let profile = Profile::from_toml(
-        r#"
-        id = "acme"
-        name = "Acme"
-        documentation = "https://acme.example/docs"
-        environments.production.base_url = "https://login.acme.example"
-        endpoints.token = "{base_url}/token"
-        endpoints.authorize = "{base_url}/authorize"
-        grants.authorization-code.client_auth = ["post"]
-        "#,
-    )
-    .expect("a profile");
+    let profile = include_str!("../../../../tests/profiles/acme.toml");
+    let profile = Profile::from_toml(profile).expect("a profile");
     let settings = Settings::from_pairs([
         ("provider", "acme"),
+        ("grant", "authorization-code"),
         ("client_id", "app"),
         ("client_secret", SECRET),
         ("redirect_uri", "http://127.0.0.1/callback"),
