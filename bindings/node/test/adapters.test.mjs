@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, test } from 'node:test';
@@ -10,6 +9,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { Client, withToken } from 'countersign';
 
 import { Sandbox } from './sandbox.mjs';
+import { listen } from './server.mjs';
 
 const file = join(process.env.COUNTERSIGN_SCENARIOS, '..', 'adapters', 'cases.json');
 const shared = JSON.parse(readFileSync(file, 'utf8'));
@@ -23,7 +23,7 @@ let arrived;
 
 before(async () => {
   sandbox = await Sandbox.start();
-  for (const name of ['api', 'other']) servers[name] = await listen(name);
+  for (const name of ['api', 'other']) servers[name] = await start(name);
 });
 after(async () => {
   client.close();
@@ -97,22 +97,11 @@ function filled(text) {
 }
 
 /** One of the servers. */
-async function listen(name) {
-  const server = createServer(async (request, response) => {
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const token = request.headers.authorization;
-    arrived.push({ to: name, path: request.url, body: Buffer.concat(chunks).toString(), token });
+function start(name) {
+  return listen(({ url, headers, body }) => {
+    arrived.push({ to: name, path: url, body, token: headers.authorization });
     const next = responses.findIndex(({ at }) => at === name);
     const [{ status, location }] = next < 0 ? [{ status: 200 }] : responses.splice(next, 1);
-    response.writeHead(status, location ? { location: filled(location) } : {}).end();
+    return { status, location: location && filled(location) };
   });
-  for (let port = 10_000 + (process.pid % 10_000); ; port++) {
-    const bound = await new Promise((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, () => resolve(true));
-    });
-    server.removeAllListeners('error');
-    if (bound) return Object.assign(server, { port, url: `http://127.0.0.1:${port}` });
-  }
 }

@@ -1,13 +1,13 @@
 // `withToken`: one new token for a 401, and a token that goes nowhere else.
 
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, test } from 'node:test';
 
 import { Client, withToken } from 'countersign';
 
 import { Sandbox } from './sandbox.mjs';
+import { listen } from './server.mjs';
 
 let sandbox;
 let client;
@@ -20,14 +20,8 @@ let answers;
 
 before(async () => {
   sandbox = await Sandbox.start();
-  api = await listen(
-    (request) => requests.push(request),
-    () => answers.shift() ?? { status: 200 },
-  );
-  other = await listen(
-    (request) => requests.push(request),
-    () => ({ status: 401 }),
-  );
+  api = await start(() => answers.shift() ?? { status: 200 });
+  other = await start(() => ({ status: 401 }));
 });
 after(async () => {
   await sandbox.stop();
@@ -123,21 +117,10 @@ test('a signal ends the wait for the token as well', async () => {
   assert.equal(requests.length, 0);
 });
 
-/** A server on a loopback port that notes each request and answers as it is told. */
-async function listen(note, answer) {
-  const server = createServer(async (request, response) => {
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    note({ headers: request.headers, body: Buffer.concat(chunks).toString() });
-    const { status, location } = answer();
-    response.writeHead(status, location ? { location } : {}).end('answered');
-  });
-  for (let port = 20_000 + (process.pid % 10_000); ; port++) {
-    const bound = await new Promise((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    server.removeAllListeners('error');
-    if (bound) return Object.assign(server, { url: `http://127.0.0.1:${port}` });
-  }
+/** A server that notes each request. */
+function start(answer) {
+  return listen((request) => {
+    requests.push(request);
+    return answer();
+  }, '127.0.0.1');
 }
