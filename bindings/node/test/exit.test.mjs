@@ -48,6 +48,20 @@ for (const how of ['end', 'exit']) {
   });
 }
 
+test('a CPU profile is written by a process that frees its clients before it ends', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-profiles-'));
+  try {
+    const program = [join(programs, 'exits.mjs'), sandbox.connections, 'freed'];
+    const run = spawnSync(process.execPath, ['--cpu-prof', `--cpu-prof-dir=${folder}`, ...program], {
+      timeout: 60_000,
+    });
+    assert.equal(run.status, 7, run.stderr.toString());
+    assert.equal(readdirSync(folder).length, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('coverage is written by a process that ends amid callbacks', () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-coverage-'));
   try {

@@ -1,4 +1,5 @@
-// Refreshes with callbacks without end, and ends in the midst of it: by process.exit, or by an error nobody catches.
+// Refreshes with callbacks without end, and ends in the midst of it: by process.exit, at once or when its clients are
+// freed, or by an error nobody catches.
 
 import { Client } from 'countersign';
 
@@ -10,14 +11,24 @@ const callbacks = {
   clock: () => ({ unixMs: Date.now(), bootMs: performance.now() }),
 };
 
+const clients = [];
 const refreshing = async () => {
   const client = await Client.load('docusign-jwt', { path, settings: { store: 'memory' }, ...callbacks });
-  for (;;) await client.refresh();
+  clients.push(client);
+  for (;;) {
+    try {
+      await client.refresh();
+    } catch (error) {
+      if (how === 'freed' && (error.code === 'BUSY' || error.code === 'CLOSED')) return;
+      throw error;
+    }
+  }
 };
 for (let i = 0; i < 8; i++) refreshing();
 
 process.on('exit', () => console.log('the other listeners of exit are heard'));
-setTimeout(() => {
-  if (how === 'exit') process.exit(7);
+setTimeout(async () => {
+  if (how === 'freed') await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+  if (how !== 'throw') process.exit(7);
   throw new Error('nobody catches this');
 }, 500);
