@@ -20,6 +20,7 @@ sandbox_start "$COUNTERSIGN_COMMAND" "$scratch/sandbox"
 curl -sf --cacert "$sandbox_ca" -d '{"status": 200, "provider": "salesforce", "grant": "refresh-token",
     "content_type": "application/json", "body":
     "{\"access_token\":\"a\",\"refresh_token\":\"r1\",\"refresh_token_expires_in\":5000}"}' "$sandbox_url/_sandbox/faults" >/dev/null
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out "$sandbox_dir/p521.pem"
 compile "$scratch/header" tests/header.cpp
 "$scratch/header" "$sandbox_dir"
 

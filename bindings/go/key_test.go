@@ -98,6 +98,17 @@ func TestAKeyThatIsNone(t *testing.T) {
 	}
 }
 
+func TestAKeyThatTheLibraryLacksSaysWhichToMake(t *testing.T) {
+	made, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = ReadKey(pemOf(t, made), "")
+	if failure := failureOf(t, err); failure.Status != StatusKey || !strings.Contains(failure.Hint, "P-256 or P-384") {
+		t.Error(failure, failure.Hint)
+	}
+}
+
 func TestAKeyInADevice(t *testing.T) {
 	made, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

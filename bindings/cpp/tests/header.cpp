@@ -3,6 +3,8 @@
 #include <atomic>
 #include <countersign.hpp>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <thread>
 #include <type_traits>
@@ -286,6 +288,15 @@ static void end_of_a_refresh_token(const std::string &dir) {
     CHECK(left > 4900s && left < 5060s);
 }
 
+/// A key on P-521, which the library does not have; the script that runs this has made it.
+static void unusable_key(const std::string &dir) {
+    std::ifstream file(dir + "/p521.pem");
+    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    const auto refused = Key::read(text).error();
+    CHECK(refused.status() == CSIGN_STATUS_KEY);
+    CHECK(refused.hint().find("P-256 or P-384") != std::string_view::npos);
+}
+
 static void others() {
     CHECK(abi_matches() && !version().empty());
     CHECK(name(Verdict::outcome_unknown) == "outcome_unknown" && name(CSIGN_STATUS_BUSY) == "BUSY");
@@ -315,6 +326,7 @@ int main(int argc, char **argv) {
         causes();
         cause_of_a_request(argv[1]);
         end_of_a_refresh_token(argv[1]);
+        unusable_key(argv[1]);
         others();
     } catch (const std::exception &error) {
         std::printf("%s\n", error.what());

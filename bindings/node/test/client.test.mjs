@@ -1,7 +1,7 @@
 // What the scenarios do not show: the event loop, callbacks, aborting, closing, collecting.
 
 import assert from 'node:assert/strict';
-import { createPrivateKey, pbkdf2, sign } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, pbkdf2, sign } from 'node:crypto';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -155,6 +155,15 @@ test('a signal that is aborted already asks for nothing', async () => {
   const reason = new Error('enough');
   await assert.rejects(client.token({ signal: AbortSignal.abort(reason) }), reason);
   assert.deepEqual(await sandbox.log(), []);
+});
+
+test('a key that the library cannot use says which to make', async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-521' });
+  const file = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  await assert.rejects(
+    Key.read(file),
+    (error) => error instanceof FixConfigurationError && error.hint.includes('P-256 or P-384'),
+  );
 });
 
 test('all callbacks at once, from the threads of the library', { timeout: 30_000 }, async () => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,14 @@ def test_signs_and_verifies(sandbox: Sandbox) -> None:
     header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
     assert header == {"alg": "PS256", "kid": "k1", "typ": "JWT"}
     assert json.loads(key.verify(token, "PS256")) == {"sub": "Zoë"}
+
+
+def test_a_key_that_the_library_cannot_use_says_which_to_make() -> None:
+    made = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]
+    file = subprocess.run(made, capture_output=True, check=True).stdout
+    with pytest.raises(countersign.FixConfigurationError) as refused:
+        countersign.Key.read(file)
+    assert "P-256 or P-384" in str(refused.value.hint)
 
 
 def test_text_is_signed_as_it_is() -> None:

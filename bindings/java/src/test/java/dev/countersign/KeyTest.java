@@ -72,6 +72,17 @@ class KeyTest {
         }
     }
 
+    /** The JDK writes EC keys without their public point. */
+    @Test
+    void aKeyThatTheLibraryCannotUseSaysHowToConvertIt() throws Exception {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+        generator.initialize(256);
+        byte[] file = generator.generateKeyPair().getPrivate().getEncoded();
+        CountersignException failure = assertThrows(FixConfigurationException.class, () -> Key.read(file));
+        assertEquals(Status.KEY, failure.status());
+        assertTrue(failure.hint().orElseThrow().contains("openssl ec -in key.pem -out whole.pem"));
+    }
+
     @Test
     void aKeyIsDescribed() {
         try (Key key = Key.read(rsa.getPrivate().getEncoded())) {
