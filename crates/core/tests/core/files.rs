@@ -121,6 +121,43 @@ fn a_lease_whose_files_are_removed_is_lost_and_its_holder_notices() {
     bench.lease("a").unwrap();
 }
 
+/// Two writers can then be at work at once, and one finds the other's successor.
+#[test]
+fn lock_files_that_are_removed_while_a_record_changes_cost_at_most_another_try() {
+    let bench = Bench::new();
+    let write = || {
+        // A store of its own: within one, nobody reads while another writes.
+        let store = FileStore::open(&bench.folder).unwrap();
+        for _ in 0..150 {
+            let failed = match store.load(&bench.key) {
+                Ok(stored) => {
+                    let version = stored.map(|stored| stored.version);
+                    match store.compare_and_swap(&bench.key, version, None, b"changed") {
+                        Swap::Unavailable(error) | Swap::Unknown(error) => Some(error),
+                        Swap::Applied(_) | Swap::Conflict(_) | Swap::Fenced => None,
+                    }
+                }
+                Err(error) => Some(error),
+            };
+            if let Some(error) = failed {
+                assert_eq!(error.verdict(), Verdict::Retry, "{error}");
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let writers = [scope.spawn(write), scope.spawn(write), scope.spawn(write)];
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            for name in names(&bench.folder) {
+                if name.contains("write-lock") || name.contains(".alive-") {
+                    // Its holder may have removed it.
+                    let _ = fs::remove_file(bench.folder.join(name));
+                }
+            }
+        }
+    });
+    assert!(bench.store.load(&bench.key).unwrap().is_some());
+}
+
 /// What a writer leaves behind that is killed between writing a successor and renaming it.
 fn leave_behind(bench: &Bench, version: u64, fence: Option<u64>, bytes: &[u8]) {
     let other = tempfile::tempdir().unwrap();

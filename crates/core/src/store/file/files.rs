@@ -322,13 +322,22 @@ fn recover(folder: &Folder, key: &StoreKey, writing: &Claim) -> Result<(), Error
     if !writing.is_held().map_err(failed("read", &record))? {
         return Ok(());
     }
+    adopt(folder, &new, &record).map_err(failed("recover", &new))
+}
+
+/// Gives a whole successor the record's name. If it is gone, its writer lives and did so itself:
+/// somebody removed the lock between them.
+fn adopt(folder: &Folder, new: &str, record: &str) -> io::Result<()> {
     // Its writer may have died before it was durable.
-    let file = folder.open_file(&new).map_err(failed("open", &new))?;
-    file.sync_all().map_err(failed("sync", &new))?;
-    folder
-        .rename(&new, &record)
-        .map_err(failed("recover", &new))?;
-    folder.sync().map_err(failed("sync", &record))
+    let adopted = folder
+        .open_file(new)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| folder.rename(new, record));
+    match adopted {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => folder.sync(),
+    }
 }
 
 /// Replaces a record's contents atomically and durably.
@@ -362,11 +371,21 @@ fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Re
         Err(error) => return not_written(&record, &error),
     }
     if let Err(error) = folder.rename(&new, &record) {
-        return not_written(&record, &error);
+        return match error.kind() {
+            io::ErrorKind::NotFound => Err(finished_by_another(folder, &record)),
+            _ => not_written(&record, &error),
+        };
     }
     // The rename is done, but without this it may not survive a power cut.
     let synced = folder.sync();
     synced.map_err(|error| Swap::Unknown(broken("sync", folder.path(), &error)))
+}
+
+/// Somebody removed the lock, and another process found our successor: it has adopted or removed it.
+fn finished_by_another(folder: &Folder, record: &str) -> Swap {
+    let lost =
+        io::Error::other("somebody removed its lock, and another process finished the change");
+    Swap::Unknown(broken("write", &folder.path_of(record), &lost))
 }
 
 fn write_new(folder: &Folder, new: &str, bytes: &[u8]) -> io::Result<()> {
