@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use countersign::{Event, What};
 use countersign_sandbox::LogEntry;
 
 use super::{Run, TIMEOUT_MS, lock};
@@ -83,17 +84,15 @@ impl Run<'_> {
             .iter()
             .find(|entry| presented(entry) == Some(print) && entry.status == Some(200));
         let events = self.keepers[grant].events().unwrap_or_default();
-        let first = events
-            .iter()
-            .find(|event| event.spent.as_deref() == Some(print));
-        let pid = first.and_then(|event| event.by.split(':').nth(1)?.parse::<u32>().ok());
+        let intended = rotated.and_then(|rotated| intended(&events, print, rotated.time_ms));
+        let pid = intended.and_then(|event| event.by.split(':').nth(1)?.parse::<u32>().ok());
         let (Some(rotated), Some(pid)) = (rotated, pid) else {
             self.notes.push(format!("no trail of {print}: {events:?}"));
             return true;
         };
         // A process that shut down or forked is not among them: it had time to keep its answer.
         let kill = self.kills.iter().find(|kill| kill.pid == pid);
-        let gave_up = first.and_then(|first| ledger::gave_up_after_ms(first, &events));
+        let gave_up = intended.and_then(|event| ledger::gave_up_after_ms(event, &events));
         self.notes.push(format!(
             "{print} was rotated at {} by {pid}, refused at {refused_ms}; {kill:?}, gave up after {gave_up:?} ms",
             rotated.time_ms
@@ -102,5 +101,40 @@ impl Run<'_> {
         // On a busy machine, or stopped, one that lives may see its answer come too late.
         let too_late = gave_up.is_some_and(|waited_ms| waited_ms >= TIMEOUT_MS as i64);
         !died && !too_late
+    }
+}
+
+/// The attempt that a rotation belongs to. An earlier one with the same token may have been killed
+/// before it sent anything.
+fn intended<'a>(events: &'a [Event], print: &str, rotated_ms: i64) -> Option<&'a Event> {
+    let mut before = events.iter().rev().filter(|event| {
+        event.what == What::Intended
+            && event.spent.as_deref() == Some(print)
+            && event.at_ms <= rotated_ms
+    });
+    before.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotation_belongs_to_the_last_attempt_before_it() {
+        let event = |at_ms: i64, by: &str, spent: &str| -> Event {
+            let event = serde_json::json!({
+                "at_ms": at_ms, "by": by, "attempt": by, "what": "intended",
+                "spent": spent, "got": null,
+            });
+            serde_json::from_value(event).unwrap()
+        };
+        let events = [
+            event(1000, "killed before it sent", "f"),
+            event(3000, "sent", "f"),
+            event(3001, "of another token", "g"),
+            event(5000, "refused", "f"),
+        ];
+        assert_eq!(intended(&events, "f", 3500).unwrap().by, "sent");
+        assert!(intended(&events, "f", 900).is_none());
     }
 }
