@@ -1,4 +1,4 @@
-//! `cargo xtask chaos`: many processes share one rotating connection, and somebody kills them.
+//! `cargo xtask chaos`: many processes share a store, and are killed, stopped and forked at random.
 
 use crate::cargo;
 

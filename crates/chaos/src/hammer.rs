@@ -21,7 +21,7 @@ use self::removal::Removals;
 use self::seen::Seen;
 use self::service::Service;
 use crate::ledger::{self, Kill, Tally};
-use crate::tenants::{GRANTS, TENANTS, grant_of};
+use crate::tenants::{GRANTS, SEEDED, TENANTS, grant_of};
 use crate::{Place, PlaceKind, Server, Stage};
 
 /// How a run goes.
@@ -130,18 +130,18 @@ pub fn run(plan: &Plan) -> (Tally, Vec<String>) {
     let place = Place::start(plan.store);
     let store = place.open("hammer");
     let keeper = |who: usize| {
-        let connection = TENANTS[who].connect(stage.sandbox.dir(), plan.server, TIMEOUT_MS);
-        let builder = Keeper::builder(connection).store(Arc::clone(&store));
+        let builder = TENANTS[who].client(stage.sandbox.dir(), plan.server, TIMEOUT_MS);
+        let builder = builder.store(Arc::clone(&store));
         builder.build().expect("a keeper")
     };
     let keepers: Vec<_> = (0..TENANTS.len()).map(keeper).collect();
-    for (keeper, tenant) in keepers.iter().zip(TENANTS).take(GRANTS) {
+    for (keeper, tenant) in keepers.iter().zip(TENANTS).take(SEEDED) {
         stage.log_in(keeper, tenant.login).expect("the first login");
     }
     if plan.slow_ms > 0 {
         stage.slow_down(plan.slow_ms);
     }
-    let seen = Arc::default();
+    let seen = Arc::new(Mutex::new(Seen::of(plan.store)));
     let mut run = Run {
         plan,
         stage: &stage,
@@ -300,7 +300,8 @@ impl Run<'_> {
             !stops.any(|stop| stop.overlap_ms(*pid, *from, *to) > 0)
         });
         let max_wait_ms = waits.map(|(_, from, to)| to - from).max().unwrap_or(0);
-        let late = seen.late(&self.stops);
+        let mut late = seen.late(&self.stops);
+        late.append(&mut seen.blocked);
         let foreign = self.foreign(&log, &seen);
         let mut notes = self.notes;
         let wrong = seen.wrong.iter().map(|wrong| format!("wrong: {wrong}"));

@@ -58,8 +58,6 @@ pub enum Line {
     },
     /// The process lives.
     Beat,
-    /// It was told to shut down, has drained its clients, and ends now.
-    Drained,
     /// It forked a child, which will ask for tokens if so.
     Forked {
         /// The child's process id.

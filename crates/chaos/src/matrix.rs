@@ -222,8 +222,8 @@ fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
             let slow = keeper(place.open(name), Some(Arc::clone(&probe)));
             let other = keeper(place.open(name), None);
             std::thread::scope(|scope| {
-                scope.spawn(|| drop(slow.token()));
-                while !probe.fired() {
+                let refresh = scope.spawn(|| drop(slow.token()));
+                while !probe.fired() && !refresh.is_finished() {
                     std::thread::park_timeout(Duration::from_millis(5));
                 }
                 let heals = matches!(case.point, Point::BeforeSpool | Point::Spooled);
@@ -232,6 +232,9 @@ fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
                 }
                 drop(other.token());
             });
+            if !probe.fired() {
+                return Outcome::Broken("the point was not reached".into());
+            }
             if stage.refreshes().len() > 2 {
                 return Outcome::Broken("the second keeper sent as well".into());
             }

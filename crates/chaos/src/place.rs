@@ -4,7 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use countersign::{FileStore, MemoryStore, Store};
+use countersign::{Error, FileStore, MemoryStore, Store, Verdict};
 use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 use tempfile::TempDir;
 
@@ -110,20 +110,31 @@ impl Place {
     }
 }
 
-/// Opens a store by its setting.
+/// Opens a store by its setting. Tries again as long as the store asks for that, as on a machine
+/// whose disk does not answer for a while.
 ///
 /// # Panics
 ///
 /// Where it cannot be opened.
 pub fn open(setting: &str) -> Arc<dyn Store> {
+    loop {
+        match open_once(setting) {
+            Ok(store) => return store,
+            Err(error) if error.verdict() == Verdict::Retry => {}
+            Err(error) => panic!("{setting}: {error}"),
+        }
+    }
+}
+
+fn open_once(setting: &str) -> Result<Arc<dyn Store>, Error> {
     if let Some(folder) = setting.strip_prefix("file:") {
-        return Arc::new(FileStore::open(folder).expect("the folder"));
+        return Ok(Arc::new(FileStore::open(folder)?));
     }
     if setting.starts_with("redis") {
-        return countersign_redis::open(setting).expect("the server");
+        return countersign_redis::open(setting);
     }
     if setting.starts_with("postgres") {
-        return countersign_postgres::open(setting).expect("the server");
+        return countersign_postgres::open(setting);
     }
     panic!("no store for {setting}")
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::{Connection, Profile, Provider, from_profile};
+use countersign::{Connection, Keeper, KeeperBuilder, Profile, Provider, from_profile};
+use countersign_builtin::SeedFolder;
 use countersign_sandbox::{LogEntry, fingerprint};
 
 use crate::Server;
@@ -24,12 +25,17 @@ pub struct Tenant {
     pub grant: usize,
 }
 
-/// All connections of a run. The first three have a grant each, two of them of the same person.
-/// The fourth differs from the first by its `audience`, and shares the grant.
+/// All connections of a run. The first four have a grant each, three of them of the same person.
+/// The fourth begins with a configured refresh token. The fifth differs from the first by its
+/// `audience`, and shares the grant.
 pub const TENANTS: &[Tenant] = &[
     person("ada", "https://a.example", "alex@example.com", 0),
     person("bob", "https://a.example", "blair@example.com", 1),
     person("cyd", "https://a.example", "alex@example.com", 2),
+    Tenant {
+        connection: "boldsign-refresh",
+        ..person("dee", "https://a.example", "alex@example.com", SEEDED)
+    },
     person("ada", "https://b.example", "alex@example.com", 0),
     Tenant {
         connection: "boldsign-cc",
@@ -41,13 +47,17 @@ pub const TENANTS: &[Tenant] = &[
 ];
 
 /// How many have a grant of their own that rotates.
-pub const GRANTS: usize = 3;
+pub const GRANTS: usize = 4;
+
+/// The index of the tenant that begins with a configured refresh token, which must not be
+/// presented again if the store's record is lost.
+pub const SEEDED: usize = 3;
 
 /// The index of the tenant that shares the first one's grant.
-pub const SHARER: usize = 3;
+pub const SHARER: usize = 4;
 
 /// The index of the app that acts for itself. Its record can be forgotten without a loss.
-pub const CLERK: usize = 4;
+pub const CLERK: usize = 5;
 
 const fn person(
     tenant: &'static str,
@@ -65,6 +75,18 @@ const fn person(
 }
 
 impl Tenant {
+    /// A builder of its client, which remembers beside the store which configured refresh tokens
+    /// may be spent.
+    ///
+    /// # Panics
+    ///
+    /// If the sandbox's folder has no connection of the name.
+    pub fn client(&self, folder: &Path, server: Server, timeout_ms: u64) -> KeeperBuilder {
+        let seeds = SeedFolder::new(folder.join("seeds"));
+        let connection = self.connect(folder, server, timeout_ms);
+        Keeper::builder(connection).spent_seeds(Arc::new(seeds))
+    }
+
     /// Its connection.
     ///
     /// # Panics
@@ -125,8 +147,6 @@ fn provider(server: Server) -> Arc<dyn Provider> {
 
 #[cfg(test)]
 mod tests {
-    use countersign::Keeper;
-
     use super::*;
     use crate::{Place, PlaceKind, Stage};
 
@@ -140,7 +160,7 @@ mod tests {
             let client_id = connection.client_id().to_owned();
             let keeper = Keeper::builder(connection).store(Arc::clone(&store));
             let keeper = keeper.build().unwrap();
-            if who < GRANTS {
+            if who < SEEDED {
                 stage.log_in(&keeper, tenant.login).unwrap();
             }
             let token = keeper.token().unwrap();

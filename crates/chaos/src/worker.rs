@@ -42,8 +42,8 @@ impl Order {
         store: &Arc<dyn Store>,
         probe: Option<Arc<dyn Probe>>,
     ) -> Keeper {
-        let connection = TENANTS[who].connect(&self.folder, self.server, self.timeout_ms);
-        let mut builder = Keeper::builder(connection).store(Arc::clone(store));
+        let builder = TENANTS[who].client(&self.folder, self.server, self.timeout_ms);
+        let mut builder = builder.store(Arc::clone(store));
         if let Some(probe) = probe {
             builder = builder.probe(probe);
         }
@@ -132,7 +132,6 @@ impl Work<'_> {
                 Line::Wrong(format!("drain: {error}")).say();
             }
         }
-        Line::Drained.say();
     }
 
     fn want(&self, who: usize) {

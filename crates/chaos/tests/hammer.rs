@@ -9,7 +9,7 @@ fn plan(store: PlaceKind, server: Server) -> Plan {
         store,
         server,
         processes: 4,
-        threads: 4,
+        threads: 5,
         kill_ms: 0,
         strikes: Strike::ALL.to_vec(),
         seconds: 6,

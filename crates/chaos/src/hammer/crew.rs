@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::seen::{Seen, reader};
 use super::{Plan, TIMEOUT_MS, lock, now_ms};
-use crate::Stage;
 use crate::watch::bound;
+use crate::{PlaceKind, Stage};
 
 /// The workers of a run.
 pub(super) struct Crew<'a> {
@@ -44,8 +44,14 @@ struct Orphans {
     reader: JoinHandle<()>,
 }
 
-/// How long they outlive it: their copies of its sockets count at a database as well.
-const ORPHANED: Duration = Duration::from_secs(10);
+/// How long they outlive it: longer than anybody waits for a lock that they could have inherited,
+/// but a database counts their copies of its sockets.
+fn orphaned(store: PlaceKind) -> Duration {
+    match store {
+        PlaceKind::Redis | PlaceKind::Postgres => Duration::from_secs(10),
+        _ => Duration::from_secs(30),
+    }
+}
 
 impl<'a> Crew<'a> {
     pub(super) fn new(
@@ -106,8 +112,9 @@ impl<'a> Crew<'a> {
     /// Replaces workers that have ended or do not answer. One that ends of itself, without having
     /// been told to, is a fault of ours or of the keeper's.
     pub(super) fn miss_nobody(&mut self, stops: &[Stop]) {
+        let orphaned = orphaned(self.plan.store);
         self.orphans
-            .retain(|orphans| orphans.since.elapsed() < ORPHANED);
+            .retain(|orphans| orphans.since.elapsed() < orphaned);
         let patience = bound(TIMEOUT_MS) + Duration::from_secs(5);
         for index in 0..self.workers.len() {
             let worker = &mut self.workers[index];

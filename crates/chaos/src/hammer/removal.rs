@@ -92,8 +92,9 @@ impl Run<'_> {
                 self.removals.open.push((grant, since));
                 continue;
             } else {
+                // A refresh that was under way has stored its successor.
                 self.notes
-                    .push(format!("nobody missed the record of grant {grant}"));
+                    .push(format!("the record of grant {grant} came back"));
             }
             if let Some(removed) = lock(&self.seen).removed.get_mut(&grant) {
                 removed.restored_ms = Some(now_ms());

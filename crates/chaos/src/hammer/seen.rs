@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::crew::Stop;
 use super::{lock, now_ms};
+use crate::PlaceKind;
 use crate::line::Line;
 use crate::tenants::TENANTS;
 
@@ -24,14 +25,16 @@ pub(super) struct Seen {
     pub(super) given: HashMap<u32, usize>,
     /// When each process was heard of last.
     pub(super) beats: HashMap<u32, Instant>,
-    /// The processes that have drained their clients.
-    pub(super) drained: HashSet<u32>,
     pub(super) forks: usize,
     /// Forked children whose calls have not all returned, since when.
     pub(super) asking: HashMap<u32, Instant>,
     /// The grants whose record was removed, by when that happened.
     pub(super) removed: HashMap<usize, Removed>,
     late: Vec<(u32, Late)>,
+    /// Whether the store's locks end with their holder, at once.
+    locks_end_at_once: bool,
+    /// What callers were told who waited for a lock as long as they may.
+    pub(super) blocked: Vec<String>,
 }
 
 /// A grant whose record was removed.
@@ -55,6 +58,13 @@ struct Late {
 const ECHO_MS: i64 = 5000;
 
 impl Seen {
+    pub(super) fn of(store: PlaceKind) -> Self {
+        Self {
+            locks_end_at_once: store == PlaceKind::File,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn take(&mut self, pid: u32, line: Line) {
         self.beats.insert(pid, Instant::now());
         match line {
@@ -83,9 +93,6 @@ impl Seen {
                 self.late.push((pid, late));
             }
             Line::Beat => {}
-            Line::Drained => {
-                self.drained.insert(pid);
-            }
             Line::Forked { child, asks } => {
                 self.forks += 1;
                 if asks {
@@ -108,12 +115,23 @@ impl Seen {
     fn refused(&mut self, who: usize, verdict: &str, kind: &str, message: String) {
         let grant = TENANTS[who].grant;
         match (verdict, kind) {
+            // Nobody holds a lock that long: a killed process has none, and a child of fork
+            // inherits none.
+            ("retry", "busy" | "store") if self.locks_end_at_once && waited_in_vain(&message) => {
+                self.blocked.push(message);
+            }
+            // A lock file that is removed must not start the fences anew.
+            ("retry", "store") if message.contains("the lease was lost to another holder") => {
+                self.wrong.push(message);
+            }
             ("reauthorize", "login_required")
                 if message.contains("the answer to refresh attempt ") =>
             {
                 self.told.push((now_ms(), grant, message));
             }
             ("reauthorize", "no_token") if self.was_removed(grant) => {}
+            ("fix_configuration", "setting")
+                if message.contains("was presented before") && self.was_removed(grant) => {}
             // Nothing is lost yet: it is to be tried again, or to be found out.
             ("retry", _) | ("outcome_unknown", "interrupted" | "unavailable") => {}
             _ => self.wrong.push(format!(
@@ -147,6 +165,11 @@ impl Seen {
     }
 }
 
+/// Whether a caller gave up waiting for a lease, or for the lock of a single change.
+fn waited_in_vain(message: &str) -> bool {
+    message.contains("release its lease within") || message.contains("is changing it")
+}
+
 pub(super) fn reader(
     seen: std::sync::Arc<std::sync::Mutex<Seen>>,
     pid: u32,
@@ -166,6 +189,7 @@ pub(super) fn reader(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tenants::SHARER;
 
     #[test]
     fn a_call_is_late_by_the_time_that_its_process_ran() {
@@ -196,8 +220,7 @@ mod tests {
         };
         let mut seen = Seen::default();
         seen.removed.insert(0, Removed::default());
-        // The fourth tenant has the first one's grant.
-        seen.take(7, refused(3));
+        seen.take(7, refused(SHARER));
         assert!(seen.removed[&0].told);
         assert!(seen.wrong.is_empty(), "{:?}", seen.wrong);
         seen.take(7, refused(1));
