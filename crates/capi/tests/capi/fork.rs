@@ -15,11 +15,11 @@ use countersign::{
 const TTL: Duration = Duration::from_secs(30);
 
 /// A forked child, killed at the latest when this is dropped.
-struct Child(libc::pid_t);
+pub(crate) struct Child(libc::pid_t);
 
 impl Child {
     /// A child that lives on and does nothing.
-    fn idle() -> Self {
+    pub(crate) fn idle() -> Self {
         // SAFETY: the child calls nothing but `pause`, which is async-signal-safe.
         match unsafe { libc::fork() } {
             0 => loop {
@@ -31,7 +31,7 @@ impl Child {
     }
 
     /// A child that does something, and whether that went well.
-    fn succeeds(work: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn succeeds(work: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child allocates, which glibc and musl allow after a fork of a process with
         // threads, and ends without running what the parent registered for its end.
         match unsafe { libc::fork() } {
@@ -64,6 +64,71 @@ impl Drop for Child {
             unsafe { libc::kill(self.0, libc::SIGKILL) };
             self.wait();
         }
+    }
+}
+
+/// A process that prepared something and waits, and a child of its own that lives on.
+pub(crate) struct Family {
+    parent: Child,
+    grandchild: Grandchild,
+}
+
+/// Ends when this is dropped.
+pub(crate) struct Grandchild(libc::c_int);
+
+impl Family {
+    /// Kills the one that prepared something; its child goes on.
+    pub(crate) fn kill_parent(self) -> Grandchild {
+        drop(self.parent);
+        self.grandchild
+    }
+}
+
+impl Drop for Grandchild {
+    fn drop(&mut self) {
+        // SAFETY: the pipe is ours; the grandchild ends when nobody can write to it any more.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+/// A child that prepares something and then forks a child which does nothing.
+pub(crate) fn idle_grandchild<T>(prepare: impl FnOnce() -> T) -> Family {
+    let (mut ends, mut begins) = ([0; 2], [0; 2]);
+    for pipe in [&mut ends, &mut begins] {
+        // SAFETY: there is room for two descriptors.
+        assert_eq!(unsafe { libc::pipe(pipe.as_mut_ptr()) }, 0);
+    }
+    // SAFETY: as in `Child::succeeds`.
+    let parent = match unsafe { libc::fork() } {
+        0 => {
+            let prepared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(prepare));
+            let Ok(_kept) = prepared else {
+                // SAFETY: it ends this process, and nothing else.
+                unsafe { libc::_exit(1) }
+            };
+            // SAFETY: the grandchild writes a byte and waits for another, both async-signal-safe.
+            unsafe {
+                if libc::fork() == 0 {
+                    libc::write(begins[1], [1_u8].as_ptr().cast(), 1);
+                    libc::close(ends[1]);
+                    libc::read(ends[0], [0_u8].as_mut_ptr().cast(), 1);
+                    libc::_exit(0);
+                }
+                loop {
+                    libc::pause();
+                }
+            }
+        }
+        pid => Child(pid),
+    };
+    // SAFETY: the pipe is ours; nothing comes of it once a holder that failed is gone.
+    unsafe { libc::close(begins[1]) };
+    // SAFETY: the buffer has room for a byte.
+    let begun = unsafe { libc::read(begins[0], [0_u8].as_mut_ptr().cast(), 1) };
+    assert_eq!(begun, 1);
+    Family {
+        parent,
+        grandchild: Grandchild(ends[1]),
     }
 }
 
@@ -102,40 +167,15 @@ fn a_lease_that_was_given_back_is_free_though_a_child_lives_that_was_forked_mean
 fn a_lease_ends_with_its_holder_though_a_child_lives_that_was_forked_meanwhile() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("tokens");
-    let (mut ends, mut begins) = ([0; 2], [0; 2]);
-    for pipe in [&mut ends, &mut begins] {
-        // SAFETY: there is room for two descriptors.
-        assert_eq!(unsafe { libc::pipe(pipe.as_mut_ptr()) }, 0);
-    }
-    // A holder that forks a child which lives on when the holder is killed.
-    // SAFETY: as in `Child::succeeds`.
-    let holder = match unsafe { libc::fork() } {
-        0 => {
-            let store = FileStore::open(&folder).unwrap();
-            granted(&store, &Owner::new("holder"));
-            // SAFETY: the grandchild writes a byte and waits for another, both async-signal-safe.
-            unsafe {
-                if libc::fork() == 0 {
-                    libc::write(begins[1], [1_u8].as_ptr().cast(), 1);
-                    libc::close(ends[1]);
-                    libc::read(ends[0], [0_u8].as_mut_ptr().cast(), 1);
-                    libc::_exit(0);
-                }
-                loop {
-                    libc::pause();
-                }
-            }
-        }
-        pid => Child(pid),
-    };
-    // SAFETY: the buffer has room for a byte.
-    let begun = unsafe { libc::read(begins[0], [0_u8].as_mut_ptr().cast(), 1) };
-    assert_eq!(begun, 1);
+    let in_holder = folder.clone();
+    let holder = idle_grandchild(move || {
+        let store = FileStore::open(&in_holder).unwrap();
+        granted(&store, &Owner::new("holder"));
+        store
+    });
     assert!(is_busy(&folder));
-    drop(holder);
+    let _grandchild = holder.kill_parent();
     assert!(!is_busy(&folder));
-    // SAFETY: the pipe is ours; the grandchild ends when nobody can write to it any more.
-    unsafe { libc::close(ends[1]) };
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod client;
 mod drain;
 #[cfg(unix)]
 mod fork;
+#[cfg(unix)]
+mod fork_servers;
 mod keys;
 mod plugin;
 mod program;

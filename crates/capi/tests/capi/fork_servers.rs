@@ -1,0 +1,172 @@
+//! What a forked child keeps of its parent's store at a server, which must be nothing: neither its
+//! leases nor its connections.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::{Lease, Owner, Store, StoreKey, Swap, wait_for_lease};
+use countersign_store_conformance::servers::{PostgresServer, RedisServer};
+
+use crate::fork::{Child, idle_grandchild};
+
+const TTL: Duration = Duration::from_secs(60);
+
+fn key() -> StoreKey {
+    StoreKey::of(["mine"])
+}
+
+fn granted(store: &dyn Store, owner: &Owner, ttl: Duration) -> u64 {
+    match store.lease(&key(), owner, ttl).unwrap() {
+        Lease::Granted { fence, .. } => fence,
+        Lease::Busy { .. } => panic!("busy: {:?}", store.holder(&key())),
+    }
+}
+
+fn is_busy(store: &dyn Store) -> bool {
+    let lease = store.lease(&key(), &Owner::new("other"), TTL).unwrap();
+    matches!(lease, Lease::Busy { .. })
+}
+
+type Open = Arc<dyn Fn() -> Arc<dyn Store>>;
+
+/// The child of a holder has none of its leases and ends none, and each lease ends with its owner.
+fn leases_stay_the_parents(open: &Open) {
+    let (store, owner) = (open(), Owner::new("parent"));
+    let fence = granted(store.as_ref(), &owner, TTL);
+    let mut store = Some(store);
+    let disowned = Child::succeeds(|| {
+        let parents = store.take().unwrap();
+        let lost = !parents.renew(&key(), &owner, fence, TTL).unwrap()
+            && !parents.release(&key(), &owner, fence).unwrap();
+        let told = parents.lease(&key(), &owner, TTL).is_err_and(|error| {
+            error
+                .hint()
+                .is_some_and(|hint| hint.contains("in the child"))
+        });
+        // What the child does at its end leaves everything to the parent, too.
+        drop(parents);
+        lost && told
+    });
+    assert!(disowned);
+    let store = store.unwrap();
+    assert!(store.renew(&key(), &owner, fence, TTL).unwrap());
+    let other = open();
+    assert!(is_busy(other.as_ref()));
+    // Given back, it is free, though a child lives that was forked meanwhile.
+    let _child = Child::idle();
+    assert!(store.release(&key(), &owner, fence).unwrap());
+    let fence = granted(other.as_ref(), &owner, TTL);
+    assert!(other.release(&key(), &owner, fence).unwrap());
+    // What the child opens itself, works there.
+    assert!(Child::succeeds(|| {
+        let own = open();
+        let owner = Owner::new("child");
+        let fence = granted(own.as_ref(), &owner, TTL);
+        own.release(&key(), &owner, fence).unwrap()
+    }));
+}
+
+/// A holder that is killed lets go, though its child lives and has its sockets.
+fn a_lease_ends_with_its_owner(open: &Open) {
+    const SHORT: Duration = Duration::from_secs(2);
+    let in_holder = Arc::clone(open);
+    let holder = idle_grandchild(move || {
+        let store = in_holder();
+        granted(store.as_ref(), &Owner::new("holder"), SHORT);
+        store
+    });
+    let _grandchild = holder.kill_parent();
+    let (store, owner) = (open(), Owner::new("next"));
+    let patience = Duration::from_secs(60);
+    let fence = wait_for_lease(store.as_ref(), &key(), &owner, TTL, patience).unwrap();
+    assert!(store.release(&key(), &owner, fence).unwrap());
+}
+
+/// Whether the server is there to test with.
+fn is_there(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths).any(|folder| folder.join(program).exists());
+    found || std::path::Path::new("/usr/lib/postgresql").exists() && program == "postgres"
+}
+
+#[test]
+fn a_child_has_none_of_its_parents_redis() {
+    if !is_there("redis-server") {
+        return;
+    }
+    let server = RedisServer::durable();
+    let url = server.url();
+    let open: Open = {
+        let url = url.clone();
+        Arc::new(move || countersign_redis::open(&url).unwrap())
+    };
+    leases_stay_the_parents(&open);
+    a_lease_ends_with_its_owner(&open);
+
+    // Each of the child's commands goes over a connection of its own, which the server counts.
+    let store = open();
+    store.load(&key()).unwrap();
+    let connections = || -> u64 {
+        let info = server.command(&["INFO", "stats"]);
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.unwrap().trim().parse().unwrap()
+    };
+    let before = connections();
+    assert!(Child::succeeds(|| {
+        let swap = store.compare_and_swap(&key(), None, None, b"of the child");
+        matches!(swap, Swap::Applied(1))
+    }));
+    // One is that of the question itself.
+    assert!(connections() - before >= 2);
+    // The parent's conversation goes on where it was, in its own connection.
+    let before = connections();
+    let stored = store.load(&key()).unwrap().unwrap();
+    assert_eq!(stored.value.unwrap().as_slice(), b"of the child");
+    assert_eq!(connections() - before, 1);
+}
+
+#[test]
+fn a_child_has_none_of_its_parents_postgresql() {
+    if !is_there("postgres") {
+        return;
+    }
+    let server = PostgresServer::start("");
+    for url in [server.url(), server.tls_url()] {
+        let open: Open = {
+            let url = url.clone();
+            Arc::new(move || countersign_postgres::open(&url).unwrap())
+        };
+        leases_stay_the_parents(&open);
+        a_lease_ends_with_its_owner(&open);
+
+        let store = open();
+        let swap = store.compare_and_swap(&key(), None, None, b"of the parent");
+        assert!(!matches!(swap, Swap::Unavailable(_) | Swap::Unknown(_)));
+        let sessions = || -> BTreeSet<String> {
+            let pids = server.sql(
+                "SELECT pid FROM pg_stat_activity WHERE usename = 'app' AND pid <> pg_backend_pid()",
+            );
+            pids.lines().map(str::to_owned).collect()
+        };
+        let before = sessions();
+        // The child says nothing over the parent's sessions, and ends none of them.
+        let mut store = Some(store);
+        assert!(Child::succeeds(|| {
+            let parents = store.take().unwrap();
+            let refused = parents.load(&key()).is_err_and(|error| {
+                error
+                    .hint()
+                    .is_some_and(|hint| hint.contains("in the child"))
+            });
+            drop(parents);
+            refused
+        }));
+        let store = store.unwrap();
+        let stored = store.load(&key()).unwrap().unwrap();
+        assert_eq!(stored.value.unwrap().as_slice(), b"of the parent");
+        assert_eq!(sessions(), before, "the same sessions, and no other");
+    }
+}
