@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use countersign::{Form, Method, Request, Response, SendError, Transport};
+use countersign::{Error, Form, Method, Request, Response, SendError, Transport};
 
 /// A transport whose requests and answers are told line by line. A line says whether it is a detail;
 /// none holds a value that is sent, a query or a body.
@@ -36,6 +36,10 @@ impl<T: Transport, F: Fn(bool, &str) + Send + Sync> Transport for Observed<T, F>
             tell(true, &format!("headers: {}", names.join(", ")));
         }
         outcome
+    }
+
+    fn warning(&self) -> Option<Error> {
+        self.inner.warning()
     }
 }
 

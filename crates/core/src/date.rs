@@ -78,7 +78,7 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The day of a time since 1970, as people write it: `1994-11-06`.
-#[cfg(feature = "ureq")]
+#[cfg(feature = "tls")]
 pub(crate) fn iso_date(unix_s: u64) -> String {
     // Counted in eras of 400 years, whose days start with a March.
     let days = unix_s / 86_400 + 719_468;
@@ -96,7 +96,7 @@ pub(crate) fn iso_date(unix_s: u64) -> String {
 mod tests {
     use super::*;
 
-    #[cfg(feature = "ureq")]
+    #[cfg(feature = "tls")]
     #[test]
     fn writes_dates() {
         for (unix_s, expected) in [

@@ -37,6 +37,9 @@
 
 mod answer;
 mod assertion;
+#[cfg(feature = "tls")]
+#[doc(hidden)]
+pub mod certificates;
 mod clock;
 mod connection;
 mod date;

@@ -133,6 +133,13 @@ pub trait Store: Send + Sync + fmt::Debug {
         Ok(None)
     }
 
+    /// What is wrong although the store still works, such as a changed `password_file` that cannot be
+    /// read. A client asks with each refresh, and reports it to
+    /// [`crate::KeeperBuilder::on_warning`].
+    fn warning(&self) -> Option<Error> {
+        None
+    }
+
     /// The store's own clock, in milliseconds since 1970: what deadlines of a fleet are told by.
     ///
     /// # Errors

@@ -39,6 +39,12 @@ pub trait Transport: Send + Sync + fmt::Debug {
     ///
     /// [`SendError`], which says whether any of the request can have reached the server.
     fn send(&self, request: &Request) -> Result<Response, SendError>;
+
+    /// What is wrong although requests still go out, such as a changed `ca_file` that cannot be used.
+    /// A client asks after each request, and reports it to [`crate::KeeperBuilder::on_warning`].
+    fn warning(&self) -> Option<Error> {
+        None
+    }
 }
 
 /// The most that is read of an answer's body: 1 MiB.

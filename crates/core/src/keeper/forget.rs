@@ -166,7 +166,7 @@ impl Inner {
         let Some(request) = request else {
             return Ok(Revocation::NotOffered);
         };
-        let response = match self.transport.send(&request) {
+        let response = match self.send_request(&request) {
             Ok(response) => response,
             Err(error) => {
                 let error = error.into_error().with_provider(&connection.profile().id);

@@ -12,8 +12,8 @@ use super::trail::{Rest, What};
 use super::{Change, Inner, login_needed};
 use crate::answer::Redactor;
 use crate::{
-    Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Secret, Source, Token, TokenResponse,
-    Verdict, random,
+    Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Request, Response, Secret, SendError,
+    Source, Token, TokenResponse, Verdict, random,
 };
 
 /// What a refresh begins with.
@@ -196,6 +196,16 @@ impl Inner {
         }
     }
 
+    /// Sends a request, and reports what is wrong with the transport or the store although they work.
+    pub(super) fn send_request(&self, request: &Request) -> Result<Response, SendError> {
+        let sent = self.transport.send(request);
+        let warnings = [self.transport.warning(), self.store.warning()];
+        for warning in warnings.into_iter().flatten() {
+            self.warn(&warning);
+        }
+        sent
+    }
+
     /// One request and its answer.
     pub(super) fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Refusal> {
         let connection = self.credentials.current();
@@ -212,7 +222,7 @@ impl Inner {
         let request = connection
             .token_request(grant, by_server, self.random.as_ref())
             .map_err(plain)?;
-        let sent = self.transport.send(&request);
+        let sent = self.send_request(&request);
         let response = sent.map_err(|error| plain(connection.explain_send_error(grant, error)))?;
         self.probe(Point::Answered).map_err(plain)?;
         let now = self.clock.now();
@@ -329,8 +339,7 @@ impl Inner {
         let _in_flight = self.enter()?;
         let vendor = |error: Error| error.with_provider(&connection.profile().id);
         let response = self
-            .transport
-            .send(&request)
+            .send_request(&request)
             .map_err(|error| vendor(error.into_error()))?;
         let redactor = Redactor::of(&request, connection);
         let identity = provider

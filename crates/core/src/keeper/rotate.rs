@@ -115,7 +115,7 @@ impl Inner {
         let request = connection
             .token_request(&grant, started, self.random.as_ref())
             .map_err(|error| self.not_sent(&rotation, error))?;
-        let response = match self.transport.send(&request) {
+        let response = match self.send_request(&request) {
             Ok(response) => response,
             Err(SendError::NotSent(error)) => {
                 let error = error.with_provider(&connection.profile().id);

@@ -25,7 +25,7 @@
 ///     }
 ///
 ///     forward_store!(self => self.0; capabilities, load, lease, renew, release, keys,
-///         fit_for_rotation, set_aside, remove_set_aside, holder, now_ms);
+///         fit_for_rotation, set_aside, remove_set_aside, holder, warning, now_ms);
 /// }
 ///
 /// let store = ReadOnly(MemoryStore::new());
@@ -102,6 +102,11 @@ macro_rules! forward_store {
     (@ keys $self:ident $below:expr) => {
         fn keys(&$self) -> ::std::result::Result<::std::vec::Vec<$crate::StoreKey>, $crate::Error> {
             $below.keys()
+        }
+    };
+    (@ warning $self:ident $below:expr) => {
+        fn warning(&$self) -> ::std::option::Option<$crate::Error> {
+            $below.warning()
         }
     };
     (@ fit_for_rotation $self:ident $below:expr) => {

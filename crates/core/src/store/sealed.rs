@@ -262,7 +262,7 @@ impl Store for SealedStore {
 
     forward_store!(self => self.below;
         capabilities, tombstone, lease, renew, release, keys, fit_for_rotation, set_aside,
-        remove_set_aside, holder, now_ms);
+        remove_set_aside, holder, warning, now_ms);
 }
 
 /// Whether a value is sealed.

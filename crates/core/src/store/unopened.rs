@@ -54,6 +54,10 @@ impl UnopenedStore {
 }
 
 impl Store for UnopenedStore {
+    fn warning(&self) -> Option<Error> {
+        self.opened()?.warning()
+    }
+
     fn capabilities(&self) -> Capabilities {
         match self.opened() {
             Some(store) => store.capabilities(),

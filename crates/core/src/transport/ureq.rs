@@ -7,7 +7,6 @@ mod route;
 mod shared;
 mod tls;
 mod trust;
-mod verify;
 
 use std::fmt;
 use std::io::Read as _;
@@ -54,6 +53,10 @@ impl UreqTransport {
 }
 
 impl Transport for UreqTransport {
+    fn warning(&self) -> Option<Error> {
+        self.route.warning()
+    }
+
     fn send(&self, request: &Request) -> Result<Response, SendError> {
         let explain = Explain {
             request,

@@ -3,10 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use countersign::{
-    Error, ErrorKind, Network, Request, Response, SendError, Transport, UreqTransport, Url, Verdict,
+    Error, ErrorKind, Keeper, Network, Request, Response, SendError, Transport, UreqTransport, Url,
+    Verdict,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -14,6 +16,7 @@ use rcgen::{
 };
 
 use crate::openssl::openssl;
+use crate::support::{Script, client_credentials, token_answer};
 
 /// A root, an intermediate authority and a server's certificate, each in a PEM file.
 pub(crate) struct Chain {
@@ -373,4 +376,63 @@ fn authorities_are_read_again_when_their_file_has_changed() {
     assert_eq!(trusted(), (false, true));
     std::fs::write(&root, text).unwrap();
     assert_eq!(trusted(), (true, false));
+}
+
+#[test]
+fn a_changed_ca_file_that_cannot_be_used_is_reported_and_the_former_stays_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::new(folder.path(), "localhost");
+    let server = TlsServer::of(&chain, &[]);
+    let ca_file = folder.path().join("ca.pem");
+    let good = std::fs::read(&chain.root).unwrap();
+    std::fs::write(&ca_file, &good).unwrap();
+    let transport = UreqTransport::new(&trusting(Some(&ca_file))).unwrap();
+    let url = Url::parse(&format!("https://localhost:{}/", server.port)).unwrap();
+    let ask = || transport.send(&Request::get(url.clone())).unwrap().status;
+    assert_eq!((ask(), transport.warning().is_none()), (200, true));
+    // Half written, not a certificate, gone: the service goes on, and its operator is told.
+    for bad in [
+        Some(&good[..good.len() / 2]),
+        Some(b"none".as_slice()),
+        None,
+    ] {
+        match bad {
+            Some(bytes) => std::fs::write(&ca_file, bytes).unwrap(),
+            None => std::fs::remove_file(&ca_file).unwrap(),
+        }
+        assert_eq!(ask(), 200);
+        let warning = transport.warning().unwrap();
+        assert_eq!(warning.setting_name(), Some("ca_file"), "{warning}");
+        let former = "the former certificates stay trusted";
+        assert!(warning.message().starts_with(former), "{warning}");
+        assert!(warning.message().contains("ca.pem"), "{warning}");
+    }
+    std::fs::write(&ca_file, &good).unwrap();
+    assert_eq!((ask(), transport.warning().is_none()), (200, true));
+}
+
+#[test]
+fn a_client_reports_what_its_transport_and_store_complain_of() {
+    #[derive(Debug)]
+    struct Complaining(Arc<Script>);
+    impl Transport for Complaining {
+        fn send(&self, request: &Request) -> Result<Response, SendError> {
+            self.0.send(request)
+        }
+
+        fn warning(&self) -> Option<Error> {
+            Some(Error::setting("ca_file", "`ca_file` cannot be used"))
+        }
+    }
+    let warnings: Arc<Mutex<Vec<Error>>> = Arc::default();
+    let told = Arc::clone(&warnings);
+    let script = Script::new([Ok(token_answer("a", 600))]);
+    let keeper = Keeper::builder(client_credentials())
+        .transport(Arc::new(Complaining(script)))
+        .on_warning(move |warning| told.lock().unwrap().push(warning.clone()))
+        .build()
+        .unwrap();
+    assert_eq!(keeper.token().unwrap().expose(), "a");
+    let warnings = warnings.lock().unwrap();
+    assert_eq!(warnings[0].setting_name(), Some("ca_file"));
 }

@@ -16,12 +16,14 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign::{Error, ErrorKind, Secret, Verdict, trusted};
 use percent_encoding::percent_decode_str;
 
 pub use crate::asked::{Ids, MOST_PATIENCE, Unanswered, conflict, countable, forked, granted_ms};
+pub use crate::trust::explain_certificate;
 
 /// A server's address, read from `scheme://user:password@host:port,…/path?option=value`.
 ///
@@ -50,6 +52,8 @@ pub struct Address {
     /// What follows the hosts, without its first slash.
     pub path: String,
     options: BTreeMap<String, String>,
+    /// Which files could not be read again, and why: shared by all copies.
+    unreadable: Arc<Mutex<BTreeMap<&'static str, Error>>>,
 }
 
 /// A machine, or a folder with a Unix socket.
@@ -107,6 +111,7 @@ impl Address {
                 .collect::<Result<_, _>>()?,
             path: decode(path)?,
             options: read_options(query, options)?,
+            unreadable: Arc::default(),
         };
         if let Some(file) = address.option("password_file") {
             if address.password.is_some() {
@@ -119,12 +124,36 @@ impl Address {
     }
 
     /// The password to log in with now: `password_file` is read again, since passwords there are
-    /// changed. A file that cannot be read leaves the former password.
+    /// changed. A file that cannot be read leaves the former password, and [`Address::warning`] says
+    /// so.
     pub fn password_now(&self) -> Option<Secret> {
-        let read = |file| read_password(file).ok();
-        self.option("password_file")
-            .and_then(read)
-            .or_else(|| self.password.clone())
+        let read = self.option("password_file").map(read_password);
+        let read = read.and_then(|read| {
+            self.note("password_file", read.as_ref().err());
+            read.ok()
+        });
+        read.or_else(|| self.password.clone())
+    }
+
+    /// A file that could not be read when a connection was made last: what it held before is still
+    /// in use.
+    pub fn warning(&self) -> Option<Error> {
+        let error = self.unreadable().values().next().cloned()?;
+        Some(error.in_context("the former value stays in use"))
+    }
+
+    fn note(&self, option: &'static str, failure: Option<&Error>) {
+        let mut unreadable = self.unreadable();
+        match failure {
+            Some(error) => unreadable.insert(option, error.clone()),
+            None => unreadable.remove(option),
+        };
+    }
+
+    fn unreadable(&self) -> MutexGuard<'_, BTreeMap<&'static str, Error>> {
+        self.unreadable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An option's value.

@@ -95,3 +95,25 @@ fn trust_needs_certificates() {
         );
     }
 }
+
+#[test]
+fn a_file_that_cannot_be_read_again_is_reported_and_the_former_stays_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "sesame").unwrap();
+    let url = format!("redis://db.example?password_file={}", file.display());
+    let address = Address::parse(&url, &["redis"], &[]).unwrap();
+    let password = || address.password_now().unwrap().expose().to_owned();
+    assert_eq!(password(), "sesame");
+    assert!(address.warning().is_none());
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(password(), "sesame");
+    let warning = address.warning().unwrap();
+    assert!(warning.message().contains("password_file"), "{warning}");
+    assert!(warning.message().contains("stays in use"), "{warning}");
+    std::fs::write(&file, "changed").unwrap();
+    assert_eq!(
+        (password().as_str(), address.warning().is_none()),
+        ("changed", true)
+    );
+}

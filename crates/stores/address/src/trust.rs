@@ -1,13 +1,47 @@
 //! Whom TLS trusts: the bundled roots, the system's, or a file's.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use countersign::certificates::{Rejected, Verifier, Words};
 use countersign::{Error, trusted};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::{Address, refused};
+
+/// The options of the setting `store` that decide whom TLS trusts.
+fn words(scheme: &str) -> Words {
+    let (ca_file, system_roots) = match scheme.starts_with("postgres") {
+        true => (
+            "the option sslrootcert of store",
+            "the option sslrootcert=system of store",
+        ),
+        false => (
+            "the option ca_file of store",
+            "the option roots=system of store",
+        ),
+    };
+    Words {
+        setting: "store",
+        ca_file,
+        system_roots,
+        address: "store",
+    }
+}
+
+/// Says in words why a server's certificate is rejected, if that is what this error is about; `made`
+/// makes an error of the message.
+pub fn explain_certificate(
+    at: &dyn fmt::Display,
+    error: &rustls::Error,
+    made: impl FnOnce(String, &str) -> Error,
+) -> Option<Error> {
+    let rejected = Rejected::of(error)?;
+    let message = format!("TLS with {at} failed: {}", rejected.message);
+    Some(made(message, &rejected.hint))
+}
 
 impl Address {
     /// How to speak TLS with the server: its certificate is always checked, its name too.
@@ -47,12 +81,26 @@ impl Address {
         }
         // The provider is named, not looked up: a program may have several compiled in.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let unset = |error: &dyn fmt::Display| refused(format!("TLS cannot be set up: {error}"));
+        let verifier =
+            Verifier::new(roots, &provider, words(&self.scheme)).map_err(|error| unset(&error))?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| refused(format!("TLS cannot be set up: {error}")))?
-            .with_root_certificates(roots)
+            .map_err(|error| unset(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         Ok(Arc::new(config))
+    }
+}
+
+impl Address {
+    /// How to speak TLS with the server by the files as they are now; nothing if they cannot be used,
+    /// which [`Address::warning`] then says. What was read before stays in use.
+    pub fn tls_now(&self) -> Option<Arc<ClientConfig>> {
+        let read = self.tls();
+        self.note("ca_file", read.as_ref().err());
+        read.ok()
     }
 }
 

@@ -89,7 +89,7 @@ impl Store for Intercepted {
 
     forward_store!(self => self.below;
         capabilities, load, renew, release, keys, fit_for_rotation, set_aside, remove_set_aside,
-        holder, now_ms);
+        holder, warning, now_ms);
 }
 
 impl fmt::Debug for Intercepted {

@@ -1,10 +1,12 @@
 //! How a connection is made: the login, TLS, and the check that the server is what it has to be.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use countersign::{Durability, Error};
-use countersign_store_address::{Address, failed, misconfigured, out_of_descriptors, refused};
+use countersign_store_address::{
+    Address, explain_certificate, failed, misconfigured, out_of_descriptors, refused,
+};
 use tokio_postgres::config::{ChannelBinding, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -115,7 +117,7 @@ impl Login {
             self.modest.password(password.expose());
         }
         if self.tls.is_some()
-            && let Ok(tls) = address.tls()
+            && let Some(tls) = address.tls_now()
         {
             self.tls = Some(MakeRustlsConnect::new(tls.as_ref().clone()));
         }
@@ -214,6 +216,14 @@ fn is_about_options(error: &tokio_postgres::Error) -> bool {
     })
 }
 
+/// rustls's own error, which an I/O error may wrap.
+fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    cause.downcast_ref().or_else(|| {
+        let io = cause.downcast_ref::<std::io::Error>()?;
+        io.get_ref()?.downcast_ref()
+    })
+}
+
 /// Puts a failure to connect in our words.
 pub(crate) fn explain(at: &Address, error: &tokio_postgres::Error) -> Error {
     if let Some(refusal) = error.as_db_error() {
@@ -226,7 +236,14 @@ pub(crate) fn explain(at: &Address, error: &tokio_postgres::Error) -> Error {
     let mut source = error.source();
     let mut by_tls = text.contains("TLS");
     while let Some(cause) = source {
-        by_tls |= cause.is::<rustls::Error>();
+        let tls = tls_error(cause);
+        by_tls |= tls.is_some();
+        let explained = tls.and_then(|tls| {
+            explain_certificate(at, tls, |message, hint| misconfigured(message, hint))
+        });
+        if let Some(explained) = explained {
+            return explained;
+        }
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {
             text = format!("{text}: {cause_text}");

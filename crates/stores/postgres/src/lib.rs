@@ -193,6 +193,10 @@ impl PostgresStore {
 }
 
 impl Store for PostgresStore {
+    fn warning(&self) -> Option<Error> {
+        self.server.address().warning()
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             durability: self.server.durability(),

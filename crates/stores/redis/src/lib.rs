@@ -183,6 +183,10 @@ impl RedisStore {
 }
 
 impl Store for RedisStore {
+    fn warning(&self) -> Option<Error> {
+        self.server.address().warning()
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             durability: self.server.durability(),

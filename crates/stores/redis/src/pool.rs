@@ -244,7 +244,7 @@ impl Server {
         let tls = self
             .tls
             .as_ref()
-            .map(|former| address.tls().unwrap_or_else(|_| former.clone()));
+            .map(|former| address.tls_now().unwrap_or_else(|| former.clone()));
         let mut connection = Connection::open(address, tls.as_ref(), deadline)?;
         let mut ask = |command: &Cmd| match connection.call(command, deadline) {
             Ok(value) => Ok(value),

@@ -6,7 +6,9 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use countersign::Error;
-use countersign_store_address::{Address, failed, misconfigured, out_of_descriptors};
+use countersign_store_address::{
+    Address, explain_certificate, failed, misconfigured, out_of_descriptors,
+};
 use redis::{Cmd, Parser, Value};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -221,9 +223,15 @@ fn shake_hands(
     let mut stream = StreamOwned::new(session, socket);
     while stream.conn.is_handshaking() {
         if let Err(error) = stream.conn.complete_io(&mut stream.sock) {
-            let by_tls = error
-                .get_ref()
-                .is_some_and(|inner| inner.is::<rustls::Error>());
+            let tls = error.get_ref();
+            let tls = tls.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            let explained = tls.and_then(|tls| {
+                explain_certificate(&at, tls, |message, hint| misconfigured(message, hint))
+            });
+            if let Some(explained) = explained {
+                return Err(explained);
+            }
+            let by_tls = tls.is_some();
             return Err(
                 match by_tls || error.kind() == io::ErrorKind::UnexpectedEof {
                     true => refused(&error),

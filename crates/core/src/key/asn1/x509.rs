@@ -1,7 +1,7 @@
 //! Certificates in DER (RFC 5280 section 4.1), as far as they are read here.
 
 use der::asn1::AnyRef;
-#[cfg(feature = "ureq")]
+#[cfg(feature = "tls")]
 use der::asn1::{ObjectIdentifier, OctetStringRef};
 use der::{Decode, Reader, SliceReader, Tag, TagMode, TagNumber, Tagged};
 
@@ -16,7 +16,7 @@ const EXTENSIONS: Tag = Tag::ContextSpecific {
 };
 
 /// What is read of a certificate (RFC 5280 section 4.1).
-#[cfg_attr(not(feature = "ureq"), allow(dead_code))] // Only TLS looks at more than key and dates.
+#[cfg_attr(not(feature = "tls"), allow(dead_code))] // Only TLS looks at more than key and dates.
 pub(crate) struct CertificateParts<'a> {
     /// 1 or 3; only 3 has extensions.
     pub(crate) version: u8,
@@ -31,7 +31,7 @@ pub(crate) struct CertificateParts<'a> {
     extensions: Option<&'a [u8]>,
 }
 
-#[cfg(feature = "ureq")]
+#[cfg(feature = "tls")]
 impl CertificateParts<'_> {
     /// Whether it says that it is an authority's (RFC 5280 section 4.2.1.9).
     pub(crate) fn is_authority(&self) -> bool {
@@ -89,7 +89,7 @@ pub(crate) fn certificate(der: &[u8]) -> Result<CertificateParts<'_>, Error> {
 }
 
 /// The flag `cA` of the extension `basicConstraints`, if that is there.
-#[cfg(feature = "ureq")]
+#[cfg(feature = "tls")]
 fn basic_constraints(extensions: &[u8]) -> der::Result<Option<bool>> {
     const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
     SliceReader::new(extensions)?.sequence(|all| {
@@ -117,7 +117,7 @@ fn basic_constraints(extensions: &[u8]) -> der::Result<Option<bool>> {
 }
 
 /// The common name in a name in DER, or else its organization's.
-#[cfg(feature = "ureq")]
+#[cfg(feature = "tls")]
 pub(crate) fn common_name(name: &[u8]) -> Option<String> {
     const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
     const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");

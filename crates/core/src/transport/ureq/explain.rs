@@ -7,7 +7,7 @@ use ureq::Proxy;
 
 use super::connect::{NotConnected, Step};
 use super::tls::CertificateDemanded;
-use super::verify::Rejected;
+use crate::certificates::Rejected;
 use crate::{Error, ErrorKind, MAX_BODY, Request, SendError, Verdict};
 
 /// The request that failed and how it was sent.

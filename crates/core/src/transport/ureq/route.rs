@@ -59,6 +59,10 @@ impl Route {
         self.proxy.as_ref()
     }
 
+    pub(super) fn warning(&self) -> Option<Error> {
+        self.trust.warning()
+    }
+
     /// Chooses the agent for the next request. Connections are kept only while requests follow each
     /// other quickly, as in a process with many clients. A client that sends one request an hour
     /// leaves neither a socket nor a thread behind.

@@ -18,7 +18,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
-use super::verify::Verifier;
+use crate::certificates::{Verifier, Words};
 use crate::{Error, ErrorKind};
 
 /// Starts TLS on the connection that the previous connector opened, if the URL is https.
@@ -38,7 +38,8 @@ impl Tls {
         };
         let provider = CryptoProvider::get_default().cloned();
         let provider = provider.unwrap_or_else(|| Arc::new(ring::default_provider()));
-        let verifier = Verifier::new(roots, &provider).map_err(|error| failed(&error))?;
+        let verifier =
+            Verifier::new(roots, &provider, Words::VENDOR).map_err(|error| failed(&error))?;
         let requests = Arc::new(CertificateRequests::default());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -2,7 +2,7 @@
 //! of `ca_file` alone.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -22,6 +22,8 @@ struct Current {
     /// The stamp of `ca_file` when it was last checked.
     stamp: Option<FileStamp>,
     tls: Tls,
+    /// Why the file that changed since could not be used.
+    unusable: Option<Error>,
 }
 
 impl Trust {
@@ -36,21 +38,42 @@ impl Trust {
             current: Mutex::new(Current {
                 stamp,
                 tls: Tls::new(roots(network)?)?,
+                unusable: None,
             }),
         })
     }
 
-    /// Returns the configuration for the next connection. If the file changed but can't be used (it
-    /// may be half written), the previous certificates stay trusted.
+    /// The configuration for the next connection. A file that changed and cannot be used, such as
+    /// one that is half written, leaves the former certificates trusted; [`Trust::warning`] says so.
     pub(super) fn tls(&self) -> Tls {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.lock();
         let stamp = self.network.ca_file.as_deref().map(FileStamp::of);
-        if stamp != current.stamp
-            && let Ok(tls) = roots(&self.network).and_then(Tls::new)
-        {
-            *current = Current { stamp, tls };
+        if stamp == current.stamp {
+            current.unusable = None;
+            return current.tls.clone();
+        }
+        match roots(&self.network).and_then(Tls::new) {
+            Ok(tls) => {
+                *current = Current {
+                    stamp,
+                    tls,
+                    unusable: None,
+                }
+            }
+            Err(error) => {
+                current.unusable = Some(error.in_context("the former certificates stay trusted"));
+            }
         }
         current.tls.clone()
+    }
+
+    /// Why `ca_file`, as it is now, is not what is trusted.
+    pub(super) fn warning(&self) -> Option<Error> {
+        self.lock().unusable.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,17 +15,51 @@ use crate::key::asn1::x509::{self, CertificateParts, common_name};
 /// rustls's own verifier. Rejections are explained here, because only here is the chain available:
 /// the error doesn't carry it.
 #[derive(Debug)]
-pub(super) struct Verifier(Arc<WebPkiServerVerifier>);
+pub struct Verifier {
+    inner: Arc<WebPkiServerVerifier>,
+    words: Words,
+}
+
+/// What hints call the settings that decide whom TLS trusts, and where the server is.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// The setting that an error about trust names.
+    pub setting: &'static str,
+    /// What names the file of further authorities.
+    pub ca_file: &'static str,
+    /// What makes the system's authorities trusted.
+    pub system_roots: &'static str,
+    /// What has the server's host.
+    pub address: &'static str,
+}
+
+impl Words {
+    /// For the servers of vendors.
+    pub const VENDOR: Self = Self {
+        setting: "ca_file",
+        ca_file: "ca_file",
+        system_roots: "roots = \"system\"",
+        address: "base_url or token_url",
+    };
+}
 
 impl Verifier {
-    pub(super) fn new(
+    /// A verifier that trusts these roots.
+    ///
+    /// # Errors
+    ///
+    /// If there are no roots.
+    pub fn new(
         roots: RootCertStore,
         provider: &Arc<CryptoProvider>,
+        words: Words,
     ) -> Result<Self, rustls::client::VerifierBuilderError> {
         let roots = Arc::new(roots);
-        WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
-            .build()
-            .map(Self)
+        let inner = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider));
+        Ok(Self {
+            inner: inner.build()?,
+            words,
+        })
     }
 }
 
@@ -38,14 +72,14 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.0
+        self.inner
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             .map_err(|error| {
                 let chain = std::iter::once(end_entity).chain(intermediates);
                 let chain: Vec<_> = chain
                     .filter_map(|der| x509::certificate(der).ok())
                     .collect();
-                match explain(&error, &chain, server_name) {
+                match explain(&error, &chain, server_name, self.words) {
                     Some(rejected) => {
                         CertificateError::Other(OtherError(Arc::new(rejected))).into()
                     }
@@ -60,7 +94,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        self.inner.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -69,24 +103,28 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        self.inner.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.inner.supported_verify_schemes()
     }
 }
 
 /// Why a certificate was rejected, and what to do about it.
 #[derive(Debug)]
-pub(super) struct Rejected {
-    pub(super) message: String,
-    pub(super) hint: String,
-    pub(super) setting: Option<&'static str>,
+pub struct Rejected {
+    /// What is wrong with it.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+    /// The setting to change, if it is one's own.
+    pub setting: Option<&'static str>,
 }
 
 impl Rejected {
-    pub(super) fn of(error: &rustls::Error) -> Option<&Self> {
+    /// What a verifier of this module found, if this is its error.
+    pub fn of(error: &rustls::Error) -> Option<&Self> {
         match error {
             rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
                 other.0.downcast_ref()
@@ -124,6 +162,7 @@ fn explain(
     error: &rustls::Error,
     chain: &[CertificateParts<'_>],
     server_name: &ServerName<'_>,
+    words: Words,
 ) -> Option<Rejected> {
     use CertificateError as Bad;
     let rustls::Error::InvalidCertificate(bad) = error else {
@@ -135,7 +174,9 @@ fn explain(
         | Bad::ExpiredContext { .. }
         | Bad::NotValidYet
         | Bad::NotValidYetContext { .. } => outside_its_dates(bad, chain),
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => wrong_name(bad, server_name),
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+            wrong_name(bad, server_name, words)
+        }
         Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => Rejected::new(
             "its certificate is not for servers (extendedKeyUsage lacks serverAuth)",
             "have the server given a certificate with extendedKeyUsage = serverAuth",
@@ -144,29 +185,31 @@ fn explain(
             "a certificate it sent is X.509 version 1, which cannot say for which hosts or purposes it is",
             "have it issued again as version 3, with subjectAltName = the host's name",
         ),
-        Bad::UnknownIssuer | Bad::Other(_) if server.is_self_issued() => self_signed(server),
+        Bad::UnknownIssuer | Bad::Other(_) if server.is_self_issued() => self_signed(server, words),
         Bad::Other(_) if server.is_authority() => Rejected::new(
             "its certificate is that of an authority (CA:TRUE), not of a server",
             "have the authority issue a certificate with basicConstraints = CA:FALSE to the server",
         ),
-        Bad::UnknownIssuer => unknown_issuer(chain),
+        // A trusted authority of the same name has another key.
+        Bad::UnknownIssuer | Bad::BadSignature => unknown_issuer(chain, words),
         _ => return None,
     })
 }
 
-fn self_signed(server: &CertificateParts<'_>) -> Rejected {
+fn self_signed(server: &CertificateParts<'_>, words: Words) -> Rejected {
+    let ca_file = words.ca_file;
     let message = "its certificate is self-signed";
     match server.is_authority() {
         true => Rejected::new(
             format!("{message} and marked as that of an authority (CA:TRUE)"),
-            "make one with basicConstraints = CA:FALSE and subjectAltName = the host's name, and set ca_file to it; openssl req -x509 takes both with -addext",
+            format!("make one with basicConstraints = CA:FALSE and subjectAltName = the host's name, and set {ca_file} to it; openssl req -x509 takes both with -addext"),
         ),
-        false => Rejected::new(message, "set ca_file to a PEM file with that certificate, if it is the server's you mean"),
+        false => Rejected::new(message, format!("set {ca_file} to a PEM file with that certificate, if it is the server's you mean")),
     }
-    .about("ca_file")
+    .about(words.setting)
 }
 
-fn unknown_issuer(chain: &[CertificateParts<'_>]) -> Rejected {
+fn unknown_issuer(chain: &[CertificateParts<'_>], words: Words) -> Rejected {
     let issuer_of = |below: &CertificateParts<'_>| {
         let above = |other: &&CertificateParts<'_>| other.subject == below.issuer;
         chain
@@ -183,7 +226,8 @@ fn unknown_issuer(chain: &[CertificateParts<'_>]) -> Rejected {
     }
     let issuer = name(top.issuer);
     let trust = format!(
-        "set ca_file to a PEM file with the certificate of {issuer}, or, if this machine trusts it, set roots = \"system\""
+        "set {} to a PEM file with the certificate of {issuer}, or, if this machine trusts it, set {}",
+        words.ca_file, words.system_roots
     );
     match alone {
         true => Rejected::new(
@@ -199,7 +243,7 @@ fn unknown_issuer(chain: &[CertificateParts<'_>]) -> Rejected {
             trust,
         ),
     }
-    .about("ca_file")
+    .about(words.setting)
 }
 
 fn outside_its_dates(bad: &CertificateError, chain: &[CertificateParts<'_>]) -> Rejected {
@@ -236,7 +280,7 @@ fn outside_its_dates(bad: &CertificateError, chain: &[CertificateParts<'_>]) -> 
     }
 }
 
-fn wrong_name(bad: &CertificateError, server_name: &ServerName<'_>) -> Rejected {
+fn wrong_name(bad: &CertificateError, server_name: &ServerName<'_>, words: Words) -> Rejected {
     let names = match bad {
         CertificateError::NotValidForNameContext { presented, .. } => presented.as_slice(),
         _ => &[],
@@ -265,7 +309,7 @@ fn wrong_name(bad: &CertificateError, server_name: &ServerName<'_>) -> Rejected 
             "its certificate is for {}{more}, not for {host}",
             shown.join(", ")
         ),
-        "use a name from the certificate in base_url or token_url",
+        format!("use a name from the certificate in {}", words.address),
     )
 }
 
