@@ -13,10 +13,10 @@ use crate::once::{Mishap, Probing};
 use crate::{Place, PlaceKind, Server, Stage, table};
 
 /// How long a request may take.
-pub(crate) const TIMEOUT_MS: u64 = 300;
+pub(crate) const TIMEOUT_MS: u64 = 1000;
 
 /// Longer than a request may take.
-const DELAY: Duration = Duration::from_millis(500);
+const DELAY: Duration = Duration::from_millis(1500);
 
 pub(crate) const CONNECTION: &str = "boldsign-refresh";
 
@@ -271,7 +271,7 @@ fn kill_a_child(
 /// Goes on as a caller would, and then asks the server whether what is stored still works.
 pub(crate) fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
     // A lease of a killed holder runs out by the store's clock: twice the timeout, and ten seconds.
-    let patience = Duration::from_secs(25);
+    let patience = Duration::from_secs(60);
     let began = Instant::now();
     loop {
         let error = match keeper.token() {
