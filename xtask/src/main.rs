@@ -10,7 +10,6 @@ mod codegen;
 mod demo;
 mod dist;
 mod fuzz;
-mod loom;
 mod table;
 mod test;
 mod tidy;
@@ -31,7 +30,6 @@ cargo xtask COMMAND
   dist     libraries, headers, pkg-config, CMake, the command, packages: --prefix DIR [--features F]
   bindings the languages' packages, built and tested [cpp|go|python|node|java]; [table]: of the last run
   bench    what a token costs beside other libraries, into benches/RESULTS.md [--quick]; [bindings]: in each language
-  loom     the hazard pointers, in every order of events that the memory model allows
   fuzz     the fuzz targets, 60 seconds each or [SECONDS [TARGET]]
   budget   how many crates core, the default transport and one provider need
 ";
@@ -49,7 +47,6 @@ fn main() -> ExitCode {
         ["dist", ref options @ ..] => dist::run(options),
         ["bindings", ref options @ ..] => bindings::run(options),
         ["bench", ref options @ ..] => bench::run(options),
-        ["loom"] => loom::run(),
         ["fuzz", ref options @ ..] => fuzz::run(options),
         ["chaos", ref options @ ..] => chaos::run(options),
         ["help" | "--help" | "-h"] | [] => {

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{abi, bindings, budget, cargo, demo, loom, table, tidy, tools};
+use crate::{abi, bindings, budget, cargo, demo, table, tidy, tools};
 
 /// Members whose tests start database servers, kill processes or build plugins.
 const SLOW: [&str; 5] = [
@@ -75,7 +75,6 @@ fn everything() -> Result<(), String> {
         }
         cargo::run(&tests, &[])
     });
-    report.run("hazard pointers", loom::run);
     // With the exports that provoke a panic, which no other build has.
     report.run("libcountersign", || {
         let hooked = [

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use countersign::{Error, Keeper, Secret, Source, Token};
-use countersign_hazard::Published;
 use serde_json::json;
 
 pub use self::drain::*;
@@ -39,7 +39,7 @@ pub struct csign_client {
 pub(crate) struct Client {
     keeper: Keeper,
     /// The token in memory as C sees it.
-    shown: Published<Marked<Shown>>,
+    shown: ArcSwapOption<Marked<Shown>>,
     closed: AtomicBool,
     poisoned: AtomicBool,
     /// Whether the clock is the host's, which may call us.
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn csign_client_new(
         let keeper = make::keeper(config, &registry, id)?;
         out.put(new(Client {
             keeper,
-            shown: Published::empty(),
+            shown: ArcSwapOption::empty(),
             closed: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
             clock_is_hosts: config.clock.is_some(),
@@ -274,7 +274,7 @@ pub unsafe extern "C" fn csign_client_invalidate(
         let refused = unsafe { text("access_token", access_token, access_token_length) }?;
         client.may_wait()?;
         client.keeper.invalidate_access_token(&Secret::new(refused));
-        client.shown.publish(None);
+        client.shown.store(None);
         Ok(())
     };
     // SAFETY: what the header asks of the caller.
@@ -484,12 +484,12 @@ impl Client {
         if token.source() != Source::Cache {
             return Shown::share(token).into_handle();
         }
-        let shown = self.shown.share();
+        let shown = self.shown.load_full();
         if let Some(shown) = shown.filter(|shown| shown.body.shows(&token)) {
             return Shared::<csign_token>(shown).into_handle();
         }
         let made = Shown::share(token);
-        self.shown.publish(Some(Arc::clone(&made.0)));
+        self.shown.store(Some(Arc::clone(&made.0)));
         made.into_handle()
     }
 

@@ -71,7 +71,7 @@ unsafe fn forget(
             Revocation::Failed(reason) => (csign_revocation::FAILED, Some(reason)),
             _ => (csign_revocation::FAILED, None),
         };
-        client.shown.publish(None);
+        client.shown.store(None);
         if !out_revocation.is_null() {
             // SAFETY: the caller's promise.
             unsafe { put("out_revocation", out_revocation, revocation) }?;

@@ -1,18 +1,19 @@
-//! The token in memory, looked at without a lock.
+//! The cached token, read without a lock.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use countersign_hazard::{Published, Reading};
+use arc_swap::{ArcSwapOption, Guard};
 
 use crate::{Clock, Moment, Source, Token};
 
-/// What callers see.
+/// The cached token, if there is one.
 #[derive(Default)]
-pub(super) struct Shown(Published<Held>);
+pub(super) struct Shown(ArcSwapOption<Held>);
 
-/// A token with the span of wall clock time within which it needs no closer look.
+/// A token, and the span of wall clock time in which the coarse clock is enough to judge it.
 struct Held {
     token: Token,
     /// How much must be left of it, as far as its own lifetime allows.
@@ -24,10 +25,14 @@ struct Held {
 /// the same look. The time is since 1970.
 struct Look(AtomicI64);
 
-/// A fresh token, borrowed from a keeper's memory: the cheapest look at it.
+/// A valid cached token, borrowed: the cheapest way to read it.
 ///
-/// Let go of it soon, as of a lock that readers share: it keeps the token from being wiped.
-pub struct Fresh<'a>(Reading<'a, Held>);
+/// Drop it promptly: like a read lock, it delays wiping the token.
+pub struct Fresh<'a> {
+    /// Never empty.
+    held: Guard<Option<Arc<Held>>>,
+    keeper: PhantomData<&'a Shown>,
+}
 
 /// How long a closer look at both clocks holds. A wall clock set back to a moment within this
 /// span goes unnoticed for no longer than this.
@@ -37,28 +42,35 @@ const LOOK_MS: i64 = 1000;
 const LAG_MS: i64 = 20;
 
 impl Shown {
-    /// The token, where it has more than `early` left by a look no older than a second.
+    /// Returns the token if more than `early` of it was left when it was last checked, at most a second ago.
     #[inline]
     pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<Fresh<'_>> {
-        let held = self.0.read()?;
+        let guard = self.0.load();
+        let held = guard.as_ref()?;
         let now = clock.coarse_unix_ms();
-        if held.looked.holds(now) {
-            return Some(Fresh(held));
+        if !held.looked.holds(now) {
+            held.look_closer(clock.now());
+            if !held.looked.holds(now) {
+                return None;
+            }
         }
-        held.look_closer(clock.now());
-        held.looked.holds(now).then(|| Fresh(held))
+        Some(Fresh {
+            held: guard,
+            keeper: PhantomData,
+        })
     }
 
-    /// The token, where more than `min_valid` of it is left by both clocks.
+    /// Returns the token if more than `min_valid` of it is left by both clocks.
     pub(super) fn valid_for(&self, min_valid: Duration, now: Moment) -> Option<Token> {
-        let held = self.0.read()?;
+        let guard = self.0.load();
+        let held = guard.as_ref()?;
         let enough = enough_of(&held.token, min_valid);
         (held.token.remaining(now) > enough).then(|| held.token.with_source(Source::Cache))
     }
 
-    /// The token whatever is left of it.
+    /// Returns the token, even if it has expired.
     pub(super) fn any(&self) -> Option<Token> {
-        Some(self.0.read()?.token.clone())
+        Some(self.0.load().as_ref()?.token.clone())
     }
 
     pub(super) fn show(&self, token: Token, early: Duration, now: Moment) {
@@ -68,11 +80,11 @@ impl Shown {
             looked: Look(AtomicI64::new(0)),
         };
         held.look_closer(now);
-        self.0.publish(Some(Arc::new(held)));
+        self.0.store(Some(Arc::new(held)));
     }
 
     pub(super) fn clear(&self) {
-        self.0.publish(None);
+        self.0.store(None);
     }
 }
 
@@ -114,7 +126,10 @@ impl std::ops::Deref for Fresh<'_> {
 
     #[inline]
     fn deref(&self) -> &Token {
-        &self.0.token
+        match self.held.as_ref() {
+            Some(held) => &held.token,
+            None => unreachable!("only made of a token"),
+        }
     }
 }
 
