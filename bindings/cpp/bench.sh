@@ -6,5 +6,5 @@ cd "$(dirname "$0")"
 source ./environment.sh
 compile "$scratch/bench" -O2 bench.cpp
 rm -rf "$scratch/sandbox" "$scratch/sandbox.ready"
-sandbox_start "$COUNTERSIGN_COMMAND" "$scratch/sandbox"
+sandbox_start "$COUNTERSIGN_SANDBOX" "$scratch/sandbox"
 "$scratch/bench" "$sandbox_dir" "${CALLS:-100000}"

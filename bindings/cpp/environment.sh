@@ -2,7 +2,7 @@
 
 : "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
 : "${COUNTERSIGN_INCLUDE_DIR:?the folder that has countersign.hpp}"
-: "${COUNTERSIGN_COMMAND:?the countersign command}"
+: "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 scratch=${COUNTERSIGN_SCRATCH:-${TMPDIR:-/tmp}/countersign-cpp}
 cxx=${CXX:-c++}
 mkdir -p "$scratch"

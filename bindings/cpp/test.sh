@@ -14,7 +14,7 @@ for package in nlohmann_json libcurl; do
     }
 done
 rm -rf "$scratch/sandbox" "$scratch/sandbox.ready" "$scratch/played"
-sandbox_start "$COUNTERSIGN_COMMAND" "$scratch/sandbox"
+sandbox_start "$COUNTERSIGN_SANDBOX" "$scratch/sandbox"
 
 # A refresh token that says when it expires, which the sandbox's own do not.
 curl -sf --cacert "$sandbox_ca" -d '{"status": 200, "provider": "salesforce", "grant": "refresh-token",

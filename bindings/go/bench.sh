@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./library.sh
-: "${COUNTERSIGN_COMMAND:?say where the countersign command is}"
+: "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 go run ./internal/bench

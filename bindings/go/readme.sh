@@ -31,7 +31,7 @@ go vet "$@" .
 go build "$@" -o program .
 
 export XDG_STATE_HOME="$project/state"
-"$COUNTERSIGN_COMMAND" sandbox --tls --dir "$project/sandbox" >ready.json &
+"$COUNTERSIGN_SANDBOX" --tls --dir "$project/sandbox" >ready.json &
 sandbox=$!
 for _ in $(seq 200); do
     [ -s ready.json ] && break

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Everything about the Go package: format, vet, unit tests and scenarios with the race detector, both ways to link, the
-# leak loop, and the README's example. See library.sh and the README for the variables; COUNTERSIGN_COMMAND is the
-# countersign command, for its sandbox.
+# leak loop, and the README's example. See library.sh and the README for the variables; COUNTERSIGN_SANDBOX is the
+# path of countersign-sandbox.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./library.sh
-: "${COUNTERSIGN_COMMAND:?say where the countersign command is}"
+: "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 : "${COUNTERSIGN_PLUGINS:?say where the plugins are that tests/scenarios/plugins.sh builds}"
 
 unformatted=$(gofmt -l .)

@@ -4,7 +4,7 @@
 #
 #   try.sh countersign-go-VERSION.zip
 set -euo pipefail
-: "${1:?say what: try.sh countersign-go-VERSION.zip}" "${COUNTERSIGN_COMMAND:?say where the countersign command is}"
+: "${1:?say what: try.sh countersign-go-VERSION.zip}" "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 artefact=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 cd "$(dirname "$0")"
 . ./library.sh

@@ -37,11 +37,11 @@ readme_example() {
 
 # Starts a sandbox and sets `sandbox_dir`; it ends with the script.
 start_sandbox() {
-    : "${COUNTERSIGN_COMMAND:?the path of the countersign command}"
+    : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
     sandbox_dir=$run/sandbox
     local ready
     mkfifo "$run/ready"
-    "$COUNTERSIGN_COMMAND" sandbox --tls --dir "$sandbox_dir" >"$run/ready" &
+    "$COUNTERSIGN_SANDBOX" --tls --dir "$sandbox_dir" >"$run/ready" &
     sandbox_pid=$!
     read -r ready <"$run/ready"
     test -n "$ready"

@@ -7,7 +7,7 @@ cd "$here"
 
 : "${COUNTERSIGN_LIB_DIR:?the folder of libcountersign}"
 : "${COUNTERSIGN_INCLUDE_DIR:?the folder of countersign.h}"
-: "${COUNTERSIGN_COMMAND:?the path of the countersign command}"
+: "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 : "${COUNTERSIGN_SCENARIOS:?the folder tests/scenarios}"
 : "${COUNTERSIGN_PLUGINS:?a folder that tests/scenarios/plugins.sh has filled}"
 for library in libcountersign.so.0 libcountersign.0.dylib countersign.dll; do

@@ -3,7 +3,7 @@
 set -euo pipefail
 tarball="$(realpath "${1:?the tarball}")"
 readme="$(cd "$(dirname "$0")" && pwd)/README.md"
-: "${COUNTERSIGN_COMMAND:?the countersign command}"
+: "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 # The library is to come from the tarball.
 unset COUNTERSIGN_LIBRARY
 export npm_config_update_notifier=false
@@ -19,7 +19,7 @@ cd "$project"
 mkdir app sandbox
 export XDG_STATE_HOME="$project/state" XDG_CONFIG_HOME="$project/config"
 
-"$COUNTERSIGN_COMMAND" sandbox --tls --dir "$project/sandbox" >ready.json 2>sandbox.log &
+"$COUNTERSIGN_SANDBOX" --tls --dir "$project/sandbox" >ready.json 2>sandbox.log &
 sandbox=$!
 for _ in $(seq 300); do
   [ -s ready.json ] && break

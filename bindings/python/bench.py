@@ -1,7 +1,7 @@
 """What a token from memory costs in Python: one line of JSON for each measurement, in nanoseconds, loop included:
 the median of rounds.
 
-Needs COUNTERSIGN_COMMAND, for the sandbox whose token is measured; else the package as users have it.
+Needs COUNTERSIGN_SANDBOX, for the sandbox whose token is measured; else the package as users have it.
 """
 
 from __future__ import annotations

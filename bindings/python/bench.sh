@@ -2,7 +2,7 @@
 # Prints what a token from memory costs, one line of JSON for each measurement.
 set -euo pipefail
 cd "$(dirname "$0")"
-: "${COUNTERSIGN_COMMAND:?the countersign command}"
+: "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 source ./environment.sh
 make_venv
 wheels="$(mktemp -d)"

@@ -1,6 +1,6 @@
 """Creates, uses and drops 10 000 times, and fails where memory grows: clients, keys, logins, errors, callbacks, tokens.
 
-Needs COUNTERSIGN_COMMAND, for the sandbox whose tokens are asked for.
+Needs COUNTERSIGN_SANDBOX, for the sandbox whose tokens are asked for.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 set -euo pipefail
 wheel="$(realpath "${1:?try.sh WHEEL}")"
 here="$(cd "$(dirname "$0")" && pwd)"
-: "${COUNTERSIGN_COMMAND:?the countersign command}"
+: "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 cd "$here"
 source ./environment.sh
 

@@ -1,7 +1,7 @@
 /* Tokens by every flow, from the sandbox. Start it anew for each run, with a new folder, and give this program that
  * folder; PREFIX is where `cargo xtask dist --prefix PREFIX` installed:
  *
- *     PREFIX/bin/countersign sandbox --tls --dir sandbox &
+ *     PREFIX/bin/countersign-sandbox --tls --dir sandbox &
  *     export PKG_CONFIG_PATH=PREFIX/lib/pkgconfig
  *     cc five_jobs.c $(pkg-config --cflags --libs countersign) -Wl,-rpath,PREFIX/lib -o five_jobs
  *     ./five_jobs sandbox

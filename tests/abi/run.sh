@@ -3,7 +3,7 @@
 # first that did not.
 #
 #   COUNTERSIGN_LIB_DIR, COUNTERSIGN_INCLUDE_DIR   an installed library, built with the feature test-hooks
-#   COUNTERSIGN_COMMAND                            the `countersign` command, for its sandbox
+#   COUNTERSIGN_SANDBOX                            the `countersign-sandbox` program
 #   COUNTERSIGN_SCRATCH                            a folder for what is built; a temporary one where it is not set
 #   COUNTERSIGN_CC, COUNTERSIGN_CXX                compilers to try; "gcc clang" and "g++ clang++" where not set
 #   COUNTERSIGN_ABI_PARTS                          parts to run; all where not set:
@@ -12,7 +12,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-lib=${COUNTERSIGN_LIB_DIR:?} include=${COUNTERSIGN_INCLUDE_DIR:?} command=${COUNTERSIGN_COMMAND:?}
+lib=${COUNTERSIGN_LIB_DIR:?} include=${COUNTERSIGN_INCLUDE_DIR:?} command=${COUNTERSIGN_SANDBOX:?}
 scratch=${COUNTERSIGN_SCRATCH:-$(mktemp -d)}/abi
 read -ra ccs <<<"${COUNTERSIGN_CC:-gcc clang}"
 read -ra cxxs <<<"${COUNTERSIGN_CXX:-g++ clang++}"

@@ -5,7 +5,7 @@ sandbox_start() {
     local ready
     mkdir -p "$2"
     mkfifo "$2.ready"
-    "$1" sandbox --tls --dir "$2" >"$2.ready" &
+    "$1" --tls --dir "$2" >"$2.ready" &
     sandbox_pid=$!
     trap 'kill "$sandbox_pid" 2>/dev/null || true; wait "$sandbox_pid" 2>/dev/null || true' EXIT
     # Stays open: the sandbox would end at its next line.

@@ -216,7 +216,10 @@ impl Stage {
             .current_dir(&folder)
             .env("COUNTERSIGN_LIB_DIR", self.prefix.join("lib"))
             .env("COUNTERSIGN_INCLUDE_DIR", self.prefix.join("include"))
-            .env("COUNTERSIGN_COMMAND", self.prefix.join("bin/countersign"))
+            .env(
+                "COUNTERSIGN_SANDBOX",
+                self.prefix.join("bin/countersign-sandbox"),
+            )
             .env("COUNTERSIGN_SCENARIOS", root().join("tests/scenarios"))
             .env("COUNTERSIGN_SCENARIO_RESULTS", &self.results)
             .env("COUNTERSIGN_SCRATCH", &scratch)

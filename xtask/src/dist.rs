@@ -83,7 +83,7 @@ impl Dist {
         }
     }
 
-    /// Builds and installs libraries, headers, what finds them, and the command.
+    /// Builds and installs libraries, headers, what finds them, the command and the sandbox.
     pub(crate) fn install(&self) -> Result<(), String> {
         let native_libs = self.build_library()?;
         let built = built(&self.profile);
@@ -93,6 +93,7 @@ impl Dist {
             other => other,
         };
         build("countersign-cli", profile)?;
+        build("countersign-sandbox", profile)?;
         let lib = folder(&self.prefix, "lib")?;
 
         let file = format!("libcountersign.so.{VERSION}");
@@ -143,9 +144,11 @@ impl Dist {
         let version = fill(include_str!("dist/countersign-config-version.cmake.in"), "");
         write(&cmake.join("countersign-config-version.cmake"), &version)?;
 
-        let command = folder(&self.prefix, "bin")?.join("countersign");
-        copy(&self::built(profile).join("countersign"), &command)?;
-        self.completions(&command)?;
+        let bin = folder(&self.prefix, "bin")?;
+        for program in ["countersign", "countersign-sandbox"] {
+            copy(&self::built(profile).join(program), &bin.join(program))?;
+        }
+        self.completions(&bin.join("countersign"))?;
         self.weigh(&lib.join(&file))
     }
 

@@ -10,6 +10,7 @@ mod codegen;
 mod demo;
 mod dist;
 mod fuzz;
+mod sandbox;
 mod table;
 mod test;
 mod tidy;
@@ -22,6 +23,7 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   demo     five jobs, from key to token, against the sandbox over TLS
+  sandbox  the sandbox, until it is told to stop: --tls, --dir DIR and what else --help shows
   test     every check: format, lints, docs, tests, house rules, demo; --fast: those that take a few minutes
   tidy     the house rules that no compiler checks
   chaos    many processes, one rotating connection, and a killer; see docs/reliability.md
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         ["bench", ref options @ ..] => bench::run(options),
         ["fuzz", ref options @ ..] => fuzz::run(options),
         ["chaos", ref options @ ..] => chaos::run(options),
+        ["sandbox", ref options @ ..] => sandbox::run(options),
         ["help" | "--help" | "-h"] | [] => {
             table::say(USAGE);
             Ok(())

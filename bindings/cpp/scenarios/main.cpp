@@ -58,7 +58,7 @@ std::string run(const scenarios::Sandbox &sandbox, const fs::path &file) {
 
 int run_all(const std::string &dir) {
     if (!countersign::abi_matches()) throw std::runtime_error("the library has another ABI than countersign.hpp");
-    const scenarios::Sandbox sandbox(variable("COUNTERSIGN_COMMAND"), dir);
+    const scenarios::Sandbox sandbox(variable("COUNTERSIGN_SANDBOX"), dir);
     std::vector<fs::path> files;
     for (const auto &entry : fs::directory_iterator(variable("COUNTERSIGN_SCENARIOS"))) {
         if (entry.path().extension() == ".json") files.push_back(entry.path());

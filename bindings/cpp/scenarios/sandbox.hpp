@@ -21,7 +21,7 @@ struct Answer {
 Answer request(const std::string &url, const std::string &ca_file, const std::string *body = nullptr,
                const std::string &authorization = "");
 
-/// A running `countersign sandbox`; ended with this object.
+/// A running `countersign-sandbox`; ended with this object.
 class Sandbox {
   public:
     Sandbox(const std::string &command, const std::string &dir);

@@ -9,13 +9,13 @@ import { createInterface } from 'node:readline';
 import { Agent, fetch } from 'undici';
 
 export class Sandbox {
-  /** Starts `$COUNTERSIGN_COMMAND sandbox --tls`, and waits until it is ready. */
+  /** Starts `$COUNTERSIGN_SANDBOX --tls`, and waits until it is ready. */
   static async start() {
-    const command = process.env.COUNTERSIGN_COMMAND;
+    const command = process.env.COUNTERSIGN_SANDBOX;
     if (!command)
-      throw new Error('COUNTERSIGN_COMMAND is not set: give it the path of the `countersign` command');
+      throw new Error('COUNTERSIGN_SANDBOX is not set: give it the path of `countersign-sandbox`');
     const folder = mkdtempSync(join(tmpdir(), 'countersign-node-'));
-    const child = spawn(command, ['sandbox', '--tls', '--dir', folder], {
+    const child = spawn(command, ['--tls', '--dir', folder], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const ended = new Promise((resolve) => child.once('close', resolve));

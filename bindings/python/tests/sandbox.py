@@ -21,12 +21,12 @@ class Answer(NamedTuple):
 
 
 class Sandbox:
-    """One `countersign sandbox`, ended by its own process id."""
+    """One `countersign-sandbox`, ended by its own process id."""
 
     def __init__(self, folder: Path) -> None:
-        command = os.environ["COUNTERSIGN_COMMAND"]
+        command = os.environ["COUNTERSIGN_SANDBOX"]
         self.process = subprocess.Popen(
-            [command, "sandbox", "--tls", "--dir", str(folder)], stdout=subprocess.PIPE, text=True
+            [command, "--tls", "--dir", str(folder)], stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         ready = json.loads(self.process.stdout.readline())

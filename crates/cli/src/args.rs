@@ -1,13 +1,11 @@
 //! The command line, as clap reads it.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign::{Algorithm, Error};
 use countersign_plugin::Sha256;
-use countersign_sandbox::Rotation;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done · 2 a setting or the usage is wrong · 3 a person has to act · 4 try again ·
@@ -99,8 +97,6 @@ pub(crate) enum Command {
     /// List, show, move, encrypt and check what is kept.
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Run a local emulator of the vendors' token services.
-    Sandbox(SandboxArgs),
     /// Print what makes a shell complete this command.
     Completions(CompletionsArgs),
 }
@@ -400,51 +396,6 @@ pub(crate) struct StoreImportArgs {
     pub(crate) replace: bool,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SandboxArgs {
-    /// Where to listen; port 0 is any free one.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
-    /// The folder for connections.toml, keys and CA; else a temporary one.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
-    /// Serve over TLS, with a CA made at start.
-    #[arg(long)]
-    pub(crate) tls: bool,
-    /// Refuse what the vendors' documentation refuses even where the vendors do not.
-    #[arg(long)]
-    pub(crate) strict: bool,
-    /// A redirect URI to register, exactly as the app sends it; may be repeated.
-    #[arg(long = "redirect-uri", value_name = "URI")]
-    pub(crate) redirect_uris: Vec<String>,
-    /// What becomes of a used refresh token; else what each vendor does.
-    #[arg(long, value_name = "MODE")]
-    pub(crate) rotation: Option<RotationWord>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum RotationWord {
-    /// It stays valid.
-    Off,
-    /// It is replaced and dead at once.
-    On,
-    /// As `on`, and using a dead one revokes its successors.
-    ReuseKills,
-    /// It is replaced, and good until its successor is used.
-    Grace,
-}
-
-impl From<RotationWord> for Rotation {
-    fn from(word: RotationWord) -> Self {
-        match word {
-            RotationWord::Off => Self::Off,
-            RotationWord::On => Self::On,
-            RotationWord::ReuseKills => Self::ReuseKills,
-            RotationWord::Grace => Self::Grace,
-        }
-    }
 }
 
 impl KeyVendor {

@@ -10,7 +10,6 @@ mod login;
 mod logout;
 mod providers;
 mod report;
-mod sandbox;
 mod sign;
 mod store;
 mod token;
@@ -37,7 +36,6 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
         Command::Verify(args) => verify::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
         Command::Store(command) => store::run(global, command, output),
-        Command::Sandbox(args) => sandbox::run(args, output),
         Command::Completions(args) => completions::run(args, output),
     }
 }

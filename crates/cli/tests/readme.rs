@@ -45,12 +45,12 @@ fn the_commands_work() {
     let readme = readme();
     let lines = blocks(&readme, "sh").into_iter().flat_map(str::lines);
     let lines: Vec<_> = lines
-        .filter(|line| line.starts_with("countersign "))
+        .filter(|line| line.starts_with("countersign"))
         .collect();
     assert!(lines.len() >= 5, "{lines:?}");
     for line in lines {
         // The sandbox that the first line starts is the one that is running.
-        if line.starts_with("countersign sandbox ") {
+        if line.starts_with("countersign-sandbox ") {
             assert!(line.ends_with(" &"), "{line}");
             continue;
         }

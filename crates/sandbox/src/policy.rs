@@ -1,41 +1,21 @@
 //! The switches: where the documentation is stricter than the vendor, or leaves a choice to the app's owner.
 
-use std::str::FromStr;
-
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-
 /// What happens to a refresh token when it is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rotation {
-    /// It stays valid. DocuSign still answers with another one, Salesforce with none, BoldSign with the same.
+    /// It stays valid. DocuSign still returns another one, Salesforce none, BoldSign the same.
     Off,
-    /// A new one comes with the answer and the former one is dead at once.
+    /// It is replaced, and the old one is dead at once.
     On,
-    /// As `On`; presenting a dead one also revokes the newest and all access tokens of the same sign-in.
+    /// Like `on`, and using a dead one revokes all tokens of the same login.
     ReuseKills,
-    /// A new one comes with the answer, and the former one is honoured until the new one is used: then, as under
-    /// `ReuseKills`, presenting a dead one revokes the sign-in. A replay of the former one ends its unused successor.
+    /// It is replaced, and the old one works until its successor is used. After that, using a dead one revokes the login, as with
+    /// `reuse-kills`. A replay of the old one ends its unused successor.
     Grace,
-}
-
-impl FromStr for Rotation {
-    type Err = Error;
-
-    /// Reads `off`, `on`, `reuse-kills` or `grace`.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "off" => Ok(Self::Off),
-            "on" => Ok(Self::On),
-            "reuse-kills" => Ok(Self::ReuseKills),
-            "grace" => Ok(Self::Grace),
-            _ => Err(Error::new(format!(
-                "rotation: `{text}` is not one of off, on, reuse-kills, grace"
-            ))),
-        }
-    }
 }
 
 /// The switches in force; changed at run time by [`crate::Sandbox::set_policy`] or `POST /_sandbox/policy`.

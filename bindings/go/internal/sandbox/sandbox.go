@@ -1,4 +1,4 @@
-// Package sandbox runs `countersign sandbox`, the local emulator of the vendors' token services, for the tests of this
+// Package sandbox runs `countersign-sandbox`, the local emulator of the vendors' token services, for the tests of this
 // module.
 package sandbox
 
@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// ErrNoCommand is the error of [Start] where COUNTERSIGN_COMMAND does not say where the command is.
-var ErrNoCommand = errors.New("COUNTERSIGN_COMMAND is not set: it is the path of the countersign command")
+// ErrNoCommand is the error of [Start] where COUNTERSIGN_SANDBOX does not say where countersign-sandbox is.
+var ErrNoCommand = errors.New("COUNTERSIGN_SANDBOX is not set: it is the path of countersign-sandbox")
 
 // Sandbox is a running emulator.
 type Sandbox struct {
@@ -44,7 +44,7 @@ type Entry struct {
 // Start starts a sandbox in an empty folder and waits until it is ready. It also gives this process an empty state
 // folder, where the library has its spool.
 func Start() (*Sandbox, error) {
-	path := os.Getenv("COUNTERSIGN_COMMAND")
+	path := os.Getenv("COUNTERSIGN_SANDBOX")
 	if path == "" {
 		return nil, ErrNoCommand
 	}
@@ -64,7 +64,7 @@ func Start() (*Sandbox, error) {
 }
 
 func (s *Sandbox) run(path string) error {
-	s.command = exec.Command(path, "sandbox", "--tls", "--dir", filepath.Join(s.base, "sandbox"))
+	s.command = exec.Command(path, "--tls", "--dir", filepath.Join(s.base, "sandbox"))
 	s.command.Stderr = os.Stderr
 	output, err := s.command.StdoutPipe()
 	if err != nil {

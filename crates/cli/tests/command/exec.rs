@@ -153,7 +153,8 @@ fn no_core_dump_has_our_secrets_and_the_program_has_its_own() {
     let run = Run::of(&mut raised("exec boldsign-cc -- cat /proc/self/limits"), "").succeeded();
     assert_eq!(soft(&run.stdout), allowed);
 
-    let mut running = crate::house::Running::start(&mut raised("sandbox"));
+    house.config("boldsign-code", &[]);
+    let mut running = crate::house::Running::start(&mut raised("login boldsign-code --no-browser"));
     running.line();
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
     assert_eq!(soft(&limits), "0");

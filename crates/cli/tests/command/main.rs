@@ -12,7 +12,6 @@ mod key_new;
 mod keys;
 mod login;
 mod plugin;
-mod sandbox;
 mod store;
 mod store_tenants;
 mod terminal;

@@ -143,12 +143,12 @@ final class Sandbox {
     }
 
     private static Sandbox start() throws IOException, GeneralSecurityException {
-        String command = System.getenv("COUNTERSIGN_COMMAND");
+        String command = System.getenv("COUNTERSIGN_SANDBOX");
         if (command == null) {
-            throw new IllegalStateException("COUNTERSIGN_COMMAND is not set: run the tests by test.sh");
+            throw new IllegalStateException("COUNTERSIGN_SANDBOX is not set: run the tests by test.sh");
         }
         Path dir = Files.createTempDirectory("countersign-sandbox");
-        Process process = new ProcessBuilder(command, "sandbox", "--tls", "--dir", dir.toString())
+        Process process = new ProcessBuilder(command, "--tls", "--dir", dir.toString())
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
