@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use countersign::trusted::{self, Refusal};
 use countersign::{Connections, Error, ErrorKind, SETTINGS, Settings};
+use zeroize::Zeroizing;
 
 use crate::environment::path_variable;
 
@@ -181,13 +182,16 @@ pub fn read_text(what: &str, path: &Path) -> Result<String, Error> {
     let unreadable = |why: io::Error| {
         refuse(format!("cannot be read: {why}")).with_hint(how_to_read(why.kind()))
     };
-    let bytes = trusted::read(path).map_err(|refusal| match refusal {
+    let mut bytes = trusted::read(path).map_err(|refusal| match refusal {
         Refusal::Io(why) => unreadable(why),
         untrusted => untrusted.into_error(refuse),
     })?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|why| unreadable(io::Error::new(io::ErrorKind::InvalidData, why)))?;
-    Ok(text.to_owned())
+    // Not a copy: the file may have ten thousand connections.
+    String::from_utf8(std::mem::take(&mut bytes)).map_err(|error| {
+        let why = error.utf8_error();
+        drop(Zeroizing::new(error.into_bytes()));
+        unreadable(io::Error::new(io::ErrorKind::InvalidData, why))
+    })
 }
 
 /// What to do about a configuration that cannot be read.

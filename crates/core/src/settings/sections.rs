@@ -1,5 +1,6 @@
 //! Cuts a TOML text into the tables of its connections, without parsing what is in them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The tables of a text, in order, and what could not be told apart.
@@ -96,17 +97,19 @@ fn connection_of(header: &str) -> Header {
     let name = rest.strip_prefix('.').and_then(key);
     match name {
         // What is below the name, and behind the bracket, is for the parser to read.
-        Some((name, rest)) if rest.trim_start().starts_with([']', '.']) => Header::Connection(name),
+        Some((name, rest)) if rest.trim_start().starts_with([']', '.']) => {
+            Header::Connection(name.into_owned())
+        }
         _ => Header::Unreadable,
     }
 }
 
 /// The first key of a dotted one, and what comes after it.
-fn key(text: &str) -> Option<(String, &str)> {
+fn key(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let text = text.trim_start();
     if let Some(quoted) = text.strip_prefix('\'') {
         let (name, rest) = quoted.split_once('\'')?;
-        return (!name.contains('\n')).then(|| (name.to_owned(), rest));
+        return (!name.contains('\n')).then_some((Cow::Borrowed(name), rest));
     }
     if text.starts_with('"') {
         let end = end_of_basic(text.as_bytes(), 1)?;
@@ -115,11 +118,11 @@ fn key(text: &str) -> Option<(String, &str)> {
         let line = format!("{quoted} = 0");
         let table = toml::de::DeTable::parse(&line).ok()?;
         let name = table.get_ref().keys().next()?.get_ref().to_string();
-        return Some((name, rest));
+        return Some((Cow::Owned(name), rest));
     }
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let end = text.find(|c| !bare(c))?;
-    (end > 0).then(|| (text[..end].to_owned(), &text[end..]))
+    (end > 0).then(|| (Cow::Borrowed(&text[..end]), &text[end..]))
 }
 
 /// Follows strings and brackets through a line.
