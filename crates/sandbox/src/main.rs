@@ -1,5 +1,7 @@
 //! `countersign-sandbox`: runs the sandbox until it is told to stop.
 
+#![forbid(unsafe_code)]
+
 use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
