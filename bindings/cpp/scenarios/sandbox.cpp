@@ -67,7 +67,7 @@ Sandbox::Sandbox(const std::string &command, const std::string &folder) {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     std::string words[] = {command, "--tls", "--dir", folder};
-    char *arguments[] = {&words[0][0], &words[1][0], &words[2][0], &words[3][0], &words[4][0], nullptr};
+    char *arguments[] = {&words[0][0], &words[1][0], &words[2][0], &words[3][0], nullptr};
     const int failed = ::posix_spawn(&process_, command.c_str(), &actions, nullptr, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);

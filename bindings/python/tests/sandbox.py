@@ -25,9 +25,7 @@ class Sandbox:
 
     def __init__(self, folder: Path) -> None:
         command = os.environ["COUNTERSIGN_SANDBOX"]
-        self.process = subprocess.Popen(
-            [command, "--tls", "--dir", str(folder)], stdout=subprocess.PIPE, text=True
-        )
+        self.process = subprocess.Popen([command, "--tls", "--dir", str(folder)], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         ready = json.loads(self.process.stdout.readline())
         self.url: str = ready["url"]
