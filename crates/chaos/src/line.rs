@@ -75,7 +75,7 @@ pub enum Line {
 }
 
 impl Line {
-    /// What a caller was told instead of a token.
+    /// The error that a caller got instead of a token.
     pub fn refused(who: usize, error: &Error) -> Self {
         Self::Refused {
             who,

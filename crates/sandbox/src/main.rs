@@ -1,4 +1,4 @@
-//! `countersign-sandbox`: runs the sandbox until it is told to stop.
+//! `countersign-sandbox`: serves the sandbox until SIGINT or SIGTERM.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The program: one line when it is ready, and an end when it is told to stop.
+//! The program prints one line when it is ready and exits on SIGTERM and SIGINT.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};

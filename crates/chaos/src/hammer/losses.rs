@@ -1,4 +1,4 @@
-//! Refusals in the server's log: whose fault they are, and whether a caller was told.
+//! Attributes each rejected request in the server's log, and checks that a caller got the error.
 
 use std::time::{Duration, Instant};
 

@@ -82,7 +82,7 @@ impl Run<'_> {
         self.removals.open.extend(open);
     }
 
-    /// Logs in again as soon as a caller was told to.
+    /// Logs in again once a caller has received `reauthorize`.
     pub(super) fn restore_removed(&mut self) {
         for (grant, since) in std::mem::take(&mut self.removals.open) {
             let told = lock(&self.seen).removed[&grant].told;

@@ -17,7 +17,7 @@ pub(super) struct Seen {
     pub(super) windows: Vec<u64>,
     pub(super) waits: Vec<(u32, i64, i64)>,
     pub(super) wrong: Vec<String>,
-    /// Losses that a caller was told of as such, with the grant.
+    /// Losses that were reported to a caller, with the grant.
     pub(super) told: Vec<(i64, usize, String)>,
     /// Which tenant was given which token.
     pub(super) got: HashSet<(usize, String)>,
@@ -40,7 +40,7 @@ pub(super) struct Seen {
 /// A grant whose record was removed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Removed {
-    /// Whether a caller was told to log in.
+    /// Whether a caller has received `reauthorize`.
     pub(super) told: bool,
     /// When a new login was made.
     pub(super) restored_ms: Option<i64>,
@@ -53,7 +53,7 @@ struct Late {
     bound_ms: u64,
 }
 
-/// How long after a new login a caller may still be told of the removal: the pipe takes a while,
+/// How long after a new login a caller may still report the removal: the pipe takes a while,
 /// and the caller may have been stopped.
 const ECHO_MS: i64 = 5000;
 
@@ -141,7 +141,7 @@ impl Seen {
         }
     }
 
-    /// Whether somebody removed this grant's record, and notes that a caller was told to log in.
+    /// Returns whether this grant's record was removed, and notes that a caller received `reauthorize`.
     fn was_removed(&mut self, grant: usize) -> bool {
         let Some(removed) = self.removed.get_mut(&grant) else {
             return false;

@@ -8,7 +8,7 @@ use crate::house::{House, Run, command};
 
 const NAME: &str = "docusign-refresh";
 
-/// A house in which a token was got and kept.
+/// A house with a stored token.
 fn kept() -> House {
     let house = House::new();
     house.config(NAME, &[("store", "file:tokens")]);

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// JSON and forms are UTF-8, but servers also send UTF-16, with or without a byte order mark, and
 /// Latin-1.
 pub(super) fn to_utf8(body: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let text: Zeroizing<String> = match body {
+    let mut text: Zeroizing<String> = match body {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
         // Every format we read starts with an ASCII character.
@@ -21,7 +21,7 @@ pub(super) fn to_utf8(body: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
             .collect::<String>()
             .into(),
     };
-    Some(text.as_bytes().to_vec().into())
+    Some(std::mem::take(&mut *text).into_bytes().into())
 }
 
 /// Whether a body that was converted to UTF-8 is text, and not an image or compressed data.

@@ -48,10 +48,7 @@ impl Inner {
             // Nobody listens any more if it took too long.
             let _ = tell.send(outcome);
         };
-        let spawned = std::thread::Builder::new()
-            .name("countersign-call".into())
-            .spawn(call);
-        spawned.map_err(|error| no_thread(&error))?;
+        spawn("countersign-call", call)?;
         match told.recv_timeout(this.max_wait()) {
             Ok(outcome) => outcome,
             Err(RecvTimeoutError::Timeout) => Err(this.hangs(what)),
@@ -73,7 +70,11 @@ impl Inner {
     }
 }
 
-pub(super) fn no_thread(error: &std::io::Error) -> Error {
-    let message = format!("no thread could be started for the request: {error}");
-    Error::new(ErrorKind::Internal, message).with_verdict(Verdict::Retry)
+/// Starts work on a thread of its own, which nobody joins.
+pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let thread = std::thread::Builder::new().name(name.into());
+    thread.spawn(work).map(drop).map_err(|error| {
+        let message = format!("no thread could be started for the request: {error}");
+        Error::new(ErrorKind::Internal, message).with_verdict(Verdict::Retry)
+    })
 }

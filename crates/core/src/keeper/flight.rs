@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Inner;
-use super::bound::no_thread;
+use super::bound::spawn;
 use super::record::Record;
 use super::rejected::Rejected;
 use super::trail::Rest;
@@ -165,11 +165,7 @@ impl Inner {
             };
             landing.outcome = Some(work(&inner));
         };
-        std::thread::Builder::new()
-            .name("countersign-refresh".into())
-            .spawn(flight)
-            .map(drop)
-            .map_err(|error| no_thread(&error))
+        spawn("countersign-refresh", flight)
     }
 
     /// Wakes the futures that wait for this landing once so much time has passed: no runtime's timer
@@ -189,12 +185,7 @@ impl Inner {
             drop(state);
             wakers.into_iter().for_each(Waker::wake);
         };
-        std::thread::Builder::new()
-            .name("countersign-bound".into())
-            .stack_size(128 * 1024)
-            .spawn(watch)
-            .map(drop)
-            .map_err(|error| no_thread(&error))
+        spawn("countersign-bound", watch)
     }
 
     /// Starts this work on the refresh thread, unless something is in flight already.

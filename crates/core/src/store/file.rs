@@ -127,7 +127,7 @@ impl FileStore {
         (holder == owner && claim.fence() == fence).then(|| Arc::clone(claim))
     }
 
-    /// Runs work on the files, within `times` times the usual bound.
+    /// Runs work on the files within `times` times the default timeout.
     fn run<T: Send + 'static>(
         &self,
         times: u32,

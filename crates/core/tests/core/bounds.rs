@@ -6,9 +6,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use countersign::{
-    Capabilities, Connection, Error, ErrorKind, Extra, FileStore, Keeper, Lease, MemoryStore,
-    Owner, Profile, Provider, Request, Response, SendError, Settings, Store, StoreKey, Stored,
-    Swap, Token, Transport, Url, Verdict,
+    Connection, Error, ErrorKind, Extra, FileStore, Keeper, Lease, MemoryStore, Owner, Profile,
+    Provider, Request, Response, SendError, Settings, Store, StoreKey, Token, Transport, Url,
+    Verdict, forward_store,
 };
 
 use crate::support::{PROFILE, client_credentials, connection, login, rotated_answer};
@@ -46,65 +46,9 @@ impl Door {
 struct Hanging(Arc<Door>, MemoryStore);
 
 impl Store for Hanging {
-    fn capabilities(&self) -> Capabilities {
-        self.1.capabilities()
-    }
-
-    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
-        self.0.pass();
-        self.1.load(key)
-    }
-
-    fn compare_and_swap(
-        &self,
-        key: &StoreKey,
-        expected: Option<u64>,
-        fence: Option<u64>,
-        value: &[u8],
-    ) -> Swap {
-        self.0.pass();
-        self.1.compare_and_swap(key, expected, fence, value)
-    }
-
-    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap {
-        self.0.pass();
-        self.1.tombstone(key, expected, fence)
-    }
-
-    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        self.0.pass();
-        self.1.lease(key, owner, ttl)
-    }
-
-    fn renew(
-        &self,
-        key: &StoreKey,
-        owner: &Owner,
-        fence: u64,
-        ttl: Duration,
-    ) -> Result<bool, Error> {
-        self.0.pass();
-        self.1.renew(key, owner, fence, ttl)
-    }
-
-    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
-        self.0.pass();
-        self.1.release(key, owner, fence)
-    }
-
-    fn keys(&self) -> Result<Vec<StoreKey>, Error> {
-        self.0.pass();
-        self.1.keys()
-    }
-
-    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
-        self.0.pass();
-        self.1.set_aside(key)
-    }
-
-    fn now_ms(&self) -> Result<i64, Error> {
-        self.1.now_ms()
-    }
+    forward_store!(self => self.1; capabilities, now_ms);
+    forward_store!(self => { self.0.pass(); &self.1 }; load, compare_and_swap, tombstone, lease,
+        renew, release, keys, set_aside);
 }
 
 /// A server that gives rotating tokens, or does not answer while the door is shut.

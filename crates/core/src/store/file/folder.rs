@@ -162,7 +162,7 @@ mod unix {
 
     use super::Untrusted;
 
-    /// Returns the folder's descriptor.
+    /// The folder's descriptor.
     pub(super) struct Folder(OwnedFd);
 
     pub(super) fn create_folder(path: &Path) -> io::Result<()> {
