@@ -300,7 +300,7 @@ fn recover(folder: &Folder, key: &StoreKey, writing: &Claim) -> Result<(), Error
         let path = folder.path_of(name);
         move |error: io::Error| broken(did, &path, &error)
     };
-    let Some(bytes) = folder.read(&new).map_err(failed("read", &new))? else {
+    let Some((file, bytes)) = folder.open_and_read(&new).map_err(failed("read", &new))? else {
         return Ok(());
     };
     let current = match read(folder, key)? {
@@ -322,18 +322,18 @@ fn recover(folder: &Folder, key: &StoreKey, writing: &Claim) -> Result<(), Error
     if !writing.is_held().map_err(failed("read", &record))? {
         return Ok(());
     }
-    adopt(folder, &new, &record).map_err(failed("recover", &new))
+    adopt(folder, &file, &new, &record).map_err(failed("recover", &new))
 }
 
-/// Gives a whole successor the record's name. If it is gone, its writer lives and did so itself:
-/// somebody removed the lock between them.
-fn adopt(folder: &Folder, new: &str, record: &str) -> io::Result<()> {
+/// Gives a whole successor the record's name. If it is gone, or another file has its name, somebody
+/// removed the lock and another writer is at work: what that one writes is not ours to rename.
+fn adopt(folder: &Folder, file: &File, new: &str, record: &str) -> io::Result<()> {
     // Its writer may have died before it was durable.
-    let adopted = folder
-        .open_file(new)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| folder.rename(new, record));
-    match adopted {
+    file.sync_all()?;
+    if !folder.names_file(new, file)? {
+        return Ok(());
+    }
+    match folder.rename(new, record) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
         Ok(()) => folder.sync(),
@@ -354,14 +354,16 @@ fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Re
     // Reserve space for the next change before making this one, so that a refresh that has started
     // can be stored even if the disk fills up.
     let spare = reserve(folder, key, bytes.len())?;
-    if let Err(error) = write_new(folder, &new, bytes) {
-        if error.kind() != io::ErrorKind::StorageFull {
-            return not_written(&new, &error);
+    let written = match write_new(folder, &new, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            write_into_spare(folder, &spare, &new, bytes)
         }
-        if let Err(error) = write_into_spare(folder, &spare, &new, bytes) {
-            return not_written(&new, &error);
-        }
-    }
+        written => written,
+    };
+    let file = match written {
+        Ok(file) => file,
+        Err(error) => return not_written(&new, &error),
+    };
     match writing.is_held() {
         Ok(true) => {}
         Ok(false) => {
@@ -369,6 +371,9 @@ fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Re
             return not_written(&record, &lost);
         }
         Err(error) => return not_written(&record, &error),
+    }
+    if folder.names_file(&new, &file).is_ok_and(|is_ours| !is_ours) {
+        return Err(finished_by_another(folder, &record));
     }
     if let Err(error) = folder.rename(&new, &record) {
         return match error.kind() {
@@ -388,21 +393,23 @@ fn finished_by_another(folder: &Folder, record: &str) -> Swap {
     Swap::Unknown(broken("write", &folder.path_of(record), &lost))
 }
 
-fn write_new(folder: &Folder, new: &str, bytes: &[u8]) -> io::Result<()> {
+fn write_new(folder: &Folder, new: &str, bytes: &[u8]) -> io::Result<File> {
     folder.remove(new)?;
     let mut file = folder.create_new(new)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// Writes into blocks that were reserved earlier.
-fn write_into_spare(folder: &Folder, spare: &str, new: &str, bytes: &[u8]) -> io::Result<()> {
+fn write_into_spare(folder: &Folder, spare: &str, new: &str, bytes: &[u8]) -> io::Result<File> {
     folder.remove(new)?;
     folder.rename(spare, new)?;
     let mut file: File = folder.open_or_create(new)?;
     file.write_all(bytes)?;
     file.set_len(bytes.len() as u64)?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// Ensures that there is a spare file of at least twice the size, with its blocks allocated.

@@ -75,6 +75,14 @@ impl Folder {
 
     /// Returns a file's contents, or `None` if it doesn't exist.
     pub(super) fn read(&self, name: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        Ok(self.open_and_read(name)?.map(|(_, bytes)| bytes))
+    }
+
+    /// Like [`Folder::read`], and keeps the file open.
+    pub(super) fn open_and_read(
+        &self,
+        name: &str,
+    ) -> io::Result<Option<(File, Zeroizing<Vec<u8>>)>> {
         let mut file = match self.system.open(name) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -84,7 +92,7 @@ impl Folder {
         // Allocate once: growing would leave copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(length as usize + 1));
         file.read_to_end(&mut bytes)?;
-        Ok(Some(bytes))
+        Ok(Some((file, bytes)))
     }
 
     /// Opens an existing file for reading.
