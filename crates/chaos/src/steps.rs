@@ -138,10 +138,13 @@ impl Scene {
         }
         let answered = set.stage.refreshes().len() > before;
         let began = Instant::now();
-        let outcome = match set.is_whole() {
+        let outcome = match set.check("damaged") {
             Ok(()) => judge(&set.keeper(), &set.stage),
             Err(why) => Outcome::Broken(why),
         };
+        let outcome = set
+            .check("draft")
+            .map_or_else(Outcome::Broken, |()| outcome);
         match began.elapsed() {
             took if took > PATIENCE => (Outcome::Broken(format!("it took {took:?}")), answered),
             _ => (outcome, answered),
@@ -208,16 +211,17 @@ impl Set {
         command
     }
 
-    /// Whether the record is there, the old one or the new, and nothing had to be set aside.
-    fn is_whole(&self) -> Result<(), String> {
+    /// Whether the record is there, the old one or the new, and no file of this kind beside it.
+    fn check(&self, kind: &str) -> Result<(), String> {
         let store = FileStore::open(&self.folder).map_err(|error| error.to_string())?;
         let connection = self.stage.connection(CONNECTION, TIMEOUT_MS);
         let loaded = store.load(&StoreKey::of_connection(&connection));
         loaded.map_err(|error| error.to_string())?;
         let names = std::fs::read_dir(&self.folder).map_err(|error| error.to_string())?;
         let mut names = names.flatten().map(|entry| entry.file_name());
-        match names.find(|name| name.to_string_lossy().contains(".damaged-")) {
-            Some(name) => Err(format!("{} was set aside", name.display())),
+        let kind = format!(".{kind}-");
+        match names.find(|name| name.to_string_lossy().contains(&kind)) {
+            Some(name) => Err(format!("{} was left", name.display())),
             None => Ok(()),
         }
     }
@@ -229,7 +233,11 @@ fn steps(log: &Path) -> Vec<Step> {
         let (call, path) = line.split_once(' ').expect("a call and a path");
         let name = path.rsplit('/').next().unwrap_or_default();
         let ending = name.split_once('.').map_or("", |(_, ending)| ending);
-        let ending = ending.split_once("alive-").map_or(ending, |_| "alive");
+        // The rest of these is different each time.
+        let ending = ["alive", "draft"]
+            .into_iter()
+            .find(|kind| ending.starts_with(&format!("{kind}-")))
+            .unwrap_or(ending);
         Step {
             call: call.to_owned(),
             file: ending.to_owned(),

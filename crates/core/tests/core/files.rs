@@ -415,10 +415,13 @@ fn a_lease_ends_with_its_process_and_names_it_until_then() {
     assert_eq!(proofs(&bench.folder), 1, "the dead one's is gone");
     assert!(bench.release("a", fence));
     assert_eq!(proofs(&bench.folder), 0);
-    // What a process left that died before it claimed anything.
+    // What a process left that died before it claimed anything, and one whose lock was removed
+    // while it wrote.
     fs::write(bench.file("alive-1-abandoned"), "").unwrap();
+    fs::write(bench.file("draft-2-abandoned"), "half").unwrap();
     bench.store.keys().unwrap();
     assert_eq!(proofs(&bench.folder), 0);
+    assert!(!bench.file("draft-2-abandoned").exists());
 }
 
 #[test]

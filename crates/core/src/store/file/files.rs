@@ -3,7 +3,8 @@
 //! | file | what it is |
 //! |---|---|
 //! | `KEY.rec` | the record |
-//! | `KEY.new` | its successor, until it is renamed; one that is whole is adopted if its writer died |
+//! | `KEY.draft-…` | its successor, while one writer is writing it |
+//! | `KEY.new` | its whole successor, until it is renamed; it is adopted if its writer died |
 //! | `KEY.spare` | room on the disk for the next change |
 //! | `KEY.lock`, `KEY.write-lock` | who has the lease, and who changes the record |
 //! | `KEY.alive-…` | proof that a holder lives |
@@ -342,72 +343,88 @@ fn adopt(folder: &Folder, file: &File, new: &str, record: &str) -> io::Result<()
 
 /// Replaces a record's contents atomically and durably.
 fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Result<(), Swap> {
-    let (new, record) = (name(key, "new"), name(key, "rec"));
-    let not_written = |at: &str, error: &io::Error| {
-        let error = broken("write", &folder.path_of(at), error);
-        // Remove what a failed attempt left, so that it isn't adopted as a dead writer's work.
-        Err(match folder.remove(&new) {
-            Ok(()) => Swap::Unavailable(error),
-            Err(_) => Swap::Unknown(error),
-        })
-    };
+    let (new, record, draft) = (name(key, "new"), name(key, "rec"), writing.draft());
+    let broke = |at: &str, error: &io::Error| broken("write", &folder.path_of(at), error);
     // Reserve space for the next change before making this one, so that a refresh that has started
     // can be stored even if the disk fills up.
     let spare = reserve(folder, key, bytes.len())?;
-    let written = match write_new(folder, &new, bytes) {
+    let written = match write_new(folder, &draft, &new, None, bytes) {
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-            write_into_spare(folder, &spare, &new, bytes)
+            write_new(folder, &draft, &new, Some(&spare), bytes)
         }
         written => written,
     };
     let file = match written {
         Ok(file) => file,
-        Err(error) => return not_written(&new, &error),
+        // Remove what a failed attempt left, so that it isn't adopted as a dead writer's work.
+        Err(error) => {
+            return Err(match folder.remove(&draft).and(folder.remove(&new)) {
+                Ok(()) => Swap::Unavailable(broke(&new, &error)),
+                Err(_) => Swap::Unknown(broke(&new, &error)),
+            });
+        }
     };
-    match writing.is_held() {
+    let is_ours = |name: &str| folder.names_file(name, &file).unwrap_or(true);
+    let withdraw = |error: Error| {
+        Err(match folder.remove(&new) {
+            Ok(()) => Swap::Unavailable(error),
+            Err(_) => Swap::Unknown(error),
+        })
+    };
+    let finished_by_another = || {
+        let why = "somebody removed its lock, and another process finished the change";
+        Err(Swap::Unknown(broke(&record, &io::Error::other(why))))
+    };
+    let held = writing.is_held();
+    if !is_ours(&new) {
+        return finished_by_another();
+    }
+    match held {
         Ok(true) => {}
         Ok(false) => {
             let lost = io::Error::other("somebody removed its lock meanwhile");
-            return not_written(&record, &lost);
+            return withdraw(broke(&record, &lost));
         }
-        Err(error) => return not_written(&record, &error),
+        Err(error) => return withdraw(broke(&record, &error)),
     }
-    if folder.names_file(&new, &file).is_ok_and(|is_ours| !is_ours) {
-        return Err(finished_by_another(folder, &record));
-    }
-    if let Err(error) = folder.rename(&new, &record) {
-        return match error.kind() {
-            io::ErrorKind::NotFound => Err(finished_by_another(folder, &record)),
-            _ => not_written(&record, &error),
-        };
+    match folder.rename(&new, &record) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return finished_by_another(),
+        Err(error) => return withdraw(broke(&record, &error)),
     }
     // The rename is done, but without this it may not survive a power cut.
     let synced = folder.sync();
-    synced.map_err(|error| Swap::Unknown(broken("sync", folder.path(), &error)))
+    synced.map_err(|error| Swap::Unknown(broken("sync", folder.path(), &error)))?;
+    match is_ours(&record) {
+        true => Ok(()),
+        false => finished_by_another(),
+    }
 }
 
-/// Somebody removed the lock, and another process found our successor: it has adopted or removed it.
-fn finished_by_another(folder: &Folder, record: &str) -> Swap {
-    let lost =
-        io::Error::other("somebody removed its lock, and another process finished the change");
-    Swap::Unknown(broken("write", &folder.path_of(record), &lost))
-}
-
-fn write_new(folder: &Folder, new: &str, bytes: &[u8]) -> io::Result<File> {
-    folder.remove(new)?;
-    let mut file = folder.create_new(new)?;
+/// Writes a record's successor, durably. It gets the name `new` only when it is whole: if somebody
+/// removes the lock, two writers are at work, and each may adopt what the other wrote.
+///
+/// `spare` is a file whose blocks were reserved earlier; they are used for this one.
+fn write_new(
+    folder: &Folder,
+    draft: &str,
+    new: &str,
+    spare: Option<&str>,
+    bytes: &[u8],
+) -> io::Result<File> {
+    let mut file = match spare {
+        None => folder.create_new(draft)?,
+        Some(spare) => {
+            folder.rename(spare, draft)?;
+            folder.open_or_create(draft)?
+        }
+    };
     file.write_all(bytes)?;
-    file.sync_all()?;
-    Ok(file)
-}
-
-/// Writes into blocks that were reserved earlier.
-fn write_into_spare(folder: &Folder, spare: &str, new: &str, bytes: &[u8]) -> io::Result<File> {
-    folder.remove(new)?;
-    folder.rename(spare, new)?;
-    let mut file: File = folder.open_or_create(new)?;
-    file.write_all(bytes)?;
-    file.set_len(bytes.len() as u64)?;
+    if spare.is_some() {
+        file.set_len(bytes.len() as u64)?;
+    }
+    folder.rename(draft, new)?;
+    // After the rename, so that a power cut doesn't leave a durable draft that nobody adopts.
     file.sync_all()?;
     Ok(file)
 }

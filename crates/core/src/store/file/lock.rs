@@ -89,10 +89,15 @@ impl Claim {
         file.write(fence, &holding)?;
         drop(file);
         if let Some(dead) = contents.holding {
-            // No longer needed; if removing it fails, it proves nothing.
-            let _ = folder.remove(&dead.proof);
+            clear(folder, &dead.proof);
         }
         Ok(Taken::Claim(claim))
+    }
+
+    /// Returns the name of the file in which only the holder of this lock writes. It is removed
+    /// with the lock of a holder that died.
+    pub(super) fn draft(&self) -> String {
+        self.proof.replacen(PROOF, DRAFT, 1)
     }
 
     pub(super) fn fence(&self) -> u64 {
@@ -145,10 +150,26 @@ pub(super) fn holding(folder: &Folder, name: &str) -> io::Result<Option<Holding>
     })
 }
 
-/// Removes proofs left by processes that died before they claimed a lock. Proofs of this process
-/// are left alone.
+/// Removes what a holder left that has died: its draft and its proof.
+fn clear(folder: &Folder, proof: &str) {
+    // A holder that released the lock left neither. If removing them fails, they do no harm.
+    if folder.length(proof).is_ok_and(|length| length.is_some()) {
+        let _ = folder.remove(&proof.replacen(PROOF, DRAFT, 1));
+        let _ = folder.remove(proof);
+    }
+}
+
+/// Removes what processes left that died before they claimed a lock, or whose lock somebody
+/// removed. What belongs to this process is left alone.
 pub(super) fn sweep(folder: &Folder, names: &[String]) -> io::Result<()> {
     for name in names {
+        if name.contains(DRAFT) {
+            let proof = name.replacen(DRAFT, PROOF, 1);
+            if folder.length(&proof)?.is_none() {
+                folder.remove(name)?;
+            }
+            continue;
+        }
         let Some((_, word)) = name.split_once(PROOF) else {
             continue;
         };
@@ -157,7 +178,7 @@ pub(super) fn sweep(folder: &Folder, names: &[String]) -> io::Result<()> {
             continue;
         }
         match folder.open_file(name) {
-            Ok(file) if lock_shared(&file)? => folder.remove(name)?,
+            Ok(file) if lock_shared(&file)? => clear(folder, name),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -168,6 +189,8 @@ pub(super) fn sweep(folder: &Folder, names: &[String]) -> io::Result<()> {
 
 /// Returns the part of a proof's name between prefix and word.
 const PROOF: &str = ".alive-";
+/// What a draft's name has instead.
+const DRAFT: &str = ".draft-";
 
 /// Creates a proof: a new file with this process's record lock on it.
 fn prove(folder: &Folder, prefix: &str) -> io::Result<(String, File)> {
