@@ -2,7 +2,6 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use countersign::{
@@ -11,7 +10,7 @@ use countersign::{
     Verdict, forward_store,
 };
 
-use crate::support::{PROFILE, client_credentials, connection, login, rotated_answer};
+use crate::support::{PROFILE, block_on, client_credentials, connection, login, rotated_answer};
 
 /// Long enough for a call that fails at once, and far less than what hangs.
 const BOUND: Duration = Duration::from_millis(80);
@@ -159,25 +158,6 @@ const CALLS: [Call; 13] = [
 ];
 
 const READS_ONLY: [&str; 4] = ["events", "set_aside", "has_refresh_token", "login_warnings"];
-
-/// Waits for a future as a runtime without timers does.
-fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
-    struct Bell(mpsc::SyncSender<()>);
-    impl Wake for Bell {
-        fn wake(self: Arc<Self>) {
-            let _ = self.0.try_send(());
-        }
-    }
-    let (ring, rung) = mpsc::sync_channel(1);
-    let waker = Waker::from(Arc::new(Bell(ring)));
-    loop {
-        let mut context = Context::from_waker(&waker);
-        match std::pin::Pin::new(&mut future).poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => rung.recv().unwrap(),
-        }
-    }
-}
 
 /// What a call returns, which has to return.
 #[track_caller]

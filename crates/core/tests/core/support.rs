@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 
 use countersign::{
     Connection, Error, ErrorKind, Keeper, ManualClock, MemoryStore, Profile, Request, Response,
@@ -325,4 +326,23 @@ pub(crate) fn login(keeper: &Keeper) -> Result<Token, Error> {
     let (_, state) = login.url().as_str().split_once("state=").unwrap();
     let state = state.split('&').next().unwrap();
     keeper.complete_login(&login, &format!("code=c0de&state={state}"))
+}
+
+/// Waits for a future as a runtime without timers does.
+pub fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
+    struct Bell(mpsc::SyncSender<()>);
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.try_send(());
+        }
+    }
+    let (ring, rung) = mpsc::sync_channel(1);
+    let waker = Waker::from(Arc::new(Bell(ring)));
+    loop {
+        let mut context = Context::from_waker(&waker);
+        match std::pin::Pin::new(&mut future).poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => rung.recv().unwrap(),
+        }
+    }
 }
