@@ -39,6 +39,7 @@ pub use crate::{
     log::{Issued, LogEntry, fingerprint},
     policy::{Policy, Rotation},
     rows::{Row, rows},
+    stop_signals::StopSignals,
 };
 
 mod authorize;
@@ -59,6 +60,7 @@ mod registry;
 mod rows;
 mod salesforce;
 mod server;
+mod stop_signals;
 mod tls;
 mod tokens;
 mod world;
@@ -281,20 +283,6 @@ impl Sandbox {
     pub fn full_log(&self) -> Vec<LogEntry> {
         server::lock(&self.world).log.entries(true)
     }
-
-    /// Serves until the process is told to stop (SIGINT or SIGTERM), then cleans up.
-    ///
-    /// # Errors
-    ///
-    /// When the signals cannot be listened to.
-    pub fn wait(self) -> Result<(), Error> {
-        let failed = |e: std::io::Error| Error::new(format!("could not wait for a signal: {e}"));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(failed)?;
-        runtime.block_on(told_to_stop()).map_err(failed)
-    }
 }
 
 impl Drop for Sandbox {
@@ -384,20 +372,6 @@ pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), Error> {
 
 /// The port of the callbacks registered when strict: outside the ports a sandbox picks for itself.
 const STRICT_CALLBACK_PORT: u16 = 19_876;
-
-async fn told_to_stop() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            done = tokio::signal::ctrl_c() => done,
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
-}
 
 /// The README's example, compiled and run.
 #[cfg(doctest)]

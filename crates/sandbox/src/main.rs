@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use countersign_sandbox::{Error, Options, Rotation, Sandbox};
+use countersign_sandbox::{Error, Options, Rotation, Sandbox, StopSignals};
 
 /// Runs a strict local emulator of the token services of DocuSign, Salesforce and BoldSign.
 ///
@@ -64,11 +64,14 @@ fn run(args: Args) -> Result<(), Error> {
         redirect_uris: args.redirect_uris,
         ..Options::default()
     })?;
+    // Before the line: whoever reads it may send a signal at once.
+    let signals = StopSignals::listen()?;
     let mut stdout = std::io::stdout();
     // Whoever closed stdout doesn't wait for the line.
     let _ = writeln!(stdout, "{}", sandbox.ready_line());
     let _ = stdout.flush();
-    sandbox.wait()
+    signals.wait();
+    Ok(())
 }
 
 fn say(line: impl Display) {
