@@ -146,9 +146,8 @@ fn a_child_has_none_of_its_parents_postgresql() {
         let swap = store.compare_and_swap(&key(), None, None, b"of the parent");
         assert!(!matches!(swap, Swap::Unavailable(_) | Swap::Unknown(_)));
         let sessions = || -> BTreeSet<String> {
-            let pids = server.sql(
-                "SELECT pid FROM pg_stat_activity WHERE usename = 'app' AND pid <> pg_backend_pid()",
-            );
+            let pids = server
+                .sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'countersign'");
             pids.lines().map(str::to_owned).collect()
         };
         let before = sessions();
@@ -167,6 +166,11 @@ fn a_child_has_none_of_its_parents_postgresql() {
         let store = store.unwrap();
         let stored = store.load(&key()).unwrap().unwrap();
         assert_eq!(stored.value.unwrap().as_slice(), b"of the parent");
-        assert_eq!(sessions(), before, "the same sessions, and no other");
+        // Those of earlier stores may be about to end.
+        let after = sessions();
+        assert!(
+            !after.is_empty() && after.is_subset(&before),
+            "the same sessions, and no other: {after:?}, {before:?}"
+        );
     }
 }
