@@ -1,6 +1,6 @@
 //! What a token costs: ours, beside the bare primitive and the other libraries.
 //!
-//! A [`Case`] is one thing done over and over. `cargo bench -p countersign-benches` hands them to
+//! A [`Case`] is one thing done over and over. `cargo bench --manifest-path benches/Cargo.toml` hands them to
 //! criterion one after the other; `cargo xtask bench` runs them interleaved, so that ratios mean
 //! something on a busy machine, and writes `RESULTS.md`.
 
@@ -10,7 +10,7 @@ mod assembling;
 mod case;
 mod material;
 pub mod measure;
-#[cfg(countersign_peers)]
+#[cfg(feature = "peers")]
 mod peers;
 pub mod plot;
 mod reading;
@@ -27,7 +27,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = signing::cases(&material);
     cases.extend(assembling::cases());
     cases.extend(reading::cases(&material));
-    #[cfg(countersign_peers)]
+    #[cfg(feature = "peers")]
     cases.extend(peers::cases(&material));
     cases
 }

@@ -112,7 +112,7 @@ pub(crate) fn der(pem: &str) -> Vec<u8> {
 }
 
 /// The public key in PEM.
-#[cfg(countersign_peers)]
+#[cfg(feature = "peers")]
 pub(crate) fn public_pem(private: &str) -> String {
     openssl_with("pkey -pubout", private)
 }

@@ -19,7 +19,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+BENCHES = HERE.parent
 ROUNDS = 9
 COUNTS = (1, 1000)
 
@@ -41,13 +41,13 @@ def install(scratch):
     def countersign():
         target = scratch / "target"
         env = {**os.environ, "CARGO_TARGET_DIR": str(target)}
-        run("cargo", "build", "--release", "-p", "countersign-benches", "--bin", "tokens", cwd=ROOT, env=env)
+        run("cargo", "build", "--release", "--bin", "tokens", cwd=BENCHES, env=env)
         return [target / "release" / "tokens"]
 
     def countersign_aws_lc():
         target = scratch / "target-aws-lc"
-        env = {**os.environ, "CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "--cfg countersign_peers"}
-        run("cargo", "build", "--release", "-p", "countersign-benches", "--bin", "tokens", cwd=ROOT, env=env)
+        env = {**os.environ, "CARGO_TARGET_DIR": str(target)}
+        run("cargo", "build", "--release", "--features", "peers", "--bin", "tokens", cwd=BENCHES, env=env)
         return [target / "release" / "tokens", "--aws-lc"]
 
     def python(folder, packages, script):
@@ -96,7 +96,7 @@ def measure(command):
 
 
 def main():
-    scratch = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target" / "whole_process")
+    scratch = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else BENCHES.parent / "target" / "whole_process")
     scratch.mkdir(parents=True, exist_ok=True)
     scratch = scratch.resolve()
     workers = install(scratch)

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{abi, bindings, budget, cargo, demo, table, tidy, tools};
+use crate::{abi, bench, bindings, budget, cargo, demo, root, table, tidy, tools};
 
 /// Members whose tests start database servers, kill processes or build plugins.
 const SLOW: [&str; 5] = [
@@ -64,6 +64,19 @@ fn everything() -> Result<(), String> {
         let all = ["test", "-p", "countersign", "--all-features", "--locked"];
         cargo::run(&all, &[])
     });
+    report.run("benches", || {
+        let mut lints = vec![
+            "clippy",
+            "--manifest-path",
+            bench::MANIFEST,
+            "--all-targets",
+        ];
+        lints.extend(["--locked", "--", "-D", "warnings"]);
+        cargo::run(
+            &lints,
+            &[("CARGO_TARGET_DIR", root().join("target").as_os_str())],
+        )
+    });
     report.run("docs", || {
         let docs = ["doc", "--workspace", "--no-deps", "--locked"];
         cargo::run(&docs, &[("RUSTDOCFLAGS", "-D warnings".as_ref())])
@@ -100,7 +113,11 @@ fn everything() -> Result<(), String> {
 
 fn format_and_lints(report: &mut Report) {
     if component("fmt", report) {
-        report.run("format", || cargo::run(&["fmt", "--all", "--check"], &[]));
+        report.run("format", || {
+            cargo::run(&["fmt", "--all", "--check"], &[])?;
+            let benches = ["fmt", "--manifest-path", bench::MANIFEST, "--check"];
+            cargo::run(&benches, &[])
+        });
     }
     if component("clippy", report) {
         let lints = [

@@ -1,4 +1,4 @@
-//! What 2,000 clients of one process hold: `cargo run --release -p countersign-benches --bin clients`.
+//! What 2,000 clients of one process hold: `cargo run --release --manifest-path benches/Cargo.toml --bin clients`.
 //!
 //! Starts the sandbox in a process of its own and a PostgreSQL server, makes the clients as the
 //! command and libcountersign do, gets a token for each, and prints a Markdown table, which

@@ -1,4 +1,4 @@
-//! What a token in memory costs, beside its floors: `cargo run --release -p countersign-benches --bin keeper`.
+//! What a token in memory costs, beside its floors: `cargo run --release --manifest-path benches/Cargo.toml --bin keeper`.
 //!
 //! Prints a Markdown table, which `benches/KEEPER.md` holds with the machine it was made on.
 

@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[cfg(countersign_peers)]
+#[cfg(feature = "peers")]
 fn on_backend(signer: KeySigner, aws_lc: bool) -> Result<KeySigner, Box<dyn Error>> {
     use countersign::jws::Backend;
 
@@ -62,10 +62,10 @@ fn on_backend(signer: KeySigner, aws_lc: bool) -> Result<KeySigner, Box<dyn Erro
     Ok(signer.with_backend(backend)?)
 }
 
-#[cfg(not(countersign_peers))]
+#[cfg(not(feature = "peers"))]
 fn on_backend(signer: KeySigner, aws_lc: bool) -> Result<KeySigner, Box<dyn Error>> {
     match aws_lc {
-        true => Err("built without --cfg countersign_peers".into()),
+        true => Err("built without the feature `peers`".into()),
         false => Ok(signer),
     }
 }
