@@ -72,7 +72,7 @@ fn a_processs_clients_share_one_pool_of_redis_connections() {
 fn assert_follows_its_file(url: &str, file: &Path, change: impl Fn(&str)) {
     std::fs::write(file, "one\n").unwrap();
     change("one");
-    let url = format!("{url}?password_file={}", file.display());
+    let url = format!("{url}?timeout_ms=30000&password_file={}", file.display());
     let store = countersign_builtin::open_store(&StoreSetting::Server(url)).unwrap();
     let key = StoreKey::of(["mine"]);
     assert!(store.load(&key).unwrap().is_none());
