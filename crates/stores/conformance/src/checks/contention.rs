@@ -13,7 +13,7 @@ use crate::{Answer, Backend, Call, Recorder, explain, fresh_key, lossy};
 const HANDLES: usize = 4;
 const THREADS: usize = 2;
 const LONG: Duration = Duration::from_secs(60);
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) fn one_creates(backend: &Backend) {
     for _ in 0..10 {
