@@ -1,7 +1,7 @@
 //! `cargo xtask bindings`: the languages' packages, built, tested with the shared scenarios, packed, and tried
 //! from what was packed.
 
-mod features;
+mod results;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ const LANGUAGES: &[Language] = &[
 
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     if options == ["table"] {
-        return features::agree(&target().join("bindings/results"));
+        return results::agree(&target().join("bindings/results"));
     }
     let stage = Stage::set()?;
     for name in options {
@@ -80,14 +80,14 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     }
     match options.is_empty() {
         // The table is of one whole run.
-        true => features::agree(&stage.results),
+        true => results::agree(&stage.results),
         false => Ok(()),
     }
 }
 
 /// How a language is written.
 pub(crate) fn title(id: &str) -> &str {
-    features::LANGUAGES
+    results::LANGUAGES
         .iter()
         .find(|(known, _)| *known == id)
         .map_or(id, |(_, title)| title)

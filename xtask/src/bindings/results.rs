@@ -1,4 +1,4 @@
-//! The tables of what ran: tests/scenarios/RESULTS.md has every scenario, the README every feature.
+//! The table of what ran: tests/scenarios/RESULTS.md has every scenario in every language.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,46 +18,8 @@ pub(super) const LANGUAGES: &[(&str, &str)] = &[
 ];
 
 const TABLE: &str = "tests/scenarios/RESULTS.md";
-const BEGIN: &str = "<!-- features: made by `cargo xtask bindings` -->\n";
-const END: &str = "<!-- end of features -->\n";
 
-/// Features as a reader asks for them, and what a scenario has in it that shows them.
-const FEATURES: &[(&str, Shown)] = &[
-    ("JWT bearer", Shown::Request("jwt-bearer")),
-    ("client credentials", Shown::Request("client-credentials")),
-    ("login with a browser, PKCE", Shown::Step("login")),
-    ("refresh and rotation", Shown::Request("refresh-token")),
-    ("`retry`", Shown::Verdict("retry")),
-    ("`reauthorize`", Shown::Verdict("reauthorize")),
-    ("`fix_configuration`", Shown::Verdict("fix_configuration")),
-    ("`outcome_unknown`", Shown::Verdict("outcome_unknown")),
-    ("`unexpected`", Shown::Verdict("unexpected")),
-    ("HTTP adapter, one refresh on 401", Shown::Step("api")),
-    ("16 threads, one request", Shown::Step("threads")),
-    (
-        "a caller gives up, the request goes on",
-        Shown::Step("cancel"),
-    ),
-    ("closed while in use", Shown::Step("close_in_use")),
-    ("garbage collection under load", Shown::Step("collect")),
-    ("signer callback (HSM, KMS)", Shown::Member("signer")),
-    ("token-changed listener", Shown::Member("listener")),
-    ("clock callback", Shown::Member("clock")),
-    ("a plugin's provider", Shown::Member("plugin")),
-    ("who the token is for", Shown::Step("identity")),
-    ("revoke and forget", Shown::Step("forget")),
-    ("kept across restarts", Shown::Step("reopen")),
-];
-
-/// What a scenario has in it.
-enum Shown {
-    Request(&'static str),
-    Step(&'static str),
-    Verdict(&'static str),
-    Member(&'static str),
-}
-
-/// Writes both tables from the results of a whole run; where CI looks on, compares them.
+/// Writes the table from the results of a whole run. In CI, compares it with the committed one.
 pub(super) fn agree(results: &Path) -> Result<(), String> {
     let scenarios = scenarios()?;
     let outcomes = outcomes(results)?;
@@ -79,17 +41,7 @@ pub(super) fn agree(results: &Path) -> Result<(), String> {
         Path::new(TABLE),
         &every_scenario(&scenarios, &outcomes),
         check,
-    )?;
-    let readme = fs::read_to_string(root().join("README.md")).map_err(|e| e.to_string())?;
-    let (before, rest) = readme
-        .split_once(BEGIN)
-        .ok_or("README.md has no place for the features")?;
-    let (_, after) = rest
-        .split_once(END)
-        .ok_or("README.md has no end of the features")?;
-    let features = features(&scenarios, &outcomes);
-    let wanted = format!("{before}{BEGIN}\n{features}\n{END}{after}");
-    codegen::agree(Path::new("README.md"), &wanted, check)
+    )
 }
 
 type Scenarios = BTreeMap<String, Value>;
@@ -164,51 +116,8 @@ fn every_scenario(scenarios: &Scenarios, outcomes: &Outcomes) -> String {
     text
 }
 
-fn features(scenarios: &Scenarios, outcomes: &Outcomes) -> String {
-    let mut text = heading("");
-    for (feature, shown) in FEATURES {
-        let names: Vec<_> = scenarios
-            .iter()
-            .filter(|(_, scenario)| shown.is_in(scenario))
-            .map(|(name, _)| name)
-            .collect();
-        text.push_str(&format!("| {feature} |"));
-        for (id, _) in LANGUAGES {
-            let of = |word: &str| {
-                names
-                    .iter()
-                    .filter(|name| outcomes[*id][**name].starts_with(word))
-                    .count()
-            };
-            let (ok, not) = (of("ok"), of("not applicable"));
-            text.push_str(&match (ok, not) {
-                (0, _) => " n/a |".to_owned(),
-                (ok, not) if ok + not == names.len() => format!(" {ok} |"),
-                (ok, _) => format!(" {ok} of {} |", names.len()),
-            });
-        }
-        text.push('\n');
-    }
-    text
-}
-
 fn heading(first: &str) -> String {
     let names: Vec<_> = LANGUAGES.iter().map(|(_, name)| *name).collect();
     let bars = "---|".repeat(names.len() + 1);
     format!("| {first} | {} |\n|{bars}\n", names.join(" | "))
-}
-
-impl Shown {
-    fn is_in(&self, scenario: &Value) -> bool {
-        let list = |name: &str| scenario[name].as_array().cloned().unwrap_or_default();
-        match self {
-            Self::Request(grant) => list("requests").iter().any(|request| request == grant),
-            Self::Step(word) => list("steps").iter().any(|step| step["do"] == *word),
-            Self::Member(name) => scenario.get(name).is_some(),
-            Self::Verdict(word) => {
-                let text = scenario.to_string();
-                text.contains(&format!("\"verdict\":\"{word}\""))
-            }
-        }
-    }
 }
