@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use crate::{bindings, root, table, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -149,42 +151,58 @@ impl Dist {
             copy(&self::built(profile).join(program), &bin.join(program))?;
         }
         self.completions(&bin.join("countersign"))?;
+        self.man_pages(&bin.join("countersign"))?;
         self.weigh(&lib.join(&file))
     }
 
-    /// Builds the library; gives the system's libraries that a program with the static one links.
+    /// Builds the library. Returns the system libraries that a program with the static one links.
     fn build_library(&self) -> Result<String, String> {
-        // One kind at a time: cargo leaves out link-time optimization where an rlib is made as well.
+        // One kind at a time: cargo leaves out link-time optimization if an rlib is made as well.
         self.build_kind("cdylib", &[])?;
-        let said = self.build_kind("staticlib", &["--print", "native-static-libs"])?;
+        let messages = self.build_kind("staticlib", &["--print", "native-static-libs"])?;
         let mark = "native-static-libs: ";
-        let line = said.lines().find_map(|line| line.split_once(mark));
-        let line = line
-            .ok_or("rustc did not say which native libraries a static link needs")?
-            .1;
-        let mut flags: Vec<_> = line.split_whitespace().collect();
+        let flags = messages.iter().find_map(|line| line.strip_prefix(mark));
+        let flags = flags.ok_or("rustc did not say which native libraries a static link needs")?;
+        let mut flags: Vec<_> = flags.split_whitespace().collect();
         flags.dedup();
         Ok(flags.join(" "))
     }
 
-    fn build_kind(&self, kind: &str, options: &[&str]) -> Result<String, String> {
+    /// Builds one kind of the library, showing cargo's progress. Returns the compiler's messages.
+    fn build_kind(&self, kind: &str, options: &[&str]) -> Result<Vec<String>, String> {
         let mut cargo = cargo("rustc", "countersign-capi", &self.profile);
         if !self.features.is_empty() {
             cargo.args(["--features", &self.features]);
         }
         cargo
+            .args(["--message-format", "json"])
             .args(["--lib", "--crate-type", kind, "--"])
             .args(options);
         let output = cargo
-            .stdout(Stdio::inherit())
-            .stderr(Stdio::piped())
+            .stderr(Stdio::inherit())
             .output()
             .map_err(|error| error.to_string())?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        let messages = lines
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|line| line["reason"] == "compiler-message")
+            .map(|line| line["message"].clone());
+        let text =
+            |message: &Value, member: &str| message[member].as_str().unwrap_or_default().to_owned();
         match output.status.success() {
-            true => Ok(said),
-            false => Err(format!("countersign-capi does not build:\n{said}")),
+            true => Ok(messages.map(|message| text(&message, "message")).collect()),
+            false => {
+                let rendered: Vec<_> = messages.map(|message| text(&message, "rendered")).collect();
+                let said = rendered.concat();
+                Err(format!("countersign-capi does not build:\n{said}"))
+            }
         }
+    }
+
+    fn man_pages(&self, command: &Path) -> Result<(), String> {
+        let pages = folder(&self.prefix, "share/man/man1")?;
+        run_quietly(Command::new(command).arg("man").arg(pages))
     }
 
     fn completions(&self, command: &Path) -> Result<(), String> {
@@ -242,8 +260,8 @@ fn cargo(verb: &str, package: &str, profile: &str) -> Command {
     cargo
         .args([verb, "--locked", "--profile", profile, "-p", package])
         .current_dir(root());
-    if profile == "dist" {
-        cargo.env("RUSTFLAGS", rustflags());
+    if matches!(profile, "dist" | "release") {
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", rustflags(profile));
     }
     cargo
 }
@@ -257,13 +275,27 @@ fn built(profile: &str) -> PathBuf {
     target().join(folder)
 }
 
-/// The flags that are set, and one of ours: with frame pointers the tables for unwinding are a quarter
-/// smaller, which is 86 KB of the library.
-fn rustflags() -> String {
+/// The flags that are set, and ours, as cargo wants them encoded.
+fn rustflags(profile: &str) -> String {
     let set = std::env::var("RUSTFLAGS").unwrap_or_default();
-    format!("{set} -C force-frame-pointers=yes")
-        .trim()
-        .to_owned()
+    let mut flags: Vec<_> = set.split_whitespace().map(str::to_owned).collect();
+    if profile == "dist" {
+        // With frame pointers, the unwinding tables are a quarter smaller: 86 KB of the library.
+        flags.extend(["-C", "force-frame-pointers=yes"].map(str::to_owned));
+    }
+    // Panic messages name source files. Where they were on the build machine is nobody's business, and
+    // two machines make the same library.
+    for (folder, name) in [(Some(root()), "countersign"), (cargo_home(), "cargo")] {
+        let folder = folder.map(|folder| folder.display().to_string());
+        flags.extend(folder.map(|folder| format!("--remap-path-prefix={folder}={name}")));
+    }
+    flags.join("\u{1f}")
+}
+
+/// Cargo's own folder, with the sources of dependencies.
+fn cargo_home() -> Option<PathBuf> {
+    let set = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    set.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")))
 }
 
 fn folder(base: &Path, name: &str) -> Result<PathBuf, String> {

@@ -99,12 +99,21 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Print what makes a shell complete this command.
     Completions(CompletionsArgs),
+    /// Write the man pages of all commands to a folder, for packagers.
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell.
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The folder, which must exist.
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Args)]

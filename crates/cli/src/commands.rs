@@ -8,6 +8,7 @@ mod inspect;
 mod key;
 mod login;
 mod logout;
+mod man;
 mod providers;
 mod report;
 mod sign;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
         Command::Inspect(args) => inspect::run(args, output),
         Command::Store(command) => store::run(global, command, output),
         Command::Completions(args) => completions::run(args, output),
+        Command::Man(args) => man::run(args),
     }
 }
 

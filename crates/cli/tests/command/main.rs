@@ -11,6 +11,7 @@ mod house;
 mod key_new;
 mod keys;
 mod login;
+mod packaging;
 mod plugin;
 mod store;
 mod store_tenants;
