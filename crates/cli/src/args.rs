@@ -8,13 +8,13 @@ use countersign::{Algorithm, Error};
 use countersign_plugin::Sha256;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done · 2 a setting or the usage is wrong · 3 a person has to act · 4 try again ·
-            5 the server may have acted, nothing was sent twice · 6 an answer nobody understands";
+Exit codes: 0 success · 2 wrong setting or usage · 3 a person must log in or consent · 4 try again ·
+            5 outcome unknown: the server may have acted, nothing was sent twice · 6 unexpected";
 
-/// Over the options of every command, so that a command's own come first in its help.
-const EVERYWHERE: &str = "Options of every command";
+/// The heading of the global options, so that a command's own options come first in its help.
+const EVERYWHERE: &str = "Global options";
 
-/// Gets access tokens for server-side integrations and keeps them valid.
+/// Gets OAuth access tokens for server-side programs and keeps them valid.
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -26,13 +26,13 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// The configuration; else $COUNTERSIGN_CONFIG, ./countersign.toml, the user's config folder.
+    /// Configuration file [default: $COUNTERSIGN_CONFIG, ./countersign.toml, or the user's config folder]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// A provider of your own, described as a profile in TOML; may be given again.
+    /// A provider described as a TOML profile. Can be repeated.
     #[arg(long = "profile", global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) profiles: Vec<PathBuf>,
-    /// A plugin: native code that runs with all your rights, by its absolute path; may be given again.
+    /// A plugin's absolute path. Plugins are native code that runs with your privileges. Can be repeated.
     #[arg(
         long = "plugin",
         global = true,
@@ -41,15 +41,15 @@ pub(crate) struct Global {
         value_parser = PluginFile::parse
     )]
     pub(crate) plugins: Vec<PluginFile>,
-    /// Print what a program can read: JSON results, and an error as one line of JSON.
+    /// Print results as JSON, and an error as one line of JSON.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
-    /// Say on stderr what is done; twice for more. Never shows a secret.
+    /// Log to stderr; -vv logs more. Never shows a secret.
     #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
-/// A plugin's file, and the digest that it must have.
+/// A plugin's file, and its expected digest.
 #[derive(Clone, Debug)]
 pub(crate) struct PluginFile {
     pub(crate) path: PathBuf,
@@ -75,29 +75,29 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Log in with a browser.
     Login(LoginArgs),
-    /// Show where to consent to the app acting for its user.
+    /// Show the URL where a user consents to the app.
     Consent(ConsentArgs),
-    /// Revoke what the vendor lets revoke, and forget the token here.
+    /// Revoke the token at the vendor and delete it from the store.
     Logout(LogoutArgs),
     /// Run a program with the token in its environment.
     Exec(ExecArgs),
-    /// Check a connection, setting by setting and then over the network.
+    /// Check a connection: its settings, then the network.
     Doctor(NameArgs),
-    /// List the providers that are known.
+    /// List the known providers.
     Providers,
-    /// Make keys, and look at them.
+    /// Create and inspect keys.
     #[command(subcommand)]
     Key(KeyCommand),
     /// Sign claims as a compact JWS.
     Sign(SignArgs),
-    /// Check a token's signature and print its payload.
+    /// Verify a token's signature and print its payload.
     Verify(VerifyArgs),
-    /// Show what is in a token, without checking it.
+    /// Decode a token without verifying it.
     Inspect(InspectArgs),
-    /// List, show, move, encrypt and check what is kept.
+    /// List, show, move, encrypt and check stored tokens.
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Print what makes a shell complete this command.
+    /// Print a shell completion script.
     Completions(CompletionsArgs),
     /// Write the man pages of all commands to a folder, for packagers.
     #[command(hide = true)]
@@ -126,7 +126,7 @@ pub(crate) struct NameArgs {
 pub(crate) struct LogoutArgs {
     /// The connection: NAME of [connections.NAME].
     pub(crate) name: String,
-    /// Forget the token here even if the vendor does not revoke it.
+    /// Delete the token from the store even if the vendor doesn't revoke it.
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -141,26 +141,26 @@ pub(crate) struct TokenArgs {
     /// Print lines for a shell: `export COUNTERSIGN_TOKEN='…'`.
     #[arg(long)]
     pub(crate) env: bool,
-    /// Seconds the token must still be valid; else the connection's min_valid_s.
+    /// Minimum remaining lifetime in seconds [default: the connection's min_valid_s]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) min_valid: Option<u32>,
-    /// Ask the vendor even if there is a valid token.
+    /// Request a new token even if the cached one is valid.
     #[arg(long)]
     pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct BrowserArgs {
-    /// Print the address instead of opening a browser.
+    /// Print the URL instead of opening a browser.
     #[arg(long)]
     pub(crate) no_browser: bool,
-    /// Wait for nothing: paste the address that the browser ends at.
+    /// Don't listen for the redirect; paste the URL that the browser ends up at.
     #[arg(long)]
     pub(crate) paste: bool,
-    /// The port to wait on; else the redirect URI's, or any free one.
+    /// Port to listen on [default: the redirect URI's, or any free port]
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// Seconds to wait for the browser to come back.
+    /// How long to wait for the redirect, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) timeout: u32,
 }
@@ -177,10 +177,10 @@ pub(crate) struct LoginArgs {
 pub(crate) struct ConsentArgs {
     /// The connection: NAME of [connections.NAME].
     pub(crate) name: String,
-    /// The page where an administrator consents for everybody.
+    /// Use the page where an administrator consents for all users.
     #[arg(long)]
     pub(crate) admin: bool,
-    /// Open the page, wait for the answer, and try a token.
+    /// Open the page, wait for the redirect, then request a token.
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
@@ -198,17 +198,17 @@ pub(crate) struct ExecArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Say what a key file holds, without the key.
+    /// Describe a key file without printing the key.
     Inspect(KeyInspectArgs),
-    /// Make a key pair, with a self-signed certificate where the vendor wants one.
+    /// Create a key pair, with a self-signed certificate if the vendor needs one.
     New(KeyNewArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct KeyNewArgs {
-    /// The files are NAME.pem, NAME.pub.pem and NAME.crt; none may be there already.
+    /// Writes NAME.pem, NAME.pub.pem and NAME.crt, which must not exist.
     pub(crate) name: PathBuf,
-    /// The vendor whose form and wishes to follow.
+    /// The vendor whose key format to use.
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) r#for: Option<KeyVendor>,
     /// The kind of key.
@@ -217,28 +217,28 @@ pub(crate) struct KeyNewArgs {
     /// The length of an RSA key: 2048, 3072 or 4096.
     #[arg(long)]
     pub(crate) bits: Option<u32>,
-    /// Write a self-signed certificate as well; Salesforce gets one without asking.
+    /// Also write a self-signed certificate. Always on for Salesforce.
     #[arg(long)]
     pub(crate) certificate: bool,
     /// The name in the certificate.
     #[arg(long, value_name = "NAME", default_value = "countersign")]
     pub(crate) subject: String,
-    /// How long the certificate is valid; two years is the most that some vendors take.
+    /// Days the certificate is valid. Some vendors accept at most two years.
     #[arg(long, default_value_t = 730, value_parser = clap::value_parser!(u16).range(1..=36500))]
     pub(crate) days: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KeyVendor {
-    /// RSA in PKCS#1, as DocuSign itself hands keys out.
+    /// RSA in PKCS#1, the format of keys that DocuSign generates.
     Docusign,
-    /// RSA in PKCS#8, with the certificate that the app's digital signatures want.
+    /// RSA in PKCS#8, with the certificate that the app's digital signatures need.
     Salesforce,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KeyKind {
-    /// RS256 and PS256: what most vendors take.
+    /// RS256 and PS256, which most vendors accept.
     Rsa,
     /// ES256.
     P256,
@@ -250,35 +250,35 @@ pub(crate) enum KeyKind {
 
 #[derive(Debug, Args)]
 pub(crate) struct KeyInspectArgs {
-    /// A private key, public key or certificate, in any usual form; `-` reads stdin.
+    /// A private key, public key or certificate in any common format; `-` reads stdin.
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
 }
 
-/// Where a key's passphrase is. Never on the command line, which every process can see.
+/// Where to read a key's passphrase. Never the command line, which every process can see.
 #[derive(Debug, Args)]
 pub(crate) struct PassphraseArgs {
-    /// The environment variable with the key's passphrase.
+    /// Environment variable with the key's passphrase.
     #[arg(long, value_name = "VARIABLE", conflicts_with = "passphrase_file")]
     pub(crate) passphrase_env: Option<String>,
-    /// The file with the key's passphrase.
+    /// File with the key's passphrase.
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SignArgs {
-    /// The private key, in any usual form; with an HS algorithm the shared secret.
+    /// The private key in any common format, or the shared secret for HS algorithms.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
-    /// The algorithm; else the key's usual one.
+    /// The algorithm [default: the key's]
     #[arg(long, value_name = "ALG")]
     pub(crate) alg: Option<Algorithm>,
-    /// The header's key id; else the one that came with the key.
+    /// The header's key ID [default: the key's own]
     #[arg(long, value_name = "KID")]
     pub(crate) kid: Option<String>,
-    /// The claims, a JSON object; `-` reads stdin.
+    /// The claims as a JSON object; `-` reads stdin.
     #[arg(long, value_name = "FILE")]
     pub(crate) claims: PathBuf,
     #[command(flatten)]
@@ -287,7 +287,7 @@ pub(crate) struct SignArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The public key or certificate; with an HS algorithm the shared secret.
+    /// The public key or certificate, or the shared secret for HS algorithms.
     #[arg(
         long,
         value_name = "FILE",
@@ -295,10 +295,10 @@ pub(crate) struct VerifyArgs {
         conflicts_with = "jwks"
     )]
     pub(crate) key: Option<PathBuf>,
-    /// The server's JWK Set.
+    /// A JWK Set with the public keys.
     #[arg(long, value_name = "FILE")]
     pub(crate) jwks: Option<PathBuf>,
-    /// The only algorithm to accept; else those that the key itself can do.
+    /// The only algorithm to accept [default: those the key supports]
     #[arg(long, value_name = "ALG")]
     pub(crate) alg: Option<Algorithm>,
     /// The token; `-` reads stdin.
@@ -313,27 +313,27 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// List what is kept: connections, their state and expiry, never a token.
+    /// List stored connections with their state and expiry, never a token.
     List(StoreArgs),
-    /// Show all that is kept of a connection, with its last events.
+    /// Show a connection's record and its last events.
     Show(StoreShowArgs),
-    /// Write what is kept to a file, in plain, for another store.
+    /// Export records to a file, unencrypted, for another store.
     Export(StoreExportArgs),
-    /// Take what another store exported; what is as new is left alone.
+    /// Import another store's export. Skips records that aren't newer.
     Import(StoreImportArgs),
-    /// Encrypt every record anew under the first of the store's keys.
+    /// Re-encrypt every record with the first of the store's keys.
     Rekey(StoreRekeyArgs),
-    /// Check a store, from its address to its records.
+    /// Check a store: its address, its settings and its records.
     Doctor(StoreNameArgs),
 }
 
-/// Which store; else the one of the connection, or all of the configuration.
+/// Which store [default: the connection's, or all stores of the configuration]
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
     /// The store: file:DIR, redis://…, rediss://… or postgres://…
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// The environment variable with the keys of --store.
+    /// Environment variable with the keys of --store.
     #[arg(
         long,
         value_name = "VARIABLE",
@@ -341,14 +341,14 @@ pub(crate) struct StoreArgs {
         conflicts_with = "store_key_file"
     )]
     pub(crate) store_key_env: Option<String>,
-    /// The file with the keys of --store.
+    /// File with the keys of --store.
     #[arg(long, value_name = "FILE", requires = "store")]
     pub(crate) store_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreNameArgs {
-    /// The connection whose store it is; else all stores of the configuration.
+    /// The connection whose store to use [default: all stores of the configuration]
     #[arg(conflicts_with = "store")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
@@ -357,10 +357,10 @@ pub(crate) struct StoreNameArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreRekeyArgs {
-    /// The connection whose store it is; else all stores of the configuration.
+    /// The connection whose store to use [default: all stores of the configuration]
     #[arg(conflicts_with = "store")]
     pub(crate) name: Option<String>,
-    /// Encrypt records, too, that are not encrypted. They are shown: make sure that each is yours.
+    /// Also encrypt plain records. They are listed: make sure that each one is yours.
     #[arg(long)]
     pub(crate) seal_plain: bool,
     #[command(flatten)]
@@ -369,10 +369,9 @@ pub(crate) struct StoreRekeyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreShowArgs {
-    /// The connection, all of whose records are shown; or a record's key or its beginning, from
-    /// 8 digits on.
+    /// The connection, or a record's key or its first 8 or more digits.
     pub(crate) name: String,
-    /// Show tokens, too.
+    /// Include tokens.
     #[arg(long)]
     pub(crate) reveal: bool,
     #[command(flatten)]
@@ -381,12 +380,12 @@ pub(crate) struct StoreShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreExportArgs {
-    /// The file to make, readable by its owner alone; `-` is stdout and needs --reveal.
+    /// The file to create, readable by its owner only; `-` writes to stdout and needs --reveal.
     pub(crate) file: PathBuf,
-    /// Only these connections, or the records whose keys begin like this.
+    /// Only these connections, or records whose keys start with these digits.
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,
-    /// Write tokens to stdout.
+    /// Allow writing tokens to stdout.
     #[arg(long)]
     pub(crate) reveal: bool,
     #[command(flatten)]
@@ -395,12 +394,12 @@ pub(crate) struct StoreExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreImportArgs {
-    /// What `store export` wrote; `-` reads stdin.
+    /// A file written by `store export`; `-` reads stdin.
     pub(crate) file: PathBuf,
-    /// Take a record even where the store has one that is as new.
+    /// Import a record even if the store's is as new.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Take a record even where the store has one of another login. Its grant is not revoked.
+    /// Replace a record of another login. The replaced grant isn't revoked.
     #[arg(long)]
     pub(crate) replace: bool,
     #[command(flatten)]
@@ -408,7 +407,7 @@ pub(crate) struct StoreImportArgs {
 }
 
 impl KeyVendor {
-    /// As people write it.
+    /// Returns the vendor's name as people write it.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Docusign => "DocuSign",

@@ -240,7 +240,7 @@ fn the_help_says_what_it_is_for_and_what_is_the_commands_own_first() {
             .succeeded()
             .stdout
     };
-    assert!(help(&[]).starts_with("Gets access tokens"));
+    assert!(help(&[]).starts_with("Gets OAuth access tokens"));
     let token = help(&["token"]);
     assert!(token.find("--force") < token.find("--config"), "{token}");
 }
