@@ -218,8 +218,7 @@ enum csign_revocation
      */
     CSIGN_REVOCATION_NOTHING_HELD = 3,
     /**
-     * The vendor did not revoke it. csign_client_forget has kept it for another try; csign_client_force_forget has
-     * forgotten it all the same.
+     * The vendor did not revoke it. It is kept for another try, or forgotten all the same if that was forced.
      */
     CSIGN_REVOCATION_FAILED = 4,
 };
@@ -372,7 +371,7 @@ enum csign_counter
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Tokens handed out from memory, other than by csign_client_copy_token and csign_client_peek_token.
+     * Tokens handed out from memory, as objects: copies of the bare access token are not counted.
      */
     CSIGN_COUNTER_HITS = 1,
     /**

@@ -1,4 +1,10 @@
-//! `cargo xtask codegen`: the files that are made from the code, made again; with `--check`, compared.
+//! `cargo xtask codegen`: writes the headers and the low layers of all languages from the source of the C ABI;
+//! with `--check`, compares.
+
+pub(crate) mod c;
+pub(crate) mod model;
+#[cfg(test)]
+mod words;
 
 use std::path::Path;
 
@@ -16,10 +22,29 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
         ["--check"] => true,
         _ => return Err(format!("codegen does not know `{}`", options.join(" "))),
     };
-    for (folder, header) in HEADERS {
-        agree(Path::new(header), &generate(folder)?, check)?;
+    for file in files()? {
+        agree(Path::new(&file.path), &file.text, check)?;
     }
     Ok(())
+}
+
+/// A generated file.
+pub(crate) struct File {
+    /// From the workspace's folder.
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+/// Everything that is generated.
+fn files() -> Result<Vec<File>, String> {
+    let mut all = Vec::new();
+    for (folder, header) in HEADERS {
+        all.push(File {
+            path: (*header).to_owned(),
+            text: generate(folder)?,
+        });
+    }
+    Ok(all)
 }
 
 /// A header, as cbindgen makes it of a crate.
@@ -57,4 +82,12 @@ pub(crate) fn agree(path: &Path, wanted: &str, check: bool) -> Result<(), String
     std::fs::write(&path, wanted).map_err(|error| format!("{shown}: {error}"))?;
     table::say(&format!("wrote {shown}\n"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_committed_is_what_the_code_says() {
+        super::run(&["--check"]).unwrap();
+    }
 }

@@ -64,8 +64,7 @@ pub enum csign_revocation {
     NOT_OFFERED = 2,
     /// There was nothing to revoke.
     NOTHING_HELD = 3,
-    /// The vendor did not revoke it. csign_client_forget has kept it for another try; csign_client_force_forget has
-    /// forgotten it all the same.
+    /// The vendor did not revoke it. It is kept for another try, or forgotten all the same if that was forced.
     FAILED = 4,
 }
 

@@ -213,8 +213,6 @@ impl From<Verdict> for csign_verdict {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     /// Core's own list of kinds, so that a new one is noticed here.
@@ -245,44 +243,6 @@ mod tests {
             seen.push(status);
         }
         assert!(seen.len() > 15, "core's list was not found");
-    }
-
-    /// Core's descriptions are the source: the header has the same, and every language has the header's.
-    #[test]
-    fn every_description_is_cores() {
-        let own = include_str!("status.rs");
-        let (mut kinds, mut verdicts) = (described(CORE, "ErrorKind"), described(CORE, "Verdict"));
-        for (name, about) in described(own, "csign_status") {
-            if let Some(expected) = kinds.remove(&name) {
-                assert_eq!(about, expected, "{name}");
-            }
-        }
-        for (name, about) in described(own, "csign_verdict") {
-            assert_eq!(Some(about), verdicts.remove(&name), "{name}");
-        }
-        assert!(
-            kinds.is_empty() && verdicts.is_empty(),
-            "{kinds:?} {verdicts:?}"
-        );
-    }
-
-    /// The members of an enum in source text, in lower case without underscores, with what their comments say.
-    fn described(source: &str, name: &str) -> BTreeMap<String, String> {
-        let (_, body) = source.split_once(&format!("pub enum {name} {{")).unwrap();
-        let (body, _) = body.split_once("\n}").unwrap();
-        let mut found = BTreeMap::new();
-        let mut about = Vec::new();
-        for line in body.lines().map(str::trim) {
-            if let Some(comment) = line.strip_prefix("/// ") {
-                about.push(comment);
-            } else if let Some(member) = line.strip_suffix(',') {
-                let member = member.split(' ').next().unwrap().replace('_', "");
-                found.insert(member.to_lowercase(), about.join(" "));
-                about.clear();
-            }
-        }
-        assert!(found.len() > 4, "{name} was not found");
-        found
     }
 
     #[test]

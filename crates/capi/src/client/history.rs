@@ -11,7 +11,7 @@ use crate::{csign_client, csign_error, csign_status, csign_text};
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum csign_counter {
-    /// Tokens handed out from memory, other than by csign_client_copy_token and csign_client_peek_token.
+    /// Tokens handed out from memory, as objects: copies of the bare access token are not counted.
     HITS = 1,
     /// Tokens taken over from the store.
     ADOPTED = 2,

@@ -12,4 +12,3 @@ mod fork_servers;
 mod keys;
 mod plugin;
 mod program;
-mod words;

@@ -1,0 +1,54 @@
+//! What verdicts and kinds of errors mean is said in the same words everywhere: core's.
+
+use std::fs;
+
+use super::model::{self, Value};
+use crate::root;
+
+const CORE: &str = "crates/core/src/error.rs";
+
+/// Where each verdict is described by hand.
+const DESCRIBED: &[&str] = &[
+    "bindings/cpp/README.md",
+    "bindings/go/README.md",
+    "bindings/java/README.md",
+    "bindings/node/README.md",
+    "bindings/node/src/error.ts",
+    "bindings/python/README.md",
+    "bindings/python/src/countersign/errors.py",
+];
+
+#[test]
+fn every_language_describes_the_verdicts_as_core_does() {
+    let verdicts = model::variants(CORE, "Verdict").unwrap();
+    assert_eq!(verdicts.len(), 5);
+    for file in DESCRIBED {
+        let text = words(&fs::read_to_string(root().join(file)).unwrap());
+        for verdict in &verdicts {
+            let sentence = words(verdict.about.trim_end_matches('.'));
+            assert!(text.contains(&sentence), "{file}: {sentence}");
+        }
+    }
+}
+
+#[test]
+fn the_c_abi_describes_kinds_and_verdicts_as_core_does() {
+    let model = model::countersign().unwrap();
+    for (name, short, count) in [("ErrorKind", "status", 20), ("Verdict", "verdict", 5)] {
+        let described = model.enumeration(short).unwrap();
+        let core = model::variants(CORE, name).unwrap();
+        assert_eq!(core.len(), count, "{name}");
+        for Value { name, about, .. } in &core {
+            let own = described.values.iter().find(|value| value.name == *name);
+            assert_eq!(own.map(|value| &value.about), Some(about), "{short} {name}");
+        }
+    }
+}
+
+/// The words of a text, whatever marks comments and tables, wherever lines end.
+fn words(text: &str) -> String {
+    let words = text
+        .split_whitespace()
+        .filter(|word| !matches!(*word, "*" | "/**" | "//" | "///" | "#:"));
+    words.collect::<Vec<_>>().join(" ").to_lowercase()
+}
