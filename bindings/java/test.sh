@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
-# Builds the package, holds it against the header, runs its tests, all scenarios, the leak loop, javadoc, and the
-# README's example. What it needs to be told is in README.md.
+# Builds the package, runs its tests, all scenarios, the leak loop, javadoc, and the README's example. What it needs to be told is in README.md.
 set -euo pipefail
 . "$(dirname "$0")/maven.sh"
 cd "$here"
 
 : "${COUNTERSIGN_LIB_DIR:?the folder of libcountersign}"
-: "${COUNTERSIGN_INCLUDE_DIR:?the folder of countersign.h}"
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 : "${COUNTERSIGN_SCENARIOS:?the folder tests/scenarios}"
 : "${COUNTERSIGN_PLUGINS:?a folder that tests/scenarios/plugins.sh has filled}"

@@ -310,13 +310,11 @@ public final class Client implements AutoCloseable {
      */
     public Counts counts() {
         return call((client, frame) -> {
-            long[] counts = new long[6];
             long out = frame.slot();
-            for (int counter = 1; counter <= counts.length; counter++) {
+            return Counts.of(counter -> {
                 frame.check(abi.csign_client_count(client, counter, out, frame.error()));
-                counts[counter - 1] = frame.longAt(out);
-            }
-            return new Counts(counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
+                return frame.longAt(out);
+            });
         });
     }
 

@@ -1,10 +1,5 @@
 package dev.countersign;
 
-import java.time.Duration;
-import java.util.function.LongBinaryOperator;
-
-import dev.countersign.CountersignException.Details;
-
 /** Turns what native calls say into exceptions. */
 final class Failure {
     private Failure() {}
@@ -12,10 +7,10 @@ final class Failure {
     /** The exception of a status that is not OK; the error object, which may be 0, is freed. */
     static CountersignException take(Abi abi, Frame frame, int status, long error) {
         if (error == 0) {
-            return of(bare(status, Verdict.UNEXPECTED, "internal", "the library gave status " + status, null));
+            return of(Details.bare(status, Verdict.UNEXPECTED, "internal", "the library gave status " + status, null));
         }
         try {
-            CountersignException failure = of(read(abi, frame, status, error));
+            CountersignException failure = of(Details.read(abi, frame, status, error));
             Throwable cause = Callbacks.cause(abi.csign_error_cause(error));
             return cause == null ? failure : (CountersignException) failure.initCause(cause);
         } finally {
@@ -25,7 +20,7 @@ final class Failure {
 
     /** What the library says of a client that was closed, for objects that it no longer has. */
     static CountersignException closed(String name) {
-        return of(bare(
+        return of(Details.bare(
                 Status.CLOSED.number(),
                 Verdict.UNEXPECTED,
                 "usage",
@@ -39,13 +34,13 @@ final class Failure {
     }
 
     static CountersignException argument(String message, String hint) {
-        return of(bare(Status.BAD_ARGUMENT.number(), Verdict.UNEXPECTED, "usage", message, hint));
+        return of(Details.bare(Status.BAD_ARGUMENT.number(), Verdict.UNEXPECTED, "usage", message, hint));
     }
 
     /** The native library is not there, or is not the one that this package was made for. */
     static CountersignException library(String message, String hint, Throwable cause) {
         CountersignException failure =
-                of(bare(Status.UNKNOWN.number(), Verdict.FIX_CONFIGURATION, "library", message, hint));
+                of(Details.bare(Status.UNKNOWN.number(), Verdict.FIX_CONFIGURATION, "library", message, hint));
         if (cause != null) {
             failure.initCause(cause);
         }
@@ -60,35 +55,5 @@ final class Failure {
             case OUTCOME_UNKNOWN -> new OutcomeUnknownException(details);
             case UNEXPECTED -> new UnexpectedException(details);
         };
-    }
-
-    private static Details bare(int status, Verdict verdict, String kind, String message, String hint) {
-        return new Details(
-                status, verdict, kind, message, hint, null, 0, null, null, null, null, null, null);
-    }
-
-    private static Details read(Abi abi, Frame frame, int status, long error) {
-        long length = frame.slot();
-        Field field = read -> frame.borrowed(read.applyAsLong(error, length), length);
-        long retryAfterMs = abi.csign_error_retry_after_ms(error);
-        return new Details(
-                status,
-                Verdict.of(abi.csign_error_verdict(error)),
-                field.read(abi::csign_error_kind),
-                field.read(abi::csign_error_message),
-                field.read(abi::csign_error_hint),
-                field.read(abi::csign_error_setting),
-                abi.csign_error_http_status(error),
-                field.read(abi::csign_error_oauth_error),
-                field.read(abi::csign_error_oauth_description),
-                retryAfterMs < 0 ? null : Duration.ofMillis(retryAfterMs),
-                field.read(abi::csign_error_url),
-                field.read(abi::csign_error_trace_id),
-                field.read(abi::csign_error_provider));
-    }
-
-    /** Reads one text of the error at hand. */
-    private interface Field {
-        String read(LongBinaryOperator function);
     }
 }

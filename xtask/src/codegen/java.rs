@@ -1,0 +1,413 @@
+//! The low layer of Java: the functions as JNA calls them, and the enums.
+
+use super::fields::{Field, Idiom, Kind, fields};
+use super::model::{Enum, Function, Model, Type};
+use super::text::{block, camel, pascal};
+use super::{File, made_by};
+
+const FOLDER: &str = "bindings/java/src/main/java/dev/countersign";
+const WIDTH: usize = 120;
+
+pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
+    let mut files = vec![
+        file("Functions", functions(model)?),
+        file("JnaFunctions", jna(model)),
+        file("Details", details(model)),
+        file("ErrorFields", error_fields(model)),
+        file("Counts", counts(model.enumeration("counter")?)),
+    ];
+    for one in PUBLIC {
+        let described = model.enumeration(one.short)?;
+        files.push(file(&pascal(one.short), enumeration(described, one)));
+    }
+    Ok(files)
+}
+
+fn file(name: &str, body: String) -> File {
+    File {
+        path: format!("{FOLDER}/{name}.java"),
+        text: format!("// {}\npackage dev.countersign;\n\n{body}", made_by()),
+    }
+}
+
+/// An enum that programs see.
+struct Public {
+    short: &'static str,
+    /// What the description does not say.
+    more: &'static str,
+    /// A value for numbers that later libraries may have: described, or one of the enum's own.
+    unknown: Unknown,
+    /// Whether a value has its word.
+    words: bool,
+    /// Whether others of the package ask for the number, or programs do.
+    number: Option<&'static str>,
+}
+
+enum Unknown {
+    Described(&'static str),
+    Is(&'static str),
+}
+
+const PUBLIC: &[Public] = &[
+    Public {
+        short: "status",
+        more: "What a program does about an error depends on its {@link Verdict}; the status is for messages and tests.",
+        unknown: Unknown::Described(
+            "A failure that this package does not know: its number is {@link CountersignException#statusNumber()}.",
+        ),
+        words: false,
+        number: Some("public "),
+    },
+    Public {
+        short: "verdict",
+        more: "Here each also has an exception of its own.",
+        unknown: Unknown::Is("UNEXPECTED"),
+        words: true,
+        number: None,
+    },
+    Public {
+        short: "source",
+        more: "",
+        unknown: Unknown::Described("From where this version of the package does not know."),
+        words: false,
+        number: None,
+    },
+    Public {
+        short: "change",
+        more: "",
+        unknown: Unknown::Described("A change that this version of the package does not know."),
+        words: false,
+        number: None,
+    },
+    Public {
+        short: "log_level",
+        more: "",
+        unknown: Unknown::Is("DEBUG"),
+        words: false,
+        number: Some(""),
+    },
+    Public {
+        short: "revocation",
+        more: "",
+        unknown: Unknown::Described("An outcome that this version of the package does not know."),
+        words: false,
+        number: None,
+    },
+];
+
+fn enumeration(described: &Enum, public: &Public) -> String {
+    if public.short == "revocation" {
+        return revocation(described, public);
+    }
+    let mut docs = described.docs.clone();
+    if !public.more.is_empty() {
+        docs.push(public.more.to_owned());
+    }
+    format!(
+        "{}public {}",
+        javadoc(&docs, ""),
+        body(&pascal(public.short), described, public, "")
+    )
+}
+
+/// The outcome is part of a record, which has the reason of a failure as well.
+fn revocation(described: &Enum, public: &Public) -> String {
+    format!(
+        "import java.util.Optional;\n\n/**\n * {}\n *\n * @param outcome how it ended\n * @param reason why, with \
+         {{@link Outcome#FAILED}}\n */\npublic record Revocation(Outcome outcome, Optional<CountersignException> \
+         reason) {{\n    /** How it ended. */\n    public {}}}\n",
+        described.docs.join(" "),
+        body("Outcome", described, public, "    ")
+    )
+}
+
+fn body(name: &str, described: &Enum, public: &Public, outer: &str) -> String {
+    let indent = format!("{outer}    ");
+    let mut values: Vec<_> = described
+        .values
+        .iter()
+        .map(|value| {
+            let about = match public.short {
+                "verdict" => format!(
+                    "{}: {{@link {}Exception}}.",
+                    value.about.trim_end_matches('.'),
+                    pascal(&value.name)
+                ),
+                _ => value.about.clone(),
+            };
+            let word = match public.words {
+                true => format!(", \"{}\"", value.word()),
+                false => String::new(),
+            };
+            let about = javadoc(&[about], &indent);
+            format!("{about}{indent}{}({}{word})", value.name, value.number)
+        })
+        .collect();
+    let unknown = match public.unknown {
+        Unknown::Described(about) => {
+            let about = javadoc(&[about.to_owned()], &indent);
+            values.push(format!("{about}{indent}UNKNOWN(-1)"));
+            "UNKNOWN"
+        }
+        Unknown::Is(name) => name,
+    };
+    let mut out = format!("enum {name} {{\n{};\n\n", values.join(",\n\n"));
+    out.push_str(&format!("{indent}private final int number;\n"));
+    let (word, keep) = match public.words {
+        true => {
+            out.push_str(&format!("{indent}private final String word;\n"));
+            (", String word", format!("{indent}    this.word = word;\n"))
+        }
+        false => ("", String::new()),
+    };
+    out.push_str(&format!(
+        "\n{indent}{name}(int number{word}) {{\n{indent}    this.number = number;\n{keep}{indent}}}\n"
+    ));
+    if let Some(visible) = public.number {
+        if !visible.is_empty() {
+            out.push_str(&format!(
+                "\n{indent}/**\n{indent} * The number in the native library, or -1 for {{@link #UNKNOWN}}.\n\
+                 {indent} *\n{indent} * @return the number\n{indent} */"
+            ));
+        }
+        out.push_str(&format!(
+            "\n{indent}{visible}int number() {{\n{indent}    return number;\n{indent}}}\n"
+        ));
+    }
+    if public.words {
+        out.push_str(&format!(
+            "\n{indent}/**\n{indent} * The word of every language, such as {{@code {}}}.\n{indent} *\n\
+             {indent} * @return the word\n{indent} */\n\
+             {indent}public String word() {{\n{indent}    return word;\n{indent}}}\n",
+            described.values.get(2).map(|value| value.word()).unwrap_or_default()
+        ));
+    }
+    out.push_str(&format!(
+        "\n{indent}/** The value of a number; {{@link #{unknown}}} for one that is not known. */\n\
+         {indent}static {name} of(int number) {{\n\
+         {indent}    for ({name} value : values()) {{\n\
+         {indent}        if (value.number == number) {{\n\
+         {indent}            return value;\n\
+         {indent}        }}\n\
+         {indent}    }}\n\
+         {indent}    return {unknown};\n\
+         {indent}}}\n{outer}}}\n"
+    ));
+    out
+}
+
+fn counts(counter: &Enum) -> String {
+    let mut out = String::from(
+        "import java.util.function.IntToLongFunction;\n\n/**\n * How often something happened since a client was made.\n *\n",
+    );
+    for value in &counter.values {
+        let about = super::text::lower(value.about.trim_end_matches('.'));
+        let line = format!("@param {} {about}", value.word());
+        for line in super::text::wrapped(&line, " * ", WIDTH) {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    let components: Vec<_> = counter
+        .values
+        .iter()
+        .map(|value| format!("long {}", value.word()))
+        .collect();
+    out.push_str(&format!(
+        " */\npublic record Counts({}) {{\n    /** Asks for each count by its number. */\n    static Counts \
+         of(IntToLongFunction count) {{\n        return new Counts(\n",
+        components.join(", ")
+    ));
+    let asked: Vec<_> = counter
+        .values
+        .iter()
+        .map(|value| format!("                count.applyAsLong({})", value.number))
+        .collect();
+    out + &asked.join(",\n") + ");\n    }\n}\n"
+}
+
+fn functions(model: &Model) -> Result<String, String> {
+    let mut out = format!(
+        "/**\n * The functions of {{@code countersign.h}}, by their own names. Handles, pointers and {{@code size_t}} are \
+         {{@code long}};\n * where a pointer may be NULL it is 0. A {{@code uint16_t}} is an {{@code int}}, extended \
+         with zeros.\n */\ninterface Functions {{\n    /** The ABI that this package was made for: {{@code \
+         CSIGN_ABI_VERSION}}. */\n    int MADE_FOR = {};\n",
+        model.abi_version()?
+    );
+    for function in model.exported() {
+        out.push('\n');
+        out.push_str(&declared("", &function.name, function));
+    }
+    Ok(out + "}\n")
+}
+
+fn jna(model: &Model) -> String {
+    let mut out = String::from(
+        "import com.sun.jna.Callback;\n\n\
+         /**\n * {@link Functions} over JNA's direct mapping. Every parameter is a primitive, which is JNA's shortest \
+         way: it looks\n * at no annotation and allocates nothing.\n */\n\
+         abstract class JnaFunctions implements Functions {\n",
+    );
+    for function in model.exported() {
+        out.push_str("    @Override\n");
+        out.push_str(&declared("public native ", &function.name, function));
+        out.push('\n');
+    }
+    let callbacks: Vec<_> = model
+        .callbacks
+        .iter()
+        .map(|callback| {
+            let short = callback.short().trim_end_matches("_fn");
+            format!(
+                "    /** {{@code {}}}. */\n    interface {}Callback extends Callback {{\n    {}    }}\n",
+                callback.name,
+                pascal(short),
+                declared("", "invoke", callback).replace("\n        ", "\n            ")
+            )
+        })
+        .collect();
+    out + &callbacks.join("\n") + "}\n"
+}
+
+/// A method's declaration, on as few lines as it needs.
+fn declared(before: &str, name: &str, function: &Function) -> String {
+    let parameters: Vec<_> = function
+        .parameters
+        .iter()
+        .map(|parameter| format!("{} {}", kind(&parameter.kind), camel(&parameter.name)))
+        .collect();
+    let start = format!("    {before}{} {name}(", kind(&function.result));
+    let one = format!("{start}{});\n", parameters.join(", "));
+    if one.len() <= WIDTH {
+        return one;
+    }
+    let rest = format!("            {});\n", parameters.join(", "));
+    match rest.len() <= WIDTH {
+        true => format!("{start}\n{rest}"),
+        false => format!(
+            "{start}\n            {});\n",
+            parameters.join(",\n            ")
+        ),
+    }
+}
+
+fn kind(of: &Type) -> &'static str {
+    match of {
+        Type::Void => "void",
+        Type::Number("int32_t" | "uint32_t" | "uint16_t" | "uint8_t") | Type::Enum(_) => "int",
+        _ => "long",
+    }
+}
+
+/// Documentation with its paragraphs marked and its code as Java has it.
+fn javadoc(paragraphs: &[String], indent: &str) -> String {
+    let marked: Vec<_> = paragraphs
+        .iter()
+        .enumerate()
+        .map(|(index, paragraph)| {
+            let mut text = String::new();
+            for (part, words) in paragraph.split('`').enumerate() {
+                match part % 2 {
+                    0 => text.push_str(words),
+                    _ => text.push_str(&format!("{{@code {words}}}")),
+                }
+            }
+            match index {
+                0 => text,
+                _ => format!("<p>{text}"),
+            }
+        })
+        .collect();
+    block(&marked, indent, WIDTH)
+}
+
+const IDIOM: Idiom = Idiom {
+    null: "empty",
+    zero: "empty",
+    minus_one: "empty",
+    unit: "",
+    start_login: "{@link Client#startLogin()}",
+};
+
+fn component(field: &Field<'_>) -> (&'static str, String) {
+    let kind = match field.kind {
+        Kind::Status | Kind::Number => "int",
+        Kind::Verdict => "Verdict",
+        Kind::Text | Kind::OptionalText => "String",
+        Kind::Millis => "Duration",
+    };
+    (kind, camel(field.bare()))
+}
+
+fn details(model: &Model) -> String {
+    let (mut components, mut read) = (Vec::new(), Vec::new());
+    let mut bare = Vec::new();
+    for field in fields(model) {
+        let (kind, name) = component(&field);
+        components.push(format!("        {kind} {name}"));
+        let getter = format!("csign_error_{}", field.name);
+        read.push(match field.kind {
+            Kind::Status => name.clone(),
+            Kind::Verdict => format!("Verdict.of(abi.{getter}(error))"),
+            Kind::Number => format!("abi.{getter}(error)"),
+            Kind::Text | Kind::OptionalText => format!("text.read(abi::{getter})"),
+            Kind::Millis => format!("millis(abi.{getter}(error))"),
+        });
+        bare.push(match field.kind {
+            Kind::Number => "0".to_owned(),
+            Kind::OptionalText if name != "hint" => "null".to_owned(),
+            Kind::Millis => "null".to_owned(),
+            _ => name,
+        });
+    }
+    format!(
+        "import java.io.Serializable;\nimport java.time.Duration;\nimport java.util.function.LongBinaryOperator;\n\n\
+         /** What an error says; null where it says nothing. */\nrecord Details(\n{})\n        implements Serializable \
+         {{\n    /** What an error of the library says. */\n    static Details read(Abi abi, Frame frame, int status, \
+         long error) {{\n        long length = frame.slot();\n        Text text = function -> \
+         frame.borrowed(function.applyAsLong(error, length), length);\n        return new Details(\n                \
+         {});\n    }}\n\n    /** What this package says itself. */\n    static Details bare(int status, Verdict \
+         verdict, String kind, String message, String hint) {{\n        return new Details(\n                {});\n    \
+         }}\n\n    private static Duration millis(long millis) {{\n        return millis < 0 ? null : \
+         Duration.ofMillis(millis);\n    }}\n\n    /** Reads one text of the error at hand. */\n    private interface \
+         Text {{\n        String read(LongBinaryOperator function);\n    }}\n}}\n",
+        components.join(",\n"),
+        read.join(",\n                "),
+        bare.join(",\n                "),
+    )
+}
+
+fn error_fields(model: &Model) -> String {
+    let mut out = String::from(
+        "import java.io.Serial;\nimport java.time.Duration;\nimport java.util.Optional;\nimport \
+         java.util.OptionalInt;\n\n/** What an exception says beside its message. */\nabstract class ErrorFields \
+         extends RuntimeException {\n    @Serial private static final long serialVersionUID = 1L;\n\n    \
+         /** What the exception carries. */\n    final Details details;\n\n    ErrorFields(Details details) {\n        \
+         super(details.message());\n        this.details = details;\n    }\n",
+    );
+    for field in fields(model) {
+        // An exception's message has its own name, and the status is a number as well.
+        if field.kind == Kind::Status || field.name == "message" {
+            continue;
+        }
+        let (_, name) = component(&field);
+        let own = format!("details.{name}()");
+        let (kind, value) = match field.kind {
+            Kind::Status | Kind::Verdict => ("Verdict", own),
+            Kind::Text => ("String", own),
+            Kind::OptionalText => ("Optional<String>", format!("Optional.ofNullable({own})")),
+            Kind::Number => {
+                let value = format!("{own} == 0 ? OptionalInt.empty() : OptionalInt.of({own})");
+                ("OptionalInt", value)
+            }
+            Kind::Millis => ("Optional<Duration>", format!("Optional.ofNullable({own})")),
+        };
+        let docs = [field.about(&IDIOM), "@return the value".to_owned()];
+        out.push('\n');
+        out.push_str(&javadoc(&docs, "    ").replace("<p>@return", "@return"));
+        out.push_str(&format!(
+            "    public {kind} {name}() {{\n        return {value};\n    }}\n"
+        ));
+    }
+    out + "}\n"
+}

@@ -1,0 +1,104 @@
+//! Names and prose, as languages write them.
+
+/// `min_valid_ms` or `MIN_VALID_MS` as `minValidMs`.
+pub(crate) fn camel(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_lowercase();
+    words.fold(first, |all, word| all + &capital(&word.to_lowercase()))
+}
+
+/// `log_level` or `LOG_LEVEL` as `LogLevel`.
+pub(crate) fn pascal(name: &str) -> String {
+    name.split('_')
+        .map(|word| capital(&word.to_lowercase()))
+        .collect()
+}
+
+/// A word with its first letter in upper case.
+pub(crate) fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
+/// A sentence to follow a colon: its first letter in lower case, unless it begins with an abbreviation.
+pub(crate) fn lower(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => sentence.to_owned(),
+    }
+}
+
+/// Text in lines of at most `width` characters, each after a prefix that counts.
+pub(crate) fn wrapped(text: &str, prefix: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{prefix}{word}")),
+        }
+    }
+    lines
+}
+
+/// A comment between `/**` and `*/`: on one line if it fits, and else one paragraph after another.
+pub(crate) fn block(paragraphs: &[String], indent: &str, width: usize) -> String {
+    if let [one] = paragraphs {
+        let line = format!("{indent}/** {one} */");
+        if line.chars().count() <= width {
+            return line + "\n";
+        }
+    }
+    let mut out = format!("{indent}/**\n");
+    for (index, paragraph) in paragraphs.iter().enumerate() {
+        if index > 0 {
+            out.push_str(&format!("{indent} *\n"));
+        }
+        for line in wrapped(paragraph, &format!("{indent} * "), width) {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    out + &format!("{indent} */\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_each_language() {
+        assert_eq!(camel("min_valid_ms"), "minValidMs");
+        assert_eq!(camel("BUFFER_TOO_SMALL"), "bufferTooSmall");
+        assert_eq!(pascal("log_level"), "LogLevel");
+    }
+
+    #[test]
+    fn a_sentence_after_a_colon_begins_in_lower_case_unless_with_an_abbreviation() {
+        assert_eq!(lower("A bug of ours."), "a bug of ours.");
+        assert_eq!(lower("The client was closed."), "the client was closed.");
+        assert_eq!(lower("TLS failed."), "TLS failed.");
+    }
+
+    #[test]
+    fn lines_are_as_long_as_they_may_be() {
+        assert_eq!(
+            wrapped("one two three", "// ", 10),
+            ["// one two", "// three"]
+        );
+        let long = ["one two".to_owned(), "three".to_owned()];
+        assert_eq!(block(&long[1..], "", 80), "/** three */\n");
+        assert_eq!(
+            block(&long, " ", 80),
+            " /**\n  * one two\n  *\n  * three\n  */\n"
+        );
+    }
+}
