@@ -3,7 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
-: "${COUNTERSIGN_INCLUDE_DIR:?the folder that has countersign.h}"
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 : "${COUNTERSIGN_SCENARIOS:?the folder of the scenarios}"
 : "${COUNTERSIGN_PLUGINS:?a folder that tests/scenarios/plugins.sh has filled}"

@@ -5,6 +5,7 @@ pub(crate) mod c;
 mod fields;
 mod java;
 pub(crate) mod model;
+mod node;
 mod text;
 #[cfg(test)]
 mod words;
@@ -54,6 +55,7 @@ fn files() -> Result<Vec<File>, String> {
     }
     let model = model::countersign()?;
     all.extend(java::files(&model)?);
+    all.extend(node::files(&model)?);
     Ok(all)
 }
 

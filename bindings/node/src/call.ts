@@ -1,7 +1,7 @@
 // How the library is called: on a thread of libuv's pool, or here where it cannot wait.
 
 import { takeError } from './error.js';
-import { type Out, type Pointer, texts } from './functions.js';
+import { type Out, type Pointer, text as texts } from './functions.js';
 import { koffi, type Native } from './koffi.js';
 
 /** What is handed to a function of the library. */

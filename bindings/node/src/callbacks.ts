@@ -4,7 +4,7 @@
 import { keepCause, usageError } from './error.js';
 import { type Pointer, protos } from './functions.js';
 import { koffi } from './koffi.js';
-import { CHANGES, LOG_LEVELS } from './numbers.js';
+import { CHANGES, type Change, LOG_LEVELS, type LogLevel } from './numbers.js';
 import { copyToken, type Token } from './token.js';
 
 /** Signs with a key that the library does not see. */
@@ -28,14 +28,8 @@ export type Clock = () => {
   bootMs: number;
 };
 
-/** How much a line of the log matters. */
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
-
 /** Takes a line of the log, which holds no secret. */
 export type Log = (level: LogLevel, line: string) => void;
-
-/** What changed about a connection's token. */
-export type Change = 'obtained' | 'rotated' | 'forgotten';
 
 /** Hears of a change; the token is null with `forgotten`. */
 export type ChangeListener = (change: Change, token: Token | null) => void;

@@ -7,7 +7,7 @@ import { CountersignError, takeError, usageError } from './error.js';
 import { client as c, type Out, type Pointer } from './functions.js';
 import { Handle } from './handle.js';
 import { Login } from './login.js';
-import { COUNTERS, REVOCATIONS, Status } from './numbers.js';
+import { type Counts, countsOf, REVOCATIONS, type Revocation, Status } from './numbers.js';
 import type { Settings } from './settings.js';
 import { type Token, takeToken } from './token.js';
 
@@ -27,25 +27,9 @@ export interface ForgetOptions {
 
 /** What became of a token at the vendor when its connection was forgotten. */
 export interface Forgotten {
-  revocation: 'revoked' | 'not_offered' | 'nothing_held' | 'failed';
+  revocation: Revocation;
   /** Why, with `failed`. */
   reason: CountersignError | null;
-}
-
-/** How often something happened since a client was made. */
-export interface Counts {
-  /** Tokens handed out from memory, as objects. */
-  hits: number;
-  /** Tokens taken over from the store. */
-  adopted: number;
-  /** Tokens asked for by assertion, client credentials or login. */
-  minted: number;
-  /** Tokens got with a refresh token. */
-  refreshed: number;
-  /** Callers that waited for a request that another one had started. */
-  waits: number;
-  /** Requests, or attempts at one, that brought no token. */
-  failures: number;
 }
 
 /** An event in the life of a connection's grant: who refreshed when, and how it ended. */
@@ -197,19 +181,11 @@ export class Client {
   /** How often something happened since the client was made. */
   counts(): Counts {
     const pointer = this.#handle.open();
-    const count = (counter: number): number => {
+    return countsOf((counter) => {
       const out: [number | bigint] = [0];
       callNow(c.count, pointer, counter, out);
       return Number(out[0]);
-    };
-    return {
-      hits: count(COUNTERS.hits),
-      adopted: count(COUNTERS.adopted),
-      minted: count(COUNTERS.minted),
-      refreshed: count(COUNTERS.refreshed),
-      waits: count(COUNTERS.waits),
-      failures: count(COUNTERS.failures),
-    };
+    });
   }
 
   /** The last events in the life of the connection's grant, oldest first, without a token in them. */

@@ -4,6 +4,7 @@ import { call, callNow, textArgs } from './call.js';
 import * as callbacks from './callbacks.js';
 import { usageError } from './error.js';
 import { config as c, client, type Out, type Pointer } from './functions.js';
+import type { LogLevel } from './numbers.js';
 import type { Registry } from './registry.js';
 import type { Settings } from './settings.js';
 
@@ -20,7 +21,7 @@ export interface ClientOptions {
   /** Takes the lines of the library's log; without it nothing is logged anywhere. */
   log?: callbacks.Log;
   /** The last level that is logged; `info` where nothing is said. */
-  logLevel?: callbacks.LogLevel;
+  logLevel?: LogLevel;
   /** Hears of each change of the token, after it is stored and before any caller gets it. */
   onChange?: callbacks.ChangeListener;
 }

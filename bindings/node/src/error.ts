@@ -1,43 +1,8 @@
 // What went wrong, and what to do about it.
 
+import { EMPTY, type ErrorDetails, readDetails } from './error-details.js';
 import { error as c, type Pointer, statusName } from './functions.js';
-import { Status, VERDICTS } from './numbers.js';
-
-/** What to do about an error; the same words in every language. */
-export type Verdict = 'retry' | 'reauthorize' | 'fix_configuration' | 'outcome_unknown' | 'unexpected';
-
-/** What an error says. No secret is in it. */
-export interface ErrorDetails {
-  /** The number of the status, as countersign.h has it. */
-  status: number;
-  /** What to do about it. */
-  verdict: Verdict;
-  /** What happened, such as `consent_required`; `usage` where the call itself was wrong. */
-  kind: string;
-  /** One sentence on what happened. */
-  message: string;
-  /** One sentence on what to do about it. */
-  hint: string | null;
-  /** The setting to look at. */
-  setting: string | null;
-  /** The HTTP status of the answer; null where no server answered. */
-  httpStatus: number | null;
-  /** The server's `error` (RFC 6749 section 5.2). */
-  oauthError: string | null;
-  /** The server's `error_description`. */
-  oauthDescription: string | null;
-  /** How long to wait before trying again, in seconds. */
-  retryAfterS: number | null;
-  /**
-   * The URL that a person should open, such as one for consent. An error that asks for a login has none:
-   * `startLogin` begins one.
-   */
-  url: string | null;
-  /** The vendor's trace id, for its support desk. */
-  traceId: string | null;
-  /** The provider that the error concerns. */
-  provider: string | null;
-}
+import { Status, type Verdict } from './numbers.js';
 
 /** The base of every error of the library; its subclasses are the verdicts. */
 export class CountersignError extends Error implements ErrorDetails {
@@ -106,7 +71,7 @@ export function takeError(status: number, pointer: Pointer): CountersignError {
   }
   try {
     const cause = causes.get(c.callbackStatus(pointer));
-    return make(read(pointer), cause && { cause: cause.thrown });
+    return make(readDetails(pointer), cause && { cause: cause.thrown });
   } finally {
     c.free(pointer);
   }
@@ -134,41 +99,10 @@ function make(details: ErrorDetails, options?: ErrorOptions): CountersignError {
   return new CLASSES[details.verdict](details, options);
 }
 
-function read(pointer: Pointer): ErrorDetails {
-  const retryAfterMs = Number(c.retryAfterMs(pointer));
-  return {
-    status: c.status(pointer),
-    verdict: VERDICTS[c.verdict(pointer)] ?? 'unexpected',
-    kind: c.kind(pointer, null) ?? 'internal',
-    message: c.message(pointer, null) ?? 'the library gave no message',
-    hint: c.hint(pointer, null),
-    setting: c.setting(pointer, null),
-    httpStatus: c.httpStatus(pointer) || null,
-    oauthError: c.oauthError(pointer, null),
-    oauthDescription: c.oauthDescription(pointer, null),
-    retryAfterS: retryAfterMs < 0 ? null : retryAfterMs / 1000,
-    url: c.url(pointer, null),
-    traceId: c.traceId(pointer, null),
-    provider: c.provider(pointer, null),
-  };
-}
-
 const CLASSES = {
   retry: RetryError,
   reauthorize: ReauthorizeError,
   fix_configuration: FixConfigurationError,
   outcome_unknown: OutcomeUnknownError,
   unexpected: UnexpectedError,
-};
-
-const EMPTY = {
-  hint: null,
-  setting: null,
-  httpStatus: null,
-  oauthError: null,
-  oauthDescription: null,
-  retryAfterS: null,
-  url: null,
-  traceId: null,
-  provider: null,
 };

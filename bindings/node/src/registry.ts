@@ -4,6 +4,7 @@ import { call, callNow, takeText, textArgs } from './call.js';
 import * as callbacks from './callbacks.js';
 import { registry as c, type Out, type Pointer } from './functions.js';
 import { Handle } from './handle.js';
+import type { LogLevel } from './numbers.js';
 
 /** What is known of a provider. */
 export interface ProviderInfo {
@@ -17,7 +18,7 @@ export interface RegistryOptions {
   /** Takes what plugins log; without it, that is dropped. Kept until the process ends, once a plugin was loaded. */
   log?: callbacks.Log;
   /** The last level that is logged; `info` where nothing is said. */
-  logLevel?: callbacks.LogLevel;
+  logLevel?: LogLevel;
 }
 
 /** The built-in providers, and those that are added. */

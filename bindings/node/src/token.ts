@@ -3,10 +3,7 @@
 import { inspect } from 'node:util';
 
 import { token as c, type Pointer } from './functions.js';
-import { SOURCES } from './numbers.js';
-
-/** Where a token came from this time. */
-export type Source = 'minted' | 'refreshed' | 'cache' | 'store';
+import { SOURCES, type Source } from './numbers.js';
 
 /** An access token. Immutable; it stays what it is when the client gets another. Printing it shows no secret. */
 export class Token {

@@ -18,12 +18,10 @@ test('import and require give the same module', async () => {
   assert.deepEqual(imported, { ...require('countersign') });
 });
 
-test('the settings that the types know are those of the library', () => {
-  const { SETTING_NAMES, SECRET_NAMES } = require('../dist/settings.js');
+test('the settings are those of the library', () => {
   const known = settings();
-  assert.deepEqual([...SETTING_NAMES].sort(), known.map(({ name }) => name).sort());
-  const secrets = known.filter(({ secret }) => secret).map(({ name }) => name);
-  assert.deepEqual([...SECRET_NAMES].sort(), secrets.sort());
+  assert.ok(known.some(({ name, secret }) => name === 'client_secret' && secret));
+  assert.ok(known.every(({ name, about }) => name && about));
 });
 
 test('a library of another ABI is refused', () => {
