@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Builds the wheel and holds it against everything: generated modules, linter, types, tests, scenarios, leak loop, README.
+# Builds the wheel and holds it against everything: the compiled module, linter, types, tests, scenarios, leak loop, README.
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
-: "${COUNTERSIGN_INCLUDE_DIR:?the folder that has countersign.h}"
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 : "${COUNTERSIGN_PLUGINS:?a folder that tests/scenarios/plugins.sh has filled}"
 source ./environment.sh

@@ -6,6 +6,7 @@ mod fields;
 mod java;
 pub(crate) mod model;
 mod node;
+mod python;
 mod text;
 #[cfg(test)]
 mod words;
@@ -56,6 +57,7 @@ fn files() -> Result<Vec<File>, String> {
     let model = model::countersign()?;
     all.extend(java::files(&model)?);
     all.extend(node::files(&model)?);
+    all.extend(python::files(&model)?);
     Ok(all)
 }
 
