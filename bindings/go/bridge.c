@@ -7,26 +7,6 @@
         into.field.data = csign_##object##_##field(object, &into.field.length);                                        \
     } while (0)
 
-countersign_go_error countersign_go_read_error(const csign_error *error)
-{
-    countersign_go_error into = {0};
-    into.status = csign_error_status(error);
-    into.verdict = csign_error_verdict(error);
-    into.http_status = csign_error_http_status(error);
-    into.retry_after_ms = csign_error_retry_after_ms(error);
-    TEXT(error, kind);
-    TEXT(error, message);
-    TEXT(error, hint);
-    TEXT(error, setting);
-    TEXT(error, oauth_error);
-    TEXT(error, oauth_description);
-    TEXT(error, url);
-    TEXT(error, trace_id);
-    TEXT(error, provider);
-    into.cause = (uintptr_t)csign_error_cause(error);
-    return into;
-}
-
 countersign_go_token countersign_go_read_token(const csign_token *token)
 {
     countersign_go_token into = {0};

@@ -5,22 +5,7 @@
 
 #include <countersign.h>
 
-/* Borrowed text; data is NULL where there is none. */
-typedef struct {
-    const char *data;
-    size_t length;
-} countersign_go_text;
-
-/* Everything about an error, borrowed from it. */
-typedef struct {
-    csign_status status;
-    csign_verdict verdict;
-    int32_t http_status;
-    int64_t retry_after_ms;
-    countersign_go_text kind, message, hint, setting, oauth_error, oauth_description, url, trace_id, provider;
-    /* The runtime/cgo.Handle of what a callback failed with, or 0. */
-    uintptr_t cause;
-} countersign_go_error;
+#include "abi.h"
 
 /* Everything about a token, borrowed from it. */
 typedef struct {
@@ -43,7 +28,6 @@ typedef struct {
     size_t length;
 } countersign_go_peeked;
 
-countersign_go_error countersign_go_read_error(const csign_error *error);
 countersign_go_token countersign_go_read_token(const csign_token *token);
 
 /* Has the error that the running callback causes keep a runtime/cgo.Handle, and end it with the error. */

@@ -120,15 +120,9 @@ func countersignChange(handle C.uintptr_t, change C.int32_t, token *C.csign_toke
 	if token != nil {
 		shown = readToken(C.countersign_go_read_token(token))
 	}
-	if change, known := changes[change]; known {
+	if change := changeOf(C.csign_change(change)); change != "" {
 		heard.hear(change, shown)
 	}
-}
-
-var changes = map[C.int32_t]Change{
-	C.CSIGN_CHANGE_OBTAINED:  ChangeObtained,
-	C.CSIGN_CHANGE_ROTATED:   ChangeRotated,
-	C.CSIGN_CHANGE_FORGOTTEN: ChangeForgotten,
 }
 
 // opener opens the URL of a login.

@@ -79,19 +79,6 @@ func WithListener(hear func(change Change, token *Token)) Option {
 	return func(c *config) { c.listener = hear }
 }
 
-// Change is what happened to a connection's token.
-type Change string
-
-// The changes.
-const (
-	// ChangeObtained: there is a new token; the refresh token is the former one, or there is none.
-	ChangeObtained Change = "obtained"
-	// ChangeRotated: there is a new token, and with it the vendor replaced the refresh token.
-	ChangeRotated Change = "rotated"
-	// ChangeForgotten: the connection was forgotten.
-	ChangeForgotten Change = "forgotten"
-)
-
 // KnownSetting is a setting that there is.
 type KnownSetting struct {
 	Name   string `json:"name"`

@@ -37,22 +37,6 @@ func (c *Client) Identity(ctx context.Context) (map[string]string, error) {
 	})
 }
 
-// Revocation is what became of a token at the vendor when its connection was forgotten.
-type Revocation string
-
-// The revocations.
-const (
-	// RevocationRevoked: the vendor revoked it.
-	RevocationRevoked Revocation = "revoked"
-	// RevocationNotOffered: the vendor has no revocation; only the copy here is gone.
-	RevocationNotOffered Revocation = "not_offered"
-	// RevocationNothingHeld: there was nothing to revoke.
-	RevocationNothingHeld Revocation = "nothing_held"
-	// RevocationFailed: the vendor did not revoke it. [Client.Forget] has kept it for another try;
-	// [Client.ForceForget] has forgotten it all the same.
-	RevocationFailed Revocation = "failed"
-)
-
 // Forgotten is how a [Client.Forget] or a [Client.ForceForget] ended.
 type Forgotten struct {
 	Revocation Revocation
@@ -94,35 +78,6 @@ func (c *Client) forget(ctx context.Context, force bool) (Forgotten, error) {
 	})
 }
 
-func revocationOf(revocation C.csign_revocation) Revocation {
-	switch revocation {
-	case C.CSIGN_REVOCATION_REVOKED:
-		return RevocationRevoked
-	case C.CSIGN_REVOCATION_NOT_OFFERED:
-		return RevocationNotOffered
-	case C.CSIGN_REVOCATION_NOTHING_HELD:
-		return RevocationNothingHeld
-	default:
-		return RevocationFailed
-	}
-}
-
-// Counts are how often something happened since the client was made.
-type Counts struct {
-	// Hits are tokens handed out from memory, other than by the quick way of [Client.AccessToken].
-	Hits uint64
-	// Adopted are tokens taken over from the store.
-	Adopted uint64
-	// Minted are tokens asked for by assertion, client credentials or login.
-	Minted uint64
-	// Refreshed are tokens got with a refresh token.
-	Refreshed uint64
-	// Waits are callers that waited for a request that another one had started.
-	Waits uint64
-	// Failures are requests, or attempts at one, that brought no token.
-	Failures uint64
-}
-
 // Counts are how often something happened since the client was made.
 func (c *Client) Counts() (Counts, error) {
 	if err := c.handle.enter(); err != nil {
@@ -130,15 +85,7 @@ func (c *Client) Counts() (Counts, error) {
 	}
 	defer c.leave()
 	var counts Counts
-	places := map[C.int32_t]*uint64{
-		C.CSIGN_COUNTER_HITS:      &counts.Hits,
-		C.CSIGN_COUNTER_ADOPTED:   &counts.Adopted,
-		C.CSIGN_COUNTER_MINTED:    &counts.Minted,
-		C.CSIGN_COUNTER_REFRESHED: &counts.Refreshed,
-		C.CSIGN_COUNTER_WAITS:     &counts.Waits,
-		C.CSIGN_COUNTER_FAILURES:  &counts.Failures,
-	}
-	for counter, place := range places {
+	for counter, place := range counts.places() {
 		var count C.uint64_t
 		var reported *C.csign_error
 		status := C.csign_client_count(c.pointer(), counter, &count, &reported)

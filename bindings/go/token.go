@@ -59,21 +59,6 @@ func (t Token) GoString() string { return t.String() }
 // Format is [Token.String] for every verb.
 func (t Token) Format(state fmt.State, _ rune) { fmt.Fprint(state, t.String()) }
 
-// Source is where a token came from.
-type Source string
-
-// The sources.
-const (
-	// SourceMinted: asked for anew, by assertion, client credentials or a login.
-	SourceMinted Source = "minted"
-	// SourceRefreshed: got with a refresh token.
-	SourceRefreshed Source = "refreshed"
-	// SourceCache: from this process's memory.
-	SourceCache Source = "cache"
-	// SourceStore: from the store.
-	SourceStore Source = "store"
-)
-
 // readToken copies a token of the library's, which stays whose it is.
 func readToken(fields C.countersign_go_token) *Token {
 	token := &Token{
@@ -88,17 +73,4 @@ func readToken(fields C.countersign_go_token) *Token {
 		token.expiresAt = time.Unix(int64(fields.expires_at), 0)
 	}
 	return token
-}
-
-func sourceOf(source C.csign_source) Source {
-	switch source {
-	case C.CSIGN_SOURCE_MINTED:
-		return SourceMinted
-	case C.CSIGN_SOURCE_REFRESHED:
-		return SourceRefreshed
-	case C.CSIGN_SOURCE_STORE:
-		return SourceStore
-	default:
-		return SourceCache
-	}
 }

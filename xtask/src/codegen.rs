@@ -3,6 +3,7 @@
 
 pub(crate) mod c;
 mod fields;
+mod go;
 mod java;
 pub(crate) mod model;
 mod node;
@@ -55,6 +56,7 @@ fn files() -> Result<Vec<File>, String> {
         });
     }
     let model = model::countersign()?;
+    all.extend(go::files(&model)?);
     all.extend(java::files(&model)?);
     all.extend(node::files(&model)?);
     all.extend(python::files(&model)?);

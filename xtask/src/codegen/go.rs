@@ -1,0 +1,269 @@
+//! The low layer of Go: the enums, and what reads an error.
+
+use super::fields::{Field, Idiom, Kind, fields};
+use super::model::{Enum, Model, Value};
+use super::text::{capital, lower, wrapped};
+use super::{File, made_by};
+
+const WIDTH: usize = 120;
+
+/// An enum that is a type of words in Go.
+struct Words {
+    short: &'static str,
+    plural: &'static str,
+    /// What a number is that is not known: a value, or nothing at all.
+    unknown: Option<&'static str>,
+}
+
+const WORDS: &[Words] = &[
+    Words {
+        short: "verdict",
+        plural: "verdicts",
+        unknown: Some("UNEXPECTED"),
+    },
+    Words {
+        short: "source",
+        plural: "sources",
+        unknown: Some("CACHE"),
+    },
+    Words {
+        short: "change",
+        plural: "changes",
+        unknown: None,
+    },
+    Words {
+        short: "revocation",
+        plural: "revocations",
+        unknown: Some("FAILED"),
+    },
+];
+
+pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
+    let mut out = format!(
+        "// Code {}\n\npackage countersign\n\n// #include \"bridge.h\"\nimport \"C\"\n\nimport (\n\t\"runtime/cgo\"\n\t\"time\"\n)\n",
+        lower(&made_by().replace("; do not edit", "; DO NOT EDIT"))
+    );
+    out.push_str(&status(model.enumeration("status")?));
+    for one in WORDS {
+        out.push_str(&words(model.enumeration(one.short)?, one));
+    }
+    out.push_str(&counts(model.enumeration("counter")?));
+    out.push_str(&error(model));
+    Ok(vec![
+        File {
+            path: "bindings/go/abi.go".to_owned(),
+            text: out,
+        },
+        File {
+            path: "bindings/go/abi.h".to_owned(),
+            text: bridge(model),
+        },
+    ])
+}
+
+fn status(one: &Enum) -> String {
+    let mut out = documented("Status", &one.docs);
+    out.push_str("type Status int32\n\n// The statuses.\nconst (\n");
+    for value in &one.values {
+        let name = name("Status", value);
+        out.push_str(&about(&name, value));
+        out.push_str(&format!("\t{name} Status = C.{}\n", one.constant(value)));
+    }
+    out + ")\n"
+}
+
+fn words(one: &Enum, words: &Words) -> String {
+    let kind = pascal(words.short);
+    let mut out = documented(&kind, &one.docs);
+    out.push_str(&format!(
+        "type {kind} string\n\n// The {}.\nconst (\n",
+        words.plural
+    ));
+    for value in &one.values {
+        let name = name(&kind, value);
+        out.push_str(&about(&name, value));
+        out.push_str(&format!("\t{name} {kind} = \"{}\"\n", value.word()));
+    }
+    let (function, result, unknown) = match words.unknown {
+        Some(unknown) => {
+            let unknown = one.values.iter().find(|value| value.name == unknown);
+            let unknown = unknown.map(|value| name(&kind, value)).unwrap_or_default();
+            (
+                format!("{unknown} for a number that is not known"),
+                kind.clone(),
+                unknown,
+            )
+        }
+        None => (
+            "empty for a number that is not known".to_owned(),
+            kind.clone(),
+            "\"\"".to_owned(),
+        ),
+    };
+    let short = words.short;
+    out.push_str(&format!(
+        ")\n\n// {short}Of is the {short} of a number of the C ABI; {function}.\nfunc {short}Of(number \
+         C.csign_{short}) {result} {{\n\tswitch number {{\n"
+    ));
+    for value in &one.values {
+        let name = name(&kind, value);
+        out.push_str(&format!(
+            "\tcase C.{}:\n\t\treturn {name}\n",
+            one.constant(value)
+        ));
+    }
+    out + &format!("\tdefault:\n\t\treturn {unknown}\n\t}}\n}}\n")
+}
+
+fn counts(one: &Enum) -> String {
+    let mut out = String::from(
+        "\n// Counts are how often something happened since the client was made.\ntype Counts struct {\n",
+    );
+    for value in &one.values {
+        let name = name("", value);
+        out.push_str(&about(&name, value));
+        out.push_str(&format!("\t{name} uint64\n"));
+    }
+    let longest = one
+        .values
+        .iter()
+        .map(|value| one.constant(value).len())
+        .max();
+    let longest = longest.unwrap_or_default();
+    out.push_str(
+        "}\n\n// places is where each count goes, by its number.\nfunc (c *Counts) places() map[C.int32_t]*uint64 \
+         {\n\treturn map[C.int32_t]*uint64{\n",
+    );
+    for value in &one.values {
+        let constant = one.constant(value);
+        let blanks = " ".repeat(longest - constant.len() + 1);
+        out.push_str(&format!(
+            "\t\tC.{constant}:{blanks}&c.{},\n",
+            name("", value)
+        ));
+    }
+    out + "\t}\n}\n"
+}
+
+/// A type's documentation, which begins with its name.
+fn documented(name: &str, paragraphs: &[String]) -> String {
+    let mut out = String::from("\n");
+    for (index, paragraph) in paragraphs.iter().enumerate() {
+        let text = match index {
+            0 => format!("{name}: {}", lower(paragraph)),
+            _ => {
+                out.push_str("//\n");
+                paragraph.clone()
+            }
+        };
+        for line in wrapped(&text, "// ", WIDTH) {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn about(name: &str, value: &Value) -> String {
+    let text = format!("{name}: {}", lower(&value.about));
+    // A tab counts as four.
+    let lines = wrapped(&text, "// ", WIDTH - 4);
+    lines.iter().map(|line| format!("\t{line}\n")).collect()
+}
+
+fn name(kind: &str, value: &Value) -> String {
+    format!("{kind}{}", pascal(&value.name))
+}
+
+/// As Go writes names: abbreviations in capitals.
+fn pascal(name: &str) -> String {
+    name.split('_')
+        .map(|word| match word.to_uppercase().as_str() {
+            capitals @ ("OK" | "TLS" | "UTF8") => capitals.to_owned(),
+            word => capital(&word.to_lowercase()),
+        })
+        .collect()
+}
+
+const IDIOM: Idiom = Idiom {
+    null: "empty",
+    zero: "0",
+    minus_one: "negative",
+    unit: "",
+    start_login: "[Client.StartLogin]",
+};
+
+fn error(model: &Model) -> String {
+    let mut out = String::from(
+        "\n// Error is why a call failed. No secret is ever in it.\ntype Error struct {\n",
+    );
+    let mut read = String::new();
+    for field in fields(model) {
+        let (name, from) = (field_name(&field), format!("read.{}", field.name));
+        let (kind, value) = match field.kind {
+            Kind::Status => ("Status", format!("Status({from})")),
+            Kind::Verdict => ("Verdict", format!("verdictOf({from})")),
+            Kind::Text | Kind::OptionalText => ("string", format!("goText({from})")),
+            Kind::Number => ("int", format!("int({from})")),
+            Kind::Millis => (
+                "time.Duration",
+                format!("time.Duration({from}) * time.Millisecond"),
+            ),
+        };
+        let text = format!("{name}: {}", lower(&field.about(&IDIOM)));
+        for line in wrapped(&text, "// ", WIDTH - 4) {
+            out.push_str(&format!("\t{line}\n"));
+        }
+        out.push_str(&format!("\t{name} {kind}\n"));
+        read.push_str(&format!("\tmade.{name} = {value}\n"));
+    }
+    format!(
+        "{out}\n\tcause error\n}}\n\n// readError copies what an error of the library says, and what a callback \
+         failed with.\nfunc readError(reported *C.csign_error) *Error {{\n\tread := \
+         C.countersign_go_read_error(reported)\n\tmade := &Error{{}}\n{read}\tif read.cause != 0 \
+         {{\n\t\tmade.cause, _ = cgo.Handle(read.cause).Value().(error)\n\t}}\n\treturn made\n}}\n"
+    )
+}
+
+fn field_name(field: &Field<'_>) -> String {
+    let words = field.bare().split('_').map(|word| match word {
+        "http" | "id" | "url" => word.to_uppercase(),
+        "oauth" => "OAuth".to_owned(),
+        word => capital(word),
+    });
+    words.collect()
+}
+
+/// Everything about an error in one crossing from Go to C.
+fn bridge(model: &Model) -> String {
+    let (mut members, mut read) = (String::new(), String::new());
+    for field in fields(model) {
+        let name = field.name;
+        let kind = match field.kind {
+            Kind::Status => "csign_status",
+            Kind::Verdict => "csign_verdict",
+            Kind::Text | Kind::OptionalText => "countersign_go_text",
+            Kind::Number => "int32_t",
+            Kind::Millis => "int64_t",
+        };
+        members.push_str(&format!("    {kind} {name};\n"));
+        read.push_str(&match kind {
+            "countersign_go_text" => {
+                format!("    into.{name}.data = csign_error_{name}(error, &into.{name}.length);\n")
+            }
+            _ => format!("    into.{name} = csign_error_{name}(error);\n"),
+        });
+    }
+    format!(
+        "/* {} */\n\n#ifndef COUNTERSIGN_GO_ABI_H\n#define COUNTERSIGN_GO_ABI_H\n\n#include <countersign.h>\n\n\
+         /* Borrowed text; data is NULL where there is none. */\n\
+         typedef struct {{\n    const char *data;\n    size_t length;\n}} countersign_go_text;\n\n\
+         /* Everything about an error, borrowed from it. */\n\
+         typedef struct {{\n{members}    /* The runtime/cgo.Handle of what a callback failed with, or 0. */\n    \
+         uintptr_t cause;\n}} countersign_go_error;\n\n\
+         static inline countersign_go_error countersign_go_read_error(const csign_error *error)\n{{\n    \
+         countersign_go_error into = {{0}};\n{read}    into.cause = (uintptr_t)csign_error_cause(error);\n    \
+         return into;\n}}\n\n#endif\n",
+        made_by()
+    )
+}
