@@ -1,4 +1,4 @@
-// libcountersign for C++17: countersign.h with owners, results and std::function. Header only.
+// libcountersign for C++17: countersign.h with owners, results and std::function. Headers only.
 //
 //     auto config = countersign::Config::make({{"provider", "boldsign"},
 //                                              {"environment", "us"},
@@ -44,66 +44,9 @@
 #include <utility>
 
 #include "countersign.h"
+#include "countersign_abi.hpp"
 
 namespace countersign {
-
-/// How a call ended: CSIGN_STATUS_OK, or why not. A number that is not known is a failure all the same.
-using Status = ::csign_status;
-
-/// What to do about an error.
-enum class Verdict : std::int32_t {
-    /// Try again, after the wait that the error gives, if any.
-    retry = CSIGN_VERDICT_RETRY,
-    /// A person must act, at the error's URL if it has one.
-    reauthorize = CSIGN_VERDICT_REAUTHORIZE,
-    /// A setting is wrong, here or at the vendor; the message names it.
-    fix_configuration = CSIGN_VERDICT_FIX_CONFIGURATION,
-    /// The server may have rotated the refresh token; nothing was sent twice.
-    outcome_unknown = CSIGN_VERDICT_OUTCOME_UNKNOWN,
-    /// An unreadable response, a signature that does not verify, a wrong call, or a bug.
-    unexpected = CSIGN_VERDICT_UNEXPECTED,
-};
-
-/// Where a token came from this time.
-enum class Source : std::int32_t {
-    minted = CSIGN_SOURCE_MINTED,
-    refreshed = CSIGN_SOURCE_REFRESHED,
-    cache = CSIGN_SOURCE_CACHE,
-    store = CSIGN_SOURCE_STORE,
-};
-
-/// What changed about a connection's token.
-enum class Change : std::int32_t {
-    obtained = CSIGN_CHANGE_OBTAINED,
-    rotated = CSIGN_CHANGE_ROTATED,
-    forgotten = CSIGN_CHANGE_FORGOTTEN,
-};
-
-/// What became of a token at the vendor when its connection was forgotten.
-enum class Revocation : std::int32_t {
-    revoked = CSIGN_REVOCATION_REVOKED,
-    not_offered = CSIGN_REVOCATION_NOT_OFFERED,
-    nothing_held = CSIGN_REVOCATION_NOTHING_HELD,
-    failed = CSIGN_REVOCATION_FAILED,
-};
-
-/// How much a line of the log matters.
-enum class LogLevel : std::int32_t {
-    error = CSIGN_LOG_LEVEL_ERROR,
-    warn = CSIGN_LOG_LEVEL_WARN,
-    info = CSIGN_LOG_LEVEL_INFO,
-    debug = CSIGN_LOG_LEVEL_DEBUG,
-};
-
-/// What a client counts, since it was made.
-enum class Counter : std::int32_t {
-    hits = CSIGN_COUNTER_HITS,
-    adopted = CSIGN_COUNTER_ADOPTED,
-    minted = CSIGN_COUNTER_MINTED,
-    refreshed = CSIGN_COUNTER_REFRESHED,
-    waits = CSIGN_COUNTER_WAITS,
-    failures = CSIGN_COUNTER_FAILURES,
-};
 
 /// A verdict as the word of every language, such as "fix_configuration".
 inline std::string_view name(Verdict verdict) noexcept {
@@ -126,7 +69,7 @@ inline bool abi_matches() noexcept {
 }
 
 /// Why a call failed. No secret is in it. Copies share one object, and copying does not throw.
-class Error : public std::exception {
+class Error : public std::exception, public ErrorFields<Error> {
   public:
     /// No error: what Result::error gives where all went well.
     Error() noexcept = default;
@@ -135,43 +78,6 @@ class Error : public std::exception {
     Error(Status status, ::csign_error *raw) : status_(status), error_(raw, &::csign_error_free) {}
 
     Status status() const noexcept { return status_; }
-    /// What to do about it.
-    Verdict verdict() const noexcept { return static_cast<Verdict>(::csign_error_verdict(get())); }
-    /// What happened, as a word that is the same in every language, such as "consent_required".
-    std::string_view kind() const & noexcept { return text(&::csign_error_kind); }
-    std::string_view kind() const && = delete;
-    /// One sentence on what happened.
-    std::string_view message() const & noexcept { return text(&::csign_error_message); }
-    std::string_view message() const && = delete;
-    /// One sentence on what to do about it.
-    std::string_view hint() const & noexcept { return text(&::csign_error_hint); }
-    std::string_view hint() const && = delete;
-    /// The setting to look at.
-    std::string_view setting() const & noexcept { return text(&::csign_error_setting); }
-    std::string_view setting() const && = delete;
-    /// The HTTP status of the answer; 0 where no server answered.
-    int http_status() const noexcept { return ::csign_error_http_status(get()); }
-    /// The server's `error` (RFC 6749 section 5.2).
-    std::string_view oauth_error() const & noexcept { return text(&::csign_error_oauth_error); }
-    std::string_view oauth_error() const && = delete;
-    /// The server's `error_description`.
-    std::string_view oauth_description() const & noexcept { return text(&::csign_error_oauth_description); }
-    std::string_view oauth_description() const && = delete;
-    /// How long to wait before trying again, where that is known.
-    std::optional<std::chrono::milliseconds> retry_after() const noexcept {
-        const std::int64_t ms = ::csign_error_retry_after_ms(get());
-        return ms < 0 ? std::nullopt : std::optional<std::chrono::milliseconds>(ms);
-    }
-    /// The URL that a person should open, such as one for consent. An error that asks for a login has none:
-    /// Client::start_login begins one.
-    std::string_view url() const & noexcept { return text(&::csign_error_url); }
-    std::string_view url() const && = delete;
-    /// The vendor's trace id of the failed request.
-    std::string_view trace_id() const & noexcept { return text(&::csign_error_trace_id); }
-    std::string_view trace_id() const && = delete;
-    /// The provider that the error concerns.
-    std::string_view provider() const & noexcept { return text(&::csign_error_provider); }
-    std::string_view provider() const && = delete;
 
     /// What a signer or an Open of the program threw, if that caused the error; else null.
     std::exception_ptr cause() const noexcept {
@@ -190,12 +96,6 @@ class Error : public std::exception {
     const ::csign_error *get() const && = delete;
 
   private:
-    std::string_view text(const char *(*field)(const ::csign_error *, std::size_t *)) const noexcept {
-        std::size_t length = 0;
-        const char *start = field(get(), &length);
-        return start == nullptr ? std::string_view() : std::string_view(start, length);
-    }
-
     Status status_ = CSIGN_STATUS_OK;
     std::shared_ptr<::csign_error> error_;
 };

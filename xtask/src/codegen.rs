@@ -2,6 +2,7 @@
 //! with `--check`, compares.
 
 pub(crate) mod c;
+mod cpp;
 mod fields;
 mod go;
 mod java;
@@ -56,6 +57,7 @@ fn files() -> Result<Vec<File>, String> {
         });
     }
     let model = model::countersign()?;
+    all.extend(cpp::files(&model)?);
     all.extend(go::files(&model)?);
     all.extend(java::files(&model)?);
     all.extend(node::files(&model)?);

@@ -25,6 +25,14 @@ cargo xtask dist --prefix DIR [--features fleet] [--no-packages] [--profile P]
   --profile P      dist unless said otherwise; dev builds quickly
 ";
 
+/// What programs include.
+const HEADERS: [&str; 4] = [
+    "countersign.h",
+    "countersign.hpp",
+    "countersign_abi.hpp",
+    "countersign_plugin.h",
+];
+
 /// What a reader of the header is sent to, and what has to go along.
 const PAGES: [&str; 4] = [
     "LICENSE-APACHE",
@@ -116,7 +124,7 @@ impl Dist {
         }
 
         let include = folder(&self.prefix, "include")?;
-        for header in ["countersign.h", "countersign_plugin.h", "countersign.hpp"] {
+        for header in HEADERS {
             copy(&root().join("include").join(header), &include.join(header))?;
         }
         let doc = folder(&self.prefix, "share/doc/countersign")?;

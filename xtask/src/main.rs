@@ -27,7 +27,7 @@ cargo xtask COMMAND
   test     every check: format, lints, docs, tests, house rules, demo; --fast: those that take a few minutes
   tidy     the house rules that no compiler checks
   chaos    many processes, one rotating connection, and a killer; see docs/reliability.md
-  codegen  the headers in include/, made from the code [--check]
+  codegen  the headers in include/ and the languages' low layers, made from the code [--check]
   abi      the headers against the library and the last record: --check, --record, --test
   dist     libraries, headers, pkg-config, CMake, the command, packages: --prefix DIR [--features F]
   bindings the languages' packages, built and tested [cpp|go|python|node|java]; [table]: of the last run
