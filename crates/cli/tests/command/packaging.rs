@@ -8,15 +8,15 @@ use crate::house::House;
 fn every_command_has_a_man_page_and_is_completed() {
     let house = House::new();
     let pages = house.dir.path().join("man1");
-    let run = house.run(&["man", pages.to_str().unwrap()]);
+    let run = house.run(["man", pages.to_str().unwrap()]);
     assert_eq!(run.code, 2, "{run:?}");
     assert!(run.stderr.contains("man1"), "{run:?}");
 
     fs::create_dir(&pages).unwrap();
-    let run = house.run(&["man", pages.to_str().unwrap()]);
+    let run = house.run(["man", pages.to_str().unwrap()]);
     assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
-    let completions = house.run(&["completions", "bash"]).stdout;
-    let help = house.run(&["--help"]).stdout;
+    let completions = house.run(["completions", "bash"]).stdout;
+    let help = house.run(["--help"]).stdout;
     let commands = help.split_once("Commands:\n").unwrap().1;
     let commands = commands.lines().take_while(|line| !line.is_empty());
     let commands: Vec<_> = commands
