@@ -329,7 +329,7 @@ pub(crate) fn login(keeper: &Keeper) -> Result<Token, Error> {
 }
 
 /// Waits for a future as a runtime without timers does.
-pub fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
+pub(crate) fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
     struct Bell(mpsc::SyncSender<()>);
     impl Wake for Bell {
         fn wake(self: Arc<Self>) {
