@@ -1,7 +1,7 @@
 //! Keeps a connection's token: from memory, from the store, or by one request at a time.
 
 mod background;
-mod bound;
+pub(crate) mod bound;
 mod counters;
 mod credentials;
 mod defaults;
@@ -11,7 +11,7 @@ mod flight;
 mod forget;
 mod fresh;
 mod inspect;
-mod lease;
+pub(crate) mod lease;
 mod login_needed;
 mod login_result;
 pub mod probe;

@@ -1,8 +1,8 @@
 //! Tokens of many subjects of one app: impersonation by the thousand, or the million.
 
 use std::borrow::Borrow;
-use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,16 +11,18 @@ use zeroize::Zeroize;
 
 use crate::connection::LiveConnection;
 use crate::keeper::rejected::YOUNG;
+use crate::keeper::{bound, lease};
 use crate::{
-    Clock, Connection, Error, Grant, GrantKind, Moment, Random, Secret, SystemClock, SystemRandom,
-    TokenResponse, Transport,
+    Clock, Connection, Error, ErrorKind, Grant, GrantKind, Moment, Random, Secret, SystemClock,
+    SystemRandom, TokenResponse, Transport,
 };
 
 /// Keeps access tokens of many subjects that one app impersonates, in little memory.
 ///
 /// The connection's grant must be `jwt-bearer`: every token can be asked for again, so none needs
-/// a store. Per subject at most one request is under way. Where `most` subjects are kept, tokens
-/// that are over make room first, then those that end soonest among a few looked at.
+/// a store. At most one request per subject is under way; everybody who waits for it gets its
+/// outcome. When `most` subjects are kept, expired tokens make room first, then those that expire
+/// soonest among a few candidates.
 ///
 /// # Example
 ///
@@ -37,7 +39,9 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-pub struct Subjects {
+pub struct Subjects(Arc<Inner>);
+
+struct Inner {
     connection: Connection,
     /// The same with the secrets that its files hold now.
     live: LiveConnection,
@@ -47,21 +51,21 @@ pub struct Subjects {
     hasher: RandomState,
     shards: Vec<Shard>,
     most_per_shard: usize,
+    max_wait: Duration,
+    /// The process that made it. A child of fork has none of its threads.
+    process: u32,
 }
 
 const SHARDS: usize = 64;
 
 #[derive(Default)]
-struct Shard {
-    state: Mutex<State>,
-    landed: Condvar,
-}
+struct Shard(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     kept: HashSet<Kept>,
-    /// The subjects whose request is under way.
-    flying: HashSet<Box<str>>,
+    /// The requests under way, by subject.
+    flights: HashMap<Box<str>, Arc<Flight>>,
     /// The subjects whose last token an API rejected.
     rejected: HashSet<Box<str>>,
 }
@@ -95,8 +99,10 @@ impl Subjects {
             )
             .with_hint("other grants get a keeper for each connection"));
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             live: LiveConnection::new(connection.clone()),
+            max_wait: bound::max_wait(&connection),
+            process: std::process::id(),
             connection,
             transport,
             clock: Arc::new(SystemClock::new()),
@@ -104,45 +110,65 @@ impl Subjects {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             most_per_shard: most.div_ceil(SHARDS).max(1),
-        })
+        })))
     }
 
-    /// The same with another clock.
+    /// Sets the clock.
     #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        self.with(|inner| inner.clock = clock)
+    }
+
+    /// For tests of the bound itself, which would take minutes otherwise.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_max_wait(self, max_wait: Duration) -> Self {
+        self.with(|inner| inner.max_wait = max_wait)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        // Nothing shares it before the first request.
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            change(inner);
+        }
         self
     }
 
-    /// A token of this subject that is valid for at least the connection's `min_valid_s`.
+    /// Returns a token of this subject that is valid for at least the connection's `min_valid_s`.
+    ///
+    /// Returns within five times the connection's `timeout_ms` plus 60 s, whatever the transport
+    /// and the signer do, like [`Keeper::max_wait`](crate::Keeper::max_wait).
     ///
     /// # Errors
     ///
     /// As [`Keeper::token`](crate::Keeper::token).
     pub fn token(&self, subject: &str) -> Result<Secret, Error> {
-        let shard = self.shard(subject);
-        let mut state = shard.lock();
-        loop {
-            if let Some(token) = self.look(&state, subject) {
+        let inner = &self.0;
+        let flight = {
+            let mut state = inner.shard(subject).lock();
+            if let Some(token) = inner.look(&state, subject) {
                 return Ok(token);
             }
-            if !state.flying.contains(subject) {
-                break;
+            lease::check_process(&inner.connection, inner.process)?;
+            match state.flights.get(subject) {
+                Some(flight) => Arc::clone(flight),
+                None => {
+                    let flight = Inner::take_off(inner, subject)?;
+                    state.flights.insert(subject.into(), Arc::clone(&flight));
+                    flight
+                }
             }
-            state = shard
-                .landed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        state.flying.insert(subject.into());
-        drop(state);
-        let _landing = Landing { shard, subject };
-        self.mint(shard, subject)
+        };
+        let outcome = flight.wait(inner.max_wait);
+        outcome.unwrap_or_else(|| {
+            let what = "the request for a subject's token";
+            Err(bound::hangs(&inner.connection, what, inner.max_wait))
+        })
     }
 
-    /// The token of this subject in memory, where it is fresh.
+    /// Returns this subject's cached token, unless it is about to expire.
     pub fn fresh(&self, subject: &str) -> Option<Secret> {
-        self.look(&self.shard(subject).lock(), subject)
+        self.0.look(&self.0.shard(subject).lock(), subject)
     }
 
     /// Gets tokens of many subjects, on so many threads at once, and hands each outcome to
@@ -176,16 +202,17 @@ impl Subjects {
     /// rejected one is kept for its first minute, so that an API that rejects every token does not
     /// cost a token request for each of its calls.
     pub fn invalidate(&self, subject: &str, token: &Secret) {
-        let mut state = self.shard(subject).lock();
+        let inner = &self.0;
+        let mut state = inner.shard(subject).lock();
         // Somebody late with an old token takes nothing away from a newer one.
         if state
             .kept
             .get(subject)
-            .is_some_and(|kept| kept.token() == token.expose() && !kept.is_firm(self.clock.now()))
+            .is_some_and(|kept| kept.token() == token.expose() && !kept.is_firm(inner.clock.now()))
         {
             state.kept.remove(subject);
             // Subjects that are never asked for again must not pile up.
-            if state.rejected.len() >= self.most_per_shard {
+            if state.rejected.len() >= inner.most_per_shard {
                 state.rejected.clear();
             }
             state.rejected.insert(subject.into());
@@ -194,18 +221,37 @@ impl Subjects {
 
     /// How many subjects have a token here.
     pub fn len(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| shard.lock().kept.len())
-            .sum()
+        let shards = self.0.shards.iter();
+        shards.map(|shard| shard.lock().kept.len()).sum()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
 
-    fn mint(&self, shard: &Shard, subject: &str) -> Result<Secret, Error> {
+impl Inner {
+    /// Starts the request on a thread of its own: a caller who has waited long enough leaves it
+    /// under way.
+    fn take_off(this: &Arc<Self>, subject: &str) -> Result<Arc<Flight>, Error> {
+        let flight = Arc::new(Flight::default());
+        let (inner, subject) = (Arc::clone(this), Box::<str>::from(subject));
+        let landing = Arc::clone(&flight);
+        let request = move || {
+            let mut landing = Landing {
+                inner: &inner,
+                subject: &subject,
+                flight: landing,
+                outcome: None,
+            };
+            landing.outcome = Some(inner.mint(&subject));
+        };
+        bound::spawn("countersign-subject", request)?;
+        Ok(flight)
+    }
+
+    fn mint(&self, subject: &str) -> Result<Secret, Error> {
         // What cannot be read now leaves the former secrets in use.
         let _ = self.live.reread(false);
         let started = self.clock.now();
@@ -223,7 +269,7 @@ impl Subjects {
         if length.is_zero() {
             return Err(crate::keeper::born_expired(&self.connection));
         }
-        let mut state = shard.lock();
+        let mut state = self.shard(subject).lock();
         let replaces_rejected = state.rejected.remove(subject);
         let access_token = answer.access_token.expose();
         let kept = Kept::new(subject, access_token, started, length, replaces_rejected);
@@ -272,22 +318,54 @@ impl Subjects {
     }
 }
 
-/// Lets the others look, however the request ended.
+/// One request, and those who wait for it.
+#[derive(Default)]
+struct Flight {
+    outcome: Mutex<Option<Result<Secret, Error>>>,
+    landed: Condvar,
+}
+
+impl Flight {
+    /// Waits for the outcome, for at most so long.
+    fn wait(&self, longest: Duration) -> Option<Result<Secret, Error>> {
+        let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .landed
+            .wait_timeout_while(outcome, longest, |outcome| outcome.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+}
+
+/// Hands out the outcome, even if the request ended in a panic.
 struct Landing<'a> {
-    shard: &'a Shard,
+    inner: &'a Inner,
     subject: &'a str,
+    flight: Arc<Flight>,
+    outcome: Option<Result<Secret, Error>>,
 }
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
-        self.shard.lock().flying.remove(self.subject);
-        self.shard.landed.notify_all();
+        let outcome = self.outcome.take().unwrap_or_else(|| {
+            let message = "the thread that carried the request panicked";
+            Err(Error::new(ErrorKind::Internal, message))
+        });
+        let shard = self.inner.shard(self.subject);
+        shard.lock().flights.remove(self.subject);
+        let mut slot = self
+            .flight
+            .outcome
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(outcome);
+        drop(slot);
+        self.flight.landed.notify_all();
     }
 }
 
 impl Shard {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -366,7 +444,7 @@ impl Eq for Kept {}
 impl std::fmt::Debug for Subjects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Subjects")
-            .field("connection", &self.connection.name())
+            .field("connection", &self.0.connection.name())
             .field("len", &self.len())
             .finish_non_exhaustive()
     }

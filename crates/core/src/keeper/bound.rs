@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::{Inner, Keeper};
-use crate::{Error, ErrorKind, Verdict};
+use crate::{Connection, Error, ErrorKind, Verdict};
 
 impl Keeper {
     /// Returns the longest that a call of this client takes, by real time: five times the connection's
@@ -24,8 +24,7 @@ impl Inner {
     /// The sum of what a call may have to wait for: a lease, the end of a lost attempt, two requests
     /// and the store, each of which has a bound of its own.
     pub(super) fn max_wait(&self) -> Duration {
-        let by_settings = self.connection.network().timeout * 5 + Duration::from_secs(60);
-        self.max_wait.unwrap_or(by_settings)
+        self.max_wait.unwrap_or_else(|| max_wait(&self.connection))
     }
 
     /// Does `work` on a thread of its own, and waits for it no longer than a call may take. `what` is
@@ -61,17 +60,26 @@ impl Inner {
 
     /// The error for a caller who has waited as long as a call may take.
     pub(super) fn hangs(&self, what: &str) -> Error {
-        let connection = self.connection.label();
-        let waited = self.max_wait().as_secs_f32();
-        let message = format!("{connection}: {what} under way did not end within {waited} s");
-        Error::new(ErrorKind::Busy, message)
-            .with_provider(&self.connection.profile().id)
-            .with_hint("check the disk or server that `store` names, and what the program's own transport, signer or store waits for")
+        hangs(&self.connection, what, self.max_wait())
     }
 }
 
+/// Returns the longest that a call takes, unless a test says otherwise.
+pub(crate) fn max_wait(connection: &Connection) -> Duration {
+    connection.network().timeout * 5 + Duration::from_secs(60)
+}
+
+/// The error for a caller who has waited this long.
+pub(crate) fn hangs(connection: &Connection, what: &str, waited: Duration) -> Error {
+    let (label, waited) = (connection.label(), waited.as_secs_f32());
+    let message = format!("{label}: {what} under way did not end within {waited} s");
+    Error::new(ErrorKind::Busy, message)
+        .with_provider(&connection.profile().id)
+        .with_hint("check the disk or server that `store` names, and what the program's own transport, signer or store waits for")
+}
+
 /// Starts work on a thread of its own, which nobody joins.
-pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let thread = std::thread::Builder::new().name(name.into());
     thread.spawn(work).map(drop).map_err(|error| {
         let message = format!("no thread could be started for the request: {error}");

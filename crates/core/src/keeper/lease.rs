@@ -4,7 +4,19 @@ use std::time::Duration;
 
 use super::Inner;
 use crate::store::Patience;
-use crate::{Error, ErrorKind, Lease, StoreKey, Verdict};
+use crate::{Connection, Error, ErrorKind, Lease, StoreKey, Verdict};
+
+/// Fails in a child of the process that made the client.
+pub(crate) fn check_process(connection: &Connection, process: u32) -> Result<(), Error> {
+    if process == std::process::id() {
+        return Ok(());
+    }
+    let connection = connection.label();
+    let message = format!("{connection}: the client was made before this process was forked");
+    Err(Error::new(ErrorKind::Busy, message)
+        .with_verdict(Verdict::FixConfiguration)
+        .with_hint("make the client in the child, after the fork"))
+}
 
 /// A lease that is given back when it goes out of scope.
 pub(super) struct Held<'a> {
@@ -20,14 +32,7 @@ impl Inner {
     /// Refuses to go on in a child of fork. What the parent's threads were doing there will never
     /// end, and locks that they held are held for ever.
     pub(super) fn check_process(&self) -> Result<(), Error> {
-        if self.process == std::process::id() {
-            return Ok(());
-        }
-        let connection = self.connection.label();
-        let message = format!("{connection}: the client was made before this process was forked");
-        Err(Error::new(ErrorKind::Busy, message)
-            .with_verdict(Verdict::FixConfiguration)
-            .with_hint("make the client in the child, after the fork"))
+        check_process(&self.connection, self.process)
     }
 
     /// Waits for the lease, within bounds: longer than one request of another holder can take.

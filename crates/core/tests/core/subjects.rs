@@ -1,9 +1,12 @@
 //! Many subjects of one app.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use countersign::{ManualClock, Request, Response, SendError, Subjects, Transport, Verdict};
+use countersign::{
+    ErrorKind, ManualClock, Request, Response, SendError, Subjects, Transport, Verdict,
+};
 
 use crate::support::{NOW, by_assertion, claims_of, client_credentials};
 
@@ -69,6 +72,79 @@ fn many_threads_ask_once_for_each_subject() {
         }
     });
     assert_eq!(server.asked.lock().unwrap().len(), 50);
+}
+
+/// A server that answers once it is told to.
+#[derive(Debug, Default)]
+struct Hanging {
+    asked: Mutex<usize>,
+    changed: Condvar,
+    answers: Mutex<bool>,
+}
+
+impl Hanging {
+    fn answer(&self) {
+        *self.answers.lock().unwrap() = true;
+        self.changed.notify_all();
+    }
+
+    fn asked(&self) -> usize {
+        *self.asked.lock().unwrap()
+    }
+}
+
+impl Transport for Hanging {
+    fn send(&self, _: &Request) -> Result<Response, SendError> {
+        *self.asked.lock().unwrap() += 1;
+        let answers = self.answers.lock().unwrap();
+        drop(
+            self.changed
+                .wait_while(answers, |answers| !*answers)
+                .unwrap(),
+        );
+        Ok(Response::new(400, [], r#"{"error":"invalid_grant"}"#))
+    }
+}
+
+#[test]
+fn who_waits_for_a_request_gets_its_failure() {
+    const CALLERS: usize = 8;
+    let server = Arc::new(Hanging::default());
+    let subjects = Subjects::new(by_assertion(), server.clone(), 10).unwrap();
+    let waiting = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..CALLERS {
+            scope.spawn(|| {
+                waiting.fetch_add(1, Ordering::SeqCst);
+                let error = subjects.token("ada").unwrap_err();
+                assert_eq!(error.verdict(), Verdict::FixConfiguration);
+            });
+        }
+        while waiting.load(Ordering::SeqCst) < CALLERS || server.asked() == 0 {
+            std::thread::yield_now();
+        }
+        server.answer();
+    });
+    // Who came late may have asked again, but not each of them in turn.
+    assert!(server.asked() < CALLERS, "{}", server.asked());
+}
+
+#[test]
+fn a_call_returns_though_the_server_does_not() {
+    let server = Arc::new(Hanging::default());
+    let subjects = Subjects::new(by_assertion(), server.clone(), 10).unwrap();
+    let subjects = subjects.with_max_wait(Duration::from_millis(50));
+    for _ in 0..2 {
+        let error = subjects.token("ada").unwrap_err();
+        let told = (error.kind(), error.verdict());
+        assert_eq!(told, (ErrorKind::Busy, Verdict::Retry), "{error}");
+    }
+    assert_eq!(
+        server.asked(),
+        1,
+        "the second waits for the first's request"
+    );
+    server.answer();
 }
 
 #[test]
