@@ -1,7 +1,7 @@
 //! Which row of a provider's table explains an error, and what it says.
 
 use super::ErrorRow;
-use crate::{ClientAuth, Error, GrantKind};
+use crate::{ClientAuth, Error, ErrorKind, GrantKind};
 
 impl ErrorRow {
     /// Whether the row is about this error. `client_auth` and `status` are none at the
@@ -15,6 +15,8 @@ impl ErrorRow {
         description: Option<&str>,
     ) -> bool {
         let of_grant = self.grants.is_empty() || self.grants.contains(&grant);
+        // Who signs an assertion or shows a secret has no login to repeat.
+        let of_grant = of_grant && (self.kind != ErrorKind::LoginRequired || grant.needs_login());
         let of_client = self.client_auth.is_empty()
             || client_auth.is_some_and(|client_auth| self.client_auth.contains(&client_auth));
         let of_status = self.status.is_none() || self.status == status;

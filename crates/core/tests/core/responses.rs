@@ -234,6 +234,29 @@ fn a_row_makes_a_failure_of_a_200_and_reaches_every_status() {
 }
 
 #[test]
+fn a_row_that_ends_in_a_login_is_for_grants_that_have_one() {
+    let row = r#"
+        [[errors]]
+        error = "invalid_grant"
+        kind = "login_required"
+        hint = "log in again"
+    "#;
+    let profile = Profile::from_toml(&format!("{PROFILE}\n{row}")).unwrap();
+    let settings = [
+        ("environment", "demo"),
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+    ];
+    let settings = Settings::from_pairs(settings).unwrap();
+    let connection = Connection::new("mine", &settings, countersign::from_profile(profile));
+    let body = r#"{"error":"invalid_grant","error_description":"no such app"}"#;
+    let bench = bench(connection.unwrap(), [Ok(answer(400, body))]);
+    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
+}
+
+#[test]
 fn with_401_no_word_makes_it_the_servers_fault() {
     let said = r#"{"error":"server_error","error_description":"access_denied"}"#;
     let bench = bench(client_credentials(), [Ok(answer(401, said))]);
