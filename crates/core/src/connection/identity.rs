@@ -31,6 +31,21 @@ impl Words {
     }
 }
 
+/// Authorization request parameters that say how a login goes, not what is granted: OpenID Connect
+/// Core 3.1.2.1, and Google's. Changing one of them keeps the grant.
+const SAME_GRANT: &[&str] = &[
+    "access_type",
+    "acr_values",
+    "approval_prompt",
+    "claims_locales",
+    "display",
+    "include_granted_scopes",
+    "max_age",
+    "prompt",
+    "response_mode",
+    "ui_locales",
+];
+
 impl Connection {
     /// The fingerprint of everything but credentials that this connection's token requests are
     /// made from. Two connections of the same fingerprint ask for the same token.
@@ -114,6 +129,18 @@ impl Connection {
         Ok(())
     }
 
+    /// What a login is asked for: an audience, resource, tenant or organization there is one of the
+    /// grant.
+    fn add_login(&self, words: &mut Words) {
+        let url = self.authorize_url.as_ref().map(crate::Url::as_str);
+        words.add_if_set("authorize_url", url);
+        for (name, value) in &self.authorize {
+            if !SAME_GRANT.contains(&name.as_str()) {
+                words.add(format!("authorize.{name}"), value);
+            }
+        }
+    }
+
     fn add_server(&self, words: &mut Words) {
         words.add("environment", &self.environment);
         words.add("token_url", self.token_url.as_str());
@@ -149,11 +176,13 @@ impl Connection {
         std::iter::once(self.grant).chain(refresh)
     }
 
-    /// Whether the provider has no setting that could name another tenant at the same endpoint.
+    /// Whether no setting could name another tenant at the same endpoint.
     pub(crate) fn has_no_tenants(&self) -> bool {
         let by_identity = self.provider.identity_settings();
         let mut extra = self.profile().extra.keys();
+        let mut login = self.authorize.keys();
         extra.all(|name| by_identity.contains(&name.as_str()))
+            && login.all(|name| SAME_GRANT.contains(&name.as_str()))
     }
 }
 
@@ -192,6 +221,9 @@ impl Connection {
             if !by_identity.contains(&name.as_str()) {
                 words.add(format!("extra.{name}"), value);
             }
+        }
+        if self.grant().needs_login() {
+            self.add_login(&mut words);
         }
         words
     }

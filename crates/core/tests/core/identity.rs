@@ -247,6 +247,39 @@ fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
     assert!(back.script.forms()[0].contains("refresh_token=r1"));
 }
 
+/// What a login asks for is one of its grant: at Auth0, say, its audience and organization.
+#[test]
+fn a_login_for_something_else_is_another_grant() {
+    let store = store();
+    let one = by_login(&[("authorize.organization", "one")]);
+    let answer = Ok(rotated_answer("a1", "r1", 600));
+    login(&bench_with(one, [answer], store.clone()).keeper).unwrap();
+    for settings in [
+        &[][..],
+        &[("authorize.organization", "two")],
+        &[
+            ("authorize.organization", "one"),
+            ("authorize.audience", "api"),
+        ],
+        &[
+            ("authorize.organization", "one"),
+            ("authorize_url", "https://demo.acme.example/two/authorize"),
+        ],
+    ] {
+        let other = bench_with(by_login(settings), [], store.clone());
+        let error = other.keeper.token().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoToken, "{settings:?}: {error}");
+    }
+    // How a login goes is not.
+    let how = [
+        ("authorize.organization", "one"),
+        ("authorize.prompt", "consent"),
+        ("authorize.ui_locales", "de"),
+    ];
+    let same = bench_with(by_login(&how), [], store);
+    assert_eq!(same.keeper.token().unwrap().expose(), "a1");
+}
+
 #[test]
 fn going_back_to_an_earlier_refresh_token_goes_on_with_what_it_became() {
     let store = store();
