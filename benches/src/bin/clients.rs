@@ -29,7 +29,7 @@ fn main() {
     let vendor = Vendor::start();
     let folder = tempfile::tempdir().expect("a scratch folder");
     let mut table = String::from(
-        "| store | making one | bytes of an idle client | descriptors before, after 2,000 tokens, idle | connections to the vendor after 2,000 tokens, idle | connections to the store |\n|---|---|---|---|---|---|\n",
+        "| store | building one | bytes of an idle client | descriptors before, after 2,000 tokens, idle | connections to the vendor after 2,000 tokens, idle | connections to the store |\n|---|---|---|---|---|---|\n",
     );
     let postgres = PostgresServer::start("");
     for store in [

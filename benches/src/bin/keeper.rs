@@ -42,7 +42,7 @@ fn main() {
         time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     };
     let mut table =
-        String::from("| what | 1 thread | 2 threads | 8 threads |\n|---|---|---|---|\n");
+        String::from("| operation | 1 thread | 2 threads | 8 threads |\n|---|---|---|---|\n");
     let cases: Vec<Measured<'_>> = vec![
         (
             "floor: coarse clock and a comparison",
