@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use base64_simd::URL_SAFE_NO_PAD;
-use countersign::Error;
+use countersign::jose::Error;
 use countersign::jws::{self, Algorithm, Signer, TokenWriter};
 
 use crate::Case;

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use countersign::jws::{self, VerificationKey};
 use countersign::{
-    Clock, Connection, Form, Grant, ManualClock, PrivateKey, Profile, Response, Secret, Settings,
+    Clock, Connection, Form, Grant, ManualClock, PrivateKey, Profile, Response, Settings,
     SystemRandom,
 };
 use ring::signature::{
@@ -90,7 +90,7 @@ fn verifying(material: &Material) -> Vec<Case> {
         };
         let key = match public {
             Some((key, _)) => VerificationKey::new(key, group.algorithm),
-            None => VerificationKey::hmac(&Secret::new(SECRET), group.algorithm),
+            None => VerificationKey::hmac(SECRET, group.algorithm),
         };
         let key = key.expect("the key fits");
         let ours = move || {

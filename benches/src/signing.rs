@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use countersign::jws::TokenWriter;
-use countersign::{KeySigner, PrivateKey, Secret};
+use countersign::{KeySigner, PrivateKey};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
@@ -60,7 +60,7 @@ pub(crate) fn ours(
 pub(crate) fn signer(group: &Group<'_>) -> KeySigner {
     let key = match group.pem {
         Some(pem) => PrivateKey::from_pem(pem).expect("openssl's key"),
-        None => PrivateKey::from_secret(&Secret::new(SECRET)),
+        None => PrivateKey::from_secret(SECRET),
     };
     KeySigner::new(key, Some(group.algorithm), None).expect("the key fits")
 }

@@ -1,7 +1,7 @@
 //! See the body of the same name.
 #![no_main]
 
-#[path = "../../crates/core/tests/keys/bodies.rs"]
+#[path = "../../crates/jose/tests/keys/bodies.rs"]
 #[allow(dead_code, reason = "each target runs one body")]
 mod bodies;
 

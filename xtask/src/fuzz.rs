@@ -67,15 +67,10 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
 /// The same bodies under proptest.
 fn properties() -> Result<(), String> {
     let status = Command::new(env!("CARGO"))
-        .args(["test", "--release", "--locked", "-p", "countersign"])
-        .args([
-            "--features",
-            "encrypted-keys",
-            "--test",
-            "fuzz",
-            "--test",
-            "keys",
-        ])
+        .args(["test", "--release", "--locked"])
+        .args(["-p", "countersign", "-p", "countersign-jose"])
+        .args(["--features", "countersign-jose/encrypted-keys"])
+        .args(["--test", "fuzz", "--test", "keys"])
         .env("PROPTEST_CASES", MANY_CASES)
         .current_dir(root())
         .status()

@@ -56,14 +56,16 @@ fn everything() -> Result<(), String> {
         ];
         cargo::run(&bare, &[("RUSTFLAGS", "-D warnings".as_ref())])
     });
-    // The workspace's tests build core with what the command switches on; these without, and with all.
-    report.run("core by default", || {
-        cargo::run(&["test", "-p", "countersign", "--locked"], &[])
-    });
-    report.run("core with all features", || {
-        let all = ["test", "-p", "countersign", "--all-features", "--locked"];
-        cargo::run(&all, &[])
-    });
+    // The workspace's tests build these with what the command switches on; here without, and with all.
+    for (package, name) in [("countersign-jose", "jose"), ("countersign", "core")] {
+        report.run(&format!("{name} by default"), || {
+            cargo::run(&["test", "-p", package, "--locked"], &[])
+        });
+        report.run(&format!("{name} with all features"), || {
+            let all = ["test", "-p", package, "--all-features", "--locked"];
+            cargo::run(&all, &[])
+        });
+    }
     report.run("benches", || {
         let mut lints = vec![
             "clippy",

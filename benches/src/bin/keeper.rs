@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use countersign::{
-    Connection, Error, Keeper, Profile, Request, Response, SendError, Settings, Signer, Subjects,
-    Transport,
+    Connection, Keeper, Profile, Request, Response, SendError, Settings, Signer, Subjects,
+    Transport, jose,
 };
 
 const PROFILE: &str = r#"
@@ -223,7 +223,7 @@ impl Signer for NoKey {
         countersign::Algorithm::RS256
     }
 
-    fn sign(&self, _: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
+    fn sign(&self, _: &[u8], signature: &mut Vec<u8>) -> Result<(), jose::Error> {
         signature.extend_from_slice(&[0; 256]);
         Ok(())
     }

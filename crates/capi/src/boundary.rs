@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use countersign::{Error, ErrorKind, Verdict};
+use countersign::{Error, ErrorKind, Verdict, jose};
 
 use crate::callback::UserData;
 use crate::error::Report;
@@ -80,6 +80,12 @@ impl From<Error> for Failure {
             status: error.kind().into(),
             error,
         }
+    }
+}
+
+impl From<jose::Error> for Failure {
+    fn from(error: jose::Error) -> Self {
+        Error::from(error).into()
     }
 }
 

@@ -113,7 +113,7 @@ pub unsafe extern "C" fn csign_key_from_secret(
         let out = unsafe { Out::new("out_key", out_key) }?;
         // SAFETY: what the header asks of the caller.
         let secret = unsafe { bytes("secret", secret, secret_length) }?;
-        let key = PrivateKey::from_secret_bytes(secret);
+        let key = PrivateKey::from_secret(secret);
         out.put(Key::into_raw(Material::Private(key)));
         Ok(())
     };
@@ -204,7 +204,7 @@ pub unsafe extern "C" fn csign_key_sign(
             ));
         }
         let token = key.with_signer(algorithm, key_id, |signer| {
-            jws::sign(signer, claims.as_bytes(), typ)
+            Ok(jws::sign(signer, claims.as_bytes(), typ)?)
         })?;
         out.put(Owned::into_raw(token));
         Ok(())
@@ -245,7 +245,8 @@ pub unsafe extern "C" fn csign_key_sign_bytes(
         }
         let made = key.with_signer(algorithm, None, |signer| {
             let mut made = Vec::with_capacity(LONGEST_SIGNATURE);
-            signer.sign(input, &mut made).map(|()| made)
+            signer.sign(input, &mut made)?;
+            Ok(made)
         })?;
         // SAFETY: what the header asks of the caller.
         unsafe { crate::boundary::copy_out("signature", &made, signature, capacity, length) }
@@ -361,12 +362,13 @@ pub(crate) fn device(
             let message = format!("the signer callback failed with {status}");
             let error = Error::new(ErrorKind::Signing, message)
                 .with_hint("look into the program that signs: the key is not in this library");
-            return Err(error.with_source(Cause { status, data }));
+            return Err(error.with_source(Cause { status, data }).into());
         }
         if written > signature.len() {
             let message = format!("the signer callback says it wrote {written} bytes");
             return Err(Error::new(ErrorKind::Signing, message)
-                .with_hint(format!("a signature has at most {LONGEST_SIGNATURE}")));
+                .with_hint(format!("a signature has at most {LONGEST_SIGNATURE}"))
+                .into());
         }
         signature.truncate(written);
         Ok(signature)
@@ -412,12 +414,13 @@ impl Key {
         token: &str,
     ) -> Result<VerificationKey, Error> {
         match &self.material {
-            Material::Private(key) => VerificationKey::of(key, algorithm),
-            Material::Public(key, _) => VerificationKey::of_public(key.clone(), algorithm),
+            Material::Private(key) => Ok(VerificationKey::of(key, algorithm)?),
+            Material::Public(key, _) => Ok(VerificationKey::of_public(key.clone(), algorithm)?),
             Material::Set(set) => {
                 let header = jws::inspect(token)?.header;
                 let key = set.key_for(header.get("kid").and_then(Value::as_str))?;
-                VerificationKey::of_public(key.public_key().clone(), algorithm)
+                let key = key.public_key().clone();
+                Ok(VerificationKey::of_public(key, algorithm)?)
             }
             Material::Device(_) => Err(refuse("a key in a device verifies nothing")
                 .with_hint("read its public key or certificate, and verify with that")),
@@ -430,17 +433,17 @@ fn read(data: &[u8], passphrase: Option<&Secret>) -> Result<Material, Error> {
         let json = serde_json::from_str::<Value>(text);
         json.is_ok_and(|json| json.get("keys").is_some())
     });
-    let refused = match PrivateKey::from_bytes(data, passphrase) {
+    let refused = match PrivateKey::from_bytes(data, passphrase.map(Secret::expose)) {
         Ok(key) => return Ok(Material::Private(key)),
         Err(error) => error,
     };
     if let Some(set) = set {
-        return JwkSet::from_json(set).map(Material::Set);
+        return Ok(JwkSet::from_json(set).map(Material::Set)?);
     }
     match PublicKey::from_bytes(data) {
         Ok(key) => Ok(Material::Public(key, data.to_vec())),
         // What it says of a private key is the more helpful one.
-        Err(_) => Err(refused),
+        Err(_) => Err(refused.into()),
     }
 }
 

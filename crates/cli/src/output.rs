@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use countersign::{Connection, Error, ErrorKind, GrantKind, Verdict};
+use countersign::{Connection, Error, ErrorKind, GrantKind, Verdict, jose};
 use serde::Serialize;
 
 use crate::{hints, terminal};
@@ -160,6 +160,12 @@ impl Output {
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Failed(Box::new(error))
+    }
+}
+
+impl From<jose::Error> for Stop {
+    fn from(error: jose::Error) -> Self {
+        Error::from(error).into()
     }
 }
 

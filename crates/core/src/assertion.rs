@@ -131,7 +131,11 @@ impl Connection {
         header.add("typ", Some("JWT"));
         header.add("kid", signer.key_id());
         self.add_header(Some(signer), &mut header)?;
-        jws::sign_with_header(signer, &header.json()?, &claims.json()?)
+        Ok(jws::sign_with_header(
+            signer,
+            &header.json()?,
+            &claims.json()?,
+        )?)
     }
 }
 

@@ -9,8 +9,9 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
+use countersign_jose::x509::{self, CertificateParts, common_name};
+
 use crate::date::iso_date;
-use crate::key::asn1::x509::{self, CertificateParts, common_name};
 
 /// rustls's own verifier. Rejections are explained here, because only here is the chain available:
 /// the error doesn't carry it.

@@ -429,7 +429,9 @@ impl Connection {
     pub fn secret_signed(&self, message: &[u8], expected: &str) -> Option<bool> {
         let secret = self.client_secret.as_ref()?;
         Some(crate::jws::hmac_sha256_base64_matches(
-            secret, message, expected,
+            secret.expose(),
+            message,
+            expected,
         ))
     }
 }

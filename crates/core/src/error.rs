@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_jose as jose;
 use serde::Deserialize;
 
 /// What went wrong and what the caller should do about it.
@@ -385,6 +386,56 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         let source = self.0.source.as_deref()?;
         Some(source)
+    }
+}
+
+/// Adds the verdict, and the setting to look at. The error of a signer that is itself an [`Error`]
+/// keeps its own.
+impl From<jose::Error> for Error {
+    fn from(error: jose::Error) -> Self {
+        use jose::ErrorKind as Kind;
+        let (kind, setting) = match error.kind() {
+            Kind::PrivateKey => (ErrorKind::Key, Some("private_key")),
+            Kind::Passphrase => (ErrorKind::Key, Some("private_key_passphrase")),
+            Kind::KeyId => (ErrorKind::Key, Some("key_id")),
+            Kind::Key => (ErrorKind::Key, None),
+            Kind::SharedSecret => (ErrorKind::Key, Some("client_secret")),
+            Kind::UnsupportedAlgorithm => (ErrorKind::Setting, Some("algorithm")),
+            Kind::AlgorithmMismatch => (ErrorKind::Key, Some("algorithm")),
+            Kind::Signing => (ErrorKind::Signing, None),
+            Kind::Verification => (ErrorKind::Verification, None),
+            _ => (ErrorKind::Internal, None),
+        };
+        let source = error.shared_source();
+        if let Some(own) = source
+            .as_deref()
+            .and_then(|source| source.downcast_ref::<Self>())
+        {
+            return own.clone();
+        }
+        let mut converted = Self::new(kind, error.message());
+        converted.0.hint = error.hint().map(str::to_owned);
+        converted.0.setting = setting.map(str::to_owned);
+        converted.0.source = source;
+        converted
+    }
+}
+
+/// For signers: the error comes back whole, verdict included, from whoever asked for a signature.
+impl From<Error> for jose::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Key => jose::ErrorKind::Key,
+            ErrorKind::Verification => jose::ErrorKind::Verification,
+            ErrorKind::Internal => jose::ErrorKind::Internal,
+            _ => jose::ErrorKind::Signing,
+        };
+        let converted = Self::new(kind, error.message());
+        match error.hint().map(str::to_owned) {
+            Some(hint) => converted.with_hint(hint),
+            None => converted,
+        }
+        .with_source(error)
     }
 }
 

@@ -278,7 +278,7 @@ impl Connection {
                     .field("client_assertion", assertion)
             }
             ClientAuth::ClientSecretJwt => {
-                let key = crate::PrivateKey::from_secret(self.secret()?);
+                let key = crate::PrivateKey::from_secret(self.secret()?.expose());
                 let signer = crate::KeySigner::new(key, None, None)?;
                 form.field("client_id", id)
                     .field("client_assertion_type", CLIENT_ASSERTION)

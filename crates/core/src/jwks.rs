@@ -110,7 +110,7 @@ impl RemoteJwkSet {
                 return Err(Error::new(ErrorKind::Verification, message));
             }
         };
-        jws::verify(token, &self.key(key_id)?)
+        Ok(jws::verify(token, &self.key(key_id)?)?)
     }
 
     /// The key of this `kid`, bound to its algorithm; a set of one key needs no `kid`.
@@ -190,7 +190,7 @@ impl RemoteJwkSet {
             context(Error::new(ErrorKind::Unreadable, message))
         })?;
         Ok(Kept {
-            set: JwkSet::from_json(text).map_err(context)?,
+            set: JwkSet::from_json(text).map_err(|error| context(error.into()))?,
             fetched: now,
             life: life(&response),
         })
@@ -198,20 +198,20 @@ impl RemoteJwkSet {
 
     fn choose(&self, set: &JwkSet, key_id: Option<&str>) -> Result<VerificationKey, Error> {
         let Some(expected) = self.algorithm else {
-            return set.verification_key(key_id);
+            return Ok(set.verification_key(key_id)?);
         };
         let bound = |key: &Jwk| match key.algorithm() {
             Some(other) if other != expected => Err(Error::new(
                 ErrorKind::Verification,
                 format!("the server's key is for {other}, and {expected} is expected"),
             )),
-            _ => VerificationKey::new(key.public_key().clone(), expected),
+            _ => Ok(VerificationKey::new(key.public_key().clone(), expected)?),
         };
         match (key_id.map(|id| set.find(id)), set.keys()) {
             (Some(Some(key)), _) => bound(key),
             (None, [only]) => bound(only),
             // The set says what is wrong.
-            _ => set.verification_key(key_id),
+            _ => Ok(set.verification_key(key_id)?),
         }
     }
 

@@ -50,9 +50,7 @@ mod grant;
 mod http;
 mod id_token;
 mod jwks;
-pub mod jws;
 mod keeper;
-pub mod key;
 mod login;
 mod loopback;
 pub mod pkce;
@@ -68,6 +66,10 @@ mod transport;
 pub mod trusted;
 mod url;
 
+pub use countersign_jose as jose;
+pub use countersign_jose::jws::{self, Algorithm, CallbackSigner, KeySigner, Signer};
+pub use countersign_jose::key::{self, PrivateKey, PublicKey};
+
 pub use crate::answer::{read_json, scalar_text};
 pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
 #[doc(hidden)]
@@ -82,14 +84,12 @@ pub use crate::grant::{Grant, TokenTypeHint};
 pub use crate::http::{Method, Request, Response};
 pub use crate::id_token::{IdToken, IdTokenRules};
 pub use crate::jwks::RemoteJwkSet;
-pub use crate::jws::{Algorithm, CallbackSigner, KeySigner, Signer};
 #[doc(hidden)]
 pub use crate::keeper::probe;
 pub use crate::keeper::{
     Change, Counts, EndedGrant, Event, Fresh, Keeper, KeeperBuilder, PendingAttempt, RecordSummary,
     Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
 };
-pub use crate::key::{PrivateKey, PublicKey};
 pub use crate::login::Login;
 pub use crate::loopback::Listener;
 pub use crate::pkce::Pkce;

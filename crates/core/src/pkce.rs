@@ -1,8 +1,8 @@
 //! Proof Key for Code Exchange (RFC 7636) with the method `S256`, the only one worth having.
 
+use base64_simd::URL_SAFE_NO_PAD;
 use ring::digest;
 
-use crate::jws::base64url;
 use crate::{Error, ErrorKind, Secret};
 
 /// A verifier, kept until the code is exchanged, and its challenge, sent with the user's browser.
@@ -32,7 +32,7 @@ impl Pkce {
     /// A pair from 32 random bytes, as RFC 7636 section 4.1 recommends; the verifier has 43
     /// characters.
     pub fn new(random: [u8; 32]) -> Self {
-        Self::pair(base64url::encode(&random))
+        Self::pair(URL_SAFE_NO_PAD.encode_to_string(random))
     }
 
     /// The pair of a verifier that was kept somewhere.
@@ -65,5 +65,5 @@ impl Pkce {
 
 /// The `S256` challenge of a verifier (RFC 7636 section 4.2).
 pub fn challenge(verifier: &str) -> String {
-    base64url::encode(digest::digest(&digest::SHA256, verifier.as_bytes()).as_ref())
+    URL_SAFE_NO_PAD.encode_to_string(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }

@@ -120,7 +120,8 @@ impl<'a> Maker<'a> {
         let fails = self.scenario.signer == SignerCallback::Fails;
         Arc::new(CallbackSigner::new(Algorithm::RS256, None, move |input| {
             if fails {
-                return Err(Error::new(ErrorKind::Signing, "the device does not answer"));
+                let error = Error::new(ErrorKind::Signing, "the device does not answer");
+                return Err(error.into());
             }
             let mut signature = Vec::new();
             device.sign(input, &mut signature)?;

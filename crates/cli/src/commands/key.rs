@@ -2,6 +2,7 @@
 
 mod new;
 
+use countersign::Secret;
 use countersign::key::{self, KeyInfo};
 use time::OffsetDateTime;
 
@@ -14,8 +15,8 @@ pub(crate) use self::new::run as new;
 pub(crate) fn inspect(args: &KeyInspectArgs, output: &Output) -> Result<(), Stop> {
     let passphrase = input::passphrase(&args.passphrase)?;
     let file = input::bytes(&args.file, "the key")?;
-    let info = key::inspect_bytes(&file, passphrase.as_ref())
-        .map_err(|error| input::explain_locked(error, passphrase.as_ref()))?;
+    let info = key::inspect_bytes(&file, passphrase.as_ref().map(Secret::expose))
+        .map_err(|error| input::explain_locked(error.into(), passphrase.as_ref()))?;
     match output.is_json() {
         true => output.print_json(&info),
         false => output.print_lines(&as_lines(&info)),

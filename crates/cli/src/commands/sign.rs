@@ -1,6 +1,6 @@
 //! `countersign sign`: claims as a compact JWS (RFC 7515).
 
-use countersign::{Algorithm, Error, ErrorKind, KeySigner, PrivateKey, jws};
+use countersign::{Algorithm, Error, ErrorKind, KeySigner, PrivateKey, Secret, jws};
 use serde_json::{Map, Value, json};
 
 use crate::args::SignArgs;
@@ -34,13 +34,13 @@ fn read_key(args: &SignArgs) -> Result<PrivateKey, Error> {
     let file = input::bytes(&args.key, "--key")?;
     // A JWK of a shared secret holds it in base64url: its text is not the secret.
     if is_shared(args.alg) && input::jwk(&file).is_none() {
-        return Ok(PrivateKey::from_secret(&input::secret_of(
-            &file, &args.key, "--key",
-        )?));
+        let secret = input::secret_of(&file, &args.key, "--key")?;
+        return Ok(PrivateKey::from_secret(secret.expose()));
     }
     let passphrase = input::passphrase(&args.passphrase)?;
-    PrivateKey::from_bytes_by_id(&file, passphrase.as_ref(), args.kid.as_deref())
-        .map_err(|error| input::explain_locked(error, passphrase.as_ref()))
+    let opened = passphrase.as_ref().map(Secret::expose);
+    PrivateKey::from_bytes_by_id(&file, opened, args.kid.as_deref())
+        .map_err(|error| input::explain_locked(error.into(), passphrase.as_ref()))
 }
 
 /// Claims in place of the name of their file.

@@ -58,7 +58,8 @@ fn key_of_file(
             let key = VerificationKey::from_jwk(&jwk)?;
             match asked {
                 Some(asked) if asked != key.algorithm() && jwk.get("alg").is_none() => {
-                    VerificationKey::of(&PrivateKey::from_bytes(&file, None)?, Some(asked))
+                    let key = PrivateKey::from_bytes(&file, None)?;
+                    Ok(VerificationKey::of(&key, Some(asked))?)
                 }
                 Some(asked) if asked != key.algorithm() => {
                     let message = format!("the JWK is for {}, not for {asked}", key.algorithm());
@@ -70,7 +71,8 @@ fn key_of_file(
         }
         None if is_shared(asked) => {
             let algorithm = asked.unwrap_or(Algorithm::HS256);
-            VerificationKey::hmac(&input::secret_of(&file, path, "--key")?, algorithm)
+            let secret = input::secret_of(&file, path, "--key")?;
+            Ok(VerificationKey::hmac(secret.expose(), algorithm)?)
         }
         _ => bind(PublicKey::from_bytes(&file)?, asked, header),
     }
@@ -97,7 +99,8 @@ fn bind(
     let said = header.get("alg").and_then(Value::as_str);
     let mut possible = key.algorithms().iter();
     let fitting = possible.find(|algorithm| Some(algorithm.as_str()) == said);
-    VerificationKey::of_public(key.clone(), asked.or(fitting.copied()))
+    let algorithm = asked.or(fitting.copied());
+    Ok(VerificationKey::of_public(key.clone(), algorithm)?)
 }
 
 /// The signature is what was asked about; that a token is over is worth a word all the same.

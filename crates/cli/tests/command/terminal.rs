@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use countersign::jws;
-use countersign::{KeySigner, PrivateKey, Secret};
+use countersign::{KeySigner, PrivateKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -221,7 +221,7 @@ fn what_an_error_says_cannot_touch_the_terminal() {
 fn what_a_token_says_of_itself_cannot_touch_the_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let signer = KeySigner::new(
-        PrivateKey::from_secret(&Secret::new("a shared secret of more than 32 bytes")),
+        PrivateKey::from_secret("a shared secret of more than 32 bytes"),
         Some(countersign::Algorithm::HS256),
         Some(HOSTILE.replace(['\n', '\r'], "")),
     )

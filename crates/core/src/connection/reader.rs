@@ -9,7 +9,7 @@ use super::{
     unknown_word,
 };
 use crate::jws::Backend;
-use crate::key::is_pkcs11;
+use crate::key::is_pkcs11_uri;
 use crate::profile::check::refuse_authorize_param;
 use crate::profile::{Environment, GrantRules};
 use crate::settings::nearest;
@@ -183,7 +183,7 @@ impl Reader<'_> {
         let key = self.settings.secret("private_key");
         let (Some(key), None) = (&key, &given) else {
             return match (key, given) {
-                (Some(key), Some(_)) if !is_pkcs11(key.expose().trim_start()) => {
+                (Some(key), Some(_)) if !is_pkcs11_uri(key.expose().trim_start()) => {
                     Err(Error::setting(
                         "private_key",
                         "`private_key` is set and a signer is given as well",
@@ -196,12 +196,12 @@ impl Reader<'_> {
         let passphrase = self.settings.secret("private_key_passphrase");
         let key = PrivateKey::from_bytes_by_id(
             key.expose().as_bytes(),
-            passphrase.as_ref(),
+            passphrase.as_ref().map(Secret::expose),
             self.text("key_id").as_deref(),
         )
         .map_err(|error| {
             let origin = self.settings.origin("private_key");
-            error.in_context(origin.unwrap_or("`private_key`"))
+            Error::from(error).in_context(origin.unwrap_or("`private_key`"))
         })?;
         let accepted = self.profile.algorithms(self.parsed("algorithm")?)?;
         // `KeySigner` says what is wrong with one that does not fit, with the key at hand.
@@ -480,8 +480,12 @@ impl Reader<'_> {
             .map(|s| Duration::from_secs(s.min(CENTURY))))
     }
 
-    fn parsed<T: std::str::FromStr<Err = Error>>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.text(key).map(|text| text.parse()).transpose()
+    fn parsed<T: std::str::FromStr<Err: Into<Error>>>(
+        &self,
+        key: &str,
+    ) -> Result<Option<T>, Error> {
+        let parsed = self.text(key).map(|text| text.parse()).transpose();
+        parsed.map_err(Into::into)
     }
 }
 

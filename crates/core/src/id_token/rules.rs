@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use ring::digest;
 use serde_json::{Map, Value};
 
 use super::IdToken;
-use crate::jws::{Algorithm, Verified, base64url};
+use crate::jws::{Algorithm, Verified};
 use crate::{Error, ErrorKind, Moment, Secret};
 
 /// Clocks are allowed to differ this much unless told otherwise.
@@ -20,13 +19,13 @@ const MOST_SUBJECT_BYTES: usize = 255;
 ///
 /// ```
 /// use countersign::jws::{self, Algorithm, KeySigner, VerificationKey};
-/// use countersign::{Clock, IdTokenRules, ManualClock, PrivateKey, Secret};
+/// use countersign::{Clock, IdTokenRules, ManualClock, PrivateKey};
 ///
-/// # let secret = Secret::new("a secret of at least thirty-two bytes");
-/// # let signer = KeySigner::new(PrivateKey::from_secret(&secret), Some(Algorithm::HS256), None)?;
+/// # let secret = "a secret of at least thirty-two bytes";
+/// # let signer = KeySigner::new(PrivateKey::from_secret(secret), Some(Algorithm::HS256), None)?;
 /// # let token = jws::sign(&signer, br#"{"iss":"https://login.acme.example","sub":"joe",
 /// #     "aud":"app","exp":1700000600,"iat":1700000000,"nonce":"n-0S6_WzA2Mj"}"#, Some("JWT"))?;
-/// # let key = VerificationKey::hmac(&secret, Algorithm::HS256)?;
+/// # let key = VerificationKey::hmac(secret, Algorithm::HS256)?;
 /// let rules = IdTokenRules::new("https://login.acme.example", "app").nonce("n-0S6_WzA2Mj");
 /// let now = ManualClock::at(1_700_000_005).now();
 /// let id_token = rules.check(jws::verify(&token, &key)?, now)?;
@@ -276,9 +275,8 @@ fn check_type(verified: &Verified) -> Result<(), Error> {
 
 /// The left half of the hash, by the token's own algorithm, in base64url.
 fn half_hash(algorithm: Algorithm, secret: &Secret) -> String {
-    let hash = digest::digest(algorithm.hash(), secret.expose().as_bytes());
-    let hash = hash.as_ref();
-    base64url::encode(&hash[..hash.len() / 2])
+    let hash = algorithm.digest(secret.expose().as_bytes());
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(&hash[..hash.len() / 2])
 }
 
 fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<&'a str, Error> {

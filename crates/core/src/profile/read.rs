@@ -10,7 +10,7 @@ use super::{
     GrantRules, Profile, RefreshRules, ResponseRules, Templated,
 };
 use crate::document::{Field, Refusal};
-use crate::{Algorithm, Error};
+use crate::{Algorithm, Error, jose};
 
 impl Profile {
     pub(super) fn read(field: Field<'_>) -> Result<Self, Refusal> {
@@ -289,7 +289,7 @@ impl Templated {
 fn algorithm(field: Field<'_>) -> Result<Algorithm, Refusal> {
     let word = field.value.as_str().ok_or_else(|| field.must_be("text"))?;
     word.parse()
-        .map_err(|error: Error| field.refuse(&format!("is refused: {}", error.message())))
+        .map_err(|error: jose::Error| field.refuse(&format!("is refused: {}", error.message())))
 }
 
 #[cfg(test)]

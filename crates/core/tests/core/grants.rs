@@ -230,7 +230,7 @@ fn client_secret_jwt_is_signed_with_the_secret() {
     assert_eq!(form.value("client_secret"), None);
     let token = form.value("client_assertion").unwrap();
     let signed = token.rsplit_once('.').unwrap();
-    let mut expected = jws::hmac_sha256_base64(&Secret::new(secret), signed.0.as_bytes());
+    let mut expected = jws::hmac_sha256_base64(secret, signed.0.as_bytes());
     expected = expected
         .replace('+', "-")
         .replace('/', "_")

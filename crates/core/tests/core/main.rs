@@ -15,9 +15,10 @@ mod forget;
 mod grants;
 mod identity;
 mod keeper;
+mod key_settings;
 mod login;
 mod loopback;
-#[path = "../openssl/mod.rs"]
+#[path = "../../../jose/tests/openssl/mod.rs"]
 mod openssl;
 mod profiles;
 mod rejected;

@@ -15,10 +15,10 @@ static KEYS: LazyLock<[VerificationKey; 2]> = LazyLock::new(|| {
     let jwk = serde_json::json!({
         "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     });
-    let secret = Secret::new("a secret of at least thirty-two bytes");
+    let secret = "a secret of at least thirty-two bytes";
     [
         VerificationKey::from_jwk(&jwk).expect("the RFC's key"),
-        VerificationKey::hmac(&secret, Algorithm::HS256).expect("long enough"),
+        VerificationKey::hmac(secret, Algorithm::HS256).expect("long enough"),
     ]
 });
 
@@ -52,8 +52,8 @@ pub(crate) fn compact_jws(data: &[u8]) {
 
 /// Claims that the right key signed: only the judging is left.
 pub(crate) fn id_token(data: &[u8]) {
-    let secret = Secret::new("a secret of at least thirty-two bytes");
-    let key = countersign::PrivateKey::from_secret(&secret);
+    let secret = "a secret of at least thirty-two bytes";
+    let key = countersign::PrivateKey::from_secret(secret);
     let signer = countersign::KeySigner::new(key, None, None).expect("a signer");
     let token = jws::sign(&signer, data, None).expect("a token");
     // Longer than 64 KiB is refused; anything else verifies.
@@ -144,7 +144,7 @@ pub(crate) fn profile_template(data: &[u8]) {
         .expect("what is lacking was said when the connection was made");
     let form = request.form().expect("a form");
     let assertion = form.value("client_assertion").expect("an assertion");
-    let key = VerificationKey::hmac(&Secret::new(secret), Algorithm::HS256).expect("a key");
+    let key = VerificationKey::hmac(secret, Algorithm::HS256).expect("a key");
     let verified = jws::verify(assertion, &key).expect("signed");
     let claims = verified.claims().expect("claims are an object");
     let shown = format!("{claims:?} {:?} {:?}", verified.header, form.value("thing"));

@@ -8,9 +8,7 @@ mod requests;
 use std::time::Duration;
 
 use countersign::profile::Rotation;
-use countersign::{
-    Algorithm, Connection, Grant, GrantKind, Login, Secret, Settings, TokenTypeHint, jws,
-};
+use countersign::{Algorithm, Connection, Grant, GrantKind, Login, Settings, TokenTypeHint, jws};
 use serde_json::{Value, json};
 
 use crate::requests::{
@@ -352,8 +350,8 @@ fn the_vector_of_the_response_signature() {
     let message =
         b"https://login.salesforce.com/id/00Dx0000000BV7zEAG/005x00000012Q9PAAU1278448832702";
     let signature = "6JtkOZEU19X/pYeZlAVKelGTDr+mutTxupqXHWiAMj8=";
-    let secret = Secret::new("countersign-test-secret");
-    assert_eq!(jws::hmac_sha256_base64(&secret, message), signature);
+    let secret = "countersign-test-secret";
+    assert_eq!(jws::hmac_sha256_base64(secret, message), signature);
     let connection = salesforce(&[("client_secret", "countersign-test-secret")]);
     assert_eq!(connection.secret_signed(message, signature), Some(true));
     assert_eq!(connection.secret_signed(b"another", signature), Some(false));

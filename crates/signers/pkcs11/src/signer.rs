@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign::jws::{Algorithm, CallbackSigner};
 use countersign::key::Certificate;
-use countersign::{Error, ErrorKind, PublicKey, Secret, Signer};
+use countersign::{Error, ErrorKind, PublicKey, Secret, Signer, jose};
 
 use crate::key::Kind;
 use crate::sessions::Sessions;
@@ -54,9 +54,10 @@ impl Pkcs11Signer {
             // Made each time: it holds pointers, which do not go from thread to thread.
             let mechanism = mechanism::mechanism(algorithm)
                 .ok_or_else(|| Error::new(ErrorKind::Internal, "an algorithm without mechanism"))?;
-            sessions.with("to sign", |open| {
+            let signed = sessions.with("to sign", |open| {
                 open.session.sign(&mechanism, open.key, input)
-            })
+            });
+            Ok(signed?)
         };
         let signer = match mechanism::takes_hash(algorithm) {
             true => CallbackSigner::with_digest(algorithm, key_id, sign)?,
@@ -97,7 +98,7 @@ impl Signer for Pkcs11Signer {
         self.signer.certificates()
     }
 
-    fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
+    fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), jose::Error> {
         self.signer.sign(signing_input, signature)
     }
 }

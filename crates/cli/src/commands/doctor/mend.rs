@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::{Algorithm, Connection, Error, ErrorKind, Profile, Provider, Settings, Signer};
+use countersign::{Algorithm, Connection, Error, Profile, Provider, Settings, Signer, jose};
 
 use super::settings::Area;
 
@@ -144,7 +144,10 @@ impl Signer for NoSigner {
         Algorithm::RS256
     }
 
-    fn sign(&self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Error> {
-        Err(Error::new(ErrorKind::Signing, "there is no key"))
+    fn sign(&self, _: &[u8], _: &mut Vec<u8>) -> Result<(), jose::Error> {
+        Err(jose::Error::new(
+            jose::ErrorKind::Signing,
+            "there is no key",
+        ))
     }
 }

@@ -3,7 +3,7 @@
 use countersign::key::{self, KeyInfo};
 use countersign::profile::Rotation;
 use countersign::{
-    Connection, Error, ErrorKind, GrantKind, Profile, Settings, StoreSetting, Url, Verdict,
+    Connection, Error, ErrorKind, GrantKind, Profile, Secret, Settings, StoreSetting, Url, Verdict,
 };
 use countersign_builtin::{Configuration, Exposed, place};
 
@@ -110,9 +110,10 @@ impl Facts<'_> {
             return Some(Check::ok("key", detail));
         }
         let passphrase = self.settings.secret("private_key_passphrase");
-        let info = match key::inspect_bytes(text.expose().as_bytes(), passphrase.as_ref()) {
+        let passphrase = passphrase.as_ref().map(Secret::expose);
+        let info = match key::inspect_bytes(text.expose().as_bytes(), passphrase) {
             Ok(info) => info,
-            Err(error) => return Some(Check::failed("key", &error)),
+            Err(error) => return Some(Check::failed("key", &error.into())),
         };
         let algorithm = match self.connection.map(Connection::signer) {
             Some(Some(signer)) => signer.algorithm().as_str(),

@@ -177,7 +177,7 @@ fn certificate(pair: &KeyPair, args: &KeyNewArgs) -> Result<Certificate, Error> 
     params.not_before = OffsetDateTime::now_utc() - Duration::hours(1);
     params.not_after = params.not_before + Duration::days(i64::from(args.days));
     let certificate = params.self_signed(pair).map_err(made)?;
-    Certificate::from_bytes(certificate.der())
+    Ok(Certificate::from_bytes(certificate.der())?)
 }
 
 /// The files written so far. They are removed again unless all of them could be written.

@@ -313,7 +313,7 @@ fn decode(bytes: &[u8]) -> Result<Vec<Incoming<'_>>, Error> {
         let bytes = record.record.get().as_bytes();
         let summary = RecordSummary::read(bytes, now)
             .map_err(|e| refuse(format!("record {}…: {e}", brief(&key))))?;
-        Ok((key, summary))
+        Ok::<_, Error>((key, summary))
     };
     let mut incoming = Vec::with_capacity(exported.records.len());
     for record in &exported.records {

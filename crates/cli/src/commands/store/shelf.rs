@@ -83,9 +83,8 @@ impl Shelf {
         output: &mut Output,
     ) -> Result<Vec<Self>, Error> {
         let is_name = || {
-            Ok(config::configuration(global)?
-                .names()
-                .any(|name| name == word))
+            let configuration = config::configuration(global)?;
+            Ok::<_, Error>(configuration.names().any(|name| name == word))
         };
         let name = match args.store.is_none() && (!is_key(word) || is_name()?) {
             true => Some(word),

@@ -1,0 +1,198 @@
+//! The signature algorithms of RFC 7518 section 3.1 and RFC 8037 that are done here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ring::digest;
+use serde::{Serialize, Serializer};
+
+use crate::{Error, ErrorKind};
+
+/// A JWS signature algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
+///
+/// # Example
+///
+/// ```
+/// use countersign_jose::jws::Algorithm;
+///
+/// assert_eq!("RS256".parse::<Algorithm>()?, Algorithm::RS256);
+/// assert!("none".parse::<Algorithm>().is_err());
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256: what most vendors ask for.
+    RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    RS384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    RS512,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+    /// RSASSA-PSS with SHA-384.
+    PS384,
+    /// RSASSA-PSS with SHA-512.
+    PS512,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// ECDSA on P-384 with SHA-384.
+    ES384,
+    /// ECDSA on P-521 with SHA-512: for keys in a device, or here with the Cargo feature `aws-lc`.
+    ES512,
+    /// Ed25519 (RFC 8037).
+    EdDSA,
+    /// HMAC with SHA-256.
+    HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
+}
+
+impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: &'static [Self] = &[
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::ES512,
+        Self::EdDSA,
+        Self::HS256,
+        Self::HS384,
+        Self::HS512,
+    ];
+    pub(crate) const RSA: &'static [Self] = &[
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+    ];
+    pub(crate) const RSA_PSS: &'static [Self] = &[Self::PS256, Self::PS384, Self::PS512];
+    pub(crate) const HMAC: &'static [Self] = &[Self::HS256, Self::HS384, Self::HS512];
+
+    /// The value of the header's `alg`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
+            Self::EdDSA => "EdDSA",
+            Self::HS256 => "HS256",
+            Self::HS384 => "HS384",
+            Self::HS512 => "HS512",
+        }
+    }
+
+    /// The bytes an HMAC secret must have at least (RFC 7518 section 3.2); none for signatures.
+    pub(crate) fn least_secret_bytes(self) -> Option<usize> {
+        match self {
+            Self::HS256 => Some(32),
+            Self::HS384 => Some(48),
+            Self::HS512 => Some(64),
+            _ => None,
+        }
+    }
+
+    /// Hashes a message with the algorithm's hash, as OpenID Connect does for `at_hash` and `c_hash`
+    /// (Core section 3.1.3.6). The hash of EdDSA is SHA-512, because it is Ed25519 here.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::Algorithm;
+    ///
+    /// assert_eq!(Algorithm::RS256.digest(b"a token").len(), 32);
+    /// assert_eq!(Algorithm::EdDSA.digest(b"a token").len(), 64);
+    /// ```
+    pub fn digest(self, message: &[u8]) -> Vec<u8> {
+        digest::digest(self.hash(), message).as_ref().to_vec()
+    }
+
+    /// The hash the algorithm is made with.
+    pub(crate) fn hash(self) -> &'static digest::Algorithm {
+        match self {
+            Self::RS256 | Self::PS256 | Self::ES256 | Self::HS256 => &digest::SHA256,
+            Self::RS384 | Self::PS384 | Self::ES384 | Self::HS384 => &digest::SHA384,
+            Self::RS512 | Self::PS512 | Self::ES512 | Self::HS512 | Self::EdDSA => &digest::SHA512,
+        }
+    }
+
+    /// The length of a signature, where the algorithm alone decides it: not for RSA.
+    pub(crate) fn signature_bytes(self) -> Option<usize> {
+        match self {
+            Self::ES256 | Self::EdDSA => Some(64),
+            Self::ES384 => Some(96),
+            Self::ES512 => Some(132),
+            Self::HS256 => Some(32),
+            Self::HS384 => Some(48),
+            Self::HS512 => Some(64),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Algorithm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = Error;
+
+    /// Names are taken as RFC 7515 section 4.1.1 has it: case-sensitive.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        if let Some(known) = Self::ALL.iter().find(|known| known.as_str() == name) {
+            return Ok(*known);
+        }
+        let refused = if name.eq_ignore_ascii_case("none") {
+            Error::new(
+                ErrorKind::UnsupportedAlgorithm,
+                "`algorithm` none means no signature, which is never accepted",
+            )
+        } else {
+            let shown: String = name.chars().take(32).collect();
+            Error::new(
+                ErrorKind::UnsupportedAlgorithm,
+                format!("`algorithm` {shown:?} is not supported"),
+            )
+        };
+        Err(refused.with_hint(format!("use one of {}", names(Self::ALL))))
+    }
+}
+
+/// The error for a key, described in words, that cannot be used with an algorithm.
+pub(crate) fn misfit(algorithm: Algorithm, key: &str, possible: &[Algorithm]) -> Error {
+    let message = format!("`algorithm` {algorithm} does not fit: this is {key}");
+    Error::new(ErrorKind::AlgorithmMismatch, message)
+        .with_hint(format!("set algorithm to one of {}", names(possible)))
+}
+
+/// The names in a row, for a message.
+pub(crate) fn names(algorithms: &[Algorithm]) -> String {
+    algorithms
+        .iter()
+        .map(|a| a.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}

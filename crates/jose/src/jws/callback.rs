@@ -1,0 +1,234 @@
+//! Signing by somebody else: a key that never leaves an HSM or a KMS.
+
+use std::fmt;
+
+use ring::digest;
+
+use super::{Algorithm, Signer, VerificationKey};
+use crate::key::{Certificate, PublicKey};
+use crate::{Error, ErrorKind};
+
+/// What is asked for a signature.
+type Callback = dyn Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync;
+
+/// Signs by calling a function: for keys that stay in an HSM or a KMS.
+///
+/// What comes back is checked for its length. An ECDSA signature may come as `r || s` (PKCS#11,
+/// Azure) or in DER (AWS, Google): the token gets `r || s` (RFC 7518 section 3.4).
+///
+/// # Example
+///
+/// ```
+/// use countersign_jose::jws::{self, Algorithm, CallbackSigner};
+///
+/// let signer = CallbackSigner::new(Algorithm::HS256, Some("key-1".into()), |input| {
+///     // Here the device would be asked.
+///     Ok(vec![0; 32])
+/// });
+/// let token = jws::sign(&signer, br#"{"iss":"me"}"#, Some("JWT"))?;
+/// assert_eq!(jws::inspect(&token)?.header["kid"], "key-1");
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
+pub struct CallbackSigner {
+    algorithm: Algorithm,
+    key_id: Option<String>,
+    hash: Option<&'static digest::Algorithm>,
+    checked_with: Option<VerificationKey>,
+    public_key: Option<PublicKey>,
+    certificates: Vec<Certificate>,
+    callback: Box<Callback>,
+}
+
+impl CallbackSigner {
+    /// A signer that hands the function the bytes to sign.
+    pub fn new(
+        algorithm: Algorithm,
+        key_id: Option<String>,
+        callback: impl Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            algorithm,
+            key_id,
+            hash: None,
+            checked_with: None,
+            public_key: None,
+            certificates: Vec::new(),
+            callback: Box::new(callback),
+        }
+    }
+
+    /// A signer that hands the function the hash of the bytes to sign, by the algorithm's own
+    /// hash, as a KMS takes it that limits the length of messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnsupportedAlgorithm`] for EdDSA and HMAC, which do not sign a plain hash.
+    pub fn with_digest(
+        algorithm: Algorithm,
+        key_id: Option<String>,
+        callback: impl Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let hash = match algorithm {
+            Algorithm::EdDSA | Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
+                let message = format!("`algorithm` {algorithm} cannot be made from a hash");
+                return Err(Error::new(ErrorKind::UnsupportedAlgorithm, message)
+                    .with_hint("hand the whole message to the device: CallbackSigner::new"));
+            }
+            other => other.hash(),
+        };
+        Ok(Self {
+            hash: Some(hash),
+            ..Self::new(algorithm, key_id, callback)
+        })
+    }
+
+    /// The same signer, which verifies each signature with the public key before a token is made
+    /// of it, so that a wrong key in the device is noticed here and not at the vendor.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::AlgorithmMismatch`] if the key does not support the algorithm.
+    pub fn checked_with(mut self, key: PublicKey) -> Result<Self, Error> {
+        self.checked_with = Some(VerificationKey::new(key.clone(), self.algorithm)?);
+        self.public_key = Some(key);
+        Ok(self)
+    }
+
+    /// The same signer with its key's certificates, the key's own first, for vendors that want
+    /// them or their thumbprints in the header (RFC 7515 sections 4.1.6 to 4.1.8). Signatures are
+    /// checked with the first one's key, as by [`checked_with`](Self::checked_with).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::AlgorithmMismatch`] if the first one's key does not support the algorithm.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use countersign_jose::jws::{Algorithm, CallbackSigner};
+    /// use countersign_jose::key::Certificate;
+    ///
+    /// let own = Certificate::from_bytes(&std::fs::read("certificate.pem").unwrap())?;
+    /// let signer = CallbackSigner::new(Algorithm::PS256, None, |input| ask_the_device(input))
+    ///     .with_certificates(vec![own])?;
+    /// # fn ask_the_device(_: &[u8]) -> Result<Vec<u8>, countersign_jose::Error> { Ok(Vec::new()) }
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
+    pub fn with_certificates(self, certificates: Vec<Certificate>) -> Result<Self, Error> {
+        let signer = match certificates.first() {
+            Some(own) => self.checked_with(own.public_key().clone())?,
+            None => self,
+        };
+        Ok(Self {
+            certificates,
+            ..signer
+        })
+    }
+}
+
+impl Signer for CallbackSigner {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    fn public_key(&self) -> Option<&PublicKey> {
+        self.public_key.as_ref()
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error> {
+        let made = match self.hash {
+            Some(hash) => (self.callback)(digest::digest(hash, signing_input).as_ref())?,
+            None => (self.callback)(signing_input)?,
+        };
+        let made = in_jose_form(self.algorithm, made)?;
+        if let Some(key) = &self.checked_with {
+            key.verify_signature(signing_input, &made).map_err(|_| {
+                failed("the device's signature does not fit the public key")
+                    .with_hint("the key in the device is another one, or does another algorithm")
+            })?;
+        }
+        signature.extend_from_slice(&made);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for CallbackSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallbackSigner")
+            .field("algorithm", &self.algorithm)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A signature as RFC 7518 section 3 and RFC 8037 section 3.1 want it.
+fn in_jose_form(algorithm: Algorithm, made: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let expected = match algorithm.signature_bytes() {
+        // RSA: as long as the modulus, which only the device knows.
+        None if (256..=1024).contains(&made.len()) => return Ok(made),
+        None => "256 to 1024".to_owned(),
+        Some(bytes) if made.len() == bytes => return Ok(made),
+        Some(bytes) => {
+            let ecdsa = matches!(
+                algorithm,
+                Algorithm::ES256 | Algorithm::ES384 | Algorithm::ES512
+            );
+            match ecdsa.then(|| from_der(&made, bytes / 2)).flatten() {
+                Some(joined) => return Ok(joined),
+                None => bytes.to_string(),
+            }
+        }
+    };
+    let message = format!(
+        "the device gave a signature of {} bytes; {algorithm} has {expected}",
+        made.len()
+    );
+    Err(failed(message).with_hint("the key in the device is of another type than the algorithm"))
+}
+
+/// `r || s` from SEQUENCE { r INTEGER, s INTEGER } (RFC 3279 section 2.2.3); none if it is not.
+fn from_der(der: &[u8], field: usize) -> Option<Vec<u8>> {
+    // One length byte is enough, with 0x81 before it on P-521: two numbers of at most 67 bytes.
+    let body = |tag: u8, der: &[u8]| -> Option<(usize, usize)> {
+        let (start, length) = match *der {
+            [found, 0x81, length, ..] if found == tag && length >= 0x80 => (3, length),
+            [found, length, ..] if found == tag && length < 0x80 => (2, length),
+            _ => return None,
+        };
+        let end = start + usize::from(length);
+        (der.len() >= end).then_some((start, end))
+    };
+    let (start, end) = body(0x30, der)?;
+    if end != der.len() {
+        return None;
+    }
+    let mut rest = &der[start..end];
+    let mut joined = Vec::with_capacity(2 * field);
+    for _ in 0..2 {
+        let (start, end) = body(0x02, rest)?;
+        let number = match &rest[start..end] {
+            [] => return None,
+            [0, number @ ..] => number,
+            number => number,
+        };
+        if number.len() > field {
+            return None;
+        }
+        joined.resize(joined.len() + field - number.len(), 0);
+        joined.extend_from_slice(number);
+        rest = &rest[end..];
+    }
+    rest.is_empty().then_some(joined)
+}
+
+fn failed(why: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Signing, why)
+}

@@ -1,0 +1,66 @@
+//! Shared secrets: what is long enough, and the HMAC some vendors put in their answers.
+
+use ring::hmac;
+
+use super::Algorithm;
+use crate::{Error, ErrorKind};
+
+/// HMAC-SHA256 of a message in padded base64, as Salesforce signs its token responses.
+///
+/// # Example
+///
+/// ```
+/// use countersign_jose::jws;
+///
+/// // RFC 4231 test case 2.
+/// let made = jws::hmac_sha256_base64("Jefe", b"what do ya want for nothing?");
+/// assert_eq!(made, "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=");
+/// ```
+pub fn hmac_sha256_base64(secret: impl AsRef<[u8]>, message: &[u8]) -> String {
+    base64_simd::STANDARD.encode_to_string(sha256(secret.as_ref(), message).as_ref())
+}
+
+/// Whether `expected` is the HMAC that [`hmac_sha256_base64`] makes, in time that does not depend
+/// on where they differ.
+pub fn hmac_sha256_base64_matches(
+    secret: impl AsRef<[u8]>,
+    message: &[u8],
+    expected: &str,
+) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref());
+    base64_simd::STANDARD
+        .decode_to_vec(expected.as_bytes())
+        .is_ok_and(|tag| hmac::verify(&key, message, &tag).is_ok())
+}
+
+/// Refuses a secret that is too short (RFC 7518 section 3.2), or is a public document.
+pub(super) fn check_secret(secret: &[u8], algorithm: Algorithm) -> Result<(), Error> {
+    let refuse =
+        |what: String, hint: String| Err(Error::new(ErrorKind::SharedSecret, what).with_hint(hint));
+    let Some(least) = algorithm.least_secret_bytes() else {
+        return refuse(
+            format!("{algorithm} is not an HMAC: a shared secret cannot do it"),
+            "use HS256, HS384 or HS512".into(),
+        );
+    };
+    if secret.windows(10).any(|part| part == b"-----BEGIN") {
+        return refuse(
+            format!("the secret for {algorithm} is a PEM text; a key file is not a shared secret"),
+            "give the secret itself, or give the key as a key and set algorithm to RS256".into(),
+        );
+    }
+    if secret.len() < least {
+        return refuse(
+            format!(
+                "{algorithm} needs a secret of at least {least} bytes; this one has {}",
+                secret.len()
+            ),
+            "have the vendor make a longer secret (RFC 7518 section 3.2)".into(),
+        );
+    }
+    Ok(())
+}
+
+fn sha256(secret: &[u8], message: &[u8]) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message)
+}

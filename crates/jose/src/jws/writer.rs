@@ -1,0 +1,99 @@
+//! Writing many tokens with one signer.
+
+use std::fmt;
+
+use super::{Signer, base64url, header};
+use crate::Error;
+
+/// The largest signature made here: RSA with 4096 bits.
+const USUAL_SIGNATURE_BYTES: usize = 512;
+
+/// Writes tokens with one signer: the header is encoded once and the buffers are used again, so
+/// that a token costs its signature and little else.
+///
+/// [`sign`](super::sign) is for a single token. `Debug` shows no token.
+///
+/// # Example
+///
+/// ```
+/// use countersign_jose::jws::{Algorithm, KeySigner, TokenWriter};
+/// use countersign_jose::key::PrivateKey;
+///
+/// let key = PrivateKey::from_secret("a secret of at least thirty-two bytes");
+/// let signer = KeySigner::new(key, Some(Algorithm::HS256), None)?;
+/// let mut writer = TokenWriter::new(&signer, Some("JWT"))?;
+/// let first = writer.write(br#"{"jti":"1"}"#)?.to_owned();
+/// let second = writer.write(br#"{"jti":"2"}"#)?;
+/// assert_ne!(first, second);
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
+pub struct TokenWriter<S> {
+    signer: S,
+    /// The length of the encoded header and its dot, with which `token` always begins.
+    header: usize,
+    token: String,
+    signature: Vec<u8>,
+}
+
+impl<S: Signer> TokenWriter<S> {
+    /// Prepares the header `{"alg":…,"typ":…,"kid":…}`; without `typ` the member is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the header cannot be written.
+    pub fn new(signer: S, typ: Option<&str>) -> Result<Self, Error> {
+        let header = header::write(&signer, typ)?;
+        Ok(Self::with_header(signer, &header))
+    }
+
+    /// Prepares a header that is given whole.
+    pub(super) fn with_header(signer: S, header: &[u8]) -> Self {
+        let mut token = String::with_capacity(base64url::encoded_length(header.len()) + 1);
+        base64url::encode_into(header, &mut token);
+        token.push('.');
+        Self {
+            signer,
+            header: token.len(),
+            token,
+            signature: Vec::new(),
+        }
+    }
+
+    /// Signs a payload, byte for byte, and gives the token (RFC 7515 section 7.1).
+    ///
+    /// # Errors
+    ///
+    /// What the signer gives; the writer can be used again.
+    pub fn write(&mut self, claims_json: &[u8]) -> Result<&str, Error> {
+        self.token.truncate(self.header);
+        self.signature.clear();
+        self.signature.reserve(USUAL_SIGNATURE_BYTES);
+        let rest = [claims_json.len(), USUAL_SIGNATURE_BYTES];
+        let rest = rest.map(|bytes| base64url::encoded_length(bytes) + 1);
+        self.token.reserve(rest.iter().sum());
+        base64url::encode_into(claims_json, &mut self.token);
+        self.signer
+            .sign(self.token.as_bytes(), &mut self.signature)?;
+        self.token.push('.');
+        base64url::encode_into(&self.signature, &mut self.token);
+        Ok(&self.token)
+    }
+
+    /// What signs.
+    pub fn signer(&self) -> &S {
+        &self.signer
+    }
+
+    /// The last token written, without a copy.
+    pub(super) fn into_token(self) -> String {
+        self.token
+    }
+}
+
+impl<S: Signer> fmt::Debug for TokenWriter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenWriter")
+            .field("signer", &self.signer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! Keys in JSON: JWK, JWK Set, Google's service account file, Box's app settings.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::document::{self, Document};
+use super::format::{Container, Format, Structure};
+use super::jwk;
+use super::public::PublicKey;
+use super::{armor, refusal};
+use crate::Error;
+
+/// The members of an object, still as they were written: what is secret is not copied.
+#[derive(Clone)]
+pub(super) struct Members<'a>(BTreeMap<String, &'a RawValue>);
+
+/// Reads the one key of a JSON text; of several in a JWK Set the one with this `kid`.
+pub(super) fn read(
+    text: &str,
+    passphrase: Option<&str>,
+    key_id: Option<&str>,
+) -> Result<Document, Error> {
+    let members = Members::of(text).map_err(|error| refusal::bad_json(&error))?;
+    if members.has("kty") {
+        one_jwk(&members, Structure::Jwk)
+    } else if members.has("keys") {
+        jwk_set(&members, key_id)
+    } else if members.has("boxAppSettings") {
+        box_settings(&members, passphrase)
+    } else if members.is("type", "service_account") {
+        google(&members, passphrase)
+    } else if let Some(service) = key_management_service(&members) {
+        Err(refusal::key_of_service(service))
+    } else {
+        Err(refusal::other_json(
+            members.text("type").as_deref().map(|text| text.as_str()),
+        ))
+    }
+}
+
+/// Which service a public key comes from, by the shape of its answer: `GetPublicKey` of AWS KMS,
+/// `publicKey` of Google Cloud KMS, a key of Azure Key Vault.
+fn key_management_service(members: &Members<'_>) -> Option<&'static str> {
+    if members.has("PublicKey") && members.has("KeyUsage") {
+        Some("AWS KMS")
+    } else if members.has("pem") && members.has("algorithm") {
+        Some("Google Cloud KMS")
+    } else if members.object("key").is_some_and(|key| key.has("kty")) {
+        Some("Azure Key Vault")
+    } else {
+        None
+    }
+}
+
+fn one_jwk(members: &Members<'_>, structure: Structure) -> Result<Document, Error> {
+    let format = Format::new(structure, Container::None);
+    if jwk::is_private(members) {
+        return jwk::private_key(members, format).map(Document::Private);
+    }
+    let key_id = members.text("kid").map(|text| text.as_str().to_owned());
+    Ok(Document::Public {
+        key: PublicKey::from_jwk(&members.public())?,
+        format,
+        key_id,
+    })
+}
+
+/// A set stands for its one private key, or the one that is asked for, or else for its first
+/// public one.
+fn jwk_set(members: &Members<'_>, key_id: Option<&str>) -> Result<Document, Error> {
+    let keys: Vec<&RawValue> = members
+        .raw("keys")
+        .and_then(|keys| serde_json::from_str(keys).ok())
+        .ok_or_else(|| refusal::jwk("`keys` is not an array"))?;
+    let keys: Vec<_> = keys
+        .iter()
+        .filter_map(|key| Members::of(key.get()).ok())
+        .collect();
+    let mut private: Vec<&Members<'_>> = Vec::new();
+    for key in keys.iter().filter(|key| is_for_signing(key)) {
+        if !private.iter().any(|other| other.is_same_key(key)) {
+            private.push(key);
+        }
+    }
+    match (private.as_slice(), keys.first()) {
+        ([key], _) => one_jwk(key, Structure::JwkSet),
+        ([], Some(first)) => one_jwk(first, Structure::JwkSet),
+        ([], None) => Err(refusal::jwk("the set holds no key")),
+        (several, _) => {
+            let named = |key: &&&Members<'_>| key_id.is_some_and(|id| key.is("kid", id));
+            let mut asked = several.iter().filter(named);
+            match (asked.next(), asked.next()) {
+                (Some(key), None) => one_jwk(key, Structure::JwkSet),
+                _ => {
+                    let ids: Vec<_> = several.iter().map(|key| key.text("kid")).collect();
+                    let ids = ids.iter().map(|id| id.as_ref().map(|id| id.as_str()));
+                    Err(refusal::which_key_of_set(key_id, &ids.collect::<Vec<_>>()))
+                }
+            }
+        }
+    }
+}
+
+fn is_for_signing(key: &Members<'_>) -> bool {
+    jwk::is_private(key) && !key.is("use", "enc")
+}
+
+/// Google's file, as the console hands it out: the key's id goes into the header.
+fn google(members: &Members<'_>, passphrase: Option<&str>) -> Result<Document, Error> {
+    let document = pem(members, "private_key", Container::Google, passphrase)?;
+    Ok(document.named(members.text("private_key_id")))
+}
+
+/// Box's file: the key is encrypted, and its passphrase is beside it.
+fn box_settings(members: &Members<'_>, passphrase: Option<&str>) -> Result<Document, Error> {
+    let settings = members
+        .object("boxAppSettings")
+        .and_then(|settings| settings.object("appAuth"))
+        .ok_or_else(|| refusal::lacking("boxAppSettings.appAuth"))?;
+    let own = settings.text("passphrase");
+    let own = own.as_deref().filter(|own| !own.is_empty());
+    let document = pem(
+        &settings,
+        "privateKey",
+        Container::Box,
+        passphrase.or(own.map(String::as_str)),
+    )?;
+    Ok(document.named(settings.text("publicKeyID")))
+}
+
+fn pem(
+    members: &Members<'_>,
+    name: &str,
+    container: Container,
+    passphrase: Option<&str>,
+) -> Result<Document, Error> {
+    let text = members.text(name).filter(|text| !text.trim().is_empty());
+    let text = text.ok_or_else(|| refusal::lacking(name))?;
+    let text = armor::normalise(&text);
+    if !text.contains(armor::BEGIN) {
+        return Err(refusal::no_pem(&text).in_context(format_args!("`{name}`")));
+    }
+    document::from_pem(&text, container, passphrase, None)
+}
+
+impl<'a> Members<'a> {
+    fn of(text: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text).map(Self)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    pub(super) fn is(&self, name: &str, expected: &str) -> bool {
+        self.text(name)
+            .is_some_and(|text| text.as_str() == expected)
+    }
+
+    /// A member that is a string, without its escapes.
+    pub(super) fn text(&self, name: &str) -> Option<Zeroizing<String>> {
+        let raw = self.raw(name)?;
+        match raw.strip_prefix('"')?.strip_suffix('"')? {
+            plain if !plain.contains('\\') => Some(Zeroizing::new(plain.to_owned())),
+            _ => serde_json::from_str(raw).ok(),
+        }
+    }
+
+    /// The members that are not secret.
+    pub(super) fn public(&self) -> Value {
+        let names = [
+            "kty", "crv", "x", "y", "n", "e", "use", "key_ops", "alg", "kid",
+        ];
+        let mut members = Map::new();
+        for name in names {
+            let value = self.raw(name).map(serde_json::from_str);
+            if let Some(Ok(value)) = value {
+                members.insert(name.to_owned(), value);
+            }
+        }
+        Value::Object(members)
+    }
+
+    /// Whether both are the same private JWK under the same `kid`.
+    fn is_same_key(&self, other: &Self) -> bool {
+        ["kid", "d", "k"]
+            .iter()
+            .all(|name| self.raw(name) == other.raw(name))
+    }
+
+    fn raw(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name).map(|raw| raw.get())
+    }
+
+    fn object(&self, name: &str) -> Option<Self> {
+        Self::of(self.raw(name)?).ok()
+    }
+}
+
+impl Document {
+    /// Gives a private key the name that its file has for it.
+    fn named(self, key_id: Option<Zeroizing<String>>) -> Self {
+        match (self, key_id) {
+            (Self::Private(key), Some(id)) if !id.is_empty() => Self::Private(key.with_key_id(&id)),
+            (other, _) => other,
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Public keys: read from PEM, certificate or JWK, and named by their fingerprints.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ring::agreement::{self, EphemeralPrivateKey, UnparsedPublicKey};
+use ring::digest;
+use ring::rand::SystemRandom;
+
+use super::document::{self, Document};
+use super::{asn1, larger, refusal};
+use crate::Error;
+use crate::jws::Algorithm;
+
+const RSA_LEAST_BITS: usize = 2048;
+const RSA_MOST_BITS: usize = 8192;
+
+/// A public key: RSA (2048 to 8192 bits), EC on P-256 or P-384, with the Cargo feature `aws-lc`
+/// P-521 as well, or Ed25519.
+///
+/// # Example
+///
+/// ```
+/// use countersign_jose::key::PublicKey;
+///
+/// let key = PublicKey::from_pem(
+///     "-----BEGIN PUBLIC KEY-----
+///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+///     -----END PUBLIC KEY-----",
+/// )?;
+/// assert_eq!(key.curve(), Some("Ed25519"));
+/// assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
+///
+/// Two keys are equal if their numbers are; how they were written does not count.
+#[derive(Clone, Debug)]
+pub struct PublicKey {
+    material: Material,
+    /// Whether it is under the RSASSA-PSS identifier (RFC 4055 section 1.2).
+    is_pss: bool,
+    /// All that it may be used with, if its file says less than its type: the parameters of
+    /// RSASSA-PSS, or `use`, `key_ops` and `alg` of a JWK (RFC 7517 section 4).
+    allowed: Option<&'static [Algorithm]>,
+    /// The SubjectPublicKeyInfo it was read from, if it would be written differently here.
+    spki: Option<Arc<[u8]>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Material {
+    /// Big-endian numbers without leading zeros.
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+    },
+    /// An uncompressed point, `04 || x || y`.
+    Ec {
+        curve: Curve,
+        point: Vec<u8>,
+    },
+    Ed25519([u8; 32]),
+}
+
+/// The curves that ECDSA is done on here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Curve {
+    P256,
+    P384,
+    /// Not in `ring`: with the feature `aws-lc` only.
+    P521,
+}
+
+impl PublicKey {
+    /// Reads `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE` PEM, as tolerantly as
+    /// [`PrivateKey::from_pem`](super::PrivateKey::from_pem).
+    ///
+    /// Of a certificate only the key is read: neither its validity nor its issuer is checked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`](crate::ErrorKind::Key) with a hint, if there is no such key in the text
+    /// or it is a private key.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// Reads the public key of a file: SubjectPublicKeyInfo, PKCS#1 or a certificate in PEM or
+    /// DER, or a JWK. Of a certificate only the key is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
+        match document::read(file, None, None)? {
+            Document::Public { key, .. } => Ok(key),
+            Document::Certificates { first, .. } => Ok(first.public_key().clone()),
+            Document::Private(_) => Err(refusal::private_given()),
+        }
+    }
+
+    /// The SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7).
+    ///
+    /// A key that was read from one, or from a certificate, returns it byte for byte.
+    pub fn spki_der(&self) -> Vec<u8> {
+        match &self.spki {
+            Some(spki) => spki.to_vec(),
+            None => self.canonical_spki(),
+        }
+    }
+
+    fn canonical_spki(&self) -> Vec<u8> {
+        match &self.material {
+            Material::Rsa { modulus, exponent } => asn1::rsa_spki(modulus, exponent),
+            Material::Ec { curve, point } => asn1::ec_spki(*curve, point),
+            Material::Ed25519(key) => asn1::ed25519_spki(key),
+        }
+    }
+
+    /// The key as `PUBLIC KEY` PEM (RFC 7468 section 13).
+    pub fn to_pem(&self) -> String {
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        pem::encode_config(&pem::Pem::new("PUBLIC KEY", self.spki_der()), config)
+    }
+
+    /// SHA-256 of [`spki_der`](Self::spki_der): how Snowflake and certificate pins name a key.
+    pub fn spki_sha256(&self) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(digest::digest(&digest::SHA256, &self.spki_der()).as_ref());
+        out
+    }
+
+    /// The length of the modulus, or of the curve's field, in bits.
+    pub fn bits(&self) -> usize {
+        match &self.material {
+            Material::Rsa { modulus, .. } => bit_length(modulus),
+            Material::Ec { curve, .. } => curve.bits(),
+            Material::Ed25519(_) => 256,
+        }
+    }
+
+    /// The curve by its JWK name, such as `P-256`; none for RSA.
+    pub fn curve(&self) -> Option<&'static str> {
+        match &self.material {
+            Material::Rsa { .. } => None,
+            Material::Ec { curve, .. } => Some(curve.name()),
+            Material::Ed25519(_) => Some("Ed25519"),
+        }
+    }
+
+    /// The algorithms this key can verify; RS256 first for RSA.
+    ///
+    /// A key under the RSASSA-PSS identifier verifies with PSS only (RFC 4055), a JWK with `alg` only
+    /// with that algorithm, and a JWK whose `use` or `key_ops` rule out verifying with none.
+    pub fn algorithms(&self) -> &'static [Algorithm] {
+        self.allowed.unwrap_or(self.possible_algorithms())
+    }
+
+    fn possible_algorithms(&self) -> &'static [Algorithm] {
+        match &self.material {
+            Material::Rsa { .. } => Algorithm::RSA,
+            Material::Ec {
+                curve: Curve::P256, ..
+            } => &[Algorithm::ES256],
+            Material::Ec {
+                curve: Curve::P384, ..
+            } => &[Algorithm::ES384],
+            Material::Ec {
+                curve: Curve::P521, ..
+            } => &[Algorithm::ES512],
+            Material::Ed25519(_) => &[Algorithm::EdDSA],
+        }
+    }
+
+    /// The JWK key type: `RSA`, `EC` or `OKP`.
+    pub fn key_type(&self) -> &'static str {
+        match &self.material {
+            Material::Rsa { .. } => "RSA",
+            Material::Ec { .. } => "EC",
+            Material::Ed25519(_) => "OKP",
+        }
+    }
+
+    pub(crate) fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// Whether it is an RSA key for RSASSA-PSS only.
+    pub(crate) fn is_pss(&self) -> bool {
+        self.is_pss
+    }
+
+    fn new(material: Material) -> Self {
+        Self {
+            material,
+            is_pss: false,
+            allowed: None,
+            spki: None,
+        }
+    }
+
+    /// Restricts an RSA key to these algorithms of RSASSA-PSS.
+    pub(super) fn for_pss(self, algorithms: &'static [Algorithm]) -> Self {
+        Self {
+            is_pss: true,
+            allowed: Some(algorithms),
+            ..self
+        }
+    }
+
+    /// Restricts the key to one algorithm, or to none if that does not fit its type.
+    pub(super) fn only_for(self, algorithm: Option<Algorithm>) -> Self {
+        let possible = self.possible_algorithms();
+        let at = possible.iter().position(|a| Some(*a) == algorithm);
+        Self {
+            allowed: Some(at.map_or(&[], |at| &possible[at..=at])),
+            ..self
+        }
+    }
+
+    /// Keeps the SubjectPublicKeyInfo that stands for this key, as vendors hash that one.
+    pub(super) fn written_as(self, spki: &[u8]) -> Self {
+        let differs = self.canonical_spki() != spki;
+        Self {
+            spki: differs.then(|| spki.into()),
+            ..self
+        }
+    }
+
+    /// Takes an RSA key from big-endian numbers; leading zeros are dropped.
+    pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, Error> {
+        let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
+        let bits = bit_length(modulus);
+        if bits < RSA_LEAST_BITS {
+            return Err(refusal::rsa_too_small(bits));
+        }
+        if bits > RSA_MOST_BITS {
+            return Err(refusal::rsa_too_large(bits, RSA_MOST_BITS));
+        }
+        // An even or a giant exponent is no exponent; 3 and 17 are old but verify.
+        let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+        if !odd(exponent) || exponent == [1] || exponent.len() > 4 || !odd(modulus) {
+            return Err(refusal::rsa_exponent());
+        }
+        Ok(Self::new(Material::Rsa {
+            modulus: modulus.to_vec(),
+            exponent: exponent.to_vec(),
+        }))
+    }
+
+    /// Takes an EC key from its point, which must lie on the curve (RFC 8725 3.4).
+    pub(super) fn ec(curve: Curve, point: &[u8]) -> Result<Self, Error> {
+        let point = &*curve.uncompressed(point)?;
+        if curve == Curve::P521 {
+            larger::check_p521(point)?;
+            return Ok(Self::ec_checked(curve, point));
+        }
+        // Key agreement is the one place where `ring` says whether a point is on the curve.
+        let algorithm = match curve {
+            Curve::P256 => &agreement::ECDH_P256,
+            _ => &agreement::ECDH_P384,
+        };
+        EphemeralPrivateKey::generate(algorithm, &SystemRandom::new())
+            .and_then(|own| {
+                let theirs = UnparsedPublicKey::new(algorithm, point);
+                agreement::agree_ephemeral(own, &theirs, |_| ())
+            })
+            .map_err(|_| refusal::point_off_curve())?;
+        Ok(Self::ec_checked(curve, point))
+    }
+
+    /// Takes an EC key whose point is known to be on the curve.
+    pub(super) fn ec_checked(curve: Curve, point: &[u8]) -> Self {
+        Self::new(Material::Ec {
+            curve,
+            point: point.to_vec(),
+        })
+    }
+
+    pub(super) fn ed25519(key: &[u8]) -> Result<Self, Error> {
+        let key = key
+            .try_into()
+            .map_err(|_| refusal::bad_der("Ed25519 public key"))?;
+        Ok(Self::new(Material::Ed25519(key)))
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.material == other.material
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl Curve {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+        }
+    }
+
+    pub(crate) fn field_bytes(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+
+    fn bits(self) -> usize {
+        match self {
+            Self::P521 => 521,
+            _ => 8 * self.field_bytes(),
+        }
+    }
+
+    /// A point in uncompressed form (SEC 1 section 2.3.3). Whether it is on the curve is not checked.
+    pub(super) fn uncompressed(self, point: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+        let field = self.field_bytes();
+        match point.first() {
+            Some(4) if point.len() == 1 + 2 * field => Ok(point.into()),
+            Some(2 | 3) if point.len() == 1 + field => {
+                larger::uncompress(self, point).map(Into::into)
+            }
+            _ => Err(refusal::bad_der("EC public point")),
+        }
+    }
+}
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    let first = number.iter().position(|b| *b != 0).unwrap_or(number.len());
+    &number[first..]
+}
+
+fn bit_length(number: &[u8]) -> usize {
+    number
+        .first()
+        .map_or(0, |first| 8 * number.len() - first.leading_zeros() as usize)
+}

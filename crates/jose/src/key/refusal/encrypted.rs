@@ -1,0 +1,87 @@
+//! Why a key under a passphrase is not taken, and what to do about it.
+
+use super::refuse;
+use crate::Error;
+#[cfg(feature = "encrypted-keys")]
+use crate::ErrorKind;
+
+const DECRYPT: &str = "decrypt it with: openssl pkey -in key.pem -out plain.pem";
+const TAKE_OUT: &str = "take the key out with: openssl pkcs12 -in file.p12 -nodes -out key.pem";
+
+#[cfg(not(feature = "encrypted-keys"))]
+pub(crate) fn encrypted_not_built() -> Error {
+    refuse(
+        "the private key is encrypted with a passphrase, which this build does not read",
+        format!("build with the cargo feature encrypted-keys, or {DECRYPT}"),
+    )
+}
+
+#[cfg(not(feature = "encrypted-keys"))]
+pub(crate) fn pkcs12_not_built() -> Error {
+    refuse(
+        "this is a PKCS#12 file, which this build does not read",
+        format!("build with the cargo feature encrypted-keys, or {TAKE_OUT}"),
+    )
+}
+
+/// `how` says what the file names as its encryption.
+#[cfg(feature = "encrypted-keys")]
+pub(crate) fn no_passphrase(how: &str) -> Error {
+    let decrypt = match how {
+        "PKCS#12" => TAKE_OUT,
+        _ => DECRYPT,
+    };
+    Error::new(
+        ErrorKind::Passphrase,
+        format!("the private key is encrypted with a passphrase ({how}), and none is given"),
+    )
+    .with_hint(format!(
+        "set private_key_passphrase_file or private_key_passphrase_env, or {decrypt}"
+    ))
+}
+
+#[cfg(feature = "encrypted-keys")]
+pub(crate) fn wrong_passphrase() -> Error {
+    Error::new(
+        ErrorKind::Passphrase,
+        "the passphrase does not open the private key: it is wrong, or the file is damaged",
+    )
+    .with_hint(
+        "check private_key_passphrase; try it with: openssl pkey -in key.pem -noout \
+         (for PKCS#12: openssl pkcs12 -in file.p12 -info -noout)",
+    )
+}
+
+/// An encryption that is not undone here, by name or object identifier.
+#[cfg(feature = "encrypted-keys")]
+pub(crate) fn encryption(name: &str) -> Error {
+    refuse(
+        format!("the private key is encrypted in a way that is not read here: {name}"),
+        "convert it with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem \
+         -provider legacy -provider default \
+         (PKCS#12 first with: openssl pkcs12 -legacy -in file.p12 -nodes -out key.pem)",
+    )
+}
+
+#[cfg(feature = "encrypted-keys")]
+pub(crate) fn bad_encryption() -> Error {
+    refuse(
+        "the key is damaged: what it says about its encryption is not readable",
+        format!("copy the key again, or {DECRYPT}"),
+    )
+}
+
+#[cfg(feature = "encrypted-keys")]
+pub(crate) fn too_costly() -> Error {
+    refuse(
+        "the private key's passphrase is stretched so much that opening it would take minutes",
+        "encrypt it anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem",
+    )
+}
+
+pub(crate) fn bad_dek_info(label: &str) -> Error {
+    refuse(
+        format!("the PEM is damaged: {label} is encrypted, and its DEK-Info line is not readable"),
+        "the line must read like DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF; copy the key again",
+    )
+}

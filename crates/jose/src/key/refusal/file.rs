@@ -1,0 +1,159 @@
+//! Why a file that is not PEM is not taken, and what to do about it.
+
+use super::{jwk, refuse};
+use crate::Error;
+
+/// Text without a BEGIN in it.
+pub(crate) fn no_pem(text: &str) -> Error {
+    let (what, hint) = if text.is_empty() {
+        (
+            "the key is empty",
+            "give the text of the PEM file that the vendor showed when the key was made",
+        )
+    } else if text.starts_with("ssh-") || text.starts_with("ecdsa-") {
+        (
+            "no PEM found: this is an SSH public key",
+            "give the private key; convert an SSH one with: ssh-keygen -p -m PEM -f id_rsa",
+        )
+    } else if text.starts_with("PuTTY") {
+        (
+            "no PEM found: this is a PuTTY key",
+            "convert it with: puttygen key.ppk -O private-openssh -o key && ssh-keygen -p -m PEM -f key",
+        )
+    } else if text.contains("---- BEGIN SSH2") {
+        (
+            "no PEM found: this is a key in the format of RFC 4716",
+            "give the private key; convert it with: ssh-keygen -i -f key.txt > key && ssh-keygen -p -m PEM -f key",
+        )
+    } else if text.contains("BEGIN") {
+        return super::begin_line();
+    } else if is_pkcs11_uri(text) {
+        (
+            "this is a pkcs11: URI, and this build cannot ask a PKCS#11 device",
+            "use a build that has PKCS#11 in it, or make a signer with the crate countersign-pkcs11 and hand it over in place of private_key",
+        )
+    } else if looks_like_path(text) {
+        (
+            "no PEM found: this looks like a file name",
+            "to have a private key read from a file use the setting private_key_file",
+        )
+    } else {
+        (
+            "no PEM found",
+            "give the whole text of the key file, from the line -----BEGIN … KEY----- to the line -----END … KEY-----",
+        )
+    };
+    refuse(what, hint)
+}
+
+/// Returns whether a text is a `pkcs11:` URI (RFC 7512): not a key, but where to find one.
+///
+/// # Example
+///
+/// ```
+/// use countersign_jose::key::is_pkcs11_uri;
+///
+/// assert!(is_pkcs11_uri("pkcs11:token=prod;object=oauth"));
+/// assert!(!is_pkcs11_uri("-----BEGIN PRIVATE KEY-----"));
+/// ```
+pub fn is_pkcs11_uri(text: &str) -> bool {
+    let scheme = text.get(..7);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkcs11:"))
+}
+
+fn looks_like_path(text: &str) -> bool {
+    let file_like = [
+        ".pem", ".key", ".p8", ".txt", ".der", ".p12", ".pfx", ".json", ".jwk",
+    ];
+    text.len() < 260
+        && !text.contains('\n')
+        && (file_like.iter().any(|end| text.ends_with(end)) || text.starts_with(['/', '~', '.']))
+}
+
+pub(crate) fn binary() -> Error {
+    refuse(
+        "this is a binary file, and neither a key in DER nor PKCS#12",
+        "give the private key as PEM, DER, PKCS#12 or JWK; see what the file is with: file FILE",
+    )
+}
+
+pub(crate) fn java_key_store() -> Error {
+    refuse(
+        "this is a Java key store",
+        "convert it with: keytool -importkeystore -srckeystore keys.jks -destkeystore keys.p12 -deststoretype PKCS12",
+    )
+}
+
+/// BER, which some old browsers and key stores write.
+pub(crate) fn indefinite_length() -> Error {
+    refuse(
+        "this is BER with indefinite lengths, not DER: most likely PKCS#12 of an old tool",
+        "take the key out with: openssl pkcs12 -in file.p12 -nodes -out key.pem",
+    )
+}
+
+pub(crate) fn empty_pkcs12() -> Error {
+    refuse(
+        "the PKCS#12 file holds neither a private key nor a certificate that can be used",
+        "see what is in it with: openssl pkcs12 -in file.p12 -info -noout; export it again with its key",
+    )
+}
+
+pub(crate) fn no_certificate() -> Error {
+    refuse(
+        "there is no certificate here, but a key",
+        "give the file that begins with -----BEGIN CERTIFICATE-----",
+    )
+}
+
+pub(crate) fn bad_json(error: &serde_json::Error) -> Error {
+    refuse(
+        format!(
+            "the JSON is damaged (line {}, column {})",
+            error.line(),
+            error.column()
+        ),
+        "copy the file again, from the first brace to the last",
+    )
+}
+
+/// JSON that is none of the kinds with a key in them; `kind` is its `type`.
+pub(crate) fn other_json(kind: Option<&str>) -> Error {
+    let google = [
+        "authorized_user",
+        "external_account",
+        "impersonated_service_account",
+    ];
+    match kind.and_then(|kind| google.into_iter().find(|known| *known == kind)) {
+        Some(kind) => refuse(
+            format!("this is Google JSON of type {kind}, which holds no private key"),
+            "make a key with: gcloud iam service-accounts keys create key.json --iam-account=ACCOUNT",
+        ),
+        None => refuse(
+            "this is JSON, and none of the kinds that hold a key: JWK, JWK Set, Google service account, Box app settings",
+            "give one of these, or take the PEM text out of it",
+        ),
+    }
+}
+
+/// What a key management service says of a key whose private half it never gives away.
+pub(crate) fn key_of_service(service: &str) -> Error {
+    refuse(
+        format!("this is the public key of a key in {service}: the private key never leaves it"),
+        "leave private_key out and let the service sign: set a signer on the client (CallbackSigner in Rust)",
+    )
+}
+
+/// A JSON file of a known kind without the member that holds the key.
+pub(crate) fn lacking(name: &str) -> Error {
+    refuse(
+        format!("the JSON file holds no `{name}`"),
+        "download the file again from where the vendor made the key pair; it is whole only once",
+    )
+}
+
+pub(crate) fn no_primes() -> Error {
+    jwk("the primes are missing").with_hint(
+        "export the key again with the members p, q, dp, dq and qi (RFC 7518 section 6.3.2)",
+    )
+}
