@@ -6,8 +6,7 @@ use std::time::Duration;
 use der::asn1::{AnyRef, GeneralizedTime, ObjectIdentifier, OctetStringRef, UtcTime};
 use der::{Decode, Reader, SliceReader, Tag, TagMode, TagNumber, Tagged};
 
-use crate::Error;
-use crate::key::refusal;
+use crate::{Error, refusal};
 
 /// The field `extensions`.
 const EXTENSIONS: Tag = Tag::ContextSpecific {

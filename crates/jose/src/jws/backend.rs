@@ -1,20 +1,20 @@
-//! Which library makes the signatures of a key held in memory.
+//! The library that signs with a key in memory.
 
 use std::fmt;
 
-/// The library that makes the signatures of a [`KeySigner`](super::KeySigner).
+/// The library that signs for a [`KeySigner`](crate::jws::KeySigner).
 ///
-/// ring, unless another is chosen with [`KeySigner::with_backend`](super::KeySigner::with_backend):
-/// that the Cargo feature is on somewhere in a program changes nothing by itself.
+/// The default is ring. [`KeySigner::with_backend`](crate::jws::KeySigner::with_backend) chooses
+/// another; the Cargo feature alone changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
-    /// ring: small, quick to build, and everywhere.
+    /// ring, which is small and builds everywhere.
     #[default]
     Ring,
-    /// aws-lc-rs: RSA twice as fast where the processor has AVX-512 IFMA, and Ed25519 more than
-    /// twice as fast. It takes some 20 ms once per process, to gather entropy: for a process that
-    /// signs a hundred times or more. Feature `aws-lc`.
+    /// aws-lc-rs (feature `aws-lc`). RSA is twice as fast if the processor has AVX-512 IFMA, and
+    /// Ed25519 is more than twice as fast. It takes about 20 ms per process to gather entropy, so
+    /// it pays off in a process that signs a hundred times or more.
     #[cfg(feature = "aws-lc")]
     AwsLc,
 }

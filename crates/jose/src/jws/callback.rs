@@ -1,20 +1,23 @@
-//! Signing by somebody else: a key that never leaves an HSM or a KMS.
+//! Signing with a key that never leaves an HSM or a KMS.
 
 use std::fmt;
 
 use ring::digest;
 
-use super::{Algorithm, Signer, VerificationKey};
+use super::signer::Signer;
+use super::verify::VerificationKey;
+use crate::algorithm::Algorithm;
 use crate::key::{Certificate, PublicKey};
 use crate::{Error, ErrorKind};
 
-/// What is asked for a signature.
+/// The function that signs.
 type Callback = dyn Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync;
 
-/// Signs by calling a function: for keys that stay in an HSM or a KMS.
+/// Signs by calling a function, for keys that stay in an HSM or a KMS.
 ///
-/// What comes back is checked for its length. An ECDSA signature may come as `r || s` (PKCS#11,
-/// Azure) or in DER (AWS, Google): the token gets `r || s` (RFC 7518 section 3.4).
+/// The length of the returned signature is checked. The function may return an ECDSA signature as
+/// `r || s` (PKCS#11, Azure) or in DER (AWS, Google); the token contains `r || s` (RFC 7518 section
+/// 3.4).
 ///
 /// # Example
 ///
@@ -22,7 +25,7 @@ type Callback = dyn Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync;
 /// use countersign_jose::jws::{self, Algorithm, CallbackSigner};
 ///
 /// let signer = CallbackSigner::new(Algorithm::HS256, Some("key-1".into()), |input| {
-///     // Here the device would be asked.
+///     // Ask the device here.
 ///     Ok(vec![0; 32])
 /// });
 /// let token = jws::sign(&signer, br#"{"iss":"me"}"#, Some("JWT"))?;
@@ -40,7 +43,7 @@ pub struct CallbackSigner {
 }
 
 impl CallbackSigner {
-    /// A signer that hands the function the bytes to sign.
+    /// Creates a signer that calls the function with the bytes to sign.
     pub fn new(
         algorithm: Algorithm,
         key_id: Option<String>,
@@ -57,8 +60,8 @@ impl CallbackSigner {
         }
     }
 
-    /// A signer that hands the function the hash of the bytes to sign, by the algorithm's own
-    /// hash, as a KMS takes it that limits the length of messages.
+    /// Creates a signer that calls the function with the hash of the bytes to sign, for a KMS that
+    /// limits the length of messages. The hash is the algorithm's own.
     ///
     /// # Errors
     ///
@@ -82,8 +85,8 @@ impl CallbackSigner {
         })
     }
 
-    /// The same signer, which verifies each signature with the public key before a token is made
-    /// of it, so that a wrong key in the device is noticed here and not at the vendor.
+    /// Verifies each signature with the public key before it is used, so that a wrong key in the
+    /// device is noticed here and not at the vendor.
     ///
     /// # Errors
     ///
@@ -94,9 +97,9 @@ impl CallbackSigner {
         Ok(self)
     }
 
-    /// The same signer with its key's certificates, the key's own first, for vendors that want
-    /// them or their thumbprints in the header (RFC 7515 sections 4.1.6 to 4.1.8). Signatures are
-    /// checked with the first one's key, as by [`checked_with`](Self::checked_with).
+    /// Sets the key's certificates, its own first, for vendors that want them or their thumbprints
+    /// in the header (RFC 7515 sections 4.1.6 to 4.1.8). Signatures are verified with the first
+    /// one's key, like [`checked_with`](Self::checked_with).
     ///
     /// # Errors
     ///
@@ -169,7 +172,7 @@ impl fmt::Debug for CallbackSigner {
     }
 }
 
-/// A signature as RFC 7518 section 3 and RFC 8037 section 3.1 want it.
+/// Converts a signature to the form of RFC 7518 section 3 and RFC 8037 section 3.1.
 fn in_jose_form(algorithm: Algorithm, made: Vec<u8>) -> Result<Vec<u8>, Error> {
     let expected = match algorithm.signature_bytes() {
         // RSA: as long as the modulus, which only the device knows.
@@ -194,7 +197,7 @@ fn in_jose_form(algorithm: Algorithm, made: Vec<u8>) -> Result<Vec<u8>, Error> {
     Err(failed(message).with_hint("the key in the device is of another type than the algorithm"))
 }
 
-/// `r || s` from SEQUENCE { r INTEGER, s INTEGER } (RFC 3279 section 2.2.3); none if it is not.
+/// Converts SEQUENCE { r INTEGER, s INTEGER } (RFC 3279 section 2.2.3) to `r || s`.
 fn from_der(der: &[u8], field: usize) -> Option<Vec<u8>> {
     // One length byte is enough, with 0x81 before it on P-521: two numbers of at most 67 bytes.
     let body = |tag: u8, der: &[u8]| -> Option<(usize, usize)> {

@@ -1,11 +1,11 @@
-//! Shared secrets: what is long enough, and the HMAC some vendors put in their answers.
+//! Shared secrets: their minimum length, and the HMAC that some vendors put into their responses.
 
 use ring::hmac;
 
-use super::Algorithm;
+use crate::algorithm::Algorithm;
 use crate::{Error, ErrorKind};
 
-/// HMAC-SHA256 of a message in padded base64, as Salesforce signs its token responses.
+/// Computes the HMAC-SHA256 of a message, in padded base64. Salesforce signs its token responses like this.
 ///
 /// # Example
 ///
@@ -20,8 +20,17 @@ pub fn hmac_sha256_base64(secret: impl AsRef<[u8]>, message: &[u8]) -> String {
     base64_simd::STANDARD.encode_to_string(sha256(secret.as_ref(), message).as_ref())
 }
 
-/// Whether `expected` is the HMAC that [`hmac_sha256_base64`] makes, in time that does not depend
-/// on where they differ.
+/// Returns whether `expected` is the result of [`hmac_sha256_base64`], comparing in constant time.
+///
+/// # Example
+///
+/// ```
+/// use countersign_jose::jws;
+///
+/// let signature = jws::hmac_sha256_base64("Jefe", b"a message");
+/// assert!(jws::hmac_sha256_base64_matches("Jefe", b"a message", &signature));
+/// assert!(!jws::hmac_sha256_base64_matches("Jefe", b"another", &signature));
+/// ```
 pub fn hmac_sha256_base64_matches(
     secret: impl AsRef<[u8]>,
     message: &[u8],
@@ -33,8 +42,8 @@ pub fn hmac_sha256_base64_matches(
         .is_ok_and(|tag| hmac::verify(&key, message, &tag).is_ok())
 }
 
-/// Refuses a secret that is too short (RFC 7518 section 3.2), or is a public document.
-pub(super) fn check_secret(secret: &[u8], algorithm: Algorithm) -> Result<(), Error> {
+/// Rejects a secret that is too short (RFC 7518 section 3.2) or is a public document.
+pub(crate) fn check_secret(secret: &[u8], algorithm: Algorithm) -> Result<(), Error> {
     let refuse =
         |what: String, hint: String| Err(Error::new(ErrorKind::SharedSecret, what).with_hint(hint));
     let Some(least) = algorithm.least_secret_bytes() else {

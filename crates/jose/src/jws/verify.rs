@@ -1,4 +1,4 @@
-//! Verifying: the key says which algorithm, the token only has to agree (RFC 8725 section 3).
+//! Verification. The key decides the algorithm, and the token has to agree (RFC 8725 section 3).
 
 use std::fmt;
 
@@ -10,16 +10,16 @@ use ring::signature::{
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::algorithm::{misfit, names};
 use super::hmac::check_secret;
-use super::{Algorithm, base64url, header};
+use super::strict_json::{invalid, unique_members};
+use crate::algorithm::{Algorithm, misfit, names};
 use crate::key::{Curve, Material, Pair, PrivateKey, PublicKey, hmac_algorithm, verify_p521};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, base64url};
 
-/// Longer than any token a vendor sends, and short enough to look at.
+/// Longer than any token that a vendor sends, and short enough to parse.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// A key together with the one algorithm it is trusted for.
+/// A key and the one algorithm it is trusted for.
 #[derive(Clone)]
 pub struct VerificationKey {
     secret: Secretness,
@@ -32,8 +32,8 @@ enum Secretness {
     Shared(Zeroizing<Vec<u8>>),
 }
 
-/// A token whose signature is right. Its claims are not judged: issuer, audience and times are
-/// the caller's to check.
+/// A token with a valid signature. Its claims (issuer, audience, times) are not checked: that is up to
+/// the caller.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Verified {
@@ -43,7 +43,7 @@ pub struct Verified {
     pub payload: Vec<u8>,
 }
 
-/// A token taken apart and **not verified**: for showing, never for trusting.
+/// A parsed token that is **not verified**: show it, but do not trust it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Parsed {
@@ -53,13 +53,15 @@ pub struct Parsed {
     pub payload: Vec<u8>,
 }
 
-/// Checks a token's signature with a key and the algorithm that the key is bound to.
+/// Verifies a token's signature with a key, by the algorithm that the key is bound to.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Verification`] if the token is larger than 64 KiB, not three parts of strict
-/// base64url, has a header with a repeated member, `alg` none or another than the key's, `crit`,
-/// `b64` or `zip`, or a signature that is not right.
+/// [`ErrorKind::Verification`] if
+///
+/// - the token is larger than 64 KiB or is not three parts of strict base64url,
+/// - its header has a repeated member, `crit`, `b64`, `zip`, or an `alg` other than the key's,
+/// - the signature is not valid.
 ///
 /// # Example
 ///
@@ -81,7 +83,7 @@ pub struct Parsed {
 /// ```
 pub fn verify(token: &str, key: &VerificationKey) -> Result<Verified, Error> {
     let parts = Parts::of(token)?;
-    let header = header::unique_members(&parts.header, "header")?;
+    let header = unique_members(&parts.header, "header")?;
     check_header(&header, key)?;
     key.verify_signature(parts.signing_input, &parts.signature)
         .map_err(|error| error.with_hint("the token was changed, or another key signed it"))?;
@@ -91,7 +93,7 @@ pub fn verify(token: &str, key: &VerificationKey) -> Result<Verified, Error> {
     })
 }
 
-/// Takes a token apart **without verifying it**, to show what is in it.
+/// Parses a token **without verifying it**, to show what is in it.
 ///
 /// # Errors
 ///
@@ -107,7 +109,7 @@ pub fn verify(token: &str, key: &VerificationKey) -> Result<Verified, Error> {
 /// ```
 pub fn inspect(token: &str) -> Result<Parsed, Error> {
     let parts = Parts::of(token.trim())?;
-    let header = header::unique_members(&parts.header, "header")?;
+    let header = unique_members(&parts.header, "header")?;
     Ok(Parsed {
         header,
         payload: parts.payload,
@@ -145,7 +147,7 @@ impl VerificationKey {
             .with_hint(format!("set algorithm to one of {}", names(possible))))
     }
 
-    /// Binds a public key to an algorithm; without one to the first that the key allows.
+    /// Binds a public key to an algorithm, which defaults to the first that the key supports.
     ///
     /// # Errors
     ///
@@ -157,7 +159,7 @@ impl VerificationKey {
         Self::new(key, algorithm)
     }
 
-    /// Binds a shared secret to HS256, HS384 or HS512.
+    /// Binds a shared secret to HS256, HS384 or HS512. A string stands for its UTF-8 bytes.
     ///
     /// # Errors
     ///
@@ -172,8 +174,8 @@ impl VerificationKey {
         })
     }
 
-    /// What verifies the signatures of a private key: its public half, or the shared secret itself.
-    /// Without an algorithm the key's usual one.
+    /// Returns what verifies the signatures of a private key: its public key, or the shared secret
+    /// itself. The algorithm defaults to the first of [`PrivateKey::algorithms`].
     ///
     /// # Errors
     ///
@@ -204,17 +206,16 @@ impl VerificationKey {
         }
     }
 
-    /// The algorithm the key is bound to.
+    /// Returns the algorithm that the key is bound to.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Checks a signature that comes apart from what it signs, in the form of RFC 7518 section 3,
-    /// as on a webhook.
+    /// Verifies a detached signature, such as that of a webhook, in the form of RFC 7518 section 3.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Verification`] if it is not right.
+    /// [`ErrorKind::Verification`] if the signature is not valid.
     ///
     /// # Example
     ///
@@ -229,7 +230,7 @@ impl VerificationKey {
     pub fn verify_signature(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         match self.accepts(message, signature) {
             true => Ok(()),
-            false => Err(refuse(format!(
+            false => Err(invalid(format!(
                 "the signature is not right for this key and {}",
                 self.algorithm
             ))
@@ -281,18 +282,18 @@ impl fmt::Debug for VerificationKey {
 }
 
 impl Verified {
-    /// The payload as claims.
+    /// Parses the payload as claims.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Verification`] if it is not a JSON object in UTF-8, or a claim comes twice
-    /// (RFC 7519 section 4).
+    /// [`ErrorKind::Verification`] if it is not a JSON object in UTF-8, or a claim occurs twice (RFC
+    /// 7519 section 4).
     pub fn claims(&self) -> Result<Map<String, Value>, Error> {
-        header::unique_members(&self.payload, "payload")
+        unique_members(&self.payload, "payload")
     }
 }
 
-/// A compact JWS taken apart.
+/// The parts of a compact JWS.
 struct Parts<'a> {
     signing_input: &'a [u8],
     header: Vec<u8>,
@@ -303,19 +304,19 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(token: &'a str) -> Result<Self, Error> {
         if token.len() > MOST_BYTES {
-            return Err(refuse("the token is larger than 64 KiB".into()));
+            return Err(invalid("the token is larger than 64 KiB".into()));
         }
         let parts: Vec<&str> = token.split('.').collect();
         let &[header, payload, signature] = parts.as_slice() else {
             return Err(match parts.len() {
-                5 => refuse("the token has five parts: it is encrypted (JWE), not signed".into()),
-                _ => refuse("the token is not three parts with dots between them".into())
+                5 => invalid("the token has five parts: it is encrypted (JWE), not signed".into()),
+                _ => invalid("the token is not three parts with dots between them".into())
                     .with_hint("give a compact JWS, without the word Bearer; an opaque access token has nothing to verify"),
             });
         };
         let decode = |text: &str, what: &str| {
             base64url::decode_strict(text.as_bytes()).ok_or_else(|| {
-                refuse(format!(
+                invalid(format!(
                     "the token's {what} is not base64url as RFC 7515 section 2 has it"
                 ))
             })
@@ -331,23 +332,25 @@ impl<'a> Parts<'a> {
 
 fn check_header(header: &Map<String, Value>, key: &VerificationKey) -> Result<(), Error> {
     let Some(Value::String(algorithm)) = header.get("alg") else {
-        return Err(refuse("the token's header has no `alg`".into()));
+        return Err(invalid("the token's header has no `alg`".into()));
     };
     if algorithm.eq_ignore_ascii_case("none") {
-        return Err(refuse("the token says `alg` none: it is not signed".into()));
+        return Err(invalid(
+            "the token says `alg` none: it is not signed".into(),
+        ));
     }
     if header.contains_key("crit") {
-        return Err(refuse(
+        return Err(invalid(
             "the token's header has `crit`: it asks for an extension that is not known here".into(),
         ));
     }
     if header.contains_key("b64") {
-        return Err(refuse(
+        return Err(invalid(
             "the token's header has `b64`: payloads that are not base64url are not taken".into(),
         ));
     }
     if header.contains_key("zip") {
-        return Err(refuse(
+        return Err(invalid(
             "the token's header has `zip`: compressed tokens are not taken".into(),
         ));
     }
@@ -360,11 +363,11 @@ fn check_header(header: &Map<String, Value>, key: &VerificationKey) -> Result<()
         .is_ok_and(|a| a.least_secret_bytes().is_some());
     let shown: String = algorithm.chars().take(32).collect();
     Err(if public && hmac {
-        refuse(format!(
+        invalid(format!(
             "the token says {shown}, an HMAC, but the key is public: everybody could have made it"
         ))
     } else {
-        refuse(format!(
+        invalid(format!(
             "the token says `alg` {shown:?}, but the key is bound to {}",
             key.algorithm
         ))
@@ -381,8 +384,4 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
         Algorithm::PS512 => Some(&signature::RSA_PSS_2048_8192_SHA512),
         _ => None,
     }
-}
-
-pub(super) fn refuse(what: String) -> Error {
-    Error::new(ErrorKind::Verification, what)
 }

@@ -1,17 +1,17 @@
-//! Writing many tokens with one signer.
+//! Signing many tokens with one signer.
 
 use std::fmt;
 
-use super::{Signer, base64url, header};
-use crate::Error;
+use super::signer::Signer;
+use crate::{Error, ErrorKind, base64url};
 
-/// The largest signature made here: RSA with 4096 bits.
+/// The length of ring's longest signature: RSA with 4096 bits.
 const USUAL_SIGNATURE_BYTES: usize = 512;
 
-/// Writes tokens with one signer: the header is encoded once and the buffers are used again, so
-/// that a token costs its signature and little else.
+/// Signs many tokens with one signer. The header is encoded once and the buffers are reused, so that a
+/// token costs little more than its signature.
 ///
-/// [`sign`](super::sign) is for a single token. `Debug` shows no token.
+/// For a single token, use [`sign`](crate::jws::sign()). `Debug` shows no token.
 ///
 /// # Example
 ///
@@ -36,18 +36,18 @@ pub struct TokenWriter<S> {
 }
 
 impl<S: Signer> TokenWriter<S> {
-    /// Prepares the header `{"alg":…,"typ":…,"kid":…}`; without `typ` the member is left out.
+    /// Prepares the header `{"alg":…,"typ":…,"kid":…}`, without `typ` if it is `None`.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the header cannot be written.
     pub fn new(signer: S, typ: Option<&str>) -> Result<Self, Error> {
-        let header = header::write(&signer, typ)?;
+        let header = header(&signer, typ)?;
         Ok(Self::with_header(signer, &header))
     }
 
-    /// Prepares a header that is given whole.
-    pub(super) fn with_header(signer: S, header: &[u8]) -> Self {
+    /// Prepares a header that is supplied whole.
+    pub(crate) fn with_header(signer: S, header: &[u8]) -> Self {
         let mut token = String::with_capacity(base64url::encoded_length(header.len()) + 1);
         base64url::encode_into(header, &mut token);
         token.push('.');
@@ -59,11 +59,11 @@ impl<S: Signer> TokenWriter<S> {
         }
     }
 
-    /// Signs a payload, byte for byte, and gives the token (RFC 7515 section 7.1).
+    /// Signs a payload byte for byte and returns the token (RFC 7515 section 7.1).
     ///
     /// # Errors
     ///
-    /// What the signer gives; the writer can be used again.
+    /// Returns the error of the signer. The writer can still be used.
     pub fn write(&mut self, claims_json: &[u8]) -> Result<&str, Error> {
         self.token.truncate(self.header);
         self.signature.clear();
@@ -79,13 +79,13 @@ impl<S: Signer> TokenWriter<S> {
         Ok(&self.token)
     }
 
-    /// What signs.
+    /// Returns the signer.
     pub fn signer(&self) -> &S {
         &self.signer
     }
 
-    /// The last token written, without a copy.
-    pub(super) fn into_token(self) -> String {
+    /// Returns the last token without copying it.
+    pub(crate) fn into_token(self) -> String {
         self.token
     }
 }
@@ -96,4 +96,27 @@ impl<S: Signer> fmt::Debug for TokenWriter<S> {
             .field("signer", &self.signer)
             .finish_non_exhaustive()
     }
+}
+
+/// Writes the header of a token: `{"alg":…,"typ":…,"kid":…}`.
+fn header(signer: &dyn Signer, typ: Option<&str>) -> Result<Vec<u8>, Error> {
+    let mut json = Vec::with_capacity(96);
+    json.extend_from_slice(b"{\"alg\":\"");
+    json.extend_from_slice(signer.algorithm().as_str().as_bytes());
+    json.push(b'"');
+    for (name, value) in [("typ", typ), ("kid", signer.key_id())] {
+        if let Some(value) = value {
+            json.extend_from_slice(b",\"");
+            json.extend_from_slice(name.as_bytes());
+            json.extend_from_slice(b"\":");
+            serde_json::to_writer(&mut json, value).map_err(|_| {
+                Error::new(
+                    ErrorKind::Internal,
+                    format!("header member `{name}` is not JSON"),
+                )
+            })?;
+        }
+    }
+    json.push(b'}');
+    Ok(json)
 }

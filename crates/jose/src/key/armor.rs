@@ -6,33 +6,32 @@
 
 use zeroize::Zeroizing;
 
-use super::refusal;
-use crate::Error;
+use crate::{Error, refusal};
 
-pub(super) const BEGIN: &str = "-----BEGIN";
+pub(crate) const BEGIN: &str = "-----BEGIN";
 const END: &str = "-----END";
 
 /// One `-----BEGIN x-----` … `-----END x-----` with its base64 taken off (RFC 7468).
-pub(super) struct Block {
-    pub(super) label: String,
-    pub(super) contents: Zeroizing<Vec<u8>>,
+pub(crate) struct Block {
+    pub(crate) label: String,
+    pub(crate) contents: Zeroizing<Vec<u8>>,
     /// Encrypted the way of RFC 1421 (`Proc-Type: 4,ENCRYPTED`), under an unsuspicious label.
-    pub(super) encryption: Option<DekInfo>,
+    pub(crate) encryption: Option<DekInfo>,
     /// Whether there are spaces inside its lines: they may have been `+` once.
-    pub(super) spaced: bool,
+    pub(crate) spaced: bool,
 }
 
 /// The header `DEK-Info` of RFC 1421 section 4.6.1.3, as OpenSSL writes it.
 #[cfg_attr(not(feature = "encrypted-keys"), expect(dead_code))]
-pub(super) struct DekInfo {
+pub(crate) struct DekInfo {
     /// Such as `AES-256-CBC`.
-    pub(super) algorithm: String,
+    pub(crate) algorithm: String,
     /// As many bytes as the cipher's block has.
-    pub(super) iv: Vec<u8>,
+    pub(crate) iv: Vec<u8>,
 }
 
 /// Every block of a normalised text.
-pub(super) fn blocks(text: &str) -> Result<Vec<Block>, Error> {
+pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, Error> {
     let mut blocks = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find(BEGIN) {
@@ -53,7 +52,7 @@ pub(super) fn blocks(text: &str) -> Result<Vec<Block>, Error> {
 /// Undoes the marks of transport that can be undone without looking at the structure.
 ///
 /// The result is never longer than the text, so the buffer never moves and leaves no copy.
-pub(super) fn normalise(text: &str) -> Zeroizing<String> {
+pub(crate) fn normalise(text: &str) -> Zeroizing<String> {
     let mut clean = Zeroizing::new(String::with_capacity(text.len()));
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

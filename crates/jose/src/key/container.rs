@@ -2,12 +2,12 @@
 
 use zeroize::Zeroizing;
 
-use super::asn1::{self, Shape};
-use super::{armor, refusal};
-use crate::Error;
+use crate::key::armor;
+use crate::key::asn1::shape::{Shape, outer_length, shape};
+use crate::{Error, refusal};
 
 /// A file's contents, with the marks of transport undone.
-pub(super) enum Contents {
+pub(crate) enum Contents {
     Der(Zeroizing<Vec<u8>>),
     Json(Zeroizing<String>),
     /// Text with at least one BEGIN in it.
@@ -15,7 +15,7 @@ pub(super) enum Contents {
 }
 
 /// Tells what a file is and takes base64 off, if it is around the whole.
-pub(super) fn open(file: &[u8]) -> Result<Contents, Error> {
+pub(crate) fn open(file: &[u8]) -> Result<Contents, Error> {
     if let Some(der) = der(file)? {
         return Ok(Contents::Der(der));
     }
@@ -46,8 +46,7 @@ fn der(file: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     }
     // 0x30 is also the digit 0, which base64 may begin with.
     let whole = without_line_ends(file);
-    let document =
-        asn1::shape(whole) != Shape::Unknown || asn1::outer_length(whole) == Some(whole.len());
+    let document = shape(whole) != Shape::Unknown || outer_length(whole) == Some(whole.len());
     if !document && std::str::from_utf8(file).is_ok() {
         return Ok(None);
     }
@@ -56,7 +55,7 @@ fn der(file: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
 
 /// Without what an editor or `echo` has put behind a binary document.
 fn without_line_ends(file: &[u8]) -> &[u8] {
-    let (document, rest) = file.split_at(asn1::outer_length(file).unwrap_or(file.len()));
+    let (document, rest) = file.split_at(outer_length(file).unwrap_or(file.len()));
     match rest.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         true => document,
         false => file,

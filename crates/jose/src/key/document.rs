@@ -1,17 +1,18 @@
-//! From a file to the one key in it: which block counts, what it holds, what came along.
+//! From PEM or DER to the one key in it: which block counts, what it contains, what came along.
 
-use super::armor::{self, Block};
-use super::asn1::{self, Shape};
-use super::certificate::Certificate;
-use super::container::{self, Contents};
-use super::encrypted::{self, Opened};
-use super::format::{Container, Format, Structure};
-use super::public::PublicKey;
-use super::{About, PrivateKey, json, refusal};
-use crate::Error;
+use crate::key::armor::{self, Block};
+use crate::key::asn1::shape::{Shape, shape};
+use crate::key::asn1::{private, public};
+use crate::key::certificate::Certificate;
+use crate::key::encrypted;
+use crate::key::encrypted::opened::Opened;
+use crate::key::format::{Container, Format, Structure};
+use crate::key::private::{About, PrivateKey};
+use crate::key::public::PublicKey;
+use crate::{Error, refusal};
 
 /// The key that a file holds.
-pub(super) enum Document {
+pub(crate) enum Document {
     Private(PrivateKey),
     Public {
         key: PublicKey,
@@ -26,36 +27,19 @@ pub(super) enum Document {
     },
 }
 
-/// Reads the one key of a file: a private key if there is one, else the first public key or
-/// certificate. So a key pasted with its certificate chain or its public half is still that key.
-///
-/// Of several private keys in a JWK Set it is the one with this `kid`, in a PKCS#12 file the one with
-/// this friendly name.
-pub(super) fn read(
-    file: &[u8],
-    passphrase: Option<&str>,
-    key_id: Option<&str>,
-) -> Result<Document, Error> {
-    match container::open(file)? {
-        Contents::Der(der) => from_der(&der, Container::Der, passphrase, key_id),
-        Contents::Json(text) => json::read(&text, passphrase, key_id),
-        Contents::Pem(text) => from_pem(&text, Container::Pem, passphrase, key_id),
-    }
-}
-
 /// Reads the one key among the blocks of a normalised PEM text.
-pub(super) fn from_pem(
+pub(crate) fn from_pem(
     text: &str,
     container: Container,
     passphrase: Option<&str>,
     key_id: Option<&str>,
 ) -> Result<Document, Error> {
     let blocks = armor::blocks(text)?;
-    let private: Vec<&Block> = blocks
+    let keys: Vec<&Block> = blocks
         .iter()
         .filter(|block| is_private(&block.label))
         .collect();
-    match private.as_slice() {
+    match keys.as_slice() {
         [] => public_document(&blocks, container, passphrase),
         [block] => {
             let document = from_block(block, container, passphrase, key_id)?;
@@ -93,19 +77,19 @@ fn the_same_key(documents: Vec<Document>) -> Result<Document, Error> {
 }
 
 /// Reads what the structure says it is, whatever a label says.
-fn from_der(
+pub(crate) fn from_der(
     der: &[u8],
     container: Container,
     passphrase: Option<&str>,
     key_id: Option<&str>,
 ) -> Result<Document, Error> {
     let format = |structure| Format::new(structure, container);
-    let public = |key, structure| Document::Public {
+    let document = |key, structure| Document::Public {
         key,
         format: format(structure),
         key_id: None,
     };
-    match asn1::shape(der) {
+    match shape(der) {
         Shape::Pkcs1Private | Shape::Pkcs8 | Shape::Sec1 => {
             plain(der, container, None).map(Document::Private)
         }
@@ -114,8 +98,8 @@ fn from_der(
             opened_key(&opened, container)
         }
         Shape::Pkcs12 => from_pkcs12(der, passphrase, key_id),
-        Shape::Spki => Ok(public(asn1::spki(der)?, Structure::Spki)),
-        Shape::Pkcs1Public => Ok(public(asn1::rsa_public(der)?, Structure::Pkcs1)),
+        Shape::Spki => Ok(document(public::spki(der)?, Structure::Spki)),
+        Shape::Pkcs1Public => Ok(document(public::rsa_public(der)?, Structure::Pkcs1)),
         Shape::Certificate => Ok(Document::Certificates {
             first: Certificate::from_der(der)?,
             more: Vec::new(),
@@ -128,10 +112,10 @@ fn from_der(
 
 /// Reads an unencrypted private key; `encryption` is what was around it.
 fn plain(der: &[u8], container: Container, encryption: Option<&str>) -> Result<PrivateKey, Error> {
-    let (parts, structure) = match asn1::shape(der) {
-        Shape::Pkcs1Private => (asn1::rsa_private(der, None)?, Structure::Pkcs1),
-        Shape::Pkcs8 => (asn1::pkcs8(der)?, Structure::Pkcs8),
-        Shape::Sec1 => (asn1::sec1(der, None)?, Structure::Sec1),
+    let (parts, structure) = match shape(der) {
+        Shape::Pkcs1Private => (private::rsa_private(der, None)?, Structure::Pkcs1),
+        Shape::Pkcs8 => (private::pkcs8(der)?, Structure::Pkcs8),
+        Shape::Sec1 => (private::sec1(der, None)?, Structure::Sec1),
         _ => return Err(refusal::bad_der("private key")),
     };
     let about = About {
@@ -166,7 +150,7 @@ fn from_pkcs12(
                 encryption: Some(key.how.clone()),
                 ..About::new(format)
             };
-            let key = PrivateKey::from_parts(asn1::pkcs8(&key.der)?, about)?;
+            let key = PrivateKey::from_parts(private::pkcs8(&key.der)?, about)?;
             Ok(Document::Private(key).with_certificates(certificates))
         }
     }
@@ -263,7 +247,7 @@ fn from_whole_block(
                 true => "private key",
                 false => "public key or certificate",
             };
-            match asn1::shape(&block.contents) {
+            match shape(&block.contents) {
                 Shape::Unknown => Err(refusal::bad_der(what)),
                 _ => from_der(&block.contents, container, passphrase, key_id),
             }

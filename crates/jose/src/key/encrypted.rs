@@ -7,6 +7,7 @@ mod open;
 #[cfg(not(feature = "encrypted-keys"))]
 #[path = "encrypted/refuse.rs"]
 mod open;
+pub(crate) mod opened;
 #[cfg(feature = "encrypted-keys")]
 mod password;
 #[cfg(feature = "encrypted-keys")]
@@ -16,24 +17,4 @@ mod scheme;
 #[cfg(all(test, feature = "encrypted-keys"))]
 mod wycheproof;
 
-use zeroize::Zeroizing;
-
-pub(super) use self::open::{pem, pkcs8, pkcs12};
-
-/// A private key with its encryption taken off.
-pub(super) struct Opened {
-    pub(super) der: Zeroizing<Vec<u8>>,
-    /// How it was encrypted, in words.
-    pub(super) how: String,
-    /// What a PKCS#12 file calls it.
-    pub(super) name: Option<String>,
-}
-
-/// What a PKCS#12 file holds.
-#[derive(Default)]
-pub(super) struct Safe {
-    /// PKCS#8 documents.
-    pub(super) keys: Vec<Opened>,
-    /// X.509 certificates in DER.
-    pub(super) certificates: Vec<Vec<u8>>,
-}
+pub(crate) use self::open::{pem, pkcs8, pkcs12};

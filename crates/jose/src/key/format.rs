@@ -1,17 +1,17 @@
-//! How a key was written, in the words that `countersign key inspect` shows.
+//! Names of key formats, as `KeyInfo` shows them.
 
 use std::fmt;
 
 /// How a key was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Format {
+pub(crate) struct Format {
     structure: Structure,
     container: Container,
 }
 
 /// The document around the key's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Structure {
+pub(crate) enum Structure {
     Pkcs1,
     Pkcs8,
     Pkcs12,
@@ -25,7 +25,7 @@ pub(super) enum Structure {
 
 /// What the document came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Container {
+pub(crate) enum Container {
     Pem,
     Der,
     /// PEM in Google's `service_account` JSON.
@@ -37,14 +37,14 @@ pub(super) enum Container {
 }
 
 impl Format {
-    pub(super) fn new(structure: Structure, container: Container) -> Self {
+    pub(crate) fn new(structure: Structure, container: Container) -> Self {
         Self {
             structure,
             container,
         }
     }
 
-    pub(super) fn structure(self) -> Structure {
+    pub(crate) fn structure(self) -> Structure {
         self.structure
     }
 }

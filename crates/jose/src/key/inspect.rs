@@ -1,17 +1,18 @@
-//! What a key file holds, for people and for `countersign key inspect`.
+//! Describing what a key file contains.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::certificate::Certificate;
-use super::document::{self, Document};
-use super::format::Format;
-use super::public::PublicKey;
-use super::{PrivateKey, about_key};
 use crate::Error;
-use crate::jws::Algorithm;
+use crate::algorithm::Algorithm;
+use crate::key::certificate::Certificate;
+use crate::key::document::Document;
+use crate::key::format::Format;
+use crate::key::private::PrivateKey;
+use crate::key::public::PublicKey;
+use crate::key::read::{about_key, read};
 
-/// What a key is, without the key.
+/// A description of a key, without the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct KeyInfo {
@@ -22,29 +23,29 @@ pub struct KeyInfo {
     pub key_type: &'static str,
     /// The length of the modulus, the curve's field or the secret, in bits.
     pub bits: usize,
-    /// The curve by its JWK name; none for RSA.
+    /// The JWK name of the curve, or `None` for RSA.
     pub curve: Option<&'static str>,
-    /// How it was written, such as `PKCS#1 PEM`.
+    /// The format of the file, such as `PKCS#1 PEM`.
     pub format: String,
     /// How it was encrypted, such as `PBES2, PBKDF2 with HMAC-SHA256, AES-256-CBC`.
     pub encryption: Option<String>,
-    /// The `kid` that came with it.
+    /// The `kid` from the file.
     pub key_id: Option<String>,
-    /// SHA-256 of the SubjectPublicKeyInfo, in hex; none for a shared secret.
+    /// SHA-256 of the SubjectPublicKeyInfo in hex, or `None` for a shared secret.
     pub spki_sha256: Option<String>,
-    /// The same in base64, as Snowflake shows it behind `SHA256:`.
+    /// The same in base64, as Snowflake shows it after `SHA256:`.
     pub spki_sha256_base64: Option<String>,
-    /// RFC 7638 thumbprint of the public key; none for a shared secret, which it would give away.
+    /// RFC 7638 thumbprint of the public key, or `None` for a shared secret, which it would reveal.
     pub jwk_thumbprint: Option<String>,
-    /// What it can sign or verify, the usual choice first.
+    /// The algorithms it can sign or verify with, the default first.
     pub algorithms: &'static [Algorithm],
-    /// The public key as a JWK; none for a shared secret.
+    /// The public key as a JWK, or `None` for a shared secret.
     pub public_jwk: Option<Value>,
-    /// The certificates that came with it, its own first.
+    /// The certificates from the file, the key's own first.
     pub certificates: Vec<CertificateInfo>,
 }
 
-/// What a certificate is named by, and how long it holds.
+/// The thumbprints of a certificate, and its validity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CertificateInfo {
@@ -53,13 +54,13 @@ pub struct CertificateInfo {
     /// The SHA-256 thumbprint (RFC 7515 section 4.1.8).
     #[serde(rename = "x5t#S256")]
     pub x5t_s256: String,
-    /// When it starts to be valid, in seconds since 1970.
+    /// The start of the validity, in seconds since 1970.
     pub not_before: u64,
-    /// When it ends being valid, in seconds since 1970.
+    /// The end of the validity, in seconds since 1970.
     pub not_after: u64,
 }
 
-/// Says what a PEM text holds: a private key, a public key or a certificate.
+/// Describes what a PEM text contains: a private key, a public key or a certificate.
 ///
 /// # Errors
 ///
@@ -81,7 +82,7 @@ pub fn inspect(text: &str) -> Result<KeyInfo, Error> {
     inspect_bytes(text.as_bytes(), None)
 }
 
-/// Says what a file holds: a private key, a public key or a certificate.
+/// Describes what a file contains: a private key, a public key or a certificate.
 ///
 /// # Errors
 ///
@@ -94,36 +95,43 @@ pub fn inspect(text: &str) -> Result<KeyInfo, Error> {
 /// assert_eq!(error.kind(), countersign_jose::ErrorKind::PrivateKey);
 /// ```
 pub fn inspect_bytes(file: &[u8], passphrase: Option<&str>) -> Result<KeyInfo, Error> {
-    Ok(
-        match document::read(file, passphrase, None).map_err(about_key)? {
-            Document::Private(key) => key.info(),
-            Document::Public {
-                key,
-                format,
-                key_id,
-            } => KeyInfo {
-                key_id,
-                ..KeyInfo::of_public("public", &key, format)
-            },
-            Document::Certificates {
-                first,
-                more,
-                format,
-            } => KeyInfo {
-                certificates: std::iter::once(&first)
-                    .chain(&more)
-                    .map(Into::into)
-                    .collect(),
-                ..KeyInfo::of_public("certificate", first.public_key(), format)
-            },
+    Ok(match read(file, passphrase, None).map_err(about_key)? {
+        Document::Private(key) => key.info(),
+        Document::Public {
+            key,
+            format,
+            key_id,
+        } => KeyInfo {
+            key_id,
+            ..KeyInfo::of_public("public", &key, format)
         },
-    )
+        Document::Certificates {
+            first,
+            more,
+            format,
+        } => KeyInfo {
+            certificates: std::iter::once(&first)
+                .chain(&more)
+                .map(Into::into)
+                .collect(),
+            ..KeyInfo::of_public("certificate", first.public_key(), format)
+        },
+    })
 }
 
 impl PrivateKey {
-    /// What the key is, without the key.
+    /// Describes the key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let key = PrivateKey::from_secret("a secret of at least thirty-two bytes");
+    /// assert_eq!((key.info().kind, key.info().key_type), ("private", "oct"));
+    /// ```
     pub fn info(&self) -> KeyInfo {
-        let about = &self.about;
+        let about = self.about();
         let info = match self.public_key() {
             Some(public) => KeyInfo::of_public("private", &public, about.format),
             None => KeyInfo {

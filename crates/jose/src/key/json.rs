@@ -1,24 +1,18 @@
 //! Keys in JSON: JWK, JWK Set, Google's service account file, Box's app settings.
 
-use std::collections::BTreeMap;
-
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::document::{self, Document};
-use super::format::{Container, Format, Structure};
-use super::jwk;
-use super::public::PublicKey;
-use super::{armor, refusal};
-use crate::Error;
-
-/// The members of an object, still as they were written: what is secret is not copied.
-#[derive(Clone)]
-pub(super) struct Members<'a>(BTreeMap<String, &'a RawValue>);
+use crate::key::armor;
+use crate::key::document::{self, Document};
+use crate::key::format::{Container, Format, Structure};
+use crate::key::jwk::private as jwk;
+use crate::key::object::Members;
+use crate::key::public::PublicKey;
+use crate::{Error, refusal};
 
 /// Reads the one key of a JSON text; of several in a JWK Set the one with this `kid`.
-pub(super) fn read(
+pub(crate) fn read(
     text: &str,
     passphrase: Option<&str>,
     key_id: Option<&str>,
@@ -144,60 +138,6 @@ fn pem(
         return Err(refusal::no_pem(&text).in_context(format_args!("`{name}`")));
     }
     document::from_pem(&text, container, passphrase, None)
-}
-
-impl<'a> Members<'a> {
-    fn of(text: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text).map(Self)
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
-    pub(super) fn is(&self, name: &str, expected: &str) -> bool {
-        self.text(name)
-            .is_some_and(|text| text.as_str() == expected)
-    }
-
-    /// A member that is a string, without its escapes.
-    pub(super) fn text(&self, name: &str) -> Option<Zeroizing<String>> {
-        let raw = self.raw(name)?;
-        match raw.strip_prefix('"')?.strip_suffix('"')? {
-            plain if !plain.contains('\\') => Some(Zeroizing::new(plain.to_owned())),
-            _ => serde_json::from_str(raw).ok(),
-        }
-    }
-
-    /// The members that are not secret.
-    pub(super) fn public(&self) -> Value {
-        let names = [
-            "kty", "crv", "x", "y", "n", "e", "use", "key_ops", "alg", "kid",
-        ];
-        let mut members = Map::new();
-        for name in names {
-            let value = self.raw(name).map(serde_json::from_str);
-            if let Some(Ok(value)) = value {
-                members.insert(name.to_owned(), value);
-            }
-        }
-        Value::Object(members)
-    }
-
-    /// Whether both are the same private JWK under the same `kid`.
-    fn is_same_key(&self, other: &Self) -> bool {
-        ["kid", "d", "k"]
-            .iter()
-            .all(|name| self.raw(name) == other.raw(name))
-    }
-
-    fn raw(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name).map(|raw| raw.get())
-    }
-
-    fn object(&self, name: &str) -> Option<Self> {
-        Self::of(self.raw(name)?).ok()
-    }
 }
 
 impl Document {

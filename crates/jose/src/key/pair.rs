@@ -16,19 +16,21 @@ use ring::signature::{
 };
 use zeroize::Zeroizing;
 
-use super::asn1::{self, PrivateParts};
-use super::public::{Curve, PublicKey};
-use super::{larger, refusal};
-use crate::jws::Algorithm;
-use crate::{Error, ErrorKind};
+use crate::algorithm::Algorithm;
+use crate::key::asn1::private::PrivateParts;
+use crate::key::asn1::write;
+use crate::key::curve::Curve;
+use crate::key::point;
+use crate::key::public::PublicKey;
+use crate::{Error, refusal};
 
 /// What `ring` signs with at most; it verifies up to 8192 bits.
-pub(super) const RSA_MOST_BITS: usize = 4096;
+pub(crate) const RSA_MOST_BITS: usize = 4096;
 
 #[cfg(feature = "aws-lc")]
 pub(crate) use self::aws_lc::AwsLcPair;
 #[cfg(feature = "aws-lc")]
-pub(super) use self::aws_lc::Kept;
+pub(crate) use self::aws_lc::Kept;
 
 pub(crate) enum Pair {
     Rsa(RsaKeyPair, Kept),
@@ -53,7 +55,7 @@ impl Kept {
 
 impl Pair {
     /// Takes over the parts of a private key, checking that they belong together.
-    pub(super) fn from_parts(parts: &PrivateParts<'_>) -> Result<(Self, PublicKey), Error> {
+    pub(crate) fn from_parts(parts: &PrivateParts<'_>) -> Result<(Self, PublicKey), Error> {
         match *parts {
             PrivateParts::Rsa {
                 der,
@@ -66,7 +68,7 @@ impl Pair {
                     None => public,
                     Some(pss) => public
                         .for_pss(pss.algorithms)
-                        .written_as(&asn1::rsa_spki_under(&pss.identifier, modulus, exponent)),
+                        .written_as(&write::rsa_spki_under(&pss.identifier, modulus, exponent)),
                 };
                 Ok((pair, public))
             }
@@ -109,20 +111,23 @@ impl Pair {
         let random = SystemRandom::new();
         match self {
             Self::Rsa(pair, _) => {
-                let encoding = rsa_encoding(algorithm).ok_or_else(|| misfit(algorithm))?;
+                let encoding =
+                    rsa_encoding(algorithm).ok_or_else(|| refusal::impossible(algorithm))?;
                 let start = signature.len();
                 signature.resize(start + pair.public().modulus_len(), 0);
                 // Padding and CRT are checked by `ring` after signing: a wrong key cannot leak.
                 pair.sign(encoding, &random, input, &mut signature[start..])
                     .map_err(|_| {
                         signature.truncate(start);
-                        failed("the RSA key is damaged or the system gives no random numbers")
+                        refusal::signing_failed(
+                            "the RSA key is damaged or the system gives no random numbers",
+                        )
                     })
             }
             Self::Ec(pair, _) => {
                 let made = pair
                     .sign(&random, input)
-                    .map_err(|_| failed("the system gives no random numbers"))?;
+                    .map_err(|_| refusal::signing_failed("the system gives no random numbers"))?;
                 signature.extend_from_slice(made.as_ref());
                 Ok(())
             }
@@ -131,7 +136,8 @@ impl Pair {
                 Ok(())
             }
             Self::Hmac(secret) => {
-                let hash = hmac_algorithm(algorithm).ok_or_else(|| misfit(algorithm))?;
+                let hash =
+                    hmac_algorithm(algorithm).ok_or_else(|| refusal::impossible(algorithm))?;
                 let tag = hmac::sign(&hmac::Key::new(hash, secret), input);
                 signature.extend_from_slice(tag.as_ref());
                 Ok(())
@@ -163,7 +169,7 @@ fn rsa(
         return Err(refusal::rsa_exponent());
     }
     if public.bits() > RSA_MOST_BITS {
-        return larger::pair(public, &kept);
+        return beyond_ring(public, &kept);
     }
     let pair = RsaKeyPair::from_der(der).map_err(refusal::inconsistent)?;
     Ok((Pair::Rsa(pair, kept), public))
@@ -179,7 +185,7 @@ fn ec(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<(Pair, Public
     full[field - scalar.len()..].copy_from_slice(scalar);
     let point = match point {
         Some(point) => curve.uncompressed(point)?,
-        None => larger::public_point(curve, &full)?.into(),
+        None => point::public_point(curve, &full)?.into(),
     };
     let point = &*point;
     let kept = Kept::of(&PrivateParts::Ec {
@@ -190,7 +196,7 @@ fn ec(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<(Pair, Public
     let algorithm = match curve {
         Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
         Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
-        Curve::P521 => return larger::pair(PublicKey::ec(curve, point)?, &kept),
+        Curve::P521 => return beyond_ring(PublicKey::ec(curve, point)?, &kept),
     };
     let random = SystemRandom::new();
     let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &full, point, &random)
@@ -210,18 +216,16 @@ fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
     }
 }
 
-fn failed(why: &str) -> Error {
-    Error::new(
-        ErrorKind::Signing,
-        format!("the signature could not be made: {why}"),
-    )
-    .with_hint("check the key with: openssl pkey -in key.pem -noout -check")
+/// A key that `ring` does not take.
+#[cfg(feature = "aws-lc")]
+fn beyond_ring(public: PublicKey, kept: &Kept) -> Result<(Pair, PublicKey), Error> {
+    Ok((Pair::AwsLc(Arc::new(kept.pair()?)), public))
 }
 
-/// Not reachable through `KeySigner`, which checks when it is made.
-fn misfit(algorithm: Algorithm) -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        format!("{algorithm} was asked of a key that cannot do it"),
-    )
+#[cfg(not(feature = "aws-lc"))]
+fn beyond_ring(public: PublicKey, _: &Kept) -> Result<(Pair, PublicKey), Error> {
+    Err(match public.curve() {
+        Some(_) => refusal::p521_not_built(),
+        None => refusal::rsa_too_large_for_ring(public.bits(), RSA_MOST_BITS),
+    })
 }

@@ -1,22 +1,19 @@
-//! Public keys: read from PEM, certificate or JWK, and named by their fingerprints.
+//! Public keys: their numbers, their SPKI, and what they can verify.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use ring::agreement::{self, EphemeralPrivateKey, UnparsedPublicKey};
 use ring::digest;
-use ring::rand::SystemRandom;
 
-use super::document::{self, Document};
-use super::{asn1, larger, refusal};
-use crate::Error;
-use crate::jws::Algorithm;
+use crate::algorithm::Algorithm;
+use crate::key::asn1::write;
+use crate::key::curve::Curve;
+use crate::{Error, refusal};
 
 const RSA_LEAST_BITS: usize = 2048;
 const RSA_MOST_BITS: usize = 8192;
 
-/// A public key: RSA (2048 to 8192 bits), EC on P-256 or P-384, with the Cargo feature `aws-lc`
-/// P-521 as well, or Ed25519.
+/// A public key: RSA (2048 to 8192 bits), EC on P-256 or P-384, or Ed25519. With the Cargo feature
+/// `aws-lc` also EC on P-521.
 ///
 /// # Example
 ///
@@ -33,7 +30,7 @@ const RSA_MOST_BITS: usize = 8192;
 /// # Ok::<(), countersign_jose::Error>(())
 /// ```
 ///
-/// Two keys are equal if their numbers are; how they were written does not count.
+/// Two keys are equal if their numbers are, in whatever format they were written.
 #[derive(Clone, Debug)]
 pub struct PublicKey {
     material: Material,
@@ -61,46 +58,10 @@ pub(crate) enum Material {
     Ed25519([u8; 32]),
 }
 
-/// The curves that ECDSA is done on here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Curve {
-    P256,
-    P384,
-    /// Not in `ring`: with the feature `aws-lc` only.
-    P521,
-}
-
 impl PublicKey {
-    /// Reads `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE` PEM, as tolerantly as
-    /// [`PrivateKey::from_pem`](super::PrivateKey::from_pem).
+    /// Returns the SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7).
     ///
-    /// Of a certificate only the key is read: neither its validity nor its issuer is checked.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Key`](crate::ErrorKind::Key) with a hint, if there is no such key in the text
-    /// or it is a private key.
-    pub fn from_pem(text: &str) -> Result<Self, Error> {
-        Self::from_bytes(text.as_bytes())
-    }
-
-    /// Reads the public key of a file: SubjectPublicKeyInfo, PKCS#1 or a certificate in PEM or
-    /// DER, or a JWK. Of a certificate only the key is read.
-    ///
-    /// # Errors
-    ///
-    /// As [`from_pem`](Self::from_pem).
-    pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
-        match document::read(file, None, None)? {
-            Document::Public { key, .. } => Ok(key),
-            Document::Certificates { first, .. } => Ok(first.public_key().clone()),
-            Document::Private(_) => Err(refusal::private_given()),
-        }
-    }
-
-    /// The SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7).
-    ///
-    /// A key that was read from one, or from a certificate, returns it byte for byte.
+    /// If the key was read from one, or from a certificate, it is returned byte for byte.
     pub fn spki_der(&self) -> Vec<u8> {
         match &self.spki {
             Some(spki) => spki.to_vec(),
@@ -110,26 +71,27 @@ impl PublicKey {
 
     fn canonical_spki(&self) -> Vec<u8> {
         match &self.material {
-            Material::Rsa { modulus, exponent } => asn1::rsa_spki(modulus, exponent),
-            Material::Ec { curve, point } => asn1::ec_spki(*curve, point),
-            Material::Ed25519(key) => asn1::ed25519_spki(key),
+            Material::Rsa { modulus, exponent } => write::rsa_spki(modulus, exponent),
+            Material::Ec { curve, point } => write::ec_spki(*curve, point),
+            Material::Ed25519(key) => write::ed25519_spki(key),
         }
     }
 
-    /// The key as `PUBLIC KEY` PEM (RFC 7468 section 13).
+    /// Returns the key as `PUBLIC KEY` PEM (RFC 7468 section 13).
     pub fn to_pem(&self) -> String {
         let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
         pem::encode_config(&pem::Pem::new("PUBLIC KEY", self.spki_der()), config)
     }
 
-    /// SHA-256 of [`spki_der`](Self::spki_der): how Snowflake and certificate pins name a key.
+    /// Returns the SHA-256 hash of [`spki_der`](Self::spki_der). Snowflake and certificate pins name a
+    /// key like this.
     pub fn spki_sha256(&self) -> [u8; 32] {
         let mut out = [0; 32];
         out.copy_from_slice(digest::digest(&digest::SHA256, &self.spki_der()).as_ref());
         out
     }
 
-    /// The length of the modulus, or of the curve's field, in bits.
+    /// Returns the length of the modulus, or of the curve's field, in bits.
     pub fn bits(&self) -> usize {
         match &self.material {
             Material::Rsa { modulus, .. } => bit_length(modulus),
@@ -138,7 +100,7 @@ impl PublicKey {
         }
     }
 
-    /// The curve by its JWK name, such as `P-256`; none for RSA.
+    /// Returns the JWK name of the curve, such as `P-256`, or `None` for RSA.
     pub fn curve(&self) -> Option<&'static str> {
         match &self.material {
             Material::Rsa { .. } => None,
@@ -147,10 +109,10 @@ impl PublicKey {
         }
     }
 
-    /// The algorithms this key can verify; RS256 first for RSA.
+    /// Returns the algorithms that this key can verify, RS256 first for RSA.
     ///
-    /// A key under the RSASSA-PSS identifier verifies with PSS only (RFC 4055), a JWK with `alg` only
-    /// with that algorithm, and a JWK whose `use` or `key_ops` rule out verifying with none.
+    /// A key with the RSASSA-PSS identifier verifies only with PSS (RFC 4055), a JWK with `alg` only
+    /// with that algorithm, and a JWK whose `use` or `key_ops` exclude verifying with none.
     pub fn algorithms(&self) -> &'static [Algorithm] {
         self.allowed.unwrap_or(self.possible_algorithms())
     }
@@ -171,7 +133,7 @@ impl PublicKey {
         }
     }
 
-    /// The JWK key type: `RSA`, `EC` or `OKP`.
+    /// Returns the JWK key type: `RSA`, `EC` or `OKP`.
     pub fn key_type(&self) -> &'static str {
         match &self.material {
             Material::Rsa { .. } => "RSA",
@@ -199,7 +161,7 @@ impl PublicKey {
     }
 
     /// Restricts an RSA key to these algorithms of RSASSA-PSS.
-    pub(super) fn for_pss(self, algorithms: &'static [Algorithm]) -> Self {
+    pub(crate) fn for_pss(self, algorithms: &'static [Algorithm]) -> Self {
         Self {
             is_pss: true,
             allowed: Some(algorithms),
@@ -208,7 +170,7 @@ impl PublicKey {
     }
 
     /// Restricts the key to one algorithm, or to none if that does not fit its type.
-    pub(super) fn only_for(self, algorithm: Option<Algorithm>) -> Self {
+    pub(crate) fn only_for(self, algorithm: Option<Algorithm>) -> Self {
         let possible = self.possible_algorithms();
         let at = possible.iter().position(|a| Some(*a) == algorithm);
         Self {
@@ -218,7 +180,7 @@ impl PublicKey {
     }
 
     /// Keeps the SubjectPublicKeyInfo that stands for this key, as vendors hash that one.
-    pub(super) fn written_as(self, spki: &[u8]) -> Self {
+    pub(crate) fn written_as(self, spki: &[u8]) -> Self {
         let differs = self.canonical_spki() != spki;
         Self {
             spki: differs.then(|| spki.into()),
@@ -227,7 +189,7 @@ impl PublicKey {
     }
 
     /// Takes an RSA key from big-endian numbers; leading zeros are dropped.
-    pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, Error> {
         let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
         let bits = bit_length(modulus);
         if bits < RSA_LEAST_BITS {
@@ -248,35 +210,21 @@ impl PublicKey {
     }
 
     /// Takes an EC key from its point, which must lie on the curve (RFC 8725 3.4).
-    pub(super) fn ec(curve: Curve, point: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn ec(curve: Curve, point: &[u8]) -> Result<Self, Error> {
         let point = &*curve.uncompressed(point)?;
-        if curve == Curve::P521 {
-            larger::check_p521(point)?;
-            return Ok(Self::ec_checked(curve, point));
-        }
-        // Key agreement is the one place where `ring` says whether a point is on the curve.
-        let algorithm = match curve {
-            Curve::P256 => &agreement::ECDH_P256,
-            _ => &agreement::ECDH_P384,
-        };
-        EphemeralPrivateKey::generate(algorithm, &SystemRandom::new())
-            .and_then(|own| {
-                let theirs = UnparsedPublicKey::new(algorithm, point);
-                agreement::agree_ephemeral(own, &theirs, |_| ())
-            })
-            .map_err(|_| refusal::point_off_curve())?;
+        curve.check(point)?;
         Ok(Self::ec_checked(curve, point))
     }
 
     /// Takes an EC key whose point is known to be on the curve.
-    pub(super) fn ec_checked(curve: Curve, point: &[u8]) -> Self {
+    pub(crate) fn ec_checked(curve: Curve, point: &[u8]) -> Self {
         Self::new(Material::Ec {
             curve,
             point: point.to_vec(),
         })
     }
 
-    pub(super) fn ed25519(key: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn ed25519(key: &[u8]) -> Result<Self, Error> {
         let key = key
             .try_into()
             .map_err(|_| refusal::bad_der("Ed25519 public key"))?;
@@ -291,43 +239,6 @@ impl PartialEq for PublicKey {
 }
 
 impl Eq for PublicKey {}
-
-impl Curve {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::P256 => "P-256",
-            Self::P384 => "P-384",
-            Self::P521 => "P-521",
-        }
-    }
-
-    pub(crate) fn field_bytes(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    fn bits(self) -> usize {
-        match self {
-            Self::P521 => 521,
-            _ => 8 * self.field_bytes(),
-        }
-    }
-
-    /// A point in uncompressed form (SEC 1 section 2.3.3). Whether it is on the curve is not checked.
-    pub(super) fn uncompressed(self, point: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
-        let field = self.field_bytes();
-        match point.first() {
-            Some(4) if point.len() == 1 + 2 * field => Ok(point.into()),
-            Some(2 | 3) if point.len() == 1 + field => {
-                larger::uncompress(self, point).map(Into::into)
-            }
-            _ => Err(refusal::bad_der("EC public point")),
-        }
-    }
-}
 
 fn without_zeros(number: &[u8]) -> &[u8] {
     let first = number.iter().position(|b| *b != 0).unwrap_or(number.len());

@@ -4,10 +4,9 @@ use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Encode, Reader, Tag, TagMode, TagNumber};
 use spki::AlgorithmIdentifierRef;
 
-use super::RSA_PSS;
-use crate::Error;
-use crate::jws::Algorithm;
-use crate::key::refusal;
+use super::oid::RSA_PSS;
+use crate::algorithm::Algorithm;
+use crate::{Error, refusal};
 
 const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
 const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
@@ -16,11 +15,11 @@ const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.
 const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
 
 /// The use that the identifier of an RSASSA-PSS key allows.
-pub(in crate::key) struct Pss {
+pub(crate) struct Pss {
     /// Those of RFC 7518 section 3.5 that it allows, at least one.
-    pub(in crate::key) algorithms: &'static [Algorithm],
+    pub(crate) algorithms: &'static [Algorithm],
     /// The AlgorithmIdentifier in DER.
-    pub(in crate::key) identifier: Vec<u8>,
+    pub(crate) identifier: Vec<u8>,
 }
 
 impl Pss {
@@ -28,7 +27,7 @@ impl Pss {
     ///
     /// Without parameters the key may be used with every hash; with parameters only with theirs,
     /// and with a salt that is at least as long as they say.
-    pub(super) fn read(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Option<Self>, Error> {
         if identifier.oid != RSA_PSS {
             return Ok(None);
         }

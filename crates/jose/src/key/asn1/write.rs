@@ -2,19 +2,19 @@
 
 use zeroize::Zeroizing;
 
-use super::{EC, ED25519, P256, P384, P521, RSA};
-use crate::key::public::Curve;
+use super::oid::{EC, ED25519, P256, P384, P521, RSA};
+use crate::key::curve::Curve;
 
 /// The numbers of an RSA private key (RFC 8017 appendix A.1.2), big-endian.
-pub(in crate::key) struct RsaNumbers<'a> {
-    pub(in crate::key) modulus: &'a [u8],
-    pub(in crate::key) public_exponent: &'a [u8],
+pub(crate) struct RsaNumbers<'a> {
+    pub(crate) modulus: &'a [u8],
+    pub(crate) public_exponent: &'a [u8],
     /// The private exponent, both primes, both CRT exponents and the coefficient.
-    pub(in crate::key) private: [&'a [u8]; 6],
+    pub(crate) private: [&'a [u8]; 6],
 }
 
 /// A PKCS#1 private key.
-pub(in crate::key) fn rsa_pkcs1(numbers: &RsaNumbers<'_>) -> Zeroizing<Vec<u8>> {
+pub(crate) fn rsa_pkcs1(numbers: &RsaNumbers<'_>) -> Zeroizing<Vec<u8>> {
     let public = [&[0][..], numbers.modulus, numbers.public_exponent];
     let members: Vec<_> = public
         .iter()
@@ -26,23 +26,19 @@ pub(in crate::key) fn rsa_pkcs1(numbers: &RsaNumbers<'_>) -> Zeroizing<Vec<u8>> 
 }
 
 /// A SubjectPublicKeyInfo of an RSA key.
-pub(in crate::key) fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+pub(crate) fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let identifier = tlv(0x30, &[&tlv(0x06, &[RSA.as_bytes()]), &tlv(0x05, &[])]);
     rsa_spki_under(&identifier, modulus, exponent)
 }
 
 /// A SubjectPublicKeyInfo of an RSA key under an AlgorithmIdentifier that is given in DER.
-pub(in crate::key) fn rsa_spki_under(
-    identifier: &[u8],
-    modulus: &[u8],
-    exponent: &[u8],
-) -> Vec<u8> {
+pub(crate) fn rsa_spki_under(identifier: &[u8], modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let key = tlv(0x30, &[&integer(modulus), &integer(exponent)]);
     tlv(0x30, &[identifier, &tlv(0x03, &[&[0], &key])])
 }
 
 /// A SubjectPublicKeyInfo of an EC key.
-pub(in crate::key) fn ec_spki(curve: Curve, point: &[u8]) -> Vec<u8> {
+pub(crate) fn ec_spki(curve: Curve, point: &[u8]) -> Vec<u8> {
     let oid = match curve {
         Curve::P256 => P256,
         Curve::P384 => P384,
@@ -55,7 +51,7 @@ pub(in crate::key) fn ec_spki(curve: Curve, point: &[u8]) -> Vec<u8> {
 }
 
 /// A SubjectPublicKeyInfo of an Ed25519 key (RFC 8410).
-pub(in crate::key) fn ed25519_spki(key: &[u8]) -> Vec<u8> {
+pub(crate) fn ed25519_spki(key: &[u8]) -> Vec<u8> {
     wrap_spki(&[&tlv(0x06, &[ED25519.as_bytes()])], key)
 }
 

@@ -10,7 +10,7 @@ use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cipher {
+pub(crate) enum Cipher {
     Aes128Cbc,
     Aes192Cbc,
     Aes256Cbc,
@@ -24,7 +24,7 @@ pub(super) enum Cipher {
 }
 
 impl Cipher {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Aes128Cbc => "AES-128-CBC",
             Self::Aes192Cbc => "AES-192-CBC",
@@ -38,7 +38,7 @@ impl Cipher {
         }
     }
 
-    pub(super) fn key_bytes(self) -> usize {
+    pub(crate) fn key_bytes(self) -> usize {
         match self {
             Self::Aes128Cbc | Self::Aes128Gcm | Self::TwoKeyTripleDes | Self::Rc2With128Bits => 16,
             Self::Aes192Cbc | Self::TripleDes => 24,
@@ -47,7 +47,7 @@ impl Cipher {
         }
     }
 
-    pub(super) fn iv_bytes(self) -> usize {
+    pub(crate) fn iv_bytes(self) -> usize {
         match self {
             Self::Aes128Cbc | Self::Aes192Cbc | Self::Aes256Cbc => 16,
             Self::Aes128Gcm | Self::Aes256Gcm => 12,
@@ -59,7 +59,7 @@ impl Cipher {
     }
 
     /// None where the padding or the tag is not right: another key, or damage.
-    pub(super) fn decrypt(self, key: &[u8], iv: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn decrypt(self, key: &[u8], iv: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let mut buffer = Zeroizing::new(data.to_vec());
         let length = match self {
             Self::Aes128Cbc => cbc(Aes128::new_from_slice(key).ok()?, iv, &mut buffer),

@@ -1,22 +1,18 @@
 //! Takes the encryption off: PKCS#8 (RFC 5958 section 3), PEM (RFC 1421), PKCS#12 (RFC 7292).
 
-use der::asn1::OctetStringRef;
-use der::{Decode, Reader, SliceReader};
 use md5::{Digest, Md5};
-use spki::AlgorithmIdentifierRef;
 use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
+use super::opened::{Opened, Safe};
 use super::password::Password;
 use super::pkcs12 as pfx;
-use super::scheme::{Scheme, document};
-use super::{Opened, Safe};
+use super::scheme::{document, encrypted_info};
 use crate::key::armor::DekInfo;
-use crate::key::refusal;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, refusal};
 
 /// Opens an EncryptedPrivateKeyInfo; what comes out is PKCS#8.
-pub(in crate::key) fn pkcs8(der: &[u8], passphrase: Option<&str>) -> Result<Opened, Error> {
+pub(crate) fn pkcs8(der: &[u8], passphrase: Option<&str>) -> Result<Opened, Error> {
     let (scheme, data) = encrypted_info(der)?;
     let how = scheme.to_string();
     let passphrase = passphrase.ok_or_else(|| refusal::no_passphrase(&how))?;
@@ -29,11 +25,7 @@ pub(in crate::key) fn pkcs8(der: &[u8], passphrase: Option<&str>) -> Result<Open
 }
 
 /// Opens a PEM block with `DEK-Info`; what comes out is PKCS#1 or SEC1.
-pub(in crate::key) fn pem(
-    info: &DekInfo,
-    data: &[u8],
-    passphrase: Option<&str>,
-) -> Result<Opened, Error> {
+pub(crate) fn pem(info: &DekInfo, data: &[u8], passphrase: Option<&str>) -> Result<Opened, Error> {
     let cipher = match info.algorithm.as_str() {
         "AES-128-CBC" => Cipher::Aes128Cbc,
         "AES-192-CBC" => Cipher::Aes192Cbc,
@@ -53,7 +45,7 @@ pub(in crate::key) fn pem(
 }
 
 /// Opens a PKCS#12 file. Without a passphrase the two spellings of an empty one are tried.
-pub(in crate::key) fn pkcs12(der: &[u8], passphrase: Option<&str>) -> Result<Safe, Error> {
+pub(crate) fn pkcs12(der: &[u8], passphrase: Option<&str>) -> Result<Safe, Error> {
     match passphrase.filter(|text| !text.is_empty()) {
         Some(text) => pfx::open(der, &Password::of(text)),
         None => pfx::open(der, &Password::of(""))
@@ -63,20 +55,6 @@ pub(in crate::key) fn pkcs12(der: &[u8], passphrase: Option<&str>) -> Result<Saf
                 _ => error,
             }),
     }
-}
-
-pub(super) fn encrypted_info(der: &[u8]) -> Result<(Scheme<'_>, &[u8]), Error> {
-    let (algorithm, data) = SliceReader::new(der)
-        .and_then(|mut reader| {
-            let members = reader.sequence(|reader| {
-                let algorithm = AlgorithmIdentifierRef::decode(reader)?;
-                der::Result::Ok((algorithm, <&OctetStringRef>::decode(reader)?.as_bytes()))
-            })?;
-            reader.finish()?;
-            Ok(members)
-        })
-        .map_err(|_| refusal::bad_der("encrypted PKCS#8 key"))?;
-    Ok((Scheme::read(&algorithm)?, data))
 }
 
 /// OpenSSL's `EVP_BytesToKey` with MD5 and one round; the salt is the start of the vector.

@@ -4,21 +4,21 @@ use ring::digest::{self, Context};
 use zeroize::Zeroizing;
 
 /// A passphrase as the schemes take it: UTF-8 in PBES2, UTF-16 with a final zero in PKCS#12.
-pub(super) struct Password<'a> {
+pub(crate) struct Password<'a> {
     text: &'a str,
     wide: Zeroizing<Vec<u8>>,
 }
 
 /// What a derived key is for (RFC 7292 appendix B.3).
 #[derive(Clone, Copy)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     Key = 1,
     Vector = 2,
     Mac = 3,
 }
 
 impl<'a> Password<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(crate) fn of(text: &'a str) -> Self {
         let mut wide = Zeroizing::new(Vec::with_capacity(2 * text.len() + 2));
         wide.extend(text.encode_utf16().flat_map(u16::to_be_bytes));
         wide.extend([0, 0]);
@@ -26,19 +26,19 @@ impl<'a> Password<'a> {
     }
 
     /// No passphrase at all, which some tools tell from an empty one.
-    pub(super) fn absent() -> Password<'static> {
+    pub(crate) fn absent() -> Password<'static> {
         Password {
             text: "",
             wide: Zeroizing::default(),
         }
     }
 
-    pub(super) fn utf8(&self) -> &[u8] {
+    pub(crate) fn utf8(&self) -> &[u8] {
         self.text.as_bytes()
     }
 
     /// RFC 7292 appendix B.2.
-    pub(super) fn pkcs12_key(
+    pub(crate) fn pkcs12_key(
         &self,
         hash: &'static digest::Algorithm,
         purpose: Purpose,

@@ -6,12 +6,10 @@ use ring::{digest, hmac};
 use spki::AlgorithmIdentifierRef;
 use zeroize::Zeroizing;
 
-use super::open::encrypted_info;
+use super::opened::{Opened, Safe};
 use super::password::{Password, Purpose};
-use super::scheme::{Scheme, check_rounds, derive, read_kdf};
-use super::{Opened, Safe};
-use crate::Error;
-use crate::key::refusal;
+use super::scheme::{Scheme, check_rounds, derive, encrypted_info, read_kdf};
+use crate::{Error, refusal};
 
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const ENVELOPED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.3");
@@ -25,7 +23,7 @@ const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.11
 const X509: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
 
 /// Opens a file, once its MAC has shown that the password is right.
-pub(super) fn open(der: &[u8], password: &Password<'_>) -> Result<Safe, Error> {
+pub(crate) fn open(der: &[u8], password: &Password<'_>) -> Result<Safe, Error> {
     let (contents, mac) = outermost(der).map_err(damaged)?;
     let contents = contents.data()?;
     if let Some(mac) = mac {

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use der::Decode;
 use der::asn1::{ObjectIdentifier, OctetStringRef};
+use der::{Decode, Reader, SliceReader};
 use pkcs5::pbes2::{Kdf, Pbkdf2Params, Pbkdf2Prf, ScryptParams};
 use ring::{digest, pbkdf2};
 use spki::AlgorithmIdentifierRef;
@@ -13,18 +13,18 @@ use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
 use super::password::{Password, Purpose};
-use crate::Error;
-use crate::key::{asn1, refusal};
+use crate::key::asn1::shape::outer_length;
+use crate::{Error, refusal};
 
 /// Ten times what anybody recommends; a minute of work at most.
-pub(super) const MOST_ROUNDS: u32 = 10_000_000;
+pub(crate) const MOST_ROUNDS: u32 = 10_000_000;
 /// What scrypt may take, in bytes.
 const MOST_MEMORY: u64 = 256 * 1024 * 1024;
 
 const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
 
 /// An encryption scheme with its parameters.
-pub(super) struct Scheme<'a> {
+pub(crate) struct Scheme<'a> {
     derivation: Derivation<'a>,
     cipher: Cipher,
 }
@@ -35,7 +35,7 @@ enum Derivation<'a> {
 }
 
 impl<'a> Scheme<'a> {
-    pub(super) fn read(algorithm: &AlgorithmIdentifierRef<'a>) -> Result<Self, Error> {
+    pub(crate) fn read(algorithm: &AlgorithmIdentifierRef<'a>) -> Result<Self, Error> {
         match algorithm.oid {
             PBES2 => Self::pbes2(algorithm),
             other => Self::pkcs12(algorithm, &other.to_string()),
@@ -45,7 +45,7 @@ impl<'a> Scheme<'a> {
     /// # Errors
     ///
     /// That the passphrase is wrong, which cannot be told from damage.
-    pub(super) fn decrypt(
+    pub(crate) fn decrypt(
         &self,
         password: &Password<'_>,
         data: &[u8],
@@ -130,15 +130,30 @@ impl fmt::Display for Scheme<'_> {
     }
 }
 
+/// Reads an EncryptedPrivateKeyInfo (RFC 5958 section 3): how it is encrypted, and what.
+pub(crate) fn encrypted_info(der: &[u8]) -> Result<(Scheme<'_>, &[u8]), Error> {
+    let (algorithm, data) = SliceReader::new(der)
+        .and_then(|mut reader| {
+            let members = reader.sequence(|reader| {
+                let algorithm = AlgorithmIdentifierRef::decode(reader)?;
+                der::Result::Ok((algorithm, <&OctetStringRef>::decode(reader)?.as_bytes()))
+            })?;
+            reader.finish()?;
+            Ok(members)
+        })
+        .map_err(|_| refusal::bad_der("encrypted PKCS#8 key"))?;
+    Ok((Scheme::read(&algorithm)?, data))
+}
+
 /// A wrong key gives right padding once in 256 times, but never a whole document.
-pub(super) fn document(plain: Option<Zeroizing<Vec<u8>>>) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn document(plain: Option<Zeroizing<Vec<u8>>>) -> Result<Zeroizing<Vec<u8>>, Error> {
     plain
-        .filter(|der| der.first() == Some(&0x30) && asn1::outer_length(der) == Some(der.len()))
+        .filter(|der| der.first() == Some(&0x30) && outer_length(der) == Some(der.len()))
         .ok_or_else(refusal::wrong_passphrase)
 }
 
 /// Derives a key of PBKDF2 (RFC 8018 section 5.2) or scrypt (RFC 7914).
-pub(super) fn derive(
+pub(crate) fn derive(
     kdf: &Kdf,
     password: &[u8],
     length: usize,
@@ -153,7 +168,7 @@ pub(super) fn derive(
 }
 
 /// The key derivation of PBES2 and PBMAC1, within what is worth waiting for.
-pub(super) fn read_kdf(algorithm: AlgorithmIdentifierRef<'_>) -> Result<Kdf, Error> {
+pub(crate) fn read_kdf(algorithm: AlgorithmIdentifierRef<'_>) -> Result<Kdf, Error> {
     let oid = algorithm.oid;
     if oid != pkcs5::pbes2::PBKDF2_OID && oid != pkcs5::pbes2::SCRYPT_OID {
         return Err(refusal::encryption(&format!("key derivation {oid}")));
@@ -174,7 +189,7 @@ pub(super) fn read_kdf(algorithm: AlgorithmIdentifierRef<'_>) -> Result<Kdf, Err
     Ok(kdf)
 }
 
-pub(super) fn check_rounds(rounds: u32) -> Result<(), Error> {
+pub(crate) fn check_rounds(rounds: u32) -> Result<(), Error> {
     match rounds {
         0 => Err(refusal::bad_encryption()),
         1..=MOST_ROUNDS => Ok(()),

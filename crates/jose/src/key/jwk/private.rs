@@ -2,25 +2,22 @@
 
 use zeroize::Zeroizing;
 
-use super::{Purpose, algorithm, check_purpose};
-use crate::Error;
-use crate::jws::base64url;
-use crate::key::asn1::{self, PrivateParts, RsaNumbers};
+use super::members::{Purpose, algorithm, check_purpose};
+use crate::key::asn1::private::{PrivateParts, rsa_private};
+use crate::key::asn1::write::{RsaNumbers, rsa_pkcs1};
 use crate::key::format::Format;
-use crate::key::json::Members;
+use crate::key::object::Members;
+use crate::key::private::{About, PrivateKey};
 use crate::key::public::{Material, PublicKey};
-use crate::key::{About, PrivateKey, refusal};
+use crate::{Error, base64url, refusal};
 
 /// Whether it can sign: a private key or a shared secret.
-pub(in crate::key) fn is_private(members: &Members<'_>) -> bool {
+pub(crate) fn is_private(members: &Members<'_>) -> bool {
     members.has("d") || members.is("kty", "oct")
 }
 
 /// Reads a JWK to sign with. Its `kid` and `alg` stay with it.
-pub(in crate::key) fn private_key(
-    members: &Members<'_>,
-    format: Format,
-) -> Result<PrivateKey, Error> {
+pub(crate) fn private_key(members: &Members<'_>, format: Format) -> Result<PrivateKey, Error> {
     let public = members.public();
     check_purpose(&public, Purpose::Sign)?;
     let algorithm = algorithm(&public)?;
@@ -52,7 +49,7 @@ fn asymmetric(
     match public.material() {
         Material::Rsa { modulus, exponent } => {
             let der = rsa(members, modulus, exponent, &secret)?;
-            PrivateKey::from_parts(asn1::rsa_private(&der, None)?, about)
+            PrivateKey::from_parts(rsa_private(&der, None)?, about)
         }
         Material::Ec { curve, point } => {
             // RFC 7518 section 6.2.2.1: the full width, leading zeros included.
@@ -95,7 +92,7 @@ fn rsa(
     let number = |name| bytes(members, name);
     let (p, q) = (number("p")?, number("q")?);
     let (dp, dq, qi) = (number("dp")?, number("dq")?, number("qi")?);
-    Ok(asn1::rsa_pkcs1(&RsaNumbers {
+    Ok(rsa_pkcs1(&RsaNumbers {
         modulus,
         public_exponent: exponent,
         private: [secret, &p, &q, &dp, &dq, &qi],

@@ -9,12 +9,10 @@ use aws_lc_rs::signature::{
 };
 use zeroize::Zeroizing;
 
-use super::{failed, misfit};
-use crate::Error;
-use crate::jws::Algorithm;
-use crate::key::asn1::PrivateParts;
-use crate::key::public::Curve;
-use crate::key::refusal;
+use crate::algorithm::Algorithm;
+use crate::key::asn1::private::PrivateParts;
+use crate::key::curve::Curve;
+use crate::{Error, refusal};
 
 /// What aws-lc-rs needs of a key: ring gives nothing of a key back, so it is kept beside.
 pub(crate) enum Kept {
@@ -37,7 +35,7 @@ pub(crate) enum AwsLcPair {
 }
 
 impl Kept {
-    pub(super) fn of(parts: &PrivateParts<'_>) -> Self {
+    pub(crate) fn of(parts: &PrivateParts<'_>) -> Self {
         let own = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
         match *parts {
             PrivateParts::Rsa { der, .. } => Self::Rsa(own(der)),
@@ -54,7 +52,7 @@ impl Kept {
         }
     }
 
-    pub(in crate::key) fn pair(&self) -> Result<AwsLcPair, Error> {
+    pub(crate) fn pair(&self) -> Result<AwsLcPair, Error> {
         Ok(match self {
             Self::Rsa(der) => {
                 AwsLcPair::Rsa(RsaKeyPair::from_der(der).map_err(refusal::inconsistent)?)
@@ -90,19 +88,22 @@ impl AwsLcPair {
         let random = SystemRandom::new();
         match self {
             Self::Rsa(pair) => {
-                let encoding = rsa_encoding(algorithm).ok_or_else(|| misfit(algorithm))?;
+                let encoding =
+                    rsa_encoding(algorithm).ok_or_else(|| refusal::impossible(algorithm))?;
                 let start = signature.len();
                 signature.resize(start + pair.public_modulus_len(), 0);
                 pair.sign(encoding, &random, input, &mut signature[start..])
                     .map_err(|_| {
                         signature.truncate(start);
-                        failed("the RSA key is damaged or the system gives no random numbers")
+                        refusal::signing_failed(
+                            "the RSA key is damaged or the system gives no random numbers",
+                        )
                     })
             }
             Self::Ec(pair) => {
                 let made = pair
                     .sign(&random, input)
-                    .map_err(|_| failed("the system gives no random numbers"))?;
+                    .map_err(|_| refusal::signing_failed("the system gives no random numbers"))?;
                 signature.extend_from_slice(made.as_ref());
                 Ok(())
             }

@@ -1,6 +1,6 @@
-//! Why a key is not taken, and what to do about it: one function per reason.
+//! Why a key is rejected, and what to do about it: one function per reason.
 //!
-//! No function is given key bytes, so none can show them.
+//! No function gets key bytes, so none can show them.
 
 mod encrypted;
 mod file;
@@ -8,6 +8,7 @@ mod file;
 pub(crate) use self::encrypted::*;
 pub use self::file::is_pkcs11_uri;
 pub(crate) use self::file::*;
+use crate::algorithm::Algorithm;
 use crate::{Error, ErrorKind};
 
 pub(crate) fn begin_line() -> Error {
@@ -266,6 +267,23 @@ pub(crate) fn reason_of_jwk(error: &Error) -> &str {
 }
 
 const JWK: &str = "the JWK cannot be used: ";
+
+/// A private key that can be read, and still does not sign.
+pub(crate) fn signing_failed(why: &str) -> Error {
+    Error::new(
+        ErrorKind::Signing,
+        format!("the signature could not be made: {why}"),
+    )
+    .with_hint("check the key with: openssl pkey -in key.pem -noout -check")
+}
+
+/// Not reachable through `KeySigner`, which checks when it is made.
+pub(crate) fn impossible(algorithm: Algorithm) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("{algorithm} was asked of a key that cannot do it"),
+    )
+}
 
 fn refuse(what: impl Into<String>, hint: impl Into<String>) -> Error {
     Error::new(ErrorKind::Key, what).with_hint(hint)

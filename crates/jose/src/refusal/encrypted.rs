@@ -1,4 +1,4 @@
-//! Why a key under a passphrase is not taken, and what to do about it.
+//! Why a key with a passphrase is rejected, and what to do about it.
 
 use super::refuse;
 use crate::Error;

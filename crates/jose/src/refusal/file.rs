@@ -1,4 +1,4 @@
-//! Why a file that is not PEM is not taken, and what to do about it.
+//! Why a file that is not PEM is rejected, and what to do about it.
 
 use super::{jwk, refuse};
 use crate::Error;

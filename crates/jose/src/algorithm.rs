@@ -1,4 +1,4 @@
-//! The signature algorithms of RFC 7518 section 3.1 and RFC 8037 that are done here.
+//! The supported signature algorithms of RFC 7518 section 3.1 and RFC 8037.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +22,7 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256: what most vendors ask for.
+    /// RSASSA-PKCS1-v1_5 with SHA-256. Most vendors ask for it.
     RS256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
     RS384,
@@ -38,7 +38,7 @@ pub enum Algorithm {
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
-    /// ECDSA on P-521 with SHA-512: for keys in a device, or here with the Cargo feature `aws-lc`.
+    /// ECDSA on P-521 with SHA-512. Needs a key in a device or the Cargo feature `aws-lc`.
     ES512,
     /// Ed25519 (RFC 8037).
     EdDSA,
@@ -51,7 +51,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm.
+    /// All algorithms.
     pub const ALL: &'static [Self] = &[
         Self::RS256,
         Self::RS384,
@@ -78,7 +78,7 @@ impl Algorithm {
     pub(crate) const RSA_PSS: &'static [Self] = &[Self::PS256, Self::PS384, Self::PS512];
     pub(crate) const HMAC: &'static [Self] = &[Self::HS256, Self::HS384, Self::HS512];
 
-    /// The value of the header's `alg`.
+    /// Returns the value of the header's `alg`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RS256 => "RS256",
@@ -97,7 +97,7 @@ impl Algorithm {
         }
     }
 
-    /// The bytes an HMAC secret must have at least (RFC 7518 section 3.2); none for signatures.
+    /// Returns the minimum length of an HMAC secret in bytes (RFC 7518 section 3.2).
     pub(crate) fn least_secret_bytes(self) -> Option<usize> {
         match self {
             Self::HS256 => Some(32),
@@ -122,7 +122,7 @@ impl Algorithm {
         digest::digest(self.hash(), message).as_ref().to_vec()
     }
 
-    /// The hash the algorithm is made with.
+    /// Returns the hash that the algorithm uses.
     pub(crate) fn hash(self) -> &'static digest::Algorithm {
         match self {
             Self::RS256 | Self::PS256 | Self::ES256 | Self::HS256 => &digest::SHA256,
@@ -131,7 +131,7 @@ impl Algorithm {
         }
     }
 
-    /// The length of a signature, where the algorithm alone decides it: not for RSA.
+    /// Returns the length of a signature, or `None` for RSA, where it depends on the key.
     pub(crate) fn signature_bytes(self) -> Option<usize> {
         match self {
             Self::ES256 | Self::EdDSA => Some(64),
@@ -160,7 +160,7 @@ impl Serialize for Algorithm {
 impl FromStr for Algorithm {
     type Err = Error;
 
-    /// Names are taken as RFC 7515 section 4.1.1 has it: case-sensitive.
+    /// Parses a name. Names are case-sensitive (RFC 7515 section 4.1.1).
     fn from_str(name: &str) -> Result<Self, Error> {
         if let Some(known) = Self::ALL.iter().find(|known| known.as_str() == name) {
             return Ok(*known);
@@ -181,14 +181,14 @@ impl FromStr for Algorithm {
     }
 }
 
-/// The error for a key, described in words, that cannot be used with an algorithm.
+/// Builds the error for a key, described in words, that does not support an algorithm.
 pub(crate) fn misfit(algorithm: Algorithm, key: &str, possible: &[Algorithm]) -> Error {
     let message = format!("`algorithm` {algorithm} does not fit: this is {key}");
     Error::new(ErrorKind::AlgorithmMismatch, message)
         .with_hint(format!("set algorithm to one of {}", names(possible)))
 }
 
-/// The names in a row, for a message.
+/// Lists the names, for a message.
 pub(crate) fn names(algorithms: &[Algorithm]) -> String {
     algorithms
         .iter()

@@ -1,0 +1,111 @@
+//! Public JWKs (RFC 7518 section 6, RFC 8037) and their thumbprints (RFC 7638).
+
+use std::collections::BTreeMap;
+
+use ring::digest;
+use serde_json::{Value, json};
+
+use super::members::{Purpose, algorithm, bytes, check_purpose, shown, text};
+use crate::key::curve::Curve;
+use crate::key::public::{Material, PublicKey};
+use crate::{Error, base64url, refusal};
+
+impl PublicKey {
+    /// Reads the public members of a JWK. Those of a private key are ignored.
+    ///
+    /// `alg`, `use` and `key_ops` restrict what the key verifies: see
+    /// [`algorithms`](Self::algorithms).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`](crate::ErrorKind::Key) if a member is missing or malformed, the key type or curve is not
+    /// supported, or the point is not on the curve.
+    pub fn from_jwk(jwk: &Value) -> Result<Self, Error> {
+        let key = Self::of_numbers(jwk)?;
+        match (check_purpose(jwk, Purpose::Verify), jwk.get("alg")) {
+            (Ok(()), None) => Ok(key),
+            (Ok(()), Some(_)) => Ok(key.only_for(algorithm(jwk).unwrap_or_default())),
+            (Err(_), _) => Ok(key.only_for(None)),
+        }
+    }
+
+    /// Reads the key, whatever it is for.
+    pub(crate) fn of_numbers(jwk: &Value) -> Result<Self, Error> {
+        match text(jwk, "kty")? {
+            "RSA" => Self::rsa(&bytes(jwk, "n")?, &bytes(jwk, "e")?),
+            "EC" => ec(jwk),
+            "OKP" => match text(jwk, "crv")? {
+                "Ed25519" => {
+                    let x = bytes(jwk, "x")?;
+                    Self::ed25519(&x).map_err(|_| refusal::jwk("`x` is not 32 bytes"))
+                }
+                other => Err(refusal::algorithm(&format!("OKP on {}", shown(other)))),
+            },
+            "oct" => Err(refusal::jwk(
+                "`kty` is oct, which is a shared secret, not a public key",
+            )),
+            other => Err(refusal::algorithm(&format!("`kty` {}", shown(other)))),
+        }
+    }
+
+    /// Returns the key as a JWK with only the members that its type requires.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let jwk = serde_json::json!({
+    ///     "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    /// });
+    /// assert_eq!(PublicKey::from_jwk(&jwk)?.to_jwk(), jwk);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
+    pub fn to_jwk(&self) -> Value {
+        match self.material() {
+            Material::Rsa { modulus, exponent } => {
+                json!({"kty": "RSA", "n": base64url::encode(modulus), "e": base64url::encode(exponent)})
+            }
+            Material::Ec { curve, point } => {
+                let (x, y) = point[1..].split_at(curve.field_bytes());
+                json!({"kty": "EC", "crv": curve.name(), "x": base64url::encode(x), "y": base64url::encode(y)})
+            }
+            Material::Ed25519(key) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": base64url::encode(key)})
+            }
+        }
+    }
+
+    /// Returns the SHA-256 JWK thumbprint (RFC 7638, RFC 8037 section 2) in base64url.
+    pub fn thumbprint(&self) -> String {
+        // The map keeps its members sorted and writes no blanks, which is RFC 7638 section 3.3.
+        let mut sorted = BTreeMap::new();
+        if let Value::Object(members) = self.to_jwk() {
+            sorted.extend(members);
+        }
+        let text = serde_json::to_string(&sorted).unwrap_or_default();
+        base64url::encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    }
+}
+
+fn ec(jwk: &Value) -> Result<PublicKey, Error> {
+    let curve = match text(jwk, "crv")? {
+        "P-256" => Curve::P256,
+        "P-384" => Curve::P384,
+        "P-521" => Curve::P521,
+        other => return Err(refusal::algorithm(&format!("EC on {}", shown(other)))),
+    };
+    let mut point = vec![4];
+    for name in ["x", "y"] {
+        let coordinate = bytes(jwk, name)?;
+        // RFC 7518 section 6.2.1.2: the full width, leading zeros included.
+        if coordinate.len() != curve.field_bytes() {
+            return Err(refusal::jwk(format!(
+                "`{name}` is not {} bytes",
+                curve.field_bytes()
+            )));
+        }
+        point.extend_from_slice(&coordinate);
+    }
+    PublicKey::ec(curve, &point)
+}

@@ -1,0 +1,205 @@
+//! Private keys and shared secrets, and what their file says about them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::algorithm::Algorithm;
+use crate::key::asn1::private::PrivateParts;
+use crate::key::certificate::Certificate;
+use crate::key::format::{Container, Format, Structure};
+use crate::key::pair::Pair;
+use crate::key::public::PublicKey;
+
+/// A private key or shared secret to sign with. Cheap to clone; `Debug` shows no part of it.
+///
+/// The buffers that the key is read through are wiped. The signing library's own copy of an RSA, EC or
+/// Ed25519 key lives as long as the key does.
+///
+/// # Example
+///
+/// ```
+/// use countersign_jose::key::PrivateKey;
+///
+/// // RFC 8037 appendix A.1, as a shell variable would contain it.
+/// let key = PrivateKey::from_pem(
+///     r#""-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----""#,
+/// )?;
+/// assert_eq!(key.curve(), Some("Ed25519"));
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct PrivateKey {
+    pair: Arc<Pair>,
+    public: Option<PublicKey>,
+    about: Arc<About>,
+}
+
+/// What the file of a key says about it.
+#[derive(Clone)]
+pub(crate) struct About {
+    pub(crate) format: Format,
+    /// How it was encrypted, in words.
+    pub(crate) encryption: Option<String>,
+    pub(crate) key_id: Option<String>,
+    /// The only algorithm that a JWK lets itself be used with.
+    pub(crate) algorithm: Option<Algorithm>,
+    /// The key's own certificate, then those that certify it.
+    pub(crate) certificates: Vec<Certificate>,
+}
+
+impl PrivateKey {
+    /// Takes a shared secret for HS256, HS384 or HS512. A string stands for its UTF-8 bytes.
+    ///
+    /// [`KeySigner::new`](crate::jws::KeySigner::new) checks that the secret is long enough for its
+    /// algorithm (RFC 7518 section 3.2).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let key = PrivateKey::from_secret("a secret of at least thirty-two bytes");
+    /// assert_eq!(key.bits(), 8 * 37);
+    /// ```
+    pub fn from_secret(secret: impl AsRef<[u8]>) -> Self {
+        let format = Format::new(Structure::Secret, Container::None);
+        Self::shared(secret.as_ref(), About::new(format))
+    }
+
+    /// Returns the algorithms that this key can sign with, the default first (RS256 for RSA).
+    ///
+    /// A key with the RSASSA-PSS identifier signs with PS256, PS384 and PS512, or only with the one
+    /// that its parameters allow (RFC 4055). A JWK with `alg` signs only with that one (RFC 7517
+    /// section 4.4).
+    pub fn algorithms(&self) -> &'static [Algorithm] {
+        let possible = self.possible_algorithms();
+        let only = possible
+            .iter()
+            .position(|a| Some(*a) == self.about.algorithm);
+        only.map_or(possible, |at| &possible[at..=at])
+    }
+
+    /// Returns the `kid` from the JWK, Google or Box file that the key was read from.
+    pub fn key_id(&self) -> Option<&str> {
+        self.about.key_id.as_deref()
+    }
+
+    /// Returns the certificates from the key's file: its own first, then the others in their order.
+    /// Empty if none is the key's own.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.about.certificates
+    }
+
+    fn possible_algorithms(&self) -> &'static [Algorithm] {
+        match &self.public {
+            Some(public) => public.algorithms(),
+            None => Algorithm::HMAC,
+        }
+    }
+
+    /// Returns the length of the modulus, the curve's field or the secret, in bits.
+    pub fn bits(&self) -> usize {
+        match (&self.public, &*self.pair) {
+            (Some(public), _) => public.bits(),
+            (None, Pair::Hmac(secret)) => 8 * secret.len(),
+            (None, _) => 0,
+        }
+    }
+
+    /// Returns the JWK name of the curve, such as `P-256`, or `None` for RSA and secrets.
+    pub fn curve(&self) -> Option<&'static str> {
+        self.public.as_ref().and_then(PublicKey::curve)
+    }
+
+    /// Returns the public key, or `None` for a shared secret.
+    pub fn public_key(&self) -> Option<PublicKey> {
+        self.public.clone()
+    }
+
+    /// Describes the key, for a message: `an RSA key of 2048 bits`.
+    pub(crate) fn description(&self) -> String {
+        match (&self.public, self.curve()) {
+            (None, _) => format!("a shared secret of {} bytes", self.bits() / 8),
+            (Some(_), Some("Ed25519")) => "an Ed25519 key".to_owned(),
+            (Some(_), Some(curve)) => format!("an EC key on {curve}"),
+            (Some(public), None) => {
+                let kind = if public.is_pss() { "RSASSA-PSS" } else { "RSA" };
+                format!("an {kind} key of {} bits", self.bits())
+            }
+        }
+    }
+
+    /// Whether both sign alike. Shared secrets are not compared.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.public.is_some() && self.public == other.public
+    }
+
+    pub(crate) fn about(&self) -> &About {
+        &self.about
+    }
+
+    pub(crate) fn public(&self) -> Option<&PublicKey> {
+        self.public.as_ref()
+    }
+
+    pub(crate) fn pair(&self) -> &Pair {
+        &self.pair
+    }
+
+    pub(crate) fn from_parts(parts: PrivateParts<'_>, about: About) -> Result<Self, Error> {
+        let (pair, public) = Pair::from_parts(&parts)?;
+        Ok(Self {
+            pair: Arc::new(pair),
+            public: Some(public),
+            about: Arc::new(about),
+        })
+    }
+
+    pub(crate) fn shared(secret: &[u8], about: About) -> Self {
+        Self {
+            pair: Arc::new(Pair::Hmac(Zeroizing::new(secret.to_vec()))),
+            public: None,
+            about: Arc::new(about),
+        }
+    }
+
+    pub(crate) fn with_key_id(mut self, key_id: &str) -> Self {
+        Arc::make_mut(&mut self.about).key_id = Some(key_id.to_owned());
+        self
+    }
+
+    /// Keeps the certificates, if the key's own is among them. One that cannot be read is not it.
+    pub(crate) fn with_certificates<'a>(mut self, ders: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut chain: Vec<_> = ders
+            .filter_map(|der| Certificate::from_der(der).ok())
+            .collect();
+        let own =
+            |certificate: &Certificate| Some(certificate.public_key()) == self.public.as_ref();
+        if let Some(at) = chain.iter().position(own) {
+            chain[..=at].rotate_right(1);
+            Arc::make_mut(&mut self.about).certificates = chain;
+        }
+        self
+    }
+}
+
+impl About {
+    pub(crate) fn new(format: Format) -> Self {
+        Self {
+            format,
+            encryption: None,
+            key_id: None,
+            algorithm: None,
+            certificates: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({}, redacted)", self.description())
+    }
+}

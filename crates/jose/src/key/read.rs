@@ -1,0 +1,173 @@
+//! Reading keys from files in any format.
+
+use crate::key::certificate::Certificate;
+use crate::key::container::{self, Contents};
+use crate::key::document::{self, Document};
+use crate::key::format::{Container, Structure};
+use crate::key::json;
+use crate::key::private::PrivateKey;
+use crate::key::public::PublicKey;
+use crate::{Error, ErrorKind, refusal};
+
+/// Reads the one key of a file: a private key if there is one, else the first public key or
+/// certificate. So a key pasted together with its certificate chain or its public key is read.
+///
+/// `key_id` chooses among several private keys: by `kid` in a JWK Set, by friendly name in PKCS#12.
+pub(crate) fn read(
+    file: &[u8],
+    passphrase: Option<&str>,
+    key_id: Option<&str>,
+) -> Result<Document, Error> {
+    match container::open(file)? {
+        Contents::Der(der) => document::from_der(&der, Container::Der, passphrase, key_id),
+        Contents::Json(text) => json::read(&text, passphrase, key_id),
+        Contents::Pem(text) => document::from_pem(&text, Container::Pem, passphrase, key_id),
+    }
+}
+
+impl PrivateKey {
+    /// Reads a private key in PEM. Same as [`from_bytes`](Self::from_bytes) with the text's bytes and
+    /// no passphrase.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        Self::from_bytes(text.as_bytes(), None)
+    }
+
+    /// Reads the private key of a file. The format is detected from the contents:
+    ///
+    /// - PKCS#1 RSA (RFC 8017), PKCS#8 version 1 and 2 (RFC 5958: RSA, also with the RSASSA-PSS
+    ///   identifier, P-256, P-384, Ed25519) and SEC1 EC (RFC 5915), in PEM or DER. With the Cargo
+    ///   feature `aws-lc` also P-521, RSA keys of more than 4096 bits, and EC keys whose public
+    ///   point is compressed or missing.
+    /// - A private JWK, or a JWK Set with one private key (RFC 7517). The key keeps its `kid` and
+    ///   `alg`. To choose among several, use [`from_bytes_by_id`](Self::from_bytes_by_id).
+    /// - Google's service account JSON and Box's app settings JSON. The key keeps its id. The
+    ///   passphrase in a Box file is used.
+    /// - With the Cargo feature `encrypted-keys` and a passphrase: encrypted PKCS#8 (PBES2 of
+    ///   RFC 8018 with AES-CBC, AES-GCM or 3DES, and PBKDF2 with HMAC-SHA1 or SHA2, or scrypt; the
+    ///   3DES and RC2 schemes of RFC 7292), PEM with `DEK-Info` (AES-CBC, 3DES), and PKCS#12.
+    ///
+    /// PEM may contain literal `\n`, CRLF, a byte order mark, quotes, spaces around it, spaces in
+    /// place of line feeds, or the same key twice; it may be UTF-16 or Windows-1252, lack the final
+    /// line feed, or be wrapped in base64 as a whole. A public key next to the private key is
+    /// ignored. Certificates next to it are kept if the key's own is among them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::PrivateKey`] or, if the passphrase is missing or wrong,
+    /// [`ErrorKind::Passphrase`]. The hint says what to do, often as a command that converts the
+    /// key. No error contains any part of the key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// // RFC 8037 appendix A.1.
+    /// let key = PrivateKey::from_bytes(
+    ///     br#"{"kty":"OKP","crv":"Ed25519","kid":"2026-01",
+    ///         "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    ///     None,
+    /// )?;
+    /// assert_eq!(key.key_id(), Some("2026-01"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
+    pub fn from_bytes(file: &[u8], passphrase: Option<&str>) -> Result<Self, Error> {
+        Self::from_bytes_by_id(file, passphrase, None)
+    }
+
+    /// Like [`from_bytes`](Self::from_bytes), but chooses among several private keys: by `kid` in a
+    /// JWK Set (RFC 7517 section 5), by friendly name in a PKCS#12 file. The only key of a file is
+    /// read whatever its name is.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_bytes`](Self::from_bytes); also [`ErrorKind::KeyId`], listing the names, if the file
+    /// has several private keys and not exactly one with this name.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let set = br#"{"keys":[
+    ///     {"kty":"oct","kid":"2025","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr4"},
+    ///     {"kty":"oct","kid":"2026","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg"}]}"#;
+    /// let key = PrivateKey::from_bytes_by_id(set, None, Some("2026"))?;
+    /// assert_eq!(key.key_id(), Some("2026"));
+    /// let error = PrivateKey::from_bytes(set, None).unwrap_err();
+    /// assert!(error.message().contains(r#"the kids "2025", "2026""#));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
+    pub fn from_bytes_by_id(
+        file: &[u8],
+        passphrase: Option<&str>,
+        key_id: Option<&str>,
+    ) -> Result<Self, Error> {
+        let document = read(file, passphrase, key_id).map_err(about_key)?;
+        let refused = match document {
+            Document::Private(key) => return Ok(key),
+            Document::Public { format, .. } => refusal::public_given(match format.structure() {
+                Structure::Pkcs1 => "RSA PUBLIC KEY",
+                Structure::Jwk | Structure::JwkSet => "JWK",
+                _ => "PUBLIC KEY",
+            }),
+            Document::Certificates { .. } => refusal::certificate_given(),
+        };
+        Err(about_key(refused))
+    }
+}
+
+impl PublicKey {
+    /// Reads `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE` PEM, as tolerantly as
+    /// [`PrivateKey::from_pem`].
+    ///
+    /// Of a certificate only the key is read: neither its validity nor its issuer is checked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`] with a hint, if the text contains no public key, or a private one.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// Reads the public key of a file: SubjectPublicKeyInfo, PKCS#1 or a certificate in PEM or
+    /// DER, or a JWK. Of a certificate only the key is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
+        match read(file, None, None)? {
+            Document::Public { key, .. } => Ok(key),
+            Document::Certificates { first, .. } => Ok(first.public_key().clone()),
+            Document::Private(_) => Err(refusal::private_given()),
+        }
+    }
+}
+
+impl Certificate {
+    /// Reads the first certificate of a file, PEM or DER.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`] with a hint, if there is no certificate or its key is not supported.
+    pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
+        match read(file, None, None)? {
+            Document::Certificates { first, .. } => Ok(first),
+            Document::Public { .. } | Document::Private(_) => Err(refusal::no_certificate()),
+        }
+    }
+}
+
+/// Says that the private key is to blame, unless the error is about something else.
+pub(crate) fn about_key(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Key => error.with_kind(ErrorKind::PrivateKey),
+        _ => error,
+    }
+}
