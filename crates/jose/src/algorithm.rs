@@ -79,6 +79,14 @@ impl Algorithm {
     pub(crate) const HMAC: &'static [Self] = &[Self::HS256, Self::HS384, Self::HS512];
 
     /// Returns the value of the header's `alg`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::Algorithm;
+    ///
+    /// assert_eq!(Algorithm::ES256.as_str(), "ES256");
+    /// ```
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RS256 => "RS256",

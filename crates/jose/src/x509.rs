@@ -37,6 +37,16 @@ pub struct CertificateParts<'a> {
 impl CertificateParts<'_> {
     /// Returns whether the certificate says that it is an authority's (`CA:TRUE`, RFC 5280 section
     /// 4.2.1.9).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::x509;
+    ///
+    /// let made = rcgen::generate_simple_self_signed(["login.acme.example".to_owned()]).unwrap();
+    /// assert!(!x509::certificate(made.cert.der())?.is_authority());
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn is_authority(&self) -> bool {
         self.extensions
             .and_then(|extensions| basic_constraints(extensions).ok().flatten())
@@ -144,6 +154,18 @@ fn basic_constraints(extensions: &[u8]) -> der::Result<Option<bool>> {
 }
 
 /// Returns the common name of a name in DER, or its organization if it has no common name.
+///
+/// # Example
+///
+/// ```
+/// use countersign_jose::x509;
+///
+/// let made = rcgen::generate_simple_self_signed(["login.acme.example".to_owned()]).unwrap();
+/// let certificate = x509::certificate(made.cert.der())?;
+/// let issuer = x509::common_name(certificate.issuer);
+/// assert_eq!(issuer.as_deref(), Some("rcgen self signed cert"));
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
 pub fn common_name(name: &[u8]) -> Option<String> {
     const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
     const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");

@@ -44,6 +44,16 @@ pub struct CallbackSigner {
 
 impl CallbackSigner {
     /// Creates a signer that calls the function with the bytes to sign.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{Algorithm, CallbackSigner, Signer};
+    ///
+    /// let signer = CallbackSigner::new(Algorithm::ES256, None, |input| ask_the_device(input));
+    /// assert_eq!(signer.algorithm(), Algorithm::ES256);
+    /// # fn ask_the_device(_: &[u8]) -> Result<Vec<u8>, countersign_jose::Error> { Ok(Vec::new()) }
+    /// ```
     pub fn new(
         algorithm: Algorithm,
         key_id: Option<String>,
@@ -66,6 +76,19 @@ impl CallbackSigner {
     /// # Errors
     ///
     /// [`ErrorKind::UnsupportedAlgorithm`] for EdDSA and HMAC, which do not sign a plain hash.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{self, Algorithm, CallbackSigner};
+    ///
+    /// let signer = CallbackSigner::with_digest(Algorithm::ES256, None, |hash| {
+    ///     assert_eq!(hash.len(), 32);
+    ///     Ok(vec![1; 64])
+    /// })?;
+    /// jws::sign(&signer, b"{}", None)?;
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn with_digest(
         algorithm: Algorithm,
         key_id: Option<String>,
@@ -91,6 +114,23 @@ impl CallbackSigner {
     /// # Errors
     ///
     /// [`ErrorKind::AlgorithmMismatch`] if the key does not support the algorithm.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{self, Algorithm, CallbackSigner};
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// let signer = CallbackSigner::new(Algorithm::EdDSA, None, |_| Ok(vec![1; 64]));
+    /// let error = jws::sign(&signer.checked_with(key)?, b"{}", None).unwrap_err();
+    /// assert_eq!(error.message(), "the device's signature does not fit the public key");
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn checked_with(mut self, key: PublicKey) -> Result<Self, Error> {
         self.checked_with = Some(VerificationKey::new(key.clone(), self.algorithm)?);
         self.public_key = Some(key);

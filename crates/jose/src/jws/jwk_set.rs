@@ -50,6 +50,19 @@ impl JwkSet {
     /// # Errors
     ///
     /// [`ErrorKind::Key`] if the text is not a JWK Set.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::JwkSet;
+    ///
+    /// let set = JwkSet::from_json(
+    ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    /// )?;
+    /// assert_eq!(set.keys()[0].key_id(), Some("2026-01"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let set: Value = serde_json::from_str(text)
             .map_err(|error| not_a_set(format!("it is not JSON (line {})", error.line())))?;
@@ -71,11 +84,38 @@ impl JwkSet {
     }
 
     /// Returns the key with this `kid`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::JwkSet;
+    ///
+    /// let set = JwkSet::from_json(
+    ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    /// )?;
+    /// assert!(set.find("2026-01").is_some());
+    /// assert!(set.find("2025-01").is_none());
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn find(&self, key_id: &str) -> Option<&Jwk> {
         self.keys.iter().find(|key| key.key_id() == Some(key_id))
     }
 
     /// Returns all keys that can verify.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::JwkSet;
+    ///
+    /// let set = JwkSet::from_json(
+    ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    /// )?;
+    /// assert_eq!(set.keys().len(), 1);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn keys(&self) -> &[Jwk] {
         &self.keys
     }
@@ -88,6 +128,21 @@ impl JwkSet {
     ///
     /// [`ErrorKind::Verification`] if no key that can verify has this `kid`, or if `key_id` is `None`
     /// and the set does not contain exactly one such key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::JwkSet;
+    ///
+    /// let set = JwkSet::from_json(
+    ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    /// )?;
+    /// assert_eq!(set.key_for(None)?.key_id(), Some("2026-01"));
+    /// let error = set.key_for(Some("2025-01")).unwrap_err();
+    /// assert!(error.message().contains("no key of the JWK Set has the token's kid"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn key_for(&self, key_id: Option<&str>) -> Result<&Jwk, Error> {
         match (key_id, self.keys.as_slice()) {
             (Some(id), _) => self.find(id).ok_or_else(|| self.no_key(id)),
@@ -110,6 +165,20 @@ impl JwkSet {
     /// # Errors
     ///
     /// As [`key_for`](Self::key_for).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::JwkSet;
+    ///
+    /// let set = JwkSet::from_json(
+    ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    /// )?;
+    /// let key = set.verification_key(Some("2026-01"))?;
+    /// assert_eq!(key.algorithm().as_str(), "EdDSA");
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn verification_key(&self, key_id: Option<&str>) -> Result<VerificationKey, Error> {
         self.key_for(key_id)?.verification_key()
     }
@@ -152,6 +221,19 @@ impl Jwk {
     }
 
     /// Returns the `alg` that the key is bound to, if it has one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::JwkSet;
+    ///
+    /// let set = JwkSet::from_json(
+    ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    /// )?;
+    /// assert_eq!(set.keys()[0].algorithm().unwrap().as_str(), "EdDSA");
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn algorithm(&self) -> Option<Algorithm> {
         self.algorithm
     }
@@ -166,6 +248,19 @@ impl Jwk {
     /// # Errors
     ///
     /// [`ErrorKind::AlgorithmMismatch`] if the key does not support its `alg`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::JwkSet;
+    ///
+    /// let set = JwkSet::from_json(
+    ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    /// )?;
+    /// assert!(set.keys()[0].verification_key().is_ok());
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn verification_key(&self) -> Result<VerificationKey, Error> {
         let algorithm = self
             .algorithm

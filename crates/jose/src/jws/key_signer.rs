@@ -55,6 +55,18 @@ impl KeySigner {
     /// - [`ErrorKind::AlgorithmMismatch`] if the key does not support the algorithm.
     /// - [`ErrorKind::SharedSecret`] if a shared secret is too short for the algorithm (RFC 7518
     ///   section 3.2), or is the text of a key file.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{KeySigner, Signer};
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let key = PrivateKey::from_secret("a secret of at least thirty-two bytes");
+    /// let signer = KeySigner::new(key, None, Some("2026-01".to_owned()))?;
+    /// assert_eq!((signer.algorithm().as_str(), signer.key_id()), ("HS256", Some("2026-01")));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn new(
         key: PrivateKey,
         algorithm: Option<Algorithm>,
@@ -93,6 +105,18 @@ impl KeySigner {
     /// # Errors
     ///
     /// [`ErrorKind::Key`] if the library does not support the key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{Backend, KeySigner};
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let key = PrivateKey::from_secret("a secret of at least thirty-two bytes");
+    /// let signer = KeySigner::new(key, None, None)?.with_backend(Backend::Ring)?;
+    /// assert_eq!(signer.backend(), Backend::Ring);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn with_backend(mut self, backend: Backend) -> Result<Self, Error> {
         if matches!(self.engine, Engine::Hmac(_)) {
             return Ok(self);

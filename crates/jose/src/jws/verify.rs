@@ -124,6 +124,22 @@ impl VerificationKey {
     /// [`ErrorKind::AlgorithmMismatch`] if the key does not support the algorithm; HMAC with a public
     /// key is always rejected, because everybody could sign. [`ErrorKind::Key`] if the key supports
     /// none, because it is a JWK for another use.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{Algorithm, VerificationKey};
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// assert!(VerificationKey::new(key.clone(), Algorithm::EdDSA).is_ok());
+    /// assert!(VerificationKey::new(key, Algorithm::HS256).is_err());
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn new(key: PublicKey, algorithm: Algorithm) -> Result<Self, Error> {
         let possible = key.algorithms();
         if possible.contains(&algorithm) {
@@ -152,6 +168,22 @@ impl VerificationKey {
     /// # Errors
     ///
     /// As [`VerificationKey::new`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{Algorithm, VerificationKey};
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// let key = VerificationKey::of_public(key, None)?;
+    /// assert_eq!(key.algorithm(), Algorithm::EdDSA);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn of_public(key: PublicKey, algorithm: Option<Algorithm>) -> Result<Self, Error> {
         let first = key.algorithms().first().copied();
         // A key that allows none is rejected with the reason, whatever it is asked for.
@@ -165,6 +197,16 @@ impl VerificationKey {
     ///
     /// [`ErrorKind::SharedSecret`] if the secret is too short (RFC 7518 section 3.2) or is the text of
     /// a key file, or the algorithm is not an HMAC.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{Algorithm, VerificationKey};
+    ///
+    /// assert!(VerificationKey::hmac("a secret of at least thirty-two bytes", Algorithm::HS256).is_ok());
+    /// let error = VerificationKey::hmac("too short", Algorithm::HS256).unwrap_err();
+    /// assert_eq!(error.message(), "HS256 needs a secret of at least 32 bytes; this one has 9");
+    /// ```
     pub fn hmac(secret: impl AsRef<[u8]>, algorithm: Algorithm) -> Result<Self, Error> {
         let secret = secret.as_ref();
         check_secret(secret, algorithm)?;
@@ -288,6 +330,20 @@ impl Verified {
     ///
     /// [`ErrorKind::Verification`] if it is not a JSON object in UTF-8, or a claim occurs twice (RFC
     /// 7519 section 4).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{self, KeySigner, VerificationKey};
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let key = PrivateKey::from_secret("a secret of at least thirty-two bytes");
+    /// let signer = KeySigner::new(key.clone(), None, None)?;
+    /// let token = jws::sign(&signer, br#"{"iss":"me"}"#, None)?;
+    /// let verified = jws::verify(&token, &VerificationKey::of(&key, None)?)?;
+    /// assert_eq!(verified.claims()?["iss"], "me");
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn claims(&self) -> Result<Map<String, Value>, Error> {
         unique_members(&self.payload, "payload")
     }

@@ -41,6 +41,20 @@ impl<S: Signer> TokenWriter<S> {
     /// # Errors
     ///
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the header cannot be written.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{KeySigner, TokenWriter};
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let key = PrivateKey::from_secret("a secret of at least thirty-two bytes");
+    /// let signer = KeySigner::new(key, None, Some("7".to_owned()))?;
+    /// let mut writer = TokenWriter::new(signer, Some("JWT"))?;
+    /// // {"alg":"HS256","typ":"JWT","kid":"7"}
+    /// assert!(writer.write(b"{}")?.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjcifQ."));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn new(signer: S, typ: Option<&str>) -> Result<Self, Error> {
         let header = header(&signer, typ)?;
         Ok(Self::with_header(signer, &header))

@@ -74,6 +74,16 @@ impl PrivateKey {
     /// A key with the RSASSA-PSS identifier signs with PS256, PS384 and PS512, or only with the one
     /// that its parameters allow (RFC 4055). A JWK with `alg` signs only with that one (RFC 7517
     /// section 4.4).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::Algorithm;
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let key = PrivateKey::from_secret("a secret of at least thirty-two bytes");
+    /// assert_eq!(key.algorithms(), [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512]);
+    /// ```
     pub fn algorithms(&self) -> &'static [Algorithm] {
         let possible = self.possible_algorithms();
         let only = possible
@@ -83,12 +93,40 @@ impl PrivateKey {
     }
 
     /// Returns the `kid` from the JWK, Google or Box file that the key was read from.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// // RFC 8037 appendix A.1.
+    /// let key = PrivateKey::from_bytes(
+    ///     br#"{"kty":"OKP","crv":"Ed25519","kid":"2026-01",
+    ///         "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    ///     None,
+    /// )?;
+    /// assert_eq!(key.key_id(), Some("2026-01"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn key_id(&self) -> Option<&str> {
         self.about.key_id.as_deref()
     }
 
     /// Returns the certificates from the key's file: its own first, then the others in their order.
     /// Empty if none is the key's own.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let made = rcgen::generate_simple_self_signed(["login.acme.example".to_owned()]).unwrap();
+    /// let file = made.signing_key.serialize_pem() + &made.cert.pem();
+    /// let key = PrivateKey::from_pem(&file)?;
+    /// assert_eq!(key.certificates().len(), 1);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn certificates(&self) -> &[Certificate] {
         &self.about.certificates
     }
@@ -101,6 +139,22 @@ impl PrivateKey {
     }
 
     /// Returns the length of the modulus, the curve's field or the secret, in bits.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// // RFC 8037 appendix A.1.
+    /// let key = PrivateKey::from_bytes(
+    ///     br#"{"kty":"OKP","crv":"Ed25519","kid":"2026-01",
+    ///         "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    ///     None,
+    /// )?;
+    /// assert_eq!(key.bits(), 256);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn bits(&self) -> usize {
         match (&self.public, &*self.pair) {
             (Some(public), _) => public.bits(),
@@ -115,6 +169,23 @@ impl PrivateKey {
     }
 
     /// Returns the public key, or `None` for a shared secret.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// // RFC 8037 appendix A.1.
+    /// let key = PrivateKey::from_bytes(
+    ///     br#"{"kty":"OKP","crv":"Ed25519","kid":"2026-01",
+    ///         "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    ///     None,
+    /// )?;
+    /// let public = key.public_key().unwrap();
+    /// assert_eq!(public.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn public_key(&self) -> Option<PublicKey> {
         self.public.clone()
     }

@@ -62,6 +62,20 @@ impl PublicKey {
     /// Returns the SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7).
     ///
     /// If the key was read from one, or from a certificate, it is returned byte for byte.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// assert_eq!(PublicKey::from_bytes(&key.spki_der())?, key);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn spki_der(&self) -> Vec<u8> {
         match &self.spki {
             Some(spki) => spki.to_vec(),
@@ -78,6 +92,20 @@ impl PublicKey {
     }
 
     /// Returns the key as `PUBLIC KEY` PEM (RFC 7468 section 13).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// assert!(key.to_pem().starts_with("-----BEGIN PUBLIC KEY-----\nMCow"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn to_pem(&self) -> String {
         let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
         pem::encode_config(&pem::Pem::new("PUBLIC KEY", self.spki_der()), config)
@@ -85,6 +113,20 @@ impl PublicKey {
 
     /// Returns the SHA-256 hash of [`spki_der`](Self::spki_der). Snowflake and certificate pins name a
     /// key like this.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// assert_eq!(key.spki_sha256()[..4], [0x06, 0xe3, 0xfd, 0x8f]);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn spki_sha256(&self) -> [u8; 32] {
         let mut out = [0; 32];
         out.copy_from_slice(digest::digest(&digest::SHA256, &self.spki_der()).as_ref());
@@ -92,6 +134,20 @@ impl PublicKey {
     }
 
     /// Returns the length of the modulus, or of the curve's field, in bits.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// assert_eq!(key.bits(), 256);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn bits(&self) -> usize {
         match &self.material {
             Material::Rsa { modulus, .. } => bit_length(modulus),
@@ -101,6 +157,20 @@ impl PublicKey {
     }
 
     /// Returns the JWK name of the curve, such as `P-256`, or `None` for RSA.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// assert_eq!(key.curve(), Some("Ed25519"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn curve(&self) -> Option<&'static str> {
         match &self.material {
             Material::Rsa { .. } => None,
@@ -113,6 +183,21 @@ impl PublicKey {
     ///
     /// A key with the RSASSA-PSS identifier verifies only with PSS (RFC 4055), a JWK with `alg` only
     /// with that algorithm, and a JWK whose `use` or `key_ops` exclude verifying with none.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::Algorithm;
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// assert_eq!(key.algorithms(), [Algorithm::EdDSA]);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn algorithms(&self) -> &'static [Algorithm] {
         self.allowed.unwrap_or(self.possible_algorithms())
     }
@@ -134,6 +219,20 @@ impl PublicKey {
     }
 
     /// Returns the JWK key type: `RSA`, `EC` or `OKP`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// assert_eq!(key.key_type(), "OKP");
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn key_type(&self) -> &'static str {
         match &self.material {
             Material::Rsa { .. } => "RSA",

@@ -32,6 +32,18 @@ impl PrivateKey {
     /// # Errors
     ///
     /// As [`from_bytes`](Self::from_bytes).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let pem = "-----BEGIN PRIVATE KEY-----
+    ///     MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+    ///     -----END PRIVATE KEY-----";
+    /// assert_eq!(PrivateKey::from_pem(pem)?.curve(), Some("Ed25519"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn from_pem(text: &str) -> Result<Self, Error> {
         Self::from_bytes(text.as_bytes(), None)
     }
@@ -131,6 +143,20 @@ impl PublicKey {
     /// # Errors
     ///
     /// [`ErrorKind::Key`] with a hint, if the text contains no public key, or a private one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// assert_eq!(key.key_type(), "OKP");
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn from_pem(text: &str) -> Result<Self, Error> {
         Self::from_bytes(text.as_bytes())
     }
@@ -141,6 +167,17 @@ impl PublicKey {
     /// # Errors
     ///
     /// As [`from_pem`](Self::from_pem).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let made = rcgen::generate_simple_self_signed(["login.acme.example".to_owned()]).unwrap();
+    /// let key = PublicKey::from_bytes(made.cert.der())?;
+    /// assert_eq!(key.curve(), Some("P-256"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
         match read(file, None, None)? {
             Document::Public { key, .. } => Ok(key),
@@ -156,6 +193,17 @@ impl Certificate {
     /// # Errors
     ///
     /// [`ErrorKind::Key`] with a hint, if there is no certificate or its key is not supported.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::Certificate;
+    ///
+    /// let made = rcgen::generate_simple_self_signed(["login.acme.example".to_owned()]).unwrap();
+    /// let certificate = Certificate::from_bytes(made.cert.der())?;
+    /// assert_eq!(certificate.public_key().curve(), Some("P-256"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
         match read(file, None, None)? {
             Document::Certificates { first, .. } => Ok(first),

@@ -20,6 +20,18 @@ impl PublicKey {
     ///
     /// [`ErrorKind::Key`](crate::ErrorKind::Key) if a member is missing or malformed, the key type or curve is not
     /// supported, or the point is not on the curve.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_jwk(&serde_json::json!({
+    ///     "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    /// }))?;
+    /// assert_eq!(key.curve(), Some("Ed25519"));
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn from_jwk(jwk: &Value) -> Result<Self, Error> {
         let key = Self::of_numbers(jwk)?;
         match (check_purpose(jwk, Purpose::Verify), jwk.get("alg")) {
@@ -77,6 +89,21 @@ impl PublicKey {
     }
 
     /// Returns the SHA-256 JWK thumbprint (RFC 7638, RFC 8037 section 2) in base64url.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::key::PublicKey;
+    ///
+    /// let key = PublicKey::from_pem(
+    ///     "-----BEGIN PUBLIC KEY-----
+    ///     MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    ///     -----END PUBLIC KEY-----",
+    /// )?;
+    /// // RFC 8037 appendix A.3.
+    /// assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     pub fn thumbprint(&self) -> String {
         // The map keeps its members sorted and writes no blanks, which is RFC 7638 section 3.3.
         let mut sorted = BTreeMap::new();
