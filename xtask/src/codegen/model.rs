@@ -479,3 +479,80 @@ fn screaming(name: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codegen::c;
+
+    const SOURCE: &str = r#"
+        /// One paragraph
+        /// on two lines.
+        ///
+        /// Another one.
+        #[repr(i32)]
+        pub enum csign_e {
+            /// The first.
+            A = 1,
+            /// The other.
+            NotA = 7,
+        }
+        pub struct csign_x { _opaque: [u8; 0] }
+        pub const CSIGN_V: u32 = 3;
+        pub type csign_f = u64;
+        pub type csign_call_fn =
+            Option<unsafe extern "C" fn(user_data: *mut c_void, x: *const csign_x) -> i32>;
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn csign_do(
+            x: *const csign_x,
+            text: *const c_char,
+            call: csign_call_fn,
+            out_x: *mut *mut csign_x,
+        ) -> csign_e {}
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn csign_test_panic() {}
+        fn private() {}
+    "#;
+
+    #[test]
+    fn the_source_is_read_as_c_has_it() {
+        let mut model = Model::default();
+        let file = syn::parse_file(SOURCE).unwrap();
+        model.read_items(&file.items).unwrap();
+        model.tell_enums();
+        model.check().unwrap();
+        let functions: Vec<_> = model.exported().map(c::declaration).collect();
+        assert_eq!(
+            functions,
+            [
+                "csign_e csign_do(const struct csign_x *x, const char *text, csign_call_fn call, struct csign_x **out_x)"
+            ]
+        );
+        let callbacks: Vec<_> = model.callbacks.iter().map(c::callback).collect();
+        assert_eq!(
+            callbacks,
+            ["int32_t (*csign_call_fn)(void *user_data, const struct csign_x *x)"]
+        );
+        let [one] = &model.enums[..] else {
+            panic!("{:?}", model.enums);
+        };
+        assert_eq!(one.docs, ["One paragraph on two lines.", "Another one."]);
+        let values = one.values.iter();
+        let values: Vec<_> = values
+            .map(|value| (one.constant(value), value.number, value.about.as_str()))
+            .collect();
+        assert_eq!(values[0], ("CSIGN_E_A".to_owned(), 1, "The first."));
+        assert_eq!(values[1], ("CSIGN_E_NOT_A".to_owned(), 7, "The other."));
+        assert_eq!(model.constants[0].value, 3);
+        assert_eq!(model.handles, ["csign_x"]);
+    }
+
+    #[test]
+    fn a_description_that_only_c_understands_is_rejected() {
+        let source = "pub enum csign_e {\n    /// See csign_do.\n    A = 1,\n}";
+        let mut model = Model::default();
+        let file = syn::parse_file(source).unwrap();
+        model.read_items(&file.items).unwrap();
+        assert!(model.check().unwrap_err().contains("csign_e: "));
+    }
+}
