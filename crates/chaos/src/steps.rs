@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use countersign::{FileStore, Keeper, Store, StoreKey};
+use countersign::{FileStore, Keeper, Store};
 
 use crate::matrix::{CONNECTION, Outcome, TIMEOUT_MS, judge};
 use crate::{Server, Stage};
@@ -215,7 +215,7 @@ impl Set {
     fn check(&self, kind: &str) -> Result<(), String> {
         let store = FileStore::open(&self.folder).map_err(|error| error.to_string())?;
         let connection = self.stage.connection(CONNECTION, TIMEOUT_MS);
-        let loaded = store.load(&StoreKey::of_connection(&connection));
+        let loaded = store.load(&connection.record_key());
         loaded.map_err(|error| error.to_string())?;
         let names = std::fs::read_dir(&self.folder).map_err(|error| error.to_string())?;
         let mut names = names.flatten().map(|entry| entry.file_name());

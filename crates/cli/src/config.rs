@@ -59,7 +59,7 @@ pub(crate) fn store_key(global: &Global, name: &str) -> Option<StoreKey> {
     let settings = settings.resolve(variable).ok()?;
     let registry = registry(global).ok()?;
     let connection = countersign_builtin::connection(name, &settings, &registry, None).ok()?;
-    Some(StoreKey::of_connection(&connection))
+    Some(connection.record_key())
 }
 
 /// A keeper in the making, with the connection's store and what stands in for that.

@@ -517,7 +517,7 @@ impl KeeperBuilder {
         let mut credentials = Credentials::new(connection.clone());
         let mut seal = |store: Arc<dyn Store>| credentials.seal(store, &random);
         let (store, spool) = (seal(store), self.spool.map(seal));
-        let key = StoreKey::of_connection(&connection);
+        let key = connection.record_key();
         let word = random::word(random.as_ref())?;
         let spread = random::bytes(random.as_ref())?;
         Ok(Keeper(Arc::new(Inner {

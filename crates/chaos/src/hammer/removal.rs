@@ -4,8 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use countersign::StoreKey;
-
 use super::seen::Removed;
 use super::{Run, lock, now_ms};
 use crate::Place;
@@ -71,7 +69,7 @@ impl Run<'_> {
             Place::Redis(server) => drop(server.command(&["FLUSHALL"])),
             Place::Postgres(server) => drop(server.sql("DELETE FROM countersign_records")),
             Place::File(_) => {
-                let key = StoreKey::of_connection(self.keepers[grants[0]].connection());
+                let key = self.keepers[grants[0]].connection().record_key();
                 for path in self.files(&[&format!("{}.rec", key.to_hex())]) {
                     let _ = std::fs::remove_file(path);
                 }

@@ -1,7 +1,7 @@
 //! What a connection's grant and its token are identified by, wherever they are shared.
 //!
 //! Two questions, answered apart. *Whose grant is it?* decides which refresh token may be used, and
-//! is the key of the record ([`StoreKey::of_connection`]). *What was asked for?* decides which
+//! is the key of the record ([`Connection::record_key`]). *What was asked for?* decides which
 //! access token may be handed out, and is a fingerprint beside the token in the record. So another
 //! `audience` gets a token of its own from the same grant, and another tenant never gets near it.
 
@@ -227,24 +227,23 @@ impl Connection {
         }
         words
     }
-}
 
-impl StoreKey {
-    /// The key under which a client keeps this connection's record, in whatever store: it
-    /// identifies the grant. `audience`, `scopes` and credentials take no part, so that changing
-    /// them keeps the grant; what may name another tenant or another person does.
-    pub fn of_connection(connection: &Connection) -> Self {
-        connection.grant_words().hashed()
+    /// Returns the key of this connection's record in a store. It identifies the grant.
+    ///
+    /// It depends on everything that may select another tenant or another person, but not on
+    /// `audience`, `scopes` or credentials: changing those keeps the grant.
+    pub fn record_key(&self) -> StoreKey {
+        self.grant_words().hashed()
     }
 
-    /// The key that countersign used for this connection before it told tenants apart.
-    pub(crate) fn of_connection_earlier(connection: &Connection) -> Self {
-        Self::of([
-            connection.name(),
-            connection.profile().id.as_str(),
-            connection.token_url().as_str(),
-            connection.client_id(),
-            connection.subject().unwrap_or_default(),
+    /// Returns the key that versions used which did not tell tenants apart.
+    pub(crate) fn earlier_record_key(&self) -> StoreKey {
+        StoreKey::of([
+            self.name(),
+            self.profile().id.as_str(),
+            self.token_url().as_str(),
+            self.client_id(),
+            self.subject().unwrap_or_default(),
         ])
     }
 }

@@ -12,7 +12,7 @@ use crate::{Error, StoreKey, Swap};
 impl Inner {
     /// Moves the record of an earlier version to this connection's key, under the leases of both.
     pub(super) fn take_over_from_earlier_key(&self) -> Result<Loaded, Error> {
-        let earlier = StoreKey::of_connection_earlier(&self.connection);
+        let earlier = self.connection.earlier_record_key();
         if !self.is_from_us(&self.load_at(&earlier)?) {
             return Ok(Loaded::default());
         }
@@ -40,7 +40,7 @@ impl Inner {
 
     /// Whether there is a record of an earlier version that may be another tenant's.
     pub(super) fn has_doubtful_record(&self) -> bool {
-        let earlier = StoreKey::of_connection_earlier(&self.connection);
+        let earlier = self.connection.earlier_record_key();
         let there = self.load_at(&earlier);
         there.is_ok_and(|there| there.record.is_some())
     }

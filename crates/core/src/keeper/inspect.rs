@@ -14,7 +14,7 @@ use crate::{Error, Event, Extra, Moment, Secret, Token};
 /// ```
 /// use std::sync::Arc;
 /// # use countersign::{Connection, Keeper, Profile, Request, Response, SendError, Settings, Transport};
-/// use countersign::{Clock, MemoryStore, RecordSummary, Store, StoreKey, SystemClock};
+/// use countersign::{Clock, MemoryStore, RecordSummary, Store, SystemClock};
 /// # #[derive(Debug)]
 /// # struct Canned;
 /// # impl Transport for Canned {
@@ -39,7 +39,7 @@ use crate::{Error, Event, Extra, Moment, Secret, Token};
 /// let builder = Keeper::builder(connection.clone()).store(store.clone());
 /// builder.transport(Arc::new(Canned)).build()?.token()?;
 ///
-/// let stored = store.load(&StoreKey::of_connection(&connection))?.unwrap();
+/// let stored = store.load(&connection.record_key())?.unwrap();
 /// let record = RecordSummary::read(&stored.value.unwrap(), SystemClock::new().now())?;
 /// assert_eq!((record.connection(), record.generation()), ("mine", 1));
 /// assert!(!format!("{record:?}").contains("t0ken"));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use countersign::{
     Connection, Error, ErrorKind, Extra, FileStore, Keeper, Lease, MemoryStore, Owner, Profile,
-    Provider, Request, Response, SendError, Settings, Store, StoreKey, Token, Transport, Url,
-    Verdict, forward_store,
+    Provider, Request, Response, SendError, Settings, Store, Token, Transport, Url, Verdict,
+    forward_store,
 };
 
 use crate::support::{PROFILE, block_on, client_credentials, connection, login, rotated_answer};
@@ -237,7 +237,7 @@ fn every_call_returns_though_another_process_never_gives_the_lease_back() {
         .filter(|(name, _)| needs_the_lease.contains(name))
     {
         let bench = bench();
-        let key = StoreKey::of_connection(bench.keeper.connection());
+        let key = bench.keeper.connection().record_key();
         let hour = Duration::from_secs(3600);
         let lease = bench
             .below
@@ -311,7 +311,7 @@ fn a_file_store_whose_lock_is_held_for_ever_answers_within_its_timeout() {
         .max_wait(BOUND)
         .build()
         .unwrap();
-    let key = StoreKey::of_connection(keeper.connection());
+    let key = keeper.connection().record_key();
     let hour = Duration::from_secs(3600);
     theirs.lease(&key, &Owner::new("another"), hour).unwrap();
     let lease = returned("lease", move || ours.lease(&key, &Owner::new("we"), hour));

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use countersign::probe::{Point, Probe};
 use countersign::{
-    Error, ErrorKind, Keeper, ManualClock, MemoryStore, Owner, Source, Stop, Store, StoreKey,
-    Verdict,
+    Error, ErrorKind, Keeper, ManualClock, MemoryStore, Owner, Source, Stop, Store, Verdict,
 };
 use countersign_store_conformance::Intercepted;
 
@@ -85,7 +84,7 @@ fn a_cached_token_is_handed_out_after_draining_while_it_is_valid() {
 #[test]
 fn a_refresh_that_waits_for_the_lease_gives_up_instead_of_sending() {
     let memory = Arc::new(MemoryStore::new());
-    let key = StoreKey::of_connection(&refreshing());
+    let key = refreshing().record_key();
     let other = Owner::new("another holder");
     memory.lease(&key, &other, LONG).unwrap();
     let (busy, is_busy) = std::sync::mpsc::channel();

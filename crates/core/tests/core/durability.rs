@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{
-    ErrorKind, FileStore, Keeper, KeyRing, MemoryStore, SealedStore, Secret, Store, StoreKey,
-    SystemRandom, Verdict,
+    ErrorKind, FileStore, Keeper, KeyRing, MemoryStore, SealedStore, Secret, Store, SystemRandom,
+    Verdict,
 };
 
 use crate::support::{
@@ -115,7 +115,7 @@ fn a_spool_under_a_key_that_is_not_given_is_not_passed_over() {
     let ring = KeyRing::parse(&Secret::new(both.as_str())).unwrap();
     let random = Arc::new(SystemRandom::new());
     let sealed = SealedStore::new(store.store.clone(), ring, random);
-    let key = StoreKey::of_connection(&under(NEW));
+    let key = under(NEW).record_key();
     assert!(sealed.reseal(&key).unwrap());
     // The store alone can be read, and holds the token that was spent: it is not presented again.
     let error = keeper(NEW, &Script::new([])).token().unwrap_err();

@@ -142,7 +142,7 @@ fn a_stored_token_goes_only_to_a_connection_that_would_send_the_same_request() {
         let second = bench_with(other, [Ok(token_answer("second", 600))], store.clone());
         assert_eq!(second.keeper.token().unwrap().expose(), "second");
         // Whoever would send the same request needs none.
-        if StoreKey::of_connection(second.keeper.connection()) != StoreKey::of_connection(&same) {
+        if second.keeper.connection().record_key() != same.record_key() {
             let third = bench_with(same.clone(), [], store);
             let token = third.keeper.token().unwrap();
             assert_eq!((token.expose(), token.source()), ("first", Source::Store));
@@ -499,7 +499,7 @@ fn a_record_says_whose_it_is_without_a_secret() {
         let store = store();
         let bench = bench_with(app(changes), [Ok(token_answer("a", 600))], store.clone());
         bench.keeper.token().unwrap();
-        let key = StoreKey::of_connection(bench.keeper.connection());
+        let key = bench.keeper.connection().record_key();
         let value = store.load(&key).unwrap().unwrap().value.unwrap();
         RecordSummary::read(&value, bench.clock.now()).unwrap()
     };

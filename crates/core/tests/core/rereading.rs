@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use countersign::{
     Connection, Error, Keeper, ManualClock, MemoryStore, Request, Response, SendError, Settings,
-    Store, StoreKey, Subjects, Transport, jws,
+    Store, Subjects, Transport, jws,
 };
 use tempfile::TempDir;
 
@@ -338,7 +338,7 @@ fn a_store_is_sealed_with_the_key_of_now() {
     ]);
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let vendor = Vendor::content();
-    let key = StoreKey::of_connection(&connection);
+    let key = connection.record_key();
     let (keeper, _) = keeper_over(connection, &vendor, Arc::clone(&store));
     keeper.token().unwrap();
     let sealed_with = || store.load(&key).unwrap().unwrap().value.unwrap()[..12].to_vec();

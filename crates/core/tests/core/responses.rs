@@ -421,7 +421,7 @@ fn when_the_refresh_token_ends_is_kept_with_it() {
     );
     assert_eq!(keeper.refresh_token_expires_at().unwrap(), None);
     let end = || {
-        let stored = store.load(&countersign::StoreKey::of_connection(&refreshing()));
+        let stored = store.load(&refreshing().record_key());
         let value = stored.unwrap().unwrap().value.unwrap();
         let now = countersign::Clock::now(clock.as_ref());
         let record = countersign::RecordSummary::read(&value, now).unwrap();

@@ -38,7 +38,7 @@ fn resealed_at(point: Point, of_keeper: &str, backend: &Backend) {
     let before = keeper(&connection(OLD), backend, None);
     before.token().unwrap();
     let connection = connection(of_keeper);
-    let key = StoreKey::of_connection(&connection);
+    let key = connection.record_key();
     let meddler = Meddler::new(point, backend.open(), key);
     let refreshing = keeper(&connection, backend, Some(meddler.clone()));
     // The one request spends what the first one brought, and its answer reaches the caller.
