@@ -184,7 +184,7 @@ pub fn read_text(what: &str, path: &Path) -> Result<String, Error> {
     };
     let mut bytes = trusted::read(path).map_err(|refusal| match refusal {
         Refusal::Io(why) => unreadable(why),
-        untrusted => untrusted.into_error(refuse),
+        untrusted => Error::of_file(&untrusted, refuse),
     })?;
     // Not a copy: the file may have ten thousand connections.
     String::from_utf8(std::mem::take(&mut bytes)).map_err(|error| {

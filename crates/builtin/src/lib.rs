@@ -136,7 +136,7 @@ pub fn keeper(
     without_spool: impl FnOnce(&Error),
 ) -> Result<KeeperBuilder, Error> {
     let spool = spool(&connection).unwrap_or_else(|error| {
-        without_spool(&error);
+        without_spool(&error.into());
         None
     });
     let seeds = spent_seeds(&connection);

@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use countersign::{Error, MemoryStore, Network, Store, StoreSetting, Transports, UreqTransport};
+use countersign::{
+    Error, MemoryStore, Network, Store, StoreSetting, Transports, UreqTransport, store,
+};
 
 /// The transports and stores of this process.
 pub(crate) fn shared() -> &'static Shared {
@@ -26,7 +28,7 @@ type Address = (StoreSetting, bool);
 
 /// One attempt to open a store. Callers that need the store in the meantime wait for this attempt
 /// and share its result. It doesn't keep the store open.
-type Opening = OnceLock<Result<Weak<dyn Store>, Error>>;
+type Opening = OnceLock<Result<Weak<dyn Store>, store::Error>>;
 
 impl Shared {
     fn new() -> Self {
@@ -53,8 +55,8 @@ impl Shared {
     pub(crate) fn store(
         &self,
         setting: &StoreSetting,
-        open: impl Fn() -> Result<Arc<dyn Store>, Error>,
-    ) -> Result<Arc<dyn Store>, Error> {
+        open: impl Fn() -> Result<Arc<dyn Store>, store::Error>,
+    ) -> Result<Arc<dyn Store>, store::Error> {
         self.one_store(setting, false, open)
     }
 
@@ -62,8 +64,8 @@ impl Shared {
     pub(crate) fn existing_store(
         &self,
         setting: &StoreSetting,
-        open: impl Fn() -> Result<Arc<dyn Store>, Error>,
-    ) -> Result<Arc<dyn Store>, Error> {
+        open: impl Fn() -> Result<Arc<dyn Store>, store::Error>,
+    ) -> Result<Arc<dyn Store>, store::Error> {
         self.one_store(setting, true, open)
     }
 
@@ -71,8 +73,8 @@ impl Shared {
         &self,
         setting: &StoreSetting,
         must_exist: bool,
-        open: impl Fn() -> Result<Arc<dyn Store>, Error>,
-    ) -> Result<Arc<dyn Store>, Error> {
+        open: impl Fn() -> Result<Arc<dyn Store>, store::Error>,
+    ) -> Result<Arc<dyn Store>, store::Error> {
         if *setting == StoreSetting::Memory {
             return Ok(Arc::new(MemoryStore::new()));
         }
@@ -131,7 +133,7 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use countersign::{ErrorKind, FileStore};
+    use countersign::FileStore;
 
     use super::*;
 
@@ -139,7 +141,7 @@ mod tests {
         StoreSetting::Server("postgres://app:s3cret@db.example/tokens".into())
     }
 
-    fn memory() -> Result<Arc<dyn Store>, Error> {
+    fn memory() -> Result<Arc<dyn Store>, store::Error> {
         Ok(Arc::new(MemoryStore::new()))
     }
 
@@ -167,7 +169,8 @@ mod tests {
         let shared = Shared::new();
         let attempts = AtomicUsize::new(0);
         let all_asked = Barrier::new(CLIENTS);
-        let refused = || Error::new(ErrorKind::Store, "db.example cannot be used");
+        let refused =
+            || store::Error::new(store::ErrorKind::Unavailable, "db.example cannot be used");
         std::thread::scope(|scope| {
             for _ in 0..CLIENTS {
                 scope.spawn(|| {
@@ -198,7 +201,8 @@ mod tests {
             ..Shared::new()
         };
         let setting = StoreSetting::File(folder.clone());
-        let open = || -> Result<Arc<dyn Store>, Error> { Ok(Arc::new(FileStore::open(&folder)?)) };
+        let open =
+            || -> Result<Arc<dyn Store>, store::Error> { Ok(Arc::new(FileStore::open(&folder)?)) };
         let inherited = parent.store(&setting, open).unwrap();
         let own = parent.here().store(&setting, open).unwrap();
         assert!(!Arc::ptr_eq(&inherited, &own));

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use countersign::{
-    Connection, Error, ErrorKind, FileStore, MemoryStore, SpentSeeds, Store, StoreSetting, Verdict,
-};
+use countersign::store::{Error, ErrorKind};
+use countersign::{Connection, FileStore, MemoryStore, SpentSeeds, Store, StoreSetting};
 
 use crate::environment::path_variable;
 use crate::seeds::SeedFolder;
@@ -92,14 +91,14 @@ pub fn spool(connection: &Connection) -> Result<Option<Arc<dyn Store>>, Error> {
     }
     let homeless = || {
         let message = "no spool: neither XDG_STATE_HOME nor HOME is set";
-        Error::new(ErrorKind::Store, message)
+        Error::new(ErrorKind::Unavailable, message)
     };
     let state = state_folder().ok_or_else(homeless)?;
     let folder = state.join("spool");
     let spool = shared().store(&StoreSetting::File(folder.clone()), || {
         create_private_folder(&state).map_err(|why| {
             let message = format!("{} cannot be created: {why}", state.display());
-            Error::new(ErrorKind::Store, message)
+            Error::new(ErrorKind::Unavailable, message)
         })?;
         Ok(Arc::new(FileStore::open(&folder)?))
     });
@@ -176,12 +175,9 @@ fn existing_postgres(url: &str) -> Result<Arc<dyn Store>, Error> {
 #[cfg_attr(all(feature = "redis", feature = "postgres"), allow(dead_code))]
 fn left_out(server: &str, feature: &str) -> Error {
     let message = format!("`store` names a {server} server, and this build is without it");
-    Error::new(ErrorKind::Setting, message)
-        .with_setting("store")
-        .with_verdict(Verdict::FixConfiguration)
-        .with_hint(format!(
-            "build it with the feature `{feature}` (libcountersign: `fleet`), or set store = \"file:FOLDER\""
-        ))
+    Error::setting("store", message).with_hint(format!(
+        "build it with the feature `{feature}` (libcountersign: `fleet`), or set store = \"file:FOLDER\""
+    ))
 }
 
 #[cfg(test)]
@@ -193,7 +189,7 @@ mod tests {
     fn a_server_that_was_left_out_is_named() {
         let url = "postgres://app:s3cret@db.example/tokens";
         let error = open_store(&StoreSetting::Server(url.into())).unwrap_err();
-        assert_eq!(error.verdict(), Verdict::FixConfiguration);
+        assert_eq!(error.kind(), ErrorKind::Setting);
         assert!(
             error.hint().unwrap().contains("`postgres`") && !error.to_string().contains("s3cret")
         );

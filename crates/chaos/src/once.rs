@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign::probe::{Point, Probe};
-use countersign::{Error, ErrorKind, FileStore, Keeper, Store, Swap, Verdict};
+use countersign::{Error, ErrorKind, FileStore, Keeper, Store, Swap, Verdict, store};
 use countersign_store_conformance::Intercepted;
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -54,7 +54,9 @@ impl Probing {
         let message = "the store takes nothing, as the test wants it";
         Arc::new(Intercepted::new(store).on_change(
             move |change| match broken.load(Ordering::SeqCst) {
-                true => Swap::Unavailable(Error::new(ErrorKind::Store, message)),
+                true => {
+                    Swap::Unavailable(store::Error::new(store::ErrorKind::Unavailable, message))
+                }
                 false => change(),
             },
         ))

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use countersign::{Error, FileStore, MemoryStore, Store, Verdict};
+use countersign::store::{Error, ErrorKind};
+use countersign::{FileStore, MemoryStore, Store};
 use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 use tempfile::TempDir;
 
@@ -120,7 +121,7 @@ pub fn open(setting: &str) -> Arc<dyn Store> {
     loop {
         match open_once(setting) {
             Ok(store) => return store,
-            Err(error) if error.verdict() == Verdict::Retry => {}
+            Err(error) if error.kind() == ErrorKind::Unavailable => {}
             Err(error) => panic!("{setting}: {error}"),
         }
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use countersign_jose as jose;
 use serde::Deserialize;
 
+use crate::trusted;
+
 /// What went wrong and what the caller should do about it.
 ///
 /// Every error carries a [`Verdict`]: the same word in every language and the base of the
@@ -148,6 +150,29 @@ impl Error {
     /// An error about one setting, named in [`Error::setting`].
     pub fn setting(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Setting, message).with_setting(name)
+    }
+
+    /// Builds the error for a file that can't be read or isn't trusted. `refuse` makes it from the
+    /// reason, which continues a sentence about the file. If the file isn't trusted, the hint says
+    /// what to change.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use countersign::{Error, trusted};
+    ///
+    /// let path = Path::new("missing.pem");
+    /// let refuse = |why| Error::setting("ca_file", format!("`ca_file` {} {why}", path.display()));
+    /// let refused = trusted::read(path).map_err(|refusal| Error::of_file(&refusal, refuse));
+    /// let message = refused.unwrap_err().message().to_owned();
+    /// assert!(message.starts_with("`ca_file` missing.pem cannot be read: "));
+    /// ```
+    #[must_use]
+    pub fn of_file(refusal: &trusted::Refusal, refuse: impl FnOnce(String) -> Self) -> Self {
+        let error = refuse(refusal.to_string());
+        match refusal.hint() {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
     }
 
     /// The same error with another verdict.
@@ -339,6 +364,27 @@ impl Error {
 impl Clone for Error {
     fn clone(&self) -> Self {
         Self(self.0.clone())
+    }
+}
+
+/// Adds the verdict to a store's error.
+impl From<countersign_store::Error> for Error {
+    fn from(error: countersign_store::Error) -> Self {
+        use countersign_store::ErrorKind as Of;
+        let (kind, verdict) = match error.kind() {
+            Of::Setting => (ErrorKind::Setting, Verdict::FixConfiguration),
+            Of::Unavailable => (ErrorKind::Store, Verdict::Retry),
+            Of::Unusable => (ErrorKind::Store, Verdict::FixConfiguration),
+            Of::Busy => (ErrorKind::Busy, Verdict::Retry),
+            Of::Internal => (ErrorKind::Internal, Verdict::Unexpected),
+            // `Damaged`, and kinds that are added later.
+            _ => (ErrorKind::Store, Verdict::Unexpected),
+        };
+        let mut ours = Self::new(kind, error.message()).with_verdict(verdict);
+        ours.0.hint = error.hint().map(str::to_owned);
+        ours.0.setting = error.setting_name().map(str::to_owned);
+        ours.0.source = error.cause();
+        ours
     }
 }
 

@@ -48,7 +48,7 @@ pub use self::seed::SpentSeeds;
 pub use self::trail::{Event, What};
 use crate::{
     Clock, Connection, Durability, Error, Extra, Login, Owner, Random, Source, Store, StoreKey,
-    StoreSetting, SystemClock, SystemRandom, Token, Transport, random,
+    StoreSetting, SystemClock, SystemRandom, Token, Transport, random, store,
 };
 
 /// Hands out a connection's token and keeps it valid.
@@ -434,7 +434,7 @@ impl KeeperBuilder {
     /// What the function says, if the grant needs the store or the setting is wrong.
     pub fn open_store(
         self,
-        open: impl Fn(&StoreSetting) -> Result<Arc<dyn Store>, Error> + Send + Sync + 'static,
+        open: impl Fn(&StoreSetting) -> Result<Arc<dyn Store>, store::Error> + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let store = storeless::open(&self.connection, open)?;
         Ok(self.store(store))
@@ -515,7 +515,7 @@ impl KeeperBuilder {
         }
         connection.check_parameters()?;
         let mut credentials = Credentials::new(connection.clone());
-        let mut seal = |store: Arc<dyn Store>| credentials.seal(store, &random);
+        let mut seal = |store: Arc<dyn Store>| credentials.seal(store);
         let (store, spool) = (seal(store), self.spool.map(seal));
         let key = connection.record_key();
         let word = random::word(random.as_ref())?;

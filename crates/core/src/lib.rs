@@ -59,11 +59,9 @@ mod provider;
 mod random;
 mod secret;
 mod settings;
-mod store;
 mod subjects;
 mod token;
 mod transport;
-pub mod trusted;
 mod url;
 
 pub use countersign_jose as jose;
@@ -98,13 +96,16 @@ pub use crate::provider::{Provider, Registry, from_profile};
 pub use crate::random::{Random, SystemRandom};
 pub use crate::secret::Secret;
 pub use crate::settings::{Connections, SETTINGS, SettingKey, Settings};
-pub use crate::store::{
-    Capabilities, Durability, FileStore, Holder, KeyRing, Lease, LeaseKind, MemoryStore, Owner,
-    SealedStore, Store, StoreKey, Stored, Swap, UnopenedStore, wait_for_lease,
-};
 pub use crate::subjects::Subjects;
 pub use crate::token::{Extra, Source, Token, TokenResponse};
 pub use crate::transport::{MAX_BODY, SendError, Transport};
 #[cfg(feature = "ureq")]
 pub use crate::transport::{Transports, UreqTransport};
 pub use crate::url::Url;
+/// The stores. Their error is [`store::Error`]; an [`Error`] can be made from it.
+pub use countersign_store as store;
+pub use countersign_store::{
+    Capabilities, Durability, FileStore, Holder, KeyRing, Lease, LeaseKind, MemoryStore, Owner,
+    SealedStore, Store, StoreKey, Stored, Swap, UnopenedStore, forward_store, trusted,
+    wait_for_lease,
+};

@@ -83,10 +83,12 @@ impl Service {
         let folder = store(self.scratch.path());
         let connection =
             TENANTS[CLERK].connect(run.stage.sandbox.dir(), run.plan.server, TIMEOUT_MS);
-        let refreshed = FileStore::open(&folder).and_then(|store| {
-            let keeper = Keeper::builder(connection).store(Arc::new(store)).build()?;
-            keeper.refresh_now()
-        });
+        let refreshed = FileStore::open(&folder)
+            .map_err(Error::from)
+            .and_then(|store| {
+                let keeper = Keeper::builder(connection).store(Arc::new(store)).build()?;
+                keeper.refresh_now()
+            });
         let told = |error: &Error| error.verdict() == Verdict::FixConfiguration;
         if let Err(error) = &refreshed
             && !told(error)

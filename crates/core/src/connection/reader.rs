@@ -100,7 +100,7 @@ impl Reader<'_> {
             store_key: self
                 .settings
                 .secret("store_key")
-                .map(|keys| KeyRing::parse(&keys))
+                .map(|keys| KeyRing::parse(keys.expose()))
                 .transpose()?,
             extra: self.extra()?,
             authorize: self.authorize()?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Inner;
 use crate::connection::LiveConnection;
-use crate::{Connection, Error, Random, SealedStore, Store};
+use crate::{Connection, Error, SealedStore, Store};
 
 /// A keeper's connection with its secrets of now, and the stores that are sealed with one of them.
 pub(super) struct Credentials {
@@ -21,15 +21,11 @@ impl Credentials {
     }
 
     /// The store, sealed if the connection has a key for that.
-    pub(super) fn seal(
-        &mut self,
-        store: Arc<dyn Store>,
-        random: &Arc<dyn Random>,
-    ) -> Arc<dyn Store> {
+    pub(super) fn seal(&mut self, store: Arc<dyn Store>) -> Arc<dyn Store> {
         match self.current().store_key() {
             None => store,
             Some(ring) => {
-                let sealed = SealedStore::new(store, ring.clone(), Arc::clone(random));
+                let sealed = SealedStore::new(store, ring.clone());
                 let sealed = Arc::new(sealed);
                 self.sealed.push(Arc::clone(&sealed));
                 sealed

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ErrorKind;
 #[cfg(feature = "ureq")]
 use crate::UreqTransport;
-use crate::{Connection, Error, FileStore, MemoryStore, Store, StoreSetting, Transport, Verdict};
+use crate::{Connection, Error, FileStore, MemoryStore, Store, StoreSetting, Transport, store};
 
 /// The transport for the settings of a connection.
 #[cfg(feature = "ureq")]
@@ -21,18 +21,17 @@ pub(super) fn transport(_: &Connection) -> Result<Arc<dyn Transport>, Error> {
 }
 
 /// Opens the store that a connection's setting names.
-pub(super) fn store(setting: &StoreSetting, create: bool) -> Result<Arc<dyn Store>, Error> {
+pub(super) fn store(setting: &StoreSetting, create: bool) -> Result<Arc<dyn Store>, store::Error> {
     match setting {
         StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
         StoreSetting::File(folder) => Ok(Arc::new(match create {
             true => FileStore::open(folder)?,
             false => FileStore::open_existing(folder)?,
         })),
-        StoreSetting::Server(_) => Err(Error::setting(
+        StoreSetting::Server(_) => Err(store::Error::setting(
             "store",
             "`store` names a server, and this program has no store for it",
         )
-        .with_verdict(Verdict::FixConfiguration)
         .with_hint("use memory or file:FOLDER, or give the keeper that server's store")),
     }
 }

@@ -57,7 +57,7 @@ impl Keeper {
     /// If the store cannot be read.
     pub fn set_aside(&self) -> Result<Option<String>, Error> {
         Inner::bounded(&self.0, "the reading of the record", |inner| {
-            inner.store.set_aside(&inner.key)
+            Ok(inner.store.set_aside(&inner.key)?)
         })
     }
 }

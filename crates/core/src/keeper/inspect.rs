@@ -117,7 +117,7 @@ impl RecordSummary {
 
     /// Whether a value is encrypted: a [`crate::SealedStore`] has to read it.
     pub fn is_encrypted(value: &[u8]) -> bool {
-        crate::store::is_sealed(value)
+        crate::SealedStore::is_sealed(value)
     }
 
     /// The name of the connection that wrote it.

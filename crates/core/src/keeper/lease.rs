@@ -50,7 +50,7 @@ impl Inner {
         let timeout = self.connection.network().timeout;
         let ttl = timeout * 2 + Duration::from_secs(10);
         let longest = timeout * 2 + Duration::from_secs(15);
-        let patience = Patience::of(longest);
+        let patience = Patience::new(longest);
         loop {
             let asked = self.clock.now().boot_ms;
             match self.store.lease(&key, &self.owner, ttl)? {
@@ -69,7 +69,8 @@ impl Inner {
                     }
                     if !patience.pause(retry_in) {
                         let what = self.connection.label();
-                        return Err(patience.over(self.store.as_ref(), &key, &what.to_string()));
+                        let busy = patience.busy(self.store.as_ref(), &key, &what.to_string());
+                        return Err(busy.into());
                     }
                 }
             }

@@ -262,7 +262,7 @@ impl Record {
             .with_verdict(crate::Verdict::Unexpected)
             .with_hint("it may be of a newer version; log out to forget it")
         };
-        if crate::store::is_sealed(bytes) {
+        if crate::SealedStore::is_sealed(bytes) {
             let message = "the stored record is encrypted, and `store_key` is not set";
             return Err(Error::new(ErrorKind::Store, message)
                 .with_setting("store_key")

@@ -199,7 +199,10 @@ impl Inner {
     /// Sends a request, and reports what is wrong with the transport or the store although they work.
     pub(super) fn send_request(&self, request: &Request) -> Result<Response, SendError> {
         let sent = self.transport.send(request);
-        let warnings = [self.transport.warning(), self.store.warning()];
+        let warnings = [
+            self.transport.warning(),
+            self.store.warning().map(Error::from),
+        ];
         for warning in warnings.into_iter().flatten() {
             self.warn(&warning);
         }

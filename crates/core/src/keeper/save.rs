@@ -87,7 +87,7 @@ impl Inner {
                 let now = self.store.load(&self.key)?;
                 match now.filter(|now| now.value.as_ref().is_some_and(|v| **v == *bytes)) {
                     Some(now) => Ok(now.version),
-                    None => Err(worth_a_retry(error)),
+                    None => Err(worth_a_retry(error.into())),
                 }
             }
             other => Err(not_stored(other)),
@@ -147,7 +147,7 @@ impl Inner {
             match swap {
                 Swap::Applied(_) => return Ok(()),
                 Swap::Unavailable(error) | Swap::Unknown(error) => {
-                    last = error;
+                    last = error.into();
                     if attempt + 1 < TRIES {
                         std::thread::sleep(Duration::from_millis(20 << (2 * attempt)));
                     }
@@ -304,7 +304,7 @@ fn worth_a_retry(error: Error) -> Error {
 
 pub(super) fn not_stored(swap: Swap) -> Error {
     let error = match swap {
-        Swap::Unavailable(error) | Swap::Unknown(error) => error,
+        Swap::Unavailable(error) | Swap::Unknown(error) => error.into(),
         Swap::Conflict(_) | Swap::Applied(_) => Error::new(
             ErrorKind::Store,
             "the record was changed by somebody else meanwhile",

@@ -7,16 +7,17 @@ use super::record::Record;
 use super::{Change, Inner};
 use crate::{
     Connection, Error, ErrorKind, Grant, GrantKind, Store, StoreSetting, Token, UnopenedStore,
+    store,
 };
 
 /// Opens a connection's store; one that cannot be opened is tried again later, if the grant needs
 /// none.
 pub(super) fn open(
     connection: &Connection,
-    open: impl Fn(&StoreSetting) -> Result<Arc<dyn Store>, Error> + Send + Sync + 'static,
+    open: impl Fn(&StoreSetting) -> Result<Arc<dyn Store>, store::Error> + Send + Sync + 'static,
 ) -> Result<Arc<dyn Store>, Error> {
     let setting = connection.store().clone();
-    match open(&setting) {
+    match open(&setting).map_err(Error::from) {
         Err(error) if error.kind() == ErrorKind::Store && grant_of(connection).is_some() => {
             Ok(Arc::new(UnopenedStore::new(move || open(&setting))))
         }

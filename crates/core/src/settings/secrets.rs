@@ -87,7 +87,9 @@ fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
 pub(crate) fn read_trusted(key: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     trusted::read(path).map_err(|refusal| match refusal {
         Refusal::Io(error) => unreadable(key, path, &error),
-        Refusal::Untrusted(untrusted) => untrusted.into_error(key),
+        Refusal::Untrusted(untrusted) => {
+            Error::setting(key, format!("`{key}`: {untrusted}")).with_hint(untrusted.hint())
+        }
     })
 }
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{
-    ErrorKind, FileStore, Keeper, KeyRing, MemoryStore, SealedStore, Secret, Store, SystemRandom,
-    Verdict,
+    ErrorKind, FileStore, Keeper, KeyRing, MemoryStore, SealedStore, Store, Verdict,
 };
 
 use crate::support::{
@@ -112,9 +111,8 @@ fn a_spool_under_a_key_that_is_not_given_is_not_passed_over() {
     let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
     assert_eq!(keeper(OLD, &script).token().unwrap().expose(), "a");
     store.mend();
-    let ring = KeyRing::parse(&Secret::new(both.as_str())).unwrap();
-    let random = Arc::new(SystemRandom::new());
-    let sealed = SealedStore::new(store.store.clone(), ring, random);
+    let ring = KeyRing::parse(&both).unwrap();
+    let sealed = SealedStore::new(store.store.clone(), ring);
     let key = under(NEW).record_key();
     assert!(sealed.reseal(&key).unwrap());
     // The store alone can be read, and holds the token that was spent: it is not presented again.

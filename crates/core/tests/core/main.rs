@@ -9,8 +9,6 @@ mod drain;
 mod durability;
 mod expired;
 mod expiry;
-mod files;
-mod foreign;
 mod forget;
 mod grants;
 mod identity;
@@ -36,7 +34,5 @@ mod support;
 mod templates;
 mod transport;
 mod trust;
-#[cfg(unix)]
-mod trusted;
 mod vendor_words;
 mod whom;

@@ -1,331 +1,44 @@
-//! The stores: what every one must do, and what the file store does on a real file system.
+//! A keeper and its store: opened, missing, failing, damaged.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use countersign::{
-    Capabilities, Error, ErrorKind, FileStore, Keeper, KeyRing, Lease, MemoryStore, Owner,
-    SealedStore, Secret, Store, StoreKey, Swap, SystemRandom, Verdict,
+    Capabilities, Error, ErrorKind, FileStore, Keeper, MemoryStore, Response, Revocation, Store,
+    StoreKey, Swap, Verdict, store,
+};
+use countersign_store_conformance::Intercepted;
+
+use crate::support::{
+    Script, bench_with, by_assertion, client_credentials, connection, refreshing, rotated_answer,
+    token_answer,
 };
 
-use crate::support::{Script, by_assertion, client_credentials, refreshing, token_answer};
-
-const TTL: Duration = Duration::from_secs(30);
-
-/// What every store does, whatever it keeps its records in.
-fn conforms(store: &dyn Store) {
-    let (key, other) = (StoreKey::of(["a", "b"]), StoreKey::of(["ab"]));
-    assert_ne!(key, other);
-    assert!(store.load(&key).unwrap().is_none());
-    assert!(matches!(
-        store.compare_and_swap(&key, Some(1), None, b"x"),
-        Swap::Conflict(None)
-    ));
-    assert!(matches!(
-        store.compare_and_swap(&key, None, None, b"one"),
-        Swap::Applied(1)
-    ));
-    match store.compare_and_swap(&key, None, None, b"two") {
-        Swap::Conflict(Some(now)) => assert_eq!(now.version, 1),
-        other => panic!("{other:?}"),
+#[test]
+fn a_stores_error_gets_a_verdict_and_loses_nothing() {
+    use store::ErrorKind as Of;
+    for (of, kind, verdict) in [
+        (Of::Setting, ErrorKind::Setting, Verdict::FixConfiguration),
+        (Of::Unavailable, ErrorKind::Store, Verdict::Retry),
+        (Of::Unusable, ErrorKind::Store, Verdict::FixConfiguration),
+        (Of::Damaged, ErrorKind::Store, Verdict::Unexpected),
+        (Of::Busy, ErrorKind::Busy, Verdict::Retry),
+        (Of::Internal, ErrorKind::Internal, Verdict::Unexpected),
+    ] {
+        let error = store::Error::new(of, "the disk is full")
+            .with_hint("free some room")
+            .with_setting("store")
+            .with_source(std::io::Error::other("no space left"));
+        let error = Error::from(error);
+        assert_eq!((error.kind(), error.verdict()), (kind, verdict), "{of:?}");
+        assert_eq!(error.message(), "the disk is full");
+        assert_eq!(error.hint(), Some("free some room"));
+        assert_eq!(error.setting_name(), Some("store"));
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.to_string(), "no space left");
     }
-    assert!(matches!(
-        store.compare_and_swap(&key, Some(1), Some(5), b"two"),
-        Swap::Applied(2)
-    ));
-    assert!(matches!(
-        store.compare_and_swap(&key, Some(2), Some(4), b"late"),
-        Swap::Fenced
-    ));
-    let read = store.load(&key).unwrap().unwrap();
-    assert_eq!(
-        (read.version, read.fence, read.value.unwrap().as_slice()),
-        (2, 5, &b"two"[..])
-    );
-    assert!(store.load(&other).unwrap().is_none());
-
-    // Forgetting goes on counting, so that a late writer of the old value finds a conflict.
-    assert!(matches!(
-        store.tombstone(&key, 2, Some(6)),
-        Swap::Applied(3)
-    ));
-    let forgotten = store.load(&key).unwrap().unwrap();
-    assert_eq!((forgotten.version, forgotten.value.is_none()), (3, true));
-    assert!(store.keys().unwrap().is_empty());
-    assert!(matches!(
-        store.compare_and_swap(&key, Some(2), None, b"late"),
-        Swap::Conflict(_)
-    ));
-    assert!(matches!(
-        store.compare_and_swap(&key, Some(3), None, b"new"),
-        Swap::Applied(4)
-    ));
-
-    assert_eq!(store.keys().unwrap(), [key]);
-    assert_eq!(StoreKey::from_hex(&key.to_hex()), Some(key));
-
-    // One lease at a time, with a fence that only grows.
-    let (me, you) = (Owner::new("me"), Owner::new("you"));
-    let first = granted(store.lease(&key, &me, TTL).unwrap());
-    assert!(matches!(
-        store.lease(&key, &you, TTL).unwrap(),
-        Lease::Busy { .. }
-    ));
-    assert!(store.renew(&key, &me, first, TTL).unwrap());
-    assert!(!store.renew(&key, &you, first, TTL).unwrap());
-    assert!(!store.release(&key, &you, first).unwrap());
-    assert!(store.release(&key, &me, first).unwrap());
-    assert!(!store.release(&key, &me, first).unwrap());
-    let second = granted(store.lease(&key, &you, TTL).unwrap());
-    assert!(second > first);
-    assert!(store.release(&key, &you, second).unwrap());
-}
-
-fn granted(lease: Lease) -> u64 {
-    match lease {
-        Lease::Granted { fence, .. } => fence,
-        Lease::Busy { .. } => panic!("the lease is busy"),
-    }
-}
-
-#[test]
-fn memory_conforms() {
-    conforms(&MemoryStore::new());
-}
-
-#[test]
-fn files_conform() {
-    let folder = tempfile::tempdir().unwrap();
-    conforms(&FileStore::open(folder.path().join("tokens")).unwrap());
-}
-
-const OLD: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-const NEW: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
-
-fn sealed(below: &Arc<MemoryStore>, keys: &str) -> SealedStore {
-    let ring = KeyRing::parse(&Secret::new(keys)).unwrap();
-    SealedStore::new(below.clone(), ring, Arc::new(SystemRandom::new()))
-}
-
-#[test]
-fn sealed_conforms() {
-    conforms(&sealed(&Arc::new(MemoryStore::new()), OLD));
-}
-
-#[test]
-fn a_sealed_value_opens_only_where_and_when_it_was_put() {
-    let below = Arc::new(MemoryStore::new());
-    let store = sealed(&below, OLD);
-    let (a, b) = (StoreKey::of(["a"]), StoreKey::of(["b"]));
-    for key in [&a, &b] {
-        assert!(matches!(
-            store.compare_and_swap(key, None, None, b"one"),
-            Swap::Applied(1)
-        ));
-    }
-    let first = below.load(&a).unwrap().unwrap().value.unwrap();
-    // Every bit counts.
-    for byte in 0..first.len() {
-        let mut flipped = first.to_vec();
-        flipped[byte] ^= 1;
-        let other = Arc::new(MemoryStore::new());
-        assert!(matches!(
-            other.compare_and_swap(&a, None, None, &flipped),
-            Swap::Applied(1)
-        ));
-        assert!(sealed(&other, OLD).load(&a).is_err(), "byte {byte}");
-    }
-    // Swapped with another record's.
-    assert!(matches!(
-        below.compare_and_swap(&b, Some(1), None, &first),
-        Swap::Applied(2)
-    ));
-    assert!(
-        store
-            .load(&b)
-            .unwrap_err()
-            .message()
-            .contains("another one's place")
-    );
-    // An older value put back.
-    assert!(matches!(
-        store.compare_and_swap(&a, Some(1), None, b"two"),
-        Swap::Applied(2)
-    ));
-    assert!(matches!(
-        below.compare_and_swap(&a, Some(2), None, &first),
-        Swap::Applied(3)
-    ));
-    assert!(store.load(&a).is_err());
-}
-
-#[test]
-fn the_key_can_be_changed() {
-    let below = Arc::new(MemoryStore::new());
-    let key = StoreKey::of(["mine"]);
-    let swap = sealed(&below, OLD).compare_and_swap(&key, None, None, b"token");
-    assert!(matches!(swap, Swap::Applied(1)));
-    let error = sealed(&below, NEW).load(&key).unwrap_err();
-    assert_eq!(
-        (error.setting_name(), error.verdict()),
-        (Some("store_key"), Verdict::FixConfiguration)
-    );
-    let both = sealed(&below, &format!("{NEW}\n{OLD}"));
-    assert_eq!(
-        both.load(&key).unwrap().unwrap().value.unwrap().as_slice(),
-        b"token"
-    );
-    assert!(both.reseal(&key).unwrap());
-    assert!(!both.reseal(&key).unwrap(), "there is nothing left to do");
-    let read = sealed(&below, NEW).load(&key).unwrap().unwrap();
-    assert_eq!(read.value.unwrap().as_slice(), b"token");
-    assert!(sealed(&below, OLD).load(&key).is_err());
-}
-
-#[test]
-fn a_plain_record_is_never_taken_for_a_sealed_one() {
-    let below = Arc::new(MemoryStore::new());
-    let key = StoreKey::of(["mine"]);
-    assert!(matches!(
-        below.compare_and_swap(&key, None, None, b"plain"),
-        Swap::Applied(1)
-    ));
-    let store = sealed(&below, OLD);
-    let hint = store.load(&key).unwrap_err().hint().unwrap().to_owned();
-    assert!(hint.contains("SealedStore::seal_plain"), "{hint}");
-    // Nor is it taken in when the key is changed: whoever can write the store can have planted it.
-    assert_eq!(
-        store.reseal(&key).unwrap_err().verdict(),
-        Verdict::FixConfiguration
-    );
-    let raw = || below.load(&key).unwrap().unwrap().value.unwrap();
-    assert_eq!(raw().as_slice(), b"plain");
-    // Only what somebody has looked at.
-    assert!(store.seal_plain(&key, b"other").is_err());
-    assert_eq!(raw().as_slice(), b"plain");
-    store.seal_plain(&key, b"plain").unwrap();
-    assert_eq!(
-        store.load(&key).unwrap().unwrap().value.unwrap().as_slice(),
-        b"plain"
-    );
-    assert!(store.seal_plain(&key, b"plain").is_err(), "it is encrypted");
-}
-
-#[test]
-fn racing_writers_lose_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tokens");
-    let key = StoreKey::of(["counter"]);
-    // A store each, as processes have.
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let store = FileStore::open(&path).unwrap();
-                let mut added = 0;
-                while added < 25 {
-                    let now = store.load(&key).unwrap();
-                    let version = now.as_ref().map(|record| record.version);
-                    let text = now.and_then(|record| record.value).unwrap_or_default();
-                    let count: u64 = std::str::from_utf8(&text).unwrap().parse().unwrap_or(0);
-                    let next = (count + 1).to_string();
-                    match store.compare_and_swap(&key, version, None, next.as_bytes()) {
-                        Swap::Applied(_) => added += 1,
-                        Swap::Conflict(_) => {}
-                        other => panic!("{other:?}"),
-                    }
-                }
-            });
-        }
-    });
-    let last = FileStore::open(&path).unwrap().load(&key).unwrap().unwrap();
-    assert_eq!(
-        (last.version, last.value.unwrap().as_slice()),
-        (200, &b"200"[..])
-    );
-}
-
-#[test]
-fn two_stores_on_one_folder_share_the_lease() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tokens");
-    let (a, b) = (
-        FileStore::open(&path).unwrap(),
-        FileStore::open(&path).unwrap(),
-    );
-    let key = StoreKey::of(["mine"]);
-    let first = granted(a.lease(&key, &Owner::new("a"), TTL).unwrap());
-    assert!(matches!(
-        b.lease(&key, &Owner::new("b"), TTL).unwrap(),
-        Lease::Busy { .. }
-    ));
-    // The end of the holder is the end of its lease, and the fence goes on.
-    drop(a);
-    assert!(granted(b.lease(&key, &Owner::new("b"), TTL).unwrap()) > first);
-}
-
-#[test]
-fn only_the_owner_can_read_what_is_stored() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tokens");
-    let store = FileStore::open(&path).unwrap();
-    let key = StoreKey::of(["mine"]);
-    let swap = store.compare_and_swap(&key, None, None, b"secret");
-    assert!(matches!(swap, Swap::Applied(1)));
-    store.lease(&key, &Owner::new("me"), TTL).unwrap();
-    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&path), 0o700);
-    let files: Vec<_> = std::fs::read_dir(&path)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    assert!(files.len() >= 2, "{files:?}");
-    for file in files {
-        assert_eq!(mode(&file), 0o600, "{}", file.display());
-    }
-}
-
-#[test]
-fn a_folder_that_others_can_read_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("open");
-    std::fs::create_dir(&path).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o750)).unwrap();
-    let error = FileStore::open(&path).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.verdict()),
-        (ErrorKind::Store, Verdict::FixConfiguration)
-    );
-    let hint = error.hint().unwrap();
-    assert!(
-        hint.starts_with("give the tokens a folder of their own, such as file:"),
-        "{hint}"
-    );
-    assert!(hint.contains("run: chmod 0700 "), "{hint}");
-}
-
-#[test]
-fn a_folder_that_cannot_be_made_is_a_matter_of_the_configuration() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let error = FileStore::open(file.path().join("below")).unwrap_err();
-    assert_eq!(error.setting_name(), Some("store"));
-    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
-    assert!(error.hint().unwrap().contains("file:FOLDER"));
-}
-
-#[test]
-fn the_folders_above_a_store_are_not_created() {
-    let folder = tempfile::tempdir().unwrap();
-    let mount = folder.path().join("volume");
-    let error = FileStore::open(mount.join("tokens")).unwrap_err();
-    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
-    let hint = error.hint().unwrap();
-    assert!(hint.contains(&mount.display().to_string()), "{hint}");
-    assert!(!mount.exists());
-    std::fs::create_dir(&mount).unwrap();
-    FileStore::open(mount.join("tokens")).unwrap();
-    FileStore::open(mount.join("tokens")).unwrap();
 }
 
 #[test]
@@ -334,7 +47,7 @@ fn creating_a_store_can_be_switched_off() {
     let path = folder.path().join("tokens");
     let store = format!("file:{}", path.display());
     let settings = |create| {
-        crate::support::connection([
+        connection([
             ("grant", "refresh-token"),
             ("client_id", "app"),
             ("client_secret", "s3cret"),
@@ -352,110 +65,84 @@ fn creating_a_store_can_be_switched_off() {
 }
 
 #[test]
-fn a_damaged_record_is_set_aside_and_reported() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tokens");
-    let store = FileStore::open(&path).unwrap();
-    let key = StoreKey::of(["mine"]);
-    let swap = store.compare_and_swap(&key, None, None, b"precious");
-    assert!(matches!(swap, Swap::Applied(1)));
-    let record = path.join(format!("{}.rec", key.to_hex()));
-    let whole = std::fs::read(&record).unwrap();
-    std::fs::write(&record, &whole[..whole.len() - 3]).unwrap();
-    let error = store.load(&key).unwrap_err();
-    assert!(error.message().contains("is damaged"), "{error}");
-    let kept = std::fs::read_dir(&path)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let kept: Vec<_> = kept
-        .filter(|path| path.to_string_lossy().contains(".damaged-"))
-        .collect();
-    assert_eq!(std::fs::read(&kept[0]).unwrap(), &whole[..whole.len() - 3]);
-    assert!(store.load(&key).unwrap().is_none());
-}
-
-#[test]
-fn a_write_that_cannot_be_made_leaves_the_old_record() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tokens");
-    let store = FileStore::open(&path).unwrap();
-    let key = StoreKey::of(["mine"]);
-    assert!(matches!(
-        store.compare_and_swap(&key, None, None, b"old"),
-        Swap::Applied(1)
-    ));
-    // A folder in the way of the new contents: fails for root as well, unlike a mode would.
-    let in_the_way = path.join(format!("{}.new", key.to_hex()));
-    std::fs::create_dir_all(in_the_way.join("x")).unwrap();
-    match store.compare_and_swap(&key, Some(1), None, b"new") {
-        Swap::Unavailable(error) => assert!(error.message().contains(".new"), "{error}"),
-        other => panic!("{other:?}"),
-    }
-    // It might be news that a killed writer left: nobody goes on with the old one meanwhile.
-    assert!(store.load(&key).is_err());
-    std::fs::remove_dir_all(in_the_way).unwrap();
-    assert_eq!(
-        store.load(&key).unwrap().unwrap().value.unwrap().as_slice(),
-        b"old"
-    );
-}
-
-/// A file system of 64 KiB, where this user may mount one; unmounted when dropped.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &std::path::Path) -> Option<Self> {
-        std::fs::create_dir_all(at).unwrap();
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs"])
-            .arg(at)
-            .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then(|| Self(at.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = std::process::Command::new("umount").arg(&self.0).status();
-        assert!(unmounted.unwrap().success());
-    }
-}
-
-#[test]
-fn a_refresh_that_was_begun_can_be_finished_on_a_full_disk() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(disk) = SmallDisk::mount(&folder.path().join("small")) else {
-        use std::io::Write;
-        let _ = writeln!(
-            std::io::stderr(),
-            "NOT TESTED: this user may not mount a small file system"
+fn what_the_file_system_refuses_for_good_reaches_the_caller_as_such() {
+    for writes in [0, 1] {
+        let scratch = tempfile::tempdir().unwrap();
+        let below = Arc::new(FileStore::open(scratch.path().join("tokens")).unwrap());
+        let left = AtomicU64::new(writes);
+        let refused = || {
+            store::Error::new(store::ErrorKind::Unusable, "read-only")
+                .with_setting("store")
+                .with_hint("mount it read-write")
+        };
+        let store = Intercepted::new(below).on_change(move |change| {
+            match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            }) {
+                Ok(_) => change(),
+                Err(_) => Swap::Unavailable(refused()),
+            }
+        });
+        let answers = [Ok(rotated_answer("a", "r1", 600))];
+        let bench = bench_with(refreshing(), answers, Arc::new(store));
+        let error = bench.keeper.token().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.verdict(), error.setting_name()),
+            (ErrorKind::Store, Verdict::FixConfiguration, Some("store")),
+            "{error}"
         );
-        return;
-    };
-    let store = FileStore::open(disk.0.join("tokens")).unwrap();
-    let key = StoreKey::of(["mine"]);
-    // The intent, as large as what will follow it.
-    assert!(matches!(
-        store.compare_and_swap(&key, None, None, &[b'i'; 3000]),
-        Swap::Applied(1)
-    ));
-    // Somebody fills the disk to the last byte.
-    let filler = std::fs::File::create(disk.0.join("filler")).unwrap();
-    let mut filler = std::io::BufWriter::with_capacity(512, filler);
-    while std::io::Write::write_all(&mut filler, &[0; 512]).is_ok() {}
-    let swap = store.compare_and_swap(&key, Some(1), None, &[b'a'; 3500]);
-    assert!(matches!(swap, Swap::Applied(2)), "{swap:?}");
-    let stored = store.load(&key).unwrap().unwrap();
-    assert_eq!(stored.value.unwrap().as_slice(), [b'a'; 3500]);
-    // A change for which there is no room is refused whole, and the record stays.
-    match store.compare_and_swap(&key, Some(2), None, &[b'b'; 40_000]) {
-        Swap::Unavailable(error) => assert!(error.message().contains("cannot"), "{error}"),
-        other => panic!("{other:?}"),
+        let hint = error.hint().unwrap();
+        assert!(hint.starts_with("mount it read-write"), "{hint}");
+        assert_eq!(bench.script.forms().len() as u64, writes);
+        let kept = bench.keeper.unsaved().is_some();
+        assert_eq!(kept, writes == 1, "what was sent was answered");
     }
-    assert_eq!(store.load(&key).unwrap().unwrap().version, 2);
-    drop(filler.into_parts());
+}
+
+#[test]
+fn a_logout_leaves_no_damaged_record_behind() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("tokens");
+    let store = Arc::new(FileStore::open(&folder).unwrap());
+    let bench = bench_with(
+        refreshing(),
+        [Ok(rotated_answer("a", "refresh-1", 600))],
+        store,
+    );
+    bench.keeper.token().unwrap();
+    let record = names(&folder)
+        .into_iter()
+        .find(|name| name.ends_with(".rec"));
+    let record = folder.join(record.unwrap());
+    let whole = fs::read(&record).unwrap();
+    fs::write(&record, &whole[..whole.len() - 1]).unwrap();
+    assert!(
+        bench.keeper.forget().is_err(),
+        "that it is damaged is told once"
+    );
+    let aside = bench.keeper.set_aside().unwrap().unwrap();
+    assert!(Path::new(&aside).exists());
+    bench.script.push(Ok(Response::new(503, [], "")));
+    let revocation = bench.keeper.forget().unwrap();
+    assert!(matches!(revocation, Revocation::Failed(_)));
+    assert_eq!(bench.keeper.set_aside().unwrap().unwrap(), aside);
+    bench.script.push(Ok(Response::new(200, [], "")));
+    drop(bench.keeper.forget().unwrap());
+    assert_eq!(bench.keeper.set_aside().unwrap(), None);
+    let left: Vec<_> = names(&folder)
+        .into_iter()
+        .filter(|name| {
+            let bytes = fs::read(folder.join(name)).unwrap();
+            bytes.windows(9).any(|part| part == b"refresh-1")
+        })
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string();
+    entries.map(|entry| name(entry).unwrap()).collect()
 }
 
 /// A store whose every use fails, until it works.
@@ -466,11 +153,13 @@ struct Broken {
 }
 
 impl Broken {
-    fn error(&self) -> Result<&MemoryStore, Error> {
+    fn error(&self) -> Result<&MemoryStore, store::Error> {
         match self.works.load(Ordering::SeqCst) {
             true => Ok(&self.below),
-            false => Err(Error::new(ErrorKind::Store, "the disk is read-only")
-                .with_verdict(Verdict::FixConfiguration)),
+            false => Err(store::Error::new(
+                store::ErrorKind::Unusable,
+                "the disk is read-only",
+            )),
         }
     }
 }
@@ -537,7 +226,10 @@ fn a_grant_that_needs_no_store_gives_its_token_without_one() {
 
 #[test]
 fn a_grant_that_could_be_lost_is_not_used_without_the_store() {
-    let broken = || Err(Error::new(ErrorKind::Store, "the disk is read-only"));
+    let broken = || {
+        let kind = store::ErrorKind::Unavailable;
+        Err(store::Error::new(kind, "the disk is read-only"))
+    };
     let opened = Keeper::builder(refreshing()).open_store(move |_| broken());
     assert_eq!(opened.err().unwrap().kind(), ErrorKind::Store);
     let script = Script::new([]);
@@ -552,7 +244,7 @@ fn a_grant_that_could_be_lost_is_not_used_without_the_store() {
     assert_eq!(keeper.token().unwrap_err().kind(), ErrorKind::Store);
     assert!(script.forms().is_empty(), "nothing is sent");
     // A setting that is wrong is wrong with any grant.
-    let wrong = || Err(Error::setting("store", "`store` has no host"));
+    let wrong = || Err(store::Error::setting("store", "`store` has no host"));
     let opened = Keeper::builder(client_credentials()).open_store(move |_| wrong());
     assert_eq!(opened.err().unwrap().setting_name(), Some("store"));
 }

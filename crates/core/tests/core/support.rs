@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use countersign::{
     Connection, Error, ErrorKind, Keeper, ManualClock, MemoryStore, Profile, Request, Response,
-    SendError, Settings, Store, Swap, Token, Transport,
+    SendError, Settings, Store, Swap, Token, Transport, store,
 };
 use countersign_store_conformance::Intercepted;
 
@@ -301,7 +301,7 @@ impl Moody {
             let left = counted.load(Ordering::SeqCst);
             counted.store(left.saturating_sub(1), Ordering::SeqCst);
             match left {
-                0 => Swap::Unavailable(Error::new(ErrorKind::Store, "no room")),
+                0 => Swap::Unavailable(store::Error::new(store::ErrorKind::Unavailable, "no room")),
                 _ => change(),
             }
         });

@@ -38,7 +38,7 @@ impl Module {
         };
         // The system's loader looks a bare name up in its own folders.
         if path.is_absolute() {
-            trusted::open(path).map_err(|refusal| refusal.into_error(refuse))?;
+            trusted::open(path).map_err(|refusal| Error::of_file(&refusal, refuse))?;
         }
         let library =
             Pkcs11::new(path).map_err(|error| refuse(format!("cannot be loaded: {error}")))?;

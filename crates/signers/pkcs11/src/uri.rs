@@ -95,7 +95,7 @@ impl KeyUri {
                 "`pin-source` of the pkcs11: URI is the path of a file with the PIN alone",
             )
         };
-        let text = trusted::read(path).map_err(|e| e.into_error(refuse))?;
+        let text = trusted::read(path).map_err(|refusal| Error::of_file(&refusal, refuse))?;
         let text = std::str::from_utf8(&text)
             .map(Secret::new)
             .map_err(|_| refuse("is not UTF-8 text".into()))?;

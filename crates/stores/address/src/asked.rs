@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use countersign::{Error, Owner, Random, StoreKey, Stored, Swap, SystemRandom};
+use countersign_store::{Error, Owner, StoreKey, Stored, Swap};
+use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::{Address, failed, misconfigured};
 
 /// The ids that a store's changes and leases are known by.
 #[derive(Debug, Default)]
 pub struct Ids {
-    random: SystemRandom,
     /// Leases asked for without a known outcome: asked for again under the same id, it is the
     /// same lease.
     unfinished: Mutex<HashMap<(StoreKey, Owner), String>>,
@@ -22,10 +22,10 @@ impl Ids {
     ///
     /// # Errors
     ///
-    /// [`countersign::ErrorKind::Store`] where the machine has no randomness to give.
+    /// [`countersign_store::ErrorKind::Unavailable`] if the machine has no random numbers.
     pub fn fresh(&self) -> Result<String, Error> {
         let mut bytes = [0; 16];
-        self.random
+        SystemRandom::new()
             .fill(&mut bytes)
             .map_err(|_| failed("this machine gives no random numbers"))?;
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -19,8 +19,10 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use countersign::{Error, ErrorKind, Secret, Verdict, trusted};
+use countersign::Secret;
+use countersign_store::{Error, ErrorKind, trusted};
 use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
 
 pub use crate::asked::{Ids, MOST_PATIENCE, Unanswered, conflict, countable, forked, granted_ms};
 pub use crate::trust::explain_certificate;
@@ -37,7 +39,7 @@ pub use crate::trust::explain_certificate;
 /// assert_eq!(address.hosts[0].name, "db.example");
 /// assert_eq!(address.to_string(), "postgres://db.example:5433/tokens");
 /// assert!(!format!("{address:?}").contains("s3cret"));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_store::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Address {
@@ -329,13 +331,13 @@ pub fn refused(message: impl Into<String>) -> Error {
 
 /// An error of a store's server that may pass.
 pub fn failed(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Store, message).with_setting("store")
+    Error::new(ErrorKind::Unavailable, message).with_setting("store")
 }
 
 /// An error of a store's server that a person has to correct.
 pub fn misconfigured(message: impl Into<String>, hint: impl Into<String>) -> Error {
-    failed(message)
-        .with_verdict(Verdict::FixConfiguration)
+    Error::new(ErrorKind::Unusable, message)
+        .with_setting("store")
         .with_hint(hint)
 }
 
@@ -359,10 +361,24 @@ pub fn out_of_descriptors(
     ))
 }
 
+/// Reads a file that an option names. `unusable` builds the error from the reason.
+fn read_trusted(
+    path: &Path,
+    unusable: impl FnOnce(String) -> Error,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    trusted::read(path).map_err(|refusal| {
+        let error = unusable(refusal.to_string());
+        match refusal.hint() {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    })
+}
+
 /// A server's password from the file that the option `password_file` names.
 fn read_password(file: &str) -> Result<Secret, Error> {
     let unusable = |why: String| refused(format!("`store`: password_file {file} {why}"));
-    let bytes = trusted::read(Path::new(file)).map_err(|e| e.into_error(unusable))?;
+    let bytes = read_trusted(Path::new(file), unusable)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| unusable("is not UTF-8 text".into()))?;
     let password = text.trim_end_matches(['\r', '\n']);
     match password.is_empty() {

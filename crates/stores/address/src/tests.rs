@@ -39,7 +39,7 @@ fn refusals_name_the_fault_and_never_the_password() {
         assert!(text.contains(word), "{url}: {text}");
         assert!(!text.contains("hunter"), "{text}");
         assert_eq!(error.setting_name(), Some("store"));
-        assert_eq!(error.verdict(), Verdict::FixConfiguration);
+        assert_eq!(error.kind(), ErrorKind::Setting);
     }
 }
 

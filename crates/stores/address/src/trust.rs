@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign::certificates::{Rejected, Verifier, Words};
-use countersign::{Error, trusted};
+use countersign_store::Error;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::{Address, refused};
+use crate::{Address, read_trusted, refused};
 
 /// The options of the setting `store` that decide whom TLS trusts.
 fn words(scheme: &str) -> Words {
@@ -52,7 +52,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// [`countersign::ErrorKind::Setting`] where the file cannot be read or holds no certificate,
+    /// [`countersign_store::ErrorKind::Setting`] where the file cannot be read or holds no certificate,
     /// or this machine has no roots.
     pub fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
         let mut roots = RootCertStore::empty();
@@ -107,7 +107,7 @@ impl Address {
 fn of_file(path: &Path) -> Result<RootCertStore, Error> {
     let shown = path.display();
     let unusable = |why: String| refused(format!("`store`: ca_file {shown} {why}"));
-    let text = trusted::read(path).map_err(|e| e.into_error(unusable))?;
+    let text = read_trusted(path, unusable)?;
     let blocks = pem::parse_many(&text).unwrap_or_default();
     let certificates = blocks
         .into_iter()

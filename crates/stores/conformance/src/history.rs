@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use countersign::{Lease, Owner, Store, StoreKey, Stored, Swap};
+use countersign_store::{Lease, Owner, Store, StoreKey, Stored, Swap};
 
 /// What was asked of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Error, Lease, Owner, Store, StoreKey, Swap, forward_store};
+use countersign_store::{Error, Lease, Owner, Store, StoreKey, Swap, forward_store};
 
 type OnChange = dyn Fn(&dyn Fn() -> Swap) -> Swap + Send + Sync;
 type OnLease = dyn Fn(&Lease) + Send + Sync;
@@ -15,10 +15,10 @@ type OnLease = dyn Fn(&Lease) + Send + Sync;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use countersign::{Error, ErrorKind, MemoryStore, Store, StoreKey, Swap};
+/// use countersign_store::{Error, ErrorKind, MemoryStore, Store, StoreKey, Swap};
 /// use countersign_store_conformance::Intercepted;
 ///
-/// let full = || Swap::Unavailable(Error::new(ErrorKind::Store, "no room"));
+/// let full = || Swap::Unavailable(Error::new(ErrorKind::Unavailable, "no room"));
 /// let store = Intercepted::new(Arc::new(MemoryStore::new())).on_change(move |_| full());
 /// let swap = store.compare_and_swap(&StoreKey::of(["mine"]), None, None, b"value");
 /// assert!(matches!(swap, Swap::Unavailable(_)));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use countersign::{Lease, Owner, Store, Swap};
+use countersign_store::{Lease, Owner, Store, Swap};
 
 use crate::fresh_key;
 

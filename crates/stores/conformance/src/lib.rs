@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use countersign::MemoryStore;
+//! use countersign_store::MemoryStore;
 //! use countersign_store_conformance::{Backend, CHECKS};
 //!
 //! let store = Arc::new(MemoryStore::new());
@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use countersign::{Store, StoreKey};
+use countersign_store::{Store, StoreKey};
 
 pub use crate::checks::{CHECKS, Kills, survives_kills, survives_lost_answers};
 pub use crate::history::{Answer, Call, Event, Recorder};

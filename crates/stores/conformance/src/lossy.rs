@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use countersign::{Error, ErrorKind, Store, Swap};
+use countersign_store::{Error, ErrorKind, Store, Swap};
 
 use crate::Intercepted;
 
@@ -13,7 +13,7 @@ pub fn lossy(below: Arc<dyn Store>, every: u64) -> Arc<dyn Store> {
     let changes = AtomicU64::new(0);
     let error = || {
         let message = "the answer was lost, as the test wants it";
-        Error::new(ErrorKind::Store, message)
+        Error::new(ErrorKind::Unavailable, message)
     };
     Arc::new(Intercepted::new(below).on_change(move |change| {
         let count = changes.fetch_add(1, Ordering::SeqCst) + 1;

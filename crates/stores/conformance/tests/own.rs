@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use countersign::{
+use countersign_store::{
     Error, FileStore, Lease, MemoryStore, Owner, Store, StoreKey, Stored, Swap, forward_store,
 };
 use countersign_store_conformance::{Backend, CHECKS, run};

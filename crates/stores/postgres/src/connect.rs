@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use countersign::{Durability, Error};
+use countersign_store::{Durability, Error};
 use countersign_store_address::{
     Address, explain_certificate, failed, misconfigured, out_of_descriptors, refused,
 };

@@ -11,8 +11,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{
-    Capabilities, Durability, Error, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
+use countersign_store::{
+    Capabilities, Durability, Error, ErrorKind, Holder, Lease, LeaseKind, Owner, Store, StoreKey,
+    Stored, Swap,
 };
 use countersign_store_address::{
     Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, forked, granted_ms,
@@ -36,7 +37,7 @@ use crate::statement::{Param, Statements};
 /// ```no_run
 /// let store = countersign_postgres::open("postgres://app:s3cret@db.example/tokens")?;
 /// println!("{:?}", store.capabilities().durability);
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_store::Error>(())
 /// ```
 pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     Ok(Arc::new(PostgresStore::open(url)?))
@@ -65,10 +66,10 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// [`countersign::ErrorKind::Setting`] where the URL is not usable, or would carry tokens in
-    /// the clear to another machine. [`countersign::ErrorKind::Store`] where the server cannot be
-    /// reached, refuses the login, is a standby, or has no tables and lets us make none: the hint
-    /// then has the SQL to run.
+    /// [`ErrorKind::Setting`] if the URL isn't usable, or would send tokens to another machine
+    /// unencrypted. [`ErrorKind::Unavailable`] or [`ErrorKind::Unusable`] if the server can't be
+    /// reached, rejects the login, is a standby, or has no tables and doesn't let us create them: the
+    /// hint then has the SQL to run.
     pub fn open(url: &str) -> Result<Self, Error> {
         Self::connect(url, schema::migrate)
     }
@@ -356,10 +357,9 @@ fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
 }
 
 fn strange(why: &str) -> Error {
-    failed(format!(
-        "the table countersign_records holds what this store does not write: {why}"
-    ))
-    .with_verdict(countersign::Verdict::Unexpected)
+    let message =
+        format!("the table countersign_records holds what this store does not write: {why}");
+    Error::new(ErrorKind::Damaged, message).with_setting("store")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a server's refusal means, and what to do about it.
 
-use countersign::Error;
+use countersign_store::Error;
 use countersign_store_address::{Address, failed, misconfigured};
 
 pub(crate) const TRY_AGAIN: &str = "try again; if it stays, look at the server's log";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::Error;
+use countersign_store::Error;
 use countersign_store_address::{failed, misconfigured};
 
 use crate::refusal;

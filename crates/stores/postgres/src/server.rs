@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use countersign::{Durability, Error};
+use countersign_store::{Durability, Error};
 use countersign_store_address::{Address, Unanswered, failed, forked};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::StoreKey;
+use countersign_store::StoreKey;
 use tokio_postgres::types::{ToSql, Type};
 use zeroize::Zeroizing;
 

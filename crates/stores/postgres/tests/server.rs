@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use countersign::{Durability, ErrorKind, Lease, Owner, Store, StoreKey, Swap, Verdict};
 use countersign_postgres::PostgresStore;
+use countersign_store::{Durability, ErrorKind, Lease, Owner, Store, StoreKey, Swap};
 use countersign_store_conformance::servers::{Authority, Cutter, Pooler, PostgresServer, until};
 use countersign_store_conformance::{
     Backend, CHECKS, Kills, run, survives_kills, survives_lost_answers,
@@ -29,7 +29,7 @@ fn applied(swap: Swap) -> u64 {
     }
 }
 
-fn refusal(url: &str) -> countersign::Error {
+fn refusal(url: &str) -> countersign_store::Error {
     let error = PostgresStore::open(url).unwrap_err();
     let text = format!("{error:?}");
     assert!(
@@ -73,7 +73,7 @@ fn it_holds_what_every_store_holds() {
     PostgresStore::open(&by_socket).unwrap();
     let by_option = format!("postgres://app:sesame-street@/postgres?host={folder}");
     // The option names no port, and the server's is not the usual one.
-    assert_eq!(refusal(&by_option).verdict(), Verdict::Retry);
+    assert_eq!(refusal(&by_option).kind(), ErrorKind::Unavailable);
 }
 
 #[test]
@@ -114,14 +114,14 @@ fn many_starting_at_once_make_the_tables_once() {
     server.sql("INSERT INTO countersign_schema (version) VALUES (99)");
     let error = refusal(&server.url());
     assert!(error.message().contains("version 99"), "{error}");
-    assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    assert_eq!(error.kind(), ErrorKind::Unusable);
 }
 
 #[test]
 fn a_database_without_tables_is_rejected_if_none_are_to_be_created() {
     let server = PostgresServer::start("");
     let error = countersign_postgres::open_existing(&server.url()).unwrap_err();
-    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unusable, "{error}");
     assert!(error.hint().unwrap().contains("store_create"), "{error}");
     assert_eq!(
         server.sql("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'countersign%'"),
@@ -137,10 +137,7 @@ fn who_may_not_make_tables_is_told_the_sql() {
     server.sql("CREATE ROLE worker LOGIN PASSWORD 'sesame-2'");
     let url = server.url_as("worker", "sesame-2");
     let error = refusal(&url);
-    assert_eq!(
-        (error.kind(), error.verdict()),
-        (ErrorKind::Store, Verdict::FixConfiguration)
-    );
+    assert_eq!(error.kind(), ErrorKind::Unusable);
     let hint = error.hint().unwrap();
     let sql = &hint[hint.find("CREATE TABLE").unwrap()..];
     server.sql("CREATE TABLE countersign_schema (version integer PRIMARY KEY)");
@@ -162,7 +159,7 @@ fn who_may_not_make_tables_is_told_the_sql() {
     server.sql("REVOKE UPDATE ON countersign_records FROM worker");
     let store = PostgresStore::open(&server.url_as("worker", "sesame-2")).unwrap();
     match store.compare_and_swap(&key("a"), Some(1), None, b"v") {
-        Swap::Unavailable(error) => assert_eq!(error.verdict(), Verdict::FixConfiguration),
+        Swap::Unavailable(error) => assert_eq!(error.kind(), ErrorKind::Unusable),
         other => panic!("{other:?}"),
     }
 }
@@ -172,13 +169,13 @@ fn who_is_not_let_in_is_told_why_and_no_secret() {
     let server = PostgresServer::start("");
     let port = server.port();
     let wrong = refusal(&server.url_as("app", "wr0ng"));
-    assert_eq!(wrong.verdict(), Verdict::FixConfiguration);
+    assert_eq!(wrong.kind(), ErrorKind::Unusable);
     assert!(
         wrong.message().contains("password authentication failed"),
         "{wrong}"
     );
     let missing = refusal(&format!("postgres://app@127.0.0.1:{port}/postgres"));
-    assert_eq!(missing.verdict(), Verdict::FixConfiguration);
+    assert_eq!(missing.kind(), ErrorKind::Unusable);
     assert!(
         missing.hint().unwrap().contains("password_file"),
         "{missing:?}"
@@ -188,7 +185,7 @@ fn who_is_not_let_in_is_told_why_and_no_secret() {
     ));
     assert!(nowhere.message().contains("nowhere"), "{nowhere}");
     let closed = refusal("postgres://app:sesame-street@127.0.0.1:1/postgres");
-    assert_eq!(closed.verdict(), Verdict::Retry);
+    assert_eq!(closed.kind(), ErrorKind::Unavailable);
     assert!(closed.message().contains("refused"), "{closed}");
     for url in [
         "postgres://app:sesame@db.example/d?sslmode=disable",
@@ -217,7 +214,7 @@ fn tls_checks_the_authority_and_the_name() {
         "sslmode=require".to_owned(),
     ] {
         let error = refusal(&format!("{place}?{trust}"));
-        assert_eq!(error.verdict(), Verdict::FixConfiguration);
+        assert_eq!(error.kind(), ErrorKind::Unusable);
         // In the words that the transport has for it.
         let issuer = "issued by \"a test's authority\", which is not trusted";
         assert!(error.message().contains(issuer), "{error}");
@@ -307,10 +304,7 @@ fn down_is_unavailable_and_cut_off_is_found_out() {
         None
     });
     let error = gone.expect("certainly not written, once the connection is known to be gone");
-    assert_eq!(
-        (error.kind(), error.verdict()),
-        (ErrorKind::Store, Verdict::Retry)
-    );
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(store.load(&key("a")).is_err() && store.now_ms().is_err());
     assert!(store.lease(&key("a"), &Owner::new("o"), LONG).is_err());
     server.restart();
@@ -408,7 +402,7 @@ fn a_server_that_keeps_less_is_declared_and_refused() {
     let store = PostgresStore::open(&server.url()).unwrap();
     assert_eq!(store.capabilities().durability, Durability::Ephemeral);
     let error = store.fit_for_rotation().unwrap_err();
-    assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    assert_eq!(error.kind(), ErrorKind::Unusable);
     assert!(error.hint().unwrap().contains("ephemeral=allow"));
     let forced = PostgresStore::open(&format!("{}?ephemeral=allow", server.url())).unwrap();
     assert_eq!(forced.capabilities().durability, Durability::Ephemeral);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use countersign::{Durability, Error};
+use countersign_store::{Durability, Error};
 use countersign_store_address::{failed, misconfigured};
 
 /// A server's answers to `INFO` and, where it lets us ask, `CONFIG GET appendfsync`.

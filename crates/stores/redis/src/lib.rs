@@ -11,8 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign::{
-    Capabilities, Error, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
+use countersign_store::{
+    Capabilities, Error, ErrorKind, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
 };
 use countersign_store_address::{
     Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, forked, granted_ms,
@@ -35,7 +35,7 @@ use crate::script::{EXTEND, LEASE, SWAP};
 /// ```no_run
 /// let store = countersign_redis::open("rediss://app:s3cret@redis.example/0")?;
 /// println!("{:?}", store.capabilities().durability);
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_store::Error>(())
 /// ```
 pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     Ok(Arc::new(RedisStore::open(url)?))
@@ -59,9 +59,9 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// [`countersign::ErrorKind::Setting`] where the URL is not usable, or would carry tokens in
-    /// the clear to another machine. [`countersign::ErrorKind::Store`] where the server cannot be
-    /// reached, refuses the login, is a replica or part of a cluster.
+    /// [`ErrorKind::Setting`] if the URL isn't usable, or would send tokens to another machine
+    /// unencrypted. [`ErrorKind::Unavailable`] or [`ErrorKind::Unusable`] if the server can't be
+    /// reached, rejects the login, or is a replica or part of a cluster.
     pub fn open(url: &str) -> Result<Self, Error> {
         let address = Address::parse(url, &["redis", "rediss"], OPTIONS)?;
         if address.hosts.len() != 1 || address.hosts[0].is_socket() {
@@ -177,8 +177,8 @@ impl RedisStore {
 
     fn strange(&self) -> Error {
         let at = self.server.address();
-        failed(format!("{at} answered what this store does not understand"))
-            .with_verdict(countersign::Verdict::Unexpected)
+        let message = format!("{at} answered what this store does not understand");
+        Error::new(ErrorKind::Damaged, message).with_setting("store")
     }
 }
 

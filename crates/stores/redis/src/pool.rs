@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use countersign::{Durability, Error};
+use countersign_store::{Durability, Error};
 use countersign_store_address::{Address, Unanswered, failed, refused};
 use redis::{Cmd, Value};
 use rustls::ClientConfig;

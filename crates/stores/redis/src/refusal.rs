@@ -1,6 +1,6 @@
 //! What a server's refusal means, and what to do about it.
 
-use countersign::Error;
+use countersign_store::Error;
 use countersign_store_address::{failed, misconfigured};
 
 /// Puts an error reply in our words.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use countersign::Error;
+use countersign_store::Error;
 use countersign_store_address::{
     Address, explain_certificate, failed, misconfigured, out_of_descriptors,
 };

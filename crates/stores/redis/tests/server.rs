@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign::{Durability, Error, ErrorKind, Lease, Owner, Store, StoreKey, Swap, Verdict};
 use countersign_redis::RedisStore;
+use countersign_store::{Durability, Error, ErrorKind, Lease, Owner, Store, StoreKey, Swap};
 use countersign_store_conformance::servers::{Authority, Cutter, RedisServer, until};
 use countersign_store_conformance::{Backend, Kills, run, survives_kills, survives_lost_answers};
 
@@ -79,10 +79,7 @@ fn durability_is_declared_as_the_server_has_it() {
         assert_eq!(store.capabilities().durability, durability, "{options}");
         assert_eq!(store.fit_for_rotation().is_ok(), fits, "{options}");
         if let Err(error) = store.fit_for_rotation() {
-            assert_eq!(
-                (error.kind(), error.verdict()),
-                (ErrorKind::Store, Verdict::FixConfiguration)
-            );
+            assert_eq!(error.kind(), ErrorKind::Unusable);
             assert!(error.hint().unwrap().contains("ephemeral=allow"));
             let forced = RedisStore::open(&format!("{}?ephemeral=allow", server.url())).unwrap();
             assert_eq!(forced.capabilities().durability, durability);
@@ -97,11 +94,7 @@ fn who_is_not_let_in_is_told_why_and_no_secret() {
     let port = server.port();
     for login in ["", ":wr0ng@", "nobody:wr0ng@"] {
         let error = refusal(&format!("redis://{login}127.0.0.1:{port}/"));
-        assert_eq!(
-            error.verdict(),
-            Verdict::FixConfiguration,
-            "{login}: {error}"
-        );
+        assert_eq!(error.kind(), ErrorKind::Unusable, "{login}: {error}");
         assert!(
             error.hint().unwrap().contains("password"),
             "{login}: {error:?}"
@@ -114,9 +107,9 @@ fn who_is_not_let_in_is_told_why_and_no_secret() {
 
     let open = RedisServer::ephemeral();
     let error = refusal(&format!("redis://:sesame@127.0.0.1:{}/", open.port()));
-    assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unusable, "{error}");
     let closed = refusal("redis://127.0.0.1:1/");
-    assert_eq!(closed.verdict(), Verdict::Retry);
+    assert_eq!(closed.kind(), ErrorKind::Unavailable);
     for url in [
         "redis://:sesame@cache.example/",
         "redis://:sesame@127.0.0.1/zero",
@@ -144,7 +137,7 @@ fn a_user_with_few_rights_is_enough() {
         "the weaker is assumed"
     );
     let error = store.load(&key("a")).unwrap_err();
-    assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    assert_eq!(error.kind(), ErrorKind::Unusable);
     let hint = error.hint().unwrap();
     let rules = hint.split("SETUSER NAME on >PASSWORD ").nth(1).unwrap();
     let mut command = vec!["ACL", "SETUSER", "few", "on", ">sesame"];
@@ -173,7 +166,7 @@ fn tls_checks_the_authority_and_the_name() {
         format!("{place}?ca_file={}", stranger.ca.display()),
     ] {
         let error = refusal(&url);
-        assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Unusable, "{error}");
         // In the words that the transport has for it.
         let issuer = "issued by \"a test's authority\", which is not trusted";
         assert!(error.message().contains(issuer), "{error}");
@@ -292,10 +285,7 @@ fn down_is_unavailable_and_an_answer_that_never_comes_is_unknown() {
 
     server.kill();
     let error = unavailable(store.compare_and_swap(&key("a"), Some(2), None, b"x"));
-    assert_eq!(
-        (error.kind(), error.verdict()),
-        (ErrorKind::Store, Verdict::Retry)
-    );
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(store.load(&key("a")).is_err() && store.now_ms().is_err());
     server.restart();
     assert_eq!(store.load(&key("a")).unwrap().unwrap().version, 2);

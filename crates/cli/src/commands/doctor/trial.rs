@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use countersign::{
     Clock, Connection, Error, ErrorKind, SealedStore, Store, StoreKey, StoreSetting, SystemClock,
-    SystemRandom,
 };
 use countersign_builtin::{open_existing_store, open_store};
 
@@ -23,11 +22,7 @@ pub(super) fn write(connection: &Connection) -> Result<(), Error> {
         false => open_existing_store(setting)?,
     };
     let store = match connection.store_key() {
-        Some(ring) => Arc::new(SealedStore::new(
-            Arc::clone(&below),
-            ring.clone(),
-            Arc::new(SystemRandom::new()),
-        )),
+        Some(ring) => Arc::new(SealedStore::new(Arc::clone(&below), ring.clone())),
         None => Arc::clone(&below) as Arc<dyn Store>,
     };
     let key = key(setting);

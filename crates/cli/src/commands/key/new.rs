@@ -95,7 +95,7 @@ impl Files {
         };
         trusted::check_folder(folder).map_err(|refusal| match refusal {
             Refusal::Io(error) => cannot_be_written(&self.private, &error),
-            untrusted => untrusted.into_error(|why| {
+            untrusted => Error::of_file(&untrusted, |why| {
                 let message = format!("the folder {} {why}", folder.display());
                 Error::new(ErrorKind::Setting, message)
             }),

@@ -127,7 +127,7 @@ fn lease(opened: &Opened<'_>, name: &str, key: &StoreKey) -> Check {
                 "wait for its refresh to end; if it does not, end that process: it hangs",
             )
         }
-        Err(error) => Check::failed("lease", &error),
+        Err(error) => Check::failed("lease", &error.into()),
     }
 }
 
@@ -156,7 +156,7 @@ fn promises(store: &dyn Store) -> Check {
 fn rotation(store: &dyn Store) -> Check {
     match store.fit_for_rotation() {
         Ok(()) => Check::ok("rotation", "refresh tokens that are replaced may live here"),
-        Err(error) => Check::failed("rotation", &error),
+        Err(error) => Check::failed("rotation", &error.into()),
     }
 }
 
@@ -218,7 +218,7 @@ fn clock(store: &dyn Store) -> Check {
     let before = SystemClock::new().now().unix_ms;
     let theirs = match store.now_ms() {
         Ok(theirs) => theirs,
-        Err(error) => return Check::failed("clock", &error),
+        Err(error) => return Check::failed("clock", &error.into()),
     };
     let ours = before.midpoint(SystemClock::new().now().unix_ms);
     let apart = ours.abs_diff(theirs);
@@ -389,6 +389,6 @@ fn spool() -> Option<Check> {
             ),
             "countersign token NAME of each connection moves them, once the store works",
         )),
-        Err(error) => Some(Check::failed("spool", &error)),
+        Err(error) => Some(Check::failed("spool", &error.into())),
     }
 }

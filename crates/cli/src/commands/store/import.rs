@@ -210,7 +210,7 @@ fn replace(
             Some(difference) => Outcome::OtherGrant(difference),
             None => Outcome::Written { replaced },
         }),
-        Swap::Unavailable(error) | Swap::Unknown(error) => Err(error),
+        Swap::Unavailable(error) | Swap::Unknown(error) => Err(error.into()),
         Swap::Conflict(_) | Swap::Fenced => Err(Error::new(
             ErrorKind::Store,
             "the record was changed by somebody else meanwhile",
@@ -277,7 +277,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     };
     length.map_err(|refusal| {
         let refuse = |why| Error::new(ErrorKind::Setting, format!("{} {why}", shown(path)));
-        refusal.into_error(refuse)
+        Error::of_file(&refusal, refuse)
     })?;
     Ok(bytes)
 }

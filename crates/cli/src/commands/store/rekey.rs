@@ -86,10 +86,11 @@ impl Tally {
             Err(error) => return Ok(Err(error)),
         };
         if entry.encrypted {
-            return Ok(sealed.reseal(key).map(|anew| match anew {
+            let resealed = sealed.reseal(key).map(|anew| match anew {
                 true => self.anew += 1,
                 false => self.already += 1,
-            }));
+            });
+            return Ok(resealed.map_err(Error::from));
         }
         show_plain(&opened.shelf.place(), &entry, output)?;
         let told = show::told(&opened.shelf.place(), &entry, false);
@@ -97,9 +98,10 @@ impl Tally {
             self.plain.push(told);
             return Ok(Ok(()));
         }
+        let sealed = sealed.seal_plain(key, &entry.value);
         Ok(sealed
-            .seal_plain(key, &entry.value)
-            .map(|()| self.taken_in.push(told)))
+            .map(|()| self.taken_in.push(told))
+            .map_err(Error::from))
     }
 
     fn text(&self, place: &str) -> String {

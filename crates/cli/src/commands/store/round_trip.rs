@@ -62,7 +62,7 @@ fn write_and_forget(
 fn applied(swap: Swap) -> Result<u64, Error> {
     match swap {
         Swap::Applied(version) => Ok(version),
-        Swap::Unavailable(error) | Swap::Unknown(error) => Err(error),
+        Swap::Unavailable(error) | Swap::Unknown(error) => Err(error.into()),
         Swap::Conflict(_) | Swap::Fenced => Err(strange("a change under a lease was refused")),
     }
 }

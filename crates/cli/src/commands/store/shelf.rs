@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use countersign::{
     Clock, Error, ErrorKind, KeyRing, RecordSummary, SealedStore, Secret, Settings, Store,
-    StoreKey, StoreSetting, Stored, SystemClock, SystemRandom, Verdict,
+    StoreKey, StoreSetting, Stored, SystemClock, Verdict,
 };
 use countersign_builtin::{Configuration, open_existing_store, open_store, place, variable};
 use zeroize::Zeroizing;
@@ -281,7 +281,7 @@ impl Opened<'_> {
                     keys.retain(|key| *key != scratch());
                     return Ok((keys, damaged));
                 }
-                Err(error) => error,
+                Err(error) => Error::from(error),
             };
             let told = damaged.iter().any(|e| e.message() == error.message());
             if error.verdict() != Verdict::Unexpected || told {
@@ -332,8 +332,7 @@ impl Opened<'_> {
     }
 
     pub(super) fn sealed(&self, ring: &KeyRing) -> SealedStore {
-        let random = Arc::new(SystemRandom::new());
-        SealedStore::new(Arc::clone(&self.below), ring.clone(), random)
+        SealedStore::new(Arc::clone(&self.below), ring.clone())
     }
 
     /// What opens with the keys of any user.
@@ -342,7 +341,7 @@ impl Opened<'_> {
         for ring in self.shelf.rings() {
             match self.sealed(ring).load(key) {
                 Ok(stored) => return Ok(stored),
-                Err(error) => refusal = Some(error),
+                Err(error) => refusal = Some(Error::from(error)),
             }
         }
         Err(refusal.unwrap_or_else(|| {
@@ -399,7 +398,7 @@ fn setting_of(config: &Configuration, name: &str) -> Result<Used, Error> {
         },
     };
     let ring = settings.secret("store_key");
-    let ring = ring.map(|keys| KeyRing::parse(&keys)).transpose()?;
+    let ring = ring.map(|keys| KeyRing::parse(keys.expose())).transpose()?;
     // Anything but `true` creates nothing; what else is wrong with it, the connection says.
     let create = settings
         .value("store_create")
@@ -450,6 +449,6 @@ fn ring_of_args(args: &StoreArgs) -> Result<Option<KeyRing>, Error> {
         }
         (None, None) => return Ok(None),
     };
-    let ring = KeyRing::parse(&keys).map_err(|e| e.in_context(option))?;
+    let ring = KeyRing::parse(keys.expose()).map_err(|e| e.in_context(option))?;
     Ok(Some(ring))
 }

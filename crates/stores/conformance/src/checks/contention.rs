@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use countersign::{Lease, Owner, Store, StoreKey, Swap};
+use countersign_store::{Lease, Owner, Store, StoreKey, Swap};
 
 use super::records::{load, value};
 use crate::{Answer, Backend, Call, Recorder, explain, fresh_key, lossy};

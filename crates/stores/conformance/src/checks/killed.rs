@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use countersign::{Store, StoreKey, Swap};
+use countersign_store::{Store, StoreKey, Swap};
 
 use crate::fresh_key;
 use crate::servers::until;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign::{Lease, LeaseKind, Owner, Store, StoreKey, Swap};
+use countersign_store::{Lease, LeaseKind, Owner, Store, StoreKey, Swap};
 
 use super::records::{applied, lease_and_release, load};
 use crate::{Backend, fresh_key};

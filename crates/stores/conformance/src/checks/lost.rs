@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use countersign::{Lease, Owner, Store, Swap};
+use countersign_store::{Lease, Owner, Store, Swap};
 
 use super::records::{applied, load, value};
 use crate::fresh_key;
@@ -92,7 +92,7 @@ fn says_what_is_doubtful(store: &Arc<dyn Store>, other: &Arc<dyn Store>, wire: &
     assert_eq!(load(other, &key).unwrap().version, 3);
 }
 
-fn once(store: &Arc<dyn Store>, key: &countersign::StoreKey, owner: &Owner) -> (Lease, bool) {
+fn once(store: &Arc<dyn Store>, key: &countersign_store::StoreKey, owner: &Owner) -> (Lease, bool) {
     let lease = store.lease(key, owner, Duration::from_secs(60)).unwrap();
     let released = match lease {
         Lease::Granted { fence, .. } => store.release(key, owner, fence).unwrap(),

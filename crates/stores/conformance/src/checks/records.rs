@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::{Lease, Owner, Store, StoreKey, Stored, Swap};
+use countersign_store::{Lease, Owner, Store, StoreKey, Stored, Swap};
 
 use crate::{Backend, fresh_key};
 

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use countersign::probe::{Point, Probe};
 use countersign::{
     Connection, Error, ErrorKind, Keeper, KeyRing, Lease, Profile, Request, Response, SealedStore,
-    Secret, SendError, Settings, Store, StoreKey, SystemRandom, Transport,
+    SendError, Settings, Store, StoreKey, Transport, store,
 };
 
 use crate::{Backend, Intercepted, fresh_key};
@@ -75,7 +75,7 @@ struct Meddler {
     at: Point,
     key: StoreKey,
     store: Mutex<Option<Arc<dyn Store>>>,
-    running: Mutex<Option<JoinHandle<Result<bool, Error>>>>,
+    running: Mutex<Option<JoinHandle<Result<bool, store::Error>>>>,
 }
 
 impl Meddler {
@@ -88,7 +88,7 @@ impl Meddler {
         })
     }
 
-    fn join(&self) -> Option<Result<bool, Error>> {
+    fn join(&self) -> Option<Result<bool, store::Error>> {
         let running = self.running.lock().unwrap().take()?;
         Some(running.join().unwrap())
     }
@@ -178,6 +178,6 @@ fn connection(client_id: &str, store_key: &str) -> Connection {
 }
 
 fn sealed(below: Arc<dyn Store>, keys: &str) -> SealedStore {
-    let ring = KeyRing::parse(&Secret::new(keys)).unwrap();
-    SealedStore::new(below, ring, Arc::new(SystemRandom::new()))
+    let ring = KeyRing::parse(keys).unwrap();
+    SealedStore::new(below, ring)
 }

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::Error;
-
 /// Reads a file that only root and the user of this process can have written or replaced.
 ///
 /// The file, every folder above it and every symbolic link on the way must belong to root or to the
@@ -27,7 +25,7 @@ use crate::Error;
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("countersign.toml");
 /// # std::fs::write(&path, "[connections.mine]").unwrap();
-/// let text = countersign::trusted::read(&path).unwrap();
+/// let text = countersign_store::trusted::read(&path).unwrap();
 /// assert_eq!(text.as_slice(), b"[connections.mine]");
 /// ```
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Refusal> {
@@ -98,7 +96,7 @@ enum Why {
 }
 
 impl Untrusted {
-    /// What to do about it.
+    /// Returns what to do about it.
     pub fn hint(&self) -> String {
         let shown = self.path.display();
         match self.why {
@@ -111,11 +109,6 @@ impl Untrusted {
                 "chmod go-w {shown}, or move the file to a folder that only its owner can write"
             ),
         }
-    }
-
-    /// An error about the setting that names the file.
-    pub fn into_error(self, setting: &str) -> Error {
-        Error::setting(setting, format!("`{setting}`: {self}")).with_hint(self.hint())
     }
 }
 
@@ -134,14 +127,33 @@ impl fmt::Display for Untrusted {
     }
 }
 
+impl std::error::Error for Untrusted {}
+
 impl Refusal {
-    /// The same refusal as an error about what named the file: `refuse` makes one of a message.
-    pub fn into_error(self, refuse: impl FnOnce(String) -> Error) -> Error {
+    /// Returns what to do about it, if the reason is more than an I/O error.
+    pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Io(error) => refuse(format!("cannot be read: {error}")),
-            Self::Untrusted(untrusted) => {
-                refuse(format!("is not trusted: {untrusted}")).with_hint(untrusted.hint())
-            }
+            Self::Io(_) => None,
+            Self::Untrusted(untrusted) => Some(untrusted.hint()),
+        }
+    }
+}
+
+/// Continues a sentence that names the file.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "cannot be read: {error}"),
+            Self::Untrusted(untrusted) => write!(f, "is not trusted: {untrusted}"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Untrusted(untrusted) => Some(untrusted),
         }
     }
 }

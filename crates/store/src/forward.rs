@@ -9,7 +9,7 @@
 /// # Example
 ///
 /// ```
-/// use countersign::{Error, MemoryStore, Store, StoreKey, Stored, Swap, forward_store};
+/// use countersign_store::{Error, MemoryStore, Store, StoreKey, Stored, Swap, forward_store};
 ///
 /// /// Rejects every change.
 /// #[derive(Debug)]

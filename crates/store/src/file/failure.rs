@@ -1,45 +1,43 @@
-//! Maps file system errors to kinds, verdicts and hints.
+//! Maps file system errors to kinds and hints.
 
 use std::io;
 use std::path::Path;
 
 use super::folder::Untrusted;
-use crate::{Error, ErrorKind, Verdict};
+use crate::{Error, ErrorKind};
 
-/// Builds the error for a failed call: retry if the cause may pass, otherwise fix the
-/// configuration.
+/// Builds the error for a failed call: unavailable if the cause may pass, otherwise unusable.
 pub(super) fn broken(did: &str, path: &Path, error: &io::Error) -> Error {
-    let shown = path.display();
-    let message = format!("the store cannot {did} {shown}: {error}");
-    let failure = Error::new(ErrorKind::Store, message).with_setting("store");
-    if let Some(untrusted) = error.get_ref().and_then(|e| e.downcast_ref::<Untrusted>()) {
-        return failure
-            .with_verdict(Verdict::FixConfiguration)
-            .with_hint(&untrusted.remedy);
-    }
-    match remedy(error) {
-        Some(remedy) => failure
-            .with_verdict(Verdict::FixConfiguration)
-            .with_hint(remedy),
-        None => failure.with_hint("try again; if it stays, check the disk that `store` names"),
+    let untrusted = error.get_ref().and_then(|e| e.downcast_ref::<Untrusted>());
+    match untrusted
+        .map(|untrusted| untrusted.remedy.as_str())
+        .or_else(|| remedy(error))
+    {
+        Some(remedy) => failed(ErrorKind::Unusable, did, path, error).with_hint(remedy),
+        None => failed(ErrorKind::Unavailable, did, path, error)
+            .with_hint("try again; if it stays, check the disk that `store` names"),
     }
 }
 
 /// Retrying helps only if the disk was full.
 pub(super) fn cannot_be_made(folder: &Path, error: &io::Error) -> Error {
-    let broken = broken("make", folder, error);
+    let unusable = failed(ErrorKind::Unusable, "make", folder, error);
     match error.kind() {
-        io::ErrorKind::StorageFull => broken,
+        io::ErrorKind::StorageFull => broken("make", folder, error),
         io::ErrorKind::NotFound => {
             let above = folder.parent().unwrap_or(folder).display();
-            broken.with_verdict(Verdict::FixConfiguration).with_hint(format!(
+            unusable.with_hint(format!(
                 "mount or create {above}, which is never created for you, or set store = \"file:FOLDER\" to a folder whose parent exists"
             ))
         }
-        _ => broken
-            .with_verdict(Verdict::FixConfiguration)
+        _ => unusable
             .with_hint("set store = \"file:FOLDER\" to a folder that this user may make or owns"),
     }
+}
+
+fn failed(kind: ErrorKind, did: &str, path: &Path, error: &io::Error) -> Error {
+    let message = format!("the store cannot {did} {}: {error}", path.display());
+    Error::new(kind, message).with_setting("store")
 }
 
 /// Returns what to change, or `None` if the cause may pass by itself.
@@ -89,12 +87,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_pass_by_itself_is_a_matter_of_the_configuration() {
+    fn what_does_not_pass_by_itself_makes_the_store_unusable() {
         let told = |errno: Errno| {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
             let error = broken("lock", Path::new("/tokens/x.lock"), &error);
             assert_eq!(error.setting_name(), Some("store"));
-            (error.verdict(), error.hint().unwrap_or_default().to_owned())
+            (error.kind(), error.hint().unwrap_or_default().to_owned())
         };
         for (errno, named) in [
             (Errno::ROFS, "`store`"),
@@ -107,12 +105,12 @@ mod tests {
             (Errno::MFILE, "ulimit -n"),
             (Errno::NFILE, "fs.file-max"),
         ] {
-            let (verdict, hint) = told(errno);
-            assert_eq!(verdict, Verdict::FixConfiguration, "{errno:?}");
+            let (kind, hint) = told(errno);
+            assert_eq!(kind, ErrorKind::Unusable, "{errno:?}");
             assert!(hint.contains(named), "{errno:?}: {hint}");
         }
         for errno in [Errno::NOSPC, Errno::IO, Errno::DQUOT, Errno::INTR] {
-            assert_eq!(told(errno).0, Verdict::Retry, "{errno:?}");
+            assert_eq!(told(errno).0, ErrorKind::Unavailable, "{errno:?}");
         }
     }
 }

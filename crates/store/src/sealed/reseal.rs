@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{KEY_ID, MAGIC, SealedStore};
-use crate::store::{Owner, Store, StoreKey, Stored, Swap, wait_for_lease};
-use crate::{Error, ErrorKind, random};
+use crate::{Error, ErrorKind, Owner, Store, StoreKey, Stored, Swap, random, wait_for_lease};
 
 /// Longer than a load and a change take.
 const LEASE: Duration = Duration::from_secs(30);
@@ -30,7 +29,7 @@ impl SealedStore {
         if self.not_under_the_first_key(key)?.is_none() {
             return Ok(false);
         }
-        let owner = Owner::of_this_process(&random::word(self.random.as_ref())?);
+        let owner = Owner::of_this_process(&random::word()?);
         let fence = wait_for_lease(self.below.as_ref(), key, &owner, LEASE, PATIENCE)?;
         let resealed = self.reseal_leased(key, fence);
         // One that cannot be given back runs out or ends with the process.
@@ -45,7 +44,7 @@ impl SealedStore {
     ///
     /// As [`SealedStore::reseal`], and if the record has another value or is encrypted.
     pub fn seal_plain(&self, key: &StoreKey, value: &[u8]) -> Result<(), Error> {
-        let owner = Owner::of_this_process(&random::word(self.random.as_ref())?);
+        let owner = Owner::of_this_process(&random::word()?);
         let fence = wait_for_lease(self.below.as_ref(), key, &owner, LEASE, PATIENCE)?;
         let sealed = self.seal_plain_leased(key, fence, value);
         // One that cannot be given back runs out or ends with the process.
@@ -56,7 +55,7 @@ impl SealedStore {
     fn seal_plain_leased(&self, key: &StoreKey, fence: u64, value: &[u8]) -> Result<(), Error> {
         let changed = || {
             let message = "the record was changed since it was looked at";
-            Error::new(ErrorKind::Store, message).with_hint("look at it again")
+            Error::new(ErrorKind::Unavailable, message).with_hint("look at it again")
         };
         let stored = self.below.load(key)?.ok_or_else(changed)?;
         if stored.value.is_none_or(|stored| stored.as_slice() != value) {
@@ -84,7 +83,7 @@ impl SealedStore {
             }
         }
         Err(Error::new(
-            ErrorKind::Store,
+            ErrorKind::Unavailable,
             "the record was changed while it was sealed anew",
         )
         .with_hint("try again"))

@@ -8,8 +8,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use zeroize::Zeroizing;
 
-use super::{Store, StoreKey, Stored, Swap};
-use crate::{Error, ErrorKind, Random, Secret, Verdict, forward_store};
+use crate::{Error, ErrorKind, Store, StoreKey, Stored, Swap, forward_store, random};
 
 /// Marks a sealed value, and its format.
 const MAGIC: &[u8; 4] = b"CSS1";
@@ -27,24 +26,23 @@ const SALT: usize = 32;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use countersign::{KeyRing, MemoryStore, SealedStore, Secret, Store, StoreKey, Swap, SystemRandom};
+/// use countersign_store::{KeyRing, MemoryStore, SealedStore, Store, StoreKey, Swap};
 ///
-/// // As `openssl rand -base64 32` makes them.
-/// let ring = KeyRing::parse(&Secret::new("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="))?;
+/// // Created with `openssl rand -base64 32`.
+/// let ring = KeyRing::parse("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")?;
 /// let below = Arc::new(MemoryStore::new());
-/// let store = SealedStore::new(below.clone(), ring, Arc::new(SystemRandom::new()));
+/// let store = SealedStore::new(below.clone(), ring);
 /// let key = StoreKey::of(["mine"]);
 /// assert!(matches!(store.compare_and_swap(&key, None, None, b"token"), Swap::Applied(1)));
 /// assert_eq!(store.load(&key)?.unwrap().value.unwrap().as_slice(), b"token");
 /// let raw = below.load(&key)?.unwrap().value.unwrap();
 /// assert!(!raw.windows(5).any(|part| part == b"token"));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_store::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct SealedStore {
     below: Arc<dyn Store>,
     ring: Mutex<KeyRing>,
-    random: Arc<dyn Random>,
 }
 
 /// The keys of a sealed store: the first one writes, all of them read.
@@ -60,13 +58,15 @@ struct SealKey {
 }
 
 impl KeyRing {
-    /// Reads keys of 32 bytes in base64, separated by blanks or line feeds. To change the key,
-    /// put the new one first, seal every record anew, and then leave the old one out.
+    /// Parses keys of 32 bytes in base64, separated by spaces or newlines.
+    ///
+    /// To replace a key, put the new one before it, reseal every record, and then remove the old
+    /// one.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] where a key is not base64 of 32 bytes. No part of it is repeated.
-    pub fn parse(keys: &Secret) -> Result<Self, Error> {
+    /// [`ErrorKind::Setting`] if a key is not base64 of 32 bytes. The message shows no part of it.
+    pub fn parse(keys: &str) -> Result<Self, Error> {
         let read = |word: &str| {
             let decoded = base64_simd::STANDARD
                 .decode_to_vec(word)
@@ -81,7 +81,7 @@ impl KeyRing {
                         .with_hint("make a key with: openssl rand -base64 32")
                 })
         };
-        let keys: Result<Vec<_>, _> = keys.expose().split_whitespace().map(read).collect();
+        let keys: Result<Vec<_>, _> = keys.split_whitespace().map(read).collect();
         Ok(Self(keys?))
     }
 
@@ -100,12 +100,16 @@ impl std::fmt::Debug for KeyRing {
 
 impl SealedStore {
     /// Encrypts what goes into the store below, and decrypts what comes out of it.
-    pub fn new(below: Arc<dyn Store>, ring: KeyRing, random: Arc<dyn Random>) -> Self {
+    pub fn new(below: Arc<dyn Store>, ring: KeyRing) -> Self {
         Self {
             below,
             ring: Mutex::new(ring),
-            random,
         }
+    }
+
+    /// Whether a value of the store below is encrypted.
+    pub fn is_sealed(value: &[u8]) -> bool {
+        value.starts_with(MAGIC)
     }
 
     /// Replaces the keys, for example after their file has changed.
@@ -123,8 +127,7 @@ impl SealedStore {
         let Some(first) = ring.0.first() else {
             return Err(Error::setting("store_key", "`store_key` holds no key"));
         };
-        let mut salt = [0; SALT];
-        self.random.fill(&mut salt)?;
+        let salt: [u8; SALT] = random::bytes()?;
         let mut body = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
         body.extend_from_slice(plain);
         let bound = Aad::from(bound_to(&first.id, key, version));
@@ -147,9 +150,8 @@ impl SealedStore {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let refuse = |message: String, hint: &str| {
-            Error::new(ErrorKind::Store, message)
+            Error::new(ErrorKind::Unusable, message)
                 .with_setting("store_key")
-                .with_verdict(Verdict::FixConfiguration)
                 .with_hint(hint)
         };
         let shown = &key.to_hex()[..12];
@@ -263,11 +265,6 @@ impl Store for SealedStore {
     forward_store!(self => self.below;
         capabilities, tombstone, lease, renew, release, keys, fit_for_rotation, set_aside,
         remove_set_aside, holder, warning, now_ms);
-}
-
-/// Whether a value is sealed.
-pub(crate) fn is_sealed(value: &[u8]) -> bool {
-    value.starts_with(MAGIC)
 }
 
 /// What a value is bound to: the key that seals it, its record, and that record's version.

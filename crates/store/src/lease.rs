@@ -1,9 +1,26 @@
-//! Waiting for a lease, within bounds.
+//! Leases, and waiting for one within bounds.
 
 use std::time::{Duration, Instant};
 
-use super::{Lease, Owner, Store, StoreKey};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Owner, Store, StoreKey};
+
+/// The response to a request for a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// The owner has it now.
+    Granted {
+        /// Greater than every earlier fence of this key and than the record's own, even if the store
+        /// has lost its earlier leases.
+        fence: u64,
+        /// How long it lasts, counted from before the call. `None` if the kernel ends it.
+        valid_for: Option<Duration>,
+    },
+    /// Somebody holds it.
+    Busy {
+        /// When to ask again.
+        retry_in: Duration,
+    },
+}
 
 /// Takes a lease, waiting up to `patience` for whoever has it, and returns its fence.
 ///
@@ -16,7 +33,7 @@ use crate::{Error, ErrorKind};
 ///
 /// ```
 /// use std::time::Duration;
-/// use countersign::{MemoryStore, Owner, Store, StoreKey, wait_for_lease};
+/// use countersign_store::{MemoryStore, Owner, Store, StoreKey, wait_for_lease};
 ///
 /// let (store, key) = (MemoryStore::new(), StoreKey::of(["mine"]));
 /// let (me, you) = (Owner::of_this_process("me"), Owner::of_this_process("you"));
@@ -26,7 +43,7 @@ use crate::{Error, ErrorKind};
 /// assert!(busy.message().contains(&format!("process {} on ", std::process::id())));
 /// store.release(&key, &me, fence)?;
 /// assert!(wait_for_lease(&store, &key, &you, ttl, patience)? > fence);
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_store::Error>(())
 /// ```
 pub fn wait_for_lease(
     store: &dyn Store,
@@ -35,28 +52,45 @@ pub fn wait_for_lease(
     ttl: Duration,
     patience: Duration,
 ) -> Result<u64, Error> {
-    let patience = Patience::of(patience);
+    let patience = Patience::new(patience);
     loop {
         match store.lease(key, owner, ttl)? {
             Lease::Granted { fence, .. } => return Ok(fence),
             Lease::Busy { retry_in } if patience.pause(retry_in) => {}
             Lease::Busy { .. } => {
                 let record = format!("record {}…", &key.to_hex()[..12]);
-                return Err(patience.over(store, key, &record));
+                return Err(patience.busy(store, key, &record));
             }
         }
     }
 }
 
-/// How long to wait for a lease. Measured in real time, including the store's calls, whatever clock
-/// was injected.
-pub(crate) struct Patience {
+/// How long to wait for a lease, for callers that do more between attempts than [`wait_for_lease`].
+///
+/// It is measured in real time and includes the store's calls.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use countersign_store::Patience;
+///
+/// let patience = Patience::new(Duration::from_millis(20));
+/// let mut attempts = 1;
+/// while patience.pause(Duration::from_millis(5)) {
+///     attempts += 1;
+/// }
+/// assert!(attempts > 1);
+/// ```
+#[derive(Debug)]
+pub struct Patience {
     began: Instant,
     longest: Duration,
 }
 
 impl Patience {
-    pub(crate) fn of(longest: Duration) -> Self {
+    /// Starts the wait.
+    pub fn new(longest: Duration) -> Self {
         Self {
             began: Instant::now(),
             longest,
@@ -64,7 +98,7 @@ impl Patience {
     }
 
     /// Sleeps before the next attempt. Returns `false` at once if the time is up.
-    pub(crate) fn pause(&self, retry_in: Duration) -> bool {
+    pub fn pause(&self, retry_in: Duration) -> bool {
         let left = self.longest.saturating_sub(self.began.elapsed());
         if left.is_zero() {
             return false;
@@ -74,9 +108,9 @@ impl Patience {
         true
     }
 
-    /// Builds the error for when the time is up. It names the holder and how long it has held the
-    /// lease.
-    pub(crate) fn over(&self, store: &dyn Store, key: &StoreKey, what: &str) -> Error {
+    /// Builds the error for when the time is up. It starts with `what`, and names the holder and
+    /// how long it has held the lease, if the store knows.
+    pub fn busy(&self, store: &dyn Store, key: &StoreKey, what: &str) -> Error {
         let waited = self.longest.as_secs_f32();
         let (message, hint) = match store.holder(key) {
             Ok(Some(holder)) => (
@@ -98,7 +132,7 @@ mod tests {
 
     #[test]
     fn patience_ends_by_real_time() {
-        let patience = Patience::of(Duration::from_millis(30));
+        let patience = Patience::new(Duration::from_millis(30));
         let mut pauses = 0;
         while patience.pause(Duration::ZERO) {
             pauses += 1;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::folder::Folder;
 use super::process::ProcessId;
-use crate::{SystemRandom, random};
+use crate::random;
 
 /// A held lock. Dropping it releases it, except in a forked child.
 pub(super) struct Claim {
@@ -196,7 +196,7 @@ const DRAFT: &str = ".draft-";
 fn prove(folder: &Folder, prefix: &str) -> io::Result<(String, File)> {
     const TRIES: u32 = 8;
     for _ in 0..TRIES {
-        let word = random::word(&SystemRandom::new()).map_err(io::Error::other)?;
+        let word = random::word().map_err(io::Error::other)?;
         let name = format!("{prefix}{PROOF}{}-{}", std::process::id(), &word[..16]);
         let file = match folder.create_new(&name) {
             Ok(file) => file,

@@ -6,23 +6,24 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{
-    Capabilities, Durability, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
+use crate::record::admit;
+use crate::store::machine_ms;
+use crate::{
+    Capabilities, Durability, Error, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
 };
-use crate::Error;
 
 /// Keeps records in this process's memory, wiped when dropped.
 ///
 /// # Example
 ///
 /// ```
-/// use countersign::{MemoryStore, Store, StoreKey, Swap};
+/// use countersign_store::{MemoryStore, Store, StoreKey, Swap};
 ///
 /// let store = MemoryStore::new();
 /// let key = StoreKey::of(["mine"]);
 /// assert!(matches!(store.compare_and_swap(&key, None, None, b"a"), Swap::Applied(1)));
 /// assert!(matches!(store.compare_and_swap(&key, None, None, b"b"), Swap::Conflict(_)));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_store::Error>(())
 /// ```
 #[derive(Default)]
 pub struct MemoryStore(Mutex<HashMap<StoreKey, Slot>>);
@@ -60,7 +61,7 @@ impl MemoryStore {
     ) -> Swap {
         let mut slots = self.slots();
         let slot = slots.entry(*key).or_default();
-        let (version, fence) = match super::admit(slot.record.as_ref(), expected, fence) {
+        let (version, fence) = match admit(slot.record.as_ref(), expected, fence) {
             Ok(admitted) => admitted,
             Err(swap) => return swap,
         };
@@ -108,7 +109,7 @@ impl Store for MemoryStore {
                 retry_in: Duration::from_millis(5),
             });
         }
-        slot.holder = Some(Holder::new(owner.clone(), Some(super::machine_ms())));
+        slot.holder = Some(Holder::new(owner.clone(), Some(machine_ms())));
         let seen = slot.record.as_ref().map_or(0, |record| record.fence);
         slot.fence = slot.fence.max(seen) + 1;
         Ok(Lease::Granted {
@@ -158,7 +159,7 @@ impl Store for MemoryStore {
     }
 
     fn now_ms(&self) -> Result<i64, Error> {
-        Ok(super::machine_ms())
+        Ok(machine_ms())
     }
 }
 

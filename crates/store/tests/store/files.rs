@@ -5,16 +5,10 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign::{
-    Error, ErrorKind, FileStore, Lease, Owner, Response, Revocation, Store, StoreKey, Stored, Swap,
-    Verdict,
-};
+use countersign_store::{Error, ErrorKind, FileStore, Lease, Owner, Store, StoreKey, Stored, Swap};
 use tempfile::TempDir;
-
-use crate::support::{bench_with, refreshing, rotated_answer};
 
 const TTL: Duration = Duration::from_secs(30);
 
@@ -72,8 +66,8 @@ fn value(stored: &Stored) -> &[u8] {
 
 pub(crate) fn must_be_fixed(error: &Error, says: &str) {
     assert_eq!(
-        (error.kind(), error.verdict(), error.setting_name()),
-        (ErrorKind::Store, Verdict::FixConfiguration, Some("store")),
+        (error.kind(), error.setting_name()),
+        (ErrorKind::Unusable, Some("store")),
         "{error}"
     );
     let told = format!("{error}; {}", error.hint().unwrap_or_default());
@@ -140,7 +134,7 @@ fn lock_files_that_are_removed_while_a_record_changes_cost_at_most_another_try()
                 Err(error) => Some(error),
             };
             if let Some(error) = failed {
-                assert_eq!(error.verdict(), Verdict::Retry, "{error}");
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
             }
         }
     };
@@ -233,7 +227,7 @@ fn a_writer_that_hangs_holds_nobody_up_for_long() {
     match bench.swap(Some(1), None, b"two") {
         Swap::Unavailable(error) => {
             assert!(error.message().contains("write-lock"), "{error}");
-            assert_eq!(error.verdict(), Verdict::Retry);
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
         }
         other => panic!("{other:?}"),
     }
@@ -250,7 +244,7 @@ fn a_writer_that_hangs_holds_nobody_up_for_long() {
         .store
         .lease(&bench.key, &Owner::new("a"), TTL)
         .unwrap_err();
-    assert_eq!(error.verdict(), Verdict::Retry, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     lock.unlock().unwrap();
     bench.lease("a").unwrap();
 }
@@ -442,44 +436,4 @@ fn what_was_set_aside_is_private_and_can_be_removed() {
     assert!(!aside.exists() && other.exists());
     assert!(bench.store.set_aside(&bench.key).unwrap().is_none());
     assert!(bench.store.remove_set_aside(&bench.key).unwrap().is_empty());
-}
-
-#[test]
-fn a_logout_leaves_no_damaged_record_behind() {
-    let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path().join("tokens");
-    let store = Arc::new(FileStore::open(&folder).unwrap());
-    let bench = bench_with(
-        refreshing(),
-        [Ok(rotated_answer("a", "refresh-1", 600))],
-        store,
-    );
-    bench.keeper.token().unwrap();
-    let record = names(&folder)
-        .into_iter()
-        .find(|name| name.ends_with(".rec"));
-    let record = folder.join(record.unwrap());
-    let whole = fs::read(&record).unwrap();
-    fs::write(&record, &whole[..whole.len() - 1]).unwrap();
-    assert!(
-        bench.keeper.forget().is_err(),
-        "that it is damaged is told once"
-    );
-    let aside = bench.keeper.set_aside().unwrap().unwrap();
-    assert!(Path::new(&aside).exists());
-    bench.script.push(Ok(Response::new(503, [], "")));
-    let revocation = bench.keeper.forget().unwrap();
-    assert!(matches!(revocation, Revocation::Failed(_)));
-    assert_eq!(bench.keeper.set_aside().unwrap().unwrap(), aside);
-    bench.script.push(Ok(Response::new(200, [], "")));
-    drop(bench.keeper.forget().unwrap());
-    assert_eq!(bench.keeper.set_aside().unwrap(), None);
-    let left: Vec<_> = names(&folder)
-        .into_iter()
-        .filter(|name| {
-            let bytes = fs::read(folder.join(name)).unwrap();
-            bytes.windows(9).any(|part| part == b"refresh-1")
-        })
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
 }

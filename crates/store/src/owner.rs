@@ -18,7 +18,7 @@ impl Owner {
     /// # Example
     ///
     /// ```
-    /// let owner = countersign::Owner::of_this_process("import");
+    /// let owner = countersign_store::Owner::of_this_process("import");
     /// assert!(owner.as_str().ends_with(&format!(":{}:import", std::process::id())));
     /// ```
     pub fn of_this_process(word: &str) -> Self {

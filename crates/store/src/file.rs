@@ -17,10 +17,11 @@ use self::files::Files;
 use self::folder::Folder;
 use self::lock::{Claim, Taken};
 use self::worker::{Missed, Worker};
-use super::{
-    Capabilities, Durability, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
+use crate::store::machine_ms;
+use crate::{
+    Capabilities, Durability, Error, ErrorKind, Holder, Lease, LeaseKind, Owner, Store, StoreKey,
+    Stored, Swap,
 };
-use crate::{Error, ErrorKind, Verdict};
 
 /// Keeps each record in a file of a folder that only its owner can read.
 ///
@@ -42,7 +43,7 @@ use crate::{Error, ErrorKind, Verdict};
 /// # Example
 ///
 /// ```
-/// use countersign::{FileStore, Store, StoreKey, Swap};
+/// use countersign_store::{FileStore, Store, StoreKey, Swap};
 ///
 /// # let scratch = tempfile::tempdir().unwrap();
 /// # let folder = scratch.path().join("tokens");
@@ -50,7 +51,7 @@ use crate::{Error, ErrorKind, Verdict};
 /// let key = StoreKey::of(["mine"]);
 /// assert!(matches!(store.compare_and_swap(&key, None, None, b"value"), Swap::Applied(1)));
 /// assert_eq!(store.load(&key)?.unwrap().value.unwrap().as_slice(), b"value");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_store::Error>(())
 /// ```
 pub struct FileStore {
     folder: PathBuf,
@@ -71,7 +72,7 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`] if the folder cannot be created, is not a folder, belongs to another
+    /// [`ErrorKind::Unusable`] if the folder cannot be created, is not a folder, belongs to another
     /// user, or others than its owner have access to it.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
         let store = Self::at(folder);
@@ -157,9 +158,8 @@ impl FileStore {
                 "raise the limit of threads (ulimit -u, TasksMax= in a systemd unit), or try again",
             ),
         };
-        Error::new(ErrorKind::Store, message)
+        Error::new(ErrorKind::Unavailable, message)
             .with_setting("store")
-            .with_verdict(Verdict::Retry)
             .with_hint(hint)
     }
 
@@ -219,8 +219,7 @@ impl Store for FileStore {
                 "the store {} was opened before this process was forked",
                 self.folder.display()
             );
-            return Err(Error::new(ErrorKind::Store, message)
-                .with_verdict(Verdict::FixConfiguration)
+            return Err(Error::new(ErrorKind::Unusable, message)
                 .with_hint("open the store after the fork, in the child"));
         }
         let busy = Lease::Busy {
@@ -295,7 +294,7 @@ impl Store for FileStore {
     }
 
     fn now_ms(&self) -> Result<i64, Error> {
-        Ok(super::machine_ms())
+        Ok(machine_ms())
     }
 }
 

@@ -21,8 +21,9 @@ use super::folder::{Folder, make_private};
 use super::format;
 use super::lock::{self, Claim, Claimant, Taken};
 use super::process::ProcessId;
-use crate::store::{Holder, Owner, StoreKey, Stored, Swap, admit, machine_ms};
-use crate::{Error, ErrorKind, Verdict};
+use crate::record::admit;
+use crate::store::machine_ms;
+use crate::{Error, ErrorKind, Holder, Owner, StoreKey, Stored, Swap};
 
 /// A folder, and the deadline for waiting for other processes.
 pub(super) struct Files {
@@ -237,7 +238,7 @@ impl Files {
                     let shown = folder.path_of(&name(key, "rec")).display().to_string();
                     let message =
                         format!("the store cannot change {shown}: {holder} is changing it");
-                    return Err(Error::new(ErrorKind::Store, message)
+                    return Err(Error::new(ErrorKind::Unavailable, message)
                         .with_setting("store")
                         .with_hint("try again; if it stays, end that process: it hangs"));
                 }
@@ -288,8 +289,7 @@ fn read_or_set_aside(folder: &Folder, key: &StoreKey) -> Result<Option<Stored>, 
     };
     let path = folder.path_of(&record);
     let message = format!("the record {} is damaged: {why}; {moved}", path.display());
-    Err(Error::new(ErrorKind::Store, message)
-        .with_verdict(Verdict::Unexpected)
+    Err(Error::new(ErrorKind::Damaged, message)
         .with_hint("restore it from a backup, or log in again; a token that can be asked for anew is asked for by the next call"))
 }
 

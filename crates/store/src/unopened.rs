@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Capabilities, Durability, LeaseKind, Store, StoreKey, Swap};
-use crate::{Error, forward_store};
+use crate::{Capabilities, Durability, Error, LeaseKind, Store, StoreKey, Swap, forward_store};
 
 /// A store that is opened on first use. If that fails, each use tries again and returns the error.
 ///
@@ -15,9 +14,9 @@ use crate::{Error, forward_store};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use countersign::{Error, ErrorKind, Store, StoreKey, UnopenedStore};
+/// use countersign_store::{Error, ErrorKind, Store, StoreKey, UnopenedStore};
 ///
-/// let store = UnopenedStore::new(|| Err(Error::new(ErrorKind::Store, "the disk is read-only")));
+/// let store = UnopenedStore::new(|| Err(Error::new(ErrorKind::Unavailable, "the disk is read-only")));
 /// let error = store.load(&StoreKey::of(["mine"])).unwrap_err();
 /// assert_eq!(error.message(), "the disk is read-only");
 /// ```

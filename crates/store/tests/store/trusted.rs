@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use countersign::trusted::{self, Refusal};
+use countersign_store::trusted::{self, Refusal};
 use tempfile::TempDir;
 
 /// `outer/inner/file`, all of them the user's own.

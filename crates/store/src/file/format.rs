@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::store::Stored;
+use crate::Stored;
 
 const MAGIC: &str = "countersign-record 1";
 

@@ -5,16 +5,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use countersign::{Error, ErrorKind, FileStore, Owner, Store, StoreKey, Swap, Verdict};
-use countersign_store_conformance::Intercepted;
+use countersign_store::{FileStore, Owner, Store, StoreKey, Swap};
 
 use crate::files::{Bench, Disk, must_be_fixed, names};
-use crate::support::{bench_with, refreshing, rotated_answer};
 
 const TTL: Duration = Duration::from_secs(30);
 
@@ -176,33 +171,4 @@ fn a_folder_that_another_user_can_replace_is_refused() {
     // As in /tmp, nobody can replace what is another's.
     mode(0o1777);
     FileStore::open(open.join("tokens")).unwrap();
-}
-
-#[test]
-fn what_the_file_system_refuses_for_good_reaches_the_caller_as_such() {
-    for writes in [0, 1] {
-        let scratch = tempfile::tempdir().unwrap();
-        let below = Arc::new(FileStore::open(scratch.path().join("tokens")).unwrap());
-        let left = AtomicU64::new(writes);
-        let refused = || {
-            let error = Error::new(ErrorKind::Store, "read-only");
-            error
-                .with_setting("store")
-                .with_verdict(Verdict::FixConfiguration)
-                .with_hint("mount it read-write")
-        };
-        let store = Intercepted::new(below).on_change(move |change| {
-            match left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
-                Ok(_) => change(),
-                Err(_) => Swap::Unavailable(refused()),
-            }
-        });
-        let answers = [Ok(rotated_answer("a", "r1", 600))];
-        let bench = bench_with(refreshing(), answers, Arc::new(store));
-        let error = bench.keeper.token().unwrap_err();
-        must_be_fixed(&error, "mount it read-write");
-        assert_eq!(bench.script.forms().len() as u64, writes);
-        let kept = bench.keeper.unsaved().is_some();
-        assert_eq!(kept, writes == 1, "what was sent was answered");
-    }
 }

@@ -1,0 +1,151 @@
+//! Why a store didn't do what it was asked.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a store could not be opened, read or written.
+///
+/// # Example
+///
+/// ```
+/// use countersign_store::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::Unusable, "the disk is read-only")
+///     .with_hint("mount it read-write");
+/// assert_eq!(error.kind(), ErrorKind::Unusable);
+/// assert_eq!(error.to_string(), "the disk is read-only");
+/// assert_eq!(error.hint(), Some("mount it read-write"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+    setting: Option<String>,
+    source: Option<Source>,
+}
+
+type Source = Arc<dyn std::error::Error + Send + Sync>;
+
+/// What happened, and so whether trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting is malformed, or contradicts another one.
+    Setting,
+    /// The store can't be reached, read or written now. Trying again may help.
+    Unavailable,
+    /// The store can't be used until somebody changes its settings, its server, its permissions or
+    /// a limit.
+    Unusable,
+    /// A record is damaged, or the store returned something that this program doesn't understand.
+    Damaged,
+    /// Another owner held the lease for the whole wait. Trying again may help.
+    Busy,
+    /// A bug in the store, or a machine without random numbers.
+    Internal,
+}
+
+impl Error {
+    /// Creates an error of this kind. The message is one sentence on what failed.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            hint: None,
+            setting: None,
+            source: None,
+        }))
+    }
+
+    /// Creates an error about one setting, named in [`Error::setting_name`].
+    pub fn setting(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Setting, message).with_setting(name)
+    }
+
+    /// Sets the hint: one sentence on what to do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Sets the setting to look at.
+    #[must_use]
+    pub fn with_setting(mut self, name: impl Into<String>) -> Self {
+        self.0.setting = Some(name.into());
+        self
+    }
+
+    /// Sets what caused the error; see [`std::error::Error::source`]. Clones of the error share it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Puts words before the message, as in "connection `x`: …".
+    #[must_use]
+    pub fn in_context(mut self, context: impl fmt::Display) -> Self {
+        self.0.message = format!("{context}: {}", self.0.message);
+        self
+    }
+
+    /// Returns what happened.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Returns one sentence on what failed.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Returns one sentence on what to do.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Returns the setting to look at.
+    pub fn setting_name(&self) -> Option<&str> {
+        self.0.setting.as_deref()
+    }
+
+    /// Returns what caused the error, to pass it on with an error of another type.
+    pub fn cause(&self) -> Option<Arc<dyn std::error::Error + Send + Sync>> {
+        self.0.source.clone()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let e = &*self.0;
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &e.kind).field("message", &e.message);
+        for (name, text) in [("hint", &e.hint), ("setting", &e.setting)] {
+            if let Some(text) = text {
+                out.field(name, text);
+            }
+        }
+        if let Some(source) = &e.source {
+            out.field("source", source);
+        }
+        out.finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
+    }
+}

@@ -1,0 +1,174 @@
+//! The trait that every store implements.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::{Error, Holder, Lease, Owner, StoreKey, Stored, Swap};
+
+/// Keeps one versioned record per key, and a lease for whoever changes it.
+///
+/// Values are opaque. A change is a compare-and-swap on the version that was read, so that nobody's
+/// change is lost. A lease says who may request a new token now.
+///
+/// Every call returns within a bound that the store documents. A lease belongs to
+/// the process that took it: a forked child neither holds its parent's nor can release it.
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Returns what this store promises.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Returns the record, or `None` if there never was one. It reflects every change that was
+    /// acknowledged before the call began.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't be read, or the record is damaged.
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error>;
+
+    /// Replaces the value if the record still has the version `expected`, or if there is no record
+    /// and `expected` is `None`.
+    ///
+    /// On success the version is incremented; the first one is 1. Returns [`Swap::Fenced`] if the
+    /// record has seen a newer fence than `fence`.
+    fn compare_and_swap(
+        &self,
+        key: &StoreKey,
+        expected: Option<u64>,
+        fence: Option<u64>,
+        value: &[u8],
+    ) -> Swap;
+
+    /// Removes the value but keeps counting versions, so that a late writer of the old value gets a
+    /// conflict.
+    fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap;
+
+    /// Takes a record's lease without waiting. A held lease is busy for its owner too.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't be reached or written.
+    fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error>;
+
+    /// Extends a lease. Returns `false` if it was lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lease`].
+    fn renew(
+        &self,
+        key: &StoreKey,
+        owner: &Owner,
+        fence: u64,
+        ttl: Duration,
+    ) -> Result<bool, Error>;
+
+    /// Releases a lease. Returns `false` if the owner no longer held it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lease`].
+    fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error>;
+
+    /// Returns the keys of all records that have a value, sorted, to list or move them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::load`].
+    fn keys(&self) -> Result<Vec<StoreKey>, Error>;
+
+    /// Checks that a grant that only a person can renew may be kept here.
+    ///
+    /// # Errors
+    ///
+    /// If the store would lose it in a restart, unless the store's settings allow that. The hint
+    /// says what to change on the server or in the settings.
+    fn fit_for_rotation(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Returns where a damaged record was set aside, if it was. A person may still be able to
+    /// recover a grant from it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::load`].
+    fn set_aside(&self, key: &StoreKey) -> Result<Option<String>, Error> {
+        let _ = key;
+        Ok(None)
+    }
+
+    /// Deletes a record's damaged copies, and returns where they were: a logout must not leave
+    /// tokens behind. The default does nothing, for stores that set nothing aside.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lease`].
+    fn remove_set_aside(&self, key: &StoreKey) -> Result<Vec<String>, Error> {
+        let _ = key;
+        Ok(Vec::new())
+    }
+
+    /// Returns who holds a lease, to show why it is busy. `None` if nobody does or the store
+    /// doesn't know.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::load`].
+    fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
+        let _ = key;
+        Ok(None)
+    }
+
+    /// Returns a problem that doesn't stop the store yet, such as a changed `password_file` that
+    /// can't be read. A client checks it with each refresh and reports it.
+    fn warning(&self) -> Option<Error> {
+        None
+    }
+
+    /// Returns the time of the store's clock in milliseconds since 1970. A fleet's deadlines use it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lease`].
+    fn now_ms(&self) -> Result<i64, Error>;
+}
+
+/// What a store promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What an acknowledged change survives.
+    pub durability: Durability,
+    /// How a lease ends when its holder dies.
+    pub lease: LeaseKind,
+    /// Whether other machines can share it.
+    pub shared: bool,
+}
+
+/// What an acknowledged change survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Nothing: it is lost when the process ends.
+    Ephemeral,
+    /// The end of a process.
+    ProcessCrash,
+    /// A power cut.
+    PowerLoss,
+}
+
+/// How a lease ends when its holder dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeaseKind {
+    /// The kernel releases it at once.
+    KernelOwned,
+    /// It expires by the store's clock.
+    Timed,
+}
+
+/// Reads the machine's clock, for stores without a server.
+pub(crate) fn machine_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    since.as_millis() as i64
+}
