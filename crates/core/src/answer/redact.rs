@@ -364,6 +364,8 @@ mod tests {
             "p%26%2364%3Bss/w+rd 1&x<é>\"",
             "p@ss/\r\n w+rd 1&x<\né>\"",
             "p@ss/w+rd\\r\\n 1&x<é>\"",
+            "P@SS/W+RD 1&X<É>\"",
+            "P%40SS%2FW%2BRD+1%26X%3C%C3%89%3E%22",
         ] {
             assert_eq!(
                 cleaned(secret, &format!("client_secret={text}&a=b")),

@@ -35,10 +35,13 @@ pub(super) fn spelled(text: &str, at: usize, secret: &[char]) -> (usize, usize) 
     (ends.into_iter().max().unwrap_or(at), secret.len())
 }
 
-/// Adds where each spelling of this character ends that begins at `at`.
+/// Adds where each spelling of this character ends that begins at `at`. Servers that print in
+/// capitals exist, so case doesn't matter.
 fn push_spellings(text: &str, at: usize, character: char, ends: &mut Vec<usize>) {
+    let same =
+        |found: char| found == character || found.to_lowercase().eq(character.to_lowercase());
     let read = readings(text, at, LAYERS);
-    let fits = read.into_iter().filter(|(found, _)| *found == character);
+    let fits = read.into_iter().filter(|(found, _)| same(*found));
     ends.extend(fits.map(|(_, end)| end));
 }
 
