@@ -64,11 +64,15 @@ impl Inner {
         }
     }
 
-    /// Notes that the configured refresh token is about to be presented. Whoever cannot note it has
-    /// one safeguard less: what fails here is not told.
+    /// Notes that the configured refresh token is about to be presented. If that fails, the refresh
+    /// goes on with one safeguard less, and the host is warned.
     pub(super) fn note_seed(&self, presented: &Secret) {
-        if let Some(spent) = self.spent_seeds_for(presented) {
-            let _ = spent.note(&self.seed_id(presented), self.connection.name());
+        if let Some(spent) = self.spent_seeds_for(presented)
+            && let Err(error) = spent.note(&self.seed_id(presented), self.connection.name())
+        {
+            let without =
+                "if the store is lost, the refresh_token of the settings may be sent again";
+            self.warn(&error.in_context(without));
         }
     }
 

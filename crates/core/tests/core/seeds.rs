@@ -65,6 +65,43 @@ fn lost() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new())
 }
 
+/// Notes on a disk that cannot be written.
+#[derive(Debug)]
+struct NoNotes;
+
+impl SpentSeeds for NoNotes {
+    fn note(&self, _: &StoreKey, _: &str) -> Result<(), Error> {
+        Err(Error::new(ErrorKind::Store, "the disk is read-only"))
+    }
+
+    fn withdraw(&self, _: &StoreKey) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn find(&self, _: &StoreKey) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn a_note_that_cannot_be_written_is_a_warning() {
+    let warnings = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&warnings);
+    let keeper = Keeper::builder(with(&[]))
+        .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
+        .spent_seeds(Arc::new(NoNotes))
+        .store(lost())
+        .on_warning(move |warning| told.lock().unwrap().push(warning.message().to_owned()))
+        .build()
+        .unwrap();
+    assert_eq!(keeper.token().unwrap().expose(), "a");
+    let warnings = warnings.lock().unwrap();
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("read-only"),
+        "{warnings:?}"
+    );
+}
+
 #[test]
 fn a_seed_that_was_rotated_is_not_presented_to_a_lost_store() {
     let notes = Arc::new(Notes::default());
