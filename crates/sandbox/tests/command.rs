@@ -59,6 +59,14 @@ fn an_address_in_use_is_named() {
 }
 
 #[test]
+fn a_redirect_uri_that_no_app_can_register_is_named() {
+    let output = sandbox(&["--redirect-uri", "/callback"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("`/callback`"), "{said}");
+}
+
+#[test]
 fn the_help_explains_each_mode() {
     let output = sandbox(&["--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();

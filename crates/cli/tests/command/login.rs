@@ -206,10 +206,14 @@ fn a_redirect_to_another_machine_is_carried_over_by_hand() {
 
 #[cfg(unix)]
 #[test]
-fn the_browser_gets_the_address_as_one_argument() {
+fn the_browser_gets_the_address_as_one_argument_and_no_secret() {
     use std::os::unix::fs::PermissionsExt;
     let house = House::new();
-    house.config("boldsign-code", &[]);
+    let text = std::fs::read_to_string(house.sandbox.connections()).unwrap();
+    let settings = countersign::Settings::from_toml(&text).unwrap();
+    let secret = settings["boldsign-code"].value("client_secret").unwrap();
+    let by_variable = [("client_secret", ""), ("client_secret_env", "APP_SECRET")];
+    house.config("boldsign-code", &by_variable);
     let pipe = house.dir.path().join("opened");
     let made = std::process::Command::new("mkfifo")
         .arg(&pipe)
@@ -218,11 +222,12 @@ fn the_browser_gets_the_address_as_one_argument() {
     assert!(made.success());
     let browser = house.write(
         "my browser",
-        "#!/bin/sh\nprintf '%s|%s' \"$#\" \"$1\" > opened\n",
+        "#!/bin/sh\nenv > environment\nprintf '%s|%s' \"$#\" \"$1\" > opened\n",
     );
     std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o700)).unwrap();
     let mut command = house.command(["login", "boldsign-code", "--timeout", "30"]);
-    let running = Running::start(command.env("BROWSER", browser));
+    command.env("BROWSER", browser).env("APP_SECRET", secret);
+    let running = Running::start(command.env("COUNTERSIGN_TOKEN", "of an outer exec"));
     // A pipe that nobody writes to would be read for ever.
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || tell.send(std::fs::read_to_string(pipe).unwrap()));
@@ -234,6 +239,11 @@ fn the_browser_gets_the_address_as_one_argument() {
     let run = running.end().succeeded();
     assert!(run.stderr.contains("the browser was opened"), "{run:?}");
     assert!(run.stdout.starts_with("logged in"), "{run:?}");
+    // It starts other programs, and lives on.
+    let environment = std::fs::read_to_string(house.dir.path().join("environment")).unwrap();
+    assert!(environment.contains("HOME="), "{environment}");
+    assert!(!environment.contains("APP_SECRET"), "{environment}");
+    assert!(!environment.contains("COUNTERSIGN_TOKEN"), "{environment}");
 }
 
 #[test]

@@ -520,3 +520,17 @@ fn the_tokens_certificate_of_the_key_is_found() {
         Some(&public("rsa"))
     );
 }
+
+/// Its code would run in this process.
+#[cfg(unix)]
+#[test]
+fn a_library_that_others_may_write_is_rejected() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("libdevice.so");
+    std::fs::copy(library(), &path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let error = Module::load(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Setting);
+    assert!(error.message().contains("0666"), "{error}");
+}
