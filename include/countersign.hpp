@@ -780,9 +780,22 @@ class Client {
         });
     }
 
-    /// Closes the client while other threads may be using it: calls that are under way end as they would have, later
-    /// ones give CSIGN_STATUS_CLOSED. The object itself must outlive those threads' calls.
-    void close() const noexcept { ::csign_client_close(client_.get()); }
+    /// Closes the client, also while other threads use it: later calls give CSIGN_STATUS_CLOSED. Waits for a request that
+    /// has been sent, for at most 35 s, so that what it brings is stored. Call it before the program ends: the destructor
+    /// waits for nothing. The object itself must outlive the other threads' calls.
+    ///
+    /// Fails with the store's error if a new token is in memory only and so is lost.
+    Result<void> close() const {
+        ::csign_client_close(client_.get());
+        auto drained = drain();
+        if (drained) return drained;
+        switch (drained.error().status()) {
+            case CSIGN_STATUS_BUSY:
+            case CSIGN_STATUS_FORKED:
+            case CSIGN_STATUS_REENTERED: return {};
+            default: return drained;
+        }
+    }
 
     /// The C object, borrowed.
     const ::csign_client *get() const & noexcept { return client_.get(); }

@@ -147,7 +147,7 @@ void Player::step(const json &step) {
         sandbox_.post(step.at("post"), step.at("body").dump());
     } else if (what == "reopen") {
         known(step, {"do"});
-        client_->close();
+        client_->close().value();
         client_.reset();
         client_ = stage_.client().value();
     } else if (what == "threads") {
@@ -311,10 +311,10 @@ void Player::close_in_use(int count) {
         try {
             wait_until("the threads got no token", 10s, [&] { return served + wrong >= count; });
         } catch (...) {
-            client_->close();
+            (void)client_->close();
             throw;
         }
-        client_->close();
+        client_->close().value();
     }
     if (wrong != 0) throw Failed(std::to_string(wrong) + " threads got another error than that of a closed client");
     if (Clock::now() - start > 10s) throw Failed("the threads did not end within 10 s");

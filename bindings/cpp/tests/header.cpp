@@ -171,7 +171,7 @@ static void owners(const std::string &dir) {
     CHECK(!restored.url().empty() && restored.url().find(restored.state()) != std::string_view::npos);
     CHECK(!Login::restore("x"));
     CHECK(moved.drain(5s).ok() && moved.token().error().status() == CSIGN_STATUS_BUSY);
-    moved.close();
+    CHECK(moved.close().ok() && moved.close().ok());
     const auto closed = moved.token().error();
     CHECK(closed.status() == CSIGN_STATUS_CLOSED && closed.verdict() == Verdict::unexpected);
     CHECK(moved.copy_token(copied).error().status() == CSIGN_STATUS_CLOSED && copied.empty());

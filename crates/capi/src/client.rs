@@ -31,7 +31,7 @@ use crate::{
 
 /// A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once; at
 /// most one request per connection is under way, whoever asks. Calls block until there is a token or an error, at
-/// most for the setting timeout_ms and what waiting for another holder takes.
+/// most for five times the setting timeout_ms plus 60 s, whatever the store, the server and callbacks do.
 pub struct csign_client {
     _opaque: [u8; 0],
 }

@@ -60,7 +60,7 @@ class Client:
 
     Settings are given by name (`Client(provider="docusign", environment="demo", ...)`), or as a mapping, which can also
     have the vendors' own (`{"extra.account_id": "..."}`). Calls block without holding the GIL until there is a token or
-    an error, at most for the setting timeout_ms and what waiting for another holder takes.
+    an error, at most for five times the setting timeout_ms plus 60 s.
 
     A `name` is needed if the `store` outlives the process: it tells whose the tokens in it are.
 

@@ -21,9 +21,9 @@ import java.util.function.Supplier;
  * }
  * }</pre>
  *
- * <p>Calls block until there is a token or an error, at most for the setting {@code timeout_ms} and what waiting for
- * another holder takes; a token that is in memory takes no wait. Interrupting the thread does not end them: use
- * {@link #tokenAsync()} where a caller may give up.
+ * <p>Calls block until there is a token or an error, at most for five times the setting {@code timeout_ms} plus 60 s. A
+ * cached token takes no wait. Interrupting the thread does not end them: use {@link #tokenAsync()} if a caller may give
+ * up.
  *
  * <p>{@link #close()} may come while others use the client. A client that is dropped without it is freed by the
  * garbage collector.
