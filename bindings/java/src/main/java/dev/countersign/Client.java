@@ -160,6 +160,8 @@ public final class Client implements AutoCloseable {
             }
             frame.check(status);
             return lastText.take(frame, room, (int) frame.longAt(length));
+        } catch (RetryException failure) {
+            throw closing(failure);
         } finally {
             handle.leave();
         }
@@ -545,12 +547,24 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Closes the client, also while other threads use it: calls that are under way end as they would have, later ones
-     * throw {@link FixConfigurationException} with {@link Status#CLOSED}. Tokens that it gave out go on.
+     * Closes the client, also while other threads use it: later calls throw {@link UnexpectedException} with {@link
+     * Status#CLOSED}. Waits for a request that was sent, for at most 35 s, so that its result is stored. A call that has
+     * not sent its request fails as a later one does. Tokens that the client returned stay valid.
      */
     @Override
     public void close() {
-        handle.close();
+        long client;
+        try {
+            client = handle.enter();
+        } catch (CountersignException closed) {
+            return;
+        }
+        try {
+            handle.close();
+            abi.csign_client_drain(client, DRAIN.toMillis(), 0);
+        } finally {
+            handle.leave();
+        }
     }
 
     private Token tokenFor(long minValidMs) {
@@ -559,6 +573,8 @@ public final class Client implements AutoCloseable {
             long out = frame.slot();
             frame.check(abi.csign_client_token(client, minValidMs, out, frame.error()));
             return last.take(frame.longAt(out));
+        } catch (RetryException failure) {
+            throw closing(failure);
         } finally {
             handle.leave();
         }
@@ -603,9 +619,16 @@ public final class Client implements AutoCloseable {
         long client = handle.enter();
         try (Frame frame = Frame.open(abi)) {
             return call.on(client, frame);
+        } catch (RetryException failure) {
+            throw closing(failure);
         } finally {
             handle.leave();
         }
+    }
+
+    /** The exception of a call that {@link #close} kept from sending its request: the same as a later call's. */
+    private CountersignException closing(RetryException failure) {
+        return failure.status() == Status.BUSY && handle.isClosed() ? Failure.closed("client") : failure;
     }
 
     private static long millis(String name, Duration duration) {

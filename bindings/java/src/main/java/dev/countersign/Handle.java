@@ -40,6 +40,11 @@ final class Handle implements Runnable {
         cleanable.clean();
     }
 
+    /** Whether it was closed. Calls that are inside may go on. */
+    boolean isClosed() {
+        return state.get() >= FREED;
+    }
+
     /** The native object, for a call; each is followed by {@link #leave}. */
     long enter() {
         if (state.getAndIncrement() >= FREED) {

@@ -36,7 +36,7 @@ final class ApiServer implements AutoCloseable {
     /** The next answers, in order; after the last one it is 200. */
     ApiServer answers(int... statuses) {
         for (int status : statuses) {
-            answers.add(new Answer(status, null, null));
+            answers.add(new Answer(status, null, null, null));
         }
         return this;
     }
@@ -46,13 +46,18 @@ final class ApiServer implements AutoCloseable {
     }
 
     ApiServer redirects(int status, String location) {
-        answers.add(new Answer(status, location, null));
+        answers.add(new Answer(status, location, null, null));
         return this;
     }
 
     /** Answers when the latch opens. */
     ApiServer answersAfter(CountDownLatch latch) {
-        answers.add(new Answer(200, null, latch));
+        return answersAfter(latch, null);
+    }
+
+    /** Answers with this JSON when the latch opens. */
+    ApiServer answersAfter(CountDownLatch latch, String json) {
+        answers.add(new Answer(200, null, latch, json));
         return this;
     }
 
@@ -69,14 +74,17 @@ final class ApiServer implements AutoCloseable {
         String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
         calls.add(new Call(
                 exchange.getRequestURI().getPath(), exchange.getRequestHeaders().get("Authorization"), body));
-        Answer answer = answers.isEmpty() ? new Answer(200, null, null) : answers.remove();
+        Answer answer = answers.isEmpty() ? new Answer(200, null, null, null) : answers.remove();
         if (answer.after != null) {
             await(answer.after);
         }
         if (answer.location != null) {
             exchange.getResponseHeaders().set("Location", answer.location);
         }
-        byte[] text = ("answer " + answer.status).getBytes(StandardCharsets.UTF_8);
+        if (answer.json != null) {
+            exchange.getResponseHeaders().set("Content-Type", "application/json");
+        }
+        byte[] text = (answer.json == null ? "answer " + answer.status : answer.json).getBytes(StandardCharsets.UTF_8);
         exchange.sendResponseHeaders(answer.status, text.length);
         exchange.getResponseBody().write(text);
         exchange.close();
@@ -105,5 +113,5 @@ final class ApiServer implements AutoCloseable {
     /** What the server heard. */
     record Call(String path, List<String> authorization, String body) {}
 
-    private record Answer(int status, String location, CountDownLatch after) {}
+    private record Answer(int status, String location, CountDownLatch after, String json) {}
 }
