@@ -24,6 +24,11 @@ openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out "$sandbox_di
 compile "$scratch/header" tests/header.cpp
 "$scratch/header" "$sandbox_dir"
 
+rm -rf "$scratch/held"
+mkdir "$scratch/held"
+compile "$scratch/closing" tests/closing.cpp
+"$scratch/closing" "$(mktemp -d "$scratch/held/XXXXXX")"
+
 # Each block of the README that is marked, in a program of its own.
 awk -v out="$scratch/readme" '/^<!-- runs -->$/ { marked = 1; next }
     marked && /^```cpp$/ { file = out (++count) ".cpp"; printf "" > file; writing = 1; next }

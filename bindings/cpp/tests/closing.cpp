@@ -1,0 +1,134 @@
+// Closing a client waits for a request that was sent. The only argument is an empty folder.
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cctype>
+#include <countersign.hpp>
+#include <cstdio>
+#include <future>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+using namespace countersign;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A token endpoint that rotates the refresh token and holds its response until it is released. It runs until the process
+/// ends.
+class HeldServer {
+public:
+    HeldServer() : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        auto *any = reinterpret_cast<sockaddr *>(&address);
+        if (::bind(listener_, any, size) != 0 || ::listen(listener_, 8) != 0 ||
+            ::getsockname(listener_, any, &size) != 0) {
+            throw std::runtime_error("no port on loopback");
+        }
+        url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+        std::thread([this] { serve(); }).detach();
+    }
+
+    const std::string &url() const { return url_; }
+    int requests() const { return requests_; }
+    void release() { released_.set_value(); }
+
+    bool has_arrived(std::chrono::seconds within) {
+        return arrived_.get_future().wait_for(within) == std::future_status::ready;
+    }
+
+private:
+    void serve() {
+        const auto released = released_.get_future().share();
+        for (;;) {
+            const int connection = ::accept(listener_, nullptr, nullptr);
+            if (connection < 0) return;
+            if (read_request(connection)) {
+                if (++requests_ == 1) arrived_.set_value();
+                released.wait();
+                const std::string body =
+                    R"({"access_token":"rotated","token_type":"Bearer","expires_in":3600,"refresh_token":"next"})";
+                const auto response = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                                      "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+                (void)!::send(connection, response.data(), response.size(), MSG_NOSIGNAL);
+            }
+            ::close(connection);
+        }
+    }
+
+    /// Reads the head, and as many bytes after it as it says.
+    static bool read_request(int connection) {
+        std::string request;
+        char part[4096];
+        for (;;) {
+            const auto end = request.find("\r\n\r\n");
+            if (end != std::string::npos && request.size() >= end + 4 + length_of(request)) return true;
+            const auto count = ::recv(connection, part, sizeof part, 0);
+            if (count <= 0) return false;
+            request.append(part, static_cast<std::size_t>(count));
+        }
+    }
+
+    static std::size_t length_of(std::string head) {
+        for (auto &byte : head) byte = static_cast<char>(std::tolower(static_cast<unsigned char>(byte)));
+        const std::string name = "content-length:";
+        const auto start = head.find(name);
+        return start == std::string::npos ? 0 : std::stoul(head.substr(start + name.size()));
+    }
+
+    int listener_;
+    std::string url_;
+    std::atomic<int> requests_{0};
+    std::promise<void> arrived_, released_;
+};
+
+Client client_of(const HeldServer &server, const std::string &folder) {
+    auto config = Config::make({{"provider", "boldsign"},
+                                {"environment", "us"},
+                                {"grant", "refresh-token"},
+                                {"base_url", server.url()},
+                                {"client_id", "my-app"},
+                                {"client_secret", "s3cret"},
+                                {"redirect_uri", "http://127.0.0.1/callback"},
+                                // One of its own: the library remembers one that was spent, whatever the store.
+                                {"refresh_token", "first of " + folder},
+                                {"store", "file:" + folder + "/tokens"}})
+                      .value();
+    config.set_name("held").value();
+    return Client::make(config).value();
+}
+
+void close_waits_for_a_refresh_that_was_sent(const std::string &folder) {
+    auto &server = *new HeldServer;
+    const auto client = client_of(server, folder);
+    auto asked = std::async(std::launch::async, [&] { return client.token().ok(); });
+    if (!server.has_arrived(20s)) throw std::runtime_error("no request arrived");
+    auto closed = std::async(std::launch::async, [&] { return client.close().ok(); });
+    const bool premature = closed.wait_for(300ms) == std::future_status::ready;
+    server.release();
+    if (premature) throw std::runtime_error("close() returned before the response came");
+    if (!closed.get() || !asked.get()) throw std::runtime_error("close() or the call inside failed");
+    const auto stored = client_of(server, folder).access_token().value();
+    if (stored != "rotated" || server.requests() != 1) throw std::runtime_error("the new token was not stored");
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+    if (argc != 2) return 2;
+    try {
+        close_waits_for_a_refresh_that_was_sent(argv[1]);
+    } catch (const std::exception &error) {
+        std::printf("closing.cpp: %s\n", error.what());
+        return 1;
+    }
+    std::printf("closing: all held\n");
+    return 0;
+}
