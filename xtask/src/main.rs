@@ -1,5 +1,7 @@
 //! `cargo xtask`: what a contributor and CI run. Thin here; one file per command.
 
+#![forbid(unsafe_code)]
+
 mod abi;
 mod bench;
 mod bindings;

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![allow(unsafe_code, reason = "the C ABI")]
 // The names are C's.
 #![allow(non_camel_case_types)]
 #![deny(unsafe_op_in_unsafe_fn)]

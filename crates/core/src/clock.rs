@@ -1,5 +1,7 @@
 //! The time, handed in: a wall clock and a clock that counts since boot, read together.
 
+#![expect(clippy::disallowed_methods, reason = "the system clock")]
+
 use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

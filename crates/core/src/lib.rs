@@ -34,6 +34,7 @@
 //! - `aws-lc`: a second library that signs; the only one for P-521 and for RSA beyond 4096 bits.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests do I/O"))]
 
 mod answer;
 mod assertion;

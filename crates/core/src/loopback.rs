@@ -1,5 +1,7 @@
 //! Waits on this machine's loopback for the browser to come back (RFC 8252 section 7.3).
 
+#![expect(clippy::disallowed_types, reason = "the end that listens for a login")]
+
 mod page;
 mod visitor;
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_op_in_unsafe_fn)]
+#![allow(unsafe_code, reason = "the plugin ABI")]
 
 pub mod abi;
 #[cfg(feature = "host")]

@@ -1,5 +1,10 @@
 //! The bound of every call: whatever store, transport and signer do, a caller is not kept longer.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "where every thread of a call is started"
+)]
+
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;

@@ -1,5 +1,10 @@
 //! Whether a file has changed since it was read.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "whether a file that a setting names has changed"
+)]
+
 use std::fs::Metadata;
 use std::path::Path;
 use std::time::SystemTime;

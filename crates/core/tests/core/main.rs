@@ -1,5 +1,11 @@
 //! What core promises, tested through its public API.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do I/O"
+)]
+
 mod assertions;
 mod authorization;
 mod bounds;
@@ -22,7 +28,6 @@ mod profiles;
 mod rejected;
 mod rereading;
 mod responses;
-mod rooms;
 mod rotation;
 mod routes;
 mod salvage;

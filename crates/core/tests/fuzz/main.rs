@@ -2,6 +2,12 @@
 //!
 //! Inputs are seeds that mean something, cut and changed. `PROPTEST_CASES` sets how many.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do I/O"
+)]
+
 mod bodies;
 
 use proptest::prelude::*;

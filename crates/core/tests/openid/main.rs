@@ -1,5 +1,11 @@
 //! OpenID Connect and PKCE: ID tokens, the keys that servers publish, code challenges.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do I/O"
+)]
+
 mod id_token;
 #[path = "../../../jose/tests/openssl/mod.rs"]
 mod openssl;

@@ -1,5 +1,11 @@
 //! Signed tokens: the RFCs' vectors, OpenSSL as second opinion, and attacks.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do I/O"
+)]
+
 mod attacks;
 mod backend;
 mod callback;

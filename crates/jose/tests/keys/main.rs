@@ -1,5 +1,11 @@
 //! Keys as users have them: every format, every mark of transport, every wrong file.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do I/O"
+)]
+
 mod bodies;
 mod certificates;
 mod corpus;

@@ -1,5 +1,11 @@
 //! What is sent to DocuSign, to the letter; what is refused before; and what userinfo says.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do I/O"
+)]
+
 #[path = "../../../../tests/providers/key.rs"]
 mod key;
 #[path = "../../../../tests/providers/requests.rs"]

@@ -1,5 +1,11 @@
 //! What is sent to Salesforce, to the letter; what is refused before; and what its answers prove.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do I/O"
+)]
+
 #[path = "../../../../tests/providers/key.rs"]
 mod key;
 #[path = "../../../../tests/providers/requests.rs"]

@@ -1,5 +1,11 @@
 //! What the token endpoint answers, and what it means: the cases of `tests/responses`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do I/O"
+)]
+
 #[path = "../../../../tests/providers/cases.rs"]
 mod cases;
 #[path = "../../../../tests/providers/key.rs"]

@@ -1,5 +1,10 @@
 //! Bounded calls to a file system that may hang, such as a hard NFS mount whose server is down.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "where the thread of a call that may hang is started"
+)]
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};

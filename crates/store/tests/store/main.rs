@@ -1,5 +1,10 @@
 //! What the stores promise, tested through the public API.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do I/O"
+)]
 #![cfg(unix)]
 
 mod files;

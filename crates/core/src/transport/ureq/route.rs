@@ -1,6 +1,8 @@
 //! A route to servers: the proxy (if any), the trusted authorities, and the connections that all
 //! transports on this route share.
 
+#![expect(clippy::disallowed_methods, reason = "closes idle connections")]
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
