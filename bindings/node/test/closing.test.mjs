@@ -1,0 +1,125 @@
+// Closing a client, and the end of the process, wait for a request that was sent.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { Client } from 'countersign';
+
+import { listen } from './server.mjs';
+
+/** How long a close that waits for nothing has to be seen. */
+const PREMATURE_MS = 300;
+
+let folder, server, settings, requests, arrived, release;
+
+// A token endpoint that rotates the refresh token and holds its response until it is released.
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'countersign-closing-'));
+  requests = 0;
+  const released = new Promise((resolve) => {
+    release = resolve;
+  });
+  const json = {
+    access_token: 'rotated',
+    token_type: 'Bearer',
+    expires_in: 3600,
+    refresh_token: 'next',
+  };
+  arrived = new Promise((resolve) => {
+    const respond = async () => {
+      requests += 1;
+      resolve();
+      await released;
+      return { status: 200, json };
+    };
+    server = listen(respond, '127.0.0.1');
+  });
+  server = await server;
+  settings = {
+    provider: 'boldsign',
+    environment: 'us',
+    grant: 'refresh-token',
+    base_url: server.url,
+    client_id: 'my-app',
+    client_secret: 's3cret',
+    redirect_uri: 'http://127.0.0.1/callback',
+    // A refresh token of its own: the library remembers one that was spent, whatever the store.
+    refresh_token: `first of ${folder}`,
+    store: `file:${folder}/tokens`,
+  };
+});
+
+afterEach(() => {
+  release();
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** What a new client finds in the store. */
+async function assertStored() {
+  const client = await Client.create(settings, { name: 'held' });
+  assert.equal((await client.token()).accessToken, 'rotated');
+  assert.equal(requests, 1);
+  await client[Symbol.asyncDispose]();
+}
+
+/** Whether this is still to come after a while. */
+const isPending = (promise) => Promise.race([promise.then(() => false), pause(PREMATURE_MS, true)]);
+
+test('disposing of a client waits for a refresh that was sent', async () => {
+  const client = await Client.create(settings, { name: 'held' });
+  const asked = client.token();
+  await arrived;
+  const closed = client[Symbol.asyncDispose]();
+  assert.ok(await isPending(closed), 'it was closed before the response came');
+  release();
+  await closed;
+  assert.equal((await asked).accessToken, 'rotated');
+  await assertStored();
+});
+
+test('disposing of a client offers a token once more to a store that had failed', async (t) => {
+  const { XDG_STATE_HOME } = process.env;
+  t.after(() => {
+    if (XDG_STATE_HOME === undefined) delete process.env.XDG_STATE_HOME;
+    else process.env.XDG_STATE_HOME = XDG_STATE_HOME;
+  });
+  // A file where the folder of the fallback store would be.
+  const state = join(folder, 'state', 'countersign');
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  writeFileSync(join(state, 'spool'), '');
+  process.env.XDG_STATE_HOME = join(folder, 'state');
+  const client = await Client.create(settings, { name: 'held' });
+  const asked = client.token();
+  await arrived;
+  const [tokens, away] = [join(folder, 'tokens'), join(folder, 'away')];
+  renameSync(tokens, away);
+  writeFileSync(tokens, '');
+  release();
+  await assert.rejects(asked, { code: 'STORE' });
+  rmSync(tokens);
+  renameSync(away, tokens);
+  await client[Symbol.asyncDispose]();
+  await assertStored();
+});
+
+test('process.exit waits for a refresh that was sent', async () => {
+  const program = join(import.meta.dirname, 'programs', 'leaves.mjs');
+  const child = spawn(process.execPath, [program, JSON.stringify(settings)], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  await arrived;
+  child.stdin.end();
+  assert.ok(await isPending(ended), 'the process ended before the response came');
+  release();
+  assert.deepEqual(await ended, [0, null]);
+  await assertStored();
+});
