@@ -9,6 +9,7 @@ mod budget;
 mod cargo;
 mod chaos;
 mod codegen;
+mod cycles;
 mod demo;
 mod dist;
 mod fuzz;
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   sandbox  the sandbox, until it is told to stop: --tls, --dir DIR and what else --help shows
   test     every check: format, lints, docs, tests, house rules, demo; --fast: those that take a few minutes
   tidy     the house rules that no compiler checks
+  cycles   that no modules use each other in a circle; --all: also in crates not clean yet
   chaos    many processes, one rotating connection, and a killer; see docs/reliability.md
   codegen  the headers in include/ and the languages' low layers, made from the code [--check]
   abi      the headers against the library and the last record: --check, --record, --test
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["test", ref options @ ..] => test::run(options),
         ["tidy"] => tidy::run(),
+        ["cycles", ref options @ ..] => cycles::run(options),
         ["budget"] => budget::run(),
         ["codegen", ref options @ ..] => codegen::run(options),
         ["abi", ref options @ ..] => abi::run(options),
