@@ -3,8 +3,9 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
+use countersign::jws::JwkSet;
 use countersign::jws::{self, VerificationKey};
-use countersign::key::{self, JwkSet};
+use countersign::key;
 use countersign::{
     Algorithm, CallbackSigner, Error, ErrorKind, KeySigner, PrivateKey, PublicKey, Secret, Signer,
 };

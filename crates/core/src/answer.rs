@@ -2,9 +2,9 @@
 
 mod charset;
 mod json;
-mod markup;
 mod redact;
 mod redirect;
+mod reference;
 mod refusal;
 mod resource;
 mod revocation;

@@ -62,7 +62,7 @@ impl Connection {
     }
 
     pub(crate) fn require_signer(&self) -> Result<&dyn Signer, Error> {
-        let missing = || crate::connection::missing("private_key");
+        let missing = || Error::missing("private_key");
         Ok(self.signer().ok_or_else(missing)?.as_ref())
     }
 

@@ -1,6 +1,5 @@
 //! The settings of one app and one principal at one provider, checked and ready to use.
 
-mod choices;
 mod fill;
 mod identity;
 mod live;
@@ -8,19 +7,19 @@ mod reader;
 mod urls;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetting};
 pub(crate) use self::fill::no_certificate;
 pub(crate) use self::live::LiveConnection;
 use self::live::Origin;
 use self::reader::Reader;
 use crate::jws::Backend;
 use crate::profile::GrantRules;
-use crate::settings::nearest;
-use crate::{Error, KeyRing, Profile, Provider, Registry, Secret, Settings, Signer, Url};
+use crate::{
+    BasicEncoding, ClientAuth, Error, GrantKind, KeyRing, Network, Profile, Provider, Registry,
+    Secret, Settings, Signer, StoreSetting, Url,
+};
 
 /// A connection: settings held against a provider, with every word checked.
 ///
@@ -82,46 +81,6 @@ pub struct Connection {
     authorize: BTreeMap<String, String>,
     /// What it was made from, if files have a part in that.
     origin: Option<Arc<Origin>>,
-}
-
-/// How a connection reaches the network; what a transport is made from.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// The total time for one request, setting `timeout_ms`; 30 seconds by default.
-    pub timeout: Duration,
-    /// The roots to trust, setting `roots`.
-    pub roots: Roots,
-    /// Certificates to trust besides the roots, setting `ca_file`.
-    pub ca_file: Option<PathBuf>,
-    /// Whether `ca_file` alone is trusted, without the roots, setting `ca_only`.
-    pub ca_only: bool,
-    /// The proxy, setting `proxy`. None is used unless set. It may hold a password.
-    pub proxy: Option<Secret>,
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(30),
-            roots: Roots::Bundled,
-            ca_file: None,
-            ca_only: false,
-            proxy: None,
-        }
-    }
-}
-
-#[cfg(feature = "ureq")]
-impl Network {
-    /// Whether both trust the same authorities.
-    pub(crate) fn same_trust(&self, other: &Self) -> bool {
-        (self.roots, self.ca_only) == (other.roots, other.ca_only) && self.ca_file == other.ca_file
-    }
-
-    /// Whether both reach servers in the same way; they may differ in their time limits.
-    pub(crate) fn same_route(&self, other: &Self) -> bool {
-        self.same_trust(other) && self.proxy == other.proxy
-    }
 }
 
 impl Connection {
@@ -229,7 +188,10 @@ impl Connection {
         let named = |e: Error| e.in_context(label(name));
         let id = settings.value("provider").ok_or_else(|| {
             let ids: Vec<_> = registry.iter().map(|p| p.profile().id.clone()).collect();
-            named(missing("provider").with_hint(format!("set it to one of: {}", ids.join(", "))))
+            named(
+                Error::missing("provider")
+                    .with_hint(format!("set it to one of: {}", ids.join(", "))),
+            )
         })?;
         let provider = registry.provider(id).map_err(named)?;
         Self::new(name, settings, provider)
@@ -443,20 +405,4 @@ pub fn label(name: &str) -> String {
         "" => "the connection without a name".to_owned(),
         name => format!("connection `{name}`"),
     }
-}
-
-pub(crate) fn missing(key: &str) -> Error {
-    Error::setting(key, format!("`{key}` is missing"))
-}
-
-pub(crate) fn unknown_word(key: &str, word: &str, known: &[&str]) -> Error {
-    let meant = match nearest(word, known.iter().copied()) {
-        Some(near) => format!("; did you mean `{near}`?"),
-        None => String::new(),
-    };
-    Error::setting(
-        key,
-        format!("`{key}` is `{word}`, which is not known{meant}"),
-    )
-    .with_hint(format!("write one of: {}", known.join(", ")))
 }

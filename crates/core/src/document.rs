@@ -7,7 +7,7 @@ use serde::de::value::{self, StrDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::settings::nearest;
+use crate::nearest::nearest;
 
 /// A value of a document, and where it stands.
 pub(crate) struct Field<'t> {

@@ -152,6 +152,11 @@ impl Error {
         Self::new(ErrorKind::Setting, message).with_setting(name)
     }
 
+    /// The error for a setting that is needed and not set.
+    pub(crate) fn missing(setting: &str) -> Self {
+        Self::setting(setting, format!("`{setting}` is missing"))
+    }
+
     /// Builds the error for a file that can't be read or isn't trusted. `refuse` makes it from the
     /// reason, which continues a sentence about the file. If the file isn't trusted, the hint says
     /// what to change.

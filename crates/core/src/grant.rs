@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::parameters::is_ours;
 use crate::profile::{GrantRules, Rotation};
 use crate::{
     BasicEncoding, ClientAuth, Connection, Error, ErrorKind, Form, GrantKind, Moment, Random,
@@ -240,8 +241,7 @@ impl Connection {
         parameters
             .into_iter()
             .try_fold(form, |form, (name, value)| {
-                let is_ours = ["assertion", "code", "code_verifier", "refresh_token"];
-                if name.starts_with("client_") || is_ours.contains(&name.as_str()) {
+                if is_ours(&name) {
                     let id = &self.profile().id;
                     let message = format!(
                         "provider `{id}` may not write the parameter `{name}` of a request"
@@ -314,13 +314,7 @@ impl Connection {
     }
 
     fn secret(&self) -> Result<&Secret, Error> {
-        let missing = || crate::connection::missing("client_secret");
+        let missing = || Error::missing("client_secret");
         self.client_secret.as_ref().ok_or_else(missing)
     }
-}
-
-/// Whether a parameter proves the app or spends a grant, and so is nobody's to write but ours.
-pub(crate) fn is_ours(name: &str) -> bool {
-    let spends = ["assertion", "code", "code_verifier", "refresh_token"];
-    name.starts_with("client_") || spends.contains(&name)
 }

@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::answer::explain_plain_get;
-use crate::jws::{self, Algorithm, VerificationKey, Verified};
-use crate::key::{Jwk, JwkSet};
+use crate::jws::{self, Algorithm, Jwk, JwkSet, VerificationKey, Verified};
 use crate::{Clock, Error, ErrorKind, Moment, Request, Response, Transport, Url};
 
 /// How long a set is used where the server does not say.

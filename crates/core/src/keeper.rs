@@ -11,6 +11,7 @@ mod flight;
 mod forget;
 mod fresh;
 mod inspect;
+mod invalidate;
 pub(crate) mod lease;
 mod login_needed;
 mod login_result;
@@ -42,7 +43,6 @@ pub use self::fresh::Fresh;
 use self::fresh::Shown;
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::probe::{Point, Probe};
-pub(crate) use self::record::fingerprint;
 use self::refresh::Returned;
 pub use self::seed::SpentSeeds;
 pub use self::trail::{Event, What};
@@ -324,7 +324,7 @@ impl Keeper {
     pub fn start_login(&self, redirect_uri: Option<&str>) -> Result<Login, Error> {
         let connection = &self.0.connection;
         let own = connection.redirect_uri().map(crate::Url::as_str);
-        let missing = || crate::connection::missing("redirect_uri").with_hint("a login needs it");
+        let missing = || Error::missing("redirect_uri").with_hint("a login needs it");
         let redirect_uri = redirect_uri.or(own).ok_or_else(missing)?;
         Login::start(connection, redirect_uri, self.0.random.as_ref())
     }

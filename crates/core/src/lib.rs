@@ -41,6 +41,7 @@ mod assertion;
 #[cfg(feature = "tls")]
 #[doc(hidden)]
 pub mod certificates;
+mod choices;
 mod clock;
 mod connection;
 mod date;
@@ -54,6 +55,8 @@ mod jwks;
 mod keeper;
 mod login;
 mod loopback;
+mod nearest;
+mod parameters;
 pub mod pkce;
 pub mod profile;
 mod provider;
@@ -70,12 +73,11 @@ pub use countersign_jose::jws::{self, Algorithm, CallbackSigner, KeySigner, Sign
 pub use countersign_jose::key::{self, PrivateKey, PublicKey};
 
 pub use crate::answer::{read_json, scalar_text};
+pub use crate::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetting};
 pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
+pub use crate::connection::Connection;
 #[doc(hidden)]
 pub use crate::connection::label;
-pub use crate::connection::{
-    BasicEncoding, ClientAuth, Connection, GrantKind, Network, Roots, StoreSetting,
-};
 pub use crate::date::parse_http_date;
 pub use crate::error::{Error, ErrorKind, Verdict};
 pub use crate::form::Form;
@@ -99,7 +101,7 @@ pub use crate::secret::Secret;
 pub use crate::settings::{Connections, SETTINGS, SettingKey, Settings};
 pub use crate::subjects::Subjects;
 pub use crate::token::{Extra, Source, Token, TokenResponse};
-pub use crate::transport::{MAX_BODY, SendError, Transport};
+pub use crate::transport::{MAX_BODY, Network, SendError, Transport};
 #[cfg(feature = "ureq")]
 pub use crate::transport::{Transports, UreqTransport};
 pub use crate::url::Url;

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use self::callback::Callback;
-pub(crate) use self::callback::is_of_callback;
 use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Url, random};
 
 /// A login that has begun: the URL to open, and what is needed to believe what comes back.

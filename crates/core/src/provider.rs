@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::settings::nearest;
+use crate::nearest::nearest;
 use crate::{Connection, Error, Extra, GrantKind, Profile, Request, Response, Token};
 
 /// A vendor's token service.

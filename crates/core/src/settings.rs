@@ -2,7 +2,6 @@
 
 mod connections;
 mod keys;
-mod nearest;
 mod secrets;
 mod sections;
 mod stamp;
@@ -17,13 +16,13 @@ use toml::de::DeValue;
 pub use self::connections::Connections;
 use self::connections::none_of;
 pub use self::keys::{SETTINGS, SettingKey};
-pub(crate) use self::nearest::nearest;
 #[cfg(feature = "ureq")]
 pub(crate) use self::secrets::read_trusted;
 use self::secrets::{FileSecret, SEED, is_variable_name};
 #[cfg_attr(not(feature = "ureq"), allow(unused_imports))]
 pub(crate) use self::stamp::FileStamp;
 use crate::document::{self, Field};
+use crate::nearest::nearest;
 use crate::{Error, ErrorKind, Secret};
 
 /// The settings of one connection, not yet held against a provider.

@@ -1,10 +1,12 @@
 //! What carries a request to a server and brings back the answer.
 
+mod network;
 #[cfg(feature = "ureq")]
 mod ureq;
 
 use std::fmt;
 
+pub use self::network::Network;
 #[cfg(feature = "ureq")]
 pub use self::ureq::{Transports, UreqTransport};
 use crate::{Error, Request, Response};

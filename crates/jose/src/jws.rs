@@ -3,7 +3,7 @@
 mod backend;
 mod callback;
 mod hmac;
-pub(crate) mod jwk_set;
+mod jwk_set;
 mod key_signer;
 mod sign;
 mod signer;
@@ -14,6 +14,7 @@ mod writer;
 pub use self::backend::Backend;
 pub use self::callback::CallbackSigner;
 pub use self::hmac::{hmac_sha256_base64, hmac_sha256_base64_matches};
+pub use self::jwk_set::{Jwk, JwkSet};
 pub use self::key_signer::KeySigner;
 pub use self::sign::{sign, sign_with_header};
 pub use self::signer::Signer;

@@ -28,5 +28,4 @@ pub(crate) use self::point::verify_p521;
 pub use self::private::PrivateKey;
 pub(crate) use self::public::Material;
 pub use self::public::PublicKey;
-pub use crate::jws::jwk_set::{Jwk, JwkSet};
 pub use crate::refusal::is_pkcs11_uri;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use countersign::jws::JwkSet;
 use countersign::jws::{self, VerificationKey, Verified};
-use countersign::key::JwkSet;
 use countersign::{Algorithm, Clock, Error, ErrorKind, PrivateKey, PublicKey, SystemClock};
 use serde_json::{Map, Value};
 

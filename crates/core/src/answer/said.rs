@@ -1,8 +1,10 @@
 //! What a server said about a request it did not grant, in whatever shape it said it.
 
+mod markup;
+
 use serde_json::{Map, Value};
 
-use super::{Redactor, charset, markup};
+use super::{Redactor, charset};
 use crate::{Error, Response, form};
 
 /// The code and the words of a response that brings no token.
@@ -375,7 +377,7 @@ fn without_secrets(value: Value) -> Value {
 }
 
 /// Whether what goes by this name may be a credential.
-pub(super) fn may_be_secret(name: &str) -> bool {
+fn may_be_secret(name: &str) -> bool {
     const PARTS: &[&str] = &["token", "secret", "password", "assertion", "key", "cookie"];
     let name = name.to_ascii_lowercase();
     PARTS.iter().any(|part| name.contains(part))

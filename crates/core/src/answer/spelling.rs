@@ -1,7 +1,7 @@
 //! The ways in which a text writes a character: as it is, percent-encoded, escaped as in JSON, or
 //! as a character reference of HTML; and these on top of each other.
 
-use super::markup;
+use super::reference;
 
 /// How many encodings a secret is looked for under, such as HTML in JSON in a form.
 const LAYERS: usize = 3;
@@ -154,7 +154,7 @@ fn reference(text: &str, at: usize, layers: usize) -> Option<Reading> {
             return None;
         }
     }
-    let (character, _) = markup::character(&reference)?;
+    let (character, _) = reference::character(&reference)?;
     Some((character, end))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{Connection, missing};
+use super::Connection;
 use crate::profile::template::{self, Hole, Name, Part, Templated, Unset, Value};
 use crate::{Error, ErrorKind, Signer};
 
@@ -114,7 +114,7 @@ impl Filling<'_> {
                 "{} needs it: set private_key, or have the signer tell its public key",
                 self.field()
             )),
-            name => missing(&name.setting()).with_hint(format!("{} needs it", self.field())),
+            name => Error::missing(&name.setting()).with_hint(format!("{} needs it", self.field())),
         }
     }
 

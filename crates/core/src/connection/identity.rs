@@ -5,10 +5,10 @@
 //! access token may be handed out, and is a fingerprint beside the token in the record. So another
 //! `audience` gets a token of its own from the same grant, and another tenant never gets near it.
 
-use super::{Connection, GrantKind};
-use crate::keeper::fingerprint;
+use super::Connection;
 use crate::profile::template::Templated;
-use crate::{Error, ErrorKind, Extra, Secret, StoreKey};
+use crate::secret::fingerprint;
+use crate::{Error, ErrorKind, Extra, GrantKind, Secret, StoreKey};
 
 /// Names and values, hashed in order. Each value follows its name, so that a missing one cannot be
 /// taken for its neighbour.

@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{
-    BasicEncoding, ClientAuth, Connection, GrantKind, Network, Roots, StoreSetting, missing,
-    unknown_word,
-};
+use super::Connection;
 use crate::jws::Backend;
 use crate::key::is_pkcs11_uri;
+use crate::nearest::{nearest, unknown_word};
 use crate::profile::check::refuse_authorize_param;
 use crate::profile::{Environment, GrantRules};
-use crate::settings::nearest;
 use crate::{
-    Error, KeyRing, KeySigner, PrivateKey, Profile, Provider, SETTINGS, Secret, Settings, Signer,
-    Url,
+    BasicEncoding, ClientAuth, Error, GrantKind, KeyRing, KeySigner, Network, PrivateKey, Profile,
+    Provider, Roots, SETTINGS, Secret, Settings, Signer, StoreSetting, Url,
 };
 
 /// Reads settings by a profile's rules.
@@ -53,8 +50,8 @@ impl Reader<'_> {
             }
         };
         let endpoints = &self.profile.endpoints;
-        let token_url =
-            endpoint("token_url", Some(&endpoints.token))?.ok_or_else(|| missing("token_url"))?;
+        let token_url = endpoint("token_url", Some(&endpoints.token))?
+            .ok_or_else(|| Error::missing("token_url"))?;
         let authorize_url = endpoint("authorize_url", endpoints.authorize.as_ref())?;
         let derived = |template: Option<&String>| {
             let text = template.and_then(|template| expand(template, base_url.as_ref()));
@@ -137,7 +134,7 @@ impl Reader<'_> {
             return match environments.iter().next() {
                 Some((word, facts)) if environments.len() == 1 => Ok((word.clone(), facts)),
                 // Never guessed: a demo key at production fails in ways that do not say so.
-                _ => Err(missing("environment").with_hint(hint)),
+                _ => Err(Error::missing("environment").with_hint(hint)),
             };
         };
         match environments.get_key_value(word) {
@@ -153,7 +150,7 @@ impl Reader<'_> {
         let Some(grant) = self.parsed::<GrantKind>("grant")? else {
             return match offered.keys().next() {
                 Some(only) if offered.len() == 1 => Ok(*only),
-                _ => Err(missing("grant").with_hint(hint)),
+                _ => Err(Error::missing("grant").with_hint(hint)),
             };
         };
         if offered.contains_key(&grant) {
@@ -380,7 +377,7 @@ impl Reader<'_> {
                 _ => self.settings.value(key).is_some(),
             };
             if !there {
-                return Err(missing(key).with_hint(format!("grant {grant} needs it")));
+                return Err(Error::missing(key).with_hint(format!("grant {grant} needs it")));
             }
         }
         let auth = connection.client_auth;
@@ -396,7 +393,7 @@ impl Reader<'_> {
         if there {
             return Ok(());
         }
-        Err(missing(by_auth).with_hint(format!("client_auth {auth} needs it")))
+        Err(Error::missing(by_auth).with_hint(format!("client_auth {auth} needs it")))
     }
 
     /// What the profile's templates need must be there: better said now than with a request.
@@ -421,7 +418,7 @@ impl Reader<'_> {
     }
 
     fn needs_base_url(&self, environment: &str, about: &str) -> Error {
-        missing("base_url").with_hint(format!(
+        Error::missing("base_url").with_hint(format!(
             "environment {environment} has no host of its own ({about}): set base_url to yours"
         ))
     }
@@ -433,7 +430,7 @@ impl Reader<'_> {
     }
 
     fn required(&self, key: &str, by: &str) -> Result<String, Error> {
-        let absent = || missing(key).with_hint(format!("{by} needs it"));
+        let absent = || Error::missing(key).with_hint(format!("{by} needs it"));
         self.text(key).ok_or_else(absent)
     }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Connection, GrantKind};
-use crate::{Error, Pkce, Url};
+use super::Connection;
+use crate::{Error, GrantKind, Pkce, Url};
 
 impl Connection {
     /// The login URL of one authorization (RFC 6749 section 4.1.1, RFC 7636 section 4.3).

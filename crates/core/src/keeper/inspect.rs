@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::record::{Record, fingerprint};
+use super::record::Record;
+use crate::secret::fingerprint;
 use crate::{Error, Event, Extra, Moment, Secret, Token};
 
 /// What a store keeps of one connection, read from a record's value. `Debug` shows no secret.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::trail::{Ended, Rest, Trail};
+use crate::secret::fingerprint;
 use crate::token::{Facts, Lifetime};
 use crate::{
     Connection, Error, ErrorKind, Extra, Moment, Secret, Source, StoreKey, Token, TokenResponse,
@@ -431,13 +432,4 @@ impl WrittenToken {
 /// What an identity is bound to: the grant that it was read with, and the settings that chose it.
 pub(super) fn identity_mark(token: &Token, asks_for: Option<&str>) -> String {
     StoreKey::of([token.facts().grant.as_str(), asks_for.unwrap_or_default()]).to_hex()
-}
-
-/// Tells one secret from another without showing either.
-pub(crate) fn fingerprint(secret: &Secret) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, secret.expose().as_bytes());
-    let digits = digest.as_ref()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"));
-    digits.collect()
 }

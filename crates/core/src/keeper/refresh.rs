@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::flight::Want;
 use super::lease::Held;
 use super::probe::Point;
-use super::record::{Asked, Record, fingerprint, identity_mark};
+use super::record::{Asked, Record, identity_mark};
 use super::save::{Loaded, Saved};
 use super::trail::{Rest, What};
 use super::{Change, Inner, login_needed};
 use crate::answer::Redactor;
+use crate::secret::fingerprint;
 use crate::{
     Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Request, Response, Secret, SendError,
     Source, Token, TokenResponse, Verdict, random,

@@ -10,9 +10,10 @@ use std::time::Duration;
 use super::Inner;
 use super::lease::Held;
 use super::probe::Point;
-use super::record::{Attempt, Record, fingerprint};
+use super::record::{Attempt, Record};
 use super::save::Loaded;
 use super::trail::{Ended, What};
+use crate::secret::fingerprint;
 use crate::{
     Connection, Error, ErrorKind, Grant, Response, Secret, SendError, Token, Verdict, random,
 };

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::Inner;
 use super::lease::Held;
 use super::probe::Point;
-use super::record::{Record, fingerprint};
+use super::record::Record;
 use super::trail::{Event, What};
+use crate::secret::fingerprint;
 use crate::{Error, ErrorKind, Moment, Secret, Store, StoreKey, Stored, Swap, Verdict};
 
 /// The record as it was read, with the version to replace.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::record::{Record, fingerprint};
+use super::record::Record;
 use super::{Inner, login_needed};
+use crate::secret::fingerprint;
 use crate::{Error, Secret, StoreKey};
 
 /// Remembers which configured refresh tokens may be spent, in another place than the store.

@@ -2,25 +2,9 @@
 
 use super::{Login, Purpose};
 use crate::answer::Redactor;
+use crate::parameters::is_of_callback;
 use crate::profile::ErrorRow;
 use crate::{Connection, Error, ErrorKind, Extra, Grant, GrantKind, Secret, Verdict, form};
-
-/// The parameters of the protocol itself: everything else is the vendor's own.
-const OF_THE_PROTOCOL: &[&str] = &[
-    "code",
-    "state",
-    "iss",
-    "error",
-    "error_description",
-    "error_message",
-    "error_uri",
-    "session_state",
-];
-
-/// Whether a callback's parameter is the protocol's own.
-pub(crate) fn is_of_callback(name: &str) -> bool {
-    OF_THE_PROTOCOL.contains(&name)
-}
 
 /// The parameters of a callback, decoded, in order.
 pub(super) struct Callback(Vec<(String, String)>);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Profile, Templated, template};
-use crate::login::is_of_callback;
-use crate::{GrantKind, grant};
+use crate::GrantKind;
+use crate::parameters::{is_of_callback, is_ours};
 
 /// The hole of endpoints and audiences.
 const BASE_URL: &str = "base_url";
@@ -158,7 +158,7 @@ impl Profile {
         for (kind, rules) in &self.grants {
             let table = format!("grants.{kind}.params");
             self.check_table(&table, &rules.params, |name| {
-                if grant::is_ours(name) {
+                if is_ours(name) {
                     Some("proves the app or spends a grant, and is not a profile's to write")
                 } else if !name.bytes().all(is_of_name) {
                     Some(OF_NAMES)

@@ -1,7 +1,7 @@
 //! The closed language of a profile's claims, header members and parameters: texts with holes.
 
 use crate::SETTINGS;
-use crate::settings::nearest;
+use crate::nearest::nearest;
 
 /// A value in a profile that is filled in for each request: a text with holes, a number, a truth
 /// value, or an array of these. The language is described at [`Profile`](super::Profile).

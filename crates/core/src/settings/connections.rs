@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Settings, nearest, sections};
+use super::{Settings, sections};
+use crate::nearest::nearest;
 use crate::{Error, ErrorKind};
 
 /// The connections of a TOML text, each parsed only when it is asked for.

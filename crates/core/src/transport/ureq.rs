@@ -20,8 +20,7 @@ use self::explain::Explain;
 use self::route::Route;
 pub use self::shared::Transports;
 use self::trust::Trust;
-use crate::connection::Network;
-use crate::{Error, ErrorKind, MAX_BODY, Request, Response, SendError, Transport};
+use crate::{Error, ErrorKind, MAX_BODY, Network, Request, Response, SendError, Transport};
 
 /// Posts over HTTP/1.1 with TLS by rustls: status as data, no redirects, no retries, one total
 /// time limit, no proxy but the one that is set, and none to this machine's loopback.

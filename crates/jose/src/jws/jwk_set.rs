@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, refusal};
 /// # Example
 ///
 /// ```
-/// use countersign_jose::key::JwkSet;
+/// use countersign_jose::jws::JwkSet;
 ///
 /// let set = JwkSet::from_json(
 ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01",
@@ -54,7 +54,7 @@ impl JwkSet {
     /// # Example
     ///
     /// ```
-    /// use countersign_jose::key::JwkSet;
+    /// use countersign_jose::jws::JwkSet;
     ///
     /// let set = JwkSet::from_json(
     ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
@@ -88,7 +88,7 @@ impl JwkSet {
     /// # Example
     ///
     /// ```
-    /// use countersign_jose::key::JwkSet;
+    /// use countersign_jose::jws::JwkSet;
     ///
     /// let set = JwkSet::from_json(
     ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
@@ -107,7 +107,7 @@ impl JwkSet {
     /// # Example
     ///
     /// ```
-    /// use countersign_jose::key::JwkSet;
+    /// use countersign_jose::jws::JwkSet;
     ///
     /// let set = JwkSet::from_json(
     ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
@@ -132,7 +132,7 @@ impl JwkSet {
     /// # Example
     ///
     /// ```
-    /// use countersign_jose::key::JwkSet;
+    /// use countersign_jose::jws::JwkSet;
     ///
     /// let set = JwkSet::from_json(
     ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
@@ -169,7 +169,7 @@ impl JwkSet {
     /// # Example
     ///
     /// ```
-    /// use countersign_jose::key::JwkSet;
+    /// use countersign_jose::jws::JwkSet;
     ///
     /// let set = JwkSet::from_json(
     ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
@@ -225,7 +225,7 @@ impl Jwk {
     /// # Example
     ///
     /// ```
-    /// use countersign_jose::key::JwkSet;
+    /// use countersign_jose::jws::JwkSet;
     ///
     /// let set = JwkSet::from_json(
     ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",
@@ -252,7 +252,7 @@ impl Jwk {
     /// # Example
     ///
     /// ```
-    /// use countersign_jose::key::JwkSet;
+    /// use countersign_jose::jws::JwkSet;
     ///
     /// let set = JwkSet::from_json(
     ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01","alg":"EdDSA",

@@ -3,6 +3,5 @@
 pub(crate) mod oid;
 pub(crate) mod private;
 pub(crate) mod pss;
-pub(crate) mod public;
 pub(crate) mod shape;
 pub(crate) mod write;

@@ -2,8 +2,7 @@
 
 use ring::digest;
 
-use crate::key::asn1;
-use crate::key::public::PublicKey;
+use crate::key::public::{self, PublicKey};
 use crate::{Error, base64url, x509};
 
 /// An X.509 certificate (RFC 5280). Only its key and its validity are read; neither its issuer nor its
@@ -30,7 +29,7 @@ impl Certificate {
         let parts = x509::certificate(der)?;
         Ok(Self {
             der: der.to_vec(),
-            public_key: asn1::public::spki(parts.spki)?,
+            public_key: public::der::spki(parts.spki)?,
             not_before: parts.not_before,
             not_after: parts.not_after,
         })

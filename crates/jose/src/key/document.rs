@@ -1,14 +1,15 @@
 //! From PEM or DER to the one key in it: which block counts, what it contains, what came along.
 
 use crate::key::armor::{self, Block};
+use crate::key::asn1::private;
 use crate::key::asn1::shape::{Shape, shape};
-use crate::key::asn1::{private, public};
 use crate::key::certificate::Certificate;
 use crate::key::encrypted;
 use crate::key::encrypted::opened::Opened;
 use crate::key::format::{Container, Format, Structure};
 use crate::key::private::{About, PrivateKey};
 use crate::key::public::PublicKey;
+use crate::key::public::der as public;
 use crate::{Error, refusal};
 
 /// The key that a file holds.

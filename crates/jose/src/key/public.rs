@@ -1,5 +1,7 @@
 //! Public keys: their numbers, their SPKI, and what they can verify.
 
+pub(crate) mod der;
+
 use std::sync::Arc;
 
 use ring::digest;

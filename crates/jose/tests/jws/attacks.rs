@@ -1,7 +1,7 @@
 //! Every attack of RFC 8725 and its neighbours that verification can meet.
 
-use countersign_jose::jws::{self, Algorithm, KeySigner, Signer, VerificationKey};
-use countersign_jose::key::{JwkSet, PrivateKey, PublicKey};
+use countersign_jose::jws::{self, Algorithm, JwkSet, KeySigner, Signer, VerificationKey};
+use countersign_jose::key::{PrivateKey, PublicKey};
 use serde_json::json;
 
 use super::openssl::openssl_text;

@@ -1,7 +1,8 @@
 //! What is done with bytes from outside: the bodies of the property tests here and of fuzz targets.
 //! Each takes any bytes and must come back; what it panics over is a finding.
 
-use countersign_jose::key::{self, Certificate, JwkSet, PrivateKey, PublicKey};
+use countersign_jose::jws::JwkSet;
+use countersign_jose::key::{self, Certificate, PrivateKey, PublicKey};
 use countersign_jose::{Error, ErrorKind};
 
 /// A file as a user hands it over, PEM, DER, JSON, PKCS#12 or none of these.

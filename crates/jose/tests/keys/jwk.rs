@@ -1,8 +1,8 @@
 //! JSON Web Keys: thumbprints of the RFCs, wrong keys, sets with keys for other uses.
 
 use countersign_jose::ErrorKind;
-use countersign_jose::jws::{Algorithm, VerificationKey};
-use countersign_jose::key::{JwkSet, PrivateKey, PublicKey};
+use countersign_jose::jws::{Algorithm, JwkSet, VerificationKey};
+use countersign_jose::key::{PrivateKey, PublicKey};
 use serde_json::{Value, json};
 
 use super::{P256, RSA};

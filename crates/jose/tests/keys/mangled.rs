@@ -1,6 +1,7 @@
 //! Nothing that is read makes it panic, and no error shows a piece of a key.
 
-use countersign_jose::key::{self, JwkSet, PrivateKey, PublicKey};
+use countersign_jose::jws::JwkSet;
+use countersign_jose::key::{self, PrivateKey, PublicKey};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,10 +1,25 @@
 //! Maps file system errors to kinds and hints.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 
-use super::folder::Untrusted;
 use crate::{Error, ErrorKind};
+
+/// A file or folder that another user may have placed there.
+#[derive(Debug)]
+pub(super) struct Untrusted {
+    pub(super) what: String,
+    pub(super) remedy: String,
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Untrusted {}
 
 /// Builds the error for a failed call: unavailable if the cause may pass, otherwise unusable.
 pub(super) fn broken(did: &str, path: &Path, error: &io::Error) -> Error {

@@ -3,7 +3,6 @@
 //! Nothing here follows links. A file is used only if it is a regular file with a single hard link
 //! and belongs to the user of this process.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use zeroize::Zeroizing;
 use self::portable as system;
 #[cfg(unix)]
 use self::unix as system;
-use super::failure::{broken, cannot_be_made};
+use super::failure::{Untrusted, broken, cannot_be_made};
 use crate::Error;
 use crate::trusted::{self, Refusal};
 
@@ -22,13 +21,6 @@ use crate::trusted::{self, Refusal};
 pub(super) struct Folder {
     path: PathBuf,
     system: system::Folder,
-}
-
-/// A file or folder that another user may have placed there.
-#[derive(Debug)]
-pub(super) struct Untrusted {
-    pub(super) what: String,
-    pub(super) remedy: String,
 }
 
 impl Folder {
@@ -147,14 +139,6 @@ impl Folder {
 pub(super) fn make_private(file: &File) -> io::Result<()> {
     system::make_private(file)
 }
-
-impl fmt::Display for Untrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for Untrusted {}
 
 #[cfg(unix)]
 mod unix {

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::UreqTransport;
 use super::route::Route;
 use super::trust::Trust;
-use crate::Error;
-use crate::connection::Network;
+use crate::{Error, Network};
 
 /// Builds transports that share resources. Transports with the same `roots`, `ca_file` and
 /// `ca_only` share TLS sessions and the certificates, which are read once; if `proxy` is the same

@@ -8,9 +8,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
 use super::tls::Tls;
-use crate::Error;
-use crate::connection::{Network, Roots};
 use crate::settings::{FileStamp, read_trusted};
+use crate::{Error, Network, Roots};
 
 /// The TLS configuration for one set of authorities, rebuilt when `ca_file` changes.
 pub(super) struct Trust {

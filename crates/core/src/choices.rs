@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::unknown_word;
 use crate::Error;
+use crate::nearest::unknown_word;
 
 /// An enum of words: `as_str`, `Display`, `FromStr` with the setting's name, and serde.
 macro_rules! words {

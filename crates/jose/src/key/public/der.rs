@@ -4,8 +4,8 @@ use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
 use spki::SubjectPublicKeyInfoRef;
 
-use super::oid::{EC, ED25519, RSA, RSA_PSS, curve, name};
-use super::pss::Pss;
+use crate::key::asn1::oid::{EC, ED25519, RSA, RSA_PSS, curve, name};
+use crate::key::asn1::pss::Pss;
 use crate::key::public::PublicKey;
 use crate::{Error, refusal};
 

@@ -1,5 +1,7 @@
 //! The known word that somebody probably meant.
 
+use crate::Error;
+
 /// The known word nearest to what was written, if any is near.
 pub(crate) fn nearest(
     written: &str,
@@ -28,4 +30,17 @@ fn likeness(a: &str, b: &str) -> f64 {
         0.0
     };
     strsim::normalized_damerau_levenshtein(a, b) + prefix
+}
+
+/// The error for a setting whose value is none of the words it knows.
+pub(crate) fn unknown_word(key: &str, word: &str, known: &[&str]) -> Error {
+    let meant = match nearest(word, known.iter().copied()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => String::new(),
+    };
+    Error::setting(
+        key,
+        format!("`{key}` is `{word}`, which is not known{meant}"),
+    )
+    .with_hint(format!("write one of: {}", known.join(", ")))
 }

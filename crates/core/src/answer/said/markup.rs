@@ -1,6 +1,7 @@
 //! The words in an HTML page or an XML document.
 
-use super::said::{Said, may_be_secret};
+use super::super::reference;
+use super::{Said, may_be_secret};
 
 /// Elements with a code in the XML that gateways and object stores answer with.
 const CODES: &[&str] = &["code", "error", "errorcode", "error_code", "faultcode"];
@@ -114,7 +115,7 @@ fn unescape(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        match character(rest) {
+        match reference::character(rest) {
             Some((character, length)) => {
                 out.push(character);
                 rest = &rest[length..];
@@ -127,36 +128,6 @@ fn unescape(text: &str) -> String {
     }
     out.push_str(rest);
     out
-}
-
-/// The character that a reference at the start of the text stands for, and the reference's length.
-pub(super) fn character(text: &str) -> Option<(char, usize)> {
-    const NAMED: &[(&str, char)] = &[
-        ("amp", '&'),
-        ("lt", '<'),
-        ("gt", '>'),
-        ("quot", '"'),
-        ("apos", '\''),
-        ("nbsp", ' '),
-        ("plus", '+'),
-        ("sol", '/'),
-        ("equals", '='),
-    ];
-    let body = text.strip_prefix('&')?;
-    let end = body.bytes().take(10).position(|b| b == b';')?;
-    let name = &body[..end];
-    let character = match name.strip_prefix('#') {
-        Some(number) => {
-            let hex = number.strip_prefix(['x', 'X']);
-            let code = match hex {
-                Some(digits) => u32::from_str_radix(digits, 16),
-                None => number.parse(),
-            };
-            char::from_u32(code.ok()?)?
-        }
-        None => NAMED.iter().find(|(known, _)| *known == name)?.1,
-    };
-    Some((character, end + 2))
 }
 
 #[cfg(test)]
