@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{bindings, root, table, target};
+use crate::{root, table, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The major of the ABI, as in the soname that crates/capi/build.rs sets.
@@ -49,7 +49,8 @@ pub(crate) struct Dist {
     pub(crate) packages: bool,
 }
 
-pub(crate) fn run(options: &[&str]) -> Result<(), String> {
+/// Installs everything; `pack` adds the languages' packages.
+pub(crate) fn run(options: &[&str], pack: fn(&Path) -> Result<(), String>) -> Result<(), String> {
     if let ["help" | "--help" | "-h"] = options {
         table::say(USAGE);
         return Ok(());
@@ -57,7 +58,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     let dist = Dist::read(options)?;
     dist.install()?;
     if dist.packages {
-        bindings::package(&dist.prefix)?;
+        pack(&dist.prefix)?;
     }
     Ok(())
 }

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         ["budget"] => budget::run(),
         ["codegen", ref options @ ..] => codegen::run(options),
         ["abi", ref options @ ..] => abi::run(options),
-        ["dist", ref options @ ..] => dist::run(options),
+        ["dist", ref options @ ..] => dist::run(options, bindings::package),
         ["bindings", ref options @ ..] => bindings::run(options),
         ["bench", ref options @ ..] => bench::run(options),
         ["fuzz", ref options @ ..] => fuzz::run(options),

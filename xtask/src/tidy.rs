@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{root, table};
+use crate::{cycles, root, table};
 
 /// A file longer than this is more than one room.
 const MOST_LINES: usize = 600;
@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<(), String> {
                 "tidy: {} files hold to the house rules\n",
                 files.len()
             ));
-            Ok(())
+            cycles::run(&[])
         }
         false => Err(format!(
             "{} house rules are broken:\n  {}",

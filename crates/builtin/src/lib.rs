@@ -10,6 +10,7 @@
 mod configuration;
 mod environment;
 mod observed;
+mod private_folder;
 mod seeds;
 mod shared;
 mod stores;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use countersign::{Error, ErrorKind, SpentSeeds, StoreKey};
 
+use crate::private_folder::create_private_folder;
+
 /// A folder of notes, one file for each refresh token, named by its digest and without a secret.
 #[derive(Debug)]
 pub struct SeedFolder(PathBuf);
@@ -21,7 +23,7 @@ impl SeedFolder {
     }
 
     fn write(&self, path: &Path, connection: &str) -> io::Result<()> {
-        crate::stores::create_private_folder(&self.0)?;
+        create_private_folder(&self.0)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

@@ -13,11 +13,11 @@ use fork::Fork;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::line::Line;
+use crate::line::{Line, tell_whose};
 use crate::open;
+use crate::order::Order;
 use crate::tenants::GRANTS;
 use crate::watch::{Watch, bound};
-use crate::worker::{Work, tell_whose};
 
 /// How many tokens a child asks for.
 const ASKED: usize = 20;
@@ -61,7 +61,7 @@ impl Forker {
     }
 
     /// Forks when told, on this thread.
-    pub(crate) fn run(&self, work: &Work<'_>, stop: &AtomicBool) {
+    pub(crate) fn run(&self, order: &Order, keepers: &[Keeper], stop: &AtomicBool) {
         let mut turn = self.turn();
         loop {
             if let Turn::Now { asks } = *turn {
@@ -70,7 +70,7 @@ impl Forker {
                         let child = u32::try_from(child).unwrap_or_default();
                         Line::Forked { child, asks }.say();
                     }
-                    Ok(Fork::Child) => live(work, asks),
+                    Ok(Fork::Child) => live(order, keepers, asks),
                     Err(error) => Line::Wrong(format!("fork: {error}")).say(),
                 }
                 *turn = Turn::Idle;
@@ -92,9 +92,9 @@ impl Forker {
 
 /// The child's life: it may ask for tokens, and then does nothing until the parent's parent closes
 /// the pipe. It ends by a signal: what the worker registered for its end is the worker's.
-fn live(work: &Work<'_>, asks: bool) -> ! {
+fn live(order: &Order, keepers: &[Keeper], asks: bool) -> ! {
     if asks {
-        ask(work);
+        ask(order, keepers);
         let child = std::process::id();
         Line::ForkDone { child }.say();
     }
@@ -108,11 +108,11 @@ fn live(work: &Work<'_>, asks: bool) -> ! {
     }
 }
 
-fn ask(work: &Work<'_>) {
-    let bound = bound(work.order.timeout_ms);
+fn ask(order: &Order, keepers: &[Keeper]) {
+    let bound = bound(order.timeout_ms);
     // The worker's may be locked by a thread that this process does not have.
     let watch = Watch::default();
-    for (who, keeper) in work.keepers.iter().enumerate().take(GRANTS) {
+    for (who, keeper) in keepers.iter().enumerate().take(GRANTS) {
         let cached = watch.timed("token in a child", bound, || keeper.token());
         match cached {
             Ok(token) => tell_whose(who, &token, &mut None),
@@ -124,8 +124,8 @@ fn ask(work: &Work<'_>) {
             Line::Wrong("the parent's client refreshed in a child".into()).say();
         }
     }
-    let store = open(&work.order.store);
-    let own = |who| work.order.keeper(who, &store, None);
+    let store = open(&order.store);
+    let own = |who| order.keeper(who, &store, None);
     let own: Vec<Keeper> = (0..GRANTS).map(own).collect();
     let mut seen = vec![None; GRANTS];
     for turn in 0..ASKED {

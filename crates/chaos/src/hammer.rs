@@ -6,6 +6,7 @@ mod losses;
 mod removal;
 mod seen;
 mod service;
+mod stop;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,11 +16,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use countersign::Keeper;
 use countersign_sandbox::LogEntry;
 
-use self::crew::{Crew, Stop};
+use self::crew::Crew;
 use self::losses::Losses;
 use self::removal::Removals;
 use self::seen::Seen;
 use self::service::Service;
+use self::stop::Stop;
 use crate::ledger::{self, Kill, Tally};
 use crate::tenants::{GRANTS, SEEDED, TENANTS, grant_of};
 use crate::{Place, PlaceKind, Server, Stage};

@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod line;
 pub mod matrix;
 mod once;
+mod order;
 mod place;
 mod stage;
 pub mod steps;

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use countersign::Error;
+use countersign::{Error, Token};
+use countersign_sandbox::fingerprint;
 use serde::{Deserialize, Serialize};
 
 /// A line that a worker prints.
@@ -98,5 +99,18 @@ impl Line {
                 Err(_) => return,
             }
         }
+    }
+}
+
+/// Tells of a token that was handed out, unless it is the one of the last call.
+pub(crate) fn tell_whose(who: usize, token: &Token, seen: &mut Option<String>) {
+    let print = fingerprint(token.expose());
+    if seen.as_ref() != Some(&print) {
+        let got = Line::Got {
+            who,
+            print: print.clone(),
+        };
+        got.say();
+        *seen = Some(print);
     }
 }

@@ -2,54 +2,19 @@
 //! parent where each refresh is, so that the parent knows what a kill fell on.
 
 use std::io::BufRead;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use countersign::probe::{Point, Probe};
-use countersign::{Clock, Error, Keeper, Store, SystemClock, Token};
-use countersign_sandbox::fingerprint;
+use countersign::{Clock, Error, Keeper, SystemClock, Token};
 
 use crate::forked::Forker;
-use crate::line::Line;
+use crate::line::{Line, tell_whose};
+use crate::open;
+pub use crate::order::Order;
 use crate::tenants::{CLERK, GRANTS, SHARER, TENANTS};
 use crate::watch::{Watch, bound};
-use crate::{Server, open};
-
-/// What a worker is told to do.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// The sandbox's folder.
-    pub folder: PathBuf,
-    /// Its policy.
-    pub server: Server,
-    /// The store's setting.
-    pub store: String,
-    /// The request's timeout.
-    pub timeout_ms: u64,
-    /// How many threads want a token.
-    pub threads: usize,
-    /// Whether one of them wants tokens of the connection that shares another one's grant.
-    pub shares: bool,
-}
-
-impl Order {
-    /// A client of one of the tenants.
-    pub(crate) fn keeper(
-        &self,
-        who: usize,
-        store: &Arc<dyn Store>,
-        probe: Option<Arc<dyn Probe>>,
-    ) -> Keeper {
-        let builder = TENANTS[who].client(&self.folder, self.server, self.timeout_ms);
-        let mut builder = builder.store(Arc::clone(store));
-        if let Some(probe) = probe {
-            builder = builder.probe(probe);
-        }
-        builder.build().expect("a keeper")
-    }
-}
 
 /// Works until its standard input is closed, or tells it to shut down.
 pub fn work(order: &Order) {
@@ -82,7 +47,7 @@ pub fn work(order: &Order) {
         }
         scope.spawn(|| work.clerk());
         scope.spawn(|| work.watch());
-        scope.spawn(|| forker.run(&work, &work.stop));
+        scope.spawn(|| forker.run(order, &work.keepers, &work.stop));
         work.obey(&forker);
         work.stop.store(true, Ordering::SeqCst);
     });
@@ -223,19 +188,6 @@ impl Work<'_> {
                 None
             }
         }
-    }
-}
-
-/// Tells of a token that was handed out, unless it is the one of the last call.
-pub(crate) fn tell_whose(who: usize, token: &Token, seen: &mut Option<String>) {
-    let print = fingerprint(token.expose());
-    if seen.as_ref() != Some(&print) {
-        let got = Line::Got {
-            who,
-            print: print.clone(),
-        };
-        got.say();
-        *seen = Some(print);
     }
 }
 

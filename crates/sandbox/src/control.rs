@@ -7,7 +7,7 @@ use crate::{
     Error, Policy, Provider, connections,
     exchange::{Call, Reply, words},
     faults::Fault,
-    log, rows,
+    log_entry, rows,
     world::World,
 };
 
@@ -220,7 +220,7 @@ fn landed(world: &mut World, call: &Call, path: &str) -> Reply {
     };
     let body = r#"{"access_token":"followed-a-redirect","token_type":"Bearer","expires_in":3600}"#;
     let reply = Reply::new(200, "application/json", body);
-    let entry = log::entry(call, provider, "landed", world.now_ms(), Some(&reply), None);
+    let entry = log_entry::of_call(call, provider, "landed", world.now_ms(), Some(&reply), None);
     world.log.push(entry);
     reply
 }

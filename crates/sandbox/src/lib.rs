@@ -53,6 +53,7 @@ mod faults;
 mod jwt;
 mod keys;
 mod log;
+mod log_entry;
 mod pages;
 mod policy;
 mod random;

@@ -30,7 +30,8 @@ use crate::{
     Error, Provider, boldsign, control, docusign,
     exchange::{Call, Delivery, Fields, Reply},
     faults,
-    log::{self, grant_name},
+    log::Issued,
+    log_entry::{self, grant_name},
     random, salesforce,
     world::World,
 };
@@ -181,7 +182,7 @@ fn cut_unread(world: &mut World, call: &Call) -> bool {
     let Some(fault) = faults::take(&mut world.faults, provider, endpoint, None) else {
         return false;
     };
-    let entry = log::entry(
+    let entry = log_entry::of_call(
         call,
         provider,
         endpoint,
@@ -213,12 +214,12 @@ fn route(world: &mut World, call: &Call) -> Reply {
         return vendors(world);
     };
     let (reply, fault) = with_faults(world, call, provider, endpoint, vendors);
-    let issued = log::Issued::by(&reply, world);
+    let issued = Issued::by(&reply, world);
     let reply = match compresses(world, call, provider) {
         true => reply.gzip(),
         false => reply,
     };
-    let mut entry = log::entry(
+    let mut entry = log_entry::of_call(
         call,
         provider,
         endpoint,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::crew::Stop;
+use super::stop::Stop;
 use super::{lock, now_ms};
 use crate::PlaceKind;
 use crate::line::Line;

@@ -4,6 +4,7 @@ mod doctor;
 mod export;
 mod import;
 mod list;
+mod record_key;
 mod rekey;
 mod round_trip;
 mod shelf;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use countersign::{Error, ErrorKind};
 use zeroize::Zeroizing;
 
+use super::Services;
 use super::library::Library;
 use super::shown::Shown;
-use super::{Services, table};
 use crate::abi::{
     csign_plugin_call, csign_plugin_host, csign_plugin_kind as Kind, csign_plugin_status as Status,
 };
@@ -73,15 +73,19 @@ const LIBRARY_SHIFT: u32 = 48;
 const MOST_NAMES: usize = 1000;
 
 impl Call {
-    /// Calls the function, and tells what it wrote.
+    /// Calls the function with the host's table, and returns what it wrote.
     ///
     /// # Errors
     ///
     /// What the plugin refused; [`ErrorKind::Plugin`] where it failed, panicked or broke a rule.
-    pub(super) fn run(self, function: Function) -> Result<Written, Error> {
+    pub(super) fn run(
+        self,
+        function: Function,
+        host: &'static csign_plugin_host,
+    ) -> Result<Written, Error> {
         let open = Open::new(self);
-        // SAFETY: a plugin's promise: its functions take the host's table and a call. The table is there for ever.
-        let status = unsafe { function(&raw const table::HOST, open.number) };
+        // SAFETY: a plugin's promise: its functions take the host's table and a call. The table is static.
+        let status = unsafe { function(host, open.number) };
         let call = open.close();
         call.outcome(status)
     }

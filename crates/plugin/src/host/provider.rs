@@ -9,10 +9,10 @@ use countersign::{
 };
 use zeroize::Zeroizing;
 
-use super::Services;
 use super::call::{Call, Function, Writes, Written, fault};
 use super::library::{Library, Vtable};
 use super::shown::Shown;
+use super::{Services, table};
 
 /// Describes by its plugin; the host does all the rest.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Described {
             writes,
             state: Mutex::default(),
         };
-        call.run(function)
+        call.run(function, &table::HOST)
     }
 
     /// An error for a rule of the ABI that was broken; the plugin is suspect from now on.

@@ -8,7 +8,7 @@ use crate::{
     client_auth::{self, Decoding},
     exchange::{Call, Fields, Reply, words},
     jwt::{self, Assertion},
-    log::grant_name,
+    log_entry::grant_name,
     random,
     registry::App,
     rows::{Row, docusign as row, json},

@@ -13,7 +13,7 @@ use crate::{
     client_auth::{self, Decoding, Kind},
     exchange::{Call, Fields, Reply},
     jwt::{self, Assertion},
-    log::grant_name,
+    log_entry::grant_name,
     random,
     registry::{App, SALESFORCE_ORG},
     rows::{Row, salesforce as row},

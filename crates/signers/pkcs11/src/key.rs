@@ -11,7 +11,13 @@ use cryptoki::session::Session;
 
 use crate::KeyUri;
 use crate::failure;
-use crate::sessions::Open;
+
+/// A key, and the session in which it was found.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) session: Session,
+    pub(crate) key: ObjectHandle,
+}
 
 /// What a private key on a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

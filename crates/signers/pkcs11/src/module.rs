@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use countersign::jws::Algorithm;
-use countersign::{Error, ErrorKind, Secret, trusted};
+use countersign::{Error, ErrorKind, trusted};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::slot::Slot;
 
-use crate::{KeyUri, Pkcs11Signer, failure};
+use crate::{KeyUri, failure};
 
 /// A vendor's PKCS#11 library, loaded and initialised.
 ///
@@ -51,37 +50,6 @@ impl Module {
             }
             Err(error) => Err(failure::of("to initialise", error)),
         }
-    }
-
-    /// A signer for the key at `uri`. Logs in with the PIN, finds the key and looks at its type.
-    ///
-    /// Without an algorithm it is the usual one of the key's type: RS256, ES256, ES384 or EdDSA.
-    /// Where the device also shows the public key, each signature is checked with it before use.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Key`] if there is no such token or key, more than one, the PIN is wrong, or the
-    /// key cannot do the algorithm; [`ErrorKind::Signing`] for what the device says otherwise.
-    pub fn signer(
-        &self,
-        uri: &KeyUri,
-        pin: Option<Secret>,
-        algorithm: Option<Algorithm>,
-        key_id: Option<String>,
-    ) -> Result<Pkcs11Signer, Error> {
-        self.signer_for(uri, pin, algorithm.as_slice(), key_id)
-    }
-
-    /// As [`signer`](Self::signer), with the first of `algorithms` that the key can do, or its
-    /// usual one where there are none.
-    pub(crate) fn signer_for(
-        &self,
-        uri: &KeyUri,
-        pin: Option<Secret>,
-        algorithms: &[Algorithm],
-        key_id: Option<String>,
-    ) -> Result<Pkcs11Signer, Error> {
-        Pkcs11Signer::open(self.clone(), uri.clone(), pin, algorithms, key_id)
     }
 
     pub(crate) fn library(&self) -> &Pkcs11 {

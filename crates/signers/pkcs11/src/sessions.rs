@@ -4,10 +4,10 @@ use std::sync::{Mutex, PoisonError};
 
 use countersign::{Error, Secret};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
-use cryptoki::object::ObjectHandle;
-use cryptoki::session::{Session, UserType};
+use cryptoki::session::UserType;
 
-use crate::{KeyUri, Module, failure, key};
+use crate::key::{self, Open};
+use crate::{KeyUri, Module, failure};
 
 /// More than this many are closed after use: devices have few.
 const MOST_KEPT: usize = 8;
@@ -19,12 +19,6 @@ pub(crate) struct Sessions {
     uri: KeyUri,
     pin: Option<Secret>,
     idle: Mutex<Vec<Open>>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Open {
-    pub(crate) session: Session,
-    pub(crate) key: ObjectHandle,
 }
 
 impl Sessions {

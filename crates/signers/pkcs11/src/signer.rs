@@ -19,8 +19,41 @@ pub struct Pkcs11Signer {
     signer: CallbackSigner,
 }
 
+impl Module {
+    /// A signer for the key at `uri`. Logs in with the PIN, finds the key and looks at its type.
+    ///
+    /// Without an algorithm it is the usual one of the key's type: RS256, ES256, ES384 or EdDSA.
+    /// Where the device also shows the public key, each signature is checked with it before use.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Key`] if there is no such token or key, more than one, the PIN is wrong, or the
+    /// key cannot do the algorithm; [`ErrorKind::Signing`] for what the device says otherwise.
+    pub fn signer(
+        &self,
+        uri: &KeyUri,
+        pin: Option<Secret>,
+        algorithm: Option<Algorithm>,
+        key_id: Option<String>,
+    ) -> Result<Pkcs11Signer, Error> {
+        self.signer_for(uri, pin, algorithm.as_slice(), key_id)
+    }
+
+    /// As [`signer`](Self::signer), with the first of `algorithms` that the key can do, or its
+    /// usual one where there are none.
+    pub(crate) fn signer_for(
+        &self,
+        uri: &KeyUri,
+        pin: Option<Secret>,
+        algorithms: &[Algorithm],
+        key_id: Option<String>,
+    ) -> Result<Pkcs11Signer, Error> {
+        Pkcs11Signer::open(self.clone(), uri.clone(), pin, algorithms, key_id)
+    }
+}
+
 impl Pkcs11Signer {
-    pub(crate) fn open(
+    fn open(
         module: Module,
         uri: KeyUri,
         pin: Option<Secret>,

@@ -7,6 +7,7 @@ use countersign_store_address::{failed, misconfigured};
 
 use crate::refusal;
 use crate::server::{Server, Trouble};
+use crate::statement::table;
 
 /// The version that this crate reads and writes.
 const VERSION: i32 = 1;
@@ -40,14 +41,6 @@ pub fn schema_sql(schema: Option<&str>) -> String {
          lease_until timestamptz) WITH (fillfactor = 80); \
          INSERT INTO {versions} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;"
     )
-}
-
-/// A table's name in SQL.
-pub(crate) fn table(schema: Option<&str>, name: &str) -> String {
-    match schema {
-        Some(schema) => format!("\"{}\".{name}", schema.replace('"', "\"\"")),
-        None => name.to_owned(),
-    }
 }
 
 /// Fails if the tables are missing.

@@ -8,8 +8,6 @@ use countersign_store::StoreKey;
 use tokio_postgres::types::{ToSql, Type};
 use zeroize::Zeroizing;
 
-use crate::schema::table;
-
 /// A parameter, owned: it crosses over to the thread that carries the connections.
 pub(crate) enum Param {
     Bytes(Option<Zeroizing<Vec<u8>>>),
@@ -120,5 +118,13 @@ impl Statements {
             )),
             now: sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint".to_owned()),
         }
+    }
+}
+
+/// A table's name in SQL.
+pub(crate) fn table(schema: Option<&str>, name: &str) -> String {
+    match schema {
+        Some(schema) => format!("\"{}\".{name}", schema.replace('"', "\"\"")),
+        None => name.to_owned(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign::{Algorithm, Connection, Error, Profile, Provider, Settings, Signer, jose};
 
-use super::settings::Area;
+use super::settings::{Area, bare};
 
 /// A connection made of settings, some of which may have had to be set right for it.
 pub(super) struct Attempt {
@@ -122,18 +122,6 @@ fn stand_in<'a>(setting: &str, profile: &'a Profile) -> Option<&'a str> {
         "environment" => profile.environments.keys().next().map(String::as_str),
         _ => None,
     }
-}
-
-/// The setting that a spelling like `private_key_file` is of.
-pub(super) fn bare(spelling: &str) -> &str {
-    let is_secret = |name: &str| {
-        let mut secrets = countersign::SETTINGS.iter().filter(|s| s.secret);
-        secrets.any(|secret| secret.name == name)
-    };
-    let bare = spelling
-        .strip_suffix("_file")
-        .or_else(|| spelling.strip_suffix("_env"));
-    bare.filter(|name| is_secret(name)).unwrap_or(spelling)
 }
 
 #[derive(Debug)]

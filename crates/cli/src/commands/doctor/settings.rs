@@ -7,7 +7,6 @@ use countersign::{
 };
 use countersign_builtin::{Configuration, Exposed, place};
 
-use super::mend::bare;
 use super::trial;
 use crate::browser::port_warning;
 use crate::commands::report::Check;
@@ -288,4 +287,16 @@ fn described(info: &KeyInfo) -> String {
     };
     let print = info.spki_sha256.as_deref().unwrap_or_default();
     format!("{size} ({}), public key SHA-256 {print}", info.format)
+}
+
+/// The setting that a spelling like `private_key_file` is of.
+pub(super) fn bare(spelling: &str) -> &str {
+    let is_secret = |name: &str| {
+        let mut secrets = countersign::SETTINGS.iter().filter(|s| s.secret);
+        secrets.any(|secret| secret.name == name)
+    };
+    let bare = spelling
+        .strip_suffix("_file")
+        .or_else(|| spelling.strip_suffix("_env"));
+    bare.filter(|name| is_secret(name)).unwrap_or(spelling)
 }

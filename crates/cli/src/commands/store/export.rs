@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::record_key::is_key;
 use super::shelf::{Entry, Shelf, open_existing};
-use super::which::{is_key, is_meant};
+use super::which::is_meant;
 use crate::args::{Global, StoreExportArgs};
 use crate::output::{Output, Stop};
 

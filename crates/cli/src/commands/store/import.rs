@@ -14,7 +14,8 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::export::{Exported, ExportedRecord};
-use super::shelf::{Opened, Shelf, brief};
+use super::record_key::brief;
+use super::shelf::{Opened, Shelf};
 use super::which::{difference, differences, label};
 use crate::args::{Global, StoreImportArgs};
 use crate::config;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use countersign::{Clock, RecordSummary, StoreKey, SystemClock};
 use serde_json::{Value, json};
 
-use super::shelf::{Found, Shelf, brief, open_existing};
+use super::record_key::brief;
+use super::shelf::{Found, Shelf, open_existing};
 use super::which::differences;
 use crate::args::{Global, StoreArgs};
 use crate::output::{Output, Stop};

@@ -3,7 +3,8 @@
 use countersign::{Error, ErrorKind};
 use serde_json::{Value, json};
 
-use super::shelf::{Entry, Opened, Shelf, brief, open_existing};
+use super::record_key::brief;
+use super::shelf::{Entry, Opened, Shelf, open_existing};
 use super::show;
 use crate::args::{Global, StoreRekeyArgs};
 use crate::output::{Output, Stop};

@@ -11,7 +11,7 @@ use countersign::{
 use countersign_builtin::{Configuration, open_existing_store, open_store, place, variable};
 use zeroize::Zeroizing;
 
-use super::which::is_key;
+use super::record_key::{brief, is_key};
 use crate::args::{Global, StoreArgs};
 use crate::config;
 use crate::input;
@@ -360,11 +360,6 @@ impl Opened<'_> {
 /// nothing that piles up.
 pub(crate) fn scratch() -> StoreKey {
     StoreKey::of(["countersign", "store doctor"])
-}
-
-/// The beginning of a key, as errors show it.
-pub(super) fn brief(key: &StoreKey) -> String {
-    key.to_hex()[..12].to_owned()
 }
 
 /// What a connection says of its store.

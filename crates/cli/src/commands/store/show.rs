@@ -4,8 +4,9 @@ use countersign::{Error, ErrorKind, Secret, Verdict};
 use serde_json::{Value, json};
 
 use super::list::{spoken, state};
+use super::record_key::is_key;
 use super::shelf::{Entry, Shelf};
-use super::which::{is_key, is_meant};
+use super::which::is_meant;
 use crate::args::{Global, StoreShowArgs};
 use crate::config;
 use crate::output::{Output, Stop};

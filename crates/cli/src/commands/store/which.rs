@@ -4,18 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::{RecordSummary, StoreKey};
 
-use super::shelf::brief;
+use super::record_key::{brief, is_key};
 
 /// Whether a word of the command line means this record: its connection's name, or the beginning of
 /// its key.
 pub(super) fn is_meant(word: &str, key: &StoreKey, summary: &RecordSummary) -> bool {
     summary.connection() == word || (is_key(word) && key.to_hex().starts_with(word))
-}
-
-/// Whether a word can be the beginning of a record's key. Shorter ones are left to names.
-pub(super) fn is_key(word: &str) -> bool {
-    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    (8..=64).contains(&word.len()) && word.bytes().all(is_digit)
 }
 
 /// What tells each record from the others of its connection's name: the settings in which they
