@@ -1432,7 +1432,7 @@ const char *csign_token_type(const struct csign_token *token,
                              size_t *length);
 
 /**
- * The scopes granted, separated by blanks; NULL where the vendor does not say. Borrowed until
+ * The scopes granted, separated by spaces; NULL if the vendor does not say. Borrowed until
  * csign_token_free.
  */
 CSIGN_API

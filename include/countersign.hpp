@@ -276,7 +276,7 @@ class TokenFacts {
     /// How it is presented, nearly always "Bearer".
     std::string_view type() const & noexcept { return text(&::csign_token_type); }
     std::string_view type() const && = delete;
-    /// The scopes granted, separated by blanks.
+    /// The scopes granted, separated by spaces.
     std::string_view scope() const & noexcept { return text(&::csign_token_scope); }
     std::string_view scope() const && = delete;
     /// When it ends, where the vendor says so.

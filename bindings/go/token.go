@@ -26,7 +26,7 @@ func (t *Token) Authorization() string { return t.authorization }
 // TokenType is how the token is presented, as the vendor writes it, nearly always "Bearer".
 func (t *Token) TokenType() string { return t.tokenType }
 
-// Scope is the scopes granted, separated by blanks; empty where the vendor does not say.
+// Scope is the scopes granted, separated by spaces; empty if the vendor doesn't say.
 func (t *Token) Scope() string { return t.scope }
 
 // ExpiresAt is when the token ends; the zero time where the vendor does not say.

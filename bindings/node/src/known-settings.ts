@@ -49,7 +49,7 @@ export type KnownSettings = {
   subject?: SettingValue;
   /** the `aud` of assertions, apart from the endpoint */
   audience?: SettingValue;
-  /** the scopes to ask for, separated by blanks */
+  /** the scopes to request, separated by spaces */
   scopes?: SettingValue;
   /** lifetime of assertions in seconds */
   assertion_ttl_s?: SettingValue;

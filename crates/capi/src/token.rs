@@ -105,7 +105,7 @@ pub unsafe extern "C" fn csign_token_type(
     unsafe { field(token, length, |token| Some(&token.token_type)) }
 }
 
-/// The scopes granted, separated by blanks; NULL where the vendor does not say. Borrowed until
+/// The scopes granted, separated by spaces; NULL if the vendor does not say. Borrowed until
 /// csign_token_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_scope(

@@ -1,4 +1,4 @@
-//! What a worker is told to do.
+//! The orders that a worker carries out.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use countersign::{Keeper, Store};
 use crate::Server;
 use crate::tenants::TENANTS;
 
-/// What a worker is told to do.
+/// An order for a worker.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// The sandbox's folder.

@@ -472,7 +472,7 @@ impl From<jose::Error> for Error {
     }
 }
 
-/// For signers: the error comes back whole, verdict included, from whoever asked for a signature.
+/// Lets a signer return a core error: it is converted back unchanged, with its verdict.
 impl From<Error> for jose::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {

@@ -52,7 +52,7 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 /// |---|---|
 /// | `{client_id}` `{subject}` `{audience}` `{issuer}` | the setting of that name |
 /// | `{base_url}` `{token_url}` | the URL that is used, by setting or environment |
-/// | `{scopes}` | the scopes asked for, with blanks between |
+/// | `{scopes}` | the requested scopes, separated by spaces |
 /// | `{key_id}` | the setting, or the `kid` that came with the key |
 /// | `{extra.NAME}` | the setting of that name, which the profile's `extra` must list |
 /// | `{cert_sha256}` `{cert_sha1}` | the thumbprint of the key's certificate in base64url: `x5t#S256` and `x5t` (RFC 7515 sections 4.1.7 and 4.1.8) |

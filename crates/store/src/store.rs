@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::{Error, Holder, Lease, Owner, StoreKey, Stored, Swap};
 
-/// Keeps one versioned record per key, and a lease for whoever changes it.
+/// Keeps one versioned record per key, and a lease that one writer at a time holds.
 ///
 /// Values are opaque. A change is a compare-and-swap on the version that was read, so that nobody's
 /// change is lost. A lease says who may request a new token now.

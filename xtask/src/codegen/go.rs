@@ -136,9 +136,9 @@ fn counts(one: &Enum) -> String {
     );
     for value in &one.values {
         let constant = one.constant(value);
-        let blanks = " ".repeat(longest - constant.len() + 1);
+        let spaces = " ".repeat(longest - constant.len() + 1);
         out.push_str(&format!(
-            "\t\tC.{constant}:{blanks}&c.{},\n",
+            "\t\tC.{constant}:{spaces}&c.{},\n",
             name("", value)
         ));
     }

@@ -74,7 +74,7 @@ class Settings(TypedDict, total=False):
     """the `aud` of assertions, apart from the endpoint"""
 
     scopes: str | None
-    """the scopes to ask for, separated by blanks"""
+    """the scopes to request, separated by spaces"""
 
     assertion_ttl_s: int | str | None
     """lifetime of assertions in seconds"""

@@ -158,7 +158,7 @@ impl RecordSummary {
         self.refresh_token().map(fingerprint)
     }
 
-    /// The scopes that were asked for, separated by blanks.
+    /// The scopes that were requested, separated by spaces.
     pub fn asked_scopes(&self) -> &str {
         &self.record.asked_scopes
     }

@@ -50,7 +50,7 @@ pub const SETTINGS: &[SettingKey] = &[
         "audience",
         "the `aud` of assertions, apart from the endpoint",
     ),
-    public("scopes", "the scopes to ask for, separated by blanks"),
+    public("scopes", "the scopes to request, separated by spaces"),
     public("assertion_ttl_s", "lifetime of assertions in seconds"),
     public(
         "redirect_uri",

@@ -74,7 +74,7 @@ fn many_threads_ask_once_for_each_subject() {
     assert_eq!(server.asked.lock().unwrap().len(), 50);
 }
 
-/// A server that answers once it is told to.
+/// A server that holds every response until `answer` is called.
 #[derive(Debug, Default)]
 struct Hanging {
     asked: Mutex<usize>,

@@ -22,7 +22,7 @@ pub struct Pkcs11Signer {
 impl Module {
     /// A signer for the key at `uri`. Logs in with the PIN, finds the key and looks at its type.
     ///
-    /// Without an algorithm it is the usual one of the key's type: RS256, ES256, ES384 or EdDSA.
+    /// `algorithm` defaults to the key type's: RS256, ES256, ES384 or EdDSA.
     /// Where the device also shows the public key, each signature is checked with it before use.
     ///
     /// # Errors

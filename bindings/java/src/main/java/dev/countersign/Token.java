@@ -86,7 +86,7 @@ public final class Token {
     }
 
     /**
-     * The scopes granted, separated by blanks.
+     * The scopes granted, separated by spaces.
      *
      * @return the scopes, where the vendor says them
      */
