@@ -22,6 +22,7 @@ pub(crate) use self::redact::Redactor;
 use self::redirect::explain_redirect;
 pub(crate) use self::redirect::leaves_unprocessed;
 pub(crate) use self::resource::explain_plain_get;
+pub use self::resource::read_resource_response;
 use self::said::Said;
 use crate::profile::Rotation;
 use crate::{
@@ -53,12 +54,12 @@ impl Connection {
             grant,
             asked: request.url(),
             response,
-            redactor: Redactor::of(request, self),
+            redactor: Redactor::of(request, self.app()),
             now,
         };
         let translated = self
             .provider()
-            .translate(self, response)
+            .translate(self.app(), response)
             .map_err(|error| answer.explain_untranslated(error));
         let read = translated.and_then(|translated| {
             let body = translated.as_ref().unwrap_or(&response.body);

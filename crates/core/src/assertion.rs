@@ -3,140 +3,141 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::connection::no_certificate;
+use crate::app::no_certificate;
 use crate::profile::ClientAudience;
-use crate::{ClientAuth, Connection, Error, ErrorKind, GrantKind, Moment, Random, Signer};
+use crate::{App, ClientAuth, Error, ErrorKind, GrantKind, Moment, Random, Signer};
 use crate::{jws, random};
 
-impl Connection {
-    /// The assertion of the `jwt-bearer` grant.
-    pub(crate) fn assertion(&self, now: Moment, random: &dyn Random) -> Result<String, Error> {
-        let rules = &self.profile().assertion;
-        let scope = rules.scope_claim.then(|| self.scopes().join(" "));
-        let assertion = Assertion {
-            subject: self.subject(),
-            audience: self.audience().unwrap_or(self.token_url().as_str()),
-            scope: scope.filter(|scope| !scope.is_empty()),
-            jwt_id: rules.jwt_id,
-            adds_claims: true,
-        };
-        self.sign_assertion(self.require_signer()?, assertion, now, random)
-    }
+/// The assertion of the `jwt-bearer` grant.
+pub(crate) fn of_grant(app: App<'_>, now: Moment, random: &dyn Random) -> Result<String, Error> {
+    let rules = &app.profile.assertion;
+    let scope = rules.scope_claim.then(|| app.policy.scopes.join(" "));
+    let assertion = Assertion {
+        subject: app.policy.subject.as_deref(),
+        audience: app
+            .policy
+            .audience
+            .as_deref()
+            .unwrap_or(app.endpoints.token_url.as_str()),
+        scope: scope.filter(|scope| !scope.is_empty()),
+        jwt_id: rules.jwt_id,
+        adds_claims: true,
+    };
+    sign(app, app.client.require_signer()?, assertion, now, random)
+}
 
-    /// The assertion that authenticates the client.
-    pub(crate) fn client_assertion(
-        &self,
-        signer: &dyn Signer,
-        now: Moment,
-        random: &dyn Random,
-    ) -> Result<String, Error> {
-        let rules = &self.profile().assertion;
-        let audience = match (rules.client_audience, self.issuer(), self.base_url()) {
-            (_, Some(issuer), _) => issuer,
-            (ClientAudience::Issuer, None, Some(base)) => base.as_str(),
-            _ => self.token_url().as_str(),
-        };
-        let assertion = Assertion {
-            subject: Some(self.client_id()),
-            audience,
-            scope: None,
-            // OpenID Connect Core section 9 requires it.
-            jwt_id: true,
-            adds_claims: self.grant() != GrantKind::JwtBearer,
-        };
-        self.sign_assertion(signer, assertion, now, random)
-    }
+/// The assertion that authenticates the client.
+pub(crate) fn of_client(
+    app: App<'_>,
+    signer: &dyn Signer,
+    now: Moment,
+    random: &dyn Random,
+) -> Result<String, Error> {
+    let rules = &app.profile.assertion;
+    let audience = match (
+        rules.client_audience,
+        &app.endpoints.issuer,
+        &app.endpoints.base_url,
+    ) {
+        (_, Some(issuer), _) => issuer,
+        (ClientAudience::Issuer, None, Some(base)) => base.as_str(),
+        _ => app.endpoints.token_url.as_str(),
+    };
+    let assertion = Assertion {
+        subject: Some(app.client.id.as_str()),
+        audience,
+        scope: None,
+        // OpenID Connect Core section 9 requires it.
+        jwt_id: true,
+        adds_claims: app.policy.grant != GrantKind::JwtBearer,
+    };
+    sign(app, signer, assertion, now, random)
+}
 
-    /// Fails where the profile's templates for assertions lack what they need: better when the
-    /// connection is made than with its first request.
-    pub(crate) fn check_assertions(&self) -> Result<(), Error> {
-        let signer = match (self.grant(), self.client_auth()) {
-            (GrantKind::JwtBearer, _) | (_, ClientAuth::PrivateKeyJwt) => {
-                Some(self.require_signer()?)
-            }
-            (_, ClientAuth::ClientSecretJwt) => None,
-            _ => return Ok(()),
-        };
-        self.add_claims(signer, &mut Members::default())?;
-        self.add_header(signer, &mut Members::default())
-    }
-
-    pub(crate) fn require_signer(&self) -> Result<&dyn Signer, Error> {
-        let missing = || Error::missing("private_key");
-        Ok(self.signer().ok_or_else(missing)?.as_ref())
-    }
-
-    fn add_claims<'a>(
-        &'a self,
-        signer: Option<&'a dyn Signer>,
-        claims: &mut Members<'a>,
-    ) -> Result<(), Error> {
-        let entries = &self.profile().assertion.claims;
-        for entry in self.fill("assertion.claims", entries, signer) {
-            let (name, value) = entry?;
-            claims.set(name, value);
+/// Fails where the profile's templates for assertions lack what they need: better when the
+/// connection is made than with its first request.
+pub(crate) fn check(app: App<'_>) -> Result<(), Error> {
+    let signer = match (app.policy.grant, app.client.auth) {
+        (GrantKind::JwtBearer, _) | (_, ClientAuth::PrivateKeyJwt) => {
+            Some(app.client.require_signer()?)
         }
-        Ok(())
-    }
+        (_, ClientAuth::ClientSecretJwt) => None,
+        _ => return Ok(()),
+    };
+    add_claims(app, signer, &mut Members::default())?;
+    add_header(app, signer, &mut Members::default())
+}
 
-    fn add_header<'a>(
-        &'a self,
-        signer: Option<&'a dyn Signer>,
-        header: &mut Members<'a>,
-    ) -> Result<(), Error> {
-        let rules = &self.profile().assertion;
-        for entry in self.fill("assertion.header", &rules.header, signer) {
-            let (name, value) = entry?;
-            header.set(name, value);
-        }
-        if rules.x5c {
-            let chain = signer.map(Signer::certificates).unwrap_or_default();
-            if chain.is_empty() {
-                let vendor = &self.profile().name;
-                return Err(no_certificate(&format!("{vendor}'s `assertion.x5c`")));
-            }
-            let chain: Vec<_> = chain.iter().map(|one| one.x5c()).collect();
-            header.add("x5c", Some(chain));
-        }
-        Ok(())
+fn add_claims<'a>(
+    app: App<'a>,
+    signer: Option<&'a dyn Signer>,
+    claims: &mut Members<'a>,
+) -> Result<(), Error> {
+    let entries = &app.profile.assertion.claims;
+    for entry in app.fill("assertion.claims", entries, signer) {
+        let (name, value) = entry?;
+        claims.set(name, value);
     }
+    Ok(())
+}
 
-    /// Builds and signs either kind of assertion: the lifetime is bounded here, for both.
-    fn sign_assertion(
-        &self,
-        signer: &dyn Signer,
-        assertion: Assertion<'_>,
-        now: Moment,
-        random: &dyn Random,
-    ) -> Result<String, Error> {
-        let rules = &self.profile().assertion;
-        let issued_at = now.unix_s() - i64::from(rules.backdate_s);
-        let expires = now.unix_s() + self.assertion_ttl().as_secs() as i64;
-        // Servers measure the lifetime from `iat`, which is put back.
-        let expires = expires.min(issued_at + i64::from(rules.max_ttl_s));
-        let jwt_id = assertion.jwt_id.then(|| random::word(random)).transpose()?;
-        let mut claims = Members::default();
-        claims.add("iss", Some(self.client_id()));
-        claims.add("sub", assertion.subject);
-        claims.add("aud", Some(assertion.audience));
-        claims.add("scope", assertion.scope);
-        claims.add("iat", rules.issued_at.then_some(issued_at));
-        claims.add("exp", Some(expires));
-        claims.add("jti", jwt_id);
-        if assertion.adds_claims {
-            self.add_claims(Some(signer), &mut claims)?;
-        }
-        let mut header = Members::default();
-        header.add("alg", Some(signer.algorithm().as_str()));
-        header.add("typ", Some("JWT"));
-        header.add("kid", signer.key_id());
-        self.add_header(Some(signer), &mut header)?;
-        Ok(jws::sign_with_header(
-            signer,
-            &header.json()?,
-            &claims.json()?,
-        )?)
+fn add_header<'a>(
+    app: App<'a>,
+    signer: Option<&'a dyn Signer>,
+    header: &mut Members<'a>,
+) -> Result<(), Error> {
+    let rules = &app.profile.assertion;
+    for entry in app.fill("assertion.header", &rules.header, signer) {
+        let (name, value) = entry?;
+        header.set(name, value);
     }
+    if rules.x5c {
+        let chain = signer.map(Signer::certificates).unwrap_or_default();
+        if chain.is_empty() {
+            let vendor = &app.profile.name;
+            return Err(no_certificate(&format!("{vendor}'s `assertion.x5c`")));
+        }
+        let chain: Vec<_> = chain.iter().map(|one| one.x5c()).collect();
+        header.add("x5c", Some(chain));
+    }
+    Ok(())
+}
+
+/// Builds and signs either kind of assertion: the lifetime is bounded here, for both.
+fn sign(
+    app: App<'_>,
+    signer: &dyn Signer,
+    assertion: Assertion<'_>,
+    now: Moment,
+    random: &dyn Random,
+) -> Result<String, Error> {
+    let rules = &app.profile.assertion;
+    let issued_at = now.unix_s() - i64::from(rules.backdate_s);
+    let expires = now.unix_s() + app.policy.assertion_ttl.as_secs() as i64;
+    // Servers measure the lifetime from `iat`, which is put back.
+    let expires = expires.min(issued_at + i64::from(rules.max_ttl_s));
+    let jwt_id = assertion.jwt_id.then(|| random::word(random)).transpose()?;
+    let mut claims = Members::default();
+    claims.add("iss", Some(app.client.id.as_str()));
+    claims.add("sub", assertion.subject);
+    claims.add("aud", Some(assertion.audience));
+    claims.add("scope", assertion.scope);
+    claims.add("iat", rules.issued_at.then_some(issued_at));
+    claims.add("exp", Some(expires));
+    claims.add("jti", jwt_id);
+    if assertion.adds_claims {
+        add_claims(app, Some(signer), &mut claims)?;
+    }
+    let mut header = Members::default();
+    header.add("alg", Some(signer.algorithm().as_str()));
+    header.add("typ", Some("JWT"));
+    header.add("kid", signer.key_id());
+    add_header(app, Some(signer), &mut header)?;
+    Ok(jws::sign_with_header(
+        signer,
+        &header.json()?,
+        &claims.json()?,
+    )?)
 }
 
 /// What differs between an assertion that asks for a token and one that authenticates the client.

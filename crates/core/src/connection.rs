@@ -1,6 +1,5 @@
 //! The settings of one app and one principal at one provider, checked and ready to use.
 
-mod fill;
 mod identity;
 mod live;
 mod reader;
@@ -10,15 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::fill::no_certificate;
 pub(crate) use self::live::LiveConnection;
 use self::live::Origin;
 use self::reader::Reader;
 use crate::jws::Backend;
 use crate::profile::GrantRules;
 use crate::{
-    BasicEncoding, ClientAuth, Error, GrantKind, KeyRing, Network, Profile, Provider, Registry,
-    Secret, Settings, Signer, StoreSetting, Url,
+    App, BasicEncoding, ClientAuth, ClientIdentity, Endpoints, Error, GrantKind, GrantPolicy,
+    KeyRing, Network, Profile, Provider, Registry, Settings, Signer, StoreSetting, Url,
 };
 
 /// A connection: settings held against a provider, with every word checked.
@@ -51,34 +49,15 @@ use crate::{
 pub struct Connection {
     name: String,
     provider: Arc<dyn Provider>,
-    environment: String,
-    grant: GrantKind,
-    client_id: String,
-    pub(crate) client_secret: Option<Secret>,
-    client_auth: ClientAuth,
-    basic_encoding: BasicEncoding,
-    pub(crate) signer: Option<Arc<dyn Signer>>,
-    subject: Option<String>,
-    audience: Option<String>,
-    issuer: Option<String>,
-    scopes: Vec<String>,
-    assertion_ttl: Duration,
-    redirect_uri: Option<Url>,
-    pub(crate) refresh_token: Option<Secret>,
-    base_url: Option<Url>,
-    token_url: Url,
-    authorize_url: Option<Url>,
-    userinfo_url: Option<Url>,
-    revoke_url: Option<Url>,
+    endpoints: Endpoints,
+    client: ClientIdentity,
+    policy: GrantPolicy,
     network: Network,
     min_valid: Duration,
     assume_lifetime: Option<Duration>,
     store: StoreSetting,
     store_create: bool,
     store_key: Option<KeyRing>,
-    extra: BTreeMap<String, String>,
-    /// Parameters of the authorization request, settings `authorize.NAME`.
-    authorize: BTreeMap<String, String>,
     /// What it was made from, if files have a part in that.
     origin: Option<Arc<Origin>>,
 }
@@ -87,10 +66,9 @@ impl Connection {
     /// The same connection for another subject.
     #[must_use]
     pub fn for_subject(&self, subject: &str) -> Self {
-        Self {
-            subject: Some(subject.to_owned()),
-            ..self.clone()
-        }
+        let mut other = self.clone();
+        other.policy.subject = Some(subject.to_owned());
+        other
     }
 
     /// Holds settings against a provider. `name` may be empty as long as nothing outlives the
@@ -214,7 +192,7 @@ impl Connection {
             if connection.store != StoreSetting::Memory {
                 connection.check_named()?;
             }
-            provider.check(&connection).map(|()| connection)
+            provider.check(connection.app()).map(|()| connection)
         })
         .map(|connection| Self {
             origin: Origin::of(settings, signer, backend),
@@ -248,6 +226,32 @@ impl Connection {
         ))
     }
 
+    /// What providers, requests and responses see of it.
+    pub fn app(&self) -> App<'_> {
+        App::new(
+            &self.name,
+            self.provider.profile(),
+            &self.endpoints,
+            &self.client,
+            &self.policy,
+        )
+    }
+
+    /// Where its requests go.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Who asks.
+    pub fn client(&self) -> &ClientIdentity {
+        &self.client
+    }
+
+    /// What it asks for.
+    pub fn policy(&self) -> &GrantPolicy {
+        &self.policy
+    }
+
     /// The provider.
     pub fn provider(&self) -> &Arc<dyn Provider> {
         &self.provider
@@ -260,88 +264,87 @@ impl Connection {
 
     /// The word for the provider's deployment.
     pub fn environment(&self) -> &str {
-        &self.environment
+        &self.endpoints.environment
     }
 
     /// The grant it asks by.
     pub fn grant(&self) -> GrantKind {
-        self.grant
+        self.policy.grant
     }
 
     /// The profile's rules for its grant.
     pub fn rules(&self) -> &GrantRules {
-        // `Reader` refuses a grant that the profile does not have.
-        &self.profile().grants[&self.grant]
+        self.app().rules()
     }
 
     /// The app's id.
     pub fn client_id(&self) -> &str {
-        &self.client_id
+        &self.client.id
     }
 
     /// How the app proves itself.
     pub fn client_auth(&self) -> ClientAuth {
-        self.client_auth
+        self.client.auth
     }
 
     /// How id and secret are written in Basic.
     pub fn basic_encoding(&self) -> BasicEncoding {
-        self.basic_encoding
+        self.client.basic_encoding
     }
 
     /// What signs its assertions.
     pub fn signer(&self) -> Option<&Arc<dyn Signer>> {
-        self.signer.as_ref()
+        self.client.signer.as_ref()
     }
 
     /// Whom its assertions stand for.
     pub fn subject(&self) -> Option<&str> {
-        self.subject.as_deref()
+        self.policy.subject.as_deref()
     }
 
     /// The audience of its assertions, apart from the endpoint.
     pub fn audience(&self) -> Option<&str> {
-        self.audience.as_deref()
+        self.policy.audience.as_deref()
     }
 
     /// The server's issuer.
     pub fn issuer(&self) -> Option<&str> {
-        self.issuer.as_deref()
+        self.endpoints.issuer.as_deref()
     }
 
     /// The scopes to ask for.
     pub fn scopes(&self) -> &[String] {
-        &self.scopes
+        &self.policy.scopes
     }
 
     /// The lifetime of its assertions.
     pub fn assertion_ttl(&self) -> Duration {
-        self.assertion_ttl
+        self.policy.assertion_ttl
     }
 
     /// Where the browser comes back to.
     pub fn redirect_uri(&self) -> Option<&Url> {
-        self.redirect_uri.as_ref()
+        self.client.redirect_uri.as_ref()
     }
 
     /// The base of the provider's endpoints, where it has one.
     pub fn base_url(&self) -> Option<&Url> {
-        self.base_url.as_ref()
+        self.endpoints.base_url.as_ref()
     }
 
     /// The token endpoint.
     pub fn token_url(&self) -> &Url {
-        &self.token_url
+        &self.endpoints.token_url
     }
 
     /// The userinfo endpoint.
     pub fn userinfo_url(&self) -> Option<&Url> {
-        self.userinfo_url.as_ref()
+        self.endpoints.userinfo_url.as_ref()
     }
 
     /// The revocation endpoint.
     pub fn revoke_url(&self) -> Option<&Url> {
-        self.revoke_url.as_ref()
+        self.endpoints.revoke_url.as_ref()
     }
 
     /// How it reaches the network.
@@ -378,23 +381,12 @@ impl Connection {
 
     /// A vendor-specific setting, `extra.NAME`.
     pub fn extra(&self, name: &str) -> Option<&str> {
-        self.extra.get(name).map(String::as_str)
+        self.policy.extra(name)
     }
 
     /// Facts about its environment that come along with every token.
     pub fn environment_extra(&self) -> &BTreeMap<String, String> {
-        &self.profile().environments[&self.environment].extra
-    }
-
-    /// Whether `expected` is the base64 of HMAC-SHA256 of the message under the client secret;
-    /// nothing where no secret is known. Lets a provider check without seeing the secret.
-    pub fn secret_signed(&self, message: &[u8], expected: &str) -> Option<bool> {
-        let secret = self.client_secret.as_ref()?;
-        Some(crate::jws::hmac_sha256_base64_matches(
-            secret.expose(),
-            message,
-            expected,
-        ))
+        &self.profile().environments[&self.endpoints.environment].extra
     }
 }
 

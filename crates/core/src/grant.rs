@@ -1,12 +1,10 @@
 //! How a token is asked for: each grant as a form, with the app's authentication.
 
-use serde_json::Value;
-
 use crate::parameters::is_ours;
-use crate::profile::{GrantRules, Rotation};
+use crate::profile::Rotation;
 use crate::{
     BasicEncoding, ClientAuth, Connection, Error, ErrorKind, Form, GrantKind, Moment, Random,
-    Request, Secret, form,
+    Request, Secret, assertion, form,
 };
 
 /// `grant_type` of an assertion (RFC 7523 section 2.1).
@@ -165,7 +163,7 @@ impl Connection {
         let form = match grant {
             Grant::JwtBearer => form
                 .field("grant_type", JWT_BEARER)
-                .field("assertion", self.assertion(now, random)?),
+                .field("assertion", assertion::of_grant(self.app(), now, random)?),
             Grant::ClientCredentials => form.field("grant_type", "client_credentials"),
             Grant::AuthorizationCode {
                 code,
@@ -200,7 +198,8 @@ impl Connection {
         let Some(rules) = self.profile().grants.get(&grant) else {
             return Ok(form);
         };
-        self.params(grant, rules)?
+        self.app()
+            .params(grant, rules)?
             .into_iter()
             .try_fold(form, |form, (name, values)| {
                 let mut values = values.into_iter();
@@ -212,32 +211,9 @@ impl Connection {
             })
     }
 
-    /// The parameters that the profile adds to this grant, filled. One that is an array comes
-    /// several times (as RFC 8707 section 2 has it), one without a value not at all.
-    pub(crate) fn params<'a>(
-        &'a self,
-        grant: GrantKind,
-        rules: &'a GrantRules,
-    ) -> Result<Vec<(&'a str, Vec<String>)>, Error> {
-        let text = |value: Value| match value {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        let table = format!("grants.{grant}.params");
-        let entries = self.fill(&table, &rules.params, None).map(|entry| {
-            let (name, value) = entry?;
-            let values = match value {
-                Some(Value::Array(items)) => items.into_iter().map(text).collect(),
-                other => other.into_iter().map(text).collect(),
-            };
-            Ok((name, values))
-        });
-        entries.collect()
-    }
-
     /// Adds what only this vendor wants.
     fn with_parameters(&self, form: Form, grant: GrantKind) -> Result<Form, Error> {
-        let parameters = self.provider().parameters(self, grant)?;
+        let parameters = self.provider().parameters(self.app(), grant)?;
         parameters
             .into_iter()
             .try_fold(form, |form, (name, value)| {
@@ -270,21 +246,22 @@ impl Connection {
             ClientAuth::Basic => return Ok((form, Some(self.basic()?))),
             ClientAuth::Post => form
                 .field("client_id", id)
-                .field("client_secret", self.secret()?.expose()),
+                .field("client_secret", self.client().require_secret()?.expose()),
             ClientAuth::PrivateKeyJwt => {
-                let assertion = self.client_assertion(self.require_signer()?, now, random)?;
+                let signer = self.client().require_signer()?;
+                let assertion = assertion::of_client(self.app(), signer, now, random)?;
                 form.field("client_id", id)
                     .field("client_assertion_type", CLIENT_ASSERTION)
                     .field("client_assertion", assertion)
             }
             ClientAuth::ClientSecretJwt => {
-                let key = crate::PrivateKey::from_secret(self.secret()?.expose());
+                let key = crate::PrivateKey::from_secret(self.client().require_secret()?.expose());
                 let signer = crate::KeySigner::new(key, None, None)?;
                 form.field("client_id", id)
                     .field("client_assertion_type", CLIENT_ASSERTION)
                     .field(
                         "client_assertion",
-                        self.client_assertion(&signer, now, random)?,
+                        assertion::of_client(self.app(), &signer, now, random)?,
                     )
             }
         };
@@ -293,7 +270,7 @@ impl Connection {
 
     /// `Basic` (RFC 6749 section 2.3.1, RFC 7617 section 2).
     fn basic(&self) -> Result<Secret, Error> {
-        let (id, secret) = (self.client_id(), self.secret()?.expose());
+        let (id, secret) = (self.client_id(), self.client().require_secret()?.expose());
         let mut pair =
             zeroize::Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
         match self.basic_encoding() {
@@ -311,10 +288,5 @@ impl Connection {
         let encoded = base64_simd::STANDARD.encode_to_string(pair.as_bytes());
         let encoded = zeroize::Zeroizing::new(encoded);
         Ok(Secret::new(format!("Basic {}", *encoded)))
-    }
-
-    fn secret(&self) -> Result<&Secret, Error> {
-        let missing = || Error::missing("client_secret");
-        self.client_secret.as_ref().ok_or_else(missing)
     }
 }

@@ -37,6 +37,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests do I/O"))]
 
 mod answer;
+mod app;
 mod assertion;
 #[cfg(feature = "tls")]
 #[doc(hidden)]
@@ -72,7 +73,8 @@ pub use countersign_jose as jose;
 pub use countersign_jose::jws::{self, Algorithm, CallbackSigner, KeySigner, Signer};
 pub use countersign_jose::key::{self, PrivateKey, PublicKey};
 
-pub use crate::answer::{read_json, scalar_text};
+pub use crate::answer::{read_json, read_resource_response, scalar_text};
+pub use crate::app::{App, ClientIdentity, Endpoints, GrantPolicy};
 pub use crate::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetting};
 pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
 pub use crate::connection::Connection;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::nearest::nearest;
-use crate::{Connection, Error, Extra, GrantKind, Profile, Request, Response, Token};
+use crate::{App, Error, Extra, GrantKind, Profile, Request, Response, Token};
 
 /// A vendor's token service.
 ///
@@ -26,8 +26,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// An [`Error::setting`] that names the setting and what to write instead.
-    fn check(&self, connection: &Connection) -> Result<(), Error> {
-        let _ = connection;
+    fn check(&self, app: App<'_>) -> Result<(), Error> {
+        let _ = app;
         Ok(())
     }
 
@@ -42,12 +42,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// Where the connection lacks what a parameter needs.
-    fn parameters(
-        &self,
-        connection: &Connection,
-        grant: GrantKind,
-    ) -> Result<Vec<(String, String)>, Error> {
-        let _ = (connection, grant);
+    fn parameters(&self, app: App<'_>, grant: GrantKind) -> Result<Vec<(String, String)>, Error> {
+        let _ = (app, grant);
         Ok(Vec::new())
     }
 
@@ -67,10 +63,10 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Where the answer is not one of this vendor's.
     fn translate(
         &self,
-        connection: &Connection,
+        app: App<'_>,
         response: &Response,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let _ = (connection, response);
+        let _ = (app, response);
         Ok(None)
     }
 
@@ -80,8 +76,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// Where the answer contradicts itself, such as a signature that does not verify.
-    fn read(&self, connection: &Connection, extra: &mut Extra) -> Result<(), Error> {
-        let _ = (connection, extra);
+    fn read(&self, app: App<'_>, extra: &mut Extra) -> Result<(), Error> {
+        let _ = (app, extra);
         Ok(())
     }
 
@@ -90,12 +86,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// Where the connection lacks what the request needs.
-    fn identity_request(
-        &self,
-        connection: &Connection,
-        token: &Token,
-    ) -> Result<Option<Request>, Error> {
-        let _ = (connection, token);
+    fn identity_request(&self, app: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
+        let _ = (app, token);
         Ok(None)
     }
 
@@ -104,8 +96,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// Where the server refused, or the answer lacks what the connection asks for.
-    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
-        let _ = (connection, response);
+    fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
+        let _ = (app, response);
         Ok(Extra::new())
     }
 }

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::spelling;
-use crate::{Connection, Error, Request, Secret, form};
+use crate::{App, Error, Request, Secret, form};
 
 /// Knows the secrets of one request, and the look of tokens.
 pub(crate) struct Redactor {
@@ -75,25 +75,23 @@ const RFC_WORDS: &[&str] = &[
 ];
 
 impl Redactor {
-    pub(crate) fn of(request: &Request, connection: &Connection) -> Self {
+    pub(crate) fn of(request: &Request, app: App<'_>) -> Self {
         let is_param = |name: &str| {
-            let mut grants = connection.profile().grants.values();
+            let mut grants = app.profile.grants.values();
             grants.any(|rules| rules.params.contains_key(name))
         };
-        let own = connection.profile().errors.iter();
+        let own = app.profile.errors.iter();
         Self::new(
-            sent(request, is_param)
-                .chain(configured(connection))
-                .collect(),
+            sent(request, is_param).chain(configured(app)).collect(),
             own.filter_map(|row| row.error.clone()).collect(),
         )
     }
 
     /// One for responses to requests that are not at hand.
-    pub(crate) fn of_connection(connection: &Connection) -> Self {
-        let own = connection.profile().errors.iter();
+    pub(crate) fn of_app(app: App<'_>) -> Self {
+        let own = app.profile.errors.iter();
         Self::new(
-            configured(connection).collect(),
+            configured(app).collect(),
             own.filter_map(|row| row.error.clone()).collect(),
         )
     }
@@ -236,12 +234,13 @@ fn sent<'a>(
 }
 
 /// What the settings hold that is secret, and what is made of it for `Basic`.
-fn configured(connection: &Connection) -> impl Iterator<Item = Secret> {
-    let secrets = [&connection.client_secret, &connection.refresh_token];
-    let in_basic = connection
-        .client_secret
+fn configured(app: App<'_>) -> impl Iterator<Item = Secret> {
+    let secrets = [&app.client.secret, &app.policy.refresh_token];
+    let in_basic = app
+        .client
+        .secret
         .iter()
-        .flat_map(|secret| basic_pairs(connection.client_id(), secret));
+        .flat_map(|secret| basic_pairs(&app.client.id, secret));
     secrets
         .into_iter()
         .flatten()

@@ -324,7 +324,7 @@ impl Answer<'_> {
             form::encode_into(text, &mut encoded);
             *encoded != text
         };
-        let secret = connection.client_secret.as_ref();
+        let secret = connection.client().secret.as_ref();
         if !changes(connection.client_id()) && !secret.is_some_and(|s| changes(s.expose())) {
             return error;
         }

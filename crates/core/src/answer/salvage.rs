@@ -14,7 +14,11 @@ impl Connection {
         if !(200..300).contains(&response.status) || error.oauth_error().is_some() {
             return None;
         }
-        let translated = self.provider().translate(self, response).ok().flatten();
+        let translated = self
+            .provider()
+            .translate(self.app(), response)
+            .ok()
+            .flatten();
         let body = translated
             .as_deref()
             .map_or(&response.body[..], |body| body);

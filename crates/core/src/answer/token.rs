@@ -32,7 +32,7 @@ impl Answer<'_> {
         }
         self.connection
             .provider()
-            .read(self.connection, &mut extra)?;
+            .read(self.connection.app(), &mut extra)?;
         let told = members.member("expires_in").and_then(read_seconds);
         let expires_in = told
             .or_else(|| self.until(members, &["expires_at", "expires_on"]))

@@ -8,7 +8,7 @@
 use super::Connection;
 use crate::profile::template::Templated;
 use crate::secret::fingerprint;
-use crate::{Error, ErrorKind, Extra, GrantKind, Secret, StoreKey};
+use crate::{Error, ErrorKind, Extra, Secret, StoreKey};
 
 /// Names and values, hashed in order. Each value follows its name, so that a missing one cannot be
 /// taken for its neighbour.
@@ -56,21 +56,21 @@ impl Connection {
     pub(crate) fn request_fingerprint(&self) -> Result<String, Error> {
         let mut words = Words::default();
         words.add("provider", &self.profile().id);
-        words.add("grant", self.grant.as_str());
+        words.add("grant", self.policy.grant.as_str());
         self.add_server(&mut words);
-        words.add("client_id", &self.client_id);
+        words.add("client_id", &self.client.id);
         words.add_if_set("subject", self.subject());
         words.add_if_set("audience", self.audience());
-        words.add("scopes", self.scopes.join(" "));
-        for (name, value) in &self.extra {
+        words.add("scopes", self.policy.scopes.join(" "));
+        for (name, value) in &self.policy.extra {
             words.add(format!("extra.{name}"), value);
         }
         for (name, value) in self.environment_extra() {
             words.add(format!("environment.extra.{name}"), value);
         }
         self.add_templates(&mut words);
-        for grant in self.requested_grants() {
-            for (name, value) in self.provider.parameters(self, grant)? {
+        for grant in self.app().requested_grants() {
+            for (name, value) in self.provider.parameters(self.app(), grant)? {
                 words.add(format!("{grant}.parameter.{name}"), value);
             }
         }
@@ -80,15 +80,15 @@ impl Connection {
     /// The fingerprint of the credentials that the client authenticates with, salted with the
     /// refresh token that they go with.
     pub(crate) fn credentials_fingerprint(&self, refresh_token: &Secret) -> String {
-        let signer = self.signer.as_ref();
+        let signer = self.client.signer.as_ref();
         let public = signer.and_then(|signer| signer.public_key());
         let public = public.map(|key| base64_simd::STANDARD.encode_to_string(key.spki_sha256()));
         StoreKey::of([
             "credentials",
-            self.client_auth.as_str(),
-            self.basic_encoding.as_str(),
+            self.client.auth.as_str(),
+            self.client.basic_encoding.as_str(),
             refresh_token.expose(),
-            self.client_secret.as_ref().map_or("", Secret::expose),
+            self.client.secret.as_ref().map_or("", Secret::expose),
             signer.map_or("", |signer| signer.algorithm().as_str()),
             signer.and_then(|signer| signer.key_id()).unwrap_or(""),
             public.as_deref().unwrap_or(""),
@@ -103,8 +103,8 @@ impl Connection {
     ///
     /// If they differ, naming one that does. What else is wrong with them, requests say.
     pub(crate) fn check_parameters(&self) -> Result<(), Error> {
-        for grant in self.requested_grants() {
-            let ask = || self.provider.parameters(self, grant);
+        for grant in self.app().requested_grants() {
+            let ask = || self.provider.parameters(self.app(), grant);
             let (Ok(first), Ok(second)) = (ask(), ask()) else {
                 continue;
             };
@@ -132,9 +132,13 @@ impl Connection {
     /// What a login is asked for: an audience, resource, tenant or organization there is one of the
     /// grant.
     fn add_login(&self, words: &mut Words) {
-        let url = self.authorize_url.as_ref().map(crate::Url::as_str);
+        let url = self
+            .endpoints
+            .authorize_url
+            .as_ref()
+            .map(crate::Url::as_str);
         words.add_if_set("authorize_url", url);
-        for (name, value) in &self.authorize {
+        for (name, value) in &self.policy.authorize {
             if !SAME_GRANT.contains(&name.as_str()) {
                 words.add(format!("authorize.{name}"), value);
             }
@@ -142,9 +146,12 @@ impl Connection {
     }
 
     fn add_server(&self, words: &mut Words) {
-        words.add("environment", &self.environment);
-        words.add("token_url", self.token_url.as_str());
-        words.add_if_set("base_url", self.base_url.as_ref().map(crate::Url::as_str));
+        words.add("environment", &self.endpoints.environment);
+        words.add("token_url", self.endpoints.token_url.as_str());
+        words.add_if_set(
+            "base_url",
+            self.endpoints.base_url.as_ref().map(crate::Url::as_str),
+        );
         words.add_if_set("issuer", self.issuer());
     }
 
@@ -161,7 +168,7 @@ impl Connection {
         for (name, value) in &profile.assertion.header {
             add("header".to_owned(), name, value);
         }
-        for grant in self.requested_grants() {
+        for grant in self.app().requested_grants() {
             let rules = profile.grants.get(&grant);
             for (name, value) in rules.into_iter().flat_map(|rules| &rules.params) {
                 add(format!("{grant}.params"), name, value);
@@ -169,18 +176,11 @@ impl Connection {
         }
     }
 
-    /// The grants that its token requests use: what a login brought is refreshed.
-    pub(super) fn requested_grants(&self) -> impl Iterator<Item = GrantKind> + use<> {
-        let refresh = self.grant.needs_login().then_some(GrantKind::RefreshToken);
-        let refresh = refresh.filter(|refresh| *refresh != self.grant);
-        std::iter::once(self.grant).chain(refresh)
-    }
-
     /// Whether no setting could name another tenant at the same endpoint.
     pub(crate) fn has_no_tenants(&self) -> bool {
         let by_identity = self.provider.identity_settings();
         let mut extra = self.profile().extra.keys();
-        let mut login = self.authorize.keys();
+        let mut login = self.policy.authorize.keys();
         extra.all(|name| by_identity.contains(&name.as_str()))
             && login.all(|name| SAME_GRANT.contains(&name.as_str()))
     }
@@ -214,10 +214,10 @@ impl Connection {
                 kind => kind.as_str(),
             },
         );
-        let seed = self.refresh_token.as_ref().map(fingerprint);
+        let seed = self.policy.refresh_token.as_ref().map(fingerprint);
         words.add_if_set("refresh_token", seed.as_deref());
         let by_identity = self.provider().identity_settings();
-        for (name, value) in &self.extra {
+        for (name, value) in &self.policy.extra {
             if !by_identity.contains(&name.as_str()) {
                 words.add(format!("extra.{name}"), value);
             }

@@ -53,10 +53,8 @@ impl Connection {
             Some(files) => error.in_context(files),
             None => error,
         })?;
-        let fresh = Self {
-            subject: self.subject.clone(),
-            ..fresh
-        };
+        let mut fresh = fresh;
+        fresh.policy.subject.clone_from(&self.policy.subject);
         Ok(Some((fresh, replaced.is_some())))
     }
 }

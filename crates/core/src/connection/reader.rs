@@ -11,8 +11,9 @@ use crate::nearest::{nearest, unknown_word};
 use crate::profile::check::refuse_authorize_param;
 use crate::profile::{Environment, GrantRules};
 use crate::{
-    BasicEncoding, ClientAuth, Error, GrantKind, KeyRing, KeySigner, Network, PrivateKey, Profile,
-    Provider, Roots, SETTINGS, Secret, Settings, Signer, StoreSetting, Url,
+    BasicEncoding, ClientAuth, ClientIdentity, Endpoints, Error, GrantKind, GrantPolicy, KeyRing,
+    KeySigner, Network, PrivateKey, Profile, Provider, Roots, SETTINGS, Secret, Settings, Signer,
+    StoreSetting, Url, assertion,
 };
 
 /// Reads settings by a profile's rules.
@@ -63,30 +64,40 @@ impl Reader<'_> {
             (None, None) => None,
         };
         let signs = grant == GrantKind::JwtBearer || client_auth == ClientAuth::PrivateKeyJwt;
-        let connection = Connection {
-            name: name.to_owned(),
-            environment,
-            grant,
-            client_id: self.required("client_id", &format!("grant {grant}"))?,
-            client_secret: self.settings.secret("client_secret"),
-            client_auth,
+        let client = ClientIdentity {
+            id: self.required("client_id", &format!("grant {grant}"))?,
+            secret: self.settings.secret("client_secret"),
+            auth: client_auth,
             basic_encoding: self
                 .parsed("basic_encoding")?
                 .or(self.profile.basic_encoding)
                 .unwrap_or(BasicEncoding::Raw),
             signer: if signs { self.signer(signer)? } else { signer },
+            redirect_uri: self.url("redirect_uri")?,
+        };
+        let policy = GrantPolicy {
+            grant,
             subject: self.text("subject"),
             audience,
-            issuer: self.text("issuer"),
             scopes: self.scopes(rules)?,
             assertion_ttl: self.assertion_ttl()?,
-            redirect_uri: self.url("redirect_uri")?,
             refresh_token: self.settings.secret("refresh_token"),
+            extra: self.extra()?,
+            authorize: self.authorize()?,
+        };
+        let endpoints = Endpoints {
+            environment,
+            issuer: self.text("issuer"),
             userinfo_url: derived(endpoints.userinfo.as_ref())?,
             revoke_url: derived(endpoints.revoke.as_ref())?,
             base_url,
             token_url,
             authorize_url,
+        };
+        let connection = Connection {
+            name: name.to_owned(),
+            endpoints,
+            client,
             network: self.network()?,
             min_valid: self
                 .seconds("min_valid_s")?
@@ -99,8 +110,7 @@ impl Reader<'_> {
                 .secret("store_key")
                 .map(|keys| KeyRing::parse(keys.expose()))
                 .transpose()?,
-            extra: self.extra()?,
-            authorize: self.authorize()?,
+            policy,
             origin: None,
             provider,
         };
@@ -315,9 +325,9 @@ impl Reader<'_> {
 
     /// Servers take what is before the first colon for the id (RFC 7617 section 2).
     fn check_basic(&self, connection: &Connection) -> Result<(), Error> {
-        let is_raw = connection.client_auth == ClientAuth::Basic
-            && connection.basic_encoding == BasicEncoding::Raw;
-        if !is_raw || !connection.client_id.contains(':') {
+        let is_raw = connection.client.auth == ClientAuth::Basic
+            && connection.client.basic_encoding == BasicEncoding::Raw;
+        if !is_raw || !connection.client.id.contains(':') {
             return Ok(());
         }
         let message = "`client_id` has a colon, which `basic_encoding` raw cannot carry";
@@ -357,7 +367,7 @@ impl Reader<'_> {
 
     /// What a grant and a client authentication need must be there.
     fn check_needs(&self, connection: &Connection, rules: &GrantRules) -> Result<(), Error> {
-        let grant = connection.grant;
+        let grant = connection.policy.grant;
         let by_grant: &[&str] = match grant {
             // A profile's own `sub` says itself what it needs.
             GrantKind::JwtBearer if self.profile.assertion.claims.contains_key("sub") => {
@@ -373,22 +383,22 @@ impl Reader<'_> {
             .chain(rules.required.iter().map(String::as_str))
         {
             let there = match key {
-                "private_key" => connection.signer.is_some(),
+                "private_key" => connection.client.signer.is_some(),
                 _ => self.settings.value(key).is_some(),
             };
             if !there {
                 return Err(Error::missing(key).with_hint(format!("grant {grant} needs it")));
             }
         }
-        let auth = connection.client_auth;
+        let auth = connection.client.auth;
         let by_auth = match auth {
             ClientAuth::Basic | ClientAuth::Post | ClientAuth::ClientSecretJwt => "client_secret",
             ClientAuth::PrivateKeyJwt => "private_key",
             ClientAuth::None => return Ok(()),
         };
         let there = match by_auth {
-            "client_secret" => connection.client_secret.is_some(),
-            _ => connection.signer.is_some(),
+            "client_secret" => connection.client.secret.is_some(),
+            _ => connection.client.signer.is_some(),
         };
         if there {
             return Ok(());
@@ -398,20 +408,20 @@ impl Reader<'_> {
 
     /// What the profile's templates need must be there: better said now than with a request.
     fn check_templates(&self, connection: &Connection) -> Result<(), Error> {
-        connection.check_assertions().map_err(|error| {
+        assertion::check(connection.app()).map_err(|error| {
             let about_key = error.setting_name() == Some("private_key");
             match self.settings.origin("private_key").filter(|_| about_key) {
                 Some(origin) => error.in_context(origin),
                 None => error,
             }
         })?;
-        if connection.authorize_url.is_some() {
-            connection.authorize_params(&connection.scopes.join(" "))?;
+        if connection.endpoints.authorize_url.is_some() {
+            connection.authorize_params(&connection.policy.scopes.join(" "))?;
         }
         // What a login brings is refreshed by rules of its own.
-        for grant in connection.requested_grants() {
+        for grant in connection.app().requested_grants() {
             if let Some(rules) = self.profile.grants.get(&grant) {
-                connection.params(grant, rules)?;
+                connection.app().params(grant, rules)?;
             }
         }
         Ok(())

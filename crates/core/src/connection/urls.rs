@@ -17,7 +17,7 @@ impl Connection {
         state: &str,
         pkce: &Pkce,
     ) -> Result<Url, Error> {
-        let url = self.authorize_base(redirect_uri, &self.scopes.join(" "))?;
+        let url = self.authorize_base(redirect_uri, &self.policy.scopes.join(" "))?;
         Ok(url.with_query([
             ("state", state),
             ("code_challenge", &pkce.challenge),
@@ -121,7 +121,7 @@ impl Connection {
     }
 
     fn authorize_base(&self, redirect_uri: &str, scope: &str) -> Result<Url, Error> {
-        let url = self.authorize_url.as_ref().ok_or_else(|| {
+        let url = self.endpoints.authorize_url.as_ref().ok_or_else(|| {
             Error::setting(
                 "authorize_url",
                 format!("{} has no authorization endpoint", self.profile().name),
@@ -146,9 +146,9 @@ impl Connection {
     pub(super) fn authorize_params(&self, scope: &str) -> Result<Vec<(&str, String)>, Error> {
         let rules = &self.profile().authorize;
         let mut params = Vec::new();
-        for entry in self.fill("authorize.params", &rules.params, None) {
+        for entry in self.app().fill("authorize.params", &rules.params, None) {
             let (name, value) = entry?;
-            if self.authorize.contains_key(name) {
+            if self.policy.authorize.contains_key(name) {
                 continue;
             }
             let items = match value {
@@ -157,7 +157,7 @@ impl Connection {
             };
             params.extend(items.into_iter().map(|item| (name, text_of(item))));
         }
-        let set = self.authorize.iter();
+        let set = self.policy.authorize.iter();
         params.extend(set.map(|(name, value)| (name.as_str(), value.clone())));
         let offline = scope.split(' ').any(|word| word == "offline_access");
         let prompt = rules.offline_access_prompt.as_ref().filter(|_| offline);
@@ -176,7 +176,7 @@ impl Connection {
 
     fn fill_scopes(&self, template: &str) -> String {
         // A scope that the template adds may be among the connection's already.
-        let filled = template.replace("{scopes}", &self.scopes.join(" "));
+        let filled = template.replace("{scopes}", &self.policy.scopes.join(" "));
         let mut words: Vec<&str> = Vec::new();
         for word in filled.split_whitespace() {
             if !words.contains(&word) {

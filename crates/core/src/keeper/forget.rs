@@ -151,7 +151,7 @@ impl Inner {
     /// The token whose revocation ends the grant.
     fn held(&self, loaded: &Loaded) -> Option<Unrevoked> {
         let of_settings = || {
-            let token = self.connection.refresh_token.clone()?;
+            let token = self.connection.policy().refresh_token.clone()?;
             let hint = TokenTypeHint::RefreshToken;
             Some(Unrevoked { token, hint })
         };

@@ -337,7 +337,7 @@ impl Inner {
         }
         let connection = &self.connection;
         let provider = connection.provider();
-        let Some(request) = provider.identity_request(connection, token)? else {
+        let Some(request) = provider.identity_request(connection.app(), token)? else {
             return Ok(token.extra().clone());
         };
         let _in_flight = self.enter()?;
@@ -345,9 +345,9 @@ impl Inner {
         let response = self
             .send_request(&request)
             .map_err(|error| vendor(error.into_error()))?;
-        let redactor = Redactor::of(&request, connection);
+        let redactor = Redactor::of(&request, connection.app());
         let identity = provider
-            .read_identity(connection, &response)
+            .read_identity(connection.app(), &response)
             .map_err(|error| vendor(redactor.scrub(error)))?;
         self.keep_identity(token, &identity, mark);
         Ok(with_token(identity))
@@ -380,7 +380,7 @@ impl Inner {
                     return Err(self.logged_out());
                 }
                 if record.is_none()
-                    && connection.refresh_token.is_some()
+                    && connection.policy().refresh_token.is_some()
                     && let Some(place) = self.store.set_aside(&self.key)?
                 {
                     return Err(login_needed::damaged(connection, &place));

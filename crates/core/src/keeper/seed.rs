@@ -38,7 +38,11 @@ pub trait SpentSeeds: Send + Sync + fmt::Debug {
 
 impl Inner {
     pub(super) fn seed(&self) -> Option<String> {
-        self.connection.refresh_token.as_ref().map(fingerprint)
+        self.connection
+            .policy()
+            .refresh_token
+            .as_ref()
+            .map(fingerprint)
     }
 
     /// The configured refresh token, to begin with. Not if somebody has logged in since, whose
@@ -48,7 +52,7 @@ impl Inner {
     ///
     /// If it may be spent, and the store does not know what became of it.
     pub(super) fn seed_for(&self, record: Option<&Record>) -> Result<Option<Secret>, Error> {
-        let Some(seed) = self.connection.refresh_token.clone() else {
+        let Some(seed) = self.connection.policy().refresh_token.clone() else {
             return Ok(None);
         };
         let grant = record.and_then(|record| record.grant.as_ref());
@@ -85,7 +89,7 @@ impl Inner {
     }
 
     fn spent_seeds_for(&self, presented: &Secret) -> Option<&dyn SpentSeeds> {
-        let is_seed = self.connection.refresh_token.as_ref() == Some(presented);
+        let is_seed = self.connection.policy().refresh_token.as_ref() == Some(presented);
         self.spent_seeds.as_deref().filter(|_| is_seed)
     }
 

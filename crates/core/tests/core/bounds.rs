@@ -5,9 +5,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use countersign::{
-    Connection, Error, ErrorKind, Extra, FileStore, Keeper, Lease, MemoryStore, Owner, Profile,
-    Provider, Request, Response, SendError, Settings, Store, Token, Transport, Url, Verdict,
-    forward_store,
+    App, Connection, Error, ErrorKind, Extra, FileStore, Keeper, Lease, MemoryStore, Owner,
+    Profile, Provider, Request, Response, SendError, Settings, Store, Token, Transport, Url,
+    Verdict, forward_store,
 };
 
 use crate::support::{PROFILE, block_on, client_credentials, connection, login, rotated_answer};
@@ -70,12 +70,12 @@ impl Provider for Known {
         &self.0
     }
 
-    fn identity_request(&self, _: &Connection, token: &Token) -> Result<Option<Request>, Error> {
+    fn identity_request(&self, _: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
         let url = Url::parse("https://demo.acme.example/userinfo")?;
         Ok(Some(Request::get_with_bearer(url, token.secret())))
     }
 
-    fn read_identity(&self, _: &Connection, _: &Response) -> Result<Extra, Error> {
+    fn read_identity(&self, _: App<'_>, _: &Response) -> Result<Extra, Error> {
         Ok(Extra::new())
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign::{
-    Clock, Connection, Error, ErrorKind, Extra, GrantKind, Keeper, MemoryStore, Profile, Provider,
-    RecordSummary, Request, Response, Settings, Source, Store, StoreKey, Swap, Token, Url, Verdict,
+    App, Clock, Connection, Error, ErrorKind, Extra, GrantKind, Keeper, MemoryStore, Profile,
+    Provider, RecordSummary, Request, Response, Settings, Source, Store, StoreKey, Swap, Token,
+    Url, Verdict,
 };
 
 use crate::support::{Bench, Moody, PROFILE, bench_with, login, rotated_answer, token_answer};
@@ -38,17 +39,17 @@ impl Provider for Tenants {
         &["account"]
     }
 
-    fn identity_request(&self, _: &Connection, token: &Token) -> Result<Option<Request>, Error> {
+    fn identity_request(&self, _: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
         let url = Url::parse("https://demo.acme.example/userinfo")?;
         Ok(Some(Request::get_with_bearer(url, token.secret())))
     }
 
-    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
+    fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
         let mut extra = Extra::new();
         let body = String::from_utf8_lossy(&response.body).into_owned();
         extra.insert("user".into(), body);
         extra.insert("instance".into(), "of userinfo".into());
-        if let Some(account) = connection.extra("account") {
+        if let Some(account) = app.policy.extra("account") {
             extra.insert("account".into(), account.into());
         }
         Ok(extra)
@@ -528,7 +529,7 @@ impl Provider for Fickle {
         &self.0
     }
 
-    fn parameters(&self, _: &Connection, _: GrantKind) -> Result<Vec<(String, String)>, Error> {
+    fn parameters(&self, _: App<'_>, _: GrantKind) -> Result<Vec<(String, String)>, Error> {
         let count = self.1.fetch_add(1, Ordering::Relaxed);
         Ok(vec![
             ("same".into(), "same".into()),

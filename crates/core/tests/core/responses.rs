@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{
-    Connection, Error, ErrorKind, Extra, Grant, Keeper, ManualClock, MemoryStore, Profile,
+    App, Connection, Error, ErrorKind, Extra, Grant, Keeper, ManualClock, MemoryStore, Profile,
     Provider, Request, Response, Revocation, Settings, Store, SystemRandom, Token, Url, Verdict,
+    read_resource_response,
 };
 
 use crate::support::{
@@ -331,13 +332,13 @@ impl Provider for WithUserinfo {
         &self.0
     }
 
-    fn identity_request(&self, _: &Connection, token: &Token) -> Result<Option<Request>, Error> {
+    fn identity_request(&self, _: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
         let url = Url::parse("https://demo.acme.example/userinfo")?;
         Ok(Some(Request::get_with_bearer(url, token.secret())))
     }
 
-    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
-        connection.read_resource_response(response)?;
+    fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
+        read_resource_response(app, response)?;
         Ok(Extra::new())
     }
 }

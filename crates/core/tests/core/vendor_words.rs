@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign::{
-    Clock, Connection, Error, ErrorKind, Grant, GrantKind, ManualClock, Profile, Provider, Request,
-    Response, Settings, SystemRandom, TokenResponse, Verdict, read_json,
+    App, Clock, Connection, Error, ErrorKind, Grant, GrantKind, ManualClock, Profile, Provider,
+    Request, Response, Settings, SystemRandom, TokenResponse, Verdict, read_json,
 };
 use zeroize::Zeroizing;
 
@@ -22,19 +22,15 @@ impl Provider for Peculiar {
         &self.profile
     }
 
-    fn parameters(
-        &self,
-        connection: &Connection,
-        grant: GrantKind,
-    ) -> Result<Vec<(String, String)>, Error> {
-        assert_eq!(grant, connection.grant());
+    fn parameters(&self, app: App<'_>, grant: GrantKind) -> Result<Vec<(String, String)>, Error> {
+        assert_eq!(grant, app.policy.grant);
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Ok(self.parameters.iter().map(own).collect())
     }
 
     fn translate(
         &self,
-        _: &Connection,
+        _: App<'_>,
         response: &Response,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let mut answer = read_json(response)?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{
-    Connection, Error, Extra, Profile, Provider, Request, Response, Settings, Token, Url, Verdict,
+    App, Connection, Error, Extra, Profile, Provider, Request, Response, Settings, Token, Url,
+    Verdict, read_resource_response,
 };
 
 use crate::support::{Bench, PROFILE, bench, refusal, token_answer};
@@ -18,15 +19,15 @@ impl Provider for Asking {
         &self.0
     }
 
-    fn identity_request(&self, _: &Connection, token: &Token) -> Result<Option<Request>, Error> {
+    fn identity_request(&self, _: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
         let url = Url::parse("https://demo.acme.example/me")?;
         Ok(Some(
             Request::get(url).with_header("Authorization", token.authorization()),
         ))
     }
 
-    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
-        let members = connection.read_resource_response(response)?;
+    fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
+        let members = read_resource_response(app, response)?;
         let text = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         Ok(members
             .into_iter()

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use countersign::{
-    Connection, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Request, Response, Token,
-    Url,
+    App, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Request, Response, Token, Url,
+    read_resource_response,
 };
 use zeroize::Zeroizing;
 
@@ -99,21 +99,17 @@ impl Provider for PluginProvider {
         &self.profile
     }
 
-    fn check(&self, connection: &Connection) -> Result<(), Error> {
+    fn check(&self, app: App<'_>) -> Result<(), Error> {
         let function = self.described.vtable.table.check;
-        let shown = Shown::settings(connection);
+        let shown = Shown::settings(app);
         self.described
             .call("check", function, shown, Writes::Nothing)
             .map(drop)
     }
 
-    fn parameters(
-        &self,
-        connection: &Connection,
-        grant: GrantKind,
-    ) -> Result<Vec<(String, String)>, Error> {
+    fn parameters(&self, app: App<'_>, grant: GrantKind) -> Result<Vec<(String, String)>, Error> {
         let function = self.described.vtable.table.parameters;
-        let shown = Shown::settings(connection).with_grant(grant);
+        let shown = Shown::settings(app).with_grant(grant);
         let written = self
             .described
             .call("parameters", function, shown, Writes::Anything)?;
@@ -123,14 +119,14 @@ impl Provider for PluginProvider {
 
     fn translate(
         &self,
-        connection: &Connection,
+        app: App<'_>,
         response: &Response,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let function = self.described.vtable.table.translate;
         if function.is_none() {
             return Ok(None);
         }
-        let shown = Shown::settings(connection).with_answer(response);
+        let shown = Shown::settings(app).with_answer(response);
         let written = self
             .described
             .call("translate", function, shown, Writes::Anything)?;
@@ -145,9 +141,9 @@ impl Provider for PluginProvider {
         Ok(Some(Zeroizing::new(body)))
     }
 
-    fn read(&self, connection: &Connection, extra: &mut Extra) -> Result<(), Error> {
+    fn read(&self, app: App<'_>, extra: &mut Extra) -> Result<(), Error> {
         let function = self.described.vtable.table.read;
-        let shown = Shown::settings(connection).with_token(extra);
+        let shown = Shown::settings(app).with_token(extra);
         let written = self
             .described
             .call("read", function, shown, Writes::Anything)?;
@@ -155,13 +151,9 @@ impl Provider for PluginProvider {
         Ok(())
     }
 
-    fn identity_request(
-        &self,
-        connection: &Connection,
-        token: &Token,
-    ) -> Result<Option<Request>, Error> {
+    fn identity_request(&self, app: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
         let function = self.described.vtable.table.identity;
-        let shown = Shown::settings(connection).with_token(token.extra());
+        let shown = Shown::settings(app).with_token(token.extra());
         let written = self
             .described
             .call("identity", function, shown, Writes::Only("url"))?;
@@ -175,11 +167,11 @@ impl Provider for PluginProvider {
         Ok(Some(Request::get_with_bearer(url, token.secret())))
     }
 
-    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
+    fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
         // A refusal is read here, as it is for every provider.
-        connection.read_resource_response(response)?;
+        read_resource_response(app, response)?;
         let function = self.described.vtable.table.read_identity;
-        let shown = Shown::settings(connection).with_answer(response);
+        let shown = Shown::settings(app).with_answer(response);
         let written = self
             .described
             .call("read_identity", function, shown, Writes::Anything)?;

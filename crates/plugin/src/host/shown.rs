@@ -1,15 +1,16 @@
 //! What a plugin's function is shown: a connection without its secrets, what came with a token, an answer.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use countersign::{Connection, Extra, GrantKind, Response, scalar_text};
+use countersign::{App, Extra, GrantKind, Response, Url, scalar_text};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The texts of one call, by name.
 #[derive(Default)]
 pub(super) struct Shown {
-    connection: Option<Connection>,
+    settings: BTreeMap<String, String>,
     grant: Option<GrantKind>,
     token: Option<Extra>,
     answer: Option<Answer>,
@@ -21,9 +22,34 @@ struct Answer {
 }
 
 impl Shown {
-    pub(super) fn settings(connection: &Connection) -> Self {
+    pub(super) fn settings(app: App<'_>) -> Self {
+        let (endpoints, client, policy) = (app.endpoints, app.client, app.policy);
+        let scopes = policy.scopes.join(" ");
+        let url = |url: &'_ Option<Url>| url.as_ref().map(ToString::to_string);
+        let texts = [
+            ("connection", Some(app.name.to_owned())),
+            ("provider", Some(app.profile.id.clone())),
+            ("environment", Some(endpoints.environment.clone())),
+            ("grant", Some(policy.grant.to_string())),
+            ("client_id", Some(client.id.clone())),
+            ("client_auth", Some(client.auth.to_string())),
+            ("subject", policy.subject.clone()),
+            ("audience", policy.audience.clone()),
+            ("issuer", endpoints.issuer.clone()),
+            ("scopes", Some(scopes)),
+            ("redirect_uri", url(&client.redirect_uri)),
+            ("base_url", url(&endpoints.base_url)),
+            ("token_url", Some(endpoints.token_url.to_string())),
+            ("userinfo_url", url(&endpoints.userinfo_url)),
+        ];
+        let texts = texts.map(|(name, text)| Some((name.to_owned(), text?)));
+        let extra = app.profile.extra.keys();
+        let extra = extra.filter_map(|name| {
+            let text = policy.extra(name)?;
+            Some((format!("extra.{name}"), text.to_owned()))
+        });
         Self {
-            connection: Some(connection.clone()),
+            settings: texts.into_iter().flatten().chain(extra).collect(),
             ..Self::default()
         }
     }
@@ -58,8 +84,8 @@ impl Shown {
             self.token.as_ref()?.get(member).cloned()
         } else if name == "request.grant" {
             self.grant.map(|grant| grant.as_str().to_owned())
-        } else if let Some(setting) = self.setting(name) {
-            Some(setting)
+        } else if let Some(setting) = self.settings.get(name) {
+            Some(setting.clone())
         } else {
             self.answer.as_ref()?.text(name)
         };
@@ -77,31 +103,6 @@ impl Shown {
             }
         }
         clean
-    }
-
-    fn setting(&self, name: &str) -> Option<String> {
-        let connection = self.connection.as_ref()?;
-        if let Some(name) = name.strip_prefix("extra.") {
-            return connection.extra(name).map(str::to_owned);
-        }
-        let text = match name {
-            "connection" => connection.name(),
-            "provider" => &connection.profile().id,
-            "environment" => connection.environment(),
-            "grant" => connection.grant().as_str(),
-            "client_id" => connection.client_id(),
-            "client_auth" => connection.client_auth().as_str(),
-            "subject" => connection.subject()?,
-            "audience" => connection.audience()?,
-            "issuer" => connection.issuer()?,
-            "scopes" => return Some(connection.scopes().join(" ")),
-            "redirect_uri" => connection.redirect_uri()?.as_str(),
-            "base_url" => connection.base_url()?.as_str(),
-            "token_url" => connection.token_url().as_str(),
-            "userinfo_url" => connection.userinfo_url()?.as_str(),
-            _ => return None,
-        };
-        Some(text.to_owned())
     }
 }
 

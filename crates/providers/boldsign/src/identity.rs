@@ -1,7 +1,8 @@
 //! Whom a token stands for (OpenID Connect userinfo), and the traps in the settings.
 
 use countersign::{
-    Connection, Error, Extra, GrantKind, Profile, Provider, Request, Response, Token, scalar_text,
+    App, Error, Extra, GrantKind, Profile, Provider, Request, Response, Token,
+    read_resource_response, scalar_text,
 };
 
 use crate::{ID, PROFILE};
@@ -19,13 +20,13 @@ impl Provider for BoldSign {
         ID
     }
 
-    fn check(&self, connection: &Connection) -> Result<(), Error> {
+    fn check(&self, app: App<'_>) -> Result<(), Error> {
         let of_a_person = |scope: &&String| matches!(scope.as_str(), "openid" | "offline_access");
-        let scopes = connection.scopes();
+        let scopes = &app.policy.scopes;
         let Some(scope) = scopes.iter().find(of_a_person) else {
             return Ok(());
         };
-        if connection.grant() != GrantKind::ClientCredentials {
+        if app.policy.grant != GrantKind::ClientCredentials {
             return Ok(());
         }
         let left: Vec<_> = scopes
@@ -43,23 +44,19 @@ impl Provider for BoldSign {
         Err(Error::setting("scopes", message).with_hint(hint))
     }
 
-    fn identity_request(
-        &self,
-        connection: &Connection,
-        token: &Token,
-    ) -> Result<Option<Request>, Error> {
+    fn identity_request(&self, app: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
         // Without `openid` the answer would be 403.
-        let asked = || connection.scopes().iter().any(|scope| scope == "openid");
+        let asked = || app.policy.scopes.iter().any(|scope| scope == "openid");
         let granted = |scopes: &str| scopes.split_whitespace().any(|scope| scope == "openid");
         if !token.scope().map_or_else(asked, granted) {
             return Ok(None);
         }
-        let url = connection.userinfo_url().cloned();
+        let url = app.endpoints.userinfo_url.clone();
         Ok(url.map(|url| Request::get_with_bearer(url, token.secret())))
     }
 
-    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
-        let answer = connection.read_resource_response(response)?;
+    fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
+        let answer = read_resource_response(app, response)?;
         let names = [("sub", "user_id"), ("email", "email"), ("name", "name")];
         let mut known = Extra::new();
         for (claim, name) in names {

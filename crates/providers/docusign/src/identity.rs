@@ -1,7 +1,8 @@
 //! Whom a token stands for and where its API is (userinfo), and the traps in the settings.
 
 use countersign::{
-    Connection, Error, ErrorKind, Extra, Profile, Provider, Request, Response, Token, scalar_text,
+    App, Error, ErrorKind, Extra, Profile, Provider, Request, Response, Token,
+    read_resource_response, scalar_text,
 };
 use serde_json::{Map, Value};
 
@@ -20,29 +21,25 @@ impl Provider for DocuSign {
         ID
     }
 
-    fn check(&self, connection: &Connection) -> Result<(), Error> {
-        check_subject(connection)?;
-        check_audience(connection)?;
-        check_base_url(connection)
+    fn check(&self, app: App<'_>) -> Result<(), Error> {
+        check_subject(app)?;
+        check_audience(app)?;
+        check_base_url(app)
     }
 
     fn identity_settings(&self) -> &[&str] {
         &["account_id"]
     }
 
-    fn identity_request(
-        &self,
-        connection: &Connection,
-        token: &Token,
-    ) -> Result<Option<Request>, Error> {
-        let url = connection.userinfo_url().cloned();
+    fn identity_request(&self, app: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
+        let url = app.endpoints.userinfo_url.clone();
         Ok(url.map(|url| Request::get_with_bearer(url, token.secret())))
     }
 
-    fn read_identity(&self, connection: &Connection, response: &Response) -> Result<Extra, Error> {
-        let answer = connection.read_resource_response(response)?;
+    fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
+        let answer = read_resource_response(app, response)?;
         let accounts = Account::all_of(&answer);
-        let account = choose(&accounts, connection.extra("account_id"))?;
+        let account = choose(&accounts, app.policy.extra("account_id"))?;
         let mut extra = Extra::new();
         let mut note = |name: &str, value: Option<&Value>| {
             if let Some(text) = value.and_then(scalar_text) {
@@ -124,8 +121,13 @@ fn choose<'a, 'b>(
         .with_hint(format!("set it to one of: {}", list.join(", "))))
 }
 
-fn check_subject(connection: &Connection) -> Result<(), Error> {
-    let Some(subject) = connection.subject().filter(|subject| !is_guid(subject)) else {
+fn check_subject(app: App<'_>) -> Result<(), Error> {
+    let Some(subject) = app
+        .policy
+        .subject
+        .as_deref()
+        .filter(|subject| !is_guid(subject))
+    else {
         return Ok(());
     };
     let what = match subject {
@@ -140,8 +142,8 @@ fn check_subject(connection: &Connection) -> Result<(), Error> {
 }
 
 /// DocuSign answers a wrong audience with `no_valid_keys_or_signatures`, which names nothing.
-fn check_audience(connection: &Connection) -> Result<(), Error> {
-    let Some(audience) = connection.audience().filter(|a| a.contains('/')) else {
+fn check_audience(app: App<'_>) -> Result<(), Error> {
+    let Some(audience) = app.policy.audience.as_deref().filter(|a| a.contains('/')) else {
         return Ok(());
     };
     let bare = audience
@@ -157,10 +159,12 @@ fn check_audience(connection: &Connection) -> Result<(), Error> {
 }
 
 /// The REST API's base is another host than the account server's.
-fn check_base_url(connection: &Connection) -> Result<(), Error> {
+fn check_base_url(app: App<'_>) -> Result<(), Error> {
     let of_api = |host: &str| host == "docusign.net" || host.ends_with(".docusign.net");
-    let base_url = connection
-        .base_url()
+    let base_url = app
+        .endpoints
+        .base_url
+        .as_ref()
         .map(|url| url.host().to_ascii_lowercase());
     if !base_url.is_some_and(|host| of_api(&host)) {
         return Ok(());

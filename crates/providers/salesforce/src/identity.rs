@@ -1,6 +1,6 @@
 //! What the answer's `id` and `signature` say, and the traps in the settings.
 
-use countersign::{Connection, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Verdict};
+use countersign::{App, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Verdict};
 
 use crate::{ID, PROFILE};
 
@@ -17,14 +17,14 @@ impl Provider for Salesforce {
         ID
     }
 
-    fn check(&self, connection: &Connection) -> Result<(), Error> {
-        check_path(connection)?;
-        check_subject(connection)?;
-        check_client_credentials(connection)
+    fn check(&self, app: App<'_>) -> Result<(), Error> {
+        check_path(app)?;
+        check_subject(app)?;
+        check_client_credentials(app)
     }
 
-    fn read(&self, connection: &Connection, extra: &mut Extra) -> Result<(), Error> {
-        check_signature(connection, extra)?;
+    fn read(&self, app: App<'_>, extra: &mut Extra) -> Result<(), Error> {
+        check_signature(app, extra)?;
         let ids = extra.get("id").and_then(|id| org_and_user(id));
         if let Some((org, user)) = ids {
             extra.insert("org_id".to_owned(), org);
@@ -36,7 +36,7 @@ impl Provider for Salesforce {
 
 /// `signature` is the HMAC-SHA256 of `id` and `issued_at` under the app's secret. Answers of the
 /// JWT grant have none, and without a secret it cannot be checked.
-fn check_signature(connection: &Connection, extra: &Extra) -> Result<(), Error> {
+fn check_signature(app: App<'_>, extra: &Extra) -> Result<(), Error> {
     let (Some(id), Some(issued_at), Some(signature)) = (
         extra.get("id"),
         extra.get("issued_at"),
@@ -45,7 +45,7 @@ fn check_signature(connection: &Connection, extra: &Extra) -> Result<(), Error> 
         return Ok(());
     };
     let message = format!("{id}{issued_at}");
-    match connection.secret_signed(message.as_bytes(), signature) {
+    match app.client.secret_signed(message.as_bytes(), signature) {
         Some(true) | None => Ok(()),
         Some(false) => Err(Error::new(
             ErrorKind::Verification,
@@ -66,13 +66,13 @@ fn org_and_user(id: &str) -> Option<(String, String)> {
     (kind == "id" && is_id(org) && is_id(user)).then(|| (org.to_owned(), user.to_owned()))
 }
 
-fn check_path(connection: &Connection) -> Result<(), Error> {
-    let Some(base_url) = connection.base_url() else {
+fn check_path(app: App<'_>) -> Result<(), Error> {
+    let Some(base_url) = &app.endpoints.base_url else {
         return Ok(());
     };
     let refuse =
         |message: &str, hint: &str| Err(Error::setting("base_url", message).with_hint(hint));
-    match (connection.environment(), base_url.path()) {
+    match (app.endpoints.environment.as_str(), base_url.path()) {
         ("site", "/") => refuse(
             "`base_url` of a site has no path",
             "write the site's path as well, such as https://acme.my.site.com/partners; for a site at the root of its host set environment = \"my-domain\"",
@@ -85,13 +85,13 @@ fn check_path(connection: &Connection) -> Result<(), Error> {
     }
 }
 
-fn check_subject(connection: &Connection) -> Result<(), Error> {
+fn check_subject(app: App<'_>) -> Result<(), Error> {
     let is_record_id = |subject: &&str| {
         subject.starts_with("005")
             && matches!(subject.len(), 15 | 18)
             && subject.bytes().all(|byte| byte.is_ascii_alphanumeric())
     };
-    if connection.subject().filter(is_record_id).is_none() {
+    if app.policy.subject.as_deref().filter(is_record_id).is_none() {
         return Ok(());
     }
     let message = "`subject` is a user's record id, and Salesforce wants the username";
@@ -100,13 +100,13 @@ fn check_subject(connection: &Connection) -> Result<(), Error> {
     ))
 }
 
-fn check_client_credentials(connection: &Connection) -> Result<(), Error> {
-    let host = connection.token_url().host().to_ascii_lowercase();
+fn check_client_credentials(app: App<'_>) -> Result<(), Error> {
+    let host = app.endpoints.token_url.host().to_ascii_lowercase();
     let is_common = matches!(
         host.as_str(),
         "login.salesforce.com" | "test.salesforce.com"
     );
-    if connection.grant() != GrantKind::ClientCredentials || !is_common {
+    if app.policy.grant != GrantKind::ClientCredentials || !is_common {
         return Ok(());
     }
     let message = format!("`grant` is client-credentials, which {host} does not offer");

@@ -359,10 +359,18 @@ fn the_vector_of_the_response_signature() {
     let secret = "countersign-test-secret";
     assert_eq!(jws::hmac_sha256_base64(secret, message), signature);
     let connection = salesforce(&[("client_secret", "countersign-test-secret")]);
-    assert_eq!(connection.secret_signed(message, signature), Some(true));
-    assert_eq!(connection.secret_signed(b"another", signature), Some(false));
     assert_eq!(
-        salesforce(&[("client_secret", "")]).secret_signed(message, signature),
+        connection.client().secret_signed(message, signature),
+        Some(true)
+    );
+    assert_eq!(
+        connection.client().secret_signed(b"another", signature),
+        Some(false)
+    );
+    assert_eq!(
+        salesforce(&[("client_secret", "")])
+            .client()
+            .secret_signed(message, signature),
         None
     );
 }

@@ -1,25 +1,26 @@
-//! Fills a profile's templates with a connection's settings and its key.
+//! Fills a profile's templates with an app's settings and its key.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::Connection;
+use super::App;
+use crate::profile::GrantRules;
 use crate::profile::template::{self, Hole, Name, Part, Templated, Unset, Value};
-use crate::{Error, ErrorKind, Signer};
+use crate::{Error, ErrorKind, GrantKind, Signer};
 
-impl Connection {
+impl App<'_> {
     /// The value of each entry of a profile's table, none for one that is to be left out. `table`
     /// is the table's name, for messages; `signer` is what signs the request, if anything does.
-    pub(crate) fn fill<'a>(
-        &self,
+    pub(crate) fn fill<'b>(
+        self,
         table: &str,
-        entries: &'a BTreeMap<String, Templated>,
+        entries: &'b BTreeMap<String, Templated>,
         signer: Option<&dyn Signer>,
-    ) -> impl Iterator<Item = Result<(&'a str, Option<Json>), Error>> {
+    ) -> impl Iterator<Item = Result<(&'b str, Option<Json>), Error>> {
         entries.iter().map(move |(name, entry)| {
             let filling = Filling {
-                connection: self,
+                app: self,
                 signer,
                 table,
                 name,
@@ -27,11 +28,34 @@ impl Connection {
             Ok((name.as_str(), filling.value(entry)?))
         })
     }
+
+    /// The parameters that the profile adds to this grant, filled. One that is an array comes
+    /// several times (as RFC 8707 section 2 has it), one without a value not at all.
+    pub(crate) fn params(
+        self,
+        grant: GrantKind,
+        rules: &GrantRules,
+    ) -> Result<Vec<(&str, Vec<String>)>, Error> {
+        let text = |value: Json| match value {
+            Json::String(text) => text,
+            other => other.to_string(),
+        };
+        let table = format!("grants.{grant}.params");
+        let entries = self.fill(&table, &rules.params, None).map(|entry| {
+            let (name, value) = entry?;
+            let values = match value {
+                Some(Json::Array(items)) => items.into_iter().map(text).collect(),
+                other => other.into_iter().map(text).collect(),
+            };
+            Ok((name, values))
+        });
+        entries.collect()
+    }
 }
 
 /// One entry of a profile's table being filled.
 struct Filling<'a> {
-    connection: &'a Connection,
+    app: App<'a>,
     signer: Option<&'a dyn Signer>,
     table: &'a str,
     name: &'a str,
@@ -82,16 +106,21 @@ impl Filling<'_> {
     }
 
     fn lookup(&self, name: Name<'_>) -> Option<String> {
-        let connection = self.connection;
+        let App {
+            endpoints,
+            client,
+            policy,
+            ..
+        } = self.app;
         let certificate = || self.signer?.certificates().first();
         match name {
-            Name::ClientId => Some(connection.client_id.clone()),
-            Name::Subject => connection.subject.clone(),
-            Name::Audience => connection.audience.clone(),
-            Name::Issuer => connection.issuer.clone(),
-            Name::BaseUrl => connection.base_url.as_ref().map(ToString::to_string),
-            Name::TokenUrl => Some(connection.token_url.to_string()),
-            Name::Scopes => Some(connection.scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
+            Name::ClientId => Some(client.id.clone()),
+            Name::Subject => policy.subject.clone(),
+            Name::Audience => policy.audience.clone(),
+            Name::Issuer => endpoints.issuer.clone(),
+            Name::BaseUrl => endpoints.base_url.as_ref().map(ToString::to_string),
+            Name::TokenUrl => Some(endpoints.token_url.to_string()),
+            Name::Scopes => Some(policy.scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
             Name::KeyId => Some(self.signer?.key_id()?.to_owned()),
             Name::CertSha256 => Some(certificate()?.x5t_s256()),
             Name::CertSha1 => Some(certificate()?.x5t()),
@@ -99,7 +128,7 @@ impl Filling<'_> {
                 let digest = self.signer?.public_key()?.spki_sha256();
                 Some(base64_simd::STANDARD.encode_to_string(digest))
             }
-            Name::Extra(name) => connection.extra(name).map(str::to_owned),
+            Name::Extra(name) => policy.extra(name).map(str::to_owned),
         }
     }
 
@@ -119,7 +148,7 @@ impl Filling<'_> {
     }
 
     fn field(&self) -> String {
-        let vendor = &self.connection.profile().name;
+        let vendor = &self.app.profile.name;
         format!("{vendor}'s `{}.{}`", self.table, self.name)
     }
 }
