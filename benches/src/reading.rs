@@ -5,7 +5,7 @@ use std::hint::black_box;
 use countersign::jws::{self, VerificationKey};
 use countersign::{
     Clock, Connection, Form, Grant, ManualClock, PrivateKey, Profile, Response, Settings,
-    SystemRandom,
+    SystemRandom, read_token_response, token_request,
 };
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256,
@@ -159,11 +159,9 @@ fn reading_an_answer() -> Vec<Case> {
     let connection = connection();
     let now = ManualClock::at(1_700_000_000).now();
     let grant = Grant::ClientCredentials;
-    let request = connection
-        .token_request(&grant, now, &SystemRandom::new())
-        .expect("a request");
+    let request = token_request(&connection, &grant, now, &SystemRandom::new()).expect("a request");
     let ours = move || {
-        let read = connection.read_token_response(&grant, &request, black_box(&response), now);
+        let read = read_token_response(&connection, &grant, &request, black_box(&response), now);
         black_box(read.expect("a token"));
     };
     let floor = move || {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign::{
     Connection, Error, Grant, GrantKind, Moment, Provider, Request, Response, Secret, Settings,
-    SystemRandom, TokenResponse,
+    SystemRandom, TokenResponse, read_token_response, token_request,
 };
 use serde_json::{Map, Value, json};
 
@@ -184,7 +184,8 @@ impl Cases {
             .map(|(name, value)| (name.as_str(), value.as_str().expect("headers are strings")));
         let status = case["status"].as_u64().expect("a status") as u16;
         let response = Response::new(status, headers, text(case, "body"));
-        connection.read_token_response(
+        read_token_response(
+            &connection,
             &grant(case),
             &self.request(&connection, case),
             &response,
@@ -194,9 +195,7 @@ impl Cases {
 
     fn request(&self, connection: &Connection, case: &Value) -> Request {
         let random = SystemRandom::new();
-        connection
-            .token_request(&grant(case), now(case), &random)
-            .expect("a request")
+        token_request(connection, &grant(case), now(case), &random).expect("a request")
     }
 
     fn connection(&self, case: &Value) -> Connection {

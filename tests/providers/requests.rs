@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use countersign::{
     Connection, Error, Grant, Keeper, ManualClock, Moment, Provider, Random, Request, Response,
-    SendError, Settings, Transport,
+    SendError, Settings, Transport, token_request,
 };
 
 /// 2023-11-14 22:13:20 UTC.
@@ -49,9 +49,7 @@ pub(crate) fn refused(provider: Arc<dyn Provider>, pairs: &[(&str, &str)]) -> (S
 }
 
 pub(crate) fn request(connection: &Connection, grant: &Grant) -> Request {
-    connection
-        .token_request(grant, at(NOW), &Counting::default())
-        .expect("a request")
+    token_request(connection, grant, at(NOW), &Counting::default()).expect("a request")
 }
 
 /// URL, body and `Authorization` of what would be sent.

@@ -23,106 +23,110 @@ use self::redirect::explain_redirect;
 pub(crate) use self::redirect::leaves_unprocessed;
 pub(crate) use self::resource::explain_plain_get;
 pub use self::resource::read_resource_response;
+pub use self::revocation::read_revocation_response;
 use self::said::Said;
+pub(crate) use self::salvage::salvage;
 use crate::profile::Rotation;
 use crate::{
     Connection, Error, ErrorKind, Grant, Moment, Request, Response, SendError, TokenResponse, Url,
     Verdict,
 };
 
-impl Connection {
-    /// Reads what the token endpoint answered: a pure function, no I/O.
-    ///
-    /// Tolerant of what vendors do: numbers as strings, no `expires_in`, members nobody knows, an
-    /// error in a 200. `now` is only used to compare the server's `Date` with.
-    ///
-    /// # Errors
-    ///
-    /// What the server refused, by the provider's table of errors and RFC 6749 section 5.2; or
-    /// [`ErrorKind::Unreadable`] where the answer is not one of a token endpoint. Where the
-    /// request may have spent a rotating refresh token, the verdict is
-    /// [`Verdict::OutcomeUnknown`].
-    pub fn read_token_response(
-        &self,
-        grant: &Grant,
-        request: &Request,
-        response: &Response,
-        now: Moment,
-    ) -> Result<TokenResponse, Error> {
-        let answer = Answer {
-            connection: self,
-            grant,
-            asked: request.url(),
-            response,
-            redactor: Redactor::of(request, self.app()),
-            now,
+/// Reads what the token endpoint answered: a pure function, no I/O.
+///
+/// Tolerant of what vendors do: numbers as strings, no `expires_in`, members nobody knows, an
+/// error in a 200. `now` is only used to compare the server's `Date` with.
+///
+/// # Errors
+///
+/// What the server refused, by the provider's table of errors and RFC 6749 section 5.2; or
+/// [`ErrorKind::Unreadable`] where the answer is not one of a token endpoint. Where the
+/// request may have spent a rotating refresh token, the verdict is
+/// [`Verdict::OutcomeUnknown`].
+pub fn read_token_response(
+    connection: &Connection,
+    grant: &Grant,
+    request: &Request,
+    response: &Response,
+    now: Moment,
+) -> Result<TokenResponse, Error> {
+    let answer = Answer {
+        connection,
+        grant,
+        asked: request.url(),
+        response,
+        redactor: Redactor::of(request, connection.app()),
+        now,
+    };
+    let translated = connection
+        .provider()
+        .translate(connection.app(), response)
+        .map_err(|error| answer.explain_untranslated(error));
+    let read = translated.and_then(|translated| {
+        let body = translated.as_ref().unwrap_or(&response.body);
+        answer.read(body)
+    });
+    read.map_err(|error| {
+        let error = match leaves_doubt(response, &error) {
+            true => explain_doubt(connection, grant, error),
+            false => error,
         };
-        let translated = self
-            .provider()
-            .translate(self.app(), response)
-            .map_err(|error| answer.explain_untranslated(error));
-        let read = translated.and_then(|translated| {
-            let body = translated.as_ref().unwrap_or(&response.body);
-            answer.read(body)
-        });
-        read.map_err(|error| {
-            let error = match Self::leaves_doubt(response, &error) {
-                true => self.explain_doubt(grant, error),
-                false => error,
-            };
-            let error = error
-                .with_http_status(response.status)
-                .with_provider(&self.profile().id);
-            match answer.trace_id() {
-                Some(id) => error.with_trace_id(id),
-                None => error,
-            }
-        })
-    }
-
-    /// Turns a failure to send into an error, with the verdict that fits what may be spent.
-    pub(crate) fn explain_send_error(&self, grant: &Grant, error: SendError) -> Error {
-        let error = match error {
-            SendError::NotSent(error) => error,
-            SendError::MaybeSent(error) => self.explain_doubt(grant, error),
-        };
-        error.with_provider(&self.profile().id)
-    }
-
-    /// Whether an answer that is an error leaves open what the server did: it is neither a
-    /// readable success nor a refusal, nor a redirect of a request that was not processed.
-    pub(crate) fn leaves_doubt(response: &Response, error: &Error) -> bool {
-        match response.status {
-            503 => false,
-            500..=599 => true,
-            400..=499 => false,
-            status if leaves_unprocessed(status) => false,
-            300..=399 => true,
-            _ => match error.kind() {
-                // A token of a type that cannot be used: what the server did is plain.
-                ErrorKind::Unreadable => error.verdict() != Verdict::FixConfiguration,
-                ErrorKind::Verification | ErrorKind::Plugin | ErrorKind::Internal => true,
-                _ => false,
-            },
+        let error = error
+            .with_http_status(response.status)
+            .with_provider(&connection.profile().id);
+        match answer.trace_id() {
+            Some(id) => error.with_trace_id(id),
+            None => error,
         }
-    }
+    })
+}
 
-    /// The verdict where the server may have acted on the request and its answer is lost.
-    pub(crate) fn explain_doubt(&self, grant: &Grant, error: Error) -> Error {
-        let refresh = &self.profile().refresh;
-        match grant {
-            Grant::AuthorizationCode { .. } => self.with_login_hint(
-                error
-                    .with_verdict(Verdict::Reauthorize)
-                    .with_hint("the code may be spent and is not sent again: log in once more"),
-            ),
-            Grant::RefreshToken(_) if refresh.rotation != Rotation::Never && refresh.grace_s == 0 => {
-                self.with_login_hint(error
-                    .with_verdict(Verdict::OutcomeUnknown)
-                    .with_hint("the server may have replaced the refresh token, and nothing was sent twice: if the next refresh is refused, log in again"))
-            }
-            _ => error,
+/// Turns a failure to send into an error, with the verdict that fits what may be spent.
+pub(crate) fn explain_send_error(
+    connection: &Connection,
+    grant: &Grant,
+    error: SendError,
+) -> Error {
+    let error = match error {
+        SendError::NotSent(error) => error,
+        SendError::MaybeSent(error) => explain_doubt(connection, grant, error),
+    };
+    error.with_provider(&connection.profile().id)
+}
+
+/// Whether an answer that is an error leaves open what the server did: it is neither a
+/// readable success nor a refusal, nor a redirect of a request that was not processed.
+pub(crate) fn leaves_doubt(response: &Response, error: &Error) -> bool {
+    match response.status {
+        503 => false,
+        500..=599 => true,
+        400..=499 => false,
+        status if leaves_unprocessed(status) => false,
+        300..=399 => true,
+        _ => match error.kind() {
+            // A token of a type that cannot be used: what the server did is plain.
+            ErrorKind::Unreadable => error.verdict() != Verdict::FixConfiguration,
+            ErrorKind::Verification | ErrorKind::Plugin | ErrorKind::Internal => true,
+            _ => false,
+        },
+    }
+}
+
+/// The verdict where the server may have acted on the request and its answer is lost.
+pub(crate) fn explain_doubt(connection: &Connection, grant: &Grant, error: Error) -> Error {
+    let refresh = &connection.profile().refresh;
+    match grant {
+        Grant::AuthorizationCode { .. } => connection.with_login_hint(
+            error
+                .with_verdict(Verdict::Reauthorize)
+                .with_hint("the code may be spent and is not sent again: log in once more"),
+        ),
+        Grant::RefreshToken(_) if refresh.rotation != Rotation::Never && refresh.grace_s == 0 => {
+            connection.with_login_hint(error
+                .with_verdict(Verdict::OutcomeUnknown)
+                .with_hint("the server may have replaced the refresh token, and nothing was sent twice: if the next refresh is refused, log in again"))
         }
+        _ => error,
     }
 }
 

@@ -48,7 +48,8 @@ pub use self::seed::SpentSeeds;
 pub use self::trail::{Event, What};
 use crate::{
     Clock, Connection, Durability, Error, Extra, Login, Owner, Random, Source, Store, StoreKey,
-    StoreSetting, SystemClock, SystemRandom, Token, Transport, random, store,
+    StoreSetting, SystemClock, SystemRandom, Token, Transport, login, random,
+    read_authorization_response, store,
 };
 
 /// Hands out a connection's token and keeps it valid.
@@ -336,11 +337,11 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// As [`Connection::read_authorization_response`], and if the exchange or the store fails.
+    /// As [`read_authorization_response`](crate::read_authorization_response), and if the exchange or the store fails.
     pub fn complete_login(&self, login: &Login, callback: &str) -> Result<Token, Error> {
         let connection = &self.0.connection;
-        let grant = connection.read_authorization_response(login, callback)?;
-        let kept = connection.kept_parameters(callback)?;
+        let grant = read_authorization_response(connection, login, callback)?;
+        let kept = login::kept_parameters(connection.profile(), callback)?;
         let login = login.clone();
         Inner::bounded(&self.0, "the login", move |inner| {
             let login = &login;

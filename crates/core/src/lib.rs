@@ -3,7 +3,7 @@
 //! It signs the assertion, posts the form, understands what the vendor answers, and loses no
 //! refresh token that a client can keep. A [`Connection`] is made from [`Settings`] and a [`Provider`]; a [`Keeper`]
 //! hands out its token. Everything between the two ends is a pure function: see
-//! [`Connection::token_request`] and [`Connection::read_token_response`].
+//! [`token_request`] and [`read_token_response`].
 //!
 //! This crate knows no vendor. `countersign-docusign`, `countersign-salesforce` and
 //! `countersign-boldsign` do; any other is described by a [`Profile`].
@@ -62,6 +62,7 @@ pub mod pkce;
 pub mod profile;
 mod provider;
 mod random;
+mod requests;
 mod secret;
 mod settings;
 mod subjects;
@@ -73,7 +74,9 @@ pub use countersign_jose as jose;
 pub use countersign_jose::jws::{self, Algorithm, CallbackSigner, KeySigner, Signer};
 pub use countersign_jose::key::{self, PrivateKey, PublicKey};
 
-pub use crate::answer::{read_json, read_resource_response, scalar_text};
+pub use crate::answer::{
+    read_json, read_resource_response, read_revocation_response, read_token_response, scalar_text,
+};
 pub use crate::app::{App, ClientIdentity, Endpoints, GrantPolicy};
 pub use crate::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetting};
 pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
@@ -93,12 +96,13 @@ pub use crate::keeper::{
     Change, Counts, EndedGrant, Event, Fresh, Keeper, KeeperBuilder, PendingAttempt, RecordSummary,
     Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
 };
-pub use crate::login::Login;
+pub use crate::login::{Login, read_authorization_response};
 pub use crate::loopback::Listener;
 pub use crate::pkce::Pkce;
 pub use crate::profile::Profile;
 pub use crate::provider::{Provider, Registry, from_profile};
 pub use crate::random::{Random, SystemRandom};
+pub use crate::requests::{revocation_request, token_request};
 pub use crate::secret::Secret;
 pub use crate::settings::{Connections, SETTINGS, SettingKey, Settings};
 pub use crate::subjects::Subjects;

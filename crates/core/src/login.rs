@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use self::callback::Callback;
+pub(crate) use self::callback::kept_parameters;
+pub use self::callback::read_authorization_response;
 use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Url, random};
 
 /// A login that has begun: the URL to open, and what is needed to believe what comes back.
@@ -272,14 +274,14 @@ impl Login {
     /// profile says that the server always sends it
     /// ([`authorization_response_iss_parameter_supported`](crate::profile::Endpoints::authorization_response_iss_parameter_supported)).
     ///
-    /// [`Connection::read_authorization_response`] does the same and explains the server's error
+    /// [`read_authorization_response`] does the same and explains the server's error
     /// by the provider's table.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Callback`] if the state is not this login's, another server answered, the
     /// person said no, or there is no code. The server's error decides the verdict: see
-    /// [`Connection::read_authorization_response`].
+    /// [`read_authorization_response`].
     pub fn finish(&self, callback: &str) -> Result<Grant, Error> {
         self.read(&[], callback)
     }

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use zeroize::Zeroize;
 
+use crate::answer::explain_send_error;
 use crate::connection::LiveConnection;
 use crate::keeper::rejected::YOUNG;
 use crate::keeper::{bound, lease};
 use crate::{
     Clock, Connection, Error, ErrorKind, Grant, GrantKind, Moment, Random, Secret, SystemClock,
-    SystemRandom, TokenResponse, Transport,
+    SystemRandom, TokenResponse, Transport, read_token_response, token_request,
 };
 
 /// Keeps access tokens of many subjects that one app impersonates, in little memory.
@@ -281,12 +282,12 @@ impl Inner {
     fn ask(&self, subject: &str, started: Moment) -> Result<TokenResponse, Error> {
         let connection = self.live.current().for_subject(subject);
         let grant = Grant::JwtBearer;
-        let request = connection.token_request(&grant, started, self.random.as_ref())?;
+        let request = token_request(&connection, &grant, started, self.random.as_ref())?;
         let response = self
             .transport
             .send(&request)
-            .map_err(|error| connection.explain_send_error(&grant, error))?;
-        connection.read_token_response(&grant, &request, &response, self.clock.now())
+            .map_err(|error| explain_send_error(&connection, &grant, error))?;
+        read_token_response(&connection, &grant, &request, &response, self.clock.now())
     }
 
     fn look(&self, state: &State, subject: &str) -> Option<Secret> {

@@ -1,6 +1,8 @@
 //! `countersign consent`: where a user, or an administrator for everybody, lets the app act.
 
-use countersign::{Connection, Error, ErrorKind, GrantKind, Login, SystemRandom};
+use countersign::{
+    Connection, Error, ErrorKind, GrantKind, Login, SystemRandom, read_authorization_response,
+};
 use serde_json::json;
 
 use crate::args::{ConsentArgs, Global};
@@ -25,7 +27,7 @@ pub(crate) fn run(global: &Global, args: &ConsentArgs, output: &mut Output) -> R
         },
         // The code that comes along is not needed: the assertion is what asks for the token.
         |login, query| {
-            let response = connection.read_authorization_response(login, query);
+            let response = read_authorization_response(connection, login, query);
             response.map(drop)
         },
     )?;

@@ -7,25 +7,27 @@
 use super::charset;
 use crate::{Connection, Error, Response, Secret, form};
 
-impl Connection {
-    /// The new refresh token in a response that was rejected with this error, if the response is a
-    /// success and has one that can be read.
-    pub(crate) fn salvage(&self, response: &Response, error: &Error) -> Option<Secret> {
-        if !(200..300).contains(&response.status) || error.oauth_error().is_some() {
-            return None;
-        }
-        let translated = self
-            .provider()
-            .translate(self.app(), response)
-            .ok()
-            .flatten();
-        let body = translated
-            .as_deref()
-            .map_or(&response.body[..], |body| body);
-        let converted = charset::to_utf8(body);
-        let body = converted.as_ref().map_or(body, |converted| converted);
-        refresh_token(body).or_else(|| in_form(body))
+/// The new refresh token in a response that was rejected with this error, if the response is a
+/// success and has one that can be read.
+pub(crate) fn salvage(
+    connection: &Connection,
+    response: &Response,
+    error: &Error,
+) -> Option<Secret> {
+    if !(200..300).contains(&response.status) || error.oauth_error().is_some() {
+        return None;
     }
+    let translated = connection
+        .provider()
+        .translate(connection.app(), response)
+        .ok()
+        .flatten();
+    let body = translated
+        .as_deref()
+        .map_or(&response.body[..], |body| body);
+    let converted = charset::to_utf8(body);
+    let body = converted.as_ref().map_or(body, |converted| converted);
+    refresh_token(body).or_else(|| in_form(body))
 }
 
 fn in_form(body: &[u8]) -> Option<Secret> {

@@ -7,7 +7,9 @@ use super::record::{Record, Unrevoked};
 use super::save::{Loaded, not_stored};
 use super::trail::What;
 use super::{Change, Inner, Keeper};
-use crate::{Error, ErrorKind, Secret, Swap, TokenTypeHint};
+use crate::{
+    Error, ErrorKind, Secret, Swap, TokenTypeHint, read_revocation_response, revocation_request,
+};
 
 /// What the vendor did when a connection was forgotten.
 #[derive(Clone, Debug)]
@@ -162,7 +164,7 @@ impl Inner {
     fn revoke(&self, token: &Secret, hint: TokenTypeHint) -> Result<Revocation, Error> {
         let now = self.clock.now();
         let connection = self.credentials.current();
-        let request = connection.revocation_request(token, hint, now, self.random.as_ref())?;
+        let request = revocation_request(&connection, token, hint, now, self.random.as_ref())?;
         let Some(request) = request else {
             return Ok(Revocation::NotOffered);
         };
@@ -173,7 +175,7 @@ impl Inner {
                 return Ok(Revocation::Failed(error.in_context("revocation")));
             }
         };
-        let read = connection.read_revocation_response(&request, &response, self.clock.now());
+        let read = read_revocation_response(&connection, &request, &response, self.clock.now());
         Ok(match read {
             Ok(()) => Revocation::Revoked,
             // It ends by itself; there is nothing to try again.

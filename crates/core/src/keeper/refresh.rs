@@ -10,11 +10,12 @@ use super::record::{Asked, Record, identity_mark};
 use super::save::{Loaded, Saved};
 use super::trail::{Rest, What};
 use super::{Change, Inner, login_needed};
-use crate::answer::Redactor;
+use crate::answer::{Redactor, explain_send_error, salvage};
+use crate::requests::spends_single_use_secret;
 use crate::secret::fingerprint;
 use crate::{
     Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Request, Response, Secret, SendError,
-    Source, Token, TokenResponse, Verdict, random,
+    Source, Token, TokenResponse, Verdict, random, read_token_response, token_request,
 };
 
 /// What a refresh begins with.
@@ -45,7 +46,9 @@ impl Inner {
         self.respect_rest(&loaded)?;
         let grant = self.choose_grant(&loaded)?;
         match &grant {
-            Grant::RefreshToken(token) if self.connection.spends_single_use_secret(&grant) => {
+            Grant::RefreshToken(token)
+                if spends_single_use_secret(self.connection.profile(), &grant) =>
+            {
                 self.rotate(&lease, loaded, token, want.force)
             }
             _ => {
@@ -122,7 +125,7 @@ impl Inner {
         if let Err(refusal) = &asked {
             let other_credentials = self.has_other_credentials(&refusal.error);
             // What can be spent once is spent by the first request, whatever its answer blames.
-            if !connection.spends_single_use_secret(grant)
+            if !spends_single_use_secret(connection.profile(), grant)
                 && refusal.salvaged.is_none()
                 && (other_credentials || self.follow_the_servers_clock(refusal))
             {
@@ -223,26 +226,24 @@ impl Inner {
             unix_ms: started.unix_ms + skew_ms,
             ..started
         };
-        let request = connection
-            .token_request(grant, by_server, self.random.as_ref())
-            .map_err(plain)?;
+        let request =
+            token_request(&connection, grant, by_server, self.random.as_ref()).map_err(plain)?;
         let sent = self.send_request(&request);
-        let response = sent.map_err(|error| plain(connection.explain_send_error(grant, error)))?;
+        let response =
+            sent.map_err(|error| plain(explain_send_error(&connection, grant, error)))?;
         self.probe(Point::Answered).map_err(plain)?;
         let now = self.clock.now();
         let date = response.header("date").and_then(crate::parse_http_date);
-        connection
-            .read_token_response(grant, &request, &response, now)
-            .map_err(|error| Refusal {
-                ahead_s: date.map(|date| date - now.unix_s()),
-                salvaged: match grant {
-                    Grant::AuthorizationCode { .. } | Grant::RefreshToken(_) => {
-                        connection.salvage(&response, &error)
-                    }
-                    Grant::JwtBearer | Grant::ClientCredentials => None,
-                },
-                error,
-            })
+        read_token_response(&connection, grant, &request, &response, now).map_err(|error| Refusal {
+            ahead_s: date.map(|date| date - now.unix_s()),
+            salvaged: match grant {
+                Grant::AuthorizationCode { .. } | Grant::RefreshToken(_) => {
+                    salvage(&connection, &response, &error)
+                }
+                Grant::JwtBearer | Grant::ClientCredentials => None,
+            },
+            error,
+        })
     }
 
     /// Whether an assertion was refused by a server whose clock differs so much from ours that

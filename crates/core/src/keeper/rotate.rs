@@ -13,9 +13,11 @@ use super::probe::Point;
 use super::record::{Attempt, Record};
 use super::save::Loaded;
 use super::trail::{Ended, What};
+use crate::answer::{explain_doubt, explain_send_error, leaves_doubt, salvage};
 use crate::secret::fingerprint;
 use crate::{
-    Connection, Error, ErrorKind, Grant, Response, Secret, SendError, Token, Verdict, random,
+    Error, ErrorKind, Grant, Response, Secret, SendError, Token, Verdict, random,
+    read_token_response, token_request,
 };
 
 /// One attempt, from intent to outcome.
@@ -113,8 +115,7 @@ impl Inner {
         let connection = &*self.credentials.current();
         let grant = Grant::RefreshToken(rotation.token.clone());
         let started = self.clock.now();
-        let request = connection
-            .token_request(&grant, started, self.random.as_ref())
+        let request = token_request(connection, &grant, started, self.random.as_ref())
             .map_err(|error| self.not_sent(&rotation, error))?;
         let response = match self.send_request(&request) {
             Ok(response) => response,
@@ -124,15 +125,15 @@ impl Inner {
             }
             Err(error @ SendError::MaybeSent(_)) => {
                 return Err(
-                    self.answer_lost(rotation, connection.explain_send_error(&grant, error))
+                    self.answer_lost(rotation, explain_send_error(connection, &grant, error))
                 );
             }
         };
         if let Err(error) = self.probe(Point::Answered) {
-            return Err(self.answer_lost(rotation, connection.explain_doubt(&grant, error)));
+            return Err(self.answer_lost(rotation, explain_doubt(connection, &grant, error)));
         }
         let now = self.clock.now();
-        let answer = match connection.read_token_response(&grant, &request, &response, now) {
+        let answer = match read_token_response(connection, &grant, &request, &response, now) {
             Ok(answer) => answer,
             Err(error) => {
                 // For the next refresh: this one has presented its token.
@@ -170,15 +171,15 @@ impl Inner {
         error: Error,
     ) -> Error {
         let connection = &self.connection;
-        if let Some(token) = connection.salvage(response, &error) {
+        if let Some(token) = salvage(connection, response, &error) {
             let mut record = rotation.record.clone();
             record.grant = Some(self.grant_mark(grant, Some(&rotation.record)));
             record.refresh_token = Some(token);
             let (version, spent) = (Some(rotation.version), Some(rotation.token));
             return self.keep_salvaged(rotation.lease, version, record, spent, error);
         }
-        match Connection::leaves_doubt(response, &error) {
-            true => self.answer_lost(rotation, connection.explain_doubt(grant, error)),
+        match leaves_doubt(response, &error) {
+            true => self.answer_lost(rotation, explain_doubt(connection, grant, error)),
             false => self.refused(rotation, error),
         }
     }
@@ -312,6 +313,6 @@ impl Inner {
         let message = format!("the outcome of refresh attempt {id} (by {by}) is not known");
         let error = Error::new(ErrorKind::Interrupted, message);
         let grant = Grant::RefreshToken(Secret::new(""));
-        Err(self.connection.explain_doubt(&grant, error))
+        Err(explain_doubt(&self.connection, &grant, error))
     }
 }

@@ -4,7 +4,9 @@ use super::{Login, Purpose};
 use crate::answer::Redactor;
 use crate::parameters::is_of_callback;
 use crate::profile::ErrorRow;
-use crate::{Connection, Error, ErrorKind, Extra, Grant, GrantKind, Secret, Verdict, form};
+use crate::{
+    Connection, Error, ErrorKind, Extra, Grant, GrantKind, Profile, Secret, Verdict, form,
+};
 
 /// The parameters of a callback, decoded, in order.
 pub(super) struct Callback(Vec<(String, String)>);
@@ -70,59 +72,59 @@ fn is_url(text: &str) -> bool {
     scheme("https://") || scheme("http://") || text.starts_with('/')
 }
 
-impl Connection {
-    /// Reads what the browser came back with, as [`Login::finish`] does, and explains the server's
-    /// error by the provider's table first.
-    ///
-    /// # Errors
-    ///
-    /// As [`Login::finish`]. What the authorization endpoint reported (RFC 6749 section 4.1.2.1,
-    /// OpenID Connect Core section 3.1.2.6) is [`Verdict::FixConfiguration`] if the request was
-    /// wrong, [`Verdict::Retry`] if the server is at fault, and [`Verdict::Reauthorize`] if the
-    /// person said no or has to act.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use countersign::{Connection, Login, Profile, Settings, SystemRandom, Verdict};
-    ///
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     endpoints.authorize = "{base_url}/authorize"
-    /// #     grants.authorization-code.client_auth = ["none"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"),
-    /// #     ("client_id", "app"),
-    /// #     ("redirect_uri", "https://app.example/callback"),
-    /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
-    /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
-    /// let callback = format!("https://app.example/callback?error=invalid_scope&state={}", login.state());
-    /// let error = connection.read_authorization_response(&login, &callback).unwrap_err();
-    /// assert_eq!(error.verdict(), Verdict::FixConfiguration);
-    /// assert_eq!(error.setting_name(), Some("scopes"));
-    /// # Ok::<(), countersign::Error>(())
-    /// ```
-    pub fn read_authorization_response(
-        &self,
-        login: &Login,
-        callback: &str,
-    ) -> Result<Grant, Error> {
-        login.read(&self.profile().errors, callback)
-    }
+/// Reads what the browser came back with, as [`Login::finish`] does, and explains the server's
+/// error by the provider's table first.
+///
+/// # Errors
+///
+/// As [`Login::finish`]. What the authorization endpoint reported (RFC 6749 section 4.1.2.1,
+/// OpenID Connect Core section 3.1.2.6) is [`Verdict::FixConfiguration`] if the request was
+/// wrong, [`Verdict::Retry`] if the server is at fault, and [`Verdict::Reauthorize`] if the
+/// person said no or has to act.
+///
+/// # Example
+///
+/// ```
+/// use countersign::{
+///     Connection, Login, Profile, Settings, SystemRandom, Verdict, read_authorization_response,
+/// };
+///
+/// # let profile = Profile::from_toml(r#"
+/// #     id = "acme"
+/// #     name = "Acme"
+/// #     documentation = "https://acme.example/docs"
+/// #     environments.production.base_url = "https://login.acme.example"
+/// #     endpoints.token = "{base_url}/token"
+/// #     endpoints.authorize = "{base_url}/authorize"
+/// #     grants.authorization-code.client_auth = ["none"]
+/// # "#)?;
+/// # let settings = Settings::from_pairs([
+/// #     ("provider", "acme"),
+/// #     ("client_id", "app"),
+/// #     ("redirect_uri", "https://app.example/callback"),
+/// # ])?;
+/// # let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
+/// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
+/// let callback = format!("https://app.example/callback?error=invalid_scope&state={}", login.state());
+/// let error = read_authorization_response(&connection, &login, &callback).unwrap_err();
+/// assert_eq!(error.verdict(), Verdict::FixConfiguration);
+/// assert_eq!(error.setting_name(), Some("scopes"));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub fn read_authorization_response(
+    connection: &Connection,
+    login: &Login,
+    callback: &str,
+) -> Result<Grant, Error> {
+    login.read(&connection.profile().errors, callback)
+}
 
-    /// The callback's parameters that are kept with the token.
-    pub(crate) fn kept_parameters(&self, callback: &str) -> Result<Extra, Error> {
-        let keep = &self.profile().authorize.keep;
-        let mut found = Callback::parse(callback)?.parameters();
-        found.retain(|name, _| keep.contains(name));
-        Ok(found)
-    }
+/// The callback's parameters that are kept with the token.
+pub(crate) fn kept_parameters(profile: &Profile, callback: &str) -> Result<Extra, Error> {
+    let keep = &profile.authorize.keep;
+    let mut found = Callback::parse(callback)?.parameters();
+    found.retain(|name, _| keep.contains(name));
+    Ok(found)
 }
 
 impl Login {

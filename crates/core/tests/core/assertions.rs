@@ -3,6 +3,7 @@
 use countersign::jws::{self, CallbackSigner};
 use countersign::{
     Algorithm, Clock, Connection, Error, Form, Grant, ManualClock, Profile, Settings, SystemRandom,
+    token_request,
 };
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ fn with(lines: &str, pairs: &[(&str, &str)]) -> Result<Connection, Error> {
 
 fn form(connection: &Connection, grant: &Grant) -> Form {
     let now = ManualClock::at(NOW).now();
-    let request = connection.token_request(grant, now, &SystemRandom::new());
+    let request = token_request(connection, grant, now, &SystemRandom::new());
     request.unwrap().form().unwrap().clone()
 }
 

@@ -3,7 +3,7 @@
 
 use countersign::{
     Connection, Error, ErrorKind, Grant, Login, Profile, Response, Settings, SystemRandom, Url,
-    Verdict,
+    Verdict, read_authorization_response,
 };
 
 use crate::support::{Bench, PROFILE, bench, rotated_answer};
@@ -161,9 +161,7 @@ fn an_error_of_the_authorization_endpoint_has_the_verdict_of_its_kind() {
         );
         for error in [
             login.finish(&callback).unwrap_err(),
-            connection
-                .read_authorization_response(&login, &callback)
-                .unwrap_err(),
+            read_authorization_response(&connection, &login, &callback).unwrap_err(),
         ] {
             assert_eq!(
                 (error.verdict(), error.setting_name()),

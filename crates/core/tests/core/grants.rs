@@ -2,6 +2,7 @@
 
 use countersign::{
     Clock, Connection, Form, Grant, ManualClock, Moment, Request, Secret, SystemRandom, jws,
+    token_request,
 };
 use serde_json::Value;
 
@@ -12,9 +13,7 @@ fn now() -> Moment {
 }
 
 fn request(connection: &Connection, grant: &Grant) -> Request {
-    connection
-        .token_request(grant, now(), &SystemRandom::new())
-        .unwrap()
+    token_request(connection, grant, now(), &SystemRandom::new()).unwrap()
 }
 
 fn vectors(name: &str) -> Value {

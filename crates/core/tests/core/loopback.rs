@@ -5,7 +5,10 @@ use std::net::{Shutdown, TcpStream};
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-use countersign::{Connection, Error, ErrorKind, Listener, Login, SystemRandom, Verdict};
+use countersign::{
+    Connection, Error, ErrorKind, Listener, Login, SystemRandom, Verdict,
+    read_authorization_response,
+};
 
 use crate::support::connection;
 
@@ -29,7 +32,7 @@ fn listen(connection: &Connection) -> (Listener, Login) {
 
 /// Completes as the connection does, without exchanging the code.
 fn finish(connection: &Connection, login: &Login, callback: &str) -> Result<(), Error> {
-    let response = connection.read_authorization_response(login, callback);
+    let response = read_authorization_response(connection, login, callback);
     response.map(drop)
 }
 

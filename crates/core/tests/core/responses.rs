@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign::{
     App, Connection, Error, ErrorKind, Extra, Grant, Keeper, ManualClock, MemoryStore, Profile,
     Provider, Request, Response, Revocation, Settings, Store, SystemRandom, Token, Url, Verdict,
-    read_resource_response,
+    read_resource_response, read_token_response, token_request,
 };
 
 use crate::support::{
@@ -385,13 +385,9 @@ fn a_redirect_spends_no_code() {
         verifier: "canary-verifier".into(),
     };
     let now = countersign::Clock::now(&ManualClock::at(crate::support::NOW));
-    let request = own
-        .token_request(&grant, now, &SystemRandom::new())
-        .unwrap();
+    let request = token_request(&own, &grant, now, &SystemRandom::new()).unwrap();
     let moved = Response::new(307, [("Location", "https://x.example/?c=canary-code")], "");
-    let error = own
-        .read_token_response(&grant, &request, &moved, now)
-        .unwrap_err();
+    let error = read_token_response(&own, &grant, &request, &moved, now).unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
     assert!(error.hint().unwrap().ends_with("then log in again"));
     assert!(!format!("{error:?}").contains("canary"));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use countersign::{
     Connection, Error, Grant, Keeper, MemoryStore, Response, Secret, Settings, SystemRandom,
+    read_token_response, token_request,
 };
 
 use crate::support::{Script, provider, refreshing};
@@ -59,17 +60,13 @@ fn debug_of_everything_shows_no_secret() {
     let connection = Connection::new("mine", &settings, provider()).unwrap();
     let grant = Grant::RefreshToken(Secret::new("canary"));
     let now = countersign::Clock::now(&countersign::ManualClock::at(1));
-    let request = connection
-        .token_request(&grant, now, &SystemRandom::new())
-        .unwrap();
+    let request = token_request(&connection, &grant, now, &SystemRandom::new()).unwrap();
     let response = Response::new(
         200,
         [("Set-Cookie", "canary")],
         r#"{"access_token":"canary","refresh_token":"canary","id_token":"canary"}"#,
     );
-    let read = connection
-        .read_token_response(&grant, &request, &response, now)
-        .unwrap();
+    let read = read_token_response(&connection, &grant, &request, &response, now).unwrap();
     let login = connection
         .authorization_url(
             "https://app.example/callback",

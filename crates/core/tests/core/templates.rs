@@ -4,6 +4,7 @@ use countersign::jws::{self, Algorithm, CallbackSigner};
 use countersign::key::Certificate;
 use countersign::{
     Clock, Connection, Error, ErrorKind, Form, Grant, ManualClock, Profile, Settings, SystemRandom,
+    token_request,
 };
 
 use crate::openssl::{openssl, openssl_text};
@@ -111,13 +112,13 @@ fn a_header_in_the_manner_of_entra_to_the_byte() {
     let device = CallbackSigner::new(Algorithm::PS256, None, |_| Ok(vec![0; 256]));
     let told = device.with_certificates(vec![own]).unwrap();
     let connection = by_signer(CERTIFICATE, told).unwrap();
-    let error = connection
-        .token_request(
-            &Grant::ClientCredentials,
-            ManualClock::at(NOW).now(),
-            &SystemRandom::new(),
-        )
-        .unwrap_err();
+    let error = token_request(
+        &connection,
+        &Grant::ClientCredentials,
+        ManualClock::at(NOW).now(),
+        &SystemRandom::new(),
+    )
+    .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Signing, "checked by it: {error:?}");
     let untold = CallbackSigner::new(Algorithm::PS256, None, |_| Ok(vec![0; 256]));
     let error = by_signer(CERTIFICATE, untold).unwrap_err();
@@ -495,7 +496,7 @@ fn by_signer(rules: &str, signer: CallbackSigner) -> Result<Connection, Error> {
 
 fn form(connection: &Connection, grant: &Grant) -> Form {
     let now = ManualClock::at(NOW).now();
-    let request = connection.token_request(grant, now, &SystemRandom::new());
+    let request = token_request(connection, grant, now, &SystemRandom::new());
     request.unwrap().form().unwrap().clone()
 }
 

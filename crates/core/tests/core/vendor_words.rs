@@ -5,6 +5,7 @@ use std::sync::Arc;
 use countersign::{
     App, Clock, Connection, Error, ErrorKind, Grant, GrantKind, ManualClock, Profile, Provider,
     Request, Response, Settings, SystemRandom, TokenResponse, Verdict, read_json,
+    read_token_response, token_request,
 };
 use zeroize::Zeroizing;
 
@@ -67,7 +68,12 @@ fn connection(grant: &str, parameters: &'static [(&'static str, &'static str)]) 
 }
 
 fn request(connection: &Connection, grant: &Grant) -> Result<Request, Error> {
-    connection.token_request(grant, ManualClock::at(NOW).now(), &SystemRandom::new())
+    token_request(
+        connection,
+        grant,
+        ManualClock::at(NOW).now(),
+        &SystemRandom::new(),
+    )
 }
 
 fn read(grant: &str, status: u16, body: &str) -> Result<TokenResponse, Error> {
@@ -78,7 +84,13 @@ fn read(grant: &str, status: u16, body: &str) -> Result<TokenResponse, Error> {
     };
     let request = request(&connection, &grant).unwrap();
     let response = Response::new(status, [("Content-Type", "application/json")], body);
-    connection.read_token_response(&grant, &request, &response, ManualClock::at(NOW).now())
+    read_token_response(
+        &connection,
+        &grant,
+        &request,
+        &response,
+        ManualClock::at(NOW).now(),
+    )
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign::jws::{self, Algorithm, VerificationKey};
 use countersign::{
     Clock, Connection, Error, Grant, IdTokenRules, Listener, Login, ManualClock, Moment, Profile,
-    Random, Response, Secret, Settings, Url,
+    Random, Response, Secret, Settings, Url, read_token_response, token_request,
 };
 
 /// RFC 8037 appendix A.2, and a secret: one key of each kind of check.
@@ -82,10 +82,8 @@ pub(crate) fn token_response(data: &[u8]) {
         Grant::RefreshToken(Secret::new("r3fresh-r3fresh")),
         Grant::ClientCredentials,
     ] {
-        let request = CONNECTION
-            .token_request(&grant, now(), &Zeros)
-            .expect("a request");
-        if let Err(error) = CONNECTION.read_token_response(&grant, &request, &response, now()) {
+        let request = token_request(&CONNECTION, &grant, now(), &Zeros).expect("a request");
+        if let Err(error) = read_token_response(&CONNECTION, &grant, &request, &response, now()) {
             // What the server repeats of our secrets is taken out.
             assert!(!format!("{error:?}").contains(SECRET), "{error:?}");
         }
@@ -139,8 +137,7 @@ pub(crate) fn profile_template(data: &[u8]) {
     let Ok(connection) = Connection::new("mine", &settings, provider) else {
         return;
     };
-    let request = connection
-        .token_request(&Grant::ClientCredentials, now(), &Zeros)
+    let request = token_request(&connection, &Grant::ClientCredentials, now(), &Zeros)
         .expect("what is lacking was said when the connection was made");
     let form = request.form().expect("a form");
     let assertion = form.value("client_assertion").expect("an assertion");

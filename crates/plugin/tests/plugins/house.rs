@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign::{
     Clock, Connection, Error, Grant, Keeper, ManualClock, Moment, Registry, Request, Response,
-    Settings, SystemRandom, TokenResponse, Transport,
+    Settings, SystemRandom, TokenResponse, Transport, read_token_response, token_request,
 };
 use countersign_plugin::{Loader, Plugin};
 use countersign_plugin_testing::Built;
@@ -43,14 +43,14 @@ pub(crate) fn connection<'a>(
 }
 
 pub(crate) fn request(connection: &Connection, grant: &Grant) -> Result<Request, Error> {
-    connection.token_request(grant, now(), &SystemRandom::new())
+    token_request(connection, grant, now(), &SystemRandom::new())
 }
 
 /// Reads an answer to a request by client credentials.
 pub(crate) fn read(connection: &Connection, response: &Response) -> Result<TokenResponse, Error> {
     let grant = Grant::ClientCredentials;
     let request = request(connection, &grant)?;
-    connection.read_token_response(&grant, &request, response, now())
+    read_token_response(connection, &grant, &request, response, now())
 }
 
 /// A keeper with a clock that stands.

@@ -13,7 +13,8 @@ mod requests;
 
 use countersign::profile::Rotation;
 use countersign::{
-    BasicEncoding, Connection, ErrorKind, Grant, GrantKind, Login, Settings, TokenTypeHint, Verdict,
+    BasicEncoding, Connection, ErrorKind, Grant, GrantKind, Login, Settings, TokenTypeHint,
+    Verdict, revocation_request,
 };
 
 use crate::requests::{Canned, Counting, NOW, at, code, connect, refused, sent, taken_apart};
@@ -122,7 +123,8 @@ fn each_region_has_its_hosts() {
             format!("{account}/connect/userinfo")
         );
         assert_eq!(connection.environment_extra()["api_base"], api);
-        let revocation = connection.revocation_request(
+        let revocation = revocation_request(
+            &connection,
             &"A1".into(),
             TokenTypeHint::RefreshToken,
             at(NOW),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use countersign::profile::Rotation;
 use countersign::{
     Algorithm, Connection, Error, ErrorKind, Grant, Keeper, Login, Provider, Settings,
-    TokenTypeHint, Verdict,
+    TokenTypeHint, Verdict, revocation_request, token_request,
 };
 use serde_json::{Value, json};
 
@@ -110,7 +110,12 @@ fn the_assertion_follows_the_settings() {
 fn each_request_has_an_assertion_of_its_own_time() {
     let connection = docusign(&[]);
     let issued = |now: i64| {
-        let request = connection.token_request(&Grant::JwtBearer, at(now), &Counting::default());
+        let request = token_request(
+            &connection,
+            &Grant::JwtBearer,
+            at(now),
+            &Counting::default(),
+        );
         let request = request.unwrap();
         let (_, claims) = key::verified(
             request.form().unwrap().value("assertion").unwrap(),
@@ -252,7 +257,8 @@ fn what_docusign_would_answer_without_saying_why_is_refused_before() {
 
 #[test]
 fn nothing_is_revoked_where_docusign_has_no_revocation() {
-    let revocation = docusign(&[]).revocation_request(
+    let revocation = revocation_request(
+        &docusign(&[]),
         &"t".into(),
         TokenTypeHint::RefreshToken,
         at(NOW),

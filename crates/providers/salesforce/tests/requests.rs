@@ -14,7 +14,10 @@ mod requests;
 use std::time::Duration;
 
 use countersign::profile::Rotation;
-use countersign::{Algorithm, Connection, Grant, GrantKind, Login, Settings, TokenTypeHint, jws};
+use countersign::{
+    Algorithm, Connection, Grant, GrantKind, Login, Settings, TokenTypeHint, jws,
+    revocation_request, token_request,
+};
 use serde_json::{Value, json};
 
 use crate::requests::{
@@ -194,7 +197,7 @@ fn a_key_can_stand_for_the_secret() {
         // One source of randomness for both, as in a program.
         let random = Counting::default();
         let claims = [NOW, NOW + 1].map(|now| {
-            let request = connection.token_request(&spent, at(now), &random).unwrap();
+            let request = token_request(&connection, &spent, at(now), &random).unwrap();
             let form = request.form().unwrap();
             let proof = ["client_id", "client_assertion_type", "client_assertion"];
             assert_eq!(form.names().collect::<Vec<_>>(), [names, &proof].concat());
@@ -275,7 +278,8 @@ fn a_sites_path_stays_in_front_of_every_endpoint() {
         connection.token_url().as_str(),
         format!("{SITE}/services/oauth2/token")
     );
-    let revocation = connection.revocation_request(
+    let revocation = revocation_request(
+        &connection,
         &"5Aep!".into(),
         TokenTypeHint::RefreshToken,
         at(NOW),

@@ -11,7 +11,7 @@ use countersign::jws::{self, Algorithm, VerificationKey};
 use countersign::key::Certificate;
 use countersign::{
     Clock, Connection, ErrorKind, Grant, ManualClock, Profile, Provider, PublicKey, Secret,
-    Settings, Signer, SystemRandom, Verdict,
+    Settings, Signer, SystemRandom, Verdict, token_request,
 };
 use countersign_pkcs11::{KeyUri, Module, Pkcs11Signer, signer_from_settings, signer_from_uri};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
@@ -341,7 +341,7 @@ fn connect(pairs: &[(&str, &str)]) -> Result<Connection, countersign::Error> {
 /// The header of a connection's assertion, which the key of this name signed.
 fn assertion_header(connection: &Connection, key: &str) -> String {
     let now = ManualClock::at(1_800_000_000).now();
-    let request = connection.token_request(&Grant::JwtBearer, now, &SystemRandom::new());
+    let request = token_request(connection, &Grant::JwtBearer, now, &SystemRandom::new());
     let request = request.unwrap();
     let assertion = request.form().unwrap().value("assertion").unwrap();
     let algorithm = connection.signer().unwrap().algorithm();
