@@ -1,6 +1,6 @@
-//! The authorization endpoint's frame, the same for all vendors: check, show the page, take the decision, redirect.
+//! The authorization endpoint, shared by all vendors: check, show the page, decide, redirect.
 //!
-//! A vendor adds three functions: what it checks, where Allow leads and where Deny leads.
+//! Each vendor adds three functions: its checks, and the redirects for Allow and Deny.
 
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,11 +16,11 @@ use crate::{
 /// A vendor's part of the authorization endpoint.
 pub(crate) struct Vendor {
     pub(crate) provider: Provider,
-    /// Refuses with a page or a redirect.
+    /// Rejects a request with a page or a redirect.
     pub(crate) check: fn(&World, &Call, &Fields) -> Result<Login, Reply>,
-    /// Where Allow leads: the URL of the callback.
+    /// Returns the URL that Allow redirects to.
     pub(crate) allowed: fn(&Login, &str) -> String,
-    /// Where Deny leads.
+    /// Returns the URL that Deny redirects to.
     pub(crate) denied: fn(&Login) -> String,
 }
 
@@ -34,12 +34,12 @@ pub(crate) struct Login {
     pub(crate) scopes: Vec<String>,
     pub(crate) challenge: Option<String>,
     pub(crate) nonce: Option<String>,
-    /// The scopes an administrator consents to for everybody.
+    /// The scopes that an administrator consents to for all users.
     pub(crate) admin: Option<Vec<String>>,
 }
 
 impl Login {
-    /// The callback with these pairs and the state.
+    /// Returns the callback URL with these pairs and the state.
     pub(crate) fn callback(&self, pairs: &[(&str, &str)]) -> String {
         let mut pairs = pairs.to_vec();
         pairs.extend(self.state.as_deref().map(|s| ("state", s)));
@@ -47,9 +47,10 @@ impl Login {
     }
 }
 
-/// Answers the authorization endpoint.
+/// Handles a request to the authorization endpoint.
 ///
-/// A program decides with `_sandbox=allow` or `_sandbox=deny` in the URL; a person with the page's buttons.
+/// A program decides with `_sandbox=allow` or `_sandbox=deny` in the URL, a person with the page's
+/// buttons.
 pub(crate) fn handle(world: &mut World, call: &Call, vendor: &Vendor) -> Reply {
     let posted = call.form().unwrap_or_default();
     let params = match call.method.as_str() {
@@ -89,14 +90,12 @@ pub(crate) fn handle(world: &mut World, call: &Call, vendor: &Vendor) -> Reply {
             &params,
             user.as_deref(),
         ),
-        (Some("allow"), None) => {
-            pages::error(vendor.provider, 400, "This person is not known here.")
-        }
+        (Some("allow"), None) => pages::error(vendor.provider, 400, "This user doesn't exist."),
         (Some(_), _) => pages::error(vendor.provider, 400, "The decision must be allow or deny."),
     }
 }
 
-/// The S256 challenge of a verifier (RFC 7636 section 4.2).
+/// Returns the S256 challenge of a verifier (RFC 7636 section 4.2).
 pub(crate) fn s256(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }
@@ -140,7 +139,7 @@ fn allow(world: &mut World, provider: Provider, login: &Login, user: &str) -> St
     code
 }
 
-/// Who logs in: the one named, else the first who still lacks consent, else the first.
+/// Chooses who logs in: the user in the hint, or the first without consent, or the first.
 fn chosen(world: &World, provider: Provider, login: &Login, hint: Option<&str>) -> Option<String> {
     let active = || world.registry.users_of(provider).filter(|u| u.active);
     if let Some(hint) = hint {
@@ -183,7 +182,7 @@ mod tests {
     use super::s256;
 
     #[test]
-    fn challenges_match_rfc_7636_and_salesforces_long_verifier() {
+    fn challenges_match_rfc_7636_and_salesforce_long_verifier() {
         let rfc = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         assert_eq!(s256(rfc), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,4 +1,4 @@
-//! How an app proves itself at a token endpoint (RFC 6749 section 2.3, RFC 7523 section 2.2).
+//! Client authentication at token endpoints (RFC 6749 section 2.3, RFC 7523 section 2.2).
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -10,7 +10,7 @@ use crate::{
     world::World,
 };
 
-/// The way credentials came.
+/// How a request carries credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     None,
@@ -30,25 +30,25 @@ impl Kind {
     }
 }
 
-/// What a request shows of itself, not yet checked.
+/// The credentials of a request, not yet checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     pub(crate) kind: Kind,
     pub(crate) client_id: Option<String>,
     pub(crate) secret: Option<String>,
     pub(crate) assertion: Option<String>,
-    /// More than one way at once, which RFC 6749 section 2.3 forbids.
-    pub(crate) doubled: bool,
+    /// The request uses more than one method, which RFC 6749 section 2.3 forbids.
+    pub(crate) several: bool,
 }
 
 impl Credentials {
-    /// Whether the secret shown is the app's; a public app must show none.
-    pub(crate) fn secret_fits(&self, app: &App) -> bool {
+    /// Reports whether the secret is the app's. A public app must send none.
+    pub(crate) fn secret_matches(&self, app: &App) -> bool {
         self.secret == app.secret && self.kind != Kind::PrivateKeyJwt
     }
 }
 
-/// How the two halves of a Basic header are encoded.
+/// How client id and secret are encoded in a Basic header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decoding {
     Raw,
@@ -65,11 +65,11 @@ impl Decoding {
     }
 }
 
-/// A Basic header that cannot be read.
+/// The Basic header is malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadHeader;
 
-/// Reads the credentials of a request; a Basic header goes before the body.
+/// Reads the credentials of a request. A Basic header takes precedence over the body.
 pub(crate) fn read(
     call: &Call,
     form: &Fields,
@@ -83,15 +83,15 @@ pub(crate) fn read(
     let in_body = owned("client_secret");
     let assertion = owned("client_assertion");
     let ways = [basic.is_some(), in_body.is_some(), assertion.is_some()];
-    let doubled = ways.iter().filter(|w| **w).count() > 1;
+    let several = ways.iter().filter(|w| **w).count() > 1;
     if let Some(basic) = basic {
-        let (id, secret) = halves(basic, decoding).ok_or(BadHeader)?;
+        let (id, secret) = basic_parts(basic, decoding).ok_or(BadHeader)?;
         return Ok(Credentials {
             kind: Kind::Basic,
             client_id: Some(id),
             secret: Some(secret).filter(|s| !s.is_empty()),
             assertion: None,
-            doubled,
+            several,
         });
     }
     let kind = match (&assertion, &in_body) {
@@ -111,12 +111,15 @@ pub(crate) fn read(
         client_id: owned("client_id").or_else(from_assertion),
         secret: in_body,
         assertion,
-        doubled,
+        several,
     })
 }
 
-/// Checks a client assertion: signed by a key of `app`, issued by and about it, for one of `audiences`, alive, new.
-pub(crate) fn assertion_fits(
+/// Checks a client assertion.
+///
+/// It must be signed with a key of `app`, name the app as issuer and subject, be addressed to one
+/// of `audiences`, not be expired, and not have been used before.
+pub(crate) fn assertion_is_valid(
     world: &mut World,
     app: &App,
     text: &str,
@@ -151,7 +154,7 @@ pub(crate) fn assertion_fits(
             .is_none_or(|jti| world.tokens.first_use(app.client_id, jti))
 }
 
-fn halves(basic: &str, decoding: Decoding) -> Option<(String, String)> {
+fn basic_parts(basic: &str, decoding: Decoding) -> Option<(String, String)> {
     let text = String::from_utf8(STANDARD.decode(basic).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
     Some(match decoding {
@@ -161,7 +164,7 @@ fn halves(basic: &str, decoding: Decoding) -> Option<(String, String)> {
 }
 
 fn form_decoded(text: &str) -> String {
-    // A lone value never holds an unescaped `=` or `&` here: they are made safe before parsing as one name.
+    // Escapes `&` and `=` so that the parser reads the whole text as one name.
     let safe = text.replace('&', "%26").replace('=', "%3D");
     form_urlencoded::parse(safe.as_bytes())
         .next()
@@ -174,11 +177,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn boldsign_decodes_the_halves_and_the_others_do_not() {
+    fn only_boldsign_form_decodes_basic_credentials() {
         let header = STANDARD.encode("id:a%2B%25+b=");
-        assert_eq!(halves(&header, Decoding::Percent).unwrap().1, "a+% b=");
-        assert_eq!(halves(&header, Decoding::Raw).unwrap().1, "a%2B%25+b=");
-        assert!(halves("***", Decoding::Raw).is_none());
-        assert!(halves(&STANDARD.encode("no colon"), Decoding::Raw).is_none());
+        assert_eq!(basic_parts(&header, Decoding::Percent).unwrap().1, "a+% b=");
+        assert_eq!(basic_parts(&header, Decoding::Raw).unwrap().1, "a%2B%25+b=");
+        assert!(basic_parts("***", Decoding::Raw).is_none());
+        assert!(basic_parts(&STANDARD.encode("no colon"), Decoding::Raw).is_none());
     }
 }

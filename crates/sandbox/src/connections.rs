@@ -1,4 +1,4 @@
-//! The folder that a sandbox hands to its clients: `connections.toml`, key files, the CA.
+//! The folder that clients read: `connections.toml`, key files, the CA.
 
 use std::{
     fmt::Write as _,
@@ -21,7 +21,7 @@ pub(crate) struct Connection {
     pub(crate) name: &'static str,
     pub(crate) provider: Provider,
     pub(crate) client_id: &'static str,
-    /// The id of the user it acts as, where it names one.
+    /// The id of the user it acts as, if it names one.
     pub(crate) user: Option<&'static str>,
     pub(crate) scopes: &'static str,
     environment: &'static str,
@@ -31,7 +31,7 @@ pub(crate) struct Connection {
 
 const MARK: &str = "# Written by the countersign sandbox";
 
-/// All connections that are on offer; the two with other algorithms are left out when strict.
+/// Returns all connections. With `strict`, the file omits those that don't sign with RS256.
 pub(crate) fn all() -> Vec<Connection> {
     use Provider::{Boldsign, Docusign, Salesforce};
     use registry as r;
@@ -238,7 +238,7 @@ pub(crate) fn all() -> Vec<Connection> {
     ]
 }
 
-/// A sandbox's folder; removed at the end if the sandbox made it up itself.
+/// A sandbox's folder, removed on drop if it is a temporary one.
 #[derive(Debug)]
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
@@ -248,10 +248,10 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens or makes the folder, for its owner only.
+    /// Opens or creates the folder, accessible only to its owner.
     pub(crate) fn open(wanted: Option<&Path>) -> Result<Self, Error> {
         let failed = |what: &str, e: &dyn std::fmt::Display| {
-            Error::new(format!("dir: could not make {what}: {e}"))
+            Error::new(format!("dir: could not create {what}: {e}"))
         };
         let (path, temporary) = match wanted {
             Some(path) => {
@@ -269,7 +269,7 @@ impl Folder {
         };
         owner_only(&path)?;
         let connections = path.join("connections.toml");
-        // Tokens of an earlier run are void; they go only from a folder that a sandbox wrote.
+        // Tokens of an earlier run are invalid. Remove them only if a sandbox wrote this folder.
         if fs::read_to_string(&connections).is_ok_and(|text| text.starts_with(MARK)) {
             let _ = fs::remove_dir_all(path.join("tokens"));
         }
@@ -299,7 +299,7 @@ impl Folder {
     }
 
     fn toml(&self, world: &World) -> String {
-        let mut text = format!("{MARK} at {}; written anew at each start.\n", world.origin);
+        let mut text = format!("{MARK} at {}. Overwritten at each start.\n", world.origin);
         for connection in all() {
             let algorithm = match connection.name {
                 "docusign-jwt-rs384" => Some("RS384"),
@@ -319,7 +319,7 @@ impl Folder {
             let mut settings = self.settings(world, &connection, app);
             settings.extend(algorithm.map(|a| ("algorithm", a.to_owned())));
             for (name, value) in settings {
-                // JSON's escapes are all escapes of TOML's basic strings.
+                // Every JSON string escape is also valid in a TOML basic string.
                 let _ = writeln!(text, "{name} = {}", Value::from(value));
             }
         }
@@ -393,7 +393,7 @@ impl Folder {
     fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
         let write = || {
-            // Never over an old file, whose mode may be wider, or through a link.
+            // Don't write into an existing file, which may have a wider mode, or follow a link.
             match fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
                 _ => {}
@@ -411,7 +411,7 @@ impl Folder {
     }
 }
 
-/// Makes a folder for its owner alone, unless it is there. Those above it must be.
+/// Creates the folder for its owner only, if it is missing. Its parent must exist.
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -422,28 +422,28 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Closes a folder of this user to others; one of another user is never touched.
+/// Restricts a folder of the current user to its owner. Rejects other users' folders.
 #[cfg(unix)]
 fn owner_only(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let failed = |why: &dyn std::fmt::Display| {
         Error::new(format!(
-            "dir: could not close {} to others: {why}",
+            "dir: could not restrict {} to its owner: {why}",
             path.display()
         ))
     };
     let owner = path.metadata().map_err(|e| failed(&e))?.uid();
-    // A file that this process makes is its own user's.
+    // The owner of a new file is the user that this process runs as.
     let own = tempfile::NamedTempFile::new_in(path).map_err(|e| failed(&e))?;
     let own = own.as_file().metadata().map_err(|e| failed(&e))?.uid();
     if owner != own {
         return Err(failed(&format_args!(
-            "it belongs to user {owner}, and this runs as user {own}: name a folder of your own"
+            "it belongs to user {owner}, but the sandbox runs as user {own}; choose a folder of your own"
         )));
     }
-    // The sticky bit: a folder that users share, such as /tmp.
+    // The sticky bit marks a folder that users share, such as /tmp.
     if path.metadata().map_err(|e| failed(&e))?.mode() & 0o1000 != 0 {
-        return Err(failed(&"other users share it: name a folder in it"));
+        return Err(failed(&"other users share it; choose a folder inside it"));
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|e| failed(&e))
 }

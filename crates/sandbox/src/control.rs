@@ -1,4 +1,4 @@
-//! `/_sandbox/*`: faults, clock, consent, policy, reset and the log, for tests in any language.
+//! `/_sandbox/*`: faults, clock, consent, policy, reset and log, for tests in any language.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,21 +11,21 @@ use crate::{
     world::World,
 };
 
-/// A consent given or withdrawn behind the pages' back; the JSON of `POST /_sandbox/consent` has the same names.
+/// A consent to grant or withdraw, also the JSON body of `POST /_sandbox/consent`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Consent {
-    /// A connection of `connections.toml`, which says the app and, if it names one, the user.
+    /// A connection in `connections.toml`; selects the app and, if it names one, the user.
     pub connection: Option<String>,
-    /// The app's provider, with `client_id` instead of `connection`.
+    /// The app's provider. Use it with `client_id`, instead of `connection`.
     pub provider: Option<Provider>,
-    /// The app, instead of `connection`.
+    /// The app's client id. Use it with `provider`, instead of `connection`.
     pub client_id: Option<String>,
-    /// The user's id or login; all users of the provider if absent and the connection names none.
+    /// The user's id or login. Defaults to the connection's user, or to all users of the provider.
     pub user: Option<String>,
-    /// `true` to give, `false` to withdraw, which also kills the refresh tokens.
+    /// `true` grants the consent, `false` withdraws it and revokes the refresh tokens.
     pub allow: bool,
-    /// Space-separated; the connection's scopes if absent.
+    /// The scopes, separated by spaces. Defaults to the connection's scopes.
     pub scopes: Option<String>,
 }
 
@@ -42,11 +42,11 @@ impl Default for Consent {
     }
 }
 
-/// Answers a path under `/_sandbox/`; `None` when it is not one.
-pub(crate) fn answer(world: &mut World, call: &Call) -> Option<Reply> {
+/// Handles a request under `/_sandbox/`; `None` for other paths.
+pub(crate) fn handle(world: &mut World, call: &Call) -> Option<Reply> {
     let path = call.path.strip_prefix("/_sandbox/")?;
-    if !path.starts_with("landed/") && !is_own(call) {
-        let text = "The controls are not for web pages: call them at the sandbox's own address, without Origin.\n";
+    if !path.starts_with("landed/") && !is_from_a_program(call) {
+        let text = "Web pages must not call the controls. Use the sandbox's own address, without an Origin header.\n";
         return Some(Reply::new(403, "text/plain; charset=utf-8", text));
     }
     let result = match (call.method.as_str(), path) {
@@ -79,9 +79,11 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Option<Reply> {
     })
 }
 
-/// Whether a program of this machine asks, and not a web page: a page's requests say where it is from (`Origin`,
-/// `Sec-Fetch-Site`), and one that has bound its own name to this address (DNS rebinding) says that name as `Host`.
-fn is_own(call: &Call) -> bool {
+/// Reports whether the request comes from a program rather than a web page.
+///
+/// Requests from a page carry its origin (`Origin`, `Sec-Fetch-Site`). After DNS rebinding, they
+/// carry the page's own name as `Host`.
+fn is_from_a_program(call: &Call) -> bool {
     let host = call.host();
     let is_address = host
         .trim_matches(['[', ']'])
@@ -96,7 +98,7 @@ fn is_own(call: &Call) -> bool {
     (is_address || host == "localhost") && origin && same_site
 }
 
-/// Gives or withdraws a consent.
+/// Grants or withdraws a consent.
 pub(crate) fn consent(world: &mut World, change: &Consent) -> Result<(), Error> {
     let named = match &change.connection {
         Some(name) => {
@@ -110,7 +112,7 @@ pub(crate) fn consent(world: &mut World, change: &Consent) -> Result<(), Error> 
     let named = named.as_ref();
     let provider = change.provider.or(named.map(|c| c.provider));
     let provider = provider
-        .ok_or_else(|| Error::new("a consent needs `connection`, or `provider` and `client_id`"))?;
+        .ok_or_else(|| Error::new("consent: set `connection`, or `provider` and `client_id`"))?;
     let client = change
         .client_id
         .as_deref()
@@ -144,7 +146,8 @@ pub(crate) fn consent(world: &mut World, change: &Consent) -> Result<(), Error> 
                 .allow(client, user, scopes.iter().map(String::as_str));
         } else {
             world.registry.withdraw(client, user);
-            // At DocuSign issued access tokens are documented to live on; a JWT of BoldSign cannot be called back.
+            // DocuSign documents that access tokens stay valid. BoldSign's are JWTs, which can't be
+            // revoked.
             world
                 .tokens
                 .withdraw(client, user, provider == Provider::Salesforce);
@@ -212,7 +215,9 @@ fn merge_policy(world: &mut World, body: &[u8]) -> Result<Value, Error> {
     Ok(json!(world.policy))
 }
 
-/// Where an injected redirect leads. A client that follows it gets an answer that looks right, and is logged.
+/// Handles the target of an injected redirect.
+///
+/// A client that follows the redirect gets a response that looks valid, and is logged.
 fn landed(world: &mut World, call: &Call, path: &str) -> Reply {
     let name = path.trim_start_matches("landed/");
     let Ok(provider) = serde_json::from_value::<Provider>(name.into()) else {
@@ -234,7 +239,7 @@ fn done() -> Value {
 }
 
 fn read<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, Error> {
-    // An absent body reads as an empty object, so that a bare POST takes the defaults.
+    // Parse an empty body as an empty object, so that a POST without a body uses the defaults.
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|e| Error::new(format!("body: {e}")))
 }

@@ -1,4 +1,4 @@
-//! One HTTP request and its answer as plain values, so that every vendor's rules are functions without a socket.
+//! An HTTP request and its response as plain values, so that no vendor's rules need a socket.
 
 use std::{fmt::Write as _, io::Write as _};
 
@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 use hyper::HeaderMap;
 use serde_json::Value;
 
-/// A request, read whole.
+/// A complete request.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: String,
@@ -22,12 +22,12 @@ impl Call {
         self.headers.get(name).and_then(|v| v.to_str().ok())
     }
 
-    /// The authority the client asked for, `host:port`.
+    /// Returns the authority that the client requested, `host:port`.
     pub(crate) fn authority(&self) -> &str {
         self.header("host").unwrap_or("127.0.0.1")
     }
 
-    /// The host of the authority, without its port and in small letters.
+    /// Returns the host of the authority in lower case, without the port.
     pub(crate) fn host(&self) -> String {
         let authority = self.authority();
         let host = match authority.rsplit_once(':') {
@@ -37,19 +37,19 @@ impl Call {
         host.to_ascii_lowercase()
     }
 
-    /// The origin the client asked for, e.g. `https://127.0.0.1:24001`.
+    /// Returns the origin that the client requested, for example `https://127.0.0.1:24001`.
     pub(crate) fn origin(&self) -> String {
         format!("{}://{}", self.scheme, self.authority())
     }
 
-    /// The bearer token of the `Authorization` header (RFC 6750 section 2.1).
+    /// Returns the bearer token in the `Authorization` header (RFC 6750 section 2.1).
     pub(crate) fn bearer(&self) -> Option<&str> {
         let value = self.header("authorization")?;
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
-    /// The body as form fields; `None` when it is not declared as a form.
+    /// Returns the body as form fields; `None` if the `Content-Type` is not that of a form.
     pub(crate) fn form(&self) -> Option<Fields> {
         let kind = self.header("content-type").unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -67,7 +67,7 @@ impl Fields {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
-    /// The first value of `name`; an empty value counts as absent (RFC 6749 section 3.2).
+    /// Returns the first value of `name`. An empty value counts as absent (RFC 6749 section 3.2).
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(n, _)| n == name)?;
         Some(found.1.as_str()).filter(|v| !v.is_empty())
@@ -77,7 +77,7 @@ impl Fields {
         self.one(name).map(words).unwrap_or_default()
     }
 
-    /// A name sent twice, which RFC 6749 section 3.2 forbids.
+    /// Reports whether a name occurs twice, which RFC 6749 section 3.2 forbids.
     pub(crate) fn repeated(&self) -> bool {
         self.0
             .iter()
@@ -90,7 +90,7 @@ impl Fields {
     }
 }
 
-/// An answer, and how it travels.
+/// A response and how to send it.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -99,18 +99,18 @@ pub(crate) struct Reply {
     pub(crate) delivery: Delivery,
 }
 
-/// How an answer travels.
+/// How to send a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivery {
     Whole,
     /// Without a length, as `Transfer-Encoding: chunked`.
     Chunked,
-    /// A few bytes every `ms` milliseconds; `endless` keeps sending blanks until the sandbox is reset.
+    /// A few bytes every `ms` milliseconds. `endless` keeps sending spaces until a reset.
     Slow {
         ms: u64,
         endless: bool,
     },
-    /// The connection closes without a byte of answer.
+    /// Closes the connection without sending a byte.
     Cut,
 }
 
@@ -146,13 +146,13 @@ impl Reply {
         self
     }
 
-    /// Compressed, and sent in chunks since its length is not known beforehand.
+    /// Compresses the body and sends it in chunks, as a server does that compresses on the fly.
     pub(crate) fn gzip(self) -> Self {
         if self.delivery != Delivery::Whole || self.body.is_empty() {
             return self;
         }
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        // Writing into a vector does not fail.
+        // Writing to a vector doesn't fail.
         let body = encoder
             .write_all(&self.body)
             .and_then(|()| encoder.finish());
@@ -165,7 +165,7 @@ impl Reply {
         .header("Vary", "Accept-Encoding")
     }
 
-    /// A redirect that answers a GET with 302 and a posted page with 303.
+    /// Builds a redirect: 302 after a GET, 303 after a POST.
     pub(crate) fn redirect(call: &Call, location: String) -> Self {
         let status = if call.method == "POST" { 303 } else { 302 };
         Self::empty(status)
@@ -174,7 +174,9 @@ impl Reply {
     }
 }
 
-/// A JSON object in the order given: the vendors' orders differ, and one of them promises a length in bytes.
+/// Builds a JSON object with the members in the given order.
+///
+/// The vendors' orders differ, and clients rely on the exact length of one response.
 pub(crate) fn object(members: &[(&str, Value)]) -> String {
     let mut text = String::from("{");
     for (i, (name, value)) in members.iter().enumerate() {
@@ -191,7 +193,7 @@ pub(crate) fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
         .finish()
 }
 
-/// `uri` with the pairs added to its query.
+/// Returns `uri` with the pairs added to its query.
 pub(crate) fn with_query(uri: &str, pairs: &[(&str, &str)]) -> String {
     let joint = if uri.contains('?') { '&' } else { '?' };
     format!("{uri}{joint}{}", encode(pairs.iter().copied()))
@@ -206,13 +208,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_keeps_its_order() {
+    fn objects_keep_the_order_of_their_members() {
         let text = object(&[("b", 1.into()), ("a", "x\"".into())]);
         assert_eq!(text, r#"{"b":1,"a":"x\""}"#);
     }
 
     #[test]
-    fn fields_are_decoded_once_and_empty_means_absent() {
+    fn fields_are_decoded_once_and_empty_counts_as_absent() {
         let fields = Fields::parse(b"code=aPrx%253D%3D&x=&y=a+b&y=2");
         assert_eq!(fields.one("code"), Some("aPrx%3D="));
         assert_eq!(fields.one("x"), None);
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_added_to_one_that_is_there() {
+    fn pairs_are_added_to_an_existing_query() {
         assert_eq!(
             with_query("http://h/cb?a=1", &[("b", "2 =")]),
             "http://h/cb?a=1&b=2+%3D"

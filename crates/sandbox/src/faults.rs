@@ -1,4 +1,4 @@
-//! Injected trouble: the next requests that match are answered with something else than they deserve.
+//! Injected faults: the next matching requests get a different response than they should.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,9 +9,10 @@ use crate::{
     rows::{dress, rows},
 };
 
-/// Trouble for the next matching requests; the JSON of `POST /_sandbox/faults` has the same names.
+/// A fault for the next matching requests, also the JSON body of `POST /_sandbox/faults`.
 ///
-/// One of `row`, `kind` or `status` says what happens; the rest says to whom.
+/// `row`, `kind` or `status` chooses the effect. `times`, `provider`, `grant` and `endpoint` limit
+/// which requests it affects.
 ///
 /// # Example
 ///
@@ -25,60 +26,60 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fault {
-    /// The id of a row of the vendors' error tables, see [`crate::rows`].
+    /// The id of a row in the vendors' error tables, see [`crate::rows`].
     pub row: Option<String>,
-    /// A kind of mischief.
+    /// The kind of fault.
     pub kind: Option<Kind>,
-    /// The HTTP status of the answer; alone, it makes a plain-text answer of that status.
+    /// The HTTP status of the response. On its own, it makes a plain-text response.
     pub status: Option<u16>,
-    /// A `Retry-After` header, in seconds.
+    /// The value of a `Retry-After` header, in seconds.
     pub retry_after: Option<u64>,
-    /// The body to answer with, instead of the one that goes with the row, kind or status.
+    /// The body of the response, instead of that of the row, kind or status.
     pub body: Option<String>,
-    /// The `Content-Type` to answer with.
+    /// The `Content-Type` of the response.
     pub content_type: Option<String>,
-    /// Where [`Kind::Redirect`] points to; the sandbox's own `/_sandbox/landed` if absent.
+    /// The target of [`Kind::Redirect`]. Defaults to the sandbox's own `/_sandbox/landed`.
     pub location: Option<String>,
-    /// Milliseconds between pieces for [`Kind::Slow`].
+    /// The milliseconds between two pieces of a [`Kind::Slow`] response.
     pub ms: u64,
-    /// Whether [`Kind::Slow`] never ends by itself, but at the next reset.
+    /// Whether a [`Kind::Slow`] response continues until the next reset.
     pub endless: bool,
-    /// How many requests it hits.
+    /// How many requests it affects.
     pub times: u32,
-    /// Only requests of this provider; a row hits only its own.
+    /// Limits it to this provider. A row always affects only its own provider.
     pub provider: Option<Provider>,
-    /// Only this grant: `jwt-bearer`, `authorization-code`, `refresh-token` or `client-credentials`.
+    /// Limits it to `jwt-bearer`, `authorization-code`, `refresh-token` or `client-credentials`.
     pub grant: Option<String>,
-    /// Only this endpoint: `token` (the default), `userinfo`, `revoke` or `introspect`.
+    /// Limits it to `token` (the default), `userinfo`, `revoke` or `introspect`.
     pub endpoint: String,
 }
 
-/// Kinds of mischief a [`Fault`] can do.
+/// The kinds of [`Fault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// An HTML maintenance page with status 503 instead of the answer.
+    /// Returns an HTML maintenance page with status 503. Executes nothing.
     Html,
-    /// The request is carried out; its JSON ends in the middle.
+    /// Executes the request, and returns the first half of the JSON.
     TruncatedJson,
-    /// The request is carried out; its JSON is padded to 2 MiB.
+    /// Executes the request, and pads the JSON to 2 MiB.
     Giant,
-    /// The request is carried out; its answer trickles, see [`Fault::ms`] and [`Fault::endless`].
+    /// Executes the request, and responds slowly, see [`Fault::ms`] and [`Fault::endless`].
     Slow,
-    /// A 200 without a body; nothing is carried out.
+    /// Returns a 200 without a body. Executes nothing.
     Empty,
-    /// A 307 to [`Fault::location`]; nothing is carried out.
+    /// Redirects with a 307 to [`Fault::location`]. Executes nothing.
     Redirect,
-    /// The request is carried out; its JSON is declared as `text/html`.
+    /// Executes the request, and declares the JSON as `text/html`.
     NotJson,
-    /// The connection closes before the body is read; nothing is carried out.
+    /// Closes the connection before the body is read. Executes nothing.
     CutBefore,
-    /// The request is carried out, a rotation included; then the connection closes without an answer.
+    /// Executes the request, including a rotation, and closes the connection without a response.
     CutAfter,
 }
 
 impl Fault {
-    /// A row of the vendors' error tables, by its id.
+    /// Returns a row of the vendors' error tables, by its id.
     #[must_use]
     pub fn row(id: &str) -> Self {
         Self {
@@ -87,7 +88,7 @@ impl Fault {
         }
     }
 
-    /// An answer with only a status.
+    /// Returns a plain-text response with this status.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self {
@@ -96,7 +97,7 @@ impl Fault {
         }
     }
 
-    /// A kind of mischief.
+    /// Returns a fault of this kind.
     #[must_use]
     pub fn kind(kind: Kind) -> Self {
         Self {
@@ -105,7 +106,7 @@ impl Fault {
         }
     }
 
-    /// The fault as it will be kept, or what is wrong with it.
+    /// Validates the fault and completes it.
     pub(crate) fn checked(mut self) -> Result<Self, Error> {
         if let Some(id) = &self.row {
             let row = rows().iter().find(|r| r.id == id);
@@ -117,10 +118,10 @@ impl Fault {
             self.provider = Some(row.provider);
         }
         if self.row.is_none() && self.kind.is_none() && self.status.is_none() {
-            return Err(Error::new("a fault needs one of `row`, `kind` or `status`"));
+            return Err(Error::new("fault: set `row`, `kind` or `status`"));
         }
         if self.status.is_some_and(|s| !(200..600).contains(&s)) {
-            return Err(Error::new("status: must be from 200 to 599"));
+            return Err(Error::new("status: must be between 200 and 599"));
         }
         if !["token", "userinfo", "revoke", "introspect"].contains(&self.endpoint.as_str()) {
             return Err(Error::new(
@@ -142,7 +143,7 @@ impl Fault {
         Ok(self)
     }
 
-    /// What the log calls it.
+    /// Returns its name in the log.
     pub(crate) fn name(&self) -> String {
         if let Some(row) = &self.row {
             return row.clone();
@@ -154,8 +155,8 @@ impl Fault {
         }
     }
 
-    /// Whether the request is carried out before the answer is spoilt.
-    pub(crate) fn commits(&self) -> bool {
+    /// Reports whether the request is executed before the response is changed.
+    pub(crate) fn executes(&self) -> bool {
         use Kind::{CutAfter, Giant, NotJson, Slow, TruncatedJson};
         matches!(
             self.kind,
@@ -163,18 +164,18 @@ impl Fault {
         )
     }
 
-    /// The answer; `true_reply` is the deserved one where the request was carried out.
-    pub(crate) fn spoil(&self, call: &Call, provider: Provider, true_reply: Reply) -> Reply {
+    /// Returns the faulty response. `genuine` is the real one, if the request was executed.
+    pub(crate) fn apply(&self, call: &Call, provider: Provider, genuine: Reply) -> Reply {
         let known = self
             .row
             .as_ref()
             .and_then(|id| rows().iter().find(|r| r.id == id));
         let mut reply = match (known, self.kind) {
             (Some(row), _) => row.reply(),
-            (None, Some(kind)) => self.mischief(kind, call, provider, true_reply),
+            (None, Some(kind)) => self.apply_kind(kind, call, provider, genuine),
             (None, None) => {
                 let status = self.status.unwrap_or(500);
-                let text = format!("The sandbox was told to answer {status}.\n");
+                let text = format!("Injected status {status}.\n");
                 let reply = dress(provider, Reply::new(status, "", text));
                 reply.header("Content-Type", "text/plain; charset=utf-8")
             }
@@ -195,7 +196,7 @@ impl Fault {
         reply
     }
 
-    fn mischief(&self, kind: Kind, call: &Call, provider: Provider, mut reply: Reply) -> Reply {
+    fn apply_kind(&self, kind: Kind, call: &Call, provider: Provider, mut reply: Reply) -> Reply {
         match kind {
             Kind::Html => Reply::new(
                 503,
@@ -253,8 +254,10 @@ impl Default for Fault {
     }
 }
 
-/// Takes one hit off the first pending fault that matches. Without a `grant` (the body is not read yet) only
-/// faults that cut before reading match; with one, all do.
+/// Uses the first pending fault that matches, once.
+///
+/// Before the body is read, `grant` is `None`, and only faults that cut the connection by then
+/// match.
 pub(crate) fn take(
     pending: &mut Vec<Fault>,
     provider: Provider,
@@ -279,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_used_up_and_hits_only_its_own() {
+    fn faults_affect_only_matching_requests_and_only_so_often() {
         let fault = Fault {
             times: 2,
             grant: Some("refresh-token".into()),
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_faults_are_refused_with_the_field() {
+    fn invalid_faults_are_rejected_with_the_field() {
         let wrong = |f: Fault| f.checked().unwrap_err().to_string();
         assert!(wrong(Fault::row("docusign.nope")).contains("docusign.nope"));
         assert!(wrong(Fault::default()).contains("row"));

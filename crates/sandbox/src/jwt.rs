@@ -1,4 +1,4 @@
-//! Assertions received (RFC 7515 compact form, RFC 7519 claims) and the tokens and id tokens issued.
+//! JWTs: reads assertions (RFC 7515 compact form, RFC 7519 claims), and issues tokens.
 
 use base64::{
     Engine as _,
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::keys::{PrivateKey, PublicKey};
 
-/// A compact JWS taken apart, not yet verified.
+/// A parsed compact JWS, not yet verified.
 #[derive(Debug, Clone)]
 pub(crate) struct Assertion {
     pub(crate) alg: String,
@@ -18,8 +18,10 @@ pub(crate) struct Assertion {
 }
 
 impl Assertion {
-    /// `None` for anything but three base64url parts without padding, of which two are JSON objects, or one that
-    /// carries a `crit` header (no extension is understood here, RFC 7515 section 4.1.11).
+    /// Parses an assertion; `None` if it is malformed.
+    ///
+    /// It must have three base64url parts without padding, and the first two must be JSON objects.
+    /// A `crit` header is rejected, because no extension is supported (RFC 7515 section 4.1.11).
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (signed, signature) = text.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
@@ -47,7 +49,7 @@ impl Assertion {
         self.claims.get(claim)?.as_str()
     }
 
-    /// A NumericDate claim in seconds: `Ok(None)` when absent, `Err` when present and not a number.
+    /// Returns a NumericDate claim in seconds: `None` if absent, an error if it is not a number.
     pub(crate) fn seconds(&self, claim: &str) -> Result<Option<i64>, ()> {
         match self.claims.get(claim) {
             None => Ok(None),
@@ -55,7 +57,7 @@ impl Assertion {
         }
     }
 
-    /// The audiences: RFC 7519 section 4.1.3 allows one string or a list.
+    /// Returns the audiences. RFC 7519 section 4.1.3 allows a string or a list.
     pub(crate) fn audiences(&self) -> Vec<&str> {
         match self.claims.get("aud") {
             Some(Value::String(one)) => vec![one],
@@ -65,7 +67,7 @@ impl Assertion {
     }
 }
 
-/// A signed JWT with the claims in the order given.
+/// Signs a JWT with the claims in the given order.
 pub(crate) fn issue(key: &PrivateKey, typ: &str, claims: &[(&str, Value)]) -> String {
     let header = crate::exchange::object(&[
         ("alg", "RS256".into()),
@@ -82,7 +84,7 @@ pub(crate) fn issue(key: &PrivateKey, typ: &str, claims: &[(&str, Value)]) -> St
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// A long opaque string that looks like a JWT, as DocuSign's codes and refresh tokens do.
+/// Returns a long opaque string that looks like a JWT, as DocuSign's codes and refresh tokens do.
 pub(crate) fn lookalike() -> String {
     let header = URL_SAFE_NO_PAD
         .encode(r#"{"typ":"MT","alg":"RS256","kid":"681ff1bd-f152-4b1f-a4b7-000000000000"}"#);
@@ -92,7 +94,7 @@ pub(crate) fn lookalike() -> String {
 }
 
 fn number(value: &Value) -> Option<i64> {
-    // A NumericDate may have a fraction; whole seconds are enough for every check here.
+    // A NumericDate may have a fraction. Whole seconds are enough for all checks.
     #[allow(clippy::cast_possible_truncation)]
     value.as_i64().or_else(|| value.as_f64().map(|f| f as i64))
 }
@@ -102,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_issued_reads_and_verifies() {
+    fn issued_tokens_parse_and_verify() {
         let key = PrivateKey::generate().unwrap();
         let token = issue(&key, "JWT", &[("iss", "me".into()), ("exp", 5.into())]);
         let read = Assertion::read(&token).unwrap();
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_extensions_and_noise_are_refused() {
+    fn padding_extensions_and_malformed_tokens_are_rejected() {
         assert!(Assertion::read("a.b").is_none());
         assert!(Assertion::read("e30=.e30.").is_none());
         let crit = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","crit":["x"]}"#);

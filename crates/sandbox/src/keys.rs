@@ -1,4 +1,4 @@
-//! RSA keys made at start: what the vendors hand to a client (PEM files), and what they keep (public keys).
+//! Generated RSA keys: PEM files for the client, and public keys registered at the vendor.
 
 use aws_lc_rs::{
     digest,
@@ -13,14 +13,14 @@ use base64::{
 
 use crate::{Error, random};
 
-/// A key pair of which the sandbox writes the private half to a file.
+/// An RSA key pair.
 pub(crate) struct PrivateKey {
     pair: KeyPair,
     pkcs8: Vec<u8>,
 }
 
 impl PrivateKey {
-    /// A fresh 2048-bit RSA key.
+    /// Generates a 2048-bit RSA key.
     pub(crate) fn generate() -> Result<Self, Error> {
         let failed = |_| Error::new("could not generate an RSA key");
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
@@ -32,21 +32,21 @@ impl PrivateKey {
         PublicKey(self.pair.public_key().as_ref().to_vec())
     }
 
-    /// `BEGIN PRIVATE KEY` (RFC 5208).
+    /// Returns the key as `BEGIN PRIVATE KEY` (RFC 5208).
     pub(crate) fn pkcs8_pem(&self) -> String {
         pem("PRIVATE KEY", &self.pkcs8)
     }
 
-    /// `BEGIN RSA PRIVATE KEY` (RFC 8017 appendix A.1.2), the form DocuSign hands out.
+    /// Returns the key as `BEGIN RSA PRIVATE KEY` (RFC 8017 appendix A.1.2), as DocuSign issues it.
     pub(crate) fn pkcs1_pem(&self) -> Result<String, Error> {
-        let inner = inside_pkcs8(&self.pkcs8)
-            .ok_or_else(|| Error::new("could not read the generated RSA key"))?;
+        let inner = pkcs8_contents(&self.pkcs8)
+            .ok_or_else(|| Error::new("could not parse the generated RSA key"))?;
         Ok(pem("RSA PRIVATE KEY", inner))
     }
 
-    /// A self-signed certificate for the key, as uploaded to a Salesforce connected app.
+    /// Returns a self-signed certificate for the key, as uploaded to a Salesforce connected app.
     pub(crate) fn self_signed(&self, name: &str) -> Result<String, Error> {
-        let failed = |e: rcgen::Error| Error::new(format!("could not make a certificate: {e}"));
+        let failed = |e: rcgen::Error| Error::new(format!("could not create a certificate: {e}"));
         let key = rcgen::KeyPair::try_from(self.pkcs8.as_slice()).map_err(failed)?;
         let mut params = rcgen::CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -58,10 +58,10 @@ impl PrivateKey {
         Ok(params.self_signed(&key).map_err(failed)?.pem())
     }
 
-    /// RSASSA-PKCS1-v1_5 with SHA-256 over `message`.
+    /// Signs `message` with RSASSA-PKCS1-v1_5 and SHA-256.
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let mut out = vec![0; self.pair.public_modulus_len()];
-        // Fails only for a buffer of the wrong length, and this one was asked for.
+        // Fails only if the buffer's length is not that of the modulus.
         let _ = self.pair.sign(
             &signature::RSA_PKCS1_SHA256,
             &SystemRandom::new(),
@@ -71,7 +71,7 @@ impl PrivateKey {
         out
     }
 
-    /// The public half as a JWK (RFC 7517), with a thumbprint-like `kid`.
+    /// Returns the public key as a JWK (RFC 7517), with a digest of the key as `kid`.
     pub(crate) fn jwk(&self) -> serde_json::Value {
         let (n, e) = self.public().modulus_and_exponent();
         serde_json::json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid(), "n": n, "e": e})
@@ -88,7 +88,7 @@ impl PrivateKey {
 pub(crate) struct PublicKey(Vec<u8>);
 
 impl PublicKey {
-    /// Whether `sig` is this key's signature of `message` under the JWS algorithm `alg` (RFC 7518 section 3.3).
+    /// Verifies a signature of `message` for the JWS algorithm `alg` (RFC 7518 section 3.3).
     pub(crate) fn verifies(&self, alg: &str, message: &[u8], sig: &[u8]) -> bool {
         let scheme: &signature::RsaParameters = match alg {
             "RS256" => &signature::RSA_PKCS1_2048_8192_SHA256,
@@ -127,15 +127,15 @@ fn pem(label: &str, der: &[u8]) -> String {
     text + &format!("-----END {label}-----\n")
 }
 
-/// The RSAPrivateKey within a PrivateKeyInfo: SEQUENCE { version, algorithm, OCTET STRING }.
-fn inside_pkcs8(der: &[u8]) -> Option<&[u8]> {
+/// Returns the RSAPrivateKey in a PrivateKeyInfo: SEQUENCE { version, algorithm, OCTET STRING }.
+fn pkcs8_contents(der: &[u8]) -> Option<&[u8]> {
     let (body, _) = der_value(der, 0x30)?;
     let (_, rest) = der_value(body, 0x02)?;
     let (_, rest) = der_value(rest, 0x30)?;
     Some(der_value(rest, 0x04)?.0)
 }
 
-/// The contents of the DER value at the start, which must have `tag`, and what follows it.
+/// Returns the contents of the first DER value, which must have `tag`, and the rest.
 fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_in_each_wrapping_is_the_same_key() {
+    fn pkcs1_and_pkcs8_contain_the_same_key() {
         let key = PrivateKey::generate().unwrap();
         let body = |pem: &str| {
             let lines: String = pem.lines().filter(|l| !l.starts_with('-')).collect();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_of_another_key_does_not_verify() {
+    fn only_the_signing_key_and_algorithm_verify() {
         let (one, two) = (
             PrivateKey::generate().unwrap(),
             PrivateKey::generate().unwrap(),

@@ -1,8 +1,9 @@
 //! A strict local emulator of the token services of DocuSign, Salesforce and BoldSign.
 //!
-//! It verifies what the vendors verify (signatures, claims, audience, times, PKCE, redirect URI, client
-//! authentication, single use, rotation, consent, scopes) and answers with their statuses, headers and bodies. It
-//! shares no parsing, signing or encoding code with crate `countersign`: a mistake made there cannot hide here.
+//! It checks what the vendors check: signatures, claims, audience, times, PKCE, redirect URI,
+//! client authentication, single use, rotation, consent and scopes. It responds with their
+//! statuses, headers and bodies. It shares no parsing, signing or encoding code with `countersign`,
+//! so the same mistake can't hide in both.
 //!
 //! # Example
 //!
@@ -66,7 +67,7 @@ mod tls;
 mod tokens;
 mod world;
 
-/// How a sandbox starts.
+/// The options of a sandbox.
 ///
 /// # Example
 ///
@@ -77,22 +78,25 @@ mod world;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Where to listen; port 0 picks a free one from 20000 up to 32767. Loopback unless you mean otherwise.
+    /// The address to listen on. Port 0 selects a free port between 20000 and 32767.
+    ///
+    /// Use a loopback address unless other machines must reach the sandbox.
     pub listen: SocketAddr,
-    /// The folder for `connections.toml`, keys and CA; `None` is a temporary one, removed at the end.
+    /// The folder for `connections.toml`, keys and CA. Defaults to a temporary folder.
     pub dir: Option<PathBuf>,
-    /// Serve over TLS, with a CA made at start.
+    /// Serves over TLS, with a CA generated at start.
     pub tls: bool,
-    /// Refuse what the documentation refuses even where the vendor does not.
+    /// Rejects what the documentation forbids, even if the vendor accepts it.
     pub strict: bool,
-    /// What happens to a used refresh token; `None` is each vendor's own way.
+    /// What happens to a refresh token when it is used. Defaults to what each vendor does.
     pub rotation: Option<Rotation>,
-    /// Lifetime of access tokens in seconds; `None` is each vendor's own.
+    /// The lifetime of access tokens in seconds. Defaults to each vendor's.
     pub access_ttl_s: Option<u64>,
-    /// Allowance for the times in assertions, in seconds.
+    /// The tolerance for the times in assertions, in seconds.
     pub skew_s: u64,
-    /// Redirect URIs registered besides loopback callbacks. When strict only these, exactly; the first is written
-    /// into `connections.toml`.
+    /// The redirect URIs to register, in addition to loopback callbacks.
+    ///
+    /// With `strict`, only these are accepted. The first one is written to `connections.toml`.
     pub redirect_uris: Vec<String>,
 }
 
@@ -111,7 +115,7 @@ impl Default for Options {
     }
 }
 
-/// A running sandbox; it stops when dropped.
+/// A running sandbox. It stops on drop.
 pub struct Sandbox {
     url: String,
     folder: Folder,
@@ -121,11 +125,11 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts a sandbox on a thread of its own and returns once it listens.
+    /// Starts a sandbox on its own thread. Returns when it listens.
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened at, or the folder not written.
+    /// If it can't listen on the address or write the folder, or a redirect URI is invalid.
     pub fn start(mut options: Options) -> Result<Self, Error> {
         for uri in &options.redirect_uris {
             check_redirect_uri(uri)?;
@@ -185,32 +189,34 @@ impl Sandbox {
         })
     }
 
-    /// Where it listens, e.g. `https://127.0.0.1:24001`; by this address it is also Salesforce's login host. By the
-    /// name `localhost` it is a Salesforce My Domain host, and under `/portal` an Experience Cloud site.
+    /// Returns the URL that it listens on, for example `https://127.0.0.1:24001`.
+    ///
+    /// This address is Salesforce's login host. With the host `localhost`, the sandbox is a
+    /// Salesforce My Domain host, and under `/portal` an Experience Cloud site.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The folder with `connections.toml`, the keys and the CA.
+    /// Returns the folder with `connections.toml`, the keys and the CA.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.folder.path
     }
 
-    /// The file with a working connection for every provider and grant.
+    /// Returns the file with a working connection for every provider and grant.
     #[must_use]
     pub fn connections(&self) -> &Path {
         &self.folder.connections
     }
 
-    /// The certificate of the CA to trust; `None` without TLS.
+    /// Returns the file with the certificate of the CA to trust; `None` without TLS.
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
         self.folder.ca_file.as_deref()
     }
 
-    /// One line of JSON for whoever started this: `{"url","dir","connections","ca_file"}`.
+    /// Returns one line of JSON for the parent process: `{"url","dir","connections","ca_file"}`.
     #[must_use]
     pub fn ready_line(&self) -> String {
         exchange::object(&[
@@ -225,61 +231,61 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When a field is wrong, e.g. an unknown row.
+    /// If a field is invalid, for example an unknown row.
     pub fn fault(&self, fault: Fault) -> Result<(), Error> {
         let fault = fault.checked()?;
         server::lock(&self.world).faults.push(fault);
         Ok(())
     }
 
-    /// Moves the sandbox's idea of now: expiry checks and the `Date` header.
+    /// Shifts the sandbox's clock, which expiry checks and the `Date` header use.
     pub fn set_clock_offset(&self, seconds: i64) {
         server::lock(&self.world).set_clock_offset(seconds);
     }
 
-    /// Registers a redirect URI until the next reset, exactly as the app sends it.
+    /// Registers a redirect URI, exactly as the app sends it, until the next reset.
     ///
     /// # Errors
     ///
-    /// When it is not an absolute URI, or has a fragment.
+    /// If it is not an absolute URI or has a fragment.
     pub fn register_redirect_uri(&self, uri: &str) -> Result<(), Error> {
         check_redirect_uri(uri)?;
         server::lock(&self.world).redirect_uris.push(uri.to_owned());
         Ok(())
     }
 
-    /// Gives or withdraws a consent behind the pages' back.
+    /// Grants or withdraws a consent, without a consent page.
     ///
     /// # Errors
     ///
-    /// When the connection, app or user is unknown.
+    /// If the connection, app or user is unknown.
     pub fn consent(&self, change: &Consent) -> Result<(), Error> {
         control::consent(&mut server::lock(&self.world), change)
     }
 
-    /// The switches in force.
+    /// Returns the current policy.
     #[must_use]
     pub fn policy(&self) -> Policy {
         server::lock(&self.world).policy.clone()
     }
 
-    /// Changes the switches until the next reset.
+    /// Changes the policy until the next reset.
     pub fn set_policy(&self, policy: Policy) {
         server::lock(&self.world).policy = policy;
     }
 
-    /// Back to the state at start: clock, policy, consents, tokens, faults, log.
+    /// Restores the initial clock, policy, consents, tokens, faults, redirect URIs and log.
     pub fn reset(&self) {
         server::lock(&self.world).reset();
     }
 
-    /// The token requests received since the start or the last reset.
+    /// Returns the token requests since the start or the last reset.
     #[must_use]
     pub fn log(&self) -> Vec<LogEntry> {
         server::lock(&self.world).log.entries(false)
     }
 
-    /// As [`Sandbox::log`], with authorize, userinfo, revoke and introspect requests, and followed redirects.
+    /// Like [`Sandbox::log`], with the requests to all endpoints, and followed redirects.
     #[must_use]
     pub fn full_log(&self) -> Vec<LogEntry> {
         server::lock(&self.world).log.entries(true)
@@ -317,7 +323,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The name in settings: `docusign`, `salesforce` or `boldsign`.
+    /// Returns the name in settings: `docusign`, `salesforce` or `boldsign`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -336,7 +342,7 @@ impl Provider {
     }
 }
 
-/// What kept a sandbox from starting or doing as told; it names the option or field.
+/// An error of the sandbox. If an option or field is invalid, the message names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(String);
 
@@ -354,7 +360,9 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Rejects what no app can have registered: a redirect URI is absolute and has no fragment (RFC 6749 section 3.1.2).
+/// Rejects a redirect URI that no app can register.
+///
+/// It must be absolute and have no fragment (RFC 6749 section 3.1.2).
 pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), Error> {
     let scheme = uri.split_once(':').map(|(scheme, _)| scheme);
     let is_scheme = |scheme: &str| {
@@ -366,15 +374,15 @@ pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), Error> {
     match scheme.is_some_and(is_scheme) && !uri.contains('#') {
         true => Ok(()),
         false => Err(Error::new(format!(
-            "redirect_uris: `{uri}` is not an absolute URI without a fragment, such as https://app.example/callback"
+            "redirect_uris: `{uri}` must be an absolute URI without a fragment, such as https://app.example/callback"
         ))),
     }
 }
 
-/// The port of the callbacks registered when strict: outside the ports a sandbox picks for itself.
+/// The port of the callbacks that are registered with `strict`: one that no sandbox listens on.
 const STRICT_CALLBACK_PORT: u16 = 19_876;
 
-/// The README's example, compiled and run.
+/// Compiles and runs the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

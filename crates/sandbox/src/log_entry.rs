@@ -1,4 +1,4 @@
-//! Makes the log's entries from requests and the answers to them.
+//! Builds log entries from requests and responses.
 
 use serde_json::Value;
 
@@ -12,10 +12,10 @@ use crate::{
 };
 
 impl Issued {
-    /// Reads the token from an answer, and looks up whose it is.
+    /// Reads the token from a response, and looks up its app and user.
     pub(crate) fn by(reply: &Reply, world: &World) -> Option<Self> {
-        let answer: Value = serde_json::from_slice(&reply.body).ok()?;
-        let token = answer.get("access_token")?.as_str()?;
+        let body: Value = serde_json::from_slice(&reply.body).ok()?;
+        let token = body.get("access_token")?.as_str()?;
         let grant = &world.tokens.access.get(token)?.grant;
         let user = world.registry.user(grant.provider, &grant.user);
         Some(Self {
@@ -26,7 +26,7 @@ impl Issued {
     }
 }
 
-/// The entry for `call`, answered with `reply` (`None`: cut before the body was read).
+/// Builds the entry for `call`. `reply` is `None` if the connection was cut before the body.
 pub(crate) fn of_call(
     call: &Call,
     provider: Provider,
@@ -37,9 +37,9 @@ pub(crate) fn of_call(
 ) -> LogEntry {
     let form = call.form().unwrap_or_default();
     let credentials = client_auth::read(call, &form, Decoding::of(provider));
-    let said = |name: &str| {
-        let answer: Value = serde_json::from_slice(&reply?.body).ok()?;
-        Some(answer.get(name)?.as_str()?.to_owned())
+    let member = |name: &str| {
+        let body: Value = serde_json::from_slice(&reply?.body).ok()?;
+        Some(body.get(name)?.as_str()?.to_owned())
     };
     let assertion = form
         .one("assertion")
@@ -55,15 +55,15 @@ pub(crate) fn of_call(
         client_auth: credentials.as_ref().map_or("basic", |c| c.kind.as_str()),
         client_id: credentials.ok().and_then(|c| c.client_id),
         status: reply.map(|r| r.status).filter(|s| *s != 0),
-        error: said("error"),
-        error_description: said("error_description"),
+        error: member("error"),
+        error_description: member("error_description"),
         fields: redacted(form),
         fault,
         issued: None,
     }
 }
 
-/// The name of DESIGN section 4 for a `grant_type` on the wire.
+/// Returns the setting's name for a `grant_type` on the wire.
 pub(crate) fn grant_name(wire: &str) -> &str {
     match wire {
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => "jwt-bearer",
@@ -89,12 +89,12 @@ fn redacted(form: Fields) -> Vec<(String, String)> {
         "audience",
     ];
     let hide = |(name, value): (String, String)| {
-        let shown = if OPEN.contains(&name.as_str()) {
+        let value = if OPEN.contains(&name.as_str()) {
             value
         } else {
             fingerprint(&value)
         };
-        (name, shown)
+        (name, value)
     };
     form.0.into_iter().map(hide).collect()
 }
@@ -104,12 +104,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_fingerprints() {
+    fn secrets_and_unknown_fields_are_fingerprints() {
         let form = Fields::parse(
             b"grant_type=refresh_token&refresh_token=abc&client_secret=abc&unknown=abc",
         );
-        let shown = redacted(form);
-        assert_eq!(shown[0].1, "refresh_token");
-        assert!(shown[1..].iter().all(|(_, v)| v == "ba7816bf8f01cfea"));
+        let fields = redacted(form);
+        assert_eq!(fields[0].1, "refresh_token");
+        assert!(fields[1..].iter().all(|(_, v)| v == "ba7816bf8f01cfea"));
     }
 }

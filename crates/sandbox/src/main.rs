@@ -18,13 +18,13 @@ use countersign_sandbox::{Error, Options, Rotation, Sandbox, StopSignals};
 #[derive(Parser)]
 #[command(name = "countersign-sandbox", version, max_term_width = 100)]
 struct Args {
-    /// The address to listen on; port 0 is any free one.
+    /// The address to listen on; port 0 selects a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// The folder for connections.toml, keys and CA; a temporary one by default.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Serve over TLS, with a CA made at start.
+    /// Serve over TLS, with a CA generated at start.
     #[arg(long)]
     tls: bool,
     /// Reject what the vendors' documentation rejects, even if the vendors accept it.
@@ -64,10 +64,10 @@ fn run(args: Args) -> Result<(), Error> {
         redirect_uris: args.redirect_uris,
         ..Options::default()
     })?;
-    // Before the line: whoever reads it may send a signal at once.
+    // Before the ready line: a process that reads it may send a signal at once.
     let signals = StopSignals::listen()?;
     let mut stdout = std::io::stdout();
-    // Whoever closed stdout doesn't wait for the line.
+    // If stdout is closed, nobody waits for the line.
     let _ = writeln!(stdout, "{}", sandbox.ready_line());
     let _ = stdout.flush();
     signals.wait();

@@ -1,4 +1,4 @@
-//! The pages a person sees: log in and consent, errors. Plain HTML, no scripts, nothing fetched.
+//! The consent and error pages: plain HTML without scripts or external resources.
 
 use crate::{Provider, exchange::Reply};
 
@@ -7,21 +7,21 @@ h1{font-size:1.3rem}fieldset{border:1px solid #bbb;border-radius:6px;margin:1rem
 button{font:inherit;padding:.5rem 1.4rem;margin-right:.6rem;border-radius:6px;border:1px solid #666;background:#fff;cursor:pointer}\
 button.allow{background:#1a5fb4;border-color:#1a5fb4;color:#fff}code{background:#f2f2f2;padding:0 .2rem}small{color:#666}";
 
-/// What the consent page shows.
+/// The contents of the consent page.
 pub(crate) struct Consent<'a> {
     pub(crate) provider: Provider,
     pub(crate) app: &'a str,
     pub(crate) scopes: &'a [String],
-    /// Consent for everybody in the organization.
+    /// Whether the consent is for everyone in the organization.
     pub(crate) admin: bool,
-    /// Login, name, and whether it is the one chosen.
+    /// Each user's login and name, and whether it is preselected.
     pub(crate) users: Vec<(String, String, bool)>,
-    /// The authorization request, handed back with the decision.
+    /// The authorization request, posted back with the decision.
     pub(crate) request: String,
     pub(crate) path: &'a str,
 }
 
-/// The page with Allow and Deny.
+/// Builds the page with *Allow* and *Deny*.
 pub(crate) fn consent(page: &Consent<'_>) -> Reply {
     let vendor = page.provider.title();
     let users: String = page
@@ -57,7 +57,7 @@ pub(crate) fn consent(page: &Consent<'_>) -> Reply {
     html(200, &format!("Log in to {vendor}"), &body)
 }
 
-/// A page that tells what is wrong with the request; the vendor never redirects in these cases.
+/// Builds an error page, for errors that the vendor doesn't redirect with.
 pub(crate) fn error(provider: Provider, status: u16, text: &str) -> Reply {
     let vendor = provider.title();
     let body = format!(
@@ -73,7 +73,7 @@ fn html(status: u16, title: &str, body: &str) -> Reply {
          <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body>{body}</body></html>\n",
         escape(title)
     );
-    // No form-action: Chromium applies it to the redirect that follows the form, whose target is the client's.
+    // No form-action: Chromium also applies it to the redirect after the form, to the client's URI.
     Reply::new(status, "text/html; charset=utf-8", page)
         .header(
             "Content-Security-Policy",
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_from_outside_is_escaped() {
+    fn html_in_error_texts_is_escaped() {
         let page = String::from_utf8(error(Provider::Docusign, 400, "<script>\"'&").body).unwrap();
         assert!(page.contains("&lt;script&gt;&quot;&#39;&amp;"), "{page}");
         assert!(!page.contains("<script"));

@@ -1,4 +1,4 @@
-//! The switches: where the documentation is stricter than the vendor, or leaves a choice to the app's owner.
+//! The switches for what vendors leave to the app's owner, and for what they only document.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -7,48 +7,60 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rotation {
-    /// It stays valid. DocuSign still returns another one, Salesforce none, BoldSign the same.
+    /// It stays valid. DocuSign still returns a new one, Salesforce none, BoldSign the same one.
     Off,
-    /// It is replaced, and the old one is dead at once.
+    /// It is replaced and becomes invalid at once.
     On,
-    /// Like `on`, and using a dead one revokes all tokens of the same login.
+    /// Like `on`. In addition, using a replaced token revokes all tokens of the same login.
     ReuseKills,
-    /// It is replaced, and the old one works until its successor is used. After that, using a dead one revokes the login, as with
-    /// `reuse-kills`. A replay of the old one ends its unused successor.
+    /// It is replaced, but works until its successor is used.
+    ///
+    /// Using it again invalidates a successor that wasn't used. Once the successor was used, using
+    /// the old token revokes all tokens of the same login, as with `reuse-kills`.
     Grace,
 }
 
-/// The switches in force; changed at run time by [`crate::Sandbox::set_policy`] or `POST /_sandbox/policy`.
+/// The switches of a sandbox, also the JSON body of `POST /_sandbox/policy`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Refuse what the documentation refuses even where the vendor does not.
+    /// Rejects what the documentation forbids, even if the vendor accepts it.
     pub strict: bool,
-    /// Only the documented form of an audience; follows `strict` when `null`.
+    /// Rejects Salesforce audiences that are a bare host. Defaults to `strict`.
     pub strict_aud: Option<bool>,
-    /// Refuse assertions that live longer than documented (DocuSign 3600 s, Salesforce 180 s); follows `strict`
-    /// when `null`.
+    /// Rejects assertions with a longer lifetime than documented. Defaults to `strict`.
+    ///
+    /// The maximum is 3600 s for DocuSign and 180 s for Salesforce.
     pub strict_exp_max: Option<bool>,
-    /// Allowance for `iat`, `nbf` and `exp`, in seconds.
+    /// The tolerance for `iat`, `nbf` and `exp`, in seconds.
     pub skew_s: u64,
-    /// `null` is each vendor's own: DocuSign lenient, Salesforce off, BoldSign on.
+    /// What happens to a refresh token when it is used. Defaults to what each vendor does.
+    ///
+    /// DocuSign returns a new one while the old one stays valid (with `strict`, `on`), Salesforce
+    /// is `off`, BoldSign `on`.
     pub rotation: Option<Rotation>,
-    /// Lifetime of access tokens in seconds; `null` is each vendor's own.
+    /// The lifetime of access tokens in seconds. Defaults to each vendor's.
     pub access_ttl_s: Option<u64>,
-    /// Lifetime of codes in seconds; `null` is each vendor's own (DocuSign 120, Salesforce 900, BoldSign 300).
+    /// The lifetime of codes in seconds.
+    ///
+    /// Defaults to 120 for DocuSign, 900 for Salesforce and 300 for BoldSign.
     pub code_ttl_s: Option<u64>,
-    /// Lifetime of refresh tokens in seconds; `null` is each vendor's own (30 days, Salesforce unlimited).
+    /// The lifetime of refresh tokens in seconds. Defaults to 30 days (Salesforce: unlimited).
     pub refresh_ttl_s: Option<u64>,
-    /// Whether a refresh starts the refresh token's lifetime anew; `null`: DocuSign with `extended`, BoldSign no.
+    /// Whether a refresh restarts the refresh token's lifetime.
+    ///
+    /// Defaults to true for DocuSign with the scope `extended`, otherwise false.
     pub sliding: Option<bool>,
-    /// Refuse Salesforce authorizations without a code challenge; follows `strict` when `null`.
+    /// Rejects Salesforce authorizations without a code challenge. Defaults to `strict`.
     pub require_pkce: Option<bool>,
-    /// Salesforce answers repeated JWT grants with the same access token while it lives.
+    /// Returns the same access token for repeated Salesforce JWT grants while it is valid.
     pub same_token_while_live: bool,
-    /// How many sign-ins of one user at one Salesforce app stay alive.
+    /// How many sign-ins of one user at one Salesforce app stay valid.
     pub max_grants_per_user: usize,
-    /// Compress answers with gzip and send them in chunks; `null`: Salesforce does, if the client accepts gzip.
+    /// Compresses responses with gzip and sends them in chunks.
+    ///
+    /// By default, only Salesforce's, and only if the client accepts gzip.
     pub gzip: Option<bool>,
 }
 
@@ -65,7 +77,7 @@ impl Policy {
         self.require_pkce.unwrap_or(self.strict)
     }
 
-    /// The allowance in seconds as what times are compared with.
+    /// Returns the tolerance in seconds, bounded so that sums can't overflow.
     pub(crate) fn skew(&self) -> i64 {
         i64::try_from(self.skew_s.min(1 << 40)).unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! Random material in the alphabets the vendors use.
+//! Random strings in the formats that the vendors use.
 
 use std::fmt::Write as _;
 
@@ -7,22 +7,22 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut out = [0; N];
-    // The generator of aws-lc cannot fail once the library is up; a token of zeros would show at once.
+    // aws-lc's generator doesn't fail once the library is initialized.
     let _ = rand::fill(&mut out);
     out
 }
 
-/// `2 * N` hex digits, lower case.
+/// Returns `2 * N` random hex digits in lower case.
 pub(crate) fn hex<const N: usize>() -> String {
     to_hex(&bytes::<N>())
 }
 
-/// Base64url of `N` bytes, without padding.
+/// Returns `N` random bytes as base64url without padding.
 pub(crate) fn url_safe<const N: usize>() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<N>())
 }
 
-/// A version 4 UUID (RFC 9562 section 5.4).
+/// Returns a version 4 UUID (RFC 9562 section 5.4).
 pub(crate) fn guid() -> String {
     let mut b = bytes::<16>();
     b[6] = (b[6] & 0x0f) | 0x40;

@@ -1,4 +1,4 @@
-//! Who and what the vendors know: apps with their keys and secrets, users, and who consented to what.
+//! The vendors' apps with their keys and secrets, their users, and the users' consents.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,19 +36,19 @@ pub(crate) const SALESFORCE_INACTIVE: &str = "frozen@example.com";
 pub(crate) const SALESFORCE_ORG: &str = "00Dx0000000BV7zEAG";
 pub(crate) const BOLDSIGN_USER: &str = "9d5c1f0e-2a43-4f0b-8d1a-7e6f5c4b3a21";
 
-/// An app as registered at its vendor.
+/// An app that is registered at a vendor.
 #[derive(Debug, Clone)]
 pub(crate) struct App {
     pub(crate) provider: Provider,
     pub(crate) name: &'static str,
     pub(crate) client_id: &'static str,
-    /// `None` for a public app, which cannot keep one.
+    /// The client secret; `None` for a public app.
     pub(crate) secret: Option<String>,
-    /// All public keys registered; any of them may verify an assertion.
+    /// The registered public keys. An assertion must verify with one of them.
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) scopes: &'static [&'static str],
     pub(crate) grants: &'static [&'static str],
-    /// The user that client credentials act as.
+    /// The user that the app acts as with client credentials.
     pub(crate) run_as: Option<&'static str>,
 }
 
@@ -57,18 +57,18 @@ impl App {
         self.grants.contains(&grant)
     }
 
-    /// Whether each of `scopes` is registered. DocuSign's list is open: the fact sheet says to pass scopes through.
+    /// Reports whether all `scopes` are registered. An app without scopes may request any.
     pub(crate) fn covers(&self, scopes: &[String]) -> bool {
         self.scopes.is_empty() || scopes.iter().all(|s| self.scopes.contains(&s.as_str()))
     }
 }
 
-/// A person at a vendor.
+/// A user of a vendor.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) provider: Provider,
     pub(crate) id: &'static str,
-    /// What the person types to log in: an e-mail address, at Salesforce the username.
+    /// What the user types to log in: an email address, or at Salesforce the username.
     pub(crate) login: &'static str,
     pub(crate) given: &'static str,
     pub(crate) family: &'static str,
@@ -80,25 +80,26 @@ impl User {
         format!("{} {}", self.given, self.family)
     }
 
-    /// Whether `hint` names this person: the id, or the login without regard to case.
+    /// Reports whether `hint` is the user's id or, ignoring case, the login.
     pub(crate) fn is(&self, hint: &str) -> bool {
         self.id == hint || self.login.eq_ignore_ascii_case(hint)
     }
 }
 
-/// The keys whose private halves are written to files.
+/// The clients' key pairs and the vendors' own.
 pub(crate) struct KeyRing {
     pub(crate) docusign: PrivateKey,
     pub(crate) docusign_spare: PrivateKey,
     pub(crate) salesforce: PrivateKey,
-    /// What the emulated vendors sign their own tokens with.
+    /// The key that the emulated vendors sign their tokens with.
     pub(crate) vendor: PrivateKey,
 }
 
 impl KeyRing {
-    /// Fresh keys at the first call of a process, the same ones after that: making them takes a third of a second,
-    /// and a test suite starts hundreds of sandboxes.
-    pub(crate) fn of_this_process() -> Result<Arc<Self>, Error> {
+    /// Returns the keys of this process, generated on the first call.
+    ///
+    /// Generating them takes a third of a second, and a test suite starts hundreds of sandboxes.
+    pub(crate) fn for_this_process() -> Result<Arc<Self>, Error> {
         static MADE: Mutex<Option<Arc<KeyRing>>> = Mutex::new(None);
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ring) = &*made {
@@ -110,7 +111,7 @@ impl KeyRing {
     }
 
     fn generate() -> Result<Self, Error> {
-        let lost = || Error::new("the thread that generates a key stopped");
+        let lost = || Error::new("a thread that generates an RSA key panicked");
         std::thread::scope(|scope| {
             let [a, b, c] = [(); 3].map(|()| scope.spawn(PrivateKey::generate));
             let vendor = PrivateKey::generate()?;
@@ -124,7 +125,7 @@ impl KeyRing {
     }
 }
 
-/// Everything registered, with the consents given so far.
+/// All apps and users, with the consents so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Registry {
     pub(crate) apps: Vec<App>,
@@ -143,7 +144,9 @@ impl Registry {
         registry
     }
 
-    /// One DocuSign user consented, all active Salesforce users are pre-authorized for the JWT app; nobody else.
+    /// Restores the initial consents.
+    ///
+    /// One DocuSign user has consented. All Salesforce users are pre-authorized for the JWT app.
     pub(crate) fn consent_as_at_start(&mut self) {
         self.consents.clear();
         self.allow(
@@ -239,7 +242,7 @@ fn apps(keys: &KeyRing) -> Vec<App> {
     };
     let guid = || Some(random::guid());
     let long = || Some(random::hex::<32>().to_uppercase());
-    // A BoldSign secret holds what must be percent-encoded in a form and in Basic.
+    // BoldSign secrets contain characters that must be percent-encoded in forms and in Basic.
     let awkward = || {
         Some(format!(
             "{}+/%={}",

@@ -1,4 +1,4 @@
-//! The vendors' error answers as one table: what the checks answer with, and what a fault can inject by its id.
+//! The table of the vendors' error responses. A fault injects one by its id.
 
 use serde_json::Value;
 
@@ -12,15 +12,15 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Row {
-    /// What a fault names, e.g. `docusign.consent_required`.
+    /// The id that a fault names, for example `docusign.consent_required`.
     pub id: &'static str,
-    /// Whose answer it is.
+    /// The provider that sends it.
     pub provider: Provider,
     /// The HTTP status.
     pub status: u16,
     /// The `error` member.
     pub error: &'static str,
-    /// The `error_description` member, where the vendor sends one.
+    /// The `error_description` member, if the vendor sends one.
     pub description: Option<&'static str>,
 }
 
@@ -32,7 +32,7 @@ impl Row {
     }
 }
 
-/// Every row, for a fault's `row` and for tests that go through them all.
+/// Returns all rows of the vendors' error tables.
 ///
 /// # Example
 ///
@@ -45,12 +45,12 @@ pub fn rows() -> &'static [Row] {
     ROWS
 }
 
-/// A JSON answer with the headers the vendor sends along.
+/// Builds a JSON response with the vendor's headers.
 pub(crate) fn json(provider: Provider, status: u16, members: &[(&str, Value)]) -> Reply {
     dress(provider, Reply::new(status, "", object(members)))
 }
 
-/// The headers of `provider`'s token endpoint put on an answer.
+/// Adds the headers of the provider's token endpoint to a response.
 pub(crate) fn dress(provider: Provider, reply: Reply) -> Reply {
     match provider {
         Provider::Docusign => reply

@@ -1,4 +1,4 @@
-//! Sockets: listening, TLS, HTTP/1.1, and answers that are slow or cut.
+//! The server: sockets, TLS, HTTP/1.1, and slow or cut responses.
 
 use std::{
     convert::Infallible,
@@ -36,20 +36,21 @@ use crate::{
     world::World,
 };
 
-/// The world as the server and the in-process controls share it.
+/// The state that the server and the in-process controls share.
 pub(crate) type Shared = Arc<Mutex<World>>;
 
 pub(crate) fn lock(world: &Shared) -> MutexGuard<'_, World> {
-    // A panic in one request must not take the others along; the state is made of whole steps.
+    // A panic in one request must not affect others. It can't leave a change half done.
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Listens at `wanted`; port 0 is a free one from 20000 up to 32767, below the kernel's ephemeral ports, so that
-/// no outgoing connection can hold it.
+/// Listens on `wanted`. Port 0 selects a free port between 20000 and 32767.
+///
+/// Those are below the kernel's ephemeral ports, so that no outgoing connection can hold one.
 pub(crate) fn listen(wanted: SocketAddr) -> Result<Vec<std::net::TcpListener>, Error> {
     if wanted.port() != 0 {
         let first = bind(wanted)
-            .map_err(|e| Error::new(format!("listen: could not listen at {wanted}: {e}")))?;
+            .map_err(|e| Error::new(format!("listen: could not listen on {wanted}: {e}")))?;
         return Ok(with_sibling(first, wanted));
     }
     let mut last = None;
@@ -63,12 +64,12 @@ pub(crate) fn listen(wanted: SocketAddr) -> Result<Vec<std::net::TcpListener>, E
     }
     let why = last.map(|e| e.to_string()).unwrap_or_default();
     Err(Error::new(format!(
-        "listen: no free port at {}: {why}",
+        "listen: found no free port on {}: {why}",
         wanted.ip()
     )))
 }
 
-/// Serves until dropped.
+/// Serves requests until the future is dropped.
 pub(crate) async fn serve(
     listeners: Vec<std::net::TcpListener>,
     tls: Option<TlsAcceptor>,
@@ -91,7 +92,7 @@ async fn accept(
     world: Shared,
 ) -> io::Result<Infallible> {
     loop {
-        // A failing accept (no more file handles, a peer gone) is not the end of the sandbox.
+        // Accepting can fail if file descriptors run out or the peer has gone. Keep serving.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
@@ -118,20 +119,20 @@ async fn speak(
     world: Shared,
 ) {
     let service = service_fn(move |request| respond(request, scheme, world.clone()));
-    // An error here is a client gone or a cut that was asked for.
+    // Errors mean that the client has gone, or that a fault cut the connection.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// The connection is to be closed without an answer.
+/// Closes the connection without a response.
 #[derive(Debug)]
 struct Cut;
 
 impl std::fmt::Display for Cut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("connection cut as told")
+        f.write_str("a fault cut the connection")
     }
 }
 
@@ -141,8 +142,8 @@ async fn respond(
     request: Request<Incoming>,
     scheme: &'static str,
     world: Shared,
-) -> Result<Response<Answer>, Cut> {
-    const MOST: usize = 1 << 20;
+) -> Result<Response<ReplyBody>, Cut> {
+    const MAX_BODY: usize = 1 << 20;
     let (head, body) = request.into_parts();
     let mut call = Call {
         method: head.method.to_string(),
@@ -155,9 +156,9 @@ async fn respond(
     if cut_unread(&mut lock(&world), &call) {
         return Err(Cut);
     }
-    let body = Limited::new(body, MOST).collect().await;
+    let body = Limited::new(body, MAX_BODY).collect().await;
     let mut held = lock(&world);
-    // Read under the lock that the answer is made under: a reset after this ends an endless one.
+    // Read under the same lock as the request is handled, so that a later reset ends the response.
     let epoch = held.epoch;
     let reply = match body {
         Ok(whole) => {
@@ -174,7 +175,7 @@ async fn respond(
     respond_with(reply, epoch, &world)
 }
 
-/// Whether a fault cuts this request before its body is read.
+/// Reports whether a fault cuts this request before its body is read, and logs it.
 fn cut_unread(world: &mut World, call: &Call) -> bool {
     let Some((provider, endpoint)) = World::provider_of(call).zip(endpoint_of(&call.path)) else {
         return false;
@@ -195,18 +196,18 @@ fn cut_unread(world: &mut World, call: &Call) -> bool {
 }
 
 fn route(world: &mut World, call: &Call) -> Reply {
-    if let Some(reply) = control::answer(world, call) {
+    if let Some(reply) = control::handle(world, call) {
         return reply;
     }
     let vendors = |world: &mut World| {
-        docusign::answer(world, call)
-            .or_else(|| salesforce::answer(world, call))
-            .or_else(|| boldsign::answer(world, call))
+        docusign::handle(world, call)
+            .or_else(|| salesforce::handle(world, call))
+            .or_else(|| boldsign::handle(world, call))
             .unwrap_or_else(|| {
                 Reply::new(
                     404,
                     "text/plain; charset=utf-8",
-                    "No vendor has this path.\n",
+                    "No emulated vendor has this path.\n",
                 )
             })
     };
@@ -244,15 +245,17 @@ fn with_faults(
     let Some(fault) = faults::take(&mut world.faults, provider, endpoint, Some(grant)) else {
         return (vendors(world), None);
     };
-    let deserved = if fault.commits() {
+    let genuine = if fault.executes() {
         vendors(world)
     } else {
         Reply::empty(200)
     };
-    (fault.spoil(call, provider, deserved), Some(fault.name()))
+    (fault.apply(call, provider, genuine), Some(fault.name()))
 }
 
-/// Salesforce compresses for a client that accepts it; the policy can make everybody do so, asked or not.
+/// Reports whether to compress the response.
+///
+/// Salesforce does if the client accepts gzip. The policy overrides this for all vendors.
 fn compresses(world: &World, call: &Call, provider: Provider) -> bool {
     let accepted = || {
         let accept = call.header("accept-encoding").unwrap_or_default();
@@ -276,12 +279,12 @@ fn endpoint_of(path: &str) -> Option<&'static str> {
     })
 }
 
-fn respond_with(reply: Reply, epoch: u64, world: &Shared) -> Result<Response<Answer>, Cut> {
+fn respond_with(reply: Reply, epoch: u64, world: &Shared) -> Result<Response<ReplyBody>, Cut> {
     let body = match reply.delivery {
         Delivery::Cut => return Err(Cut),
-        Delivery::Whole => Answer::Whole(Some(reply.body.into())),
-        Delivery::Chunked => Answer::Chunked(Some(reply.body.into())),
-        Delivery::Slow { ms, endless } => Answer::Slow(Trickle {
+        Delivery::Whole => ReplyBody::Whole(Some(reply.body.into())),
+        Delivery::Chunked => ReplyBody::Chunked(Some(reply.body.into())),
+        Delivery::Slow { ms, endless } => ReplyBody::Slow(SlowBody {
             rest: reply.body.into(),
             pause: Duration::from_millis(ms),
             sleep: Box::pin(tokio::time::sleep(Duration::from_millis(ms))),
@@ -298,27 +301,27 @@ fn respond_with(reply: Reply, epoch: u64, world: &Shared) -> Result<Response<Ans
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
-    // A header that HTTP cannot carry comes only from a fault's own words.
+    // Only a fault can set an invalid header.
     response.body(body).map_err(|_| Cut)
 }
 
-/// The body of an answer.
-enum Answer {
+/// The body of a response.
+enum ReplyBody {
     Whole(Option<Bytes>),
     Chunked(Option<Bytes>),
-    Slow(Trickle),
+    Slow(SlowBody),
 }
 
-/// A body that comes in pieces with pauses between.
-struct Trickle {
+/// A body sent in pieces, with a pause before each.
+struct SlowBody {
     rest: Bytes,
     pause: Duration,
     sleep: Pin<Box<Sleep>>,
-    /// Sends blanks for as long as the world's epoch is this one.
+    /// Sends spaces until the world's epoch changes.
     endless: Option<(Shared, u64)>,
 }
 
-impl Body for Answer {
+impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -341,7 +344,7 @@ impl Body for Answer {
     }
 }
 
-impl Trickle {
+impl SlowBody {
     fn piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         std::task::ready!(self.sleep.as_mut().poll(cx));
         self.sleep
@@ -366,7 +369,7 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-/// The same port at the other loopback address too, where the machine has one: `localhost` may mean either.
+/// Listens on the other loopback address as well, if possible: `localhost` may mean either.
 fn with_sibling(first: std::net::TcpListener, address: SocketAddr) -> Vec<std::net::TcpListener> {
     let other = match address {
         SocketAddr::V4(a) if *a.ip() == Ipv4Addr::LOCALHOST => {

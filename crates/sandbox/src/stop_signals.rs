@@ -1,4 +1,4 @@
-//! The signals that end the program.
+//! The signals that stop the program.
 
 use tokio::runtime::{Builder, Runtime};
 #[cfg(unix)]
@@ -22,7 +22,7 @@ impl StopSignals {
     ///
     /// # Errors
     ///
-    /// If the system refuses a signal handler.
+    /// If the signal handlers can't be installed.
     pub fn listen() -> Result<Self, Error> {
         let failed = |e: std::io::Error| Error::new(format!("could not listen for signals: {e}"));
         let runtime = Builder::new_current_thread()

@@ -1,4 +1,4 @@
-//! A certificate authority and a leaf for the loopback names, both made at start.
+//! A CA and a server certificate for it, both generated at start.
 
 use std::sync::Arc;
 
@@ -7,14 +7,16 @@ use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
 
 use crate::Error;
 
-/// What a TLS listener needs, and the CA that its clients must trust.
+/// The configuration of the TLS server, and the CA that its clients must trust.
 pub(crate) struct Tls {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) ca_pem: String,
 }
 
-/// The loopback addresses, and the vendors' own names for clients that can be told where a name leads (`/etc/hosts`,
-/// `curl --connect-to`) and not which URL to call.
+/// The names in the certificate: loopback, and the vendors' own.
+///
+/// The vendors' names are for clients whose URL can't be set, but which can be redirected with
+/// `/etc/hosts` or `curl --connect-to`.
 const NAMES: &[&str] = &[
     "127.0.0.1",
     "::1",
@@ -29,9 +31,9 @@ const NAMES: &[&str] = &[
     "account.boldsign.com",
 ];
 
-/// A fresh CA with a leaf for [`NAMES`].
+/// Generates a CA and a certificate for [`NAMES`].
 pub(crate) fn fresh() -> Result<Tls, Error> {
-    make().map_err(|e| Error::new(format!("could not make the TLS certificates: {e}")))
+    make().map_err(|e| Error::new(format!("could not create the TLS certificates: {e}")))
 }
 
 fn make() -> Result<Tls, Box<dyn std::error::Error>> {
@@ -52,7 +54,7 @@ fn make() -> Result<Tls, Box<dyn std::error::Error>> {
     leaf.use_authority_key_identifier_extension = true;
     leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
-    // Some clients refuse leaves that live for decades.
+    // Some clients reject certificates that are valid for decades.
     let now = std::time::SystemTime::now();
     let day = std::time::Duration::from_secs(86_400);
     leaf.not_before = (now - day).into();

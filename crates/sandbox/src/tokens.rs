@@ -1,18 +1,18 @@
-//! What was issued: codes, refresh tokens and access tokens, and the families that die together.
+//! Issued codes, refresh tokens and access tokens.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::Provider;
 
-/// Who may do what: the same for a code, the refresh tokens that come of it, and their access tokens.
+/// The grant that a code, its refresh tokens and their access tokens share.
 #[derive(Debug, Clone)]
 pub(crate) struct Grant {
     pub(crate) provider: Provider,
     pub(crate) client_id: String,
-    /// Empty where the app acts for itself.
+    /// The user's id; empty if the app acts for itself.
     pub(crate) user: String,
     pub(crate) scopes: Vec<String>,
-    /// All that came of one sign-in shares a number.
+    /// The number of the sign-in, which all its tokens share.
     pub(crate) family: u64,
 }
 
@@ -32,13 +32,13 @@ pub(crate) struct Code {
 #[derive(Debug, Clone)]
 pub(crate) struct Refresh {
     pub(crate) grant: Grant,
-    /// When the first of its family was issued: an absolute lifetime counts from there.
+    /// When the first token of its family was issued.
     pub(crate) born: i64,
     pub(crate) expires_at: Option<i64>,
     pub(crate) state: State,
 }
 
-/// Whether a refresh token still works.
+/// The state of a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Live,
@@ -72,7 +72,7 @@ impl Tokens {
         self.families
     }
 
-    /// Remembers an assertion's `jti`; `false` when it was seen before.
+    /// Records an assertion's `jti`; `false` if it was used before.
     pub(crate) fn first_use(&mut self, client_id: &str, jti: &str) -> bool {
         self.assertions.insert(format!("{client_id} {jti}"))
     }
@@ -94,15 +94,15 @@ impl Tokens {
         }
     }
 
-    /// Ends the refresh tokens of a sign-in that are in this state.
-    pub(crate) fn revoke_those(&mut self, family: u64, state: State) {
+    /// Revokes the refresh tokens of a family that are in this state.
+    pub(crate) fn revoke_in_state(&mut self, family: u64, state: State) {
         let those = |t: &&mut Refresh| t.grant.family == family && t.state == state;
         for token in self.refresh.values_mut().filter(those) {
             token.state = State::Revoked;
         }
     }
 
-    /// Kills what a withdrawn consent kills; access tokens live on where the vendor lets them.
+    /// Revokes a user's refresh tokens at an app, and with `access_too` the access tokens.
     pub(crate) fn withdraw(&mut self, client_id: &str, user: &str, access_too: bool) {
         let hit = |grant: &Grant| grant.client_id == client_id && grant.user == user;
         for token in self.refresh.values_mut().filter(|t| hit(&t.grant)) {
@@ -117,8 +117,8 @@ impl Tokens {
         }
     }
 
-    /// Salesforce keeps the newest `most` sign-ins of a user at an app: the oldest others die.
-    pub(crate) fn evict(&mut self, client_id: &str, user: &str, most: usize) {
+    /// Keeps the newest `max` sign-ins of a user at an app and revokes the others.
+    pub(crate) fn evict(&mut self, client_id: &str, user: &str, max: usize) {
         let mut families: Vec<u64> = self
             .refresh
             .values()
@@ -129,7 +129,7 @@ impl Tokens {
             .collect();
         families.sort_unstable();
         families.dedup();
-        let surplus = families.len().saturating_sub(most);
+        let surplus = families.len().saturating_sub(max);
         for family in &families[..surplus] {
             self.revoke_family(*family);
         }

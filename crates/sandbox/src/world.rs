@@ -1,4 +1,4 @@
-//! The state that all requests share: clock, policy, registry, what was issued, pending faults, log.
+//! The state that all requests share: clock, policy, registry, tokens, pending faults and log.
 
 use std::{
     sync::Arc,
@@ -14,7 +14,7 @@ use crate::{
     tokens::{Access, Grant, Refresh, State, Tokens},
 };
 
-/// One running sandbox's state, behind one lock.
+/// The state of a sandbox. One lock protects it.
 pub(crate) struct World {
     pub(crate) policy: Policy,
     first_policy: Policy,
@@ -26,18 +26,18 @@ pub(crate) struct World {
     pub(crate) log: Log,
     /// The origin of the login hosts, `scheme://127.0.0.1:port`.
     pub(crate) origin: String,
-    /// The origin that stands for a Salesforce My Domain, `scheme://localhost:port`.
+    /// The origin that emulates a Salesforce My Domain, `scheme://localhost:port`.
     pub(crate) my_domain: String,
     pub(crate) redirect_uris: Vec<String>,
     first_redirect_uris: Vec<String>,
-    /// Grows with each reset, so that an endless answer knows when to end.
+    /// The number of resets. Endless responses stop when it changes.
     pub(crate) epoch: u64,
     seeds: Vec<(String, &'static str, Provider)>,
 }
 
 impl World {
     pub(crate) fn new(options: &Options, origin: String, my_domain: String) -> Result<Self, Error> {
-        let keys = KeyRing::of_this_process()?;
+        let keys = KeyRing::for_this_process()?;
         let registry = Registry::new(&keys);
         let policy = Policy {
             strict: options.strict,
@@ -82,7 +82,7 @@ impl World {
         Ok(world)
     }
 
-    /// Back to the state at start; what `connections.toml` holds works again.
+    /// Restores the initial state. The refresh tokens in `connections.toml` become valid again.
     pub(crate) fn reset(&mut self) {
         self.policy = self.first_policy.clone();
         self.redirect_uris.clone_from(&self.first_redirect_uris);
@@ -100,7 +100,7 @@ impl World {
         found.map_or("", |s| &s.0)
     }
 
-    /// The sandbox's idea of now, in milliseconds since 1970.
+    /// Returns the time by the sandbox's clock, in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> i64 {
         let real = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -110,13 +110,13 @@ impl World {
             .saturating_add(self.clock_offset.saturating_mul(1000))
     }
 
-    /// The sandbox's idea of now, in seconds since 1970.
+    /// Returns the time by the sandbox's clock, in seconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         self.now_ms().div_euclid(1000)
     }
 
     pub(crate) fn set_clock_offset(&mut self, seconds: i64) {
-        // Ten centuries either way is enough to test with, and no sum below can overflow.
+        // A thousand years either way are enough for tests and can't overflow.
         self.clock_offset = seconds.clamp(-31_536_000_000, 31_536_000_000);
     }
 
@@ -124,10 +124,11 @@ impl World {
         self.clock_offset
     }
 
-    /// The rotation in force at `provider`: what was asked for, else the vendor's own.
+    /// Returns the rotation of `provider`: the policy's, or else the vendor's default.
     pub(crate) fn rotation(&self, provider: Provider) -> Rotation {
         self.policy.rotation.unwrap_or(match provider {
-            // Whether DocuSign's former refresh token stays valid is unverified: it does here, unless strict.
+            // We haven't verified whether DocuSign's old refresh token stays valid. It does here,
+            // unless `strict` is set.
             Provider::Docusign if self.policy.strict => Rotation::On,
             Provider::Docusign | Provider::Salesforce => Rotation::Off,
             Provider::Boldsign => Rotation::On,
@@ -147,7 +148,7 @@ impl World {
         ttl
     }
 
-    /// A new refresh token; `born` and the expiry are carried over from the one it replaces, if that is the rule.
+    /// Issues a refresh token whose family began at `born`.
     pub(crate) fn issue_refresh(
         &mut self,
         grant: &Grant,
@@ -165,51 +166,55 @@ impl World {
         token
     }
 
-    /// When a refresh token of a family begun at `born` ends, `own_ttl_s` being the vendor's lifetime.
+    /// Returns when a refresh token that counts from `born` expires.
+    ///
+    /// `own_ttl_s` is the vendor's lifetime; the policy overrides it.
     pub(crate) fn refresh_end(&self, born: i64, own_ttl_s: Option<u64>) -> Option<i64> {
         let ttl = self.policy.refresh_ttl_s.or(own_ttl_s)?;
         Some(born.saturating_add_unsigned(ttl))
     }
 
-    /// Why a presented refresh token is refused; a replaced one takes its family along under
-    /// [`Rotation::ReuseKills`], and is honoured for a while under [`Rotation::Grace`].
+    /// Validates a presented refresh token.
+    ///
+    /// With [`Rotation::ReuseKills`], a replaced token revokes its family. With
+    /// [`Rotation::Grace`], it works until its successor is used.
     pub(crate) fn present_refresh(
         &mut self,
         provider: Provider,
         token: &str,
         client_id: &str,
-    ) -> Result<Refresh, Refusal> {
+    ) -> Result<Refresh, Rejection> {
         let now = self.now();
         let found = self
             .tokens
             .refresh
             .get(token)
             .cloned()
-            .ok_or(Refusal::Unknown)?;
+            .ok_or(Rejection::Unknown)?;
         if found.grant.client_id != client_id {
-            return Err(Refusal::Foreign);
+            return Err(Rejection::Foreign);
         }
         if found.expires_at.is_some_and(|end| now >= end) {
-            return Err(Refusal::Dead);
+            return Err(Rejection::Dead);
         }
         let family = found.grant.family;
         match (found.state, self.rotation(provider)) {
             (State::Live, Rotation::Grace) => {
-                // Its first use ends the grace of the one that it replaced.
-                self.tokens.revoke_those(family, State::Spent);
+                // Its first use ends the grace period of the token that it replaced.
+                self.tokens.revoke_in_state(family, State::Spent);
                 Ok(found)
             }
             (State::Live, _) => Ok(found),
             (State::Spent, Rotation::Grace) => {
-                // Its answer was lost, it says: what that answer held was never used, and never will be.
-                self.tokens.revoke_those(family, State::Live);
+                // The client has lost the response: the successor was not used, and never will be.
+                self.tokens.revoke_in_state(family, State::Live);
                 Ok(found)
             }
             (State::Spent, Rotation::ReuseKills) | (State::Revoked, Rotation::Grace) => {
                 self.tokens.revoke_family(family);
-                Err(Refusal::Dead)
+                Err(Rejection::Dead)
             }
-            (State::Spent | State::Revoked, _) => Err(Refusal::Dead),
+            (State::Spent | State::Revoked, _) => Err(Rejection::Dead),
         }
     }
 
@@ -219,13 +224,13 @@ impl World {
         }
     }
 
-    /// Whether `uri` is registered: exactly when strict, else a loopback callback on any port as well.
+    /// Reports whether `uri` is registered. Unless `strict` is set, any loopback callback is.
     pub(crate) fn redirect_registered(&self, uri: &str) -> bool {
         self.redirect_uris.iter().any(|r| r == uri)
             || (!self.policy.strict && is_loopback_callback(uri))
     }
 
-    /// The vendor that a path belongs to.
+    /// Returns the vendor that a path belongs to.
     pub(crate) fn provider_of(call: &Call) -> Option<Provider> {
         let path = call.path.as_str();
         if path.starts_with("/oauth/") {
@@ -284,9 +289,9 @@ impl World {
     }
 }
 
-/// Why a refresh token was refused.
+/// Why a refresh token is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum Rejection {
     Unknown,
     /// It belongs to another app.
     Foreign,
@@ -326,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_callback_on_a_loopback_port_passes() {
+    fn only_loopback_callbacks_are_accepted() {
         for good in [
             "http://127.0.0.1/callback",
             "http://[::1]:5/callback",

@@ -1,4 +1,4 @@
-//! BoldSign: the engine's order of checks, always 400, PKCE always, one-time refresh tokens.
+//! BoldSign: IdentityServer's checks and errors, PKCE, and single-use refresh tokens.
 
 mod client;
 
@@ -8,7 +8,7 @@ use countersign_sandbox::{Options, Rotation};
 use serde_json::json;
 
 #[test]
-fn the_answer_has_the_engines_fields_and_its_id_token_verifies() {
+fn responses_have_the_vendors_members_and_the_id_token_verifies() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-code");
     let redirect = client
@@ -19,9 +19,9 @@ fn the_answer_has_the_engines_fields_and_its_id_token_verifies() {
     assert_eq!(names, ["code", "scope", "session_state", "state"]);
     assert_eq!(redirect["state"], "s t=a&te");
     assert_eq!(redirect["code"].len(), 64);
-    let answer = client.redeem(&connection, &redirect["code"], &[]);
+    let response = client.redeem(&connection, &redirect["code"], &[]);
     assert_eq!(
-        answer.names(),
+        response.names(),
         [
             "access_token",
             "expires_in",
@@ -31,10 +31,10 @@ fn the_answer_has_the_engines_fields_and_its_id_token_verifies() {
             "token_type"
         ]
     );
-    assert_eq!(answer.json()["expires_in"], 3600);
-    assert_eq!(answer.str("refresh_token").len(), 64);
+    assert_eq!(response.json()["expires_in"], 3600);
+    assert_eq!(response.str("refresh_token").len(), 64);
     assert_eq!(
-        answer.header("cache-control"),
+        response.header("cache-control"),
         "no-store, no-cache, max-age=0"
     );
 
@@ -49,7 +49,7 @@ fn the_answer_has_the_engines_fields_and_its_id_token_verifies() {
     let jwks = client
         .get(discovery["jwks_uri"].as_str().unwrap(), None)
         .json();
-    let claims = verified(&answer.str("id_token"), &jwks);
+    let claims = verified(&response.str("id_token"), &jwks);
     assert_eq!(claims["iss"], discovery["issuer"]);
     assert_eq!(claims["aud"], connection["client_id"]);
     assert_eq!(claims["nonce"], "n1");
@@ -57,11 +57,11 @@ fn the_answer_has_the_engines_fields_and_its_id_token_verifies() {
         claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
         300
     );
-    verified(&answer.str("access_token"), &jwks);
+    verified(&response.str("access_token"), &jwks);
 }
 
 #[test]
-fn pkce_is_mandatory_and_an_absent_method_means_plain() {
+fn pkce_with_s256_is_required() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-code");
     let back = |extra: &[(&str, &str)]| client.authorize(&connection, "allow", extra).callback();
@@ -112,7 +112,7 @@ fn pkce_is_mandatory_and_an_absent_method_means_plain() {
 }
 
 #[test]
-fn a_failed_exchange_burns_the_code() {
+fn a_failed_exchange_invalidates_the_code() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-code");
     for (wrong, error) in [
@@ -134,58 +134,58 @@ fn a_failed_exchange_burns_the_code() {
         let code = client.code(&connection);
         client
             .redeem(&connection, &code, &[wrong])
-            .refused(400, error, None);
+            .assert_error(400, error, None);
         client
             .redeem(&connection, &code, &[])
-            .refused(400, "invalid_grant", None);
+            .assert_error(400, "invalid_grant", None);
     }
     let code = client.code(&connection);
     assert_eq!(client.redeem(&connection, &code, &[]).status, 200);
     client
         .redeem(&connection, &code, &[])
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
     let late = client.code(&connection);
     client.sandbox.set_clock_offset(301);
     client
         .redeem(&connection, &late, &[])
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
 }
 
 #[test]
-fn a_bad_client_is_a_400_without_a_challenge_and_is_checked_first() {
+fn the_client_is_checked_first_and_a_wrong_one_gets_a_400_without_a_challenge() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-code");
     let mut wrong = connection.clone();
     wrong.insert("client_secret".into(), "x".into());
-    let answer = client.token(&wrong, &[("grant_type", "nonsense")]);
-    answer.refused(400, "invalid_client", None);
-    assert_eq!(answer.header("www-authenticate"), "");
+    let response = client.token(&wrong, &[("grant_type", "nonsense")]);
+    response.assert_error(400, "invalid_client", None);
+    assert_eq!(response.header("www-authenticate"), "");
     client
         .token(&connection, &[("grant_type", "nonsense")])
-        .refused(400, "unsupported_grant_type", None);
+        .assert_error(400, "unsupported_grant_type", None);
     client
         .token(&connection, &[])
-        .refused(400, "unsupported_grant_type", None);
+        .assert_error(400, "unsupported_grant_type", None);
     client
         .token(&connection, &[("grant_type", "client_credentials")])
-        .refused(400, "unauthorized_client", None);
+        .assert_error(400, "unauthorized_client", None);
     client
         .token(&connection, &[("grant_type", "refresh_token")])
-        .refused(400, "invalid_request", None);
+        .assert_error(400, "invalid_request", None);
     client
         .token(&connection, &[("grant_type", "authorization_code")])
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
     let json = client
         .send(&token_url(&connection), None, "application/json", "{}")
         .unwrap();
-    json.refused(400, "invalid_request", None);
+    json.assert_error(400, "invalid_request", None);
     client
         .get(&token_url(&connection), None)
-        .refused(400, "invalid_request", None);
+        .assert_error(400, "invalid_request", None);
 }
 
 #[test]
-fn basic_is_form_encoded_first() {
+fn basic_credentials_must_be_form_encoded() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-cc");
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
@@ -205,11 +205,11 @@ fn basic_is_form_encoded_first() {
     );
     client
         .post(&url, Some(&header(secret)), &form)
-        .refused(400, "invalid_client", None);
+        .assert_error(400, "invalid_client", None);
 }
 
 #[test]
-fn client_credentials_carry_api_scopes_only() {
+fn client_credentials_accept_only_api_scopes() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-cc");
     let ask = |scope: &str| {
@@ -225,42 +225,42 @@ fn client_credentials_carry_api_scopes_only() {
     );
     assert!(
         ask("").str("scope").contains("BoldSign.Templates.All"),
-        "all of the app's"
+        "defaults to all of the app's scopes"
     );
     for scope in [
         "openid",
         "offline_access BoldSign.Documents.All",
         "BoldSign.Nonsense",
     ] {
-        ask(scope).refused(400, "invalid_scope", None);
+        ask(scope).assert_error(400, "invalid_scope", None);
     }
 }
 
 #[test]
-fn a_refresh_token_works_once_and_for_thirty_days_in_all() {
+fn a_refresh_token_works_once_and_its_family_for_thirty_days() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-refresh");
     let first = &connection["refresh_token"];
     let second = client.refresh(&connection, first).str("refresh_token");
     client
         .refresh(&connection, first)
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
     client.sandbox.set_clock_offset(29 * 86_400);
     let third = client.refresh(&connection, &second).str("refresh_token");
     client.sandbox.set_clock_offset(31 * 86_400);
     client
         .refresh(&connection, &third)
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
     client.sandbox.reset();
     client.control("policy", &json!({"sliding": true}));
     client.sandbox.set_clock_offset(29 * 86_400);
     let second = client.refresh(&connection, first).str("refresh_token");
     client.sandbox.set_clock_offset(31 * 86_400);
-    assert_eq!(client.refresh(&connection, &second).status, 200, "slid");
+    assert_eq!(client.refresh(&connection, &second).status, 200);
 }
 
 #[test]
-fn rotation_can_be_off_or_deadly() {
+fn rotation_can_be_off_or_revoke_the_login() {
     let with = |rotation| {
         Client::new(Options {
             rotation: Some(rotation),
@@ -281,11 +281,11 @@ fn rotation_can_be_off_or_deadly() {
     assert_eq!(client.refresh(&connection, first).status, 400);
     client
         .refresh(&connection, &second)
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
 }
 
 #[test]
-fn under_grace_a_lost_answer_can_be_asked_for_again() {
+fn with_grace_a_client_that_lost_the_response_can_try_again() {
     let client = Client::new(Options {
         rotation: Some(Rotation::Grace),
         ..Options::default()
@@ -296,39 +296,39 @@ fn under_grace_a_lost_answer_can_be_asked_for_again() {
     let second = client.refresh(&connection, first).str("refresh_token");
     assert_ne!(lost, second);
     let third = client.refresh(&connection, &second).str("refresh_token");
-    // The grace of the first ended with the use of its successor.
+    // The grace period of the first token ended when its successor was used.
     assert_eq!(client.refresh(&connection, first).status, 400);
     client
         .refresh(&connection, &third)
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
 }
 
 #[test]
-fn without_offline_access_and_openid_there_is_less() {
+fn without_the_scopes_there_is_no_refresh_token_id_token_or_userinfo() {
     let client = Client::lenient();
     let mut connection = client.connection("boldsign-code");
     connection.insert("scopes".into(), "BoldSign.Documents.All".into());
-    let answer = client.redeem(&connection, &client.code(&connection), &[]);
+    let response = client.redeem(&connection, &client.code(&connection), &[]);
     assert_eq!(
-        answer.names(),
+        response.names(),
         ["access_token", "expires_in", "scope", "token_type"]
     );
     let url = format!("{}/connect/userinfo", connection["base_url"]);
-    let refused = client.get(&url, Some(&answer.str("access_token")));
-    assert_eq!(refused.status, 403);
+    let rejected = client.get(&url, Some(&response.str("access_token")));
+    assert_eq!(rejected.status, 403);
     assert!(
-        refused
+        rejected
             .header("www-authenticate")
             .contains("insufficient_scope")
     );
 }
 
 #[test]
-fn userinfo_and_revocation_follow_the_engine() {
+fn userinfo_and_revocation_behave_as_identityserver_does() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-refresh");
-    let answer = client.refresh(&connection, &connection["refresh_token"]);
-    let access = answer.str("access_token");
+    let response = client.refresh(&connection, &connection["refresh_token"]);
+    let access = response.str("access_token");
     let url = format!("{}/connect/userinfo", connection["base_url"]);
     let info = client.get(&url, Some(&access)).json();
     assert_eq!(info["email"], "alex@example.com");
@@ -358,25 +358,25 @@ fn userinfo_and_revocation_follow_the_engine() {
         )
     };
     assert_eq!(revoke("unknown").status, 200);
-    let refresh = answer.str("refresh_token");
+    let refresh = response.str("refresh_token");
     assert_eq!(
         (revoke(&refresh).status, revoke(&access).status),
         (200, 200)
     );
     client
         .refresh(&connection, &refresh)
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
     assert_eq!(
         client.get(&url, Some(&access)).status,
         200,
-        "self-contained tokens live on"
+        "self-contained tokens can't be revoked"
     );
     client
         .post(&revocation, None, &auth)
-        .refused(400, "invalid_request", None);
+        .assert_error(400, "invalid_request", None);
     client
         .post(&revocation, None, &[("token", "x")])
-        .refused(400, "invalid_client", None);
+        .assert_error(400, "invalid_client", None);
     assert_eq!(client.get(&revocation, None).status, 405);
     assert_eq!(
         client

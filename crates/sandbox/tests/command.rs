@@ -1,4 +1,4 @@
-//! The program prints one line when it is ready and exits on SIGTERM and SIGINT.
+//! The program: it prints one line when it is ready, and exits on SIGTERM and SIGINT.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ fn sandbox(arguments: &[&str]) -> Command {
 
 #[cfg(unix)]
 #[test]
-fn one_line_when_ready_and_an_end_when_told() {
+fn it_prints_one_line_when_ready_and_stops_on_signals() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("box");
     let folder = folder.to_str().unwrap();
@@ -46,24 +46,24 @@ fn one_line_when_ready_and_an_end_when_told() {
 }
 
 #[test]
-fn an_address_in_use_is_named() {
+fn the_error_names_an_address_in_use() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = sandbox(&["--listen", &address]).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(
-        said.starts_with("error: ") && said.contains(&address),
-        "{said}"
+        stderr.starts_with("error: ") && stderr.contains(&address),
+        "{stderr}"
     );
 }
 
 #[test]
-fn a_redirect_uri_that_no_app_can_register_is_named() {
+fn the_error_names_an_invalid_redirect_uri() {
     let output = sandbox(&["--redirect-uri", "/callback"]).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("`/callback`"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("`/callback`"), "{stderr}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Every connection of `connections.toml` gets its token, plain and over TLS, and the folder is closed to others.
+//! `connections.toml`: every connection gets its token, and only the owner can read the folder.
 
 mod client;
 
@@ -14,10 +14,10 @@ fn every_connection_works(client: &Client) {
         if name == "docusign-jwt-unconsented" {
             client
                 .grant(connection)
-                .refused(400, "consent_required", None);
+                .assert_error(400, "consent_required", None);
             continue;
         }
-        let answer = match connection["grant"].as_str() {
+        let response = match connection["grant"].as_str() {
             "jwt-bearer" => client.grant(connection),
             "authorization-code" => client.redeem(connection, &client.code(connection), &[]),
             "refresh-token" => client.refresh(connection, &connection["refresh_token"]),
@@ -45,9 +45,9 @@ fn every_connection_works(client: &Client) {
                 &[("grant_type", "client_credentials"), ("scope", "")],
             ),
         };
-        assert_eq!(answer.status, 200, "{name}: {}", answer.text);
-        assert!(answer.str("access_token").len() > 40, "{name}");
-        assert_eq!(answer.str("token_type"), "Bearer", "{name}");
+        assert_eq!(response.status, 200, "{name}: {}", response.text);
+        assert!(response.str("access_token").len() > 40, "{name}");
+        assert_eq!(response.str("token_type"), "Bearer", "{name}");
     }
 }
 
@@ -76,7 +76,7 @@ fn every_connection_gets_a_token_over_tls() {
 }
 
 #[test]
-fn a_client_that_does_not_know_the_ca_is_told_off() {
+fn a_client_that_does_not_trust_the_ca_fails() {
     let sandbox = Sandbox::start(Options {
         tls: true,
         ..Options::default()
@@ -87,7 +87,7 @@ fn a_client_that_does_not_know_the_ca_is_told_off() {
 }
 
 #[test]
-fn a_strict_sandbox_offers_rs256_only_and_registers_exact_callbacks() {
+fn strict_offers_only_rs256_and_exact_callbacks() {
     let client = Client::strict();
     let all = client.connections();
     assert!(!all.contains_key("docusign-jwt-rs384") && !all.contains_key("docusign-jwt-rs512"));
@@ -97,7 +97,7 @@ fn a_strict_sandbox_offers_rs256_only_and_registers_exact_callbacks() {
     );
     let connection = &all["boldsign-code"];
     let other_port = client.authorize(connection, "allow", &[]);
-    assert_eq!(other_port.status, 400, "a page, no redirect");
+    assert_eq!(other_port.status, 400, "a page, not a redirect");
     let exact = client.authorize(
         connection,
         "allow",
@@ -109,7 +109,7 @@ fn a_strict_sandbox_offers_rs256_only_and_registers_exact_callbacks() {
 }
 
 #[test]
-fn the_port_lies_below_the_ephemeral_ones_and_the_ready_line_tells_all() {
+fn the_port_is_below_the_ephemeral_ones_and_the_ready_line_is_complete() {
     let sandbox = Sandbox::start(Options::default()).unwrap();
     let port: u16 = sandbox.url().rsplit(':').next().unwrap().parse().unwrap();
     assert!((20_000..32_768).contains(&port), "{port}");
@@ -123,7 +123,7 @@ fn the_port_lies_below_the_ephemeral_ones_and_the_ready_line_tells_all() {
 
 #[cfg(unix)]
 #[test]
-fn the_folder_is_for_its_owner_and_a_temporary_one_goes() {
+fn the_folder_is_private_and_a_temporary_one_is_removed() {
     use std::os::unix::fs::PermissionsExt as _;
     let sandbox = Sandbox::start(Options {
         tls: true,
@@ -146,7 +146,7 @@ fn the_folder_is_for_its_owner_and_a_temporary_one_goes() {
 }
 
 #[test]
-fn a_named_folder_stays_and_loses_only_its_own_stale_tokens() {
+fn a_named_folder_is_kept_and_only_tokens_of_a_sandbox_are_removed() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("sandbox");
     let options = Options {
@@ -157,7 +157,7 @@ fn a_named_folder_stays_and_loses_only_its_own_stale_tokens() {
     drop(Sandbox::start(options.clone()).unwrap());
     assert!(
         dir.join("tokens").exists(),
-        "no sandbox had written here before"
+        "no sandbox has used this folder before"
     );
     let first = fs::read_to_string(dir.join("connections.toml")).unwrap();
     drop(Sandbox::start(options).unwrap());
@@ -169,7 +169,7 @@ fn a_named_folder_stays_and_loses_only_its_own_stale_tokens() {
 }
 
 #[test]
-fn what_cannot_be_listened_at_is_an_error_that_names_the_option() {
+fn an_error_about_the_address_names_the_option() {
     let sandbox = Sandbox::start(Options::default()).unwrap();
     let listen = sandbox.url().trim_start_matches("http://").parse().unwrap();
     let error = Sandbox::start(Options {
@@ -182,7 +182,7 @@ fn what_cannot_be_listened_at_is_an_error_that_names_the_option() {
 
 #[cfg(unix)]
 #[test]
-fn its_folder_is_its_own_and_no_link_in_it_is_followed() {
+fn folders_of_others_are_rejected_and_links_are_not_followed() {
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
     let scratch = tempfile::tempdir().unwrap();
     let start = |dir: &std::path::Path| {
@@ -220,7 +220,7 @@ fn its_folder_is_its_own_and_no_link_in_it_is_followed() {
     );
     assert_eq!(mode(&dir), 0o1777);
     set(0o755);
-    // Only root can give a folder away, and is the one to be kept from taking it over.
+    // Only root can change the owner of a folder, and only root could then take it over.
     if chown(&dir, Some(65_534), None).is_ok() {
         let error = start(&dir).unwrap_err();
         assert!(error.to_string().contains("65534"), "{error}");

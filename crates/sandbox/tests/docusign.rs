@@ -1,4 +1,4 @@
-//! DocuSign: what the account server checks, in what order, and what it answers.
+//! DocuSign: the account server's checks, their order, and its responses.
 
 mod client;
 
@@ -11,24 +11,24 @@ use serde_json::{Value, json};
 const NO_KEYS: Option<&str> = Some("no_valid_keys_or_signatures");
 
 #[test]
-fn the_answer_has_the_vendors_fields_and_headers() {
+fn responses_have_the_vendors_members_and_headers() {
     let client = Client::lenient();
-    let answer = client.grant(&client.connection("docusign-jwt"));
+    let response = client.grant(&client.connection("docusign-jwt"));
     assert_eq!(
-        answer.names(),
+        response.names(),
         ["access_token", "expires_in", "scope", "token_type"]
     );
-    assert_eq!(answer.json()["expires_in"], 3600);
-    assert!(answer.str("access_token").starts_with("eyJ"));
-    let refused = client.assert_as(&client.connection("docusign-jwt"), "x.y.z");
-    refused.refused(400, "invalid_grant", NO_KEYS);
+    assert_eq!(response.json()["expires_in"], 3600);
+    assert!(response.str("access_token").starts_with("eyJ"));
+    let rejected = client.assert_as(&client.connection("docusign-jwt"), "x.y.z");
+    rejected.assert_error(400, "invalid_grant", NO_KEYS);
     assert_eq!(
-        refused.header("content-type"),
+        rejected.header("content-type"),
         "application/json; charset=utf-8"
     );
-    assert_eq!(refused.header("cache-control"), "no-cache");
-    assert_eq!(refused.header("expires"), "-1");
-    assert_eq!(refused.header("x-docusign-tracetoken").len(), 36);
+    assert_eq!(rejected.header("cache-control"), "no-cache");
+    assert_eq!(rejected.header("expires"), "-1");
+    assert_eq!(rejected.header("x-docusign-tracetoken").len(), 36);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn each_claim_is_checked() {
         client.grant_with(&connection, &claims)
     };
     let invalid = "invalid_grant";
-    with("iss", json!("11111111-1111-1111-1111-111111111111")).refused(
+    with("iss", json!("11111111-1111-1111-1111-111111111111")).assert_error(
         400,
         invalid,
         Some("issuer_not_found"),
@@ -57,38 +57,38 @@ fn each_claim_is_checked() {
         json!(client.sandbox.url()),
         Value::Null,
     ] {
-        with("aud", aud).refused(400, invalid, NO_KEYS);
+        with("aud", aud).assert_error(400, invalid, NO_KEYS);
     }
-    with("exp", Value::Null).refused(400, invalid, NO_KEYS);
-    with("exp", json!("soon")).refused(400, invalid, NO_KEYS);
-    with("exp", json!(now() - 5)).refused(400, invalid, Some("expired_grant"));
-    with("iat", json!(now() + 30)).refused(400, invalid, NO_KEYS);
-    with("nbf", json!(now() + 30)).refused(400, invalid, NO_KEYS);
-    with("sub", Value::Null).refused(400, invalid, NO_KEYS);
-    with("sub", json!("")).refused(400, invalid, Some("invalid_subject"));
+    with("exp", Value::Null).assert_error(400, invalid, NO_KEYS);
+    with("exp", json!("soon")).assert_error(400, invalid, NO_KEYS);
+    with("exp", json!(now() - 5)).assert_error(400, invalid, Some("expired_grant"));
+    with("iat", json!(now() + 30)).assert_error(400, invalid, NO_KEYS);
+    with("nbf", json!(now() + 30)).assert_error(400, invalid, NO_KEYS);
+    with("sub", Value::Null).assert_error(400, invalid, NO_KEYS);
+    with("sub", json!("")).assert_error(400, invalid, Some("invalid_subject"));
     for unknown in [
         "alex@example.com",
         "6f9a6e0c-5f53-4b5c-a5a7-6c9bb4c2bb03",
         "someone",
     ] {
-        with("sub", json!(unknown)).refused(400, invalid, Some("user_not_found"));
+        with("sub", json!(unknown)).assert_error(400, invalid, Some("user_not_found"));
     }
-    with("scope", json!("signature")).refused(400, "consent_required", None);
-    with("scope", json!("signature impersonation click.send")).refused(
+    with("scope", json!("signature")).assert_error(400, "consent_required", None);
+    with("scope", json!("signature impersonation click.send")).assert_error(
         400,
         "consent_required",
         None,
     );
-    assert_eq!(with("iat", Value::Null).status, 200, "not required");
+    assert_eq!(with("iat", Value::Null).status, 200, "iat is optional");
     assert_eq!(
         with("exp", json!(now() + 86_400)).status,
         200,
-        "longer is no fault, unless strict"
+        "only strict limits the lifetime"
     );
     let mut policy = client.sandbox.policy();
     policy.strict_exp_max = Some(true);
     client.sandbox.set_policy(policy);
-    with("exp", json!(now() + 86_400)).refused(400, invalid, NO_KEYS);
+    with("exp", json!(now() + 86_400)).assert_error(400, invalid, NO_KEYS);
     assert_eq!(with("exp", json!(now() + 3590)).status, 200);
 }
 
@@ -103,23 +103,23 @@ fn the_signature_is_checked_against_every_registered_key() {
     let foreign = sign(&key("salesforce.pem"), "RS256", &claims);
     client
         .assert_as(&connection, &foreign)
-        .refused(400, "invalid_grant", NO_KEYS);
+        .assert_error(400, "invalid_grant", NO_KEYS);
     let good = sign(&key("docusign.pem"), "RS256", &claims);
     let mut parts: Vec<&str> = good.split('.').collect();
     parts[2] = "";
     client
         .assert_as(&connection, &parts.join("."))
-        .refused(400, "invalid_grant", NO_KEYS);
+        .assert_error(400, "invalid_grant", NO_KEYS);
     assert_eq!(client.assert_as(&connection, &good).status, 200);
     assert_eq!(
         client.assert_as(&connection, &good).status,
         200,
-        "no replay rule is known"
+        "DocuSign is not known to reject a replay"
     );
 }
 
 #[test]
-fn longer_hashes_pass_unless_strict() {
+fn rs384_and_rs512_are_accepted_unless_strict() {
     let lenient = Client::lenient();
     for name in ["docusign-jwt-rs384", "docusign-jwt-rs512"] {
         assert_eq!(lenient.grant(&lenient.connection(name)).status, 200);
@@ -130,20 +130,20 @@ fn longer_hashes_pass_unless_strict() {
     connection.insert("algorithm".into(), "RS384".into());
     strict
         .grant(&connection)
-        .refused(400, "invalid_grant", NO_KEYS);
+        .assert_error(400, "invalid_grant", NO_KEYS);
 }
 
 #[test]
-fn the_clock_moves_and_a_skew_can_be_allowed() {
+fn assertions_expire_by_the_sandboxs_clock_with_the_skew_as_tolerance() {
     let client = Client::lenient();
     let connection = client.connection("docusign-jwt");
     client.sandbox.set_clock_offset(3600);
     let late = client.grant(&connection);
-    late.refused(400, "invalid_grant", Some("expired_grant"));
+    late.assert_error(400, "invalid_grant", Some("expired_grant"));
     client.sandbox.set_clock_offset(-3600);
     client
         .grant(&connection)
-        .refused(400, "invalid_grant", NO_KEYS);
+        .assert_error(400, "invalid_grant", NO_KEYS);
     client.sandbox.set_clock_offset(-120);
     let skewed = Client::new(Options {
         skew_s: 300,
@@ -160,7 +160,7 @@ fn consent_is_per_user_and_scope_and_can_be_given_and_withdrawn() {
     let client = Client::lenient();
     let connection = client.connection("docusign-jwt-unconsented");
     let before = client.grant(&connection);
-    before.refused(400, "consent_required", None);
+    before.assert_error(400, "consent_required", None);
     assert_eq!(before.text.len(), 28);
     let url = client::authorize_url(
         &connection,
@@ -176,11 +176,11 @@ fn consent_is_per_user_and_scope_and_can_be_given_and_withdrawn() {
     client.sandbox.consent(&withdrawn).unwrap();
     client
         .grant(&connection)
-        .refused(400, "consent_required", None);
+        .assert_error(400, "consent_required", None);
     assert_eq!(
         client.grant(&client.connection("docusign-jwt")).status,
         200,
-        "the other user's stays"
+        "the other user's consent is unchanged"
     );
     client
         .sandbox
@@ -193,7 +193,7 @@ fn consent_is_per_user_and_scope_and_can_be_given_and_withdrawn() {
 }
 
 #[test]
-fn an_administrator_consents_for_everybody() {
+fn an_administrator_consents_for_all_users() {
     let client = Client::lenient();
     let connection = client.connection("docusign-jwt-unconsented");
     let admin = [
@@ -201,8 +201,8 @@ fn an_administrator_consents_for_everybody() {
         ("admin_consent_scope", "impersonation signature"),
         ("code_challenge", ""),
     ];
-    let answer = client.authorize(&connection, "allow", &admin);
-    assert_eq!(answer.status, 302);
+    let response = client.authorize(&connection, "allow", &admin);
+    assert_eq!(response.status, 302);
     assert_eq!(client.grant(&connection).status, 200);
 }
 
@@ -212,33 +212,33 @@ fn a_code_works_once_for_its_app_for_two_minutes() {
     let connection = client.connection("docusign-code");
     let code = client.code(&connection);
     assert!(code.len() > 300 && code.starts_with("eyJ"));
-    let answer = client.redeem(
+    let response = client.redeem(
         &connection,
         &code,
         &[("redirect_uri", ""), ("flow", "confidential")],
     );
     assert_eq!(
-        answer.names(),
+        response.names(),
         ["access_token", "expires_in", "refresh_token", "token_type"]
     );
-    assert_eq!(answer.json()["expires_in"], 28_800);
-    client.redeem(&connection, &code, &[]).refused(
+    assert_eq!(response.json()["expires_in"], 28_800);
+    client.redeem(&connection, &code, &[]).assert_error(
         400,
         "invalid_grant",
         Some("expired_client_token"),
     );
     client
         .redeem(&connection, "unknown", &[])
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
 
     let foreign = client.code(&client.connection("docusign-public"));
     client
         .redeem(&connection, &foreign, &[])
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
 
     let late = client.code(&connection);
     client.sandbox.set_clock_offset(121);
-    client.redeem(&connection, &late, &[]).refused(
+    client.redeem(&connection, &late, &[]).assert_error(
         400,
         "invalid_grant",
         Some("expired_client_token"),
@@ -248,15 +248,15 @@ fn a_code_works_once_for_its_app_for_two_minutes() {
     let code = client.code(&connection);
     client
         .redeem(&connection, &code, &[("code_verifier", "")])
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
     client
         .redeem(&connection, &code, &[("code_verifier", &"x".repeat(43))])
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
     assert_eq!(client.redeem(&connection, &code, &[]).status, 200);
 }
 
 #[test]
-fn the_app_proves_itself_by_basic_or_in_the_body() {
+fn the_app_authenticates_by_basic_or_in_the_body() {
     let client = Client::lenient();
     let mut connection = client.connection("docusign-code");
     connection.insert("client_auth".into(), "post".into());
@@ -269,19 +269,19 @@ fn the_app_proves_itself_by_basic_or_in_the_body() {
     connection.insert("client_secret".into(), "wrong".into());
     client
         .redeem(&connection, &client.code(&connection), &[])
-        .refused(400, "invalid_grant", Some("expired_client_token"));
+        .assert_error(400, "invalid_grant", Some("expired_client_token"));
     connection.insert("client_auth".into(), "none".into());
     client
         .redeem(&connection, &client.code(&connection), &[])
-        .refused(400, "invalid_grant", Some("expired_client_token"));
+        .assert_error(400, "invalid_grant", Some("expired_client_token"));
     let url = token_url(&connection);
     let form = [("grant_type", "authorization_code"), ("code", "x")];
     client
         .post(&url, Some("Basic ***"), &form)
-        .refused(400, "invalid_client", None);
+        .assert_error(400, "invalid_client", None);
     client
         .post(&url, Some(&basic("nobody", "x")), &form)
-        .refused(400, "invalid_client", None);
+        .assert_error(400, "invalid_client", None);
 }
 
 #[test]
@@ -292,30 +292,28 @@ fn a_public_app_needs_pkce_and_has_no_secret() {
     assert_eq!(without.callback()["error"], "invalid_request");
     let plain = client.authorize(&connection, "allow", &[("code_challenge_method", "plain")]);
     assert_eq!(plain.callback()["error"], "invalid_request");
-    let answer = client.redeem(&connection, &client.code(&connection), &[]);
-    assert_eq!(answer.status, 200);
-    let again = client.refresh(&connection, &answer.str("refresh_token"));
+    let response = client.redeem(&connection, &client.code(&connection), &[]);
+    assert_eq!(response.status, 200);
+    let again = client.refresh(&connection, &response.str("refresh_token"));
     assert_eq!(again.status, 200);
     let mut secret = connection.clone();
     secret.insert("client_auth".into(), "post".into());
     secret.insert("client_secret".into(), "surplus".into());
-    client.redeem(&secret, &client.code(&secret), &[]).refused(
-        400,
-        "invalid_grant",
-        Some("expired_client_token"),
-    );
+    client
+        .redeem(&secret, &client.code(&secret), &[])
+        .assert_error(400, "invalid_grant", Some("expired_client_token"));
 }
 
 #[test]
-fn refresh_tokens_rotate_and_extended_slides() {
+fn refresh_tokens_rotate_and_extended_restarts_their_lifetime() {
     let client = Client::lenient();
     let connection = client.connection("docusign-code");
     let first = client
         .redeem(&connection, &client.code(&connection), &[])
         .str("refresh_token");
-    let answer = client.refresh(&connection, &first);
+    let response = client.refresh(&connection, &first);
     assert_eq!(
-        answer.names(),
+        response.names(),
         [
             "access_token",
             "expires_in",
@@ -324,21 +322,23 @@ fn refresh_tokens_rotate_and_extended_slides() {
             "token_type"
         ]
     );
-    assert_eq!(answer.str("scope"), "signature", "extended is not repeated");
-    let second = answer.str("refresh_token");
+    assert_eq!(response.str("scope"), "signature", "extended is omitted");
+    let second = response.str("refresh_token");
     assert_ne!(first, second);
     assert_eq!(
         client.refresh(&connection, &first).status,
         200,
-        "lenient: valid till its end"
+        "the old token is still valid"
     );
     client.sandbox.set_clock_offset(29 * 86_400);
     let third = client.refresh(&connection, &second).str("refresh_token");
     client.sandbox.set_clock_offset(40 * 86_400);
-    client
-        .refresh(&connection, &first)
-        .refused(400, "invalid_grant", Some("expired_client_token"));
-    assert_eq!(client.refresh(&connection, &third).status, 200, "slid");
+    client.refresh(&connection, &first).assert_error(
+        400,
+        "invalid_grant",
+        Some("expired_client_token"),
+    );
+    assert_eq!(client.refresh(&connection, &third).status, 200);
     client.sandbox.reset();
 
     let mut plain = connection.clone();
@@ -349,13 +349,15 @@ fn refresh_tokens_rotate_and_extended_slides() {
     client.sandbox.set_clock_offset(29 * 86_400);
     let second = client.refresh(&plain, &first).str("refresh_token");
     client.sandbox.set_clock_offset(31 * 86_400);
-    client
-        .refresh(&plain, &second)
-        .refused(400, "invalid_grant", Some("expired_client_token"));
+    client.refresh(&plain, &second).assert_error(
+        400,
+        "invalid_grant",
+        Some("expired_client_token"),
+    );
 }
 
 #[test]
-fn a_used_refresh_token_is_dead_when_strict_or_told() {
+fn strict_and_rotation_on_invalidate_used_refresh_tokens() {
     for options in [
         Options {
             strict: true,
@@ -371,7 +373,7 @@ fn a_used_refresh_token_is_dead_when_strict_or_told() {
         let connection = client.connection("docusign-refresh");
         let first = connection["refresh_token"].clone();
         let second = client.refresh(&connection, &first).str("refresh_token");
-        client.refresh(&connection, &first).refused(
+        client.refresh(&connection, &first).assert_error(
             400,
             "invalid_grant",
             Some("expired_client_token"),
@@ -381,10 +383,10 @@ fn a_used_refresh_token_is_dead_when_strict_or_told() {
 }
 
 #[test]
-fn withdrawing_consent_kills_the_refresh_token_but_not_the_access_token() {
+fn withdrawing_consent_revokes_the_refresh_token_but_not_the_access_token() {
     let client = Client::lenient();
     let connection = client.connection("docusign-refresh");
-    let answer = client.refresh(&connection, &connection["refresh_token"]);
+    let response = client.refresh(&connection, &connection["refresh_token"]);
     client
         .sandbox
         .consent(&Consent {
@@ -393,17 +395,17 @@ fn withdrawing_consent_kills_the_refresh_token_but_not_the_access_token() {
             ..Consent::default()
         })
         .unwrap();
-    let refused = client.refresh(&connection, &answer.str("refresh_token"));
-    refused.refused(400, "invalid_grant", Some("expired_client_token"));
+    let rejected = client.refresh(&connection, &response.str("refresh_token"));
+    rejected.assert_error(400, "invalid_grant", Some("expired_client_token"));
     let url = format!("{}/oauth/userinfo", connection["base_url"]);
     assert_eq!(
-        client.get(&url, Some(&answer.str("access_token"))).status,
+        client.get(&url, Some(&response.str("access_token"))).status,
         200
     );
 }
 
 #[test]
-fn userinfo_lists_the_accounts_and_names_a_dead_token_a_server_error() {
+fn userinfo_lists_the_accounts_and_reports_an_invalid_token_as_a_server_error() {
     let client = Client::lenient();
     let connection = client.connection("docusign-jwt");
     let token = client.grant(&connection).str("access_token");
@@ -434,22 +436,22 @@ fn userinfo_lists_the_accounts_and_names_a_dead_token_a_server_error() {
 }
 
 #[test]
-fn requests_of_the_wrong_shape_are_refused() {
+fn malformed_requests_are_rejected() {
     let client = Client::lenient();
     let url = token_url(&client.connection("docusign-jwt"));
     let json = client
         .send(&url, None, "application/json", r#"{"grant_type":"x"}"#)
         .unwrap();
-    json.refused(400, "invalid_grant", None);
+    json.assert_error(400, "invalid_grant", None);
     client
         .post(&url, None, &[])
-        .refused(400, "invalid_request", None);
+        .assert_error(400, "invalid_request", None);
     client
         .post(&url, None, &[("grant_type", JWT_BEARER)])
-        .refused(400, "invalid_request", None);
+        .assert_error(400, "invalid_request", None);
     client
         .post(&url, None, &[("grant_type", "password")])
-        .refused(400, "unsupported_grant_type", None);
+        .assert_error(400, "unsupported_grant_type", None);
     assert_eq!(client.get(&url, None).status, 405);
 }
 

@@ -1,4 +1,4 @@
-//! Injected trouble over real sockets, and the controls that inject it.
+//! Injected faults over real sockets, and the controls.
 
 mod client;
 
@@ -13,8 +13,8 @@ fn every_row_can_be_injected() {
     for row in rows() {
         client.sandbox.fault(Fault::row(row.id)).unwrap();
         let connection = &all[&format!("{}-refresh", row.provider.as_str())];
-        let answer = client.refresh(connection, "x");
-        answer.refused(row.status, row.error, row.description);
+        let response = client.refresh(connection, "x");
+        response.assert_error(row.status, row.error, row.description);
         assert_eq!(
             client.sandbox.log().last().unwrap().fault.as_deref(),
             Some(row.id)
@@ -23,7 +23,7 @@ fn every_row_can_be_injected() {
 }
 
 #[test]
-fn a_fault_hits_whom_it_names_as_often_as_it_says() {
+fn a_fault_affects_only_matching_requests_and_only_so_often() {
     let client = Client::lenient();
     let jwt = client.connection("docusign-jwt");
     let refresh = client.connection("docusign-refresh");
@@ -46,11 +46,14 @@ fn a_fault_hits_whom_it_names_as_often_as_it_says() {
 }
 
 #[test]
-fn throttling_says_when_to_come_back() {
+fn a_fault_can_set_status_retry_after_and_body() {
     let client = Client::lenient();
     client.control("faults", &json!({"status": 429, "retry_after": 7}));
-    let answer = client.grant(&client.connection("docusign-jwt"));
-    assert_eq!((answer.status, answer.header("retry-after")), (429, "7"));
+    let response = client.grant(&client.connection("docusign-jwt"));
+    assert_eq!(
+        (response.status, response.header("retry-after")),
+        (429, "7")
+    );
     client.control(
         "faults",
         &json!({"status": 200, "body": "{\"error\":\"odd\"}"}),
@@ -63,41 +66,41 @@ fn throttling_says_when_to_come_back() {
 }
 
 #[test]
-fn answers_can_be_spoilt_in_many_ways() {
+fn each_kind_changes_the_response() {
     let client = Client::lenient();
     let connection = client.connection("docusign-jwt");
-    let spoilt = |fault: Value| {
+    let with = |fault: Value| {
         assert_eq!(client.control("faults", &fault).status, 200);
         client.grant(&connection)
     };
-    let html = spoilt(json!({"kind": "html"}));
+    let html = with(json!({"kind": "html"}));
     assert_eq!(html.status, 503);
     assert!(
         html.header("content-type").starts_with("text/html") && html.text.contains("maintenance")
     );
-    let truncated = spoilt(json!({"kind": "truncated_json"}));
+    let truncated = with(json!({"kind": "truncated_json"}));
     assert!(
         truncated.text.starts_with('{') && serde_json::from_str::<Value>(&truncated.text).is_err()
     );
-    let giant = spoilt(json!({"kind": "giant"}));
+    let giant = with(json!({"kind": "giant"}));
     assert!(giant.text.len() > 2 << 20 && giant.json()["access_token"].is_string());
-    let empty = spoilt(json!({"kind": "empty"}));
+    let empty = with(json!({"kind": "empty"}));
     assert_eq!((empty.status, empty.text.as_str()), (200, ""));
-    let not_json = spoilt(json!({"kind": "not_json"}));
+    let not_json = with(json!({"kind": "not_json"}));
     assert!(
         not_json.header("content-type").starts_with("text/html") && not_json.json().is_object()
     );
-    let slow = spoilt(json!({"kind": "slow", "ms": 1}));
+    let slow = with(json!({"kind": "slow", "ms": 1}));
     assert!(slow.json()["access_token"].is_string());
 }
 
 #[test]
-fn a_redirect_leads_to_a_place_that_tells_on_who_follows() {
+fn clients_that_follow_an_injected_redirect_are_logged() {
     let client = Client::lenient();
     let connection = client.connection("docusign-jwt");
     client.sandbox.fault(Fault::kind(Kind::Redirect)).unwrap();
-    let answer = client.grant(&connection);
-    assert_eq!(answer.status, 307);
+    let response = client.grant(&connection);
+    assert_eq!(response.status, 307);
     let landed = |client: &Client| {
         client
             .sandbox
@@ -108,7 +111,7 @@ fn a_redirect_leads_to_a_place_that_tells_on_who_follows() {
     };
     assert_eq!(landed(&client), 0);
     assert_eq!(
-        client.post(answer.header("location"), None, &[]).status,
+        client.post(response.header("location"), None, &[]).status,
         200
     );
     assert_eq!(landed(&client), 1);
@@ -129,12 +132,12 @@ fn a_connection_cut_before_reading_changes_nothing() {
         (entry.status, entry.fault.as_deref()),
         (None, Some("cut_before"))
     );
-    assert!(entry.fields.is_empty(), "it was not read");
+    assert!(entry.fields.is_empty(), "the body was not read");
     assert_eq!(client.token(&connection, &form).status, 200);
 }
 
 #[test]
-fn a_connection_cut_after_committing_loses_the_answer() {
+fn a_connection_cut_after_the_request_loses_the_response() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-refresh");
     let form = [
@@ -148,11 +151,11 @@ fn a_connection_cut_after_committing_loses_the_answer() {
     assert!(client.try_token(&connection, &form).is_err());
     client
         .token(&connection, &form)
-        .refused(400, "invalid_grant", None);
+        .assert_error(400, "invalid_grant", None);
 }
 
 #[test]
-fn an_endless_answer_ends_with_a_reset() {
+fn an_endless_response_ends_with_a_reset() {
     let client = Client::lenient();
     let connection = client.connection("boldsign-cc");
     let slow = Fault {
@@ -169,7 +172,7 @@ fn an_endless_answer_ends_with_a_reset() {
         .finish();
     let url = token_url(&connection);
     let some = raw_post(&url, &form, 6000);
-    assert!(some.len() >= 6000, "still going after {}", some.len());
+    assert!(some.len() >= 6000, "ended after {} bytes", some.len());
     std::thread::scope(|scope| {
         let whole = scope.spawn(|| raw_post(&url, &form, usize::MAX));
         while client.sandbox.log().len() < 2 {
@@ -193,7 +196,7 @@ fn other_endpoints_can_fail_too() {
 }
 
 #[test]
-fn wrong_orders_are_refused_with_the_field() {
+fn controls_reject_mistakes_and_name_the_field() {
     let client = Client::lenient();
     for (path, body, field) in [
         ("faults", json!({"row": "docusign.nope"}), "row"),
@@ -214,18 +217,18 @@ fn wrong_orders_are_refused_with_the_field() {
             "nope",
         ),
     ] {
-        let answer = client.control(path, &body);
-        assert_eq!(answer.status, 400, "{body}");
-        assert!(answer.str("error").contains(field), "{}", answer.text);
+        let response = client.control(path, &body);
+        assert_eq!(response.status, 400, "{body}");
+        assert!(response.str("error").contains(field), "{}", response.text);
     }
     assert_eq!(client.control("nothing", &json!({})).status, 404);
 }
 
 #[test]
-fn the_clock_moves_over_http_and_shows_in_the_date() {
+fn the_clock_control_shifts_the_date_header() {
     let client = Client::lenient();
-    let answer = client.control("clock", &json!({"offset_s": 86_400 * 365 * 20}));
-    assert_eq!(answer.json()["offset_s"], 86_400 * 365 * 20);
+    let response = client.control("clock", &json!({"offset_s": 86_400 * 365 * 20}));
+    assert_eq!(response.json()["offset_s"], 86_400 * 365 * 20);
     let date = client
         .grant(&client.connection("docusign-jwt"))
         .header("date")

@@ -1,10 +1,10 @@
-//! The login and consent pages as a browser meets them: read the form, post it, follow the redirect.
+//! The login and consent pages, as a browser uses them: read the form, post it, get redirected.
 
 mod client;
 
 use client::{Client, authorize_url};
 
-/// The value of a hidden field, unescaped.
+/// Returns the value of a hidden field, unescaped.
 fn hidden(page: &str, name: &str) -> String {
     let start = page
         .split(&format!("name=\"{name}\" value=\""))
@@ -69,7 +69,7 @@ fn allow_and_deny_are_buttons_of_a_form() {
 }
 
 #[test]
-fn the_page_offers_whoever_lacks_consent_unless_told() {
+fn the_page_preselects_the_hinted_user_or_the_first_without_consent() {
     let client = Client::lenient();
     let connection = client.connection("docusign-jwt-unconsented");
     let chosen = |extra: &[(&str, &str)]| {
@@ -90,7 +90,7 @@ fn the_page_offers_whoever_lacks_consent_unless_told() {
 }
 
 #[test]
-fn a_page_for_an_administrator_says_so() {
+fn the_page_says_that_an_administrator_consents_for_everyone() {
     let client = Client::lenient();
     let connection = client.connection("docusign-jwt");
     let extra = [
@@ -107,7 +107,7 @@ fn a_page_for_an_administrator_says_so() {
 }
 
 #[test]
-fn what_the_request_says_cannot_break_out_of_the_page() {
+fn parameters_of_the_request_are_escaped() {
     let client = Client::lenient();
     let connection = client.connection("docusign-code");
     let evil = "\"><script>alert(1)</script>";

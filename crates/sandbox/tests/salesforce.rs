@@ -1,4 +1,4 @@
-//! Salesforce: the three doors, approval, web server flow, rotation, client credentials, revocation.
+//! Salesforce: entry points, approval, JWT bearer, web server flow and rotation.
 
 mod client;
 
@@ -20,28 +20,32 @@ fn with_rotation(rotation: Rotation) -> Client {
 }
 
 #[test]
-fn the_jwt_answer_has_neither_expiry_nor_refresh_token() {
+fn the_jwt_response_has_neither_expiry_nor_refresh_token() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-jwt");
-    let answer = client.grant(&connection);
+    let response = client.grant(&connection);
     assert_eq!(
-        answer.names(),
+        response.names(),
         ["access_token", "id", "instance_url", "scope", "token_type"]
     );
-    assert!(answer.str("access_token").starts_with("00Dx0000000BV7z!AQ"));
-    let id = answer.str("id");
+    assert!(
+        response
+            .str("access_token")
+            .starts_with("00Dx0000000BV7z!AQ")
+    );
+    let id = response.str("id");
     assert!(
         id.ends_with("/id/00Dx0000000BV7zEAG/005x00000012Q9PAAU"),
         "{id}"
     );
-    let who = client.get(&id, Some(&answer.str("access_token")));
+    let who = client.get(&id, Some(&response.str("access_token")));
     assert_eq!(who.json()["username"], connection["subject"]);
     let site = client.grant(&client.connection("salesforce-site-jwt"));
     assert!(site.str("sfdc_community_url").ends_with("/portal"));
 }
 
 #[test]
-fn each_door_has_its_audiences() {
+fn each_entry_point_has_its_audiences() {
     let client = Client::lenient();
     let login = client.connection("salesforce-jwt");
     let mine = client.connection("salesforce-mydomain-jwt");
@@ -57,7 +61,7 @@ fn each_door_has_its_audiences() {
         assert_eq!(
             try_aud(connection, "login.salesforce.com"),
             200,
-            "tolerated"
+            "a bare host is tolerated"
         );
         assert_eq!(try_aud(connection, "https://login.salesforce.com/"), 400);
         assert_eq!(try_aud(connection, "https://test.salesforce.com"), 400);
@@ -76,14 +80,16 @@ fn each_door_has_its_audiences() {
     );
     let mut claims = client.claims(&login);
     claims["aud"] = "x".into();
-    client
-        .grant_with(&login, &claims)
-        .refused(400, "invalid_grant", Some("audience is invalid"));
+    client.grant_with(&login, &claims).assert_error(
+        400,
+        "invalid_grant",
+        Some("audience is invalid"),
+    );
     let strict = Client::strict();
     let connection = strict.connection("salesforce-jwt");
     let mut claims = strict.claims(&connection);
     claims["aud"] = "login.salesforce.com".into();
-    strict.grant_with(&connection, &claims).refused(
+    strict.grant_with(&connection, &claims).assert_error(
         400,
         "invalid_grant",
         Some("audience is invalid"),
@@ -104,20 +110,28 @@ fn each_claim_is_checked() {
         client.grant_with(&connection, &claims)
     };
     let assertion = Some("invalid assertion");
-    with("iss", json!("3MVGnobody")).refused(
+    with("iss", json!("3MVGnobody")).assert_error(
         400,
         "invalid_client_id",
         Some("client identifier invalid"),
     );
-    with("exp", Value::Null).refused(400, "invalid_grant", assertion);
-    with("exp", json!(now() - 5)).refused(400, "invalid_grant", Some("expired authorization code"));
-    with("nbf", json!(now() + 60)).refused(400, "invalid_grant", assertion);
-    with("sub", json!("nobody@example.com")).refused(
+    with("exp", Value::Null).assert_error(400, "invalid_grant", assertion);
+    with("exp", json!(now() - 5)).assert_error(
+        400,
+        "invalid_grant",
+        Some("expired authorization code"),
+    );
+    with("nbf", json!(now() + 60)).assert_error(400, "invalid_grant", assertion);
+    with("sub", json!("nobody@example.com")).assert_error(
         400,
         "invalid_grant",
         Some("user hasn't approved this consumer"),
     );
-    with("sub", json!("frozen@example.com")).refused(400, "invalid_grant", Some("inactive user"));
+    with("sub", json!("frozen@example.com")).assert_error(
+        400,
+        "invalid_grant",
+        Some("inactive user"),
+    );
     assert_eq!(with("sub", json!("Integration@Example.com")).status, 200);
     assert_eq!(
         with("exp", json!((now() + 100).to_string())).status,
@@ -130,7 +144,7 @@ fn each_claim_is_checked() {
         "milliseconds"
     );
     with("jti", json!("once"));
-    with("jti", json!("once")).refused(
+    with("jti", json!("once")).assert_error(
         400,
         "bad_jti_claim",
         Some("jti claim has already been used"),
@@ -140,7 +154,7 @@ fn each_claim_is_checked() {
     wrong.insert("private_key_file".into(), key.to_str().unwrap().into());
     client
         .grant(&wrong)
-        .refused(400, "invalid_grant", assertion);
+        .assert_error(400, "invalid_grant", assertion);
     wrong.insert(
         "private_key_file".into(),
         connection["private_key_file"].clone(),
@@ -148,7 +162,7 @@ fn each_claim_is_checked() {
     wrong.insert("algorithm".into(), "RS512".into());
     client
         .grant(&wrong)
-        .refused(400, "invalid_grant", assertion);
+        .assert_error(400, "invalid_grant", assertion);
 
     let strict = Client::strict();
     let connection = strict.connection("salesforce-jwt");
@@ -157,12 +171,12 @@ fn each_claim_is_checked() {
         claims["exp"] = exp;
         strict
             .grant_with(&connection, &claims)
-            .refused(400, "invalid_grant", assertion);
+            .assert_error(400, "invalid_grant", assertion);
     }
 }
 
 #[test]
-fn the_certificate_is_beside_the_key() {
+fn the_folder_contains_the_certificate_and_the_key() {
     let client = Client::lenient();
     let certificate = fs::read_to_string(client.sandbox.dir().join("salesforce.crt")).unwrap();
     assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----") && certificate.len() < 4096);
@@ -171,7 +185,7 @@ fn the_certificate_is_beside_the_key() {
 }
 
 #[test]
-fn an_approval_withdrawn_refuses() {
+fn a_withdrawn_approval_rejects_the_user() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-jwt");
     let change = Consent {
@@ -180,7 +194,7 @@ fn an_approval_withdrawn_refuses() {
         ..Consent::default()
     };
     client.sandbox.consent(&change).unwrap();
-    client.grant(&connection).refused(
+    client.grant(&connection).assert_error(
         400,
         "invalid_grant",
         Some("user hasn't approved this consumer"),
@@ -196,7 +210,7 @@ fn an_approval_withdrawn_refuses() {
 }
 
 #[test]
-fn the_same_token_comes_back_while_it_lives_if_told() {
+fn a_policy_returns_the_same_token_while_it_is_valid() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-jwt");
     let token = || client.grant(&connection).str("access_token");
@@ -207,14 +221,14 @@ fn the_same_token_comes_back_while_it_lives_if_told() {
 }
 
 #[test]
-fn the_web_server_flow_signs_its_answer() {
+fn the_web_server_flow_signs_its_response() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-code");
     let code = client.code(&connection);
     assert!(code.starts_with("aPrx") && code.ends_with("=="));
-    let answer = client.redeem(&connection, &code, &[]);
+    let response = client.redeem(&connection, &code, &[]);
     assert_eq!(
-        answer.names(),
+        response.names(),
         [
             "access_token",
             "id",
@@ -227,31 +241,31 @@ fn the_web_server_flow_signs_its_answer() {
             "token_type"
         ]
     );
-    assert!(answer.str("refresh_token").starts_with("5Aep861"));
+    assert!(response.str("refresh_token").starts_with("5Aep861"));
     let key = hmac::Key::new(hmac::HMAC_SHA256, connection["client_secret"].as_bytes());
-    let signature = STANDARD.decode(answer.str("signature")).unwrap();
-    let message = answer.str("id") + &answer.str("issued_at");
+    let signature = STANDARD.decode(response.str("signature")).unwrap();
+    let message = response.str("id") + &response.str("issued_at");
     hmac::verify(&key, message.as_bytes(), &signature).unwrap();
-    assert_eq!(answer.str("issued_at").len(), 13, "milliseconds");
+    assert_eq!(response.str("issued_at").len(), 13, "milliseconds");
     let jwks = client
         .get(&format!("{}/id/keys", client.sandbox.url()), None)
         .json();
-    let claims = client::verified(&answer.str("id_token"), &jwks);
+    let claims = client::verified(&response.str("id_token"), &jwks);
     assert_eq!(claims["aud"], connection["client_id"]);
 
-    client.redeem(&connection, &code, &[]).refused(
+    client.redeem(&connection, &code, &[]).assert_error(
         400,
         "invalid_grant",
         Some("expired authorization code"),
     );
-    client.redeem(&connection, "aPrxother", &[]).refused(
+    client.redeem(&connection, "aPrxother", &[]).assert_error(
         400,
         "invalid_grant",
         Some("invalid authorization code"),
     );
     let late = client.code(&connection);
     client.sandbox.set_clock_offset(901);
-    client.redeem(&connection, &late, &[]).refused(
+    client.redeem(&connection, &late, &[]).assert_error(
         400,
         "invalid_grant",
         Some("expired authorization code"),
@@ -259,35 +273,35 @@ fn the_web_server_flow_signs_its_answer() {
 }
 
 #[test]
-fn redirect_verifier_and_secret_must_fit() {
+fn redirect_uri_verifier_and_secret_must_match() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-code");
     let code = client.code(&connection);
     let missing = client.redeem(&connection, &code, &[("redirect_uri", "")]);
-    missing.refused(400, "redirect_uri_missing", Some("redirect_uri missing"));
+    missing.assert_error(400, "redirect_uri_missing", Some("redirect_uri missing"));
     let other = client.redeem(
         &connection,
         &code,
         &[("redirect_uri", "http://127.0.0.1/callback")],
     );
-    other.refused(
+    other.assert_error(
         400,
         "redirect_uri_mismatch",
         Some("redirect_uri must match configuration"),
     );
     for verifier in ["", "wrong"] {
-        let answer = client.redeem(&connection, &code, &[("code_verifier", verifier)]);
-        answer.refused(400, "invalid_grant", Some("invalid code verifier"));
+        let response = client.redeem(&connection, &code, &[("code_verifier", verifier)]);
+        response.assert_error(400, "invalid_grant", Some("invalid code verifier"));
     }
     let mut wrong = connection.clone();
     wrong.insert("client_secret".into(), "x".into());
-    client.redeem(&wrong, &code, &[]).refused(
+    client.redeem(&wrong, &code, &[]).assert_error(
         400,
         "invalid_client",
         Some("invalid client credentials"),
     );
     wrong.insert("client_id".into(), "x".into());
-    client.redeem(&wrong, &code, &[]).refused(
+    client.redeem(&wrong, &code, &[]).assert_error(
         400,
         "invalid_client_id",
         Some("client identifier invalid"),
@@ -304,7 +318,7 @@ fn redirect_verifier_and_secret_must_fit() {
 }
 
 #[test]
-fn a_long_verifier_and_an_absent_method_are_fine() {
+fn a_long_verifier_without_a_method_is_accepted() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-code");
     let long = URL_SAFE_NO_PAD.encode((0..128).collect::<Vec<u8>>());
@@ -323,7 +337,7 @@ fn a_long_verifier_and_an_absent_method_are_fine() {
 }
 
 #[test]
-fn what_is_wrong_at_authorize_comes_back_or_stays_on_a_page() {
+fn authorization_errors_are_redirects_or_pages() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-code");
     for (name, value, error) in [
@@ -350,7 +364,7 @@ fn what_is_wrong_at_authorize_comes_back_or_stays_on_a_page() {
     let without = client.authorize(&connection, "allow", &[("code_challenge", "")]);
     assert!(
         without.callback().contains_key("code"),
-        "PKCE is the app's switch"
+        "PKCE is optional by default"
     );
     client.control("policy", &json!({"require_pkce": true}));
     let without = client
@@ -363,29 +377,29 @@ fn what_is_wrong_at_authorize_comes_back_or_stays_on_a_page() {
 }
 
 #[test]
-fn scopes_decide_about_refresh_and_id_tokens_and_none_means_all() {
+fn refresh_and_id_tokens_need_scopes_and_scopes_default_to_all() {
     let client = Client::lenient();
     let mut connection = client.connection("salesforce-code");
     connection.insert("scopes".into(), "api".into());
-    let answer = client.redeem(&connection, &client.code(&connection), &[]);
+    let response = client.redeem(&connection, &client.code(&connection), &[]);
     assert!(
-        !answer.names().contains(&"refresh_token".into())
-            && !answer.names().contains(&"id_token".into())
+        !response.names().contains(&"refresh_token".into())
+            && !response.names().contains(&"id_token".into())
     );
     connection.insert("scopes".into(), String::new());
-    let answer = client.redeem(&connection, &client.code(&connection), &[]);
-    assert!(answer.str("scope").contains("full"));
-    assert!(answer.names().contains(&"refresh_token".into()));
+    let response = client.redeem(&connection, &client.code(&connection), &[]);
+    assert!(response.str("scope").contains("full"));
+    assert!(response.names().contains(&"refresh_token".into()));
 }
 
 #[test]
-fn a_refresh_keeps_its_token_unless_rotation_is_on() {
+fn the_refresh_token_stays_the_same_unless_rotation_is_on() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-refresh");
     for _ in 0..2 {
-        let answer = client.refresh(&connection, &connection["refresh_token"]);
+        let response = client.refresh(&connection, &connection["refresh_token"]);
         assert_eq!(
-            answer.names(),
+            response.names(),
             [
                 "access_token",
                 "id",
@@ -400,7 +414,7 @@ fn a_refresh_keeps_its_token_unless_rotation_is_on() {
     let dead = Some("expired access/refresh token");
     client
         .refresh(&connection, "5Aep861unknown")
-        .refused(400, "invalid_grant", dead);
+        .assert_error(400, "invalid_grant", dead);
 
     let client = with_rotation(Rotation::On);
     let connection = client.connection("salesforce-refresh");
@@ -409,26 +423,26 @@ fn a_refresh_keeps_its_token_unless_rotation_is_on() {
         .str("refresh_token");
     client
         .refresh(&connection, &connection["refresh_token"])
-        .refused(400, "invalid_grant", dead);
+        .assert_error(400, "invalid_grant", dead);
     assert_eq!(client.refresh(&connection, &second).status, 200);
 
     let client = with_rotation(Rotation::ReuseKills);
     let connection = client.connection("salesforce-refresh");
-    let answer = client.refresh(&connection, &connection["refresh_token"]);
+    let response = client.refresh(&connection, &connection["refresh_token"]);
     let userinfo = format!("{}/services/oauth2/userinfo", client.sandbox.url());
     assert_eq!(
         client
-            .get(&userinfo, Some(&answer.str("access_token")))
+            .get(&userinfo, Some(&response.str("access_token")))
             .status,
         200
     );
     client
         .refresh(&connection, &connection["refresh_token"])
-        .refused(400, "invalid_grant", dead);
+        .assert_error(400, "invalid_grant", dead);
     client
-        .refresh(&connection, &answer.str("refresh_token"))
-        .refused(400, "invalid_grant", dead);
-    let killed = client.get(&userinfo, Some(&answer.str("access_token")));
+        .refresh(&connection, &response.str("refresh_token"))
+        .assert_error(400, "invalid_grant", dead);
+    let killed = client.get(&userinfo, Some(&response.str("access_token")));
     assert_eq!(
         (killed.status, killed.text.as_str()),
         (403, "Bad_OAuth_Token")
@@ -436,7 +450,7 @@ fn a_refresh_keeps_its_token_unless_rotation_is_on() {
 }
 
 #[test]
-fn the_sixth_sign_in_kills_the_oldest() {
+fn the_sixth_sign_in_revokes_the_oldest() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-code");
     let hint = [("login_hint", "casey@portal.example.com")];

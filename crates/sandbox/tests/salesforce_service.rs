@@ -1,4 +1,4 @@
-//! Salesforce: client credentials, introspection and revocation, other formats and grants.
+//! Salesforce: client credentials, introspection, revocation, response formats and other grants.
 
 mod client;
 
@@ -12,9 +12,9 @@ fn client_credentials_need_my_domain_and_a_user_to_run_as() {
     let client = Client::lenient();
     let form = [("grant_type", "client_credentials")];
     let mut connection = client.connection("salesforce-cc");
-    let answer = client.token(&connection, &form);
+    let response = client.token(&connection, &form);
     assert_eq!(
-        answer.names(),
+        response.names(),
         [
             "access_token",
             "api_instance_url",
@@ -27,8 +27,8 @@ fn client_credentials_need_my_domain_and_a_user_to_run_as() {
         ]
     );
     connection.insert("base_url".into(), client.sandbox.url().into());
-    let refused = client.token(&connection, &form);
-    refused.refused(
+    let rejected = client.token(&connection, &form);
+    rejected.assert_error(
         400,
         "invalid_grant",
         Some("request not supported on this domain"),
@@ -38,15 +38,17 @@ fn client_credentials_need_my_domain_and_a_user_to_run_as() {
         "base_url".into(),
         client.connection("salesforce-cc")["base_url"].clone(),
     );
-    client.token(&web, &form).refused(
+    client.token(&web, &form).assert_error(
         400,
         "invalid_grant",
         Some("no client credentials user enabled"),
     );
     web.insert("client_secret".into(), "x".into());
-    client
-        .token(&web, &form)
-        .refused(400, "invalid_client", Some("invalid client credentials"));
+    client.token(&web, &form).assert_error(
+        400,
+        "invalid_client",
+        Some("invalid client credentials"),
+    );
     let bad = client.post(&token_url(&web), Some("Basic ***"), &form);
     assert_eq!(bad.str("error"), "invalid_basic_auth_header");
 }
@@ -86,11 +88,15 @@ fn a_client_assertion_is_checked_like_any_other() {
         ("exp", json!(now() - 5)),
         ("iat", json!(now() + 50)),
     ] {
-        changed(name, value).refused(400, "invalid_client", Some("invalid client credentials"));
+        changed(name, value).assert_error(
+            400,
+            "invalid_client",
+            Some("invalid client credentials"),
+        );
     }
     assert_eq!(with("saml", &good).str("error"), "invalid_assertion_type");
     assert_eq!(with(KIND, &good).status, 200);
-    assert_eq!(with(KIND, &good).status, 400, "its jti was used");
+    assert_eq!(with(KIND, &good).status, 400, "its jti has been used");
     let log = client.sandbox.log();
     assert!(log.iter().all(|e| e.client_auth == "private_key_jwt"));
     assert_eq!(
@@ -100,7 +106,7 @@ fn a_client_assertion_is_checked_like_any_other() {
 }
 
 #[test]
-fn introspection_tells_expiry_and_revocation_kills() {
+fn introspection_returns_the_expiry_and_a_revoked_token_is_inactive() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-refresh");
     let base = &connection["base_url"];
@@ -134,7 +140,7 @@ fn introspection_tells_expiry_and_revocation_kills() {
     assert_eq!(
         look(&token),
         json!({"active": false}),
-        "its access tokens die with it"
+        "revokes its access tokens as well"
     );
     assert_eq!(
         client
@@ -154,7 +160,7 @@ fn introspection_tells_expiry_and_revocation_kills() {
 }
 
 #[test]
-fn answers_come_as_form_or_xml_if_asked() {
+fn responses_are_form_or_xml_on_request() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-refresh");
     let ask = |format: &str| {
@@ -181,19 +187,19 @@ fn answers_come_as_form_or_xml_if_asked() {
 }
 
 #[test]
-fn other_grants_and_methods_are_refused() {
+fn other_grants_and_methods_are_rejected() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-jwt");
     let url = token_url(&connection);
     let unsupported = Some("grant type not supported");
     client
         .post(&url, None, &[("grant_type", "password")])
-        .refused(400, "unsupported_grant_type", unsupported);
+        .assert_error(400, "unsupported_grant_type", unsupported);
     let json = client.send(&url, None, "application/json", "{}").unwrap();
-    json.refused(400, "unsupported_grant_type", unsupported);
+    json.assert_error(400, "unsupported_grant_type", unsupported);
     client
         .get(&url, None)
-        .refused(400, "invalid_request", Some("must use HTTP POST"));
+        .assert_error(400, "invalid_request", Some("must use HTTP POST"));
     let no_grant = client.connection("salesforce-cc");
     let mut as_code = no_grant.clone();
     as_code.insert("scopes".into(), "api".into());

@@ -1,4 +1,4 @@
-//! What the vendors' own SDKs send and expect, where it differs from the documentation.
+//! Requests of the vendors' SDKs that differ from the documentation, and server features they need.
 
 mod client;
 
@@ -6,9 +6,9 @@ use client::{Client, sign, token_url};
 use countersign_sandbox::Options;
 use serde_json::{Value, json};
 
-/// docusign-esign signs for the host that it calls, port included.
+/// docusign-esign uses the host that it calls, including the port, as the audience.
 #[test]
-fn the_host_that_is_called_is_an_audience_of_docusign() {
+fn docusign_accepts_the_called_host_as_audience_unless_strict() {
     let client = Client::lenient();
     let connection = client.connection("docusign-jwt");
     let authority = connection["base_url"].trim_start_matches("http://");
@@ -31,9 +31,9 @@ fn the_host_that_is_called_is_an_audience_of_docusign() {
     assert_eq!(client.grant_with(&connection, &claims).status, 400);
 }
 
-/// A client that was told by `/etc/hosts` or `--connect-to` where the vendor's name leads.
+/// Clients can be redirected to the sandbox with `/etc/hosts` or `--connect-to`.
 #[test]
-fn the_vendors_names_are_doors() {
+fn the_vendors_host_names_select_the_entry_point() {
     let client = Client::lenient();
     let docusign = client.connection("docusign-jwt");
     for (host, audience, status) in [
@@ -80,7 +80,7 @@ fn the_certificate_has_the_vendors_names() {
         "acme.my.salesforce.com",
         "account.boldsign.com",
     ] {
-        // openssl is the judge of the name: -verify_hostname ends with an error if it does not match.
+        // With -verify_hostname, openssl fails if the name doesn't match.
         let output = std::process::Command::new("openssl")
             .args(["s_client", "-connect", &format!("127.0.0.1:{port}")])
             .args(["-servername", host, "-verify_hostname", host])
@@ -92,9 +92,9 @@ fn the_certificate_has_the_vendors_names() {
     }
 }
 
-/// node-salesforce and the mobile SDKs discover at the host that they log in at.
+/// node-salesforce and the mobile SDKs fetch the discovery document from the login host.
 #[test]
-fn each_of_salesforces_hosts_has_a_discovery_document() {
+fn each_salesforce_host_has_a_discovery_document() {
     let client = Client::lenient();
     let port = client.sandbox.url().rsplit(':').next().unwrap().to_owned();
     for base in [
@@ -119,7 +119,7 @@ fn each_of_salesforces_hosts_has_a_discovery_document() {
 }
 
 #[test]
-fn a_user_is_a_record_that_a_token_opens() {
+fn a_token_can_read_the_user_record() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-jwt");
     let token = client.grant(&connection).str("access_token");
@@ -139,7 +139,7 @@ fn a_user_is_a_record_that_a_token_opens() {
 }
 
 #[test]
-fn salesforce_takes_no_scope_with_a_token_request() {
+fn salesforce_rejects_a_scope_in_a_token_request() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-refresh");
     let form = [
@@ -147,26 +147,26 @@ fn salesforce_takes_no_scope_with_a_token_request() {
         ("refresh_token", connection["refresh_token"].as_str()),
         ("scope", "api"),
     ];
-    let said = Some("scope parameter not supported");
+    let description = Some("scope parameter not supported");
     client
         .token(&connection, &form)
-        .refused(400, "invalid_request", said);
+        .assert_error(400, "invalid_request", description);
     assert_eq!(client.token(&connection, &form[..2]).status, 200);
 }
 
 #[test]
-fn salesforces_public_app_logs_in_with_pkce_and_without_a_secret() {
+fn salesforces_public_app_uses_pkce_and_no_secret() {
     let client = Client::lenient();
     let connection = client.connection("salesforce-public");
-    let answer = client.redeem(&connection, &client.code(&connection), &[]);
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    let again = client.refresh(&connection, &answer.str("refresh_token"));
+    let response = client.redeem(&connection, &client.code(&connection), &[]);
+    assert_eq!(response.status, 200, "{}", response.text);
+    let again = client.refresh(&connection, &response.str("refresh_token"));
     assert_eq!(again.status, 200, "{}", again.text);
     let without = client.authorize(&connection, "allow", &[("code_challenge", "")]);
     assert_eq!(without.callback()["error"], "invalid_request");
 }
 
-/// As Salesforce sends it: no Content-Length, and gzip to whoever accepts that.
+/// Salesforce sends no Content-Length, and gzip to clients that accept it.
 #[test]
 fn salesforce_compresses_and_sends_in_chunks() {
     let client = Client::lenient();
@@ -195,7 +195,7 @@ fn salesforce_compresses_and_sends_in_chunks() {
         "{zipped}"
     );
     assert!(!zipped.contains("access_token"), "{zipped}");
-    // A policy makes everybody do so, asked or not.
+    // The policy compresses all responses.
     client.control("policy", &json!({"gzip": true}));
     let zipped = raw(&client, &connection, "login.salesforce.com", &form, "");
     assert!(
@@ -205,7 +205,7 @@ fn salesforce_compresses_and_sends_in_chunks() {
 }
 
 #[test]
-fn redirect_uris_are_registered_when_it_starts_and_while_it_runs() {
+fn redirect_uris_can_be_registered_at_start_and_at_run_time() {
     let app = "https://app.example/oauth/callback";
     let sdk = "http://localhost:1717/OauthRedirect";
     let client = Client::new(Options {
@@ -214,23 +214,23 @@ fn redirect_uris_are_registered_when_it_starts_and_while_it_runs() {
     });
     let connection = client.connection("salesforce-code");
     let accepted = |uri: &str| {
-        let answer = client.authorize(&connection, "allow", &[("redirect_uri", uri)]);
-        answer.status == 302 && answer.header("location").starts_with(uri)
+        let response = client.authorize(&connection, "allow", &[("redirect_uri", uri)]);
+        response.status == 302 && response.header("location").starts_with(uri)
     };
     assert!(accepted(app) && !accepted(sdk));
     let listed = client.control("redirect_uris", &json!([sdk, "myapp://callback"]));
     assert_eq!(listed.json(), json!([app, sdk, "myapp://callback"]));
     assert!(accepted(sdk));
-    let refused = client.control("redirect_uris", &json!(["/callback"]));
-    assert_eq!(refused.status, 400);
-    assert!(refused.str("error").contains("`/callback`"));
+    let rejected = client.control("redirect_uris", &json!(["/callback"]));
+    assert_eq!(rejected.status, 400);
+    assert!(rejected.str("error").contains("`/callback`"));
     client.sandbox.reset();
     assert!(accepted(app) && !accepted(sdk));
 }
 
-/// The controls move clocks and give consents: they are not for a page that is open in a browser.
+/// The controls shift clocks and grant consents, so a page open in a browser must not reach them.
 #[test]
-fn the_controls_are_not_for_web_pages() {
+fn web_pages_cannot_use_the_controls() {
     let client = Client::lenient();
     let authority = client
         .sandbox
@@ -254,13 +254,13 @@ fn the_controls_are_not_for_web_pages() {
     );
     assert_eq!(status(&format!("{own}Origin: null\r\n")), 403);
     assert_eq!(status(&format!("{own}Sec-Fetch-Site: cross-site\r\n")), 403);
-    // DNS rebinding: the page's own name, bound to this address.
+    // DNS rebinding: the page's own name resolves to this address.
     let port = authority.rsplit(':').next().unwrap();
     assert_eq!(status(&format!("Host: evil.example:{port}\r\n")), 403);
     assert_eq!(status(&format!("Host: localhost:{port}\r\n")), 200);
 }
 
-/// The status of an assertion that is posted with another `Host`.
+/// Posts an assertion with another `Host`, and returns the status.
 fn by_host(client: &Client, connection: &client::Connection, host: &str, claims: &Value) -> u16 {
     let key = std::fs::read_to_string(&connection["private_key_file"]).unwrap();
     let assertion = sign(&key, "RS256", claims);
@@ -271,7 +271,7 @@ fn by_host(client: &Client, connection: &client::Connection, host: &str, claims:
     status(&raw(client, connection, host, &form, ""))
 }
 
-/// The whole answer to a form, as text.
+/// Posts a form over a plain socket, and returns the whole response as text.
 fn raw(
     _: &Client,
     connection: &client::Connection,
@@ -303,6 +303,6 @@ fn exchange(authority: &str, request: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn status(answer: &str) -> u16 {
-    answer.split_whitespace().nth(1).unwrap().parse().unwrap()
+fn status(response: &str) -> u16 {
+    response.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! `GET /connect/authorize`: PKCE always, and an absent method means `plain`, which is refused.
+//! `GET /connect/authorize`: requires PKCE with S256. Without a method, `plain` applies.
 
 use crate::{
     Provider,

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use crate::{
     Provider,
     exchange::{Call, Reply},
-    rows::json as answer_json,
+    rows::json as json_reply,
     world::World,
 };
 
 pub(super) fn document(call: &Call) -> Reply {
     let origin = call.origin();
     let at = |path: &str| Value::from(format!("{origin}{path}"));
-    answer_json(
+    json_reply(
         Provider::Boldsign,
         200,
         &[
@@ -50,7 +50,7 @@ pub(super) fn document(call: &Call) -> Reply {
 }
 
 pub(super) fn keys(world: &World) -> Reply {
-    answer_json(
+    json_reply(
         Provider::Boldsign,
         200,
         &[("keys", json!([world.keys.vendor.jwk()]))],

@@ -12,13 +12,13 @@ mod revocation;
 mod token;
 mod userinfo;
 
-/// Answers a path of this vendor; `None` when it is not one.
-pub(crate) fn answer(world: &mut World, call: &Call) -> Option<Reply> {
+/// Handles a request to this vendor; `None` if the path isn't one of its own.
+pub(crate) fn handle(world: &mut World, call: &Call) -> Option<Reply> {
     Some(match call.path.as_str() {
         "/connect/authorize" => authorize::handle(world, call, &authorization::VENDOR),
-        "/connect/token" => token::answer(world, call),
-        "/connect/userinfo" => userinfo::answer(world, call),
-        "/connect/revocation" => revocation::answer(world, call),
+        "/connect/token" => token::handle(world, call),
+        "/connect/userinfo" => userinfo::handle(world, call),
+        "/connect/revocation" => revocation::handle(world, call),
         "/.well-known/openid-configuration" => discovery::document(call),
         "/.well-known/openid-configuration/jwks" => discovery::keys(world),
         _ => return None,

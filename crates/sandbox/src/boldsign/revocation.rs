@@ -1,4 +1,4 @@
-//! `POST /connect/revocation` (RFC 7009): an unknown token is no error; a self-contained access token lives on.
+//! `POST /connect/revocation` (RFC 7009). Unknown tokens are no error. Access tokens stay valid.
 
 use super::token;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     world::World,
 };
 
-pub(super) fn answer(world: &mut World, call: &Call) -> Reply {
+pub(super) fn handle(world: &mut World, call: &Call) -> Reply {
     if call.method != "POST" {
         return Reply::empty(405).header("Allow", "POST");
     }

@@ -1,4 +1,4 @@
-//! `POST /connect/token`: every refusal is a 400, `invalid_client` included, mostly without a description.
+//! `POST /connect/token`. Every error, including `invalid_client`, is a 400.
 
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -20,7 +20,7 @@ const ACCESS_LIFE_S: u64 = 3600;
 const ID_TOKEN_LIFE_S: i64 = 300;
 const REFRESH_LIFE_S: u64 = 2_592_000;
 
-pub(super) fn answer(world: &mut World, call: &Call) -> Reply {
+pub(super) fn handle(world: &mut World, call: &Call) -> Reply {
     match grant(world, call) {
         Ok(members) => json(Provider::Boldsign, 200, &members),
         Err(row) => row.reply(),
@@ -69,7 +69,8 @@ fn by_code(world: &mut World, call: &Call, form: &Fields, app: &App) -> Result<M
     if code.grant.client_id != app.client_id || code.grant.provider != Provider::Boldsign {
         return Err(row::INVALID_GRANT);
     }
-    // The engine removes the code before it looks at redirect and verifier: a failed exchange burns it.
+    // IdentityServer removes the code before it checks redirect URI and verifier, so a failed
+    // exchange invalidates the code.
     world.tokens.codes.remove(text);
     let life = world.policy.code_ttl_s.unwrap_or(300);
     if world.now() >= code.issued_at.saturating_add_unsigned(life) {
@@ -160,7 +161,7 @@ fn by_client_credentials(
     let grant = Grant {
         provider: Provider::Boldsign,
         client_id: app.client_id.to_owned(),
-        // Whom such a token acts as is unverified: the engine names no subject.
+        // IdentityServer names no subject. We haven't verified whom such a token acts as.
         user: String::new(),
         scopes,
         family: world.tokens.family(),
@@ -168,11 +169,11 @@ fn by_client_credentials(
     Ok(members(world, call, &grant, None, None))
 }
 
-/// The app that asks; there are no public ones, and a secret is always due.
+/// Authenticates the app. There are no public apps: each must send its secret.
 pub(super) fn client(world: &World, call: &Call, form: &Fields) -> Result<App, Row> {
-    let shown =
+    let credentials =
         client_auth::read(call, form, Decoding::Percent).map_err(|_| row::INVALID_CLIENT)?;
-    let id = shown
+    let id = credentials
         .client_id
         .as_deref()
         .filter(|id| id.len() <= 100)
@@ -181,7 +182,7 @@ pub(super) fn client(world: &World, call: &Call, form: &Fields) -> Result<App, R
         .registry
         .app(Provider::Boldsign, id)
         .ok_or(row::INVALID_CLIENT)?;
-    if !shown.secret_fits(app) || (world.policy.strict && shown.doubled) {
+    if !credentials.secret_matches(app) || (world.policy.strict && credentials.several) {
         return Err(row::INVALID_CLIENT);
     }
     Ok(app.clone())

@@ -9,7 +9,7 @@ use crate::{
     world::World,
 };
 
-pub(super) fn answer(world: &World, call: &Call) -> Reply {
+pub(super) fn handle(world: &World, call: &Call) -> Reply {
     let challenge = |status, detail: &str| {
         Reply::empty(status).header(
             "WWW-Authenticate",

@@ -1,4 +1,4 @@
-//! `GET /oauth/auth`: login, individual consent and admin consent. What is wrong is told on a page, not by redirect.
+//! `GET /oauth/auth`: login, individual and admin consent. Most errors are pages, not redirects.
 
 use crate::{
     Provider,
@@ -12,7 +12,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     provider: Provider::Docusign,
     check,
     allowed: |login, code| login.callback(&[("code", code)]),
-    // The name of the detail parameter is unverified; the other vendors use `error_description`.
+    // We haven't verified the name of this parameter. The other vendors use `error_description`.
     denied: |login| {
         login.callback(&[
             ("error", "access_denied"),

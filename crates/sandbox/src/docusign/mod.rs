@@ -10,12 +10,12 @@ mod authorization;
 mod token;
 mod userinfo;
 
-/// Answers a path of this vendor; `None` when it is not one.
-pub(crate) fn answer(world: &mut World, call: &Call) -> Option<Reply> {
+/// Handles a request to this vendor; `None` if the path isn't one of its own.
+pub(crate) fn handle(world: &mut World, call: &Call) -> Option<Reply> {
     Some(match call.path.as_str() {
         "/oauth/auth" => authorize::handle(world, call, &authorization::VENDOR),
-        "/oauth/token" => token::answer(world, call),
-        "/oauth/userinfo" => userinfo::answer(world, call),
+        "/oauth/token" => token::handle(world, call),
+        "/oauth/userinfo" => userinfo::handle(world, call),
         _ => return None,
     })
 }

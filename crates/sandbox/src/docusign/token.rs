@@ -20,7 +20,7 @@ const JWT_LIFE_S: u64 = 3600;
 const CODE_LIFE_S: u64 = 28_800;
 const REFRESH_LIFE_S: u64 = 2_592_000;
 
-pub(super) fn answer(world: &mut World, call: &Call) -> Reply {
+pub(super) fn handle(world: &mut World, call: &Call) -> Reply {
     if call.method != "POST" {
         return Reply::empty(405).header("Allow", "POST");
     }
@@ -98,14 +98,16 @@ fn by_assertion(world: &mut World, call: &Call, form: &Fields) -> Result<Members
     ])
 }
 
-/// The bare host of the account server that the sandbox stands for, whatever its own address. The vendor's SDKs sign for
-/// the host that they call, so that one is as good unless strict.
+/// Reports whether an assertion may have this audience.
+///
+/// The audience is the host of the emulated account server, wherever the sandbox listens. The
+/// vendor's SDKs use the host that they call, so unless `strict` is set, that is accepted as well.
 fn is_audience(world: &World, call: &Call, audience: &str) -> bool {
     audience == account_server(call)
         || (!world.policy.strict && (audience == call.authority() || audience == call.host()))
 }
 
-/// Production by its own name, the demo environment by any other.
+/// Returns the emulated account server: production if the `Host` is its name, otherwise demo.
 fn account_server(call: &Call) -> &'static str {
     match call.host().as_str() {
         "account.docusign.com" => "account.docusign.com",
@@ -181,7 +183,7 @@ fn by_refresh_token(world: &mut World, call: &Call, form: &Fields) -> Result<Mem
     if world.rotation(Provider::Docusign) != Rotation::Off {
         world.spend_refresh(text);
     }
-    // Without `extended` the new token ends when the first would have ended.
+    // Without `extended`, the new token expires when the first one would have.
     let extended = old.grant.scopes.iter().any(|s| s == "extended");
     let slides = world.policy.sliding.unwrap_or(extended);
     let end = if slides {
@@ -191,7 +193,7 @@ fn by_refresh_token(world: &mut World, call: &Call, form: &Fields) -> Result<Mem
     };
     let (token, life) = access_token(world, call, &old.grant, CODE_LIFE_S);
     let refresh = world.issue_refresh(&old.grant, old.born, end);
-    // The vendor's answer does not repeat `extended` even where it was granted.
+    // The vendor's response omits `extended` even if it was granted.
     let named: Vec<&str> = old
         .grant
         .scopes
@@ -208,19 +210,20 @@ fn by_refresh_token(world: &mut World, call: &Call, form: &Fields) -> Result<Mem
     ])
 }
 
-/// The app that asks: by Basic or in the body; a public one by its id alone.
+/// Authenticates the app by Basic or in the body; a public app only sends its id.
 fn client(world: &World, call: &Call, form: &Fields) -> Result<App, Row> {
-    let shown = client_auth::read(call, form, Decoding::Raw).map_err(|_| row::INVALID_CLIENT)?;
-    let id = shown.client_id.as_deref().unwrap_or_default();
+    let credentials =
+        client_auth::read(call, form, Decoding::Raw).map_err(|_| row::INVALID_CLIENT)?;
+    let id = credentials.client_id.as_deref().unwrap_or_default();
     let app = world
         .registry
         .app(Provider::Docusign, id)
         .ok_or(row::INVALID_CLIENT)?;
-    if world.policy.strict && shown.doubled {
+    if world.policy.strict && credentials.several {
         return Err(row::INVALID_CLIENT);
     }
-    // The vendor does not say that the secret is wrong: it was met with the words for a dead code.
-    if !shown.secret_fits(app) {
+    // The vendor reports a wrong secret with the error for an expired code.
+    if !credentials.secret_matches(app) {
         return Err(row::EXPIRED_CLIENT_TOKEN);
     }
     Ok(app.clone())

@@ -6,17 +6,17 @@ use crate::{
     Provider,
     exchange::{Call, Reply},
     random,
-    rows::json as answer_json,
+    rows::json as json_reply,
     world::World,
 };
 
-pub(super) fn answer(world: &World, call: &Call) -> Reply {
+pub(super) fn handle(world: &World, call: &Call) -> Reply {
     let access = call
         .bearer()
         .and_then(|token| world.tokens.live_access(token, world.now()));
     let Some(access) = access.filter(|a| a.grant.provider == Provider::Docusign) else {
-        // The vendor names a dead token a server error; only the status tells the truth.
-        return answer_json(
+        // The vendor reports an invalid token as a server error; only the status is accurate.
+        return json_reply(
             Provider::Docusign,
             401,
             &[
@@ -46,7 +46,7 @@ pub(super) fn answer(world: &World, call: &Call) -> Reply {
             "base_uri": "https://demo.docusign.net",
         },
     ]);
-    answer_json(
+    json_reply(
         Provider::Docusign,
         200,
         &[

@@ -1,4 +1,4 @@
-//! `GET /services/oauth2/authorize`: PKCE without a method means S256; omitted scopes mean all of the app's.
+//! `GET /services/oauth2/authorize`. PKCE defaults to S256, and `scope` to all of the app's scopes.
 
 use crate::{
     Provider,

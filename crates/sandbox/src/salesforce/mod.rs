@@ -1,4 +1,4 @@
-//! Salesforce: `/services/oauth2/*`, `/id/*`, at a login host, at My Domain and under an Experience Cloud site's path.
+//! Salesforce's `/services/oauth2/*` and `/id/*`, at each of its entry points.
 
 use crate::{
     authorize,
@@ -15,20 +15,20 @@ mod user;
 /// The path of the Experience Cloud site.
 pub(crate) const SITE: &str = "/portal";
 
-/// Through which of Salesforce's doors a request came: it decides the audiences and what is offered.
+/// One of Salesforce's entry points. It determines the accepted audiences and grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
-    /// `login.salesforce.com`: the sandbox by that name, or by the address 127.0.0.1.
+enum EntryPoint {
+    /// `login.salesforce.com`: that `Host`, or an IPv4 loopback address.
     Login,
-    /// `test.salesforce.com`: the sandbox by that name, or by the address \[::1\].
+    /// `test.salesforce.com`: that `Host`, or an IPv6 address.
     Test,
-    /// `*.my.salesforce.com`: the sandbox by such a name, or by the name localhost.
+    /// `*.my.salesforce.com`: any other `Host`, such as localhost.
     MyDomain,
-    /// `*.my.site.com/portal`: the path before `/services`.
+    /// `*.my.site.com/portal`: any `Host`, if the path starts with [`SITE`].
     Site,
 }
 
-impl Door {
+impl EntryPoint {
     fn of(call: &Call) -> Self {
         let host = call.host();
         if call.path.starts_with(SITE) {
@@ -42,28 +42,28 @@ impl Door {
         }
     }
 
-    /// Whether the host is one of Salesforce's, or the name that stands for a My Domain.
-    fn has_a_name(call: &Call) -> bool {
+    /// Reports whether the host is one of Salesforce's, or `localhost`, which emulates My Domain.
+    fn is_salesforce_host(call: &Call) -> bool {
         let host = call.host();
         host == "localhost" || host.ends_with(".salesforce.com") || host.ends_with(".my.site.com")
     }
 
-    /// The URL before `/services`.
+    /// Returns the part of the URL before `/services`.
     fn base(self, call: &Call) -> String {
         let site = if self == Self::Site { SITE } else { "" };
         format!("{}{site}", call.origin())
     }
 }
 
-/// Answers a path of this vendor; `None` when it is not one.
-pub(crate) fn answer(world: &mut World, call: &Call) -> Option<Reply> {
+/// Handles a request to this vendor; `None` if the path isn't one of its own.
+pub(crate) fn handle(world: &mut World, call: &Call) -> Option<Reply> {
     let path = call.path.strip_prefix(SITE).unwrap_or(&call.path);
     let site = path.len() != call.path.len();
-    // BoldSign's document is at the same path: by an address it is that one, by a name of Salesforce or a site this one.
-    let discovers = site || Door::has_a_name(call);
+    // BoldSign's discovery document has the same path. IP addresses serve BoldSign's.
+    let discovers = site || EntryPoint::is_salesforce_host(call);
     Some(match path {
         "/services/oauth2/authorize" => authorize::handle(world, call, &authorization::VENDOR),
-        "/services/oauth2/token" => token::answer(world, call),
+        "/services/oauth2/token" => token::handle(world, call),
         "/services/oauth2/revoke" => tokens::revoke(world, call),
         "/services/oauth2/introspect" => tokens::introspect(world, call),
         "/services/oauth2/userinfo" => user::userinfo(world, call),

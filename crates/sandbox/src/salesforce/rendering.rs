@@ -1,4 +1,4 @@
-//! Answers as JSON, form or XML, as `format` or `Accept` asks.
+//! Responses as JSON, form or XML, as requested by `format` or `Accept`.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::{
     rows::{Row, json},
 };
 
-/// The members in the form the request asked for.
+/// Renders the members in the format that the request asks for.
 pub(super) fn render(call: &Call, form: &Fields, status: u16, members: &[(&str, Value)]) -> Reply {
     let reply = json(Provider::Salesforce, status, members);
     let texts: Vec<(&str, String)> = members.iter().map(|(n, v)| (*n, text(v))).collect();
@@ -41,8 +41,8 @@ pub(super) fn render(call: &Call, form: &Fields, status: u16, members: &[(&str, 
     }
 }
 
-/// A row of the error table in the form the request asked for.
-pub(super) fn refuse(call: &Call, form: &Fields, row: Row) -> Reply {
+/// Renders a row of the error table in the format that the request asks for.
+pub(super) fn error(call: &Call, form: &Fields, row: Row) -> Reply {
     let mut members = vec![("error", Value::from(row.error))];
     members.extend(row.description.map(|d| ("error_description", d.into())));
     render(call, form, row.status, &members)

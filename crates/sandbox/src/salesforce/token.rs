@@ -6,7 +6,7 @@ use base64::{
 };
 use serde_json::Value;
 
-use super::{Door, rendering};
+use super::{EntryPoint, rendering};
 use crate::{
     Provider, Rotation,
     authorize::s256,
@@ -24,14 +24,14 @@ use crate::{
 /// The default session timeout of an org.
 const SESSION_S: u64 = 7200;
 
-pub(super) fn answer(world: &mut World, call: &Call) -> Reply {
+pub(super) fn handle(world: &mut World, call: &Call) -> Reply {
     let form = call.form().unwrap_or_default();
     if call.method != "POST" {
-        return rendering::refuse(call, &call.query, row::INVALID_REQUEST);
+        return rendering::error(call, &call.query, row::INVALID_REQUEST);
     }
     match grant(world, call, &form) {
         Ok(members) => rendering::render(call, &form, 200, &members),
-        Err(row) => rendering::refuse(call, &form, row),
+        Err(row) => rendering::error(call, &form, row),
     }
 }
 
@@ -42,7 +42,7 @@ fn grant(world: &mut World, call: &Call, form: &Fields) -> Result<Members, Row> 
         return Err(row::MISSING_PARAMETER);
     }
     let grant = grant_name(form.one("grant_type").unwrap_or_default());
-    // What was approved counts, and a request for less or more is not taken.
+    // Tokens get the approved scopes. Salesforce rejects a request for others.
     if grant != "authorization-code" && form.one("scope").is_some() {
         return Err(row::SCOPE_PARAMETER);
     }
@@ -94,7 +94,7 @@ fn by_assertion(world: &mut World, call: &Call, form: &Fields) -> Result<Members
     {
         return Err(row::BAD_JTI);
     }
-    // The claim `scope` is not honoured: the token gets all that was approved.
+    // Salesforce ignores the claim `scope`: the token gets all approved scopes.
     let grant = Grant {
         provider: Provider::Salesforce,
         client_id: app.client_id.to_owned(),
@@ -102,7 +102,7 @@ fn by_assertion(world: &mut World, call: &Call, form: &Fields) -> Result<Members
         scopes: app.scopes.iter().map(|&s| s.to_owned()).collect(),
         family: world.tokens.family(),
     };
-    let token = live_twin(world, &grant).unwrap_or_else(|| access_token(world, &grant));
+    let token = reusable_token(world, &grant).unwrap_or_else(|| access_token(world, &grant));
     let mut members = vec![
         ("access_token", token.into()),
         ("scope", grant.scopes.join(" ").into()),
@@ -117,7 +117,7 @@ fn by_assertion(world: &mut World, call: &Call, form: &Fields) -> Result<Members
 fn check_times(world: &World, assertion: &Assertion) -> Result<(), Row> {
     let (now, skew) = (world.now(), world.policy.skew());
     let exp = match assertion.claims.get("exp") {
-        // Seen to work at the vendor: digits in a string, and milliseconds.
+        // The vendor has been seen to accept digits in a string, and milliseconds.
         Some(Value::String(digits)) if !world.policy.strict => digits.parse().ok(),
         _ => assertion.seconds("exp").ok().flatten(),
     };
@@ -128,7 +128,7 @@ fn check_times(world: &World, assertion: &Assertion) -> Result<(), Row> {
         Ok(at) => at.is_some_and(|at| at > now.saturating_add(skew)),
         Err(()) => true,
     };
-    // The vendor's words for a code that is too old, met here as well.
+    // The vendor uses the error for an expired code here as well.
     if now >= exp.saturating_add(skew) {
         return Err(row::EXPIRED_CODE);
     }
@@ -138,14 +138,14 @@ fn check_times(world: &World, assertion: &Assertion) -> Result<(), Row> {
     Ok(())
 }
 
-/// The audiences good at the door the request came through.
+/// Returns the audiences that the request's entry point accepts.
 fn audiences(world: &World, call: &Call) -> Vec<String> {
     const LOGIN: &str = "https://login.salesforce.com";
-    let door = Door::of(call);
-    let mut good = match door {
-        Door::Login => vec![LOGIN.to_owned()],
-        Door::Test => vec!["https://test.salesforce.com".to_owned()],
-        Door::MyDomain | Door::Site => vec![door.base(call), LOGIN.to_owned()],
+    let entry = EntryPoint::of(call);
+    let mut good = match entry {
+        EntryPoint::Login => vec![LOGIN.to_owned()],
+        EntryPoint::Test => vec!["https://test.salesforce.com".to_owned()],
+        EntryPoint::MyDomain | EntryPoint::Site => vec![entry.base(call), LOGIN.to_owned()],
     };
     if !world.policy.exact_audience() {
         let bare: Vec<_> = good
@@ -201,10 +201,10 @@ fn by_code(world: &mut World, call: &Call, form: &Fields) -> Result<Members, Row
             "refresh_token",
             world.issue_refresh(&code.grant, born, end).into(),
         ));
-        let most = world.policy.max_grants_per_user;
+        let max = world.policy.max_grants_per_user;
         world
             .tokens
-            .evict(&code.grant.client_id, &code.grant.user, most);
+            .evict(&code.grant.client_id, &code.grant.user, max);
     }
     if code.grant.scopes.iter().any(|s| s == "openid") {
         let id_token = id_token(world, call, &code.grant, &token, code.nonce.as_deref());
@@ -231,7 +231,7 @@ fn by_refresh_token(world: &mut World, call: &Call, form: &Fields) -> Result<Mem
 }
 
 fn by_client_credentials(world: &mut World, call: &Call, form: &Fields) -> Result<Members, Row> {
-    if Door::of(call) != Door::MyDomain {
+    if EntryPoint::of(call) != EntryPoint::MyDomain {
         return Err(row::NOT_ON_THIS_DOMAIN);
     }
     let app = client(world, call, form)?;
@@ -252,44 +252,45 @@ fn by_client_credentials(world: &mut World, call: &Call, form: &Fields) -> Resul
     Ok(members)
 }
 
-/// The app that asks: secret in the body or by Basic, or a signed assertion.
+/// Authenticates the app: secret in the body or by Basic, or a client assertion.
 pub(super) fn client(world: &mut World, call: &Call, form: &Fields) -> Result<App, Row> {
     const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-    let shown = client_auth::read(call, form, Decoding::Raw).map_err(|_| row::BASIC_HEADER)?;
-    let id = shown.client_id.as_deref().unwrap_or_default();
+    let credentials =
+        client_auth::read(call, form, Decoding::Raw).map_err(|_| row::BASIC_HEADER)?;
+    let id = credentials.client_id.as_deref().unwrap_or_default();
     let app = world
         .registry
         .app(Provider::Salesforce, id)
         .ok_or(row::INVALID_CLIENT_ID)?
         .clone();
-    if world.policy.strict && shown.doubled {
+    if world.policy.strict && credentials.several {
         return Err(row::INVALID_CLIENT);
     }
-    if shown.kind == Kind::PrivateKeyJwt {
+    if credentials.kind == Kind::PrivateKeyJwt {
         if form.one("client_assertion_type") != Some(ASSERTION) {
             return Err(row::INVALID_ASSERTION_TYPE);
         }
-        let base = Door::of(call).base(call);
+        let base = EntryPoint::of(call).base(call);
         let mut audiences = vec![format!("{base}/services/oauth2/token"), base];
         if !world.policy.exact_audience() {
             audiences.push(call.authority().to_owned());
         }
-        let assertion = shown.assertion.as_deref().unwrap_or_default();
-        if !client_auth::assertion_fits(world, &app, assertion, &audiences) {
+        let assertion = credentials.assertion.as_deref().unwrap_or_default();
+        if !client_auth::assertion_is_valid(world, &app, assertion, &audiences) {
             return Err(row::INVALID_CLIENT);
         }
-    } else if !shown.secret_fits(&app) {
+    } else if !credentials.secret_matches(&app) {
         return Err(row::INVALID_CLIENT);
     }
     Ok(app)
 }
 
-/// `https://login…/id/ORG/USER`: at the sandbox, fetchable from its own login host.
+/// Returns the identity URL, `https://login…/id/ORG/USER`, at the sandbox's own login host.
 pub(super) fn identity_url(world: &World, user: &str) -> String {
     format!("{}/id/{SALESFORCE_ORG}/{user}", world.origin)
 }
 
-/// What all but the JWT bearer answer end with: signature, scope, instance, identity, time.
+/// Returns the members that all responses share, except those to JWT bearer grants.
 fn signed_part(world: &World, call: &Call, app: &App, grant: &Grant) -> Members {
     let id = identity_url(world, &grant.user);
     let issued_at = world.now_ms().to_string();
@@ -311,11 +312,11 @@ fn signed_part(world: &World, call: &Call, app: &App, grant: &Grant) -> Members 
 }
 
 fn community(call: &Call) -> Members {
-    if Door::of(call) != Door::Site {
+    if EntryPoint::of(call) != EntryPoint::Site {
         return Vec::new();
     }
     vec![
-        ("sfdc_community_url", Door::Site.base(call).into()),
+        ("sfdc_community_url", EntryPoint::Site.base(call).into()),
         ("sfdc_community_id", "0DBx00000000042GAA".into()),
     ]
 }
@@ -327,8 +328,8 @@ fn access_token(world: &mut World, grant: &Grant) -> String {
     token
 }
 
-/// The token of an earlier grant that still lives, where the policy hands out the same one.
-fn live_twin(world: &World, grant: &Grant) -> Option<String> {
+/// Returns a valid token of an earlier grant, if the policy says to reuse it.
+fn reusable_token(world: &World, grant: &Grant) -> Option<String> {
     if !world.policy.same_token_while_live {
         return None;
     }
@@ -352,7 +353,7 @@ fn id_token(
     let now = world.now();
     let half = digest::digest(&digest::SHA256, access.as_bytes());
     let mut claims = vec![
-        ("iss", Value::from(Door::of(call).base(call))),
+        ("iss", Value::from(EntryPoint::of(call).base(call))),
         ("sub", identity_url(world, &grant.user).into()),
         ("aud", grant.client_id.as_str().into()),
         ("iat", now.into()),
@@ -366,7 +367,7 @@ fn id_token(
     jwt::issue(&world.keys.vendor, "JWT", &claims)
 }
 
-/// Whether a refresh token can still be used; introspection tells.
+/// Reports whether a refresh token is still valid, for introspection.
 pub(super) fn refresh_is_live(world: &World, token: &str) -> bool {
     let now = world.now();
     let found = world.tokens.refresh.get(token);

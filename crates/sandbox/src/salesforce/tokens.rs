@@ -8,20 +8,22 @@ use crate::{
     world::World,
 };
 
-/// Revokes an access token alone, or a refresh token with its access tokens; errors come as a form, not JSON.
+/// Revokes an access token, or a refresh token with its access tokens.
+///
+/// Errors are form-encoded, not JSON.
 pub(super) fn revoke(world: &mut World, call: &Call) -> Reply {
     let form = match call.method.as_str() {
         "POST" => call.form().unwrap_or_default(),
         "GET" => call.query.clone(),
         _ => return Reply::empty(405).header("Allow", "GET, POST"),
     };
-    let refuse = |error: &str, text: &str| {
+    let reject = |error: &str, text: &str| {
         let body = encode([("error", error), ("error_description", text)]);
         Reply::new(400, "application/x-www-form-urlencoded;charset=UTF-8", body)
     };
     let hint = form.one("token_type_hint").unwrap_or("access_token");
     if !["access_token", "refresh_token"].contains(&hint) {
-        return refuse("unsupported_token_type", "this token type is not supported");
+        return reject("unsupported_token_type", "this token type is not supported");
     }
     let text = form.one("token").unwrap_or_default();
     let ours = |grant: &Grant| grant.provider == Provider::Salesforce;
@@ -40,16 +42,16 @@ pub(super) fn revoke(world: &mut World, call: &Call) -> Reply {
             access.revoked = true;
             Reply::empty(200)
         }
-        _ => refuse("invalid_token", "invalid token"),
+        _ => reject("invalid_token", "invalid token"),
     }
 }
 
-/// The only way to learn when a Salesforce token ends (RFC 7662).
+/// Introspects a token (RFC 7662). Only this tells when a Salesforce token expires.
 pub(super) fn introspect(world: &mut World, call: &Call) -> Reply {
     let form = call.form().unwrap_or_default();
     let app = match token::client(world, call, &form) {
         Ok(app) => app,
-        Err(row) => return rendering::refuse(call, &form, row),
+        Err(row) => return rendering::error(call, &form, row),
     };
     let text = form.one("token").unwrap_or_default();
     let username = |grant: &Grant| {

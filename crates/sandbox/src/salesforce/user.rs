@@ -1,13 +1,13 @@
-//! `/services/oauth2/userinfo`, `/id/ORG/USER`, `/id/keys` and a site's discovery document.
+//! `/services/oauth2/userinfo`, `/id/ORG/USER`, `/id/keys`, a record, and discovery.
 
 use serde_json::{Value, json};
 
-use super::{Door, token};
+use super::{EntryPoint, token};
 use crate::{
     Provider,
     exchange::{Call, Reply},
     registry::{SALESFORCE_ORG, User},
-    rows::json as answer_json,
+    rows::json as json_reply,
     world::World,
 };
 
@@ -17,13 +17,13 @@ pub(super) fn userinfo(world: &World, call: &Call) -> Reply {
             let id = token::identity_url(world, user.id);
             let mut members = vec![("sub", Value::from(id.as_str()))];
             members.extend(person(world, user));
-            answer_json(Provider::Salesforce, 200, &members)
+            json_reply(Provider::Salesforce, 200, &members)
         }
         Err(reply) => reply,
     }
 }
 
-/// The document behind the `id` URL.
+/// Serves the document at the identity URL.
 pub(super) fn identity(world: &World, call: &Call) -> Reply {
     match bearer(world, call) {
         Ok(user)
@@ -37,31 +37,31 @@ pub(super) fn identity(world: &World, call: &Call) -> Reply {
                 ("username", user.login.into()),
             ];
             members.extend(person(world, user));
-            answer_json(Provider::Salesforce, 200, &members)
+            json_reply(Provider::Salesforce, 200, &members)
         }
         Ok(_) => Reply::new(403, "text/html;charset=UTF-8", "Wrong_Id"),
         Err(reply) => reply,
     }
 }
 
-/// `/services/data/vNN/sobjects/User/ID`, which SDKs ask to show that a token works.
+/// Serves `/services/data/vNN/sobjects/User/ID`, which SDKs read to check that a token works.
 pub(super) fn record(world: &World, call: &Call, path: &str) -> Reply {
-    let refuse = |status, code: &str, message: &str| {
+    let reject = |status, code: &str, message: &str| {
         let body = json!([{"message": message, "errorCode": code}]);
         Reply::new(status, "application/json;charset=UTF-8", body.to_string())
     };
     let Ok(caller) = bearer(world, call) else {
-        return refuse(401, "INVALID_SESSION_ID", "Session expired or invalid");
+        return reject(401, "INVALID_SESSION_ID", "Session expired or invalid");
     };
     let parts: Vec<_> = path
         .trim_start_matches("/services/data/")
         .split('/')
         .collect();
     let [version, "sobjects", "User", id] = parts.as_slice() else {
-        return refuse(404, "NOT_FOUND", "The requested resource does not exist");
+        return reject(404, "NOT_FOUND", "The requested resource does not exist");
     };
     match world.registry.user(Provider::Salesforce, id) {
-        Some(user) => answer_json(
+        Some(user) => json_reply(
             Provider::Salesforce,
             200,
             &[
@@ -79,7 +79,7 @@ pub(super) fn record(world: &World, call: &Call, path: &str) -> Reply {
                 ("CreatedById", caller.id.into()),
             ],
         ),
-        None => refuse(
+        None => reject(
             404,
             "NOT_FOUND",
             "Provided external ID field does not exist or is not accessible",
@@ -88,7 +88,7 @@ pub(super) fn record(world: &World, call: &Call, path: &str) -> Reply {
 }
 
 pub(super) fn keys(world: &World) -> Reply {
-    answer_json(
+    json_reply(
         Provider::Salesforce,
         200,
         &[("keys", json!([world.keys.vendor.jwk()]))],
@@ -96,9 +96,9 @@ pub(super) fn keys(world: &World) -> Reply {
 }
 
 pub(super) fn discovery(call: &Call) -> Reply {
-    let base = Door::of(call).base(call);
+    let base = EntryPoint::of(call).base(call);
     let at = |path: &str| Value::from(format!("{base}{path}"));
-    answer_json(
+    json_reply(
         Provider::Salesforce,
         200,
         &[

@@ -1,4 +1,4 @@
-//! A client that owes nothing to the sandbox: ring signs, ureq posts, `connections.toml` is all it knows.
+//! A client that shares no code with the sandbox and only reads `connections.toml`.
 #![allow(dead_code, unreachable_pub)]
 
 use std::{
@@ -26,15 +26,15 @@ pub const CALLBACK: &str = "http://127.0.0.1:4711/callback";
 /// A connection's settings.
 pub type Connection = BTreeMap<String, String>;
 
-/// An answer, read whole.
+/// A complete response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: ureq::http::HeaderMap,
     pub text: String,
 }
 
-impl Answer {
+impl Response {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
     }
@@ -53,8 +53,8 @@ impl Answer {
             .map_or("", |v| v.to_str().unwrap_or_default())
     }
 
-    /// `error` and `error_description`, which must come with the status.
-    pub fn refused(&self, status: u16, error: &str, description: Option<&str>) {
+    /// Asserts that this is an error with this status, `error` and `error_description`.
+    pub fn assert_error(&self, status: u16, error: &str, description: Option<&str>) {
         let wanted = match description {
             Some(d) => json!({"error": error, "error_description": d}),
             None => json!({"error": error}),
@@ -69,7 +69,7 @@ impl Answer {
         names
     }
 
-    /// The query of the redirect.
+    /// Returns the query of the redirect.
     pub fn callback(&self) -> BTreeMap<String, String> {
         assert!(matches!(self.status, 302 | 303), "{self:?}");
         let (_, query) = self.header("location").split_once('?').unwrap();
@@ -129,7 +129,7 @@ impl Client {
         url: &str,
         auth: Option<&str>,
         form: &[(&str, &str)],
-    ) -> Result<Answer, ureq::Error> {
+    ) -> Result<Response, ureq::Error> {
         let body = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .finish();
@@ -142,7 +142,7 @@ impl Client {
         auth: Option<&str>,
         content_type: &str,
         body: &str,
-    ) -> Result<Answer, ureq::Error> {
+    ) -> Result<Response, ureq::Error> {
         let mut request = self.agent.post(url).header("content-type", content_type);
         if let Some(auth) = auth {
             request = request.header("authorization", auth);
@@ -150,11 +150,11 @@ impl Client {
         read(request.send(body)?)
     }
 
-    pub fn post(&self, url: &str, auth: Option<&str>, form: &[(&str, &str)]) -> Answer {
+    pub fn post(&self, url: &str, auth: Option<&str>, form: &[(&str, &str)]) -> Response {
         self.try_post(url, auth, form).unwrap()
     }
 
-    pub fn get(&self, url: &str, bearer: Option<&str>) -> Answer {
+    pub fn get(&self, url: &str, bearer: Option<&str>) -> Response {
         let mut request = self.agent.get(url);
         if let Some(token) = bearer {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -162,14 +162,14 @@ impl Client {
         read(request.call().unwrap()).unwrap()
     }
 
-    pub fn control(&self, path: &str, body: &Value) -> Answer {
+    pub fn control(&self, path: &str, body: &Value) -> Response {
         let url = format!("{}/_sandbox/{path}", self.sandbox.url());
         self.send(&url, None, "application/json", &body.to_string())
             .unwrap()
     }
 
-    /// A token request with the connection's own client authentication.
-    pub fn token(&self, connection: &Connection, form: &[(&str, &str)]) -> Answer {
+    /// Sends a token request with the connection's client authentication.
+    pub fn token(&self, connection: &Connection, form: &[(&str, &str)]) -> Response {
         self.try_token(connection, form).unwrap()
     }
 
@@ -177,7 +177,7 @@ impl Client {
         &self,
         connection: &Connection,
         form: &[(&str, &str)],
-    ) -> Result<Answer, ureq::Error> {
+    ) -> Result<Response, ureq::Error> {
         let id = connection["client_id"].as_str();
         let mut form = form.to_vec();
         let mut auth = None;
@@ -192,7 +192,7 @@ impl Client {
         self.try_post(&token_url(connection), auth.as_deref(), &form)
     }
 
-    /// Claims that the connection's vendor accepts now.
+    /// Returns claims that the connection's vendor accepts now.
     pub fn claims(&self, connection: &Connection) -> Value {
         let now = now();
         let mut claims = json!({
@@ -213,40 +213,40 @@ impl Client {
         claims
     }
 
-    pub fn grant_with(&self, connection: &Connection, claims: &Value) -> Answer {
+    pub fn grant_with(&self, connection: &Connection, claims: &Value) -> Response {
         let alg = connection.get("algorithm").map_or("RS256", String::as_str);
         let key = fs::read_to_string(&connection["private_key_file"]).unwrap();
         self.assert_as(connection, &sign(&key, alg, claims))
     }
 
-    pub fn grant(&self, connection: &Connection) -> Answer {
+    pub fn grant(&self, connection: &Connection) -> Response {
         self.grant_with(connection, &self.claims(connection))
     }
 
-    pub fn assert_as(&self, connection: &Connection, assertion: &str) -> Answer {
+    pub fn assert_as(&self, connection: &Connection, assertion: &str) -> Response {
         let form = [("grant_type", JWT_BEARER), ("assertion", assertion)];
         self.post(&token_url(connection), None, &form)
     }
 
-    /// An authorization request with PKCE, decided at once.
+    /// Sends an authorization request with PKCE and a decision.
     pub fn authorize(
         &self,
         connection: &Connection,
         decision: &str,
         extra: &[(&str, &str)],
-    ) -> Answer {
+    ) -> Response {
         self.get(
             &authorize_url(connection, &[&[("_sandbox", decision)], extra].concat()),
             None,
         )
     }
 
-    /// A fresh code for the connection.
+    /// Returns a new code for the connection.
     pub fn code(&self, connection: &Connection) -> String {
         self.authorize(connection, "allow", &[]).callback()["code"].clone()
     }
 
-    pub fn redeem(&self, connection: &Connection, code: &str, extra: &[(&str, &str)]) -> Answer {
+    pub fn redeem(&self, connection: &Connection, code: &str, extra: &[(&str, &str)]) -> Response {
         let mut form = vec![("grant_type", "authorization_code"), ("code", code)];
         for (name, value) in [("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)] {
             if !extra.iter().any(|(n, _)| *n == name) {
@@ -257,7 +257,7 @@ impl Client {
         self.token(connection, &form)
     }
 
-    pub fn refresh(&self, connection: &Connection, token: &str) -> Answer {
+    pub fn refresh(&self, connection: &Connection, token: &str) -> Response {
         self.token(
             connection,
             &[("grant_type", "refresh_token"), ("refresh_token", token)],
@@ -310,7 +310,7 @@ pub fn s256(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }
 
-/// A compact JWS by ring.
+/// Signs a compact JWS with ring.
 pub fn sign(pem: &str, alg: &str, claims: &Value) -> String {
     let body: String = pem.lines().filter(|l| !l.starts_with('-')).collect();
     let der = STANDARD.decode(body).unwrap();
@@ -336,7 +336,7 @@ pub fn sign(pem: &str, alg: &str, claims: &Value) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(sig))
 }
 
-/// The claims of a token, its signature checked by ring against the key set at `jwks`.
+/// Verifies a token with ring and the keys in `jwks`, and returns its claims.
 pub fn verified(token: &str, jwks: &Value) -> Value {
     let parts: Vec<&str> = token.split('.').collect();
     let decode = |t: &str| URL_SAFE_NO_PAD.decode(t).unwrap();
@@ -358,8 +358,8 @@ pub fn verified(token: &str, jwks: &Value) -> Value {
     serde_json::from_slice(&decode(parts[1])).unwrap()
 }
 
-/// The bytes of the answer to a form posted over a bare socket, until the server closes or `most` have come.
-pub fn raw_post(url: &str, form: &str, most: usize) -> Vec<u8> {
+/// Posts a form over a plain socket, and returns at least `enough` bytes of the response, or all.
+pub fn raw_post(url: &str, form: &str, enough: usize) -> Vec<u8> {
     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
     let mut socket = TcpStream::connect(host).unwrap();
     write!(
@@ -370,7 +370,7 @@ pub fn raw_post(url: &str, form: &str, most: usize) -> Vec<u8> {
     .unwrap();
     let mut bytes = Vec::new();
     let mut piece = [0; 1024];
-    while bytes.len() < most {
+    while bytes.len() < enough {
         match socket.read(&mut piece) {
             Ok(0) | Err(_) => break,
             Ok(n) => bytes.extend_from_slice(&piece[..n]),
@@ -379,8 +379,8 @@ pub fn raw_post(url: &str, form: &str, most: usize) -> Vec<u8> {
     bytes
 }
 
-fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
-    Ok(Answer {
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Error> {
+    Ok(Response {
         status: response.status().as_u16(),
         headers: response.headers().clone(),
         text: response
