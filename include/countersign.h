@@ -14,7 +14,12 @@
  * NULL. Everything else is borrowed, until the object that lends it is freed.
  *
  * A const first parameter means that the call may run concurrently with other calls on the same object; without it
- * the object is for one thread at a time. Freeing is for one thread, when no other uses the object.
+ * the object is for one thread at a time.
+ *
+ * A handle is a number in the shape of a pointer, and nothing is read through it. If it was freed, is of another type
+ * or never was a handle, a call returns CSIGN_STATUS_BAD_HANDLE, or NULL if it returns no status, and freeing it does
+ * nothing. An object may be freed while other threads are in calls on it: those end as they would have, but what the
+ * object lent, such as the text of a token, ends with the call that frees it.
  *
  * Times are in seconds since 1970-01-01 UTC or in milliseconds, as the name says. Numbers of statuses never change
  * their meaning; one that is not known is a failure.
@@ -674,15 +679,16 @@ csign_status csign_client_identity(const struct csign_client *client,
 
 /**
  * Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
- * CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more. It waits for nothing: csign_client_drain
- * does.
+ * CSIGN_STATUS_CLOSED. It must still be freed. It waits for nothing: csign_client_drain does.
  */
 CSIGN_API
 void csign_client_close(const struct csign_client *client);
 
 /**
- * Wipes and frees a client. No thread may be using it; tokens that it gave out go on, and so does a request that is under
- * way, unless the process exits: csign_client_drain waits for that. In a child of fork, a client of the parent is left alone. NULL is fine.
+ * Wipes and frees a client. Calls that are under way on other threads end as they would have; later ones return
+ * CSIGN_STATUS_BAD_HANDLE. Tokens that it gave out go on, and so does a request that is under way, unless the process
+ * exits: csign_client_drain waits for that. It does nothing in a child of fork to a client of the parent, nor in a
+ * callback of the client itself. NULL is fine.
  */
 CSIGN_API
 void csign_client_free(struct csign_client *client);

@@ -80,7 +80,7 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     after = client_of(dir, "boldsign-cc");
     csign_token_free(token_of(after));
     csign_client_free(after);
-    return outcome();
+    return outcome_with_objects();
 }
 
 /* By exec, where all is well: what the parent's threads and client hold is lost in the child, as it must be, and a

@@ -1,7 +1,58 @@
-/* Handles that were freed: used again, and freed twice. The library finds that out as long as the memory has not been
- * given to something else, which is no promise; so this runs without valgrind and sanitizers, which find it out first. */
+/* Handles that were freed, used again and freed twice, and values that never were handles: the documented status each
+ * time, and nothing is read through them, which valgrind and AddressSanitizer would report. */
 
 #include "check.h"
+
+/* Every function that takes a handle of its own, with one that is none. */
+static void all_refuse(void *handle)
+{
+    const csign_status wrong = CSIGN_STATUS_BAD_HANDLE;
+    size_t length = 1;
+    char buffer[8];
+    EXPECT(wrong, csign_client_check_saved(handle, &error));
+    EXPECT(wrong, csign_client_drain(handle, 0, &error));
+    EXPECT(wrong, csign_client_copy_token(handle, 0, buffer, sizeof buffer, &length, &error));
+    EXPECT_NOTHING(wrong, csign_token, csign_client_peek(handle, 0, &out, &error));
+    EXPECT_NOTHING(wrong, csign_client, csign_client_new(handle, NULL, &out, &error));
+    EXPECT(wrong, csign_config_set_name(handle, CSIGN_TEXT("x"), &error));
+    EXPECT(wrong, csign_registry_add_profile(handle, CSIGN_TEXT("id = \"x\""), &error));
+    EXPECT_NOTHING(wrong, csign_text, csign_registry_providers(handle, &out, &error));
+    EXPECT_NOTHING(wrong, csign_text, csign_key_info(handle, &out, &error));
+    EXPECT_NOTHING(wrong, csign_text, csign_login_save(handle, &out, &error));
+    CHECK(csign_error_status(handle) == wrong);
+    CHECK(csign_error_message(handle, &length) == NULL && length == 0);
+    CHECK(csign_error_cause(handle) == NULL);
+    CHECK(csign_login_url(handle, NULL) == NULL);
+    CHECK(csign_login_state(handle, NULL) == NULL);
+    CHECK(csign_text_value(handle, NULL) == NULL);
+    CHECK(csign_token_value(handle, NULL) == NULL);
+    CHECK(csign_token_share(handle) == NULL);
+    csign_client_close(handle);
+    csign_client_free(handle);
+    csign_config_free(handle);
+    csign_error_free(handle);
+    csign_key_free(handle);
+    csign_login_free(handle);
+    csign_registry_free(handle);
+    csign_text_free(handle);
+    csign_token_free(handle);
+}
+
+/* Values that no function gave out: among them pointers into this program, and those beside a handle. */
+static void rubbish(const void *handle)
+{
+    static const uintptr_t numbers[] = {1, 8, 4096, UINTPTR_MAX, UINTPTR_MAX / 2, (uintptr_t)1 << 16};
+    int local = 0;
+    void *allocated = malloc(1);
+    size_t index;
+    for (index = 0; index < sizeof numbers / sizeof *numbers; ++index) all_refuse((void *)numbers[index]);
+    all_refuse(&local);
+    all_refuse(allocated);
+    all_refuse((void *)((uintptr_t)handle + 1));
+    all_refuse((void *)((uintptr_t)handle - 1));
+    all_refuse((void *)((uintptr_t)handle + UINTPTR_MAX / 2));
+    free(allocated);
+}
 
 int main(int argc, char **argv)
 {
@@ -11,7 +62,7 @@ int main(int argc, char **argv)
     csign_token *token;
     csign_key *key = NULL;
     csign_login *login = NULL;
-    csign_text *text = NULL;
+    csign_text *text = NULL, *next = NULL;
     csign_error *error = NULL, *kept = NULL;
     if (argc != 2) return 2;
     config = config_of(argv[1], "docusign-jwt");
@@ -22,39 +73,47 @@ int main(int argc, char **argv)
     must(csign_client_start_login(client, NULL, 0, &login, &error), &error, "login");
     must(csign_settings(&text, &error), &error, "settings");
     CHECK(csign_config_set(config, CSIGN_TEXT("subjekt"), CSIGN_TEXT("x"), &kept) == CSIGN_STATUS_SETTING);
+    rubbish(config);
 
     /* Each share is freed once. */
     CHECK(csign_token_share(token) == token);
     csign_token_free(token);
     CHECK(csign_token_value(token, NULL) != NULL);
-    /* The last share of the token is the client's, which lets go of it in csign_client_free. */
     csign_token_free(token);
+    all_refuse(token);
+
+    /* The token that the client has cached is given out again and again, each time with one more share. */
+    token = token_of(client);
+    CHECK(token_of(client) == token);
+    csign_token_free(token);
+    CHECK(csign_token_value(token, NULL) != NULL);
+    csign_token_free(token);
+    all_refuse(token);
+    CHECK(token_of(client) == token);
     csign_client_free(client);
-    CHECK(csign_client_check_saved(client, NULL) == CSIGN_STATUS_BAD_HANDLE);
-    CHECK(csign_client_drain(client, 0, NULL) == CSIGN_STATUS_BAD_HANDLE);
-    csign_client_close(client);
-    csign_client_free(client);
+    all_refuse(client);
+    CHECK(csign_token_value(token, NULL) != NULL);
+    csign_token_free(token);
+    all_refuse(token);
+
     csign_config_free(config);
-    CHECK(csign_config_set_name(config, CSIGN_TEXT("x"), NULL) == CSIGN_STATUS_BAD_HANDLE);
-    csign_config_free(config);
+    all_refuse(config);
     csign_registry_free(registry);
-    CHECK(csign_registry_add_profile(registry, NULL, 0, NULL) == CSIGN_STATUS_BAD_HANDLE);
-    csign_registry_free(registry);
+    all_refuse(registry);
     csign_key_free(key);
-    csign_text_free(text);
-    CHECK(csign_key_info(key, &text, NULL) == CSIGN_STATUS_BAD_HANDLE);
-    csign_key_free(key);
+    all_refuse(key);
     csign_login_free(login);
-    CHECK(csign_login_url(login, NULL) == NULL);
-    CHECK(csign_login_state(login, NULL) == NULL);
-    csign_login_free(login);
+    all_refuse(login);
     csign_error_free(kept);
-    CHECK(csign_error_message(kept, NULL) == NULL);
-    CHECK(csign_error_status(kept) == CSIGN_STATUS_BAD_HANDLE);
-    csign_error_free(kept);
-    must(csign_settings(&text, &error), &error, "settings");
+    all_refuse(kept);
+
+    /* What takes the place of a freed object has another handle. */
     csign_text_free(text);
-    CHECK(csign_text_value(text, NULL) == NULL);
-    csign_text_free(text);
+    must(csign_settings(&next, &error), &error, "settings");
+    CHECK(next != text);
+    all_refuse(text);
+    CHECK(csign_text_value(next, NULL) != NULL);
+    csign_text_free(next);
+    all_refuse(next);
     return outcome();
 }

@@ -235,6 +235,7 @@ static void clients(struct alive *alive)
     CHECK(csign_client_drain(NULL, 0, NULL) == NULLARG);
 
     EXPECT(NULLARG, csign_test_panic(NULL, &error));
+    CHECK(csign_test_objects() > 0);
     CHECK(csign_test_panic(NULL, NULL) == NULLARG);
 }
 

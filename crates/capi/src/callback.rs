@@ -1,10 +1,10 @@
 //! What the host hands in with a callback.
 
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use crate::boundary::set_cause;
+use std::ptr;
 
 /// Frees `user_data`. Called once, when nothing will call the callback any more: perhaps on another
 /// thread, and perhaps after the object was freed that the callback was given to, where a request is
@@ -72,4 +72,69 @@ impl Drop for UserData {
             unsafe { destroy(self.data) };
         }
     }
+}
+
+thread_local! {
+    /// The innermost callback of the host's that runs on this thread.
+    static CALLING: Cell<*const Calling> = const { Cell::new(ptr::null()) };
+}
+
+/// A callback that runs for a client, perhaps inside another one's.
+struct Calling {
+    client: u64,
+    /// What the callback says made it fail.
+    cause: RefCell<Option<UserData>>,
+    outer: *const Calling,
+}
+
+/// Runs a callback of the host's for this client.
+pub(crate) fn calling_out<T>(client: u64, callback: impl FnOnce() -> T) -> T {
+    calling_out_for_cause(client, callback).0
+}
+
+/// As [`calling_out`], and returns what the callback says made it fail.
+pub(crate) fn calling_out_for_cause<T>(
+    client: u64,
+    callback: impl FnOnce() -> T,
+) -> (T, Option<UserData>) {
+    struct Restore(*const Calling);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CALLING.set(self.0);
+        }
+    }
+    let outer = CALLING.get();
+    let calling = Calling {
+        client,
+        cause: RefCell::new(None),
+        outer,
+    };
+    let restore = Restore(outer);
+    CALLING.set(&raw const calling);
+    let returned = callback();
+    drop(restore);
+    (returned, calling.cause.into_inner())
+}
+
+/// Keeps what made the innermost running callback fail; drops it if none is running.
+fn set_cause(cause: UserData) {
+    // SAFETY: on this thread's stack, and off the chain before its `calling_out` returns.
+    if let Some(calling) = unsafe { CALLING.get().as_ref() } {
+        let former = calling.cause.replace(Some(cause));
+        // After the borrow: its destroy function is the host's.
+        drop(former);
+    }
+}
+
+/// Whether a callback of the host's runs for this client on this thread, be it around another client's.
+pub(crate) fn is_calling_out(client: u64) -> bool {
+    let mut calling = CALLING.get();
+    // SAFETY: each is on this thread's stack, and off the chain before its `calling_out` returns.
+    while let Some(this) = unsafe { calling.as_ref() } {
+        if this.client == client {
+            return true;
+        }
+        calling = this.outer;
+    }
+    false
 }

@@ -7,11 +7,9 @@ mod login;
 mod make;
 
 use std::ffi::c_char;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use countersign::{Error, Keeper, Secret, Source, Token};
 use serde_json::json;
 
@@ -19,10 +17,11 @@ pub use self::drain::*;
 pub use self::forget::*;
 pub use self::history::*;
 pub use self::login::*;
-use crate::boundary::{
-    Failure, Handle, Marked, Out, Shared, call, clear, copy_out, free, is_calling_out, new, null,
-    object, put, text,
-};
+use crate::boundary::{buffer, call, no_object, object, out, run, text};
+use crate::callback::is_calling_out;
+use crate::error::Failure;
+use crate::handle::{Reused, find, find_inline, free, handle, new};
+use crate::slots::Full;
 use crate::text::Owned;
 use crate::token::Shown;
 use crate::{
@@ -39,7 +38,7 @@ pub struct csign_client {
 pub(crate) struct Client {
     keeper: Keeper,
     /// The token in memory as C sees it.
-    shown: ArcSwapOption<Marked<Shown>>,
+    shown: Reused<csign_token>,
     closed: AtomicBool,
     poisoned: AtomicBool,
     /// Whether the clock is the host's, which may call us.
@@ -48,11 +47,7 @@ pub(crate) struct Client {
     born: u32,
 }
 
-impl Handle for csign_client {
-    type Body = Client;
-    const WORD: u64 = u64::from_le_bytes(*b"csgnclnt");
-    const NAME: &'static str = "client";
-}
+handle!(csign_client, Client, "client", Client);
 
 /// What became of a token at the vendor when its connection was forgotten.
 #[repr(i32)]
@@ -90,31 +85,26 @@ pub unsafe extern "C" fn csign_client_new(
     out_client: *mut *mut csign_client,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_client", out_client) }?;
-        // SAFETY: what the header asks of the caller.
-        let config = unsafe { object(config) }?;
+    call!(error, || {
+        let out = out!(out_client)?;
+        let config = object(config)?.settled();
         let registry = match registry.is_null() {
             true => countersign_builtin::registry()?,
-            // SAFETY: what the header asks of the caller.
-            false => unsafe { object(registry) }?.registry.clone(),
+            false => object(registry)?.registry(),
         };
         let id = make::next_id();
-        let keeper = make::keeper(config, &registry, id)?;
+        let keeper = make::keeper(&config, &registry, id)?;
         out.put(new(Client {
             keeper,
-            shown: ArcSwapOption::empty(),
+            shown: Reused::new(),
             closed: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
             clock_is_hosts: config.clock.is_some(),
             id,
             born: fork::generation(),
-        }));
+        })?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// A token that is valid for at least this long, where the vendor gives such tokens: from memory, from the store, or
@@ -130,17 +120,13 @@ pub unsafe extern "C" fn csign_client_token(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_token) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_token", out_token) }?;
+    let out = out!(out_token);
+    with!(client, error, |client: &Client| {
+        let out = out?;
         let token = client.token(min_valid_ms)?;
-        out.put(client.show(token));
+        out.put(client.show(token)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }
 
 /// As csign_client_token, but never waits: for a thread that must not block, such as one that runs an event loop. Where
@@ -158,18 +144,14 @@ pub unsafe extern "C" fn csign_client_peek(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_token) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_token", out_token) }?;
+    let out = out!(out_token);
+    with!(client, error, |client: &Client| {
+        let out = out?;
         if let Some(token) = client.peek(min_valid_ms)? {
-            out.put(client.show(token));
+            out.put(client.show(token)?);
         }
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }
 
 /// As csign_client_token, but copies the bare access token into a buffer of the caller's: one call, and nothing to
@@ -188,22 +170,16 @@ pub unsafe extern "C" fn csign_client_copy_token(
     length: *mut usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &Client| {
-        if length.is_null() {
-            return Err(null("length"));
-        }
+    with!(client, error, |client: &Client| {
+        let buffer = buffer!(buffer, capacity, length)?;
         if min_valid_ms == 0
             && let Some(fresh) = client.fresh()?
         {
-            // SAFETY: what the header asks of the caller.
-            return unsafe { copy_text(fresh.expose(), buffer, capacity, length) };
+            return buffer.fill_text(fresh.expose());
         }
         let token = client.token(min_valid_ms)?;
-        // SAFETY: what the header asks of the caller.
-        unsafe { copy_text(token.expose(), buffer, capacity, length) }
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+        buffer.fill_text(token.expose())
+    })
 }
 
 /// As csign_client_copy_token, but never waits: for a thread that must not block, such as one that runs an event loop.
@@ -219,14 +195,14 @@ pub unsafe extern "C" fn csign_client_peek_token(
     length: *mut usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &Client| match client.fresh()? {
-        // SAFETY: what the header asks of the caller.
-        Some(fresh) => unsafe { copy_text(fresh.expose(), buffer, capacity, length) },
-        // SAFETY: what the header asks of the caller.
-        None => unsafe { put("length", length, 0) },
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    with!(client, error, |client: &Client| {
+        let buffer = buffer!(buffer, capacity, length)?;
+        match client.fresh()? {
+            Some(fresh) => buffer.fill_text(fresh.expose())?,
+            None => buffer.leave_empty(),
+        }
+        Ok(())
+    })
 }
 
 /// A token asked for now, even though there may be a valid one. Where that fails and the old token is still valid,
@@ -239,18 +215,14 @@ pub unsafe extern "C" fn csign_client_refresh(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_token) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_token", out_token) }?;
+    let out = out!(out_token);
+    with!(client, error, |client: &Client| {
+        let out = out?;
         client.may_wait()?;
         let token = client.keeper.refresh_now()?;
-        out.put(client.show(token));
+        out.put(client.show(token)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }
 
 /// Reports that an API rejected this access token (401). It is not handed out again; the next call gets a new one. Reporting a
@@ -268,16 +240,13 @@ pub unsafe extern "C" fn csign_client_invalidate(
     access_token_length: usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let refused = unsafe { text("access_token", access_token, access_token_length) }?;
+    with!(client, error, |client: &Client| {
+        let refused = text!(access_token, access_token_length)?;
         client.may_wait()?;
         client.keeper.invalidate_access_token(&Secret::new(refused));
-        client.shown.store(None);
+        client.shown.clear();
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }
 
 /// Where a person consents to the app acting for its user, ahead of a jwt-bearer grant.
@@ -291,11 +260,9 @@ pub unsafe extern "C" fn csign_client_consent_url(
     out_url: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_url) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_url", out_url) }?;
+    let out = out!(out_url);
+    with!(client, error, |client: &Client| {
+        let out = out?;
         client.may_wait()?;
         let connection = client.keeper.connection();
         let none = || {
@@ -308,11 +275,9 @@ pub unsafe extern "C" fn csign_client_consent_url(
             )
         };
         let url = connection.consent_url().ok_or_else(none)?;
-        out.put(Owned::into_raw(url.as_str()));
+        out.put(Owned::into_handle(url.as_str())?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }
 
 /// Whom the token stands for and where its API is, as a JSON object of texts: what came with the token and, asked for
@@ -325,42 +290,35 @@ pub unsafe extern "C" fn csign_client_identity(
     out_json: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_json) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_json", out_json) }?;
+    let out = out!(out_json);
+    with!(client, error, |client: &Client| {
+        let out = out?;
         client.may_wait()?;
-        out.put(Owned::into_raw(
-            json!(client.keeper.identity()?).to_string(),
-        ));
+        let identity = json!(client.keeper.identity()?);
+        out.put(Owned::into_handle(identity.to_string())?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }
 
 /// Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
-/// CSIGN_STATUS_CLOSED. It must still be freed, when no thread uses it any more. It waits for nothing: csign_client_drain
-/// does.
+/// CSIGN_STATUS_CLOSED. It must still be freed. It waits for nothing: csign_client_drain does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_close(client: *const csign_client) {
-    // SAFETY: what the header asks of the caller.
-    if let Ok(client) = unsafe { object(client) } {
+    if let Some(client) = find(client) {
         client.closed.store(true, Ordering::Release);
     }
 }
 
-/// Wipes and frees a client. No thread may be using it; tokens that it gave out go on, and so does a request that is under
-/// way, unless the process exits: csign_client_drain waits for that. In a child of fork, a client of the parent is left alone. NULL is fine.
+/// Wipes and frees a client. Calls that are under way on other threads end as they would have; later ones return
+/// CSIGN_STATUS_BAD_HANDLE. Tokens that it gave out go on, and so does a request that is under way, unless the process
+/// exits: csign_client_drain waits for that. It does nothing in a child of fork to a client of the parent, nor in a
+/// callback of the client itself. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_free(client: *mut csign_client) {
-    // SAFETY: what the header asks of the caller.
-    let known = unsafe { object(client.cast_const()) };
+    let known = find(client.cast_const());
     // In a child its locks may be held for ever by threads that are gone; and in a callback of its own it is in use.
-    if known.is_ok_and(|client| client.born == fork::now() && !is_calling_out(client.id)) {
-        // SAFETY: what the header asks of the caller.
-        unsafe { free(client) }
+    if known.is_some_and(|client| client.born == fork::now() && !is_calling_out(client.id)) {
+        free(client);
     }
 }
 
@@ -368,53 +326,37 @@ pub unsafe extern "C" fn csign_client_free(client: *mut csign_client) {
 ///
 /// # Safety
 ///
-/// As the functions above promise for `client` and `error`.
+/// `error` is NULL or can be written to.
 #[inline]
-pub(crate) unsafe fn with(
+pub(crate) unsafe fn run_on(
     client: *const csign_client,
     error: *mut *mut csign_error,
     body: impl FnOnce(&Client) -> Result<(), Failure>,
 ) -> csign_status {
     let body = || {
-        // SAFETY: the caller's promise.
-        let client = unsafe { object(client) }?;
+        let client = find_inline(client).ok_or_else(|| no_object(client))?;
         client.check()?;
-        body(client)
+        body(&client)
     };
     // SAFETY: the caller's promise.
-    let status = unsafe { call(error, body) };
-    if status == csign_status::PANIC {
-        // SAFETY: the caller's promise.
-        if let Ok(client) = unsafe { object(client) } {
-            client.poisoned.store(true, Ordering::Release);
-        }
+    let status = unsafe { run(error, body) };
+    if status == csign_status::PANIC
+        && let Some(client) = find(client)
+    {
+        client.poisoned.store(true, Ordering::Release);
     }
     status
 }
 
-/// Copies text, and a NUL after it where there is room.
-///
-/// # Safety
-///
-/// As [`copy_out`]; `length` may be NULL.
-#[inline]
-unsafe fn copy_text(
-    from: &str,
-    buffer: *mut c_char,
-    capacity: usize,
-    length: *mut usize,
-) -> Result<(), Failure> {
-    if length.is_null() {
-        return Err(null("length"));
-    }
-    // SAFETY: the caller's promise, and `length` is not NULL.
-    unsafe { copy_out("buffer", from.as_bytes(), buffer.cast(), capacity, length) }?;
-    if from.len() < capacity {
-        // SAFETY: within the caller's buffer, which is not NULL.
-        unsafe { *buffer.add(from.len()) = 0 };
-    }
-    Ok(())
+/// Runs the body of an exported function on a client; see [`run_on`].
+macro_rules! with {
+    ($client:ident, $error:ident, $body:expr) => {{
+        let body = $body;
+        // SAFETY: the header: `error` is NULL or can be written to.
+        unsafe { $crate::client::run_on($client, $error, body) }
+    }};
 }
+pub(crate) use with;
 
 impl Client {
     #[inline]
@@ -479,26 +421,11 @@ impl Client {
     }
 
     /// The token as C sees it: made once for all who get it from memory.
-    fn show(&self, token: Token) -> *mut csign_token {
+    fn show(&self, token: Token) -> Result<*mut csign_token, Full> {
         if token.source() != Source::Cache {
-            return Shown::share(token).into_handle();
+            return new(Shown::new(token));
         }
-        let shown = self.shown.load_full();
-        if let Some(shown) = shown.filter(|shown| shown.body.shows(&token)) {
-            return Shared::<csign_token>(shown).into_handle();
-        }
-        let made = Shown::share(token);
-        self.shown.store(Some(Arc::clone(&made.0)));
-        made.into_handle()
-    }
-
-    /// For tests: a panic inside a call.
-    #[cfg(feature = "test-hooks")]
-    pub(crate) unsafe fn panic(
-        client: *const csign_client,
-        error: *mut *mut csign_error,
-    ) -> csign_status {
-        // SAFETY: the caller's promise.
-        unsafe { with(client, error, |_| panic!("asked for by a test")) }
+        let is_shown = |shown: &Shown| shown.shows(&token);
+        self.shown.give(is_shown, || Shown::new(token.clone()))
     }
 }

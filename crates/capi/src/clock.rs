@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use countersign::{Clock, Moment, SystemClock};
 
-use crate::boundary::calling_out;
-use crate::callback::UserData;
+use crate::callback::{UserData, calling_out};
 
 /// Tells the time. Returns 0, or anything else where it cannot: then the machine's clocks are used.
 /// May be called on any thread and concurrently, often, and while a lock is held: it must be quick, and

@@ -4,13 +4,16 @@ use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use countersign::{Algorithm, SETTINGS, Settings};
 use countersign_builtin::Configuration;
 use serde_json::json;
 
-use crate::boundary::{Failure, Handle, Out, call, free, new, null, object_mut, optional, text};
+use crate::boundary::{call, null, object, optional, out, text};
 use crate::callback::UserData;
 use crate::callback::csign_destroy_fn;
+use crate::error::Failure;
+use crate::handle::{free, handle, new};
 use crate::text::Owned;
 use crate::{
     csign_clock_fn, csign_error, csign_log_fn, csign_log_level, csign_sign_fn, csign_status,
@@ -23,6 +26,28 @@ pub struct csign_config {
     _opaque: [u8; 0],
 }
 
+/// A config between two changes. Changing replaces it, so that nobody who reads it has to wait.
+#[derive(Default)]
+pub(crate) struct Draft(ArcSwap<Config>);
+
+impl Draft {
+    pub(crate) fn settled(&self) -> Arc<Config> {
+        self.0.load_full()
+    }
+
+    /// Changes it, or leaves it as it is if that fails.
+    fn change(
+        &self,
+        change: impl FnOnce(&mut Config) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut changed = Config::clone(&self.0.load());
+        change(&mut changed)?;
+        self.0.store(Arc::new(changed));
+        Ok(())
+    }
+}
+
+#[derive(Clone, Default)]
 pub(crate) struct Config {
     pub(crate) name: String,
     pub(crate) settings: Settings,
@@ -32,11 +57,7 @@ pub(crate) struct Config {
     pub(crate) listener: Option<ListenerCallback>,
 }
 
-impl Handle for csign_config {
-    type Body = Config;
-    const WORD: u64 = u64::from_le_bytes(*b"csgnconf");
-    const NAME: &'static str = "config";
-}
+handle!(csign_config, Config, "config", Draft);
 
 #[derive(Clone)]
 pub(crate) struct SignerCallback {
@@ -105,21 +126,11 @@ pub unsafe extern "C" fn csign_config_new(
     out_config: *mut *mut csign_config,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_config", out_config) }?;
-        out.put(new(Config {
-            name: String::new(),
-            settings: Settings::new(),
-            signer: None,
-            log: None,
-            clock: None,
-            listener: None,
-        }));
+    call!(error, || {
+        let out = out!(out_config)?;
+        out.put(new(Draft::default())?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Takes a connection's settings from a TOML file, `[connections.NAME]`. Relative paths in it start from
@@ -141,30 +152,25 @@ pub unsafe extern "C" fn csign_config_load(
     name_length: usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let (config, path, name) = unsafe {
-            (
-                object_mut(config)?,
-                optional("path", path, path_length)?,
-                text("name", name, name_length)?,
-            )
-        };
-        if config.settings.keys().next().is_some() {
-            let message = "settings are there already, which loading would replace";
-            return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message)
-                .hint("call csign_config_load first, and csign_config_set after it"));
-        }
-        let configuration = match path {
-            Some(path) => Configuration::read(PathBuf::from(path)),
-            None => Configuration::find(),
-        }?;
-        config.settings = configuration.settings(name)?;
-        config.name = name.to_owned();
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    call!(error, || {
+        let config = object(config)?;
+        let path = optional!(path, path_length)?;
+        let name = text!(name, name_length)?;
+        config.change(|config| {
+            if config.settings.keys().next().is_some() {
+                let message = "settings are there already, which loading would replace";
+                return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message)
+                    .hint("call csign_config_load first, and csign_config_set after it"));
+            }
+            let configuration = match path {
+                Some(path) => Configuration::read(PathBuf::from(path)),
+                None => Configuration::find(),
+            }?;
+            config.settings = configuration.settings(name)?;
+            config.name = name.to_owned();
+            Ok(())
+        })
+    })
 }
 
 /// Names the connection: the name is in messages, and tells whose the tokens in a store are. Without a name,
@@ -176,20 +182,20 @@ pub unsafe extern "C" fn csign_config_set_name(
     name_length: usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let (config, name) = unsafe { (object_mut(config)?, text("name", name, name_length)?) };
+    call!(error, || {
+        let config = object(config)?;
+        let name = text!(name, name_length)?;
         if name.is_empty() {
             return Err(Failure::misuse(
                 csign_status::BAD_ARGUMENT,
                 "`name` is empty",
             ));
         }
-        config.name = name.to_owned();
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+        config.change(|config| {
+            config.name = name.to_owned();
+            Ok(())
+        })
+    })
 }
 
 /// Sets one setting, by the key that is the same in every language (csign_settings lists them); setting it
@@ -208,19 +214,12 @@ pub unsafe extern "C" fn csign_config_set(
     value_length: usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let (config, key, value) = unsafe {
-            (
-                object_mut(config)?,
-                text("key", key, key_length)?,
-                text("value", value, value_length)?,
-            )
-        };
-        Ok(config.settings.set(key, value)?)
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    call!(error, || {
+        let config = object(config)?;
+        let key = text!(key, key_length)?;
+        let value = text!(value, value_length)?;
+        config.change(|config| Ok(config.settings.set(key, value)?))
+    })
 }
 
 /// Takes one setting away: one that csign_config_load found and that the program brings otherwise, as a signer
@@ -240,13 +239,11 @@ pub unsafe extern "C" fn csign_config_unset(
     key_length: usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let (config, key) = unsafe { (object_mut(config)?, text("key", key, key_length)?) };
-        Ok(config.settings.unset(key)?)
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    call!(error, || {
+        let config = object(config)?;
+        let key = text!(key, key_length)?;
+        config.change(|config| Ok(config.settings.unset(key)?))
+    })
 }
 
 /// Signs assertions by a callback instead of the setting private_key: for keys that stay in an HSM or a
@@ -269,25 +266,21 @@ pub unsafe extern "C" fn csign_config_set_signer(
     error: *mut *mut csign_error,
 ) -> csign_status {
     let user_data = Arc::new(UserData::new(user_data, destroy));
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let (config, algorithm, key_id) = unsafe {
-            (
-                object_mut(config)?,
-                text("algorithm", algorithm, algorithm_length)?,
-                optional("key_id", key_id, key_id_length)?,
-            )
-        };
-        config.signer = Some(SignerCallback {
+    call!(error, || {
+        let config = object(config)?;
+        let algorithm = text!(algorithm, algorithm_length)?;
+        let key_id = optional!(key_id, key_id_length)?;
+        let signer = SignerCallback {
             algorithm: algorithm.parse()?,
             key_id: key_id.map(str::to_owned),
             sign: sign.ok_or_else(|| null("sign"))?,
             user_data,
-        });
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+        };
+        config.change(|config| {
+            config.signer = Some(signer);
+            Ok(())
+        })
+    })
 }
 
 /// Hands every line of the library's log to a callback. Without one nothing is logged anywhere. `destroy`
@@ -305,18 +298,18 @@ pub unsafe extern "C" fn csign_config_set_log(
     error: *mut *mut csign_error,
 ) -> csign_status {
     let user_data = Arc::new(UserData::new(user_data, destroy));
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let config = unsafe { object_mut(config) }?;
-        config.log = Some(LogCallback {
+    call!(error, || {
+        let config = object(config)?;
+        let log = LogCallback {
             most: csign_log_level::most(most)?,
             take: take.ok_or_else(|| null("take"))?,
             user_data,
-        });
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+        };
+        config.change(|config| {
+            config.log = Some(log);
+            Ok(())
+        })
+    })
 }
 
 /// Reads the time from a callback instead of the machine's clocks: for tests. `destroy` is called once,
@@ -332,17 +325,17 @@ pub unsafe extern "C" fn csign_config_set_clock(
     error: *mut *mut csign_error,
 ) -> csign_status {
     let user_data = Arc::new(UserData::new(user_data, destroy));
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let config = unsafe { object_mut(config) }?;
-        config.clock = Some(ClockCallback {
+    call!(error, || {
+        let config = object(config)?;
+        let clock = ClockCallback {
             read: read.ok_or_else(|| null("read"))?,
             user_data,
-        });
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+        };
+        config.change(|config| {
+            config.clock = Some(clock);
+            Ok(())
+        })
+    })
 }
 
 /// Hands every change of the token to a callback. `destroy` is called once, whatever happens.
@@ -357,24 +350,23 @@ pub unsafe extern "C" fn csign_config_set_listener(
     error: *mut *mut csign_error,
 ) -> csign_status {
     let user_data = Arc::new(UserData::new(user_data, destroy));
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let config = unsafe { object_mut(config) }?;
-        config.listener = Some(ListenerCallback {
+    call!(error, || {
+        let config = object(config)?;
+        let listener = ListenerCallback {
             hear: hear.ok_or_else(|| null("hear"))?,
             user_data,
-        });
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+        };
+        config.change(|config| {
+            config.listener = Some(listener);
+            Ok(())
+        })
+    })
 }
 
 /// Wipes and frees a config. Clients made from it go on. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_config_free(config: *mut csign_config) {
-    // SAFETY: what the header asks of the caller.
-    unsafe { free(config) }
+    free(config);
 }
 
 /// Every setting there is, as a JSON array of {"name", "secret", "about"}: for completion and help. Vendors
@@ -386,16 +378,13 @@ pub unsafe extern "C" fn csign_settings(
     out_json: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_json", out_json) }?;
+    call!(error, || {
+        let out = out!(out_json)?;
         let all: Vec<_> = SETTINGS
             .iter()
             .map(|key| json!({"name": key.name, "secret": key.secret, "about": key.about}))
             .collect();
-        out.put(Owned::into_raw(json!(all).to_string()));
+        out.put(Owned::into_handle(json!(all).to_string())?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }

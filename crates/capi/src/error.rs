@@ -4,12 +4,62 @@ use std::error::Error as _;
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use countersign::Error;
+use countersign::{Error, ErrorKind, Verdict, jose};
 
-use crate::boundary::{Failure, Handle, free, new, object};
-use crate::callback::{Cause, UserData};
+use crate::callback::Cause;
+use crate::handle::{find, free, handle, new};
+use crate::slots::Full;
 use crate::text::{Terminated, lend};
 use crate::{csign_status, csign_verdict};
+
+/// Why a call failed.
+pub(crate) struct Failure {
+    pub(crate) status: csign_status,
+    pub(crate) error: Error,
+}
+
+impl Failure {
+    /// A mistake of the calling program. No setting can put it right.
+    pub(crate) fn misuse(status: csign_status, message: impl Into<String>) -> Self {
+        let error = Error::new(ErrorKind::Setting, message).with_verdict(Verdict::Unexpected);
+        Self { status, error }
+    }
+
+    /// A mistake of ours.
+    pub(crate) fn bug(status: csign_status, message: impl Into<String>) -> Self {
+        let error = Error::new(ErrorKind::Internal, message).with_verdict(Verdict::Unexpected);
+        Self { status, error }
+    }
+
+    pub(crate) fn hint(self, hint: &str) -> Self {
+        Self {
+            error: self.error.with_hint(hint),
+            ..self
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            status: error.kind().into(),
+            error,
+        }
+    }
+}
+
+impl From<jose::Error> for Failure {
+    fn from(error: jose::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<Full> for Failure {
+    fn from(_: Full) -> Self {
+        Self::bug(csign_status::INTERNAL, "too many objects are in use")
+            .hint("free objects that the program no longer uses")
+    }
+}
 
 /// Why a call failed. Immutable; may be shared by threads. No secret is ever in it.
 pub struct csign_error {
@@ -30,18 +80,15 @@ pub(crate) struct Report {
     provider: Option<Terminated>,
 }
 
-impl Handle for csign_error {
-    type Body = Report;
-    const WORD: u64 = u64::from_le_bytes(*b"csgnerro");
-    const NAME: &'static str = "error";
-}
+handle!(csign_error, Error, "error", Report);
 
 impl Report {
     fn cause(&self) -> Option<&Cause> {
         self.error.source()?.downcast_ref()
     }
 
-    pub(crate) fn into_raw(failure: Failure) -> *mut csign_error {
+    /// Makes an error object; NULL if there is no room for one.
+    pub(crate) fn into_handle(failure: Failure) -> *mut csign_error {
         let Failure { status, error } = failure;
         let text = |text: Option<&str>| text.map(Terminated::new);
         let misuse = (1..20).contains(&(status as i32));
@@ -62,22 +109,20 @@ impl Report {
             provider: text(error.provider()),
             error,
         })
+        .unwrap_or(ptr::null_mut())
     }
 }
 
 /// The status that the call returned; CSIGN_STATUS_BAD_HANDLE where `error` is no live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_status(error: *const csign_error) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { object(error) }.map_or(csign_status::BAD_HANDLE, |error| error.status)
+    find(error).map_or(csign_status::BAD_HANDLE, |error| error.status)
 }
 
 /// What to do about it; CSIGN_VERDICT_UNEXPECTED where `error` is no live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_verdict(error: *const csign_error) -> csign_verdict {
-    // SAFETY: what the header asks of the caller.
-    let error = unsafe { object(error) };
-    error.map_or(csign_verdict::UNEXPECTED, |error| {
+    find(error).map_or(csign_verdict::UNEXPECTED, |error| {
         error.error.verdict().into()
     })
 }
@@ -89,8 +134,7 @@ pub unsafe extern "C" fn csign_error_kind(
     error: *const csign_error,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(error, length, |error| Some(&error.kind)) }
+    lend!(error, length, |error| Some(&error.kind))
 }
 
 /// One sentence on what happened. Borrowed until csign_error_free.
@@ -99,8 +143,7 @@ pub unsafe extern "C" fn csign_error_message(
     error: *const csign_error,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(error, length, |error| Some(&error.message)) }
+    lend!(error, length, |error| Some(&error.message))
 }
 
 /// One sentence on what to do about it; NULL where there is none. Borrowed until csign_error_free.
@@ -109,8 +152,7 @@ pub unsafe extern "C" fn csign_error_hint(
     error: *const csign_error,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(error, length, |error| error.hint.as_ref()) }
+    lend!(error, length, |error| error.hint.as_ref())
 }
 
 /// The setting to look at; NULL where none is to blame. Borrowed until csign_error_free.
@@ -119,16 +161,13 @@ pub unsafe extern "C" fn csign_error_setting(
     error: *const csign_error,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(error, length, |error| error.setting.as_ref()) }
+    lend!(error, length, |error| error.setting.as_ref())
 }
 
 /// The HTTP status of the answer; 0 where no server answered.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_http_status(error: *const csign_error) -> i32 {
-    // SAFETY: what the header asks of the caller.
-    let error = unsafe { object(error) };
-    let status = error.ok().and_then(|error| error.error.http_status());
+    let status = find(error).and_then(|error| error.error.http_status());
     status.map_or(0, i32::from)
 }
 
@@ -139,8 +178,7 @@ pub unsafe extern "C" fn csign_error_oauth_error(
     error: *const csign_error,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(error, length, |error| error.oauth_error.as_ref()) }
+    lend!(error, length, |error| error.oauth_error.as_ref())
 }
 
 /// The server's `error_description`, with secrets taken out; NULL where there is none. Borrowed until
@@ -150,16 +188,13 @@ pub unsafe extern "C" fn csign_error_oauth_description(
     error: *const csign_error,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(error, length, |error| error.oauth_description.as_ref()) }
+    lend!(error, length, |error| error.oauth_description.as_ref())
 }
 
 /// How long to wait before trying again, in milliseconds; -1 where that is not known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_retry_after_ms(error: *const csign_error) -> i64 {
-    // SAFETY: what the header asks of the caller.
-    let error = unsafe { object(error) };
-    let wait = error.ok().and_then(|error| error.error.retry_after());
+    let wait = find(error).and_then(|error| error.error.retry_after());
     wait.map_or(-1, |wait| {
         i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
     })
@@ -172,8 +207,7 @@ pub unsafe extern "C" fn csign_error_url(
     error: *const csign_error,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(error, length, |error| error.url.as_ref()) }
+    lend!(error, length, |error| error.url.as_ref())
 }
 
 /// The vendor's trace id of the failed request, for its support desk; NULL where there is none.
@@ -183,8 +217,7 @@ pub unsafe extern "C" fn csign_error_trace_id(
     error: *const csign_error,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(error, length, |error| error.trace_id.as_ref()) }
+    lend!(error, length, |error| error.trace_id.as_ref())
 }
 
 /// The provider that the error concerns; NULL where it concerns none. Borrowed until csign_error_free.
@@ -193,8 +226,7 @@ pub unsafe extern "C" fn csign_error_provider(
     error: *const csign_error,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(error, length, |error| error.provider.as_ref()) }
+    lend!(error, length, |error| error.provider.as_ref())
 }
 
 /// What a callback of the program gave csign_callback_set_cause when it failed and so caused this error;
@@ -202,11 +234,8 @@ pub unsafe extern "C" fn csign_error_provider(
 /// share it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_cause(error: *const csign_error) -> *mut c_void {
-    // SAFETY: what the header asks of the caller.
-    let data = unsafe { object(error) }
-        .ok()
-        .and_then(|error| error.cause()?.data.as_ref());
-    data.map_or(ptr::null_mut(), UserData::as_ptr)
+    let data = find(error).and_then(|error| Some(error.cause()?.data.as_ref()?.as_ptr()));
+    data.unwrap_or(ptr::null_mut())
 }
 
 /// What a callback of the program returned when it failed and so caused this error; 0 if there is none.
@@ -214,28 +243,12 @@ pub unsafe extern "C" fn csign_error_cause(error: *const csign_error) -> *mut c_
 /// csign_callback_set_cause cannot be used: a number tells causes apart as well.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_callback_status(error: *const csign_error) -> i32 {
-    // SAFETY: what the header asks of the caller.
-    let cause = unsafe { object(error) }.ok().and_then(Report::cause);
-    cause.map_or(0, |cause| cause.status)
+    let status = find(error).and_then(|error| Some(error.cause()?.status));
+    status.unwrap_or(0)
 }
 
 /// Frees an error. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_free(error: *mut csign_error) {
-    // SAFETY: what the header asks of the caller.
-    unsafe { free(error) }
-}
-
-/// # Safety
-///
-/// As the getters' callers promise: a live handle or NULL, and a length that can be written or NULL.
-unsafe fn field(
-    error: *const csign_error,
-    length: *mut usize,
-    of: impl FnOnce(&Report) -> Option<&Terminated>,
-) -> *const c_char {
-    // SAFETY: the caller's promise.
-    let text = unsafe { object(error) }.ok().and_then(of);
-    // SAFETY: the caller's promise.
-    unsafe { lend(text, length) }
+    free(error);
 }

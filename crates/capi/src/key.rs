@@ -11,11 +11,11 @@ use countersign::{
 };
 use serde_json::Value;
 
-use crate::boundary::{
-    Failure, Handle, Out, bytes, call, calling_out_for_cause, free, new, null, object, optional,
-    text,
-};
-use crate::callback::{Cause, UserData, csign_destroy_fn};
+use crate::boundary::{buffer, bytes, call, null, object, optional, out, text};
+use crate::callback::{Cause, UserData, calling_out_for_cause, csign_destroy_fn};
+use crate::error::Failure;
+use crate::handle::{free, handle, new};
+use crate::slots::Full;
 use crate::text::Owned;
 use crate::{csign_error, csign_status, csign_text};
 
@@ -55,11 +55,7 @@ enum Material {
     Device(CallbackSigner),
 }
 
-impl Handle for csign_key {
-    type Body = Key;
-    const WORD: u64 = u64::from_le_bytes(*b"csgnkkey");
-    const NAME: &'static str = "key";
-}
+handle!(csign_key, Key, "key", Key);
 
 /// The most bytes that a device's signature can have: RSA with 8192 bits.
 const LONGEST_SIGNATURE: usize = 1024;
@@ -81,22 +77,14 @@ pub unsafe extern "C" fn csign_key_read(
     out_key: *mut *mut csign_key,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_key", out_key) }?;
-        // SAFETY: what the header asks of the caller.
-        let (data, passphrase) = unsafe {
-            (
-                bytes("data", data, data_length)?,
-                optional("passphrase", passphrase, passphrase_length)?,
-            )
-        };
+    call!(error, || {
+        let out = out!(out_key)?;
+        let data = bytes!(data, data_length)?;
+        let passphrase = optional!(passphrase, passphrase_length)?;
         let passphrase = passphrase.map(Secret::new);
-        out.put(Key::into_raw(read(data, passphrase.as_ref())?));
+        out.put(Key::into_handle(read(data, passphrase.as_ref())?)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Takes a shared secret for HS256, HS384 and HS512.
@@ -109,17 +97,13 @@ pub unsafe extern "C" fn csign_key_from_secret(
     out_key: *mut *mut csign_key,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_key", out_key) }?;
-        // SAFETY: what the header asks of the caller.
-        let secret = unsafe { bytes("secret", secret, secret_length) }?;
+    call!(error, || {
+        let out = out!(out_key)?;
+        let secret = bytes!(secret, secret_length)?;
         let key = PrivateKey::from_secret(secret);
-        out.put(Key::into_raw(Material::Private(key)));
+        out.put(Key::into_handle(Material::Private(key))?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Takes a key that stays in a device and signs by a callback. `destroy` is called once, whatever happens.
@@ -141,24 +125,16 @@ pub unsafe extern "C" fn csign_key_from_signer(
     error: *mut *mut csign_error,
 ) -> csign_status {
     let user_data = Arc::new(UserData::new(user_data, destroy));
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_key", out_key) }?;
-        // SAFETY: what the header asks of the caller.
-        let (algorithm, key_id) = unsafe {
-            (
-                text("algorithm", algorithm, algorithm_length)?,
-                optional("key_id", key_id, key_id_length)?,
-            )
-        };
+    call!(error, || {
+        let out = out!(out_key)?;
+        let algorithm = text!(algorithm, algorithm_length)?;
+        let key_id = optional!(key_id, key_id_length)?;
         let sign = sign.ok_or_else(|| null("sign"))?;
         let key_id = key_id.map(str::to_owned);
         let signer = device(algorithm.parse()?, key_id, sign, user_data, 0);
-        out.put(Key::into_raw(Material::Device(signer)));
+        out.put(Key::into_handle(Material::Device(signer))?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Signs claims as a compact JWS (RFC 7515 section 7.1).
@@ -184,19 +160,13 @@ pub unsafe extern "C" fn csign_key_sign(
     out_token: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_token", out_token) }?;
-        // SAFETY: what the header asks of the caller.
-        let (key, algorithm, key_id, typ, claims) = unsafe {
-            (
-                object(key)?,
-                optional("algorithm", algorithm, algorithm_length)?,
-                optional("key_id", key_id, key_id_length)?,
-                optional("type", r#type, type_length)?,
-                text("claims_json", claims_json, claims_json_length)?,
-            )
-        };
+    call!(error, || {
+        let out = out!(out_token)?;
+        let key = object(key)?;
+        let algorithm = optional!(algorithm, algorithm_length)?;
+        let key_id = optional!(key_id, key_id_length)?;
+        let typ = optional!(r#type, type_length)?;
+        let claims = text!(claims_json, claims_json_length)?;
         let is_object = serde_json::from_str::<Value>(claims).is_ok_and(|json| json.is_object());
         if !is_object {
             return Err(Failure::misuse(
@@ -207,11 +177,9 @@ pub unsafe extern "C" fn csign_key_sign(
         let token = key.with_signer(algorithm, key_id, |signer| {
             Ok(jws::sign(signer, claims.as_bytes(), typ)?)
         })?;
-        out.put(Owned::into_raw(token));
+        out.put(Owned::into_handle(token)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Signs bytes as they are: the signature alone, as RFC 7518 section 3 has it.
@@ -232,28 +200,18 @@ pub unsafe extern "C" fn csign_key_sign_bytes(
     length: *mut usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let (key, algorithm, input) = unsafe {
-            (
-                object(key)?,
-                optional("algorithm", algorithm, algorithm_length)?,
-                bytes("input", input, input_length)?,
-            )
-        };
-        if length.is_null() {
-            return Err(null("length"));
-        }
+    call!(error, || {
+        let key = object(key)?;
+        let algorithm = optional!(algorithm, algorithm_length)?;
+        let input = bytes!(input, input_length)?;
+        let signature = buffer!(signature, capacity, length)?;
         let made = key.with_signer(algorithm, None, |signer| {
             let mut made = Vec::with_capacity(LONGEST_SIGNATURE);
             signer.sign(input, &mut made)?;
             Ok(made)
         })?;
-        // SAFETY: what the header asks of the caller.
-        unsafe { crate::boundary::copy_out("signature", &made, signature, capacity, length) }
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+        signature.fill(&made)
+    })
 }
 
 /// Verifies a compact JWS and gives its payload. The algorithm is the one asked for or the key's own, never the
@@ -275,25 +233,17 @@ pub unsafe extern "C" fn csign_key_verify(
     out_payload: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_payload", out_payload) }?;
-        // SAFETY: what the header asks of the caller.
-        let (key, algorithm, token) = unsafe {
-            (
-                object(key)?,
-                optional("algorithm", algorithm, algorithm_length)?,
-                text("token", token, token_length)?,
-            )
-        };
+    call!(error, || {
+        let out = out!(out_payload)?;
+        let key = object(key)?;
+        let algorithm = optional!(algorithm, algorithm_length)?;
+        let token = text!(token, token_length)?;
         let algorithm = algorithm.map(str::parse).transpose()?;
         let verification_key = key.verification_key(algorithm, token)?;
         let verified = jws::verify(token, &verification_key)?;
-        out.put(Owned::into_raw(&verified.payload));
+        out.put(Owned::into_handle(&verified.payload)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// What the key is, without the key, as JSON: {"kind", "type", "bits", "curve", "format", "spki_sha256",
@@ -308,11 +258,10 @@ pub unsafe extern "C" fn csign_key_info(
     out_json: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_json", out_json) }?;
-        // SAFETY: what the header asks of the caller.
-        let info = match unsafe { object(key) }.map(|key| &key.material)? {
+    call!(error, || {
+        let out = out!(out_json)?;
+        let key = object(key)?;
+        let info = match &key.material {
             Material::Private(key) => key.info(),
             Material::Public(_, file) => key::inspect_bytes(file, None)?,
             Material::Set(_) | Material::Device(_) => {
@@ -320,18 +269,15 @@ pub unsafe extern "C" fn csign_key_info(
             }
         };
         let json = serde_json::to_string(&info).map_err(|why| refuse(why.to_string()))?;
-        out.put(Owned::into_raw(json));
+        out.put(Owned::into_handle(json)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Wipes and frees a key. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_key_free(key: *mut csign_key) {
-    // SAFETY: what the header asks of the caller.
-    unsafe { free(key) }
+    free(key);
 }
 
 /// A signer that asks the host's callback, for this client.
@@ -377,7 +323,7 @@ pub(crate) fn device(
 }
 
 impl Key {
-    fn into_raw(material: Material) -> *mut csign_key {
+    fn into_handle(material: Material) -> Result<*mut csign_key, Full> {
         new(Self { material })
     }
 

@@ -18,10 +18,12 @@ mod clock;
 mod config;
 mod error;
 mod fork;
+mod handle;
 mod key;
 mod log;
 mod login;
 mod registry;
+mod slots;
 mod status;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use countersign_plugin::Level;
 
-use crate::boundary::{Failure, calling_out};
-use crate::callback::UserData;
+use crate::callback::{UserData, calling_out};
 use crate::csign_status;
+use crate::error::Failure;
 
 /// How much a line of the log matters.
 #[repr(i32)]

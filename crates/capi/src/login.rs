@@ -4,7 +4,9 @@ use std::ffi::c_char;
 
 use countersign::{Login, Secret};
 
-use crate::boundary::{Handle, Out, call, free, new, object, text};
+use crate::boundary::{call, object, out, text};
+use crate::handle::{free, handle, new};
+use crate::slots::Full;
 use crate::text::{Owned, Terminated, lend};
 use crate::{csign_error, csign_status, csign_text};
 
@@ -20,14 +22,10 @@ pub(crate) struct Begun {
     state: Terminated,
 }
 
-impl Handle for csign_login {
-    type Body = Begun;
-    const WORD: u64 = u64::from_le_bytes(*b"csgnlogi");
-    const NAME: &'static str = "login";
-}
+handle!(csign_login, Login, "login", Begun);
 
 impl Begun {
-    pub(crate) fn into_raw(login: Login) -> *mut csign_login {
+    pub(crate) fn into_handle(login: Login) -> Result<*mut csign_login, Full> {
         new(Self {
             url: Terminated::new(login.url().as_str()),
             state: Terminated::new(login.state()),
@@ -42,10 +40,7 @@ pub unsafe extern "C" fn csign_login_url(
     login: *const csign_login,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    let url = unsafe { object(login) }.ok().map(|login| &login.url);
-    // SAFETY: what the header asks of the caller.
-    unsafe { lend(url, length) }
+    lend!(login, length, |login| Some(&login.url))
 }
 
 /// The `state` of this login, which the callback repeats: a key under which a web server can keep the saved login until
@@ -55,10 +50,7 @@ pub unsafe extern "C" fn csign_login_state(
     login: *const csign_login,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    let state = unsafe { object(login) }.ok().map(|login| &login.state);
-    // SAFETY: what the header asks of the caller.
-    unsafe { lend(state, length) }
+    lend!(login, length, |login| Some(&login.state))
 }
 
 /// The login as text, for a web server whose next request may reach another process: keep it in the
@@ -71,16 +63,12 @@ pub unsafe extern "C" fn csign_login_save(
     out_saved: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_saved", out_saved) }?;
-        // SAFETY: what the header asks of the caller.
-        let login = unsafe { object(login) }?;
-        out.put(Owned::into_raw(login.login.save().expose()));
+    call!(error, || {
+        let out = out!(out_saved)?;
+        let login = object(login)?;
+        out.put(Owned::into_handle(login.login.save().expose())?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// A login that csign_login_save turned into text, here or in another process.
@@ -95,21 +83,16 @@ pub unsafe extern "C" fn csign_login_restore(
     out_login: *mut *mut csign_login,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_login", out_login) }?;
-        // SAFETY: what the header asks of the caller.
-        let saved = unsafe { text("saved", saved, saved_length) }?;
-        out.put(Begun::into_raw(Login::restore(&Secret::new(saved))?));
+    call!(error, || {
+        let out = out!(out_login)?;
+        let saved = text!(saved, saved_length)?;
+        out.put(Begun::into_handle(Login::restore(&Secret::new(saved))?)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Wipes and frees a login. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_login_free(login: *mut csign_login) {
-    // SAFETY: what the header asks of the caller.
-    unsafe { free(login) }
+    free(login);
 }

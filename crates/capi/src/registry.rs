@@ -4,12 +4,15 @@ use std::ffi::{c_char, c_void};
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::{Profile, Registry, from_profile};
+use arc_swap::ArcSwap;
+use countersign::{Error, Profile, Registry, from_profile};
 use countersign_plugin::{Loader, Sha256};
 use serde_json::json;
 
-use crate::boundary::{Handle, Out, call, free, new, null, object, object_mut, optional, text};
+use crate::boundary::{call, null, object, optional, out, text};
 use crate::callback::UserData;
+use crate::error::Failure;
+use crate::handle::{free, handle, new};
 use crate::log::HostLog;
 use crate::text::Owned;
 use crate::{
@@ -22,15 +25,23 @@ pub struct csign_registry {
     _opaque: [u8; 0],
 }
 
+/// Changing either replaces it, so that nobody who reads it has to wait.
 pub(crate) struct Providers {
-    pub(crate) registry: Registry,
-    loader: Loader,
+    registry: ArcSwap<Registry>,
+    loader: ArcSwap<Loader>,
 }
 
-impl Handle for csign_registry {
-    type Body = Providers;
-    const WORD: u64 = u64::from_le_bytes(*b"csgnregy");
-    const NAME: &'static str = "registry";
+handle!(csign_registry, Registry, "registry", Providers);
+
+impl Providers {
+    pub(crate) fn registry(&self) -> Registry {
+        Registry::clone(&self.registry.load())
+    }
+
+    fn add(&self, add: impl FnOnce(Registry) -> Result<Registry, Error>) -> Result<(), Failure> {
+        self.registry.store(Arc::new(add(self.registry())?));
+        Ok(())
+    }
 }
 
 /// Makes a registry with the built-in providers.
@@ -41,17 +52,14 @@ pub unsafe extern "C" fn csign_registry_new(
     out_registry: *mut *mut csign_registry,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_registry", out_registry) }?;
+    call!(error, || {
+        let out = out!(out_registry)?;
         out.put(new(Providers {
-            registry: countersign_builtin::registry()?,
-            loader: Loader::new(),
-        }));
+            registry: ArcSwap::from_pointee(countersign_builtin::registry()?),
+            loader: ArcSwap::from_pointee(Loader::new()),
+        })?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Adds a provider that is described as a profile, in TOML.
@@ -64,15 +72,12 @@ pub unsafe extern "C" fn csign_registry_add_profile(
     toml_length: usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let (registry, toml) = unsafe { (object_mut(registry)?, text("toml", toml, toml_length)?) };
+    call!(error, || {
+        let registry = object(registry)?;
+        let toml = text!(toml, toml_length)?;
         let provider = from_profile(Profile::from_toml(toml)?);
-        registry.registry = registry.registry.clone().with(provider)?;
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+        registry.add(|registry| registry.with(provider))
+    })
 }
 
 /// Hands every line that plugins log to a callback. For plugins loaded after this call; without it, what they log is
@@ -90,22 +95,20 @@ pub unsafe extern "C" fn csign_registry_set_log(
     error: *mut *mut csign_error,
 ) -> csign_status {
     let user_data = Arc::new(UserData::new(user_data, destroy));
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let registry = unsafe { object_mut(registry) }?;
+    call!(error, || {
+        let registry = object(registry)?;
         let log = Arc::new(HostLog {
             take: take.ok_or_else(|| null("take"))?,
             most: csign_log_level::most(most)?,
             user_data,
             client: 0,
         });
-        registry.loader = Loader::new().with_log(move |plugin, level, line| {
+        let loader = Loader::new().with_log(move |plugin, level, line| {
             log.say(level.into(), &format!("plugin {plugin}: {line}"));
         });
+        registry.loader.store(Arc::new(loader));
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process: load none
@@ -125,22 +128,14 @@ pub unsafe extern "C" fn csign_registry_load_plugin(
     sha256_length: usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let (registry, path, sha256) = unsafe {
-            (
-                object_mut(registry)?,
-                text("path", path, path_length)?,
-                optional("sha256", sha256, sha256_length)?,
-            )
-        };
+    call!(error, || {
+        let registry = object(registry)?;
+        let path = text!(path, path_length)?;
+        let sha256 = optional!(sha256, sha256_length)?;
         let digest = sha256.map(str::parse::<Sha256>).transpose()?;
-        let plugin = registry.loader.load(Path::new(path), digest)?;
-        registry.registry = plugin.register(registry.registry.clone())?;
-        Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+        let plugin = registry.loader.load_full().load(Path::new(path), digest)?;
+        registry.add(|registry| plugin.register(registry))
+    })
 }
 
 /// Which providers there are, as a JSON array of {"id", "name", "documentation", "environments", "grants",
@@ -153,13 +148,11 @@ pub unsafe extern "C" fn csign_registry_providers(
     out_json: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_json", out_json) }?;
-        // SAFETY: what the header asks of the caller.
-        let registry = unsafe { object(registry) }?;
+    call!(error, || {
+        let out = out!(out_json)?;
+        let registry = object(registry)?;
         let all: Vec<_> = registry
-            .registry
+            .registry()
             .iter()
             .map(|provider| {
                 let profile = provider.profile();
@@ -175,16 +168,13 @@ pub unsafe extern "C" fn csign_registry_providers(
                 })
             })
             .collect();
-        out.put(Owned::into_raw(json!(all).to_string()));
+        out.put(Owned::into_handle(json!(all).to_string())?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }
 
 /// Frees a registry. Clients made with it go on. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_registry_free(registry: *mut csign_registry) {
-    // SAFETY: what the header asks of the caller.
-    unsafe { free(registry) }
+    free(registry);
 }

@@ -5,7 +5,8 @@ use std::ptr;
 
 use zeroize::Zeroizing;
 
-use crate::boundary::{Handle, free, new, object};
+use crate::handle::{Handle, find, free, handle, new};
+use crate::slots::Full;
 
 /// Bytes followed by a NUL that their length does not count; wiped when they go.
 pub(crate) struct Terminated(Zeroizing<Vec<u8>>);
@@ -33,13 +34,18 @@ impl Terminated {
     }
 }
 
-/// Lends a text that may be absent: then NULL, and the length 0.
+/// Lends a text of the object behind a handle: NULL and the length 0 if there is none, or no object.
 ///
 /// # Safety
 ///
 /// `length` is NULL or can be written to.
-pub(crate) unsafe fn lend(text: Option<&Terminated>, length: *mut usize) -> *const c_char {
-    match text {
+pub(crate) unsafe fn lend_of<H: Handle>(
+    handle: *const H,
+    length: *mut usize,
+    text: impl FnOnce(&H::Body) -> Option<&Terminated>,
+) -> *const c_char {
+    let found = find(handle);
+    match found.as_ref().and_then(|found| text(found)) {
         // SAFETY: the caller's promise is the same.
         Some(text) => unsafe { text.lend(length) },
         None => {
@@ -52,6 +58,25 @@ pub(crate) unsafe fn lend(text: Option<&Terminated>, length: *mut usize) -> *con
     }
 }
 
+/// Says of a closure what it is, so that the compiler sees what the text is borrowed from.
+pub(crate) fn choice<H: Handle, F>(_: *const H, text: F) -> F
+where
+    F: FnOnce(&H::Body) -> Option<&Terminated>,
+{
+    text
+}
+
+/// The body of an exported function that lends a text. The caller of that function promises that `$length` is NULL or
+/// can be written to.
+macro_rules! lend {
+    ($handle:ident, $length:ident, $text:expr) => {{
+        let text = $crate::text::choice($handle, $text);
+        // SAFETY: `$length` is as it came from C, and the head of the header asks this of it.
+        unsafe { $crate::text::lend_of($handle, $length, text) }
+    }};
+}
+pub(crate) use lend;
+
 /// Text that a call gave out: a signed token, JSON, a URL. Immutable, may be shared by threads, and
 /// wiped when it is freed.
 pub struct csign_text {
@@ -62,14 +87,10 @@ pub(crate) struct Owned {
     value: Terminated,
 }
 
-impl Handle for csign_text {
-    type Body = Owned;
-    const WORD: u64 = u64::from_le_bytes(*b"csgntext");
-    const NAME: &'static str = "text";
-}
+handle!(csign_text, Text, "text", Owned);
 
 impl Owned {
-    pub(crate) fn into_raw(text: impl AsRef<[u8]>) -> *mut csign_text {
+    pub(crate) fn into_handle(text: impl AsRef<[u8]>) -> Result<*mut csign_text, Full> {
         new(Self {
             value: Terminated::new(text),
         })
@@ -86,15 +107,11 @@ pub unsafe extern "C" fn csign_text_value(
     text: *const csign_text,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    let value = unsafe { object(text) }.ok().map(|text| &text.value);
-    // SAFETY: what the header asks of the caller.
-    unsafe { lend(value, length) }
+    lend!(text, length, |text| Some(&text.value))
 }
 
 /// Wipes and frees a text. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_text_free(text: *mut csign_text) {
-    // SAFETY: what the header asks of the caller.
-    unsafe { free(text) }
+    free(text);
 }

@@ -5,7 +5,8 @@ use std::ffi::c_char;
 
 use countersign::{Source, Token};
 
-use crate::boundary::{Handle, Shared, object, text};
+use crate::boundary::text;
+use crate::handle::{find, free, handle, share};
 use crate::text::{Terminated, lend};
 
 /// Where a token came from this time.
@@ -38,20 +39,16 @@ pub(crate) struct Shown {
     extra_json: Terminated,
 }
 
-impl Handle for csign_token {
-    type Body = Shown;
-    const WORD: u64 = u64::from_le_bytes(*b"csgntokn");
-    const NAME: &'static str = "token";
-}
+handle!(csign_token, Token, "token", Shown);
 
 impl Shown {
-    pub(crate) fn share(token: Token) -> Shared<csign_token> {
+    pub(crate) fn new(token: Token) -> Self {
         let json = serde_json::to_string(token.extra()).unwrap_or_default();
         let mut extra = BTreeMap::new();
         for (name, value) in token.extra() {
             extra.insert(name.clone(), Terminated::new(value));
         }
-        Shared::new(Self {
+        Self {
             value: Terminated::new(token.expose()),
             authorization: Terminated::new(token.authorization().expose()),
             token_type: Terminated::new(token.token_type()),
@@ -59,7 +56,7 @@ impl Shown {
             extra,
             extra_json: Terminated::new(json),
             token,
-        })
+        }
     }
 
     /// Whether it shows this very token.
@@ -79,8 +76,7 @@ pub unsafe extern "C" fn csign_token_value(
     token: *const csign_token,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(token, length, |token| Some(&token.value)) }
+    lend!(token, length, |token| Some(&token.value))
 }
 
 /// The value for an HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). A secret.
@@ -90,8 +86,7 @@ pub unsafe extern "C" fn csign_token_authorization(
     token: *const csign_token,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(token, length, |token| Some(&token.authorization)) }
+    lend!(token, length, |token| Some(&token.authorization))
 }
 
 /// How the token is presented, as the vendor writes it, nearly always "Bearer". Borrowed until
@@ -101,8 +96,7 @@ pub unsafe extern "C" fn csign_token_type(
     token: *const csign_token,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(token, length, |token| Some(&token.token_type)) }
+    lend!(token, length, |token| Some(&token.token_type))
 }
 
 /// The scopes granted, separated by spaces; NULL if the vendor does not say. Borrowed until
@@ -112,17 +106,13 @@ pub unsafe extern "C" fn csign_token_scope(
     token: *const csign_token,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(token, length, |token| token.scope.as_ref()) }
+    lend!(token, length, |token| token.scope.as_ref())
 }
 
 /// When the token ends, in seconds since 1970-01-01 UTC; -1 where the vendor does not say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_expires_at(token: *const csign_token) -> i64 {
-    // SAFETY: what the header asks of the caller.
-    let token = unsafe { object(token) };
-    token
-        .ok()
+    find(token)
         .and_then(|token| token.token.expires_at())
         .unwrap_or(-1)
 }
@@ -130,8 +120,7 @@ pub unsafe extern "C" fn csign_token_expires_at(token: *const csign_token) -> i6
 /// Where the token came from this time; CSIGN_SOURCE_CACHE where `token` is no live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_source(token: *const csign_token) -> csign_source {
-    // SAFETY: what the header asks of the caller.
-    let source = unsafe { object(token) }.map_or(Source::Cache, |token| token.token.source());
+    let source = find(token).map_or(Source::Cache, |token| token.token.source());
     match source {
         Source::Minted => csign_source::MINTED,
         Source::Refreshed => csign_source::REFRESHED,
@@ -152,10 +141,8 @@ pub unsafe extern "C" fn csign_token_extra(
     name_length: usize,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    let name = unsafe { text("name", name, name_length) };
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(token, length, |token| token.extra.get(name.ok()?)) }
+    let name = text!(name, name_length);
+    lend!(token, length, |token| token.extra.get(name.ok()?))
 }
 
 /// All that the vendor adds, as a JSON object of texts; "{}" where that is nothing. Borrowed until
@@ -165,8 +152,7 @@ pub unsafe extern "C" fn csign_token_extra_json(
     token: *const csign_token,
     length: *mut usize,
 ) -> *const c_char {
-    // SAFETY: what the header asks of the caller.
-    unsafe { field(token, length, |token| Some(&token.extra_json)) }
+    lend!(token, length, |token| Some(&token.extra_json))
 }
 
 /// Another share of a token, for another owner: such as one that a listener was lent and wants to keep. Takes no copy,
@@ -175,27 +161,11 @@ pub unsafe extern "C" fn csign_token_extra_json(
 /// @return the same handle, to be freed once more: each share with csign_token_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_share(token: *const csign_token) -> *mut csign_token {
-    // SAFETY: what the header asks of the caller.
-    unsafe { Shared::share(token) }
+    share(token)
 }
 
 /// Lets go of a token; the last one wipes it. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_free(token: *mut csign_token) {
-    // SAFETY: what the header asks of the caller.
-    unsafe { Shared::release(token) }
-}
-
-/// # Safety
-///
-/// As the getters' callers promise: a live handle or NULL, and a length that can be written or NULL.
-unsafe fn field(
-    token: *const csign_token,
-    length: *mut usize,
-    of: impl FnOnce(&Shown) -> Option<&Terminated>,
-) -> *const c_char {
-    // SAFETY: the caller's promise.
-    let text = unsafe { object(token) }.ok().and_then(of);
-    // SAFETY: the caller's promise.
-    unsafe { lend(text, length) }
+    free(token);
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::Client;
 use crate::boundary::{call, object};
 use crate::{csign_client, csign_error, csign_status, fork};
 
@@ -26,9 +25,8 @@ pub unsafe extern "C" fn csign_client_drain(
     timeout_ms: u64,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = || {
-        // SAFETY: what the header asks of the caller.
-        let client: &Client = unsafe { object(client) }?;
+    call!(error, || {
+        let client = object(client)?;
         // Closed and poisoned clients may have a request in flight as well; in a child of fork its thread is gone.
         if client.born != fork::now() {
             return Err(client.unusable());
@@ -36,7 +34,5 @@ pub unsafe extern "C" fn csign_client_drain(
         client.may_wait()?;
         client.keeper.drain(Duration::from_millis(timeout_ms))?;
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { call(error, body) }
+    })
 }

@@ -3,8 +3,8 @@
 use countersign::{Error, Keeper, Revocation};
 
 use super::{Client, csign_revocation, with};
-use crate::boundary::{clear, put};
-use crate::error::Report;
+use crate::boundary::{Out, out, value};
+use crate::error::{Failure, Report};
 use crate::{csign_client, csign_error, csign_status};
 
 /// Revokes the token at the vendor and forgets it here, in memory and in the store.
@@ -22,8 +22,10 @@ pub unsafe extern "C" fn csign_client_forget(
     out_reason: *mut *mut csign_error,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { forget(client, out_revocation, out_reason, error, Keeper::forget) }
+    let (revocation, reason) = (value!(out_revocation), out!(out_reason));
+    with!(client, error, |client: &Client| {
+        client.forget(Keeper::forget, revocation.ok(), reason.ok())
+    })
 }
 
 /// Like csign_client_forget, but forgets the token here even if the vendor did not revoke it.
@@ -38,50 +40,34 @@ pub unsafe extern "C" fn csign_client_force_forget(
     out_reason: *mut *mut csign_error,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe {
-        forget(
-            client,
-            out_revocation,
-            out_reason,
-            error,
-            Keeper::force_forget,
-        )
-    }
+    let (revocation, reason) = (value!(out_revocation), out!(out_reason));
+    with!(client, error, |client: &Client| {
+        client.forget(Keeper::force_forget, revocation.ok(), reason.ok())
+    })
 }
 
-/// # Safety
-///
-/// As the functions above promise.
-unsafe fn forget(
-    client: *const csign_client,
-    out_revocation: *mut csign_revocation,
-    out_reason: *mut *mut csign_error,
-    error: *mut *mut csign_error,
-    how: fn(&Keeper) -> Result<Revocation, Error>,
-) -> csign_status {
-    // SAFETY: the caller's promise.
-    unsafe { clear(out_reason) };
-    let body = |client: &Client| {
-        client.may_wait()?;
-        let (revocation, reason) = match how(&client.keeper)? {
+impl Client {
+    fn forget(
+        &self,
+        how: fn(&Keeper) -> Result<Revocation, Error>,
+        out_revocation: Option<Out<csign_revocation>>,
+        out_reason: Option<Out<*mut csign_error>>,
+    ) -> Result<(), Failure> {
+        self.may_wait()?;
+        let (revocation, reason) = match how(&self.keeper)? {
             Revocation::Revoked => (csign_revocation::REVOKED, None),
             Revocation::NotOffered => (csign_revocation::NOT_OFFERED, None),
             Revocation::NothingHeld => (csign_revocation::NOTHING_HELD, None),
             Revocation::Failed(reason) => (csign_revocation::FAILED, Some(reason)),
             _ => (csign_revocation::FAILED, None),
         };
-        client.shown.store(None);
-        if !out_revocation.is_null() {
-            // SAFETY: the caller's promise.
-            unsafe { put("out_revocation", out_revocation, revocation) }?;
+        self.shown.clear();
+        if let Some(out) = out_revocation {
+            out.put(revocation);
         }
-        if let (Some(reason), false) = (reason, out_reason.is_null()) {
-            // SAFETY: the caller's promise.
-            unsafe { put("out_reason", out_reason, Report::into_raw(reason.into())) }?;
+        if let (Some(reason), Some(out)) = (reason, out_reason) {
+            out.put(Report::into_handle(reason.into()));
         }
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { with(client, error, body) }
+    }
 }

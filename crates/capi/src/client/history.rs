@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{Client, with};
-use crate::boundary::{Failure, Out, clear, put};
+use crate::boundary::{out, value};
+use crate::error::Failure;
 use crate::text::Owned;
 use crate::{csign_client, csign_error, csign_status, csign_text};
 
@@ -36,7 +37,7 @@ pub unsafe extern "C" fn csign_client_count(
     out_count: *mut u64,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &Client| {
+    with!(client, error, |client: &Client| {
         client.may_wait()?;
         let counts = client.keeper.counts();
         let count = match counter {
@@ -51,11 +52,9 @@ pub unsafe extern "C" fn csign_client_count(
                 return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message));
             }
         };
-        // SAFETY: what the header asks of the caller.
-        unsafe { put("out_count", out_count, count) }
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+        value!(out_count)?.put(count);
+        Ok(())
+    })
 }
 
 /// The last events in the life of the connection's grant, oldest first, as a JSON array and without a token in it: who
@@ -68,17 +67,15 @@ pub unsafe extern "C" fn csign_client_events(
     out_json: *mut *mut csign_text,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_json) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_json", out_json) }?;
+    let out = out!(out_json);
+    with!(client, error, |client: &Client| {
+        let out = out?;
         client.may_wait()?;
-        out.put(Owned::into_raw(json!(client.keeper.events()?).to_string()));
+        out.put(Owned::into_handle(
+            json!(client.keeper.events()?).to_string(),
+        )?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }
 
 /// When the stored refresh token expires, as far as the vendor said so: a person must log in again before then, unless a
@@ -92,14 +89,12 @@ pub unsafe extern "C" fn csign_client_refresh_token_expires_at(
     out_expires_at: *mut i64,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &Client| {
+    with!(client, error, |client: &Client| {
         client.may_wait()?;
         let end = client.keeper.refresh_token_expires_at()?;
-        // SAFETY: what the header asks of the caller.
-        unsafe { put("out_expires_at", out_expires_at, end.unwrap_or(-1)) }
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+        value!(out_expires_at)?.put(end.unwrap_or(-1));
+        Ok(())
+    })
 }
 
 /// Whether all that was got is stored: fails with the reason why the last token is in memory only. Nothing is lost while the
@@ -109,13 +104,11 @@ pub unsafe extern "C" fn csign_client_check_saved(
     client: *const csign_client,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    let body = |client: &Client| {
+    with!(client, error, |client: &Client| {
         client.may_wait()?;
         match client.keeper.unsaved() {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use countersign::{Error, ErrorKind, Listener, SystemRandom};
 
 use super::{Client, with};
-use crate::boundary::{Out, calling_out_for_cause, clear, null, object, optional, text};
-use crate::callback::Cause;
+use crate::boundary::{null, object, optional, out, text};
+use crate::callback::{Cause, calling_out_for_cause};
 use crate::login::Begun;
 use crate::{csign_client, csign_error, csign_login, csign_status, csign_token};
 
@@ -30,19 +30,14 @@ pub unsafe extern "C" fn csign_client_start_login(
     out_login: *mut *mut csign_login,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_login) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_login", out_login) }?;
-        // SAFETY: what the header asks of the caller.
-        let uri = unsafe { optional("redirect_uri", redirect_uri, redirect_uri_length) }?;
+    let out = out!(out_login);
+    with!(client, error, |client: &Client| {
+        let out = out?;
+        let uri = optional!(redirect_uri, redirect_uri_length)?;
         client.may_wait()?;
-        out.put(Begun::into_raw(client.keeper.start_login(uri)?));
+        out.put(Begun::into_handle(client.keeper.start_login(uri)?)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }
 
 /// Ends a login: checks what the browser came back with, exchanges the code once, and keeps what that brings.
@@ -61,20 +56,16 @@ pub unsafe extern "C" fn csign_client_complete_login(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_token) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_token", out_token) }?;
-        // SAFETY: what the header asks of the caller.
-        let (login, query) = unsafe { (object(login)?, text("query", query, query_length)?) };
+    let out = out!(out_token);
+    with!(client, error, |client: &Client| {
+        let out = out?;
+        let login = object(login)?;
+        let query = text!(query, query_length)?;
         client.may_wait()?;
         let token = client.keeper.complete_login(&login.login, query)?;
-        out.put(client.show(token));
+        out.put(client.show(token)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }
 
 /// A whole login on this machine (RFC 8252): listens on the loopback address of the setting redirect_uri, has the
@@ -96,11 +87,9 @@ pub unsafe extern "C" fn csign_client_login(
     out_token: *mut *mut csign_token,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    // SAFETY: what the header asks of the caller.
-    unsafe { clear(out_token) };
-    let body = |client: &Client| {
-        // SAFETY: what the header asks of the caller.
-        let out = unsafe { Out::new("out_token", out_token) }?;
+    let out = out!(out_token);
+    with!(client, error, |client: &Client| {
+        let out = out?;
         let open = open.ok_or_else(|| null("open"))?;
         client.may_wait()?;
         let missing = || Error::setting("redirect_uri", "`redirect_uri` is missing");
@@ -133,9 +122,7 @@ pub unsafe extern "C" fn csign_client_login(
         let token = listener.wait(&login, timeout, |query| {
             client.keeper.complete_login(&login, query)
         })?;
-        out.put(client.show(token));
+        out.put(client.show(token)?);
         Ok(())
-    };
-    // SAFETY: what the header asks of the caller.
-    unsafe { with(client, error, body) }
+    })
 }

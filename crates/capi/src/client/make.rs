@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use countersign::{Change, Connection, Error, Keeper, Registry, Signer};
 use countersign_builtin::{Observed, variable};
 
-use crate::boundary::{Shared, calling_out};
+use crate::callback::calling_out;
 use crate::clock::HostClock;
 use crate::config::{Config, ListenerCallback, csign_change};
+use crate::csign_token;
+use crate::handle::Lent;
 use crate::key::device;
 use crate::log::{HostLog, csign_log_level};
 use crate::token::Shown;
@@ -88,12 +90,15 @@ fn hear(listener: &ListenerCallback, id: u64, change: &Change) {
                 true => csign_change::ROTATED,
                 false => csign_change::OBTAINED,
             };
-            (change, Some(Shown::share(token.clone())))
+            (
+                change,
+                Lent::<csign_token>::new(Shown::new(token.clone())).ok(),
+            )
         }
         Change::Forgotten => (csign_change::FORGOTTEN, None),
         _ => return,
     };
-    let lent = token.as_ref().map_or(std::ptr::null(), Shared::lent);
+    let lent = token.as_ref().map_or(std::ptr::null(), Lent::handle);
     // SAFETY: the host gave function and data together; the token outlives the call.
     calling_out(id, || unsafe {
         (listener.hear)(listener.user_data.as_ptr(), change, lent)

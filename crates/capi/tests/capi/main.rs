@@ -9,6 +9,7 @@ mod drain;
 mod fork;
 #[cfg(unix)]
 mod fork_servers;
+mod handles;
 mod keys;
 mod plugin;
 mod program;

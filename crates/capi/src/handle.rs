@@ -1,0 +1,161 @@
+//! Handles: what C holds is the number of an object in its type's table, in the shape of a pointer.
+//!
+//! Nothing is ever read through a handle, so any value can be handed in.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use crate::slots::{Entry, Found, Full, Table};
+
+/// A type that C holds a handle of.
+pub(crate) trait Handle: Sized + 'static {
+    /// What stands behind the handle.
+    type Body: Send + Sync;
+    /// What a message calls it.
+    const NAME: &'static str;
+
+    fn table() -> &'static Table<Self::Body>;
+}
+
+/// Tells handles of one type from those of another.
+#[repr(u8)]
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    // No address begins with 0x5: see `slots`.
+    Client = 0x51,
+    Config,
+    Error,
+    Key,
+    Login,
+    Registry,
+    Text,
+    Token,
+}
+
+/// Makes a type of the header one that C holds a handle of.
+macro_rules! handle {
+    ($handle:ty, $kind:ident, $name:literal, $body:ty) => {
+        impl $crate::handle::Handle for $handle {
+            type Body = $body;
+            const NAME: &'static str = $name;
+
+            #[inline]
+            fn table() -> &'static $crate::slots::Table<$body> {
+                static TABLE: $crate::slots::Table<$body> =
+                    $crate::slots::Table::new($crate::handle::Kind::$kind as u8);
+                &TABLE
+            }
+        }
+    };
+}
+pub(crate) use handle;
+
+/// Returns the object behind a handle, unless that was freed, is of another type or never was one.
+// Once for each type: in every exported function it would be 60 KB of the library.
+#[inline(never)]
+pub(crate) fn find<H: Handle>(handle: *const H) -> Option<Found<H::Body>> {
+    find_inline(handle)
+}
+
+/// As [`find`], for what hands out cached tokens.
+#[inline]
+pub(crate) fn find_inline<H: Handle>(handle: *const H) -> Option<Found<H::Body>> {
+    H::table().find(handle.addr())
+}
+
+/// Makes a handle that its holder frees.
+pub(crate) fn new<H: Handle>(body: H::Body) -> Result<*mut H, Full> {
+    let entry = H::table().insert(body)?;
+    Ok(handle_of(&entry))
+}
+
+/// Adds an owner to what a handle names, and returns the handle again; NULL if it names nothing.
+pub(crate) fn share<H: Handle>(handle: *const H) -> *mut H {
+    match find(handle) {
+        Some(found) if found.entry().share() => handle.cast_mut(),
+        _ => ptr::null_mut(),
+    }
+}
+
+/// Takes an owner away from what a handle names; the last one frees it.
+pub(crate) fn free<H: Handle>(handle: *mut H) {
+    if let Some(found) = find(handle.cast_const()) {
+        // A destructor of the host's may run in here; it must not unwind, and ours do not.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            H::table().release(found.entry());
+            drop(found);
+        }));
+    }
+}
+
+fn handle_of<H: Handle>(entry: &Entry<H::Body>) -> *mut H {
+    ptr::without_provenance_mut(entry.number())
+}
+
+/// A handle that is lent for the length of a callback.
+pub(crate) struct Lent<H: Handle>(Arc<Entry<H::Body>>);
+
+impl<H: Handle> Lent<H> {
+    pub(crate) fn new(body: H::Body) -> Result<Self, Full> {
+        Ok(Self(H::table().insert(body)?))
+    }
+
+    pub(crate) fn handle(&self) -> *const H {
+        handle_of(&self.0)
+    }
+}
+
+impl<H: Handle> Drop for Lent<H> {
+    fn drop(&mut self) {
+        H::table().release(&self.0);
+    }
+}
+
+/// A handle that is given out again and again, while what it stands for is the same.
+pub(crate) struct Reused<H: Handle>(ArcSwapOption<Entry<H::Body>>);
+
+impl<H: Handle> Reused<H> {
+    pub(crate) fn new() -> Self {
+        Self(ArcSwapOption::empty())
+    }
+
+    /// Gives the handle one more owner if what it stands for is still right, and else makes another.
+    pub(crate) fn give(
+        &self,
+        is_right: impl FnOnce(&H::Body) -> bool,
+        make: impl FnOnce() -> H::Body,
+    ) -> Result<*mut H, Full> {
+        let kept = self.0.load();
+        if let Some(entry) = kept.as_ref()
+            && is_right(&entry.body)
+            && entry.share()
+        {
+            return Ok(handle_of(entry));
+        }
+        drop(kept);
+        let made = H::table().insert_pinned(make())?;
+        let handle = handle_of(&made);
+        self.replace(Some(made));
+        Ok(handle)
+    }
+
+    /// Keeps the handle no longer. It stays valid while it has owners.
+    pub(crate) fn clear(&self) {
+        self.replace(None);
+    }
+
+    fn replace(&self, entry: Option<Arc<Entry<H::Body>>>) {
+        if let Some(former) = self.0.swap(entry) {
+            H::table().unpin(&former);
+        }
+    }
+}
+
+impl<H: Handle> Drop for Reused<H> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

@@ -1,0 +1,229 @@
+//! What a number names, and what becomes of it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use super::{Full, GENERATION_BITS, MAX_GENERATION, MAX_OBJECTS, Table};
+
+const KIND: u8 = 0x5f;
+
+/// Frees what a number names, as often as it names something.
+fn release<T>(table: &Table<T>, number: usize) -> bool {
+    let found = table.find(number);
+    if let Some(found) = &found {
+        table.release(found.entry());
+    }
+    found.is_some()
+}
+
+#[test]
+fn a_number_names_its_object_until_that_is_freed() {
+    let table = Table::new(KIND);
+    let (first, second) = (table.insert("a").unwrap(), table.insert("b").unwrap());
+    assert_eq!(*table.find(first.number()).unwrap(), "a");
+    assert_eq!(*table.find(second.number()).unwrap(), "b");
+    assert!(release(&table, first.number()));
+    assert!(table.find(first.number()).is_none());
+    assert!(!release(&table, first.number()));
+    assert_eq!(*table.find(second.number()).unwrap(), "b");
+    assert_eq!(table.len(), 1);
+}
+
+#[test]
+fn a_slot_is_used_again_under_another_number() {
+    let table = Table::new(KIND);
+    let mut numbers = Vec::new();
+    for body in 0..1000 {
+        let number = table.insert(body).unwrap().number();
+        assert!(!numbers.contains(&number));
+        numbers.push(number);
+        assert!(
+            numbers
+                .iter()
+                .filter(|n| table.find(**n).is_some())
+                .eq([&number])
+        );
+        assert!(release(&table, number));
+    }
+    assert_eq!(table.used.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn what_was_never_given_out_names_nothing() {
+    let table = Table::new(KIND);
+    let numbers: Vec<_> = (0..200)
+        .map(|body| table.insert(body).unwrap().number())
+        .collect();
+    for number in numbers {
+        assert!(table.find(number).is_some());
+        // Any other bit makes it another type, slot or generation.
+        for bit in 0..usize::BITS {
+            let found = table.find(number ^ (1 << bit));
+            assert!(found.is_none_or(|other| other.entry().number() == number ^ (1 << bit)));
+        }
+        assert!(table.find(number + 1).is_none());
+        assert!(table.find(number - 1).is_none());
+    }
+    for number in [0, 1, usize::MAX, usize::MAX / 2] {
+        assert!(table.find(number).is_none());
+    }
+    let other = Table::<i32>::new(KIND + 1);
+    let number = other.insert(7).unwrap().number();
+    assert!(table.find(number).is_none());
+}
+
+#[test]
+fn a_slot_whose_generations_are_used_up_is_never_used_again() {
+    let table = Table::new(KIND);
+    let first = table.insert("a").unwrap().number();
+    assert!(release(&table, first));
+    let slot = table.slot(0).unwrap();
+    slot.generation.store(MAX_GENERATION - 1, Ordering::Relaxed);
+    let last = table.insert("b").unwrap().number();
+    assert_eq!(last & ((1 << GENERATION_BITS) - 1), MAX_GENERATION as usize);
+    assert_eq!(*table.find(last).unwrap(), "b");
+    assert!(release(&table, last));
+    // The next one is elsewhere, so that it can't get the first one's number.
+    let next = table.insert("c").unwrap().number();
+    assert_eq!(table.used.load(Ordering::Relaxed), 2);
+    assert_ne!(next, first);
+    assert!(table.find(first).is_none() && table.find(last).is_none());
+    assert_eq!(*table.find(next).unwrap(), "c");
+    assert!(release(&table, next));
+    assert!(table.insert("d").is_ok());
+    assert_eq!(table.used.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_full_table_takes_another_object_after_one_was_freed() {
+    let table = Table::new(KIND);
+    let number = table.insert(1).unwrap().number();
+    table.used.store(MAX_OBJECTS, Ordering::Relaxed);
+    assert!(matches!(table.insert(2), Err(Full)));
+    assert!(release(&table, number));
+    let number = table.insert(3).unwrap().number();
+    assert_eq!(*table.find(number).unwrap(), 3);
+}
+
+#[test]
+fn each_owner_is_taken_away_once() {
+    let table = Table::new(KIND);
+    let number = table.insert(()).unwrap().number();
+    assert!(table.find(number).unwrap().entry().share());
+    assert!(release(&table, number));
+    assert!(release(&table, number));
+    assert!(!release(&table, number));
+    assert_eq!(table.len(), 0);
+}
+
+#[test]
+fn what_is_pinned_stays_but_is_not_found_without_an_owner() {
+    let table = Table::new(KIND);
+    let entry = table.insert_pinned(()).unwrap();
+    let number = entry.number();
+    assert!(release(&table, number));
+    assert!(table.find(number).is_none());
+    assert_eq!(table.len(), 1);
+    // Given out again, under the same number.
+    assert!(entry.share());
+    assert!(table.find(number).is_some());
+    table.unpin(&entry);
+    assert!(table.find(number).is_some());
+    assert!(release(&table, number));
+    assert_eq!(table.len(), 0);
+    assert!(!entry.share());
+}
+
+/// Counts how many of it there are.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(alive: &Arc<AtomicUsize>) -> Self {
+        alive.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(alive))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn an_object_lives_while_somebody_looks_at_it() {
+    let alive = Arc::default();
+    let table = Table::new(KIND);
+    let number = table.insert(Counted::new(&alive)).unwrap().number();
+    let found = table.find(number).unwrap();
+    assert!(release(&table, number));
+    assert!(table.find(number).is_none());
+    assert_eq!(found.entry().body.0.load(Ordering::SeqCst), 1);
+    drop(found);
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn threads_that_free_and_use_the_same_numbers_never_find_anything_else() {
+    const ROUNDS: usize = 2000;
+    const THREADS: usize = 4;
+    let alive = Arc::default();
+    let table = Table::new(KIND);
+    let shown = AtomicUsize::new(0);
+    let freed = AtomicUsize::new(0);
+    let start = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut old = Vec::new();
+                start.wait();
+                for round in 0..ROUNDS {
+                    // Each object says which number it has; others free it and look it up as they like.
+                    let said = AtomicUsize::new(0);
+                    let entry = table.insert((said, Counted::new(&alive))).unwrap();
+                    entry.body.0.store(entry.number(), Ordering::SeqCst);
+                    let former = shown.swap(entry.number(), Ordering::SeqCst);
+                    drop(entry);
+                    for number in [former, shown.load(Ordering::SeqCst)] {
+                        if let Some(found) = table.find(number) {
+                            let (said, alive) = &*found;
+                            assert_eq!(said.load(Ordering::SeqCst), number);
+                            assert!(alive.0.load(Ordering::SeqCst) > 0);
+                        }
+                    }
+                    freed.fetch_add(usize::from(release(&table, former)), Ordering::SeqCst);
+                    // What was freed stays so, whatever the other threads have put there since.
+                    old.push(former);
+                    for former in old.iter().rev().take(32) {
+                        freed.fetch_add(usize::from(release(&table, *former)), Ordering::SeqCst);
+                    }
+                    if round % 64 == 0 {
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+    });
+    assert!(release(&table, shown.into_inner()));
+    assert_eq!(table.len(), 0);
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+    assert!(freed.into_inner() == THREADS * ROUNDS - 1);
+    // No more slots than there were objects at once.
+    let most = 3 * THREADS + 1;
+    assert!(table.used.load(Ordering::SeqCst) <= most);
+    assert_eq!(vacant(&table), table.used.load(Ordering::SeqCst));
+}
+
+/// How many slots are on the list of vacant ones.
+fn vacant<T>(table: &Table<T>) -> usize {
+    let mut next = table.vacant.load(Ordering::SeqCst) as u32;
+    let mut count = 0;
+    while next != 0 {
+        count += 1;
+        assert!(count <= table.used.load(Ordering::SeqCst));
+        let slot = table.slot(next as usize - 1).unwrap();
+        next = slot.next_vacant.load(Ordering::SeqCst);
+    }
+    count
+}

@@ -1,0 +1,298 @@
+//! Handles that name nothing: freed, freed twice, of another type, made up, or another thread's to free.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Barrier, mpsc};
+use std::thread;
+
+use countersign_capi::*;
+
+use crate::program::{Config, call, owned, pair, sandbox};
+
+/// Pointers that are no handles: small and large numbers, an address of ours, and what is next to a handle.
+fn rubbish(handle: usize) -> Vec<usize> {
+    let here = 0_u64;
+    let mut all = vec![1, 8, usize::MAX, usize::MAX / 2, (&raw const here).addr()];
+    all.extend((0..usize::BITS).map(|bit| handle ^ (1 << bit)));
+    all
+}
+
+fn config_status(config: usize) -> csign_status {
+    let (key, key_length) = pair("subject");
+    let (value, value_length) = pair("x");
+    let config = ptr::without_provenance_mut(config);
+    let set = |error| {
+        // SAFETY: both texts are as long as said; a handle may be anything.
+        unsafe { csign_config_set(config, key, key_length, value, value_length, error) }
+    };
+    call(set).map_or_else(|refused| refused.status, |()| csign_status::OK)
+}
+
+#[test]
+fn what_was_freed_or_made_up_is_said_to_be_no_handle() {
+    let config = Config::new();
+    let handle = config.0.addr();
+    assert_eq!(config_status(handle), csign_status::OK);
+    for other in rubbish(handle) {
+        assert_eq!(config_status(other), csign_status::BAD_HANDLE, "{other:x}");
+        // SAFETY: a handle may be anything.
+        unsafe { csign_config_free(ptr::without_provenance_mut(other)) };
+    }
+    assert_eq!(config_status(0), csign_status::NULL_ARGUMENT);
+    assert_eq!(config_status(handle), csign_status::OK);
+    drop(config);
+    // Freed, and not what comes into its place.
+    assert_eq!(config_status(handle), csign_status::BAD_HANDLE);
+    let next = Config::new();
+    assert_eq!(config_status(handle), csign_status::BAD_HANDLE);
+    // SAFETY: a handle may be anything.
+    unsafe { csign_config_free(ptr::without_provenance_mut(handle)) };
+    assert_eq!(config_status(next.0.addr()), csign_status::OK);
+}
+
+#[test]
+fn a_handle_of_one_type_is_none_of_another() {
+    let config = Config::new();
+    let mut key = ptr::null_mut();
+    let mut registry = ptr::null_mut();
+    let mut text = ptr::null_mut();
+    // SAFETY: the places can be written to, and what is called with a handle may be anything.
+    unsafe {
+        call(|error| csign_key_from_secret([7; 32].as_ptr(), 32, &mut key, error)).unwrap();
+        call(|error| csign_registry_new(&mut registry, error)).unwrap();
+        call(|error| csign_settings(&mut text, error)).unwrap();
+        let all: [*mut c_void; 4] = [config.0.cast(), key.cast(), registry.cast(), text.cast()];
+        for handle in all {
+            assert_eq!(csign_error_status(handle.cast()), csign_status::BAD_HANDLE);
+            assert!(csign_token_share(handle.cast()).is_null());
+            csign_client_free(handle.cast());
+            csign_error_free(handle.cast());
+            csign_token_free(handle.cast());
+            csign_login_free(handle.cast());
+        }
+        let (key_as_config, config_as_key) = (key.addr(), config.0.cast_const().cast());
+        assert_eq!(config_status(key_as_config), csign_status::BAD_HANDLE);
+        let mut json = ptr::null_mut();
+        let refused = call(|error| csign_key_info(config_as_key, &mut json, error)).unwrap_err();
+        assert_eq!(refused.status, csign_status::BAD_HANDLE);
+        call(|error| csign_key_info(key, &mut json, error)).unwrap();
+        csign_text_free(json);
+        csign_key_free(key);
+        csign_registry_free(registry);
+        assert!(!csign_text_value(text, ptr::null_mut()).is_null());
+        csign_text_free(text);
+    }
+}
+
+/// What a signer needs: it says when it runs, and waits until it may go on.
+struct Device {
+    runs: mpsc::Sender<()>,
+    goes_on: mpsc::Receiver<()>,
+    destroyed: AtomicBool,
+}
+
+unsafe extern "C" fn sign(
+    device: *mut c_void,
+    _: *const u8,
+    _: usize,
+    signature: *mut u8,
+    _: usize,
+    written: *mut usize,
+) -> i32 {
+    // SAFETY: the test's device, which outlives the call, and room for 1024 bytes.
+    unsafe {
+        let device = &*device.cast::<Device>();
+        device.runs.send(()).unwrap();
+        device.goes_on.recv().unwrap();
+        assert!(!device.destroyed.load(Ordering::SeqCst));
+        signature.write_bytes(7, 64);
+        written.write(64);
+    }
+    0
+}
+
+unsafe extern "C" fn destroy(device: *mut c_void) {
+    // SAFETY: the test's device, which outlives its key.
+    let device = unsafe { &*device.cast::<Device>() };
+    assert!(!device.destroyed.swap(true, Ordering::SeqCst));
+}
+
+#[test]
+fn a_call_under_way_keeps_its_object_and_a_later_one_finds_none() {
+    let ((runs, is_running), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+    let destroyed = AtomicBool::new(false);
+    let device = Device {
+        runs,
+        goes_on,
+        destroyed,
+    };
+    let data = ptr::from_ref(&device).cast_mut().cast();
+    let mut key = ptr::null_mut();
+    let (algorithm, length) = pair("ES256");
+    // SAFETY: the text is as long as said, and the device outlives the key.
+    call(|error| unsafe {
+        let (sign, destroy) = (Some(sign as _), Some(destroy as _));
+        csign_key_from_signer(
+            algorithm,
+            length,
+            ptr::null(),
+            0,
+            sign,
+            data,
+            destroy,
+            &mut key,
+            error,
+        )
+    })
+    .unwrap();
+    let key = AtomicPtr::new(key);
+    let sign_with_it = || {
+        let (mut signature, mut length) = ([0; 1024], 0);
+        let (input, buffer) = (b"x".as_ptr(), signature.as_mut_ptr());
+        let key = key.load(Ordering::SeqCst);
+        // SAFETY: input and buffer are as long as said.
+        call(|error| unsafe {
+            csign_key_sign_bytes(
+                key,
+                ptr::null(),
+                0,
+                input,
+                1,
+                buffer,
+                1024,
+                &mut length,
+                error,
+            )
+        })
+        .map(|()| length)
+    };
+    thread::scope(|scope| {
+        let signing = scope.spawn(sign_with_it);
+        is_running.recv().unwrap();
+        // SAFETY: a handle may be anything, and this one is freed twice.
+        unsafe {
+            csign_key_free(key.load(Ordering::SeqCst));
+            csign_key_free(key.load(Ordering::SeqCst));
+        }
+        let refused = sign_with_it().unwrap_err();
+        assert_eq!(refused.status, csign_status::BAD_HANDLE);
+        assert!(!device.destroyed.load(Ordering::SeqCst));
+        go_on.send(()).unwrap();
+        assert_eq!(signing.join().unwrap().unwrap(), 64);
+    });
+    assert!(device.destroyed.load(Ordering::SeqCst));
+}
+
+#[test]
+fn threads_may_free_what_others_use() {
+    const THREADS: usize = 4;
+    let sandbox = sandbox();
+    let config = Config::load(&sandbox, "boldsign-cc");
+    let clients: Vec<_> = (0..20)
+        .map(|_| {
+            let client = config.client().unwrap();
+            let handle = client.0.addr();
+            std::mem::forget(client);
+            handle
+        })
+        .collect();
+    let (found, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let start = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (clients, found, refused, start) = (&clients, &found, &refused, &start);
+            scope.spawn(move || {
+                for handle in clients {
+                    let client = ptr::without_provenance_mut(*handle);
+                    start.wait();
+                    for round in 0..200 {
+                        if round == 50 * thread {
+                            // SAFETY: a handle may be anything.
+                            unsafe { csign_client_free(client) };
+                        }
+                        let mut token = ptr::null_mut();
+                        // SAFETY: a handle may be anything, and the place can be written to.
+                        let peeked = call(|error| unsafe {
+                            csign_client_peek(client, 0, &mut token, error)
+                        });
+                        match peeked.map_err(|refused| refused.status) {
+                            Ok(()) => found.fetch_add(1, Ordering::Relaxed),
+                            Err(csign_status::BAD_HANDLE) => {
+                                refused.fetch_add(1, Ordering::Relaxed)
+                            }
+                            Err(other) => panic!("{other:?}"),
+                        };
+                    }
+                }
+            });
+        }
+    });
+    assert!(refused.into_inner() > 0);
+}
+
+#[test]
+fn a_token_that_all_owners_freed_is_none_until_it_is_given_out_again() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
+    drop(client.token().unwrap());
+    let first = client.token().unwrap();
+    let handle = first.0;
+    // SAFETY: a handle may be anything.
+    let value = || unsafe { owned(csign_token_value(handle, ptr::null_mut())) };
+    let shares = [first.share(), client.token().unwrap()];
+    assert!(shares.iter().all(|share| share.0 == handle));
+    drop(first);
+    assert!(value().is_some());
+    drop(shares);
+    assert_eq!(value(), None);
+    // SAFETY: a handle may be anything.
+    unsafe {
+        assert!(csign_token_share(handle).is_null());
+        csign_token_free(handle);
+    }
+    // The client has kept it, for whoever asks next.
+    let again = client.token().unwrap();
+    assert_eq!((again.0, value()), (handle, Some(again.value())));
+    drop(client);
+    assert!(value().is_some());
+    drop(again);
+    assert_eq!(value(), None);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_child_uses_and_frees_its_parents_handles_whatever_other_threads_were_doing() {
+    let kept = Config::new();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let config = Config::new();
+                    assert_eq!(config_status(config.0.addr()), csign_status::OK);
+                }
+            });
+        }
+        let all_well = (0..50).all(|_| {
+            crate::fork::Child::succeeds(|| {
+                // SAFETY: it ends this process if it hangs.
+                unsafe { libc::alarm(30) };
+                let parents = kept.0.addr();
+                let used = config_status(parents) == csign_status::OK;
+                let made: Vec<_> = (0..100).map(|_| Config::new()).collect();
+                let all = made
+                    .iter()
+                    .all(|one| config_status(one.0.addr()) == csign_status::OK);
+                // SAFETY: a handle may be anything.
+                unsafe { csign_config_free(kept.0) };
+                drop(made);
+                used && all && config_status(parents) == csign_status::BAD_HANDLE
+            })
+        });
+        stop.store(true, Ordering::Relaxed);
+        assert!(all_well);
+    });
+    // What a child frees is its own copy.
+    assert_eq!(config_status(kept.0.addr()), csign_status::OK);
+}
