@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     if (argc != 2) return 2;
     client = client_of(argv[1], "boldsign-cc");
     token = token_of(client);
+    read_cached_token(client);
     for (index = 0; index < THREADS; ++index) pthread_create(&threads[index], NULL, keep_asking, client);
     for (round = 0; round < 4; ++round) {
         int status = -1;

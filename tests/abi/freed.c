@@ -68,6 +68,7 @@ int main(int argc, char **argv)
     config = config_of(argv[1], "docusign-jwt");
     client = client_from(config);
     token = token_of(client);
+    read_cached_token(client);
     must(csign_registry_new(&registry, &error), &error, "registry");
     must(csign_key_from_secret((const uint8_t *)"0123456789abcdef0123456789abcdef", 32, &key, &error), &error, "key");
     must(csign_client_start_login(client, NULL, 0, &login, &error), &error, "login");

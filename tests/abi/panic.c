@@ -16,6 +16,7 @@ int main(int argc, char **argv)
     client = client_of(argv[1], "boldsign-cc");
     other = client_of(argv[1], "boldsign-cc");
     token = token_of(client);
+    read_cached_token(client);
     EXPECT(CSIGN_STATUS_PANIC, csign_test_panic(client, &error));
     EXPECT(poisoned, csign_test_panic(client, &error));
     EXPECT_NOTHING(poisoned, csign_token, csign_client_token(client, 0, &out, &error));

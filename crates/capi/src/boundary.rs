@@ -1,6 +1,7 @@
 //! The line between C and Rust: what comes in is checked, what goes out is written once, and a panic
 //! ends here.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -9,38 +10,69 @@ use crate::handle::{Handle, find};
 use crate::slots::Found;
 use crate::{csign_error, csign_status};
 
-/// Runs the body of a call. What it gives becomes the status, and the error object where the caller
-/// wants one.
+/// Runs the body of a call, which runs once. What it returns becomes the status, and the error object
+/// if the caller wants one.
 ///
 /// # Safety
 ///
 /// `error` is NULL or can be written to.
+// Once in the library, for all bodies.
+#[inline(never)]
 pub(crate) unsafe fn run(
+    error: *mut *mut csign_error,
+    body: &mut dyn FnMut() -> Result<(), Failure>,
+) -> csign_status {
+    // SAFETY: the caller's promise is the same.
+    unsafe { run_inline(error, body) }
+}
+
+/// As [`run`], for what copies cached tokens.
+///
+/// # Safety
+///
+/// As [`run`].
+#[inline]
+pub(crate) unsafe fn run_inline(
     error: *mut *mut csign_error,
     body: impl FnOnce() -> Result<(), Failure>,
 ) -> csign_status {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        let why = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        Err(Failure::bug(
-            csign_status::PANIC,
-            format!("countersign panicked: {why}"),
-        ))
-    });
-    match outcome {
+    let outcome = catch_unwind(AssertUnwindSafe(body));
+    match outcome.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(()) => csign_status::OK,
-        Err(failure) => {
-            let status = failure.status;
-            if !error.is_null() {
-                // SAFETY: not NULL, so the caller promises that it can be written to.
-                unsafe { *error = Report::into_handle(failure) };
-            }
-            status
-        }
+        // SAFETY: the caller's promise is the same.
+        Err(failure) => unsafe { report(error, failure) },
     }
+}
+
+#[cold]
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let why = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    Failure::bug(csign_status::PANIC, format!("countersign panicked: {why}"))
+}
+
+/// # Safety
+///
+/// As [`run`].
+#[cold]
+unsafe fn report(error: *mut *mut csign_error, failure: Failure) -> csign_status {
+    let status = failure.status;
+    if !error.is_null() {
+        // SAFETY: not NULL, so the caller promises that it can be written to.
+        unsafe { *error = Report::into_handle(failure) };
+    }
+    status
+}
+
+/// Makes of a body that can run once one that [`run`] takes.
+pub(crate) fn once(
+    body: impl FnOnce() -> Result<(), Failure>,
+) -> impl FnMut() -> Result<(), Failure> {
+    let mut body = Some(body);
+    move || body.take().map_or(Ok(()), |body| body())
 }
 
 /// The most that any text or file handed in can be: larger ones are a length gone wrong.
@@ -224,9 +256,9 @@ pub(crate) fn no_object<H: Handle>(handle: *const H) -> Failure {
 /// Runs the body of an exported function; see [`run`].
 macro_rules! call {
     ($error:ident, $body:expr) => {{
-        let body = $body;
+        let mut body = $crate::boundary::once($body);
         // SAFETY: the header: `error` is NULL or can be written to.
-        unsafe { $crate::boundary::run($error, body) }
+        unsafe { $crate::boundary::run($error, &mut body) }
     }};
 }
 

@@ -1,5 +1,6 @@
 //! A client: one connection, its token, and what keeps it valid.
 
+mod cached;
 mod drain;
 mod forget;
 mod history;
@@ -13,14 +14,15 @@ use std::time::Duration;
 use countersign::{Error, Keeper, Secret, Source, Token};
 use serde_json::json;
 
+use self::cached::Claim;
 pub use self::drain::*;
 pub use self::forget::*;
 pub use self::history::*;
 pub use self::login::*;
-use crate::boundary::{buffer, call, no_object, object, out, run, text};
+use crate::boundary::{buffer, call, object, out, run, run_inline, text};
 use crate::callback::is_calling_out;
 use crate::error::Failure;
-use crate::handle::{Reused, find, find_inline, free, handle, new};
+use crate::handle::{Reused, find, free, handle, new, new_with};
 use crate::slots::Full;
 use crate::text::Owned;
 use crate::token::Shown;
@@ -39,6 +41,8 @@ pub(crate) struct Client {
     keeper: Keeper,
     /// The token in memory as C sees it.
     shown: Reused<csign_token>,
+    /// Where calls read the cached token without this client; none if they must find the host's clock.
+    claim: Option<Claim>,
     closed: AtomicBool,
     poisoned: AtomicBool,
     /// Whether the clock is the host's, which may call us.
@@ -48,6 +52,15 @@ pub(crate) struct Client {
 }
 
 handle!(csign_client, Client, "client", Client);
+
+/// Copies the cached token into a buffer, if that takes no look at the client.
+macro_rules! copy_cached {
+    ($client:ident, $buffer:ident, $capacity:ident, $length:ident) => {
+        cached::read($client.addr(), |token| {
+            buffer!($buffer, $capacity, $length)?.fill_text(token.expose())
+        })
+    };
+}
 
 /// What became of a token at the vendor when its connection was forgotten.
 #[repr(i32)]
@@ -94,12 +107,14 @@ pub unsafe extern "C" fn csign_client_new(
         };
         let id = make::next_id();
         let keeper = make::keeper(&config, &registry, id)?;
-        out.put(new(Client {
+        let clock_is_hosts = config.clock.is_some();
+        out.put(new_with(|number| Client {
             keeper,
             shown: Reused::new(),
+            claim: (!clock_is_hosts).then(|| Claim::new(number)),
             closed: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
-            clock_is_hosts: config.clock.is_some(),
+            clock_is_hosts,
             id,
             born: fork::generation(),
         })?);
@@ -170,7 +185,11 @@ pub unsafe extern "C" fn csign_client_copy_token(
     length: *mut usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    with!(client, error, |client: &Client| {
+    let cached = || match min_valid_ms {
+        0 => copy_cached!(client, buffer, capacity, length),
+        _ => None,
+    };
+    with!(client, error, cached, |client: &Client| {
         let buffer = buffer!(buffer, capacity, length)?;
         if min_valid_ms == 0
             && let Some(fresh) = client.fresh()?
@@ -195,7 +214,8 @@ pub unsafe extern "C" fn csign_client_peek_token(
     length: *mut usize,
     error: *mut *mut csign_error,
 ) -> csign_status {
-    with!(client, error, |client: &Client| {
+    let cached = || copy_cached!(client, buffer, capacity, length);
+    with!(client, error, cached, |client: &Client| {
         let buffer = buffer!(buffer, capacity, length)?;
         match client.fresh()? {
             Some(fresh) => buffer.fill_text(fresh.expose())?,
@@ -244,7 +264,7 @@ pub unsafe extern "C" fn csign_client_invalidate(
         let refused = text!(access_token, access_token_length)?;
         client.may_wait()?;
         client.keeper.invalidate_access_token(&Secret::new(refused));
-        client.shown.clear();
+        client.drop_token();
         Ok(())
     })
 }
@@ -306,6 +326,7 @@ pub unsafe extern "C" fn csign_client_identity(
 pub unsafe extern "C" fn csign_client_close(client: *const csign_client) {
     if let Some(client) = find(client) {
         client.closed.store(true, Ordering::Release);
+        client.end_claim();
     }
 }
 
@@ -315,45 +336,95 @@ pub unsafe extern "C" fn csign_client_close(client: *const csign_client) {
 /// callback of the client itself. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_free(client: *mut csign_client) {
-    let known = find(client.cast_const());
+    let Some(known) = find(client.cast_const()) else {
+        return;
+    };
     // In a child its locks may be held for ever by threads that are gone; and in a callback of its own it is in use.
-    if known.is_some_and(|client| client.born == fork::now() && !is_calling_out(client.id)) {
+    if known.born == fork::now() && !is_calling_out(known.id) {
+        known.end_claim();
+        drop(known);
         free(client);
     }
 }
 
-/// Runs the body of a call on a client, if it can be used; one that panics is poisoned.
+/// Runs the body of a call on a client, if that can be used. A client whose call panics is poisoned.
 ///
 /// # Safety
 ///
 /// `error` is NULL or can be written to.
-#[inline]
 pub(crate) unsafe fn run_on(
     client: *const csign_client,
     error: *mut *mut csign_error,
-    body: impl FnOnce(&Client) -> Result<(), Failure>,
+    body: Body<'_>,
 ) -> csign_status {
-    let body = || {
-        let client = find_inline(client).ok_or_else(|| no_object(client))?;
-        client.check()?;
-        body(&client)
+    // SAFETY: the caller's promise is the same.
+    let status = unsafe { run(error, &mut || call_on(client, body)) };
+    poison_after(client, status)
+}
+
+/// As [`run_on`], unless `first` does what is to be done.
+///
+/// # Safety
+///
+/// As [`run_on`].
+#[inline]
+unsafe fn run_first_or_on(
+    client: *const csign_client,
+    error: *mut *mut csign_error,
+    first: impl FnOnce() -> Option<Result<(), Failure>>,
+    body: Body<'_>,
+) -> csign_status {
+    let body = || match first() {
+        Some(done) => done,
+        None => call_on(client, body),
     };
-    // SAFETY: the caller's promise.
-    let status = unsafe { run(error, body) };
+    // SAFETY: the caller's promise is the same.
+    let status = unsafe { run_inline(error, body) };
+    poison_after(client, status)
+}
+
+/// The body of a call on a client, which runs once.
+type Body<'a> = &'a mut dyn FnMut(&Client) -> Result<(), Failure>;
+
+#[inline(never)]
+fn call_on(client: *const csign_client, body: Body<'_>) -> Result<(), Failure> {
+    let found = object(client)?;
+    // Each time it would be checked that it is a client.
+    let client: &Client = &found;
+    client.check()?;
+    body(client)
+}
+
+#[inline]
+fn poison_after(client: *const csign_client, status: csign_status) -> csign_status {
     if status == csign_status::PANIC
         && let Some(client) = find(client)
     {
         client.poisoned.store(true, Ordering::Release);
+        client.end_claim();
     }
     status
+}
+
+/// Makes of a body that can run once one that [`run_on`] takes.
+pub(crate) fn once_on(
+    body: impl FnOnce(&Client) -> Result<(), Failure>,
+) -> impl FnMut(&Client) -> Result<(), Failure> {
+    let mut body = Some(body);
+    move |client| body.take().map_or(Ok(()), |body| body(client))
 }
 
 /// Runs the body of an exported function on a client; see [`run_on`].
 macro_rules! with {
     ($client:ident, $error:ident, $body:expr) => {{
-        let body = $body;
+        let mut body = $crate::client::once_on($body);
         // SAFETY: the header: `error` is NULL or can be written to.
-        unsafe { $crate::client::run_on($client, $error, body) }
+        unsafe { $crate::client::run_on($client, $error, &mut body) }
+    }};
+    ($client:ident, $error:ident, $first:expr, $body:expr) => {{
+        let (first, mut body) = ($first, once_on($body));
+        // SAFETY: the header: `error` is NULL or can be written to.
+        unsafe { run_first_or_on($client, $error, first, &mut body) }
     }};
 }
 pub(crate) use with;
@@ -396,12 +467,32 @@ impl Client {
             .hint("hand the work to another thread, and return from the callback"))
     }
 
-    #[inline]
     fn fresh(&self) -> Result<Option<countersign::Fresh<'_>>, Failure> {
         if self.clock_is_hosts {
             self.may_wait()?;
         }
-        Ok(self.keeper.fresh())
+        let fresh = self.keeper.fresh();
+        if fresh.is_some()
+            && let Some(claim) = &self.claim
+            && let Some(token) = self.keeper.cached()
+        {
+            claim.put(token, self.born);
+        }
+        Ok(fresh)
+    }
+
+    /// Lets go of the cached token that is ready for C, so that it can be wiped.
+    fn drop_token(&self) {
+        self.shown.clear();
+        if let Some(claim) = &self.claim {
+            claim.clear();
+        }
+    }
+
+    fn end_claim(&self) {
+        if let Some(claim) = &self.claim {
+            claim.end();
+        }
     }
 
     fn peek(&self, min_valid_ms: u64) -> Result<Option<Token>, Failure> {

@@ -2,6 +2,7 @@
 //!
 //! Nothing is ever read through a handle, so any value can be handed in.
 
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::slots::{Entry, Found, Full, Table};
 /// A type that C holds a handle of.
 pub(crate) trait Handle: Sized + 'static {
     /// What stands behind the handle.
-    type Body: Send + Sync;
+    type Body: Send + Sync + 'static;
     /// What a message calls it.
     const NAME: &'static str;
 
@@ -54,21 +55,20 @@ macro_rules! handle {
 pub(crate) use handle;
 
 /// Returns the object behind a handle, unless that was freed, is of another type or never was one.
-// Once for each type: in every exported function it would be 60 KB of the library.
-#[inline(never)]
-pub(crate) fn find<H: Handle>(handle: *const H) -> Option<Found<H::Body>> {
-    find_inline(handle)
-}
-
-/// As [`find`], for what hands out cached tokens.
 #[inline]
-pub(crate) fn find_inline<H: Handle>(handle: *const H) -> Option<Found<H::Body>> {
+pub(crate) fn find<H: Handle>(handle: *const H) -> Option<Found<H::Body>> {
     H::table().find(handle.addr())
 }
 
 /// Makes a handle that its holder frees.
 pub(crate) fn new<H: Handle>(body: H::Body) -> Result<*mut H, Full> {
     let entry = H::table().insert(body)?;
+    Ok(handle_of(&entry))
+}
+
+/// As [`new`], for an object that knows its handle's number.
+pub(crate) fn new_with<H: Handle>(make: impl FnOnce(usize) -> H::Body) -> Result<*mut H, Full> {
+    let entry = H::table().insert_with(make)?;
     Ok(handle_of(&entry))
 }
 
@@ -91,35 +91,47 @@ pub(crate) fn free<H: Handle>(handle: *mut H) {
     }
 }
 
-fn handle_of<H: Handle>(entry: &Entry<H::Body>) -> *mut H {
+fn handle_of<H: Handle>(entry: &Entry) -> *mut H {
     ptr::without_provenance_mut(entry.number())
 }
 
 /// A handle that is lent for the length of a callback.
-pub(crate) struct Lent<H: Handle>(Arc<Entry<H::Body>>);
+pub(crate) struct Lent<H: Handle> {
+    entry: Arc<Entry>,
+    of: PhantomData<fn() -> H>,
+}
 
 impl<H: Handle> Lent<H> {
     pub(crate) fn new(body: H::Body) -> Result<Self, Full> {
-        Ok(Self(H::table().insert(body)?))
+        Ok(Self {
+            entry: H::table().insert(body)?,
+            of: PhantomData,
+        })
     }
 
     pub(crate) fn handle(&self) -> *const H {
-        handle_of(&self.0)
+        handle_of(&self.entry)
     }
 }
 
 impl<H: Handle> Drop for Lent<H> {
     fn drop(&mut self) {
-        H::table().release(&self.0);
+        H::table().release(&self.entry);
     }
 }
 
 /// A handle that is given out again and again, while what it stands for is the same.
-pub(crate) struct Reused<H: Handle>(ArcSwapOption<Entry<H::Body>>);
+pub(crate) struct Reused<H: Handle> {
+    entry: ArcSwapOption<Entry>,
+    of: PhantomData<fn() -> H>,
+}
 
 impl<H: Handle> Reused<H> {
     pub(crate) fn new() -> Self {
-        Self(ArcSwapOption::empty())
+        Self {
+            entry: ArcSwapOption::empty(),
+            of: PhantomData,
+        }
     }
 
     /// Gives the handle one more owner if what it stands for is still right, and else makes another.
@@ -128,9 +140,9 @@ impl<H: Handle> Reused<H> {
         is_right: impl FnOnce(&H::Body) -> bool,
         make: impl FnOnce() -> H::Body,
     ) -> Result<*mut H, Full> {
-        let kept = self.0.load();
+        let kept = self.entry.load();
         if let Some(entry) = kept.as_ref()
-            && is_right(&entry.body)
+            && is_right(entry.body())
             && entry.share()
         {
             return Ok(handle_of(entry));
@@ -147,8 +159,8 @@ impl<H: Handle> Reused<H> {
         self.replace(None);
     }
 
-    fn replace(&self, entry: Option<Arc<Entry<H::Body>>>) {
-        if let Some(former) = self.0.swap(entry) {
+    fn replace(&self, entry: Option<Arc<Entry>>) {
+        if let Some(former) = self.entry.swap(entry) {
             H::table().unpin(&former);
         }
     }

@@ -7,17 +7,17 @@
 //! Looking up takes no lock and writes nothing that threads share. Nothing here waits for another
 //! thread, so a child of fork() can go on with whatever the parent's other threads left half done.
 
+mod chunks;
+
+use std::any::Any;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwapOption, Guard};
-// Unlike std's OnceLock it waits for nobody: after fork(), whoever was initializing it may be gone.
-use once_cell::race::OnceBox;
 
-/// Slots are found by their upper bits alone, so that a chunk never moves: each is twice the former.
-const FIRST_CHUNK_BITS: u32 = 6;
-const CHUNKS: usize = (INDEX_BITS - FIRST_CHUNK_BITS + 1) as usize;
+pub(crate) use self::chunks::Chunks;
 
 // A number, from its upper end: kind, index, generation. On 64-bit machines the kind makes it no
 // canonical address. A program that reads through a handle crashes (arm64 may ignore the upper byte,
@@ -30,10 +30,22 @@ const GENERATION_BITS: u32 = usize::BITS - KIND_BITS - INDEX_BITS;
 const MAX_OBJECTS: usize = (1 << INDEX_BITS) - 1;
 const MAX_GENERATION: u32 = ((1_u64 << GENERATION_BITS) - 1) as u32;
 
+/// The slot that a number names.
+#[inline]
+pub(crate) fn index_of(number: usize) -> usize {
+    (number >> GENERATION_BITS) & ((1 << INDEX_BITS) - 1)
+}
+
 /// The objects of one type.
 pub(crate) struct Table<T> {
+    slots: Slots,
+    of: PhantomData<fn() -> T>,
+}
+
+/// What of a table is the same for all types, so that the library has it once.
+struct Slots {
     kind: u8,
-    chunks: [OnceBox<Vec<Slot<T>>>; CHUNKS],
+    slots: Chunks<Slot>,
     /// How many slots have been in use, now or earlier.
     used: AtomicUsize,
     /// The slot that was vacated last, plus one, in the lower half. The upper half counts changes, so
@@ -41,8 +53,9 @@ pub(crate) struct Table<T> {
     vacant: AtomicU64,
 }
 
-struct Slot<T> {
-    object: ArcSwapOption<Entry<T>>,
+#[derive(Default)]
+struct Slot {
+    object: ArcSwapOption<Entry>,
     /// Of the object that it holds, or held last.
     generation: AtomicU32,
     /// The vacant slot after this one, plus one.
@@ -50,95 +63,133 @@ struct Slot<T> {
 }
 
 /// An object in its slot.
-pub(crate) struct Entry<T> {
+pub(crate) struct Entry {
     number: usize,
     /// Twice the number of owners, and one more while it is pinned.
     holders: AtomicUsize,
-    pub(crate) body: T,
+    body: Box<dyn Any + Send + Sync>,
 }
 
 const OWNER: usize = 2;
 const PIN: usize = 1;
 
 /// An object that a number named; it stays alive until this is dropped.
-pub(crate) struct Found<T>(Guard<Option<Arc<Entry<T>>>>);
+pub(crate) struct Found<T> {
+    object: Guard<Option<Arc<Entry>>>,
+    of: PhantomData<fn() -> T>,
+}
 
 /// There is no room for another object.
 #[derive(Debug)]
 pub(crate) struct Full;
 
-impl<T> Table<T> {
+impl<T: Send + Sync + 'static> Table<T> {
     pub(crate) const fn new(kind: u8) -> Self {
         Self {
-            kind,
-            chunks: [const { OnceBox::new() }; CHUNKS],
-            used: AtomicUsize::new(0),
-            vacant: AtomicU64::new(0),
+            slots: Slots {
+                kind,
+                slots: Chunks::new(),
+                used: AtomicUsize::new(0),
+                vacant: AtomicU64::new(0),
+            },
+            of: PhantomData,
         }
     }
 
     /// Returns the object that the number names.
     #[inline]
     pub(crate) fn find(&self, number: usize) -> Option<Found<T>> {
-        if number >> (usize::BITS - KIND_BITS) != usize::from(self.kind) {
-            return None;
-        }
-        let index = (number >> GENERATION_BITS) & ((1 << INDEX_BITS) - 1);
-        let object = self.slot(index)?.object.load();
-        let entry = object.as_ref()?;
-        let named = entry.number == number && entry.holders.load(Ordering::Relaxed) >= OWNER;
-        named.then_some(Found(object))
+        let object = self.slots.find(number)?;
+        Some(Found {
+            object,
+            of: PhantomData,
+        })
     }
 
     /// Puts an object into a slot. It has one owner.
-    pub(crate) fn insert(&self, body: T) -> Result<Arc<Entry<T>>, Full> {
-        self.insert_held(body, OWNER)
+    pub(crate) fn insert(&self, body: T) -> Result<Arc<Entry>, Full> {
+        self.insert_with(|_| body)
+    }
+
+    /// As [`Table::insert`], for an object that knows its number.
+    pub(crate) fn insert_with(&self, make: impl FnOnce(usize) -> T) -> Result<Arc<Entry>, Full> {
+        let number = self.slots.take()?;
+        Ok(self.slots.put(number, Box::new(make(number)), OWNER))
     }
 
     /// Puts an object into a slot. It has one owner, and stays there without one until [`Table::unpin`].
-    pub(crate) fn insert_pinned(&self, body: T) -> Result<Arc<Entry<T>>, Full> {
-        self.insert_held(body, OWNER | PIN)
-    }
-
-    fn insert_held(&self, body: T, holders: usize) -> Result<Arc<Entry<T>>, Full> {
-        let index = self
-            .take_vacant()
-            .or_else(|| self.take_unused())
-            .ok_or(Full)?;
-        let slot = self.slot_or_new(index);
-        // This thread alone has the slot.
-        let generation = slot.generation.load(Ordering::Relaxed) + 1;
-        slot.generation.store(generation, Ordering::Relaxed);
-        let kind = usize::from(self.kind) << (usize::BITS - KIND_BITS);
-        let entry = Arc::new(Entry {
-            number: kind | (index << GENERATION_BITS) | generation as usize,
-            holders: AtomicUsize::new(holders),
-            body,
-        });
-        slot.object.store(Some(Arc::clone(&entry)));
-        Ok(entry)
+    pub(crate) fn insert_pinned(&self, body: T) -> Result<Arc<Entry>, Full> {
+        let number = self.slots.take()?;
+        Ok(self.slots.put(number, Box::new(body), OWNER | PIN))
     }
 
     /// Takes an owner away. Without any, the number names nothing and the object goes, once nobody
     /// looks at it any more.
-    pub(crate) fn release(&self, entry: &Entry<T>) {
+    pub(crate) fn release(&self, entry: &Entry) {
         let change = |holders: usize| holders.checked_sub(OWNER);
         if entry.change(change) == Some(0) {
-            self.vacate(entry);
+            self.slots.vacate(entry);
         }
     }
 
     /// Lets go of an object that was put there pinned. It goes when it has no owner.
-    pub(crate) fn unpin(&self, entry: &Entry<T>) {
+    pub(crate) fn unpin(&self, entry: &Entry) {
         if entry.change(|holders| Some(holders & !PIN)) == Some(0) {
-            self.vacate(entry);
+            self.slots.vacate(entry);
         }
     }
 
+    /// How many objects there are.
+    #[cfg(any(test, feature = "test-hooks"))]
+    pub(crate) fn len(&self) -> usize {
+        let all = self.slots.slots.iter();
+        all.filter(|slot| slot.object.load().is_some()).count()
+    }
+}
+
+impl Slots {
+    // In every exported function it would be 60 KB of the library.
+    #[inline(never)]
+    fn find(&self, number: usize) -> Option<Guard<Option<Arc<Entry>>>> {
+        if number >> (usize::BITS - KIND_BITS) != usize::from(self.kind) {
+            return None;
+        }
+        let object = self.slots.get(index_of(number))?.object.load();
+        let entry = object.as_ref()?;
+        let named = entry.number == number && entry.holders.load(Ordering::Relaxed) >= OWNER;
+        named.then_some(object)
+    }
+
+    /// Takes a slot that holds nothing, and returns the number of its next object.
+    fn take(&self) -> Result<usize, Full> {
+        let index = self
+            .take_vacant()
+            .or_else(|| self.take_unused())
+            .ok_or(Full)?;
+        let slot = self.slots.get_or_make(index);
+        // This thread alone has the slot.
+        let generation = slot.generation.load(Ordering::Relaxed) + 1;
+        slot.generation.store(generation, Ordering::Relaxed);
+        let kind = usize::from(self.kind) << (usize::BITS - KIND_BITS);
+        Ok(kind | (index << GENERATION_BITS) | generation as usize)
+    }
+
+    /// Puts an object into the slot that was taken for it.
+    fn put(&self, number: usize, body: Box<dyn Any + Send + Sync>, holders: usize) -> Arc<Entry> {
+        let entry = Arc::new(Entry {
+            number,
+            holders: AtomicUsize::new(holders),
+            body,
+        });
+        let slot = self.slots.get_or_make(index_of(number));
+        slot.object.store(Some(Arc::clone(&entry)));
+        entry
+    }
+
     /// Frees the slot of an object that nobody holds.
-    fn vacate(&self, entry: &Entry<T>) {
-        let index = (entry.number >> GENERATION_BITS) & ((1 << INDEX_BITS) - 1);
-        let Some(slot) = self.slot(index) else {
+    fn vacate(&self, entry: &Entry) {
+        let index = index_of(entry.number);
+        let Some(slot) = self.slots.get(index) else {
             return;
         };
         let object = slot.object.swap(None);
@@ -155,7 +206,7 @@ impl<T> Table<T> {
 
     fn take_vacant(&self) -> Option<usize> {
         let taken = self.change_vacant(|first| {
-            let slot = self.slot(first.checked_sub(1)? as usize)?;
+            let slot = self.slots.get(first.checked_sub(1)? as usize)?;
             Some(slot.next_vacant.load(Ordering::Relaxed))
         });
         Some(taken?.checked_sub(1)? as usize)
@@ -180,55 +231,20 @@ impl<T> Table<T> {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
             .ok()
     }
-
-    #[inline]
-    fn slot(&self, index: usize) -> Option<&Slot<T>> {
-        let (chunk, offset) = place(index);
-        self.chunks[chunk].get()?.get(offset)
-    }
-
-    fn slot_or_new(&self, index: usize) -> &Slot<T> {
-        let (chunk, offset) = place(index);
-        let make = || {
-            Box::new(
-                (0..1 << (chunk as u32 + FIRST_CHUNK_BITS))
-                    .map(|_| Slot::new())
-                    .collect(),
-            )
-        };
-        &self.chunks[chunk].get_or_init(make)[offset]
-    }
-
-    /// How many objects there are.
-    #[cfg(any(test, feature = "test-hooks"))]
-    pub(crate) fn len(&self) -> usize {
-        let slots = self.chunks.iter().filter_map(OnceBox::get).flatten();
-        slots.filter(|slot| slot.object.load().is_some()).count()
-    }
 }
 
-/// The chunk of a slot, and where it is there.
-#[inline]
-fn place(index: usize) -> (usize, usize) {
-    let position = index + (1 << FIRST_CHUNK_BITS);
-    let bits = position.ilog2();
-    ((bits - FIRST_CHUNK_BITS) as usize, position - (1 << bits))
-}
-
-impl<T> Slot<T> {
-    fn new() -> Self {
-        Self {
-            object: ArcSwapOption::const_empty(),
-            generation: AtomicU32::new(0),
-            next_vacant: AtomicU32::new(0),
-        }
-    }
-}
-
-impl<T> Entry<T> {
+impl Entry {
     /// What names it.
     pub(crate) fn number(&self) -> usize {
         self.number
+    }
+
+    /// The object, which is of the type of its table.
+    pub(crate) fn body<T: 'static>(&self) -> &T {
+        match self.body.downcast_ref() {
+            Some(body) => body,
+            None => unreachable!("a table holds objects of one type"),
+        }
     }
 
     /// Adds an owner, unless nobody holds it any more.
@@ -247,21 +263,19 @@ impl<T> Entry<T> {
 }
 
 impl<T> Found<T> {
-    #[inline]
-    pub(crate) fn entry(&self) -> &Entry<T> {
-        match self.0.as_ref() {
+    pub(crate) fn entry(&self) -> &Entry {
+        match self.object.as_ref() {
             Some(entry) => entry,
             None => unreachable!("only made of an object"),
         }
     }
 }
 
-impl<T> Deref for Found<T> {
+impl<T: 'static> Deref for Found<T> {
     type Target = T;
 
-    #[inline]
     fn deref(&self) -> &T {
-        &self.entry().body
+        self.entry().body()
     }
 }
 

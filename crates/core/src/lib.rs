@@ -93,8 +93,8 @@ pub use crate::jwks::RemoteJwkSet;
 #[doc(hidden)]
 pub use crate::keeper::probe;
 pub use crate::keeper::{
-    Change, Counts, EndedGrant, Event, Fresh, Keeper, KeeperBuilder, PendingAttempt, RecordSummary,
-    Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
+    Cached, Change, Counts, EndedGrant, Event, Fresh, Keeper, KeeperBuilder, PendingAttempt,
+    RecordSummary, Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
 };
 pub use crate::login::{Login, read_authorization_response};
 pub use crate::loopback::Listener;

@@ -61,7 +61,7 @@ impl Client {
             Revocation::Failed(reason) => (csign_revocation::FAILED, Some(reason)),
             _ => (csign_revocation::FAILED, None),
         };
-        self.shown.clear();
+        self.drop_token();
         if let Some(out) = out_revocation {
             out.put(revocation);
         }

@@ -9,7 +9,7 @@ use super::{Full, GENERATION_BITS, MAX_GENERATION, MAX_OBJECTS, Table};
 const KIND: u8 = 0x5f;
 
 /// Frees what a number names, as often as it names something.
-fn release<T>(table: &Table<T>, number: usize) -> bool {
+fn release<T: Send + Sync + 'static>(table: &Table<T>, number: usize) -> bool {
     let found = table.find(number);
     if let Some(found) = &found {
         table.release(found.entry());
@@ -46,7 +46,7 @@ fn a_slot_is_used_again_under_another_number() {
         );
         assert!(release(&table, number));
     }
-    assert_eq!(table.used.load(Ordering::Relaxed), 1);
+    assert_eq!(table.slots.used.load(Ordering::Relaxed), 1);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_slot_whose_generations_are_used_up_is_never_used_again() {
     let table = Table::new(KIND);
     let first = table.insert("a").unwrap().number();
     assert!(release(&table, first));
-    let slot = table.slot(0).unwrap();
+    let slot = table.slots.slots.get(0).unwrap();
     slot.generation.store(MAX_GENERATION - 1, Ordering::Relaxed);
     let last = table.insert("b").unwrap().number();
     assert_eq!(last & ((1 << GENERATION_BITS) - 1), MAX_GENERATION as usize);
@@ -86,20 +86,20 @@ fn a_slot_whose_generations_are_used_up_is_never_used_again() {
     assert!(release(&table, last));
     // The next one is elsewhere, so that it can't get the first one's number.
     let next = table.insert("c").unwrap().number();
-    assert_eq!(table.used.load(Ordering::Relaxed), 2);
+    assert_eq!(table.slots.used.load(Ordering::Relaxed), 2);
     assert_ne!(next, first);
     assert!(table.find(first).is_none() && table.find(last).is_none());
     assert_eq!(*table.find(next).unwrap(), "c");
     assert!(release(&table, next));
     assert!(table.insert("d").is_ok());
-    assert_eq!(table.used.load(Ordering::Relaxed), 2);
+    assert_eq!(table.slots.used.load(Ordering::Relaxed), 2);
 }
 
 #[test]
 fn a_full_table_takes_another_object_after_one_was_freed() {
     let table = Table::new(KIND);
     let number = table.insert(1).unwrap().number();
-    table.used.store(MAX_OBJECTS, Ordering::Relaxed);
+    table.slots.used.store(MAX_OBJECTS, Ordering::Relaxed);
     assert!(matches!(table.insert(2), Err(Full)));
     assert!(release(&table, number));
     let number = table.insert(3).unwrap().number();
@@ -159,7 +159,7 @@ fn an_object_lives_while_somebody_looks_at_it() {
     let found = table.find(number).unwrap();
     assert!(release(&table, number));
     assert!(table.find(number).is_none());
-    assert_eq!(found.entry().body.0.load(Ordering::SeqCst), 1);
+    assert_eq!(found.0.load(Ordering::SeqCst), 1);
     drop(found);
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
@@ -180,15 +180,14 @@ fn threads_that_free_and_use_the_same_numbers_never_find_anything_else() {
                 start.wait();
                 for round in 0..ROUNDS {
                     // Each object says which number it has; others free it and look it up as they like.
-                    let said = AtomicUsize::new(0);
-                    let entry = table.insert((said, Counted::new(&alive))).unwrap();
-                    entry.body.0.store(entry.number(), Ordering::SeqCst);
+                    let make = |number| (number, Counted::new(&alive));
+                    let entry = table.insert_with(make).unwrap();
                     let former = shown.swap(entry.number(), Ordering::SeqCst);
                     drop(entry);
                     for number in [former, shown.load(Ordering::SeqCst)] {
                         if let Some(found) = table.find(number) {
                             let (said, alive) = &*found;
-                            assert_eq!(said.load(Ordering::SeqCst), number);
+                            assert_eq!(*said, number);
                             assert!(alive.0.load(Ordering::SeqCst) > 0);
                         }
                     }
@@ -211,18 +210,18 @@ fn threads_that_free_and_use_the_same_numbers_never_find_anything_else() {
     assert!(freed.into_inner() == THREADS * ROUNDS - 1);
     // No more slots than there were objects at once.
     let most = 3 * THREADS + 1;
-    assert!(table.used.load(Ordering::SeqCst) <= most);
-    assert_eq!(vacant(&table), table.used.load(Ordering::SeqCst));
+    assert!(table.slots.used.load(Ordering::SeqCst) <= most);
+    assert_eq!(vacant(&table), table.slots.used.load(Ordering::SeqCst));
 }
 
 /// How many slots are on the list of vacant ones.
 fn vacant<T>(table: &Table<T>) -> usize {
-    let mut next = table.vacant.load(Ordering::SeqCst) as u32;
+    let mut next = table.slots.vacant.load(Ordering::SeqCst) as u32;
     let mut count = 0;
     while next != 0 {
         count += 1;
-        assert!(count <= table.used.load(Ordering::SeqCst));
-        let slot = table.slot(next as usize - 1).unwrap();
+        assert!(count <= table.slots.used.load(Ordering::SeqCst));
+        let slot = table.slots.slots.get(next as usize - 1).unwrap();
         next = slot.next_vacant.load(Ordering::SeqCst);
     }
     count

@@ -3,12 +3,13 @@
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Barrier, mpsc};
+use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use countersign_capi::*;
 
-use crate::program::{Config, call, owned, pair, sandbox};
+use crate::program::{Config, call, owned, pair, peek_text, sandbox};
 
 /// Pointers that are no handles: small and large numbers, an address of ours, and what is next to a handle.
 fn rubbish(handle: usize) -> Vec<usize> {
@@ -229,6 +230,119 @@ fn threads_may_free_what_others_use() {
         }
     });
     assert!(refused.into_inner() > 0);
+}
+
+#[test]
+fn a_cached_token_goes_with_its_client_for_every_thread() {
+    let sandbox = sandbox();
+    let config = Config::load(&sandbox, "boldsign-cc");
+    // So that each client has a token of its own.
+    config.set("store", "memory").unwrap();
+    let mut former = Vec::new();
+    for _ in 0..10 {
+        let client = config.client().unwrap();
+        assert_eq!(client.peek_text().unwrap(), "");
+        let token = client.token().unwrap().value();
+        let handle = client.0.addr();
+        let read = || {
+            let client = ptr::without_provenance_mut(handle);
+            peek_text(client).map_err(|refused| refused.status)
+        };
+        let (ask, asked) = mpsc::channel::<()>();
+        let (answer, answered) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for () in asked {
+                    answer.send((read(), read())).unwrap();
+                }
+            });
+            let everywhere = |expected: Result<&str, csign_status>| {
+                ask.send(()).unwrap();
+                let (first, second) = answered.recv().unwrap();
+                for read in [&first, &second, &read(), &read()] {
+                    assert_eq!(read.as_deref().map_err(|status| *status), expected);
+                }
+            };
+            everywhere(Ok(&token));
+            // What was freed before stays so, although this client has its place.
+            for former in &former {
+                let refused = peek_text(ptr::without_provenance_mut(*former)).unwrap_err();
+                assert_eq!(refused.status, csign_status::BAD_HANDLE);
+            }
+            everywhere(Ok(&token));
+            // SAFETY: live, and the text is as long as said.
+            call(|error| unsafe {
+                let (token, length) = pair(&token);
+                csign_client_invalidate(client.0, token, length, error)
+            })
+            .unwrap();
+            everywhere(Ok(""));
+            let next = client.token().unwrap().value();
+            assert_ne!(next, token);
+            everywhere(Ok(&next));
+            // SAFETY: live.
+            unsafe { csign_client_close(client.0) };
+            everywhere(Err(csign_status::CLOSED));
+            let another = config.client().unwrap();
+            let token = another.token().unwrap().value();
+            assert_ne!(token, next);
+            assert_eq!(another.peek_text().unwrap(), token);
+            drop(client);
+            everywhere(Err(csign_status::BAD_HANDLE));
+            assert_eq!(another.peek_text().unwrap(), token);
+            drop(ask);
+        });
+        former.push(handle);
+    }
+}
+
+#[test]
+fn threads_that_make_free_and_read_clients_only_get_the_tokens_of_those() {
+    const THREADS: usize = 4;
+    let sandbox = sandbox();
+    let config = Config::load(&sandbox, "boldsign-cc");
+    // So that each client has a token of its own.
+    config.set("store", "memory").unwrap();
+    // Of the latest client: its handle and its token.
+    let shown = Mutex::new((0, String::new()));
+    let (read, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let (handle, token) = shown.lock().unwrap().clone();
+                    for _ in 0..20 {
+                        let client = ptr::without_provenance_mut(handle);
+                        let counted = match peek_text(client).map_err(|refused| refused.status) {
+                            Ok(text) => {
+                                assert_eq!(text, token);
+                                &read
+                            }
+                            Err(csign_status::BAD_HANDLE | csign_status::NULL_ARGUMENT) => &refused,
+                            Err(other) => panic!("{other:?}"),
+                        };
+                        counted.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        for _ in 0..60 {
+            let client = config.client().unwrap();
+            let token = client.token().unwrap().value();
+            assert_ne!(shown.lock().unwrap().1, token);
+            *shown.lock().unwrap() = (client.0.addr(), token);
+            let before = read.load(Ordering::Relaxed);
+            for _ in 0..1000 {
+                if read.load(Ordering::Relaxed) >= before + 50 {
+                    break;
+                }
+                thread::sleep(Duration::from_micros(100));
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(read.into_inner() > 0 && refused.into_inner() > 0);
 }
 
 #[test]

@@ -138,6 +138,10 @@ impl Client {
         Ok((!token.is_null()).then_some(Token(token)))
     }
 
+    pub(crate) fn peek_text(&self) -> Result<String, Refused> {
+        peek_text(self.0)
+    }
+
     pub(crate) fn count(&self, counter: csign_counter) -> u64 {
         let mut count = 0;
         // SAFETY: live.
@@ -152,6 +156,16 @@ impl Drop for Client {
         // SAFETY: live, and freed once.
         unsafe { csign_client_free(self.0) }
     }
+}
+
+/// The cached token, copied; empty if there is none. The handle may be anything.
+pub(crate) fn peek_text(client: *const csign_client) -> Result<String, Refused> {
+    let (mut buffer, mut length) = (vec![0_u8; 4096], 0);
+    let (data, capacity) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: the buffer has room for as much as is said.
+    call(|error| unsafe { csign_client_peek_token(client, data, capacity, &mut length, error) })?;
+    buffer.truncate(length);
+    Ok(String::from_utf8(buffer).unwrap())
 }
 
 #[derive(Debug)]

@@ -2,11 +2,12 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
 
+use super::Keeper;
 use crate::{Clock, Moment, Source, Token};
 
 /// The cached token, if there is one.
@@ -19,6 +20,8 @@ struct Held {
     /// How much must be left of it, as far as its own lifetime allows.
     early: Duration,
     looked: Look,
+    /// Whether it is still the cached token.
+    is_cached: AtomicBool,
 }
 
 /// When the last closer look was, and for how long it holds, both in milliseconds and in one word, so that both are of
@@ -34,6 +37,16 @@ pub struct Fresh<'a> {
     keeper: PhantomData<&'a Shown>,
 }
 
+/// A keeper's cached token, to read again and again without the keeper.
+///
+/// It has the same answer as [`Keeper::fresh`](crate::Keeper::fresh), but costs no more than a look at the
+/// clock. It delays wiping the token until it is dropped.
+#[derive(Clone)]
+pub struct Cached {
+    held: Arc<Held>,
+    clock: Arc<dyn Clock>,
+}
+
 /// How long a closer look at both clocks holds. A wall clock set back to a moment within this
 /// span goes unnoticed for no longer than this.
 const LOOK_MS: i64 = 1000;
@@ -47,16 +60,17 @@ impl Shown {
     pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<Fresh<'_>> {
         let guard = self.0.load();
         let held = guard.as_ref()?;
-        let now = clock.coarse_unix_ms();
-        if !held.looked.holds(now) {
-            held.look_closer(clock.now());
-            if !held.looked.holds(now) {
-                return None;
-            }
-        }
-        Some(Fresh {
+        held.is_fresh(clock).then_some(Fresh {
             held: guard,
             keeper: PhantomData,
+        })
+    }
+
+    /// Returns the token, even if it has expired, to read without the keeper.
+    pub(super) fn cached(&self, clock: &Arc<dyn Clock>) -> Option<Cached> {
+        Some(Cached {
+            held: self.0.load_full()?,
+            clock: Arc::clone(clock),
         })
     }
 
@@ -78,17 +92,66 @@ impl Shown {
             token,
             early,
             looked: Look(AtomicI64::new(0)),
+            is_cached: AtomicBool::new(true),
         };
         held.look_closer(now);
-        self.0.store(Some(Arc::new(held)));
+        self.replace(Some(Arc::new(held)));
     }
 
     pub(super) fn clear(&self) {
-        self.0.store(None);
+        self.replace(None);
+    }
+
+    fn replace(&self, held: Option<Arc<Held>>) {
+        if let Some(former) = self.0.swap(held) {
+            former.is_cached.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Keeper {
+    /// Returns the cached token, fresh or not, to read without the keeper. `None` if there is none.
+    ///
+    /// Once the keeper has another token, or none, this one is never fresh again.
+    pub fn cached(&self) -> Option<Cached> {
+        self.0.shown.cached(&self.0.clock)
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl Cached {
+    /// Returns the token while it is fresh and its keeper still has it cached.
+    #[inline]
+    pub fn fresh(&self) -> Option<&Token> {
+        let held = &*self.held;
+        let is_fresh = held.is_cached.load(Ordering::Acquire) && held.is_fresh(self.clock.as_ref());
+        is_fresh.then_some(&held.token)
+    }
+}
+
+impl std::fmt::Debug for Cached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.held.token.fmt(f)
     }
 }
 
 impl Held {
+    /// Whether more than `early` of it was left when it was last checked, at most a second ago.
+    #[inline]
+    fn is_fresh(&self, clock: &dyn Clock) -> bool {
+        let now = clock.coarse_unix_ms();
+        if self.looked.holds(now) {
+            return true;
+        }
+        self.look_closer(clock.now());
+        self.looked.holds(now)
+    }
+
     fn look_closer(&self, now: Moment) {
         let left = self
             .token

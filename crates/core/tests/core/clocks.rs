@@ -1,8 +1,9 @@
 //! Clocks that differ, jump and sleep.
 
+use std::thread;
 use std::time::Duration;
 
-use countersign::{Response, Verdict};
+use countersign::{Cached, Response, Verdict};
 
 use crate::support::{
     Bench, NOW, bench, by_assertion, by_assertion_or_login, claims_of, client_credentials,
@@ -120,6 +121,45 @@ fn after_five_hours_of_sleep_no_expired_token_is_handed_out() {
 }
 
 #[test]
+fn a_token_read_without_its_keeper_is_fresh_only_while_the_keeper_says_so() {
+    let Bench { keeper, clock, .. } = bench(
+        client_credentials(),
+        ["a", "b", "c", "d"].map(|token| Ok(token_answer(token, 3600))),
+    );
+    assert!(keeper.cached().is_none());
+    let read = |cached: &Cached| cached.fresh().map(|token| token.expose().to_owned());
+    let next = || {
+        keeper.token().unwrap();
+        keeper.cached().unwrap()
+    };
+    let expired = next();
+    assert_eq!(read(&expired).as_deref(), Some("a"));
+    clock.advance(Duration::from_secs(5 * 3600));
+    assert_eq!(read(&expired), None);
+    assert_eq!(read(&keeper.cached().unwrap()), None);
+
+    let rejected = next();
+    assert_eq!(read(&rejected).as_deref(), Some("b"));
+    keeper.invalidate(&keeper.token().unwrap());
+    assert_eq!(read(&rejected), None);
+
+    let replaced = next();
+    assert_eq!(read(&replaced).as_deref(), Some("c"));
+    keeper.refresh_now().unwrap();
+    assert_eq!(read(&replaced), None);
+
+    let last = keeper.cached().unwrap();
+    assert_eq!(read(&last).as_deref(), Some("d"));
+    drop(keeper);
+    // The thread of the last request has it for a moment longer.
+    let gone = (0..1000).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        read(&last).is_none()
+    });
+    assert!(gone);
+}
+
+#[test]
 fn a_wall_clock_that_jumps_makes_no_storm() {
     let answers = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 3600)));
     let Bench {
@@ -171,7 +211,7 @@ fn a_background_refresher_spares_the_callers_the_wait_until_it_is_stopped() {
         ..
     } = bench(client_credentials(), answers);
     let stop = countersign::Stop::new();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let background = scope.spawn(|| keeper.keep_fresh(&stop));
         script.await_arrivals(1);
         clock.advance(Duration::from_secs(520));

@@ -1,0 +1,171 @@
+//! Whose token is read, and that none stays when its client goes, whatever the order in which threads come.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use countersign::{
+    Connection, Keeper, Profile, Request, Response, SendError, Settings, Transport, from_profile,
+};
+
+use super::{Claim, Copied, PLACES, read};
+use crate::fork;
+use crate::slots::{Table, index_of};
+
+/// Every token is this long a time valid, and has this name.
+#[derive(Debug)]
+struct Canned(&'static str);
+
+impl Transport for Canned {
+    fn send(&self, _: &Request) -> Result<Response, SendError> {
+        let body = format!(r#"{{"access_token":"{}","expires_in":3600}}"#, self.0);
+        Ok(Response::new(200, [], body))
+    }
+}
+
+/// A keeper with this token cached.
+fn keeper(token: &'static str) -> Keeper {
+    let profile = r#"
+        id = "acme"
+        name = "Acme"
+        documentation = "https://acme.example/docs"
+        environments.production.base_url = "https://login.acme.example"
+        endpoints.token = "{base_url}/token"
+        grants.client-credentials.client_auth = ["post"]
+    "#;
+    let profile = from_profile(Profile::from_toml(profile).unwrap());
+    let settings = [
+        ("provider", "acme"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+    ];
+    let settings = Settings::from_pairs(settings).unwrap();
+    let connection = Connection::new("mine", &settings, profile).unwrap();
+    let builder = Keeper::builder(connection).transport(Arc::new(Canned(token)));
+    let keeper = builder.build().unwrap();
+    keeper.token().unwrap();
+    keeper
+}
+
+/// Numbers as clients have them.
+static NUMBERS: Table<()> = Table::new(0x5f);
+
+/// Two clients, one after the other in the same slot.
+fn in_the_same_slot() -> [usize; 2] {
+    let first = NUMBERS.insert(()).unwrap();
+    let next = first.number() + 1;
+    assert_eq!(index_of(first.number()), index_of(next));
+    [first.number(), next]
+}
+
+fn text(client: usize) -> Option<String> {
+    read(client, |token| token.expose().to_owned())
+}
+
+fn is_empty(client: usize) -> bool {
+    PLACES.get(index_of(client)).unwrap().token.load().is_none()
+}
+
+/// Leaves a token in a client's place, as a thread does that was stopped just before.
+fn leave(client: usize, keeper: &Keeper, born: u32) {
+    let token = keeper.cached().unwrap();
+    let copied = Copied {
+        client,
+        born,
+        token,
+    };
+    let place = PLACES.get(index_of(client)).unwrap();
+    place.token.store(Some(Arc::new(copied)));
+}
+
+#[test]
+fn a_client_reads_its_own_token() {
+    let [client, next] = in_the_same_slot();
+    let (first, second) = (keeper("a"), keeper("b"));
+    assert_eq!(text(client), None);
+    let claim = Claim::new(client);
+    assert_eq!(text(client), None);
+    claim.put(first.cached().unwrap(), fork::now());
+    assert_eq!(text(client).as_deref(), Some("a"));
+    assert_eq!(text(next), None);
+    claim.clear();
+    assert!(is_empty(client));
+    claim.put(first.cached().unwrap(), fork::now());
+    claim.end();
+    assert!(is_empty(client));
+    assert_eq!(text(client), None);
+
+    let claim = Claim::new(next);
+    assert_eq!((text(client), text(next)), (None, None));
+    claim.put(second.cached().unwrap(), fork::now());
+    assert_eq!(text(client), None);
+    assert_eq!(text(next).as_deref(), Some("b"));
+    drop(claim);
+    assert!(is_empty(next));
+    assert_eq!(text(next), None);
+}
+
+#[test]
+fn a_token_that_comes_when_its_client_has_gone_is_nobodys() {
+    let [client, next] = in_the_same_slot();
+    let keeper = keeper("a");
+    let claim = Claim::new(client);
+    claim.end();
+    claim.put(keeper.cached().unwrap(), fork::now());
+    assert!(is_empty(client));
+    leave(client, &keeper, fork::now());
+    assert_eq!(text(client), None);
+    let new = Claim::new(next);
+    assert_eq!(text(next), None);
+    // Whatever the old claim does, it is not the new one's end.
+    claim.clear();
+    claim.end();
+    drop(claim);
+    new.put(keeper.cached().unwrap(), fork::now());
+    assert_eq!(text(next).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_token_that_its_client_has_dropped_does_not_stay() {
+    let [client, _] = in_the_same_slot();
+    let keeper = keeper("a");
+    let claim = Claim::new(client);
+    let token = keeper.cached().unwrap();
+    keeper.invalidate(&keeper.token().unwrap());
+    claim.put(token, fork::now());
+    assert!(is_empty(client));
+}
+
+#[test]
+fn a_token_from_before_a_fork_is_not_read_after_it() {
+    let [client, _] = in_the_same_slot();
+    let keeper = keeper("a");
+    let _claim = Claim::new(client);
+    leave(client, &keeper, fork::now());
+    assert_eq!(text(client).as_deref(), Some("a"));
+    leave(client, &keeper, fork::now() + 1);
+    assert_eq!(text(client), None);
+}
+
+#[test]
+fn an_ended_claim_leaves_no_token_whoever_puts_one_there_meanwhile() {
+    let keeper = keeper("a");
+    for _ in 0..200 {
+        let [client, _] = in_the_same_slot();
+        let claim = Claim::new(client);
+        let start = Barrier::new(3);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    start.wait();
+                    for _ in 0..20 {
+                        claim.put(keeper.cached().unwrap(), fork::now());
+                    }
+                });
+            }
+            start.wait();
+            claim.end();
+            assert_eq!(text(client), None);
+        });
+        assert!(is_empty(client));
+    }
+}

@@ -1,0 +1,45 @@
+//! A list that grows while others read it, and whose items never move.
+
+// Unlike std's OnceLock it waits for nobody: after fork(), whoever was initializing it may be gone.
+use once_cell::race::OnceBox;
+
+use super::INDEX_BITS;
+
+/// Items are found by the upper bits of their index: each chunk has twice as many as the former.
+const FIRST_CHUNK_BITS: u32 = 6;
+const CHUNKS: usize = (INDEX_BITS - FIRST_CHUNK_BITS + 1) as usize;
+
+pub(crate) struct Chunks<T>([OnceBox<Vec<T>>; CHUNKS]);
+
+impl<T: Default> Chunks<T> {
+    pub(crate) const fn new() -> Self {
+        Self([const { OnceBox::new() }; CHUNKS])
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+        let (chunk, offset) = place(index);
+        self.0.get(chunk)?.get()?.get(offset)
+    }
+
+    /// Returns the item, and makes its chunk if there is none yet.
+    pub(crate) fn get_or_make(&self, index: usize) -> &T {
+        let (chunk, offset) = place(index);
+        let length = 1 << (chunk as u32 + FIRST_CHUNK_BITS);
+        let make = || Box::new((0..length).map(|_| T::default()).collect());
+        &self.0[chunk].get_or_init(make)[offset]
+    }
+
+    #[cfg(any(test, feature = "test-hooks"))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().filter_map(OnceBox::get).flatten()
+    }
+}
+
+/// The chunk of an item, and where it is there.
+#[inline]
+fn place(index: usize) -> (usize, usize) {
+    let position = index + (1 << FIRST_CHUNK_BITS);
+    let bits = position.ilog2();
+    ((bits - FIRST_CHUNK_BITS) as usize, position - (1 << bits))
+}
