@@ -1,21 +1,11 @@
-//! Why a store didn't do what it was asked.
+//! The error type of stores.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a store could not be opened, read or written.
+/// An error of a store.
 ///
-/// # Example
-///
-/// ```
-/// use countersign_store::{Error, ErrorKind};
-///
-/// let error = Error::new(ErrorKind::Unusable, "the disk is read-only")
-///     .with_hint("mount it read-write");
-/// assert_eq!(error.kind(), ErrorKind::Unusable);
-/// assert_eq!(error.to_string(), "the disk is read-only");
-/// assert_eq!(error.hint(), Some("mount it read-write"));
-/// ```
+/// Its [`kind`](Error::kind) says whether trying again can help.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -30,7 +20,7 @@ struct Inner {
 
 type Source = Arc<dyn std::error::Error + Send + Sync>;
 
-/// What happened, and so whether trying again can help.
+/// What happened, which decides whether trying again can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -50,7 +40,17 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// Creates an error of this kind. The message is one sentence on what failed.
+    /// Creates an error. The message is one sentence that says what failed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Unusable, "the disk is read-only");
+    /// assert_eq!(error.kind(), ErrorKind::Unusable);
+    /// assert_eq!(error.to_string(), "the disk is read-only");
+    /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -61,33 +61,82 @@ impl Error {
         }))
     }
 
-    /// Creates an error about one setting, named in [`Error::setting_name`].
+    /// Creates an error of the kind [`ErrorKind::Setting`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind};
+    ///
+    /// let error = Error::setting("store", "`store` names no host");
+    /// assert_eq!(error.kind(), ErrorKind::Setting);
+    /// assert_eq!(error.setting_name(), Some("store"));
+    /// ```
     pub fn setting(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Setting, message).with_setting(name)
     }
 
-    /// Sets the hint: one sentence on what to do.
+    /// Sets the hint: one sentence that says what to do.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Unusable, "the disk is read-only")
+    ///     .with_hint("mount it read-write");
+    /// assert_eq!(error.hint(), Some("mount it read-write"));
+    /// ```
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// Sets the setting to look at.
+    /// Sets the setting that the error is about.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Unavailable, "the server is down").with_setting("store");
+    /// assert_eq!(error.setting_name(), Some("store"));
+    /// ```
     #[must_use]
     pub fn with_setting(mut self, name: impl Into<String>) -> Self {
         self.0.setting = Some(name.into());
         self
     }
 
-    /// Sets what caused the error; see [`std::error::Error::source`]. Clones of the error share it.
+    /// Sets the cause, which [`std::error::Error::source`] returns. Clones of the error share it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind};
+    /// use std::error::Error as _;
+    ///
+    /// let cause = std::io::Error::other("connection reset");
+    /// let error = Error::new(ErrorKind::Unavailable, "the server is down").with_source(cause);
+    /// assert_eq!(error.source().unwrap().to_string(), "connection reset");
+    /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
         self
     }
 
-    /// Puts words before the message, as in "connection `x`: …".
+    /// Puts context before the message.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Busy, "the lease is held").in_context("connection `mine`");
+    /// assert_eq!(error.message(), "connection `mine`: the lease is held");
+    /// ```
     #[must_use]
     pub fn in_context(mut self, context: impl fmt::Display) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
@@ -99,22 +148,33 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns one sentence on what failed.
+    /// Returns one sentence that says what failed.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Returns one sentence on what to do.
+    /// Returns one sentence that says what to do.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// Returns the setting to look at.
+    /// Returns the setting that the error is about.
     pub fn setting_name(&self) -> Option<&str> {
         self.0.setting.as_deref()
     }
 
-    /// Returns what caused the error, to pass it on with an error of another type.
+    /// Returns the cause, to attach it to an error of another type.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Unavailable, "the server is down");
+    /// assert!(error.cause().is_none());
+    /// let error = error.with_source(std::io::Error::other("connection reset"));
+    /// assert_eq!(error.cause().unwrap().to_string(), "connection reset");
+    /// ```
     pub fn cause(&self) -> Option<Arc<dyn std::error::Error + Send + Sync>> {
         self.0.source.clone()
     }

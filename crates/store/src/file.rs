@@ -1,4 +1,4 @@
-//! A store of files for one machine: replaced whole, durable before acknowledged, locked by process.
+//! A store in files of this machine.
 
 mod failure;
 mod files;
@@ -72,8 +72,20 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unusable`] if the folder cannot be created, is not a folder, belongs to another
-    /// user, or others than its owner have access to it.
+    /// [`ErrorKind::Unusable`] if the folder can't be created, isn't a folder, belongs to another
+    /// user, or can be accessed by other users.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{FileStore, Store};
+    ///
+    /// # let scratch = tempfile::tempdir().unwrap();
+    /// # let folder = scratch.path().join("tokens");
+    /// let store = FileStore::open(&folder)?;
+    /// assert!(store.keys()?.is_empty());
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
         let store = Self::at(folder);
         store.run(1, |files| {
@@ -89,6 +101,19 @@ impl FileStore {
     /// # Errors
     ///
     /// As [`FileStore::open`], and if the folder is missing.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::FileStore;
+    ///
+    /// # let scratch = tempfile::tempdir().unwrap();
+    /// # let folder = scratch.path().join("tokens");
+    /// assert!(FileStore::open_existing(&folder).is_err());
+    /// FileStore::open(&folder)?;
+    /// assert!(FileStore::open_existing(&folder).is_ok());
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     pub fn open_existing(folder: impl Into<PathBuf>) -> Result<Self, Error> {
         let store = Self::at(folder);
         store.run(1, Files::check_folder)??;
@@ -105,14 +130,26 @@ impl FileStore {
         }
     }
 
-    /// Sets how long a call waits for another process; 5 s by default.
+    /// Sets how long a call waits for another process. The default is 5 s.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_store::FileStore;
+    ///
+    /// # let scratch = tempfile::tempdir().unwrap();
+    /// # let folder = scratch.path().join("tokens");
+    /// let store = FileStore::open(&folder)?.with_timeout(Duration::from_secs(1));
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -148,14 +185,14 @@ impl FileStore {
         let (message, hint) = match missed {
             Missed::Late => (
                 format!(
-                    "the file system of the store {shown} did not answer within {} s",
+                    "the file system of the store {shown} did not respond within {} s",
                     patience.as_secs_f32()
                 ),
-                "check the disk or the mount that `store` names: a hard NFS mount waits for its server for ever",
+                "check the disk or mount that `store` is on; a hard NFS mount waits forever for its server",
             ),
             Missed::NoThread(error) => (
                 format!("the store {shown} cannot start a thread: {error}"),
-                "raise the limit of threads (ulimit -u, TasksMax= in a systemd unit), or try again",
+                "raise the limit on threads (ulimit -u, or TasksMax= in a systemd unit), or try again",
             ),
         };
         Error::new(ErrorKind::Unavailable, message)
@@ -163,7 +200,7 @@ impl FileStore {
             .with_hint(hint)
     }
 
-    /// Runs a change. Its outcome is unknown if it is still under way when the time is up.
+    /// Runs a change. Its outcome is unknown if it hasn't finished when the time is up.
     fn change(
         &self,
         key: &StoreKey,

@@ -1,10 +1,9 @@
-//! Stores over other stores.
+//! A macro for stores that wrap another store.
 
-/// Implements methods of [`Store`](crate::Store) by calling another store: for a store that changes
-/// only some of what the one below it does.
+/// Implements methods of [`Store`](crate::Store) by forwarding them to another store.
 ///
-/// `self => EXPRESSION` says which store that is. It may use `?` if all of the methods return a
-/// `Result`.
+/// `self => EXPRESSION` is the other store. The expression may use `?` if all listed methods return
+/// a `Result`.
 ///
 /// # Example
 ///

@@ -3,21 +3,21 @@
 use std::fmt;
 
 /// The key of a record: 32 opaque bytes.
-///
-/// # Example
-///
-/// ```
-/// use countersign_store::StoreKey;
-///
-/// let key = StoreKey::of(["tenant", "42"]);
-/// assert_ne!(key, StoreKey::of(["tenant4", "2"]));
-/// assert_eq!(StoreKey::from_hex(&key.to_hex()), Some(key));
-/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoreKey([u8; 32]);
 
 impl StoreKey {
-    /// Hashes words that together identify a record.
+    /// Hashes the words that together identify a record.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::StoreKey;
+    ///
+    /// let key = StoreKey::of(["tenant", "42"]);
+    /// assert_eq!(key, StoreKey::of(["tenant", "42"]));
+    /// assert_ne!(key, StoreKey::of(["tenant4", "2"]));
+    /// ```
     pub fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         let mut context = ring::digest::Context::new(&ring::digest::SHA256);
         for word in words {
@@ -31,6 +31,15 @@ impl StoreKey {
     }
 
     /// Parses 64 hex digits.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::StoreKey;
+    ///
+    /// assert!(StoreKey::from_hex(&"0f".repeat(32)).is_some());
+    /// assert_eq!(StoreKey::from_hex("0f"), None);
+    /// ```
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut key = [0; 32];
         if text.len() != 64 || !text.is_ascii() {
@@ -43,6 +52,15 @@ impl StoreKey {
     }
 
     /// Formats the key as 64 hex digits.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::StoreKey;
+    ///
+    /// let key = StoreKey::of(["tenant", "42"]);
+    /// assert_eq!(StoreKey::from_hex(&key.to_hex()), Some(key));
+    /// ```
     pub fn to_hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }

@@ -1,11 +1,11 @@
-//! The right to change a record for a while.
+//! Leases: the right to refresh a record for a while.
 
 use std::time::Duration;
 
 /// The response to a request for a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
-    /// The owner has it now.
+    /// The owner holds the lease now.
     Granted {
         /// Greater than every earlier fence of this key and than the record's own, even if the store
         /// has lost its earlier leases.
@@ -13,9 +13,9 @@ pub enum Lease {
         /// How long it lasts, counted from before the call. `None` if the kernel ends it.
         valid_for: Option<Duration>,
     },
-    /// Somebody holds it.
+    /// Somebody holds the lease.
     Busy {
-        /// When to ask again.
+        /// How long to wait before trying again.
         retry_in: Duration,
     },
 }

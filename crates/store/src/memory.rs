@@ -1,4 +1,4 @@
-//! A store that ends with the process.
+//! A store in memory.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -43,7 +43,17 @@ impl Slot {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{MemoryStore, Store, StoreKey};
+    ///
+    /// let store = MemoryStore::new();
+    /// assert!(store.load(&StoreKey::of(["mine"]))?.is_none());
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,13 +1,20 @@
-//! Who holds a lease.
+//! Owners and holders of leases.
 
 use std::fmt;
 
-/// Who holds a lease: one client of one process.
+/// The owner of a lease: one client of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(String);
 
 impl Owner {
     /// Creates an owner from a word that nobody else uses.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let owner = countersign_store::Owner::new("0193d3a6-4f0c-7c3e-9d65-6f1f3b6d2a11");
+    /// assert_eq!(owner.as_str(), "0193d3a6-4f0c-7c3e-9d65-6f1f3b6d2a11");
+    /// ```
     pub fn new(word: impl Into<String>) -> Self {
         Self(word.into())
     }
@@ -25,7 +32,7 @@ impl Owner {
         Self(format!("{}:{}:{word}", host(), std::process::id()))
     }
 
-    /// The word.
+    /// Returns the owner as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -38,7 +45,7 @@ impl Owner {
     }
 }
 
-/// The current holder of a lease and when it took it.
+/// The current holder of a lease, and when it took the lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
@@ -50,7 +57,16 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Creates a holder, with the time it took the lease.
+    /// Creates a holder that took the lease at this time.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Holder, Owner};
+    ///
+    /// let holder = Holder::new(Owner::new("web-1:17:import"), Some(1_764_235_923_999));
+    /// assert_eq!(holder.to_string(), "process 17 on web-1 since 2025-11-27T09:32:03Z");
+    /// ```
     pub fn new(owner: Owner, since_ms: Option<i64>) -> Self {
         Self { owner, since_ms }
     }
@@ -117,8 +133,8 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_told_as_in_rfc_3339() {
-        for (unix_s, told) in [
+    fn times_are_formatted_as_in_rfc_3339() {
+        for (unix_s, formatted) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_399, "2000-02-28T23:59:59Z"),
             (951_782_400, "2000-02-29T00:00:00Z"),
@@ -126,7 +142,7 @@ mod tests {
             (1_735_689_599, "2024-12-31T23:59:59Z"),
             (-1, "1969-12-31T23:59:59Z"),
         ] {
-            assert_eq!(utc(unix_s * 1000), told);
+            assert_eq!(utc(unix_s * 1000), formatted);
         }
     }
 }

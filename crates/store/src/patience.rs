@@ -1,15 +1,15 @@
-//! Waiting for a lease within bounds.
+//! Waiting for a lease, with a timeout.
 
 use std::time::{Duration, Instant};
 
 use crate::{Error, ErrorKind, Lease, Owner, Store, StoreKey};
 
-/// Takes a lease, waiting up to `patience` for whoever has it, and returns its fence.
+/// Takes a lease and returns its fence. If the lease is held, waits for it up to `patience`.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Busy`] if it was held all that time, naming the holder if the store knows it; and
-/// as [`Store::lease`].
+/// [`ErrorKind::Busy`] if the lease was held the whole time; the message names the holder if the
+/// store knows it. Otherwise as [`Store::lease`].
 ///
 /// # Example
 ///
@@ -47,23 +47,9 @@ pub fn wait_for_lease(
     }
 }
 
-/// How long to wait for a lease, for callers that do more between attempts than [`wait_for_lease`].
+/// A timeout for taking a lease, for callers that do more between attempts than [`wait_for_lease`].
 ///
 /// It is measured in real time and includes the store's calls.
-///
-/// # Example
-///
-/// ```
-/// use std::time::Duration;
-/// use countersign_store::Patience;
-///
-/// let patience = Patience::new(Duration::from_millis(20));
-/// let mut attempts = 1;
-/// while patience.pause(Duration::from_millis(5)) {
-///     attempts += 1;
-/// }
-/// assert!(attempts > 1);
-/// ```
 #[derive(Debug)]
 pub struct Patience {
     began: Instant,
@@ -71,7 +57,17 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// Starts the wait.
+    /// Starts the timeout.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_store::Patience;
+    ///
+    /// let patience = Patience::new(Duration::ZERO);
+    /// assert!(!patience.pause(Duration::from_millis(5)));
+    /// ```
     pub fn new(longest: Duration) -> Self {
         Self {
             began: Instant::now(),
@@ -79,7 +75,21 @@ impl Patience {
         }
     }
 
-    /// Sleeps before the next attempt. Returns `false` at once if the time is up.
+    /// Sleeps before the next attempt. Returns `false` immediately if the time is up.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_store::Patience;
+    ///
+    /// let patience = Patience::new(Duration::from_millis(20));
+    /// let mut attempts = 1;
+    /// while patience.pause(Duration::from_millis(5)) {
+    ///     attempts += 1;
+    /// }
+    /// assert!(attempts > 1);
+    /// ```
     pub fn pause(&self, retry_in: Duration) -> bool {
         let left = self.longest.saturating_sub(self.began.elapsed());
         if left.is_zero() {
@@ -90,18 +100,33 @@ impl Patience {
         true
     }
 
-    /// Builds the error for when the time is up. It starts with `what`, and names the holder and
-    /// how long it has held the lease, if the store knows.
+    /// Builds the error to return when the time is up. The message starts with `what`, and names
+    /// the holder and since when it has held the lease, if the store knows.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_store::{MemoryStore, Owner, Patience, Store, StoreKey};
+    ///
+    /// let (store, key) = (MemoryStore::new(), StoreKey::of(["mine"]));
+    /// store.lease(&key, &Owner::new("web-1:17:import"), Duration::from_secs(30))?;
+    /// let error = Patience::new(Duration::from_secs(5)).busy(&store, &key, "connection `mine`");
+    /// assert!(error.message().starts_with("connection `mine`: process 17 on web-1 since "));
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     pub fn busy(&self, store: &dyn Store, key: &StoreKey, what: &str) -> Error {
         let waited = self.longest.as_secs_f32();
         let (message, hint) = match store.holder(key) {
             Ok(Some(holder)) => (
-                format!("{what}: {holder} has its lease, and did not release it within {waited} s"),
-                "try again; if it stays, end that process: it hangs",
+                format!(
+                    "{what}: {holder} holds its lease and did not release it within {waited} s"
+                ),
+                "try again; if this keeps happening, kill that process: it hangs",
             ),
             _ => (
                 format!("{what}: another holder did not release its lease within {waited} s"),
-                "try again; if it stays, look for a process that hangs",
+                "try again; if this keeps happening, look for a hung process",
             ),
         };
         Error::new(ErrorKind::Busy, message).with_hint(hint)
@@ -113,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patience_ends_by_real_time() {
+    fn pausing_stops_when_the_time_is_up() {
         let patience = Patience::new(Duration::from_millis(30));
         let mut pauses = 0;
         while patience.pause(Duration::ZERO) {
@@ -122,7 +147,7 @@ mod tests {
         assert!((1..=30).contains(&pauses), "{pauses}");
         assert!(patience.began.elapsed() >= Duration::from_millis(30));
         assert!(!patience.pause(Duration::from_secs(60)));
-        // If one call takes longer than the whole wait, it is the last.
+        // If one call takes longer than the timeout, it is the last.
         let patience = Patience {
             began: Instant::now() - Duration::from_secs(1),
             longest: Duration::from_millis(1),

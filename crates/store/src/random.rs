@@ -11,7 +11,7 @@ pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], Error> {
     filled.map_err(|_| {
         Error::new(
             ErrorKind::Internal,
-            "the operating system gave no random bytes",
+            "the operating system returned no random bytes",
         )
     })?;
     Ok(bytes)

@@ -1,4 +1,4 @@
-//! A record, and what becomes of a change to it.
+//! Records, and the outcome of changing one.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::Error;
 pub struct Stored {
     /// The version. Each change increments it.
     pub version: u64,
-    /// The newest fence it has seen.
+    /// The newest fence that a change was made with.
     pub fence: u64,
     /// The value, or `None` after [`Store::tombstone`](crate::Store::tombstone).
     pub value: Option<Zeroizing<Vec<u8>>>,
@@ -31,19 +31,19 @@ impl fmt::Debug for Stored {
 #[derive(Debug)]
 #[must_use]
 pub enum Swap {
-    /// It is as durable as the store promises, and has this version.
+    /// The change is as durable as the store promises, and the record has this version.
     Applied(u64),
     /// Somebody else changed the record first; nothing was written.
     Conflict(Option<Stored>),
     /// A newer holder of the lease changed the record; nothing was written.
     Fenced,
-    /// It was certainly not written.
+    /// The change was certainly not made.
     Unavailable(Error),
-    /// It may have been written. Load the record to find out.
+    /// The change may have been made. Load the record to find out.
     Unknown(Error),
 }
 
-/// Returns the version and fence that a record gets by a change, if the change is allowed.
+/// Returns a record's version and fence after a change, if the change is allowed.
 pub(crate) fn admit(
     current: Option<&Stored>,
     expected: Option<u64>,

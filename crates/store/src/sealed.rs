@@ -1,4 +1,4 @@
-//! Encryption at rest, for any store.
+//! Encryption at rest for any store.
 
 mod reseal;
 
@@ -10,17 +10,18 @@ use zeroize::Zeroizing;
 
 use crate::{Error, ErrorKind, Store, StoreKey, Stored, Swap, forward_store, random};
 
-/// Marks a sealed value, and its format.
+/// Marks an encrypted value, and its format.
 const MAGIC: &[u8; 4] = b"CSS1";
 const KEY_ID: usize = 8;
 const SALT: usize = 32;
 
-/// A store whose values are encrypted: AES-256-GCM under a key derived anew for every write
-/// (HKDF-SHA256, RFC 5869), bound to the record's key and version, so that values cannot be
-/// swapped between records or put back in an older one's place.
+/// Encrypts the values of another store.
 ///
-/// Keeping what is in the store secret is all it does: whoever can write the store can still
-/// delete from it.
+/// Each value is encrypted with AES-256-GCM under a key that is derived for this write alone
+/// (HKDF-SHA256, RFC 5869), and bound to the record's key and version. So a value can't be moved to
+/// another record, or replaced by an older one.
+///
+/// This only keeps values secret: whoever can write to the store can still delete from it.
 ///
 /// # Example
 ///
@@ -45,9 +46,9 @@ pub struct SealedStore {
     ring: Mutex<KeyRing>,
 }
 
-/// The keys of a sealed store: the first one writes, all of them read.
+/// The keys of a [`SealedStore`]. The first encrypts, and all of them decrypt.
 ///
-/// `Debug` shows the ids of the keys, which are fingerprints.
+/// `Debug` shows the keys' IDs, which are fingerprints.
 #[derive(Clone)]
 pub struct KeyRing(Vec<SealKey>);
 
@@ -60,12 +61,25 @@ struct SealKey {
 impl KeyRing {
     /// Parses keys of 32 bytes in base64, separated by spaces or newlines.
     ///
-    /// To replace a key, put the new one before it, reseal every record, and then remove the old
-    /// one.
+    /// To replace a key:
+    ///
+    /// 1. Put the new key before the old one, and deploy that everywhere.
+    /// 2. [Reseal](SealedStore::reseal) every record.
+    /// 3. Remove the old key.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Setting`] if a key is not base64 of 32 bytes. The message shows no part of it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::KeyRing;
+    ///
+    /// // Created with `openssl rand -base64 32`.
+    /// assert!(KeyRing::parse("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").is_ok());
+    /// assert!(KeyRing::parse("a passphrase").is_err());
+    /// ```
     pub fn parse(keys: &str) -> Result<Self, Error> {
         let read = |word: &str| {
             let decoded = base64_simd::STANDARD
@@ -78,7 +92,7 @@ impl KeyRing {
                 .map(|bytes| SealKey::new(Zeroizing::new(bytes)))
                 .ok_or_else(|| {
                     Error::setting("store_key", "`store_key` is not base64 of 32 bytes")
-                        .with_hint("make a key with: openssl rand -base64 32")
+                        .with_hint("create a key with: openssl rand -base64 32")
                 })
         };
         let keys: Result<Vec<_>, _> = keys.split_whitespace().map(read).collect();
@@ -99,7 +113,20 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl SealedStore {
-    /// Encrypts what goes into the store below, and decrypts what comes out of it.
+    /// Wraps a store, whose values will be encrypted.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_store::{KeyRing, MemoryStore, SealedStore, Store, StoreKey, Swap};
+    ///
+    /// let ring = KeyRing::parse("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")?;
+    /// let store = SealedStore::new(Arc::new(MemoryStore::new()), ring);
+    /// let key = StoreKey::of(["mine"]);
+    /// assert!(matches!(store.compare_and_swap(&key, None, None, b"token"), Swap::Applied(1)));
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     pub fn new(below: Arc<dyn Store>, ring: KeyRing) -> Self {
         Self {
             below,
@@ -107,12 +134,35 @@ impl SealedStore {
         }
     }
 
-    /// Whether a value of the store below is encrypted.
+    /// Returns whether a value of the wrapped store is encrypted.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// assert!(!countersign_store::SealedStore::is_sealed(b"a token"));
+    /// ```
     pub fn is_sealed(value: &[u8]) -> bool {
         value.starts_with(MAGIC)
     }
 
     /// Replaces the keys, for example after their file has changed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_store::{KeyRing, MemoryStore, SealedStore, Store, StoreKey, Swap};
+    ///
+    /// let old = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    /// let new = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
+    /// let store = SealedStore::new(Arc::new(MemoryStore::new()), KeyRing::parse(old)?);
+    /// let key = StoreKey::of(["mine"]);
+    /// assert!(matches!(store.compare_and_swap(&key, None, None, b"token"), Swap::Applied(1)));
+    ///
+    /// store.replace_ring(KeyRing::parse(&format!("{new} {old}"))?);
+    /// assert_eq!(store.load(&key)?.unwrap().value.unwrap().as_slice(), b"token");
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     pub fn replace_ring(&self, ring: KeyRing) {
         *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = ring;
     }
@@ -125,7 +175,7 @@ impl SealedStore {
     fn seal(&self, key: &StoreKey, version: u64, plain: &[u8]) -> Result<Vec<u8>, Error> {
         let ring = self.ring();
         let Some(first) = ring.0.first() else {
-            return Err(Error::setting("store_key", "`store_key` holds no key"));
+            return Err(Error::setting("store_key", "`store_key` contains no key"));
         };
         let salt: [u8; SALT] = random::bytes()?;
         let mut body = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
@@ -149,21 +199,21 @@ impl SealedStore {
         version: u64,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let refuse = |message: String, hint: &str| {
+        let reject = |message: String, hint: &str| {
             Error::new(ErrorKind::Unusable, message)
                 .with_setting("store_key")
                 .with_hint(hint)
         };
         let shown = &key.to_hex()[..12];
         let Some(rest) = sealed.strip_prefix(MAGIC) else {
-            return Err(refuse(
-                format!("record {shown}… is not encrypted, and `store_key` is set"),
-                "check who wrote it: if you did, encrypt it with SealedStore::seal_plain; if not, remove it from the store",
+            return Err(reject(
+                format!("record {shown}… is not encrypted, but `store_key` is set"),
+                "check who wrote it: if you did, encrypt it with SealedStore::seal_plain; otherwise, remove it from the store",
             ));
         };
         if rest.len() < KEY_ID + SALT {
-            return Err(refuse(
-                format!("record {shown}… is cut off"),
+            return Err(reject(
+                format!("record {shown}… is truncated"),
                 "log in again",
             ));
         }
@@ -171,9 +221,9 @@ impl SealedStore {
         let (salt, body) = rest.split_at(SALT);
         let ring = self.ring();
         let Some(seal_key) = ring.find(id) else {
-            return Err(refuse(
+            return Err(reject(
                 format!(
-                    "record {shown}… was encrypted with key {}, which `store_key` does not have",
+                    "record {shown}… was encrypted with key {}, which is not in `store_key`",
                     hex(id)
                 ),
                 "add the old key to store_key, after the new one",
@@ -186,9 +236,9 @@ impl SealedStore {
             .cipher(salt)?
             .open_in_place(nonce, bound, &mut body);
         let length = opened.map(|plain| plain.len()).map_err(|_| {
-            refuse(
+            reject(
                 format!(
-                    "record {shown}… does not open: it was changed, or put in another one's place"
+                    "record {shown}… cannot be decrypted: it was modified, or is a copy of another record or version"
                 ),
                 "restore the store from a backup, or log in again",
             )
@@ -217,7 +267,7 @@ impl SealKey {
         Self { id, bytes }
     }
 
-    /// A key for one write alone, so that its nonce is used once by construction.
+    /// Derives the key for a single write, so that its nonce is never used twice.
     fn cipher(&self, salt: &[u8]) -> Result<LessSafeKey, Error> {
         struct Length;
         impl KeyType for Length {
@@ -267,7 +317,7 @@ impl Store for SealedStore {
         remove_set_aside, holder, warning, now_ms);
 }
 
-/// What a value is bound to: the key that seals it, its record, and that record's version.
+/// Returns the additional data that binds a value to its encryption key, record and version.
 fn bound_to(id: &[u8; KEY_ID], key: &StoreKey, version: u64) -> Vec<u8> {
     let mut bound = b"countersign store 1".to_vec();
     bound.extend_from_slice(id);

@@ -7,11 +7,31 @@ use crate::{Error, Holder, Lease, Owner, StoreKey, Stored, Swap};
 
 /// Keeps one versioned record per key, and a lease that one writer at a time holds.
 ///
-/// Values are opaque. A change is a compare-and-swap on the version that was read, so that nobody's
+/// Values are opaque. A change is a compare-and-swap on the version that was read, so that no
 /// change is lost. A lease says who may request a new token now.
 ///
-/// Every call returns within a bound that the store documents. A lease belongs to
-/// the process that took it: a forked child neither holds its parent's nor can release it.
+/// Every call returns within a bound that the store documents. A lease belongs to the process that
+/// took it: a forked child neither holds its parent's lease nor can release it.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use countersign_store::{Lease, MemoryStore, Owner, Store, StoreKey, Swap};
+///
+/// let store: &dyn Store = &MemoryStore::new();
+/// let (key, owner) = (StoreKey::of(["tenant", "42"]), Owner::of_this_process("example"));
+/// let Lease::Granted { fence, .. } = store.lease(&key, &owner, Duration::from_secs(30))? else {
+///     panic!("somebody else is refreshing this grant");
+/// };
+/// let swap = store.compare_and_swap(&key, None, Some(fence), b"a refresh token");
+/// assert!(matches!(swap, Swap::Applied(1)));
+/// store.release(&key, &owner, fence)?;
+/// assert_eq!(store.keys()?, [key]);
+/// assert!(matches!(store.tombstone(&key, 1, None), Swap::Applied(2)));
+/// assert!(store.keys()?.is_empty());
+/// # Ok::<(), countersign_store::Error>(())
+/// ```
 pub trait Store: Send + Sync + fmt::Debug {
     /// Returns what this store promises.
     fn capabilities(&self) -> Capabilities;
@@ -27,8 +47,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Replaces the value if the record still has the version `expected`, or if there is no record
     /// and `expected` is `None`.
     ///
-    /// On success the version is incremented; the first one is 1. Returns [`Swap::Fenced`] if the
-    /// record has seen a newer fence than `fence`.
+    /// On success the version is incremented (the first write is version 1). Returns
+    /// [`Swap::Fenced`] if the record has seen a newer fence than `fence`.
     fn compare_and_swap(
         &self,
         key: &StoreKey,
@@ -37,11 +57,11 @@ pub trait Store: Send + Sync + fmt::Debug {
         value: &[u8],
     ) -> Swap;
 
-    /// Removes the value but keeps counting versions, so that a late writer of the old value gets a
+    /// Removes the value but increments the version, so that a late writer of the old value gets a
     /// conflict.
     fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap;
 
-    /// Takes a record's lease without waiting. A held lease is busy for its owner too.
+    /// Takes a record's lease without waiting. A lease that is held is busy even for its owner.
     ///
     /// # Errors
     ///
@@ -75,17 +95,17 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// As [`Store::load`].
     fn keys(&self) -> Result<Vec<StoreKey>, Error>;
 
-    /// Checks that a grant that only a person can renew may be kept here.
+    /// Checks that the store is durable enough for a grant that only a person can renew.
     ///
     /// # Errors
     ///
-    /// If the store would lose it in a restart, unless the store's settings allow that. The hint
-    /// says what to change on the server or in the settings.
+    /// If a restart would lose the grant, unless the store's settings allow that. The hint says
+    /// what to change on the server or in the settings.
     fn fit_for_rotation(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Returns where a damaged record was set aside, if it was. A person may still be able to
+    /// Returns the path of the damaged copy of a record, if there is one. A person may be able to
     /// recover a grant from it.
     ///
     /// # Errors
@@ -96,8 +116,8 @@ pub trait Store: Send + Sync + fmt::Debug {
         Ok(None)
     }
 
-    /// Deletes a record's damaged copies, and returns where they were: a logout must not leave
-    /// tokens behind. The default does nothing, for stores that set nothing aside.
+    /// Deletes a record's damaged copies, and returns their paths. A logout must not leave tokens
+    /// behind. The default does nothing, for stores that keep no damaged copies.
     ///
     /// # Errors
     ///
@@ -107,8 +127,8 @@ pub trait Store: Send + Sync + fmt::Debug {
         Ok(Vec::new())
     }
 
-    /// Returns who holds a lease, to show why it is busy. `None` if nobody does or the store
-    /// doesn't know.
+    /// Returns the holder of a lease, for errors about a busy one. `None` if nobody holds it or the
+    /// store doesn't know.
     ///
     /// # Errors
     ///
@@ -118,13 +138,13 @@ pub trait Store: Send + Sync + fmt::Debug {
         Ok(None)
     }
 
-    /// Returns a problem that doesn't stop the store yet, such as a changed `password_file` that
-    /// can't be read. A client checks it with each refresh and reports it.
+    /// Returns a problem that the store works around for now, such as a changed `password_file`
+    /// that can't be read. A client checks this with each refresh and reports it.
     fn warning(&self) -> Option<Error> {
         None
     }
 
-    /// Returns the time of the store's clock in milliseconds since 1970. A fleet's deadlines use it.
+    /// Returns the store's time in milliseconds since 1970. Deadlines that a fleet shares use it.
     ///
     /// # Errors
     ///
@@ -165,7 +185,7 @@ pub enum LeaseKind {
     Timed,
 }
 
-/// Reads the machine's clock, for stores without a server.
+/// Returns this machine's time in milliseconds since 1970, for stores without a server.
 pub(crate) fn machine_ms() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

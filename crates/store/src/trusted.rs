@@ -1,4 +1,4 @@
-//! Files that decide what this process does: trusted only if no other user can have written them.
+//! Opens files that decide what this process does, if no other user can have written them.
 
 use std::fmt;
 use std::fs::File;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// effective user, and must not be writable by anyone else. A group counts as someone else unless it
 /// is the owner's private group (no other member in `/etc/passwd` and `/etc/group`). A folder with
 /// the sticky bit, such as `/tmp`, may be writable: nobody can replace another user's entries there.
-/// On systems without Unix permissions nothing is checked.
+/// On systems without Unix permissions, nothing is checked.
 ///
 /// # Errors
 ///
@@ -31,50 +31,67 @@ use zeroize::Zeroizing;
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let mut file = open(path)?.file;
     let size = file.metadata()?.len();
-    // Room ahead, so that growing leaves no copy of a secret behind.
+    // Allocate once: growing would leave copies of a secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Opens a file for reading, as [`read`] does.
+/// Opens a file for reading, with the checks of [`read`].
 ///
 /// # Errors
 ///
 /// As [`read`].
+///
+/// # Example
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("countersign.toml");
+/// # std::fs::write(&path, "[connections.mine]").unwrap();
+/// let opened = countersign_store::trusted::open(&path).unwrap();
+/// assert_eq!(opened.file.metadata().unwrap().len(), 18);
+/// ```
 pub fn open(path: &Path) -> Result<Trusted, Refusal> {
-    // The way is checked from the root down, so each folder is out of others' reach before what it
-    // holds is looked at. Nobody but root and this user can change the way between check and open.
+    // Checked from the root down: nobody else can change a folder that passed while its contents are
+    // checked. So only root and this user can change the path between this and opening it.
     let place = rules::check_way(path)?;
     let file = File::open(path)?;
-    // The opened file itself, whatever its name leads to by now.
+    // Check the opened file, not what its name refers to by now.
     rules::check_file(&place, &file.metadata()?)?;
     Ok(Trusted { file, path: place })
 }
 
-/// Checks a folder and all above it, as [`read`] does for a file: what is written there, no other
-/// user can replace.
+/// Checks that no other user can replace the entries of a folder, as [`read`] does for a file.
 ///
 /// # Errors
 ///
 /// As [`read`].
+///
+/// # Example
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path();
+/// assert!(countersign_store::trusted::check_folder(path).is_ok());
+/// ```
 pub fn check_folder(path: &Path) -> Result<(), Refusal> {
     rules::check_way(path).map(drop)
 }
 
-/// A file that was opened by [`open`].
+/// A file opened by [`open`].
 #[derive(Debug)]
 pub struct Trusted {
     /// The file, open for reading.
     pub file: File,
-    /// Where it is, without symbolic links.
+    /// Its path, with symbolic links resolved.
     pub path: PathBuf,
 }
 
-/// Why a file is not read.
+/// Why a file was rejected.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The system refused.
+    /// It can't be opened or read.
     Io(io::Error),
     /// Other users may have written or replaced it.
     Untrusted(Untrusted),
@@ -101,7 +118,7 @@ impl Untrusted {
         let shown = self.path.display();
         match self.why {
             Why::Owner { owner, user } => format!(
-                "run this as user {owner}, or, if you trust its contents, change the owner: \
+                "run this program as user {owner}, or, if you trust the contents, run: \
                  chown {user} {shown}"
             ),
             Why::Mode { folder: false, .. } => format!("chmod go-w {shown}"),
@@ -118,10 +135,10 @@ impl fmt::Display for Untrusted {
         match self.why {
             Why::Owner { owner, user } => write!(
                 f,
-                "{shown} belongs to user {owner}, and this runs as user {user}"
+                "{shown} belongs to user {owner}, and this program runs as user {user}"
             ),
             Why::Mode { mode, .. } => {
-                write!(f, "{shown} may be written by other users (mode {mode:04o})")
+                write!(f, "{shown} is writable by other users (mode {mode:04o})")
             }
         }
     }
@@ -139,7 +156,7 @@ impl Refusal {
     }
 }
 
-/// Continues a sentence that names the file.
+/// The message is the rest of a sentence that starts with the file's path.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -183,10 +200,10 @@ mod rules {
     const STICKY: u32 = 0o1000;
     const GROUP_WRITES: u32 = 0o020;
     const OTHERS_WRITE: u32 = 0o002;
-    /// As many symbolic links as Linux follows.
-    const MOST_LINKS: u32 = 40;
+    /// The limit of Linux.
+    const MAX_LINKS: u32 = 40;
 
-    /// Follows a path from the root, checking all it passes; the place where it ends.
+    /// Checks everything on a path, from the root down. Returns the path without symbolic links.
     pub(super) fn check_way(path: &Path) -> Result<PathBuf, Refusal> {
         let mut rest: Vec<OsString> = Vec::new();
         push(&mut rest, &std::path::absolute(path)?);
@@ -195,7 +212,7 @@ mod rules {
         let mut links = 0;
         while let Some(name) = rest.pop() {
             if name == ".." {
-                // `at` has no links in it: its parent is the one above.
+                // `at` contains no links, so its parent is the folder above.
                 at.pop();
                 continue;
             }
@@ -204,7 +221,7 @@ mod rules {
             check_owner(&next, &facts)?;
             if facts.is_symlink() {
                 links += 1;
-                if links > MOST_LINKS {
+                if links > MAX_LINKS {
                     return Err(io::Error::other("too many symbolic links").into());
                 }
                 let target = fs::read_link(&next)?;
@@ -225,7 +242,7 @@ mod rules {
         Ok(at)
     }
 
-    /// The parts of a path, the first of them last.
+    /// Pushes the parts of a path in reverse order.
     fn push(rest: &mut Vec<OsString>, path: &Path) {
         let parts = path.components().rev().filter_map(|part| match part {
             Component::Normal(name) => Some(name.to_owned()),
@@ -235,7 +252,7 @@ mod rules {
         rest.extend(parts);
     }
 
-    /// `/proc/self/fd/3 -> pipe:[4711]` leads to an open file and names no place.
+    /// Returns whether a link refers to an open file without a path: `/proc/self/fd/3 -> pipe:[17]`.
     fn is_of_a_descriptor(folder: &Path, target: &Path) -> bool {
         folder.starts_with("/proc") && !folder.join(target).exists()
     }
@@ -248,10 +265,10 @@ mod rules {
         }
     }
 
-    /// An opened file.
+    /// Checks an opened file.
     pub(super) fn check_file(path: &Path, facts: &Metadata) -> Result<(), Untrusted> {
         check_owner(path, facts)?;
-        // What a device gives, as /dev/null does, nobody can have written into it.
+        // Nobody can have written the contents of a device such as /dev/null.
         match facts.file_type().is_char_device() {
             true => Ok(()),
             false => check_writers(path, facts),
@@ -284,16 +301,16 @@ mod rules {
         })
     }
 
-    /// Whether a group has the owner as its only member, as on systems whose umask is 002.
+    /// Returns whether a group's only member is the owner, as on systems whose umask is 002.
     fn is_private_group(group: u32, owner: u32) -> bool {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         has_one_member(group, owner, &read("/etc/passwd"), &read("/etc/group"))
     }
 
-    /// passwd(5) and group(5). What they do not list, as groups of a directory service, is not
-    /// private: its members are not known.
+    /// Looks the group up in the contents of passwd(5) and group(5). A group that they don't list,
+    /// such as one of a directory service, isn't private, because its members are unknown.
     pub(super) fn has_one_member(group: u32, owner: u32, passwd: &str, groups: &str) -> bool {
-        // Containers run as any user with group 0.
+        // Containers may run as any user with group 0.
         if group == 0 {
             return false;
         }
@@ -325,7 +342,7 @@ mod rules {
     }
 }
 
-// Who may write there, access control lists say, which are not read.
+// Elsewhere, access control lists decide who can write. They are not checked.
 #[cfg(not(unix))]
 mod rules {
     use std::fs::Metadata;
@@ -347,15 +364,18 @@ mod tests {
     use super::rules::has_one_member;
 
     #[test]
-    fn a_group_is_private_if_its_owner_is_alone_in_it() {
+    fn a_group_is_private_if_its_owner_is_the_only_member() {
         let passwd = "root:x:0:0::/:/bin/sh\nann:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:\n";
         let groups = "root:x:0:\nann:x:1000:\nbob:x:1001:bob\nstaff:x:50:ann\nteam:x:60:ann,bob\n";
         let private = |group, owner| has_one_member(group, owner, passwd, groups);
         assert!(private(1000, 1000) && private(1001, 1001) && private(50, 1000));
-        assert!(!private(60, 1000), "bob is in it as well");
+        assert!(!private(60, 1000), "bob is a member, too");
         assert!(!private(1001, 1000), "it is bob's primary group");
-        assert!(!private(0, 0), "containers run as any user with group 0");
-        assert!(!private(4711, 1000), "its members are not known");
-        assert!(!private(1000, 2000), "the owner is not known");
+        assert!(
+            !private(0, 0),
+            "containers may run as any user with group 0"
+        );
+        assert!(!private(4711, 1000), "its members are unknown");
+        assert!(!private(1000, 2000), "the owner is unknown");
     }
 }

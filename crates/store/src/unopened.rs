@@ -1,25 +1,14 @@
-//! A store that is opened on first use, and retried on each use until that succeeds.
+//! A store that is opened on first use.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Capabilities, Durability, Error, LeaseKind, Store, StoreKey, Swap, forward_store};
 
-/// A store that is opened on first use. If that fails, each use tries again and returns the error.
+/// A store that is opened on first use. As long as that fails, each use tries again.
 ///
 /// A client whose grant doesn't need a store works without one. This lets it start using the store
 /// once it becomes available.
-///
-/// # Example
-///
-/// ```
-/// use std::sync::Arc;
-/// use countersign_store::{Error, ErrorKind, Store, StoreKey, UnopenedStore};
-///
-/// let store = UnopenedStore::new(|| Err(Error::new(ErrorKind::Unavailable, "the disk is read-only")));
-/// let error = store.load(&StoreKey::of(["mine"])).unwrap_err();
-/// assert_eq!(error.message(), "the disk is read-only");
-/// ```
 pub struct UnopenedStore {
     open: Box<Open>,
     opened: Mutex<Option<Arc<dyn Store>>>,
@@ -29,6 +18,17 @@ type Open = dyn Fn() -> Result<Arc<dyn Store>, Error> + Send + Sync;
 
 impl UnopenedStore {
     /// Creates a store that is opened by calling this function.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind, Store, StoreKey, UnopenedStore};
+    ///
+    /// let down = || Error::new(ErrorKind::Unavailable, "the server is down");
+    /// let store = UnopenedStore::new(move || Err(down()));
+    /// let error = store.load(&StoreKey::of(["mine"])).unwrap_err();
+    /// assert_eq!(error.message(), "the server is down");
+    /// ```
     pub fn new(open: impl Fn() -> Result<Arc<dyn Store>, Error> + Send + Sync + 'static) -> Self {
         Self {
             open: Box::new(open),
@@ -45,7 +45,7 @@ impl UnopenedStore {
         if let Some(store) = self.opened() {
             return Ok(store);
         }
-        // Not under the lock: opening may take as long as the store's server needs.
+        // Don't hold the lock: opening may take as long as the store's server needs.
         let store = (self.open)()?;
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(opened.get_or_insert(store)))

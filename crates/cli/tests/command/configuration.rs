@@ -275,10 +275,10 @@ fn a_configuration_that_other_users_may_have_written_is_refused() {
         assert!(store.error(2)["message"].as_str().unwrap().contains(what));
     };
     mode(&config, 0o666);
-    refused("countersign.toml may be written by other users (mode 0666)");
+    refused("countersign.toml is writable by other users (mode 0666)");
     mode(&config, 0o600);
     mode(house.dir.path(), 0o777);
-    refused("may be written by other users (mode 0777)");
+    refused("is writable by other users (mode 0777)");
     // Nobody can replace what is anothers in a sticky folder.
     mode(house.dir.path(), 0o1777);
     house.run(["token", "boldsign-cc"]).succeeded();
@@ -318,7 +318,7 @@ fn secrets_keys_and_profiles_that_other_users_may_have_written_are_refused() {
         let error = house.run(["token", connection, "--json"]).error(2);
         assert_eq!(error["setting"], setting, "{error}");
         let message = error["message"].as_str().unwrap();
-        assert!(message.contains("may be written by other users"), "{error}");
+        assert!(message.contains("is writable by other users"), "{error}");
         let hint = error["hint"].as_str().unwrap();
         assert!(hint.starts_with("chmod go-w"), "{error}");
     }

@@ -286,7 +286,7 @@ fn what_is_not_loaded_is_told_with_the_reason() {
     refused(&name, "not absolute");
     refused("/nowhere/zoom.so", "no such file");
     fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
-    refused(&path, "may be written by other users");
+    refused(&path, "is writable by other users");
 }
 
 #[test]

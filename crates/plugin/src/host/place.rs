@@ -53,7 +53,7 @@ fn check_folder(folder: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let shown = folder.display();
-    let message = format!("{shown} may be written by other users");
+    let message = format!("{shown} is writable by other users");
     Err(Error::setting("plugin", message)
         .with_hint("move the plugin to a folder that only its owner can write"))
 }

@@ -30,23 +30,23 @@ pub(super) fn broken(did: &str, path: &Path, error: &io::Error) -> Error {
     {
         Some(remedy) => failed(ErrorKind::Unusable, did, path, error).with_hint(remedy),
         None => failed(ErrorKind::Unavailable, did, path, error)
-            .with_hint("try again; if it stays, check the disk that `store` names"),
+            .with_hint("try again; if this keeps happening, check the disk that `store` is on"),
     }
 }
 
-/// Retrying helps only if the disk was full.
-pub(super) fn cannot_be_made(folder: &Path, error: &io::Error) -> Error {
-    let unusable = failed(ErrorKind::Unusable, "make", folder, error);
+/// Builds the error for a folder that can't be created. Retrying helps only if the disk was full.
+pub(super) fn cannot_create(folder: &Path, error: &io::Error) -> Error {
+    let unusable = failed(ErrorKind::Unusable, "create", folder, error);
     match error.kind() {
-        io::ErrorKind::StorageFull => broken("make", folder, error),
+        io::ErrorKind::StorageFull => broken("create", folder, error),
         io::ErrorKind::NotFound => {
             let above = folder.parent().unwrap_or(folder).display();
             unusable.with_hint(format!(
-                "mount or create {above}, which is never created for you, or set store = \"file:FOLDER\" to a folder whose parent exists"
+                "mount or create {above}, or set store = \"file:FOLDER\" to a folder whose parent exists"
             ))
         }
         _ => unusable
-            .with_hint("set store = \"file:FOLDER\" to a folder that this user may make or owns"),
+            .with_hint("set store = \"file:FOLDER\" to a folder that this user owns or can create"),
     }
 }
 
@@ -59,13 +59,13 @@ fn failed(kind: ErrorKind, did: &str, path: &Path, error: &io::Error) -> Error {
 fn remedy(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::PermissionDenied => Some(
-            "give the folder and its files to the user that runs this program, or set `store` to a folder of that user",
+            "make the user that runs this program the owner of the folder and its files, or set `store` to a folder of that user",
         ),
-        io::ErrorKind::ReadOnlyFilesystem => Some(
-            "set `store` to a folder on a disk that can be written, or mount this one read-write",
-        ),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some("set `store` to a folder on a writable disk, or mount this one read-write")
+        }
         io::ErrorKind::NotFound => {
-            Some("check that the folder that `store` names exists and that its disk is mounted")
+            Some("check that the folder in `store` exists and that its disk is mounted")
         }
         io::ErrorKind::NotADirectory => Some("set `store` to a folder"),
         _ => limit(error),
@@ -78,14 +78,14 @@ fn limit(error: &io::Error) -> Option<&'static str> {
     let errno = Errno::from_raw_os_error(error.raw_os_error()?);
     if [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL].contains(&errno) {
         return Some(
-            "the file system has no locks (for NFS, mount it with them and run its lock service): set `store` to a folder on one that has",
+            "set `store` to a folder on a file system with locks (for NFS, mount it with locks and run its lock service)",
         );
     }
     match errno {
         Errno::MFILE => Some(
-            "raise this process's limit of open files (ulimit -n, LimitNOFILE= in a systemd unit), or close what it leaves open",
+            "raise the limit on open files (ulimit -n, LimitNOFILE= in a systemd unit), or find what this program leaves open",
         ),
-        Errno::NFILE => Some("raise the machine's limit of open files (sysctl fs.file-max)"),
+        Errno::NFILE => Some("raise the machine's limit on open files (sysctl fs.file-max)"),
         _ => None,
     }
 }
@@ -102,8 +102,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_pass_by_itself_makes_the_store_unusable() {
-        let told = |errno: Errno| {
+    fn permanent_failures_make_the_store_unusable() {
+        let explained = |errno: Errno| {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
             let error = broken("lock", Path::new("/tokens/x.lock"), &error);
             assert_eq!(error.setting_name(), Some("store"));
@@ -120,12 +120,12 @@ mod tests {
             (Errno::MFILE, "ulimit -n"),
             (Errno::NFILE, "fs.file-max"),
         ] {
-            let (kind, hint) = told(errno);
+            let (kind, hint) = explained(errno);
             assert_eq!(kind, ErrorKind::Unusable, "{errno:?}");
             assert!(hint.contains(named), "{errno:?}: {hint}");
         }
         for errno in [Errno::NOSPC, Errno::IO, Errno::DQUOT, Errno::INTR] {
-            assert_eq!(told(errno).0, ErrorKind::Unavailable, "{errno:?}");
+            assert_eq!(explained(errno).0, ErrorKind::Unavailable, "{errno:?}");
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The records of a folder. Each function implements one call of the store.
+//! The records in a folder. Each function implements one call of the store.
 //!
-//! | file | what it is |
+//! | file | contents |
 //! |---|---|
 //! | `KEY.rec` | the record |
-//! | `KEY.draft-…` | its successor, while one writer is writing it |
-//! | `KEY.new` | its whole successor, until it is renamed; it is adopted if its writer died |
-//! | `KEY.spare` | room on the disk for the next change |
-//! | `KEY.lock`, `KEY.write-lock` | who has the lease, and who changes the record |
-//! | `KEY.alive-…` | proof that a holder lives |
-//! | `KEY.damaged-…` | a record that could not be read, for a person to look at |
+//! | `KEY.draft-…` | its successor, while a writer is writing it |
+//! | `KEY.new` | its complete successor, until it is renamed; adopted if its writer died |
+//! | `KEY.spare` | disk space reserved for the next change |
+//! | `KEY.lock`, `KEY.write-lock` | who holds the lease, and who is changing the record |
+//! | `KEY.alive-…` | the proof that a holder is alive |
+//! | `KEY.damaged-…` | a record that couldn't be read, for a person to inspect |
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -46,7 +46,7 @@ impl Files {
     fn load_from(&self, folder: &Arc<Folder>, key: &StoreKey) -> Result<Option<Stored>, Error> {
         let leftover = folder.length(&name(key, "new"));
         if leftover.is_ok_and(|length| length.is_some()) {
-            // From a writer that is at work or has died. Readers don't wait for it.
+            // Its writer is still working or has died. Readers don't wait for it.
             let now = Files {
                 path: self.path.clone(),
                 deadline: Instant::now(),
@@ -150,7 +150,7 @@ impl Files {
         let folder = self.folder()?;
         let names = self.names(&folder)?;
         let swept = lock::sweep(&folder, &names);
-        swept.map_err(|error| broken("sweep", folder.path(), &error))?;
+        swept.map_err(|error| broken("clean up", folder.path(), &error))?;
         let of = |name: &String| {
             let record = name.strip_suffix(".rec");
             // If the writer of a key's first record died, only this file exists.
@@ -240,7 +240,9 @@ impl Files {
                         format!("the store cannot change {shown}: {holder} is changing it");
                     return Err(Error::new(ErrorKind::Unavailable, message)
                         .with_setting("store")
-                        .with_hint("try again; if it stays, end that process: it hangs"));
+                        .with_hint(
+                            "try again; if this keeps happening, kill that process: it hangs",
+                        ));
                 }
                 Taken::By(_) => {
                     std::thread::sleep(pause);
@@ -290,7 +292,7 @@ fn read_or_set_aside(folder: &Folder, key: &StoreKey) -> Result<Option<Stored>, 
     let path = folder.path_of(&record);
     let message = format!("the record {} is damaged: {why}; {moved}", path.display());
     Err(Error::new(ErrorKind::Damaged, message)
-        .with_hint("restore it from a backup, or log in again; a token that can be asked for anew is asked for by the next call"))
+        .with_hint("restore it from a backup, or log in again; if the grant needs no login, the next call requests a new token"))
 }
 
 /// Finishes the work of a writer that died. A complete successor is adopted: it may hold a refresh
@@ -326,8 +328,10 @@ fn recover(folder: &Folder, key: &StoreKey, writing: &Claim) -> Result<(), Error
     adopt(folder, &file, &new, &record).map_err(failed("recover", &new))
 }
 
-/// Gives a whole successor the record's name. If it is gone, or another file has its name, somebody
-/// removed the lock and another writer is at work: what that one writes is not ours to rename.
+/// Renames a complete successor to the record's name.
+///
+/// If the successor is gone or was replaced, somebody removed the lock file and another writer is
+/// working. Then this does nothing, because only that writer may rename its file.
 fn adopt(folder: &Folder, file: &File, new: &str, record: &str) -> io::Result<()> {
     // Its writer may have died before it was durable.
     file.sync_all()?;
@@ -372,7 +376,7 @@ fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Re
         })
     };
     let finished_by_another = || {
-        let why = "somebody removed its lock, and another process finished the change";
+        let why = "its lock file was removed, and another process finished the change";
         Err(Swap::Unknown(broke(&record, &io::Error::other(why))))
     };
     let held = writing.is_held();
@@ -382,7 +386,7 @@ fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Re
     match held {
         Ok(true) => {}
         Ok(false) => {
-            let lost = io::Error::other("somebody removed its lock meanwhile");
+            let lost = io::Error::other("its lock file was removed during the change");
             return withdraw(broke(&record, &lost));
         }
         Err(error) => return withdraw(broke(&record, &error)),
@@ -401,8 +405,8 @@ fn replace(folder: &Folder, key: &StoreKey, bytes: &[u8], writing: &Claim) -> Re
     }
 }
 
-/// Writes a record's successor, durably. It gets the name `new` only when it is whole: if somebody
-/// removes the lock, two writers are at work, and each may adopt what the other wrote.
+/// Writes a record's successor durably. It gets the name `new` only when it is complete, because
+/// without the lock file there may be two writers, and each may adopt what the other wrote.
 ///
 /// `spare` is a file whose blocks were reserved earlier; they are used for this one.
 fn write_new(
@@ -431,9 +435,9 @@ fn write_new(
 
 /// Ensures that there is a spare file of at least twice the size, with its blocks allocated.
 fn reserve(folder: &Folder, key: &StoreKey, size: usize) -> Result<String, Swap> {
-    const LEAST: usize = 8 * 1024;
+    const MIN: usize = 8 * 1024;
     let spare = name(key, "spare");
-    let wanted = (2 * size).max(LEAST);
+    let wanted = (2 * size).max(MIN);
     let there = folder.length(&spare).ok().flatten().unwrap_or(0);
     if there >= wanted as u64 {
         return Ok(spare);
@@ -451,7 +455,7 @@ fn reserve(folder: &Folder, key: &StoreKey, size: usize) -> Result<String, Swap>
         Err(error) => {
             let _ = folder.remove(&spare);
             let path = folder.path_of(&spare);
-            Err(Swap::Unavailable(broken("take room for", &path, &error)))
+            Err(Swap::Unavailable(broken("reserve space in", &path, &error)))
         }
     }
 }

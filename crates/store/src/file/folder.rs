@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use self::portable as system;
 #[cfg(unix)]
 use self::unix as system;
-use super::failure::{Untrusted, broken, cannot_be_made};
+use super::failure::{Untrusted, broken, cannot_create};
 use crate::Error;
 use crate::trusted::{self, Refusal};
 
@@ -29,7 +29,7 @@ impl Folder {
     pub(super) fn create(path: &Path) -> Result<(), Error> {
         match system::create_folder(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            created => created.map_err(|error| cannot_be_made(path, &error)),
+            created => created.map_err(|error| cannot_create(path, &error)),
         }
     }
 
@@ -250,7 +250,7 @@ mod unix {
             return Err(io::Error::other(Untrusted {
                 what: format!("it belongs to user {owner}, and this program runs as user {own}"),
                 remedy: format!(
-                    "run this as its owner (sudo -u '#{owner}' …), or set `store` to a folder of user {own}"
+                    "run this program as its owner (sudo -u '#{owner}' …), or set `store` to a folder of user {own}"
                 ),
             }));
         }
@@ -259,11 +259,11 @@ mod unix {
             return Ok(());
         }
         Err(io::Error::other(Untrusted {
-            what: format!("it has mode {mode:04o}: others have access"),
+            what: format!("other users have access to it (mode {mode:04o})"),
             // Don't suggest a bare command: the folder may be /etc or /tmp.
             remedy: format!(
-                "give the tokens a folder of their own, such as file:{}; if this one is for them alone, run: \
-                 chmod 0700 {shown}",
+                "set `store` to a folder that contains nothing else, such as file:{}; if this one contains nothing else, \
+                 run: chmod 0700 {shown}",
                 path.join("countersign").display()
             ),
         }))
@@ -283,7 +283,7 @@ mod unix {
         // Zero links is fine: the file was replaced since it was opened.
         if facts.st_nlink > 1 {
             let links = facts.st_nlink;
-            return Err(untrusted(format!("has {links} names (hard links)")));
+            return Err(untrusted(format!("has {links} hard links")));
         }
         Ok(())
     }
@@ -292,13 +292,13 @@ mod unix {
         io::Error::other(Untrusted {
             what: format!("it {what}"),
             remedy: "find out who put it there; then remove it, or restore it from a backup as a \
-                     plain file of this user"
+                     regular file of this user"
                 .to_owned(),
         })
     }
 }
 
-/// Who may read and write, access control lists say, which are not read.
+/// Elsewhere, access control lists decide who has access. They are not checked.
 #[cfg(not(unix))]
 mod portable {
     use std::fs::{self, File, OpenOptions};

@@ -1,4 +1,4 @@
-//! How a record is written: a line that tells everything about the bytes that follow it.
+//! The format of a record's file: a header line that describes the bytes after it.
 
 use zeroize::Zeroizing;
 
@@ -6,8 +6,9 @@ use crate::Stored;
 
 const MAGIC: &str = "countersign-record 1";
 
-/// `countersign-record 1 VERSION FENCE LENGTH SHA256` and the value; LENGTH is `-` for a
-/// record whose value was forgotten.
+/// Encodes a record as the line `countersign-record 1 VERSION FENCE LENGTH SHA256` and its value.
+///
+/// LENGTH is `-` if the value was removed.
 pub(super) fn encode(version: u64, fence: u64, value: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
     let length = match value {
         Some(value) => value.len().to_string(),
@@ -26,7 +27,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Stored, &'static str> {
     let end = bytes
         .iter()
         .position(|b| *b == b'\n')
-        .ok_or("its first line is cut off")?;
+        .ok_or("its first line is truncated")?;
     let line = std::str::from_utf8(&bytes[..end]).map_err(|_| "its first line is not text")?;
     let facts = line
         .strip_prefix(MAGIC)
@@ -41,7 +42,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Stored, &'static str> {
     }
     let number = |text: &str| {
         text.parse::<u64>()
-            .map_err(|_| "its first line is not understood")
+            .map_err(|_| "its first line has a malformed number")
     };
     Ok(Stored {
         version: number(version)?,
@@ -71,13 +72,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cut_and_every_flipped_bit_is_noticed() {
+    fn truncated_and_corrupted_records_are_rejected() {
         let whole = encode(7, 3, Some(b"some value"));
         let back = decode(&whole).unwrap();
         assert_eq!((back.version, back.fence), (7, 3));
         assert_eq!(back.value.unwrap().as_slice(), b"some value");
         for end in 0..whole.len() {
-            assert!(decode(&whole[..end]).is_err(), "cut at {end}");
+            assert!(decode(&whole[..end]).is_err(), "truncated to {end} bytes");
         }
         for bit in 0..whole.len() * 8 {
             let mut flipped = whole.to_vec();
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn forgotten_is_not_empty() {
+    fn a_removed_value_is_not_an_empty_value() {
         assert!(decode(&encode(2, 0, None)).unwrap().value.is_none());
         assert!(decode(&encode(2, 0, Some(b""))).unwrap().value.is_some());
     }

@@ -54,14 +54,14 @@ pub(super) struct Claimant<'a> {
 
 impl Claim {
     /// Takes the lock of this name unless it is held. The new fence is greater than all earlier
-    /// ones and than `least`. The proof's name starts with `prefix`.
+    /// ones and than `seen`. The proof's name starts with `prefix`.
     pub(super) fn take(
         folder: &Arc<Folder>,
         name: &str,
         prefix: &str,
         by: &Claimant<'_>,
         deadline: Instant,
-        least: &dyn Fn() -> io::Result<u64>,
+        seen: &dyn Fn() -> io::Result<u64>,
     ) -> io::Result<Taken> {
         let mut file = LockFile::open(folder, name, deadline)?;
         let contents = file.read()?;
@@ -70,7 +70,7 @@ impl Claim {
         {
             return Ok(Taken::By(holding.clone()));
         }
-        let fence = contents.fence.max(least()?).saturating_add(1);
+        let fence = contents.fence.max(seen()?).saturating_add(1);
         let (proof, proof_file) = prove(folder, prefix)?;
         let claim = Self {
             folder: Arc::clone(folder),
@@ -94,8 +94,8 @@ impl Claim {
         Ok(Taken::Claim(claim))
     }
 
-    /// Returns the name of the file in which only the holder of this lock writes. It is removed
-    /// with the lock of a holder that died.
+    /// Returns the name of a file that only the holder of this lock writes. If the holder dies, the
+    /// file is removed with its lock.
     pub(super) fn draft(&self) -> String {
         self.proof.replacen(PROOF, DRAFT, 1)
     }
@@ -150,17 +150,17 @@ pub(super) fn holding(folder: &Folder, name: &str) -> io::Result<Option<Holding>
     })
 }
 
-/// Removes what a holder left that has died: its draft and its proof.
+/// Removes the draft and the proof of a holder that died.
 fn clear(folder: &Folder, proof: &str) {
-    // A holder that released the lock left neither. If removing them fails, they do no harm.
+    // A holder that released the lock left neither. Leftovers that can't be removed do no harm.
     if folder.length(proof).is_ok_and(|length| length.is_some()) {
         let _ = folder.remove(&proof.replacen(PROOF, DRAFT, 1));
         let _ = folder.remove(proof);
     }
 }
 
-/// Removes what processes left that died before they claimed a lock, or whose lock somebody
-/// removed. What belongs to this process is left alone.
+/// Removes the leftovers of processes that died before they claimed a lock, or whose lock file was
+/// removed. Files of this process are left alone.
 pub(super) fn sweep(folder: &Folder, names: &[String]) -> io::Result<()> {
     for name in names {
         if name.contains(DRAFT) {
@@ -187,9 +187,9 @@ pub(super) fn sweep(folder: &Folder, names: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the part of a proof's name between prefix and word.
+/// The part of a proof's name between prefix and word.
 const PROOF: &str = ".alive-";
-/// What a draft's name has instead.
+/// The same part of a draft's name.
 const DRAFT: &str = ".draft-";
 
 /// Creates a proof: a new file with this process's record lock on it.
@@ -209,7 +209,9 @@ fn prove(folder: &Folder, prefix: &str) -> io::Result<(String, File)> {
             return Ok((name, file));
         }
     }
-    Err(io::Error::other("every proof that was made was swept away"))
+    Err(io::Error::other(
+        "other processes kept removing the proof that this one is alive",
+    ))
 }
 
 /// The locked lock file. It is unlocked explicitly, because closing it would leave the lock to a
@@ -231,7 +233,7 @@ impl LockFile {
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                    let why = "a process that hangs, or the child of one that died, has it open";
+                    let why = "it is locked by a hung process, or by the child of one that died";
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
                 Err(TryLockError::WouldBlock) => {
@@ -268,7 +270,7 @@ impl Drop for LockFile {
 const LINE: usize = 512;
 const MAGIC: &str = "countersign-lock";
 
-/// Parses a lock file. Returns `None` if it is empty, truncated or malformed.
+/// The contents of a lock file. `holding` is `None` if it is empty, truncated or malformed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Contents {
     fence: u64,
@@ -367,7 +369,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_file_reads_back_and_what_is_not_one_says_nothing() {
+    fn lock_files_round_trip_and_malformed_ones_name_no_holder() {
         let holding = Holding {
             owner: "web-1:17:word".into(),
             since_ms: 1_790_000_000_000,
@@ -383,13 +385,13 @@ mod tests {
         for nothing in [&b""[..], b"\n", b"x", &[0xff; 40], &bytes[..30]] {
             assert_eq!(Contents::parse(nothing).holding, None);
         }
-        for (owner, told) in [("a b\nc", "a_b_c"), ("", "_")] {
+        for (owner, encoded) in [("a b\nc", "a_b_c"), ("", "_")] {
             let strange = Holding {
                 owner: owner.into(),
                 ..holding.clone()
             };
             let read = Contents::parse(&encode(1, &strange)).holding.unwrap();
-            assert_eq!(read.owner, told);
+            assert_eq!(read.owner, encoded);
         }
     }
 }

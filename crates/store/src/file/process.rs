@@ -1,4 +1,4 @@
-//! Identifies this process among all processes of all machines.
+//! An ID for this process that no other process on any machine has.
 
 use std::fs;
 
@@ -6,19 +6,19 @@ use std::fs;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ProcessId(String);
 
-/// Stands for what the system doesn't report.
+/// The placeholder for a part that the system doesn't report.
 const UNKNOWN: &str = "?";
 
 impl ProcessId {
-    /// This process.
+    /// Returns the ID of this process.
     pub(super) fn own() -> Self {
-        let said = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
+        let or_unknown = |part: Option<String>| part.unwrap_or_else(|| UNKNOWN.to_owned());
         Self(format!(
             "{}:{}:{}:{}",
             std::process::id(),
-            said(started()),
-            said(booted()),
-            said(namespace())
+            or_unknown(started()),
+            or_unknown(booted()),
+            or_unknown(namespace())
         ))
     }
 
@@ -30,7 +30,7 @@ impl ProcessId {
         &self.0
     }
 
-    /// Whether both may be the same process. Unknown parts are not compared.
+    /// Returns whether both may be the same process. Unknown parts are not compared.
     pub(super) fn may_be(&self, other: &Self) -> bool {
         let (mut one, mut two) = (self.0.split(':'), other.0.split(':'));
         loop {
@@ -43,7 +43,7 @@ impl ProcessId {
     }
 }
 
-/// When the process started, in ticks since boot: field 22 of proc(5)'s stat.
+/// Returns when the process started, in ticks since boot: field 22 of `stat` in proc(5).
 fn started() -> Option<String> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     // The command in field 2 may contain spaces and parentheses.
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_told_from_others_by_all_that_is_known() {
+    fn processes_differ_if_any_known_part_differs() {
         let own = ProcessId::own();
         assert!(own.may_be(&ProcessId::own()));
         #[cfg(target_os = "linux")]

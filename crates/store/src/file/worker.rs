@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "where the thread of a call that may hang is started"
+    reason = "this module starts the threads for calls that may hang"
 )]
 
 use std::io;
@@ -38,27 +38,27 @@ impl Worker {
         patience: Duration,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Missed> {
-        // Each blocks a thread, and a file system that doesn't answer these won't answer more.
-        const MOST: usize = 4;
-        if self.late.load(Ordering::SeqCst) >= MOST {
+        // Each blocks a thread, and a file system that hangs on these hangs on more of them, too.
+        const MAX_LATE: usize = 4;
+        if self.late.load(Ordering::SeqCst) >= MAX_LATE {
             return Err(Missed::Late);
         }
-        let (tell, told) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::sync_channel(1);
         let state = Arc::new(AtomicU8::new(RUNNING));
         let (ends, late) = (Arc::clone(&state), Arc::clone(&self.late));
         let spawned = std::thread::Builder::new()
             .name("countersign-files".into())
             .spawn(move || {
                 // If it is late, the receiver is gone.
-                let _ = tell.send(call());
+                let _ = sender.send(call());
                 if ends.swap(DONE, Ordering::SeqCst) == LATE {
                     late.fetch_sub(1, Ordering::SeqCst);
                 }
             });
         spawned.map_err(Missed::NoThread)?;
-        match told.recv_timeout(patience) {
+        match receiver.recv_timeout(patience) {
             Ok(value) => Ok(value),
-            // It panicked.
+            // The call panicked.
             Err(RecvTimeoutError::Disconnected) => Err(Missed::Late),
             Err(RecvTimeoutError::Timeout) => {
                 let gone =
@@ -66,7 +66,7 @@ impl Worker {
                 if gone.is_ok() {
                     self.late.fetch_add(1, Ordering::SeqCst);
                 }
-                told.try_recv().map_err(|_| Missed::Late)
+                receiver.try_recv().map_err(|_| Missed::Late)
             }
         }
     }
@@ -79,17 +79,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_that_does_not_come_back_is_given_up_and_a_few_of_them_are_the_last() {
+    fn calls_that_hang_time_out_and_a_few_of_them_block_further_calls() {
         let (worker, short) = (Worker::default(), Duration::from_millis(5));
         let long = Duration::from_secs(60);
         assert!(matches!(worker.run(long, || 7), Ok(7)));
         let stuck = Arc::new(Barrier::new(5));
         for _ in 0..4 {
             let stuck = Arc::clone(&stuck);
-            let given_up = worker.run(short, move || stuck.wait().is_leader());
-            assert!(matches!(given_up, Err(Missed::Late)), "{given_up:?}");
+            let timed_out = worker.run(short, move || stuck.wait().is_leader());
+            assert!(matches!(timed_out, Err(Missed::Late)), "{timed_out:?}");
         }
-        // The file system is asked no more: this neither starts a thread nor waits.
+        // This neither starts a thread nor waits.
         assert!(matches!(worker.run(long, || 7), Err(Missed::Late)));
         stuck.wait();
         while worker.run(long, || 7).is_err() {

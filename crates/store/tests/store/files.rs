@@ -1,4 +1,4 @@
-//! The file store among other processes, with lost files and file systems that hang.
+//! The file store with other processes, lost files, and file systems that hang.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -64,18 +64,18 @@ fn value(stored: &Stored) -> &[u8] {
     stored.value.as_ref().unwrap()
 }
 
-pub(crate) fn must_be_fixed(error: &Error, says: &str) {
+pub(crate) fn assert_unusable(error: &Error, part: &str) {
     assert_eq!(
         (error.kind(), error.setting_name()),
         (ErrorKind::Unusable, Some("store")),
         "{error}"
     );
-    let told = format!("{error}; {}", error.hint().unwrap_or_default());
-    assert!(told.contains(says), "{told}");
+    let text = format!("{error}; {}", error.hint().unwrap_or_default());
+    assert!(text.contains(part), "{text}");
 }
 
 #[test]
-fn fences_go_on_from_the_record_if_the_lock_files_are_lost() {
+fn fences_keep_growing_if_the_lock_files_are_lost() {
     let bench = Bench::new();
     for version in 1..=25 {
         let fence = bench.lease("a").unwrap();
@@ -98,7 +98,7 @@ fn fences_go_on_from_the_record_if_the_lock_files_are_lost() {
 }
 
 #[test]
-fn a_lease_whose_files_are_removed_is_lost_and_its_holder_notices() {
+fn a_holder_notices_that_its_lease_files_were_removed() {
     let bench = Bench::new();
     let owner = Owner::new("a");
     for ending in ["lock", "alive-"] {
@@ -115,12 +115,12 @@ fn a_lease_whose_files_are_removed_is_lost_and_its_holder_notices() {
     bench.lease("a").unwrap();
 }
 
-/// Two writers can then be at work at once, and one finds the other's successor.
+/// Two writers may then work at once, and one finds the other's successor.
 #[test]
-fn lock_files_that_are_removed_while_a_record_changes_cost_at_most_another_try() {
+fn removing_lock_files_during_changes_costs_at_most_a_retry() {
     let bench = Bench::new();
     let write = || {
-        // A store of its own: within one, nobody reads while another writes.
+        // Each writer has its own store, as separate processes do.
         let store = FileStore::open(&bench.folder).unwrap();
         for _ in 0..150 {
             let failed = match store.load(&bench.key) {
@@ -143,7 +143,7 @@ fn lock_files_that_are_removed_while_a_record_changes_cost_at_most_another_try()
         while writers.iter().any(|writer| !writer.is_finished()) {
             for name in names(&bench.folder) {
                 if name.contains("write-lock") || name.contains(".alive-") {
-                    // Its holder may have removed it.
+                    // Its holder may have removed it already.
                     let _ = fs::remove_file(bench.folder.join(name));
                 }
             }
@@ -152,7 +152,7 @@ fn lock_files_that_are_removed_while_a_record_changes_cost_at_most_another_try()
     assert!(bench.store.load(&bench.key).unwrap().is_some());
 }
 
-/// What a writer leaves behind that is killed between writing a successor and renaming it.
+/// Leaves what a writer leaves that is killed between writing a successor and renaming it.
 fn leave_behind(bench: &Bench, version: u64, fence: Option<u64>, bytes: &[u8]) {
     let other = tempfile::tempdir().unwrap();
     let store = FileStore::open(other.path().join("tokens")).unwrap();
@@ -166,7 +166,7 @@ fn leave_behind(bench: &Bench, version: u64, fence: Option<u64>, bytes: &[u8]) {
 }
 
 #[test]
-fn a_whole_successor_of_a_killed_writer_is_adopted() {
+fn a_complete_successor_of_a_killed_writer_is_adopted() {
     let bench = Bench::new();
     leave_behind(&bench, 2, Some(9), b"the only new refresh token");
     let stored = bench.stored();
@@ -174,27 +174,27 @@ fn a_whole_successor_of_a_killed_writer_is_adopted() {
     assert_eq!(value(&stored), b"the only new refresh token");
     assert!(!bench.file("new").exists());
 
-    // A writer that read before the recovery finds a conflict, and the news.
+    // A writer that read the record before the recovery gets a conflict with the new record.
     leave_behind(&bench, 3, Some(9), b"three");
     match bench.swap(Some(2), None, b"mine") {
         Swap::Conflict(Some(now)) => assert_eq!((now.version, value(&now)), (3, &b"three"[..])),
         other => panic!("{other:?}"),
     }
 
-    // The first record of a key is found too, also by who lists them.
+    // The first record of a key is found as well, even by listing.
     fs::remove_file(bench.file("rec")).unwrap();
     leave_behind(&bench, 1, None, b"first");
     assert_eq!(bench.store.keys().unwrap(), [bench.key]);
     assert_eq!(value(&bench.stored()), b"first");
 
-    // In place of a record that is damaged, it is all there is.
+    // If the record is damaged, its successor is the only copy.
     fs::write(bench.file("rec"), b"rubbish").unwrap();
     leave_behind(&bench, 2, None, b"second");
     assert_eq!(value(&bench.stored()), b"second");
 }
 
 #[test]
-fn what_is_not_a_whole_successor_is_not_adopted() {
+fn truncated_outdated_and_fenced_successors_are_not_adopted() {
     let bench = Bench::new();
     assert!(matches!(
         bench.swap(Some(1), Some(5), b"two"),
@@ -205,20 +205,24 @@ fn what_is_not_a_whole_successor_is_not_adopted() {
         assert_eq!((stored.version, value(&stored)), (2, &b"two"[..]), "{why}");
         assert!(!bench.file("new").exists(), "{why}");
     };
-    for (version, fence, why) in [(2, 5, "as old"), (4, 5, "not the next"), (3, 4, "fenced")] {
+    for (version, fence, why) in [
+        (2, 5, "not newer"),
+        (4, 5, "not the next version"),
+        (3, 4, "fenced"),
+    ] {
         leave_behind(&bench, version, Some(fence), b"other");
         unchanged(why);
     }
-    leave_behind(&bench, 3, Some(5), b"cut off");
+    leave_behind(&bench, 3, Some(5), b"truncated");
     let whole = fs::read(bench.file("new")).unwrap();
     for end in 0..whole.len() {
         fs::write(bench.file("new"), &whole[..end]).unwrap();
-        unchanged("cut off");
+        unchanged("truncated");
     }
 }
 
 #[test]
-fn a_writer_that_hangs_holds_nobody_up_for_long() {
+fn calls_time_out_while_another_writer_hangs() {
     let mut bench = Bench::new();
     bench.store = bench.store.with_timeout(Duration::from_millis(100));
     let lock = File::open(bench.file("write-lock")).unwrap();
@@ -231,7 +235,7 @@ fn a_writer_that_hangs_holds_nobody_up_for_long() {
         }
         other => panic!("{other:?}"),
     }
-    // A leftover that cannot be looked at now is not waited for.
+    // Readers don't wait for a successor that they can't recover now.
     leave_behind(&bench, 2, None, b"two");
     assert_eq!(bench.stored().version, 1);
     assert!(began.elapsed() < Duration::from_secs(20));
@@ -288,7 +292,7 @@ impl Drop for Disk {
 }
 
 #[test]
-fn a_file_system_that_does_not_answer_holds_nobody_up_for_long() {
+fn calls_time_out_if_the_file_system_hangs() {
     let scratch = tempfile::tempdir().unwrap();
     let Some(disk) = Disk::mount(scratch.path()) else {
         return;
@@ -306,14 +310,17 @@ fn a_file_system_that_does_not_answer_holds_nobody_up_for_long() {
     disk.run("fsfreeze", &["--unfreeze"]);
     match swap {
         Swap::Unknown(error) => {
-            assert!(error.message().contains("did not answer within"), "{error}");
+            assert!(
+                error.message().contains("did not respond within"),
+                "{error}"
+            );
             assert_eq!(error.setting_name(), Some("store"));
         }
         other => panic!("{other:?}"),
     }
     assert!(leased.is_err(), "{leased:?}");
     assert!(took < Duration::from_secs(20), "{took:?}");
-    // What was given up goes on when the file system does, and nothing of it is stuck.
+    // The late calls finish once the file system responds, and leave nothing locked.
     let began = Instant::now();
     let patient = FileStore::open(disk.0.join("tokens")).unwrap();
     while patient.load(&key).unwrap().unwrap().version < 2 {
@@ -325,7 +332,7 @@ fn a_file_system_that_does_not_answer_holds_nobody_up_for_long() {
             Lease::Busy { .. } => assert!(began.elapsed() < Duration::from_secs(60)),
         }
     }
-    // The late threads have the folder open: it cannot be unmounted before they ended.
+    // The late threads have the folder open, so it can't be unmounted before they end.
     drop((store, patient));
     while names(Path::new("/proc/self/task")).iter().any(|task| {
         let name = fs::read_to_string(format!("/proc/self/task/{task}/comm"));
@@ -343,7 +350,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
 /// A process that holds the lease, until it is killed.
 struct Holding(
     Child,
-    #[expect(dead_code, reason = "its end would end the child")] ChildStdin,
+    #[expect(dead_code, reason = "closing it would end the child")] ChildStdin,
 );
 
 impl Holding {
@@ -368,7 +375,7 @@ impl Holding {
 }
 
 #[test]
-#[ignore = "a process of its own, for a_lease_ends_with_its_process_and_names_it_until_then"]
+#[ignore = "runs as a child of a_lease_names_its_process_and_ends_with_it"]
 fn holds_the_lease() {
     let store = FileStore::open(std::env::var("FOLDER").unwrap()).unwrap();
     let owner = Owner::of_this_process("test");
@@ -379,7 +386,7 @@ fn holds_the_lease() {
 }
 
 #[test]
-fn a_lease_ends_with_its_process_and_names_it_until_then() {
+fn a_lease_names_its_process_and_ends_with_it() {
     let bench = Bench::new();
     assert_eq!(bench.store.holder(&bench.key).unwrap(), None);
     let mut other = Holding::start(&bench);
@@ -395,7 +402,7 @@ fn a_lease_ends_with_its_process_and_names_it_until_then() {
             .starts_with(&format!("process {pid} on "))
     );
     assert!(holder.since_ms.unwrap() > 1_700_000_000_000);
-    // Listing sweeps up what dead processes left, and nothing else.
+    // Listing removes the leftovers of dead processes, and nothing else.
     bench.store.keys().unwrap();
     assert!(bench.store.holder(&bench.key).unwrap().is_some());
     other.0.kill().unwrap();
@@ -406,11 +413,11 @@ fn a_lease_ends_with_its_process_and_names_it_until_then() {
         let names = names(folder).into_iter();
         names.filter(|name| name.contains(".alive-")).count()
     };
-    assert_eq!(proofs(&bench.folder), 1, "the dead one's is gone");
+    assert_eq!(proofs(&bench.folder), 1, "the dead process's proof is gone");
     assert!(bench.release("a", fence));
     assert_eq!(proofs(&bench.folder), 0);
-    // What a process left that died before it claimed anything, and one whose lock was removed
-    // while it wrote.
+    // Leftovers of a process that died before it claimed anything, and of one whose lock was
+    // removed while it wrote.
     fs::write(bench.file("alive-1-abandoned"), "").unwrap();
     fs::write(bench.file("draft-2-abandoned"), "half").unwrap();
     bench.store.keys().unwrap();
@@ -419,7 +426,7 @@ fn a_lease_ends_with_its_process_and_names_it_until_then() {
 }
 
 #[test]
-fn what_was_set_aside_is_private_and_can_be_removed() {
+fn damaged_copies_are_private_and_can_be_removed() {
     let bench = Bench::new();
     fs::write(bench.file("rec"), b"rubbish, with a token in it").unwrap();
     fs::set_permissions(bench.file("rec"), fs::Permissions::from_mode(0o644)).unwrap();

@@ -1,4 +1,4 @@
-//! What the stores promise, tested through the public API.
+//! The stores' guarantees, tested through the public API.
 
 #![allow(
     clippy::disallowed_methods,

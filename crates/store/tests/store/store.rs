@@ -1,4 +1,4 @@
-//! The stores: what every one must do, and what the file store does on a real file system.
+//! What all stores of this crate do, and the file store on a real file system.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use countersign_store::{
 
 const TTL: Duration = Duration::from_secs(30);
 
-/// What every store does, whatever it keeps its records in.
+/// Checks what every store does.
 fn conforms(store: &dyn Store) {
     let (key, other) = (StoreKey::of(["a", "b"]), StoreKey::of(["ab"]));
     assert_ne!(key, other);
@@ -42,13 +42,13 @@ fn conforms(store: &dyn Store) {
     );
     assert!(store.load(&other).unwrap().is_none());
 
-    // Forgetting goes on counting, so that a late writer of the old value finds a conflict.
+    // A tombstone increments the version, so a late writer of the old value gets a conflict.
     assert!(matches!(
         store.tombstone(&key, 2, Some(6)),
         Swap::Applied(3)
     ));
-    let forgotten = store.load(&key).unwrap().unwrap();
-    assert_eq!((forgotten.version, forgotten.value.is_none()), (3, true));
+    let tombstone = store.load(&key).unwrap().unwrap();
+    assert_eq!((tombstone.version, tombstone.value.is_none()), (3, true));
     assert!(store.keys().unwrap().is_empty());
     assert!(matches!(
         store.compare_and_swap(&key, Some(2), None, b"late"),
@@ -62,7 +62,7 @@ fn conforms(store: &dyn Store) {
     assert_eq!(store.keys().unwrap(), [key]);
     assert_eq!(StoreKey::from_hex(&key.to_hex()), Some(key));
 
-    // One lease at a time, with a fence that only grows.
+    // There is one lease at a time, and its fence only grows.
     let (me, you) = (Owner::new("me"), Owner::new("you"));
     let first = granted(store.lease(&key, &me, TTL).unwrap());
     assert!(matches!(
@@ -111,7 +111,7 @@ fn sealed_conforms() {
 }
 
 #[test]
-fn a_sealed_value_opens_only_where_and_when_it_was_put() {
+fn a_sealed_value_is_bound_to_its_record_and_version() {
     let below = Arc::new(MemoryStore::new());
     let store = sealed(&below, OLD);
     let (a, b) = (StoreKey::of(["a"]), StoreKey::of(["b"]));
@@ -122,7 +122,7 @@ fn a_sealed_value_opens_only_where_and_when_it_was_put() {
         ));
     }
     let first = below.load(&a).unwrap().unwrap().value.unwrap();
-    // Every bit counts.
+    // A change of any byte is noticed.
     for byte in 0..first.len() {
         let mut flipped = first.to_vec();
         flipped[byte] ^= 1;
@@ -133,7 +133,7 @@ fn a_sealed_value_opens_only_where_and_when_it_was_put() {
         ));
         assert!(sealed(&other, OLD).load(&a).is_err(), "byte {byte}");
     }
-    // Swapped with another record's.
+    // So is a value that was moved to another record.
     assert!(matches!(
         below.compare_and_swap(&b, Some(1), None, &first),
         Swap::Applied(2)
@@ -143,9 +143,9 @@ fn a_sealed_value_opens_only_where_and_when_it_was_put() {
             .load(&b)
             .unwrap_err()
             .message()
-            .contains("another one's place")
+            .contains("a copy of another record")
     );
-    // An older value put back.
+    // And an older value that was put back.
     assert!(matches!(
         store.compare_and_swap(&a, Some(1), None, b"two"),
         Swap::Applied(2)
@@ -158,7 +158,7 @@ fn a_sealed_value_opens_only_where_and_when_it_was_put() {
 }
 
 #[test]
-fn the_key_can_be_changed() {
+fn records_can_be_resealed_under_a_new_key() {
     let below = Arc::new(MemoryStore::new());
     let key = StoreKey::of(["mine"]);
     let swap = sealed(&below, OLD).compare_and_swap(&key, None, None, b"token");
@@ -174,14 +174,14 @@ fn the_key_can_be_changed() {
         b"token"
     );
     assert!(both.reseal(&key).unwrap());
-    assert!(!both.reseal(&key).unwrap(), "there is nothing left to do");
+    assert!(!both.reseal(&key).unwrap(), "it is under the first key now");
     let read = sealed(&below, NEW).load(&key).unwrap().unwrap();
     assert_eq!(read.value.unwrap().as_slice(), b"token");
     assert!(sealed(&below, OLD).load(&key).is_err());
 }
 
 #[test]
-fn a_plain_record_is_never_taken_for_a_sealed_one() {
+fn an_unencrypted_record_is_rejected_until_it_is_sealed_explicitly() {
     let below = Arc::new(MemoryStore::new());
     let key = StoreKey::of(["mine"]);
     assert!(matches!(
@@ -191,11 +191,11 @@ fn a_plain_record_is_never_taken_for_a_sealed_one() {
     let store = sealed(&below, OLD);
     let hint = store.load(&key).unwrap_err().hint().unwrap().to_owned();
     assert!(hint.contains("SealedStore::seal_plain"), "{hint}");
-    // Nor is it taken in when the key is changed: whoever can write the store can have planted it.
+    // Resealing rejects it, too: anyone who can write to the store could have planted it.
     assert_eq!(store.reseal(&key).unwrap_err().kind(), ErrorKind::Unusable);
     let raw = || below.load(&key).unwrap().unwrap().value.unwrap();
     assert_eq!(raw().as_slice(), b"plain");
-    // Only what somebody has looked at.
+    // Only the value that somebody has inspected is sealed.
     assert!(store.seal_plain(&key, b"other").is_err());
     assert_eq!(raw().as_slice(), b"plain");
     store.seal_plain(&key, b"plain").unwrap();
@@ -211,7 +211,7 @@ fn racing_writers_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens");
     let key = StoreKey::of(["counter"]);
-    // A store each, as processes have.
+    // Each writer has its own store, as separate processes do.
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -253,7 +253,7 @@ fn two_stores_on_one_folder_share_the_lease() {
         b.lease(&key, &Owner::new("b"), TTL).unwrap(),
         Lease::Busy { .. }
     ));
-    // The end of the holder is the end of its lease, and the fence goes on.
+    // The lease ends with its holder, and fences keep growing.
     drop(a);
     assert!(granted(b.lease(&key, &Owner::new("b"), TTL).unwrap()) > first);
 }
@@ -280,7 +280,7 @@ fn only_the_owner_can_read_what_is_stored() {
 }
 
 #[test]
-fn a_folder_that_others_can_read_is_refused() {
+fn a_folder_that_others_can_read_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("open");
     std::fs::create_dir(&path).unwrap();
@@ -289,14 +289,14 @@ fn a_folder_that_others_can_read_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Unusable);
     let hint = error.hint().unwrap();
     assert!(
-        hint.starts_with("give the tokens a folder of their own, such as file:"),
+        hint.starts_with("set `store` to a folder that contains nothing else, such as file:"),
         "{hint}"
     );
     assert!(hint.contains("run: chmod 0700 "), "{hint}");
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_a_matter_of_the_configuration() {
+fn a_folder_that_cannot_be_created_makes_the_store_unusable() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = FileStore::open(file.path().join("below")).unwrap_err();
     assert_eq!(error.setting_name(), Some("store"));
@@ -342,7 +342,7 @@ fn a_damaged_record_is_set_aside_and_reported() {
 }
 
 #[test]
-fn a_write_that_cannot_be_made_leaves_the_old_record() {
+fn a_failed_write_leaves_the_old_record() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens");
     let store = FileStore::open(&path).unwrap();
@@ -351,14 +351,14 @@ fn a_write_that_cannot_be_made_leaves_the_old_record() {
         store.compare_and_swap(&key, None, None, b"old"),
         Swap::Applied(1)
     ));
-    // A folder in the way of the new contents: fails for root as well, unlike a mode would.
+    // A folder in place of the new file makes the write fail even for root, unlike a mode.
     let in_the_way = path.join(format!("{}.new", key.to_hex()));
     std::fs::create_dir_all(in_the_way.join("x")).unwrap();
     match store.compare_and_swap(&key, Some(1), None, b"new") {
         Swap::Unavailable(error) => assert!(error.message().contains(".new"), "{error}"),
         other => panic!("{other:?}"),
     }
-    // It might be news that a killed writer left: nobody goes on with the old one meanwhile.
+    // It might be the successor of a killed writer, so the old record isn't returned meanwhile.
     assert!(store.load(&key).is_err());
     std::fs::remove_dir_all(in_the_way).unwrap();
     assert_eq!(
@@ -367,7 +367,7 @@ fn a_write_that_cannot_be_made_leaves_the_old_record() {
     );
 }
 
-/// A file system of 64 KiB, where this user may mount one; unmounted when dropped.
+/// A file system of 64 KiB, unmounted when dropped.
 struct SmallDisk(std::path::PathBuf);
 
 impl SmallDisk {
@@ -391,7 +391,7 @@ impl Drop for SmallDisk {
 }
 
 #[test]
-fn a_refresh_that_was_begun_can_be_finished_on_a_full_disk() {
+fn a_refresh_can_be_finished_although_the_disk_has_filled_up() {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(&folder.path().join("small")) else {
         use std::io::Write;
@@ -416,7 +416,7 @@ fn a_refresh_that_was_begun_can_be_finished_on_a_full_disk() {
     assert!(matches!(swap, Swap::Applied(2)), "{swap:?}");
     let stored = store.load(&key).unwrap().unwrap();
     assert_eq!(stored.value.unwrap().as_slice(), [b'a'; 3500]);
-    // A change for which there is no room is refused whole, and the record stays.
+    // A change that doesn't fit is rejected as a whole, and the record stays.
     match store.compare_and_swap(&key, Some(2), None, &[b'b'; 40_000]) {
         Swap::Unavailable(error) => assert!(error.message().contains("cannot"), "{error}"),
         other => panic!("{other:?}"),

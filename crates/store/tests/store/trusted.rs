@@ -1,4 +1,4 @@
-//! Which files are trusted: owner, mode, and every folder and link on the way.
+//! Which files are trusted, by the owner and mode of the file and of every folder and link above it.
 
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use countersign_store::trusted::{self, Refusal};
 use tempfile::TempDir;
 
-/// `outer/inner/file`, all of them the user's own.
+/// The files `outer/inner/file`, all owned by this user.
 struct Tree {
     root: TempDir,
 }
@@ -53,7 +53,7 @@ fn accepted(path: &Path) {
 }
 
 #[track_caller]
-fn refused(path: &Path, blamed: &Path) -> String {
+fn rejected(path: &Path, blamed: &Path) -> String {
     match trusted::read(path) {
         Err(Refusal::Untrusted(why)) => {
             let message = why.to_string();
@@ -71,7 +71,7 @@ fn refused(path: &Path, blamed: &Path) -> String {
 }
 
 #[test]
-fn what_other_users_may_write_is_refused() {
+fn what_other_users_can_write_is_rejected() {
     let tree = Tree::new();
     accepted(&tree.file());
     for (path, modes) in [
@@ -82,9 +82,9 @@ fn what_other_users_may_write_is_refused() {
         let before = fs::metadata(&path).unwrap().permissions();
         for mode in modes {
             set_mode(&path, mode);
-            let message = refused(&tree.file(), &path);
+            let message = rejected(&tree.file(), &path);
             assert!(
-                message.contains(&format!("written by other users (mode {mode:04o})")),
+                message.contains(&format!("writable by other users (mode {mode:04o})")),
                 "{message}"
             );
         }
@@ -94,7 +94,7 @@ fn what_other_users_may_write_is_refused() {
 }
 
 #[test]
-fn in_a_sticky_folder_nobody_can_replace_what_is_anothers() {
+fn a_writable_folder_with_the_sticky_bit_is_trusted() {
     let tree = Tree::new();
     for folder in [tree.outer(), tree.inner()] {
         set_mode(&folder, 0o1777);
@@ -103,10 +103,10 @@ fn in_a_sticky_folder_nobody_can_replace_what_is_anothers() {
 }
 
 #[test]
-fn links_are_followed_and_the_way_behind_them_is_checked() {
+fn links_are_followed_and_the_path_behind_them_is_checked() {
     let tree = Tree::new();
     let elsewhere = tempfile::tempdir().unwrap();
-    // As Kubernetes mounts a secret: file -> ..data/file, ..data -> a folder.
+    // The way Kubernetes mounts a secret: file -> ..data/file, ..data -> a folder.
     symlink(tree.inner(), elsewhere.path().join("..data")).unwrap();
     let link = elsewhere.path().join("link");
     symlink("..data/file", &link).unwrap();
@@ -115,10 +115,10 @@ fn links_are_followed_and_the_way_behind_them_is_checked() {
     assert_eq!(place, tree.file().canonicalize().unwrap());
 
     set_mode(&tree.outer(), 0o777);
-    refused(&link, &tree.outer().canonicalize().unwrap());
+    rejected(&link, &tree.outer().canonicalize().unwrap());
     set_mode(&tree.outer(), 0o755);
     set_mode(elsewhere.path(), 0o777);
-    refused(&link, &elsewhere.path().canonicalize().unwrap());
+    rejected(&link, &elsewhere.path().canonicalize().unwrap());
     set_mode(elsewhere.path(), 0o755);
 
     let round = elsewhere.path().join("round");
@@ -126,9 +126,9 @@ fn links_are_followed_and_the_way_behind_them_is_checked() {
     assert!(matches!(trusted::read(&round), Err(Refusal::Io(_))));
 }
 
-/// Only root can give a file away, so only root's tests see this.
+/// Only root can change a file's owner, so only root's tests check this.
 #[test]
-fn what_belongs_to_another_user_is_refused_wherever_it_is_on_the_way() {
+fn files_folders_and_links_of_another_user_are_rejected() {
     const SOMEBODY: u32 = 12_345;
     let tree = Tree::new();
     let link = tree.root.path().join("link");
@@ -139,19 +139,19 @@ fn what_belongs_to_another_user_is_refused_wherever_it_is_on_the_way() {
             return;
         }
         for way in [&tree.file(), &link] {
-            let message = refused(way, &path);
+            let message = rejected(way, &path);
             assert!(message.contains("belongs to user 12345"), "{message}");
         }
         chown(&path, Some(own), None).unwrap();
     }
     std::os::unix::fs::lchown(&link, Some(SOMEBODY), None).unwrap();
-    refused(&link, &link);
+    rejected(&link, &link);
     accepted(&tree.file());
 }
 
 #[test]
-fn a_pipe_of_ones_own_is_read() {
-    // As a shell's `--config <(command)` and `/dev/stdin`: the test reads its own child's pipe.
+fn pipes_of_this_user_and_devices_can_be_read() {
+    // The shell's `--config <(command)` and `/dev/stdin` are pipes. This one is of a child.
     let mut child = Command::new("cat")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
