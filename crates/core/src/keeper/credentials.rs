@@ -64,7 +64,7 @@ impl Inner {
 
     fn reread(&self, always: bool) -> bool {
         self.credentials.reread(always).unwrap_or_else(|error| {
-            self.warn(&error.in_context("the former value stays in use"));
+            self.warn(&error.in_context("the previous value stays in use"));
             false
         })
     }

@@ -1,4 +1,4 @@
-//! What a server is asked under an id of its own, so that asking again does not do it again.
+//! IDs for changes and leases, so that a request can be sent again without being applied twice.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,16 +9,16 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::{Address, failed, misconfigured};
 
-/// The ids that a store's changes and leases are known by.
+/// The IDs of a store's changes and leases.
 #[derive(Debug, Default)]
 pub struct Ids {
-    /// Leases asked for without a known outcome: asked for again under the same id, it is the
-    /// same lease.
+    /// Lease requests with an unknown outcome. Repeated under the same ID, a request gets the lease
+    /// that it may have got before.
     unfinished: Mutex<HashMap<(StoreKey, Owner), String>>,
 }
 
 impl Ids {
-    /// An id that nobody used before.
+    /// Returns an ID that nobody has used before.
     ///
     /// # Errors
     ///
@@ -27,16 +27,16 @@ impl Ids {
         let mut bytes = [0; 16];
         SystemRandom::new()
             .fill(&mut bytes)
-            .map_err(|_| failed("this machine gives no random numbers"))?;
+            .map_err(|_| failed("the operating system returned no random bytes"))?;
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Asks for a lease under an id: that of the same owner's last question, where its outcome is
-    /// not known.
+    /// Requests a lease under an ID. If the outcome of the owner's last request is unknown, its ID is
+    /// used again.
     ///
     /// # Errors
     ///
-    /// As [`Ids::fresh`], and what `ask` fails with: then the outcome is not known.
+    /// As [`Ids::fresh`], and the error of `ask`, after which the outcome is unknown.
     pub fn lease<T>(
         &self,
         key: &StoreKey,
@@ -60,17 +60,17 @@ impl Ids {
     }
 }
 
-/// Why a server did not answer what it was asked.
+/// Why a request got no response.
 #[derive(Debug)]
 pub enum Unanswered {
-    /// It was certainly not done.
+    /// It was certainly not carried out.
     NotDone(Error),
-    /// It may have been done.
+    /// It may have been carried out.
     Unknown(Error),
 }
 
 impl Unanswered {
-    /// The error, for where it is the same either way.
+    /// Returns the error, if the outcome doesn't matter.
     pub fn into_error(self) -> Error {
         match self {
             Self::NotDone(error) | Self::Unknown(error) => error,
@@ -87,10 +87,10 @@ impl From<Unanswered> for Swap {
     }
 }
 
-/// How long a waiter is told to wait at most: a lease may be given back long before it ends.
+/// The maximum wait before a busy lease is tried again. It may be released long before it expires.
 pub const MOST_PATIENCE: Duration = Duration::from_millis(50);
 
-/// The error of a store that was opened before a fork, in the child: what it holds is the parent's.
+/// Builds the error for a forked child that uses the store of its parent.
 pub fn forked(at: &Address) -> Error {
     misconfigured(
         format!("the store at {at} was opened before this process was forked"),
@@ -98,21 +98,24 @@ pub fn forked(at: &Address) -> Error {
     )
 }
 
-/// When a lease was granted, in milliseconds since 1970: fences count from the server's time in
-/// microseconds. Nothing for one that is no time.
+/// Returns when a lease was granted, in milliseconds since 1970.
+///
+/// Fences start at the server's time in microseconds. Returns `None` for one that isn't a time.
 pub fn granted_ms(fence: u64) -> Option<i64> {
     const YEAR_2001: u64 = 1_000_000_000_000_000;
     let ms = i64::try_from(fence / 1000).ok()?;
     (fence > YEAR_2001).then_some(ms)
 }
 
-/// A lease of a length that every server can count.
+/// Limits the length of a lease to what every server supports.
 pub fn countable(ttl: Duration) -> Duration {
     ttl.clamp(Duration::from_millis(1), Duration::from_secs(86_400))
 }
 
-/// What a change that expected the version `expected` amounts to where the record has another one:
-/// where it was asked for twice and the record went past it, it may have been made in between.
+/// Returns the outcome of a change that expected another version than the record has.
+///
+/// It is unknown if the change was sent twice and the record is past its version: then the first one
+/// may have been applied.
 pub fn conflict(
     at: &Address,
     expected: Option<u64>,
@@ -123,7 +126,7 @@ pub fn conflict(
     let passed = current.as_ref().is_some_and(|record| record.version > next);
     match resent && passed {
         true => Swap::Unknown(failed(format!(
-            "{at} lost the answer to a change, and the record was changed again since"
+            "the response of {at} to a change was lost, and the record has been changed again since"
         ))),
         false => Swap::Conflict(current),
     }
@@ -134,29 +137,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_of_unknown_outcome_is_asked_for_again_under_its_id() {
+    fn a_lease_request_with_unknown_outcome_is_repeated_under_its_id() {
         let (ids, key) = (Ids::default(), StoreKey::of(["mine"]));
         let (owner, other) = (Owner::new("one"), Owner::new("two"));
-        let ask = |owner: &Owner, answered: bool| {
+        let ask = |owner: &Owner, responds: bool| {
             let mut seen = String::new();
-            let answer = ids.lease(&key, owner, |id| {
+            let response = ids.lease(&key, owner, |id| {
                 seen = id.to_owned();
-                match answered {
+                match responds {
                     true => Ok(()),
-                    false => Err(failed("the answer was lost")),
+                    false => Err(failed("the response was lost")),
                 }
             });
-            assert_eq!(answer.is_ok(), answered);
+            assert_eq!(response.is_ok(), responds);
             seen
         };
         let lost = ask(&owner, false);
         assert_ne!(ask(&other, true), lost);
         assert_eq!(ask(&owner, true), lost);
-        assert_ne!(ask(&owner, true), lost, "it is settled");
+        assert_ne!(ask(&owner, true), lost, "its outcome is known now");
     }
 
     #[test]
-    fn a_record_that_went_past_a_change_asked_for_twice_may_have_it() {
+    fn a_change_that_was_sent_twice_is_unknown_if_the_record_is_past_it() {
         let at = Address::parse("redis://localhost", &["redis"], &[]).unwrap();
         let record = |version| {
             let value = None;

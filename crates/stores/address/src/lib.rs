@@ -1,9 +1,7 @@
-//! What the fleet's stores have in common: one reader of URLs for all of them, so that they refuse
-//! the same things in the same words, one place that decides whom TLS trusts, and one that asks
-//! again without doing again.
+//! What `countersign-redis` and `countersign-postgres` share: parsing URLs and their options, TLS
+//! trust, and sending a change again without applying it twice.
 //!
-//! This crate belongs to `countersign-redis` and `countersign-postgres`; it is not meant to be
-//! used by itself.
+//! This crate is an implementation detail of the two, and not meant to be used by itself.
 
 #![forbid(unsafe_code)]
 
@@ -27,7 +25,7 @@ use zeroize::Zeroizing;
 pub use crate::asked::{Ids, MOST_PATIENCE, Unanswered, conflict, countable, forked, granted_ms};
 pub use crate::trust::explain_certificate;
 
-/// A server's address, read from `scheme://user:password@host:port,…/path?option=value`.
+/// A server's address, parsed from `scheme://user:password@host:port,…/path?option=value`.
 ///
 /// # Example
 ///
@@ -43,50 +41,53 @@ pub use crate::trust::explain_certificate;
 /// ```
 #[derive(Clone)]
 pub struct Address {
-    /// What stands before `://`.
+    /// The scheme, without `://`.
     pub scheme: String,
-    /// Who logs in.
+    /// The user to log in as.
     pub user: Option<String>,
-    /// With what: from the URL, or from the file that the option `password_file` names.
+    /// The password, from the URL or from the file in the option `password_file`.
     pub password: Option<Secret>,
-    /// Where; one or more.
+    /// The hosts, if there are any.
     pub hosts: Vec<Host>,
-    /// What follows the hosts, without its first slash.
+    /// The path, without its first slash.
     pub path: String,
     options: BTreeMap<String, String>,
-    /// Which files could not be read again, and why: shared by all copies.
+    /// The files that could not be read again, and why. All copies share it.
     unreadable: Arc<Mutex<BTreeMap<&'static str, Error>>>,
 }
 
-/// A machine, or a folder with a Unix socket.
+/// A machine, or a folder that contains a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// A name, an IP address without brackets, or a folder that begins with a slash.
+    /// A name, an IP address without brackets, or a folder, which starts with a slash.
     pub name: String,
-    /// The port, where it was given.
+    /// The port, if there is one in the URL.
     pub port: Option<u16>,
 }
 
 impl Address {
-    /// Reads a URL of one of these schemes. `password_file`, `timeout_ms`, `plaintext`, `ca_file`
-    /// and `roots` are options everywhere; `options` are the store's own.
+    /// Parses a URL with one of these schemes.
+    ///
+    /// All stores accept the options `password_file`, `timeout_ms`, `plaintext`, `ca_file` and
+    /// `roots`. `options` are the store's own.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] where the URL is not one, an option is unknown or given twice, or
-    /// the password's file cannot be read. The URL itself is never repeated: it holds a password.
+    /// [`ErrorKind::Setting`] if the URL is malformed, an option is unknown or occurs twice, or the
+    /// password file can't be read. Errors never contain the URL, because it contains a password.
     pub fn parse(url: &str, schemes: &[&str], options: &[&str]) -> Result<Self, Error> {
         let (scheme, rest) = url
             .split_once("://")
             .filter(|(scheme, _)| schemes.contains(scheme))
             .ok_or_else(|| {
                 let known = schemes.join("://…, ");
-                refused("`store` is a URL of another kind").with_hint(format!("write {known}://…"))
+                refused("`store` is a URL with another scheme")
+                    .with_hint(format!("use {known}://…"))
             })?;
         if rest.contains(|c: char| c.is_ascii_control() || c == ' ' || c == '#') {
             return Err(
-                refused("`store` holds a blank, a control character or a `#`").with_hint(
-                    "percent-encode what is special in a password: # is %23, @ is %40, / is %2F",
+                refused("`store` contains a space, a control character or a `#`").with_hint(
+                    "percent-encode special characters in a password: # is %23, @ is %40, / is %2F",
                 ),
             );
         }
@@ -117,17 +118,20 @@ impl Address {
         };
         if let Some(file) = address.option("password_file") {
             if address.password.is_some() {
-                return Err(refused("`store` gives a password and `password_file`")
-                    .with_hint("keep one of them"));
+                return Err(
+                    refused("`store` has both a password and the option password_file")
+                        .with_hint("keep one of them"),
+                );
             }
             address.password = Some(read_password(file)?);
         }
         Ok(address)
     }
 
-    /// The password to log in with now: `password_file` is read again, since passwords there are
-    /// changed. A file that cannot be read leaves the former password, and [`Address::warning`] says
-    /// so.
+    /// Returns the current password, after reading `password_file` again.
+    ///
+    /// If the file can't be read, the previous password stays in use, and [`Address::warning`]
+    /// returns the reason.
     pub fn password_now(&self) -> Option<Secret> {
         let read = self.option("password_file").map(read_password);
         let read = read.and_then(|read| {
@@ -137,11 +141,11 @@ impl Address {
         read.or_else(|| self.password.clone())
     }
 
-    /// A file that could not be read when a connection was made last: what it held before is still
-    /// in use.
+    /// Returns why a file could not be read for the last connection. Its previous contents stay in
+    /// use.
     pub fn warning(&self) -> Option<Error> {
         let error = self.unreadable().values().next().cloned()?;
-        Some(error.in_context("the former value stays in use"))
+        Some(error.in_context("the previous value stays in use"))
     }
 
     fn note(&self, option: &'static str, failure: Option<&Error>) {
@@ -158,32 +162,32 @@ impl Address {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An option's value.
+    /// Returns the value of an option.
     pub fn option(&self, name: &str) -> Option<&str> {
         self.options.get(name).map(String::as_str)
     }
 
-    /// An option's value, read as a number or the like.
+    /// Parses the value of an option, such as a number.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] where it cannot be read as one.
-    pub fn read<T: FromStr>(&self, name: &str, usual: T) -> Result<T, Error> {
+    /// [`ErrorKind::Setting`] if it can't be parsed.
+    pub fn read<T: FromStr>(&self, name: &str, default: T) -> Result<T, Error> {
         let Some(text) = self.option(name) else {
-            return Ok(usual);
+            return Ok(default);
         };
         text.parse().map_err(|_| {
             refused(format!(
-                "`store`: option {name}={text} is not a number in its range"
+                "`store`: option {name}={text} is not a number, or out of range"
             ))
         })
     }
 
-    /// An option's value, which must be one of these words.
+    /// Returns the value of an option, which must be one of these words.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] where it is none of them.
+    /// [`ErrorKind::Setting`] if it is another word.
     pub fn word<'a>(&self, name: &str, known: &[&'a str]) -> Result<Option<&'a str>, Error> {
         let Some(text) = self.option(name) else {
             return Ok(None);
@@ -191,56 +195,56 @@ impl Address {
         match known.iter().find(|word| **word == text) {
             Some(word) => Ok(Some(word)),
             None => Err(
-                refused(format!("`store`: option {name}={text} is not known")).with_hint(format!(
-                    "write {name}={}",
+                refused(format!("`store`: option {name}={text} is unknown")).with_hint(format!(
+                    "use {name}={}",
                     known.join(&format!(" or {name}="))
                 )),
             ),
         }
     }
 
-    /// How long one operation may take, everything included: the option `timeout_ms`, usually 5 s.
+    /// Returns the maximum time of one operation: the option `timeout_ms`, which defaults to 5 s.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] where it is not a number from 10 to 300000.
+    /// [`ErrorKind::Setting`] if it is not a number from 10 to 300000.
     pub fn timeout(&self) -> Result<Duration, Error> {
         let milliseconds: u64 = self.read("timeout_ms", 5_000)?;
         if !(10..=300_000).contains(&milliseconds) {
             return Err(refused(format!(
-                "`store`: timeout_ms={milliseconds} is out of range"
+                "`store`: option timeout_ms={milliseconds} is out of range"
             ))
-            .with_hint("10 to 300000 milliseconds"));
+            .with_hint("use 10 to 300000 milliseconds"));
         }
         Ok(Duration::from_millis(milliseconds))
     }
 
-    /// Whether nothing leaves this machine.
+    /// Returns whether all hosts are this machine.
     pub fn is_local(&self) -> bool {
         self.hosts.iter().all(Host::is_local)
     }
 
-    /// Refuses a connection without TLS to another machine, unless `plaintext=allow` says that
-    /// the network between is trusted.
+    /// Rejects connections without TLS to other machines, unless the option `plaintext=allow` is
+    /// set.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`], where it is refused; `instead` says what to write.
+    /// [`ErrorKind::Setting`] if they are rejected. The hint starts with `instead`.
     pub fn check_plaintext(&self, instead: &str) -> Result<(), Error> {
         let allowed = self.word("plaintext", &["allow"])?.is_some();
         if allowed || self.is_local() {
             return Ok(());
         }
         Err(refused(format!(
-            "{self} would carry tokens and the password in the clear to another machine"
+            "{self} would send tokens and the password unencrypted to another machine"
         ))
         .with_hint(format!(
-            "{instead}; inside a network that you trust to read everything, add plaintext=allow"
+            "{instead}; if everyone on that network may read them, add plaintext=allow"
         )))
     }
 }
 
-/// Where it is, without who logs in and with what.
+/// Shows the hosts and the path, without user, password and options.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.scheme)?;
@@ -267,13 +271,13 @@ impl fmt::Debug for Address {
 }
 
 impl Host {
-    /// Reads `name`, `name:port`, `[v6]:port` or a percent-encoded folder.
+    /// Parses `name`, `name:port`, `[v6]:port` or a percent-encoded folder.
     fn parse(text: &str) -> Result<Self, Error> {
         let (name, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (name, after) = rest
                     .split_once(']')
-                    .ok_or_else(|| refused("`store`: a host begins with [ and has no ]"))?;
+                    .ok_or_else(|| refused("`store`: a host starts with [ but has no ]"))?;
                 (name, after.strip_prefix(':'))
             }
             None => match text.split_once(':') {
@@ -298,7 +302,7 @@ impl Host {
         })
     }
 
-    /// Whether it is a folder with a Unix socket.
+    /// Returns whether this is a folder that contains a Unix socket.
     pub fn is_socket(&self) -> bool {
         self.name.starts_with('/')
     }
@@ -324,32 +328,32 @@ impl fmt::Display for Host {
     }
 }
 
-/// An error about the setting `store`, for a person to correct.
+/// Creates an error about the setting `store`.
 pub fn refused(message: impl Into<String>) -> Error {
     Error::setting("store", message)
 }
 
-/// An error of a store's server that may pass.
+/// Creates an error of a store's server. Trying again may help.
 pub fn failed(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unavailable, message).with_setting("store")
 }
 
-/// An error of a store's server that a person has to correct.
+/// Creates an error of a store's server that persists until a person fixes it.
 pub fn misconfigured(message: impl Into<String>, hint: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unusable, message)
         .with_setting("store")
         .with_hint(hint)
 }
 
-/// The process, or the machine, can open no more files, if that is among an error's causes: nothing
-/// that waiting would mend.
+/// Returns an error for a process or machine that has reached its limit on open files, if that is
+/// among the causes of `error`. Trying again doesn't help then.
 pub fn out_of_descriptors(
     at: &Address,
     error: &(dyn std::error::Error + 'static),
 ) -> Option<Error> {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut codes = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
-    // EMFILE and ENFILE, the same numbers on every Unix; WSAEMFILE.
+    // WSAEMFILE; EMFILE and ENFILE, which have the same numbers on every Unix.
     let exhausted = |code: &i32| match cfg!(windows) {
         true => *code == 10_024,
         false => *code == 24 || *code == 23,
@@ -361,7 +365,7 @@ pub fn out_of_descriptors(
     ))
 }
 
-/// Reads a file that an option names. `unusable` builds the error from the reason.
+/// Reads the file in an option. `unusable` builds the error from the reason.
 fn read_trusted(
     path: &Path,
     unusable: impl FnOnce(String) -> Error,
@@ -375,7 +379,7 @@ fn read_trusted(
     })
 }
 
-/// A server's password from the file that the option `password_file` names.
+/// Reads the password from the file in the option `password_file`.
 fn read_password(file: &str) -> Result<Secret, Error> {
     let unusable = |why: String| refused(format!("`store`: password_file {file} {why}"));
     let bytes = read_trusted(Path::new(file), unusable)?;
@@ -387,7 +391,8 @@ fn read_password(file: &str) -> Result<Secret, Error> {
     }
 }
 
-const EVERYWHERE: &[&str] = &[
+/// The options that all stores accept.
+const COMMON: &[&str] = &[
     "password_file",
     "timeout_ms",
     "plaintext",
@@ -400,7 +405,7 @@ fn read_options(query: &str, own: &[&str]) -> Result<BTreeMap<String, String>, E
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decode(name)?, decode(value)?);
-        let known = || EVERYWHERE.iter().chain(own);
+        let known = || COMMON.iter().chain(own);
         if !known().any(|known| **known == name) {
             let near = known().min_by_key(|known| strsim::damerau_levenshtein(known, &name));
             return Err(
@@ -408,7 +413,7 @@ fn read_options(query: &str, own: &[&str]) -> Result<BTreeMap<String, String>, E
                     match near.filter(|near| strsim::damerau_levenshtein(near, &name) < 4) {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => format!(
-                            "known are: {}",
+                            "the options are: {}",
                             known().copied().collect::<Vec<_>>().join(", ")
                         ),
                     },
@@ -416,7 +421,7 @@ fn read_options(query: &str, own: &[&str]) -> Result<BTreeMap<String, String>, E
             );
         }
         if options.insert(name.clone(), value).is_some() {
-            return Err(refused(format!("`store` gives the option `{name}` twice")));
+            return Err(refused(format!("`store` has the option `{name}` twice")));
         }
     }
     Ok(options)
@@ -426,7 +431,7 @@ fn decode(text: &str) -> Result<String, Error> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded
         .map(String::from)
-        .map_err(|_| refused("`store` holds percent-encoded bytes that are not UTF-8"))
+        .map_err(|_| refused("`store` contains percent-encoded bytes that are not UTF-8"))
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! What is read, what is refused, and that no refusal repeats a password.
+//! What is parsed, what is rejected, and that no error contains a password.
 
 use super::*;
 
-fn read(url: &str) -> Result<Address, Error> {
+fn parse(url: &str) -> Result<Address, Error> {
     Address::parse(url, &["redis", "rediss"], &["pool"])
 }
 
 #[test]
-fn every_part_is_read() {
-    let address = read("rediss://a%40b:p%2Fw%23@[::1]:7000,h2/3?pool=2&timeout_ms=20").unwrap();
+fn every_part_is_parsed() {
+    let address = parse("rediss://a%40b:p%2Fw%23@[::1]:7000,h2/3?pool=2&timeout_ms=20").unwrap();
     assert_eq!(address.user.as_deref(), Some("a@b"));
     assert_eq!(address.password.as_ref().unwrap().expose(), "p/w#");
     assert_eq!(address.hosts[0].name, "::1");
@@ -23,9 +23,9 @@ fn every_part_is_read() {
 }
 
 #[test]
-fn refusals_name_the_fault_and_never_the_password() {
-    for (url, word) in [
-        ("mysql://u:hunter2@h/", "another kind"),
+fn errors_name_the_mistake_and_never_the_password() {
+    for (url, part) in [
+        ("mysql://u:hunter2@h/", "another scheme"),
         ("redis://u:hunter2@h:99999/", "port"),
         ("redis://u:hunter2@h/?polo=2", "`polo`"),
         ("redis://u:hunter2@h/?pool=2&pool=2", "twice"),
@@ -34,9 +34,9 @@ fn refusals_name_the_fault_and_never_the_password() {
         ("redis://u:%FFhunter2@h/", "UTF-8"),
         ("redis://u:hunter2@[::1/", "]"),
     ] {
-        let error = read(url).unwrap_err();
+        let error = parse(url).unwrap_err();
         let text = format!("{error:?}");
-        assert!(text.contains(word), "{url}: {text}");
+        assert!(text.contains(part), "{url}: {text}");
         assert!(!text.contains("hunter"), "{text}");
         assert_eq!(error.setting_name(), Some("store"));
         assert_eq!(error.kind(), ErrorKind::Setting);
@@ -44,14 +44,14 @@ fn refusals_name_the_fault_and_never_the_password() {
 }
 
 #[test]
-fn a_misspelt_option_is_told_the_nearest() {
-    let error = read("redis://h/?timout_ms=3").unwrap_err();
+fn an_unknown_option_is_rejected_with_the_nearest_name() {
+    let error = parse("redis://h/?timout_ms=3").unwrap_err();
     assert_eq!(error.hint(), Some("did you mean `timeout_ms`?"));
 }
 
 #[test]
-fn plaintext_stays_on_this_machine_unless_allowed() {
-    let check = |url| read(url).unwrap().check_plaintext("write rediss://");
+fn plaintext_to_other_machines_is_rejected_unless_allowed() {
+    let check = |url| parse(url).unwrap().check_plaintext("use rediss://");
     for url in [
         "redis://localhost",
         "redis://127.0.0.2:1",
@@ -72,16 +72,16 @@ fn plaintext_stays_on_this_machine_unless_allowed() {
 }
 
 #[test]
-fn a_password_may_come_from_a_file() {
+fn the_password_can_be_in_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "hunter2\n").unwrap();
     let url = format!("redis://h/?password_file={}", file.path().display());
-    assert_eq!(read(&url).unwrap().password.unwrap().expose(), "hunter2");
+    assert_eq!(parse(&url).unwrap().password.unwrap().expose(), "hunter2");
 }
 
 #[test]
-fn trust_needs_certificates() {
-    assert!(read("rediss://h").unwrap().tls().is_ok());
+fn tls_needs_certificates_to_trust() {
+    assert!(parse("rediss://h").unwrap().tls().is_ok());
     let file = tempfile::NamedTempFile::new().unwrap();
     let empty = format!("rediss://h/?ca_file={}", file.path().display());
     for url in [
@@ -90,14 +90,14 @@ fn trust_needs_certificates() {
         "rediss://h/?roots=mine",
     ] {
         assert_eq!(
-            read(url).unwrap().tls().unwrap_err().kind(),
+            parse(url).unwrap().tls().unwrap_err().kind(),
             ErrorKind::Setting
         );
     }
 }
 
 #[test]
-fn a_file_that_cannot_be_read_again_is_reported_and_the_former_stays_in_use() {
+fn a_file_that_cannot_be_read_again_is_reported_and_the_old_password_stays_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");
     std::fs::write(&file, "sesame").unwrap();

@@ -1,4 +1,4 @@
-//! Whom TLS trusts: the bundled roots, the system's, or a file's.
+//! The certificates that TLS trusts: the bundled roots, the system's, or those in a file.
 
 use std::fmt;
 use std::path::Path;
@@ -11,7 +11,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::{Address, read_trusted, refused};
 
-/// The options of the setting `store` that decide whom TLS trusts.
+/// Returns the options of the setting `store` that decide what TLS trusts.
 fn words(scheme: &str) -> Words {
     let (ca_file, system_roots) = match scheme.starts_with("postgres") {
         true => (
@@ -31,8 +31,8 @@ fn words(scheme: &str) -> Words {
     }
 }
 
-/// Says in words why a server's certificate is rejected, if that is what this error is about; `made`
-/// makes an error of the message.
+/// Explains why a server's certificate was rejected, if that is the error. `made` builds the result
+/// from message and hint.
 pub fn explain_certificate(
     at: &dyn fmt::Display,
     error: &rustls::Error,
@@ -44,16 +44,16 @@ pub fn explain_certificate(
 }
 
 impl Address {
-    /// How to speak TLS with the server: its certificate is always checked, its name too.
+    /// Builds the TLS configuration. The server's certificate and its name are always checked.
     ///
-    /// Trusted are the roots that the option `roots` names (`bundled`, Mozilla's compiled in, the
-    /// default; `system`), or those of `ca_file` alone, a private authority's. PostgreSQL's own
-    /// word `sslrootcert` does for both, where the store knows it.
+    /// Trusts the roots in the option `roots`, which are `bundled` (Mozilla's, compiled in; the
+    /// default) or `system`. If `ca_file` is set, only that file is trusted. PostgreSQL's own option
+    /// `sslrootcert` stands for both.
     ///
     /// # Errors
     ///
-    /// [`countersign_store::ErrorKind::Setting`] where the file cannot be read or holds no certificate,
-    /// or this machine has no roots.
+    /// [`countersign_store::ErrorKind::Setting`] if the file can't be read or contains no
+    /// certificate, or this machine has no roots.
     pub fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
         let mut roots = RootCertStore::empty();
         let named = self.option("sslrootcert");
@@ -64,8 +64,8 @@ impl Address {
             .or(named.filter(|name| *name != "system"));
         match (file, system) {
             (Some(_), true) => {
-                return Err(refused("`store` gives `ca_file` and `roots`")
-                    .with_hint("ca_file alone is trusted where it is given: drop roots"));
+                return Err(refused("`store` has both options ca_file and roots")
+                    .with_hint("remove roots: if ca_file is set, only that file is trusted"));
             }
             (Some(file), false) => roots = of_file(Path::new(file))?,
             (None, true) => {
@@ -74,12 +74,12 @@ impl Address {
                     return Err(refused(
                         "`store`: roots=system found no certificates on this machine",
                     )
-                    .with_hint("install the system's ca-certificates, or write roots=bundled"));
+                    .with_hint("install the system's ca-certificates, or use roots=bundled"));
                 }
             }
             (None, false) => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         }
-        // The provider is named, not looked up: a program may have several compiled in.
+        // Name the provider instead of looking it up: a program may have several compiled in.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let unset = |error: &dyn fmt::Display| refused(format!("TLS cannot be set up: {error}"));
         let verifier =
@@ -95,8 +95,10 @@ impl Address {
 }
 
 impl Address {
-    /// How to speak TLS with the server by the files as they are now; nothing if they cannot be used,
-    /// which [`Address::warning`] then says. What was read before stays in use.
+    /// Builds the TLS configuration from the current files.
+    ///
+    /// Returns `None` if they can't be used. The previous configuration stays in use, and
+    /// [`Address::warning`] returns the reason.
     pub fn tls_now(&self) -> Option<Arc<ClientConfig>> {
         let read = self.tls();
         self.note("ca_file", read.as_ref().err());
@@ -117,7 +119,7 @@ fn of_file(path: &Path) -> Result<RootCertStore, Error> {
     roots.add_parsable_certificates(certificates);
     if roots.is_empty() {
         return Err(unusable(
-            "holds no usable PEM certificate (-----BEGIN CERTIFICATE-----)".into(),
+            "contains no usable PEM certificate (-----BEGIN CERTIFICATE-----)".into(),
         ));
     }
     Ok(roots)
