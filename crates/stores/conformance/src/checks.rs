@@ -1,4 +1,4 @@
-//! The checks, by name.
+//! All checks, by name.
 
 mod contention;
 mod killed;
@@ -8,62 +8,65 @@ mod records;
 mod resealed;
 
 pub use self::killed::{Kills, survives_kills};
-pub use self::lost::survives_lost_answers;
+pub use self::lost::survives_lost_responses;
 use crate::Backend;
 
 type Check = fn(&Backend);
 
-/// Every check, with the name it is reported by. None needs another to have run.
+/// All checks with their names. They can run in any order.
 pub const CHECKS: &[(&str, Check)] = &[
     ("an absent record is absent", records::absent),
-    ("versions begin at one and grow by one", records::versions),
+    ("versions start at 1 and grow by 1", records::versions),
     (
-        "a stale change conflicts and shows the record",
+        "a stale change conflicts and returns the record",
         records::conflicts,
     ),
-    ("a change is seen by every handle", records::seen_by_others),
-    ("a forgotten record goes on counting", records::tombstones),
     (
-        "an older fence is refused, none is let through",
+        "a change is visible to all handles",
+        records::seen_by_others,
+    ),
+    ("a tombstone keeps counting versions", records::tombstones),
+    (
+        "an older fence is rejected, a missing one is not",
         records::fences,
     ),
     ("values are opaque, up to 64 KiB", records::opaque),
-    ("records do not touch each other", records::apart),
-    ("keys are those with a value, in order", records::keys),
+    ("records are independent", records::independent),
+    (
+        "the keys of records with a value are listed in order",
+        records::keys,
+    ),
     (
         "a lease is exclusive, even for its owner",
         leases::exclusive,
     ),
     ("a lease is not a record", leases::not_a_record),
-    ("fences grow for ever", leases::fences_grow),
+    ("fences always grow", leases::fences_grow),
     (
-        "fences go on from the record's own",
-        leases::fences_go_on_from_the_record,
+        "fences are greater than the record's own",
+        leases::fences_exceed_the_records,
     ),
-    (
-        "a lease names its holder while it is held",
-        leases::names_its_holder,
-    ),
+    ("a held lease names its holder", leases::names_its_holder),
     (
         "only its owner renews or releases a lease",
         leases::only_the_owner,
     ),
     ("a lease ends with its holder", leases::ends_with_its_holder),
     (
-        "a timed lease runs out by the store's clock",
-        leases::runs_out,
+        "a timed lease expires by the store's clock",
+        leases::expires,
     ),
-    ("the store's clock goes on", leases::clock),
+    ("the store's clock never goes back", leases::clock),
     ("one of many creates a record", contention::one_creates),
     ("no increment is lost", contention::counters),
     (
-        "no increment is lost with lost answers",
-        contention::counters_with_lost_answers,
+        "no increment is lost if responses are lost",
+        contention::counters_with_lost_responses,
     ),
     ("one at a time holds a lease", contention::one_holds),
     ("histories are linearizable", contention::histories),
     (
-        "sealing anew loses nothing that a refresh brings",
+        "resealing loses no token of a refresh",
         resealed::while_refreshed,
     ),
 ];

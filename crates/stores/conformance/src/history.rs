@@ -1,4 +1,4 @@
-//! What was asked and answered, and in which order: the material of the linearizability check.
+//! Records calls and responses with their order, for the linearizability check.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -6,43 +6,43 @@ use std::time::Duration;
 
 use countersign_store::{Lease, Owner, Store, StoreKey, Stored, Swap};
 
-/// What was asked of one record.
+/// A call on one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// Its contents.
+    /// Loads the record.
     Load,
-    /// To become this value, if it has this version: version, fence, value.
+    /// Replaces the value: the expected version, the fence, the new value.
     Swap(Option<u64>, Option<u64>, u64),
-    /// To be forgotten, if it has this version: version, fence.
+    /// Removes the value: the expected version, the fence.
     Tombstone(u64, Option<u64>),
-    /// Its lease.
+    /// Takes the lease.
     Lease,
-    /// That the lease of this fence lasts longer.
+    /// Renews the lease with this fence.
     Renew(u64),
-    /// To take the lease of this fence back.
+    /// Releases the lease with this fence.
     Release(u64),
 }
 
-/// What was answered.
+/// The response to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The contents.
+    /// The record.
     Record(Option<Seen>),
-    /// The change was made, under this version.
+    /// The change was made, and the record has this version.
     Applied(u64),
-    /// It was not, for the record is this one.
+    /// The change was not made, because this is the record.
     Conflict(Option<Seen>),
-    /// It was not, for the fence is an old one.
+    /// The change was not made, because its fence is too old.
     Fenced,
-    /// It was not.
+    /// The change was certainly not made.
     NotDone,
-    /// It was or it was not.
+    /// The change may have been made.
     Unknown,
-    /// The lease, with its fence.
+    /// The lease was granted with this fence.
     Granted(u64),
-    /// Somebody else has the lease.
+    /// Somebody else holds the lease.
     Busy,
-    /// Whether a lease was renewed or given back.
+    /// Whether a lease was renewed or released.
     Done(bool),
 }
 
@@ -53,22 +53,22 @@ pub struct Seen {
     pub version: u64,
     /// The newest fence.
     pub fence: u64,
-    /// The value, a number here; nothing where it was forgotten.
+    /// The value, which is a number here. `None` after a tombstone.
     pub value: Option<u64>,
 }
 
-/// One call with its answer, and when both were, counted in beginnings and ends.
+/// A call with its response. A counter, not a clock, tells when it began and ended.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Who asked.
+    /// The caller.
     pub owner: String,
-    /// For what.
+    /// The call.
     pub call: Call,
-    /// What came of it.
+    /// The response.
     pub answer: Answer,
-    /// Before this nothing had been asked.
+    /// When the call began.
     pub began: u64,
-    /// After this it was answered.
+    /// When the call returned.
     pub ended: u64,
 }
 
@@ -80,12 +80,12 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Asks, and writes down what came of it. Leases are asked for a minute, longer than any
-    /// history lasts.
+    /// Makes a call and records it with its response. Leases last a minute, which is longer than any
+    /// history.
     ///
     /// # Panics
     ///
-    /// Where a call other than a change fails.
+    /// If a call other than a change fails.
     pub fn record(&self, store: &dyn Store, key: &StoreKey, owner: &Owner, call: Call) -> Answer {
         let began = self.tick();
         let answer = ask(store, key, owner, call);
@@ -104,7 +104,7 @@ impl Recorder {
         answer
     }
 
-    /// What was recorded.
+    /// Returns what was recorded.
     pub fn events(&self) -> Vec<Event> {
         self.events
             .lock()

@@ -1,4 +1,4 @@
-//! A store whose changes and leases pass through a test's hands.
+//! A store whose changes and leases a test intercepts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use countersign_store::{Error, Lease, Owner, Store, StoreKey, Swap, forward_stor
 type OnChange = dyn Fn(&dyn Fn() -> Swap) -> Swap + Send + Sync;
 type OnLease = dyn Fn(&Lease) + Send + Sync;
 
-/// Does what the store below does, but for what the test has its hands on.
+/// Forwards to another store, except for the calls that a test intercepts.
 ///
 /// # Example
 ///
@@ -18,7 +18,7 @@ type OnLease = dyn Fn(&Lease) + Send + Sync;
 /// use countersign_store::{Error, ErrorKind, MemoryStore, Store, StoreKey, Swap};
 /// use countersign_store_conformance::Intercepted;
 ///
-/// let full = || Swap::Unavailable(Error::new(ErrorKind::Unavailable, "no room"));
+/// let full = || Swap::Unavailable(Error::new(ErrorKind::Unavailable, "the disk is full"));
 /// let store = Intercepted::new(Arc::new(MemoryStore::new())).on_change(move |_| full());
 /// let swap = store.compare_and_swap(&StoreKey::of(["mine"]), None, None, b"value");
 /// assert!(matches!(swap, Swap::Unavailable(_)));
@@ -39,26 +39,26 @@ impl Intercepted {
         }
     }
 
-    /// Is called instead of each change, which it is handed, to make or not.
+    /// Sets a function that is called instead of each change. Its argument makes the change.
     #[must_use]
     pub fn on_change(
         mut self,
-        hand: impl Fn(&dyn Fn() -> Swap) -> Swap + Send + Sync + 'static,
+        intercept: impl Fn(&dyn Fn() -> Swap) -> Swap + Send + Sync + 'static,
     ) -> Self {
-        self.on_change = Some(Box::new(hand));
+        self.on_change = Some(Box::new(intercept));
         self
     }
 
-    /// Is told the answer each time that a lease is asked for.
+    /// Sets a function that is called with the response to each request for a lease.
     #[must_use]
-    pub fn on_lease(mut self, hand: impl Fn(&Lease) + Send + Sync + 'static) -> Self {
-        self.on_lease = Some(Box::new(hand));
+    pub fn on_lease(mut self, observe: impl Fn(&Lease) + Send + Sync + 'static) -> Self {
+        self.on_lease = Some(Box::new(observe));
         self
     }
 
     fn change(&self, change: &dyn Fn() -> Swap) -> Swap {
         match &self.on_change {
-            Some(hand) => hand(change),
+            Some(intercept) => intercept(change),
             None => change(),
         }
     }
@@ -81,8 +81,8 @@ impl Store for Intercepted {
 
     fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
         let lease = self.below.lease(key, owner, ttl)?;
-        if let Some(hand) = &self.on_lease {
-            hand(&lease);
+        if let Some(observe) = &self.on_lease {
+            observe(&lease);
         }
         Ok(lease)
     }

@@ -1,4 +1,4 @@
-//! How long a store takes: what lies between a vendor's answer and its being safe.
+//! Measures a store's latency, which is how long a new refresh token is at risk.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -7,21 +7,20 @@ use countersign_store::{Lease, Owner, Store, Swap};
 
 use crate::fresh_key;
 
-/// Of one kind of call: half of them, and all but one in a hundred, took at most this long.
+/// The latency of one kind of call.
 #[derive(Clone, Copy, Debug)]
 pub struct Latency {
-    /// Half of them.
+    /// The median.
     pub p50: Duration,
-    /// All but one in a hundred.
+    /// The 99th percentile.
     pub p99: Duration,
 }
 
-/// Measures a change of a 3 KiB value (the loss window of a rotated refresh token), a load, and a
-/// lease with its release, in this order.
+/// Measures, in this order, a change of a 3 KiB value, a load, and taking and releasing a lease.
 ///
 /// # Panics
 ///
-/// Where the store fails.
+/// If the store fails.
 pub fn latency(store: &dyn Store, rounds: u64) -> [Latency; 3] {
     let (key, owner) = (fresh_key(), Owner::new("somebody"));
     let value = vec![0x5a; 3 * 1024];

@@ -1,7 +1,8 @@
-//! What every store of countersign has to hold, as functions that any store can be handed to:
-//! records and their versions, leases and their fences, contention, lost answers, and a
-//! linearizability check of recorded histories. Beside it, the real servers that the fleet's
-//! stores are tested against, started on this machine and ended with their guard.
+//! The test suite that every store of countersign must pass.
+//!
+//! Its checks cover records and their versions, leases and their fences, contention, lost
+//! responses, and the linearizability of recorded histories. The module [`servers`] starts real
+//! servers on this machine to test stores with.
 //!
 //! # Example
 //!
@@ -33,23 +34,23 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use countersign_store::{Store, StoreKey};
 
-pub use crate::checks::{CHECKS, Kills, survives_kills, survives_lost_answers};
+pub use crate::checks::{CHECKS, Kills, survives_kills, survives_lost_responses};
 pub use crate::history::{Answer, Call, Event, Recorder};
 pub use crate::intercepted::Intercepted;
 pub use crate::latency::{Latency, latency};
 pub use crate::linear::explain;
 pub use crate::lossy::lossy;
 
-/// A store under test: how another process, or another machine, would open it.
+/// A store under test. Each handle opens it the way another process or machine would.
 pub struct Backend {
     open: Box<dyn Fn() -> Arc<dyn Store> + Send + Sync>,
-    /// Whether each handle stands for a process of its own, whose end is the end of its leases'
-    /// holder.
+    /// Whether each handle stands for a separate process, so that dropping it ends the holder of its
+    /// leases.
     independent: bool,
 }
 
 impl Backend {
-    /// A store whose handles have nothing in common but what they store.
+    /// A store whose handles share nothing except what they store.
     pub fn new(open: impl Fn() -> Arc<dyn Store> + Send + Sync + 'static) -> Self {
         Self {
             open: Box::new(open),
@@ -57,7 +58,7 @@ impl Backend {
         }
     }
 
-    /// A store that lives in one process: every handle is the same.
+    /// A store that exists in one process only: all handles are the same.
     pub fn of_one_process(open: impl Fn() -> Arc<dyn Store> + Send + Sync + 'static) -> Self {
         Self {
             open: Box::new(open),
@@ -65,17 +66,17 @@ impl Backend {
         }
     }
 
-    /// A handle.
+    /// Opens another handle.
     pub fn open(&self) -> Arc<dyn Store> {
         (self.open)()
     }
 }
 
-/// Runs every check, and says which did not hold.
+/// Runs all checks.
 ///
 /// # Panics
 ///
-/// Where one did not hold: that is its purpose.
+/// If any of them fails, after running all. The message lists the failed ones.
 pub fn run(backend: &Backend) {
     let failed: Vec<_> = CHECKS
         .iter()
@@ -84,13 +85,14 @@ pub fn run(backend: &Backend) {
         .collect();
     assert!(
         failed.is_empty(),
-        "{} of {} checks do not hold: {failed:?}",
+        "{} of {} checks failed: {failed:?}",
         failed.len(),
         CHECKS.len()
     );
 }
 
-/// A key that no other check, run or process uses: stores may be shared and are never emptied.
+/// Returns a key that no other check, run or process uses. Stores may be shared, and are never
+/// emptied.
 pub(crate) fn fresh_key() -> StoreKey {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let since = SystemTime::now()

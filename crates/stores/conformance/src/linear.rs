@@ -1,13 +1,14 @@
-//! Whether a history can be explained by one store that does one thing at a time.
+//! Checks whether a history is linearizable.
 //!
-//! The search is Wing and Gong's (1993) with Lowe's memory of what was tried (2017): an order of
-//! the calls that keeps to when they were made, in which every answer is right.
+//! It is if the calls can be put in an order that is consistent with when they began and ended, and
+//! in which a store that handles one call at a time returns the same responses. The search is Wing
+//! and Gong's (1993) with Lowe's cache of visited states (2017).
 
 use std::collections::HashSet;
 
 use crate::history::{Answer, Call, Event, Seen};
 
-/// Why no order explains the history; nothing where one does.
+/// Returns why a history isn't linearizable, or `None` if it is.
 pub fn explain(events: &[Event]) -> Option<String> {
     let mut events: Vec<_> = events.iter().collect();
     events.sort_by_key(|event| event.began);
@@ -18,10 +19,10 @@ pub fn explain(events: &[Event]) -> Option<String> {
         order: Vec::new(),
         events,
     };
-    if search.goes_on(&State::default()) {
+    if search.explains_the_rest(&State::default()) {
         return None;
     }
-    let told = |index: &usize| {
+    let shown = |index: &usize| {
         let event = search.events[*index];
         format!(
             "  {:?} by {} -> {:?}",
@@ -34,12 +35,12 @@ pub fn explain(events: &[Event]) -> Option<String> {
         .rev()
         .take(5)
         .rev()
-        .map(told)
+        .map(shown)
         .collect();
     let left = (0..search.events.len()).filter(|index| !search.deepest.contains(index));
-    let left: Vec<_> = left.take(8).map(|index| told(&index)).collect();
+    let left: Vec<_> = left.take(8).map(|index| shown(&index)).collect();
     Some(format!(
-        "no order of the {} calls explains their answers; after {} of them, the last being\n{}\nnone of these can be next:\n{}",
+        "no order of the {} calls explains their responses; after {} of them, the last being\n{}\nnone of these can be next:\n{}",
         search.events.len(),
         search.deepest.len(),
         reached.join("\n"),
@@ -56,11 +57,11 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn goes_on(&mut self, state: &State) -> bool {
+    fn explains_the_rest(&mut self, state: &State) -> bool {
         if self.order.len() > self.deepest.len() {
             self.deepest.clone_from(&self.order);
         }
-        // What was not answered for certain need not have been done at all.
+        // A change with unknown outcome need not have been made at all.
         let open = |(index, event): (usize, &&Event)| (!self.taken[index]).then(|| end(event));
         let first_end = self.events.iter().enumerate().filter_map(open).min();
         let Some(first_end) = first_end.filter(|end| *end != u64::MAX) else {
@@ -82,7 +83,7 @@ impl Search<'_> {
             };
             self.taken[index] = true;
             self.order.push(index);
-            if self.goes_on(&next) {
+            if self.explains_the_rest(&next) {
                 return true;
             }
             self.order.pop();
@@ -92,7 +93,7 @@ impl Search<'_> {
     }
 }
 
-/// A change without an answer may take effect at any time after it was asked for.
+/// Returns when an event ended. A change with unknown outcome may take effect at any later time.
 fn end(event: &Event) -> u64 {
     match event.answer {
         Answer::Unknown => u64::MAX,
@@ -100,7 +101,7 @@ fn end(event: &Event) -> u64 {
     }
 }
 
-/// The store that does one thing at a time.
+/// A store that handles one call at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct State {
     record: Option<Seen>,
@@ -109,7 +110,7 @@ struct State {
 }
 
 impl State {
-    /// The state after an event; nothing where its answer would be wrong here.
+    /// Returns the state after an event, or `None` if its response would be wrong in this state.
     fn after(&self, event: &Event) -> Option<Self> {
         let mut next = self.clone();
         let right = match (event.call, event.answer) {
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_calls_may_be_put_in_either_order() {
+    fn overlapping_calls_may_take_effect_in_either_order() {
         let history = [
             event("a", Call::Swap(None, None, 7), Answer::Applied(1), 0, 3),
             event("b", Call::Load, Answer::Record(None), 1, 2),
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_read_is_found() {
+    fn a_stale_read_is_not_linearizable() {
         let history = [
             event("a", Call::Swap(None, None, 7), Answer::Applied(1), 0, 1),
             event("b", Call::Load, Answer::Record(None), 2, 3),
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_update_is_found() {
+    fn a_lost_update_is_not_linearizable() {
         let history = [
             event("a", Call::Swap(None, None, 7), Answer::Applied(1), 0, 2),
             event("b", Call::Swap(None, None, 8), Answer::Applied(1), 1, 3),
@@ -223,22 +224,22 @@ mod tests {
     }
 
     #[test]
-    fn two_holders_and_a_fence_that_goes_back_are_found() {
+    fn two_holders_or_a_repeated_fence_are_not_linearizable() {
         let twice = [
             event("a", Call::Lease, Answer::Granted(1), 0, 1),
             event("b", Call::Lease, Answer::Granted(2), 2, 3),
         ];
         assert!(explain(&twice).is_some());
-        let back = [
+        let repeated = [
             event("a", Call::Lease, Answer::Granted(2), 0, 1),
             event("a", Call::Release(2), Answer::Done(true), 2, 3),
             event("b", Call::Lease, Answer::Granted(2), 4, 5),
         ];
-        assert!(explain(&back).is_some());
+        assert!(explain(&repeated).is_some());
     }
 
     #[test]
-    fn an_unknown_change_was_made_late_or_never_but_once() {
+    fn a_change_with_unknown_outcome_is_made_at_most_once_at_any_later_time() {
         let unknown = event("a", Call::Swap(None, None, 7), Answer::Unknown, 0, 1);
         let load = |record, at| event("b", Call::Load, Answer::Record(record), at, at + 1);
         assert_eq!(explain(&[unknown.clone(), load(None, 2)]), None);

@@ -1,4 +1,4 @@
-//! A store whose answers get lost: done and not told, or never arrived.
+//! A store whose responses get lost, after a change was made or before.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,12 +7,12 @@ use countersign_store::{Error, ErrorKind, Store, Swap};
 
 use crate::Intercepted;
 
-/// Loses the answer of every n-th change: in turn the change was made and not told, was not made
-/// and not told, and was refused for certain.
+/// Loses the response to every n-th change. In turn, the change was made and its outcome is unknown,
+/// was not made and its outcome is unknown, or was certainly not made.
 pub fn lossy(below: Arc<dyn Store>, every: u64) -> Arc<dyn Store> {
     let changes = AtomicU64::new(0);
     let error = || {
-        let message = "the answer was lost, as the test wants it";
+        let message = "the test lost the response";
         Error::new(ErrorKind::Unavailable, message)
     };
     Arc::new(Intercepted::new(below).on_change(move |change| {

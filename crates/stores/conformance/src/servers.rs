@@ -1,5 +1,6 @@
-//! Real servers for the tests, on this machine's loopback, ended with their guard by their own
-//! process id. A server that cannot be started is a loud failure that says what to install.
+//! Starts real servers on loopback for tests, and kills them when they are dropped.
+//!
+//! If a server can't be started, the test fails and says what to install.
 
 mod authority;
 mod cutter;
@@ -26,24 +27,26 @@ impl Guarded {
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command
             .spawn()
-            .unwrap_or_else(|error| panic!("{program} cannot be started: {error}; run: {install}"));
+            .unwrap_or_else(|error| panic!("cannot start {program}: {error}; run: {install}"));
         Self(child)
     }
 
-    /// SIGKILL, and waits for the end.
+    /// Sends SIGKILL and waits for the process to end.
     fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 
-    /// SIGKILL to its children as well. They are its own: stopped, it starts no more of them, and
-    /// none of their ids is given to another process while it has not been told of their end.
+    /// Kills the process and its children.
+    ///
+    /// It is stopped first, so that it starts no more children, and doesn't reap those that end:
+    /// their IDs can't be reused meanwhile.
     fn kill_with_children(&mut self) {
         self.signal("-STOP");
         let id = self.0.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
         for child in children.unwrap_or_default().split_whitespace() {
-            // One may have ended by itself.
+            // It may have ended already.
             let _ = Command::new("kill").args(["-KILL", child]).status();
         }
         self.kill();
@@ -69,7 +72,7 @@ impl Drop for Guarded {
     }
 }
 
-/// A port that nobody listens on, below those that outgoing connections are given.
+/// Returns a port that nobody listens on, below the range for outgoing connections.
 fn free_port() -> u16 {
     let mut seed = std::process::id().wrapping_mul(2_654_435_761);
     for _ in 0..10_000 {
@@ -85,7 +88,7 @@ fn free_port() -> u16 {
     panic!("no free port from 15000 to 31999 on 127.0.0.1");
 }
 
-/// Looks again and again until there is something, for what another process brings about.
+/// Calls `look` until it returns something, or the time is up.
 pub fn until<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {

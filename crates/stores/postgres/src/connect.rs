@@ -1,4 +1,4 @@
-//! How a connection is made: the login, TLS, and the check that the server is what it has to be.
+//! Opens connections: login, TLS, and a check of the server.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -24,17 +24,17 @@ pub(crate) const OPTIONS: &[&str] = &[
     "host",
 ];
 
-/// Everything that a connection is made with.
+/// The parameters of connections.
 #[derive(Clone)]
 pub(crate) struct Login {
     config: Config,
-    /// As `config`, for poolers that refuse what it asks for at the start.
-    modest: Config,
+    /// `config` without startup options, which some poolers reject.
+    without_options: Config,
     pub(crate) tls: Option<MakeRustlsConnect>,
     pub(crate) user: String,
 }
 
-/// What a server said at connect.
+/// What a server reported at connect.
 pub(crate) struct Facts {
     pub(crate) durability: Durability,
 }
@@ -43,11 +43,11 @@ impl Login {
     pub(crate) fn read(address: &mut Address, timeout: Duration) -> Result<Self, Error> {
         let mut config = Config::new();
         if let Some(host) = address.option("host") {
-            // libpq's way to name a socket's folder, where no host stands in the URL.
+            // As in libpq, this can name a socket's folder if the URL has no host.
             let host = host.to_owned();
             if !address.hosts.is_empty() {
                 return Err(refused(
-                    "`store` names a host twice, one in the option host",
+                    "`store` names a host in the URL and in the option host",
                 ));
             }
             address.hosts.push(countersign_store_address::Host {
@@ -66,7 +66,7 @@ impl Login {
             config.port(host.port.unwrap_or(5432));
         }
         if address.hosts.len() > 1 {
-            // Of several, the one that takes changes.
+            // Use the one that accepts writes.
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         let user = address.user.clone();
@@ -95,26 +95,26 @@ impl Login {
             Some(_) => SslMode::Require,
             None => SslMode::Disable,
         });
-        let modest = config.clone();
-        // A little before our own patience ends, so that it is the server that says so.
+        let without_options = config.clone();
+        // A little less than the timeout, so that the server cancels the statement first.
         let limit = (timeout.as_millis() * 9 / 10).max(1);
         config.options(format!(
             "-c statement_timeout={limit} -c default_transaction_isolation=read\\ committed"
         ));
         Ok(Self {
             config,
-            modest,
+            without_options,
             tls,
             user,
         })
     }
 
-    /// Reads the files of password and certificates again: they are changed. What cannot be read
-    /// leaves what was read before.
+    /// Reads the files with the password and certificates again, because they change. If one can't be
+    /// read, its previous contents stay in use.
     pub(crate) fn reread(&mut self, address: &Address) {
         if let Some(password) = address.password_now() {
             self.config.password(password.expose());
-            self.modest.password(password.expose());
+            self.without_options.password(password.expose());
         }
         if self.tls.is_some()
             && let Some(tls) = address.tls_now()
@@ -123,12 +123,12 @@ impl Login {
         }
     }
 
-    /// Connects, and checks what it is connected to.
+    /// Connects, and checks the server.
     pub(crate) async fn connect(&mut self, at: &Address) -> Result<(Client, Facts), Error> {
         let client = match self.dial().await {
-            // A pooler that does not know the startup option: then our own patience has to do.
+            // A pooler that rejects startup options: only this side's timeout applies then.
             Err(error) if is_about_options(&error) => {
-                self.config = self.modest.clone();
+                self.config = self.without_options.clone();
                 self.dial().await
             }
             dialled => dialled,
@@ -155,9 +155,10 @@ impl Login {
     }
 }
 
-const SHAPE: &str = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE";
+const SHAPE: &str = "use postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 
-/// TLS unless nothing leaves this machine; the certificate and its name are always checked.
+/// Returns how to use TLS, or `None` for connections within this machine. The certificate and its
+/// name are always checked.
 fn read_tls(address: &mut Address) -> Result<Option<MakeRustlsConnect>, Error> {
     let modes = [
         "disable",
@@ -169,13 +170,11 @@ fn read_tls(address: &mut Address) -> Result<Option<MakeRustlsConnect>, Error> {
     ];
     match address.word("sslmode", &modes)? {
         Some(mode @ ("prefer" | "allow")) => Err(refused(format!(
-            "`store`: sslmode={mode} lets anybody between switch TLS off"
+            "`store`: sslmode={mode} lets a man in the middle switch TLS off"
         ))
-        .with_hint(
-            "write sslmode=verify-full, which is the default, or sslmode=disable on this machine",
-        )),
+        .with_hint("use sslmode=verify-full, the default, or sslmode=disable within this machine")),
         Some("disable") => {
-            address.check_plaintext("drop sslmode=disable")?;
+            address.check_plaintext("remove sslmode=disable")?;
             Ok(None)
         }
         None if address.is_local() => Ok(None),
@@ -195,9 +194,9 @@ async fn check(at: &Address, client: &Client) -> Result<Facts, Error> {
             .map_err(|error| explain(at, &error))
     };
     if read(0)? {
-        // A failover under way looks like this too: it may pass.
+        // This may pass: it also happens during a failover.
         return Err(failed(format!(
-            "{at} is a standby, or read-only: it takes no changes"
+            "{at} is a standby or read-only: it accepts no changes"
         ))
         .with_hint("name the primary in `store`"));
     }
@@ -209,14 +208,14 @@ async fn check(at: &Address, client: &Client) -> Result<Facts, Error> {
     })
 }
 
-/// PgBouncer answers `unsupported startup parameter`.
+/// Returns whether the server rejected the startup options, as PgBouncer does.
 fn is_about_options(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|error| {
         error.code().code() == "08P01" && error.message().contains("startup parameter")
     })
 }
 
-/// rustls's own error, which an I/O error may wrap.
+/// Returns the rustls error, which may be inside an I/O error.
 fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     cause.downcast_ref().or_else(|| {
         let io = cause.downcast_ref::<std::io::Error>()?;
@@ -224,10 +223,10 @@ fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Erro
     })
 }
 
-/// Puts a failure to connect in our words.
+/// Builds the error for a failed connection or statement.
 pub(crate) fn explain(at: &Address, error: &tokio_postgres::Error) -> Error {
-    if let Some(refusal) = error.as_db_error() {
-        return refusal::explain(at, refusal.code().code(), refusal.message());
+    if let Some(error) = error.as_db_error() {
+        return refusal::explain(at, error.code().code(), error.message());
     }
     if let Some(exhausted) = out_of_descriptors(at, error) {
         return exhausted;
@@ -253,15 +252,15 @@ pub(crate) fn explain(at: &Address, error: &tokio_postgres::Error) -> Error {
     if by_tls {
         return misconfigured(
             format!("TLS with {at} failed: {text}"),
-            "check that the server speaks TLS and that its certificate is for this host; for a private authority add sslrootcert=FILE, for one this machine trusts sslrootcert=system",
+            "check that the server speaks TLS and that its certificate is for this host; for a private CA, add sslrootcert=FILE; for one that this machine trusts, add sslrootcert=system",
         );
     }
     if text.contains("password missing") {
         return misconfigured(
-            format!("{at} asks for a password, and `store` gives none"),
-            "write it in the URL, or name its file with the option password_file",
+            format!("{at} requires a password, and `store` has none"),
+            "add it to the URL, or its file as the option password_file",
         );
     }
-    failed(format!("{at} cannot be used: {text}"))
-        .with_hint("check that the server runs and that a firewall lets the connection out")
+    failed(format!("the connection to {at} failed: {text}"))
+        .with_hint("check that the server is running and that no firewall blocks the connection")
 }

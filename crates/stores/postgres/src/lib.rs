@@ -23,7 +23,7 @@ use tokio_postgres::Row;
 use zeroize::Zeroizing;
 
 pub use crate::schema::schema_sql;
-use crate::server::{Answer, Server};
+use crate::server::{Response, Server};
 use crate::statement::{Param, Statements};
 
 /// Opens the store at a `postgres://` URL; see the crate's page for its options.
@@ -43,7 +43,7 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     Ok(Arc::new(PostgresStore::open(url)?))
 }
 
-/// As [`PostgresStore::open_existing`], as the setting `store` with `store_create = false` wants it.
+/// Opens the store at a `postgres://` URL, but creates no tables, as for `store_create = false`.
 ///
 /// # Errors
 ///
@@ -52,30 +52,30 @@ pub fn open_existing(url: &str) -> Result<Arc<dyn Store>, Error> {
     Ok(Arc::new(PostgresStore::open_existing(url)?))
 }
 
-/// Keeps each record in a row of a PostgreSQL table, changed by one statement at a time.
+/// Keeps each record in a row of a PostgreSQL table, which single statements change.
 pub struct PostgresStore {
     server: Server,
     statements: Statements,
     ids: Ids,
-    /// Whether the settings say that records may be lost with a crash.
+    /// Whether the settings allow that a crash loses records.
     ephemeral: bool,
 }
 
 impl PostgresStore {
-    /// Connects, checks what the server promises, and makes the tables where they are not there.
+    /// Connects, checks the server and its durability, and creates the tables unless they exist.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Setting`] if the URL isn't usable, or would send tokens to another machine
     /// unencrypted. [`ErrorKind::Unavailable`] or [`ErrorKind::Unusable`] if the server can't be
-    /// reached, rejects the login, is a standby, or has no tables and doesn't let us create them: the
-    /// hint then has the SQL to run.
+    /// reached, rejects the login, is a standby, or has no tables and the user may not create them. In
+    /// that case the hint contains the SQL to run.
     pub fn open(url: &str) -> Result<Self, Error> {
         Self::connect(url, schema::migrate)
     }
 
-    /// As [`PostgresStore::open`], but creates no tables: a database that was restored empty must
-    /// not look like a store that was never used.
+    /// Like [`PostgresStore::open`], but creates no tables, so that a database that was restored
+    /// empty doesn't look like a new store.
     ///
     /// # Errors
     ///
@@ -125,21 +125,21 @@ impl PostgresStore {
                 &self.statements.replace
             }
         };
-        let answer = match self.server.run(sql, params) {
-            Ok(answer) => answer,
+        let response = match self.server.run(sql, params) {
+            Ok(response) => response,
             Err(unanswered) => return unanswered.into(),
         };
-        if let Some(row) = answer.rows.first() {
+        if let Some(row) = response.rows.first() {
             return match number(row, 0) {
                 Ok(version) => Swap::Applied(version),
                 Err(error) => Swap::Unknown(error),
             };
         }
-        self.why_not(key, expected, fence, &id, answer.resent)
+        self.explain_no_change(key, expected, fence, &id, response.resent)
     }
 
-    /// Nothing was changed, the last time it was asked for. Reads what stands there instead.
-    fn why_not(
+    /// Reads the record to find out why the statement, when last sent, changed nothing.
+    fn explain_no_change(
         &self,
         key: &StoreKey,
         expected: Option<u64>,
@@ -157,7 +157,7 @@ impl PostgresStore {
         };
         let version = current.as_ref().map(|record| record.version);
         if written_by.as_deref() == Some(id) {
-            // The answer that was lost was a yes.
+            // It was applied before, and the response was lost.
             return Swap::Applied(version.unwrap_or(1));
         }
         let at = self.server.address();
@@ -168,9 +168,9 @@ impl PostgresStore {
         if fence.is_some_and(|fence| fence < seen) {
             return Swap::Fenced;
         }
-        // Somebody removed or put back the row between the two statements: not this crate.
+        // Something other than this crate removed or replaced the row between the two statements.
         give_up(failed(format!(
-            "{at}: the record changed under the change, without a version"
+            "{at}: another program changed the record without changing its version"
         )))
     }
 
@@ -188,7 +188,7 @@ impl PostgresStore {
         Ok(((stored.version > 0).then_some(stored), column(row, 3)?))
     }
 
-    fn ask(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Answer, Error> {
+    fn ask(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Response, Error> {
         self.server.run(sql, params).map_err(Unanswered::into_error)
     }
 }
@@ -225,11 +225,11 @@ impl Store for PostgresStore {
     }
 
     fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        if self.server.is_a_parents() {
+        if self.server.is_forked() {
             return Err(forked(self.server.address()));
         }
         let ttl = countable(ttl);
-        let answer = self.ids.lease(key, owner, |id| {
+        let response = self.ids.lease(key, owner, |id| {
             let params = vec![
                 Param::key(key),
                 Param::Text(owner.as_str().to_owned()),
@@ -238,7 +238,7 @@ impl Store for PostgresStore {
             ];
             self.ask(&self.statements.lease, params)
         })?;
-        match answer.rows.first() {
+        match response.rows.first() {
             Some(row) => Ok(Lease::Granted {
                 fence: number(row, 0)?,
                 valid_for: Some(ttl),
@@ -256,27 +256,27 @@ impl Store for PostgresStore {
         fence: u64,
         ttl: Duration,
     ) -> Result<bool, Error> {
-        // Whatever it is asked, a forked child has none of its parent's leases.
-        if self.server.is_a_parents() {
+        // A forked child doesn't hold its parent's leases.
+        if self.server.is_forked() {
             return Ok(false);
         }
-        let mut params = holder(key, owner, fence);
+        let mut params = lease_params(key, owner, fence);
         params.push(Param::micros(countable(ttl)));
-        let answer = self.ask(&self.statements.renew, params)?;
-        Ok(!answer.rows.is_empty())
+        let response = self.ask(&self.statements.renew, params)?;
+        Ok(!response.rows.is_empty())
     }
 
     fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error> {
-        if self.server.is_a_parents() {
+        if self.server.is_forked() {
             return Ok(false);
         }
-        let answer = self.ask(&self.statements.release, holder(key, owner, fence))?;
-        if answer.rows.is_empty() && answer.resent {
-            // Given back by this very call, where its first answer was lost.
-            let given_back = self.ask(&self.statements.released, holder(key, owner, fence))?;
-            return Ok(!given_back.rows.is_empty());
+        let response = self.ask(&self.statements.release, lease_params(key, owner, fence))?;
+        if response.rows.is_empty() && response.resent {
+            // This call may have released it before, if the first response was lost.
+            let released = self.ask(&self.statements.released, lease_params(key, owner, fence))?;
+            return Ok(!released.rows.is_empty());
         }
-        Ok(!answer.rows.is_empty())
+        Ok(!response.rows.is_empty())
     }
 
     fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
@@ -297,7 +297,7 @@ impl Store for PostgresStore {
         let rows = self.ask(&self.statements.keys, Vec::new())?.rows;
         let key = |row: &Row| {
             let hex: String = column(row, 0)?;
-            StoreKey::from_hex(&hex).ok_or_else(|| strange("a key is not one"))
+            StoreKey::from_hex(&hex).ok_or_else(|| damaged("a key is malformed"))
         };
         rows.iter().map(key).collect()
     }
@@ -309,15 +309,18 @@ impl Store for PostgresStore {
         let at = self.server.address();
         Err(misconfigured(
             format!(
-                "{at} runs with fsync or full_page_writes off: a grant by login would be lost with a crash"
+                "{at} runs with fsync or full_page_writes off: a crash could lose a grant by login"
             ),
-            "set at the server: fsync = on, full_page_writes = on; or, to take that risk, add ephemeral=allow to `store`",
+            "set on the server: fsync = on, full_page_writes = on; or accept that: add ephemeral=allow to `store`",
         ))
     }
 
     fn now_ms(&self) -> Result<i64, Error> {
         let rows = self.ask(&self.statements.now, Vec::new())?.rows;
-        column(rows.first().ok_or_else(|| strange("no time"))?, 0)
+        let row = rows
+            .first()
+            .ok_or_else(|| damaged("the server returned no time"))?;
+        column(row, 0)
     }
 }
 
@@ -330,7 +333,7 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-fn holder(key: &StoreKey, owner: &Owner, fence: u64) -> Vec<Param> {
+fn lease_params(key: &StoreKey, owner: &Owner, fence: u64) -> Vec<Param> {
     vec![
         Param::key(key),
         Param::Text(owner.as_str().to_owned()),
@@ -338,14 +341,14 @@ fn holder(key: &StoreKey, owner: &Owner, fence: u64) -> Vec<Param> {
     ]
 }
 
-/// What no record can have is as good as what it does not have.
+/// Converts a version or fence. One that is too large matches no record, like the maximum.
 fn as_number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn number(row: &Row, index: usize) -> Result<u64, Error> {
     let number: i64 = column(row, index)?;
-    u64::try_from(number).map_err(|_| strange("a count is negative"))
+    u64::try_from(number).map_err(|_| damaged("a number is negative"))
 }
 
 fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
@@ -353,12 +356,11 @@ fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
     index: usize,
 ) -> Result<T, Error> {
     row.try_get(index)
-        .map_err(|error| strange(&error.to_string()))
+        .map_err(|error| damaged(&error.to_string()))
 }
 
-fn strange(why: &str) -> Error {
-    let message =
-        format!("the table countersign_records holds what this store does not write: {why}");
+fn damaged(why: &str) -> Error {
+    let message = format!("the table countersign_records contains unexpected data: {why}");
     Error::new(ErrorKind::Damaged, message).with_setting("store")
 }
 
@@ -369,7 +371,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_of_fork_has_none_of_its_parents_leases() {
+    fn a_forked_child_holds_no_leases_of_its_parent() {
         let server = PostgresServer::start("");
         let mut store = PostgresStore::open(&server.url()).unwrap();
         let (key, owner) = (StoreKey::of(["mine"]), Owner::new("parent"));
@@ -377,7 +379,7 @@ mod tests {
         let Lease::Granted { fence, .. } = store.lease(&key, &owner, long).unwrap() else {
             panic!("busy");
         };
-        // As the child sees it.
+        // In the child.
         store.server.pretend_to_be_of(0);
         assert!(!store.renew(&key, &owner, fence, long).unwrap());
         assert!(!store.release(&key, &owner, fence).unwrap());
@@ -389,7 +391,7 @@ mod tests {
         }
         let swap = store.compare_and_swap(&key, None, None, b"child");
         assert!(matches!(swap, Swap::Unavailable(_)), "{swap:?}");
-        // As the parent does, still.
+        // In the parent, nothing has changed.
         store.server.pretend_to_be_of(std::process::id());
         assert!(store.renew(&key, &owner, fence, long).unwrap());
         assert!(store.release(&key, &owner, fence).unwrap());

@@ -1,56 +1,66 @@
-//! What a server's refusal means, and what to do about it.
+//! Explains a server's errors.
 
 use countersign_store::Error;
 use countersign_store_address::{Address, failed, misconfigured};
 
-pub(crate) const TRY_AGAIN: &str = "try again; if it stays, look at the server's log";
+pub(crate) const TRY_AGAIN: &str = "try again; if this keeps happening, check the server's log";
 
-/// What an SQLSTATE says of the statement it answers.
+/// What an SQLSTATE means for its statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// It was rolled back.
     RolledBack,
-    /// It was rolled back, for others were in the way: it may be sent again at once.
-    InTheWay,
-    /// The connection ended; it may have been done.
-    CutOff,
-    /// The server is not one that takes changes (any more): another connection may find one.
+    /// It was rolled back because it conflicted with others. It may be sent again at once.
+    Conflict,
+    /// The connection ended, and it may have been carried out.
+    Lost,
+    /// The server doesn't accept writes (any more). Another connection may find one that does.
     ReadOnly,
 }
 
 pub(crate) fn meaning(code: &str) -> Meaning {
     match code {
-        "40001" | "40P01" | "55P03" => Meaning::InTheWay,
+        "40001" | "40P01" | "55P03" => Meaning::Conflict,
         "25006" => Meaning::ReadOnly,
-        // Told to end, by an administrator or after a neighbour's crash: it does not say when.
-        "57P01" | "57P02" | "57P05" => Meaning::CutOff,
-        _ if code.starts_with("08") => Meaning::CutOff,
+        // An administrator or another session's crash ended the session, at an unknown point.
+        "57P01" | "57P02" | "57P05" => Meaning::Lost,
+        _ if code.starts_with("08") => Meaning::Lost,
         _ => Meaning::RolledBack,
     }
 }
 
-/// Puts a refusal in our words. The server's own words hold no parameter's value here: no
-/// statement of ours can fail on one, and details and contexts are left out.
+/// Builds the error for an SQLSTATE and the server's message.
+///
+/// The message contains no parameter values: none of this crate's statements can fail because of
+/// one, and the error's detail and context are left out.
 pub(crate) fn explain(at: &Address, code: &str, message: &str) -> Error {
-    let text = format!("{at} refused: {message} (SQLSTATE {code})");
+    let text = format!("{at} rejected the request: {message} (SQLSTATE {code})");
     match code {
         "28P01" | "28000" => misconfigured(
             text,
             "check the user and password in `store`, or its password_file, and the server's pg_hba.conf",
         ),
-        "3D000" => misconfigured(text, "name a database that is there: postgres://USER@HOST/DATABASE"),
-        "42501" => misconfigured(text, "the user needs SELECT, INSERT and UPDATE on countersign_records"),
+        "3D000" => misconfigured(
+            text,
+            "name an existing database: postgres://USER@HOST/DATABASE",
+        ),
+        "42501" => misconfigured(
+            text,
+            "grant the user SELECT, INSERT and UPDATE on countersign_records",
+        ),
         "42P01" | "42703" => misconfigured(
             text,
-            "the tables are gone or not ours: start this program again, and it makes them",
+            "restart this program to create the tables: they are missing or not from countersign",
         ),
         "57014" => failed(text).with_hint(
-            "the statement took longer than the option timeout_ms: somebody holds the row, or the server is slow",
+            "raise the option timeout_ms, or find out who locks the row or why the server is slow",
         ),
-        "25006" => failed(text).with_hint("the server is a standby: name the primary in `store`"),
-        "53100" => failed(text).with_hint("the server's disk is full"),
-        "53300" => failed(text).with_hint("raise max_connections, or lower the option pool in `store`"),
-        "57P03" => failed(text).with_hint("the server is starting: try again"),
+        "25006" => failed(text).with_hint("name the primary in `store`: the server is a standby"),
+        "53100" => failed(text).with_hint("free space on the server's disk"),
+        "53300" => {
+            failed(text).with_hint("raise max_connections, or lower the option pool in `store`")
+        }
+        "57P03" => failed(text).with_hint("try again: the server is starting"),
         _ => failed(text).with_hint(TRY_AGAIN),
     }
 }

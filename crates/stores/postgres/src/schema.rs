@@ -1,4 +1,4 @@
-//! The tables: made once, by whoever of many comes first, and known by a version.
+//! Creates the tables, and checks their version.
 
 use std::time::Duration;
 
@@ -9,11 +9,13 @@ use crate::refusal;
 use crate::server::{Server, Trouble};
 use crate::statement::table;
 
-/// The version that this crate reads and writes.
+/// The version of the tables that this crate supports.
 const VERSION: i32 = 1;
 
-/// The SQL that makes the tables, in the schema named or else in the one the search path begins
-/// with: for whoever may create tables, where the store's own user may not. It may be run again.
+/// Returns the SQL that creates the tables, if the store's user may not create them itself.
+///
+/// Without `schema`, they are created in the first schema of the search path. Running the SQL again
+/// does nothing.
 ///
 /// # Example
 ///
@@ -45,29 +47,29 @@ pub fn schema_sql(schema: Option<&str>) -> String {
 
 /// Fails if the tables are missing.
 pub(crate) fn check(server: &Server, schema: Option<&str>) -> Result<(), Error> {
-    if is_there(server, schema)? {
+    if exists(server, schema)? {
         return Ok(());
     }
     let at = server.address();
     Err(misconfigured(
-        format!("{at} has no tables of countersign"),
-        "restore the database, or correct the database or schema in `store`; to begin with an empty store, remove `store_create = false`: the first token that is kept makes them",
+        format!("{at} has no countersign tables"),
+        "restore the database, or correct the database or schema in `store`; to start with an empty store, remove `store_create = false`",
     ))
 }
 
-/// Makes the tables where they are not there.
+/// Creates the tables unless they exist.
 pub(crate) fn migrate(server: &Server, schema: Option<&str>) -> Result<(), Error> {
     let at = server.address();
     let mut last = None;
     for _ in 0..50 {
-        if is_there(server, schema)? {
+        if exists(server, schema)? {
             return Ok(());
         }
-        // One message of several statements is one transaction, without BEGIN and so without
-        // anything that a failure would leave open.
+        // Several statements in one message are one transaction. There is no BEGIN, so a failure
+        // leaves no transaction open.
         match server.batch(&schema_sql(schema)) {
             Ok(_) => continue,
-            // Many starting at once: IF NOT EXISTS is not proof against that. Look again.
+            // IF NOT EXISTS fails if several processes create the tables at once. Check again.
             Err(Trouble::Sql(code, message)) if RACES.contains(&code.as_str()) => {
                 last = Some(message);
                 std::thread::sleep(Duration::from_millis(20));
@@ -80,29 +82,31 @@ pub(crate) fn migrate(server: &Server, schema: Option<&str>) -> Result<(), Error
                 );
                 return Err(misconfigured(
                     format!(
-                        "{at} has no tables of countersign, and lets `{role}` make none: {message}"
+                        "{at} has no countersign tables, and `{role}` may not create them: {message}"
                     ),
                     format!(
-                        "have somebody who may run: {sql} GRANT SELECT ON {versions} TO {role}; GRANT SELECT, INSERT, UPDATE ON {records} TO {role};"
+                        "ask a user who may create tables to run: {sql} GRANT SELECT ON {versions} TO {role}; GRANT SELECT, INSERT, UPDATE ON {records} TO {role};"
                     ),
                 ));
             }
             Err(trouble) => return Err(trouble.into_error(at)),
         }
     }
-    let last = last.unwrap_or_else(|| "their version stays unknown".to_owned());
-    Err(failed(format!("{at}: the tables cannot be made: {last}")).with_hint(refusal::TRY_AGAIN))
+    let last = last.unwrap_or_else(|| "their version is unknown".to_owned());
+    Err(failed(format!("{at}: cannot create the tables: {last}")).with_hint(refusal::TRY_AGAIN))
 }
 
-/// Whether the tables are there, in the version that this crate knows.
-fn is_there(server: &Server, schema: Option<&str>) -> Result<bool, Error> {
+/// Returns whether the tables exist in the version that this crate supports.
+fn exists(server: &Server, schema: Option<&str>) -> Result<bool, Error> {
     let at = server.address();
     let versions = table(schema, "countersign_schema");
     match server.batch(&format!("SELECT max(version) FROM {versions}")) {
         Ok(found) => match found.and_then(|text| text.parse::<i32>().ok()) {
             Some(version) if version > VERSION => Err(misconfigured(
-                format!("{at} has tables of version {version}, and this program knows {VERSION}"),
-                "a newer countersign has been here: update this program",
+                format!(
+                    "{at} has tables of version {version}, and this program supports {VERSION}"
+                ),
+                "update this program: a newer countersign has updated the tables",
             )),
             found => Ok(found == Some(VERSION)),
         },
@@ -113,7 +117,7 @@ fn is_there(server: &Server, schema: Option<&str>) -> Result<bool, Error> {
             Err(misconfigured(
                 format!("{at}: {message}"),
                 format!(
-                    "have their owner run: GRANT SELECT ON {versions} TO {role}; GRANT SELECT, INSERT, UPDATE ON {records} TO {role};"
+                    "ask the owner of the tables to run: GRANT SELECT ON {versions} TO {role}; GRANT SELECT, INSERT, UPDATE ON {records} TO {role};"
                 ),
             ))
         }

@@ -1,5 +1,5 @@
-//! One server and the connections to it, carried by a thread of the store's own: callers block,
-//! wherever they are, and never drive a socket.
+//! The connection pool of one server. A thread of the store drives the connections, and callers
+//! block, even inside another async runtime.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use crate::statement::Param;
 pub(crate) struct Server {
     shared: Arc<Shared>,
     runtime: Option<Runtime>,
-    /// The thread that carries the connections does not follow into a child of fork.
+    /// The process that opened the store. A forked child doesn't have the store's thread.
     process: u32,
 }
 
@@ -33,44 +33,48 @@ struct Shared {
     promised: Mutex<Durability>,
 }
 
-/// Rows, and whether the statement may have been carried out before, too.
-pub(crate) struct Answer {
+/// Rows, and whether the statement may have been carried out before.
+pub(crate) struct Response {
     pub(crate) rows: Vec<Row>,
     pub(crate) resent: bool,
 }
 
-/// Why a batch was not carried out.
+/// Why a batch failed.
 pub(crate) enum Trouble {
-    /// The SQLSTATE and the server's words.
+    /// The SQLSTATE and the server's message.
     Sql(String, String),
     Other(Error),
 }
 
 impl Server {
-    /// Connects once, to learn what the server is.
+    /// Connects once, to check the server.
     pub(crate) fn open(mut address: Address) -> Result<Self, Error> {
         let timeout = address.timeout()?;
-        let most: usize = address.read("pool", 4)?;
+        let max: usize = address.read("pool", 4)?;
         let login = Login::read(&mut address, timeout)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("countersign-postgres")
             .enable_all()
             .build()
-            .map_err(|error| failed(format!("no thread for the store's connections: {error}")))?;
+            .map_err(|error| {
+                failed(format!(
+                    "cannot start a thread for the store's connections: {error}"
+                ))
+            })?;
         let server = Self {
             shared: Arc::new(Shared {
                 address,
                 login: Mutex::new(login),
                 timeout,
-                permits: Semaphore::new(most.clamp(1, 1000)),
+                permits: Semaphore::new(max.clamp(1, 1000)),
                 idle: Mutex::default(),
                 promised: Mutex::new(Durability::Ephemeral),
             }),
             runtime: Some(runtime),
             process: std::process::id(),
         };
-        let client = server.carry(|shared| async move {
+        let client = server.on_thread(|shared| async move {
             shared.connect(Instant::now() + shared.timeout).await
         })??;
         server.shared.idle().push(client);
@@ -81,8 +85,8 @@ impl Server {
         &self.shared.address
     }
 
-    /// Whether this is a child of the process that opened the store.
-    pub(crate) fn is_a_parents(&self) -> bool {
+    /// Returns whether this process is a forked child of the one that opened the store.
+    pub(crate) fn is_forked(&self) -> bool {
         self.process != std::process::id()
     }
 
@@ -94,51 +98,51 @@ impl Server {
         *self.shared.promised()
     }
 
-    /// Carries out a statement that may safely be carried out twice. Where its answer is lost it
-    /// is sent again, until there is one or the time is over.
-    pub(crate) fn run(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Answer, Unanswered> {
+    /// Runs a statement that may safely run twice. If its response is lost, it is sent again until
+    /// there is one or the time is up.
+    pub(crate) fn run(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Response, Unanswered> {
         let sql = Arc::clone(sql);
-        if self.is_a_parents() {
+        if self.is_forked() {
             return Err(Unanswered::NotDone(forked(self.address())));
         }
-        let carried = self.carry(|shared| async move { shared.run(&sql, &params).await });
-        // It was begun, and may go on.
-        carried.map_err(Unanswered::Unknown)?
+        let done = self.on_thread(|shared| async move { shared.run(&sql, &params).await });
+        // It was started, and may still be carried out.
+        done.map_err(Unanswered::Unknown)?
     }
 
-    /// Carries out several statements as one transaction; the first column of the last row.
+    /// Runs several statements as one transaction. Returns the first column of the last row.
     pub(crate) fn batch(&self, sql: &str) -> Result<Option<String>, Trouble> {
         let sql = sql.to_owned();
-        let carried = self.carry(|shared| async move { shared.batch(&sql).await });
-        carried.map_err(Trouble::Other)?
+        let done = self.on_thread(|shared| async move { shared.batch(&sql).await });
+        done.map_err(Trouble::Other)?
     }
 
-    /// Has the store's thread do something, and waits for it.
-    fn carry<F, T>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, Error>
+    /// Runs work on the store's thread and waits for it.
+    fn on_thread<F, T>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, Error>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
         let at = &self.shared.address;
         let runtime = match &self.runtime {
-            Some(runtime) if !self.is_a_parents() => runtime,
+            Some(runtime) if !self.is_forked() => runtime,
             _ => return Err(forked(at)),
         };
-        let (tell, told) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::sync_channel(1);
         let work = work(Arc::clone(&self.shared));
         runtime.spawn(async move {
-            // Nobody listens any more where the caller's thread ended.
-            let _ = tell.send(work.await);
+            // If it is late, the receiver is gone.
+            let _ = sender.send(work.await);
         });
-        // Each piece of work has the timeout, and a second to cancel what it began.
+        // All work has the timeout, and a second to cancel a statement.
         let longest = self.shared.timeout * 2 + Duration::from_secs(2);
-        told.recv_timeout(longest).map_err(|error| match error {
+        receiver.recv_timeout(longest).map_err(|error| match error {
             RecvTimeoutError::Disconnected => {
-                failed(format!("the thread of the store at {at} ended"))
+                failed(format!("the thread of the store at {at} has ended"))
             }
             RecvTimeoutError::Timeout => {
                 let waited = longest.as_secs();
-                failed(format!("{at} gave no answer within {waited} s"))
+                failed(format!("{at} did not respond within {waited} s"))
             }
         })
     }
@@ -148,9 +152,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             match self.process == std::process::id() {
-                // Not waited for: this may be a thread of another runtime.
+                // Don't wait: this may be a thread of another runtime.
                 true => runtime.shutdown_background(),
-                // A child of fork: the thread to stop is the parent's.
+                // In a forked child, the thread to stop is the parent's.
                 false => std::mem::forget(runtime),
             }
         }
@@ -158,7 +162,7 @@ impl Drop for Server {
 }
 
 impl Shared {
-    async fn run(&self, sql: &str, params: &[Param]) -> Result<Answer, Unanswered> {
+    async fn run(&self, sql: &str, params: &[Param]) -> Result<Response, Unanswered> {
         let deadline = Instant::now() + self.timeout;
         let busy = || {
             let message = format!("all connections to {} are busy", self.address);
@@ -175,10 +179,10 @@ impl Shared {
                     Ok(rows) => {
                         self.idle().push(client);
                         let resent = lost.is_some();
-                        return Ok(Answer { rows, resent });
+                        return Ok(Response { rows, resent });
                     }
                     Err(failure) => {
-                        if matches!(failure, Failure::Refused(_) | Failure::InTheWay(_)) {
+                        if matches!(failure, Failure::Refused(_) | Failure::Conflict(_)) {
                             self.idle().push(client);
                         }
                         failure
@@ -190,12 +194,12 @@ impl Shared {
                 (Failure::Lost(error), _) if over => return Err(Unanswered::Unknown(error)),
                 (Failure::Lost(error), _) => lost = Some(error),
                 (Failure::Refused(error), None) => return Err(Unanswered::NotDone(error)),
-                (Failure::InTheWay(error) | Failure::ReadOnly(error), None) if over => {
+                (Failure::Conflict(error) | Failure::ReadOnly(error), None) if over => {
                     return Err(Unanswered::NotDone(error));
                 }
                 (_, None) => {}
                 (_, Some(first)) if over => return Err(Unanswered::Unknown(first)),
-                // What was lost may have been done, whatever is said now: ask until it is known.
+                // The lost statement may have been carried out, whatever failed now: try again.
                 (_, first) => lost = first,
             }
             sleep(pause).await;
@@ -215,31 +219,31 @@ impl Shared {
             .iter()
             .map(|(value, kind)| (value.as_ref() as &(dyn ToSql + Sync), kind.clone()))
             .collect();
-        let mut asked = std::pin::pin!(client.query_typed(sql, &typed));
-        let answer = match timeout_at(deadline, asked.as_mut()).await {
-            Ok(answer) => answer,
+        let mut query = std::pin::pin!(client.query_typed(sql, &typed));
+        let response = match timeout_at(deadline, query.as_mut()).await {
+            Ok(response) => response,
             Err(_) => {
-                // Cancelled for certain is better than not known.
+                // A cancelled statement has a known outcome.
                 let grace = Duration::from_millis(500);
                 let _ = timeout(grace, self.cancel(client)).await;
-                match timeout(grace, asked.as_mut()).await {
-                    Ok(answer) => answer,
+                match timeout(grace, query.as_mut()).await {
+                    Ok(response) => response,
                     Err(_) => {
                         let (at, waited) = (&self.address, self.timeout.as_millis());
                         let message =
-                            format!("{at} gave no answer within {waited} ms (timeout_ms)");
+                            format!("{at} did not respond within {waited} ms (timeout_ms)");
                         return Err(Failure::Lost(failed(message)));
                     }
                 }
             }
         };
-        answer.map_err(|error| {
+        response.map_err(|error| {
             let text = explain(&self.address, &error);
             match error.code().map(|code| meaning(code.code())) {
                 Some(Meaning::RolledBack) => Failure::Refused(text),
-                Some(Meaning::InTheWay) => Failure::InTheWay(text),
+                Some(Meaning::Conflict) => Failure::Conflict(text),
                 Some(Meaning::ReadOnly) => Failure::ReadOnly(text),
-                Some(Meaning::CutOff) | None => Failure::Lost(text),
+                Some(Meaning::Lost) | None => Failure::Lost(text),
             }
         })
     }
@@ -247,10 +251,15 @@ impl Shared {
     async fn batch(&self, sql: &str) -> Result<Option<String>, Trouble> {
         let deadline = Instant::now() + self.timeout;
         let client = self.take(deadline).await.map_err(Trouble::Other)?;
-        let late = || failed(format!("{} took too long", self.address));
-        let answer = timeout_at(deadline, client.simple_query(sql)).await;
-        let answer = answer.map_err(|_| Trouble::Other(late()))?;
-        match answer {
+        let late = || {
+            failed(format!(
+                "{} did not respond in time (timeout_ms)",
+                self.address
+            ))
+        };
+        let response = timeout_at(deadline, client.simple_query(sql)).await;
+        let response = response.map_err(|_| Trouble::Other(late()))?;
+        match response {
             Ok(messages) => {
                 self.idle().push(client);
                 let first = |message: &SimpleQueryMessage| match message {
@@ -260,8 +269,8 @@ impl Shared {
                 Ok(messages.iter().filter_map(first).next_back())
             }
             Err(error) => Err(match error.as_db_error() {
-                Some(refusal) => {
-                    let (code, message) = (refusal.code().code(), refusal.message());
+                Some(error) => {
+                    let (code, message) = (error.code().code(), error.message());
                     Trouble::Sql(code.to_owned(), message.to_owned())
                 }
                 None => Trouble::Other(explain(&self.address, &error)),
@@ -272,7 +281,7 @@ impl Shared {
     async fn cancel(&self, client: &Client) {
         let token = client.cancel_token();
         let tls = self.login().tls.clone();
-        // What comes of it is told by the statement itself.
+        // The statement itself reports the result.
         let _ = match tls {
             Some(tls) => token.cancel_query(tls).await,
             None => token.cancel_query(NoTls).await,
@@ -284,35 +293,29 @@ impl Shared {
             let Some(client) = self.idle().pop() else {
                 return self.connect(deadline).await;
             };
-            // Its task sees the server hang up even while nobody asks.
+            // Its task notices a closed connection even while it is idle.
             if !client.is_closed() {
                 return Ok(client);
             }
         }
     }
 
-    /// A new connection, to a server that is still what it was.
+    /// Opens a connection, and checks that the server is still as durable as before.
     async fn connect(&self, deadline: Instant) -> Result<Client, Error> {
         let at = &self.address;
         let mut login = self.login().clone();
         login.reread(at);
         let connected = timeout_at(deadline, login.connect(at)).await;
-        let late = |_| {
-            failed(format!(
-                "{at} let no connection be made in time (timeout_ms)"
-            ))
-        };
+        let late = |_| failed(format!("cannot connect to {at} in time (timeout_ms)"));
         let (client, facts) = connected.map_err(late)??;
         *self.login() = login;
         let mut promised = self.promised();
         if facts.durability < *promised {
             return Err(failed(format!(
-                "{at} keeps less than when this program started: {:?}, was {promised:?}",
+                "{at} is less durable than when this program started: {:?}, was {promised:?}",
                 facts.durability
             ))
-            .with_hint(
-                "look at the server's fsync and full_page_writes, or restart this program",
-            ));
+            .with_hint("check the server's fsync and full_page_writes, or restart this program"));
         }
         *promised = facts.durability;
         Ok(client)
@@ -331,15 +334,15 @@ impl Shared {
     }
 }
 
-/// Why a statement brought no rows to use.
+/// Why a statement failed.
 enum Failure {
     /// It was rolled back.
     Refused(Error),
-    /// It was rolled back, and may go through the next time.
-    InTheWay(Error),
-    /// It was rolled back, and the connection is of no use.
+    /// It was rolled back, and may succeed if it is sent again.
+    Conflict(Error),
+    /// It was rolled back, and the server accepts no writes.
     ReadOnly(Error),
-    /// Nobody knows.
+    /// Its outcome is unknown.
     Lost(Error),
 }
 
@@ -354,7 +357,7 @@ impl Trouble {
 
 #[cfg(test)]
 impl Server {
-    /// Takes the store for one that another process opened.
+    /// Makes the store look as if another process had opened it.
     pub(crate) fn pretend_to_be_of(&mut self, process: u32) {
         self.process = process;
     }

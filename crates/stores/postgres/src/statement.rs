@@ -1,5 +1,5 @@
-//! The statements. Each is one and a transaction of its own: nothing is left in the session, so
-//! that a pooler may hand the next one to another.
+//! The SQL statements. Each operation is a single statement in its own transaction and leaves no
+//! state in the session, so a pooler may run the next one in another session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use countersign_store::StoreKey;
 use tokio_postgres::types::{ToSql, Type};
 use zeroize::Zeroizing;
 
-/// A parameter, owned: it crosses over to the thread that carries the connections.
+/// A parameter. It is owned, because it moves to the thread that handles the connections.
 pub(crate) enum Param {
     Bytes(Option<Zeroizing<Vec<u8>>>),
     Number(Option<i64>),
@@ -24,7 +24,7 @@ impl Param {
         Self::Number(Some(duration.as_micros() as i64))
     }
 
-    /// The value and its type: told, so that the server need not be asked first.
+    /// Returns the value and its type, so that the server needn't be asked for the type.
     pub(crate) fn typed(&self) -> (Box<dyn ToSql + Sync + Send + '_>, Type) {
         match self {
             Self::Bytes(bytes) => (
@@ -37,20 +37,21 @@ impl Param {
     }
 }
 
-/// The statements, for one schema.
+/// The statements for one schema.
 pub(crate) struct Statements {
+    /// $1 key.
     pub(crate) load: Arc<str>,
-    /// $1 key, $2 fence, $3 value, $4 id of this write.
+    /// $1 key, $2 fence, $3 value, $4 ID of this write.
     pub(crate) create: Arc<str>,
-    /// As `create`, and $5 the version expected.
+    /// As `create`, and $5 expected version.
     pub(crate) replace: Arc<str>,
-    /// $1 key, $2 owner, $3 id of this call, $4 microseconds.
+    /// $1 key, $2 owner, $3 ID of this call, $4 microseconds.
     pub(crate) lease: Arc<str>,
     /// $1 key, $2 owner, $3 fence, $4 microseconds.
     pub(crate) renew: Arc<str>,
     /// $1 key, $2 owner, $3 fence.
     pub(crate) release: Arc<str>,
-    /// As `release`: whether that has been done.
+    /// Whether the lease has been released. Parameters as in `release`.
     pub(crate) released: Arc<str>,
     /// $1 key.
     pub(crate) holder: Arc<str>,
@@ -58,8 +59,10 @@ pub(crate) struct Statements {
     pub(crate) now: Arc<str>,
 }
 
-/// Makes this one transaction wait for the disk where the session would not: for this transaction
-/// alone (`true`), as a session may be somebody else's. It is looked at, or it would not be done.
+/// Makes this transaction wait for the disk even if the session wouldn't.
+///
+/// `true` limits it to this transaction, because the session may be shared. The statements must use
+/// `durable.level`, or the server would skip the subquery.
 const DURABLE: &str = "(SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS level) AS durable";
 
@@ -85,7 +88,8 @@ impl Statements {
                  WHERE durable.level IS NOT NULL AND r.id = decode($1, 'hex') AND r.version = $5 AND r.version > 0 \
                  AND ($2 IS NULL OR r.fence <= $2) RETURNING r.version"
             )),
-            // At least the time: a standby that took over without the last leases still counts upwards.
+            // At least the current time, so that fences grow even if a standby took over without the
+            // last leases.
             lease: sql(format!(
                 "INSERT INTO {records} AS r (id, lease_fence, lease_owner, lease_call, lease_until) \
                  SELECT decode($1, 'hex'), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $2, $3, \
@@ -121,7 +125,7 @@ impl Statements {
     }
 }
 
-/// A table's name in SQL.
+/// Returns a table's name in SQL.
 pub(crate) fn table(schema: Option<&str>, name: &str) -> String {
     match schema {
         Some(schema) => format!("\"{}\".{name}", schema.replace('"', "\"\"")),

@@ -1,5 +1,5 @@
-//! Against real servers: what every store holds, how the tables come to be, who is let in, and
-//! what happens when the server is killed, slow, or not what it was.
+//! Tests with real servers: the conformance suite, creating tables, logins, and servers that are
+//! killed, slow or reconfigured.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,7 +9,7 @@ use countersign_postgres::PostgresStore;
 use countersign_store::{Durability, ErrorKind, Lease, Owner, Store, StoreKey, Swap};
 use countersign_store_conformance::servers::{Authority, Cutter, Pooler, PostgresServer, until};
 use countersign_store_conformance::{
-    Backend, CHECKS, Kills, run, survives_kills, survives_lost_answers,
+    Backend, CHECKS, Kills, run, survives_kills, survives_lost_responses,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ fn applied(swap: Swap) -> u64 {
     }
 }
 
-fn refusal(url: &str) -> countersign_store::Error {
+fn open_error(url: &str) -> countersign_store::Error {
     let error = PostgresStore::open(url).unwrap_err();
     let text = format!("{error:?}");
     assert!(
@@ -41,7 +41,7 @@ fn refusal(url: &str) -> countersign_store::Error {
 }
 
 #[test]
-fn it_holds_what_every_store_holds() {
+fn the_conformance_suite_passes() {
     let server = PostgresServer::start("");
     run(&backend(server.url()));
     assert_eq!(
@@ -49,7 +49,7 @@ fn it_holds_what_every_store_holds() {
         "0"
     );
 
-    // In a schema of its own, by TLS, and by the socket: the same table or another, the same store.
+    // It also works with another schema, over TLS and over the Unix socket.
     server.sql("CREATE SCHEMA \"Auth \"");
     let store = PostgresStore::open(&format!("{}&schema=Auth%20", server.tls_url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
@@ -72,16 +72,16 @@ fn it_holds_what_every_store_holds() {
     );
     PostgresStore::open(&by_socket).unwrap();
     let by_option = format!("postgres://app:sesame-street@/postgres?host={folder}");
-    // The option names no port, and the server's is not the usual one.
-    assert_eq!(refusal(&by_option).kind(), ErrorKind::Unavailable);
+    // The option names no port, and the server doesn't use the default one.
+    assert_eq!(open_error(&by_option).kind(), ErrorKind::Unavailable);
 }
 
 #[test]
-fn a_pooler_may_hand_every_statement_to_another_session() {
+fn a_pooler_may_run_each_statement_in_another_session() {
     let server = PostgresServer::start("synchronous_commit = off\n");
     let pooler = Pooler::start(&server, 3);
     run(&backend(pooler.url()));
-    // Nothing of ours stays in the sessions, which others get.
+    // The store leaves nothing in the sessions, which are shared.
     let store = PostgresStore::open(&pooler.url()).unwrap();
     assert_eq!(store.capabilities().durability, Durability::PowerLoss);
     let open = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'";
@@ -89,7 +89,7 @@ fn a_pooler_may_hand_every_statement_to_another_session() {
 }
 
 #[test]
-fn many_starting_at_once_make_the_tables_once() {
+fn processes_that_start_at_once_create_the_tables_once() {
     let server = PostgresServer::start("");
     for round in 0..6 {
         server.sql("DROP TABLE IF EXISTS countersign_records, countersign_schema");
@@ -112,7 +112,7 @@ fn many_starting_at_once_make_the_tables_once() {
         assert_eq!(server.sql("SELECT count(*) FROM countersign_records"), "12");
     }
     server.sql("INSERT INTO countersign_schema (version) VALUES (99)");
-    let error = refusal(&server.url());
+    let error = open_error(&server.url());
     assert!(error.message().contains("version 99"), "{error}");
     assert_eq!(error.kind(), ErrorKind::Unusable);
 }
@@ -132,22 +132,22 @@ fn a_database_without_tables_is_rejected_if_none_are_to_be_created() {
 }
 
 #[test]
-fn who_may_not_make_tables_is_told_the_sql() {
+fn a_user_who_may_not_create_tables_gets_the_sql_in_the_hint() {
     let server = PostgresServer::start("");
     server.sql("CREATE ROLE worker LOGIN PASSWORD 'sesame-2'");
     let url = server.url_as("worker", "sesame-2");
-    let error = refusal(&url);
+    let error = open_error(&url);
     assert_eq!(error.kind(), ErrorKind::Unusable);
     let hint = error.hint().unwrap();
     let sql = &hint[hint.find("CREATE TABLE").unwrap()..];
     server.sql("CREATE TABLE countersign_schema (version integer PRIMARY KEY)");
-    let ungranted = refusal(&url);
+    let ungranted = open_error(&url);
     assert!(
         ungranted.hint().unwrap().contains("GRANT SELECT"),
         "{ungranted:?}"
     );
     server.sql("DROP TABLE countersign_schema");
-    // What the hint says is what helps, as it stands, and no more rights than that are needed.
+    // The SQL in the hint works as it is, and grants enough permissions.
     server.sql(sql);
     let store = countersign_postgres::open(&url).unwrap();
     drop(store);
@@ -165,26 +165,26 @@ fn who_may_not_make_tables_is_told_the_sql() {
 }
 
 #[test]
-fn who_is_not_let_in_is_told_why_and_no_secret() {
+fn login_errors_say_why_and_contain_no_secret() {
     let server = PostgresServer::start("");
     let port = server.port();
-    let wrong = refusal(&server.url_as("app", "wr0ng"));
+    let wrong = open_error(&server.url_as("app", "wr0ng"));
     assert_eq!(wrong.kind(), ErrorKind::Unusable);
     assert!(
         wrong.message().contains("password authentication failed"),
         "{wrong}"
     );
-    let missing = refusal(&format!("postgres://app@127.0.0.1:{port}/postgres"));
+    let missing = open_error(&format!("postgres://app@127.0.0.1:{port}/postgres"));
     assert_eq!(missing.kind(), ErrorKind::Unusable);
     assert!(
         missing.hint().unwrap().contains("password_file"),
         "{missing:?}"
     );
-    let nowhere = refusal(&format!(
+    let nowhere = open_error(&format!(
         "postgres://app:sesame-street@127.0.0.1:{port}/nowhere"
     ));
     assert!(nowhere.message().contains("nowhere"), "{nowhere}");
-    let closed = refusal("postgres://app:sesame-street@127.0.0.1:1/postgres");
+    let closed = open_error("postgres://app:sesame-street@127.0.0.1:1/postgres");
     assert_eq!(closed.kind(), ErrorKind::Unavailable);
     assert!(closed.message().contains("refused"), "{closed}");
     for url in [
@@ -196,7 +196,7 @@ fn who_is_not_let_in_is_told_why_and_no_secret() {
         "postgres://app:sesame@127.0.0.1/d?timeout_ms=0",
         "postgres://app:sesame@127.0.0.1/d?pool=many",
     ] {
-        let error = refusal(url);
+        let error = open_error(url);
         assert_eq!(error.kind(), ErrorKind::Setting, "{url}");
     }
 }
@@ -213,23 +213,23 @@ fn tls_checks_the_authority_and_the_name() {
         format!("sslmode=require&sslrootcert={}", stranger.ca.display()),
         "sslmode=require".to_owned(),
     ] {
-        let error = refusal(&format!("{place}?{trust}"));
+        let error = open_error(&format!("{place}?{trust}"));
         assert_eq!(error.kind(), ErrorKind::Unusable);
-        // In the words that the transport has for it.
+        // The HTTP transport uses the same words.
         let issuer = "issued by \"a test's authority\", which is not trusted";
         assert!(error.message().contains(issuer), "{error}");
         let hint = error.hint().unwrap();
         assert!(hint.contains("the option sslrootcert of store"), "{hint}");
     }
     let other_name = server.tls_url().replace("@localhost", "@127.0.0.1");
-    let error = refusal(&other_name);
+    let error = open_error(&other_name);
     let names = "its certificate is for localhost, not for 127.0.0.1";
     assert!(error.message().contains(names), "{error}");
 }
 
 #[test]
-fn a_change_is_on_the_disk_before_it_is_told_whatever_the_session_says() {
-    // Asynchronous commit would flush every ten seconds: a killed server would lose the change.
+fn changes_are_on_the_disk_before_they_are_acknowledged_even_with_asynchronous_commit() {
+    // Asynchronous commit would flush every ten seconds, and killing the server would lose changes.
     let lazy = "synchronous_commit = off\nwal_writer_delay = 10s\n";
     let mut server = PostgresServer::start(lazy);
     let store = PostgresStore::open(&server.url()).unwrap();
@@ -245,19 +245,19 @@ fn a_change_is_on_the_disk_before_it_is_told_whatever_the_session_says() {
         applied(store.compare_and_swap(&key(&format!("b{round}")), None, None, b"created"));
         server.kill();
         server.restart();
-        // The same store goes on by itself.
+        // The store connects again by itself.
         let record = store.load(&key("a")).unwrap().unwrap();
         assert_eq!(
             Some(record.version),
             version,
-            "a change that was told is gone"
+            "an acknowledged change is lost"
         );
         assert!(store.load(&key(&format!("b{round}"))).unwrap().is_some());
     }
 }
 
 #[test]
-fn killed_in_the_middle_nothing_told_is_lost_and_nothing_is_done_twice() {
+fn killing_the_server_loses_no_change_and_repeats_none() {
     let mut server = PostgresServer::start("");
     let store: Arc<dyn Store> =
         countersign_postgres::open(&format!("{}?timeout_ms=1500", server.url())).unwrap();
@@ -270,7 +270,7 @@ fn killed_in_the_middle_nothing_told_is_lost_and_nothing_is_done_twice() {
 }
 
 #[test]
-fn lost_answers_are_found_out() {
+fn lost_responses_repeat_no_change() {
     let server = PostgresServer::start("");
     let wire = Cutter::to(server.port());
     let url = server
@@ -278,15 +278,15 @@ fn lost_answers_are_found_out() {
         .replace(&server.port().to_string(), &wire.port().to_string());
     let store = countersign_postgres::open(&url).unwrap();
     let other = countersign_postgres::open(&server.url()).unwrap();
-    survives_lost_answers(&store, &other, &wire);
+    survives_lost_responses(&store, &other, &wire);
 }
 
 #[test]
-fn down_is_unavailable_and_cut_off_is_found_out() {
+fn a_server_that_is_down_is_unavailable_and_ended_sessions_are_replaced() {
     let mut server = PostgresServer::start("");
     let store = PostgresStore::open(&format!("{}?timeout_ms=900", server.url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
-    // An administrator ends our sessions: nobody notices.
+    // Callers don't notice that an administrator ends the store's sessions.
     for version in 1..6 {
         server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'countersign'");
         applied(store.compare_and_swap(&key("a"), Some(version), None, b"v"));
@@ -303,7 +303,7 @@ fn down_is_unavailable_and_cut_off_is_found_out() {
         }
         None
     });
-    let error = gone.expect("certainly not written, once the connection is known to be gone");
+    let error = gone.expect("once no session is left, a change is certainly not made");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(store.load(&key("a")).is_err() && store.now_ms().is_err());
     assert!(store.lease(&key("a"), &Owner::new("o"), LONG).is_err());
@@ -311,9 +311,9 @@ fn down_is_unavailable_and_cut_off_is_found_out() {
     let found = store.load(&key("a")).unwrap().unwrap().version;
     assert!(
         found == version || found == version + 1,
-        "{found}, told {version}"
+        "{found}, acknowledged {version}"
     );
-    // What failed for certain holds nothing.
+    // The request that certainly failed holds no lease.
     assert!(matches!(
         store.lease(&key("a"), &Owner::new("p"), LONG).unwrap(),
         Lease::Granted { .. }
@@ -321,9 +321,9 @@ fn down_is_unavailable_and_cut_off_is_found_out() {
 }
 
 #[test]
-fn a_row_that_somebody_holds_ends_in_a_certain_no() {
+fn a_change_of_a_locked_row_is_cancelled_with_a_known_outcome() {
     let server = PostgresServer::start("");
-    // The pooler's sessions have no statement timeout: there it is our own patience that ends.
+    // The pooler's sessions have no statement timeout, so only the store's own timeout applies.
     let pooler = Pooler::start(&server, 3);
     let open =
         |url: String, ms: u32| PostgresStore::open(&format!("{url}?timeout_ms={ms}")).unwrap();
@@ -341,7 +341,7 @@ fn a_row_that_somebody_holds_ends_in_a_certain_no() {
         (server.sql(&sql) == "1").then_some(())
     };
     thread::scope(|scope| {
-        // Holds the row until it is told to let go.
+        // Locks the row until the table `let_go` has a row.
         let hog = scope.spawn(|| {
             server.sql(
                 "DO $$ BEGIN PERFORM 1 FROM countersign_records FOR UPDATE; \
@@ -349,13 +349,13 @@ fn a_row_that_somebody_holds_ends_in_a_certain_no() {
             );
         });
         until(Duration::from_secs(20), || count("wait_event = 'PgSleep'"))
-            .expect("the row's holder");
+            .expect("the row is locked");
         let began = Instant::now();
         match hasty.compare_and_swap(&key("a"), Some(1), None, b"w") {
             Swap::Unavailable(error) => assert!(error.message().contains("57014"), "{error}"),
             other => panic!("{other:?}"),
         }
-        // A pooler may drop the request to cancel: what is waiting is waiting, and it is said.
+        // A pooler may drop the cancel request. Then the outcome is unknown.
         match pooled.compare_and_swap(&key("b"), Some(1), None, b"w") {
             Swap::Unavailable(error) => assert!(error.message().contains("57014"), "{error}"),
             Swap::Unknown(_) => {}
@@ -364,10 +364,10 @@ fn a_row_that_somebody_holds_ends_in_a_certain_no() {
         let took = began.elapsed();
         assert!(took < Duration::from_secs(20), "{took:?}");
         assert_eq!(patient.load(&key("a")).unwrap().unwrap().version, 1);
-        // Ended by an administrator while it waits, it is asked again, and made once.
+        // If an administrator ends a waiting session, the change is sent again and applied once.
         let waiting = scope.spawn(|| patient.compare_and_swap(&key("a"), Some(1), None, b"w"));
         let waits = "application_name = 'the patient' AND wait_event_type = 'Lock'";
-        until(Duration::from_secs(20), || count(waits)).expect("the change that waits");
+        until(Duration::from_secs(20), || count(waits)).expect("the change waits");
         server.sql(&format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {waits}"
         ));
@@ -379,7 +379,7 @@ fn a_row_that_somebody_holds_ends_in_a_certain_no() {
 }
 
 #[test]
-fn a_frozen_server_is_given_up_in_time() {
+fn calls_to_a_frozen_server_time_out() {
     let server = PostgresServer::start("");
     let store = PostgresStore::open(&format!("{}?timeout_ms=1000&pool=1", server.url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
@@ -397,7 +397,7 @@ fn a_frozen_server_is_given_up_in_time() {
 }
 
 #[test]
-fn a_server_that_keeps_less_is_declared_and_refused() {
+fn a_server_without_fsync_is_ephemeral_and_unfit_for_rotation() {
     let server = PostgresServer::start("fsync = off\n");
     let store = PostgresStore::open(&server.url()).unwrap();
     assert_eq!(store.capabilities().durability, Durability::Ephemeral);
@@ -410,7 +410,7 @@ fn a_server_that_keeps_less_is_declared_and_refused() {
 }
 
 #[test]
-fn a_read_only_server_takes_nothing_and_says_so() {
+fn a_read_only_server_is_rejected() {
     let server = PostgresServer::start("");
     let store = PostgresStore::open(&format!("{}?timeout_ms=5000", server.url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
@@ -419,7 +419,7 @@ fn a_read_only_server_takes_nothing_and_says_so() {
     let read_only = until(Duration::from_secs(5), || {
         PostgresStore::open(&server.url()).err()
     });
-    let error = read_only.expect("a refusal");
+    let error = read_only.expect("the server becomes read-only");
     assert!(error.message().contains("read-only"), "{error}");
     match store.compare_and_swap(&key("a"), Some(1), None, b"w") {
         Swap::Unavailable(_) => {}
@@ -428,7 +428,7 @@ fn a_read_only_server_takes_nothing_and_says_so() {
 }
 
 #[test]
-fn a_program_with_a_runtime_of_its_own_may_call_it() {
+fn the_store_works_inside_another_runtime() {
     let server = PostgresServer::start("");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

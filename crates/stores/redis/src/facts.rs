@@ -1,11 +1,11 @@
-//! What a server is and what it keeps, as it tells at connect.
+//! What a server reports about itself at connect.
 
 use std::collections::HashMap;
 
 use countersign_store::{Durability, Error};
 use countersign_store_address::{failed, misconfigured};
 
-/// A server's answers to `INFO` and, where it lets us ask, `CONFIG GET appendfsync`.
+/// A server's responses to `INFO` and, if permitted, `CONFIG GET appendfsync`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
     version: (u32, u32),
@@ -13,9 +13,9 @@ pub(crate) struct Facts {
     loading: bool,
     cluster: bool,
     journal: bool,
-    /// When the journal is flushed, where that is known.
+    /// When the journal is flushed, if known.
     flushed: Option<String>,
-    /// The policy that throws out keys without a time to live, where there is one at work.
+    /// The policy that evicts keys without a time to live, if one is active.
     evicts: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Facts {
         }
     }
 
-    /// Refuses a server that cannot hold records now, or ever.
+    /// Rejects a server that can't store records.
     pub(crate) fn check(&self, at: &str, waits_for_disk: bool) -> Result<(), Error> {
         if self.loading {
             return Err(failed(format!("{at} is still loading its data")));
@@ -54,21 +54,21 @@ impl Facts {
         if self.cluster {
             return Err(misconfigured(
                 format!("{at} is part of a Redis Cluster, which is not supported"),
-                "name a server without cluster mode",
+                "use a server without cluster mode",
             ));
         }
         if !self.primary {
-            // A failover under way looks like this too: it may pass.
-            return Err(failed(format!("{at} is a replica: it takes no changes"))
+            // This may pass: it also happens during a failover.
+            return Err(failed(format!("{at} is a replica: it accepts no changes"))
                 .with_hint("name the primary in `store`"));
         }
         if waits_for_disk && (self.version < (7, 2) || !self.journal) {
             let (major, minor) = self.version;
             return Err(misconfigured(
                 format!(
-                    "{at} cannot wait for its disk (fsync=wait): that needs version 7.2 and appendonly yes, and it is {major}.{minor}"
+                    "{at} cannot wait for its disk (fsync=wait): that requires version 7.2+ with appendonly yes, and it is {major}.{minor}"
                 ),
-                "drop fsync=wait, and set: appendonly yes, appendfsync always",
+                "remove fsync=wait, and set on the server: appendonly yes, appendfsync always",
             ));
         }
         Ok(())
@@ -84,16 +84,15 @@ impl Facts {
         }
     }
 
-    /// Why a restart, or a full memory, would lose records; nothing where it would not.
+    /// Returns why a restart or a full memory would lose records, with a hint, or `None`.
     pub(crate) fn loses(&self) -> Option<(String, &'static str)> {
         if let Some(policy) = &self.evicts {
-            let why =
-                format!("throws records out when its memory is full (maxmemory-policy {policy})");
-            return Some((why, "set at the server: maxmemory-policy noeviction"));
+            let why = format!("evicts records when its memory is full (maxmemory-policy {policy})");
+            return Some((why, "set on the server: maxmemory-policy noeviction"));
         }
         (!self.journal).then(|| {
-            let why = "keeps no journal, so that a restart loses records".to_owned();
-            (why, "set at the server: appendonly yes, appendfsync always")
+            let why = "keeps no journal, so a restart loses records".to_owned();
+            (why, "set on the server: appendonly yes, appendfsync always")
         })
     }
 }
@@ -105,7 +104,7 @@ mod tests {
     const INFO: &str = "# Server\r\nredis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n";
 
     #[test]
-    fn durability_is_what_the_server_says_and_no_more() {
+    fn durability_follows_from_the_servers_settings() {
         let read = |info: &str, flushed: Option<&str>| {
             Facts::read(info, flushed.map(str::to_owned)).durability(false)
         };
@@ -128,17 +127,17 @@ mod tests {
             ),
             Durability::Ephemeral
         );
-        let ours_have_no_time_to_live = INFO
+        let evicting_keys_that_expire = INFO
             .replace("noeviction", "volatile-lru")
             .replace("maxmemory:0", "maxmemory:9");
         assert_eq!(
-            read(&ours_have_no_time_to_live, Some("always")),
+            read(&evicting_keys_that_expire, Some("always")),
             Durability::PowerLoss
         );
     }
 
     #[test]
-    fn what_cannot_hold_records_is_refused() {
+    fn servers_that_cannot_store_records_are_rejected() {
         let check = |info: &str, waits| Facts::read(info, None).check("redis://h", waits);
         assert!(check(INFO, false).is_ok());
         assert!(check(INFO, true).unwrap_err().message().contains("7.2"));

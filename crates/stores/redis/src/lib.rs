@@ -41,21 +41,21 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     Ok(Arc::new(RedisStore::open(url)?))
 }
 
-/// Keeps each record in a hash of a Redis or Valkey server, changed by one script at a time.
+/// Keeps each record in a hash on a Redis or Valkey server, which scripts change atomically.
 pub struct RedisStore {
     server: Server,
     prefix: String,
     ids: Ids,
-    /// What a restart of the server would lose, and what to do about it.
+    /// Why the server would lose records, and what to do about it.
     loses: Option<(String, &'static str)>,
-    /// Whether the settings say that this is wanted.
+    /// Whether the settings allow that.
     ephemeral: bool,
 }
 
 const OPTIONS: &[&str] = &["pool", "prefix", "replicas", "fsync", "ephemeral"];
 
 impl RedisStore {
-    /// Connects, and learns what the server promises.
+    /// Connects, and checks the server and its durability.
     ///
     /// # Errors
     ///
@@ -65,14 +65,14 @@ impl RedisStore {
     pub fn open(url: &str) -> Result<Self, Error> {
         let address = Address::parse(url, &["redis", "rediss"], OPTIONS)?;
         if address.hosts.len() != 1 || address.hosts[0].is_socket() {
-            return Err(refused("`store` has to name one host")
-                .with_hint("write redis://HOST:PORT/ or rediss://HOST:PORT/"));
+            return Err(refused("`store` must name exactly one host")
+                .with_hint("use redis://HOST:PORT/ or rediss://HOST:PORT/"));
         }
         let prefix = address.option("prefix").unwrap_or("countersign");
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
         if prefix.is_empty() || !prefix.chars().all(plain) {
             return Err(refused(
-                "`store`: the option prefix may hold letters, digits and -_.:",
+                "`store`: the option prefix may only contain letters, digits and -_.:",
             ));
         }
         let prefix = prefix.to_owned();
@@ -87,7 +87,8 @@ impl RedisStore {
         })
     }
 
-    /// One slot of its own for each record, should the server ever be sharded by a proxy.
+    /// Returns the name of a record's hash. The braces give each record its own hash slot, in case a
+    /// proxy shards the server.
     fn key(&self, key: &StoreKey) -> String {
         format!("{{{}:{}}}", self.prefix, key.to_hex())
     }
@@ -107,7 +108,7 @@ impl RedisStore {
         let (name, expected_text, fence) = (self.key(key), number(expected), number(fence));
         let kept = if value.is_some() { "1" } else { "0" };
         let value = value.unwrap_or_default();
-        let answer = self.server.run(true, |by_text| {
+        let response = self.server.run(true, |by_text| {
             let mut command = SWAP.call(&name, by_text);
             command
                 .arg(&expected_text)
@@ -117,25 +118,25 @@ impl RedisStore {
                 .arg(value);
             command
         });
-        let answer = match answer {
-            Ok(answer) => answer,
+        let response = match response {
+            Ok(response) => response,
             Err(unanswered) => return unanswered.into(),
         };
-        let mut words = words(answer.value);
-        let strange = || Swap::Unknown(self.strange());
+        let mut words = words(response.value);
+        let unexpected = || Swap::Unknown(self.unexpected_response());
         match (words.first().map(|word| word.as_slice()), words.len()) {
             (Some(b"applied"), 2) => match number_of(&words[1]) {
                 Some(version) => Swap::Applied(version),
-                None => strange(),
+                None => unexpected(),
             },
             (Some(b"fenced"), 1) => Swap::Fenced,
             (Some(b"conflict"), 5) => {
                 let Ok(current) = read_record(words.split_off(1)) else {
-                    return strange();
+                    return unexpected();
                 };
-                conflict(self.server.address(), expected, current, answer.resent)
+                conflict(self.server.address(), expected, current, response.resent)
             }
-            _ => strange(),
+            _ => unexpected(),
         }
     }
 
@@ -146,12 +147,12 @@ impl RedisStore {
         fence: u64,
         ttl: Duration,
     ) -> Result<bool, Error> {
-        // Whatever it is asked, a forked child has none of its parent's leases.
-        if self.server.is_a_parents() {
+        // A forked child doesn't hold its parent's leases.
+        if self.server.is_forked() {
             return Ok(false);
         }
         let name = self.key(key);
-        let answer = self.server.run(false, |by_text| {
+        let response = self.server.run(false, |by_text| {
             let mut command = EXTEND.call(&name, by_text);
             command
                 .arg(owner.as_str())
@@ -159,25 +160,25 @@ impl RedisStore {
                 .arg(ttl.as_micros() as u64);
             command
         });
-        let answer = answer.map_err(Unanswered::into_error)?;
-        match words(answer.value).first().map(|word| word.as_slice()) {
+        let response = response.map_err(Unanswered::into_error)?;
+        match words(response.value).first().map(|word| word.as_slice()) {
             Some(b"kept") => Ok(true),
-            Some(b"given back") => Ok(answer.resent),
+            Some(b"released") => Ok(response.resent),
             Some(b"lost") => Ok(false),
-            _ => Err(self.strange()),
+            _ => Err(self.unexpected_response()),
         }
     }
 
     fn ask(&self, command: impl Fn() -> Cmd) -> Result<Value, Error> {
-        let answer = self.server.run(false, |_| command());
-        answer
-            .map(|answer| answer.value)
+        let response = self.server.run(false, |_| command());
+        response
+            .map(|response| response.value)
             .map_err(Unanswered::into_error)
     }
 
-    fn strange(&self) -> Error {
+    fn unexpected_response(&self) -> Error {
         let at = self.server.address();
-        let message = format!("{at} answered what this store does not understand");
+        let message = format!("{at} sent an unexpected response");
         Error::new(ErrorKind::Damaged, message).with_setting("store")
     }
 }
@@ -199,7 +200,7 @@ impl Store for RedisStore {
         let name = self.key(key);
         let fields = ["version", "fence", "kept", "value"];
         let value = self.ask(|| redis::cmd("HMGET").arg(&name).arg(&fields).to_owned())?;
-        read_record(words(value)).map_err(|()| self.strange())
+        read_record(words(value)).map_err(|()| self.unexpected_response())
     }
 
     fn compare_and_swap(
@@ -217,13 +218,13 @@ impl Store for RedisStore {
     }
 
     fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error> {
-        if self.server.is_a_parents() {
+        if self.server.is_forked() {
             return Err(forked(self.server.address()));
         }
         let name = self.key(key);
         let ttl = countable(ttl);
-        let answer = self.ids.lease(key, owner, |id| {
-            let answer = self.server.run(true, |by_text| {
+        let response = self.ids.lease(key, owner, |id| {
+            let response = self.server.run(true, |by_text| {
                 let mut command = LEASE.call(&name, by_text);
                 command
                     .arg(owner.as_str())
@@ -231,9 +232,9 @@ impl Store for RedisStore {
                     .arg(ttl.as_micros() as u64);
                 command
             });
-            answer.map_err(Unanswered::into_error)
+            response.map_err(Unanswered::into_error)
         })?;
-        let words = words(answer.value);
+        let words = words(response.value);
         let number = words.get(1).and_then(|word| number_of(word));
         match (words.first().map(|word| word.as_slice()), number) {
             (Some(b"granted"), Some(fence)) => Ok(Lease::Granted {
@@ -243,7 +244,7 @@ impl Store for RedisStore {
             (Some(b"busy"), Some(left)) => Ok(Lease::Busy {
                 retry_in: Duration::from_micros(left).min(MOST_PATIENCE),
             }),
-            _ => Err(self.strange()),
+            _ => Err(self.unexpected_response()),
         }
     }
 
@@ -265,7 +266,8 @@ impl Store for RedisStore {
         let name = self.key(key);
         let fields = ["lease_owner", "lease_fence", "lease_until"];
         let lease = self.ask(|| redis::cmd("HMGET").arg(&name).arg(&fields).to_owned())?;
-        let [owner, fence, until] = <[_; 3]>::try_from(words(lease)).map_err(|_| self.strange())?;
+        let [owner, fence, until] =
+            <[_; 3]>::try_from(words(lease)).map_err(|_| self.unexpected_response())?;
         let now_ms = self.now_ms()?;
         let held = number_of(&until).is_some_and(|until| until / 1000 > now_ms.unsigned_abs());
         Ok(held.then(|| {
@@ -298,9 +300,10 @@ impl Store for RedisStore {
                 command
             })?;
             let Value::Array(parts) = scan else {
-                return Err(self.strange());
+                return Err(self.unexpected_response());
             };
-            let [next, names] = <[Value; 2]>::try_from(parts).map_err(|_| self.strange())?;
+            let [next, names] =
+                <[Value; 2]>::try_from(parts).map_err(|_| self.unexpected_response())?;
             for name in words(names) {
                 let name = String::from_utf8_lossy(&name).into_owned();
                 let hex = name
@@ -319,7 +322,7 @@ impl Store for RedisStore {
                 _ => break,
             }
         }
-        // A scan may tell a name twice.
+        // SCAN may return a name twice.
         found.sort_unstable();
         found.dedup();
         Ok(found)
@@ -329,9 +332,8 @@ impl Store for RedisStore {
         match &self.loses {
             Some((why, remedy)) if !self.ephemeral => {
                 let at = self.server.address();
-                let message = format!("{at} {why}: a grant by login would be lost with it");
-                let hint =
-                    format!("{remedy}; or, to take that risk, add ephemeral=allow to `store`");
+                let message = format!("{at} {why}: a grant by login could be lost");
+                let hint = format!("{remedy}; or accept that: add ephemeral=allow to `store`");
                 Err(misconfigured(message, hint))
             }
             _ => Ok(()),
@@ -343,7 +345,7 @@ impl Store for RedisStore {
         let number = |index: usize| time.get(index).and_then(|word| number_of(word));
         match (number(0), number(1)) {
             (Some(seconds), Some(micros)) => Ok((seconds * 1000 + micros / 1000) as i64),
-            _ => Err(self.strange()),
+            _ => Err(self.unexpected_response()),
         }
     }
 }
@@ -357,7 +359,7 @@ impl fmt::Debug for RedisStore {
     }
 }
 
-/// Reads `version, fence, kept, value`; an absent version is an absent record.
+/// Parses `version, fence, kept, value`. Without a version there is no record.
 fn read_record(words: Vec<Zeroizing<Vec<u8>>>) -> Result<Option<Stored>, ()> {
     let [version, fence, kept, value] = <[_; 4]>::try_from(words).map_err(|_| ())?;
     if version.is_empty() {
@@ -394,7 +396,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_of_fork_has_none_of_its_parents_leases_and_uses_none_of_its_sockets() {
+    fn a_forked_child_holds_no_leases_and_uses_no_sockets_of_its_parent() {
         let server = RedisServer::durable();
         let mut store = RedisStore::open(&server.url()).unwrap();
         let (key, owner) = (StoreKey::of(["mine"]), Owner::new("parent"));
@@ -402,7 +404,7 @@ mod tests {
         let Lease::Granted { fence, .. } = store.lease(&key, &owner, long).unwrap() else {
             panic!("busy");
         };
-        // As the child sees it.
+        // In the child.
         store.server.pretend_to_be_of(0);
         let idle = store.server.idle();
         assert!(!store.renew(&key, &owner, fence, long).unwrap());
@@ -412,7 +414,7 @@ mod tests {
         let swap = store.compare_and_swap(&key, None, None, b"child");
         assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
         assert_eq!(store.server.idle(), idle);
-        // As the parent does, still.
+        // In the parent, nothing has changed.
         store.server.pretend_to_be_of(std::process::id());
         assert!(store.renew(&key, &owner, fence, long).unwrap());
         assert!(store.release(&key, &owner, fence).unwrap());

@@ -1,4 +1,4 @@
-//! The connections to one server: kept, checked before use, and replaced when lost.
+//! The connection pool of one server. Connections are checked before use and replaced when lost.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,16 +17,17 @@ pub(crate) struct Server {
     tls: Option<Arc<ClientConfig>>,
     database: u32,
     timeout: Duration,
-    most: usize,
-    /// How many replicas have to confirm each change.
+    max: usize,
+    /// How many replicas must confirm each change.
     replicas: u32,
-    /// Whether each change waits until the server's disk has it.
+    /// Whether each change waits until it is on the server's disk.
     waits_for_disk: bool,
     promised: Durability,
     pool: Mutex<Pool>,
     returned: Condvar,
-    /// A child of fork has its parent's sockets: what one asks, the other could read. And the pool
-    /// may be locked for ever there, by a thread that is gone.
+    /// The process that opened the store. A forked child shares its parent's sockets, and each could
+    /// read the other's responses. In the child, the pool may also be locked forever, by a thread
+    /// that doesn't exist there.
     process: u32,
 }
 
@@ -35,19 +36,19 @@ struct Pool {
     open: usize,
 }
 
-/// An answer, and whether the command may have been carried out before, too.
-pub(crate) struct Answer {
+/// A response, and whether the command may have been carried out before.
+pub(crate) struct Response {
     pub(crate) value: Value,
     pub(crate) resent: bool,
 }
 
 impl Server {
-    /// Connects once, to learn what the server is.
+    /// Connects once, to check the server.
     pub(crate) fn open(address: Address) -> Result<(Self, Facts), Error> {
         let tls = match address.scheme.as_str() {
             "rediss" => Some(address.tls()?),
             _ => {
-                address.check_plaintext("write rediss:// for TLS")?;
+                address.check_plaintext("use rediss:// for TLS")?;
                 None
             }
         };
@@ -57,10 +58,10 @@ impl Server {
                 .parse()
                 .map_err(|_| refused(format!("`store`: the database /{path} is not a number")))?,
         };
-        let most: usize = address.read("pool", 4)?;
+        let max: usize = address.read("pool", 4)?;
         let mut server = Self {
             timeout: address.timeout()?,
-            most: most.max(1),
+            max: max.max(1),
             replicas: address.read("replicas", 0)?,
             waits_for_disk: address.word("fsync", &["wait"])?.is_some(),
             promised: Durability::Ephemeral,
@@ -77,7 +78,7 @@ impl Server {
         let (connection, facts) = server.connect(Instant::now() + server.timeout)?;
         server.promised = facts.durability(server.waits_for_disk);
         server.pool().open = 1;
-        server.give_back(Some(connection));
+        server.put_back(Some(connection));
         Ok((server, facts))
     }
 
@@ -85,13 +86,13 @@ impl Server {
         &self.address
     }
 
-    /// How long one command may take, everything included.
+    /// Returns the maximum time of one command, including connecting and retries.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Whether this is a child of the process that opened the store.
-    pub(crate) fn is_a_parents(&self) -> bool {
+    /// Returns whether this process is a forked child of the one that opened the store.
+    pub(crate) fn is_forked(&self) -> bool {
         self.process != std::process::id()
     }
 
@@ -99,15 +100,16 @@ impl Server {
         self.promised
     }
 
-    /// Carries out a command that may safely be carried out twice. Where its answer is lost it is
-    /// sent again, until there is one or the time is over. `command` makes it; with `true`, in a
-    /// form that does not lean on what the server remembers. A change that is `settled` is
-    /// confirmed by replicas and disk as the settings ask.
+    /// Runs a command that may safely run twice. If its response is lost, it is sent again until
+    /// there is one or the time is up.
+    ///
+    /// `command` builds it. With `true`, it contains the script's text instead of its digest.
+    /// `confirmed` waits until replicas and disk have the change, as far as the settings require.
     pub(crate) fn run(
         &self,
-        settled: bool,
+        confirmed: bool,
         command: impl Fn(bool) -> Cmd,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<Response, Unanswered> {
         let deadline = Instant::now() + self.timeout;
         let mut lost: Option<Error> = None;
         let mut pause = Duration::from_millis(2);
@@ -115,13 +117,13 @@ impl Server {
             let failure = match self.take(deadline) {
                 Err(error) => Failure::Refused(error),
                 Ok(mut connection) => {
-                    let answer = self.call(&mut connection, deadline, settled, &command);
-                    let whole = matches!(answer, Ok(_) | Err(Failure::Refused(_)));
-                    self.give_back(whole.then_some(connection));
-                    match answer {
+                    let response = self.call(&mut connection, deadline, confirmed, &command);
+                    let complete = matches!(response, Ok(_) | Err(Failure::Refused(_)));
+                    self.put_back(complete.then_some(connection));
+                    match response {
                         Ok(value) => {
                             let resent = lost.is_some();
-                            return Ok(Answer { value, resent });
+                            return Ok(Response { value, resent });
                         }
                         Err(failure) => failure,
                     }
@@ -129,14 +131,14 @@ impl Server {
             };
             let over = Instant::now() + pause >= deadline;
             match (failure, lost.take()) {
-                (Failure::Unsettled(error), _) => return Err(Unanswered::Unknown(error)),
+                (Failure::Unconfirmed(error), _) => return Err(Unanswered::Unknown(error)),
                 (Failure::Lost(error), _) if over => return Err(Unanswered::Unknown(error)),
                 (Failure::Lost(error), _) => lost = Some(error),
                 (Failure::Refused(error), None) => return Err(Unanswered::NotDone(error)),
                 (Failure::NotSent(error), None) if over => return Err(Unanswered::NotDone(error)),
                 (Failure::NotSent(_) | Failure::NoScript, None) => {}
                 (_, Some(first)) if over => return Err(Unanswered::Unknown(first)),
-                // What was lost may have been done, whatever is said now: ask until it is known.
+                // The lost command may have been carried out, whatever failed now: try again.
                 (_, first) => lost = first,
             }
             std::thread::sleep(pause);
@@ -148,22 +150,22 @@ impl Server {
         &self,
         connection: &mut Connection,
         deadline: Instant,
-        settled: bool,
+        confirmed: bool,
         command: &impl Fn(bool) -> Cmd,
     ) -> Result<Value, Failure> {
         let value = match connection.call(&command(false), deadline) {
-            // The script's text brings it back: after a restart, or a SCRIPT FLUSH.
+            // The server forgets scripts in a restart or SCRIPT FLUSH: send the text.
             Err(Failure::NoScript) => connection.call(&command(true), deadline)?,
             other => other?,
         };
-        if settled && (self.replicas > 0 || self.waits_for_disk) {
-            self.settle(connection, deadline)?;
+        if confirmed && (self.replicas > 0 || self.waits_for_disk) {
+            self.confirm(connection, deadline)?;
         }
         Ok(value)
     }
 
-    /// Waits until replicas and disk have the change. Without that it is not what was promised.
-    fn settle(&self, connection: &mut Connection, deadline: Instant) -> Result<(), Failure> {
+    /// Waits until replicas and disk have the change.
+    fn confirm(&self, connection: &mut Connection, deadline: Instant) -> Result<(), Failure> {
         let left = deadline.saturating_duration_since(Instant::now());
         let wait = (left.as_millis() as u64 * 9 / 10).max(1);
         let mut command = match self.waits_for_disk {
@@ -178,7 +180,7 @@ impl Server {
                 _ => (false, 0),
             },
             Ok(_) => (false, 0),
-            Err(Failure::Refused(error)) => return Err(Failure::Unsettled(error)),
+            Err(Failure::Refused(error)) => return Err(Failure::Unconfirmed(error)),
             Err(failure) => return Err(failure),
         };
         if disk && replicas >= i64::from(self.replicas) {
@@ -186,20 +188,20 @@ impl Server {
         }
         let at = &self.address;
         let wanted = self.replicas;
-        Err(Failure::Unsettled(failed(format!(
-            "{at} has the change, and only {replicas} of {wanted} replicas (disk: {disk}) confirmed it in time"
+        Err(Failure::Unconfirmed(failed(format!(
+            "{at} applied the change, but only {replicas} of {wanted} replicas (disk: {disk}) confirmed it in time"
         ))))
     }
 
     fn take(&self, deadline: Instant) -> Result<Connection, Error> {
-        if self.is_a_parents() {
+        if self.is_forked() {
             return self.connect(deadline).map(|(connection, _)| connection);
         }
         let mut pool = self.pool();
-        while pool.idle.is_empty() && pool.open >= self.most {
+        while pool.idle.is_empty() && pool.open >= self.max {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let message = format!("all {} connections to {} are busy", self.most, self.address);
+                let message = format!("all {} connections to {} are busy", self.max, self.address);
                 return Err(failed(message).with_hint("raise the option pool in `store`"));
             }
             let waited = self.returned.wait_timeout(pool, left);
@@ -215,13 +217,13 @@ impl Server {
         drop(pool);
         let connected = self.connect(deadline);
         if connected.is_err() {
-            self.give_back(None);
+            self.put_back(None);
         }
         connected.map(|(connection, _)| connection)
     }
 
-    fn give_back(&self, connection: Option<Connection>) {
-        if self.is_a_parents() {
+    fn put_back(&self, connection: Option<Connection>) {
+        if self.is_forked() {
             return;
         }
         let mut pool = self.pool();
@@ -237,14 +239,14 @@ impl Server {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new connection, logged in, to a server that is still what it was.
+    /// Opens a connection, logs in, and checks that the server is still as durable as before.
     fn connect(&self, deadline: Instant) -> Result<(Connection, Facts), Error> {
         let address = &self.address;
-        // Files with certificates and passwords are read for each connection: they are changed.
+        // Certificates and passwords change, so their files are read for each connection.
         let tls = self
             .tls
             .as_ref()
-            .map(|former| address.tls_now().unwrap_or_else(|| former.clone()));
+            .map(|previous| address.tls_now().unwrap_or_else(|| previous.clone()));
         let mut connection = Connection::open(address, tls.as_ref(), deadline)?;
         let mut ask = |command: &Cmd| match connection.call(command, deadline) {
             Ok(value) => Ok(value),
@@ -253,7 +255,7 @@ impl Server {
                 Failure::NotSent(error)
                 | Failure::Refused(error)
                 | Failure::Lost(error)
-                | Failure::Unsettled(error),
+                | Failure::Unconfirmed(error),
             ) => Err(error),
         };
         if let Some(password) = address.password_now() {
@@ -267,7 +269,7 @@ impl Server {
             ask(redis::cmd("SELECT").arg(self.database))?;
         }
         let info = text(ask(&redis::cmd("INFO"))?);
-        // Hosted servers often forbid it: the weaker of what may be is assumed then.
+        // Hosted servers often forbid this. Then the weakest possibility is assumed.
         let flushed = ask(redis::cmd("CONFIG").arg("GET").arg("appendfsync"));
         let flushed = flushed.ok().and_then(|value| match value {
             Value::Array(pair) => pair.into_iter().nth(1).map(text),
@@ -279,9 +281,9 @@ impl Server {
         if found < self.promised {
             let promised = self.promised;
             return Err(failed(format!(
-                "{address} keeps less than when this program started: {found:?}, was {promised:?}"
+                "{address} is less durable than when this program started: {found:?}, was {promised:?}"
             ))
-            .with_hint("look at the server's appendonly, appendfsync and maxmemory-policy, or restart this program"));
+            .with_hint("check the server's appendonly, appendfsync and maxmemory-policy, or restart this program"));
         }
         Ok((connection, facts))
     }
@@ -297,12 +299,12 @@ fn text(value: Value) -> String {
 
 #[cfg(test)]
 impl Server {
-    /// Takes the store for one that another process opened.
+    /// Makes the store look as if another process had opened it.
     pub(crate) fn pretend_to_be_of(&mut self, process: u32) {
         self.process = process;
     }
 
-    /// How many connections are kept.
+    /// Returns the number of idle connections.
     pub(crate) fn idle(&self) -> usize {
         self.pool().idle.len()
     }

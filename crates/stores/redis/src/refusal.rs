@@ -1,14 +1,14 @@
-//! What a server's refusal means, and what to do about it.
+//! Explains a server's error replies.
 
 use countersign_store::Error;
 use countersign_store_address::{failed, misconfigured};
 
-/// Puts an error reply in our words.
+/// Builds the error for an error reply.
 pub(crate) fn explain(at: &str, code: &str, details: Option<&str>) -> Error {
     let details = details.unwrap_or_default();
-    // An unknown command is told with the first of its arguments: with a record's value, even.
+    // The reply to an unknown command contains its first arguments, which may be a record's value.
     let details = details.split(", with args").next().unwrap_or_default();
-    let message = format!("{at} refused: {code} {details}");
+    let message = format!("{at} rejected the request: {code} {details}");
     match code {
         "NOAUTH" | "WRONGPASS" => misconfigured(
             message,
@@ -16,16 +16,16 @@ pub(crate) fn explain(at: &str, code: &str, details: Option<&str>) -> Error {
         ),
         "NOPERM" => misconfigured(
             message,
-            "the user needs: ACL SETUSER NAME on >PASSWORD ~{countersign:*} +eval +evalsha +hmget +hset +hget +scan +info +time +select +wait +config|get",
+            "run on the server: ACL SETUSER NAME on >PASSWORD ~{countersign:*} +eval +evalsha +hmget +hset +hget +scan +info +time +select +wait +config|get",
         ),
-        "OOM" => failed(message).with_hint("the server is full: raise maxmemory, or free some"),
+        "OOM" => failed(message).with_hint("raise the server's maxmemory, or free memory"),
         "MISCONF" => failed(message)
-            .with_hint("the server cannot write to its disk, and refuses changes until it can"),
+            .with_hint("check the server's disk: it rejects changes while it cannot write to it"),
         "READONLY" => failed(message)
-            .with_hint("the server has become a replica: name the primary in `store`"),
+            .with_hint("name the primary in `store`: the server has become a replica"),
         "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => misconfigured(
             message,
-            "a Redis Cluster is not supported: name a server without cluster mode",
+            "use a server without cluster mode: a Redis Cluster is not supported",
         ),
         _ if details.contains("AUTH") || details.contains("password") => misconfigured(
             message,

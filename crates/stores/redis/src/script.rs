@@ -1,4 +1,4 @@
-//! The scripts: each operation is one, so that nothing comes between its reading and its writing.
+//! The Lua scripts. Each operation is a single script, so it is atomic.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ pub(crate) static LEASE: LazyLock<Script> =
 pub(crate) static EXTEND: LazyLock<Script> =
     LazyLock::new(|| Script::of(include_str!("scripts/extend.lua")));
 
-/// A script's text, and the digest by which a server that has seen it knows it.
+/// A script's text, and its digest, which is enough for a server that has seen it.
 pub(crate) struct Script {
     text: &'static str,
     digest: String,
@@ -19,7 +19,7 @@ pub(crate) struct Script {
 
 impl Script {
     fn of(text: &'static str) -> Self {
-        // What EVALSHA asks for; nothing secret hangs on it.
+        // EVALSHA requires SHA-1. Security doesn't depend on it.
         let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
         let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
         Self {
@@ -28,7 +28,7 @@ impl Script {
         }
     }
 
-    /// A call on one key, to which the arguments are added.
+    /// Builds a call on one key, to which the caller adds the arguments.
     pub(crate) fn call(&self, key: &str, by_text: bool) -> Cmd {
         let mut command = match by_text {
             true => redis::cmd("EVAL").arg(self.text).to_owned(),

@@ -1,4 +1,4 @@
-//! One connection: every command has a deadline, and every failure says whether a byte left.
+//! One connection. Every command has a deadline, and every failure says whether a byte was sent.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -15,19 +15,19 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::refusal;
 
-/// Why a command brought no answer to use.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Not one byte of it left.
+    /// No byte was sent.
     NotSent(Error),
-    /// The server said no: it was not carried out.
+    /// The server rejected it, so it was not carried out.
     Refused(Error),
-    /// The server does not know a script by its digest.
+    /// The server doesn't know the script's digest.
     NoScript,
-    /// It left, and no whole answer came back.
+    /// It was sent, and no complete response arrived.
     Lost(Error),
-    /// It was carried out, and not confirmed by those who had to.
-    Unsettled(Error),
+    /// It was carried out, but not confirmed by replicas or disk in time.
+    Unconfirmed(Error),
 }
 
 pub(crate) struct Connection {
@@ -42,7 +42,7 @@ enum Socket {
 }
 
 impl Connection {
-    /// Connects to the first host that lets us.
+    /// Connects to the server, with TLS if that is configured.
     pub(crate) fn open(
         address: &Address,
         tls: Option<&Arc<ClientConfig>>,
@@ -69,7 +69,7 @@ impl Connection {
         })
     }
 
-    /// Sends a command and reads its answer.
+    /// Sends a command and reads the response.
     pub(crate) fn call(&mut self, command: &Cmd, deadline: Instant) -> Result<Value, Failure> {
         let timed = self.timed();
         timed.deadline = deadline;
@@ -81,11 +81,11 @@ impl Connection {
                 false => Failure::Lost(error),
             });
         }
-        let answer = match &mut self.socket {
+        let response = match &mut self.socket {
             Socket::Plain(socket) => self.parser.parse_value(socket),
             Socket::Tls(socket) => self.parser.parse_value(socket),
         };
-        match answer {
+        match response {
             Ok(Value::ServerError(error)) if error.code() == "NOSCRIPT" => Err(Failure::NoScript),
             Ok(Value::ServerError(error)) => Err(Failure::Refused(refusal::explain(
                 &self.at,
@@ -97,7 +97,7 @@ impl Connection {
         }
     }
 
-    /// Whether the server has not hung up while nobody asked it anything.
+    /// Returns whether an idle connection is still open.
     pub(crate) fn is_alive(&mut self) -> bool {
         let stream = &self.timed().stream;
         if stream.set_nonblocking(true).is_err() {
@@ -126,7 +126,7 @@ impl Connection {
     }
 }
 
-/// A socket whose every read and write ends by one deadline, and that counts what left.
+/// A socket with a deadline for all reads and writes, which counts the bytes it has sent.
 struct Timed {
     stream: TcpStream,
     deadline: Instant,
@@ -162,7 +162,7 @@ impl Write for Timed {
     }
 }
 
-/// A socket's timeout is told as "would block" on Unix.
+/// Maps "would block", which is how Unix reports a socket's timeout.
 fn as_timeout(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
@@ -171,7 +171,7 @@ fn as_timeout(error: io::Error) -> io::Error {
 }
 
 fn connect(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
     for address in resolve(host, port, deadline)? {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -188,23 +188,26 @@ fn connect(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// The addresses of a name. The system's resolver has no deadline, so it gets a thread of its own.
+/// Resolves a host name. The system's resolver has no deadline, so it runs on its own thread.
 fn resolve(host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![(ip, port).into()]);
     }
-    let (tell, told) = mpsc::sync_channel(1);
+    let (sender, receiver) = mpsc::sync_channel(1);
     let name = host.to_owned();
     std::thread::Builder::new()
         .name("countersign-dns".into())
         .spawn(move || {
             let found = (name.as_str(), port).to_socket_addrs();
-            // Nobody listens any more if it took too long.
-            let _ = tell.send(found.map(Iterator::collect));
+            // If it is late, the receiver is gone.
+            let _ = sender.send(found.map(Iterator::collect));
         })?;
     let left = deadline.saturating_duration_since(Instant::now());
-    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "its name was not resolved in time");
-    told.recv_timeout(left).map_err(late)?
+    let late = |_| {
+        let message = "the host name was not resolved in time";
+        io::Error::new(io::ErrorKind::TimedOut, message)
+    };
+    receiver.recv_timeout(left).map_err(late)?
 }
 
 fn shake_hands(
@@ -213,13 +216,13 @@ fn shake_hands(
     socket: Timed,
     at: &str,
 ) -> Result<StreamOwned<ClientConnection, Timed>, Error> {
-    let refused = |why: &dyn std::fmt::Display| {
-        let hint = "check that the port speaks TLS and that its certificate is for this host; for a private authority add ?ca_file=FILE, for one this machine trusts ?roots=system";
+    let tls_failed = |why: &dyn std::fmt::Display| {
+        let hint = "check that the port speaks TLS and that its certificate is for this host; for a private CA, add ?ca_file=FILE; for one that this machine trusts, add ?roots=system";
         misconfigured(format!("TLS with {at} failed: {why}"), hint)
     };
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| refused(&error))?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| tls_failed(&error))?;
     let session =
-        ClientConnection::new(Arc::clone(config), name).map_err(|error| refused(&error))?;
+        ClientConnection::new(Arc::clone(config), name).map_err(|error| tls_failed(&error))?;
     let mut stream = StreamOwned::new(session, socket);
     while stream.conn.is_handshaking() {
         if let Err(error) = stream.conn.complete_io(&mut stream.sock) {
@@ -234,7 +237,7 @@ fn shake_hands(
             let by_tls = tls.is_some();
             return Err(
                 match by_tls || error.kind() == io::ErrorKind::UnexpectedEof {
-                    true => refused(&error),
+                    true => tls_failed(&error),
                     false => unreachable(at, &error),
                 },
             );
@@ -245,9 +248,9 @@ fn shake_hands(
 
 fn unreachable(at: &str, error: &io::Error) -> Error {
     failed(format!("{at} cannot be reached: {error}"))
-        .with_hint("check that the server runs and that a firewall lets the connection out")
+        .with_hint("check that the server is running and that no firewall blocks the connection")
 }
 
 fn interrupted(at: &str, why: &str) -> Error {
-    failed(format!("{at} gave no whole answer: {why}"))
+    failed(format!("the connection to {at} was interrupted: {why}"))
 }

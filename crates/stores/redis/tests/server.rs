@@ -1,5 +1,5 @@
-//! Against real servers: what every store holds, what is declared, and what happens when the
-//! server is killed, full, frozen, or not what it was.
+//! Tests with real servers: the conformance suite, declared durability, and servers that are killed,
+//! full, frozen or reconfigured.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use countersign_redis::RedisStore;
 use countersign_store::{Durability, Error, ErrorKind, Lease, Owner, Store, StoreKey, Swap};
 use countersign_store_conformance::servers::{Authority, Cutter, RedisServer, until};
-use countersign_store_conformance::{Backend, Kills, run, survives_kills, survives_lost_answers};
+use countersign_store_conformance::{Backend, Kills, run, survives_kills, survives_lost_responses};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -29,11 +29,11 @@ fn applied(swap: Swap) -> u64 {
 fn unavailable(swap: Swap) -> Error {
     match swap {
         Swap::Unavailable(error) => error,
-        other => panic!("not refused: {other:?}"),
+        other => panic!("not unavailable: {other:?}"),
     }
 }
 
-fn refusal(url: &str) -> Error {
+fn open_error(url: &str) -> Error {
     let error = RedisStore::open(url).unwrap_err();
     let text = format!("{error:?}");
     assert!(
@@ -45,17 +45,17 @@ fn refusal(url: &str) -> Error {
 }
 
 #[test]
-fn it_holds_what_every_store_holds() {
+fn the_conformance_suite_passes() {
     let server = RedisServer::durable();
     run(&backend(server.url()));
     run(&backend(server.tls_url()));
-    // What is left behind has no time to live.
+    // The records have no time to live.
     assert_ne!(server.command(&["DBSIZE"]), ":0\r\n");
     assert!(server.command(&["INFO", "keyspace"]).contains("expires=0"));
 }
 
 #[test]
-fn durability_is_declared_as_the_server_has_it() {
+fn the_declared_durability_is_the_servers() {
     for (options, durability, fits) in [
         ("--appendonly no", Durability::Ephemeral, false),
         (
@@ -89,11 +89,11 @@ fn durability_is_declared_as_the_server_has_it() {
 }
 
 #[test]
-fn who_is_not_let_in_is_told_why_and_no_secret() {
+fn login_errors_say_why_and_contain_no_secret() {
     let server = RedisServer::start("--appendonly yes --requirepass sesame");
     let port = server.port();
     for login in ["", ":wr0ng@", "nobody:wr0ng@"] {
-        let error = refusal(&format!("redis://{login}127.0.0.1:{port}/"));
+        let error = open_error(&format!("redis://{login}127.0.0.1:{port}/"));
         assert_eq!(error.kind(), ErrorKind::Unusable, "{login}: {error}");
         assert!(
             error.hint().unwrap().contains("password"),
@@ -106,9 +106,9 @@ fn who_is_not_let_in_is_told_why_and_no_secret() {
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
 
     let open = RedisServer::ephemeral();
-    let error = refusal(&format!("redis://:sesame@127.0.0.1:{}/", open.port()));
+    let error = open_error(&format!("redis://:sesame@127.0.0.1:{}/", open.port()));
     assert_eq!(error.kind(), ErrorKind::Unusable, "{error}");
-    let closed = refusal("redis://127.0.0.1:1/");
+    let closed = open_error("redis://127.0.0.1:1/");
     assert_eq!(closed.kind(), ErrorKind::Unavailable);
     for url in [
         "redis://:sesame@cache.example/",
@@ -117,24 +117,24 @@ fn who_is_not_let_in_is_told_why_and_no_secret() {
         "redis://:sesame@127.0.0.1,127.0.0.2/",
         "redis://:sesame@127.0.0.1/?ephemeral=yes",
     ] {
-        assert_eq!(refusal(url).kind(), ErrorKind::Setting, "{url}");
+        assert_eq!(open_error(url).kind(), ErrorKind::Setting, "{url}");
     }
-    let database = refusal(&format!("redis://127.0.0.1:{}/99", open.port()));
+    let database = open_error(&format!("redis://127.0.0.1:{}/99", open.port()));
     assert!(database.message().contains("out of range"), "{database}");
 }
 
 #[test]
-fn a_user_with_few_rights_is_enough() {
+fn the_permissions_in_the_hint_are_enough() {
     let server = RedisServer::durable();
     let missing = server.command(&["ACL", "SETUSER", "worker", "on", ">sesame", "~*", "+info"]);
     assert_eq!(missing, "+OK\r\n");
     let url = format!("redis://worker:sesame@127.0.0.1:{}/", server.port());
-    // It may connect; what it lacks is named when it is needed, with what would help.
+    // It can connect. The first missing permission is reported with the full list.
     let store = RedisStore::open(&url).unwrap();
     assert_eq!(
         store.capabilities().durability,
         Durability::ProcessCrash,
-        "the weaker is assumed"
+        "the weakest possibility is assumed"
     );
     let error = store.load(&key("a")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unusable);
@@ -165,19 +165,19 @@ fn tls_checks_the_authority_and_the_name() {
         place.clone(),
         format!("{place}?ca_file={}", stranger.ca.display()),
     ] {
-        let error = refusal(&url);
+        let error = open_error(&url);
         assert_eq!(error.kind(), ErrorKind::Unusable, "{error}");
-        // In the words that the transport has for it.
+        // The HTTP transport uses the same words.
         let issuer = "issued by \"a test's authority\", which is not trusted";
         assert!(error.message().contains(issuer), "{error}");
         let hint = error.hint().unwrap();
         assert!(hint.contains("the option ca_file of store"), "{hint}");
     }
-    let error = refusal(&server.tls_url().replace("//localhost", "//127.0.0.1"));
+    let error = open_error(&server.tls_url().replace("//localhost", "//127.0.0.1"));
     let names = "its certificate is for localhost, not for 127.0.0.1";
     assert!(error.message().contains(names), "{error}");
-    // TLS to a port without it, and the other way round: an end in time, with a reason.
-    let mixed = refusal(&format!(
+    // TLS to a port without TLS, and the reverse, fail in time and say why.
+    let mixed = open_error(&format!(
         "rediss://localhost:{}/?timeout_ms=500",
         server.port()
     ));
@@ -185,14 +185,14 @@ fn tls_checks_the_authority_and_the_name() {
         mixed.message().contains("TLS") || mixed.message().contains("timed out"),
         "{mixed}"
     );
-    refusal(&format!(
+    open_error(&format!(
         "redis://localhost:{}/?timeout_ms=500",
         server.tls_port()
     ));
 }
 
 #[test]
-fn scripts_come_back_after_a_flush() {
+fn scripts_are_sent_again_after_a_flush() {
     let server = RedisServer::durable();
     let store = RedisStore::open(&server.url()).unwrap();
     for version in 0..5 {
@@ -209,7 +209,7 @@ fn scripts_come_back_after_a_flush() {
 }
 
 #[test]
-fn killed_in_the_middle_nothing_told_is_lost_and_nothing_is_done_twice() {
+fn killing_the_server_loses_no_change_and_repeats_none() {
     let mut server = RedisServer::durable();
     let store: Arc<dyn Store> =
         countersign_redis::open(&format!("{}?timeout_ms=1500", server.url())).unwrap();
@@ -222,23 +222,23 @@ fn killed_in_the_middle_nothing_told_is_lost_and_nothing_is_done_twice() {
 }
 
 #[test]
-fn lost_answers_are_found_out() {
+fn lost_responses_repeat_no_change() {
     let server = RedisServer::durable();
     let wire = Cutter::to(server.port());
     let url = format!("redis://127.0.0.1:{}/", wire.port());
     let store = countersign_redis::open(&url).unwrap();
     let other = countersign_redis::open(&server.url()).unwrap();
-    survives_lost_answers(&store, &other, &wire);
+    survives_lost_responses(&store, &other, &wire);
 }
 
 #[test]
-fn down_is_unavailable_and_an_answer_that_never_comes_is_unknown() {
+fn a_server_that_is_down_is_unavailable_and_a_missing_response_is_unknown() {
     let mut server = RedisServer::durable();
     let store = RedisStore::open(&format!("{}?timeout_ms=800", server.url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
-    // With a connection of its own, made while the server answered.
+    // Another store, with a connection from while the server still responded.
     let other = RedisStore::open(&format!("{}?timeout_ms=800", server.url())).unwrap();
-    // And with a script that the server knows by its digest: the first call of one is asked twice.
+    // Its server knows the lease script: the first call would be sent twice.
     assert!(matches!(
         other.lease(&key("b"), &Owner::new("o"), LONG).unwrap(),
         Lease::Granted { .. }
@@ -257,7 +257,7 @@ fn down_is_unavailable_and_an_answer_that_never_comes_is_unknown() {
         began.elapsed()
     );
     server.thaw();
-    // It was carried out late, as it turns out, and once.
+    // The change was carried out late, and once.
     let late = until(Duration::from_secs(5), || {
         store
             .load(&key("a"))
@@ -265,7 +265,7 @@ fn down_is_unavailable_and_an_answer_that_never_comes_is_unknown() {
             .filter(|record| record.version == 2)
     });
     assert!(late.is_some());
-    // The lease that nobody heard of is the one that is given to who asked for it, and to nobody else.
+    // The lease whose response was lost is granted to the same owner of the same store only.
     assert!(matches!(
         other.lease(&key("a"), &Owner::new("p"), LONG).unwrap(),
         Lease::Busy { .. }
@@ -292,7 +292,7 @@ fn down_is_unavailable_and_an_answer_that_never_comes_is_unknown() {
 }
 
 #[test]
-fn fences_grow_over_the_loss_of_everything() {
+fn fences_grow_even_if_the_server_loses_everything() {
     let mut server = RedisServer::ephemeral();
     let store = RedisStore::open(&server.url()).unwrap();
     let owner = Owner::new("o");
@@ -307,26 +307,26 @@ fn fences_grow_over_the_loss_of_everything() {
         }
         applied(store.compare_and_swap(&key("a"), None, Some(last), b"v"));
         server.restart();
-        // Declared ephemeral, it is.
+        // The server has lost its records, as declared.
         assert!(store.load(&key("a")).unwrap().is_none());
     }
 }
 
 #[test]
-fn a_server_that_came_back_keeping_less_is_not_trusted() {
+fn a_server_that_has_become_less_durable_is_not_used() {
     let mut server = RedisServer::durable();
     let store = RedisStore::open(&format!("{}?timeout_ms=5000", server.url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     server.command(&["CONFIG", "SET", "appendfsync", "no"]);
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
     let error = unavailable(store.compare_and_swap(&key("a"), Some(1), None, b"w"));
-    assert!(error.message().contains("keeps less"), "{error}");
+    assert!(error.message().contains("less durable"), "{error}");
     server.restart();
     applied(store.compare_and_swap(&key("a"), Some(1), None, b"w"));
 }
 
 #[test]
-fn a_full_server_refuses_and_keeps_what_it_has() {
+fn a_full_server_rejects_changes_and_keeps_its_records() {
     let server =
         RedisServer::start("--appendonly yes --appendfsync always --maxmemory-policy noeviction");
     let store = RedisStore::open(&server.url()).unwrap();
@@ -348,14 +348,14 @@ fn a_full_server_refuses_and_keeps_what_it_has() {
 }
 
 #[test]
-fn a_replica_is_refused_at_the_start_and_later() {
+fn a_replica_is_rejected_when_opened_and_later() {
     let server = RedisServer::durable();
     let replica = server.replica();
-    let error = refusal(&replica.url());
+    let error = open_error(&replica.url());
     assert!(error.message().contains("replica"), "{error}");
     let store = RedisStore::open(&format!("{}?timeout_ms=5000", server.url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
-    // A failover took the primary's part away from it.
+    // A failover turned it into a replica.
     server.command(&["REPLICAOF", "127.0.0.1", "1"]);
     let error = unavailable(store.compare_and_swap(&key("a"), Some(1), None, b"w"));
     assert!(error.hint().unwrap().contains("primary"), "{error:?}");
@@ -364,14 +364,14 @@ fn a_replica_is_refused_at_the_start_and_later() {
 }
 
 #[test]
-fn replicas_confirm_where_they_are_asked_to() {
+fn replicas_confirm_changes_if_required() {
     let server = RedisServer::durable();
     let mut replica = server.replica();
     let store = |timeout_ms: u32| {
         let url = format!("{}?replicas=1&timeout_ms={timeout_ms}", server.url());
         RedisStore::open(&url).unwrap()
     };
-    // A replica that has just been linked may still be writing its first copy to the disk.
+    // A new replica may still be writing its first copy to the disk.
     let (patient, hasty) = (store(20_000), store(600));
     let linked = || {
         server
@@ -379,7 +379,7 @@ fn replicas_confirm_where_they_are_asked_to() {
             .contains("state=online")
             .then_some(())
     };
-    until(Duration::from_secs(10), linked).expect("the replica");
+    until(Duration::from_secs(10), linked).expect("the replica connects");
     applied(patient.compare_and_swap(&key("a"), None, None, b"v"));
     replica.kill();
     match hasty.compare_and_swap(&key("a"), Some(1), None, b"w") {
@@ -387,10 +387,10 @@ fn replicas_confirm_where_they_are_asked_to() {
         other => panic!("{other:?}"),
     }
     replica.restart();
-    until(Duration::from_secs(10), linked).expect("the replica");
+    until(Duration::from_secs(10), linked).expect("the replica connects");
     applied(patient.compare_and_swap(&key("a"), Some(2), None, b"w"));
 
-    // This server's version cannot wait for its disk, or can: it is asked, not assumed.
+    // Whether this server can wait for its disk depends on its version.
     match RedisStore::open(&format!("{}?fsync=wait", server.url())) {
         Ok(store) => {
             assert_eq!(

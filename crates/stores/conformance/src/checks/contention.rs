@@ -1,4 +1,4 @@
-//! Many at once: several handles, as several processes have them, with several threads each.
+//! Contention among several handles, one per simulated process, with several threads each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,8 +49,8 @@ pub(super) fn counters(backend: &Backend) {
     );
 }
 
-/// As a keeper does: what may have been written is looked for, by the name of the attempt.
-pub(super) fn counters_with_lost_answers(backend: &Backend) {
+/// After an unknown outcome, looks for its own attempt in the record, as a client does.
+pub(super) fn counters_with_lost_responses(backend: &Backend) {
     let key = fresh_key();
     const EACH: u64 = 12;
     everywhere(backend, |store, who, team| {
@@ -75,11 +75,13 @@ pub(super) fn one_holds(backend: &Backend) {
             let fence = loop {
                 match store.lease(&key, &owner, LONG).unwrap() {
                     Lease::Granted { fence, .. } => break fence,
-                    Lease::Busy { .. } => team.goes_on(),
+                    Lease::Busy { .. } => team.check(),
                 }
             };
-            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two hold it");
-            assert!(last.swap(fence, Ordering::SeqCst) < fence, "fences go back");
+            let holders = inside.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(holders, 0, "another thread holds it, too");
+            let before = last.swap(fence, Ordering::SeqCst);
+            assert!(before < fence, "the fence didn't grow");
             std::thread::yield_now();
             inside.fetch_sub(1, Ordering::SeqCst);
             assert!(store.release(&key, &owner, fence).unwrap());
@@ -92,12 +94,12 @@ pub(super) fn histories(backend: &Backend) {
         let key = fresh_key();
         let recorder = Recorder::default();
         everywhere(backend, |store, who, _| {
-            // Every other history has lost answers in it.
+            // Every other history includes lost responses.
             let store: Arc<dyn Store> = match seed % 2 {
                 0 => Arc::clone(store),
                 _ => lossy(Arc::clone(store), 5),
             };
-            wander(&recorder, &store, &key, who, seed * 1000 + who as u64);
+            call_at_random(&recorder, &store, &key, who, seed * 1000 + who as u64);
         });
         if let Some(why) = explain(&recorder.events()) {
             panic!("seed {seed}: {why}");
@@ -105,8 +107,14 @@ pub(super) fn histories(backend: &Backend) {
     }
 }
 
-/// Does what comes, mostly with what was read last.
-fn wander(recorder: &Recorder, store: &Arc<dyn Store>, key: &StoreKey, who: usize, seed: u64) {
+/// Makes random calls, mostly with the version and fence that it read last.
+fn call_at_random(
+    recorder: &Recorder,
+    store: &Arc<dyn Store>,
+    key: &StoreKey,
+    who: usize,
+    seed: u64,
+) {
     let mut dice = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut roll = |sides: u64| {
         dice ^= dice << 13;
@@ -148,40 +156,40 @@ fn wander(recorder: &Recorder, store: &Arc<dyn Store>, key: &StoreKey, who: usiz
     }
 }
 
-/// Adds one to a number, once: the value is the number and the name of the attempt that wrote it.
+/// Increments a number exactly once. The value is the number, followed by the IDs of all attempts.
 fn increment(store: &dyn Store, key: &StoreKey, attempt: u64, team: &Team) {
-    let mut doubtful: Option<u64> = None;
-    // Everybody else's changes, many times over: who then still conflicts does so without reason.
+    let mut unknown: Option<u64> = None;
+    // Many more attempts than there are changes to conflict with.
     for _ in 0..10_000 {
-        team.goes_on();
+        team.check();
         let record = store.load(key).unwrap();
         let version = record.as_ref().map(|record| record.version);
         let bytes = record.as_ref().and_then(value).unwrap_or_default().to_vec();
-        if let Some(wrote) = doubtful {
+        if let Some(wrote) = unknown {
             let found = bytes
                 .chunks_exact(8)
                 .skip(1)
-                .any(|name| number(name) == attempt);
+                .any(|id| number(id) == attempt);
             if found {
                 return;
             }
-            // A later version without the attempt's name is one that it did not become.
-            assert!(version.unwrap_or(0) + 1 >= wrote, "the record went back");
+            // A later version without the attempt's ID means that the attempt was not applied.
+            assert!(version.unwrap_or(0) + 1 >= wrote, "the version decreased");
         }
         let mut next = (number(&bytes) + 1).to_be_bytes().to_vec();
-        // The names of all attempts so far stay: nobody's can be overwritten by the next.
+        // Keep the IDs of all attempts, so that each can still be found later.
         next.extend(bytes.get(8..).unwrap_or_default());
         if attempt != 0 {
             next.extend(attempt.to_be_bytes());
         }
         match store.compare_and_swap(key, version, None, &next) {
             Swap::Applied(_) => return,
-            Swap::Unknown(_) => doubtful = Some(version.unwrap_or(0) + 1),
+            Swap::Unknown(_) => unknown = Some(version.unwrap_or(0) + 1),
             Swap::Conflict(_) | Swap::Unavailable(_) => {}
             Swap::Fenced => panic!("fenced without a fence"),
         }
     }
-    panic!("no change is ever applied");
+    panic!("no attempt was applied");
 }
 
 fn number(bytes: &[u8]) -> u64 {
@@ -190,25 +198,23 @@ fn number(bytes: &[u8]) -> u64 {
     })
 }
 
-/// What the threads of a check share, so that the fault of one does not leave the others waiting.
+/// Shared by the threads of a check, so that the others stop when one fails.
 struct Team {
     began: Instant,
     failed: AtomicBool,
 }
 
 impl Team {
-    fn goes_on(&self) {
+    /// Panics if another thread failed or the time is up.
+    fn check(&self) {
         let failed = self.failed.load(Ordering::SeqCst);
-        assert!(!failed, "another thread found a fault");
-        assert!(
-            self.began.elapsed() < PATIENCE,
-            "it does not come to an end"
-        );
+        assert!(!failed, "another thread failed");
+        assert!(self.began.elapsed() < PATIENCE, "the check takes too long");
         std::thread::yield_now();
     }
 }
 
-/// Runs the work on every thread of every handle, all starting at once.
+/// Runs the work on all threads of all handles at the same time.
 fn everywhere(backend: &Backend, work: impl Fn(&Arc<dyn Store>, usize, &Team) + Sync) {
     let start = Barrier::new(HANDLES * THREADS);
     let team = Team {
@@ -224,9 +230,9 @@ fn everywhere(backend: &Backend, work: impl Fn(&Arc<dyn Store>, usize, &Team) + 
                     start.wait();
                     let who = handle * THREADS + thread;
                     let done = catch_unwind(AssertUnwindSafe(|| work(&store, who, team)));
-                    if let Err(fault) = done {
+                    if let Err(panic) = done {
                         team.failed.store(true, Ordering::SeqCst);
-                        resume_unwind(fault);
+                        resume_unwind(panic);
                     }
                 });
             }

@@ -1,4 +1,4 @@
-//! A server that is killed while it is written to, and comes back with its data.
+//! A server that is killed during writes and restarted with its data.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,23 +9,24 @@ use countersign_store::{Store, StoreKey, Swap};
 use crate::fresh_key;
 use crate::servers::until;
 
-/// How a server is killed while it is written to.
+/// How often a server is killed, and how much is written meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub struct Kills {
-    /// How often.
+    /// How often the server is killed.
     pub count: u32,
-    /// How long it is let work before each.
+    /// How long it runs before each kill.
     pub pause: Duration,
-    /// How many changes each of three writers makes meanwhile.
+    /// How many changes each of three writers makes.
     pub changes: u64,
 }
 
-/// Checks that no change that was told is lost, and that none is made twice, whenever the server
-/// is killed. `restart` kills it and starts it again with its data.
+/// Checks that no acknowledged change is lost and none is applied twice if the server is killed.
+///
+/// `restart` kills the server and starts it again with its data.
 ///
 /// # Panics
 ///
-/// Where it does not hold.
+/// If the check fails.
 pub fn survives_kills(store: &Arc<dyn Store>, kills: Kills, mut restart: impl FnMut()) {
     let keys = [fresh_key(), fresh_key(), fresh_key()];
     thread::scope(|scope| {
@@ -41,19 +42,19 @@ pub fn survives_kills(store: &Arc<dyn Store>, kills: Kills, mut restart: impl Fn
         let record = store.load(key).unwrap().unwrap();
         assert_eq!(
             record.version, kills.changes,
-            "a change was lost, or made twice"
+            "a change was lost or applied twice"
         );
     }
 }
 
-/// Adds one to a version, so many times, through whatever happens.
+/// Makes this many changes, whatever happens to the server.
 fn count_up(store: &dyn Store, key: &StoreKey, times: u64) {
     let mut version = 0;
     let began = Instant::now();
     while version < times {
         assert!(
             began.elapsed() < Duration::from_secs(60),
-            "it does not come to an end"
+            "the changes take too long"
         );
         let expected = (version > 0).then_some(version);
         match store.compare_and_swap(key, expected, None, &version.to_be_bytes()) {
@@ -65,7 +66,7 @@ fn count_up(store: &dyn Store, key: &StoreKey, times: u64) {
             Swap::Conflict(other) => panic!("at {version}: {other:?}"),
             Swap::Unavailable(_) => {}
             Swap::Unknown(_) => {
-                // Still down, maybe: what was asked is asked about, not asked for again.
+                // Find out whether it was applied. The server may still be down.
                 let record = until(Duration::from_secs(30), || store.load(key).ok()).unwrap();
                 version = record.map_or(0, |record| record.version);
             }

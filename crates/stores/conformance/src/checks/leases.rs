@@ -1,4 +1,4 @@
-//! Leases: exclusive, fenced, and gone with their holder.
+//! Leases: exclusive, fenced, and ended by the end of their holder.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ pub(super) fn exclusive(backend: &Backend) {
     for (store, owner) in [(&other, &b), (&one, &b), (&other, &a), (&one, &a)] {
         match store.lease(&key, owner, LONG).unwrap() {
             Lease::Busy { retry_in } => assert!(retry_in <= LONG && !retry_in.is_zero()),
-            given => panic!("given twice, the second time to {owner:?}: {given:?}"),
+            granted => panic!("granted twice, the second time to {owner:?}: {granted:?}"),
         }
     }
     granted(&other, &fresh_key(), &b);
@@ -30,7 +30,7 @@ pub(super) fn not_a_record(backend: &Backend) {
     let owner = Owner::new("a");
     let fence = granted(&store, &key, &owner);
     assert!(load(&store, &key).is_none());
-    // A lease asks for nothing but patience: who does not need it may write.
+    // The lease blocks no writes by others.
     assert_eq!(
         applied(store.compare_and_swap(&key, None, None, b"note")),
         1
@@ -64,9 +64,9 @@ pub(super) fn fences_grow(backend: &Backend) {
     }
 }
 
-/// A record that has seen a newer fence than the store remembers of its leases: these were lost, or
-/// the record was restored or moved here.
-pub(super) fn fences_go_on_from_the_record(backend: &Backend) {
+/// A record may have a newer fence than all leases the store knows, if those were lost, or the
+/// record was restored or imported.
+pub(super) fn fences_exceed_the_records(backend: &Backend) {
     let (store, key) = (backend.open(), fresh_key());
     let owner = Owner::new("a");
     let first = granted(&store, &key, &owner);
@@ -109,29 +109,29 @@ pub(super) fn only_the_owner(backend: &Backend) {
     }
     assert!(
         one.renew(&key, &a, fence, LONG).unwrap(),
-        "what strangers tried left it alone"
+        "other owners had no effect on it"
     );
     assert!(busy(&other, &key, &b));
     assert!(one.release(&key, &a, fence).unwrap());
-    assert!(!one.release(&key, &a, fence).unwrap(), "given back twice");
+    assert!(!one.release(&key, &a, fence).unwrap(), "released twice");
     assert!(
         !one.renew(&key, &a, fence, LONG).unwrap(),
-        "renewed after it was given back"
+        "renewed after its release"
     );
     let newer = granted(&other, &key, &b);
     assert!(!one.release(&key, &a, fence).unwrap());
     assert!(
         !one.release(&key, &b, fence).unwrap(),
-        "by the right word and an old fence"
+        "released with an old fence"
     );
     assert!(other.renew(&key, &b, newer, LONG).unwrap());
     assert!(
         !one.renew(&fresh_key(), &a, 1, LONG).unwrap(),
-        "there never was one"
+        "there is no such lease"
     );
 }
 
-/// A handle that ends without giving its lease back is a process that was killed.
+/// A handle that is dropped without releasing its lease stands for a process that was killed.
 pub(super) fn ends_with_its_holder(backend: &Backend) {
     if !backend.independent {
         return;
@@ -152,7 +152,7 @@ pub(super) fn ends_with_its_holder(backend: &Backend) {
     assert!(!store.release(&key, &Owner::new("dead"), fence).unwrap());
 }
 
-pub(super) fn runs_out(backend: &Backend) {
+pub(super) fn expires(backend: &Backend) {
     let (one, other, key) = (backend.open(), backend.open(), fresh_key());
     if one.capabilities().lease != LeaseKind::Timed {
         return;
@@ -168,10 +168,10 @@ pub(super) fn runs_out(backend: &Backend) {
         "{valid_for:?}"
     );
     let next = wait_for(&other, &key, &b, Duration::from_secs(10));
-    // By two clocks: the store's began after ours, and ours ends after the store's.
+    // Measured from before the lease began until after it ended, so it can't be shorter.
     assert!(
         asked.elapsed() >= short,
-        "it ran out after {:?}",
+        "it expired after {:?}",
         asked.elapsed()
     );
     assert!(next > fence);
@@ -188,7 +188,7 @@ pub(super) fn runs_out(backend: &Backend) {
     let late = one.compare_and_swap(&key, Some(1), Some(fence), b"late");
     assert!(matches!(late, Swap::Fenced), "{late:?}");
 
-    // Renewed, it lasts from then; run out, it cannot be renewed even if nobody else has it.
+    // A renewed lease lasts from then. An expired one can't be renewed even if nobody holds it.
     assert!(other.renew(&key, &b, next, short).unwrap());
     let renewed = Instant::now();
     while other
@@ -197,7 +197,7 @@ pub(super) fn runs_out(backend: &Backend) {
     {
         assert!(
             renewed.elapsed() < Duration::from_secs(10),
-            "it never runs out"
+            "it never expires"
         );
         std::thread::yield_now();
     }
@@ -228,13 +228,13 @@ fn busy(store: &Arc<dyn Store>, key: &StoreKey, owner: &Owner) -> bool {
     matches!(store.lease(key, owner, LONG).unwrap(), Lease::Busy { .. })
 }
 
-/// Asks until it is given: what is waited for is another's end, not a time.
+/// Takes the lease, retrying until it is free or the time is up.
 fn wait_for(store: &Arc<dyn Store>, key: &StoreKey, owner: &Owner, patience: Duration) -> u64 {
     let began = Instant::now();
     loop {
         match store.lease(key, owner, LONG).unwrap() {
             Lease::Granted { fence, .. } => return fence,
-            Lease::Busy { .. } => assert!(began.elapsed() <= patience, "never given"),
+            Lease::Busy { .. } => assert!(began.elapsed() <= patience, "never granted"),
         }
         std::thread::yield_now();
     }

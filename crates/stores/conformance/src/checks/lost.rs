@@ -1,4 +1,4 @@
-//! Answers that the wire loses, after the server has done what it was asked.
+//! Responses that get lost on the network after the server has carried out the request.
 
 use std::sync::Arc;
 use std::thread;
@@ -10,21 +10,24 @@ use super::records::{applied, load, value};
 use crate::fresh_key;
 use crate::servers::{Cutter, until};
 
-/// Checks that a store whose connections go through this wire does each thing once, and says how
-/// it went, although every answer is lost the first time; and that it says so where nobody can
-/// know any more. It needs a store that asks again. `other` is the same by a wire that loses nothing.
+/// Checks a store whose connections go through `wire`, while the first response to each call is
+/// lost.
+///
+/// Each change must be applied once and its outcome known, or reported as unknown if nobody can
+/// know it. This requires a store that sends requests again. `other` is the same store with a direct
+/// connection.
 ///
 /// # Panics
 ///
-/// Where it does not hold.
-pub fn survives_lost_answers(store: &Arc<dyn Store>, other: &Arc<dyn Store>, wire: &Cutter) {
+/// If the check fails.
+pub fn survives_lost_responses(store: &Arc<dyn Store>, other: &Arc<dyn Store>, wire: &Cutter) {
     let (key, owner) = (fresh_key(), Owner::new("somebody"));
     let lose = || {
-        // A connection that is there, so that it is the answer to the call that gets lost.
+        // Connect first, so that the lost response is the one to the call.
         assert!(store.now_ms().is_ok());
         wire.lose(1);
     };
-    // Once with nothing lost, for what a server learns the first time it is asked.
+    // Make each call once with nothing lost, so that a server knows all scripts.
     let warm = fresh_key();
     applied(store.compare_and_swap(&warm, None, None, b"w"));
     applied(store.tombstone(&warm, 1, None));
@@ -57,7 +60,7 @@ pub fn survives_lost_answers(store: &Arc<dyn Store>, other: &Arc<dyn Store>, wir
     lose();
     let long = Duration::from_secs(60);
     let Lease::Granted { fence, .. } = store.lease(&key, &owner, long).unwrap() else {
-        panic!("its own first attempt is in its way");
+        panic!("the owner's first attempt blocks the second");
     };
     let again = store.lease(&key, &owner, long).unwrap();
     assert!(matches!(again, Lease::Busy { .. }), "{again:?}");
@@ -71,23 +74,23 @@ pub fn survives_lost_answers(store: &Arc<dyn Store>, other: &Arc<dyn Store>, wir
         once(store, &key, &owner),
         (Lease::Granted { .. }, true)
     ));
-    assert_eq!(wire.left(), 0, "every cut was made");
-    says_what_is_doubtful(store, other, wire);
+    assert_eq!(wire.left(), 0, "all responses were lost as planned");
+    reports_unknown_outcomes(store, other, wire);
 }
 
-/// Changed by others in between, nobody can say any more whether the change was made.
-fn says_what_is_doubtful(store: &Arc<dyn Store>, other: &Arc<dyn Store>, wire: &Cutter) {
+/// If others changed the record in between, nobody can know whether the change was made.
+fn reports_unknown_outcomes(store: &Arc<dyn Store>, other: &Arc<dyn Store>, wire: &Cutter) {
     let key = fresh_key();
     applied(store.compare_and_swap(&key, None, None, b"v"));
     thread::scope(|scope| {
         wire.lose(40);
-        let doubtful = scope.spawn(|| store.compare_and_swap(&key, Some(1), None, b"mine"));
+        let unknown = scope.spawn(|| store.compare_and_swap(&key, Some(1), None, b"mine"));
         until(Duration::from_secs(5), || {
             load(other, &key).filter(|record| record.version == 2)
         });
         applied(other.compare_and_swap(&key, Some(2), None, b"theirs"));
         wire.lose(0);
-        assert!(matches!(doubtful.join().unwrap(), Swap::Unknown(_)));
+        assert!(matches!(unknown.join().unwrap(), Swap::Unknown(_)));
     });
     assert_eq!(load(other, &key).unwrap().version, 3);
 }

@@ -23,7 +23,7 @@ pub(super) fn absent(backend: &Backend) {
     ));
     assert!(
         load(&store, &key).is_none(),
-        "a refused change left something"
+        "a rejected change left something"
     );
 }
 
@@ -34,7 +34,7 @@ pub(super) fn versions(backend: &Backend) {
         applied(store.compare_and_swap(&key, Some(1), None, b"b")),
         2
     );
-    // The same value again is a change as well.
+    // Writing the same value again is a change, too.
     assert_eq!(
         applied(store.compare_and_swap(&key, Some(2), None, b"b")),
         3
@@ -79,7 +79,7 @@ pub(super) fn tombstones(backend: &Backend) {
     assert_eq!(applied(store.tombstone(&key, 1, None)), 2);
     let record = load(&store, &key).unwrap();
     assert_eq!((record.version, value(&record)), (2, None));
-    // A late writer of what was there, and one who believes that there never was anything.
+    // A late writer of the old value, and one that expects no record.
     for late in [Some(1), None] {
         let record = conflict(store.compare_and_swap(&key, late, None, b"late")).unwrap();
         assert_eq!((record.version, value(&record)), (2, None));
@@ -87,7 +87,7 @@ pub(super) fn tombstones(backend: &Backend) {
     assert_eq!(
         applied(store.tombstone(&key, 2, None)),
         3,
-        "forgetting twice"
+        "a second tombstone"
     );
     assert_eq!(
         applied(store.compare_and_swap(&key, Some(3), None, b"again")),
@@ -113,7 +113,7 @@ pub(super) fn fences(backend: &Backend) {
         Swap::Fenced
     ));
     assert!(matches!(store.tombstone(&key, 3, Some(old)), Swap::Fenced));
-    // What is stale as well as fenced is a conflict: the caller has to read again anyway.
+    // A change that is both stale and fenced conflicts: the caller must read again anyway.
     assert!(conflict(store.compare_and_swap(&key, Some(2), Some(old), b"late")).is_some());
     applied(store.compare_and_swap(&key, Some(3), None, b"a note"));
     let record = load(&store, &key).unwrap();
@@ -159,7 +159,7 @@ pub(super) fn opaque(backend: &Backend) {
     }
 }
 
-pub(super) fn apart(backend: &Backend) {
+pub(super) fn independent(backend: &Backend) {
     let store = backend.open();
     let keys: Vec<_> = (0..20).map(|_| fresh_key()).collect();
     for (index, key) in keys.iter().enumerate() {
@@ -181,17 +181,17 @@ pub(super) fn keys(backend: &Backend) {
     for key in &made {
         applied(store.compare_and_swap(key, None, None, b"a"));
     }
-    let forgotten = made.pop().unwrap();
-    applied(store.tombstone(&forgotten, 1, None));
+    let removed = made.pop().unwrap();
+    applied(store.tombstone(&removed, 1, None));
     let only_leased = fresh_key();
     lease_and_release(&store, &only_leased);
     let listed = store.keys().unwrap();
     assert!(
         listed.windows(2).all(|pair| pair[0] < pair[1]),
-        "in order, each once"
+        "sorted, without duplicates"
     );
     assert!(made.iter().all(|key| listed.contains(key)));
-    assert!(!listed.contains(&forgotten) && !listed.contains(&only_leased));
+    assert!(!listed.contains(&removed) && !listed.contains(&only_leased));
 }
 
 pub(super) fn lease_and_release(store: &Arc<dyn Store>, key: &StoreKey) -> u64 {
@@ -226,6 +226,6 @@ pub(super) fn applied(swap: Swap) -> u64 {
 fn conflict(swap: Swap) -> Option<Stored> {
     match swap {
         Swap::Conflict(record) => record,
-        other => panic!("no conflict: {other:?}"),
+        other => panic!("not a conflict: {other:?}"),
     }
 }

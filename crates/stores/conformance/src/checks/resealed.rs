@@ -1,4 +1,4 @@
-//! A record that is sealed under another key while another process refreshes it.
+//! A record that is resealed under another key while another process refreshes it.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -15,62 +15,62 @@ use crate::{Backend, Intercepted, fresh_key};
 const OLD: &str = "b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2w=";
 const NEW: &str = "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU=";
 
-/// Whatever keys the refreshing process has and however far it is, what it gets is not lost.
+/// The refresh loses no token, whichever keys its process has and at whichever point it is.
 pub(super) fn while_refreshed(backend: &Backend) {
-    for of_keeper in [
+    for store_key in [
         OLD.to_owned(),
         format!("{OLD} {NEW}"),
         format!("{NEW} {OLD}"),
     ] {
         for point in Point::ALL {
             if !matches!(point, Point::BeforeSpool | Point::Spooled) {
-                resealed_at(*point, &of_keeper, backend);
+                resealed_at(*point, &store_key, backend);
             }
         }
     }
 }
 
-fn resealed_at(point: Point, of_keeper: &str, backend: &Backend) {
-    let case = format!("at {point:?}, with {of_keeper}");
-    // A connection that no other case has.
+fn resealed_at(point: Point, store_key: &str, backend: &Backend) {
+    let case = format!("at {point:?}, with {store_key}");
+    // Each case has its own connection.
     let client_id = fresh_key().to_hex();
     let connection = |store_key| connection(&client_id, store_key);
     let before = keeper(&connection(OLD), backend, None);
     before.token().unwrap();
-    let connection = connection(of_keeper);
+    let connection = connection(store_key);
     let key = connection.record_key();
     let meddler = Meddler::new(point, backend.open(), key);
     let refreshing = keeper(&connection, backend, Some(meddler.clone()));
-    // The one request spends what the first one brought, and its answer reaches the caller.
+    // The refresh spends the first refresh token, and the caller gets the new access token.
     let token = refreshing.refresh_now();
     assert_eq!(token.expect(&case).expose(), "access-2", "{case}");
     let resealed = meddler
         .join()
         .unwrap_or_else(|| panic!("{case}: not reached"));
-    let by_the_refresh = of_keeper.starts_with(NEW);
+    let by_the_refresh = store_key.starts_with(NEW);
     assert_eq!(resealed.expect(&case), !by_the_refresh, "{case}");
 
-    // Whoever has the keys that the settings are to have next reads the newest refresh token.
+    // A process with the next settings reads the newest refresh token.
     let both = sealed(backend.open(), &format!("{NEW} {OLD}"));
     let newest = both.load(&key).expect(&case).unwrap().value.unwrap();
     let newest = String::from_utf8_lossy(&newest).into_owned();
     assert!(newest.contains("\"refresh-2\""), "{case}: {newest}");
-    if of_keeper != OLD {
+    if store_key != OLD {
         let token = refreshing.refresh_now();
         assert_eq!(token.expect(&case).expose(), "access-3", "{case}");
         return;
     }
-    // Who was not told of the new key uses its token up, and its successors are told.
+    // A process without the new key uses its token until it expires. New processes fail.
     assert_eq!(refreshing.refresh_now().expect(&case).expose(), "access-2");
-    let told = keeper(&connection, backend, None).token().unwrap_err();
-    assert_eq!(told.setting_name(), Some("store_key"), "{case}: {told}");
+    let error = keeper(&connection, backend, None).token().unwrap_err();
+    assert_eq!(error.setting_name(), Some("store_key"), "{case}: {error}");
     let kept = sealed(backend.open(), NEW).load(&key).expect(&case);
     let kept = kept.unwrap().value.unwrap();
     assert_eq!(String::from_utf8_lossy(&kept), newest, "{case}");
 }
 
-/// Seals the record anew, as another process, once a refresh has come to a point. The refresh
-/// goes on when that is done, or has met the lease.
+/// Reseals the record, as another process, once a refresh has reached a point. The refresh continues
+/// when that has finished, or found the lease busy.
 struct Meddler {
     at: Point,
     key: StoreKey,
@@ -102,27 +102,27 @@ impl Probe for Meddler {
         };
         let Some(store) = store else { return Ok(()) };
         let key = self.key;
-        let (goes_on, may_go_on) = channel();
+        let (resume, resumed) = channel();
         let running = thread::spawn(move || {
-            let busy: Sender<()> = goes_on.clone();
+            let busy: Sender<()> = resume.clone();
             let store = Intercepted::new(store).on_lease(move |lease| {
                 if matches!(lease, Lease::Busy { .. }) {
                     let _ = busy.send(());
                 }
             });
             let resealed = sealed(Arc::new(store), &format!("{NEW} {OLD}")).reseal(&key);
-            let _ = goes_on.send(());
+            let _ = resume.send(());
             resealed
         });
         *self.running.lock().unwrap() = Some(running);
-        may_go_on.recv().map_err(|_| {
-            let message = "the sealing ended in a panic";
+        resumed.recv().map_err(|_| {
+            let message = "resealing panicked";
             Error::new(ErrorKind::Internal, message)
         })
     }
 }
 
-/// Answers the n-th refresh token with the next one.
+/// Responds to the n-th refresh token with the next one.
 #[derive(Debug)]
 struct Vendor;
 

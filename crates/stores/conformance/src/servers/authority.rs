@@ -1,11 +1,11 @@
-//! A certificate authority of the test's own.
+//! A certificate authority for tests.
 
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
-/// A new authority, and what it issued to `localhost`: 127.0.0.1 is another name.
+/// A new authority, and a certificate it issued for `localhost`, but not for 127.0.0.1.
 #[derive(Debug)]
 pub struct Authority {
     /// The authority's certificate.
@@ -14,17 +14,17 @@ pub struct Authority {
     pub certificate: PathBuf,
     /// The server's key.
     pub key: PathBuf,
-    /// Where the authority's certificate is: the server's folder may belong to another user, whom a
-    /// client does not trust with what it trusts.
+    /// The folder of the authority's certificate. The server's folder may belong to another user,
+    /// whose files a client doesn't trust.
     _folder: TempDir,
 }
 
 impl Authority {
-    /// Makes both, the server's files in this folder.
+    /// Creates both, with the server's files in this folder.
     ///
     /// # Panics
     ///
-    /// Where they cannot be made.
+    /// If they can't be created.
     pub fn new(folder: &Path) -> Self {
         let mut root = CertificateParams::new(Vec::new()).unwrap();
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

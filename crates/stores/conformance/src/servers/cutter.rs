@@ -1,5 +1,5 @@
-//! A wire between a store and its server that can be cut at the worst moment: after the server
-//! has done what it was asked, and before it could say so.
+//! A TCP proxy that cuts connections at the worst moment: after the server has carried out a request
+//! and before its response arrives.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-/// Carries connections to a port of this machine.
+/// Forwards connections to a port of this machine.
 #[derive(Debug)]
 pub struct Cutter {
     port: u16,
@@ -15,11 +15,11 @@ pub struct Cutter {
 }
 
 impl Cutter {
-    /// Listens, and carries on to this port.
+    /// Listens on a free port and forwards to this one.
     ///
     /// # Panics
     ///
-    /// Where there is no port to listen on.
+    /// If there is no free port.
     pub fn to(port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let cutter = Self {
@@ -32,7 +32,7 @@ impl Cutter {
                 let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
                     continue;
                 };
-                carry(near, far, &cuts);
+                forward(near, far, &cuts);
             }
         });
         cutter
@@ -43,30 +43,30 @@ impl Cutter {
         self.port
     }
 
-    /// Loses the next answers, so many of them, with the connections they came on.
-    pub fn lose(&self, answers: u32) {
-        self.cuts.store(answers, Ordering::SeqCst);
+    /// Loses this many of the next responses, and cuts their connections.
+    pub fn lose(&self, responses: u32) {
+        self.cuts.store(responses, Ordering::SeqCst);
     }
 
-    /// How many answers are still to be lost.
+    /// Returns how many responses are still to be lost.
     pub fn left(&self) -> u32 {
         self.cuts.load(Ordering::SeqCst)
     }
 }
 
-fn carry(near: TcpStream, far: TcpStream, cuts: &Arc<AtomicU32>) {
-    let (mut asking, mut asked) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+fn forward(near: TcpStream, far: TcpStream, cuts: &Arc<AtomicU32>) {
+    let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
     thread::spawn(move || {
-        let _ = std::io::copy(&mut asking, &mut asked);
-        let _ = asked.shutdown(Shutdown::Both);
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
     });
     let (mut near, mut far, cuts) = (near, far, Arc::clone(cuts));
     thread::spawn(move || {
-        let mut answer = [0; 65536];
-        while let Ok(length @ 1..) = far.read(&mut answer) {
+        let mut response = [0; 65536];
+        while let Ok(length @ 1..) = far.read(&mut response) {
             let less = |left: u32| left.checked_sub(1);
             let cut = cuts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
-            if cut.is_ok() || near.write_all(&answer[..length]).is_err() {
+            if cut.is_ok() || near.write_all(&response[..length]).is_err() {
                 break;
             }
         }

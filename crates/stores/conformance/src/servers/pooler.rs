@@ -1,4 +1,4 @@
-//! `pgbouncer` before a PostgreSQL server, handing each transaction to another session.
+//! PgBouncer in front of a PostgreSQL server. Each transaction may run in another session.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use super::{Guarded, free_port, until};
 
 const INSTALL: &str = "sudo apt-get install pgbouncer";
 
-/// A pooler of the test's own, in transaction mode.
+/// A PgBouncer process in transaction mode.
 #[derive(Debug)]
 pub struct Pooler {
     _process: Guarded,
@@ -20,11 +20,11 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts one before this server, with so many sessions for all its clients.
+    /// Starts a pooler in front of this server, with this many sessions for all its clients.
     ///
     /// # Panics
     ///
-    /// Where it does not start.
+    /// If it doesn't start.
     pub fn start(server: &PostgresServer, sessions: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("cs-pgb").tempdir().unwrap();
         for _ in 0..20 {
@@ -71,7 +71,7 @@ impl Pooler {
         panic!("pgbouncer does not start: {log}; run: {INSTALL}");
     }
 
-    /// The URL, as superuser `app` of database `postgres`.
+    /// Returns the URL for the superuser `app` and the database `postgres`.
     pub fn url(&self) -> String {
         format!("postgres://app:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
     }

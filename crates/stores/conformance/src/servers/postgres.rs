@@ -1,4 +1,4 @@
-//! `postgres`, from a cluster that `initdb` makes for the test.
+//! A PostgreSQL server with a cluster that `initdb` creates for the test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,12 @@ use super::{Authority, Guarded, free_port, until};
 
 const INSTALL: &str = "sudo apt-get install postgresql";
 
-/// The password of the test's superuser: made up, and only ever on loopback.
+/// The superuser's password, which is used on loopback only.
 pub(super) const PASSWORD: &str = "sesame-street";
 
-/// A PostgreSQL server of the test's own, with its data in a scratch folder. It refuses to run as
-/// root: then it runs as `nobody`.
+/// A PostgreSQL server with its data in a temporary folder.
+///
+/// PostgreSQL refuses to run as root. If the test does, the server runs as `nobody`.
 #[derive(Debug)]
 pub struct PostgresServer {
     process: Option<Guarded>,
@@ -26,11 +27,11 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Starts one with these lines of `postgresql.conf` added to the usual.
+    /// Starts a server with these additional lines in `postgresql.conf`.
     ///
     /// # Panics
     ///
-    /// Where it does not start.
+    /// If it doesn't start.
     pub fn start(settings: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("cs-pg").tempdir().unwrap();
         let authority = Authority::new(folder.path());
@@ -51,12 +52,12 @@ impl PostgresServer {
         panic!("postgres does not start: {}; run: {INSTALL}", server.log());
     }
 
-    /// The URL in the clear, as superuser `app` of database `postgres`.
+    /// Returns the URL without TLS, for the superuser `app` and the database `postgres`.
     pub fn url(&self) -> String {
         self.url_as("app", PASSWORD)
     }
 
-    /// The URL in the clear, as this user.
+    /// Returns the URL without TLS, for this user.
     pub fn url_as(&self, user: &str, password: &str) -> String {
         format!(
             "postgres://{user}:{password}@127.0.0.1:{}/postgres",
@@ -64,7 +65,7 @@ impl PostgresServer {
         )
     }
 
-    /// The URL by TLS, trusting the server's authority.
+    /// Returns the URL with TLS, which trusts the server's authority.
     pub fn tls_url(&self) -> String {
         let (port, ca) = (self.port, self.authority.ca.display());
         format!(
@@ -72,46 +73,46 @@ impl PostgresServer {
         )
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The folder of its Unix socket.
+    /// Returns the folder of its Unix socket.
     pub fn socket_folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// SIGKILL to the postmaster and its children, which would see its end and follow, but may
-    /// carry out one more statement before.
+    /// Kills the postmaster and its children. The children would end by themselves, but might carry
+    /// out one more statement first.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill_with_children();
         }
     }
 
-    /// SIGSTOP to the postmaster alone: no new connections, old ones go on.
+    /// Stops the postmaster only: new connections hang, and existing ones keep working.
     pub fn freeze(&self) {
         if let Some(process) = &self.process {
             process.signal("-STOP");
         }
     }
 
-    /// SIGCONT.
+    /// Resumes the postmaster.
     pub fn thaw(&self) {
         if let Some(process) = &self.process {
             process.signal("-CONT");
         }
     }
 
-    /// Starts it again, on the same port and with the same data.
+    /// Kills the server and starts it again, on the same port and with the same data.
     ///
     /// # Panics
     ///
-    /// Where it does not start.
+    /// If it doesn't start.
     pub fn restart(&mut self) {
         self.kill();
-        // The killed one's children may hold its memory for a moment.
+        // Children of the killed server may hold its shared memory for a moment.
         let again = until(Duration::from_secs(20), || self.try_start().then_some(()));
         assert!(
             again.is_some(),
@@ -120,11 +121,11 @@ impl PostgresServer {
         );
     }
 
-    /// Carries out SQL as superuser, and returns what came of it, without decoration.
+    /// Runs SQL as superuser and returns the bare result.
     ///
     /// # Panics
     ///
-    /// Where it fails.
+    /// If it fails.
     pub fn sql(&self, text: &str) -> String {
         let output = Command::new(self.programs.join("psql"))
             .args([
@@ -149,9 +150,9 @@ impl PostgresServer {
             ])
             .env("PGPASSWORD", PASSWORD)
             .output()
-            .unwrap_or_else(|error| panic!("psql cannot be started: {error}; run: {INSTALL}"));
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{text}: {complaint}");
+            .unwrap_or_else(|error| panic!("cannot start psql: {error}; run: {INSTALL}"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}: {stderr}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -174,20 +175,20 @@ impl PostgresServer {
             ])
             .args(["--no-sync", "--pwfile=password"])
             .stdout(Stdio::null());
-        let made = command
+        let output = command
             .output()
-            .unwrap_or_else(|error| panic!("initdb cannot be started: {error}; run: {INSTALL}"));
-        let complaint = String::from_utf8_lossy(&made.stderr);
-        assert!(made.status.success(), "initdb: {complaint}");
+            .unwrap_or_else(|error| panic!("cannot start initdb: {error}; run: {INSTALL}"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "initdb: {stderr}");
         let (certificate, key) = (&self.authority.certificate, &self.authority.key);
-        let usual = format!(
+        let defaults = format!(
             "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nmax_connections = 60\nshared_buffers = 16MB\nssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n",
             self.folder.path().display(),
             certificate.display(),
             key.display()
         );
         let config = self.folder.path().join("data/postgresql.auto.conf");
-        fs::write(config, usual + settings).unwrap();
+        fs::write(config, defaults + settings).unwrap();
         self.hand_over();
     }
 
@@ -217,7 +218,7 @@ impl PostgresServer {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// A program of PostgreSQL's in the scratch folder, as somebody who is not root.
+    /// Builds a command that runs a PostgreSQL program in the temporary folder, not as root.
     fn unprivileged(&self, program: &str) -> Command {
         let program = self.programs.join(program);
         let mut command = as_nobody(program);
@@ -226,18 +227,18 @@ impl PostgresServer {
         command
     }
 
-    /// Makes the scratch folder the unprivileged user's.
+    /// Gives the temporary folder to the unprivileged user.
     fn hand_over(&self) {
         give_to_nobody(self.folder.path());
         give_to_nobody(&self.folder.path().join("data"));
     }
 }
 
-/// A program, started as somebody who is not root.
+/// Builds a command that runs a program as `nobody` if this process is root.
 pub(super) fn as_nobody(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    // Becomes the program: the process id stays.
+    // setpriv executes the program, so the process ID stays the same.
     let mut command = Command::new("setpriv");
-    // A test that is killed drops no guard: then the kernel ends what it started.
+    // If the test is killed and drops nothing, the kernel kills the program.
     command.args(["--pdeathsig", "KILL"]);
     if let Some((user, group)) = nobody() {
         command.args(["--reuid", &user.to_string()]);
@@ -247,7 +248,7 @@ pub(super) fn as_nobody(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// Makes a folder and the files in it that user's, where it is there.
+/// Gives a folder and the files in it to `nobody`, if it exists and this process is root.
 pub(super) fn give_to_nobody(folder: &Path) {
     use std::os::unix::fs::chown;
     let Some((user, group)) = nobody().filter(|_| folder.exists()) else {
@@ -256,7 +257,7 @@ pub(super) fn give_to_nobody(folder: &Path) {
     chown(folder, Some(user), Some(group)).unwrap();
     for entry in fs::read_dir(folder).unwrap().flatten() {
         if entry.file_type().unwrap().is_file() {
-            // PostgreSQL refuses a key that others can read.
+            // PostgreSQL rejects a key that others can read.
             private(&entry.path());
             chown(entry.path(), Some(user), Some(group)).unwrap();
         }
@@ -268,7 +269,7 @@ fn private(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// Who to be instead of root; nothing where we are not.
+/// Returns the user and group of `nobody`, or `None` if this process isn't root.
 fn nobody() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| {
         let output = Command::new("id").args(arguments).output().ok()?;
@@ -279,13 +280,14 @@ fn nobody() -> Option<(u32, u32)> {
             .ok()
     };
     (id(&["-u"]) == Some(0)).then(|| {
-        let user = id(&["-u", "nobody"]).expect("a user `nobody`, for PostgreSQL refuses root");
-        let group = id(&["-g", "nobody"]).expect("the group of `nobody`");
+        let user =
+            id(&["-u", "nobody"]).expect("PostgreSQL doesn't run as root: add a user `nobody`");
+        let group = id(&["-g", "nobody"]).expect("the user `nobody` has a group");
         (user, group)
     })
 }
 
-/// Where PostgreSQL's programs are: Debian keeps the server's out of the path.
+/// Returns the folder of PostgreSQL's programs. Debian doesn't put the server's in the path.
 fn programs() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -304,5 +306,5 @@ fn programs() -> PathBuf {
     };
     newest
         .or_else(in_path)
-        .unwrap_or_else(|| panic!("PostgreSQL's initdb and postgres are missing; run: {INSTALL}"))
+        .unwrap_or_else(|| panic!("cannot find PostgreSQL's initdb; run: {INSTALL}"))
 }

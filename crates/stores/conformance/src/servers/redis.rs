@@ -1,4 +1,4 @@
-//! `redis-server`.
+//! A Redis server.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -12,7 +12,7 @@ use super::{Authority, Guarded, free_port, until};
 
 const INSTALL: &str = "sudo apt-get install redis-server";
 
-/// A Redis server of the test's own, with its data in a scratch folder.
+/// A Redis server with its data in a temporary folder.
 #[derive(Debug)]
 pub struct RedisServer {
     process: Option<Guarded>,
@@ -24,11 +24,11 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts one with these options, such as `--appendonly yes`.
+    /// Starts a server with these options, such as `--appendonly yes`.
     ///
     /// # Panics
     ///
-    /// Where it does not start.
+    /// If it doesn't start.
     pub fn start(options: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new(folder.path());
@@ -40,7 +40,7 @@ impl RedisServer {
             tls_port: 0,
             arguments: options.split_whitespace().map(str::to_owned).collect(),
         };
-        // Somebody else may take a port between our finding it and the server's.
+        // Another process may take a port before the server does.
         for _ in 0..20 {
             (server.port, server.tls_port) = (free_port(), free_port());
             if server.try_start() {
@@ -53,66 +53,66 @@ impl RedisServer {
         );
     }
 
-    /// With a journal that is flushed before each answer.
+    /// Starts a server with a journal that is flushed before each response.
     pub fn durable() -> Self {
         Self::start("--appendonly yes --appendfsync always")
     }
 
-    /// Without any journal or snapshot.
+    /// Starts a server without journal and snapshots.
     pub fn ephemeral() -> Self {
         Self::start("--appendonly no")
     }
 
-    /// A replica of this server.
+    /// Starts a replica of this server.
     pub fn replica(&self) -> Self {
         Self::start(&format!("--replicaof 127.0.0.1 {}", self.port))
     }
 
-    /// The URL in the clear.
+    /// Returns the URL without TLS.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    /// The URL by TLS, trusting the server's authority.
+    /// Returns the URL with TLS, which trusts the server's authority.
     pub fn tls_url(&self) -> String {
         let ca = self.authority.ca.display();
         format!("rediss://localhost:{}/?ca_file={ca}", self.tls_port)
     }
 
-    /// The port by TLS.
+    /// Returns the port with TLS.
     pub fn tls_port(&self) -> u16 {
         self.tls_port
     }
 
-    /// The port in the clear.
+    /// Returns the port without TLS.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// SIGKILL.
+    /// Kills the server.
     pub fn kill(&mut self) {
         self.process = None;
     }
 
-    /// SIGSTOP: it is there, and answers nothing.
+    /// Stops the server: it accepts connections, but doesn't respond.
     pub fn freeze(&self) {
         if let Some(process) = &self.process {
             process.signal("-STOP");
         }
     }
 
-    /// SIGCONT.
+    /// Resumes the server.
     pub fn thaw(&self) {
         if let Some(process) = &self.process {
             process.signal("-CONT");
         }
     }
 
-    /// Starts it again, on the same port and with the same data.
+    /// Kills the server and starts it again, on the same port and with the same data.
     ///
     /// # Panics
     ///
-    /// Where it does not start.
+    /// If it doesn't start.
     pub fn restart(&mut self) {
         self.kill();
         let again = until(Duration::from_secs(10), || self.try_start().then_some(()));
@@ -123,16 +123,16 @@ impl RedisServer {
         );
     }
 
-    /// Has the server carry out one command, given in words, and returns what it said.
+    /// Runs a command and returns the raw response.
     ///
     /// # Panics
     ///
-    /// Where it says nothing.
+    /// If there is no response.
     pub fn command(&self, words: &[&str]) -> String {
-        self.say(words).expect("an answer")
+        self.send(words).expect("Redis responds")
     }
 
-    fn say(&self, words: &[&str]) -> Option<String> {
+    fn send(&self, words: &[&str]) -> Option<String> {
         let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
         socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
         let mut text = format!("*{}\r\n", words.len());
@@ -140,13 +140,13 @@ impl RedisServer {
             text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
         }
         socket.write_all(text.as_bytes()).ok()?;
-        let mut answer = [0; 65536];
-        let length = socket.read(&mut answer).ok()?;
-        Some(String::from_utf8_lossy(&answer[..length]).into_owned())
+        let mut response = [0; 65536];
+        let length = socket.read(&mut response).ok()?;
+        Some(String::from_utf8_lossy(&response[..length]).into_owned())
     }
 
     fn try_start(&mut self) -> bool {
-        // Ended by the kernel where the test is killed, and drops no guard.
+        // If the test is killed and drops nothing, the kernel kills the server.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "redis-server"]);
         let log = std::fs::File::create(self.log_path()).unwrap();
@@ -173,8 +173,8 @@ impl RedisServer {
             if process.has_ended() {
                 return Some(false);
             }
-            let loaded = |answer: String| !answer.starts_with("-LOADING");
-            self.say(&["PING"]).is_some_and(loaded).then_some(true)
+            let loaded = |response: String| !response.starts_with("-LOADING");
+            self.send(&["PING"]).is_some_and(loaded).then_some(true)
         });
         self.process = Some(process);
         ready == Some(true)

@@ -1,4 +1,5 @@
--- Moves the end of a lease that is still its owner's. ARGV: owner, fence, length in microseconds; 0 gives it back
+-- Renews or releases a lease that its owner still holds.
+-- ARGV: owner, fence, length in microseconds (0 to release)
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local lease = redis.call('HMGET', KEYS[1], 'lease_owner', 'lease_fence', 'lease_until')
@@ -7,9 +8,9 @@ if lease[1] ~= ARGV[1] or lease[2] ~= ARGV[2] then
 end
 local length = tonumber(ARGV[3])
 if tonumber(lease[3]) <= now then
-  -- Run out, or given back: by this very call, if its answer was lost and it was sent again.
+  -- It expired or was released, maybe by this call, if its response was lost and it was sent again.
   if length == 0 and lease[3] == '0' then
-    return {'given back'}
+    return {'released'}
   end
   return {'lost'}
 end
