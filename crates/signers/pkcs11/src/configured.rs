@@ -1,4 +1,4 @@
-//! A signer as settings ask for it: `private_key = "pkcs11:…"`.
+//! Creates a signer from settings with `private_key = "pkcs11:…"`.
 
 use std::sync::Arc;
 
@@ -8,21 +8,22 @@ use countersign::{Error, ErrorKind, Profile, Secret, Settings, Signer};
 use crate::uri::after_scheme;
 use crate::{KeyUri, Module, Pkcs11Signer};
 
-/// The signer of a connection whose `private_key` is a `pkcs11:` URI, for
-/// [`Connection::with_signer`](countersign::Connection::with_signer); none where it is a key, or
-/// nothing.
+/// Creates a signer if the setting `private_key` is a `pkcs11:` URI.
 ///
-/// The URI names the library by `module-path`. The PIN comes by `pin-source` or `pin-value` of the
-/// URI, or as `private_key_passphrase`. `algorithm` and `key_id` are those of the settings; without
-/// `algorithm` it is the first that the vendor accepts and the key can do.
+/// Pass it to [`Connection::with_signer`](countersign::Connection::with_signer). Returns `None` if
+/// `private_key` is a key, or not set.
 ///
-/// Settings must be [resolved](Settings::resolve). This loads the library into the process and
+/// `module-path` in the URI names the library. The PIN is `pin-source` or `pin-value` in the URI, or
+/// the setting `private_key_passphrase`. If the setting `algorithm` is missing, the first algorithm
+/// that the vendor accepts and the key supports is used.
+///
+/// The settings must be [resolved](Settings::resolve). This loads the library into the process and
 /// logs in to the token.
 ///
 /// # Errors
 ///
-/// As [`signer_from_uri`], naming the setting; also where the PIN is given twice, or the vendor
-/// does not accept the `algorithm`.
+/// As [`signer_from_uri`], with the name of the setting. Also if the vendor doesn't accept the
+/// `algorithm`.
 ///
 /// # Example
 ///
@@ -62,8 +63,8 @@ pub fn signer_from_settings(
     let Some(uri) = uri.filter(|text| after_scheme(text).is_some()) else {
         return Ok(None);
     };
-    let asked = settings.value("algorithm").map(|word| word.trim().parse());
-    let algorithms = profile.algorithms(asked.transpose()?)?;
+    let algorithm = settings.value("algorithm").map(|word| word.trim().parse());
+    let algorithms = profile.algorithms(algorithm.transpose()?)?;
     let pin = settings.secret("private_key_passphrase");
     let key_id = settings.value("key_id").map(|id| id.trim().to_owned());
     let signer = signer_from_uri(uri, pin, &algorithms, key_id);
@@ -74,15 +75,15 @@ pub fn signer_from_settings(
     Ok(Some(Arc::new(signer)))
 }
 
-/// A signer for the key at a `pkcs11:` URI that names its library by `module-path`, with the first
-/// of `algorithms` that the key can do, or its usual one where there are none.
+/// Creates a signer for the key at a `pkcs11:` URI, whose `module-path` names the library.
 ///
-/// The PIN is that of the URI, or the one given.
+/// It uses the first of `algorithms` that the key supports, or the key's default if the list is
+/// empty. The PIN is `pin`, or in the URI.
 ///
 /// # Errors
 ///
-/// As [`KeyUri::parse`], [`KeyUri::pin`], [`Module::load`] and [`Module::signer`]; also where the
-/// URI names no library, or has a PIN and one is given as well.
+/// As [`KeyUri::parse`], [`KeyUri::pin`], [`Module::load`] and [`Module::signer`]. Also if the URI
+/// names no library, or there are two PINs.
 pub fn signer_from_uri(
     uri: &str,
     pin: Option<Secret>,
@@ -92,16 +93,17 @@ pub fn signer_from_uri(
     let uri = KeyUri::parse(uri)?;
     let pin = match (uri.pin()?, pin) {
         (Some(_), Some(_)) => {
-            let message = "the PIN is in the pkcs11: URI, and given apart as well";
+            let message = "there is a PIN in the pkcs11: URI and another one outside it";
             return Err(Error::setting("private_key_passphrase", message)
-                .with_hint("keep one: pin-source of the URI, or private_key_passphrase"));
+                .with_hint("keep one: pin-source in the URI, or private_key_passphrase"));
         }
-        (of_uri, given) => of_uri.or(given),
+        (in_uri, other) => in_uri.or(other),
     };
     let path = uri.module_path().ok_or_else(|| {
-        let message = format!("{uri} does not say which library the device has");
-        Error::new(ErrorKind::Setting, message)
-            .with_hint("put ?module-path=/usr/lib/…/libNAME.so behind it, the library that came with the device")
+        let message = format!("{uri} does not name the device's PKCS#11 library");
+        Error::new(ErrorKind::Setting, message).with_hint(
+            "append ?module-path=/usr/lib/…/libNAME.so, the library that came with the device",
+        )
     })?;
     Module::load(path)?.signer_for(&uri, pin, algorithms, key_id)
 }

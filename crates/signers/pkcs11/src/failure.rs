@@ -1,19 +1,19 @@
-//! What a device says, in our words.
+//! Maps a device's errors to kinds, verdicts and hints.
 
 use countersign::{Error, ErrorKind, Verdict};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 
-/// An error of the device while doing something, such as `opening a session`.
+/// Builds the error for a device that failed, for example "to open a session".
 pub(crate) fn of(doing: &str, error: Pkcs11Error) -> Error {
     let message = format!("the PKCS#11 device failed {doing}: {error}");
     match error {
         Pkcs11Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid, _) => {
-            Error::new(ErrorKind::Key, "the PKCS#11 device does not take the PIN")
-                .with_hint("check the PIN; most devices lock themselves after a few wrong ones")
+            Error::new(ErrorKind::Key, "the PKCS#11 device rejected the PIN")
+                .with_hint("check the PIN; most devices lock it after a few wrong attempts")
         }
         Pkcs11Error::Pkcs11(RvError::PinLocked, _) => {
             Error::new(ErrorKind::Key, "the PKCS#11 device has locked the PIN")
-                .with_hint("unlock it with the device's own tool and its security officer")
+                .with_hint("unlock it as the security officer, with the device's own tool")
         }
         Pkcs11Error::Pkcs11(
             RvError::DeviceError
@@ -27,12 +27,15 @@ pub(crate) fn of(doing: &str, error: Pkcs11Error) -> Error {
             _,
         ) => Error::new(ErrorKind::Signing, message)
             .with_verdict(Verdict::Retry)
-            .with_hint("the device may be busy, away or broken"),
+            .with_hint(
+                "try again; if this keeps happening, check that the device is connected and works",
+            ),
         _ => Error::new(ErrorKind::Signing, message),
     }
 }
 
-/// Whether the session is gone, as after the device was unplugged or reset: a new one may do.
+/// Returns whether the session is lost, as after unplugging or resetting the device. A new one may
+/// work.
 pub(crate) fn is_lost_session(error: &Pkcs11Error) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! Keys on a token: finding the one, and knowing what it is.
+//! Finds a key on a token, its type, its public key and its certificate.
 
 use countersign::jws::Algorithm;
 use countersign::key::Certificate;
@@ -19,7 +19,7 @@ pub(crate) struct Open {
     pub(crate) key: ObjectHandle,
 }
 
-/// What a private key on a token is.
+/// The type of a private key on a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Rsa,
@@ -28,15 +28,15 @@ pub(crate) enum Kind {
     Ed25519,
 }
 
-/// The DER of the curves' object identifiers, as `CKA_EC_PARAMS` has them.
+/// The curves' object identifiers in DER, as in `CKA_EC_PARAMS`.
 const P256: &[u8] = &[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 const P384: &[u8] = &[0x06, 5, 0x2b, 0x81, 4, 0, 0x22];
 const ED25519: &[u8] = &[0x06, 3, 0x2b, 0x65, 0x70];
-/// PrintableString "edwards25519", the other way to write it (PKCS#11 3.0 section 2.3.5).
+/// The PrintableString "edwards25519", which some devices have instead (PKCS#11 3.0 section 2.3.5).
 const ED25519_NAME: &[u8] = b"\x13\x0cedwards25519";
 
 impl Kind {
-    /// What it can sign with, the usual choice first.
+    /// Returns the algorithms it supports, with the default first.
     pub(crate) fn algorithms(self) -> &'static [Algorithm] {
         match self {
             Self::Rsa => &[
@@ -54,7 +54,7 @@ impl Kind {
     }
 }
 
-/// The one private key that the URI means.
+/// Returns the only private key that matches the URI.
 pub(crate) fn find(session: &Session, uri: &KeyUri) -> Result<ObjectHandle, Error> {
     let found = session.find_objects(&template(ObjectClass::PRIVATE_KEY, uri));
     let found = found.map_err(|error| failure::of("to look for the key", error))?;
@@ -64,16 +64,18 @@ pub(crate) fn find(session: &Session, uri: &KeyUri) -> Result<ObjectHandle, Erro
             ErrorKind::Key,
             format!("the token shows no private key for {uri}"),
         )
-        .with_hint("check object= and id=; without the PIN a token shows no private key")),
+        .with_hint(
+            "check object= and id=, and the PIN: without it, a token shows no private keys",
+        )),
         many => Err(Error::new(
             ErrorKind::Key,
-            format!("{} private keys fit {uri}", many.len()),
+            format!("{} private keys match {uri}", many.len()),
         )
-        .with_hint("name it by both object= and id=")),
+        .with_hint("specify both object= and id=")),
     }
 }
 
-/// What the key is; none if it is of a kind that no algorithm here is for.
+/// Returns the type of the key, or `None` if it isn't supported.
 pub(crate) fn kind(open: &Open) -> Result<Option<Kind>, Pkcs11Error> {
     let wanted = [AttributeType::KeyType, AttributeType::EcParams];
     let mut key_type = None;
@@ -94,23 +96,24 @@ pub(crate) fn kind(open: &Open) -> Result<Option<Kind>, Pkcs11Error> {
     })
 }
 
-/// Whether each signature needs a login of its own (`CKA_ALWAYS_AUTHENTICATE`).
+/// Returns whether each signature requires a login (`CKA_ALWAYS_AUTHENTICATE`).
 pub(crate) fn wants_pin_each_time(open: &Open) -> Result<bool, Pkcs11Error> {
     let wanted = [AttributeType::AlwaysAuthenticate];
     let found = open.session.get_attributes(open.key, &wanted)?;
     Ok(found.contains(&Attribute::AlwaysAuthenticate(true)))
 }
 
-/// The public key, where the token shows it: beside the private key, or in it for RSA.
+/// Returns the public key, if the token shows it as an object of its own or, for RSA, as attributes
+/// of the private key.
 pub(crate) fn public_key(
     open: &Open,
     uri: &KeyUri,
     kind: Kind,
 ) -> Result<Option<PublicKey>, Pkcs11Error> {
-    let beside = open
+    let found = open
         .session
         .find_objects(&template(ObjectClass::PUBLIC_KEY, uri))?;
-    let holder = match beside.as_slice() {
+    let holder = match found.as_slice() {
         [one] => *one,
         _ if kind == Kind::Rsa => open.key,
         _ => return Ok(None),
@@ -134,11 +137,11 @@ pub(crate) fn public_key(
         Kind::P384 => spki::ec(P384, octets(&point)),
         Kind::Ed25519 => spki::ed25519(octets(&point)),
     };
-    // A public key that is not one is as good as none: signatures are then not checked here.
+    // A malformed public key counts as missing. Then signatures are not checked.
     Ok(PublicKey::from_pem(&spki::pem(&spki)).ok())
 }
 
-/// The key's certificate (PKCS#11 3.0 section 4.6.3), where the token has one under the key's id.
+/// Returns the key's certificate (PKCS#11 3.0 section 4.6.3), if the token has one with the key's ID.
 pub(crate) fn certificate(open: &Open) -> Result<Option<Certificate>, Pkcs11Error> {
     let id = open
         .session
@@ -178,7 +181,7 @@ fn template(class: ObjectClass, uri: &KeyUri) -> Vec<Attribute> {
     template
 }
 
-/// The bytes of `CKA_EC_POINT`, which is an OCTET STRING on most devices and bare on some.
+/// Returns the point in `CKA_EC_POINT`, which is an OCTET STRING on most devices and bare on some.
 fn octets(point: &[u8]) -> &[u8] {
     match point {
         [4, length, rest @ ..] if usize::from(*length) == rest.len() && *length < 0x80 => rest,
@@ -186,7 +189,7 @@ fn octets(point: &[u8]) -> &[u8] {
     }
 }
 
-/// SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7), by which a public key is handed over.
+/// Encodes public keys as SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
 mod spki {
     const RSA: &[u8] = &[
         0x30, 13, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0,

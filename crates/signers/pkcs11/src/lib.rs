@@ -1,14 +1,16 @@
 //! Signs with keys that stay in an HSM, through its PKCS#11 library.
 //!
-//! A [`Module`] is the vendor's library, a [`KeyUri`] says where the key is (RFC 7512), and a
-//! [`Pkcs11Signer`] goes wherever countersign takes a signer. A connection's `private_key` may be
-//! the URI as well, with the library in it; [`signer_from_settings`] makes the signer:
+//! A [`Module`] is the vendor's library, a [`KeyUri`] identifies a key (RFC 7512), and a
+//! [`Pkcs11Signer`] signs with it.
+//!
+//! In a connection's settings, `private_key` may be such a URI that also names the library.
+//! [`signer_from_settings`] creates the signer:
 //!
 //! ```toml
 //! private_key = "pkcs11:token=Signing;object=docusign?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/secrets/pin"
 //! ```
 //!
-//! By hand, with the library and the PIN given apart:
+//! To create it in code, pass the library and the PIN separately:
 //!
 //! ```no_run
 //! use std::sync::Arc;

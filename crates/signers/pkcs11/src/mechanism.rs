@@ -1,11 +1,11 @@
-//! How an algorithm is asked of a device.
+//! Maps algorithms to PKCS#11 mechanisms.
 
 use countersign::jws::Algorithm;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 
-/// The mechanism; ECDSA is given the hash, as not every device can hash for it.
+/// Returns the mechanism of an algorithm, or `None` if it has none.
 pub(crate) fn mechanism(algorithm: Algorithm) -> Option<Mechanism<'static>> {
     Some(match algorithm {
         Algorithm::RS256 => Mechanism::Sha256RsaPkcs,
@@ -32,7 +32,8 @@ pub(crate) fn mechanism(algorithm: Algorithm) -> Option<Mechanism<'static>> {
     })
 }
 
-/// Whether the device is given the hash and not the message.
+/// Returns whether the device signs a hash instead of the message. Not every device can hash for
+/// ECDSA.
 pub(crate) fn takes_hash(algorithm: Algorithm) -> bool {
     matches!(algorithm, Algorithm::ES256 | Algorithm::ES384)
 }

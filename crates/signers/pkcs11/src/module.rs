@@ -1,4 +1,4 @@
-//! The vendor's library, and the tokens it shows.
+//! A vendor's PKCS#11 library, and its tokens.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use cryptoki::slot::Slot;
 
 use crate::{KeyUri, failure};
 
-/// A vendor's PKCS#11 library, loaded and initialised.
+/// A vendor's PKCS#11 library, loaded and initialized.
 ///
-/// Load it once and make all signers of it. It stays loaded until the program ends, as most such
-/// libraries do not survive being unloaded.
+/// Load it once and create all signers from it. It stays loaded until the program ends, because most
+/// such libraries don't survive being unloaded.
 #[derive(Clone, Debug)]
 pub struct Module {
     library: Pkcs11,
@@ -21,34 +21,34 @@ pub struct Module {
 impl Module {
     /// Loads a library, such as `/usr/lib/softhsm/libsofthsm2.so`.
     ///
-    /// This runs the library's code in this process, so other users must not be able to write the
-    /// file or replace it ([`countersign::trusted`]).
+    /// This runs the library's code in this process, so the file is rejected if other users can write
+    /// or replace it ([`countersign::trusted`]).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] if the file cannot be loaded or is no PKCS#11 library;
-    /// [`ErrorKind::Signing`] if it fails to initialise.
+    /// [`ErrorKind::Setting`] if the file can't be loaded or isn't a PKCS#11 library.
+    /// [`ErrorKind::Signing`] if it fails to initialize.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let refuse = |why: String| {
+        let reject = |why: String| {
             let message = format!("the PKCS#11 library {} {why}", path.display());
             Error::new(ErrorKind::Setting, message)
-                .with_hint("give the library that came with the device, often in /usr/lib")
+                .with_hint("use the library that came with the device, often in /usr/lib")
         };
-        // The system's loader looks a bare name up in its own folders.
+        // The system's loader looks for a bare name in its own folders.
         if path.is_absolute() {
-            trusted::open(path).map_err(|refusal| Error::of_file(&refusal, refuse))?;
+            trusted::open(path).map_err(|refusal| Error::of_file(&refusal, reject))?;
         }
         let library =
-            Pkcs11::new(path).map_err(|error| refuse(format!("cannot be loaded: {error}")))?;
-        // One more owner that never goes: the library stays loaded.
+            Pkcs11::new(path).map_err(|error| reject(format!("cannot be loaded: {error}")))?;
+        // Leak a reference, so that the library stays loaded.
         std::mem::forget(library.clone());
         match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-            // Somebody else in this process uses the same device.
+            // Other code in this process uses the same library.
             Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {
                 Ok(Self { library })
             }
-            Err(error) => Err(failure::of("to initialise", error)),
+            Err(error) => Err(failure::of("to initialize", error)),
         }
     }
 
@@ -56,7 +56,7 @@ impl Module {
         &self.library
     }
 
-    /// The one slot with the token that the URI means.
+    /// Returns the only slot whose token matches the URI.
     pub(crate) fn slot(&self, uri: &KeyUri) -> Result<Slot, Error> {
         let slots = self.library.get_slots_with_initialized_token();
         let slots = slots.map_err(|error| failure::of("to list its tokens", error))?;
@@ -85,11 +85,11 @@ impl Module {
                 format!("the PKCS#11 library shows no token for {uri}"),
             )
             .with_hint(match labels.is_empty() {
-                true => "it shows no token at all: is the device there and initialised?".to_owned(),
-                false => format!("it shows: {}", labels.join(", ")),
+                true => "check that the device is connected and initialized".to_owned(),
+                false => format!("use one of these tokens: {}", labels.join(", ")),
             })),
             many => Err(
-                Error::new(ErrorKind::Key, format!("{} tokens fit {uri}", many.len()))
+                Error::new(ErrorKind::Key, format!("{} tokens match {uri}", many.len()))
                     .with_hint("add token=, serial= or slot-id= to the URI"),
             ),
         }

@@ -1,4 +1,4 @@
-//! Sessions with a token: one per thread that signs at the same time, kept for the next.
+//! A pool of sessions with a token. Each thread that signs uses its own.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,8 +9,8 @@ use cryptoki::session::UserType;
 use crate::key::{self, Open};
 use crate::{KeyUri, Module, failure};
 
-/// More than this many are closed after use: devices have few.
-const MOST_KEPT: usize = 8;
+/// The maximum number of idle sessions, because devices have few.
+const MAX_IDLE: usize = 8;
 
 /// Sessions in which the user is logged in and the key is found.
 #[derive(Debug)]
@@ -31,22 +31,22 @@ impl Sessions {
         }
     }
 
-    /// Does something in a session, and once more in a new one if the session turns out to be gone.
+    /// Runs an action in a session. If an idle session turns out to be lost, opens a new one.
     pub(crate) fn with<T>(
         &self,
         doing: &str,
         mut action: impl FnMut(&Open) -> Result<T, Pkcs11Error>,
     ) -> Result<T, Error> {
-        // Apart, so that the lock is not held while the device works.
-        let kept = self.idle().pop();
-        if let Some(open) = kept {
+        // A separate statement, so that the lock isn't held while the device works.
+        let idle = self.idle().pop();
+        if let Some(open) = idle {
             match action(&open) {
                 Ok(value) => {
                     self.keep(open);
                     return Ok(value);
                 }
                 Err(error) if failure::is_lost_session(&error) => {
-                    // The others are as old; with the last one closed the login is forgotten too.
+                    // The others are lost as well. Closing the last one also ends the login.
                     self.idle().clear();
                 }
                 Err(error) => {
@@ -68,7 +68,7 @@ impl Sessions {
         if let Some(pin) = &self.pin {
             let pin = pin.expose().to_owned().into();
             match session.login(UserType::User, Some(&pin)) {
-                // The login is the token's, not the session's.
+                // A login is for the token, not for the session.
                 Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
                 Err(error) => return Err(failure::of("to log in", error)),
             }
@@ -79,7 +79,7 @@ impl Sessions {
 
     fn keep(&self, open: Open) {
         let mut idle = self.idle();
-        if idle.len() < MOST_KEPT {
+        if idle.len() < MAX_IDLE {
             idle.push(open);
         }
     }

@@ -1,4 +1,4 @@
-//! The signer: a key on a token, wherever countersign takes one.
+//! A signer whose key is on a token.
 
 use std::sync::Arc;
 
@@ -10,25 +10,26 @@ use crate::key::Kind;
 use crate::sessions::Sessions;
 use crate::{KeyUri, Module, key, mechanism};
 
-/// Signs with a key on a PKCS#11 token. Made by [`Module::signer`].
+/// Signs with a key on a PKCS#11 token. Created by [`Module::signer`].
 ///
-/// May be shared among threads: each signature has a session of its own, and up to eight are kept.
-/// After a device was unplugged or reset it logs in anew.
+/// Threads can share it: they sign in separate sessions, of which up to eight stay open. After the
+/// device was unplugged or reset, it logs in again.
 #[derive(Debug)]
 pub struct Pkcs11Signer {
     signer: CallbackSigner,
 }
 
 impl Module {
-    /// A signer for the key at `uri`. Logs in with the PIN, finds the key and looks at its type.
+    /// Logs in with the PIN, finds the key at `uri`, and creates a signer for it.
     ///
-    /// `algorithm` defaults to the key type's: RS256, ES256, ES384 or EdDSA.
-    /// Where the device also shows the public key, each signature is checked with it before use.
+    /// The default of `algorithm` depends on the key's type: RS256, ES256, ES384 or EdDSA. If the
+    /// token also shows the public key, each signature is verified with it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Key`] if there is no such token or key, more than one, the PIN is wrong, or the
-    /// key cannot do the algorithm; [`ErrorKind::Signing`] for what the device says otherwise.
+    /// [`ErrorKind::Key`] if there is no such token or key, or more than one, if the PIN is wrong, or
+    /// if the key doesn't support the algorithm. [`ErrorKind::Signing`] for other errors of the
+    /// device.
     pub fn signer(
         &self,
         uri: &KeyUri,
@@ -39,8 +40,8 @@ impl Module {
         self.signer_for(uri, pin, algorithm.as_slice(), key_id)
     }
 
-    /// As [`signer`](Self::signer), with the first of `algorithms` that the key can do, or its
-    /// usual one where there are none.
+    /// Like [`signer`](Self::signer), with the first of `algorithms` that the key supports, or the
+    /// key's default if there are none.
     pub(crate) fn signer_for(
         &self,
         uri: &KeyUri,
@@ -63,13 +64,13 @@ impl Pkcs11Signer {
         let sessions = Arc::new(Sessions::new(module, uri.clone(), pin));
         let kind = sessions.with("to describe the key", key::kind)?;
         let kind = kind.ok_or_else(|| {
-            let message = format!("{uri} is a key of a kind that no algorithm here is for");
+            let message = format!("{uri} is a key of an unsupported type");
             Error::new(ErrorKind::Key, message)
                 .with_hint("use an RSA key, an EC key on P-256 or P-384, or an Ed25519 key")
         })?;
-        // A device that has never heard of the attribute does not ask for the PIN each time.
+        // A device that doesn't know the attribute doesn't require a login for each signature.
         if sessions.with("", key::wants_pin_each_time).unwrap_or(false) {
-            let message = format!("{uri} wants its PIN for every signature");
+            let message = format!("{uri} requires its PIN for every signature");
             return Err(Error::new(ErrorKind::Key, message)
                 .with_hint("use a key without CKA_ALWAYS_AUTHENTICATE for unattended signing"));
         }
@@ -78,15 +79,15 @@ impl Pkcs11Signer {
             key::public_key(open, &uri, kind)
         })?;
         let certificate = sessions.with("to show the certificate", key::certificate)?;
-        // One of another key is of no use, whatever its name says.
+        // Ignore a certificate of another key.
         let certificate = certificate.filter(|certificate| match &public_key {
             Some(key) => certificate.public_key() == key,
             None => certificate.public_key().algorithms().contains(&algorithm),
         });
         let sign = move |input: &[u8]| {
-            // Made each time: it holds pointers, which do not go from thread to thread.
+            // Built each time: it contains pointers, so it can't be sent to other threads.
             let mechanism = mechanism::mechanism(algorithm)
-                .ok_or_else(|| Error::new(ErrorKind::Internal, "an algorithm without mechanism"))?;
+                .ok_or_else(|| Error::new(ErrorKind::Internal, "the algorithm has no mechanism"))?;
             let signed = sessions.with("to sign", |open| {
                 open.session.sign(&mechanism, open.key, input)
             });
@@ -108,7 +109,7 @@ impl Pkcs11Signer {
         })
     }
 
-    /// The public key, where the token shows it, or a certificate of it: for the vendor's console.
+    /// Returns the public key, to upload it to the vendor, if the token shows it or its certificate.
     pub fn public_key(&self) -> Option<&PublicKey> {
         self.signer.public_key()
     }
@@ -152,7 +153,10 @@ fn choose(kind: Kind, accepted: &[Algorithm]) -> Result<Algorithm, Error> {
             );
             Err(Error::new(ErrorKind::Key, message)
                 .with_setting("algorithm")
-                .with_hint(format!("such a key can do {}", words(possible))))
+                .with_hint(format!(
+                    "use an algorithm that this key supports ({}), or another key",
+                    words(possible)
+                )))
         }
     }
 }

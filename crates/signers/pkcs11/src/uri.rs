@@ -1,14 +1,20 @@
-//! `pkcs11:` URIs (RFC 7512): which key, on which token.
+//! `pkcs11:` URIs (RFC 7512).
 
 use std::path::{Path, PathBuf};
 
 use countersign::{Error, ErrorKind, Secret, trusted};
 
-/// Where a key is: a `pkcs11:` URI (RFC 7512).
+/// A `pkcs11:` URI (RFC 7512), which identifies a key on a token.
 ///
-/// Of the attributes `token`, `serial`, `slot-id`, `object` and `id` are used; `type` may be
-/// `private`. Behind a `?` may stand how to get at it: `module-path`, the device's library, and the
-/// PIN as `pin-source`, a file, or `pin-value`. What is shown of a URI ends before the `?`.
+/// | attribute | meaning |
+/// |---|---|
+/// | `token`, `serial`, `slot-id` | the token's label, serial number and slot |
+/// | `object`, `id` | the key's label and ID; at least one is required |
+/// | `type` | `private`, if present |
+/// | `module-path`, after a `?` | the absolute path of the device's library |
+/// | `pin-source` or `pin-value`, after a `?` | the absolute path of a file with the PIN, or the PIN |
+///
+/// `Display` shows only what precedes the `?`.
 ///
 /// # Example
 ///
@@ -37,21 +43,22 @@ enum Pin {
     File(PathBuf),
 }
 
-/// What follows `pkcs11:` in a URI, if it is one. Schemes have no case (RFC 3986 section 3.1).
+/// Returns what follows `pkcs11:`, in any case (RFC 3986 section 3.1), or `None` if the URI has
+/// another scheme.
 pub(crate) fn after_scheme(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once(':')?;
     scheme.eq_ignore_ascii_case("pkcs11").then_some(rest)
 }
 
 impl KeyUri {
-    /// Reads a URI.
+    /// Parses a URI.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`], if it is none, has an attribute that is not known or comes twice,
-    /// names neither `object` nor `id`, has a path that is not absolute, or the PIN in both ways.
+    /// [`ErrorKind::Setting`] if it is malformed, contains an unknown attribute or one twice, has
+    /// neither `object` nor `id`, a path that isn't absolute, or two PINs.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let rest = after_scheme(text).ok_or_else(|| refuse("it does not begin with `pkcs11:`"))?;
+        let rest = after_scheme(text).ok_or_else(|| reject("it does not start with `pkcs11:`"))?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut uri = Self::default();
         for (attributes, separator) in [(path, ';'), (query, '&')] {
@@ -59,7 +66,7 @@ impl KeyUri {
             for attribute in attributes.filter(|attribute| !attribute.is_empty()) {
                 let (name, value) = attribute
                     .split_once('=')
-                    .ok_or_else(|| refuse("an attribute has no `=`"))?;
+                    .ok_or_else(|| reject("an attribute has no `=`"))?;
                 match separator {
                     ';' => uri.take(name, decode(value)?)?,
                     _ => uri.take_access(name, decode(value)?)?,
@@ -67,64 +74,63 @@ impl KeyUri {
             }
         }
         if uri.object.is_none() && uri.id.is_none() {
-            return Err(refuse("it names no key: give `object` or `id`"));
+            return Err(reject("it names no key: add `object` or `id`"));
         }
         Ok(uri)
     }
 
-    /// The device's library, where the URI names it.
+    /// Returns the path of the device's library, if the URI has one.
     pub fn module_path(&self) -> Option<&Path> {
         self.module_path.as_deref()
     }
 
-    /// The PIN, where the URI gives it or the file that it is in. The file's last line feed is not
-    /// part of it.
+    /// Returns the PIN, if the URI has one, or reads its file without the final line feed.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] where the file cannot be read or holds no text.
+    /// [`ErrorKind::Setting`] if the file can't be read, is empty or isn't UTF-8 text.
     pub fn pin(&self) -> Result<Option<Secret>, Error> {
         let path = match &self.pin {
             None => return Ok(None),
             Some(Pin::Value(pin)) => return Ok(Some(pin.clone())),
             Some(Pin::File(path)) => path,
         };
-        let refuse = |why: String| {
-            let message = format!("the PIN's file {} {why}", path.display());
+        let reject = |why: String| {
+            let message = format!("the PIN file {} {why}", path.display());
             Error::new(ErrorKind::Setting, message).with_hint(
-                "`pin-source` of the pkcs11: URI is the path of a file with the PIN alone",
+                "set `pin-source` in the pkcs11: URI to the path of a file that contains only the PIN",
             )
         };
-        let text = trusted::read(path).map_err(|refusal| Error::of_file(&refusal, refuse))?;
+        let text = trusted::read(path).map_err(|refusal| Error::of_file(&refusal, reject))?;
         let text = std::str::from_utf8(&text)
             .map(Secret::new)
-            .map_err(|_| refuse("is not UTF-8 text".into()))?;
+            .map_err(|_| reject("is not UTF-8 text".into()))?;
         match text.expose().trim_end_matches(['\r', '\n']) {
-            "" => Err(refuse("is empty".into())),
+            "" => Err(reject("is empty".into())),
             pin => Ok(Some(Secret::new(pin))),
         }
     }
 
-    /// Takes an attribute from behind the `?` (RFC 7512 section 2.4).
+    /// Sets an attribute from after the `?` (RFC 7512 section 2.4).
     fn take_access(&mut self, name: &str, value: Vec<u8>) -> Result<(), Error> {
         let value = Secret::new(
-            String::from_utf8(value).map_err(|_| refuse(format!("`{name}` is not UTF-8")))?,
+            String::from_utf8(value).map_err(|_| reject(format!("`{name}` is not UTF-8")))?,
         );
         let absolute = |path: &str| match Path::new(path).is_absolute() {
             true => Ok(PathBuf::from(path)),
-            false => Err(refuse(format!("`{name}` is not an absolute path"))),
+            false => Err(reject(format!("`{name}` is not an absolute path"))),
         };
         let pin = match name {
             "module-path" => {
                 let path = absolute(value.expose())?;
                 return match self.module_path.replace(path) {
-                    Some(_) => Err(refuse(format!("`{name}` is there twice"))),
+                    Some(_) => Err(reject(format!("`{name}` occurs twice"))),
                     None => Ok(()),
                 };
             }
             "module-name" => {
-                return Err(refuse(
-                    "a library is named by `module-path`, its whole path, and not by `module-name`",
+                return Err(reject(
+                    "`module-name` is not supported: use `module-path` with the library's absolute path",
                 ));
             }
             "pin-value" => Pin::Value(value),
@@ -132,14 +138,14 @@ impl KeyUri {
             other => return Err(unknown(other)),
         };
         match self.pin.replace(pin) {
-            Some(_) => Err(refuse("the PIN is there twice")),
+            Some(_) => Err(reject("the PIN occurs twice")),
             None => Ok(()),
         }
     }
 
     fn take(&mut self, name: &str, value: Vec<u8>) -> Result<(), Error> {
         let text = || {
-            String::from_utf8(value.clone()).map_err(|_| refuse(format!("`{name}` is not UTF-8")))
+            String::from_utf8(value.clone()).map_err(|_| reject(format!("`{name}` is not UTF-8")))
         };
         let twice = match name {
             "token" => self.token.replace(text()?).is_some(),
@@ -148,15 +154,15 @@ impl KeyUri {
             "id" => self.id.replace(value).is_some(),
             "slot-id" => {
                 let number = text()?.parse();
-                let number = number.map_err(|_| refuse("`slot-id` is not a number"))?;
+                let number = number.map_err(|_| reject("`slot-id` is not a number"))?;
                 self.slot.replace(number).is_some()
             }
             "type" if value == b"private" => false,
-            "type" => return Err(refuse("`type` is not private")),
+            "type" => return Err(reject("`type` must be private")),
             other => return Err(unknown(other)),
         };
         match twice {
-            true => Err(refuse(format!("`{name}` is there twice"))),
+            true => Err(reject(format!("`{name}` occurs twice"))),
             false => Ok(()),
         }
     }
@@ -185,11 +191,11 @@ impl std::fmt::Display for KeyUri {
     }
 }
 
-/// The path in `pin-source`: bare, or a `file:` URI of this machine (RFC 8089).
+/// Returns the path in `pin-source`, which is a bare path or a local `file:` URI (RFC 8089).
 fn file_of(source: &str) -> Result<&str, Error> {
     if source.starts_with('|') {
-        return Err(refuse(
-            "`pin-source` is a command, and none is run: write the PIN to a file",
+        return Err(reject(
+            "`pin-source` is a command, which is not supported: write the PIN to a file",
         ));
     }
     let Some(path) = source.strip_prefix("file:") else {
@@ -198,13 +204,13 @@ fn file_of(source: &str) -> Result<&str, Error> {
     match path.strip_prefix("//") {
         None => Ok(path),
         Some(rest) if rest.starts_with('/') => Ok(rest),
-        Some(_) => Err(refuse("`pin-source` names a file of another machine")),
+        Some(_) => Err(reject("`pin-source` names a file on another machine")),
     }
 }
 
 fn unknown(attribute: &str) -> Error {
     let shown: String = attribute.chars().take(32).collect();
-    refuse(format!("the attribute {shown:?} is not known"))
+    reject(format!("the attribute {shown:?} is unknown"))
 }
 
 fn decode(value: &str) -> Result<Vec<u8>, Error> {
@@ -216,7 +222,7 @@ fn decode(value: &str) -> Result<Vec<u8>, Error> {
                 let mut digit = || rest.next().and_then(|d| char::from(d).to_digit(16));
                 match (digit(), digit()) {
                     (Some(high), Some(low)) => (high * 16 + low) as u8,
-                    _ => return Err(refuse("a `%` has no two hex digits after it")),
+                    _ => return Err(reject("a `%` is not followed by two hex digits")),
                 }
             }
             byte => byte,
@@ -234,17 +240,17 @@ fn encode(bytes: &[u8]) -> String {
     bytes.iter().map(one).collect()
 }
 
-/// RFC 7512 section 2.3: every byte of an id.
+/// Percent-encodes all bytes, as RFC 7512 section 2.3 requires for an ID.
 fn encode_all(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-fn refuse(why: impl std::fmt::Display) -> Error {
+fn reject(why: impl std::fmt::Display) -> Error {
     Error::new(
         ErrorKind::Setting,
-        format!("this is not a usable pkcs11: URI: {why}"),
+        format!("the pkcs11: URI is not usable: {why}"),
     )
-    .with_hint("write it as pkcs11:token=LABEL;object=LABEL, or with id=%01")
+    .with_hint("use pkcs11:token=LABEL;object=LABEL, or id=%01 instead of object")
 }
 
 #[cfg(test)]
@@ -252,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_read_is_what_was_meant() {
+    fn uris_are_parsed_and_shown() {
         let uri = KeyUri::parse(
             "pkcs11:token=a%3Bb;serial=01;slot-id=7;object=%C3%A9;id=%00%ff;type=private",
         );
@@ -267,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn library_and_pin_come_behind_the_question_mark_and_are_not_shown() {
+    fn library_and_pin_follow_the_question_mark_and_are_not_shown() {
         assert!(KeyUri::parse("PKCS11:object=a").is_ok());
         let uri = "pkcs11:object=a?module-path=/usr/lib/a%20b.so&pin-value=12%2634";
         let uri = KeyUri::parse(uri).unwrap();
@@ -304,26 +310,26 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn malformed_uris_are_rejected() {
         for (text, why) in [
-            ("", "begin with"),
-            ("https://x", "begin with"),
+            ("", "start with"),
+            ("https://x", "start with"),
             ("pkcs11:", "names no key"),
             ("pkcs11:token=a", "names no key"),
             ("pkcs11:object", "no `=`"),
             ("pkcs11:object=a;object=b", "twice"),
-            ("pkcs11:object=a;colour=b", "\"colour\" is not known"),
-            ("pkcs11:object=a;type=public", "not private"),
+            ("pkcs11:object=a;colour=b", "\"colour\" is unknown"),
+            ("pkcs11:object=a;type=public", "must be private"),
             ("pkcs11:object=a;slot-id=x", "not a number"),
             ("pkcs11:object=%f", "two hex digits"),
             ("pkcs11:object=%ff", "not UTF-8"),
             (
                 "pkcs11:object=a?pin-value=1234&pin-value=1",
-                "PIN is there twice",
+                "PIN occurs twice",
             ),
             (
                 "pkcs11:object=a?pin-value=1234&pin-source=/pin",
-                "PIN is there twice",
+                "PIN occurs twice",
             ),
             ("pkcs11:object=a?pin-source=pin1234", "not an absolute path"),
             ("pkcs11:object=a?pin-source=%7Ccat%201234", "is a command"),
@@ -335,18 +341,12 @@ mod tests {
             ("pkcs11:object=a?module-name=softhsm2", "`module-path`"),
             (
                 "pkcs11:object=a?module-path=/a&module-path=/a",
-                "`module-path` is there twice",
+                "`module-path` occurs twice",
             ),
-            (
-                "pkcs11:object=a?pin-valeu=1234",
-                "\"pin-valeu\" is not known",
-            ),
+            ("pkcs11:object=a?pin-valeu=1234", "\"pin-valeu\" is unknown"),
             ("pkcs11:object=a?pin-value", "no `=`"),
-            (
-                "pkcs11:object=a;pin-value=1234",
-                "\"pin-value\" is not known",
-            ),
-            ("pkcs11:?object=a", "\"object\" is not known"),
+            ("pkcs11:object=a;pin-value=1234", "\"pin-value\" is unknown"),
+            ("pkcs11:?object=a", "\"object\" is unknown"),
         ] {
             let error = KeyUri::parse(text).expect_err(text);
             assert!(error.message().contains(why), "{text}: {error:?}");

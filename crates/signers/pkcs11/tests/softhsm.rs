@@ -1,7 +1,7 @@
-//! A real PKCS#11 library: SoftHSM2, with a token made for these tests.
+//! Tests with a real PKCS#11 library: SoftHSM2, with tokens that the first test creates.
 //!
-//! SoftHSM finds its token through `SOFTHSM2_CONF`. A process cannot set that for itself without
-//! `unsafe`, so the one test below makes the token and runs the ignored ones in a child.
+//! SoftHSM finds its tokens through `SOFTHSM2_CONF`. A process can't set that for itself without
+//! `unsafe`, so the first test creates the tokens and runs the ignored tests in a child process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +28,7 @@ const LIBRARIES: &[&str] = &[
 ];
 
 #[test]
-fn with_a_token_of_softhsm() {
+fn all_tests_pass_with_softhsm() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     std::fs::create_dir(at("tokens")).unwrap();
@@ -97,13 +97,13 @@ fn with_a_token_of_softhsm() {
         .env("SOFTHSM2_FOLDER", folder.path())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&inner.stdout);
+    let stdout = String::from_utf8_lossy(&inner.stdout);
     assert!(
         inner.status.success(),
-        "{said}{}",
+        "{stdout}{}",
         String::from_utf8_lossy(&inner.stderr)
     );
-    assert!(said.contains("8 passed"), "{said}");
+    assert!(stdout.contains("8 passed"), "{stdout}");
 }
 
 fn run(conf: &str, program: &str, arguments: &str) {
@@ -112,7 +112,7 @@ fn run(conf: &str, program: &str, arguments: &str) {
         .env("SOFTHSM2_CONF", conf)
         .output()
         .unwrap_or_else(|error| {
-            panic!("these tests need `{program}` (apt-get install softhsm2 openssl): {error}")
+            panic!("cannot start {program}: {error}; run: sudo apt-get install softhsm2 openssl")
         });
     assert!(
         output.status.success(),
@@ -123,7 +123,7 @@ fn run(conf: &str, program: &str, arguments: &str) {
 
 fn library() -> &'static str {
     let library = LIBRARIES.iter().find(|path| Path::new(path).exists());
-    library.expect("libsofthsm2.so (apt-get install softhsm2)")
+    library.expect("libsofthsm2.so is installed; run: sudo apt-get install softhsm2")
 }
 
 fn module() -> Module {
@@ -139,14 +139,14 @@ fn signer(uri: &str, algorithm: Option<Algorithm>) -> Result<Pkcs11Signer, count
     module().signer(&KeyUri::parse(uri)?, pin, algorithm, Some("7".into()))
 }
 
-/// The public key as openssl wrote it, not as the token shows it.
+/// Returns the public key that openssl wrote, not the token's.
 fn public(name: &str) -> PublicKey {
     let pem = std::fs::read_to_string(in_folder(&format!("{name}.pub"))).unwrap();
     PublicKey::from_pem(&pem).unwrap()
 }
 
 #[test]
-#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
+#[ignore = "run by all_tests_pass_with_softhsm, which creates the tokens"]
 fn every_kind_of_key_signs() {
     for (name, algorithms) in [
         (
@@ -178,7 +178,7 @@ fn every_kind_of_key_signs() {
             );
         }
     }
-    // By id, and by both.
+    // By ID, and by label and ID.
     for uri in [
         "pkcs11:token=first;id=%02",
         "pkcs11:token=first;object=p256;id=%02;type=private",
@@ -191,8 +191,8 @@ fn every_kind_of_key_signs() {
 }
 
 #[test]
-#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
-fn what_is_not_there_is_named() {
+#[ignore = "run by all_tests_pass_with_softhsm, which creates the tokens"]
+fn errors_name_the_missing_token_key_or_library() {
     for (uri, algorithm, message, hint) in [
         (
             "pkcs11:token=third;object=rsa",
@@ -215,13 +215,13 @@ fn what_is_not_there_is_named() {
         (
             "pkcs11:token=first;object=twin",
             None,
-            "2 private keys fit",
+            "2 private keys match",
             "id=",
         ),
         (
             "pkcs11:token=first;object=p521",
             None,
-            "no algorithm here",
+            "unsupported type",
             "P-256",
         ),
         (
@@ -256,8 +256,8 @@ fn what_is_not_there_is_named() {
 }
 
 #[test]
-#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
-fn a_wrong_pin_is_said_and_not_shown() {
+#[ignore = "run by all_tests_pass_with_softhsm, which creates the tokens"]
+fn a_wrong_pin_is_reported_but_not_shown() {
     let uri = KeyUri::parse("pkcs11:token=second;object=rsa").unwrap();
     let pin = Some(Secret::new("9876"));
     let error = module().signer(&uri, pin, None, None).unwrap_err();
@@ -265,7 +265,7 @@ fn a_wrong_pin_is_said_and_not_shown() {
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
     assert!(error.message().contains("PIN"), "{error:?}");
     assert!(!format!("{error:?}").contains("9876"));
-    // Nobody logged in to this token: it shows no private key.
+    // Without a login, the token shows no private keys.
     let error = module().signer(&uri, None, None, None).unwrap_err();
     assert!(error.hint().unwrap().contains("PIN"), "{error:?}");
     let signer = signer("pkcs11:token=first;object=p256", None).unwrap();
@@ -273,7 +273,7 @@ fn a_wrong_pin_is_said_and_not_shown() {
 }
 
 #[test]
-#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
+#[ignore = "run by all_tests_pass_with_softhsm, which creates the tokens"]
 fn threads_sign_at_the_same_time() {
     let signer = signer("pkcs11:token=first;object=p256", None).unwrap();
     let key = VerificationKey::new(public("p256"), Algorithm::ES256).unwrap();
@@ -294,9 +294,9 @@ fn threads_sign_at_the_same_time() {
     });
 }
 
-/// The device was reset: every session is gone, and the login with them.
+/// A reset of the device closes all sessions and ends the login.
 #[test]
-#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
+#[ignore = "run by all_tests_pass_with_softhsm, which creates the tokens"]
 fn a_lost_session_is_opened_again() {
     let signer = signer("pkcs11:token=first;object=p256", None).unwrap();
     jws::sign(&signer, CLAIMS, None).unwrap();
@@ -328,7 +328,7 @@ fn provider() -> Arc<dyn Provider> {
     countersign::from_profile(Profile::from_toml(PROFILE).unwrap())
 }
 
-/// As a program does it that has PKCS#11 built in.
+/// Connects as a program does that includes PKCS#11.
 fn connect(pairs: &[(&str, &str)]) -> Result<Connection, countersign::Error> {
     let app = [("client_id", "app"), ("subject", "joe")];
     let settings = Settings::from_pairs(app.iter().chain(pairs).copied())?.resolve(|_| None)?;
@@ -338,7 +338,7 @@ fn connect(pairs: &[(&str, &str)]) -> Result<Connection, countersign::Error> {
     }
 }
 
-/// The header of a connection's assertion, which the key of this name signed.
+/// Returns the header of a connection's assertion, after verifying it with the key of this name.
 fn assertion_header(connection: &Connection, key: &str) -> String {
     let now = ManualClock::at(1_800_000_000).now();
     let request = token_request(connection, &Grant::JwtBearer, now, &SystemRandom::new());
@@ -352,7 +352,7 @@ fn assertion_header(connection: &Connection, key: &str) -> String {
 }
 
 #[test]
-#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
+#[ignore = "run by all_tests_pass_with_softhsm, which creates the tokens"]
 fn settings_name_the_key_its_library_and_the_pin() {
     let uri = |object: &str, more: &str| {
         let library = library();
@@ -378,7 +378,7 @@ fn settings_name_the_key_its_library_and_the_pin() {
         let signer = connection.signer().unwrap();
         let (algorithm, key_id) = match pairs.len() {
             4 => (Algorithm::RS256, Some("7")),
-            // The vendor's first choice, and not the key's.
+            // The vendor's first algorithm, not the key's default.
             _ => (Algorithm::PS256, None),
         };
         assert_eq!((signer.algorithm(), signer.key_id()), (algorithm, key_id));
@@ -391,8 +391,8 @@ fn settings_name_the_key_its_library_and_the_pin() {
 }
 
 #[test]
-#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
-fn what_is_wrong_with_the_settings_is_named() {
+#[ignore = "run by all_tests_pass_with_softhsm, which creates the tokens"]
+fn errors_name_the_wrong_setting() {
     let uri = |object: &str, more: &str| {
         let library = library();
         format!("pkcs11:token=first;object={object}?module-path={library}{more}")
@@ -403,7 +403,7 @@ fn what_is_wrong_with_the_settings_is_named() {
             "pkcs11:object=rsa".to_owned(),
             None,
             "private_key",
-            "does not say which library",
+            "does not name the device's PKCS#11 library",
         ),
         (
             "pkcs11:object=rsa?module-path=/nowhere/lib.so".into(),
@@ -422,13 +422,13 @@ fn what_is_wrong_with_the_settings_is_named() {
             uri("rsa", "&pin-value=9876"),
             None,
             "private_key",
-            "does not take the PIN",
+            "rejected the PIN",
         ),
         (
             uri("rsa", pin),
             Some(("private_key_passphrase", "1234")),
             "private_key_passphrase",
-            "given apart as well",
+            "another one outside it",
         ),
         (
             uri("rsa", pin),
@@ -461,18 +461,18 @@ fn what_is_wrong_with_the_settings_is_named() {
             "{shown}"
         );
     }
-    // A key is not this crate's to read.
+    // This crate ignores a key that isn't a URI.
     let settings = Settings::from_pairs([("private_key", "-----BEGIN")]).unwrap();
     let none = signer_from_settings(&settings, provider().profile()).unwrap();
     assert!(none.is_none());
-    // Without a choice the key's usual algorithm.
+    // Without a list of algorithms, the key's default is used.
     let signer = signer_from_uri(&uri("rsa", pin), None, &[], None).unwrap();
     assert_eq!(signer.algorithm(), Algorithm::RS256);
 }
 
 #[test]
-#[ignore = "run by with_a_token_of_softhsm, which makes the token"]
-fn the_tokens_certificate_of_the_key_is_found() {
+#[ignore = "run by all_tests_pass_with_softhsm, which creates the tokens"]
+fn the_keys_certificate_on_the_token_is_found() {
     let uri = format!(
         "pkcs11:token=first;object=rsa?module-path={}&pin-value=1234",
         library()
@@ -484,13 +484,13 @@ fn the_tokens_certificate_of_the_key_is_found() {
     let der = std::fs::read(in_folder("rsa.cer")).unwrap();
     let put = |id: u8| {
         let library = cryptoki::context::Pkcs11::new(library()).unwrap();
-        // The signer above has it initialised.
+        // The signer above has initialized it.
         let slots = library.get_slots_with_initialized_token().unwrap();
         let is_first = |slot: &&_| library.get_token_info(**slot).unwrap().label() == "first";
         let slot = slots.iter().find(is_first).unwrap();
         let session = library.open_rw_session(*slot).unwrap();
         let pin = PIN.to_owned().into();
-        // The signer's login is this session's as well.
+        // The signer may have logged in already.
         let _ = session.login(UserType::User, Some(&pin));
         let certificate = [
             Attribute::Class(ObjectClass::CERTIFICATE),
@@ -503,7 +503,7 @@ fn the_tokens_certificate_of_the_key_is_found() {
         ];
         session.create_object(&certificate).unwrap();
     };
-    // Beside another key it is nobody's; beside its own it is found.
+    // A certificate of another key is ignored, and one of the same key is used.
     put(2);
     let ec = format!(
         "pkcs11:token=first;id=%02?module-path={}&pin-value=1234",
@@ -521,7 +521,7 @@ fn the_tokens_certificate_of_the_key_is_found() {
     );
 }
 
-/// Its code would run in this process.
+/// The library's code would run in this process.
 #[cfg(unix)]
 #[test]
 fn a_library_that_others_may_write_is_rejected() {
