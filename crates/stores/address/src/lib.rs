@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-mod asked;
+mod ids;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use countersign_store::{Error, ErrorKind, trusted};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-pub use crate::asked::{Ids, MOST_PATIENCE, Unanswered, conflict, countable, forked, granted_ms};
+pub use crate::ids::{Ids, MOST_PATIENCE, Unanswered, conflict, countable, forked, granted_ms};
 pub use crate::trust::explain_certificate;
 
 /// A server's address, parsed from `scheme://user:password@host:port,…/path?option=value`.

@@ -11,7 +11,7 @@ use tokio_postgres::config::{ChannelBinding, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::refusal;
+use crate::sqlstate;
 
 pub(crate) const OPTIONS: &[&str] = &[
     "pool",
@@ -226,7 +226,7 @@ fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Erro
 /// Builds the error for a failed connection or statement.
 pub(crate) fn explain(at: &Address, error: &tokio_postgres::Error) -> Error {
     if let Some(error) = error.as_db_error() {
-        return refusal::explain(at, error.code().code(), error.message());
+        return sqlstate::explain(at, error.code().code(), error.message());
     }
     if let Some(exhausted) = out_of_descriptors(at, error) {
         return exhausted;

@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod connect;
-mod refusal;
 mod schema;
 mod server;
+mod sqlstate;
 mod statement;
 
 use std::fmt;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use countersign_store::Error;
 use countersign_store_address::{failed, misconfigured};
 
-use crate::refusal;
 use crate::server::{Server, Trouble};
+use crate::sqlstate;
 use crate::statement::table;
 
 /// The version of the tables that this crate supports.
@@ -93,7 +93,7 @@ pub(crate) fn migrate(server: &Server, schema: Option<&str>) -> Result<(), Error
         }
     }
     let last = last.unwrap_or_else(|| "their version is unknown".to_owned());
-    Err(failed(format!("{at}: cannot create the tables: {last}")).with_hint(refusal::TRY_AGAIN))
+    Err(failed(format!("{at}: cannot create the tables: {last}")).with_hint(sqlstate::TRY_AGAIN))
 }
 
 /// Returns whether the tables exist in the version that this crate supports.

@@ -14,7 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage};
 
 use crate::connect::{Login, explain};
-use crate::refusal::{self, Meaning, meaning};
+use crate::sqlstate::{self, Meaning, meaning};
 use crate::statement::Param;
 
 pub(crate) struct Server {
@@ -174,7 +174,7 @@ impl Shared {
         let mut pause = Duration::from_millis(2);
         loop {
             let failure = match self.take(deadline).await {
-                Err(error) => Failure::Refused(error),
+                Err(error) => Failure::Rejected(error),
                 Ok(client) => match self.ask(&client, sql, params, deadline).await {
                     Ok(rows) => {
                         self.idle().push(client);
@@ -182,7 +182,7 @@ impl Shared {
                         return Ok(Response { rows, resent });
                     }
                     Err(failure) => {
-                        if matches!(failure, Failure::Refused(_) | Failure::Conflict(_)) {
+                        if matches!(failure, Failure::Rejected(_) | Failure::Conflict(_)) {
                             self.idle().push(client);
                         }
                         failure
@@ -193,7 +193,7 @@ impl Shared {
             match (failure, lost.take()) {
                 (Failure::Lost(error), _) if over => return Err(Unanswered::Unknown(error)),
                 (Failure::Lost(error), _) => lost = Some(error),
-                (Failure::Refused(error), None) => return Err(Unanswered::NotDone(error)),
+                (Failure::Rejected(error), None) => return Err(Unanswered::NotDone(error)),
                 (Failure::Conflict(error) | Failure::ReadOnly(error), None) if over => {
                     return Err(Unanswered::NotDone(error));
                 }
@@ -240,7 +240,7 @@ impl Shared {
         response.map_err(|error| {
             let text = explain(&self.address, &error);
             match error.code().map(|code| meaning(code.code())) {
-                Some(Meaning::RolledBack) => Failure::Refused(text),
+                Some(Meaning::RolledBack) => Failure::Rejected(text),
                 Some(Meaning::Conflict) => Failure::Conflict(text),
                 Some(Meaning::ReadOnly) => Failure::ReadOnly(text),
                 Some(Meaning::Lost) | None => Failure::Lost(text),
@@ -337,7 +337,7 @@ impl Shared {
 /// Why a statement failed.
 enum Failure {
     /// It was rolled back.
-    Refused(Error),
+    Rejected(Error),
     /// It was rolled back, and may succeed if it is sent again.
     Conflict(Error),
     /// It was rolled back, and the server accepts no writes.
@@ -349,7 +349,7 @@ enum Failure {
 impl Trouble {
     pub(crate) fn into_error(self, at: &Address) -> Error {
         match self {
-            Self::Sql(code, message) => refusal::explain(at, &code, &message),
+            Self::Sql(code, message) => sqlstate::explain(at, &code, &message),
             Self::Other(error) => error,
         }
     }

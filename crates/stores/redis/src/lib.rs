@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod error_reply;
 mod facts;
 mod pool;
-mod refusal;
 mod script;
 mod wire;
 

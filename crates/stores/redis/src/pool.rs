@@ -115,10 +115,10 @@ impl Server {
         let mut pause = Duration::from_millis(2);
         loop {
             let failure = match self.take(deadline) {
-                Err(error) => Failure::Refused(error),
+                Err(error) => Failure::Rejected(error),
                 Ok(mut connection) => {
                     let response = self.call(&mut connection, deadline, confirmed, &command);
-                    let complete = matches!(response, Ok(_) | Err(Failure::Refused(_)));
+                    let complete = matches!(response, Ok(_) | Err(Failure::Rejected(_)));
                     self.put_back(complete.then_some(connection));
                     match response {
                         Ok(value) => {
@@ -134,7 +134,7 @@ impl Server {
                 (Failure::Unconfirmed(error), _) => return Err(Unanswered::Unknown(error)),
                 (Failure::Lost(error), _) if over => return Err(Unanswered::Unknown(error)),
                 (Failure::Lost(error), _) => lost = Some(error),
-                (Failure::Refused(error), None) => return Err(Unanswered::NotDone(error)),
+                (Failure::Rejected(error), None) => return Err(Unanswered::NotDone(error)),
                 (Failure::NotSent(error), None) if over => return Err(Unanswered::NotDone(error)),
                 (Failure::NotSent(_) | Failure::NoScript, None) => {}
                 (_, Some(first)) if over => return Err(Unanswered::Unknown(first)),
@@ -180,7 +180,7 @@ impl Server {
                 _ => (false, 0),
             },
             Ok(_) => (false, 0),
-            Err(Failure::Refused(error)) => return Err(Failure::Unconfirmed(error)),
+            Err(Failure::Rejected(error)) => return Err(Failure::Unconfirmed(error)),
             Err(failure) => return Err(failure),
         };
         if disk && replicas >= i64::from(self.replicas) {
@@ -253,7 +253,7 @@ impl Server {
             Err(Failure::NoScript) => Ok(Value::Nil),
             Err(
                 Failure::NotSent(error)
-                | Failure::Refused(error)
+                | Failure::Rejected(error)
                 | Failure::Lost(error)
                 | Failure::Unconfirmed(error),
             ) => Err(error),

@@ -13,7 +13,7 @@ use redis::{Cmd, Parser, Value};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use crate::refusal;
+use crate::error_reply;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) enum Failure {
     /// No byte was sent.
     NotSent(Error),
     /// The server rejected it, so it was not carried out.
-    Refused(Error),
+    Rejected(Error),
     /// The server doesn't know the script's digest.
     NoScript,
     /// It was sent, and no complete response arrived.
@@ -87,7 +87,7 @@ impl Connection {
         };
         match response {
             Ok(Value::ServerError(error)) if error.code() == "NOSCRIPT" => Err(Failure::NoScript),
-            Ok(Value::ServerError(error)) => Err(Failure::Refused(refusal::explain(
+            Ok(Value::ServerError(error)) => Err(Failure::Rejected(error_reply::explain(
                 &self.at,
                 error.code(),
                 error.details(),
