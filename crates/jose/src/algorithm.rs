@@ -176,7 +176,7 @@ impl FromStr for Algorithm {
         let refused = if name.eq_ignore_ascii_case("none") {
             Error::new(
                 ErrorKind::UnsupportedAlgorithm,
-                "`algorithm` none means no signature, which is never accepted",
+                "`algorithm` none means no signature, which is always rejected",
             )
         } else {
             let shown: String = name.chars().take(32).collect();
@@ -191,7 +191,7 @@ impl FromStr for Algorithm {
 
 /// Builds the error for a key, described in words, that does not support an algorithm.
 pub(crate) fn misfit(algorithm: Algorithm, key: &str, possible: &[Algorithm]) -> Error {
-    let message = format!("`algorithm` {algorithm} does not fit: this is {key}");
+    let message = format!("`algorithm` {algorithm} does not match the key: this is {key}");
     Error::new(ErrorKind::AlgorithmMismatch, message)
         .with_hint(format!("set algorithm to one of {}", names(possible)))
 }

@@ -180,7 +180,7 @@ fn the_algorithm_is_never_the_tokens_to_choose_freely() {
     assert!(refused(&none, &[]).contains("not signed"));
     // An HMAC under the public key's text, which everybody has.
     let forged = format!("{}.{claims}.{}", header("HS256"), "A".repeat(43));
-    assert!(refused(&forged, &[]).contains("everybody could have made it"));
+    assert!(refused(&forged, &[]).contains("anybody could have signed it"));
     assert!(refused(&pair.sign("RS512"), &["--alg", "RS256"]).contains("bound to RS256"));
     let pem = std::fs::read_to_string(pair.path().join("public.pem")).unwrap();
     pair.write("secret", &pem);
@@ -368,7 +368,7 @@ fn a_key_that_is_refused_says_what_to_do() {
         ("key inspect locked.pem", "encrypted with a passphrase"),
         (
             "key inspect locked.pem --passphrase-file wrong",
-            "does not open",
+            "cannot be decrypted",
         ),
         ("key inspect locked.pem --passphrase-env NOT_SET", "NOT_SET"),
         ("key inspect locked.pem --passphrase-file gone", "gone"),

@@ -71,7 +71,7 @@ fn a_set_is_fetched_once_and_kept() {
     let other = super::openssl_text("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", "");
     refused(
         remote.verify(&token(Some("b"), &other)),
-        "signature is not right",
+        "signature is not valid",
     );
 }
 
@@ -83,7 +83,7 @@ fn a_changed_key_is_found_and_made_up_ones_do_not_make_us_ask() {
     // The set is a minute old at least before it is asked for again.
     refused(
         remote.verify(&token(Some("new"), &P256)),
-        "no key of the JWK Set",
+        "no key in the JWK Set",
     );
     assert_eq!(server.asked(), 1);
     clock.advance(Duration::from_secs(60));
@@ -91,11 +91,11 @@ fn a_changed_key_is_found_and_made_up_ones_do_not_make_us_ask() {
     assert_eq!(server.asked(), 2);
     refused(
         remote.verify(&token(Some("old"), &RSA)),
-        "no key of the JWK Set",
+        "no key in the JWK Set",
     );
     for n in 0..1000 {
         let made_up = token_with(json!({"alg": "ES256", "kid": format!("x{n}")}));
-        refused(remote.verify(&made_up), "no key of the JWK Set");
+        refused(remote.verify(&made_up), "no key in the JWK Set");
         clock.advance(Duration::from_millis(100));
     }
     // 1000 tokens in 100 seconds: one request a minute.

@@ -96,9 +96,9 @@ impl CallbackSigner {
     ) -> Result<Self, Error> {
         let hash = match algorithm {
             Algorithm::EdDSA | Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
-                let message = format!("`algorithm` {algorithm} cannot be made from a hash");
+                let message = format!("`algorithm` {algorithm} cannot sign a precomputed hash");
                 return Err(Error::new(ErrorKind::UnsupportedAlgorithm, message)
-                    .with_hint("hand the whole message to the device: CallbackSigner::new"));
+                    .with_hint("pass the whole message to the device: use CallbackSigner::new"));
             }
             other => other.hash(),
         };
@@ -128,7 +128,7 @@ impl CallbackSigner {
     /// )?;
     /// let signer = CallbackSigner::new(Algorithm::EdDSA, None, |_| Ok(vec![1; 64]));
     /// let error = jws::sign(&signer.checked_with(key)?, b"{}", None).unwrap_err();
-    /// assert_eq!(error.message(), "the device's signature does not fit the public key");
+    /// assert_eq!(error.message(), "the device's signature does not match the public key");
     /// # Ok::<(), countersign_jose::Error>(())
     /// ```
     pub fn checked_with(mut self, key: PublicKey) -> Result<Self, Error> {
@@ -194,8 +194,8 @@ impl Signer for CallbackSigner {
         let made = in_jose_form(self.algorithm, made)?;
         if let Some(key) = &self.checked_with {
             key.verify_signature(signing_input, &made).map_err(|_| {
-                failed("the device's signature does not fit the public key")
-                    .with_hint("the key in the device is another one, or does another algorithm")
+                failed("the device's signature does not match the public key")
+                    .with_hint("check which key the device signs with, and with which algorithm")
             })?;
         }
         signature.extend_from_slice(&made);
@@ -231,10 +231,11 @@ fn in_jose_form(algorithm: Algorithm, made: Vec<u8>) -> Result<Vec<u8>, Error> {
         }
     };
     let message = format!(
-        "the device gave a signature of {} bytes; {algorithm} has {expected}",
+        "the device returned a signature of {} bytes; {algorithm} needs {expected}",
         made.len()
     );
-    Err(failed(message).with_hint("the key in the device is of another type than the algorithm"))
+    Err(failed(message)
+        .with_hint("check that the key in the device is of the type that the algorithm needs"))
 }
 
 /// Converts SEQUENCE { r INTEGER, s INTEGER } (RFC 3279 section 2.2.3) to `r || s`.

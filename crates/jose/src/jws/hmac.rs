@@ -46,25 +46,25 @@ pub fn hmac_sha256_base64_matches(
 pub(crate) fn check_secret(secret: &[u8], algorithm: Algorithm) -> Result<(), Error> {
     let refuse =
         |what: String, hint: String| Err(Error::new(ErrorKind::SharedSecret, what).with_hint(hint));
-    let Some(least) = algorithm.least_secret_bytes() else {
+    let Some(min) = algorithm.least_secret_bytes() else {
         return refuse(
-            format!("{algorithm} is not an HMAC: a shared secret cannot do it"),
+            format!("{algorithm} is not an HMAC algorithm, so it cannot use a shared secret"),
             "use HS256, HS384 or HS512".into(),
         );
     };
     if secret.windows(10).any(|part| part == b"-----BEGIN") {
         return refuse(
-            format!("the secret for {algorithm} is a PEM text; a key file is not a shared secret"),
-            "give the secret itself, or give the key as a key and set algorithm to RS256".into(),
+            format!("the secret for {algorithm} is PEM; a key file is not a shared secret"),
+            "use the secret itself, or read the file as a key and set algorithm to RS256".into(),
         );
     }
-    if secret.len() < least {
+    if secret.len() < min {
         return refuse(
             format!(
-                "{algorithm} needs a secret of at least {least} bytes; this one has {}",
+                "{algorithm} needs a secret of at least {min} bytes; this one has {}",
                 secret.len()
             ),
-            "have the vendor make a longer secret (RFC 7518 section 3.2)".into(),
+            "create a longer secret at the vendor (RFC 7518 section 3.2)".into(),
         );
     }
     Ok(())

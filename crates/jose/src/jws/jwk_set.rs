@@ -69,7 +69,7 @@ impl JwkSet {
         let keys = set
             .get("keys")
             .and_then(Value::as_array)
-            .ok_or_else(|| not_a_set("it has no array `keys`"))?;
+            .ok_or_else(|| not_a_set("it has no `keys` array"))?;
         let mut set = Self::default();
         for jwk in keys {
             match Jwk::from_value(jwk) {
@@ -140,7 +140,7 @@ impl JwkSet {
     /// )?;
     /// assert_eq!(set.key_for(None)?.key_id(), Some("2026-01"));
     /// let error = set.key_for(Some("2025-01")).unwrap_err();
-    /// assert!(error.message().contains("no key of the JWK Set has the token's kid"));
+    /// assert!(error.message().contains("no key in the JWK Set has the token's kid"));
     /// # Ok::<(), countersign_jose::Error>(())
     /// ```
     pub fn key_for(&self, key_id: Option<&str>) -> Result<&Jwk, Error> {
@@ -151,10 +151,10 @@ impl JwkSet {
             (None, keys) => {
                 let count = keys.len();
                 let message = format!(
-                    "the token has no kid and the JWK Set holds {count} keys that can verify"
+                    "the token has no kid, and the JWK Set has {count} keys that can verify it"
                 );
                 Err(Error::new(ErrorKind::Verification, message)
-                    .with_hint("name the key to verify with"))
+                    .with_hint("choose the key to verify with by its kid"))
             }
         }
     }
@@ -193,20 +193,20 @@ impl JwkSet {
             Some(key) => {
                 let message = format!("the JWK Set's key {id} cannot verify: {}", key.why);
                 Error::new(ErrorKind::Verification, message).with_hint(
-                    "use a key that the server publishes for signatures: its `use` is \"sig\"",
+                    "use a key that the server publishes for signatures, with `use` \"sig\"",
                 )
             }
             None => {
-                let message = format!("no key of the JWK Set has the token's kid {id}");
+                let message = format!("no key in the JWK Set has the token's kid {id}");
                 Error::new(ErrorKind::Verification, message)
-                    .with_hint("the server may have changed its keys; fetch the JWK Set again")
+                    .with_hint("fetch the JWK Set again; the server may have rotated its keys")
             }
         }
     }
 
     fn no_usable_key(&self) -> Error {
         let message = match self.skipped.first() {
-            Some(key) => format!("no key of the JWK Set can verify: {}", key.why),
+            Some(key) => format!("no key in the JWK Set can verify: {}", key.why),
             None => "the JWK Set is empty".to_owned(),
         };
         Error::new(ErrorKind::Verification, message)
@@ -267,7 +267,7 @@ impl Jwk {
             .or_else(|| self.public_key.algorithms().first().copied());
         match algorithm {
             Some(algorithm) => VerificationKey::new(self.public_key.clone(), algorithm),
-            None => Err(refusal::jwk("no algorithm fits it")),
+            None => Err(refusal::jwk("it supports no algorithm")),
         }
     }
 
@@ -277,7 +277,8 @@ impl Jwk {
         let public_key = PublicKey::from_jwk(jwk)?;
         if let (Some(algorithm), []) = (algorithm, public_key.algorithms()) {
             let kind = public_key.curve().unwrap_or(public_key.key_type());
-            let what = format!("its `alg` is {algorithm}, which a key of type {kind} cannot do");
+            let what =
+                format!("its `alg` is {algorithm}, which a key of type {kind} does not support");
             return Err(refusal::jwk(what));
         }
         Ok(Self {
@@ -323,5 +324,5 @@ fn key_id(jwk: &Value) -> Option<String> {
 
 fn not_a_set(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Key, format!("this is not a JWK Set: {what}"))
-        .with_hint("give the document from the server's jwks_uri, {\"keys\":[…]}")
+        .with_hint("use the document from the server's jwks_uri, {\"keys\":[…]}")
 }

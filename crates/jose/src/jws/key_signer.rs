@@ -79,7 +79,7 @@ impl KeySigner {
             None => {
                 return Err(Error::new(
                     ErrorKind::Internal,
-                    "a key without any algorithm",
+                    "the key supports no algorithm",
                 ));
             }
         };
@@ -124,9 +124,9 @@ impl KeySigner {
         self.engine = match backend {
             #[cfg(feature = "aws-lc")]
             Backend::Ring if matches!(self.key.pair(), Pair::AwsLc(_)) => {
-                let message = format!("ring does not sign with {}", self.key.description());
+                let message = format!("ring does not support {}", self.key.description());
                 return Err(Error::new(ErrorKind::Key, message)
-                    .with_hint("leave the backend out: for such keys it is aws-lc"));
+                    .with_hint("do not set a backend: the default for such keys is aws-lc"));
             }
             Backend::Ring => Engine::Ring,
             #[cfg(feature = "aws-lc")]

@@ -86,7 +86,9 @@ pub fn verify(token: &str, key: &VerificationKey) -> Result<Verified, Error> {
     let header = unique_members(&parts.header, "header")?;
     check_header(&header, key)?;
     key.verify_signature(parts.signing_input, &parts.signature)
-        .map_err(|error| error.with_hint("the token was changed, or another key signed it"))?;
+        .map_err(|error| {
+            error.with_hint("check the key: the token was changed, or another key signed it")
+        })?;
     Ok(Verified {
         header,
         payload: parts.payload,
@@ -149,15 +151,15 @@ impl VerificationKey {
             });
         }
         if possible.is_empty() {
-            let what = "the JWK is not for verifying signatures, by its `use`, `key_ops` or `alg`";
+            let what = "the JWK's `use`, `key_ops` or `alg` does not allow verifying signatures";
             return Err(Error::new(ErrorKind::Key, what)
                 .with_hint("verify with the key that the server signs with"));
         }
         let what = if algorithm.least_secret_bytes().is_some() {
-            format!("`algorithm` {algorithm} with a public key would let everybody sign")
+            format!("`algorithm` {algorithm} with a public key would let anybody sign")
         } else {
             let kind = key.curve().unwrap_or(key.key_type());
-            format!("`algorithm` {algorithm} does not fit a public key of type {kind}")
+            format!("`algorithm` {algorithm} does not match a public key of type {kind}")
         };
         Err(Error::new(ErrorKind::AlgorithmMismatch, what)
             .with_hint(format!("set algorithm to one of {}", names(possible))))
@@ -236,7 +238,7 @@ impl VerificationKey {
     /// ```
     pub fn of(key: &PrivateKey, algorithm: Option<Algorithm>) -> Result<Self, Error> {
         let usual = || key.algorithms().first().copied();
-        let none = || Error::new(ErrorKind::Key, "the key can do no algorithm");
+        let none = || Error::new(ErrorKind::Key, "the key supports no algorithm");
         let algorithm = algorithm.or_else(usual).ok_or_else(none)?;
         if !key.algorithms().contains(&algorithm) {
             return Err(misfit(algorithm, &key.description(), key.algorithms()));
@@ -273,10 +275,10 @@ impl VerificationKey {
         match self.accepts(message, signature) {
             true => Ok(()),
             false => Err(invalid(format!(
-                "the signature is not right for this key and {}",
+                "the signature is not valid for this key and {}",
                 self.algorithm
             ))
-            .with_hint("the message was changed, or another key signed it")),
+            .with_hint("check the key: the message was changed, or another key signed it")),
         }
     }
 
@@ -366,14 +368,14 @@ impl<'a> Parts<'a> {
         let &[header, payload, signature] = parts.as_slice() else {
             return Err(match parts.len() {
                 5 => invalid("the token has five parts: it is encrypted (JWE), not signed".into()),
-                _ => invalid("the token is not three parts with dots between them".into())
-                    .with_hint("give a compact JWS, without the word Bearer; an opaque access token has nothing to verify"),
+                _ => invalid("the token does not have three parts separated by dots".into())
+                    .with_hint("use a compact JWS, without the word Bearer; an opaque access token has no signature to verify"),
             });
         };
         let decode = |text: &str, what: &str| {
             base64url::decode_strict(text.as_bytes()).ok_or_else(|| {
                 invalid(format!(
-                    "the token's {what} is not base64url as RFC 7515 section 2 has it"
+                    "the token's {what} is not valid base64url (RFC 7515 section 2)"
                 ))
             })
         };
@@ -391,23 +393,21 @@ fn check_header(header: &Map<String, Value>, key: &VerificationKey) -> Result<()
         return Err(invalid("the token's header has no `alg`".into()));
     };
     if algorithm.eq_ignore_ascii_case("none") {
-        return Err(invalid(
-            "the token says `alg` none: it is not signed".into(),
-        ));
+        return Err(invalid("the token has `alg` none: it is not signed".into()));
     }
     if header.contains_key("crit") {
         return Err(invalid(
-            "the token's header has `crit`: it asks for an extension that is not known here".into(),
+            "the token's header has `crit`: it requires an extension that is not supported".into(),
         ));
     }
     if header.contains_key("b64") {
         return Err(invalid(
-            "the token's header has `b64`: payloads that are not base64url are not taken".into(),
+            "the token's header has `b64`: unencoded payloads are not supported".into(),
         ));
     }
     if header.contains_key("zip") {
         return Err(invalid(
-            "the token's header has `zip`: compressed tokens are not taken".into(),
+            "the token's header has `zip`: compressed tokens are not supported".into(),
         ));
     }
     if algorithm == key.algorithm.as_str() {
@@ -420,11 +420,11 @@ fn check_header(header: &Map<String, Value>, key: &VerificationKey) -> Result<()
     let shown: String = algorithm.chars().take(32).collect();
     Err(if public && hmac {
         invalid(format!(
-            "the token says {shown}, an HMAC, but the key is public: everybody could have made it"
+            "the token has `alg` {shown}, an HMAC, but the key is public: anybody could have signed it"
         ))
     } else {
         invalid(format!(
-            "the token says `alg` {shown:?}, but the key is bound to {}",
+            "the token has `alg` {shown:?}, but the key is bound to {}",
             key.algorithm
         ))
     })

@@ -128,7 +128,7 @@ fn block(label: String, body: &str) -> Result<Block, Error> {
     let canonical = canonical(&label, body).map_err(damaged)?;
     // The message of `pem` shows the bad symbol, which may be one of the key: it is not passed on.
     let parsed = pem::parse(canonical.as_bytes())
-        .map_err(|_| refusal::bad_base64(&label, "its last character is not possible"))
+        .map_err(|_| refusal::bad_base64(&label, "its last character is invalid"))
         .map_err(damaged)?;
     Ok(Block {
         label,
@@ -211,10 +211,7 @@ fn canonical(label: &str, body: &str) -> Result<Zeroizing<String>, Error> {
         ));
     }
     if symbols.iter().any(stray) {
-        return Err(refusal::bad_base64(
-            label,
-            "it holds characters that are not base64",
-        ));
+        return Err(refusal::bad_base64(label, "it contains other characters"));
     }
     match symbols.len() % 4 {
         1 => return Err(refusal::bad_base64(label, "characters are missing")),

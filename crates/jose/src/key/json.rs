@@ -82,7 +82,7 @@ fn jwk_set(members: &Members<'_>, key_id: Option<&str>) -> Result<Document, Erro
     match (private.as_slice(), keys.first()) {
         ([key], _) => one_jwk(key, Structure::JwkSet),
         ([], Some(first)) => one_jwk(first, Structure::JwkSet),
-        ([], None) => Err(refusal::jwk("the set holds no key")),
+        ([], None) => Err(refusal::jwk("the set has no keys")),
         (several, _) => {
             let named = |key: &&&Members<'_>| key_id.is_some_and(|id| key.is("kid", id));
             let mut asked = several.iter().filter(named);

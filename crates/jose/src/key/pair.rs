@@ -120,14 +120,14 @@ impl Pair {
                     .map_err(|_| {
                         signature.truncate(start);
                         refusal::signing_failed(
-                            "the RSA key is damaged or the system gives no random numbers",
+                            "the RSA key is damaged, or the system has no random numbers",
                         )
                     })
             }
             Self::Ec(pair, _) => {
                 let made = pair
                     .sign(&random, input)
-                    .map_err(|_| refusal::signing_failed("the system gives no random numbers"))?;
+                    .map_err(|_| refusal::signing_failed("the system has no random numbers"))?;
                 signature.extend_from_slice(made.as_ref());
                 Ok(())
             }

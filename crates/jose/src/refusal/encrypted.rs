@@ -6,12 +6,12 @@ use crate::Error;
 use crate::ErrorKind;
 
 const DECRYPT: &str = "decrypt it with: openssl pkey -in key.pem -out plain.pem";
-const TAKE_OUT: &str = "take the key out with: openssl pkcs12 -in file.p12 -nodes -out key.pem";
+const TAKE_OUT: &str = "extract the key with: openssl pkcs12 -in file.p12 -nodes -out key.pem";
 
 #[cfg(not(feature = "encrypted-keys"))]
 pub(crate) fn encrypted_not_built() -> Error {
     refuse(
-        "the private key is encrypted with a passphrase, which this build does not read",
+        "the private key is encrypted with a passphrase, which this build does not support",
         format!("build with the cargo feature encrypted-keys, or {DECRYPT}"),
     )
 }
@@ -19,7 +19,7 @@ pub(crate) fn encrypted_not_built() -> Error {
 #[cfg(not(feature = "encrypted-keys"))]
 pub(crate) fn pkcs12_not_built() -> Error {
     refuse(
-        "this is a PKCS#12 file, which this build does not read",
+        "this is a PKCS#12 file, which this build does not support",
         format!("build with the cargo feature encrypted-keys, or {TAKE_OUT}"),
     )
 }
@@ -33,7 +33,7 @@ pub(crate) fn no_passphrase(how: &str) -> Error {
     };
     Error::new(
         ErrorKind::Passphrase,
-        format!("the private key is encrypted with a passphrase ({how}), and none is given"),
+        format!("the private key is encrypted with a passphrase ({how}), and none was given"),
     )
     .with_hint(format!(
         "set private_key_passphrase_file or private_key_passphrase_env, or {decrypt}"
@@ -44,7 +44,7 @@ pub(crate) fn no_passphrase(how: &str) -> Error {
 pub(crate) fn wrong_passphrase() -> Error {
     Error::new(
         ErrorKind::Passphrase,
-        "the passphrase does not open the private key: it is wrong, or the file is damaged",
+        "the private key cannot be decrypted: the passphrase is wrong, or the file is damaged",
     )
     .with_hint(
         "check private_key_passphrase; try it with: openssl pkey -in key.pem -noout \
@@ -56,7 +56,7 @@ pub(crate) fn wrong_passphrase() -> Error {
 #[cfg(feature = "encrypted-keys")]
 pub(crate) fn encryption(name: &str) -> Error {
     refuse(
-        format!("the private key is encrypted in a way that is not read here: {name}"),
+        format!("the encryption of the private key is not supported: {name}"),
         "convert it with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem \
          -provider legacy -provider default \
          (PKCS#12 first with: openssl pkcs12 -legacy -in file.p12 -nodes -out key.pem)",
@@ -66,7 +66,7 @@ pub(crate) fn encryption(name: &str) -> Error {
 #[cfg(feature = "encrypted-keys")]
 pub(crate) fn bad_encryption() -> Error {
     refuse(
-        "the key is damaged: what it says about its encryption is not readable",
+        "the key is damaged: its encryption parameters are invalid",
         format!("copy the key again, or {DECRYPT}"),
     )
 }
@@ -74,14 +74,14 @@ pub(crate) fn bad_encryption() -> Error {
 #[cfg(feature = "encrypted-keys")]
 pub(crate) fn too_costly() -> Error {
     refuse(
-        "the private key's passphrase is stretched so much that opening it would take minutes",
-        "encrypt it anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem",
+        "decrypting the private key would take minutes: its key derivation is too costly",
+        "encrypt it again with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem",
     )
 }
 
 pub(crate) fn bad_dek_info(label: &str) -> Error {
     refuse(
-        format!("the PEM is damaged: {label} is encrypted, and its DEK-Info line is not readable"),
-        "the line must read like DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF; copy the key again",
+        format!("the PEM is damaged: {label} is encrypted, but its DEK-Info line is invalid"),
+        "copy the key again; the line must look like DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF",
     )
 }

@@ -8,12 +8,12 @@ pub(crate) fn no_pem(text: &str) -> Error {
     let (what, hint) = if text.is_empty() {
         (
             "the key is empty",
-            "give the text of the PEM file that the vendor showed when the key was made",
+            "use the text of the PEM file that the vendor showed when the key was created",
         )
     } else if text.starts_with("ssh-") || text.starts_with("ecdsa-") {
         (
             "no PEM found: this is an SSH public key",
-            "give the private key; convert an SSH one with: ssh-keygen -p -m PEM -f id_rsa",
+            "use the private key; convert an SSH one with: ssh-keygen -p -m PEM -f id_rsa",
         )
     } else if text.starts_with("PuTTY") {
         (
@@ -23,24 +23,24 @@ pub(crate) fn no_pem(text: &str) -> Error {
     } else if text.contains("---- BEGIN SSH2") {
         (
             "no PEM found: this is a key in the format of RFC 4716",
-            "give the private key; convert it with: ssh-keygen -i -f key.txt > key && ssh-keygen -p -m PEM -f key",
+            "use the private key; convert it with: ssh-keygen -i -f key.txt > key && ssh-keygen -p -m PEM -f key",
         )
     } else if text.contains("BEGIN") {
         return super::begin_line();
     } else if is_pkcs11_uri(text) {
         (
-            "this is a pkcs11: URI, and this build cannot ask a PKCS#11 device",
-            "use a build that has PKCS#11 in it, or make a signer with the crate countersign-pkcs11 and hand it over in place of private_key",
+            "this is a pkcs11: URI, and this build does not support PKCS#11",
+            "use a build with PKCS#11 support, or create a signer with the crate countersign-pkcs11 and pass it instead of private_key",
         )
     } else if looks_like_path(text) {
         (
             "no PEM found: this looks like a file name",
-            "to have a private key read from a file use the setting private_key_file",
+            "use the setting private_key_file to read the private key from a file",
         )
     } else {
         (
             "no PEM found",
-            "give the whole text of the key file, from the line -----BEGIN … KEY----- to the line -----END … KEY-----",
+            "use the whole text of the key file, from the line -----BEGIN … KEY----- to the line -----END … KEY-----",
         )
     };
     refuse(what, hint)
@@ -72,8 +72,8 @@ fn looks_like_path(text: &str) -> bool {
 
 pub(crate) fn binary() -> Error {
     refuse(
-        "this is a binary file, and neither a key in DER nor PKCS#12",
-        "give the private key as PEM, DER, PKCS#12 or JWK; see what the file is with: file FILE",
+        "this is a binary file, but neither a key in DER nor PKCS#12",
+        "use a private key in PEM, DER, PKCS#12 or JWK; find out what the file is with: file FILE",
     )
 }
 
@@ -87,22 +87,22 @@ pub(crate) fn java_key_store() -> Error {
 /// BER, which some old browsers and key stores write.
 pub(crate) fn indefinite_length() -> Error {
     refuse(
-        "this is BER with indefinite lengths, not DER: most likely PKCS#12 of an old tool",
-        "take the key out with: openssl pkcs12 -in file.p12 -nodes -out key.pem",
+        "this is BER with indefinite lengths, not DER: most likely PKCS#12 from an old tool",
+        "extract the key with: openssl pkcs12 -in file.p12 -nodes -out key.pem",
     )
 }
 
 pub(crate) fn empty_pkcs12() -> Error {
     refuse(
-        "the PKCS#12 file holds neither a private key nor a certificate that can be used",
-        "see what is in it with: openssl pkcs12 -in file.p12 -info -noout; export it again with its key",
+        "the PKCS#12 file contains neither a private key nor a supported certificate",
+        "export it again with its key; list its contents with: openssl pkcs12 -in file.p12 -info -noout",
     )
 }
 
 pub(crate) fn no_certificate() -> Error {
     refuse(
-        "there is no certificate here, but a key",
-        "give the file that begins with -----BEGIN CERTIFICATE-----",
+        "this is a key; a certificate is expected here",
+        "use the file that begins with -----BEGIN CERTIFICATE-----",
     )
 }
 
@@ -126,12 +126,12 @@ pub(crate) fn other_json(kind: Option<&str>) -> Error {
     ];
     match kind.and_then(|kind| google.into_iter().find(|known| *known == kind)) {
         Some(kind) => refuse(
-            format!("this is Google JSON of type {kind}, which holds no private key"),
-            "make a key with: gcloud iam service-accounts keys create key.json --iam-account=ACCOUNT",
+            format!("this is Google JSON of type {kind}, which contains no private key"),
+            "create a key with: gcloud iam service-accounts keys create key.json --iam-account=ACCOUNT",
         ),
         None => refuse(
-            "this is JSON, and none of the kinds that hold a key: JWK, JWK Set, Google service account, Box app settings",
-            "give one of these, or take the PEM text out of it",
+            "this is JSON, but not one of the supported kinds: JWK, JWK Set, Google service account, Box app settings",
+            "use one of these, or copy the PEM text out of the file",
         ),
     }
 }
@@ -139,16 +139,16 @@ pub(crate) fn other_json(kind: Option<&str>) -> Error {
 /// What a key management service says of a key whose private half it never gives away.
 pub(crate) fn key_of_service(service: &str) -> Error {
     refuse(
-        format!("this is the public key of a key in {service}: the private key never leaves it"),
-        "leave private_key out and let the service sign: set a signer on the client (CallbackSigner in Rust)",
+        format!("this is the public half of a key in {service}; the private half never leaves it"),
+        "remove private_key and let the service sign: set a signer on the client (CallbackSigner in Rust)",
     )
 }
 
 /// A JSON file of a known kind without the member that holds the key.
 pub(crate) fn lacking(name: &str) -> Error {
     refuse(
-        format!("the JSON file holds no `{name}`"),
-        "download the file again from where the vendor made the key pair; it is whole only once",
+        format!("the JSON file has no `{name}`"),
+        "download the file again where the vendor created the key pair; many vendors include the private key only once",
     )
 }
 

@@ -130,7 +130,7 @@ fn a_wrong_key_in_the_device_is_noticed() {
         .unwrap();
     let error = jws::sign(&device, CLAIMS, None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Signing);
-    assert!(error.message().contains("does not fit the public key"));
+    assert!(error.message().contains("does not match the public key"));
     let device = CallbackSigner::new(Algorithm::RS256, None, |_| Ok(vec![1; 256]));
     let error = device.checked_with(key).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlgorithmMismatch);

@@ -231,7 +231,7 @@ fn we_verify_what_we_sign_and_nothing_else() {
         }
         assert_refused(
             jws::verify(&token[..last + 1], key),
-            "signature is not right",
+            "signature is not valid",
         );
     }
 }
@@ -265,14 +265,14 @@ fn a_signer_refuses_what_its_key_cannot_do() {
         (
             pem(&RSA),
             Algorithm::ES256,
-            "ES256 does not fit: this is an RSA key of 2048 bits",
+            "ES256 does not match the key: this is an RSA key of 2048 bits",
             "RS256, RS384",
             ErrorKind::AlgorithmMismatch,
         ),
         (
             pem(&P256),
             Algorithm::RS256,
-            "RS256 does not fit: this is an EC key on P-256",
+            "RS256 does not match the key: this is an EC key on P-256",
             "ES256",
             ErrorKind::AlgorithmMismatch,
         ),
@@ -321,7 +321,7 @@ fn a_signer_refuses_what_its_key_cannot_do() {
         (
             pasted,
             Algorithm::HS256,
-            "a PEM text",
+            "is PEM",
             "algorithm to RS256",
             ErrorKind::SharedSecret,
         ),

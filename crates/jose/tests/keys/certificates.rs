@@ -65,8 +65,11 @@ fn a_chain_begins_with_the_keys_own_certificate() {
 #[test]
 fn what_is_no_certificate_is_refused() {
     for (text, message) in [
-        (RSA.clone(), "no certificate here"),
-        (openssl_text("pkey -pubout", &RSA), "no certificate here"),
+        (RSA.clone(), "a certificate is expected"),
+        (
+            openssl_text("pkey -pubout", &RSA),
+            "a certificate is expected",
+        ),
         (certificate(&RSA).replace("CERTIFICATE", "PUBLIC KEY"), ""),
     ] {
         match Certificate::from_bytes(text.as_bytes()) {

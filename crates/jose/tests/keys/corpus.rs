@@ -190,7 +190,7 @@ impl Corpus {
             "PKCS#12, a bit flipped",
             &flipped(&pkcs12),
             Some(PASSPHRASE),
-            "it is wrong, or the file is damaged",
+            "the passphrase is wrong, or the file is damaged",
             "openssl pkcs12",
             wrong,
         );
@@ -203,7 +203,7 @@ impl Corpus {
             ("no DEK-Info", pem.replace("DEK-Info", "Comment")),
             ("small letters", pem.replace("AES-256-CBC", "aes key")),
         ] {
-            let message = "DEK-Info line is not readable";
+            let message = "DEK-Info line is invalid";
             self.refused(
                 name,
                 file.as_bytes(),
@@ -251,7 +251,7 @@ impl Corpus {
             &cms,
             None,
             "PKCS7",
-            "no key",
+            "only certificates",
             ErrorKind::PrivateKey,
         );
     }
@@ -280,7 +280,7 @@ impl Corpus {
             &format!("{name}, wrong"),
             file,
             wrong,
-            "it is wrong, or the file is damaged",
+            "the passphrase is wrong, or the file is damaged",
             "check private_key_passphrase",
             kind,
         );
@@ -289,7 +289,7 @@ impl Corpus {
             &format!("{name}, none"),
             file,
             None,
-            "and none is given",
+            "and none was given",
             hint,
             kind,
         );
@@ -339,7 +339,7 @@ impl Corpus {
                 name,
                 file,
                 passphrase,
-                "which this build does not read",
+                "which this build does not support",
                 "cargo feature encrypted-keys",
                 ErrorKind::PrivateKey,
             );
@@ -383,7 +383,7 @@ impl Corpus {
         let about_encryption = hint.starts_with("openssl pkcs8 -topk8");
         let (message, hint) = match about_encryption && !build {
             true => (
-                "which this build does not read",
+                "which this build does not support",
                 "cargo feature encrypted-keys",
             ),
             false => (message, hint),

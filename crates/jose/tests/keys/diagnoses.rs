@@ -19,7 +19,10 @@ fn a_plus_that_became_a_space_is_recognised() {
     let text = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
     assert!(text.contains('+'));
     let error = PrivateKey::from_pem(&text.replace('+', " ")).unwrap_err();
-    assert!(error.message().contains("spaces where + was"), "{error:?}");
+    assert!(
+        error.message().contains("spaces in place of +"),
+        "{error:?}"
+    );
     assert!(error.hint().unwrap().contains("%2B"), "{error:?}");
 
     // Spaces that only stand for line feeds are no damage.

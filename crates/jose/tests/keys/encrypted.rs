@@ -87,25 +87,25 @@ fn parameters_made_to_do_harm_are_refused_at_once() {
             "no vector",
             kdf(1),
             [AES_256_CBC, &[4, 0]].concat(),
-            "encryption is not readable",
+            "encryption parameters are invalid",
         ),
         (
             "3DES, short vector",
             kdf(1),
             [TRIPLE_DES, &tlv(4, &[1; 7])].concat(),
-            "encryption is not readable",
+            "encryption parameters are invalid",
         ),
         (
             "no parameters",
             kdf(1),
             AES_256_CBC.to_vec(),
-            "encryption is not readable",
+            "encryption parameters are invalid",
         ),
         (
             "no rounds",
             kdf(0),
             cbc.clone(),
-            "encryption is not readable",
+            "encryption parameters are invalid",
         ),
         (
             "a hundred million rounds",
@@ -141,19 +141,19 @@ fn parameters_made_to_do_harm_are_refused_at_once() {
             "not a power of two",
             scrypt(&[0x40, 1], 8, 1),
             cbc.clone(),
-            "encryption is not readable",
+            "encryption parameters are invalid",
         ),
         (
             "no cost",
             scrypt(&[0], 8, 1),
             cbc.clone(),
-            "encryption is not readable",
+            "encryption parameters are invalid",
         ),
         (
             "no block",
             scrypt(&[0x40, 0], 0, 1),
             cbc.clone(),
-            "encryption is not readable",
+            "encryption parameters are invalid",
         ),
     ] {
         let file = encrypted(&kdf, &cipher, &[0; 64]);

@@ -95,19 +95,22 @@ fn private_jwks_that_are_wrong_are_refused() {
         (with("oth", json!([])), "more than two primes"),
         (with("d", json!("AA=")), "`d` is not base64url"),
         (with("d", json!(7)), "`d` is not a string"),
-        (with("p", rsa_jwk()["q"].clone()), "do not belong together"),
+        (with("p", rsa_jwk()["q"].clone()), "parts are inconsistent"),
         (with("use", json!("enc")), "its `use` is \"enc\""),
         (with("key_ops", json!(["decrypt"])), "`key_ops`"),
-        (with("alg", json!("RSA-OAEP")), "not a signature algorithm"),
+        (
+            with("alg", json!("RSA-OAEP")),
+            "not a supported signature algorithm",
+        ),
         (
             with("alg", json!("ES256")),
             "its `alg` is ES256, but it is an RSA key",
         ),
         (with("n", json!("AQAB")), "17 bits"),
-        (other_half, "do not belong together"),
+        (other_half, "parts are inconsistent"),
         (short, "`d` is not 32 bytes"),
         (ec_short, "`d` is not 32 bytes"),
-        (ec_other, "do not belong together"),
+        (ec_other, "parts are inconsistent"),
         (json!({"kty": "oct"}), "`k` is missing"),
         (
             json!({"kty": "oct", "k": "AAAA", "alg": "RS256"}),
@@ -115,7 +118,7 @@ fn private_jwks_that_are_wrong_are_refused() {
         ),
         (json!({"kty": "RSA"}), "`n` is missing"),
         (json!({"keys": [{"kty": "RSA"}]}), "`n` is missing"),
-        (json!({"keys": []}), "holds no key"),
+        (json!({"keys": []}), "the set has no keys"),
         (json!({"keys": 7}), "`keys` is not an array"),
         (
             PublicKey::from_jwk(&rsa_jwk()).unwrap().to_jwk(),
@@ -127,9 +130,9 @@ fn private_jwks_that_are_wrong_are_refused() {
         ),
         (
             json!({"installed": {"client_id": "x"}}),
-            "none of the kinds that hold a key",
+            "not one of the supported kinds",
         ),
-        (json!({"type": "service_account"}), "holds no `private_key`"),
+        (json!({"type": "service_account"}), "has no `private_key`"),
         (
             json!({"type": "service_account", "private_key": "keys/google.pem"}),
             "`private_key`: no PEM found",
@@ -140,7 +143,7 @@ fn private_jwks_that_are_wrong_are_refused() {
         ),
         (
             json!({"boxAppSettings": {"appAuth": {"publicKeyID": "x"}}}),
-            "holds no `privateKey`",
+            "has no `privateKey`",
         ),
     ] {
         let text = jwk.to_string();
@@ -217,17 +220,17 @@ fn of_several_private_keys_in_a_set_the_one_asked_for_is_taken() {
         (
             several.clone(),
             Some("2024"),
-            "none has the kid \"2024\"; they have \"2025\", \"2026\"",
+            "none of the 2 private keys in the JWK Set has the kid \"2024\"; they have \"2025\", \"2026\"",
         ),
         (
             several,
             Some("e"),
-            "none has the kid \"e\"; they have \"2025\", \"2026\"",
+            "none of the 2 private keys in the JWK Set has the kid \"e\"; they have \"2025\", \"2026\"",
         ),
         (
             json!([rsa, same_kid]),
             Some("2025"),
-            "more than one has the kid \"2025\"",
+            "more than one of the 2 private keys in the JWK Set has the kid \"2025\"",
         ),
         (
             json!([rsa, ed25519_jwk()]),

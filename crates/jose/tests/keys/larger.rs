@@ -21,7 +21,10 @@ fn without_aws_lc_the_refusal_names_the_feature() {
     for (pem, message) in [
         (p521.clone(), "EC on P-521"),
         (openssl_text("ec", &p521), "EC on P-521"),
-        (openssl_text(RSA_4160, ""), "4160 bits; at most 4096"),
+        (
+            openssl_text(RSA_4160, ""),
+            "4160 bits; the maximum in this build is 4096",
+        ),
     ] {
         let error = PrivateKey::from_pem(&pem).unwrap_err();
         assert!(error.message().contains(message), "{error:?}");
@@ -136,7 +139,7 @@ fn with_aws_lc_what_is_not_on_the_curve_is_rejected() {
     );
     let error = PrivateKey::from_bytes(&zero, None).unwrap_err();
     assert!(
-        error.message().contains("do not belong together"),
+        error.message().contains("parts are inconsistent"),
         "{error:?}"
     );
 }
@@ -153,5 +156,8 @@ fn check(key: &PrivateKey, algorithm: Algorithm) {
     let turned: String = signature.chars().rev().collect();
     assert!(jws::verify(&format!("{head}.{turned}"), &verification).is_err());
     let error = signer.with_backend(Backend::Ring).unwrap_err();
-    assert!(error.message().contains("ring does not sign"), "{error:?}");
+    assert!(
+        error.message().contains("ring does not support"),
+        "{error:?}"
+    );
 }

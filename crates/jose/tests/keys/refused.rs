@@ -105,19 +105,19 @@ fn every_wrong_file_is_refused_in_its_own_words() {
         (
             "BEGIN without dashes",
             rsa.replace("-----BEGIN", "BEGIN"),
-            "BEGIN line is not complete",
+            "BEGIN line is incomplete",
             "five dashes",
         ),
         (
             "BEGIN with its dashes cut",
             rsa.replacen("KEY-----", "KEY", 1),
-            "BEGIN line is not complete",
+            "BEGIN line is incomplete",
             "five dashes",
         ),
         (
             "en dashes",
             rsa.replace("-----", "\u{2013}\u{2013}"),
-            "BEGIN line is not complete",
+            "BEGIN line is incomplete",
             "five dashes",
         ),
         (
@@ -171,13 +171,13 @@ fn every_wrong_file_is_refused_in_its_own_words() {
         (
             "not DER",
             pem("PRIVATE KEY", b"not a key at all"),
-            "not a readable",
+            "not a valid",
             "openssl pkey",
         ),
         (
             "numbers that do not belong together",
             with_other_symbol(&pkcs1, 14),
-            "do not belong together",
+            "parts are inconsistent",
             "openssl pkey",
         ),
         ("DSA PKCS#8", openssl_text("pkey", &dsa), "DSA", "use RSA"),
@@ -225,7 +225,7 @@ fn every_wrong_file_is_refused_in_its_own_words() {
             "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----"
                 .into(),
             "OPENSSH PRIVATE KEY",
-            "an Ed25519 one stays as it is",
+            "does not convert Ed25519 keys",
         ),
         (
             "parameters alone",
@@ -243,12 +243,12 @@ fn every_wrong_file_is_refused_in_its_own_words() {
             "this is a public key",
             "BEGIN",
         ),
-        ("two curves", two_curves(), "it names two curves", "openssl pkey"),
+        ("two curves", two_curves(), "it names two different curves", "openssl pkey"),
         (
             "two private keys",
             format!("{rsa}{}", *P256),
             "2 different private keys",
-            "keep the one",
+            "keep only the one",
         ),
     ];
     for (name, text, message, hint) in cases {
@@ -269,10 +269,10 @@ fn every_wrong_file_is_refused_in_its_own_words() {
 fn the_conversions_that_the_hints_name_do_help() {
     for (damage, message) in [
         #[cfg(not(feature = "aws-lc"))]
-        ("ec -no_public", "without its public point"),
+        ("ec -no_public", "has no public point"),
         #[cfg(not(feature = "aws-lc"))]
         ("ec -conv_form compressed", "compressed"),
-        ("ec -param_enc explicit", "spells out its curve"),
+        ("ec -param_enc explicit", "explicit curve parameters"),
         ("ec -aes128 -passout pass:x1y2", "encrypted"),
         ("pkcs8 -topk8 -passout pass:x1y2", "encrypted"),
     ] {

@@ -15,9 +15,9 @@ pub(crate) const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.
 
 /// The curve that the parameters of an EC key name.
 pub(crate) fn curve(parameters: Option<AnyRef<'_>>) -> Result<Curve, Error> {
-    let oid = parameters.ok_or_else(|| refusal::bad_der("EC key: its curve is missing"))?;
+    let oid = parameters.ok_or_else(|| refusal::bad_der("EC key (the curve is missing)"))?;
     if oid.is_null() {
-        return Err(refusal::bad_der("EC key: its curve is missing"));
+        return Err(refusal::bad_der("EC key (the curve is missing)"));
     }
     match oid.decode_as::<ObjectIdentifier>() {
         Ok(P256) => Ok(Curve::P256),
@@ -47,7 +47,7 @@ pub(crate) fn name(oid: ObjectIdentifier) -> String {
         "2.16.840.1.101.3.4.3.17" => "ML-DSA-44",
         "2.16.840.1.101.3.4.3.18" => "ML-DSA-65",
         "2.16.840.1.101.3.4.3.19" => "ML-DSA-87",
-        _ => return format!("with object identifier {text}"),
+        _ => return format!("OID {text}"),
     };
     known.to_owned()
 }

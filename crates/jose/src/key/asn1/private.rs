@@ -98,7 +98,7 @@ pub(crate) fn sec1<'a>(
         (outer, parameters) => {
             let inner = curve(parameters)?;
             if outer.is_some_and(|(outer, _)| outer != inner) {
-                return Err(refusal::inconsistent("it names two curves"));
+                return Err(refusal::inconsistent("it names two different curves"));
             }
             inner
         }

@@ -42,7 +42,7 @@ pub(crate) fn algorithm(jwk: &Value) -> Result<Option<Algorithm>, Error> {
         Some(Value::String(name)) => name.parse().map(Some).map_err(|_| {
             let name = shown(name);
             refusal::jwk(format!(
-                "its `alg` is {name}, which is not a signature algorithm known here"
+                "its `alg` is {name}, which is not a supported signature algorithm"
             ))
         }),
         Some(_) => Err(refusal::jwk("its `alg` is not a string")),
