@@ -1,4 +1,4 @@
-//! Every attack of RFC 8725 and its neighbours that verification can meet.
+//! Attacks on verification, from RFC 8725 and related documents.
 
 use countersign_jose::jws::{self, Algorithm, JwkSet, KeySigner, Signer, VerificationKey};
 use countersign_jose::key::{PrivateKey, PublicKey};
@@ -6,14 +6,14 @@ use serde_json::json;
 
 use super::openssl::openssl_text;
 use super::{
-    CLAIMS, P256, RSA, assert_refused, decode, ecdsa_der, encode, public, sign_raw, signed_with,
+    CLAIMS, P256, RSA, assert_rejected, decode, ecdsa_der, encode, public, sign_raw, signed_with,
     vector,
 };
 
-/// The list of RFC 8725 and its neighbours: what a verifier of signatures can meet is tried, the
-/// rest is somebody else's and says whose.
+/// Attacks on signatures are tried here. Each other attack on the list names the crate that tests
+/// it.
 #[test]
-fn every_attack_on_the_list_is_refused_or_is_not_ours() {
+fn every_listed_attack_is_rejected_here_or_tested_elsewhere() {
     let tried: &[(&str, fn())] = &[
         (
             "Weak or confused algorithm: alg none, case variants",
@@ -51,7 +51,7 @@ fn every_attack_on_the_list_is_refused_or_is_not_ours() {
         ("Duplicate header or claim names", attack_duplicates),
         ("Excessive size, depth, PBES2 p2c count (JWE)", attack_size),
     ];
-    // Each is tried by the tests of the crate that has it.
+    // Tested by the crate that does the validation.
     let elsewhere = [
         (
             "Substitution: iss, sub, aud not validated",
@@ -75,7 +75,7 @@ fn every_attack_on_the_list_is_refused_or_is_not_ours() {
             Some((_, attempt)) => attempt(),
             None => assert!(
                 elsewhere.iter().any(|(known, _)| *known == name),
-                "nobody tries: {name}"
+                "not tested: {name}"
             ),
         }
     }
@@ -90,7 +90,7 @@ fn attack_none() {
                 encode(json!({"alg": none}).to_string()),
                 encode(CLAIMS)
             );
-            assert_refused(jws::verify(&token, &key), "not signed");
+            assert_rejected(jws::verify(&token, &key), "not signed");
         }
     }
     for header in [
@@ -99,14 +99,14 @@ fn attack_none() {
         json!({"alg": null}),
         json!({"alg": ["RS256"]}),
     ] {
-        assert_refused(
+        assert_rejected(
             jws::verify(&signed_with(header.to_string()), &key),
             "no `alg`",
         );
     }
     for algorithm in ["rs256", "RS256 ", "RS1", "RSA-OAEP", ""] {
         let token = signed_with(json!({"alg": algorithm}).to_string());
-        assert_refused(jws::verify(&token, &key), "bound to RS256");
+        assert_rejected(jws::verify(&token, &key), "bound to RS256");
     }
 }
 
@@ -124,7 +124,7 @@ fn attack_public_key_as_secret() {
             input.as_bytes(),
         );
         let token = format!("{input}.{}", encode(tag));
-        assert_refused(
+        assert_rejected(
             jws::verify(&token, &public(&RSA, Algorithm::RS256)),
             "the key is public",
         );
@@ -142,7 +142,7 @@ fn attack_other_algorithm() {
         let token = jws::sign(&signer, CLAIMS, None).unwrap();
         for bound in key.algorithms().iter().filter(|bound| *bound != signed) {
             let message = format!("bound to {bound}");
-            assert_refused(jws::verify(&token, &public(&RSA, *bound)), &message);
+            assert_rejected(jws::verify(&token, &public(&RSA, *bound)), &message);
         }
     }
     let mut jwk = key.public_key().unwrap().to_jwk();
@@ -182,10 +182,10 @@ fn attack_encrypted() {
         "{}.AAAA.AAAA.AAAA.AAAA",
         encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#)
     );
-    assert_refused(jws::verify(&jwe, &key), "encrypted");
-    assert_refused(jws::inspect(&jwe), "encrypted");
+    assert_rejected(jws::verify(&jwe, &key), "encrypted");
+    assert_rejected(jws::inspect(&jwe), "encrypted");
     for token in ["", ".", "..", "a.b", "a.b.c.d", "Bearer x"] {
-        assert_refused(jws::verify(token, &key), "");
+        assert_rejected(jws::verify(token, &key), "");
     }
 }
 
@@ -200,7 +200,7 @@ fn attack_points() {
         let error = VerificationKey::from_jwk(&point).unwrap_err();
         assert!(error.message().contains("not on its curve"), "{error:?}");
     }
-    // An ECDSA signature of zeros is right for every message in a careless library.
+    // CVE-2022-21449: broken libraries accept an ECDSA signature of zeros for every message.
     let key = public(&P256, Algorithm::ES256);
     let input = format!("{}.{}", encode(r#"{"alg":"ES256"}"#), encode(CLAIMS));
     let token = jws::sign(
@@ -212,13 +212,13 @@ fn attack_points() {
     let der = ecdsa_der(&decode(token.rsplit('.').next().unwrap()));
     for signature in [vec![0; 64], vec![], vec![0; 63], vec![0xff; 64], der] {
         let token = format!("{input}.{}", encode(signature));
-        assert_refused(jws::verify(&token, &key), "signature is not valid");
+        assert_rejected(jws::verify(&token, &key), "signature is not valid");
     }
 }
 
 fn attack_zip() {
     let token = signed_with(r#"{"alg":"RS256","zip":"DEF"}"#);
-    assert_refused(jws::verify(&token, &public(&RSA, Algorithm::RS256)), "zip");
+    assert_rejected(jws::verify(&token, &public(&RSA, Algorithm::RS256)), "zip");
 }
 
 fn attack_crit() {
@@ -228,13 +228,13 @@ fn attack_crit() {
         r#"{"alg":"RS256","crit":[]}"#,
         r#"{"alg":"RS256","crit":["b64"],"b64":false}"#,
     ] {
-        assert_refused(jws::verify(&signed_with(header), &key), "crit");
+        assert_rejected(jws::verify(&signed_with(header), &key), "crit");
     }
     for header in [
         r#"{"alg":"RS256","b64":false}"#,
         r#"{"alg":"RS256","b64":true}"#,
     ] {
-        assert_refused(jws::verify(&signed_with(header), &key), "b64");
+        assert_rejected(jws::verify(&signed_with(header), &key), "b64");
     }
 }
 
@@ -246,7 +246,7 @@ fn attack_encodings() {
         b"\xff\xfe".to_vec(),
         b"{\"alg\":\"RS256\",\"x\":\"\xc3\x28\"}".to_vec(),
     ] {
-        assert_refused(jws::verify(&signed_with(header), &key), "");
+        assert_rejected(jws::verify(&signed_with(header), &key), "");
     }
     for header in [
         "",
@@ -257,7 +257,7 @@ fn attack_encodings() {
         "{\"alg\":\"RS256\"}x",
         "null",
     ] {
-        assert_refused(jws::verify(&signed_with(header), &key), "not a JSON object");
+        assert_rejected(jws::verify(&signed_with(header), &key), "not a JSON object");
     }
     let latin1 = sign_raw(r#"{"alg":"RS256"}"#, b"{\"sub\":\"\xe9\"}");
     let verified = jws::verify(&latin1, &key).unwrap();
@@ -268,10 +268,10 @@ fn attack_encodings() {
             .message()
             .contains("not UTF-8")
     );
-    // The same bytes in another spelling of base64url.
+    // Other base64url encodings of the same bytes.
     let token = signed_with(r#"{"alg":"RS256"}"#);
     jws::verify(&token, &key).unwrap();
-    let twin = {
+    let noncanonical = {
         // The last symbol of a 256-byte signature carries four unused bits.
         let last = token.len() - 1;
         let symbol = token.as_bytes()[last];
@@ -285,19 +285,19 @@ fn attack_encodings() {
             }
         )
     };
-    for spelled in [
+    for altered in [
         format!("{token}="),
         format!("{token}=="),
         format!("{token}\n"),
         format!(" {token}"),
-        twin,
+        noncanonical,
     ] {
-        assert_refused(jws::verify(&spelled, &key), "");
+        assert_rejected(jws::verify(&altered, &key), "");
     }
 }
 
 fn attack_header_keys() {
-    // A key sent along is never used; `jku`, `x5u` are never fetched; `kid` only chooses.
+    // A key in the header is never used, `jku` and `x5u` are never fetched, and `kid` only selects.
     let mine = PrivateKey::from_pem(&P256).unwrap();
     let header = json!({
         "alg": "ES256", "kid": "../../dev/null", "jku": "https://evil.example/jwks",
@@ -311,7 +311,7 @@ fn attack_header_keys() {
         .unwrap();
     let token = format!("{input}.{}", encode(signature));
     let other = openssl_text("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", "");
-    assert_refused(
+    assert_rejected(
         jws::verify(&token, &public(&other, Algorithm::ES256)),
         "signature is not valid",
     );
@@ -341,8 +341,8 @@ fn attack_duplicates() {
         r#"{"alg":"RS256","\u0061lg":"none"}"#,
         r#"{"alg":"RS256","kid":"a","kid":"b"}"#,
     ] {
-        assert_refused(jws::verify(&signed_with(header), &key), "twice");
-        assert_refused(jws::inspect(&signed_with(header)), "twice");
+        assert_rejected(jws::verify(&signed_with(header), &key), "twice");
+        assert_rejected(jws::inspect(&signed_with(header)), "twice");
     }
     let token = sign_raw(r#"{"alg":"RS256"}"#, br#"{"sub":"me","sub":"you"}"#);
     assert!(
@@ -360,8 +360,8 @@ fn attack_size() {
     let limit = 64 * 1024;
     let token = sign_raw(r#"{"alg":"RS256"}"#, &vec![b' '; limit]);
     assert!(token.len() > limit);
-    assert_refused(jws::verify(&token, &key), "larger than 64 KiB");
-    assert_refused(jws::inspect(&token), "larger than 64 KiB");
+    assert_rejected(jws::verify(&token, &key), "larger than 64 KiB");
+    assert_rejected(jws::inspect(&token), "larger than 64 KiB");
     jws::verify(
         &sign_raw(r#"{"alg":"RS256"}"#, &vec![b' '; limit / 2]),
         &key,
@@ -372,5 +372,5 @@ fn attack_size() {
         "[".repeat(10_000),
         "]".repeat(10_000)
     );
-    assert_refused(jws::verify(&signed_with(deep), &key), "not a JSON object");
+    assert_rejected(jws::verify(&signed_with(deep), &key), "not a JSON object");
 }

@@ -1,4 +1,4 @@
-//! Which library signs: ring, unless another was chosen.
+//! Choosing the library that signs.
 
 use countersign_jose::jws::{self, Backend, KeySigner};
 use countersign_jose::key::PrivateKey;
@@ -6,7 +6,7 @@ use countersign_jose::key::PrivateKey;
 use super::{CLAIMS, P256, RSA, public};
 
 #[test]
-fn ring_signs_unless_another_library_is_chosen() {
+fn ring_is_the_default() {
     for pem in [&*RSA, &P256] {
         let key = PrivateKey::from_pem(pem).unwrap();
         let signer = KeySigner::new(key, None, None).unwrap();
@@ -23,10 +23,10 @@ fn ring_signs_unless_another_library_is_chosen() {
     }
 }
 
-/// What ring verifies, aws-lc made; where a signature is deterministic they agree byte for byte.
+/// ring verifies what aws-lc signs, and deterministic signatures are identical.
 #[cfg(feature = "aws-lc")]
 #[test]
-fn aws_lc_signs_when_chosen_and_ring_agrees() {
+fn aws_lc_signs_if_chosen_and_ring_verifies() {
     use countersign_jose::jws::Algorithm;
 
     use super::{ED25519, P384};
@@ -50,5 +50,5 @@ fn aws_lc_signs_when_chosen_and_ring_agrees() {
     let secret = "s".repeat(64);
     let hmac = KeySigner::new(PrivateKey::from_secret(&secret), None, None).unwrap();
     let hmac = hmac.with_backend(Backend::AwsLc).unwrap();
-    assert_eq!(hmac.backend(), Backend::Ring, "HMAC stays with ring");
+    assert_eq!(hmac.backend(), Backend::Ring, "HMAC always uses ring");
 }

@@ -1,4 +1,4 @@
-//! Keys that stay in a device: what it gives back is checked before it becomes a token.
+//! Signing with a key in a device, whose signatures are checked before they are used.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ fn signature(pem: &str, input: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_device_signs_for_every_kind_of_key() {
+fn a_device_signs_with_every_kind_of_key() {
     for (pem, algorithm) in [
         (&*RSA, Algorithm::RS256),
         (&P256, Algorithm::ES256),
@@ -35,9 +35,9 @@ fn a_device_signs_for_every_kind_of_key() {
     }
 }
 
-/// AWS and Google give ECDSA signatures in DER; numbers come shorter or with a zero before them.
+/// AWS and Google return ECDSA signatures in DER, with short integers or a leading zero.
 #[test]
-fn ecdsa_in_der_becomes_r_and_s() {
+fn der_signatures_are_converted_to_r_and_s() {
     for (pem, algorithm) in [(&*P256, Algorithm::ES256), (&P384, Algorithm::ES384)] {
         let device = CallbackSigner::new(algorithm, None, |input| {
             Ok(ecdsa_der(&signature(pem, input)))
@@ -55,7 +55,7 @@ fn ecdsa_in_der_becomes_r_and_s() {
 }
 
 #[test]
-fn a_device_can_be_given_the_hash() {
+fn a_device_can_sign_a_hash() {
     for (algorithm, hash) in [
         (Algorithm::RS256, &ring::digest::SHA256),
         (Algorithm::PS384, &ring::digest::SHA384),
@@ -91,7 +91,7 @@ fn algorithm_bytes(algorithm: Algorithm) -> usize {
 }
 
 #[test]
-fn what_is_no_signature_makes_no_token() {
+fn malformed_signatures_are_rejected() {
     let cut = |der: &[u8]| der[..der.len() - 1].to_vec();
     let der = ecdsa_der(&[7; 64]);
     let longer = [der.as_slice(), &[0]].concat();
@@ -117,13 +117,13 @@ fn what_is_no_signature_makes_no_token() {
         let device = CallbackSigner::new(algorithm, None, move |_| Ok(made.clone()));
         let error = jws::sign(&device, CLAIMS, None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Signing);
-        let says = format!("a signature of {bytes} bytes");
-        assert!(error.message().contains(&says), "{error:?}");
+        let expected = format!("a signature of {bytes} bytes");
+        assert!(error.message().contains(&expected), "{error:?}");
     }
 }
 
 #[test]
-fn a_wrong_key_in_the_device_is_noticed() {
+fn a_signature_by_another_key_is_rejected() {
     let key = PrivateKey::from_pem(&P256).unwrap().public_key().unwrap();
     let device = CallbackSigner::new(Algorithm::ES256, None, |_| Ok(vec![1; 64]))
         .checked_with(key.clone())
@@ -136,9 +136,9 @@ fn a_wrong_key_in_the_device_is_noticed() {
     assert_eq!(error.kind(), ErrorKind::AlgorithmMismatch);
 }
 
-/// One writer, many tokens: none leaves a trace in the next, not even one that failed.
+/// No token affects the next one, even if signing fails.
 #[test]
-fn a_writer_writes_many_tokens() {
+fn a_writer_keeps_no_state_between_tokens() {
     let tries = Arc::new(Mutex::new(0));
     let device = {
         let tries = Arc::clone(&tries);

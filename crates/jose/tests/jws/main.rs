@@ -1,4 +1,4 @@
-//! Signed tokens: the RFCs' vectors, OpenSSL as second opinion, and attacks.
+//! Signed tokens: test vectors of the RFCs, cross-checks with OpenSSL, and attacks.
 
 #![allow(
     clippy::disallowed_methods,
@@ -35,18 +35,18 @@ static P521: LazyLock<String> =
     LazyLock::new(|| openssl_text("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521", ""));
 static ED25519: LazyLock<String> = LazyLock::new(|| openssl_text("genpkey -algorithm ED25519", ""));
 
-/// Every vector of these RFCs is either used or named here with the reason.
+/// The RFC vectors that are not used, with the reason.
 const NOT_SUPPORTED: &[(&str, &str)] = if cfg!(feature = "aws-lc") {
     &[]
 } else {
     &[
-        ("A.4", "ES512: ring has no P-521"),
-        ("4.3", "ES512: ring has no P-521"),
+        ("A.4", "ES512: ring does not support P-521"),
+        ("4.3", "ES512: ring does not support P-521"),
     ]
 };
 
 #[test]
-fn the_rfc_vectors_verify_and_where_deterministic_are_made_byte_for_byte() {
+fn rfc_vectors_verify_and_deterministic_ones_are_reproduced() {
     let mut used = Vec::new();
     for file in ["rfc7515_appendix_a", "rfc7520_jws"] {
         for case in vector(&format!("rfc/{file}"))["cases"].as_array().unwrap() {
@@ -55,7 +55,7 @@ fn the_rfc_vectors_verify_and_where_deterministic_are_made_byte_for_byte() {
             used.push(section.to_owned());
             if case["alg"] == "none" {
                 let some_key = public(&RSA, Algorithm::RS256);
-                assert_refused(jws::verify(compact, &some_key), "not signed");
+                assert_rejected(jws::verify(compact, &some_key), "not signed");
                 continue;
             }
             if NOT_SUPPORTED.iter().any(|(name, _)| *name == section) {
@@ -80,7 +80,7 @@ fn the_rfc_vectors_verify_and_where_deterministic_are_made_byte_for_byte() {
                 let kid = case["jwk"]["kid"].as_str().map(str::to_owned);
                 let signer = KeySigner::new(private(&case["jwk"]), Some(algorithm), kid).unwrap();
                 assert_signature_is(&signer, compact, section);
-                // A.1 writes its header with line feeds; every other header is ours too.
+                // The header of A.1 has line feeds. All others are identical to ours.
                 if section != "A.1" {
                     assert_eq!(
                         jws::sign(&signer, &verified.payload, None).unwrap(),
@@ -100,7 +100,7 @@ fn the_rfc_vectors_verify_and_where_deterministic_are_made_byte_for_byte() {
 }
 
 #[test]
-fn the_ed25519_vector_is_made_byte_for_byte() {
+fn the_ed25519_vector_is_reproduced() {
     let vector = vector("rfc/rfc8037_ed25519");
     let signer = KeySigner::new(private(&vector["jwk"]), None, None).unwrap();
     let payload = vector["payload"].as_str().unwrap();
@@ -170,13 +170,13 @@ fn openssl_verifies_what_we_sign_with_every_algorithm() {
         assert!(agrees(input), "{algorithm}");
         assert!(
             !agrees(&format!("{input}x")),
-            "{algorithm}: openssl agrees to anything"
+            "{algorithm}: openssl accepts anything"
         );
     }
 }
 
 #[test]
-fn we_verify_what_we_sign_and_nothing_else() {
+fn signed_tokens_verify_and_altered_ones_do_not() {
     let secret = "s".repeat(64);
     let mut pairs: Vec<(KeySigner, VerificationKey)> = Vec::new();
     for pem in [&*RSA, &P256, &P384, &P521, &ED25519] {
@@ -216,9 +216,9 @@ fn we_verify_what_we_sign_and_nothing_else() {
             .iter()
             .filter(|(_, other)| other.algorithm() != key.algorithm())
         {
-            assert_refused(jws::verify(&token, other), "");
+            assert_rejected(jws::verify(&token, other), "");
         }
-        // Each part matters: change one symbol of each in turn.
+        // Change one character of each part.
         let (dot, last) = (token.find('.').unwrap(), token.rfind('.').unwrap());
         for at in [1, dot + 5, last + 5] {
             let other = if token.as_bytes()[at] == b'A' {
@@ -227,9 +227,9 @@ fn we_verify_what_we_sign_and_nothing_else() {
                 "A"
             };
             let changed = format!("{}{other}{}", &token[..at], &token[at + 1..]);
-            assert_refused(jws::verify(&changed, key), "");
+            assert_rejected(jws::verify(&changed, key), "");
         }
-        assert_refused(
+        assert_rejected(
             jws::verify(&token[..last + 1], key),
             "signature is not valid",
         );
@@ -237,7 +237,7 @@ fn we_verify_what_we_sign_and_nothing_else() {
 }
 
 #[test]
-fn the_header_is_the_one_vendors_expect() {
+fn the_header_has_alg_typ_and_kid() {
     let key = PrivateKey::from_pem(&RSA).unwrap();
     let header = |kid: Option<&str>, typ| {
         let signer = KeySigner::new(key.clone(), None, kid.map(str::to_owned)).unwrap();
@@ -257,7 +257,7 @@ fn the_header_is_the_one_vendors_expect() {
 }
 
 #[test]
-fn a_signer_refuses_what_its_key_cannot_do() {
+fn a_signer_rejects_algorithms_that_its_key_does_not_support() {
     let pem = |pem: &str| PrivateKey::from_pem(pem).unwrap();
     let secret = |n: usize| PrivateKey::from_secret(vec![0xfe; n]);
     let pasted = PrivateKey::from_secret(openssl_text("pkey -pubout", &RSA));
@@ -350,9 +350,9 @@ fn a_signer_refuses_what_its_key_cannot_do() {
     }
 }
 
-/// What `ring` can only notice while signing: the key loads, but its exponents are wrong.
+/// ring reads a key with wrong exponents, and only detects the error while signing.
 #[test]
-fn a_key_with_damaged_exponents_makes_no_signature() {
+fn a_key_with_wrong_exponents_does_not_sign() {
     let mut numbers = rsa_numbers(&vector("rfc/rfc7515_appendix_a")["cases"][1]["jwk"]);
     numbers[6][20] ^= 4;
     let key = PrivateKey::from_pem(&pkcs1(&numbers)).unwrap();
@@ -362,7 +362,7 @@ fn a_key_with_damaged_exponents_makes_no_signature() {
 }
 
 #[test]
-fn hmac_of_a_response_is_checked() {
+fn the_hmac_of_a_response_is_verified() {
     let secret = "client secret";
     let made =
         jws::hmac_sha256_base64(secret, b"https://login.salesforce.com/id/00D/0051300819380");
@@ -384,7 +384,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn no_token_makes_it_panic(token in "\\PC*", dotted in "[A-Za-z0-9_-]{0,40}(\\.[A-Za-z0-9_-]{0,40}){0,5}") {
+    fn arbitrary_tokens_do_not_panic(token in "\\PC*", dotted in "[A-Za-z0-9_-]{0,40}(\\.[A-Za-z0-9_-]{0,40}){0,5}") {
         let key = public(&RSA, Algorithm::RS256);
         for token in [token, dotted] {
             prop_assert!(jws::verify(&token, &key).is_err());
@@ -393,14 +393,14 @@ proptest! {
     }
 
     #[test]
-    fn no_header_or_signature_makes_it_panic(header in "\\{\"alg\":\"(ES256|EdDSA|none|\\PC)\"(,\"\\PC{0,9}\":(1|\\[\\]|\"\\PC\"))?\\}", signature in prop::collection::vec(any::<u8>(), 0..100)) {
+    fn arbitrary_headers_and_signatures_do_not_panic(header in "\\{\"alg\":\"(ES256|EdDSA|none|\\PC)\"(,\"\\PC{0,9}\":(1|\\[\\]|\"\\PC\"))?\\}", signature in prop::collection::vec(any::<u8>(), 0..100)) {
         let token = format!("{}.{}.{}", encode(header), encode(CLAIMS), encode(signature));
         prop_assert!(jws::verify(&token, &public(&P256, Algorithm::ES256)).is_err());
         prop_assert!(jws::verify(&token, &public(&ED25519, Algorithm::EdDSA)).is_err());
     }
 
     #[test]
-    fn a_changed_token_is_refused(at in any::<prop::sample::Index>(), with in "[A-Za-z0-9_.-]") {
+    fn a_changed_token_is_rejected(at in any::<prop::sample::Index>(), with in "[A-Za-z0-9_.-]") {
         static TOKEN: LazyLock<String> = LazyLock::new(|| signed_with(r#"{"alg":"RS256"}"#));
         let at = at.index(TOKEN.len());
         let changed = format!("{}{with}{}", &TOKEN[..at], &TOKEN[at + 1..]);
@@ -409,7 +409,7 @@ proptest! {
     }
 }
 
-fn assert_refused<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
+fn assert_rejected<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
     let error = result.expect_err(message);
     assert_eq!(error.kind(), ErrorKind::Verification, "{error:?}");
     assert!(
@@ -425,7 +425,7 @@ fn assert_signature_is(signer: &KeySigner, compact: &str, section: &str) {
     assert_eq!(encode(signature), expected, "{section}");
 }
 
-/// The RSA test key's token with this header, rightly signed with RS256 whatever the header says.
+/// Returns a token with this header and a valid RS256 signature, whatever the header says.
 fn signed_with(header: impl AsRef<[u8]>) -> String {
     sign_raw(header, CLAIMS)
 }
@@ -448,7 +448,7 @@ fn public(private: &str, algorithm: Algorithm) -> VerificationKey {
     VerificationKey::new(key, algorithm).unwrap()
 }
 
-/// A private key from the RFCs' JWKs, by way of the document a user would have.
+/// Converts a JWK of the RFCs to a file that a user would have, and reads it.
 fn private(jwk: &Value) -> PrivateKey {
     let member = |name: &str| decode(jwk[name].as_str().unwrap());
     match jwk["kty"].as_str().unwrap() {
@@ -460,7 +460,7 @@ fn private(jwk: &Value) -> PrivateKey {
             let der = tlv(0x30, &[vec![2, 1, 0], algorithm, seed].concat());
             PrivateKey::from_pem(&pem("PRIVATE KEY", &der)).unwrap()
         }
-        other => panic!("no deterministic vector has {other}"),
+        other => panic!("no deterministic vector uses {other}"),
     }
 }
 
@@ -492,7 +492,7 @@ fn integer(number: &[u8]) -> Vec<u8> {
     tlv(0x02, &positive)
 }
 
-/// OpenSSL's form of an ECDSA signature: SEQUENCE { r, s } (RFC 3279).
+/// Converts an ECDSA signature to OpenSSL's form, SEQUENCE { r, s } (RFC 3279).
 fn ecdsa_der(signature: &[u8]) -> Vec<u8> {
     let (r, s) = signature.split_at(signature.len() / 2);
     tlv(0x30, &[integer(r), integer(s)].concat())

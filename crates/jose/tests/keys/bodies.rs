@@ -1,26 +1,25 @@
-//! What is done with bytes from outside: the bodies of the property tests here and of fuzz targets.
-//! Each takes any bytes and must come back; what it panics over is a finding.
+//! The bodies of property tests and fuzz targets. Each accepts any bytes and must not panic.
 
 use countersign_jose::jws::JwkSet;
 use countersign_jose::key::{self, Certificate, PrivateKey, PublicKey};
 use countersign_jose::{Error, ErrorKind};
 
-/// A file as a user hands it over, PEM, DER, JSON, PKCS#12 or none of these.
+/// Reads a key file: PEM, DER, JSON, PKCS#12 or none of these.
 pub(crate) fn key_file(data: &[u8]) {
     for passphrase in [None, Some("x1y2")] {
         match PrivateKey::from_bytes(data, passphrase) {
-            Ok(key) => key_is_whole(&key),
-            Err(error) => error_is_whole(&error),
+            Ok(key) => check_key(&key),
+            Err(error) => check_error(&error),
         }
         if let Err(error) = key::inspect_bytes(data, passphrase) {
-            error_is_whole(&error);
+            check_error(&error);
         }
     }
     let _ = PublicKey::from_bytes(data);
     let _ = Certificate::from_bytes(data);
 }
 
-/// A text from a server: a JWK Set.
+/// Reads a JWK Set from a server.
 pub(crate) fn jwk_set(data: &[u8]) {
     if let Ok(set) = JwkSet::from_json(&String::from_utf8_lossy(data)) {
         for key in set.keys() {
@@ -30,8 +29,8 @@ pub(crate) fn jwk_set(data: &[u8]) {
     }
 }
 
-/// What was read can be described, and its public half be written and read again.
-fn key_is_whole(key: &PrivateKey) {
+/// Checks that the key can be described, and that its public key can be written and read again.
+fn check_key(key: &PrivateKey) {
     assert!(!key.algorithms().is_empty());
     let info = key.info();
     assert_eq!(info.kind, "private");
@@ -41,7 +40,7 @@ fn key_is_whole(key: &PrivateKey) {
     }
 }
 
-fn error_is_whole(error: &Error) {
+fn check_error(error: &Error) {
     assert!(error.hint().is_some(), "{error:?}");
     let kinds = [
         ErrorKind::PrivateKey,

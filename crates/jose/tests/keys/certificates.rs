@@ -1,4 +1,4 @@
-//! The names that certificates give to keys, as OpenSSL computes them.
+//! Certificates: thumbprints, validity and chains, compared with OpenSSL.
 
 use countersign_jose::key::{self, Certificate, PrivateKey};
 
@@ -6,7 +6,7 @@ use super::openssl::{openssl, openssl_text};
 use super::{P256, RSA, certificate};
 
 #[test]
-fn thumbprints_and_validity_are_what_openssl_says() {
+fn thumbprints_and_validity_match_openssl() {
     let text = certificate(&RSA);
     let der = openssl("x509 -outform DER", text.as_bytes());
     let read = Certificate::from_bytes(text.as_bytes()).unwrap();
@@ -21,7 +21,7 @@ fn thumbprints_and_validity_are_what_openssl_says() {
     assert_eq!(read.x5c(), super::base64(&der));
     let days = (read.not_after_unix_s() - read.not_before_unix_s()) / 86_400;
     assert_eq!(days, 3650);
-    // Past 2050 the date is written in another way (RFC 5280 section 4.1.2.5).
+    // From 2050 on, dates are GeneralizedTime (RFC 5280 section 4.1.2.5).
     let late = openssl_text(
         "req -x509 -new -key /dev/stdin -subj /CN=x -days 20000",
         &RSA,
@@ -35,7 +35,7 @@ fn thumbprints_and_validity_are_what_openssl_says() {
 
 /// The key's own certificate comes first, wherever it was in the file.
 #[test]
-fn a_chain_begins_with_the_keys_own_certificate() {
+fn a_chain_starts_with_the_keys_own_certificate() {
     let (own, other) = (certificate(&RSA), certificate(&P256));
     let read = |pem: &str| Certificate::from_bytes(pem.as_bytes()).unwrap();
     for text in [
@@ -63,7 +63,7 @@ fn a_chain_begins_with_the_keys_own_certificate() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused() {
+fn other_files_are_not_read_as_certificates() {
     for (text, message) in [
         (RSA.clone(), "a certificate is expected"),
         (

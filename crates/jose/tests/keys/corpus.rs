@@ -1,7 +1,9 @@
-//! The corpus: every format, under every password state, whole and damaged, each with what must
-//! become of it. OpenSSL makes the files and is asked what the key in them is.
+//! A corpus of key files in every format, intact and damaged, with expected results.
+//!
+//! Encrypted files are read with the right passphrase, a wrong one and none. OpenSSL creates the
+//! files and says which key is in them.
 
-mod whole;
+mod intact;
 
 use std::sync::LazyLock;
 
@@ -9,15 +11,15 @@ use countersign_jose::ErrorKind;
 use countersign_jose::jws::{KeySigner, Signer};
 use countersign_jose::key::{PrivateKey, PublicKey};
 
-use self::whole::{make_pkcs8, make_pkcs12};
+use self::intact::{make_pkcs8, make_pkcs12};
 use super::openssl::{openssl, openssl_agrees, openssl_text};
 use super::{RSA, assert_shows_nothing_of, certificate};
 
-/// The least that the corpus must have, counting each file with each passphrase.
-const LEAST: usize = 80;
+/// The minimum number of cases. Each file counts once per passphrase.
+const MIN_CASES: usize = 80;
 const PASSPHRASE: &str = "x1y2-Öl";
 
-/// One file of the corpus, with the passphrase it is opened with.
+/// A file, the passphrase to read it with, and the expected result.
 pub(super) struct Case {
     name: String,
     pub(super) file: Vec<u8>,
@@ -26,15 +28,15 @@ pub(super) struct Case {
 }
 
 enum Expected {
-    /// It is this key, in these words of `inspect`.
+    /// The file is read as this key, with this description.
     Key {
         of: &'static LazyLock<String>,
         format: &'static str,
         encryption: Option<String>,
         certificates: usize,
     },
-    /// It is refused with these words in message and hint, of this kind.
-    Refused {
+    /// The file is rejected with an error of this kind, whose message and hint contain these texts.
+    Rejected {
         message: String,
         hint: &'static str,
         kind: ErrorKind,
@@ -44,8 +46,8 @@ enum Expected {
 type Source = &'static LazyLock<String>;
 
 #[test]
-fn every_file_of_the_corpus_is_taken_or_refused_as_it_should_be() {
-    assert!(CORPUS.len() >= LEAST, "{} cases", CORPUS.len());
+fn every_file_of_the_corpus_is_read_or_rejected_as_expected() {
+    assert!(CORPUS.len() >= MIN_CASES, "{} cases", CORPUS.len());
     for case in CORPUS.iter() {
         let name = &case.name;
         let passphrase = case.passphrase;
@@ -69,7 +71,7 @@ fn every_file_of_the_corpus_is_taken_or_refused_as_it_should_be() {
                 assert_eq!(info.encryption, *encryption, "{name}");
                 assert_eq!(info.certificates.len(), *certificates, "{name}");
             }
-            Expected::Refused {
+            Expected::Rejected {
                 message,
                 hint,
                 kind,
@@ -91,9 +93,9 @@ fn every_file_of_the_corpus_is_taken_or_refused_as_it_should_be() {
     }
 }
 
-/// A key that came out of an encryption signs as OpenSSL expects of the key that went in.
+/// A decrypted key signs like the key that OpenSSL encrypted.
 #[test]
-fn openssl_verifies_what_keys_out_of_the_corpus_sign() {
+fn openssl_verifies_signatures_of_decrypted_keys() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(at("pub"), openssl("pkey -pubout", RSA.as_bytes())).unwrap();
@@ -119,19 +121,19 @@ fn openssl_verifies_what_keys_out_of_the_corpus_sign() {
         assert!(openssl_agrees(&arguments), "{}", case.name);
         signed += 1;
     }
-    let least = if cfg!(feature = "encrypted-keys") {
+    let min = if cfg!(feature = "encrypted-keys") {
         30
     } else {
         2
     };
-    assert!(signed >= least, "{signed}");
+    assert!(signed >= min, "{signed}");
 }
 
 pub(super) static CORPUS: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let mut corpus = Corpus(Vec::new());
     corpus.plain();
     corpus.encrypted_pkcs8();
-    corpus.refused_encryptions();
+    corpus.unsupported_encryptions();
     corpus.dek_info();
     corpus.pkcs12();
     corpus.damaged();
@@ -160,7 +162,7 @@ impl Corpus {
             ("plain DER and more", more(&plain)),
         ] {
             let message = "the key is damaged";
-            self.refused(
+            self.rejected(
                 &format!("{name}, damaged"),
                 &file,
                 Some(PASSPHRASE),
@@ -169,7 +171,7 @@ impl Corpus {
                 ErrorKind::PrivateKey,
             );
         }
-        self.not_opened(
+        self.not_decrypted(
             "encrypted PKCS#8 and more",
             &more(&encrypted),
             Some(PASSPHRASE),
@@ -177,7 +179,7 @@ impl Corpus {
             "copy the key",
             ErrorKind::PrivateKey,
         );
-        self.not_opened(
+        self.not_decrypted(
             "PKCS#12 and more",
             &more(&pkcs12),
             Some(PASSPHRASE),
@@ -186,7 +188,7 @@ impl Corpus {
             ErrorKind::PrivateKey,
         );
         let wrong = ErrorKind::Passphrase;
-        self.not_opened(
+        self.not_decrypted(
             "PKCS#12, a bit flipped",
             &flipped(&pkcs12),
             Some(PASSPHRASE),
@@ -199,12 +201,12 @@ impl Corpus {
             &RSA,
         );
         for (name, file) in [
-            ("no vector", pem.replace("AES-256-CBC,", "AES-256-CBC")),
+            ("no IV", pem.replace("AES-256-CBC,", "AES-256-CBC")),
             ("no DEK-Info", pem.replace("DEK-Info", "Comment")),
-            ("small letters", pem.replace("AES-256-CBC", "aes key")),
+            ("lowercase", pem.replace("AES-256-CBC", "aes key")),
         ] {
             let message = "DEK-Info line is invalid";
-            self.refused(
+            self.rejected(
                 name,
                 file.as_bytes(),
                 Some(PASSPHRASE),
@@ -240,13 +242,13 @@ impl Corpus {
                 "copy the key",
             ),
         ] {
-            self.refused(name, file, None, message, hint, ErrorKind::PrivateKey);
+            self.rejected(name, file, None, message, hint, ErrorKind::PrivateKey);
         }
         let cms = openssl(
             "crl2pkcs7 -nocrl -certfile /dev/stdin -outform DER",
             certificate(&RSA).as_bytes(),
         );
-        self.refused(
+        self.rejected(
             "PKCS#7",
             &cms,
             None,
@@ -265,7 +267,7 @@ impl Corpus {
         how: &str,
         certificates: usize,
     ) {
-        self.opened(
+        self.decrypted(
             name,
             file,
             Some(PASSPHRASE),
@@ -276,7 +278,7 @@ impl Corpus {
         );
         let kind = ErrorKind::Passphrase;
         let wrong = Some("another");
-        self.not_opened(
+        self.not_decrypted(
             &format!("{name}, wrong"),
             file,
             wrong,
@@ -285,7 +287,7 @@ impl Corpus {
             kind,
         );
         let hint = "set private_key_passphrase_file";
-        self.not_opened(
+        self.not_decrypted(
             &format!("{name}, none"),
             file,
             None,
@@ -295,9 +297,9 @@ impl Corpus {
         );
     }
 
-    /// Opened, if this build can open anything.
+    /// Expects this key, if this build can decrypt.
     #[allow(clippy::too_many_arguments)]
-    fn opened(
+    fn decrypted(
         &mut self,
         name: &str,
         file: &[u8],
@@ -318,12 +320,12 @@ impl Corpus {
                 certificates,
             );
         } else {
-            self.not_opened(name, file, passphrase, "", "", ErrorKind::Passphrase);
+            self.not_decrypted(name, file, passphrase, "", "", ErrorKind::Passphrase);
         }
     }
 
-    /// Refused in these words, or for what this build cannot do.
-    fn not_opened(
+    /// Expects this error, or that of a build without `encrypted-keys`.
+    fn not_decrypted(
         &mut self,
         name: &str,
         file: &[u8],
@@ -333,9 +335,9 @@ impl Corpus {
         kind: ErrorKind,
     ) {
         if cfg!(feature = "encrypted-keys") {
-            self.refused(name, file, passphrase, message, hint, kind);
+            self.rejected(name, file, passphrase, message, hint, kind);
         } else {
-            self.refused(
+            self.rejected(
                 name,
                 file,
                 passphrase,
@@ -370,7 +372,7 @@ impl Corpus {
         });
     }
 
-    fn refused(
+    fn rejected(
         &mut self,
         name: &str,
         file: &[u8],
@@ -392,7 +394,7 @@ impl Corpus {
             name: name.to_owned(),
             file: file.to_owned(),
             passphrase,
-            expected: Expected::Refused {
+            expected: Expected::Rejected {
                 message: message.to_owned(),
                 hint,
                 kind,

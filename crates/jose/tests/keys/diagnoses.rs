@@ -1,4 +1,4 @@
-//! What people really have when a key is not read, and what they are told.
+//! Common reasons why a key cannot be read, and the errors for them.
 
 #[cfg(feature = "encrypted-keys")]
 use countersign_jose::ErrorKind;
@@ -10,10 +10,10 @@ use super::{P256, RSA, base64};
 #[cfg(feature = "encrypted-keys")]
 use super::{openssl::openssl, tlv};
 
-/// A form decodes `+` to a space; line feeds arrive as `%0A` and stay.
+/// Web forms decode `+` as a space. Line feeds are sent as `%0A` and survive.
 #[test]
-fn a_plus_that_became_a_space_is_recognised() {
-    // A key with a `+` in it, whatever was drawn for it: 48 bytes of DER that encode to `++…`.
+fn a_plus_that_became_a_space_is_detected() {
+    // A random key may have no `+`, so use 48 bytes of DER that encode to `++…`.
     let key = PrivateKey::from_pem(&RSA).unwrap();
     let body = base64(&[&[0x30, 0x2e][..], &[0xfb; 46]].concat());
     let text = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
@@ -25,14 +25,14 @@ fn a_plus_that_became_a_space_is_recognised() {
     );
     assert!(error.hint().unwrap().contains("%2B"), "{error:?}");
 
-    // Spaces that only stand for line feeds are no damage.
+    // Spaces in place of line feeds are not damage.
     let one_line = RSA.trim_end().replace('\n', " ");
     let read = PrivateKey::from_pem(&one_line).unwrap();
     assert_eq!(read.public_key(), key.public_key());
 }
 
 #[test]
-fn a_pgp_key_is_called_one() {
+fn a_pgp_key_is_detected() {
     for kind in ["PRIVATE", "PUBLIC"] {
         let text = format!(
             "-----BEGIN PGP {kind} KEY BLOCK-----\nVersion: GnuPG v2\n\nlQdGBF3+\n=aB3d\n\
@@ -45,7 +45,7 @@ fn a_pgp_key_is_called_one() {
 }
 
 #[test]
-fn an_ssh_key_in_the_format_of_rfc_4716_is_called_one() {
+fn an_ssh_key_in_the_format_of_rfc_4716_is_detected() {
     let text = "---- BEGIN SSH2 PUBLIC KEY ----\nAAAAB3NzaC1yc2E=\n---- END SSH2 PUBLIC KEY ----\n";
     let error = PrivateKey::from_pem(text).unwrap_err();
     assert!(error.message().contains("RFC 4716"), "{error:?}");
@@ -86,7 +86,7 @@ fn the_same_key_twice_is_one_key() {
 /// The documents that `aws kms get-public-key`, `gcloud kms keys versions get-public-key` and
 /// `az keyvault key show` print.
 #[test]
-fn the_public_key_of_a_key_management_service_asks_for_a_signer() {
+fn a_public_key_of_a_key_management_service_suggests_a_signer() {
     let public = openssl_text("pkey -pubout", &RSA);
     for (document, service) in [
         (
@@ -112,10 +112,10 @@ fn the_public_key_of_a_key_management_service_asks_for_a_signer() {
     }
 }
 
-/// As `keytool` makes them: several keys under one password, each with its alias.
+/// `keytool` writes several keys with one password, each with its alias.
 #[cfg(feature = "encrypted-keys")]
 #[test]
-fn key_id_chooses_among_the_keys_of_a_pkcs12_file_by_friendly_name() {
+fn key_id_selects_a_key_of_a_pkcs12_file_by_friendly_name() {
     let file = pkcs12(&[("signing", &RSA), ("old", &P256)]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.p12");
@@ -140,7 +140,7 @@ fn key_id_chooses_among_the_keys_of_a_pkcs12_file_by_friendly_name() {
     assert!(PrivateKey::from_bytes(&twice, None).is_ok());
 }
 
-/// A PKCS#12 file with keys in the clear and without a MAC (RFC 7292 section 4).
+/// Builds a PKCS#12 file with unencrypted keys and no MAC (RFC 7292 section 4).
 #[cfg(feature = "encrypted-keys")]
 fn pkcs12(keys: &[(&str, &str)]) -> Vec<u8> {
     let oid = |last: &[u8]| {

@@ -1,4 +1,4 @@
-//! Encryptions that OpenSSL does not write, made here, and files made to do harm.
+//! Encryption that OpenSSL does not write, and malicious files.
 
 use countersign_jose::ErrorKind;
 use countersign_jose::key::PrivateKey;
@@ -18,11 +18,11 @@ const TRIPLE_DES: &[u8] = &[0x06, 8, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 3, 7];
 const ROUNDS: u32 = 1000;
 const SALT: &[u8] = b"saltsalt";
 
-/// RFC 5084 writes the parameters of GCM as a sequence, others as a bare nonce: both are met.
+/// RFC 5084 defines GCM's parameters as a SEQUENCE, but some tools write only the nonce.
 #[test]
-fn aes_gcm_is_opened_in_both_spellings() {
+fn aes_gcm_is_decrypted_with_both_kinds_of_parameters() {
     let nonce = [7; 12];
-    for (parameters, opened) in [
+    for (parameters, valid) in [
         (tlv(0x04, &nonce), true),
         (
             tlv(0x30, &[tlv(0x04, &nonce), vec![2, 1, 16]].concat()),
@@ -57,21 +57,20 @@ fn aes_gcm_is_opened_in_both_spellings() {
         let read = PrivateKey::from_bytes(&file, Some("secret"));
         match read {
             Ok(key) => {
-                assert!(opened);
+                assert!(valid);
                 let how = key.info().encryption.unwrap();
                 assert_eq!(how, "PBES2, PBKDF2 with HMAC-SHA256, AES-256-GCM");
             }
-            Err(error) => assert!(!opened && error.hint().is_some(), "{error:?}"),
+            Err(error) => assert!(!valid && error.hint().is_some(), "{error:?}"),
         }
         let wrong = PrivateKey::from_bytes(&file, Some("other"));
         assert!(wrong.is_err());
     }
 }
 
-/// Vectors that are too short, rounds and memory without end, lengths that do not fit: an answer,
-/// soon, and no panic.
+/// Short IVs, excessive rounds and memory, and wrong lengths are rejected quickly, without a panic.
 #[test]
-fn parameters_made_to_do_harm_are_refused_at_once() {
+fn malicious_parameters_are_rejected_at_once() {
     let iv = tlv(0x04, &[1; 16]);
     let cbc = [AES_256_CBC, &iv].concat();
     let scrypt = |cost: &[u8], block: u8, parallel: u8| {
@@ -84,13 +83,13 @@ fn parameters_made_to_do_harm_are_refused_at_once() {
     };
     for (name, kdf, cipher, message) in [
         (
-            "no vector",
+            "no IV",
             kdf(1),
             [AES_256_CBC, &[4, 0]].concat(),
             "encryption parameters are invalid",
         ),
         (
-            "3DES, short vector",
+            "3DES, short IV",
             kdf(1),
             [TRIPLE_DES, &tlv(4, &[1; 7])].concat(),
             "encryption parameters are invalid",
@@ -166,15 +165,15 @@ fn parameters_made_to_do_harm_are_refused_at_once() {
     }
 }
 
-/// OpenSSL writes this MAC from version 3.4 on only, so an older file's MAC is replaced.
+/// Only OpenSSL 3.4 and newer write this MAC, so it is added to a file without one.
 #[test]
-fn pkcs12_with_the_mac_of_rfc_9579_is_opened() {
+fn pkcs12_with_the_mac_of_rfc_9579_is_decrypted() {
     let input = [P256.as_str(), &super::certificate(&P256)].concat();
     let file = openssl(
         "pkcs12 -export -passout pass:secret -nomac",
         input.as_bytes(),
     );
-    // SEQUENCE { 3, ContentInfo { data, [0] { OCTET STRING } } }, all of them with two length bytes.
+    // SEQUENCE { 3, ContentInfo { data, [0] { OCTET STRING } } }, all with two length bytes.
     assert_eq!(file[..2], [0x30, 0x82]);
     let body = &file[4..];
     let contents = &body[body
@@ -209,7 +208,7 @@ fn pkcs12_with_the_mac_of_rfc_9579_is_opened() {
 }
 
 #[test]
-fn what_takes_the_key_out_is_told_by_the_kind_of_file() {
+fn the_hint_has_the_command_for_the_kind_of_file() {
     let both = [P256.as_str(), &super::certificate(&P256)].concat();
     let pkcs12 = openssl("pkcs12 -export -passout pass:secret", both.as_bytes());
     let pem = openssl("pkey -aes256 -passout pass:secret", P256.as_bytes());
@@ -219,9 +218,9 @@ fn what_takes_the_key_out_is_told_by_the_kind_of_file() {
     }
 }
 
-/// Some tools take no passphrase for no bytes at all, others for an empty string and its zero.
+/// Without a passphrase, some tools use an empty string, others one with a terminating zero.
 #[test]
-fn pkcs12_without_any_passphrase_is_opened() {
+fn pkcs12_without_a_passphrase_is_read() {
     let input = [P256.as_str(), &super::certificate(&P256)].concat();
     let command = "pkcs12 -export -passout pass: -nomac -keypbe NONE -certpbe NONE";
     let file = openssl(command, input.as_bytes());
@@ -241,9 +240,9 @@ fn pkcs12_without_any_passphrase_is_opened() {
     assert!(PrivateKey::from_bytes(&file, Some("x")).is_err());
 }
 
-/// RFC 7292 appendix B.2 over more than one block, as another implementation has it.
+/// RFC 7292 appendix B.2 with more than one block, compared with OpenSSL.
 #[test]
-fn a_long_passphrase_derives_what_openssl_derives() {
+fn a_long_passphrase_derives_the_same_key_as_in_openssl() {
     let passphrase =
         "a passphrase that is longer than one block of SHA-1, which has 64 bytes – ß€𝄞";
     let input = [P256.as_str(), &super::certificate(&P256)].concat();
@@ -262,7 +261,7 @@ fn a_long_passphrase_derives_what_openssl_derives() {
 }
 
 #[test]
-fn a_box_file_opens_its_own_key() {
+fn a_box_file_is_decrypted_with_its_own_passphrase() {
     let key = openssl_text("pkcs8 -topk8 -passout pass:from-box", &RSA);
     let file = json!({"boxAppSettings": {"appAuth": {
         "publicKeyID": "k9x2", "privateKey": key, "passphrase": "from-box",
@@ -277,11 +276,11 @@ fn a_box_file_opens_its_own_key() {
     let wrong = text.replace("\"from-box\"", "\"other\"");
     let error = PrivateKey::from_bytes(wrong.as_bytes(), None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Passphrase);
-    // One that is given counts more than the file's own.
+    // The caller's passphrase overrides the file's.
     assert!(PrivateKey::from_bytes(wrong.as_bytes(), Some("from-box")).is_ok());
 }
 
-/// A PKCS#12 file from its body and the parts of its MAC, which is of one round.
+/// Builds a PKCS#12 file from its body and a MAC with one round.
 fn with_mac(body: &[u8], algorithm: &[u8], mac: &[u8], salt: &[u8]) -> Vec<u8> {
     let info = tlv(0x30, &[algorithm, &tlv(4, mac)].concat());
     let mac_data = tlv(0x30, &[info, tlv(4, salt), vec![2, 1, 1]].concat());
@@ -293,7 +292,7 @@ fn with_mac(body: &[u8], algorithm: &[u8], mac: &[u8], salt: &[u8]) -> Vec<u8> {
 fn kdf(rounds: u32) -> Vec<u8> {
     let rounds = [&[0][..], &rounds.to_be_bytes()].concat();
     let zeros = rounds.iter().take_while(|byte| **byte == 0).count();
-    // One zero stays where the next byte has its highest bit set.
+    // One zero stays if the next byte has its highest bit set.
     let keep = match rounds.get(zeros) {
         Some(byte) if *byte < 0x80 => zeros,
         _ => zeros - 1,

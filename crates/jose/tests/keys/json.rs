@@ -1,4 +1,4 @@
-//! Keys in JSON: JWKs of the RFCs, sets, Google's and Box's files, and JSON that holds none.
+//! Keys in JSON: JWKs of the RFCs, JWK Sets, Google's and Box's files, and JSON without a key.
 
 use countersign_jose::ErrorKind;
 use countersign_jose::jws::{self, Algorithm, KeySigner, VerificationKey};
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::jwk::vector;
 use super::{ED25519, P256, RSA, assert_shows_nothing_of, base64, certificate};
 
-/// RSA, EC, Ed25519 and a shared secret; P-521 is refused by name, or taken with `aws-lc`.
+/// RSA, EC, Ed25519 and a shared secret. P-521 is rejected without `aws-lc`.
 #[test]
-fn private_jwks_of_the_rfcs_sign_as_the_rfcs_do() {
+fn private_jwks_of_the_rfcs_sign() {
     let mut read = 0;
     for file in ["rfc7515_appendix_a", "rfc7520_jws"] {
         for case in vector(file)["cases"].as_array().unwrap() {
@@ -43,7 +43,7 @@ fn private_jwks_of_the_rfcs_sign_as_the_rfcs_do() {
 }
 
 #[test]
-fn a_jwk_keeps_its_name_and_its_algorithm() {
+fn a_jwk_keeps_its_kid_and_alg() {
     let mut jwk = rsa_jwk();
     jwk["kid"] = json!("2026-01");
     jwk["alg"] = json!("PS384");
@@ -54,9 +54,9 @@ fn a_jwk_keeps_its_name_and_its_algorithm() {
     assert!(KeySigner::new(key, Some(Algorithm::RS256), None).is_err());
 }
 
-/// RFC 7518 section 2 wants the fewest bytes; some writers fill numbers up.
+/// RFC 7518 section 2 requires the minimum number of bytes, but some tools pad.
 #[test]
-fn numbers_with_leading_zeros_are_taken() {
+fn numbers_with_leading_zeros_are_read() {
     let mut jwk = rsa_jwk();
     for name in ["n", "d", "dp", "qi"] {
         let number = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(jwk[name].as_str().unwrap());
@@ -68,7 +68,7 @@ fn numbers_with_leading_zeros_are_taken() {
 }
 
 #[test]
-fn private_jwks_that_are_wrong_are_refused() {
+fn invalid_private_jwks_are_rejected() {
     let with = |name: &str, value: Value| {
         let mut jwk = rsa_jwk();
         jwk[name] = value;
@@ -151,7 +151,7 @@ fn private_jwks_that_are_wrong_are_refused() {
         assert!(error.message().contains(message), "{jwk}: {error:?}");
         assert!(error.hint().is_some(), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::PrivateKey, "{error:?}");
-        // The name of the member that is missing may be shown.
+        // The error may contain the name of the missing member.
         assert_shows_nothing_of(&text.replace("boxAppSettings", ""), &error);
     }
     let cut = &rsa_jwk().to_string()[..200];
@@ -164,7 +164,7 @@ fn private_jwks_that_are_wrong_are_refused() {
 }
 
 #[test]
-fn a_set_stands_for_its_one_private_key() {
+fn the_only_private_key_of_a_set_is_read() {
     let public = PublicKey::from_jwk(&ed25519_jwk()).unwrap().to_jwk();
     let mut encrypts = ed25519_jwk();
     encrypts["use"] = json!("enc");
@@ -181,7 +181,7 @@ fn a_set_stands_for_its_one_private_key() {
 }
 
 #[test]
-fn of_several_private_keys_in_a_set_the_one_asked_for_is_taken() {
+fn key_id_selects_a_private_key_of_a_set_by_kid() {
     let named = |mut jwk: Value, kid: &str| {
         jwk["kid"] = json!(kid);
         jwk
@@ -204,7 +204,7 @@ fn of_several_private_keys_in_a_set_the_one_asked_for_is_taken() {
         assert_eq!(key.key_id(), Some(id));
         assert_eq!(key.public_key().unwrap(), PublicKey::from_jwk(jwk).unwrap());
     }
-    // The vendor may know the one key of a set by another name.
+    // The only key of a set is read even if the vendor uses another name for it.
     assert_eq!(
         by(json!([rsa]), Some("theirs")).unwrap().key_id(),
         Some("2025")
@@ -245,7 +245,7 @@ fn of_several_private_keys_in_a_set_the_one_asked_for_is_taken() {
 }
 
 #[test]
-fn google_and_box_files_bring_the_keys_name() {
+fn google_and_box_files_set_the_key_id() {
     let google = json!({
         "type": "service_account", "project_id": "p", "private_key_id": "abc123",
         "private_key": *RSA, "client_email": "a@p.iam.gserviceaccount.com",
@@ -288,7 +288,7 @@ fn google_and_box_files_bring_the_keys_name() {
 }
 
 #[test]
-fn public_keys_come_from_jwk_and_der_too() {
+fn public_keys_are_read_from_jwk_and_der() {
     let expected = PrivateKey::from_pem(&P256).unwrap().public_key().unwrap();
     let mut jwk = expected.to_jwk();
     jwk["kid"] = json!("a");

@@ -1,4 +1,4 @@
-//! JSON Web Keys: thumbprints of the RFCs, wrong keys, sets with keys for other uses.
+//! JSON Web Keys: thumbprints of the RFCs, invalid keys, and sets with keys for other uses.
 
 use countersign_jose::ErrorKind;
 use countersign_jose::jws::{Algorithm, JwkSet, VerificationKey};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{P256, RSA};
 
 #[test]
-fn thumbprints_are_those_of_the_rfcs() {
+fn thumbprints_match_the_rfcs() {
     for file in ["rfc7638_thumbprint", "rfc8037_ed25519"] {
         let vector = vector(file);
         let key = PublicKey::from_jwk(&vector["jwk"]).unwrap();
@@ -25,7 +25,7 @@ fn thumbprints_are_those_of_the_rfcs() {
 }
 
 #[test]
-fn jwks_that_are_wrong_are_refused() {
+fn invalid_jwks_are_rejected() {
     let good = PrivateKey::from_pem(&P256)
         .unwrap()
         .public_key()
@@ -70,7 +70,7 @@ fn jwks_that_are_wrong_are_refused() {
 }
 
 #[test]
-fn a_jwk_set_leaves_out_what_cannot_verify() {
+fn a_jwk_set_skips_keys_that_cannot_verify() {
     let public = |pem: &str| {
         PrivateKey::from_pem(pem)
             .unwrap()
@@ -131,9 +131,9 @@ fn a_jwk_set_leaves_out_what_cannot_verify() {
     assert_eq!(JwkSet::from_json("{}").unwrap_err().kind(), ErrorKind::Key);
 }
 
-/// RFC 7517 sections 4.2 to 4.4: a JWK says itself what it is for.
+/// RFC 7517 sections 4.2 to 4.4: `use`, `key_ops` and `alg` restrict a JWK.
 #[test]
-fn a_public_jwk_verifies_only_what_it_says_it_is_for() {
+fn a_public_jwk_restricts_what_it_verifies() {
     let with = |name: &str, value: Value| {
         let mut jwk = PrivateKey::from_pem(&RSA)
             .unwrap()

@@ -1,5 +1,7 @@
-//! Keys that ring cannot use: P-521, RSA of more than 4096 bits, and EC keys whose public point is
-//! compressed or missing; with and without aws-lc.
+//! Keys that ring does not support, with and without aws-lc.
+//!
+//! These are P-521, RSA keys of more than 4096 bits, and EC keys whose public point is compressed
+//! or missing.
 
 #[cfg(feature = "aws-lc")]
 use countersign_jose::jws::{self, Algorithm, Backend, KeySigner, VerificationKey};
@@ -16,7 +18,7 @@ const RSA_4160: &str = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4160";
 
 #[cfg(not(feature = "aws-lc"))]
 #[test]
-fn without_aws_lc_the_refusal_names_the_feature() {
+fn without_aws_lc_the_error_names_the_feature() {
     let p521 = openssl_text(P521, "");
     for (pem, message) in [
         (p521.clone(), "EC on P-521"),
@@ -40,7 +42,7 @@ fn without_aws_lc_the_refusal_names_the_feature() {
 
 #[cfg(feature = "aws-lc")]
 #[test]
-fn with_aws_lc_p521_signs_and_is_named_as_any_other_key() {
+fn with_aws_lc_p521_keys_sign() {
     let pem = openssl_text(P521, "");
     let spki = openssl("pkey -pubout -outform DER", pem.as_bytes());
     for text in [pem.clone(), openssl_text("ec", &pem)] {
@@ -74,11 +76,10 @@ fn with_aws_lc_large_rsa_keys_sign() {
     check(&key, Algorithm::PS512);
 }
 
-/// As written by tools that save bytes (`-conv_form compressed`) or by RFC 5915 writers that leave
-/// the optional point out.
+/// Some tools compress the point (`-conv_form compressed`), others omit it, as RFC 5915 permits.
 #[cfg(feature = "aws-lc")]
 #[test]
-fn with_aws_lc_a_point_is_computed_if_it_is_compressed_or_missing() {
+fn with_aws_lc_compressed_and_missing_points_are_computed() {
     for (curve, algorithm) in [
         ("P-256", Algorithm::ES256),
         ("P-384", Algorithm::ES384),
@@ -114,10 +115,10 @@ fn with_aws_lc_a_point_is_computed_if_it_is_compressed_or_missing() {
     }
 }
 
-/// Neither an `x` without a point on the curve nor a scalar of zero is a key.
+/// An `x` without a point on the curve and a scalar of zero are invalid.
 #[cfg(feature = "aws-lc")]
 #[test]
-fn with_aws_lc_what_is_not_on_the_curve_is_rejected() {
+fn with_aws_lc_points_off_the_curve_are_rejected() {
     let spki = openssl(
         "ec -pubout -conv_form compressed -outform DER",
         super::P256.as_bytes(),
@@ -144,7 +145,7 @@ fn with_aws_lc_what_is_not_on_the_curve_is_rejected() {
     );
 }
 
-/// It signs, the signature is right, and nobody is told that ring made it.
+/// Checks that the key signs with aws-lc, that its signatures verify, and that ring is rejected.
 #[cfg(feature = "aws-lc")]
 fn check(key: &PrivateKey, algorithm: Algorithm) {
     let signer = KeySigner::new(key.clone(), Some(algorithm), None).unwrap();

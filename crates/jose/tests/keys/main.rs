@@ -1,4 +1,4 @@
-//! Keys as users have them: every format, every mark of transport, every wrong file.
+//! Keys as users have them: every format, alterations by transport, and wrong files.
 
 #![allow(
     clippy::disallowed_methods,
@@ -19,7 +19,7 @@ mod mangled;
 #[path = "../openssl/mod.rs"]
 mod openssl;
 mod pss;
-mod refused;
+mod rejected;
 
 use std::sync::LazyLock;
 
@@ -30,7 +30,7 @@ use serde_json::json;
 
 use openssl::{openssl, openssl_text};
 
-/// One private key as some tool writes it.
+/// A private key as a tool writes it.
 struct Sample {
     name: &'static str,
     pem: String,
@@ -101,7 +101,7 @@ static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
             ..rsa("RSA-PSS PKCS#8", pss, "PKCS#8 PEM")
         },
         rsa(
-            "RSA PKCS#8 under the wrong label",
+            "RSA PKCS#8 with the wrong label",
             RSA.replace("PRIVATE KEY", "RSA PRIVATE KEY"),
             "PKCS#8 PEM",
         ),
@@ -152,10 +152,10 @@ static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
 
 const P256_OID: [u8; 10] = [0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 
-type Mark = fn(&str) -> String;
+type Alteration = fn(&str) -> String;
 
-/// What transport does to a PEM without losing anything.
-const MARKS: &[(&str, Mark)] = &[
+/// Alterations by transport that lose no information.
+const ALTERATIONS: &[(&str, Alteration)] = &[
     ("none", |pem| pem.to_owned()),
     ("literal \\n", |pem| pem.replace('\n', "\\n")),
     ("literal \\r\\n", |pem| pem.replace('\n', "\\r\\n")),
@@ -173,16 +173,16 @@ const MARKS: &[(&str, Mark)] = &[
     ("typographic quotes", |pem| {
         format!("\u{201c}{}\u{201d}", pem.trim_end())
     }),
-    ("blanks around", |pem| format!("\n \t {pem} \n\n")),
+    ("spaces around", |pem| format!("\n \t {pem} \n\n")),
     ("indented", |pem| {
         pem.lines().map(|line| format!("    {line}\n")).collect()
     }),
-    ("blanks at line ends", |pem| pem.replace('\n', "  \n")),
+    ("spaces at line ends", |pem| pem.replace('\n', "  \n")),
     ("empty lines between", |pem| pem.replace('\n', "\n\n")),
-    ("one line with blanks", |pem| {
+    ("one line with spaces", |pem| {
         pem.trim_end().replace('\n', " ")
     }),
-    ("one line without blanks", |pem| {
+    ("one line without spaces", |pem| {
         pem.trim_end().replace('\n', "")
     }),
     ("no final line feed", |pem| pem.trim_end().to_owned()),
@@ -220,26 +220,26 @@ const MARKS: &[(&str, Mark)] = &[
     ("base64 of CRLF, quoted", |pem| {
         format!("\"{}\"", base64(pem.replace('\n', "\r\n").as_bytes()))
     }),
-    ("public key beside it", |pem| {
+    ("public key next to it", |pem| {
         format!("{}{pem}", openssl_text("pkey -pubout", &RSA))
     }),
-    ("certificate beside it", |pem| {
+    ("certificate next to it", |pem| {
         format!("{pem}{}", certificate(&RSA))
     }),
 ];
 
 #[test]
-fn every_format_under_every_mark_is_the_same_key() {
+fn every_format_is_read_despite_every_alteration() {
     for sample in SAMPLES.iter() {
-        // OpenSSL 3.0 does not read version 2; it is the same key.
+        // OpenSSL 3.0 does not read version 2, so use the same key in version 1.
         let readable = if sample.name.ends_with("version 2") {
             &ED25519
         } else {
             &sample.pem
         };
         let spki = openssl("pkey -pubout -outform DER", readable.as_bytes());
-        for (mark, apply) in MARKS {
-            let at = format!("{} / {mark}", sample.name);
+        for (alteration, apply) in ALTERATIONS {
+            let at = format!("{} / {alteration}", sample.name);
             let key =
                 PrivateKey::from_pem(&apply(&sample.pem)).unwrap_or_else(|e| panic!("{at}: {e:?}"));
             assert_eq!(key.bits(), sample.bits, "{at}");
@@ -251,9 +251,9 @@ fn every_format_under_every_mark_is_the_same_key() {
     }
 }
 
-/// RFC 5915 wants the scalar in full width; some writers drop its leading zeros.
+/// RFC 5915 requires a scalar of full width, but some tools drop leading zeros.
 #[test]
-fn a_short_ec_scalar_is_taken() {
+fn an_ec_scalar_without_leading_zeros_is_read() {
     let start = [vec![2, 1, 1], tlv(0x04, &[0x42; 31]), tlv(0xa0, &P256_OID)].concat();
     let without_point = pem("EC PRIVATE KEY", &tlv(0x30, &start));
     let spki = openssl("pkey -pubout -outform DER", without_point.as_bytes());
@@ -273,12 +273,12 @@ fn a_short_ec_scalar_is_taken() {
     assert!(error.message().contains("EC private key"), "{error:?}");
 }
 
-/// RFC 5958 section 2: version 2 has the public key beside the private one.
+/// RFC 5958 section 2: version 2 has the public key next to the private key.
 #[test]
-fn an_ec_point_outside_of_the_inner_key_is_taken() {
+fn an_ec_point_outside_the_inner_key_is_read() {
     let spki = openssl("pkey -pubout -outform DER", P256.as_bytes());
     let pkcs8 = openssl("pkcs8 -topk8 -nocrypt -outform DER", P256.as_bytes());
-    // Everything before the scalar is the same for each key, so the first match is the right one.
+    // Everything before the scalar is the same for every key, so the first match is the right one.
     let scalar = pkcs8.windows(5).position(|w| w == [2, 1, 1, 0x04, 32]);
     let scalar = scalar.unwrap() + 5;
     let inner = [vec![2, 1, 1], tlv(0x04, &pkcs8[scalar..scalar + 32])];
@@ -301,7 +301,7 @@ fn an_ec_point_outside_of_the_inner_key_is_taken() {
 }
 
 #[test]
-fn inspect_says_what_a_private_key_is() {
+fn inspect_describes_private_keys() {
     for sample in SAMPLES.iter() {
         let info = key::inspect(&sample.pem).unwrap();
         let public = PrivateKey::from_pem(&sample.pem)
@@ -341,7 +341,7 @@ fn inspect_says_what_a_private_key_is() {
 }
 
 #[test]
-fn public_keys_and_certificates_are_the_private_keys_other_half() {
+fn public_keys_and_certificates_match_the_private_key() {
     for private in [&*RSA, &*P256, &*P384, &*ED25519] {
         let expected = PrivateKey::from_pem(private).unwrap().public_key().unwrap();
         let spki = openssl_text("pkey -pubout", private);
@@ -350,10 +350,13 @@ fn public_keys_and_certificates_are_the_private_keys_other_half() {
             (&spki, "public", "SPKI PEM"),
             (&certificate, "certificate", "X.509 PEM"),
         ] {
-            for (mark, apply) in MARKS.iter().filter(|(mark, _)| !mark.contains("beside")) {
-                let read =
-                    PublicKey::from_pem(&apply(text)).unwrap_or_else(|e| panic!("{mark}: {e:?}"));
-                assert_eq!(read, expected, "{mark}");
+            for (alteration, apply) in ALTERATIONS
+                .iter()
+                .filter(|(name, _)| !name.contains("next to it"))
+            {
+                let read = PublicKey::from_pem(&apply(text))
+                    .unwrap_or_else(|e| panic!("{alteration}: {e:?}"));
+                assert_eq!(read, expected, "{alteration}");
             }
             let info = key::inspect(text).unwrap();
             assert_eq!((info.kind, info.format.as_str()), (kind, format));
@@ -371,7 +374,7 @@ fn public_keys_and_certificates_are_the_private_keys_other_half() {
 }
 
 #[test]
-fn rsa_keys_of_3072_and_4096_bits_are_taken() {
+fn rsa_keys_of_3072_and_4096_bits_are_read() {
     for bits in [3072, 4096] {
         let pem = openssl_text(
             &format!("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:{bits}"),
@@ -382,7 +385,7 @@ fn rsa_keys_of_3072_and_4096_bits_are_taken() {
 }
 
 #[test]
-fn a_public_key_wants_no_private_one() {
+fn a_private_key_is_not_read_as_a_public_key() {
     let error = PublicKey::from_pem(&RSA).unwrap_err();
     assert!(
         error.message().contains("this is a private key"),
@@ -405,7 +408,7 @@ fn debug_shows_no_key() {
     }
 }
 
-/// No run of ten characters of the text, other than of its frame and of plain words, is in the error.
+/// Asserts that the error contains no ten consecutive key-like characters of the text.
 fn assert_shows_nothing_of(text: &str, error: &Error) {
     let shown = format!("{error} {error:?} {:?}", error.hint());
     let body: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -416,14 +419,11 @@ fn assert_shows_nothing_of(text: &str, error: &Error) {
             .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
             && run.bytes().any(|b| b.is_ascii_lowercase())
             && run.bytes().any(|b| b.is_ascii_uppercase());
-        assert!(
-            !(key_like && shown.contains(&run)),
-            "{run} is shown by {error:?}"
-        );
+        assert!(!(key_like && shown.contains(&run)), "{run} is in {error:?}");
     }
 }
 
-/// An Ed25519 key as RFC 8410 section 10.3 has it in its second example: with its public half.
+/// Adds the public key to an Ed25519 key, as in the second example of RFC 8410 section 10.3.
 fn version_2(version_1: &str) -> String {
     let mut der = openssl("pkey -outform DER", version_1.as_bytes());
     let spki = openssl("pkey -pubout -outform DER", version_1.as_bytes());
@@ -448,7 +448,7 @@ fn pem(label: &str, der: &[u8]) -> String {
     )
 }
 
-/// DER with up to 64 KiB of contents.
+/// Encodes a DER value with up to 64 KiB of contents.
 fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(contents.len())
         .expect("under 64 KiB")

@@ -1,4 +1,4 @@
-//! Nothing that is read makes it panic, and no error shows a piece of a key.
+//! No input causes a panic, and no error contains a part of a key.
 
 use countersign_jose::jws::JwkSet;
 use countersign_jose::key::{self, PrivateKey, PublicKey};
@@ -12,7 +12,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn no_text_makes_it_panic(text in "\\PC*") {
+    fn arbitrary_text_does_not_panic(text in "\\PC*") {
         let _ = PrivateKey::from_pem(&text);
         let _ = PublicKey::from_pem(&text);
         let _ = key::inspect(&text);
@@ -20,7 +20,7 @@ proptest! {
     }
 
     #[test]
-    fn no_pieces_of_pem_make_it_panic(pieces in prop::collection::vec(prop::sample::select(vec![
+    fn pieces_of_pem_do_not_panic(pieces in prop::collection::vec(prop::sample::select(vec![
         "-----BEGIN ", "-----END ", "-----", "PRIVATE KEY", "RSA ", "PUBLIC KEY", "CERTIFICATE", "\n", "\\n",
         "\\", "\"", " ", "MII", "MIIE", "=", "==", "Proc-Type: 4,ENCRYPTED", "\u{feff}", "é", "{", "-", "BEGIN",
     ]), 0..24)) {
@@ -30,7 +30,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_in_a_pem_make_it_panic(
+    fn arbitrary_bytes_in_pem_do_not_panic(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         label in prop::sample::select(vec!["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "PUBLIC KEY", "CERTIFICATE"]),
     ) {
@@ -38,7 +38,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mangled_pem_neither_panics_nor_shows_the_key(
+    fn mangled_pem_neither_panics_nor_leaks_the_key(
         which in any::<prop::sample::Index>(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<char>(), 0..3u8), 1..6),
     ) {
@@ -58,14 +58,14 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         bodies::key_file(&bytes);
         bodies::jwk_set(&bytes);
     }
 
-    /// Bytes that begin as a document does get further than others.
+    /// Bytes that start like a DER document get further than random ones.
     #[test]
-    fn no_document_makes_it_panic(
+    fn arbitrary_der_does_not_panic(
         tags in prop::collection::vec((prop::sample::select(vec![0x02u8, 0x03, 0x04, 0x06, 0x30, 0x80, 0xa0, 0xa1]),
             prop::collection::vec(any::<u8>(), 0..20)), 0..9),
     ) {
@@ -73,16 +73,16 @@ proptest! {
         bodies::key_file(&super::tlv(0x30, &members));
     }
 
-    /// Every file of the corpus with a few bytes changed: PEM, DER, UTF-16, PKCS#12, ciphers.
+    /// Changes a few bytes in a file of the corpus: PEM, DER, UTF-16, PKCS#12, encrypted.
     #[test]
-    fn no_mangled_file_of_the_corpus_makes_it_panic(
+    fn mangled_files_of_the_corpus_do_not_panic(
         which in any::<prop::sample::Index>(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 1..4),
     ) {
         let mut file = which.get(CORPUS.as_slice()).file.clone();
         file.push(b'\n');
         for (at, with, how) in edits {
-            // What matters most stands in front.
+            // Every other edit is near the start, where the structure is.
             let at = at.index(file.len()) / if with % 2 == 0 { 1 } else { 8 };
             match how {
                 0 | 1 => file[at] = with,
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn no_json_makes_it_panic(
+    fn arbitrary_json_does_not_panic(
         pieces in prop::collection::vec(prop::sample::select(vec![
             "{", "}", "[", "]", ":", ",", "\"", "\"kty\":", "\"RSA\"", "\"oct\"", "\"k\":", "\"AQAB\"", "\"keys\":[",
             "\"type\":\"service_account\"", "\"private_key\":", "\"boxAppSettings\":{", "\"appAuth\":{",
@@ -112,9 +112,9 @@ proptest! {
         }
     }
 
-    /// Past the base64: the DER itself is changed.
+    /// Changes the DER inside the base64.
     #[test]
-    fn mangled_der_neither_panics_nor_shows_the_key(
+    fn mangled_der_neither_panics_nor_leaks_the_key(
         which in any::<prop::sample::Index>(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 1..4),
         public in any::<bool>(),
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn no_jwk_makes_it_panic(
+    fn arbitrary_jwks_do_not_panic(
         kty in prop::sample::select(vec!["RSA", "EC", "OKP", "oct"]),
         crv in prop::sample::select(vec!["P-256", "P-384", "Ed25519"]),
         members in prop::collection::vec("[A-Za-z0-9_-]{0,90}", 4),

@@ -1,4 +1,4 @@
-//! Keys under the RSASSA-PSS identifier (RFC 4055), as `openssl genpkey -algorithm RSA-PSS` makes them.
+//! Keys with the RSASSA-PSS identifier (RFC 4055), as from `openssl genpkey -algorithm RSA-PSS`.
 
 use countersign_jose::ErrorKind;
 use countersign_jose::jws::{self, Algorithm, KeySigner, VerificationKey};
@@ -35,7 +35,7 @@ fn an_rsassa_pss_key_signs_with_pss_only() {
 }
 
 #[test]
-fn a_key_for_one_hash_signs_with_that_one_only() {
+fn a_key_restricted_to_one_hash_signs_only_with_it() {
     for (hash, salt, algorithm) in [
         ("sha256", 32, Algorithm::PS256),
         ("sha384", 20, Algorithm::PS384),
@@ -59,9 +59,9 @@ fn a_key_for_one_hash_signs_with_that_one_only() {
     }
 }
 
-/// Vendors name a key by the digest of the file that was uploaded, identifier included.
+/// Vendors identify a key by the hash of the uploaded file, which includes the identifier.
 #[test]
-fn the_digest_of_the_public_key_is_that_of_its_file() {
+fn the_spki_is_identical_to_that_of_the_file() {
     for pem in [openssl_text(BITS, ""), restricted("sha384", 48)] {
         let spki = openssl("pkey -pubout -outform DER", pem.as_bytes());
         let key = PrivateKey::from_pem(&pem).unwrap();
@@ -90,7 +90,7 @@ fn a_certificate_belongs_to_its_rsassa_pss_key() {
 }
 
 #[test]
-fn a_restriction_that_jws_has_no_algorithm_for_is_rejected() {
+fn restrictions_without_a_jws_algorithm_are_rejected() {
     for (pem, message) in [
         (restricted("sha1", 20), "restricted to a hash other than"),
         (restricted("sha256", 60), "a mask hash or salt length"),

@@ -1,9 +1,9 @@
-//! The `openssl` command: an implementation of its own to make keys with and to check us by.
+//! The `openssl` command, which creates keys and checks results independently.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-/// Runs `openssl` with words split at blanks and gives what it wrote.
+/// Runs `openssl` with arguments separated by spaces, and returns its output.
 pub(crate) fn openssl(arguments: &str, input: &[u8]) -> Vec<u8> {
     let output = run(arguments, input);
     assert!(
@@ -14,12 +14,12 @@ pub(crate) fn openssl(arguments: &str, input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// The same for what is text.
+/// Like [`openssl`], for text.
 pub(crate) fn openssl_text(arguments: &str, input: &str) -> String {
-    String::from_utf8(openssl(arguments, input.as_bytes())).expect("openssl wrote text")
+    String::from_utf8(openssl(arguments, input.as_bytes())).expect("openssl writes UTF-8")
 }
 
-/// Whether `openssl` agreed.
+/// Returns whether `openssl` succeeded.
 #[allow(dead_code)]
 pub(crate) fn openssl_agrees(arguments: &str) -> bool {
     run(arguments, b"").status.success()
@@ -35,7 +35,7 @@ fn run(arguments: &str, input: &[u8]) -> Output {
         .unwrap_or_else(|error| {
             panic!("these tests need the `openssl` command (apt-get install openssl): {error}")
         });
-    // A command that reads no input closes the pipe early; its status tells what happened.
+    // A command that reads no input closes the pipe early, so writing may fail.
     let _ = child.stdin.take().expect("stdin is piped").write_all(input);
-    child.wait_with_output().expect("openssl ends")
+    child.wait_with_output().expect("wait for openssl")
 }

@@ -1,4 +1,4 @@
-//! Every wrong file, each refused in its own words with what to do.
+//! Wrong files, each rejected with its own message and hint.
 
 use countersign_jose::ErrorKind;
 use countersign_jose::key::PrivateKey;
@@ -7,7 +7,7 @@ use super::openssl::{openssl, openssl_text};
 use super::{P256, RSA, assert_shows_nothing_of, certificate, pem, tlv};
 
 #[test]
-fn every_wrong_file_is_refused_in_its_own_words() {
+fn every_wrong_file_has_its_own_error() {
     let rsa = &*RSA;
     let pkcs1 = openssl_text("rsa -traditional", rsa);
     let lines_of = |pem: &str, skip: usize, less: usize| {
@@ -70,8 +70,8 @@ fn every_wrong_file_is_refused_in_its_own_words() {
             "encrypted with a passphrase",
             "openssl pkey -in",
         ),
-        ("nothing", String::new(), "the key is empty", "PEM file"),
-        ("blanks", " \n\"\"".into(), "the key is empty", "PEM file"),
+        ("empty", String::new(), "the key is empty", "PEM file"),
+        ("spaces", " \n\"\"".into(), "the key is empty", "PEM file"),
         (
             "words",
             "please see the vault".into(),
@@ -147,7 +147,7 @@ fn every_wrong_file_is_refused_in_its_own_words() {
         (
             "bad symbol",
             pkcs1.replacen("\nM", "\n*", 1),
-            "not base64",
+            "not valid base64",
             "copy the key again",
         ),
         (
@@ -175,7 +175,7 @@ fn every_wrong_file_is_refused_in_its_own_words() {
             "openssl pkey",
         ),
         (
-            "numbers that do not belong together",
+            "inconsistent numbers",
             with_other_symbol(&pkcs1, 14),
             "parts are inconsistent",
             "openssl pkey",
@@ -264,9 +264,9 @@ fn every_wrong_file_is_refused_in_its_own_words() {
     }
 }
 
-/// Where the hint is a conversion, running it gives a key that is read.
+/// If the hint is a command that converts the key, the result can be read.
 #[test]
-fn the_conversions_that_the_hints_name_do_help() {
+fn the_commands_in_hints_work() {
     for (damage, message) in [
         #[cfg(not(feature = "aws-lc"))]
         ("ec -no_public", "has no public point"),
@@ -310,7 +310,7 @@ fn the_conversions_that_the_hints_name_do_help() {
     }
 }
 
-/// PKCS#8 that says P-384 around a SEC1 key that says P-256.
+/// Builds a PKCS#8 key with P-384 around a SEC1 key with P-256.
 fn two_curves() -> String {
     let sec1 = openssl("ec -outform DER", P256.as_bytes());
     let ec = [0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
@@ -325,14 +325,14 @@ fn without_line(pem: &str, number: usize) -> String {
     kept.map(|(_, line)| format!("{line}\n")).collect()
 }
 
-/// Changes one symbol in the middle of a line; line 14 of a 2048-bit PKCS#1 key is the first prime.
+/// Changes one symbol in the middle of a line. Line 14 of a 2048-bit PKCS#1 key is the first prime.
 fn with_other_symbol(pem: &str, line: usize) -> String {
     let at = pem.match_indices('\n').nth(line - 1).unwrap().0 + 32;
     let other = if &pem[at..=at] == "A" { "B" } else { "A" };
     format!("{}{other}{}", &pem[..at], &pem[at + 1..])
 }
 
-/// Takes symbols out until their number is one more than a multiple of four, which no base64 has.
+/// Removes symbols until their number modulo four is one, which is never valid base64.
 fn remove_symbol(pem: &str) -> String {
     let (begin, rest) = pem.split_once('\n').unwrap();
     let (body, _) = rest.split_once("-----END").unwrap();

@@ -1,4 +1,4 @@
-//! The whole files of the corpus: every format, and every kind of encryption.
+//! The intact files of the corpus: every format, and every kind of encryption.
 
 use std::sync::LazyLock;
 
@@ -36,12 +36,12 @@ impl Corpus {
                 ("DER and a line end", [&der[..], b"\r\n"].concat(), in_der),
                 ("base64 of DER", crate::base64(&der).into_bytes(), in_der),
                 (
-                    "UTF-16, the other way round",
+                    "UTF-16, big-endian",
                     [&[0xfe, 0xff][..], &swapped].concat(),
                     in_pem,
                 ),
                 (
-                    "UTF-16 with a byte order mark",
+                    "UTF-16, little-endian",
                     [&[0xff, 0xfe][..], &wide].concat(),
                     in_pem,
                 ),
@@ -56,9 +56,9 @@ impl Corpus {
                     0,
                 );
             }
-            // A passphrase that nothing asks for does no harm.
+            // An unneeded passphrase is ignored.
             self.key(
-                &format!("{name} {structure}, needless passphrase"),
+                &format!("{name} {structure}, unneeded passphrase"),
                 &pem,
                 Some("x"),
                 source,
@@ -79,7 +79,7 @@ impl Corpus {
         );
         let other = [RSA.clone(), certificate(&P256)].concat();
         self.key(
-            "PEM with a foreign certificate",
+            "PEM with another key's certificate",
             other.as_bytes(),
             None,
             &RSA,
@@ -104,9 +104,9 @@ impl Corpus {
                 self.pkcs8(&command, &RSA, &how);
             }
         }
-        let usual = "PBES2, PBKDF2 with HMAC-SHA256, AES-256-CBC";
+        let default = "PBES2, PBKDF2 with HMAC-SHA256, AES-256-CBC";
         for source in [&P256, &P384, &ED25519] {
-            self.pkcs8("-v2 aes-256-cbc", source, usual);
+            self.pkcs8("-v2 aes-256-cbc", source, default);
         }
         self.pkcs8("-scrypt", &RSA, "PBES2, scrypt, AES-256-CBC");
         self.pkcs8("-v1 PBE-SHA1-3DES", &RSA, "PKCS#12 with SHA-1, 3DES");
@@ -119,7 +119,7 @@ impl Corpus {
         self.pkcs8("-v1 PBE-SHA1-RC2-40", &RSA, "PKCS#12 with SHA-1, RC2-40");
     }
 
-    pub(super) fn refused_encryptions(&mut self) {
+    pub(super) fn unsupported_encryptions(&mut self) {
         for (command, name) in [
             ("-v1 PBE-MD5-DES", "PBES1, MD5, DES"),
             ("-v1 PBE-SHA1-DES", "PBES1, SHA-1, DES"),
@@ -129,7 +129,7 @@ impl Corpus {
         ] {
             let file = make_pkcs8(command, &RSA, "PEM");
             let convert = "openssl pkcs8 -topk8 -v2 aes-256-cbc";
-            self.refused(
+            self.rejected(
                 command,
                 &file,
                 Some(PASSPHRASE),
@@ -142,7 +142,7 @@ impl Corpus {
             "rsa -traditional -des -passout pass:{PASSPHRASE} -provider legacy -provider default"
         );
         let file = openssl(&des, RSA.as_bytes());
-        self.refused(
+        self.rejected(
             "DEK-Info DES",
             &file,
             Some(PASSPHRASE),
@@ -152,12 +152,12 @@ impl Corpus {
         );
     }
 
-    /// One way of encrypting PKCS#8, in both frames, with every passphrase.
+    /// Adds PKCS#8 with one kind of encryption, in PEM and DER, with every passphrase.
     pub(super) fn pkcs8(&mut self, command: &str, source: Source, how: &str) {
-        for frame in ["PEM", "DER"] {
-            let file = make_pkcs8(command, source, frame);
-            let format = leak(format!("PKCS#8 {frame}"));
-            let name = format!("pkcs8 {command} {frame}");
+        for encoding in ["PEM", "DER"] {
+            let file = make_pkcs8(command, source, encoding);
+            let format = leak(format!("PKCS#8 {encoding}"));
+            let name = format!("pkcs8 {command} {encoding}");
             self.every_passphrase(&name, &file, source, format, how, 0);
         }
     }
@@ -177,13 +177,13 @@ impl Corpus {
                 let command = format!("{command} {argument} -passout pass:{PASSPHRASE}");
                 let file = openssl_text(&command, source);
                 let how = format!("PEM, MD5, {cipher}");
-                for (mark, file) in [
+                for (alteration, file) in [
                     ("", file.clone()),
                     (" in one line", file.replace('\n', " ")),
                     (" without line ends", file.replace('\n', "")),
                     (" with \\n", file.replace('\n', "\\n")),
                 ] {
-                    let name = format!("{command}{mark}");
+                    let name = format!("{command}{alteration}");
                     self.every_passphrase(&name, file.as_bytes(), source, format, &how, 0);
                 }
             }
@@ -227,7 +227,7 @@ impl Corpus {
             self.every_passphrase("pkcs12 of another key", &file, source, "PKCS#12", modern, 2);
         }
         let empty = make_pkcs12("", &RSA, "");
-        self.opened(
+        self.decrypted(
             "pkcs12, empty passphrase",
             &empty,
             None,
@@ -236,7 +236,7 @@ impl Corpus {
             modern,
             2,
         );
-        self.opened(
+        self.decrypted(
             "pkcs12, empty passphrase given",
             &empty,
             Some(""),
@@ -246,7 +246,7 @@ impl Corpus {
             2,
         );
         let bare = make_pkcs12("-keypbe NONE -certpbe NONE -nomac", &RSA, "");
-        self.opened(
+        self.decrypted(
             "pkcs12 with nothing encrypted",
             &bare,
             None,
@@ -265,7 +265,7 @@ impl Corpus {
             2,
         );
         let no_key = make_pkcs12("-nokeys", &RSA, PASSPHRASE);
-        self.not_opened(
+        self.not_decrypted(
             "pkcs12 without a key",
             &no_key,
             Some(PASSPHRASE),
@@ -276,15 +276,17 @@ impl Corpus {
     }
 }
 
-pub(super) fn make_pkcs8(command: &str, source: &str, frame: &str) -> Vec<u8> {
+pub(super) fn make_pkcs8(command: &str, source: &str, encoding: &str) -> Vec<u8> {
     let providers = "-provider legacy -provider default";
     openssl(
-        &format!("pkcs8 -topk8 {command} -outform {frame} -passout pass:{PASSPHRASE} {providers}"),
+        &format!(
+            "pkcs8 -topk8 {command} -outform {encoding} -passout pass:{PASSPHRASE} {providers}"
+        ),
         source.as_bytes(),
     )
 }
 
-/// With the key's own certificate after another's.
+/// Creates a PKCS#12 file with the key's own certificate after another one.
 pub(super) fn make_pkcs12(arguments: &str, source: &str, passphrase: &str) -> Vec<u8> {
     let other: &LazyLock<String> = if *source == **P256 { &P384 } else { &P256 };
     let input = [source, &certificate(other), &certificate(source)].concat();
