@@ -22,7 +22,7 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256. Most vendors ask for it.
+    /// RSASSA-PKCS1-v1_5 with SHA-256. Most vendors require it.
     RS256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
     RS384,
@@ -38,7 +38,7 @@ pub enum Algorithm {
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
-    /// ECDSA on P-521 with SHA-512. Needs a key in a device or the Cargo feature `aws-lc`.
+    /// ECDSA on P-521 with SHA-512. Requires a key in a device or the Cargo feature `aws-lc`.
     ES512,
     /// Ed25519 (RFC 8037).
     EdDSA,
@@ -106,7 +106,7 @@ impl Algorithm {
     }
 
     /// Returns the minimum length of an HMAC secret in bytes (RFC 7518 section 3.2).
-    pub(crate) fn least_secret_bytes(self) -> Option<usize> {
+    pub(crate) fn min_secret_bytes(self) -> Option<usize> {
         match self {
             Self::HS256 => Some(32),
             Self::HS384 => Some(48),
@@ -115,8 +115,10 @@ impl Algorithm {
         }
     }
 
-    /// Hashes a message with the algorithm's hash, as OpenID Connect does for `at_hash` and `c_hash`
-    /// (Core section 3.1.3.6). The hash of EdDSA is SHA-512, because it is Ed25519 here.
+    /// Hashes a message with the algorithm's hash function.
+    ///
+    /// OpenID Connect uses this for `at_hash` and `c_hash` (Core section 3.1.3.6). EdDSA hashes
+    /// with SHA-512, because only Ed25519 is supported.
     ///
     /// # Example
     ///
@@ -130,7 +132,7 @@ impl Algorithm {
         digest::digest(self.hash(), message).as_ref().to_vec()
     }
 
-    /// Returns the hash that the algorithm uses.
+    /// Returns the algorithm's hash function.
     pub(crate) fn hash(self) -> &'static digest::Algorithm {
         match self {
             Self::RS256 | Self::PS256 | Self::ES256 | Self::HS256 => &digest::SHA256,
@@ -139,7 +141,7 @@ impl Algorithm {
         }
     }
 
-    /// Returns the length of a signature, or `None` for RSA, where it depends on the key.
+    /// Returns the length of a signature in bytes, or `None` for RSA, which depends on the key.
     pub(crate) fn signature_bytes(self) -> Option<usize> {
         match self {
             Self::ES256 | Self::EdDSA => Some(64),
@@ -173,7 +175,7 @@ impl FromStr for Algorithm {
         if let Some(known) = Self::ALL.iter().find(|known| known.as_str() == name) {
             return Ok(*known);
         }
-        let refused = if name.eq_ignore_ascii_case("none") {
+        let error = if name.eq_ignore_ascii_case("none") {
             Error::new(
                 ErrorKind::UnsupportedAlgorithm,
                 "`algorithm` none means no signature, which is always rejected",
@@ -185,18 +187,18 @@ impl FromStr for Algorithm {
                 format!("`algorithm` {shown:?} is not supported"),
             )
         };
-        Err(refused.with_hint(format!("use one of {}", names(Self::ALL))))
+        Err(error.with_hint(format!("use one of {}", names(Self::ALL))))
     }
 }
 
-/// Builds the error for a key, described in words, that does not support an algorithm.
-pub(crate) fn misfit(algorithm: Algorithm, key: &str, possible: &[Algorithm]) -> Error {
+/// Builds the error for a key that does not support an algorithm. `key` describes the key.
+pub(crate) fn algorithm_mismatch(algorithm: Algorithm, key: &str, possible: &[Algorithm]) -> Error {
     let message = format!("`algorithm` {algorithm} does not match the key: this is {key}");
     Error::new(ErrorKind::AlgorithmMismatch, message)
         .with_hint(format!("set algorithm to one of {}", names(possible)))
 }
 
-/// Lists the names, for a message.
+/// Joins the names of algorithms for a message.
 pub(crate) fn names(algorithms: &[Algorithm]) -> String {
     algorithms
         .iter()

@@ -6,7 +6,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
-/// Appends to a buffer that should have room already.
+/// Appends the encoding of `bytes`. Reserve room with [`encoded_length`] first.
 pub(crate) fn encode_into(bytes: &[u8], out: &mut String) {
     URL_SAFE_NO_PAD.encode_append(bytes, out);
 }
@@ -15,8 +15,9 @@ pub(crate) fn encoded_length(bytes: usize) -> usize {
     URL_SAFE_NO_PAD.encoded_length(bytes)
 }
 
-/// Decodes; none for padding, blanks, the other alphabet, and last symbols whose unused bits are
-/// not zero, so that no two texts mean the same bytes.
+/// Decodes strictly, so that no two texts decode to the same bytes.
+///
+/// Returns `None` for padding, spaces, the standard alphabet, and unused bits that are not zero.
 pub(crate) fn decode_strict(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode_to_vec(text).ok()
 }
@@ -26,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_only_the_one_right_spelling() {
+    fn rejects_non_canonical_encodings() {
         assert_eq!(decode_strict(b""), Some(vec![]));
         assert_eq!(decode_strict(b"_-8"), Some(vec![0xff, 0xef]));
         for wrong in [
@@ -37,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn length_is_exact() {
+    fn encoded_length_is_exact() {
         for n in 0..50 {
             assert_eq!(encode(&vec![7; n]).len(), encoded_length(n));
         }

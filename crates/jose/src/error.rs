@@ -1,9 +1,9 @@
-//! The crate's error: what happened and what to do about it.
+//! The crate's error type.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// What went wrong with a key, a signature or a token, and what to do about it.
+/// An error about a key, a signature or a token, with a hint about what to do.
 ///
 /// No error contains any part of a private key, a shared secret or a passphrase.
 ///
@@ -29,7 +29,7 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What an [`Error`] is about. New kinds may be added.
+/// The kind of an [`Error`]. New kinds may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -39,15 +39,15 @@ pub enum ErrorKind {
     Passphrase,
     /// A file contains several private keys, and the key id does not select exactly one of them.
     KeyId,
-    /// A public key, a certificate or a JWK Set cannot be read, or a key is not fit for its use.
+    /// A public key, a certificate or a JWK Set cannot be read, or a key is not meant for this use.
     Key,
-    /// A shared secret is too short for its algorithm, or is not a secret.
+    /// A shared secret is too short for its algorithm, or is not a shared secret.
     SharedSecret,
     /// An algorithm is unknown, or cannot be used in this way.
     UnsupportedAlgorithm,
     /// A key cannot be used with an algorithm.
     AlgorithmMismatch,
-    /// A signature could not be made.
+    /// Signing failed.
     Signing,
     /// A signature or a token is not valid.
     Verification,
@@ -56,8 +56,10 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// Creates an error, for an implementation of [`Signer`](crate::jws::Signer) or the function of
-    /// a [`CallbackSigner`](crate::jws::CallbackSigner).
+    /// Creates an error.
+    ///
+    /// Use this in an implementation of [`Signer`](crate::jws::Signer) or in the function of a
+    /// [`CallbackSigner`](crate::jws::CallbackSigner).
     ///
     /// # Example
     ///
@@ -77,7 +79,7 @@ impl Error {
         }))
     }
 
-    /// Adds advice: one sentence that says what to do.
+    /// Adds a hint: one sentence that says what to do.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
@@ -102,28 +104,29 @@ impl Error {
         self
     }
 
-    /// Returns what the error is about.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Returns one sentence that says what happened.
+    /// Returns the message: one sentence that says what happened.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Returns one sentence that says what to do.
+    /// Returns the hint: one sentence that says what to do.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// Returns the cause in the form in which clones of this error share it, to pass it on in
-    /// another error type. See also [`std::error::Error::source`].
+    /// Returns the cause, shared with clones of this error.
+    ///
+    /// Use this to build an error of another type. See also [`std::error::Error::source`].
     pub fn shared_source(&self) -> Option<Arc<dyn std::error::Error + Send + Sync>> {
         self.0.source.clone()
     }
 
-    /// Puts words before the message, as in "`private_key`: …".
+    /// Prefixes the message with a context, as in "`private_key`: …".
     pub(crate) fn in_context(mut self, context: impl fmt::Display) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
         self

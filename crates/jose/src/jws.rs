@@ -1,4 +1,4 @@
-//! Signed tokens: JSON Web Signature in compact form (RFC 7515, RFC 7518, RFC 8037).
+//! Signs and verifies tokens: JSON Web Signature in compact form (RFC 7515, RFC 7518, RFC 8037).
 
 mod backend;
 mod callback;

@@ -1,4 +1,4 @@
-//! Keys: read from whatever the vendor or a colleague handed over.
+//! Keys in every common format: reading, describing and naming them.
 
 mod armor;
 mod asn1;
@@ -28,4 +28,4 @@ pub(crate) use self::point::verify_p521;
 pub use self::private::PrivateKey;
 pub(crate) use self::public::Material;
 pub use self::public::PublicKey;
-pub use crate::refusal::is_pkcs11_uri;
+pub use crate::rejection::is_pkcs11_uri;

@@ -6,7 +6,7 @@ mod base64url;
 mod error;
 pub mod jws;
 pub mod key;
-mod refusal;
+mod rejection;
 pub mod x509;
 
 pub use crate::error::{Error, ErrorKind};

@@ -1,14 +1,15 @@
-//! What a certificate says: its key, its dates, its names (RFC 5280 section 4.1). Nothing is verified
-//! here: use this to show or explain a certificate, not to trust it.
+//! Parses X.509 certificates: key, validity and names (RFC 5280 section 4.1).
+//!
+//! Nothing is verified. Use this to show or explain a certificate, not to trust it.
 
 use std::time::Duration;
 
 use der::asn1::{AnyRef, GeneralizedTime, ObjectIdentifier, OctetStringRef, UtcTime};
 use der::{Decode, Reader, SliceReader, Tag, TagMode, TagNumber, Tagged};
 
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
-/// The field `extensions`.
+/// The tag of the field `extensions`.
 const EXTENSIONS: Tag = Tag::ContextSpecific {
     constructed: true,
     number: TagNumber(3),
@@ -30,13 +31,12 @@ pub struct CertificateParts<'a> {
     pub not_before: u64,
     /// The end of the validity, in seconds since 1970.
     pub not_after: u64,
-    /// The extensions in DER, if there are any.
+    /// The extensions in DER, if any.
     extensions: Option<&'a [u8]>,
 }
 
 impl CertificateParts<'_> {
-    /// Returns whether the certificate says that it is an authority's (`CA:TRUE`, RFC 5280 section
-    /// 4.2.1.9).
+    /// Returns whether the certificate is for an authority: `CA:TRUE` (RFC 5280 section 4.2.1.9).
     ///
     /// # Example
     ///
@@ -53,13 +53,13 @@ impl CertificateParts<'_> {
             .unwrap_or(false)
     }
 
-    /// Returns whether issuer and subject are the same.
+    /// Returns whether the issuer and the subject are the same.
     pub fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
     }
 }
 
-/// Reads a certificate in DER. Its signature is not verified.
+/// Parses a certificate in DER. Its signature is not verified.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ pub fn certificate(der: &[u8]) -> Result<CertificateParts<'_>, Error> {
             let parts = reader.sequence(|certificate| {
                 let parts = certificate.sequence(|tbs| {
                     let version = tbs.context_specific::<u8>(TagNumber(0), TagMode::Explicit)?;
-                    // Serial number and signature algorithm.
+                    // Skip the serial number and the signature algorithm.
                     for _ in 0..2 {
                         tbs.tlv_bytes()?;
                     }
@@ -116,7 +116,7 @@ pub fn certificate(der: &[u8]) -> Result<CertificateParts<'_>, Error> {
             reader.finish()?;
             Ok(parts)
         })
-        .map_err(|_| refusal::bad_der("certificate"))
+        .map_err(|_| rejection::bad_der("certificate"))
 }
 
 fn time<'a>(reader: &mut impl Reader<'a>) -> der::Result<Duration> {
@@ -126,7 +126,7 @@ fn time<'a>(reader: &mut impl Reader<'a>) -> der::Result<Duration> {
     }
 }
 
-/// The flag `cA` of the extension `basicConstraints`, if that is there.
+/// Returns the flag `cA` of the extension `basicConstraints`, if the extension is present.
 fn basic_constraints(extensions: &[u8]) -> der::Result<Option<bool>> {
     const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
     SliceReader::new(extensions)?.sequence(|all| {

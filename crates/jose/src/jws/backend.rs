@@ -1,20 +1,23 @@
-//! The library that signs with a key in memory.
+//! The libraries that sign with a key in memory.
 
 use std::fmt;
 
 /// The library that signs for a [`KeySigner`](crate::jws::KeySigner).
 ///
-/// The default is ring. [`KeySigner::with_backend`](crate::jws::KeySigner::with_backend) chooses
-/// another; the Cargo feature alone changes nothing.
+/// The default is ring. To use another, call
+/// [`KeySigner::with_backend`](crate::jws::KeySigner::with_backend): the Cargo feature alone does
+/// not change the library.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
     /// ring, which is small and builds everywhere.
     #[default]
     Ring,
-    /// aws-lc-rs (feature `aws-lc`). RSA is twice as fast if the processor has AVX-512 IFMA, and
-    /// Ed25519 is more than twice as fast. It takes about 20 ms per process to gather entropy, so
-    /// it pays off in a process that signs a hundred times or more.
+    /// aws-lc-rs (feature `aws-lc`), which is faster than ring.
+    ///
+    /// RSA is twice as fast if the processor has AVX-512 IFMA, and Ed25519 is more than twice as
+    /// fast. Gathering entropy takes about 20 ms per process, so it pays off in a process that
+    /// signs a hundred times or more.
     #[cfg(feature = "aws-lc")]
     AwsLc,
 }

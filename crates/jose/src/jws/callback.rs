@@ -10,7 +10,7 @@ use crate::algorithm::Algorithm;
 use crate::key::{Certificate, PublicKey};
 use crate::{Error, ErrorKind};
 
-/// The function that signs.
+/// The signing function.
 type Callback = dyn Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync;
 
 /// Signs by calling a function, for keys that stay in an HSM or a KMS.
@@ -25,7 +25,7 @@ type Callback = dyn Fn(&[u8]) -> Result<Vec<u8>, Error> + Send + Sync;
 /// use countersign_jose::jws::{self, Algorithm, CallbackSigner};
 ///
 /// let signer = CallbackSigner::new(Algorithm::HS256, Some("key-1".into()), |input| {
-///     // Ask the device here.
+///     // Call the device here.
 ///     Ok(vec![0; 32])
 /// });
 /// let token = jws::sign(&signer, br#"{"iss":"me"}"#, Some("JWT"))?;
@@ -70,8 +70,10 @@ impl CallbackSigner {
         }
     }
 
-    /// Creates a signer that calls the function with the hash of the bytes to sign, for a KMS that
-    /// limits the length of messages. The hash is the algorithm's own.
+    /// Creates a signer that calls the function with the hash of the bytes to sign.
+    ///
+    /// Use this for a KMS that limits the length of messages. The hash function is the algorithm's
+    /// own.
     ///
     /// # Errors
     ///
@@ -108,8 +110,9 @@ impl CallbackSigner {
         })
     }
 
-    /// Verifies each signature with the public key before it is used, so that a wrong key in the
-    /// device is noticed here and not at the vendor.
+    /// Verifies each signature with the public key before it is used.
+    ///
+    /// A wrong key in the device is then detected here and not by the vendor.
     ///
     /// # Errors
     ///
@@ -137,13 +140,16 @@ impl CallbackSigner {
         Ok(self)
     }
 
-    /// Sets the key's certificates, its own first, for vendors that want them or their thumbprints
-    /// in the header (RFC 7515 sections 4.1.6 to 4.1.8). Signatures are verified with the first
-    /// one's key, like [`checked_with`](Self::checked_with).
+    /// Sets the key's certificates, its own first.
+    ///
+    /// Some vendors require them or their thumbprints in the header (RFC 7515 sections 4.1.6 to
+    /// 4.1.8). Signatures are verified with the first certificate's key, as with
+    /// [`checked_with`](Self::checked_with).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::AlgorithmMismatch`] if the first one's key does not support the algorithm.
+    /// [`ErrorKind::AlgorithmMismatch`] if the first certificate's key does not support the
+    /// algorithm.
     ///
     /// # Example
     ///
@@ -240,7 +246,7 @@ fn in_jose_form(algorithm: Algorithm, made: Vec<u8>) -> Result<Vec<u8>, Error> {
 
 /// Converts SEQUENCE { r INTEGER, s INTEGER } (RFC 3279 section 2.2.3) to `r || s`.
 fn from_der(der: &[u8], field: usize) -> Option<Vec<u8>> {
-    // One length byte is enough, with 0x81 before it on P-521: two numbers of at most 67 bytes.
+    // Two integers of at most 67 bytes need one length byte, preceded by 0x81 on P-521.
     let body = |tag: u8, der: &[u8]| -> Option<(usize, usize)> {
         let (start, length) = match *der {
             [found, 0x81, length, ..] if found == tag && length >= 0x80 => (3, length),

@@ -1,11 +1,13 @@
-//! Shared secrets: their minimum length, and the HMAC that some vendors put into their responses.
+//! Shared secrets: their minimum length, and HMACs in the responses of vendors.
 
 use ring::hmac;
 
 use crate::algorithm::Algorithm;
 use crate::{Error, ErrorKind};
 
-/// Computes the HMAC-SHA256 of a message, in padded base64. Salesforce signs its token responses like this.
+/// Computes the HMAC-SHA256 of a message in padded base64.
+///
+/// Salesforce signs its token responses with it.
 ///
 /// # Example
 ///
@@ -42,24 +44,24 @@ pub fn hmac_sha256_base64_matches(
         .is_ok_and(|tag| hmac::verify(&key, message, &tag).is_ok())
 }
 
-/// Rejects a secret that is too short (RFC 7518 section 3.2) or is a public document.
+/// Rejects a secret that is too short (RFC 7518 section 3.2) or is PEM.
 pub(crate) fn check_secret(secret: &[u8], algorithm: Algorithm) -> Result<(), Error> {
-    let refuse =
+    let reject =
         |what: String, hint: String| Err(Error::new(ErrorKind::SharedSecret, what).with_hint(hint));
-    let Some(min) = algorithm.least_secret_bytes() else {
-        return refuse(
+    let Some(min) = algorithm.min_secret_bytes() else {
+        return reject(
             format!("{algorithm} is not an HMAC algorithm, so it cannot use a shared secret"),
             "use HS256, HS384 or HS512".into(),
         );
     };
     if secret.windows(10).any(|part| part == b"-----BEGIN") {
-        return refuse(
+        return reject(
             format!("the secret for {algorithm} is PEM; a key file is not a shared secret"),
             "use the secret itself, or read the file as a key and set algorithm to RS256".into(),
         );
     }
     if secret.len() < min {
-        return refuse(
+        return reject(
             format!(
                 "{algorithm} needs a secret of at least {min} bytes; this one has {}",
                 secret.len()

@@ -1,12 +1,12 @@
-//! JWK Sets (RFC 7517 section 5), and how a token names a key in them.
+//! JWK Sets (RFC 7517 section 5), and selecting the key for a token.
 
 use serde_json::Value;
 
 use crate::algorithm::Algorithm;
 use crate::jws::verify::VerificationKey;
-use crate::key::jwk::members::{Purpose, algorithm, bytes, check_purpose, shown, text};
+use crate::key::jwk::members::{Purpose, algorithm, bytes, check_purpose, quoted, text};
 use crate::key::public::PublicKey;
-use crate::{Error, ErrorKind, refusal};
+use crate::{Error, ErrorKind, rejection};
 
 /// The public keys that a server publishes (RFC 7517 section 5).
 ///
@@ -28,7 +28,7 @@ pub struct JwkSet {
     skipped: Vec<Skipped>,
 }
 
-/// A key that cannot verify, and why.
+/// A key that cannot verify, with the reason.
 #[derive(Clone, Debug)]
 struct Skipped {
     key_id: Option<String>,
@@ -44,8 +44,9 @@ pub struct Jwk {
 }
 
 impl JwkSet {
-    /// Reads a JWK Set. Keys that are not for verifying, or are not supported, are skipped, as RFC
-    /// 7517 section 5 asks.
+    /// Reads a JWK Set.
+    ///
+    /// Keys that are unsupported or not for verifying are skipped, as RFC 7517 section 5 requires.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl JwkSet {
                 Ok(key) => set.keys.push(key),
                 Err(error) => set.skipped.push(Skipped {
                     key_id: key_id(jwk),
-                    why: refusal::reason_of_jwk(&error).to_owned(),
+                    why: rejection::jwk_reason(&error).to_owned(),
                 }),
             }
         }
@@ -120,14 +121,15 @@ impl JwkSet {
         &self.keys
     }
 
-    /// Returns the key to verify a token with, by the token's `kid`. A set with one key needs none.
+    /// Returns the key to verify a token with, by the token's `kid`.
     ///
-    /// It is safe to pass the `kid` of an unverified token: it only chooses among trusted keys.
+    /// If the set has only one key, `key_id` may be `None`. It is safe to pass the `kid` of an
+    /// unverified token: it only selects among trusted keys.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Verification`] if no key that can verify has this `kid`, or if `key_id` is `None`
-    /// and the set does not contain exactly one such key.
+    /// [`ErrorKind::Verification`] if no key that can verify has this `kid`, or if `key_id` is
+    /// `None` and the set does not contain exactly one such key.
     ///
     /// # Example
     ///
@@ -159,8 +161,9 @@ impl JwkSet {
         }
     }
 
-    /// Like [`key_for`](Self::key_for), but returns the key bound to its `alg`, or to the first
-    /// algorithm of its type if it has none.
+    /// Like [`key_for`](Self::key_for), but returns the key bound to its algorithm.
+    ///
+    /// The algorithm defaults to the first of the key type if the key has no `alg`.
     ///
     /// # Errors
     ///
@@ -188,7 +191,7 @@ impl JwkSet {
             .skipped
             .iter()
             .find(|key| key.key_id.as_deref() == Some(id));
-        let id = shown(id);
+        let id = quoted(id);
         match skipped {
             Some(key) => {
                 let message = format!("the JWK Set's key {id} cannot verify: {}", key.why);
@@ -267,7 +270,7 @@ impl Jwk {
             .or_else(|| self.public_key.algorithms().first().copied());
         match algorithm {
             Some(algorithm) => VerificationKey::new(self.public_key.clone(), algorithm),
-            None => Err(refusal::jwk("it supports no algorithm")),
+            None => Err(rejection::jwk("it supports no algorithm")),
         }
     }
 
@@ -279,7 +282,7 @@ impl Jwk {
             let kind = public_key.curve().unwrap_or(public_key.key_type());
             let what =
                 format!("its `alg` is {algorithm}, which a key of type {kind} does not support");
-            return Err(refusal::jwk(what));
+            return Err(rejection::jwk(what));
         }
         Ok(Self {
             key_id: key_id(jwk),

@@ -1,4 +1,4 @@
-//! Signing with a key in memory.
+//! Signs with a key in memory.
 
 use std::fmt::{self, Debug};
 #[cfg(feature = "aws-lc")]
@@ -9,7 +9,7 @@ use ring::hmac;
 use super::backend::Backend;
 use super::hmac::check_secret;
 use super::signer::Signer;
-use crate::algorithm::{Algorithm, misfit};
+use crate::algorithm::{Algorithm, algorithm_mismatch};
 use crate::key::{Certificate, Pair, PrivateKey, PublicKey, hmac_algorithm};
 use crate::{Error, ErrorKind};
 
@@ -25,8 +25,8 @@ use crate::{Error, ErrorKind};
 /// let key = PrivateKey::from_secret("0123456789abcdef0123456789abcdef");
 /// assert!(KeySigner::new(key.clone(), Some(Algorithm::HS256), None).is_ok());
 ///
-/// let refused = KeySigner::new(key, Some(Algorithm::RS256), None).unwrap_err();
-/// assert_eq!(refused.kind(), ErrorKind::AlgorithmMismatch);
+/// let error = KeySigner::new(key, Some(Algorithm::RS256), None).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::AlgorithmMismatch);
 /// ```
 #[derive(Clone)]
 pub struct KeySigner {
@@ -36,12 +36,12 @@ pub struct KeySigner {
     engine: Engine,
 }
 
-/// What signs.
+/// The library that signs, with its form of the key.
 #[derive(Clone)]
 enum Engine {
-    /// ring, with the pair in the key.
+    /// ring, with the key pair in the key.
     Ring,
-    /// ring, with the secret's two hash states: they cost as much as a short token's HMAC.
+    /// ring, with precomputed hash states, which cost as much as the HMAC of a short token.
     Hmac(hmac::Key),
     #[cfg(feature = "aws-lc")]
     AwsLc(Arc<crate::key::AwsLcPair>),
@@ -75,7 +75,9 @@ impl KeySigner {
         let possible = key.algorithms();
         let algorithm = match algorithm.or_else(|| possible.first().copied()) {
             Some(algorithm) if possible.contains(&algorithm) => algorithm,
-            Some(algorithm) => return Err(misfit(algorithm, &key.description(), possible)),
+            Some(algorithm) => {
+                return Err(algorithm_mismatch(algorithm, &key.description(), possible));
+            }
             None => {
                 return Err(Error::new(
                     ErrorKind::Internal,
@@ -100,7 +102,7 @@ impl KeySigner {
         })
     }
 
-    /// Chooses the library that signs. HMAC always uses ring: all libraries are equally fast.
+    /// Sets the library that signs. HMAC always uses ring, because all libraries are equally fast.
     ///
     /// # Errors
     ///

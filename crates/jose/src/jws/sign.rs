@@ -1,4 +1,4 @@
-//! Signing one token.
+//! Signs a single token.
 
 use crate::Error;
 use crate::jws::signer::Signer;
@@ -7,8 +7,8 @@ use crate::jws::writer::TokenWriter;
 /// Signs a payload as a compact JWS with the header `{"alg":…,"typ":…,"kid":…}`.
 ///
 /// `typ` is `JWT` for the assertions of RFC 7523. The header has no `typ` if it is `None`, and no
-/// `kid` if the signer has no key id. The payload is signed byte for byte. To sign many tokens, use a
-/// [`TokenWriter`].
+/// `kid` if the signer has no key id. The payload is signed byte for byte. To sign many tokens, use
+/// a [`TokenWriter`].
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub fn sign(signer: &dyn Signer, claims_json: &[u8], typ: Option<&str>) -> Resul
     Ok(writer.into_token())
 }
 
-/// Signs a payload with a header that you supply whole, `alg` included. Both are signed byte for byte.
+/// Signs a payload with a complete header, including `alg`. Both are signed byte for byte.
 ///
 /// # Errors
 ///

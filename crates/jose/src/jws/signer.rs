@@ -1,4 +1,4 @@
-//! The trait of everything that signs.
+//! The trait for signers.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -7,8 +7,10 @@ use crate::Error;
 use crate::algorithm::Algorithm;
 use crate::key::{Certificate, PublicKey};
 
-/// Signs bytes: with a key in memory ([`KeySigner`](crate::jws::KeySigner)), or in an HSM or a KMS.
-/// For those, [`CallbackSigner`](crate::jws::CallbackSigner) is less work than implementing this trait.
+/// Signs bytes, with a key in memory, in an HSM or in a KMS.
+///
+/// For keys in memory, use [`KeySigner`](crate::jws::KeySigner). For others,
+/// [`CallbackSigner`](crate::jws::CallbackSigner) is less work than implementing this trait.
 ///
 /// # Example
 ///
@@ -16,7 +18,7 @@ use crate::key::{Certificate, PublicKey};
 /// use countersign_jose::jws::{Algorithm, Signer};
 /// use countersign_jose::{Error, ErrorKind};
 ///
-/// /// Fails until the device is there.
+/// /// Fails because the device is offline.
 /// #[derive(Debug)]
 /// struct NoDevice;
 ///
@@ -31,30 +33,31 @@ use crate::key::{Certificate, PublicKey};
 /// }
 /// ```
 pub trait Signer: Send + Sync + Debug {
-    /// Returns the algorithm of all signatures.
+    /// Returns the algorithm of the signatures.
     fn algorithm(&self) -> Algorithm;
 
-    /// Returns the `kid` for the header, if the vendor asks for one.
+    /// Returns the `kid` for the header, if the vendor requires one.
     fn key_id(&self) -> Option<&str> {
         None
     }
 
-    /// Returns the public key, if it is known. Some vendors want its fingerprint in an assertion.
+    /// Returns the public key, if known. Some vendors require its fingerprint in an assertion.
     fn public_key(&self) -> Option<&PublicKey> {
         None
     }
 
-    /// Returns the key's certificates, its own first, then those that certify it. Some vendors want
-    /// them, or their thumbprints, in an assertion's header.
+    /// Returns the key's certificates: its own first, then its chain.
+    ///
+    /// Some vendors require them or their thumbprints in an assertion's header.
     fn certificates(&self) -> &[Certificate] {
         &[]
     }
 
-    /// Signs and appends the signature, in the form of RFC 7518 section 3 (ECDSA: `r || s`).
+    /// Signs and appends the signature in the form of RFC 7518 section 3 (ECDSA: `r || s`).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Signing`](crate::ErrorKind::Signing) if the signature cannot be made.
+    /// [`ErrorKind::Signing`](crate::ErrorKind::Signing) if signing fails.
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error>;
 }
 

@@ -1,4 +1,4 @@
-//! JSON objects in which no name occurs twice.
+//! JSON objects without duplicate names.
 
 use std::fmt;
 
@@ -8,8 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::{Error, ErrorKind};
 
-/// Reads a JSON object in UTF-8 and rejects one in which a name occurs twice (RFC 7515 section 4, RFC
-/// 7519 section 4). Otherwise two readers could see two different tokens.
+/// Parses a JSON object in UTF-8 and rejects duplicate names.
+///
+/// Required by RFC 7515 section 4 and RFC 7519 section 4. With duplicates, two parsers could see
+/// two different tokens.
 pub(crate) fn unique_members(json: &[u8], what: &str) -> Result<Map<String, Value>, Error> {
     if std::str::from_utf8(json).is_err() {
         return Err(invalid(format!("the token's {what} is not UTF-8")));
@@ -32,7 +34,7 @@ pub(crate) fn invalid(what: String) -> Error {
     Error::new(ErrorKind::Verification, what)
 }
 
-/// The members of an object in their order, repeated ones included.
+/// The members of an object in their order, including duplicates.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {

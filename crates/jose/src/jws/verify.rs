@@ -1,4 +1,4 @@
-//! Verification. The key decides the algorithm, and the token has to agree (RFC 8725 section 3).
+//! Verifies tokens. The key determines the algorithm, not the token (RFC 8725 section 3).
 
 use std::fmt;
 
@@ -12,28 +12,29 @@ use zeroize::Zeroizing;
 
 use super::hmac::check_secret;
 use super::strict_json::{invalid, unique_members};
-use crate::algorithm::{Algorithm, misfit, names};
+use crate::algorithm::{Algorithm, algorithm_mismatch, names};
 use crate::key::{Curve, Material, Pair, PrivateKey, PublicKey, hmac_algorithm, verify_p521};
 use crate::{Error, ErrorKind, base64url};
 
-/// Longer than any token that a vendor sends, and short enough to parse.
-const MOST_BYTES: usize = 64 * 1024;
+/// The maximum length of a token: more than any vendor sends, and short enough to parse.
+const MAX_BYTES: usize = 64 * 1024;
 
 /// A key and the one algorithm it is trusted for.
 #[derive(Clone)]
 pub struct VerificationKey {
-    secret: Secretness,
+    kind: KeyKind,
     algorithm: Algorithm,
 }
 
 #[derive(Clone)]
-enum Secretness {
+enum KeyKind {
     Public(PublicKey),
     Shared(Zeroizing<Vec<u8>>),
 }
 
-/// A token with a valid signature. Its claims (issuer, audience, times) are not checked: that is up to
-/// the caller.
+/// A token with a valid signature.
+///
+/// Its claims (issuer, audience, times) are not validated: that is up to the caller.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Verified {
@@ -47,9 +48,9 @@ pub struct Verified {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Parsed {
-    /// The header's members, as the sender of the token claims them.
+    /// The header's members, as claimed by the sender of the token.
     pub header: Map<String, Value>,
-    /// The payload's bytes, as the sender of the token claims them.
+    /// The payload's bytes, as claimed by the sender of the token.
     pub payload: Vec<u8>,
 }
 
@@ -95,7 +96,7 @@ pub fn verify(token: &str, key: &VerificationKey) -> Result<Verified, Error> {
     })
 }
 
-/// Parses a token **without verifying it**, to show what is in it.
+/// Parses a token **without verifying it**, to show its contents.
 ///
 /// # Errors
 ///
@@ -123,9 +124,9 @@ impl VerificationKey {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::AlgorithmMismatch`] if the key does not support the algorithm; HMAC with a public
-    /// key is always rejected, because everybody could sign. [`ErrorKind::Key`] if the key supports
-    /// none, because it is a JWK for another use.
+    /// - [`ErrorKind::AlgorithmMismatch`] if the key does not support the algorithm. HMAC with a
+    ///   public key is always rejected, because anybody could sign.
+    /// - [`ErrorKind::Key`] if the key supports no algorithm, because it is a JWK for another use.
     ///
     /// # Example
     ///
@@ -146,7 +147,7 @@ impl VerificationKey {
         let possible = key.algorithms();
         if possible.contains(&algorithm) {
             return Ok(Self {
-                secret: Secretness::Public(key),
+                kind: KeyKind::Public(key),
                 algorithm,
             });
         }
@@ -155,7 +156,7 @@ impl VerificationKey {
             return Err(Error::new(ErrorKind::Key, what)
                 .with_hint("verify with the key that the server signs with"));
         }
-        let what = if algorithm.least_secret_bytes().is_some() {
+        let what = if algorithm.min_secret_bytes().is_some() {
             format!("`algorithm` {algorithm} with a public key would let anybody sign")
         } else {
             let kind = key.curve().unwrap_or(key.key_type());
@@ -188,17 +189,17 @@ impl VerificationKey {
     /// ```
     pub fn of_public(key: PublicKey, algorithm: Option<Algorithm>) -> Result<Self, Error> {
         let first = key.algorithms().first().copied();
-        // A key that allows none is rejected with the reason, whatever it is asked for.
+        // `new` rejects a key that allows no algorithm, whatever this default is.
         let algorithm = algorithm.or(first).unwrap_or(Algorithm::RS256);
         Self::new(key, algorithm)
     }
 
-    /// Binds a shared secret to HS256, HS384 or HS512. A string stands for its UTF-8 bytes.
+    /// Binds a shared secret to HS256, HS384 or HS512. A string is used as UTF-8.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SharedSecret`] if the secret is too short (RFC 7518 section 3.2) or is the text of
-    /// a key file, or the algorithm is not an HMAC.
+    /// [`ErrorKind::SharedSecret`] if the secret is too short (RFC 7518 section 3.2) or is the text
+    /// of a key file, or the algorithm is not an HMAC.
     ///
     /// # Example
     ///
@@ -213,13 +214,14 @@ impl VerificationKey {
         let secret = secret.as_ref();
         check_secret(secret, algorithm)?;
         Ok(Self {
-            secret: Secretness::Shared(Zeroizing::new(secret.to_vec())),
+            kind: KeyKind::Shared(Zeroizing::new(secret.to_vec())),
             algorithm,
         })
     }
 
-    /// Returns what verifies the signatures of a private key: its public key, or the shared secret
-    /// itself. The algorithm defaults to the first of [`PrivateKey::algorithms`].
+    /// Returns the key that verifies the signatures of a private key or shared secret.
+    ///
+    /// The algorithm defaults to the first of [`PrivateKey::algorithms`].
     ///
     /// # Errors
     ///
@@ -237,11 +239,15 @@ impl VerificationKey {
     /// # Ok::<(), countersign_jose::Error>(())
     /// ```
     pub fn of(key: &PrivateKey, algorithm: Option<Algorithm>) -> Result<Self, Error> {
-        let usual = || key.algorithms().first().copied();
+        let default = || key.algorithms().first().copied();
         let none = || Error::new(ErrorKind::Key, "the key supports no algorithm");
-        let algorithm = algorithm.or_else(usual).ok_or_else(none)?;
+        let algorithm = algorithm.or_else(default).ok_or_else(none)?;
         if !key.algorithms().contains(&algorithm) {
-            return Err(misfit(algorithm, &key.description(), key.algorithms()));
+            return Err(algorithm_mismatch(
+                algorithm,
+                &key.description(),
+                key.algorithms(),
+            ));
         }
         match (key.pair(), key.public_key()) {
             (Pair::Hmac(secret), _) => Self::hmac(secret, algorithm),
@@ -255,7 +261,7 @@ impl VerificationKey {
         self.algorithm
     }
 
-    /// Verifies a detached signature, such as that of a webhook, in the form of RFC 7518 section 3.
+    /// Verifies a detached signature in the form of RFC 7518 section 3, such as that of a webhook.
     ///
     /// # Errors
     ///
@@ -283,11 +289,11 @@ impl VerificationKey {
     }
 
     fn accepts(&self, input: &[u8], signature: &[u8]) -> bool {
-        match &self.secret {
-            Secretness::Shared(secret) => hmac_algorithm(self.algorithm).is_some_and(|hash| {
+        match &self.kind {
+            KeyKind::Shared(secret) => hmac_algorithm(self.algorithm).is_some_and(|hash| {
                 hmac::verify(&hmac::Key::new(hash, secret), input, signature).is_ok()
             }),
-            Secretness::Public(key) => match key.material() {
+            KeyKind::Public(key) => match key.material() {
                 Material::Rsa { modulus, exponent } => {
                     rsa_parameters(self.algorithm).is_some_and(|parameters| {
                         RsaPublicKeyComponents {
@@ -318,9 +324,9 @@ impl VerificationKey {
 
 impl fmt::Debug for VerificationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.secret {
-            Secretness::Public(key) => write!(f, "VerificationKey({}, {key:?})", self.algorithm),
-            Secretness::Shared(_) => write!(f, "VerificationKey({}, redacted)", self.algorithm),
+        match &self.kind {
+            KeyKind::Public(key) => write!(f, "VerificationKey({}, {key:?})", self.algorithm),
+            KeyKind::Shared(_) => write!(f, "VerificationKey({}, redacted)", self.algorithm),
         }
     }
 }
@@ -330,8 +336,8 @@ impl Verified {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Verification`] if it is not a JSON object in UTF-8, or a claim occurs twice (RFC
-    /// 7519 section 4).
+    /// [`ErrorKind::Verification`] if it is not a JSON object in UTF-8, or a claim occurs twice
+    /// (RFC 7519 section 4).
     ///
     /// # Example
     ///
@@ -361,7 +367,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(token: &'a str) -> Result<Self, Error> {
-        if token.len() > MOST_BYTES {
+        if token.len() > MAX_BYTES {
             return Err(invalid("the token is larger than 64 KiB".into()));
         }
         let parts: Vec<&str> = token.split('.').collect();
@@ -413,10 +419,10 @@ fn check_header(header: &Map<String, Value>, key: &VerificationKey) -> Result<()
     if algorithm == key.algorithm.as_str() {
         return Ok(());
     }
-    let public = matches!(key.secret, Secretness::Public(_));
+    let public = matches!(key.kind, KeyKind::Public(_));
     let hmac = algorithm
         .parse::<Algorithm>()
-        .is_ok_and(|a| a.least_secret_bytes().is_some());
+        .is_ok_and(|a| a.min_secret_bytes().is_some());
     let shown: String = algorithm.chars().take(32).collect();
     Err(if public && hmac {
         invalid(format!(

@@ -1,17 +1,17 @@
-//! Signing many tokens with one signer.
+//! Signs many tokens with one signer.
 
 use std::fmt;
 
 use super::signer::Signer;
 use crate::{Error, ErrorKind, base64url};
 
-/// The length of ring's longest signature: RSA with 4096 bits.
-const USUAL_SIGNATURE_BYTES: usize = 512;
+/// The length of ring's longest signature, RSA with 4096 bits.
+const RING_MAX_SIGNATURE_BYTES: usize = 512;
 
-/// Signs many tokens with one signer. The header is encoded once and the buffers are reused, so that a
-/// token costs little more than its signature.
+/// Signs many tokens with one signer.
 ///
-/// For a single token, use [`sign`](crate::jws::sign()). `Debug` shows no token.
+/// The header is encoded once and the buffers are reused, so a token costs little more than its
+/// signature. For a single token, use [`sign`](crate::jws::sign()). `Debug` shows no token.
 ///
 /// # Example
 ///
@@ -29,7 +29,7 @@ const USUAL_SIGNATURE_BYTES: usize = 512;
 /// ```
 pub struct TokenWriter<S> {
     signer: S,
-    /// The length of the encoded header and its dot, with which `token` always begins.
+    /// The length of the encoded header and its dot, with which `token` always starts.
     header: usize,
     token: String,
     signature: Vec<u8>,
@@ -40,7 +40,7 @@ impl<S: Signer> TokenWriter<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the header cannot be written.
+    /// [`ErrorKind::Internal`] if the header cannot be written.
     ///
     /// # Example
     ///
@@ -60,7 +60,7 @@ impl<S: Signer> TokenWriter<S> {
         Ok(Self::with_header(signer, &header))
     }
 
-    /// Prepares a header that is supplied whole.
+    /// Prepares a complete header.
     pub(crate) fn with_header(signer: S, header: &[u8]) -> Self {
         let mut token = String::with_capacity(base64url::encoded_length(header.len()) + 1);
         base64url::encode_into(header, &mut token);
@@ -81,8 +81,8 @@ impl<S: Signer> TokenWriter<S> {
     pub fn write(&mut self, claims_json: &[u8]) -> Result<&str, Error> {
         self.token.truncate(self.header);
         self.signature.clear();
-        self.signature.reserve(USUAL_SIGNATURE_BYTES);
-        let rest = [claims_json.len(), USUAL_SIGNATURE_BYTES];
+        self.signature.reserve(RING_MAX_SIGNATURE_BYTES);
+        let rest = [claims_json.len(), RING_MAX_SIGNATURE_BYTES];
         let rest = rest.map(|bytes| base64url::encoded_length(bytes) + 1);
         self.token.reserve(rest.iter().sum());
         base64url::encode_into(claims_json, &mut self.token);

@@ -1,36 +1,36 @@
-//! From what people paste to clean PEM blocks; knows nothing of what is inside a block.
+//! Turns text that people paste into clean PEM blocks, without looking inside a block.
 //!
-//! A key comes through mail, a web form, an environment variable or a JSON file, and each leaves
-//! its mark: `\n` as two characters, CRLF, a byte order mark, quotes, one long line, base64
-//! around the whole. All of these lose nothing, so all are undone here.
+//! Keys pass through mail, web forms, environment variables and JSON files, which alter them: `\n`
+//! as two characters, CRLF, a byte order mark, quotes, one long line, base64 around the whole text.
+//! None of this loses information, so all of it is undone here.
 
 use zeroize::Zeroizing;
 
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
 pub(crate) const BEGIN: &str = "-----BEGIN";
 const END: &str = "-----END";
 
-/// One `-----BEGIN x-----` … `-----END x-----` with its base64 taken off (RFC 7468).
+/// A PEM block, `-----BEGIN x-----` … `-----END x-----`, with decoded contents (RFC 7468).
 pub(crate) struct Block {
     pub(crate) label: String,
     pub(crate) contents: Zeroizing<Vec<u8>>,
-    /// Encrypted the way of RFC 1421 (`Proc-Type: 4,ENCRYPTED`), under an unsuspicious label.
+    /// The encryption of RFC 1421 (`Proc-Type: 4,ENCRYPTED`), which the label does not mention.
     pub(crate) encryption: Option<DekInfo>,
-    /// Whether there are spaces inside its lines: they may have been `+` once.
+    /// Whether there are spaces inside its lines, which may have been `+`.
     pub(crate) spaced: bool,
 }
 
 /// The header `DEK-Info` of RFC 1421 section 4.6.1.3, as OpenSSL writes it.
 #[cfg_attr(not(feature = "encrypted-keys"), expect(dead_code))]
 pub(crate) struct DekInfo {
-    /// Such as `AES-256-CBC`.
+    /// The cipher, such as `AES-256-CBC`.
     pub(crate) algorithm: String,
-    /// As many bytes as the cipher's block has.
+    /// The initialization vector, as long as the cipher's block.
     pub(crate) iv: Vec<u8>,
 }
 
-/// Every block of a normalised text.
+/// Parses all blocks of a normalized text.
 pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, Error> {
     let mut blocks = Vec::new();
     let mut rest = text;
@@ -38,10 +38,10 @@ pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, Error> {
         let (label, after) = begin_label(&rest[start + BEGIN.len()..])?;
         let end = after
             .find(END)
-            .ok_or_else(|| refusal::missing_end(&label))?;
+            .ok_or_else(|| rejection::missing_end(&label))?;
         let body = &after[..end];
         if body.contains(BEGIN) {
-            return Err(refusal::missing_end(&label));
+            return Err(rejection::missing_end(&label));
         }
         rest = after_end_label(&label, &after[end + END.len()..])?;
         blocks.push(block(label, body)?);
@@ -49,15 +49,16 @@ pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, Error> {
     Ok(blocks)
 }
 
-/// Undoes the marks of transport that can be undone without looking at the structure.
+/// Undoes alterations by transport that can be undone without looking at the structure.
 ///
-/// The result is never longer than the text, so the buffer never moves and leaves no copy.
-pub(crate) fn normalise(text: &str) -> Zeroizing<String> {
+/// The result is never longer than the text, so the buffer is not reallocated and leaves no copy.
+pub(crate) fn normalize(text: &str) -> Zeroizing<String> {
     let mut clean = Zeroizing::new(String::with_capacity(text.len()));
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            // No PEM has a backslash of its own: it is `\n`, `\r`, JSON's `\/` or a shell's line end.
+            // PEM has no backslashes: this is `\n`, `\r`, JSON's `\/` or a shell's line
+            // continuation.
             '\\' => {
                 if chars
                     .next_if(|next| matches!(next, 'n' | 'r' | 't'))
@@ -79,30 +80,30 @@ pub(crate) fn normalise(text: &str) -> Zeroizing<String> {
     Zeroizing::new(kept.to_owned())
 }
 
-/// The label of a BEGIN line and what follows the line.
+/// Returns the label of a BEGIN line and the text after the line.
 fn begin_label(text: &str) -> Result<(String, &str), Error> {
-    let (label, after) = text.split_once("-----").ok_or_else(refusal::begin_line)?;
+    let (label, after) = text.split_once("-----").ok_or_else(rejection::begin_line)?;
     let label = words(label);
-    // Longer, or in small letters, is not a label but the key run into its first line: not to be shown.
+    // A longer label, or one in lowercase, is key material that ran into the line: do not show it.
     let shaped = label
         .bytes()
         .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ');
     if label.is_empty() || label.len() > 40 || !shaped {
-        return Err(refusal::begin_line());
+        return Err(rejection::begin_line());
     }
     Ok((label, after))
 }
 
-/// What follows the END line; its dashes may have been cut off, being last in a copied text.
+/// Returns the text after the END line. Its last dashes may be missing from a copied text.
 fn after_end_label<'a>(label: &str, text: &'a str) -> Result<&'a str, Error> {
     let (found, after) = text.split_at(text.find('-').unwrap_or(text.len()));
     if words(found) == label {
-        // Five at most: without a line feed, what follows is the dashes of the next BEGIN.
+        // At most five: without a line feed, the dashes of the next BEGIN follow.
         Ok(after
             .strip_prefix("-----")
             .unwrap_or_else(|| after.trim_start_matches('-')))
     } else {
-        Err(refusal::end_line(label))
+        Err(rejection::end_line(label))
     }
 }
 
@@ -111,9 +112,9 @@ fn words(text: &str) -> String {
 }
 
 fn block(label: String, body: &str) -> Result<Block, Error> {
-    // Its checksum line is not PEM, so this is said before the text is read.
+    // Check first, because PGP's checksum line is not base64.
     if label.starts_with("PGP ") {
-        return Err(refusal::other_label(&label));
+        return Err(rejection::unsupported_label(&label));
     }
     let encrypted = body.contains("Proc-Type") && body.contains("ENCRYPTED");
     let (encryption, body) = match encrypted {
@@ -122,13 +123,13 @@ fn block(label: String, body: &str) -> Result<Block, Error> {
     };
     let spaced = is_spaced(body);
     let damaged = |error| match spaced {
-        true => refusal::plus_lost(&label),
+        true => rejection::plus_lost(&label),
         false => error,
     };
     let canonical = canonical(&label, body).map_err(damaged)?;
-    // The message of `pem` shows the bad symbol, which may be one of the key: it is not passed on.
+    // Drop the error of `pem`: it shows the invalid symbol, which may be part of the key.
     let parsed = pem::parse(canonical.as_bytes())
-        .map_err(|_| refusal::bad_base64(&label, "its last character is invalid"))
+        .map_err(|_| rejection::bad_base64(&label, "its last character is invalid"))
         .map_err(damaged)?;
     Ok(Block {
         label,
@@ -138,8 +139,10 @@ fn block(label: String, body: &str) -> Result<Block, Error> {
     })
 }
 
-/// Whether spaces split a line of base64. In a text of one line they may stand for line feeds: then
-/// all words but the last are equally long.
+/// Returns whether spaces split a line of base64.
+///
+/// In a text of one line, spaces may stand for line feeds: then all words except the last have the
+/// same length.
 fn is_spaced(body: &str) -> bool {
     let split = |line: &str| {
         let lengths: Vec<_> = line.split_whitespace().map(str::len).collect();
@@ -158,10 +161,11 @@ fn is_spaced(body: &str) -> bool {
     }
 }
 
-/// The header that says how the block is encrypted, and what follows it. The lines may have been
-/// run into one, so that only the vector's length tells where the key begins.
+/// Parses the `DEK-Info` header and returns the text after it.
+///
+/// The lines may have been joined, so only the length of the IV says where the key begins.
 fn dek_info<'a>(label: &str, body: &'a str) -> Result<(DekInfo, &'a str), Error> {
-    let damaged = || refusal::bad_dek_info(label);
+    let damaged = || rejection::bad_dek_info(label);
     let (_, info) = body.split_once("DEK-Info:").ok_or_else(damaged)?;
     let (algorithm, rest) = info.split_once(',').ok_or_else(damaged)?;
     let algorithm = algorithm.trim();
@@ -188,7 +192,9 @@ fn dek_info<'a>(label: &str, body: &'a str) -> Result<(DekInfo, &'a str), Error>
     Ok((info, rest))
 }
 
-/// The block as RFC 7468 wants it but for the line length: no headers, no blanks, right padding.
+/// Rewrites a block as RFC 7468 requires, except for the line length.
+///
+/// Removes headers and spaces, and corrects the padding.
 fn canonical(label: &str, body: &str) -> Result<Zeroizing<String>, Error> {
     let mut text = Zeroizing::new(String::with_capacity(body.len() + 2 * label.len() + 64));
     text.push_str(BEGIN);
@@ -196,7 +202,7 @@ fn canonical(label: &str, body: &str) -> Result<Zeroizing<String>, Error> {
     text.push_str(label);
     text.push_str("-----\n");
     let start = text.len();
-    // Lines with a colon are RFC 1421 headers, such as a comment.
+    // Lines with a colon are RFC 1421 headers.
     for line in body.lines().filter(|line| !line.contains(':')) {
         text.extend(line.chars().filter(|c| !c.is_whitespace()));
     }
@@ -205,16 +211,16 @@ fn canonical(label: &str, body: &str) -> Result<Zeroizing<String>, Error> {
     let symbols = text.as_bytes().get(start..).unwrap_or_default();
     let stray = |b: &u8| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'));
     if symbols.is_empty() {
-        return Err(refusal::bad_base64(
+        return Err(rejection::bad_base64(
             label,
             "there is nothing between BEGIN and END",
         ));
     }
     if symbols.iter().any(stray) {
-        return Err(refusal::bad_base64(label, "it contains other characters"));
+        return Err(rejection::bad_base64(label, "it contains other characters"));
     }
     match symbols.len() % 4 {
-        1 => return Err(refusal::bad_base64(label, "characters are missing")),
+        1 => return Err(rejection::bad_base64(label, "characters are missing")),
         2 => text.push_str("=="),
         3 => text.push('='),
         _ => {}

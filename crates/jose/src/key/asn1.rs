@@ -1,4 +1,4 @@
-//! Keys in DER, read and written.
+//! Parses and encodes keys in DER.
 
 pub(crate) mod oid;
 pub(crate) mod private;

@@ -1,12 +1,14 @@
-//! Certificates, whose thumbprints vendors use as names of keys.
+//! Certificates, whose thumbprints vendors use to identify keys.
 
 use ring::digest;
 
 use crate::key::public::{self, PublicKey};
 use crate::{Error, base64url, x509};
 
-/// An X.509 certificate (RFC 5280). Only its key and its validity are read; neither its issuer nor its
-/// signature is verified, because vendors use it as a name for a key.
+/// An X.509 certificate (RFC 5280).
+///
+/// Only the key and the validity are parsed. Neither the issuer nor the signature is verified,
+/// because vendors use the certificate only to identify a key.
 ///
 /// # Example
 ///
@@ -112,8 +114,9 @@ impl Certificate {
         base64url::encode(sha1.as_ref())
     }
 
-    /// Returns the SHA-256 thumbprint in base64url, for the header's `x5t#S256` (RFC 7515 section
-    /// 4.1.8).
+    /// Returns the SHA-256 thumbprint in base64url, for the header's `x5t#S256`.
+    ///
+    /// See RFC 7515 section 4.1.8.
     ///
     /// # Example
     ///
@@ -130,8 +133,9 @@ impl Certificate {
         base64url::encode(digest::digest(&digest::SHA256, &self.der).as_ref())
     }
 
-    /// Returns the certificate as an element of the header's `x5c`: DER in padded base64 (RFC 7515
-    /// section 4.1.6).
+    /// Returns the certificate as an element of the header's `x5c` (RFC 7515 section 4.1.6).
+    ///
+    /// This is DER in padded base64.
     ///
     /// # Example
     ///

@@ -5,7 +5,7 @@
 pub(crate) enum Curve {
     P256,
     P384,
-    /// Only with the feature `aws-lc`: ring does not have it.
+    /// Requires the feature `aws-lc`: ring does not support it.
     P521,
 }
 

@@ -1,18 +1,18 @@
-//! From PEM or DER to the one key in it: which block counts, what it contains, what came along.
+//! Reads the key in a PEM or DER document, with the certificates next to it.
 
 use crate::key::armor::{self, Block};
 use crate::key::asn1::private;
 use crate::key::asn1::shape::{Shape, shape};
 use crate::key::certificate::Certificate;
 use crate::key::encrypted;
-use crate::key::encrypted::opened::Opened;
+use crate::key::encrypted::decrypted::DecryptedKey;
 use crate::key::format::{Container, Format, Structure};
-use crate::key::private::{About, PrivateKey};
+use crate::key::private::{Metadata, PrivateKey};
 use crate::key::public::PublicKey;
 use crate::key::public::der as public;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
-/// The key that a file holds.
+/// The key in a file.
 pub(crate) enum Document {
     Private(PrivateKey),
     Public {
@@ -20,7 +20,7 @@ pub(crate) enum Document {
         format: Format,
         key_id: Option<String>,
     },
-    /// A certificate with those that came after it.
+    /// A certificate with the ones that follow it.
     Certificates {
         first: Certificate,
         more: Vec<Certificate>,
@@ -28,7 +28,7 @@ pub(crate) enum Document {
     },
 }
 
-/// Reads the one key among the blocks of a normalised PEM text.
+/// Reads the only key among the blocks of a normalized PEM text.
 pub(crate) fn from_pem(
     text: &str,
     container: Container,
@@ -51,14 +51,16 @@ pub(crate) fn from_pem(
             let read = |block: &&Block| from_block(block, container, passphrase, key_id);
             let documents: Vec<_> = several.iter().map(read).collect::<Result<_, _>>()?;
             let chain = blocks.iter().filter(|block| is_certificate(&block.label));
-            Ok(the_same_key(documents)?
-                .with_certificates(chain.map(|block| block.contents.as_slice())))
+            Ok(
+                only_key(documents)?
+                    .with_certificates(chain.map(|block| block.contents.as_slice())),
+            )
         }
     }
 }
 
-/// The one key that all of these are: people paste a key twice, or in two formats.
-fn the_same_key(documents: Vec<Document>) -> Result<Document, Error> {
+/// Returns the only distinct key: people paste a key twice, or in two formats.
+fn only_key(documents: Vec<Document>) -> Result<Document, Error> {
     let mut different: Vec<Document> = Vec::new();
     for document in documents {
         let Document::Private(key) = &document else {
@@ -72,12 +74,12 @@ fn the_same_key(documents: Vec<Document>) -> Result<Document, Error> {
         }
     }
     match different.len() {
-        1 => different.pop().ok_or_else(|| refusal::no_pem("")),
-        count => Err(refusal::several_private_keys(count)),
+        1 => different.pop().ok_or_else(|| rejection::no_pem("")),
+        count => Err(rejection::several_private_keys(count)),
     }
 }
 
-/// Reads what the structure says it is, whatever a label says.
+/// Reads a document by its structure, whatever a PEM label says.
 pub(crate) fn from_der(
     der: &[u8],
     container: Container,
@@ -92,11 +94,11 @@ pub(crate) fn from_der(
     };
     match shape(der) {
         Shape::Pkcs1Private | Shape::Pkcs8 | Shape::Sec1 => {
-            plain(der, container, None).map(Document::Private)
+            unencrypted(der, container, None).map(Document::Private)
         }
         Shape::Pkcs8Encrypted => {
-            let opened = encrypted::pkcs8(der, passphrase)?;
-            opened_key(&opened, container)
+            let decrypted = encrypted::pkcs8(der, passphrase)?;
+            decrypted_key(&decrypted, container)
         }
         Shape::Pkcs12 => from_pkcs12(der, passphrase, key_id),
         Shape::Spki => Ok(document(public::spki(der)?, Structure::Spki)),
@@ -106,28 +108,32 @@ pub(crate) fn from_der(
             more: Vec::new(),
             format: format(Structure::X509),
         }),
-        Shape::Cms => Err(refusal::other_label("PKCS7")),
-        Shape::Unknown => Err(refusal::bad_der("key or certificate")),
+        Shape::Cms => Err(rejection::unsupported_label("PKCS7")),
+        Shape::Unknown => Err(rejection::bad_der("key or certificate")),
     }
 }
 
-/// Reads an unencrypted private key; `encryption` is what was around it.
-fn plain(der: &[u8], container: Container, encryption: Option<&str>) -> Result<PrivateKey, Error> {
+/// Reads a decrypted private key. `encryption` describes how it was encrypted.
+fn unencrypted(
+    der: &[u8],
+    container: Container,
+    encryption: Option<&str>,
+) -> Result<PrivateKey, Error> {
     let (parts, structure) = match shape(der) {
         Shape::Pkcs1Private => (private::rsa_private(der, None)?, Structure::Pkcs1),
         Shape::Pkcs8 => (private::pkcs8(der)?, Structure::Pkcs8),
         Shape::Sec1 => (private::sec1(der, None)?, Structure::Sec1),
-        _ => return Err(refusal::bad_der("private key")),
+        _ => return Err(rejection::bad_der("private key")),
     };
-    let about = About {
+    let metadata = Metadata {
         encryption: encryption.map(str::to_owned),
-        ..About::new(Format::new(structure, container))
+        ..Metadata::new(Format::new(structure, container))
     };
-    PrivateKey::from_parts(parts, about)
+    PrivateKey::from_parts(parts, metadata)
 }
 
-fn opened_key(opened: &Opened, container: Container) -> Result<Document, Error> {
-    plain(&opened.der, container, Some(&opened.how)).map(Document::Private)
+fn decrypted_key(key: &DecryptedKey, container: Container) -> Result<Document, Error> {
+    unencrypted(&key.der, container, Some(&key.encryption)).map(Document::Private)
 }
 
 fn from_pkcs12(
@@ -135,47 +141,50 @@ fn from_pkcs12(
     passphrase: Option<&str>,
     key_id: Option<&str>,
 ) -> Result<Document, Error> {
-    let safe = encrypted::pkcs12(der, passphrase)?;
+    let file = encrypted::pkcs12(der, passphrase)?;
     let format = Format::new(Structure::Pkcs12, Container::None);
-    let certificates = safe.certificates.iter().map(Vec::as_slice);
-    match safe.keys.as_slice() {
+    let certificates = file.certificates.iter().map(Vec::as_slice);
+    match file.keys.as_slice() {
         [] => {
             let read: Vec<_> = certificates
                 .filter_map(|der| Certificate::from_der(der).ok())
                 .collect();
-            chain(read, format).ok_or_else(refusal::empty_pkcs12)
+            certificate_chain(read, format).ok_or_else(rejection::empty_pkcs12)
         }
         keys => {
-            let key = one_of(keys, key_id)?;
-            let about = About {
-                encryption: Some(key.how.clone()),
-                ..About::new(format)
+            let key = select_key(keys, key_id)?;
+            let metadata = Metadata {
+                encryption: Some(key.encryption.clone()),
+                ..Metadata::new(format)
             };
-            let key = PrivateKey::from_parts(private::pkcs8(&key.der)?, about)?;
+            let key = PrivateKey::from_parts(private::pkcs8(&key.der)?, metadata)?;
             Ok(Document::Private(key).with_certificates(certificates))
         }
     }
 }
 
-/// The only key of a PKCS#12 file, or the one with this friendly name.
-fn one_of<'a>(keys: &'a [Opened], key_id: Option<&str>) -> Result<&'a Opened, Error> {
+/// Selects the only key of a PKCS#12 file, or the one with this friendly name.
+fn select_key<'a>(
+    keys: &'a [DecryptedKey],
+    key_id: Option<&str>,
+) -> Result<&'a DecryptedKey, Error> {
     if let Some((first, more)) = keys.split_first()
         && more.iter().all(|key| key.der == first.der)
     {
         return Ok(first);
     }
-    let named = |key: &&Opened| key_id.is_some() && key.name.as_deref() == key_id;
+    let named = |key: &&DecryptedKey| key_id.is_some() && key.name.as_deref() == key_id;
     let mut asked = keys.iter().filter(named);
     match (asked.next(), asked.next()) {
         (Some(key), None) => Ok(key),
         _ => {
             let names: Vec<_> = keys.iter().map(|key| key.name.as_deref()).collect();
-            Err(refusal::which_key_of_pkcs12(key_id, &names))
+            Err(rejection::which_key_of_pkcs12(key_id, &names))
         }
     }
 }
 
-/// The first block that is not the preface `openssl ecparam -genkey` writes.
+/// Reads the first block, except for the parameters that `openssl ecparam -genkey` writes first.
 fn public_document(
     blocks: &[Block],
     container: Container,
@@ -187,7 +196,7 @@ fn public_document(
         .find(|block| !preface(block))
         .or_else(|| blocks.first());
     let Some(first) = first else {
-        return Err(refusal::no_pem(""));
+        return Err(rejection::no_pem(""));
     };
     let document = from_block(first, container, passphrase, None)?;
     let Document::Certificates { first, format, .. } = document else {
@@ -212,8 +221,8 @@ fn from_block(
     key_id: Option<&str>,
 ) -> Result<Document, Error> {
     from_whole_block(block, container, passphrase, key_id).map_err(|error| {
-        match block.spaced && refusal::is_damage(&error) {
-            true => refusal::plus_lost(&block.label),
+        match block.spaced && rejection::is_damage(&error) {
+            true => rejection::plus_lost(&block.label),
             false => error,
         }
     })
@@ -227,13 +236,13 @@ fn from_whole_block(
 ) -> Result<Document, Error> {
     if let Some(info) = &block.encryption {
         if block.label == "DSA PRIVATE KEY" {
-            return Err(refusal::algorithm("DSA"));
+            return Err(rejection::unsupported_key_type("DSA"));
         }
-        let opened = encrypted::pem(info, &block.contents, passphrase)?;
-        return opened_key(&opened, container);
+        let decrypted = encrypted::pem(info, &block.contents, passphrase)?;
+        return decrypted_key(&decrypted, container);
     }
     match block.label.as_str() {
-        "DSA PRIVATE KEY" => Err(refusal::algorithm("DSA")),
+        "DSA PRIVATE KEY" => Err(rejection::unsupported_key_type("DSA")),
         "PRIVATE KEY"
         | "RSA PRIVATE KEY"
         | "EC PRIVATE KEY"
@@ -249,11 +258,11 @@ fn from_whole_block(
                 false => "public key or certificate",
             };
             match shape(&block.contents) {
-                Shape::Unknown => Err(refusal::bad_der(what)),
+                Shape::Unknown => Err(rejection::bad_der(what)),
                 _ => from_der(&block.contents, container, passphrase, key_id),
             }
         }
-        other => Err(refusal::other_label(other)),
+        other => Err(rejection::unsupported_label(other)),
     }
 }
 
@@ -265,7 +274,7 @@ fn is_certificate(label: &str) -> bool {
     label == "CERTIFICATE" || label == "X509 CERTIFICATE"
 }
 
-fn chain(mut certificates: Vec<Certificate>, format: Format) -> Option<Document> {
+fn certificate_chain(mut certificates: Vec<Certificate>, format: Format) -> Option<Document> {
     let more = certificates.split_off(certificates.len().min(1));
     let first = certificates.pop()?;
     Some(Document::Certificates {
@@ -276,7 +285,7 @@ fn chain(mut certificates: Vec<Certificate>, format: Format) -> Option<Document>
 }
 
 impl Document {
-    /// Gives a private key the certificates that came with it, if one of them is its own.
+    /// Adds certificates to a private key, if its own is among them.
     fn with_certificates<'a>(self, ders: impl Iterator<Item = &'a [u8]>) -> Self {
         match self {
             Self::Private(key) => Self::Private(key.with_certificates(ders)),

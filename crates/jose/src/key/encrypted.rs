@@ -1,13 +1,13 @@
-//! Keys under a passphrase: what opens them is behind the cargo feature `encrypted-keys`.
+//! Decrypts keys, if the Cargo feature `encrypted-keys` is enabled.
 
 #[cfg(feature = "encrypted-keys")]
 mod cipher;
 #[cfg(feature = "encrypted-keys")]
-mod open;
+mod decrypt;
 #[cfg(not(feature = "encrypted-keys"))]
-#[path = "encrypted/refuse.rs"]
-mod open;
-pub(crate) mod opened;
+#[path = "encrypted/not_built.rs"]
+mod decrypt;
+pub(crate) mod decrypted;
 #[cfg(feature = "encrypted-keys")]
 mod password;
 #[cfg(feature = "encrypted-keys")]
@@ -17,4 +17,4 @@ mod scheme;
 #[cfg(all(test, feature = "encrypted-keys"))]
 mod wycheproof;
 
-pub(crate) use self::open::{pem, pkcs8, pkcs12};
+pub(crate) use self::decrypt::{pem, pkcs8, pkcs12};

@@ -1,15 +1,15 @@
-//! Names of key formats, as `KeyInfo` shows them.
+//! Names of key formats, for [`KeyInfo`](crate::key::KeyInfo).
 
 use std::fmt;
 
-/// How a key was written.
+/// The format of a key file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     structure: Structure,
     container: Container,
 }
 
-/// The document around the key's numbers.
+/// The structure that contains the key's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Structure {
     Pkcs1,
@@ -23,7 +23,7 @@ pub(crate) enum Structure {
     Secret,
 }
 
-/// What the document came in.
+/// The encoding of the structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Container {
     Pem,
@@ -32,7 +32,7 @@ pub(crate) enum Container {
     Google,
     /// PEM in Box's app settings JSON.
     Box,
-    /// The structure says it all.
+    /// The structure implies the encoding.
     None,
 }
 

@@ -1,4 +1,4 @@
-//! Describing what a key file contains.
+//! Descriptions of keys.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::key::document::Document;
 use crate::key::format::Format;
 use crate::key::private::PrivateKey;
 use crate::key::public::PublicKey;
-use crate::key::read::{about_key, read};
+use crate::key::read::{as_private_key_error, read};
 
 /// A description of a key, without the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,23 +21,23 @@ pub struct KeyInfo {
     /// The JWK key type: `RSA`, `EC`, `OKP` or `oct`.
     #[serde(rename = "type")]
     pub key_type: &'static str,
-    /// The length of the modulus, the curve's field or the secret, in bits.
+    /// The length of the modulus, of the curve's field or of the secret, in bits.
     pub bits: usize,
     /// The JWK name of the curve, or `None` for RSA.
     pub curve: Option<&'static str>,
     /// The format of the file, such as `PKCS#1 PEM`.
     pub format: String,
-    /// How it was encrypted, such as `PBES2, PBKDF2 with HMAC-SHA256, AES-256-CBC`.
+    /// How the file was encrypted, such as `PBES2, PBKDF2 with HMAC-SHA256, AES-256-CBC`.
     pub encryption: Option<String>,
     /// The `kid` from the file.
     pub key_id: Option<String>,
     /// SHA-256 of the SubjectPublicKeyInfo in hex, or `None` for a shared secret.
     pub spki_sha256: Option<String>,
-    /// The same in base64, as Snowflake shows it after `SHA256:`.
+    /// The same hash in base64, as Snowflake shows it after `SHA256:`.
     pub spki_sha256_base64: Option<String>,
-    /// RFC 7638 thumbprint of the public key, or `None` for a shared secret, which it would reveal.
+    /// The RFC 7638 thumbprint, or `None` for a shared secret, which it could reveal.
     pub jwk_thumbprint: Option<String>,
-    /// The algorithms it can sign or verify with, the default first.
+    /// The algorithms that the key can sign or verify with, the default first.
     pub algorithms: &'static [Algorithm],
     /// The public key as a JWK, or `None` for a shared secret.
     pub public_jwk: Option<Value>,
@@ -45,7 +45,7 @@ pub struct KeyInfo {
     pub certificates: Vec<CertificateInfo>,
 }
 
-/// The thumbprints of a certificate, and its validity.
+/// The thumbprints and the validity of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CertificateInfo {
@@ -95,28 +95,30 @@ pub fn inspect(text: &str) -> Result<KeyInfo, Error> {
 /// assert_eq!(error.kind(), countersign_jose::ErrorKind::PrivateKey);
 /// ```
 pub fn inspect_bytes(file: &[u8], passphrase: Option<&str>) -> Result<KeyInfo, Error> {
-    Ok(match read(file, passphrase, None).map_err(about_key)? {
-        Document::Private(key) => key.info(),
-        Document::Public {
-            key,
-            format,
-            key_id,
-        } => KeyInfo {
-            key_id,
-            ..KeyInfo::of_public("public", &key, format)
+    Ok(
+        match read(file, passphrase, None).map_err(as_private_key_error)? {
+            Document::Private(key) => key.info(),
+            Document::Public {
+                key,
+                format,
+                key_id,
+            } => KeyInfo {
+                key_id,
+                ..KeyInfo::of_public("public", &key, format)
+            },
+            Document::Certificates {
+                first,
+                more,
+                format,
+            } => KeyInfo {
+                certificates: std::iter::once(&first)
+                    .chain(&more)
+                    .map(Into::into)
+                    .collect(),
+                ..KeyInfo::of_public("certificate", first.public_key(), format)
+            },
         },
-        Document::Certificates {
-            first,
-            more,
-            format,
-        } => KeyInfo {
-            certificates: std::iter::once(&first)
-                .chain(&more)
-                .map(Into::into)
-                .collect(),
-            ..KeyInfo::of_public("certificate", first.public_key(), format)
-        },
-    })
+    )
 }
 
 impl PrivateKey {
@@ -131,15 +133,15 @@ impl PrivateKey {
     /// assert_eq!((key.info().kind, key.info().key_type), ("private", "oct"));
     /// ```
     pub fn info(&self) -> KeyInfo {
-        let about = self.about();
+        let metadata = self.metadata();
         let info = match self.public_key() {
-            Some(public) => KeyInfo::of_public("private", &public, about.format),
+            Some(public) => KeyInfo::of_public("private", &public, metadata.format),
             None => KeyInfo {
                 kind: "private",
                 key_type: "oct",
                 bits: self.bits(),
                 curve: None,
-                format: about.format.to_string(),
+                format: metadata.format.to_string(),
                 encryption: None,
                 key_id: None,
                 spki_sha256: None,
@@ -151,10 +153,10 @@ impl PrivateKey {
             },
         };
         KeyInfo {
-            encryption: about.encryption.clone(),
-            key_id: about.key_id.clone(),
+            encryption: metadata.encryption.clone(),
+            key_id: metadata.key_id.clone(),
             algorithms: self.algorithms(),
-            certificates: about.certificates.iter().map(Into::into).collect(),
+            certificates: metadata.certificates.iter().map(Into::into).collect(),
             ..info
         }
     }

@@ -1,4 +1,4 @@
-//! Keys in JSON: JWK, JWK Set, Google's service account file, Box's app settings.
+//! Keys in JSON: JWK, JWK Set, Google service account files and Box app settings.
 
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -9,15 +9,15 @@ use crate::key::format::{Container, Format, Structure};
 use crate::key::jwk::private as jwk;
 use crate::key::object::Members;
 use crate::key::public::PublicKey;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
-/// Reads the one key of a JSON text; of several in a JWK Set the one with this `kid`.
+/// Reads the only key of a JSON text, or the one with this `kid` in a JWK Set.
 pub(crate) fn read(
     text: &str,
     passphrase: Option<&str>,
     key_id: Option<&str>,
 ) -> Result<Document, Error> {
-    let members = Members::of(text).map_err(|error| refusal::bad_json(&error))?;
+    let members = Members::of(text).map_err(|error| rejection::bad_json(&error))?;
     if members.has("kty") {
         one_jwk(&members, Structure::Jwk)
     } else if members.has("keys") {
@@ -27,16 +27,18 @@ pub(crate) fn read(
     } else if members.is("type", "service_account") {
         google(&members, passphrase)
     } else if let Some(service) = key_management_service(&members) {
-        Err(refusal::key_of_service(service))
+        Err(rejection::kms_public_key(service))
     } else {
-        Err(refusal::other_json(
+        Err(rejection::unsupported_json(
             members.text("type").as_deref().map(|text| text.as_str()),
         ))
     }
 }
 
-/// Which service a public key comes from, by the shape of its answer: `GetPublicKey` of AWS KMS,
-/// `publicKey` of Google Cloud KMS, a key of Azure Key Vault.
+/// Returns the key management service whose response this is.
+///
+/// The responses are those of AWS KMS's `GetPublicKey`, Google Cloud KMS's `publicKey`, and Azure
+/// Key Vault's keys.
 fn key_management_service(members: &Members<'_>) -> Option<&'static str> {
     if members.has("PublicKey") && members.has("KeyUsage") {
         Some("AWS KMS")
@@ -62,13 +64,12 @@ fn one_jwk(members: &Members<'_>, structure: Structure) -> Result<Document, Erro
     })
 }
 
-/// A set stands for its one private key, or the one that is asked for, or else for its first
-/// public one.
+/// Reads the only private key of a set or the one with this `kid`, otherwise the first public key.
 fn jwk_set(members: &Members<'_>, key_id: Option<&str>) -> Result<Document, Error> {
     let keys: Vec<&RawValue> = members
         .raw("keys")
         .and_then(|keys| serde_json::from_str(keys).ok())
-        .ok_or_else(|| refusal::jwk("`keys` is not an array"))?;
+        .ok_or_else(|| rejection::jwk("`keys` is not an array"))?;
     let keys: Vec<_> = keys
         .iter()
         .filter_map(|key| Members::of(key.get()).ok())
@@ -82,7 +83,7 @@ fn jwk_set(members: &Members<'_>, key_id: Option<&str>) -> Result<Document, Erro
     match (private.as_slice(), keys.first()) {
         ([key], _) => one_jwk(key, Structure::JwkSet),
         ([], Some(first)) => one_jwk(first, Structure::JwkSet),
-        ([], None) => Err(refusal::jwk("the set has no keys")),
+        ([], None) => Err(rejection::jwk("the set has no keys")),
         (several, _) => {
             let named = |key: &&&Members<'_>| key_id.is_some_and(|id| key.is("kid", id));
             let mut asked = several.iter().filter(named);
@@ -91,7 +92,10 @@ fn jwk_set(members: &Members<'_>, key_id: Option<&str>) -> Result<Document, Erro
                 _ => {
                     let ids: Vec<_> = several.iter().map(|key| key.text("kid")).collect();
                     let ids = ids.iter().map(|id| id.as_ref().map(|id| id.as_str()));
-                    Err(refusal::which_key_of_set(key_id, &ids.collect::<Vec<_>>()))
+                    Err(rejection::which_key_of_set(
+                        key_id,
+                        &ids.collect::<Vec<_>>(),
+                    ))
                 }
             }
         }
@@ -102,18 +106,18 @@ fn is_for_signing(key: &Members<'_>) -> bool {
     jwk::is_private(key) && !key.is("use", "enc")
 }
 
-/// Google's file, as the console hands it out: the key's id goes into the header.
+/// Reads a Google service account file. Its `private_key_id` becomes the `kid`.
 fn google(members: &Members<'_>, passphrase: Option<&str>) -> Result<Document, Error> {
     let document = pem(members, "private_key", Container::Google, passphrase)?;
     Ok(document.named(members.text("private_key_id")))
 }
 
-/// Box's file: the key is encrypted, and its passphrase is beside it.
+/// Reads a Box app settings file, which contains an encrypted key and its passphrase.
 fn box_settings(members: &Members<'_>, passphrase: Option<&str>) -> Result<Document, Error> {
     let settings = members
         .object("boxAppSettings")
         .and_then(|settings| settings.object("appAuth"))
-        .ok_or_else(|| refusal::lacking("boxAppSettings.appAuth"))?;
+        .ok_or_else(|| rejection::missing_member("boxAppSettings.appAuth"))?;
     let own = settings.text("passphrase");
     let own = own.as_deref().filter(|own| !own.is_empty());
     let document = pem(
@@ -132,16 +136,16 @@ fn pem(
     passphrase: Option<&str>,
 ) -> Result<Document, Error> {
     let text = members.text(name).filter(|text| !text.trim().is_empty());
-    let text = text.ok_or_else(|| refusal::lacking(name))?;
-    let text = armor::normalise(&text);
+    let text = text.ok_or_else(|| rejection::missing_member(name))?;
+    let text = armor::normalize(&text);
     if !text.contains(armor::BEGIN) {
-        return Err(refusal::no_pem(&text).in_context(format_args!("`{name}`")));
+        return Err(rejection::no_pem(&text).in_context(format_args!("`{name}`")));
     }
     document::from_pem(&text, container, passphrase, None)
 }
 
 impl Document {
-    /// Gives a private key the name that its file has for it.
+    /// Sets a private key's id to the one in its file.
     fn named(self, key_id: Option<Zeroizing<String>>) -> Self {
         match (self, key_id) {
             (Self::Private(key), Some(id)) if !id.is_empty() => Self::Private(key.with_key_id(&id)),

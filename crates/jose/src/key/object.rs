@@ -1,4 +1,4 @@
-//! A JSON object whose members are not copied until they are needed: they may be secret.
+//! JSON objects whose members are not copied until they are needed, because they may be secret.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-/// The members of an object, still as they were written: what is secret is not copied.
+/// The members of an object as raw JSON, so that secrets are not copied.
 #[derive(Clone)]
 pub(crate) struct Members<'a>(BTreeMap<String, &'a RawValue>);
 
@@ -24,7 +24,7 @@ impl<'a> Members<'a> {
             .is_some_and(|text| text.as_str() == expected)
     }
 
-    /// A member that is a string, without its escapes.
+    /// Returns a string member, unescaped.
     pub(crate) fn text(&self, name: &str) -> Option<Zeroizing<String>> {
         let raw = self.raw(name)?;
         match raw.strip_prefix('"')?.strip_suffix('"')? {
@@ -33,7 +33,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The members that are not secret.
+    /// Returns the members that are not secret.
     pub(crate) fn public(&self) -> Value {
         let names = [
             "kty", "crv", "x", "y", "n", "e", "use", "key_ops", "alg", "kid",
@@ -48,7 +48,7 @@ impl<'a> Members<'a> {
         Value::Object(members)
     }
 
-    /// Whether both are the same private JWK under the same `kid`.
+    /// Returns whether both are the same private JWK with the same `kid`.
     pub(crate) fn is_same_key(&self, other: &Self) -> bool {
         ["kid", "d", "k"]
             .iter()

@@ -1,5 +1,4 @@
-//! The key as the signing library holds it. All use of `ring` for signing is here, so that
-//! another backend with the same interface can take its place.
+//! Key pairs of the signing library. This is the only module that signs with ring.
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
@@ -17,84 +16,84 @@ use ring::signature::{
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
-use crate::key::asn1::private::PrivateParts;
+use crate::key::asn1::private::PrivateKeyParts;
 use crate::key::asn1::write;
 use crate::key::curve::Curve;
 use crate::key::point;
 use crate::key::public::PublicKey;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
-/// What `ring` signs with at most; it verifies up to 8192 bits.
-pub(crate) const RSA_MOST_BITS: usize = 4096;
+/// The maximum that ring signs with. It verifies up to 8192 bits.
+pub(crate) const RSA_MAX_BITS: usize = 4096;
 
 #[cfg(feature = "aws-lc")]
 pub(crate) use self::aws_lc::AwsLcPair;
 #[cfg(feature = "aws-lc")]
-pub(crate) use self::aws_lc::Kept;
+pub(crate) use self::aws_lc::RawKey;
 
 pub(crate) enum Pair {
-    Rsa(RsaKeyPair, Kept),
-    Ec(EcdsaKeyPair, Kept),
-    Ed25519(Ed25519KeyPair, Kept),
+    Rsa(RsaKeyPair, RawKey),
+    Ec(EcdsaKeyPair, RawKey),
+    Ed25519(Ed25519KeyPair, RawKey),
     Hmac(Zeroizing<Vec<u8>>),
-    /// Too much for `ring`.
+    /// A key that ring does not support.
     #[cfg(feature = "aws-lc")]
     AwsLc(Arc<AwsLcPair>),
 }
 
-/// What another library would need to sign with the key: nothing, as there is none.
+/// The key as another library needs it. Empty, because there is no other library in this build.
 #[cfg(not(feature = "aws-lc"))]
-pub(crate) struct Kept;
+pub(crate) struct RawKey;
 
 #[cfg(not(feature = "aws-lc"))]
-impl Kept {
-    fn of(_: &PrivateParts<'_>) -> Self {
+impl RawKey {
+    fn of(_: &PrivateKeyParts<'_>) -> Self {
         Self
     }
 }
 
 impl Pair {
-    /// Takes over the parts of a private key, checking that they belong together.
-    pub(crate) fn from_parts(parts: &PrivateParts<'_>) -> Result<(Self, PublicKey), Error> {
+    /// Builds a key pair from the parts of a private key, and rejects inconsistent parts.
+    pub(crate) fn from_parts(parts: &PrivateKeyParts<'_>) -> Result<(Self, PublicKey), Error> {
         match *parts {
-            PrivateParts::Rsa {
+            PrivateKeyParts::Rsa {
                 der,
                 modulus,
                 exponent,
                 ref pss,
             } => {
-                let (pair, public) = rsa(der, modulus, exponent, Kept::of(parts))?;
+                let (pair, public) = rsa(der, modulus, exponent, RawKey::of(parts))?;
                 let public = match pss {
                     None => public,
                     Some(pss) => public
                         .for_pss(pss.algorithms)
-                        .written_as(&write::rsa_spki_under(&pss.identifier, modulus, exponent)),
+                        .with_spki(&write::rsa_spki_under(&pss.identifier, modulus, exponent)),
                 };
                 Ok((pair, public))
             }
-            PrivateParts::Ec {
+            PrivateKeyParts::Ec {
                 curve,
                 scalar,
                 point,
             } => ec(curve, scalar, point),
-            PrivateParts::Ed25519 { seed, public } => {
+            PrivateKeyParts::Ed25519 { seed, public } => {
                 let pair = match public {
                     Some(public) => Ed25519KeyPair::from_seed_and_public_key(seed, public),
                     None => Ed25519KeyPair::from_seed_unchecked(seed),
                 };
-                let pair = pair.map_err(refusal::inconsistent)?;
+                let pair = pair.map_err(rejection::inconsistent)?;
                 let public = PublicKey::ed25519(pair.public_key().as_ref())?;
-                Ok((Self::Ed25519(pair, Kept::of(parts)), public))
+                Ok((Self::Ed25519(pair, RawKey::of(parts)), public))
             }
         }
     }
 
-    /// The same key as aws-lc-rs holds it; none for a shared secret.
+    /// Returns the same key for aws-lc-rs, or `None` for a shared secret.
     #[cfg(feature = "aws-lc")]
     pub(crate) fn aws_lc(&self) -> Result<Option<Arc<AwsLcPair>>, Error> {
         match self {
-            Self::Rsa(_, kept) | Self::Ec(_, kept) | Self::Ed25519(_, kept) => {
-                kept.pair().map(|pair| Some(Arc::new(pair)))
+            Self::Rsa(_, raw) | Self::Ec(_, raw) | Self::Ed25519(_, raw) => {
+                raw.pair().map(|pair| Some(Arc::new(pair)))
             }
             Self::AwsLc(pair) => Ok(Some(Arc::clone(pair))),
             Self::Hmac(_) => Ok(None),
@@ -111,15 +110,16 @@ impl Pair {
         let random = SystemRandom::new();
         match self {
             Self::Rsa(pair, _) => {
-                let encoding =
-                    rsa_encoding(algorithm).ok_or_else(|| refusal::impossible(algorithm))?;
+                let encoding = rsa_encoding(algorithm)
+                    .ok_or_else(|| rejection::unsupported_algorithm(algorithm))?;
                 let start = signature.len();
                 signature.resize(start + pair.public().modulus_len(), 0);
-                // Padding and CRT are checked by `ring` after signing: a wrong key cannot leak.
+                // ring verifies the signature it made, so a wrong CRT exponent does not leak the
+                // key.
                 pair.sign(encoding, &random, input, &mut signature[start..])
                     .map_err(|_| {
                         signature.truncate(start);
-                        refusal::signing_failed(
+                        rejection::signing_failed(
                             "the RSA key is damaged, or the system has no random numbers",
                         )
                     })
@@ -127,7 +127,7 @@ impl Pair {
             Self::Ec(pair, _) => {
                 let made = pair
                     .sign(&random, input)
-                    .map_err(|_| refusal::signing_failed("the system has no random numbers"))?;
+                    .map_err(|_| rejection::signing_failed("the system has no random numbers"))?;
                 signature.extend_from_slice(made.as_ref());
                 Ok(())
             }
@@ -136,8 +136,8 @@ impl Pair {
                 Ok(())
             }
             Self::Hmac(secret) => {
-                let hash =
-                    hmac_algorithm(algorithm).ok_or_else(|| refusal::impossible(algorithm))?;
+                let hash = hmac_algorithm(algorithm)
+                    .ok_or_else(|| rejection::unsupported_algorithm(algorithm))?;
                 let tag = hmac::sign(&hmac::Key::new(hash, secret), input);
                 signature.extend_from_slice(tag.as_ref());
                 Ok(())
@@ -148,7 +148,7 @@ impl Pair {
     }
 }
 
-/// The hash behind an HMAC algorithm.
+/// Returns the HMAC of an algorithm.
 pub(crate) fn hmac_algorithm(algorithm: Algorithm) -> Option<hmac::Algorithm> {
     match algorithm {
         Algorithm::HS256 => Some(hmac::HMAC_SHA256),
@@ -162,25 +162,25 @@ fn rsa(
     der: &[u8],
     modulus: &[u8],
     exponent: &[u8],
-    kept: Kept,
+    raw: RawKey,
 ) -> Result<(Pair, PublicKey), Error> {
     let public = PublicKey::rsa(modulus, exponent)?;
     if exponent.len() < 3 {
-        return Err(refusal::rsa_exponent());
+        return Err(rejection::rsa_exponent());
     }
-    if public.bits() > RSA_MOST_BITS {
-        return beyond_ring(public, &kept);
+    if public.bits() > RSA_MAX_BITS {
+        return unsupported_by_ring(public, &raw);
     }
-    let pair = RsaKeyPair::from_der(der).map_err(refusal::inconsistent)?;
-    Ok((Pair::Rsa(pair, kept), public))
+    let pair = RsaKeyPair::from_der(der).map_err(rejection::inconsistent)?;
+    Ok((Pair::Rsa(pair, raw), public))
 }
 
 fn ec(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<(Pair, PublicKey), Error> {
     let field = curve.field_bytes();
     if scalar.len() > field {
-        return Err(refusal::bad_der("EC private key"));
+        return Err(rejection::bad_der("EC private key"));
     }
-    // RFC 5915 wants the full width; some writers drop leading zeros.
+    // RFC 5915 requires the full width, but some tools drop leading zeros.
     let mut full = Zeroizing::new(vec![0; field]);
     full[field - scalar.len()..].copy_from_slice(scalar);
     let point = match point {
@@ -188,7 +188,7 @@ fn ec(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<(Pair, Public
         None => point::public_point(curve, &full)?.into(),
     };
     let point = &*point;
-    let kept = Kept::of(&PrivateParts::Ec {
+    let raw = RawKey::of(&PrivateKeyParts::Ec {
         curve,
         scalar: &full,
         point: Some(point),
@@ -196,12 +196,12 @@ fn ec(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<(Pair, Public
     let algorithm = match curve {
         Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
         Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
-        Curve::P521 => return beyond_ring(PublicKey::ec(curve, point)?, &kept),
+        Curve::P521 => return unsupported_by_ring(PublicKey::ec(curve, point)?, &raw),
     };
     let random = SystemRandom::new();
     let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &full, point, &random)
-        .map_err(refusal::inconsistent)?;
-    Ok((Pair::Ec(pair, kept), PublicKey::ec_checked(curve, point)))
+        .map_err(rejection::inconsistent)?;
+    Ok((Pair::Ec(pair, raw), PublicKey::ec_checked(curve, point)))
 }
 
 fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
@@ -216,16 +216,16 @@ fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
     }
 }
 
-/// A key that `ring` does not take.
+/// Builds a key pair that ring does not support.
 #[cfg(feature = "aws-lc")]
-fn beyond_ring(public: PublicKey, kept: &Kept) -> Result<(Pair, PublicKey), Error> {
-    Ok((Pair::AwsLc(Arc::new(kept.pair()?)), public))
+fn unsupported_by_ring(public: PublicKey, raw: &RawKey) -> Result<(Pair, PublicKey), Error> {
+    Ok((Pair::AwsLc(Arc::new(raw.pair()?)), public))
 }
 
 #[cfg(not(feature = "aws-lc"))]
-fn beyond_ring(public: PublicKey, _: &Kept) -> Result<(Pair, PublicKey), Error> {
+fn unsupported_by_ring(public: PublicKey, _: &RawKey) -> Result<(Pair, PublicKey), Error> {
     Err(match public.curve() {
-        Some(_) => refusal::p521_not_built(),
-        None => refusal::rsa_too_large_for_ring(public.bits(), RSA_MOST_BITS),
+        Some(_) => rejection::p521_not_built(),
+        None => rejection::rsa_too_large_for_ring(public.bits(), RSA_MAX_BITS),
     })
 }

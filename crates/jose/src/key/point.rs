@@ -1,5 +1,7 @@
-//! Points on curves. What `ring` cannot do is done by aws-lc-rs, if it is built in: P-521, and the
-//! arithmetic that computes a point which is compressed or missing.
+//! Points on curves.
+//!
+//! aws-lc-rs, if built in, does what ring cannot: P-521, and computing compressed or missing
+//! points.
 
 use std::borrow::Cow;
 
@@ -16,22 +18,22 @@ use ring::agreement::{self as ecdh, EphemeralPrivateKey, UnparsedPublicKey as Th
 use ring::rand::SystemRandom;
 
 use crate::key::curve::Curve;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
 impl Curve {
-    /// Returns a point in uncompressed form (SEC 1 section 2.3.3), not checking that it is on the curve.
+    /// Returns a point in uncompressed form (SEC 1 section 2.3.3). It may not be on the curve.
     pub(crate) fn uncompressed(self, point: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
         let field = self.field_bytes();
         match point.first() {
             Some(4) if point.len() == 1 + 2 * field => Ok(point.into()),
             Some(2 | 3) if point.len() == 1 + field => uncompress(self, point).map(Into::into),
-            _ => Err(refusal::bad_der("EC public point")),
+            _ => Err(rejection::bad_der("EC public point")),
         }
     }
 
     /// Rejects a point in uncompressed form that is not on the curve (RFC 8725 section 3.4).
     pub(crate) fn check(self, point: &[u8]) -> Result<(), Error> {
-        // Key agreement is the one place where `ring` says whether a point is on the curve.
+        // Only key agreement makes ring check that a point is on the curve.
         let algorithm = match self {
             Self::P256 => &ecdh::ECDH_P256,
             Self::P384 => &ecdh::ECDH_P384,
@@ -42,7 +44,7 @@ impl Curve {
                 let theirs = TheirKey::new(algorithm, point);
                 ecdh::agree_ephemeral(own, &theirs, |_| ())
             })
-            .map_err(|_| refusal::point_off_curve())
+            .map_err(|_| rejection::point_off_curve())
     }
 }
 
@@ -55,23 +57,23 @@ fn uncompress(curve: Curve, point: &[u8]) -> Result<Vec<u8>, Error> {
         Curve::P521 => &ECDSA_P521_SHA512_FIXED,
     };
     let spki = ParsedPublicKey::new(algorithm, point)
-        .map_err(|_| refusal::point_off_curve())
-        .and_then(|key| AsDer::as_der(&key).map_err(refusal::inconsistent))?;
+        .map_err(|_| rejection::point_off_curve())
+        .and_then(|key| AsDer::as_der(&key).map_err(rejection::inconsistent))?;
     // A SubjectPublicKeyInfo ends with the point.
     let spki: &[u8] = spki.as_ref();
     let start = spki.len().checked_sub(1 + 2 * curve.field_bytes());
     let point = start.and_then(|start| spki.get(start..));
     point
         .map(<[u8]>::to_vec)
-        .ok_or_else(refusal::point_off_curve)
+        .ok_or_else(rejection::point_off_curve)
 }
 
 #[cfg(not(feature = "aws-lc"))]
 fn uncompress(_: Curve, _: &[u8]) -> Result<Vec<u8>, Error> {
-    Err(refusal::compressed_point())
+    Err(rejection::compressed_point())
 }
 
-/// Computes the public point of a private scalar of the curve's full width.
+/// Computes the public point of a private scalar, which has the curve's full width.
 #[cfg(feature = "aws-lc")]
 pub(crate) fn public_point(curve: Curve, scalar: &[u8]) -> Result<Vec<u8>, Error> {
     let algorithm = match curve {
@@ -79,14 +81,14 @@ pub(crate) fn public_point(curve: Curve, scalar: &[u8]) -> Result<Vec<u8>, Error
         Curve::P384 => &agreement::ECDH_P384,
         Curve::P521 => &agreement::ECDH_P521,
     };
-    let key = PrivateKey::from_private_key(algorithm, scalar).map_err(refusal::inconsistent)?;
-    let point = key.compute_public_key().map_err(refusal::inconsistent)?;
+    let key = PrivateKey::from_private_key(algorithm, scalar).map_err(rejection::inconsistent)?;
+    let point = key.compute_public_key().map_err(rejection::inconsistent)?;
     Ok(point.as_ref().to_vec())
 }
 
 #[cfg(not(feature = "aws-lc"))]
 pub(crate) fn public_point(_: Curve, _: &[u8]) -> Result<Vec<u8>, Error> {
-    Err(refusal::no_point())
+    Err(rejection::no_point())
 }
 
 /// Rejects a point that is not on P-521.
@@ -94,12 +96,12 @@ pub(crate) fn public_point(_: Curve, _: &[u8]) -> Result<Vec<u8>, Error> {
 fn check_p521(point: &[u8]) -> Result<(), Error> {
     ParsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, point)
         .map(drop)
-        .map_err(|_| refusal::point_off_curve())
+        .map_err(|_| rejection::point_off_curve())
 }
 
 #[cfg(not(feature = "aws-lc"))]
 fn check_p521(_: &[u8]) -> Result<(), Error> {
-    Err(refusal::p521_not_built())
+    Err(rejection::p521_not_built())
 }
 
 /// Returns whether an ES512 signature is valid.
@@ -110,7 +112,7 @@ pub(crate) fn verify_p521(point: &[u8], input: &[u8], signature: &[u8]) -> bool 
         .is_ok()
 }
 
-/// Without the curve there is no such key.
+/// Unreachable: no P-521 key can be read without aws-lc.
 #[cfg(not(feature = "aws-lc"))]
 pub(crate) fn verify_p521(_: &[u8], _: &[u8], _: &[u8]) -> bool {
     false

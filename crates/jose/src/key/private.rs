@@ -1,4 +1,4 @@
-//! Private keys and shared secrets, and what their file says about them.
+//! Private keys and shared secrets, with the metadata from their file.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::algorithm::Algorithm;
-use crate::key::asn1::private::PrivateParts;
+use crate::key::asn1::private::PrivateKeyParts;
 use crate::key::certificate::Certificate;
 use crate::key::format::{Container, Format, Structure};
 use crate::key::pair::Pair;
@@ -15,8 +15,8 @@ use crate::key::public::PublicKey;
 
 /// A private key or shared secret to sign with. Cheap to clone; `Debug` shows no part of it.
 ///
-/// The buffers that the key is read through are wiped. The signing library's own copy of an RSA, EC or
-/// Ed25519 key lives as long as the key does.
+/// The buffers used while reading the key are wiped. The signing library's own copy of an RSA, EC
+/// or Ed25519 key lives as long as the key does.
 ///
 /// # Example
 ///
@@ -34,24 +34,24 @@ use crate::key::public::PublicKey;
 pub struct PrivateKey {
     pair: Arc<Pair>,
     public: Option<PublicKey>,
-    about: Arc<About>,
+    metadata: Arc<Metadata>,
 }
 
-/// What the file of a key says about it.
+/// What a key file says about its key.
 #[derive(Clone)]
-pub(crate) struct About {
+pub(crate) struct Metadata {
     pub(crate) format: Format,
-    /// How it was encrypted, in words.
+    /// A description of the encryption.
     pub(crate) encryption: Option<String>,
     pub(crate) key_id: Option<String>,
-    /// The only algorithm that a JWK lets itself be used with.
+    /// The JWK's `alg`: the only algorithm that the key can be used with.
     pub(crate) algorithm: Option<Algorithm>,
-    /// The key's own certificate, then those that certify it.
+    /// The key's own certificate, then its chain.
     pub(crate) certificates: Vec<Certificate>,
 }
 
 impl PrivateKey {
-    /// Takes a shared secret for HS256, HS384 or HS512. A string stands for its UTF-8 bytes.
+    /// Creates a key from a shared secret for HS256, HS384 or HS512. A string is used as UTF-8.
     ///
     /// [`KeySigner::new`](crate::jws::KeySigner::new) checks that the secret is long enough for its
     /// algorithm (RFC 7518 section 3.2).
@@ -66,7 +66,7 @@ impl PrivateKey {
     /// ```
     pub fn from_secret(secret: impl AsRef<[u8]>) -> Self {
         let format = Format::new(Structure::Secret, Container::None);
-        Self::shared(secret.as_ref(), About::new(format))
+        Self::shared(secret.as_ref(), Metadata::new(format))
     }
 
     /// Returns the algorithms that this key can sign with, the default first (RS256 for RSA).
@@ -88,7 +88,7 @@ impl PrivateKey {
         let possible = self.possible_algorithms();
         let only = possible
             .iter()
-            .position(|a| Some(*a) == self.about.algorithm);
+            .position(|a| Some(*a) == self.metadata.algorithm);
         only.map_or(possible, |at| &possible[at..=at])
     }
 
@@ -110,11 +110,12 @@ impl PrivateKey {
     /// # Ok::<(), countersign_jose::Error>(())
     /// ```
     pub fn key_id(&self) -> Option<&str> {
-        self.about.key_id.as_deref()
+        self.metadata.key_id.as_deref()
     }
 
     /// Returns the certificates from the key's file: its own first, then the others in their order.
-    /// Empty if none is the key's own.
+    ///
+    /// Empty if none of them belongs to the key.
     ///
     /// # Example
     ///
@@ -128,7 +129,7 @@ impl PrivateKey {
     /// # Ok::<(), countersign_jose::Error>(())
     /// ```
     pub fn certificates(&self) -> &[Certificate] {
-        &self.about.certificates
+        &self.metadata.certificates
     }
 
     fn possible_algorithms(&self) -> &'static [Algorithm] {
@@ -138,7 +139,7 @@ impl PrivateKey {
         }
     }
 
-    /// Returns the length of the modulus, the curve's field or the secret, in bits.
+    /// Returns the length of the modulus, of the curve's field or of the secret, in bits.
     ///
     /// # Example
     ///
@@ -190,7 +191,7 @@ impl PrivateKey {
         self.public.clone()
     }
 
-    /// Describes the key, for a message: `an RSA key of 2048 bits`.
+    /// Describes the key for a message, as in `an RSA key of 2048 bits`.
     pub(crate) fn description(&self) -> String {
         match (&self.public, self.curve()) {
             (None, _) => format!("a shared secret of {} bytes", self.bits() / 8),
@@ -203,13 +204,13 @@ impl PrivateKey {
         }
     }
 
-    /// Whether both sign alike. Shared secrets are not compared.
+    /// Returns whether both have the same public key. Shared secrets are never equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.public.is_some() && self.public == other.public
     }
 
-    pub(crate) fn about(&self) -> &About {
-        &self.about
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
     }
 
     pub(crate) fn public(&self) -> Option<&PublicKey> {
@@ -220,29 +221,32 @@ impl PrivateKey {
         &self.pair
     }
 
-    pub(crate) fn from_parts(parts: PrivateParts<'_>, about: About) -> Result<Self, Error> {
+    pub(crate) fn from_parts(
+        parts: PrivateKeyParts<'_>,
+        metadata: Metadata,
+    ) -> Result<Self, Error> {
         let (pair, public) = Pair::from_parts(&parts)?;
         Ok(Self {
             pair: Arc::new(pair),
             public: Some(public),
-            about: Arc::new(about),
+            metadata: Arc::new(metadata),
         })
     }
 
-    pub(crate) fn shared(secret: &[u8], about: About) -> Self {
+    pub(crate) fn shared(secret: &[u8], metadata: Metadata) -> Self {
         Self {
             pair: Arc::new(Pair::Hmac(Zeroizing::new(secret.to_vec()))),
             public: None,
-            about: Arc::new(about),
+            metadata: Arc::new(metadata),
         }
     }
 
     pub(crate) fn with_key_id(mut self, key_id: &str) -> Self {
-        Arc::make_mut(&mut self.about).key_id = Some(key_id.to_owned());
+        Arc::make_mut(&mut self.metadata).key_id = Some(key_id.to_owned());
         self
     }
 
-    /// Keeps the certificates, if the key's own is among them. One that cannot be read is not it.
+    /// Adds the certificates, if the key's own is among them. Unreadable ones are ignored.
     pub(crate) fn with_certificates<'a>(mut self, ders: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut chain: Vec<_> = ders
             .filter_map(|der| Certificate::from_der(der).ok())
@@ -251,13 +255,13 @@ impl PrivateKey {
             |certificate: &Certificate| Some(certificate.public_key()) == self.public.as_ref();
         if let Some(at) = chain.iter().position(own) {
             chain[..=at].rotate_right(1);
-            Arc::make_mut(&mut self.about).certificates = chain;
+            Arc::make_mut(&mut self.metadata).certificates = chain;
         }
         self
     }
 }
 
-impl About {
+impl Metadata {
     pub(crate) fn new(format: Format) -> Self {
         Self {
             format,

@@ -1,4 +1,4 @@
-//! Public keys: their numbers, their SPKI, and what they can verify.
+//! Public keys.
 
 pub(crate) mod der;
 
@@ -9,13 +9,14 @@ use ring::digest;
 use crate::algorithm::Algorithm;
 use crate::key::asn1::write;
 use crate::key::curve::Curve;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
-const RSA_LEAST_BITS: usize = 2048;
-const RSA_MOST_BITS: usize = 8192;
+const RSA_MIN_BITS: usize = 2048;
+const RSA_MAX_BITS: usize = 8192;
 
-/// A public key: RSA (2048 to 8192 bits), EC on P-256 or P-384, or Ed25519. With the Cargo feature
-/// `aws-lc` also EC on P-521.
+/// A public key: RSA (2048 to 8192 bits), EC on P-256 or P-384, or Ed25519.
+///
+/// With the Cargo feature `aws-lc` also EC on P-521.
 ///
 /// # Example
 ///
@@ -32,22 +33,24 @@ const RSA_MOST_BITS: usize = 8192;
 /// # Ok::<(), countersign_jose::Error>(())
 /// ```
 ///
-/// Two keys are equal if their numbers are, in whatever format they were written.
+/// Two keys are equal if their numbers are equal, whatever their format.
 #[derive(Clone, Debug)]
 pub struct PublicKey {
     material: Material,
-    /// Whether it is under the RSASSA-PSS identifier (RFC 4055 section 1.2).
+    /// Whether the key has the RSASSA-PSS identifier (RFC 4055 section 1.2).
     is_pss: bool,
-    /// All that it may be used with, if its file says less than its type: the parameters of
-    /// RSASSA-PSS, or `use`, `key_ops` and `alg` of a JWK (RFC 7517 section 4).
+    /// The algorithms that the key's file restricts it to, if any.
+    ///
+    /// RSASSA-PSS parameters restrict a key, and so do `use`, `key_ops` and `alg` of a JWK (RFC 7517
+    /// section 4).
     allowed: Option<&'static [Algorithm]>,
-    /// The SubjectPublicKeyInfo it was read from, if it would be written differently here.
+    /// The SubjectPublicKeyInfo that the key was read from, if ours would differ.
     spki: Option<Arc<[u8]>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Material {
-    /// Big-endian numbers without leading zeros.
+    /// Big-endian integers without leading zeros.
     Rsa {
         modulus: Vec<u8>,
         exponent: Vec<u8>,
@@ -113,8 +116,9 @@ impl PublicKey {
         pem::encode_config(&pem::Pem::new("PUBLIC KEY", self.spki_der()), config)
     }
 
-    /// Returns the SHA-256 hash of [`spki_der`](Self::spki_der). Snowflake and certificate pins name a
-    /// key like this.
+    /// Returns the SHA-256 hash of [`spki_der`](Self::spki_der).
+    ///
+    /// Snowflake and certificate pinning identify keys by this hash.
     ///
     /// # Example
     ///
@@ -183,8 +187,8 @@ impl PublicKey {
 
     /// Returns the algorithms that this key can verify, RS256 first for RSA.
     ///
-    /// A key with the RSASSA-PSS identifier verifies only with PSS (RFC 4055), a JWK with `alg` only
-    /// with that algorithm, and a JWK whose `use` or `key_ops` exclude verifying with none.
+    /// A key with the RSASSA-PSS identifier verifies only with PSS (RFC 4055), a JWK with `alg`
+    /// only with that algorithm, and a JWK whose `use` or `key_ops` exclude verifying with none.
     ///
     /// # Example
     ///
@@ -247,7 +251,7 @@ impl PublicKey {
         &self.material
     }
 
-    /// Whether it is an RSA key for RSASSA-PSS only.
+    /// Returns whether this is an RSA key for RSASSA-PSS only.
     pub(crate) fn is_pss(&self) -> bool {
         self.is_pss
     }
@@ -261,7 +265,7 @@ impl PublicKey {
         }
     }
 
-    /// Restricts an RSA key to these algorithms of RSASSA-PSS.
+    /// Restricts an RSA key to these RSASSA-PSS algorithms.
     pub(crate) fn for_pss(self, algorithms: &'static [Algorithm]) -> Self {
         Self {
             is_pss: true,
@@ -270,8 +274,8 @@ impl PublicKey {
         }
     }
 
-    /// Restricts the key to one algorithm, or to none if that does not fit its type.
-    pub(crate) fn only_for(self, algorithm: Option<Algorithm>) -> Self {
+    /// Restricts the key to one algorithm, or to none if its type does not support that one.
+    pub(crate) fn restricted_to(self, algorithm: Option<Algorithm>) -> Self {
         let possible = self.possible_algorithms();
         let at = possible.iter().position(|a| Some(*a) == algorithm);
         Self {
@@ -280,8 +284,8 @@ impl PublicKey {
         }
     }
 
-    /// Keeps the SubjectPublicKeyInfo that stands for this key, as vendors hash that one.
-    pub(crate) fn written_as(self, spki: &[u8]) -> Self {
+    /// Keeps the SubjectPublicKeyInfo that the key was read from, because vendors hash that one.
+    pub(crate) fn with_spki(self, spki: &[u8]) -> Self {
         let differs = self.canonical_spki() != spki;
         Self {
             spki: differs.then(|| spki.into()),
@@ -289,20 +293,20 @@ impl PublicKey {
         }
     }
 
-    /// Takes an RSA key from big-endian numbers; leading zeros are dropped.
+    /// Builds an RSA key from big-endian integers. Leading zeros are dropped.
     pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, Error> {
         let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
         let bits = bit_length(modulus);
-        if bits < RSA_LEAST_BITS {
-            return Err(refusal::rsa_too_small(bits));
+        if bits < RSA_MIN_BITS {
+            return Err(rejection::rsa_too_small(bits));
         }
-        if bits > RSA_MOST_BITS {
-            return Err(refusal::rsa_too_large(bits, RSA_MOST_BITS));
+        if bits > RSA_MAX_BITS {
+            return Err(rejection::rsa_too_large(bits, RSA_MAX_BITS));
         }
-        // An even or a giant exponent is no exponent; 3 and 17 are old but verify.
+        // Even and very large exponents are invalid. 3 and 17 are old-fashioned but valid.
         let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
         if !odd(exponent) || exponent == [1] || exponent.len() > 4 || !odd(modulus) {
-            return Err(refusal::rsa_exponent());
+            return Err(rejection::rsa_exponent());
         }
         Ok(Self::new(Material::Rsa {
             modulus: modulus.to_vec(),
@@ -310,14 +314,14 @@ impl PublicKey {
         }))
     }
 
-    /// Takes an EC key from its point, which must lie on the curve (RFC 8725 3.4).
+    /// Builds an EC key from its point, which must be on the curve (RFC 8725 section 3.4).
     pub(crate) fn ec(curve: Curve, point: &[u8]) -> Result<Self, Error> {
         let point = &*curve.uncompressed(point)?;
         curve.check(point)?;
         Ok(Self::ec_checked(curve, point))
     }
 
-    /// Takes an EC key whose point is known to be on the curve.
+    /// Builds an EC key from a point that is known to be on the curve.
     pub(crate) fn ec_checked(curve: Curve, point: &[u8]) -> Self {
         Self::new(Material::Ec {
             curve,
@@ -328,7 +332,7 @@ impl PublicKey {
     pub(crate) fn ed25519(key: &[u8]) -> Result<Self, Error> {
         let key = key
             .try_into()
-            .map_err(|_| refusal::bad_der("Ed25519 public key"))?;
+            .map_err(|_| rejection::bad_der("Ed25519 public key"))?;
         Ok(Self::new(Material::Ed25519(key)))
     }
 }

@@ -1,4 +1,4 @@
-//! Reading keys from files in any format.
+//! Reads keys from files in any format.
 
 use crate::key::certificate::Certificate;
 use crate::key::container::{self, Contents};
@@ -7,12 +7,13 @@ use crate::key::format::{Container, Structure};
 use crate::key::json;
 use crate::key::private::PrivateKey;
 use crate::key::public::PublicKey;
-use crate::{Error, ErrorKind, refusal};
+use crate::{Error, ErrorKind, rejection};
 
-/// Reads the one key of a file: a private key if there is one, else the first public key or
-/// certificate. So a key pasted together with its certificate chain or its public key is read.
+/// Reads a file's private key, or else its first public key or certificate.
 ///
-/// `key_id` chooses among several private keys: by `kid` in a JWK Set, by friendly name in PKCS#12.
+/// A key pasted together with its certificate chain or its public key can therefore be read.
+/// `key_id` selects one of several private keys: by `kid` in a JWK Set, by friendly name in
+/// PKCS#12.
 pub(crate) fn read(
     file: &[u8],
     passphrase: Option<&str>,
@@ -26,8 +27,9 @@ pub(crate) fn read(
 }
 
 impl PrivateKey {
-    /// Reads a private key in PEM. Same as [`from_bytes`](Self::from_bytes) with the text's bytes and
-    /// no passphrase.
+    /// Reads a private key in PEM.
+    ///
+    /// Equivalent to [`from_bytes`](Self::from_bytes) with the text's bytes and no passphrase.
     ///
     /// # Errors
     ///
@@ -62,15 +64,15 @@ impl PrivateKey {
     ///   RFC 8018 with AES-CBC, AES-GCM or 3DES, and PBKDF2 with HMAC-SHA1 or SHA2, or scrypt; the
     ///   3DES and RC2 schemes of RFC 7292), PEM with `DEK-Info` (AES-CBC, 3DES), and PKCS#12.
     ///
-    /// PEM may contain literal `\n`, CRLF, a byte order mark, quotes, spaces around it, spaces in
+    /// PEM may contain literal `\n`, CRLF, a byte order mark, quotes, surrounding spaces, spaces in
     /// place of line feeds, or the same key twice; it may be UTF-16 or Windows-1252, lack the final
     /// line feed, or be wrapped in base64 as a whole. A public key next to the private key is
-    /// ignored. Certificates next to it are kept if the key's own is among them.
+    /// ignored. Certificates next to it are kept if one of them belongs to the key.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::PrivateKey`] or, if the passphrase is missing or wrong,
-    /// [`ErrorKind::Passphrase`]. The hint says what to do, often as a command that converts the
+    /// [`ErrorKind::Passphrase`] if the passphrase is missing or wrong, otherwise
+    /// [`ErrorKind::PrivateKey`]. The hint says what to do, often as a command that converts the
     /// key. No error contains any part of the key.
     ///
     /// # Example
@@ -92,14 +94,15 @@ impl PrivateKey {
         Self::from_bytes_by_id(file, passphrase, None)
     }
 
-    /// Like [`from_bytes`](Self::from_bytes), but chooses among several private keys: by `kid` in a
-    /// JWK Set (RFC 7517 section 5), by friendly name in a PKCS#12 file. The only key of a file is
-    /// read whatever its name is.
+    /// Like [`from_bytes`](Self::from_bytes), but selects one of several private keys.
+    ///
+    /// `key_id` is a `kid` in a JWK Set (RFC 7517 section 5) or a friendly name in a PKCS#12 file.
+    /// If a file has only one key, it is read whatever its name.
     ///
     /// # Errors
     ///
-    /// As [`from_bytes`](Self::from_bytes); also [`ErrorKind::KeyId`], listing the names, if the file
-    /// has several private keys and not exactly one with this name.
+    /// As [`from_bytes`](Self::from_bytes); also [`ErrorKind::KeyId`], listing the names, if the
+    /// file has several private keys and not exactly one with this name.
     ///
     /// # Example
     ///
@@ -120,29 +123,30 @@ impl PrivateKey {
         passphrase: Option<&str>,
         key_id: Option<&str>,
     ) -> Result<Self, Error> {
-        let document = read(file, passphrase, key_id).map_err(about_key)?;
-        let refused = match document {
+        let document = read(file, passphrase, key_id).map_err(as_private_key_error)?;
+        let error = match document {
             Document::Private(key) => return Ok(key),
-            Document::Public { format, .. } => refusal::public_given(match format.structure() {
+            Document::Public { format, .. } => rejection::public_given(match format.structure() {
                 Structure::Pkcs1 => "RSA PUBLIC KEY",
                 Structure::Jwk | Structure::JwkSet => "JWK",
                 _ => "PUBLIC KEY",
             }),
-            Document::Certificates { .. } => refusal::certificate_given(),
+            Document::Certificates { .. } => rejection::certificate_given(),
         };
-        Err(about_key(refused))
+        Err(as_private_key_error(error))
     }
 }
 
 impl PublicKey {
-    /// Reads `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE` PEM, as tolerantly as
-    /// [`PrivateKey::from_pem`].
+    /// Reads `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE` PEM.
     ///
-    /// Of a certificate only the key is read: neither its validity nor its issuer is checked.
+    /// The text may be altered in the same ways as for [`PrivateKey::from_bytes`].
+    ///
+    /// Only the key of a certificate is read. Neither its validity nor its issuer is checked.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Key`] with a hint, if the text contains no public key, or a private one.
+    /// [`ErrorKind::Key`] with a hint if the text contains a private key or no public key.
     ///
     /// # Example
     ///
@@ -161,8 +165,10 @@ impl PublicKey {
         Self::from_bytes(text.as_bytes())
     }
 
-    /// Reads the public key of a file: SubjectPublicKeyInfo, PKCS#1 or a certificate in PEM or
-    /// DER, or a JWK. Of a certificate only the key is read.
+    /// Reads the public key of a file.
+    ///
+    /// The format is detected: SubjectPublicKeyInfo, PKCS#1 or a certificate in PEM or DER, or a JWK.
+    /// Only the key of a certificate is read.
     ///
     /// # Errors
     ///
@@ -182,17 +188,17 @@ impl PublicKey {
         match read(file, None, None)? {
             Document::Public { key, .. } => Ok(key),
             Document::Certificates { first, .. } => Ok(first.public_key().clone()),
-            Document::Private(_) => Err(refusal::private_given()),
+            Document::Private(_) => Err(rejection::private_given()),
         }
     }
 }
 
 impl Certificate {
-    /// Reads the first certificate of a file, PEM or DER.
+    /// Reads the first certificate of a file in PEM or DER.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Key`] with a hint, if there is no certificate or its key is not supported.
+    /// [`ErrorKind::Key`] with a hint if there is no certificate or its key is not supported.
     ///
     /// # Example
     ///
@@ -207,13 +213,13 @@ impl Certificate {
     pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
         match read(file, None, None)? {
             Document::Certificates { first, .. } => Ok(first),
-            Document::Public { .. } | Document::Private(_) => Err(refusal::no_certificate()),
+            Document::Public { .. } | Document::Private(_) => Err(rejection::no_certificate()),
         }
     }
 }
 
-/// Says that the private key is to blame, unless the error is about something else.
-pub(crate) fn about_key(error: Error) -> Error {
+/// Changes [`ErrorKind::Key`] to [`ErrorKind::PrivateKey`], and keeps other kinds.
+pub(crate) fn as_private_key_error(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Key => error.with_kind(ErrorKind::PrivateKey),
         _ => error,

@@ -1,9 +1,9 @@
-//! The object identifiers of keys and curves.
+//! Object identifiers of keys and curves.
 
 use der::asn1::{AnyRef, ObjectIdentifier};
 
 use crate::key::curve::Curve;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
 pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 pub(crate) const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
@@ -13,22 +13,22 @@ pub(crate) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.
 pub(crate) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 pub(crate) const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
-/// The curve that the parameters of an EC key name.
+/// Returns the curve that the parameters of an EC key name.
 pub(crate) fn curve(parameters: Option<AnyRef<'_>>) -> Result<Curve, Error> {
-    let oid = parameters.ok_or_else(|| refusal::bad_der("EC key (the curve is missing)"))?;
+    let oid = parameters.ok_or_else(|| rejection::bad_der("EC key (the curve is missing)"))?;
     if oid.is_null() {
-        return Err(refusal::bad_der("EC key (the curve is missing)"));
+        return Err(rejection::bad_der("EC key (the curve is missing)"));
     }
     match oid.decode_as::<ObjectIdentifier>() {
         Ok(P256) => Ok(Curve::P256),
         Ok(P384) => Ok(Curve::P384),
         Ok(P521) => Ok(Curve::P521),
-        Ok(other) => Err(refusal::algorithm(name(other).as_str())),
-        Err(_) => Err(refusal::explicit_curve()),
+        Ok(other) => Err(rejection::unsupported_key_type(name(other).as_str())),
+        Err(_) => Err(rejection::explicit_curve()),
     }
 }
 
-/// What people call it, for the message that refuses it.
+/// Returns the common name of an unsupported key type, for a message.
 pub(crate) fn name(oid: ObjectIdentifier) -> String {
     let text = oid.to_string();
     let known = match text.as_str() {

@@ -1,4 +1,4 @@
-//! What an RSASSA-PSS key says of its own use (RFC 4055 sections 1.2 and 3.1).
+//! Restrictions of RSASSA-PSS keys (RFC 4055 sections 1.2 and 3.1).
 
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Encode, Reader, Tag, TagMode, TagNumber};
@@ -6,7 +6,7 @@ use spki::AlgorithmIdentifierRef;
 
 use super::oid::RSA_PSS;
 use crate::algorithm::Algorithm;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
 const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
 const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
@@ -14,24 +14,24 @@ const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.
 const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
 
-/// The use that the identifier of an RSASSA-PSS key allows.
+/// The algorithms that the identifier of an RSASSA-PSS key allows.
 pub(crate) struct Pss {
-    /// Those of RFC 7518 section 3.5 that it allows, at least one.
+    /// The allowed algorithms of RFC 7518 section 3.5, at least one.
     pub(crate) algorithms: &'static [Algorithm],
     /// The AlgorithmIdentifier in DER.
     pub(crate) identifier: Vec<u8>,
 }
 
 impl Pss {
-    /// Reads the identifier of a key; `None` if the key is not for RSASSA-PSS.
+    /// Reads the identifier of a key. Returns `None` if the key is not for RSASSA-PSS.
     ///
-    /// Without parameters the key may be used with every hash; with parameters only with theirs,
-    /// and with a salt that is at least as long as they say.
+    /// Without parameters, the key can be used with every hash. With parameters, only with that
+    /// hash and with a salt that has at least the given length.
     pub(crate) fn read(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Option<Self>, Error> {
         if identifier.oid != RSA_PSS {
             return Ok(None);
         }
-        let damaged = |_| refusal::bad_der("RSASSA-PSS key");
+        let damaged = |_| rejection::bad_der("RSASSA-PSS key");
         let algorithms = match identifier.parameters {
             None => Algorithm::RSA_PSS,
             Some(parameters) => {
@@ -80,17 +80,19 @@ impl Restriction {
         })
     }
 
-    /// JWS uses one hash for the message and the mask, and a salt as long as the hash.
+    /// Returns the algorithms that meet the restriction.
+    ///
+    /// JWS uses the same hash for the message and the mask, and a salt as long as the hash.
     fn algorithms(&self) -> Result<&'static [Algorithm], Error> {
         let (algorithms, hash_bytes): (&'static [Algorithm], u32) = match self.hash {
             SHA256 => (&[Algorithm::PS256], 32),
             SHA384 => (&[Algorithm::PS384], 48),
             SHA512 => (&[Algorithm::PS512], 64),
-            _ => return Err(refusal::pss_hash()),
+            _ => return Err(rejection::pss_hash()),
         };
         match self.mask_hash == self.hash && self.salt_bytes <= hash_bytes {
             true => Ok(algorithms),
-            false => Err(refusal::pss_parameters()),
+            false => Err(rejection::pss_parameters()),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What a document in DER is, told by its outermost members.
+//! Detects what a DER document is by its outermost members.
 
 use der::{Decode, Reader, SliceReader, Tag};
 
-/// What a document is, told by its structure: people relabel PEM files, so the label is only a hint.
+/// The kind of a document by its structure. A PEM label is only a hint, because people change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Pkcs1Private,
@@ -13,12 +13,12 @@ pub(crate) enum Shape {
     Spki,
     Certificate,
     Pkcs12,
-    /// CMS (RFC 5652), of which PKCS#7 is the old name.
+    /// CMS (RFC 5652), formerly PKCS#7.
     Cms,
     Unknown,
 }
 
-/// Tells what a document is from the tags of its outermost members.
+/// Detects the kind of a document by the tags of its outermost members.
 pub(crate) fn shape(der: &[u8]) -> Shape {
     let Ok(tags) = outer_tags(der) else {
         return Shape::Unknown;
@@ -39,7 +39,7 @@ pub(crate) fn shape(der: &[u8]) -> Shape {
     }
 }
 
-/// How long a document says it is, its own tag and length included.
+/// Returns the length that a document declares, including its tag and length.
 pub(crate) fn outer_length(der: &[u8]) -> Option<usize> {
     let mut reader = SliceReader::new(der).ok()?;
     let header = der::Header::decode(&mut reader).ok()?;

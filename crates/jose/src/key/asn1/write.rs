@@ -1,4 +1,4 @@
-//! The few documents that are written: public keys, and the PKCS#1 key of a JWK's numbers.
+//! Encodes public keys, and the PKCS#1 key of a JWK.
 
 use zeroize::Zeroizing;
 
@@ -13,7 +13,7 @@ pub(crate) struct RsaNumbers<'a> {
     pub(crate) private: [&'a [u8]; 6],
 }
 
-/// A PKCS#1 private key.
+/// Encodes a PKCS#1 private key.
 pub(crate) fn rsa_pkcs1(numbers: &RsaNumbers<'_>) -> Zeroizing<Vec<u8>> {
     let public = [&[0][..], numbers.modulus, numbers.public_exponent];
     let members: Vec<_> = public
@@ -25,19 +25,19 @@ pub(crate) fn rsa_pkcs1(numbers: &RsaNumbers<'_>) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(tlv(0x30, &members))
 }
 
-/// A SubjectPublicKeyInfo of an RSA key.
+/// Encodes the SubjectPublicKeyInfo of an RSA key.
 pub(crate) fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let identifier = tlv(0x30, &[&tlv(0x06, &[RSA.as_bytes()]), &tlv(0x05, &[])]);
     rsa_spki_under(&identifier, modulus, exponent)
 }
 
-/// A SubjectPublicKeyInfo of an RSA key under an AlgorithmIdentifier that is given in DER.
+/// Encodes the SubjectPublicKeyInfo of an RSA key with an AlgorithmIdentifier in DER.
 pub(crate) fn rsa_spki_under(identifier: &[u8], modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let key = tlv(0x30, &[&integer(modulus), &integer(exponent)]);
     tlv(0x30, &[identifier, &tlv(0x03, &[&[0], &key])])
 }
 
-/// A SubjectPublicKeyInfo of an EC key.
+/// Encodes the SubjectPublicKeyInfo of an EC key.
 pub(crate) fn ec_spki(curve: Curve, point: &[u8]) -> Vec<u8> {
     let oid = match curve {
         Curve::P256 => P256,
@@ -50,7 +50,7 @@ pub(crate) fn ec_spki(curve: Curve, point: &[u8]) -> Vec<u8> {
     )
 }
 
-/// A SubjectPublicKeyInfo of an Ed25519 key (RFC 8410).
+/// Encodes the SubjectPublicKeyInfo of an Ed25519 key (RFC 8410).
 pub(crate) fn ed25519_spki(key: &[u8]) -> Vec<u8> {
     wrap_spki(&[&tlv(0x06, &[ED25519.as_bytes()])], key)
 }
@@ -59,7 +59,7 @@ fn wrap_spki(algorithm: &[&[u8]], key: &[u8]) -> Vec<u8> {
     tlv(0x30, &[&tlv(0x30, algorithm), &tlv(0x03, &[&[0], key])])
 }
 
-/// An unsigned INTEGER.
+/// Encodes an unsigned INTEGER.
 fn integer(number: &[u8]) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let number = &number[zeros.min(number.len().saturating_sub(1))..];

@@ -17,7 +17,7 @@ pub(crate) enum Cipher {
     Aes128Gcm,
     Aes256Gcm,
     TripleDes,
-    /// The third key is the first.
+    /// The third key is the same as the first.
     TwoKeyTripleDes,
     Rc2With128Bits,
     Rc2With40Bits,
@@ -58,7 +58,7 @@ impl Cipher {
         }
     }
 
-    /// None where the padding or the tag is not right: another key, or damage.
+    /// Returns `None` if the padding or the tag is wrong: the key is wrong or the data is damaged.
     pub(crate) fn decrypt(self, key: &[u8], iv: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let mut buffer = Zeroizing::new(data.to_vec());
         let length = match self {

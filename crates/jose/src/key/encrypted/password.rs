@@ -1,15 +1,15 @@
-//! A passphrase in both spellings, and what PKCS#12 makes of the second (RFC 7292 appendix B).
+//! Passphrase encodings, and the key derivation of PKCS#12 (RFC 7292 appendix B).
 
 use ring::digest::{self, Context};
 use zeroize::Zeroizing;
 
-/// A passphrase as the schemes take it: UTF-8 in PBES2, UTF-16 with a final zero in PKCS#12.
+/// A passphrase in both encodings: UTF-8 for PBES2, UTF-16 with a terminating zero for PKCS#12.
 pub(crate) struct Password<'a> {
     text: &'a str,
     wide: Zeroizing<Vec<u8>>,
 }
 
-/// What a derived key is for (RFC 7292 appendix B.3).
+/// The purpose of a derived key (RFC 7292 appendix B.3).
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Key = 1,
@@ -25,7 +25,7 @@ impl<'a> Password<'a> {
         Self { text, wide }
     }
 
-    /// No passphrase at all, which some tools tell from an empty one.
+    /// Creates an empty password without the terminating zero, which some tools use.
     pub(crate) fn absent() -> Password<'static> {
         Password {
             text: "",
@@ -37,7 +37,7 @@ impl<'a> Password<'a> {
         self.text.as_bytes()
     }
 
-    /// RFC 7292 appendix B.2.
+    /// Derives a key as in RFC 7292 appendix B.2.
     pub(crate) fn pkcs12_key(
         &self,
         hash: &'static digest::Algorithm,
@@ -73,7 +73,7 @@ impl<'a> Password<'a> {
     }
 }
 
-/// Adds a number that is repeated to the same width, and one; what does not fit is dropped.
+/// Adds the digest, repeated to the width of the chunk, and one, modulo that width.
 fn add_and_one(chunk: &mut [u8], digest: &[u8]) {
     let mut carry = 1;
     let repeated: Zeroizing<Vec<u8>> =

@@ -1,4 +1,4 @@
-//! PKCS#12 files (RFC 7292), with the MAC of RFC 9579 as well.
+//! PKCS#12 files (RFC 7292), including the MAC of RFC 9579.
 
 use der::asn1::{AnyRef, ContextSpecific, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Reader, SliceReader, Tag, TagMode, TagNumber};
@@ -6,10 +6,10 @@ use ring::{digest, hmac};
 use spki::AlgorithmIdentifierRef;
 use zeroize::Zeroizing;
 
-use super::opened::{Opened, Safe};
+use super::decrypted::{DecryptedKey, Pkcs12Contents};
 use super::password::{Password, Purpose};
 use super::scheme::{Scheme, check_rounds, derive, encrypted_info, read_kdf};
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const ENVELOPED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.3");
@@ -22,28 +22,32 @@ const CERT_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.
 const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
 const X509: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
 
-/// Opens a file, once its MAC has shown that the password is right.
-pub(crate) fn open(der: &[u8], password: &Password<'_>) -> Result<Safe, Error> {
+/// Decrypts a file after verifying its MAC.
+pub(crate) fn decrypt(der: &[u8], password: &Password<'_>) -> Result<Pkcs12Contents, Error> {
     let (contents, mac) = outermost(der).map_err(damaged)?;
     let contents = contents.data()?;
     if let Some(mac) = mac {
         mac.check(contents, password)?;
     }
-    let mut safe = Safe::default();
+    let mut file = Pkcs12Contents::default();
     for part in sequence_of(contents, ContentInfo::read).map_err(damaged)? {
         match part.kind {
-            DATA => add_bags(part.data()?, "none", password, &mut safe)?,
+            DATA => add_bags(part.data()?, "none", password, &mut file)?,
             ENCRYPTED_DATA => {
                 let (algorithm, data) = encrypted_data(part.content).map_err(damaged)?;
                 let scheme = Scheme::read(&algorithm)?;
                 let plain = scheme.decrypt(password, data)?;
-                add_bags(&plain, &scheme.to_string(), password, &mut safe)?;
+                add_bags(&plain, &scheme.to_string(), password, &mut file)?;
             }
-            ENVELOPED_DATA => return Err(refusal::encryption("PKCS#12 for a public key")),
-            _ => return Err(refusal::bad_der("PKCS#12 file")),
+            ENVELOPED_DATA => {
+                return Err(rejection::unsupported_encryption(
+                    "PKCS#12 for a public key",
+                ));
+            }
+            _ => return Err(rejection::bad_der("PKCS#12 file")),
         }
     }
-    Ok(safe)
+    Ok(file)
 }
 
 /// A typed content (RFC 5652 section 3).
@@ -52,7 +56,7 @@ struct ContentInfo<'a> {
     content: AnyRef<'a>,
 }
 
-/// What tells a wrong password and damage (RFC 7292 section 4).
+/// The MAC, which detects a wrong password and damage (RFC 7292 section 4).
 struct Mac<'a> {
     algorithm: AlgorithmIdentifierRef<'a>,
     digest: &'a [u8],
@@ -72,8 +76,8 @@ impl<'a> ContentInfo<'a> {
     fn data(&self) -> Result<&'a [u8], Error> {
         match self.content.decode_as::<&OctetStringRef>() {
             Ok(data) if self.kind == DATA => Ok(data.as_bytes()),
-            // Such as one signed with a key instead of a password.
-            _ => Err(refusal::bad_der("PKCS#12 file")),
+            // For example, contents that are signed with a key instead of a password.
+            _ => Err(rejection::bad_der("PKCS#12 file")),
         }
     }
 }
@@ -108,10 +112,10 @@ impl<'a> Mac<'a> {
             }
         };
         hmac::verify(&hmac::Key::new(algorithm, &key), contents, self.digest)
-            .map_err(|_| refusal::wrong_passphrase())
+            .map_err(|_| rejection::wrong_passphrase())
     }
 
-    /// RFC 9579: the key comes from PBKDF2, as in PBES2.
+    /// Derives the MAC key with PBKDF2, as in PBES2 (RFC 9579).
     fn pbmac1_key(
         &self,
         password: &Password<'_>,
@@ -119,16 +123,16 @@ impl<'a> Mac<'a> {
         let (kdf, mac) = self
             .algorithm
             .parameters
-            .ok_or_else(refusal::bad_encryption)?
+            .ok_or_else(rejection::bad_encryption)?
             .sequence(|reader| {
                 let kdf = AlgorithmIdentifierRef::decode(reader)?;
                 der::Result::Ok((kdf, AlgorithmIdentifierRef::decode(reader)?))
             })
-            .map_err(|_| refusal::bad_encryption())?;
+            .map_err(|_| rejection::bad_encryption())?;
         let kdf = read_kdf(kdf)?;
         let (_, algorithm) = hash(&mac.oid.to_string())?;
         let length = kdf.key_length().filter(|length| (1..=64).contains(length));
-        let length = length.ok_or_else(refusal::bad_encryption)?;
+        let length = length.ok_or_else(rejection::bad_encryption)?;
         Ok((algorithm, derive(&kdf, password.utf8(), length.into())?))
     }
 }
@@ -147,7 +151,7 @@ fn outermost(der: &[u8]) -> der::Result<(ContentInfo<'_>, Option<Mac<'_>>)> {
     Ok(members)
 }
 
-/// RFC 5652 section 8: the content of an EncryptedData.
+/// Parses an EncryptedData (RFC 5652 section 8).
 fn encrypted_data(content: AnyRef<'_>) -> der::Result<(AlgorithmIdentifierRef<'_>, &[u8])> {
     content.sequence(|reader| {
         u8::decode(reader)?;
@@ -162,8 +166,13 @@ fn encrypted_data(content: AnyRef<'_>) -> der::Result<(AlgorithmIdentifierRef<'_
     })
 }
 
-/// Takes the keys and certificates of a SafeContents; other bags are none of ours.
-fn add_bags(der: &[u8], how: &str, password: &Password<'_>, safe: &mut Safe) -> Result<(), Error> {
+/// Adds the keys and certificates of a SafeContents. Other bags are ignored.
+fn add_bags(
+    der: &[u8],
+    encryption: &str,
+    password: &Password<'_>,
+    contents: &mut Pkcs12Contents,
+) -> Result<(), Error> {
     let bags = sequence_of(der, |reader| {
         reader.sequence(|bag| {
             let kind = ObjectIdentifier::decode(bag)?;
@@ -174,17 +183,17 @@ fn add_bags(der: &[u8], how: &str, password: &Password<'_>, safe: &mut Safe) -> 
     });
     for (kind, value, name) in bags.map_err(damaged)? {
         match kind {
-            KEY_BAG => safe.keys.push(Opened {
+            KEY_BAG => contents.keys.push(DecryptedKey {
                 der: Zeroizing::new(encode(value)?),
-                how: how.to_owned(),
+                encryption: encryption.to_owned(),
                 name,
             }),
             SHROUDED_KEY_BAG => {
                 let der = encode(value)?;
                 let (scheme, data) = encrypted_info(&der)?;
-                safe.keys.push(Opened {
+                contents.keys.push(DecryptedKey {
                     der: scheme.decrypt(password, data)?,
-                    how: scheme.to_string(),
+                    encryption: scheme.to_string(),
                     name,
                 });
             }
@@ -199,7 +208,9 @@ fn add_bags(der: &[u8], how: &str, password: &Password<'_>, safe: &mut Safe) -> 
                         Ok(Some(value.decode_as::<&OctetStringRef>()?.as_bytes()))
                     })
                     .map_err(damaged)?;
-                safe.certificates.extend(certificate.map(<[u8]>::to_vec));
+                contents
+                    .certificates
+                    .extend(certificate.map(<[u8]>::to_vec));
             }
             _ => {}
         }
@@ -207,7 +218,7 @@ fn add_bags(der: &[u8], how: &str, password: &Password<'_>, safe: &mut Safe) -> 
     Ok(())
 }
 
-/// The attribute friendlyName of a bag (RFC 2985 section 5.5.1), which is what tools list keys by.
+/// Returns the attribute friendlyName of a bag (RFC 2985 section 5.5.1), which identifies a key.
 fn friendly_name(bag: &mut SliceReader<'_>) -> der::Result<Option<String>> {
     let mut name = None;
     if bag.is_finished() {
@@ -244,19 +255,19 @@ fn sequence_of<'a, T>(
     })
 }
 
-/// The value under the explicit tag 0.
+/// Reads the value with the explicit tag 0.
 fn explicit<'a>(reader: &mut SliceReader<'a>) -> der::Result<AnyRef<'a>> {
     ContextSpecific::<AnyRef<'a>>::decode_explicit(reader, TagNumber(0))?
         .map(|field| field.value)
         .ok_or_else(|| Tag::OctetString.value_error().into())
 }
 
-/// A value with its tag and length again.
+/// Encodes a value with its tag and length.
 fn encode(value: AnyRef<'_>) -> Result<Vec<u8>, Error> {
     der::Encode::to_der(&value).map_err(damaged)
 }
 
-/// The hash and its HMAC by either's identifier.
+/// Returns a hash function and its HMAC by the object identifier of either.
 fn hash(oid: &str) -> Result<(&'static digest::Algorithm, hmac::Algorithm), Error> {
     match oid {
         "1.3.14.3.2.26" | "1.2.840.113549.2.7" => Ok((
@@ -270,10 +281,12 @@ fn hash(oid: &str) -> Result<(&'static digest::Algorithm, hmac::Algorithm), Erro
         "2.16.840.1.101.3.4.2.3" | "1.2.840.113549.2.11" => {
             Ok((&digest::SHA512, hmac::HMAC_SHA512))
         }
-        other => Err(refusal::encryption(&format!("a PKCS#12 MAC with {other}"))),
+        other => Err(rejection::unsupported_encryption(&format!(
+            "a PKCS#12 MAC with {other}"
+        ))),
     }
 }
 
 fn damaged(_: der::Error) -> Error {
-    refusal::bad_der("PKCS#12 file")
+    rejection::bad_der("PKCS#12 file")
 }

@@ -1,5 +1,4 @@
-//! How a key is encrypted: PBES2 (RFC 8018 section 6.2) and the schemes of PKCS#12 (RFC 7292
-//! appendix C), by their algorithm identifiers.
+//! Encryption schemes: PBES2 (RFC 8018 section 6.2) and PKCS#12 (RFC 7292 appendix C).
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -14,12 +13,12 @@ use zeroize::Zeroizing;
 use super::cipher::Cipher;
 use super::password::{Password, Purpose};
 use crate::key::asn1::shape::outer_length;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
-/// Ten times what anybody recommends; a minute of work at most.
-pub(crate) const MOST_ROUNDS: u32 = 10_000_000;
-/// What scrypt may take, in bytes.
-const MOST_MEMORY: u64 = 256 * 1024 * 1024;
+/// The maximum number of rounds: ten times any recommendation, and at most a minute of work.
+pub(crate) const MAX_ROUNDS: u32 = 10_000_000;
+/// The maximum memory for scrypt, in bytes.
+const MAX_MEMORY: u64 = 256 * 1024 * 1024;
 
 const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
 
@@ -42,9 +41,7 @@ impl<'a> Scheme<'a> {
         }
     }
 
-    /// # Errors
-    ///
-    /// That the passphrase is wrong, which cannot be told from damage.
+    /// Decrypts data. A wrong passphrase cannot be distinguished from damage.
     pub(crate) fn decrypt(
         &self,
         password: &Password<'_>,
@@ -70,19 +67,19 @@ impl<'a> Scheme<'a> {
     fn pbes2(algorithm: &AlgorithmIdentifierRef<'a>) -> Result<Self, Error> {
         let (kdf, encryption) = algorithm
             .parameters
-            .ok_or_else(refusal::bad_encryption)?
+            .ok_or_else(rejection::bad_encryption)?
             .sequence(|reader| {
                 let kdf = AlgorithmIdentifierRef::decode(reader)?;
                 der::Result::Ok((kdf, AlgorithmIdentifierRef::decode(reader)?))
             })
-            .map_err(|_| refusal::bad_encryption())?;
+            .map_err(|_| rejection::bad_encryption())?;
         let (cipher, iv) = cipher(&encryption)?;
         let kdf = read_kdf(kdf)?;
         if kdf
             .key_length()
             .is_some_and(|length| usize::from(length) != cipher.key_bytes())
         {
-            return Err(refusal::bad_encryption());
+            return Err(rejection::bad_encryption());
         }
         Ok(Self {
             derivation: Derivation::Pbes2 { kdf, iv },
@@ -96,16 +93,16 @@ impl<'a> Scheme<'a> {
             "1.2.840.113549.1.12.1.4" => Cipher::TwoKeyTripleDes,
             "1.2.840.113549.1.12.1.5" => Cipher::Rc2With128Bits,
             "1.2.840.113549.1.12.1.6" => Cipher::Rc2With40Bits,
-            other => return Err(refusal::encryption(scheme_name(other))),
+            other => return Err(rejection::unsupported_encryption(scheme_name(other))),
         };
         let (salt, rounds) = algorithm
             .parameters
-            .ok_or_else(refusal::bad_encryption)?
+            .ok_or_else(rejection::bad_encryption)?
             .sequence(|reader| {
                 let salt = <&OctetStringRef>::decode(reader)?.as_bytes();
                 der::Result::Ok((salt, u32::decode(reader)?))
             })
-            .map_err(|_| refusal::bad_encryption())?;
+            .map_err(|_| rejection::bad_encryption())?;
         check_rounds(rounds)?;
         Ok(Self {
             derivation: Derivation::Pkcs12 { salt, rounds },
@@ -130,7 +127,7 @@ impl fmt::Display for Scheme<'_> {
     }
 }
 
-/// Reads an EncryptedPrivateKeyInfo (RFC 5958 section 3): how it is encrypted, and what.
+/// Parses an EncryptedPrivateKeyInfo (RFC 5958 section 3) into the scheme and the ciphertext.
 pub(crate) fn encrypted_info(der: &[u8]) -> Result<(Scheme<'_>, &[u8]), Error> {
     let (algorithm, data) = SliceReader::new(der)
         .and_then(|mut reader| {
@@ -141,18 +138,20 @@ pub(crate) fn encrypted_info(der: &[u8]) -> Result<(Scheme<'_>, &[u8]), Error> {
             reader.finish()?;
             Ok(members)
         })
-        .map_err(|_| refusal::bad_der("encrypted PKCS#8 key"))?;
+        .map_err(|_| rejection::bad_der("encrypted PKCS#8 key"))?;
     Ok((Scheme::read(&algorithm)?, data))
 }
 
-/// A wrong key gives right padding once in 256 times, but never a whole document.
+/// Rejects a plaintext that is not a complete DER document.
+///
+/// With a wrong key, the padding is valid once in 256 times, but the document never is.
 pub(crate) fn document(plain: Option<Zeroizing<Vec<u8>>>) -> Result<Zeroizing<Vec<u8>>, Error> {
     plain
         .filter(|der| der.first() == Some(&0x30) && outer_length(der) == Some(der.len()))
-        .ok_or_else(refusal::wrong_passphrase)
+        .ok_or_else(rejection::wrong_passphrase)
 }
 
-/// Derives a key of PBKDF2 (RFC 8018 section 5.2) or scrypt (RFC 7914).
+/// Derives a key with PBKDF2 (RFC 8018 section 5.2) or scrypt (RFC 7914).
 pub(crate) fn derive(
     kdf: &Kdf,
     password: &[u8],
@@ -162,38 +161,40 @@ pub(crate) fn derive(
     match kdf {
         Kdf::Pbkdf2(params) => with_pbkdf2(params, password, &mut key)?,
         Kdf::Scrypt(params) => with_scrypt(params, password, &mut key)?,
-        _ => return Err(refusal::bad_encryption()),
+        _ => return Err(rejection::bad_encryption()),
     }
     Ok(key)
 }
 
-/// The key derivation of PBES2 and PBMAC1, within what is worth waiting for.
+/// Parses the key derivation of PBES2 and PBMAC1, and rejects one that is too costly.
 pub(crate) fn read_kdf(algorithm: AlgorithmIdentifierRef<'_>) -> Result<Kdf, Error> {
     let oid = algorithm.oid;
     if oid != pkcs5::pbes2::PBKDF2_OID && oid != pkcs5::pbes2::SCRYPT_OID {
-        return Err(refusal::encryption(&format!("key derivation {oid}")));
+        return Err(rejection::unsupported_encryption(&format!(
+            "key derivation {oid}"
+        )));
     }
-    let kdf = Kdf::try_from(algorithm).map_err(|_| refusal::bad_encryption())?;
+    let kdf = Kdf::try_from(algorithm).map_err(|_| rejection::bad_encryption())?;
     match &kdf {
         Kdf::Pbkdf2(params) => check_rounds(params.iteration_count)?,
         Kdf::Scrypt(params) => {
             let memory = params
                 .cost_parameter
                 .saturating_mul(128 * u64::from(params.block_size));
-            if memory > MOST_MEMORY || params.parallelization > 16 {
-                return Err(refusal::too_costly());
+            if memory > MAX_MEMORY || params.parallelization > 16 {
+                return Err(rejection::too_costly());
             }
         }
-        _ => return Err(refusal::bad_encryption()),
+        _ => return Err(rejection::bad_encryption()),
     }
     Ok(kdf)
 }
 
 pub(crate) fn check_rounds(rounds: u32) -> Result<(), Error> {
     match rounds {
-        0 => Err(refusal::bad_encryption()),
-        1..=MOST_ROUNDS => Ok(()),
-        _ => Err(refusal::too_costly()),
+        0 => Err(rejection::bad_encryption()),
+        1..=MAX_ROUNDS => Ok(()),
+        _ => Err(rejection::too_costly()),
     }
 }
 
@@ -203,15 +204,19 @@ fn with_pbkdf2(params: &Pbkdf2Params, password: &[u8], key: &mut [u8]) -> Result
         Pbkdf2Prf::HmacWithSha256 => pbkdf2::PBKDF2_HMAC_SHA256,
         Pbkdf2Prf::HmacWithSha384 => pbkdf2::PBKDF2_HMAC_SHA384,
         Pbkdf2Prf::HmacWithSha512 => pbkdf2::PBKDF2_HMAC_SHA512,
-        // The one that `ring` does not have.
+        // ring does not have this one.
         Pbkdf2Prf::HmacWithSha224 => {
             let (salt, rounds) = (params.salt.as_ref(), params.iteration_count);
             ::pbkdf2::pbkdf2_hmac::<sha2::Sha224>(password, salt, rounds, key);
             return Ok(());
         }
-        _ => return Err(refusal::encryption("PBKDF2 with an unknown hash")),
+        _ => {
+            return Err(rejection::unsupported_encryption(
+                "PBKDF2 with an unknown hash",
+            ));
+        }
     };
-    let rounds = NonZeroU32::new(params.iteration_count).ok_or_else(refusal::bad_encryption)?;
+    let rounds = NonZeroU32::new(params.iteration_count).ok_or_else(rejection::bad_encryption)?;
     pbkdf2::derive(algorithm, rounds, params.salt.as_ref(), password, key);
     Ok(())
 }
@@ -219,17 +224,17 @@ fn with_pbkdf2(params: &Pbkdf2Params, password: &[u8], key: &mut [u8]) -> Result
 fn with_scrypt(params: &ScryptParams, password: &[u8], key: &mut [u8]) -> Result<(), Error> {
     let (cost, block) = (params.cost_parameter, u32::from(params.block_size));
     if !cost.is_power_of_two() {
-        return Err(refusal::bad_encryption());
+        return Err(rejection::bad_encryption());
     }
     scrypt::Params::new(
         cost.trailing_zeros() as u8,
         block,
         params.parallelization.into(),
     )
-    .map_err(|_| refusal::bad_encryption())
+    .map_err(|_| rejection::bad_encryption())
     .and_then(|sizes| {
         scrypt::scrypt(password, params.salt.as_ref(), &sizes, key)
-            .map_err(|_| refusal::bad_encryption())
+            .map_err(|_| rejection::bad_encryption())
     })
 }
 
@@ -242,33 +247,35 @@ fn cipher<'a>(algorithm: &AlgorithmIdentifierRef<'a>) -> Result<(Cipher, &'a [u8
         "2.16.840.1.101.3.4.1.6" => Cipher::Aes128Gcm,
         "2.16.840.1.101.3.4.1.46" => Cipher::Aes256Gcm,
         "1.2.840.113549.3.7" => Cipher::TripleDes,
-        other => return Err(refusal::encryption(cipher_name(other))),
+        other => return Err(rejection::unsupported_encryption(cipher_name(other))),
     };
-    let parameters = algorithm.parameters.ok_or_else(refusal::bad_encryption)?;
+    let parameters = algorithm.parameters.ok_or_else(rejection::bad_encryption)?;
     let iv = match cipher {
         Cipher::Aes128Gcm | Cipher::Aes256Gcm
             if parameters.decode_as::<&OctetStringRef>().is_err() =>
         {
-            // RFC 5084 section 3.2; without its second member the tag would have 12 bytes.
+            // RFC 5084 section 3.2: the second member defaults to a tag of 12 bytes.
             let (nonce, tag) = parameters
                 .sequence(|reader| {
                     let nonce = <&OctetStringRef>::decode(reader)?.as_bytes();
                     der::Result::Ok((nonce, Option::<u8>::decode(reader)?.unwrap_or(12)))
                 })
-                .map_err(|_| refusal::bad_encryption())?;
+                .map_err(|_| rejection::bad_encryption())?;
             if tag != 16 {
-                return Err(refusal::encryption("AES-GCM with a shortened tag"));
+                return Err(rejection::unsupported_encryption(
+                    "AES-GCM with a shortened tag",
+                ));
             }
             nonce
         }
         _ => parameters
             .decode_as::<&OctetStringRef>()
-            .map_err(|_| refusal::bad_encryption())?
+            .map_err(|_| rejection::bad_encryption())?
             .as_bytes(),
     };
     match iv.len() == cipher.iv_bytes() {
         true => Ok((cipher, iv)),
-        false => Err(refusal::bad_encryption()),
+        false => Err(rejection::bad_encryption()),
     }
 }
 

@@ -1,23 +1,23 @@
-//! The members of a JWK, and what they say about its use (RFC 7517 section 4).
+//! The members of a JWK and its permitted use (RFC 7517 section 4).
 
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
-use crate::{Error, base64url, refusal};
+use crate::{Error, base64url, rejection};
 
-/// What a key is about to be used for.
+/// The intended use of a key.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Sign,
     Verify,
 }
 
-/// Rejects a key that says it is for something else (RFC 7517 sections 4.2 and 4.3).
+/// Rejects a key whose `use` or `key_ops` exclude the purpose (RFC 7517 sections 4.2 and 4.3).
 pub(crate) fn check_purpose(jwk: &Value, purpose: Purpose) -> Result<(), Error> {
     if let Some(other) = jwk.get("use").filter(|other| *other != "sig") {
         let other = other.as_str().unwrap_or_default();
-        return Err(refusal::jwk(format!("its `use` is {}", shown(other))));
+        return Err(rejection::jwk(format!("its `use` is {}", quoted(other))));
     }
     let operation = match purpose {
         Purpose::Sign => "sign",
@@ -30,7 +30,7 @@ pub(crate) fn check_purpose(jwk: &Value, purpose: Purpose) -> Result<(), Error> 
     match jwk.get("key_ops") {
         Some(ops) if !has(ops) => {
             let what = format!("its `key_ops` does not include {operation}");
-            Err(refusal::jwk(what))
+            Err(rejection::jwk(what))
         }
         _ => Ok(()),
     }
@@ -40,33 +40,33 @@ pub(crate) fn algorithm(jwk: &Value) -> Result<Option<Algorithm>, Error> {
     match jwk.get("alg") {
         None => Ok(None),
         Some(Value::String(name)) => name.parse().map(Some).map_err(|_| {
-            let name = shown(name);
-            refusal::jwk(format!(
+            let name = quoted(name);
+            rejection::jwk(format!(
                 "its `alg` is {name}, which is not a supported signature algorithm"
             ))
         }),
-        Some(_) => Err(refusal::jwk("its `alg` is not a string")),
+        Some(_) => Err(rejection::jwk("its `alg` is not a string")),
     }
 }
 
 pub(crate) fn text<'a>(jwk: &'a Value, name: &str) -> Result<&'a str, Error> {
     let members: &Map<String, Value> = jwk
         .as_object()
-        .ok_or_else(|| refusal::jwk("it is not a JSON object"))?;
+        .ok_or_else(|| rejection::jwk("it is not a JSON object"))?;
     members
         .get(name)
-        .ok_or_else(|| refusal::jwk(format!("`{name}` is missing")))?
+        .ok_or_else(|| rejection::jwk(format!("`{name}` is missing")))?
         .as_str()
-        .ok_or_else(|| refusal::jwk(format!("`{name}` is not a string")))
+        .ok_or_else(|| rejection::jwk(format!("`{name}` is not a string")))
 }
 
 pub(crate) fn bytes(jwk: &Value, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     base64url::decode_strict(text(jwk, name)?.as_bytes())
         .map(Zeroizing::new)
-        .ok_or_else(|| refusal::jwk(format!("`{name}` is not base64url without padding")))
+        .ok_or_else(|| rejection::jwk(format!("`{name}` is not base64url without padding")))
 }
 
-/// A name from outside, short and printable enough for a message.
-pub(crate) fn shown(name: &str) -> String {
+/// Truncates and escapes an external name for a message.
+pub(crate) fn quoted(name: &str) -> String {
     format!("{:?}", name.chars().take(64).collect::<String>())
 }

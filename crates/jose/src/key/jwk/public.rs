@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use ring::digest;
 use serde_json::{Value, json};
 
-use super::members::{Purpose, algorithm, bytes, check_purpose, shown, text};
+use super::members::{Purpose, algorithm, bytes, check_purpose, quoted, text};
 use crate::key::curve::Curve;
 use crate::key::public::{Material, PublicKey};
-use crate::{Error, base64url, refusal};
+use crate::{Error, base64url, rejection};
 
 impl PublicKey {
-    /// Reads the public members of a JWK. Those of a private key are ignored.
+    /// Reads the public members of a JWK. Private members are ignored.
     ///
-    /// `alg`, `use` and `key_ops` restrict what the key verifies: see
+    /// `alg`, `use` and `key_ops` restrict what the key can verify: see
     /// [`algorithms`](Self::algorithms).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Key`](crate::ErrorKind::Key) if a member is missing or malformed, the key type or curve is not
-    /// supported, or the point is not on the curve.
+    /// [`ErrorKind::Key`](crate::ErrorKind::Key) if a member is missing or malformed, the key type
+    /// or curve is not supported, or the point is not on the curve.
     ///
     /// # Example
     ///
@@ -33,30 +33,36 @@ impl PublicKey {
     /// # Ok::<(), countersign_jose::Error>(())
     /// ```
     pub fn from_jwk(jwk: &Value) -> Result<Self, Error> {
-        let key = Self::of_numbers(jwk)?;
+        let key = Self::from_members(jwk)?;
         match (check_purpose(jwk, Purpose::Verify), jwk.get("alg")) {
             (Ok(()), None) => Ok(key),
-            (Ok(()), Some(_)) => Ok(key.only_for(algorithm(jwk).unwrap_or_default())),
-            (Err(_), _) => Ok(key.only_for(None)),
+            (Ok(()), Some(_)) => Ok(key.restricted_to(algorithm(jwk).unwrap_or_default())),
+            (Err(_), _) => Ok(key.restricted_to(None)),
         }
     }
 
-    /// Reads the key, whatever it is for.
-    pub(crate) fn of_numbers(jwk: &Value) -> Result<Self, Error> {
+    /// Reads the key, ignoring `alg`, `use` and `key_ops`.
+    pub(crate) fn from_members(jwk: &Value) -> Result<Self, Error> {
         match text(jwk, "kty")? {
             "RSA" => Self::rsa(&bytes(jwk, "n")?, &bytes(jwk, "e")?),
             "EC" => ec(jwk),
             "OKP" => match text(jwk, "crv")? {
                 "Ed25519" => {
                     let x = bytes(jwk, "x")?;
-                    Self::ed25519(&x).map_err(|_| refusal::jwk("`x` is not 32 bytes"))
+                    Self::ed25519(&x).map_err(|_| rejection::jwk("`x` is not 32 bytes"))
                 }
-                other => Err(refusal::algorithm(&format!("OKP on {}", shown(other)))),
+                other => Err(rejection::unsupported_key_type(&format!(
+                    "OKP on {}",
+                    quoted(other)
+                ))),
             },
-            "oct" => Err(refusal::jwk(
+            "oct" => Err(rejection::jwk(
                 "`kty` is oct, which is a shared secret, not a public key",
             )),
-            other => Err(refusal::algorithm(&format!("`kty` {}", shown(other)))),
+            other => Err(rejection::unsupported_key_type(&format!(
+                "`kty` {}",
+                quoted(other)
+            ))),
         }
     }
 
@@ -105,7 +111,7 @@ impl PublicKey {
     /// # Ok::<(), countersign_jose::Error>(())
     /// ```
     pub fn thumbprint(&self) -> String {
-        // The map keeps its members sorted and writes no blanks, which is RFC 7638 section 3.3.
+        // RFC 7638 section 3.3 requires sorted members and no spaces.
         let mut sorted = BTreeMap::new();
         if let Value::Object(members) = self.to_jwk() {
             sorted.extend(members);
@@ -120,14 +126,19 @@ fn ec(jwk: &Value) -> Result<PublicKey, Error> {
         "P-256" => Curve::P256,
         "P-384" => Curve::P384,
         "P-521" => Curve::P521,
-        other => return Err(refusal::algorithm(&format!("EC on {}", shown(other)))),
+        other => {
+            return Err(rejection::unsupported_key_type(&format!(
+                "EC on {}",
+                quoted(other)
+            )));
+        }
     };
     let mut point = vec![4];
     for name in ["x", "y"] {
         let coordinate = bytes(jwk, name)?;
-        // RFC 7518 section 6.2.1.2: the full width, leading zeros included.
+        // RFC 7518 section 6.2.1.2: the full width, including leading zeros.
         if coordinate.len() != curve.field_bytes() {
-            return Err(refusal::jwk(format!(
+            return Err(rejection::jwk(format!(
                 "`{name}` is not {} bytes",
                 curve.field_bytes()
             )));

@@ -1,4 +1,4 @@
-//! The key as aws-lc-rs holds it: chosen, never a default.
+//! Key pairs of aws-lc-rs.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
@@ -10,12 +10,12 @@ use aws_lc_rs::signature::{
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
-use crate::key::asn1::private::PrivateParts;
+use crate::key::asn1::private::PrivateKeyParts;
 use crate::key::curve::Curve;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
-/// What aws-lc-rs needs of a key: ring gives nothing of a key back, so it is kept beside.
-pub(crate) enum Kept {
+/// The key as aws-lc-rs needs it. Kept next to the ring key pair, which cannot be exported.
+pub(crate) enum RawKey {
     /// The PKCS#1 document.
     Rsa(Zeroizing<Vec<u8>>),
     Ec {
@@ -27,19 +27,19 @@ pub(crate) enum Kept {
     Ed25519(Zeroizing<Vec<u8>>),
 }
 
-/// The key as aws-lc-rs holds it.
+/// A key pair of aws-lc-rs.
 pub(crate) enum AwsLcPair {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
 
-impl Kept {
-    pub(crate) fn of(parts: &PrivateParts<'_>) -> Self {
+impl RawKey {
+    pub(crate) fn of(parts: &PrivateKeyParts<'_>) -> Self {
         let own = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
         match *parts {
-            PrivateParts::Rsa { der, .. } => Self::Rsa(own(der)),
-            PrivateParts::Ec {
+            PrivateKeyParts::Rsa { der, .. } => Self::Rsa(own(der)),
+            PrivateKeyParts::Ec {
                 curve,
                 scalar,
                 point,
@@ -48,14 +48,14 @@ impl Kept {
                 scalar: own(scalar),
                 point: point.unwrap_or_default().to_vec(),
             },
-            PrivateParts::Ed25519 { seed, .. } => Self::Ed25519(own(seed)),
+            PrivateKeyParts::Ed25519 { seed, .. } => Self::Ed25519(own(seed)),
         }
     }
 
     pub(crate) fn pair(&self) -> Result<AwsLcPair, Error> {
         Ok(match self {
             Self::Rsa(der) => {
-                AwsLcPair::Rsa(RsaKeyPair::from_der(der).map_err(refusal::inconsistent)?)
+                AwsLcPair::Rsa(RsaKeyPair::from_der(der).map_err(rejection::inconsistent)?)
             }
             Self::Ec {
                 curve,
@@ -68,10 +68,10 @@ impl Kept {
                     Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
                 };
                 let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, scalar, point);
-                AwsLcPair::Ec(pair.map_err(refusal::inconsistent)?)
+                AwsLcPair::Ec(pair.map_err(rejection::inconsistent)?)
             }
             Self::Ed25519(seed) => AwsLcPair::Ed25519(
-                Ed25519KeyPair::from_seed_unchecked(seed).map_err(refusal::inconsistent)?,
+                Ed25519KeyPair::from_seed_unchecked(seed).map_err(rejection::inconsistent)?,
             ),
         })
     }
@@ -88,14 +88,14 @@ impl AwsLcPair {
         let random = SystemRandom::new();
         match self {
             Self::Rsa(pair) => {
-                let encoding =
-                    rsa_encoding(algorithm).ok_or_else(|| refusal::impossible(algorithm))?;
+                let encoding = rsa_encoding(algorithm)
+                    .ok_or_else(|| rejection::unsupported_algorithm(algorithm))?;
                 let start = signature.len();
                 signature.resize(start + pair.public_modulus_len(), 0);
                 pair.sign(encoding, &random, input, &mut signature[start..])
                     .map_err(|_| {
                         signature.truncate(start);
-                        refusal::signing_failed(
+                        rejection::signing_failed(
                             "the RSA key is damaged, or the system has no random numbers",
                         )
                     })
@@ -103,7 +103,7 @@ impl AwsLcPair {
             Self::Ec(pair) => {
                 let made = pair
                     .sign(&random, input)
-                    .map_err(|_| refusal::signing_failed("the system has no random numbers"))?;
+                    .map_err(|_| rejection::signing_failed("the system has no random numbers"))?;
                 signature.extend_from_slice(made.as_ref());
                 Ok(())
             }

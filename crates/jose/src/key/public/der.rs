@@ -1,4 +1,4 @@
-//! Public keys in DER: SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) and PKCS#1 (RFC 8017 appendix A.1).
+//! Parses public keys in DER: SubjectPublicKeyInfo (RFC 5280) and PKCS#1 (RFC 8017).
 
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
@@ -7,16 +7,16 @@ use spki::SubjectPublicKeyInfoRef;
 use crate::key::asn1::oid::{EC, ED25519, RSA, RSA_PSS, curve, name};
 use crate::key::asn1::pss::Pss;
 use crate::key::public::PublicKey;
-use crate::{Error, refusal};
+use crate::{Error, rejection};
 
 /// Reads a SubjectPublicKeyInfo.
 pub(crate) fn spki(der: &[u8]) -> Result<PublicKey, Error> {
     let info =
-        SubjectPublicKeyInfoRef::from_der(der).map_err(|_| refusal::bad_der("public key"))?;
+        SubjectPublicKeyInfoRef::from_der(der).map_err(|_| rejection::bad_der("public key"))?;
     let key = info
         .subject_public_key
         .as_bytes()
-        .ok_or_else(|| refusal::bad_der("public key"))?;
+        .ok_or_else(|| rejection::bad_der("public key"))?;
     let key = match info.algorithm.oid {
         RSA => rsa_public(key),
         RSA_PSS => {
@@ -28,9 +28,9 @@ pub(crate) fn spki(der: &[u8]) -> Result<PublicKey, Error> {
         }
         EC => PublicKey::ec(curve(info.algorithm.parameters)?, key),
         ED25519 => PublicKey::ed25519(key),
-        other => Err(refusal::algorithm(name(other).as_str())),
+        other => Err(rejection::unsupported_key_type(name(other).as_str())),
     };
-    key.map(|key| key.written_as(der))
+    key.map(|key| key.with_spki(der))
 }
 
 /// Reads a PKCS#1 public key.
@@ -44,6 +44,6 @@ pub(crate) fn rsa_public(der: &[u8]) -> Result<PublicKey, Error> {
             reader.finish()?;
             Ok(numbers)
         })
-        .map_err(|_| refusal::bad_der("RSA public key"))?;
+        .map_err(|_| rejection::bad_der("RSA public key"))?;
     PublicKey::rsa(modulus, exponent)
 }

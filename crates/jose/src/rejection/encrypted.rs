@@ -1,16 +1,16 @@
-//! Why a key with a passphrase is rejected, and what to do about it.
+//! Errors for encrypted keys that are rejected.
 
-use super::refuse;
+use super::reject;
 use crate::Error;
 #[cfg(feature = "encrypted-keys")]
 use crate::ErrorKind;
 
 const DECRYPT: &str = "decrypt it with: openssl pkey -in key.pem -out plain.pem";
-const TAKE_OUT: &str = "extract the key with: openssl pkcs12 -in file.p12 -nodes -out key.pem";
+const EXTRACT: &str = "extract the key with: openssl pkcs12 -in file.p12 -nodes -out key.pem";
 
 #[cfg(not(feature = "encrypted-keys"))]
 pub(crate) fn encrypted_not_built() -> Error {
-    refuse(
+    reject(
         "the private key is encrypted with a passphrase, which this build does not support",
         format!("build with the cargo feature encrypted-keys, or {DECRYPT}"),
     )
@@ -18,22 +18,24 @@ pub(crate) fn encrypted_not_built() -> Error {
 
 #[cfg(not(feature = "encrypted-keys"))]
 pub(crate) fn pkcs12_not_built() -> Error {
-    refuse(
+    reject(
         "this is a PKCS#12 file, which this build does not support",
-        format!("build with the cargo feature encrypted-keys, or {TAKE_OUT}"),
+        format!("build with the cargo feature encrypted-keys, or {EXTRACT}"),
     )
 }
 
-/// `how` says what the file names as its encryption.
+/// `encryption` describes the encryption of the file.
 #[cfg(feature = "encrypted-keys")]
-pub(crate) fn no_passphrase(how: &str) -> Error {
-    let decrypt = match how {
-        "PKCS#12" => TAKE_OUT,
+pub(crate) fn no_passphrase(encryption: &str) -> Error {
+    let decrypt = match encryption {
+        "PKCS#12" => EXTRACT,
         _ => DECRYPT,
     };
     Error::new(
         ErrorKind::Passphrase,
-        format!("the private key is encrypted with a passphrase ({how}), and none was given"),
+        format!(
+            "the private key is encrypted with a passphrase ({encryption}), and none was given"
+        ),
     )
     .with_hint(format!(
         "set private_key_passphrase_file or private_key_passphrase_env, or {decrypt}"
@@ -52,10 +54,10 @@ pub(crate) fn wrong_passphrase() -> Error {
     )
 }
 
-/// An encryption that is not undone here, by name or object identifier.
+/// For an unsupported encryption. `name` is its name or object identifier.
 #[cfg(feature = "encrypted-keys")]
-pub(crate) fn encryption(name: &str) -> Error {
-    refuse(
+pub(crate) fn unsupported_encryption(name: &str) -> Error {
+    reject(
         format!("the encryption of the private key is not supported: {name}"),
         "convert it with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem \
          -provider legacy -provider default \
@@ -65,7 +67,7 @@ pub(crate) fn encryption(name: &str) -> Error {
 
 #[cfg(feature = "encrypted-keys")]
 pub(crate) fn bad_encryption() -> Error {
-    refuse(
+    reject(
         "the key is damaged: its encryption parameters are invalid",
         format!("copy the key again, or {DECRYPT}"),
     )
@@ -73,14 +75,14 @@ pub(crate) fn bad_encryption() -> Error {
 
 #[cfg(feature = "encrypted-keys")]
 pub(crate) fn too_costly() -> Error {
-    refuse(
+    reject(
         "decrypting the private key would take minutes: its key derivation is too costly",
         "encrypt it again with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem",
     )
 }
 
 pub(crate) fn bad_dek_info(label: &str) -> Error {
-    refuse(
+    reject(
         format!("the PEM is damaged: {label} is encrypted, but its DEK-Info line is invalid"),
         "copy the key again; the line must look like DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF",
     )

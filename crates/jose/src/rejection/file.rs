@@ -1,9 +1,9 @@
-//! Why a file that is not PEM is rejected, and what to do about it.
+//! Errors for files that are not PEM and are rejected.
 
-use super::{jwk, refuse};
+use super::{jwk, reject};
 use crate::Error;
 
-/// Text without a BEGIN in it.
+/// For text without a BEGIN line.
 pub(crate) fn no_pem(text: &str) -> Error {
     let (what, hint) = if text.is_empty() {
         (
@@ -43,10 +43,10 @@ pub(crate) fn no_pem(text: &str) -> Error {
             "use the whole text of the key file, from the line -----BEGIN … KEY----- to the line -----END … KEY-----",
         )
     };
-    refuse(what, hint)
+    reject(what, hint)
 }
 
-/// Returns whether a text is a `pkcs11:` URI (RFC 7512): not a key, but where to find one.
+/// Returns whether a text is a `pkcs11:` URI (RFC 7512), which says where a key is.
 ///
 /// # Example
 ///
@@ -71,43 +71,43 @@ fn looks_like_path(text: &str) -> bool {
 }
 
 pub(crate) fn binary() -> Error {
-    refuse(
+    reject(
         "this is a binary file, but neither a key in DER nor PKCS#12",
         "use a private key in PEM, DER, PKCS#12 or JWK; find out what the file is with: file FILE",
     )
 }
 
 pub(crate) fn java_key_store() -> Error {
-    refuse(
+    reject(
         "this is a Java key store",
         "convert it with: keytool -importkeystore -srckeystore keys.jks -destkeystore keys.p12 -deststoretype PKCS12",
     )
 }
 
-/// BER, which some old browsers and key stores write.
+/// For BER, which some old browsers and key stores write.
 pub(crate) fn indefinite_length() -> Error {
-    refuse(
+    reject(
         "this is BER with indefinite lengths, not DER: most likely PKCS#12 from an old tool",
         "extract the key with: openssl pkcs12 -in file.p12 -nodes -out key.pem",
     )
 }
 
 pub(crate) fn empty_pkcs12() -> Error {
-    refuse(
+    reject(
         "the PKCS#12 file contains neither a private key nor a supported certificate",
         "export it again with its key; list its contents with: openssl pkcs12 -in file.p12 -info -noout",
     )
 }
 
 pub(crate) fn no_certificate() -> Error {
-    refuse(
+    reject(
         "this is a key; a certificate is expected here",
         "use the file that begins with -----BEGIN CERTIFICATE-----",
     )
 }
 
 pub(crate) fn bad_json(error: &serde_json::Error) -> Error {
-    refuse(
+    reject(
         format!(
             "the JSON is damaged (line {}, column {})",
             error.line(),
@@ -117,36 +117,36 @@ pub(crate) fn bad_json(error: &serde_json::Error) -> Error {
     )
 }
 
-/// JSON that is none of the kinds with a key in them; `kind` is its `type`.
-pub(crate) fn other_json(kind: Option<&str>) -> Error {
+/// For JSON of an unsupported kind. `kind` is its `type`.
+pub(crate) fn unsupported_json(kind: Option<&str>) -> Error {
     let google = [
         "authorized_user",
         "external_account",
         "impersonated_service_account",
     ];
     match kind.and_then(|kind| google.into_iter().find(|known| *known == kind)) {
-        Some(kind) => refuse(
+        Some(kind) => reject(
             format!("this is Google JSON of type {kind}, which contains no private key"),
             "create a key with: gcloud iam service-accounts keys create key.json --iam-account=ACCOUNT",
         ),
-        None => refuse(
+        None => reject(
             "this is JSON, but not one of the supported kinds: JWK, JWK Set, Google service account, Box app settings",
             "use one of these, or copy the PEM text out of the file",
         ),
     }
 }
 
-/// What a key management service says of a key whose private half it never gives away.
-pub(crate) fn key_of_service(service: &str) -> Error {
-    refuse(
+/// For the public key of a key in a key management service.
+pub(crate) fn kms_public_key(service: &str) -> Error {
+    reject(
         format!("this is the public half of a key in {service}; the private half never leaves it"),
         "remove private_key and let the service sign: set a signer on the client (CallbackSigner in Rust)",
     )
 }
 
-/// A JSON file of a known kind without the member that holds the key.
-pub(crate) fn lacking(name: &str) -> Error {
-    refuse(
+/// For a JSON file of a supported kind that lacks the member with the key.
+pub(crate) fn missing_member(name: &str) -> Error {
+    reject(
         format!("the JSON file has no `{name}`"),
         "download the file again where the vendor created the key pair; many vendors include the private key only once",
     )
