@@ -1,7 +1,7 @@
 //! Forks a worker while another of its threads is in the middle of a refresh.
 //!
-//! The `fork` crate makes the call: this crate stays free of unsafe code, and the child is a copy
-//! of a process that holds leases, sockets and locks, which no spawned program could be.
+//! Only a fork copies leases, sockets and locks; a spawned program would have none of them. The
+//! `fork` crate makes the call, so that this crate has no unsafe code.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,16 +13,16 @@ use fork::Fork;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::line::{Line, tell_whose};
+use crate::line::{Line, report_token};
 use crate::open;
 use crate::order::Order;
 use crate::tenants::GRANTS;
 use crate::watch::{Watch, bound};
 
-/// How many tokens a child asks for.
+/// How many tokens a child requests.
 const ASKED: usize = 20;
 
-/// Has a thread fork when a refresh is at a point.
+/// Makes a thread fork while a refresh waits at a failpoint.
 #[derive(Clone, Default)]
 pub(crate) struct Forker(Arc<(Mutex<Turn>, Condvar)>);
 
@@ -30,14 +30,14 @@ pub(crate) struct Forker(Arc<(Mutex<Turn>, Condvar)>);
 enum Turn {
     #[default]
     Idle,
-    /// The next refresh waits for it.
+    /// The next refresh will wait for a fork.
     Wanted { asks: bool },
-    /// A refresh waits at a point.
+    /// A refresh waits at a failpoint.
     Now { asks: bool },
 }
 
 impl Forker {
-    /// From now on the next point of a refresh is where to fork.
+    /// Requests a fork at the next failpoint of a refresh.
     pub(crate) fn want(&self, asks: bool) {
         let mut turn = self.turn();
         if *turn == Turn::Idle {
@@ -45,12 +45,14 @@ impl Forker {
         }
     }
 
-    /// A refresh is at this point: it waits for the fork, so that the child is a copy of that moment.
+    /// Makes a refresh wait at this failpoint for a requested fork.
+    ///
+    /// The child is then a copy of the process at that moment.
     pub(crate) fn at(&self, point: Point) {
-        let holds = !matches!(point, Point::BeforeSpool | Point::Spooled);
+        let waits = !matches!(point, Point::BeforeSpool | Point::Spooled);
         let mut turn = self.turn();
         if let Turn::Wanted { asks } = *turn
-            && holds
+            && waits
         {
             *turn = Turn::Now { asks };
             self.0.1.notify_all();
@@ -60,7 +62,7 @@ impl Forker {
         }
     }
 
-    /// Forks when told, on this thread.
+    /// Forks on request, on this thread, until `stop` is set.
     pub(crate) fn run(&self, order: &Order, keepers: &[Keeper], stop: &AtomicBool) {
         let mut turn = self.turn();
         loop {
@@ -70,13 +72,13 @@ impl Forker {
                         let child = u32::try_from(child).unwrap_or_default();
                         Line::Forked { child, asks }.say();
                     }
-                    Ok(Fork::Child) => live(order, keepers, asks),
+                    Ok(Fork::Child) => run_child(order, keepers, asks),
                     Err(error) => Line::Wrong(format!("fork: {error}")).say(),
                 }
                 *turn = Turn::Idle;
                 self.0.1.notify_all();
             } else if stop.load(Ordering::SeqCst) {
-                // A refresh that comes later finds nobody to wait for.
+                // A later refresh must not wait for this thread.
                 *turn = Turn::Idle;
                 return;
             }
@@ -90,9 +92,10 @@ impl Forker {
     }
 }
 
-/// The child's life: it may ask for tokens, and then does nothing until the parent's parent closes
-/// the pipe. It ends by a signal: what the worker registered for its end is the worker's.
-fn live(order: &Order, keepers: &[Keeper], asks: bool) -> ! {
+/// Runs the child: requests tokens if `asks` is set, then waits until the pipe is closed.
+///
+/// It ends with a signal, so that exit handlers of the worker don't run in the child.
+fn run_child(order: &Order, keepers: &[Keeper], asks: bool) -> ! {
     if asks {
         ask(order, keepers);
         let child = std::process::id();
@@ -110,18 +113,18 @@ fn live(order: &Order, keepers: &[Keeper], asks: bool) -> ! {
 
 fn ask(order: &Order, keepers: &[Keeper]) {
     let bound = bound(order.timeout_ms);
-    // The worker's may be locked by a thread that this process does not have.
+    // A thread that doesn't exist in this process may hold the lock of the worker's watch.
     let watch = Watch::default();
     for (who, keeper) in keepers.iter().enumerate().take(GRANTS) {
         let cached = watch.timed("token in a child", bound, || keeper.token());
         match cached {
-            Ok(token) => tell_whose(who, &token, &mut None),
-            Err(error) if tells_of_the_fork(&error) => {}
+            Ok(token) => report_token(who, &token, &mut None),
+            Err(error) if is_fork_error(&error) => {}
             Err(error) => Line::Wrong(format!("the parent's client: {error}")).say(),
         }
         let refreshed = watch.timed("refresh in a child", bound, || keeper.refresh_now());
-        if !refreshed.is_err_and(|error| tells_of_the_fork(&error)) {
-            Line::Wrong("the parent's client refreshed in a child".into()).say();
+        if !refreshed.is_err_and(|error| is_fork_error(&error)) {
+            Line::Wrong("the parent's client did not reject a refresh in the child".into()).say();
         }
     }
     let store = open(&order.store);
@@ -131,14 +134,14 @@ fn ask(order: &Order, keepers: &[Keeper]) {
     for turn in 0..ASKED {
         let who = turn % GRANTS;
         match watch.timed("token in a child", bound, || own[who].token()) {
-            Ok(token) => tell_whose(who, &token, &mut seen[who]),
-            Err(error) => Line::refused(who, &error).say(),
+            Ok(token) => report_token(who, &token, &mut seen[who]),
+            Err(error) => Line::failed(who, &error).say(),
         }
         std::thread::park_timeout(Duration::from_millis(100));
     }
 }
 
-fn tells_of_the_fork(error: &Error) -> bool {
+fn is_fork_error(error: &Error) -> bool {
     error.verdict() == Verdict::FixConfiguration
         && error
             .hint()

@@ -1,5 +1,4 @@
-//! Many processes, several connections on one store, and somebody who kills, stops, forks and shuts
-//! down the processes and removes the store's files at random.
+//! The hammer: processes share a store with several connections, and faults are injected at random.
 
 mod crew;
 mod losses;
@@ -26,53 +25,54 @@ use crate::ledger::{self, Kill, Tally};
 use crate::tenants::{GRANTS, SEEDED, TENANTS, grant_of};
 use crate::{Place, PlaceKind, Server, Stage};
 
-/// How a run goes.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where the tokens survive.
+    /// The store.
     pub store: PlaceKind,
-    /// What the server makes of a replay.
+    /// The server's policy.
     pub server: Server,
-    /// How many workers.
+    /// The number of workers.
     pub processes: usize,
-    /// How many threads each.
+    /// The number of threads per worker.
     pub threads: usize,
-    /// How often a worker or the store is struck; 0 for never.
+    /// The milliseconds between two faults; 0 disables them.
     pub kill_ms: u64,
-    /// What is done then, one of these at random.
+    /// The faults to choose from.
     pub strikes: Vec<Strike>,
-    /// For how long.
+    /// The duration of the run.
     pub seconds: u64,
-    /// How slowly the server answers: 16 bytes each so often; 0 for at once. It makes the time
-    /// longer in which a kill costs the only answer.
+    /// The milliseconds between two pieces of 16 bytes of a response; 0 sends it at once.
+    ///
+    /// A slow response extends the time during which a kill loses the only copy of a token.
     pub slow_ms: u64,
     /// The program of the workers.
     pub program: PathBuf,
-    /// What the randomness begins with.
+    /// The seed of the random numbers.
     pub seed: u64,
 }
 
-/// What can be done to a worker, or to the store.
+/// A fault, injected into a worker or the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strike {
-    /// SIGKILL to a worker.
+    /// Kills a worker.
     Kill,
-    /// SIGSTOP to a worker, and SIGCONT a little later.
+    /// Stops a worker, and continues it later.
     Stop,
-    /// A worker drains its clients and exits.
+    /// Tells a worker to drain its clients and exit.
     ShutDown,
-    /// A worker forks in the middle of a refresh. The child does nothing, or asks for tokens.
+    /// Forks a worker in the middle of a refresh. The child does nothing, or requests tokens.
     Fork,
-    /// Lock files or spare files of the store are removed; in a database, all leases are ended.
+    /// Removes lock files or spare files of the store; in a database, ends all leases.
     RemoveLocks,
-    /// A record is removed; in a database, all of them.
+    /// Removes a record; in a database, all records.
     RemoveRecords,
-    /// Root refreshes the token of a service that another user runs on a store of its own.
+    /// Refreshes, as root, the token of another user's service in that user's store.
     Root,
 }
 
 impl Strike {
-    /// All of them.
+    /// All faults.
     pub const ALL: &[Self] = &[
         Self::Kill,
         Self::Stop,
@@ -83,7 +83,7 @@ impl Strike {
         Self::Root,
     ];
 
-    /// The word for it.
+    /// Returns the word for it on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Kill => "kill",
@@ -96,7 +96,7 @@ impl Strike {
         }
     }
 
-    /// How often it is chosen, compared with the others: most refreshes should be left to be killed.
+    /// Returns how often it is chosen, relative to the others. Most faults should be kills.
     fn weight(self) -> usize {
         match self {
             Self::Kill => 12,
@@ -114,7 +114,7 @@ impl std::str::FromStr for Strike {
         let found = Self::ALL.iter().find(|strike| strike.as_str() == text);
         found.copied().ok_or_else(|| {
             let words: Vec<_> = Self::ALL.iter().map(|strike| strike.as_str()).collect();
-            format!("`{text}` is not one of {}", words.join(", "))
+            format!("`{text}` must be one of {}", words.join(", "))
         })
     }
 }
@@ -122,11 +122,11 @@ impl std::str::FromStr for Strike {
 pub(crate) const TTL_S: u64 = 2;
 pub(crate) const TIMEOUT_MS: u64 = 2000;
 
-/// Runs it, and tells what it amounts to. Beside it, what was seen of each loss and wrong word.
+/// Runs it. Returns the result, and notes on each loss and wrong result.
 ///
 /// # Panics
 ///
-/// Where the sandbox, the store or a worker does not start.
+/// If the sandbox, the store or a worker doesn't start.
 pub fn run(plan: &Plan) -> (Tally, Vec<String>) {
     let stage = Stage::start(plan.server, TTL_S);
     let place = Place::start(plan.store);
@@ -134,11 +134,11 @@ pub fn run(plan: &Plan) -> (Tally, Vec<String>) {
     let keeper = |who: usize| {
         let builder = TENANTS[who].client(stage.sandbox.dir(), plan.server, TIMEOUT_MS);
         let builder = builder.store(Arc::clone(&store));
-        builder.build().expect("a keeper")
+        builder.build().expect("build a client")
     };
     let keepers: Vec<_> = (0..TENANTS.len()).map(keeper).collect();
     for (keeper, tenant) in keepers.iter().zip(TENANTS).take(SEEDED) {
-        stage.log_in(keeper, tenant.login).expect("the first login");
+        stage.log_in(keeper, tenant.login).expect("log in");
     }
     if plan.slow_ms > 0 {
         stage.slow_down(plan.slow_ms);
@@ -164,7 +164,10 @@ pub fn run(plan: &Plan) -> (Tally, Vec<String>) {
     if plan.kill_ms > 0 && plan.strikes.contains(&Strike::Root) {
         match Service::missing(plan) {
             Some(why) => run.notes.push(format!("SKIPPED root: {why}")),
-            None => run.service = Some(Service::start(plan, &stage, &run.seen).expect("a service")),
+            None => {
+                let service = Service::start(plan, &stage, &run.seen);
+                run.service = Some(service.expect("start the service"));
+            }
         }
     }
     run.go();
@@ -175,7 +178,7 @@ struct Run<'a> {
     plan: &'a Plan,
     stage: &'a Stage,
     place: &'a Place,
-    /// The parent's own, one for each tenant, for logins and for the trail.
+    /// The parent's own clients, one per tenant, for logins and for the history.
     keepers: Vec<Keeper>,
     crew: Crew<'a>,
     seen: Arc<Mutex<Seen>>,
@@ -187,7 +190,7 @@ struct Run<'a> {
     random: Random,
     struck: usize,
     service: Option<Service>,
-    /// How often root was at the service.
+    /// How often root used the service's store.
     visits: usize,
 }
 
@@ -199,16 +202,16 @@ impl Run<'_> {
         let mut next = Instant::now() + interval;
         while Instant::now() < end {
             std::thread::park_timeout(Duration::from_millis(10));
-            self.wake_the_stopped(false);
+            self.resume_stopped(false);
             self.look_for_losses();
             self.restore_removed();
-            self.crew.miss_nobody(&self.stops);
+            self.crew.replace_ended(&self.stops);
             if self.plan.kill_ms > 0 && Instant::now() >= next {
                 self.strike();
                 next = Instant::now() + interval;
             }
         }
-        self.wake_the_stopped(true);
+        self.resume_stopped(true);
         self.crew.end();
         self.end_service();
         self.look_for_losses();
@@ -224,7 +227,7 @@ impl Run<'_> {
         }
     }
 
-    /// Each of them once, so that a short run has them all, and then at random.
+    /// Chooses each fault once, so that a short run has them all, and then at random.
     fn next_strike(&mut self) -> Option<Strike> {
         let strikes = &self.plan.strikes;
         self.struck += 1;
@@ -242,27 +245,26 @@ impl Run<'_> {
         chosen.copied()
     }
 
-    /// A worker that is neither stopped nor shutting down, if there is one.
-    fn one_at_work(&mut self) -> Option<usize> {
+    /// Chooses a worker that is neither stopped nor shutting down.
+    fn running_worker(&mut self) -> Option<usize> {
         let stopped = |pid: u32| {
             let mut stops = self.stops.iter();
             stops.any(|stop| stop.pid == pid && stop.to_ms.is_none())
         };
-        let at_work =
-            |&index: &usize| !self.crew.is_ending(index) && !stopped(self.crew.pid(index));
-        let at_work: Vec<_> = (0..self.crew.len()).filter(at_work).collect();
-        at_work.get(self.random.below(at_work.len())).copied()
+        let runs = |&index: &usize| !self.crew.is_ending(index) && !stopped(self.crew.pid(index));
+        let running: Vec<_> = (0..self.crew.len()).filter(runs).collect();
+        running.get(self.random.below(running.len())).copied()
     }
 
     fn strike_a_worker(&mut self, strike: Strike) {
-        let Some(index) = self.one_at_work() else {
+        let Some(index) = self.running_worker() else {
             return;
         };
         let pid = self.crew.pid(index);
         match strike {
             Strike::Stop => {
-                // Shorter than a request may take, or a live process would lose its answer to its
-                // own deadline.
+                // Shorter than a request may take, or the worker would exceed its own deadline and
+                // lose the response.
                 let span = 100 + self.random.below(TIMEOUT_MS as usize / 2) as u64;
                 self.stops
                     .push(Stop::begin(pid, Duration::from_millis(span)));
@@ -287,7 +289,7 @@ impl Run<'_> {
         }
     }
 
-    fn wake_the_stopped(&mut self, all: bool) {
+    fn resume_stopped(&mut self, all: bool) {
         for stop in &mut self.stops {
             stop.end_if(all);
         }
@@ -326,7 +328,7 @@ impl Run<'_> {
             presented_twice: ledger::presented_twice(&log),
             lost: self.losses.count,
             lost_avoidable: self.losses.avoidable,
-            wrong_verdicts: seen.wrong.len() + self.losses.untold,
+            wrong_verdicts: seen.wrong.len() + self.losses.unreported,
             wrong_owner: foreign.len(),
             unbounded: late.len() + self.crew.silent,
             max_wait_ms,
@@ -342,7 +344,7 @@ impl Run<'_> {
         (tally, notes)
     }
 
-    /// The tokens that went to a connection other than the one that the server issued them to.
+    /// Returns the tokens that a connection got although the server issued them to another one.
     fn foreign(&self, log: &[LogEntry], seen: &Seen) -> Vec<String> {
         let issued = log.iter().filter_map(|entry| {
             let issued = entry.issued.as_ref()?;
@@ -354,9 +356,9 @@ impl Run<'_> {
             let client_id = self.keepers[*who].connection().client_id();
             match issued.get(print.as_str()) {
                 Some(entry) if tenant.owns(client_id, entry) => None,
-                Some(entry) => Some(format!("{tenant:?} was given the token of {entry:?}")),
+                Some(entry) => Some(format!("{tenant:?} got the token of {entry:?}")),
                 None => Some(format!(
-                    "{tenant:?} was given {print}, which the server never issued"
+                    "{tenant:?} got {print}, which the server never issued"
                 )),
             }
         });
@@ -364,7 +366,7 @@ impl Run<'_> {
     }
 }
 
-/// Marsaglia's xorshift: a run can be had again by its seed.
+/// Marsaglia's xorshift, so that a seed reproduces the faults of a run.
 struct Random(u64);
 
 impl Random {

@@ -1,58 +1,58 @@
-//! What a run amounts to, from the server's log and from what the parent saw.
+//! The result of a run, from the server's log and from what the parent process saw.
 
 use countersign::{Event, What};
 use countersign_sandbox::LogEntry;
 use serde::Serialize;
 
-/// The last line of a run.
+/// The result of a run, printed as its last line.
 #[derive(Clone, Debug, Serialize)]
 pub struct Tally {
     /// The store.
     pub store: &'static str,
     /// The server's policy.
     pub server: &'static str,
-    /// How long it ran.
+    /// The duration of the run.
     pub seconds: u64,
-    /// How often a token had run out when somebody wanted one.
+    /// Expired tokens, counted in the server's log.
     pub expiries: usize,
-    /// How many refresh requests the server got.
+    /// Refresh requests that the server received.
     pub refresh_posts: usize,
-    /// How many workers were killed.
+    /// Killed workers.
     pub kills: usize,
-    /// How many refresh requests brought a refresh token that the server had seen before.
+    /// Refresh requests with a refresh token that the server had seen before.
     pub presented_twice: usize,
-    /// How many grants were lost.
+    /// Lost grants.
     pub lost: usize,
-    /// How many of them although whoever the only answer went to lived, and had it in time.
+    /// Lost grants that a surviving process could have kept.
     pub lost_avoidable: usize,
-    /// How many errors said something else than what had happened, expired tokens included.
+    /// Errors that say something other than what happened, and expired tokens.
     pub wrong_verdicts: usize,
-    /// How many tokens were given to a connection that they do not belong to, by the server's log.
+    /// Tokens that, by the server's log, belong to another connection.
     pub wrong_owner: usize,
-    /// How many calls took longer than their stated bound, or never returned.
+    /// Calls that exceeded their bound or never returned.
     pub unbounded: usize,
-    /// How long a caller waited at most, in milliseconds; not while its own process was stopped.
+    /// The longest wait of a caller whose process wasn't stopped, in milliseconds.
     pub max_wait_ms: i64,
-    /// How many workers were stopped for a while.
+    /// Workers that were stopped for a while.
     pub stops: usize,
-    /// How many workers were told to drain their clients and exit.
+    /// Workers that were told to drain their clients and exit.
     pub shutdowns: usize,
-    /// How many children were forked in the middle of a refresh.
+    /// Children that were forked in the middle of a refresh.
     pub forks: usize,
-    /// How many lock and spare files were removed.
+    /// Removed lock files and spare files.
     pub locks_removed: usize,
-    /// How many records were removed. Their grants are not counted as lost.
+    /// Removed records. Their grants don't count as lost.
     pub records_removed: usize,
-    /// How often root ran a client on the store of a service that another user runs.
+    /// Clients that root ran on the store of another user's service.
     pub root_visits: usize,
-    /// From an answer read to its being durable, in microseconds: the median and the 99th of 100.
+    /// The median of the time from reading a response until it is durable, in microseconds.
     pub window_p50_us: u64,
-    /// The 99th of 100.
+    /// The 99th percentile of the same.
     pub window_p99_us: u64,
 }
 
 impl Tally {
-    /// What does not hold.
+    /// Returns what is wrong with the result.
     pub fn complaints(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut hold = |holds: bool, what: &str| {
@@ -65,19 +65,16 @@ impl Tally {
         hold(self.refresh_posts > 0, "nothing was refreshed");
         hold(
             !calm || self.refresh_posts == self.expiries,
-            "refresh_posts is not expiries",
+            "without faults, refresh_posts must equal expiries",
         );
         hold(
             !calm || self.presented_twice == 0,
-            "a token was presented twice though nothing was struck",
+            "a refresh token was presented twice without faults",
         );
-        hold(
-            !calm || self.lost == 0,
-            "a grant was lost though nothing was struck",
-        );
+        hold(!calm || self.lost == 0, "a grant was lost without faults");
         hold(
             self.kills + self.stops > 0 || self.lost == 0,
-            "a grant was lost though no process was killed or stopped",
+            "a grant was lost although no process was killed or stopped",
         );
         hold(
             self.server == "strict" || self.lost == 0,
@@ -85,40 +82,42 @@ impl Tally {
         );
         hold(
             self.lost_avoidable == 0,
-            "a grant was lost that could have been kept",
+            "a grant was lost that a client could have kept",
         );
-        hold(self.wrong_verdicts == 0, "an error had a wrong verdict");
+        hold(
+            self.wrong_verdicts == 0,
+            "an error had a wrong verdict, or a token had expired",
+        );
         hold(
             self.wrong_owner == 0,
-            "a token was given to a connection that it does not belong to",
+            "a connection got a token of another one",
         );
-        hold(self.unbounded == 0, "a call took longer than its bound");
+        hold(self.unbounded == 0, "a call exceeded its bound");
         wrong
     }
 }
 
-/// A worker that was killed.
+/// A killed worker.
 #[derive(Clone, Debug)]
 pub struct Kill {
     /// Its process id.
     pub pid: u32,
-    /// When, in milliseconds since 1970.
+    /// When it was killed, in milliseconds since 1970.
     pub at_ms: i64,
-    /// The last point it told of for each of its connections, with the connection's grant.
+    /// The last failpoint that each of its connections reported, with the connection's grant.
     pub points: Vec<(usize, String)>,
 }
 
 impl Kill {
-    /// Whether it had sent a request for this grant, or was about to, and had not got the answer
-    /// into the store.
-    pub fn held_an_answer(&self, grant: usize) -> bool {
+    /// Reports whether it may have sent a request for this grant and not stored the response.
+    pub fn held_a_response(&self, grant: usize) -> bool {
         let between = ["BeforeSend", "Answered", "BeforePersist", "BeforeSpool"];
         let mut points = self.points.iter();
         points.any(|(of, point)| *of == grant && between.contains(&point.as_str()))
     }
 }
 
-/// How long an attempt waited for its answer before it counted it as lost, by what it wrote itself.
+/// Returns how long an attempt waited until it gave up, by its own entries in the history.
 pub fn gave_up_after_ms(intended: &Event, events: &[Event]) -> Option<i64> {
     let mut own = events
         .iter()
@@ -127,7 +126,7 @@ pub fn gave_up_after_ms(intended: &Event, events: &[Event]) -> Option<i64> {
     Some(lost.at_ms - intended.at_ms)
 }
 
-/// The fingerprint of the refresh token that a request brought.
+/// Returns the fingerprint of the refresh token in a request.
 pub fn presented(entry: &LogEntry) -> Option<&str> {
     let field = entry
         .fields
@@ -136,9 +135,10 @@ pub fn presented(entry: &LogEntry) -> Option<&str> {
     field.map(|(_, print)| print.as_str())
 }
 
-/// How often a token had run out when a request came, by the server's log alone. A request that
-/// comes while three quarters of the last token's life are not over is surplus, and one for an
-/// expiry that another request was for already is a replay.
+/// Counts the expired tokens that were refreshed, from the server's log alone.
+///
+/// A request in the first three quarters of the last token's lifetime doesn't count: it was
+/// unnecessary. Neither does a second request for the same expiry.
 pub fn expiries(log: &[LogEntry], ttl_ms: i64) -> usize {
     let (mut count, mut runs_out, mut asked) = (0, i64::MIN, false);
     for entry in log {
@@ -155,14 +155,14 @@ pub fn expiries(log: &[LogEntry], ttl_ms: i64) -> usize {
     count
 }
 
-/// How many refresh requests brought a token that an earlier one had brought.
+/// Counts the refresh requests with a token that an earlier request had.
 pub fn presented_twice(log: &[LogEntry]) -> usize {
     let mut seen = std::collections::HashSet::new();
     let prints = log.iter().filter_map(presented);
     prints.filter(|print| !seen.insert(*print)).count()
 }
 
-/// The value that this many of 100 do not exceed.
+/// Returns the value at this percentile.
 pub fn percentile(values: &mut [u64], hundredths: usize) -> u64 {
     values.sort_unstable();
     let index = (values.len() * hundredths).div_ceil(100).saturating_sub(1);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_tells_itself_how_long_it_waited() {
+    fn the_history_says_how_long_an_attempt_waited() {
         let event = |at_ms: i64, attempt: &str, what: &str| -> Event {
             let event = serde_json::json!({
                 "at_ms": at_ms, "by": "host:1:x", "attempt": attempt, "what": what,
@@ -200,14 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_kill_between_sending_and_saving_excuses_a_loss() {
+    fn only_a_kill_between_sending_and_saving_makes_a_loss_unavoidable() {
         let kill = |point: &str| Kill {
             pid: 1,
             at_ms: 0,
             points: vec![(7, point.into())],
         };
-        assert!(kill("Answered").held_an_answer(7));
-        assert!(!kill("Answered").held_an_answer(8));
+        assert!(kill("Answered").held_a_response(7));
+        assert!(!kill("Answered").held_a_response(8));
         for point in [
             "IntentDurable",
             "Persisted",
@@ -215,7 +215,7 @@ mod tests {
             "Spooled",
             "Leased",
         ] {
-            assert!(!kill(point).held_an_answer(7), "{point}");
+            assert!(!kill(point).held_a_response(7), "{point}");
         }
     }
 }

@@ -1,17 +1,20 @@
-//! The crash, the second process, the killed store: drives real processes of countersign against
-//! the sandbox, and counts what was lost.
+//! Runs real processes of countersign against the sandbox, injects faults, and counts lost grants.
 //!
-//! Two drivers. [`hammer`] lets many processes share a store with several connections. At random it
-//! kills, stops, forks and shuts down the processes, and removes the store's files. The sandbox's
-//! log decides whose token each of them was given. [`matrix`] kills, fails and delays one refresh at each of the keeper's named points. A
-//! loss counts as avoidable unless the process that sent the request was killed, or its answer
-//! dropped, before the answer was durable: no client can keep what only a dead one was told.
+//! There are two drivers:
+//!
+//! - [`hammer`] lets many processes share a store with several connections. At random, it kills,
+//!   stops, forks and shuts down processes, and removes the store's files. The sandbox's log says
+//!   which connection each token belongs to.
+//! - [`matrix`] kills, fails and delays one refresh at each failpoint.
+//!
+//! A loss is unavoidable if the process that sent the request was killed, or its response dropped,
+//! before the response was durable: then no client has the new token. All others are avoidable.
 //!
 //! ```
 //! use countersign_chaos::{matrix::{Act, Case}, Point, Server};
 //!
 //! let case = Case { point: Point::Answered, act: Act::Kill, server: Server::Strict };
-//! assert!(case.loses_the_only_answer());
+//! assert!(case.loses_the_only_response());
 //! ```
 
 #![forbid(unsafe_code)]
@@ -41,17 +44,17 @@ pub use crate::place::{Place, PlaceKind, open};
 pub use crate::stage::{Stage, connection};
 pub use crate::table::{between_marks, table};
 
-/// What the server makes of a refresh token that comes twice.
+/// What the server does when a refresh token is presented twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Server {
-    /// It ends the grant, and with it the tokens that came of it.
+    /// It revokes the grant and all its tokens.
     Strict,
-    /// It is honoured until its successor is used, and the client knows.
+    /// It accepts the token until its successor is used, and the client knows that.
     Grace,
 }
 
 impl Server {
-    /// The word for it.
+    /// Returns the word for it on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Strict => "strict",
@@ -67,7 +70,7 @@ impl FromStr for Server {
         match text {
             "strict" => Ok(Self::Strict),
             "grace" => Ok(Self::Grace),
-            _ => Err(format!("`{text}` is not one of strict, grace")),
+            _ => Err(format!("`{text}` must be strict or grace")),
         }
     }
 }

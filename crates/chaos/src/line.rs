@@ -1,4 +1,4 @@
-//! What a worker tells its parent: one JSON object a line, each in one write.
+//! What a worker reports to its parent: one JSON object per line.
 
 use std::io;
 
@@ -6,40 +6,40 @@ use countersign::{Error, Token};
 use countersign_sandbox::fingerprint;
 use serde::{Deserialize, Serialize};
 
-/// A line that a worker prints.
+/// A report, printed as one line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Line {
-    /// A refresh of a tenant is at this point.
+    /// A refresh of a tenant is at this failpoint.
     At {
         /// The tenant's index.
         who: usize,
-        /// The point.
+        /// The failpoint.
         point: String,
     },
-    /// From an answer read to its being durable, in microseconds.
+    /// The time from reading a response until it was durable, in microseconds.
     Window(u64),
-    /// A caller waited longer than any before, between these moments.
+    /// A caller waited longer than any before.
     Waited {
-        /// In milliseconds since 1970.
+        /// When it began, in milliseconds since 1970.
         from_ms: i64,
-        /// In milliseconds since 1970.
+        /// When it ended, in milliseconds since 1970.
         to_ms: i64,
     },
-    /// A caller was refused.
-    Refused {
+    /// A caller got an error.
+    Failed {
         /// The tenant's index.
         who: usize,
-        /// The verdict.
+        /// The error's verdict.
         verdict: String,
-        /// The kind.
+        /// The error's kind.
         kind: String,
-        /// The words.
+        /// The error's message.
         message: String,
     },
-    /// A caller was given a token that had run out before the call.
+    /// A caller got a token that had expired before the call.
     Expired,
-    /// A caller was given a token that this thread has not seen before.
+    /// A caller got a token that this thread hasn't seen before.
     Got {
         /// The tenant's index.
         who: usize,
@@ -52,33 +52,33 @@ pub enum Line {
         call: String,
         /// When it began, in milliseconds since 1970.
         from_ms: i64,
-        /// When it ended, or when it was seen running.
+        /// When it ended, or was last seen running, in milliseconds since 1970.
         to_ms: i64,
         /// Its bound.
         bound_ms: u64,
     },
-    /// The process lives.
+    /// The process is alive.
     Beat,
-    /// It forked a child, which will ask for tokens if so.
+    /// The process has forked a child.
     Forked {
         /// The child's process id.
         child: u32,
-        /// Whether it will ask for tokens.
+        /// Whether the child will request tokens.
         asks: bool,
     },
-    /// A forked child's calls have all returned.
+    /// All calls of a forked child have returned.
     ForkDone {
         /// The child's process id.
         child: u32,
     },
-    /// Something that must not happen.
+    /// Something happened that must not happen.
     Wrong(String),
 }
 
 impl Line {
-    /// The error that a caller got instead of a token.
-    pub fn refused(who: usize, error: &Error) -> Self {
-        Self::Refused {
+    /// Reports the error that a caller got instead of a token.
+    pub fn failed(who: usize, error: &Error) -> Self {
+        Self::Failed {
             who,
             verdict: error.verdict().as_str().to_owned(),
             kind: error.kind().as_str().to_owned(),
@@ -86,8 +86,10 @@ impl Line {
         }
     }
 
-    /// Prints it. It takes no lock, so that a forked child can print as well, and what a killed
-    /// process has said is said.
+    /// Prints it.
+    ///
+    /// Takes no lock, so that a forked child can print as well, and doesn't buffer, so that a kill
+    /// loses nothing.
     pub fn say(&self) {
         let text = serde_json::to_string(self).unwrap_or_default() + "\n";
         let mut rest = text.as_bytes();
@@ -95,15 +97,15 @@ impl Line {
             match rustix::io::write(rustix::stdio::stdout(), rest) {
                 Ok(written) => rest = &rest[written..],
                 Err(error) if io::Error::from(error).kind() == io::ErrorKind::Interrupted => {}
-                // The parent is gone.
+                // The parent has ended.
                 Err(_) => return,
             }
         }
     }
 }
 
-/// Tells of a token that was handed out, unless it is the one of the last call.
-pub(crate) fn tell_whose(who: usize, token: &Token, seen: &mut Option<String>) {
+/// Reports a token that a caller got, unless it is the same as before.
+pub(crate) fn report_token(who: usize, token: &Token, seen: &mut Option<String>) {
     let print = fingerprint(token.expose());
     if seen.as_ref() != Some(&print) {
         let got = Line::Got {

@@ -1,4 +1,4 @@
-//! `countersign-chaos`: the hammer and the crash matrix; thin here. As `cargo xtask chaos`.
+//! `countersign-chaos`: the command line of the hammer and the crash matrix.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use countersign_chaos::{
 };
 
 #[derive(Parser)]
-#[command(about = "Kills real processes of countersign, and counts what was lost")]
+#[command(about = "Kills real processes of countersign and counts lost grants")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -21,15 +21,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Many processes share a store with several rotating connections; the last line is one JSON object.
+    /// Inject faults at random into processes that share a store; prints one JSON object
     Hammer(Hammer),
-    /// One refresh, killed, failed and delayed at every point; a table in Markdown.
+    /// Kill, fail and delay one refresh at every failpoint; prints a Markdown table
     Matrix(Matrix),
-    /// From an answer read to its being durable, in microseconds.
+    /// Measure the time from reading a response until it is durable
     Window {
         /// file, redis or postgres
         #[arg(long, default_value = "file")]
         store: PlaceKind,
+        /// Number of refreshes
         #[arg(long, default_value_t = 500)]
         count: usize,
     },
@@ -44,41 +45,45 @@ struct Hammer {
     /// file, redis or postgres
     #[arg(long, default_value = "file")]
     store: PlaceKind,
-    /// strict: a token presented twice ends the grant; grace: it is honoured until its successor is used
+    /// strict: a refresh token presented twice revokes the grant; grace: it works until its
+    /// successor is used
     #[arg(long, default_value = "strict")]
     server: Server,
+    /// Number of processes
     #[arg(long, default_value_t = 8)]
     processes: usize,
+    /// Number of threads per process
     #[arg(long, default_value_t = 8)]
     threads: usize,
-    /// Strike a worker or the store every so many milliseconds; 0 for never
+    /// Milliseconds between two faults; 0 disables them
     #[arg(long, default_value_t = 1000)]
     kill_ms: u64,
-    /// What a strike may be, separated with commas: kill, stop, shutdown (drain and exit), fork (in
-    /// the middle of a refresh), locks (remove lock files, or end a database's leases), records
-    /// (remove a record, or all records of a database), root (refresh a token on another user's store)
+    /// Faults to inject, separated by commas: kill, stop, shutdown (drain and exit), fork (in the
+    /// middle of a refresh), locks (remove lock files, or end a database's leases), records (remove
+    /// a record, or all records of a database), root (refresh a token on another user's store)
     #[arg(
         long,
         default_value = "kill,stop,shutdown,fork,locks,records,root",
         value_delimiter = ','
     )]
     strikes: Vec<Strike>,
+    /// Duration of the run
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// Answers come at 16 bytes each so many milliseconds; 0 for at once
+    /// Milliseconds between two pieces of 16 bytes of a response; 0 sends it at once
     #[arg(long, default_value_t = 0)]
     slow_ms: u64,
-    /// Begin the randomness with this
+    /// Seed of the random numbers, printed at start; random by default
     #[arg(long)]
     seed: Option<u64>,
 }
 
 #[derive(Args)]
 struct Matrix {
-    /// memory, file, redis or postgres; more than one with commas
+    /// memory, file, redis or postgres, separated by commas
     #[arg(long, default_value = "memory,file", value_delimiter = ',')]
     stores: Vec<String>,
-    /// Write the tables into this page, between its marks
+    /// Markdown page to write the tables to, between its marks
     #[arg(long)]
     write: Option<PathBuf>,
 }
@@ -109,7 +114,7 @@ fn main() -> ExitCode {
         Command::Matrix(options) => matrix(&options),
         Command::Window { store, count } => {
             let (p50, p99) = window::measure(store, count);
-            say(&format!("{}: p50 {p50} us, p99 {p99} us", store.as_str()));
+            say(&format!("{}: p50 {p50} µs, p99 {p99} µs", store.as_str()));
             Ok(())
         }
         Command::Worker(child) => {
@@ -124,7 +129,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Once(child) => {
-            let refused = once(&Order {
+            let failed = once(&Order {
                 folder: child.folder,
                 server: child.server,
                 store: child.store,
@@ -132,9 +137,9 @@ fn main() -> ExitCode {
                 timeout_ms: child.timeout_ms,
                 point: child.point.map(|point| Point::ALL[point]),
             });
-            match (refused, child.point) {
+            match (failed, child.point) {
                 (None, None) => Ok(()),
-                (None, Some(_)) => Err("the point was not reached".into()),
+                (None, Some(_)) => Err("the refresh did not reach the failpoint".into()),
                 (Some(why), _) => Err(why),
             }
         }
@@ -187,7 +192,7 @@ fn matrix(options: &Matrix) -> Result<(), String> {
             word => word.parse()?,
         };
         if let Some(why) = kind.missing() {
-            complain(&format!("{word} is left out: {why}"));
+            complain(&format!("skipped {word}: {why}"));
             continue;
         }
         let outcomes = matrix::run(kind, &program()?);

@@ -1,4 +1,4 @@
-//! The crash matrix: one refresh, one mishap at one of the keeper's points, and what became of the grant.
+//! The crash matrix: one refresh with one fault at one failpoint, and what became of the grant.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use countersign::{ErrorKind, FileStore, Keeper, Store, Verdict};
 use crate::once::{Mishap, Probing};
 use crate::{Place, PlaceKind, Server, Stage, table};
 
-/// How long a request may take.
+/// The maximum duration of a request.
 pub(crate) const TIMEOUT_MS: u64 = 1000;
 
 /// Longer than a request may take.
@@ -20,14 +20,14 @@ const DELAY: Duration = Duration::from_millis(1500);
 
 pub(crate) const CONNECTION: &str = "boldsign-refresh";
 
-/// What is done at a point.
+/// A fault at a failpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// SIGKILL to a real process; where the store lives in the process, a panic of the thread.
+    /// Kills a real process. With a store in memory, panics in the refreshing thread.
     Kill,
-    /// The step fails.
+    /// Fails the step.
     Error,
-    /// The step takes longer than a request may, while another keeper wants the same.
+    /// Delays the step beyond the request's timeout, while another client wants the same token.
     Delay,
 }
 
@@ -46,18 +46,20 @@ impl Act {
 /// One cell of the matrix.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// Where.
+    /// The failpoint.
     pub point: Point,
-    /// What.
+    /// The fault.
     pub act: Act,
-    /// Against which server.
+    /// The server's policy.
     pub server: Server,
 }
 
 impl Case {
-    /// Whether the only copy of a new token goes, which no client can help: its holder is killed
-    /// with it, or the answer is dropped before it was read; and the server takes no replay.
-    pub fn loses_the_only_answer(&self) -> bool {
+    /// Reports whether the only copy of the new token is lost, so that no client can keep it.
+    ///
+    /// The process that has it is killed, or the response is dropped before it is read, and the
+    /// server doesn't accept the old token again.
+    pub fn loses_the_only_response(&self) -> bool {
         let with_holder = matches!(
             self.point,
             Point::Answered | Point::BeforePersist | Point::BeforeSpool
@@ -76,19 +78,19 @@ impl Case {
 pub enum Outcome {
     /// The refresh token in the store works.
     Kept,
-    /// It is lost, and the error says so: outcome unknown, and which attempt of whom.
-    LostAndTold,
-    /// It is lost and the caller was told something else.
+    /// The grant is lost, and the error says so and names the attempt.
+    LostAndReported,
+    /// The grant is lost, and the error says something else.
     Lost(String),
-    /// The mishap did not come to pass, or something else went wrong.
+    /// The fault was not injected, or something else went wrong.
     Broken(String),
 }
 
-/// The outcomes of one store, as rows: a point each, with a column per server and act.
+/// Runs all cases with one store, ordered by failpoint, server and fault.
 ///
 /// # Panics
 ///
-/// Where the store's server does not start.
+/// If the store's server doesn't start.
 pub fn run(kind: PlaceKind, program: &Path) -> Vec<(Case, Outcome)> {
     let place = Place::start(kind);
     let cases: Vec<_> = Point::ALL
@@ -115,7 +117,7 @@ pub fn run(kind: PlaceKind, program: &Path) -> Vec<(Case, Outcome)> {
         }
     };
     let mut outcomes: Vec<_> = std::thread::scope(|scope| {
-        // Most of a case is waiting: for a deadline, or for a lease to run out.
+        // A case mostly waits for a deadline, or for a lease to expire.
         let threads: Vec<_> = (0..24).map(|_| scope.spawn(work)).collect();
         let joined = threads
             .into_iter()
@@ -129,7 +131,7 @@ pub fn run(kind: PlaceKind, program: &Path) -> Vec<(Case, Outcome)> {
         .collect()
 }
 
-/// The outcomes as a table in Markdown.
+/// Returns the outcomes as a Markdown table.
 pub fn markdown(outcomes: &[(Case, Outcome)]) -> String {
     let mut heading = vec!["point".to_owned()];
     for server in [Server::Strict, Server::Grace] {
@@ -144,11 +146,11 @@ pub fn markdown(outcomes: &[(Case, Outcome)]) -> String {
     table(&rows)
 }
 
-/// What is wrong with the outcomes: losses that a client could have avoided, and wrong words.
+/// Returns what is wrong with the outcomes: avoidable losses and wrong errors.
 pub fn complaints(outcomes: &[(Case, Outcome)]) -> Vec<String> {
     let wrong = |(case, outcome): &&(Case, Outcome)| match outcome {
         Outcome::Kept => false,
-        Outcome::LostAndTold => !case.loses_the_only_answer(),
+        Outcome::LostAndReported => !case.loses_the_only_response(),
         Outcome::Lost(_) | Outcome::Broken(_) => true,
     };
     let wrong = outcomes.iter().filter(wrong);
@@ -160,8 +162,8 @@ pub fn complaints(outcomes: &[(Case, Outcome)]) -> Vec<String> {
 fn word(case: &Case, outcome: &Outcome) -> String {
     match outcome {
         Outcome::Kept => "kept".into(),
-        Outcome::LostAndTold if case.loses_the_only_answer() => "lost, told".into(),
-        Outcome::LostAndTold => "LOST, told".into(),
+        Outcome::LostAndReported if case.loses_the_only_response() => "lost, reported".into(),
+        Outcome::LostAndReported => "LOST, reported".into(),
         Outcome::Lost(_) => "LOST".into(),
         Outcome::Broken(_) => "BROKEN".into(),
     }
@@ -169,11 +171,11 @@ fn word(case: &Case, outcome: &Outcome) -> String {
 
 fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
     let stage = Stage::start(case.server, 3600);
-    let spool = tempfile::tempdir().expect("a folder");
+    let spool = tempfile::tempdir().expect("create a folder");
     let spool_folder = spool.path().join("spool");
     let keeper = |store: Arc<dyn Store>, probe: Option<Arc<Probing>>| {
         let connection = stage.connection(CONNECTION, TIMEOUT_MS);
-        let spool = FileStore::open(&spool_folder).expect("the spool");
+        let spool = FileStore::open(&spool_folder).expect("open the fallback store");
         let store = match &probe {
             Some(probe) => probe.around(store),
             None => store,
@@ -184,7 +186,7 @@ fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
         if let Some(probe) = probe {
             builder = builder.probe(probe);
         }
-        builder.build().expect("a keeper")
+        builder.build().expect("build a client")
     };
     if let Err(why) = stage.use_up(&keeper(place.open(name), None)) {
         return Outcome::Broken(format!("the first refresh: {why}"));
@@ -194,7 +196,7 @@ fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
             let probe = Probing::new(case.point, Mishap::Panic);
             drop(keeper(place.open(name), Some(Arc::clone(&probe))).token());
             if !probe.fired() {
-                return Outcome::Broken("the point was not reached".into());
+                return Outcome::Broken("the refresh did not reach the failpoint".into());
             }
             probe.mend();
             keeper(place.open(name), None)
@@ -212,7 +214,7 @@ fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
             let same = keeper(place.open(name), Some(Arc::clone(&probe)));
             drop(same.token());
             if !probe.fired() {
-                return Outcome::Broken("the point was not reached".into());
+                return Outcome::Broken("the refresh did not reach the failpoint".into());
             }
             probe.mend();
             same
@@ -233,10 +235,10 @@ fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
                 drop(other.token());
             });
             if !probe.fired() {
-                return Outcome::Broken("the point was not reached".into());
+                return Outcome::Broken("the refresh did not reach the failpoint".into());
             }
             if stage.refreshes().len() > 2 {
-                return Outcome::Broken("the second keeper sent as well".into());
+                return Outcome::Broken("the second client sent a request as well".into());
             }
             slow
         }
@@ -268,9 +270,9 @@ fn kill_a_child(
     }
 }
 
-/// Goes on as a caller would, and then asks the server whether what is stored still works.
+/// Retries as a caller would, and then checks whether the stored refresh token still works.
 pub(crate) fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
-    // A lease of a killed holder runs out by the store's clock: twice the timeout, and ten seconds.
+    // The lease of a killed holder expires after twice the timeout and ten seconds.
     let patience = Duration::from_secs(60);
     let began = Instant::now();
     loop {
@@ -281,7 +283,7 @@ pub(crate) fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
         match (error.verdict(), error.kind()) {
             (Verdict::Reauthorize, ErrorKind::LoginRequired) => {
                 return match error.message().contains("the answer to refresh attempt ") {
-                    true => Outcome::LostAndTold,
+                    true => Outcome::LostAndReported,
                     false => Outcome::Lost(error.to_string()),
                 };
             }
@@ -299,6 +301,6 @@ pub(crate) fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
     }
     match stage.refreshes().last().and_then(|entry| entry.status) {
         Some(200) => Outcome::Kept,
-        status => Outcome::Lost(format!("the server answered {status:?}")),
+        status => Outcome::Lost(format!("the server returned {status:?}")),
     }
 }

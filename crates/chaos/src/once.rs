@@ -1,4 +1,4 @@
-//! One refresh with one mishap in it.
+//! One refresh with one fault.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,23 +12,25 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use crate::{Server, connection, open};
 
-/// What happens at a point.
+/// A fault at a failpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mishap {
-    /// Nothing.
+    /// Does nothing.
     None,
-    /// SIGKILL to this very process.
+    /// Kills this process.
     Kill,
-    /// The refresh thread ends in a panic: the death of a holder whose store lives in the process.
+    /// Panics in the refreshing thread, which replaces a kill if the store is in memory.
     Panic,
-    /// The step fails.
+    /// Fails the step.
     Error,
-    /// The step takes this long.
+    /// Delays the step.
     Delay(Duration),
 }
 
-/// Brings a mishap about, once. Where its point is one of the spool's, the store takes nothing
-/// from the answer on until it is mended.
+/// Injects a fault once.
+///
+/// If its failpoint is one of the fallback store's, the store rejects every write from the response
+/// on, until it is repaired.
 #[derive(Debug)]
 pub struct Probing {
     point: Point,
@@ -38,7 +40,7 @@ pub struct Probing {
 }
 
 impl Probing {
-    /// A mishap at a point.
+    /// Returns a fault at a failpoint.
     pub fn new(point: Point, mishap: Mishap) -> Arc<Self> {
         Arc::new(Self {
             point,
@@ -48,10 +50,10 @@ impl Probing {
         })
     }
 
-    /// The store as the refresh sees it.
+    /// Wraps the store, so that it can reject writes.
     pub fn around(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
         let broken = Arc::clone(&self.broken);
-        let message = "the store takes nothing, as the test wants it";
+        let message = "the test makes the store reject this write";
         Arc::new(Intercepted::new(store).on_change(
             move |change| match broken.load(Ordering::SeqCst) {
                 true => {
@@ -62,12 +64,12 @@ impl Probing {
         ))
     }
 
-    /// From now on the store takes things again.
+    /// Repairs the store: it accepts writes again.
     pub fn mend(&self) {
         self.broken.store(false, Ordering::SeqCst);
     }
 
-    /// Whether the point was reached.
+    /// Reports whether the refresh reached the failpoint.
     pub fn fired(&self) -> bool {
         self.fired.load(Ordering::SeqCst)
     }
@@ -88,10 +90,12 @@ impl Probe for Probing {
                 let _ = kill_process(getpid(), Signal::KILL);
                 std::process::abort()
             }
-            // As a panic, but without its noise.
+            // Panics without a message on stderr.
             Mishap::Panic => std::panic::resume_unwind(Box::new(())),
-            Mishap::Error => Err(Error::new(ErrorKind::Store, "the test fails this step")
-                .with_verdict(Verdict::Retry)),
+            Mishap::Error => Err(
+                Error::new(ErrorKind::Store, "the test makes this step fail")
+                    .with_verdict(Verdict::Retry),
+            ),
             Mishap::Delay(span) => {
                 std::thread::sleep(span);
                 Ok(())
@@ -100,24 +104,24 @@ impl Probe for Probing {
     }
 }
 
-/// What a child process is told to do.
+/// The options of a child process, from its command line.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// The sandbox's folder.
     pub folder: PathBuf,
-    /// Its policy.
+    /// The server's policy.
     pub server: Server,
     /// The store's setting.
     pub store: String,
-    /// The spool's folder.
+    /// The folder of the fallback store.
     pub spool: PathBuf,
-    /// The request's timeout.
+    /// The setting `timeout_ms`.
     pub timeout_ms: u64,
-    /// Where to end; nothing for going through with it.
+    /// The failpoint at which it kills itself; `None` completes the refresh.
     pub point: Option<Point>,
 }
 
-/// Refreshes, and ends in the middle of it if told to. Returns why it failed, if it did.
+/// Refreshes once, up to a failpoint if there is one. Returns the error, if there is one.
 pub fn once(order: &Order) -> Option<String> {
     let probe = match order.point {
         Some(point) => Probing::new(point, Mishap::Kill),
@@ -131,9 +135,11 @@ pub fn once(order: &Order) -> Option<String> {
     );
     let keeper = Keeper::builder(connection)
         .store(probe.around(open(&order.store)))
-        .spool(Arc::new(FileStore::open(&order.spool).expect("the spool")))
+        .spool(Arc::new(
+            FileStore::open(&order.spool).expect("open the fallback store"),
+        ))
         .probe(probe)
         .build()
-        .expect("a keeper");
+        .expect("build a client");
     keeper.token().err().map(|error| error.to_string())
 }

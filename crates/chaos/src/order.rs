@@ -1,4 +1,4 @@
-//! The orders that a worker carries out.
+//! The options of a worker.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use countersign::{Keeper, Store};
 use crate::Server;
 use crate::tenants::TENANTS;
 
-/// An order for a worker.
+/// The options of a worker, from its command line.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// The sandbox's folder.
     pub folder: PathBuf,
-    /// Its policy.
+    /// The server's policy.
     pub server: Server,
     /// The store's setting.
     pub store: String,
-    /// The request's timeout.
+    /// The setting `timeout_ms`.
     pub timeout_ms: u64,
-    /// How many threads want a token.
+    /// The number of threads that request tokens.
     pub threads: usize,
-    /// Whether one of them wants tokens of the connection that shares another one's grant.
+    /// Whether one of them uses the connection that shares another one's grant.
     pub shares: bool,
 }
 
 impl Order {
-    /// A client of one of the tenants.
+    /// Builds a client of one of the tenants.
     pub(crate) fn keeper(
         &self,
         who: usize,
@@ -39,6 +39,6 @@ impl Order {
         if let Some(probe) = probe {
             builder = builder.probe(probe);
         }
-        builder.build().expect("a keeper")
+        builder.build().expect("build a client")
     }
 }

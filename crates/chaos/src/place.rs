@@ -1,4 +1,4 @@
-//! Where the tokens survive: the stores under test, with the servers behind them.
+//! The stores under test, with their servers.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -12,18 +12,18 @@ use tempfile::TempDir;
 /// The kind of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlaceKind {
-    /// In one process.
+    /// The memory of one process.
     Memory,
     /// A folder.
     File,
-    /// A Redis server of the test's own, durable.
+    /// A durable Redis server, started by the test.
     Redis,
-    /// A PostgreSQL server of the test's own.
+    /// A PostgreSQL server, started by the test.
     Postgres,
 }
 
 impl PlaceKind {
-    /// The word for it.
+    /// Returns the word for it on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -33,7 +33,7 @@ impl PlaceKind {
         }
     }
 
-    /// Why it cannot be had on this machine, if so.
+    /// Returns why this machine can't run it, if it can't.
     pub fn missing(self) -> Option<String> {
         let found = |program: &str| {
             let path = std::env::var_os("PATH").unwrap_or_default();
@@ -41,10 +41,10 @@ impl PlaceKind {
         };
         match self {
             Self::Redis if !found("redis-server") => {
-                Some("redis-server is missing; run: sudo apt-get install redis-server".into())
+                Some("redis-server is not installed; run: sudo apt-get install redis-server".into())
             }
             Self::Postgres if !found("initdb") && !Path::new("/usr/lib/postgresql").exists() => {
-                Some("initdb is missing; run: sudo apt-get install postgresql".into())
+                Some("initdb is not installed; run: sudo apt-get install postgresql".into())
             }
             _ => None,
         }
@@ -59,7 +59,7 @@ impl FromStr for PlaceKind {
             "file" => Ok(Self::File),
             "redis" => Ok(Self::Redis),
             "postgres" => Ok(Self::Postgres),
-            _ => Err(format!("`{text}` is not one of file, redis, postgres")),
+            _ => Err(format!("`{text}` must be file, redis or postgres")),
         }
     }
 }
@@ -67,32 +67,32 @@ impl FromStr for PlaceKind {
 /// A store that other processes can open by its setting.
 #[derive(Debug)]
 pub enum Place {
-    /// In one process.
+    /// The memory of one process.
     Memory(Arc<MemoryStore>),
-    /// A folder, removed at the end.
+    /// A folder, removed on drop.
     File(TempDir),
-    /// A server, ended at the end.
+    /// A server, stopped on drop.
     Redis(Box<RedisServer>),
-    /// A server, ended at the end.
+    /// A server, stopped on drop.
     Postgres(Box<PostgresServer>),
 }
 
 impl Place {
-    /// Makes one, with its server.
+    /// Creates a store and starts its server.
     ///
     /// # Panics
     ///
-    /// Where the server does not start.
+    /// If the server doesn't start.
     pub fn start(kind: PlaceKind) -> Self {
         match kind {
             PlaceKind::Memory => Self::Memory(Arc::default()),
-            PlaceKind::File => Self::File(tempfile::tempdir().expect("a folder")),
+            PlaceKind::File => Self::File(tempfile::tempdir().expect("create a folder")),
             PlaceKind::Redis => Self::Redis(Box::new(RedisServer::durable())),
             PlaceKind::Postgres => Self::Postgres(Box::new(PostgresServer::start(""))),
         }
     }
 
-    /// What another process opens; a folder of its own for each name.
+    /// Returns the setting with which another process opens the store; a folder for each name.
     pub fn setting(&self, name: &str) -> String {
         match self {
             Self::Memory(_) => "memory".into(),
@@ -102,7 +102,7 @@ impl Place {
         }
     }
 
-    /// A handle.
+    /// Opens the store.
     pub fn open(&self, name: &str) -> Arc<dyn Store> {
         match self {
             Self::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
@@ -111,12 +111,13 @@ impl Place {
     }
 }
 
-/// Opens a store by its setting. Tries again as long as the store asks for that, as on a machine
-/// whose disk does not answer for a while.
+/// Opens a store by its setting.
+///
+/// Retries while the store is unavailable, for example because the disk is busy.
 ///
 /// # Panics
 ///
-/// Where it cannot be opened.
+/// If it can't be opened.
 pub fn open(setting: &str) -> Arc<dyn Store> {
     loop {
         match open_once(setting) {
@@ -137,5 +138,5 @@ fn open_once(setting: &str) -> Result<Arc<dyn Store>, Error> {
     if setting.starts_with("postgres") {
         return countersign_postgres::open(setting);
     }
-    panic!("no store for {setting}")
+    panic!("unknown store: {setting}")
 }

@@ -1,4 +1,4 @@
-//! A sandbox, and connections to it.
+//! A sandbox, and clients for it.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,21 +13,21 @@ use crate::Server;
 
 const REDIRECT: &str = "http://127.0.0.1:9/callback";
 
-/// A sandbox with one policy of rotation.
+/// A sandbox with a rotation policy.
 #[derive(Debug)]
 pub struct Stage {
     /// The sandbox.
     pub sandbox: Sandbox,
-    /// What it makes of a replay.
+    /// The rotation policy.
     pub server: Server,
 }
 
 impl Stage {
-    /// Starts a sandbox whose access tokens live this long.
+    /// Starts a sandbox whose access tokens have this lifetime.
     ///
     /// # Panics
     ///
-    /// Where it does not start.
+    /// If it doesn't start.
     pub fn start(server: Server, access_ttl_s: u64) -> Self {
         let rotation = match server {
             Server::Strict => Rotation::ReuseKills,
@@ -38,80 +38,81 @@ impl Stage {
             access_ttl_s: Some(access_ttl_s),
             ..Options::default()
         };
-        let sandbox = Sandbox::start(options).expect("the sandbox starts");
+        let sandbox = Sandbox::start(options).expect("start the sandbox");
         Self { sandbox, server }
     }
 
-    /// From now on access tokens live this long.
+    /// Sets the lifetime of the access tokens issued from now on.
     pub fn set_access_ttl(&self, seconds: u64) {
         let mut policy: Policy = self.sandbox.policy();
         policy.access_ttl_s = Some(seconds);
         self.sandbox.set_policy(policy);
     }
 
-    /// From now on every refresh is answered at 16 bytes each so many milliseconds.
+    /// Sends 16 bytes every `ms` milliseconds in response to each refresh from now on.
     ///
     /// # Panics
     ///
-    /// Where the sandbox refuses the fault.
+    /// If the sandbox rejects the fault.
     pub fn slow_down(&self, ms: u64) {
         let fault =
             format!(r#"{{"kind":"slow","ms":{ms},"grant":"refresh-token","times":1000000}}"#);
-        let fault = serde_json::from_str(&fault).expect("a fault");
-        self.sandbox.fault(fault).expect("the sandbox takes it");
+        let fault = serde_json::from_str(&fault).expect("parse the fault");
+        self.sandbox.fault(fault).expect("inject the fault");
     }
 
-    /// A connection of the sandbox.
+    /// Returns a connection of the sandbox.
     pub fn connection(&self, name: &str, timeout_ms: u64) -> Connection {
         connection(self.sandbox.dir(), name, self.server, timeout_ms)
     }
 
-    /// A keeper with this store.
+    /// Builds a client with this store.
     ///
     /// # Panics
     ///
-    /// Where it cannot be built.
+    /// If it can't be built.
     pub fn keeper(&self, name: &str, timeout_ms: u64, store: Arc<dyn Store>) -> Keeper {
         let builder = Keeper::builder(self.connection(name, timeout_ms)).store(store);
-        builder.build().expect("a keeper")
+        builder.build().expect("build a client")
     }
 
-    /// Refreshes once and leaves a grant whose access token is used up, so that the next call has to
-    /// refresh. That a token has no lifetime is an error, told once the grant is stored.
+    /// Refreshes once and leaves an expired access token, so that the next call must refresh.
+    ///
+    /// The client reports the expired token as an error after it has stored the grant.
     ///
     /// # Errors
     ///
-    /// Where the sandbox or the store refuses.
+    /// If the refresh fails with another error, or succeeds.
     pub fn use_up(&self, keeper: &Keeper) -> Result<(), String> {
         self.set_access_ttl(0);
         let outcome = keeper.token();
         self.set_access_ttl(3600);
         match outcome {
-            Ok(_) => Err("a token without a lifetime was handed out".into()),
+            Ok(_) => Err("the client returned an expired token".into()),
             Err(error) if error.message().contains("has expired already") => Ok(()),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    /// Logs in as a person with a browser would, who allows.
+    /// Logs in as a user who allows access.
     ///
     /// # Errors
     ///
-    /// Where the sandbox or the store refuses.
+    /// If the sandbox or the store rejects it.
     pub fn log_in(&self, keeper: &Keeper, login_hint: &str) -> Result<(), String> {
-        let told = |error: countersign::Error| error.to_string();
-        let login = keeper.start_login(None).map_err(told)?;
+        let text = |error: countersign::Error| error.to_string();
+        let login = keeper.start_login(None).map_err(text)?;
         let url = format!(
             "{}&_sandbox=allow&login_hint={login_hint}",
             login.url().as_str()
         );
         let location = location(self.sandbox.url(), &url).map_err(|error| error.to_string())?;
         let query = location.split_once('?').map_or("", |(_, query)| query);
-        keeper.complete_login(&login, query).map_err(told)?;
+        keeper.complete_login(&login, query).map_err(text)?;
         Ok(())
     }
 
-    /// The refresh requests that have arrived.
+    /// Returns the refresh requests so far.
     pub fn refreshes(&self) -> Vec<LogEntry> {
         let mut log = self.sandbox.log();
         log.retain(|entry| entry.grant.as_deref() == Some("refresh-token"));
@@ -119,17 +120,17 @@ impl Stage {
     }
 }
 
-/// What a connection has that the sandbox's file does not say.
+/// The provider and settings that differ from the sandbox's file.
 pub(crate) struct Change<'a> {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) settings: &'a [(&'a str, &'a str)],
 }
 
-/// A connection as the sandbox wrote it into its folder, with a server's policy known to it.
+/// Loads a connection from the sandbox's folder, for a server with this policy.
 ///
 /// # Panics
 ///
-/// Where the folder has no such connection.
+/// If the folder has no such connection.
 pub fn connection(folder: &Path, name: &str, server: Server, timeout_ms: u64) -> Connection {
     let change = Change {
         provider: provider(server),
@@ -144,13 +145,14 @@ pub(crate) fn changed(
     change: Change<'_>,
     timeout_ms: u64,
 ) -> Connection {
-    let text = std::fs::read_to_string(folder.join("connections.toml")).expect("connections.toml");
-    let all = Settings::from_toml(&text).expect("settings");
-    let settings = Settings::select(all, name).expect("the connection");
+    let text =
+        std::fs::read_to_string(folder.join("connections.toml")).expect("read connections.toml");
+    let all = Settings::from_toml(&text).expect("parse connections.toml");
+    let settings = Settings::select(all, name).expect("select the connection");
     let mut settings = settings
         .relative_to(folder)
         .resolve(|_| None)
-        .expect("its files");
+        .expect("read the connection's files");
     let timeout_ms = timeout_ms.to_string();
     let every = [
         ("timeout_ms", timeout_ms.as_str()),
@@ -158,12 +160,12 @@ pub(crate) fn changed(
         ("redirect_uri", REDIRECT),
     ];
     for (key, value) in every.iter().chain(change.settings) {
-        settings.set(key, value).expect("a setting");
+        settings.set(key, value).expect("set a setting");
     }
-    Connection::new(name, &settings, change.provider).expect("a connection")
+    Connection::new(name, &settings, change.provider).expect("validate the connection")
 }
 
-/// BoldSign, which rotates always; or one like it that is known to honour a replay.
+/// Returns BoldSign, which always rotates, or the same with a grace period.
 fn provider(server: Server) -> Arc<dyn Provider> {
     let boldsign = countersign_boldsign::provider();
     let mut profile = boldsign.profile().clone();
@@ -176,7 +178,7 @@ fn provider(server: Server) -> Arc<dyn Provider> {
     }
 }
 
-/// Where the sandbox redirects this GET to.
+/// Returns the URL that the sandbox redirects this GET to.
 fn location(origin: &str, url: &str) -> std::io::Result<String> {
     let authority = origin.trim_start_matches("http://");
     let path = url.trim_start_matches(origin);
@@ -186,13 +188,13 @@ fn location(origin: &str, url: &str) -> std::io::Result<String> {
         socket,
         "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
     )?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer)?;
+    let mut response = String::new();
+    socket.read_to_string(&mut response)?;
     let header = |line: &str| {
         let (name, value) = line.split_once(':')?;
         let found = name.eq_ignore_ascii_case("location");
         found.then(|| value.trim().to_owned())
     };
-    let location = answer.lines().find_map(header);
-    location.ok_or_else(|| std::io::Error::other(format!("no redirect: {answer}")))
+    let location = response.lines().find_map(header);
+    location.ok_or_else(|| std::io::Error::other(format!("not a redirect: {response}")))
 }

@@ -1,9 +1,9 @@
-//! A refresh that is killed before each of its store's own system calls.
+//! Kills a refresh before each system call of the file store.
 //!
-//! [`matrix`](crate::matrix) kills at the keeper's points, between calls of the store. Here the kill
-//! falls inside of them: after a file was created and before it was written, after it was written
-//! and before it is durable, and so on. A library that is loaded into the process counts its calls
-//! on the store's folder and kills it before the nth (`tests/steps/killer.c`).
+//! [`matrix`](crate::matrix) kills at failpoints, which lie between the store's calls. This kills
+//! inside of them: after a file is created and before it is written, after it is written and before
+//! it is durable, and so on. A library that is loaded into the process (`tests/steps/killer.c`)
+//! counts the system calls on the store's folder and kills the process before the nth.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -17,60 +17,62 @@ use countersign::{FileStore, Keeper, Store};
 use crate::matrix::{CONNECTION, Outcome, TIMEOUT_MS, judge};
 use crate::{Server, Stage};
 
-/// One refresh, on a folder of its own.
+/// A refresh in its own folder.
 #[derive(Debug)]
 pub struct Scene {
-    /// Which server answers it.
+    /// The server's policy.
     pub server: Server,
-    /// Whether it is the first one of the store, whose folder is empty.
+    /// Whether it is the store's first refresh, in an empty folder.
     pub first: bool,
 }
 
-/// A call on the store's files.
+/// A system call on the store's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The system call.
+    /// The name of the call.
     pub call: String,
-    /// The ending of the file's name, such as `rec` or `write-lock`; empty for the folder itself.
+    /// The file's extension, such as `rec` or `write-lock`; empty for the folder itself.
     pub file: String,
 }
 
-/// What became of a refresh that was killed before a step.
+/// A refresh that was killed before a step.
 #[derive(Clone, Debug)]
 pub struct Killed {
-    /// The step that it did not make.
+    /// The step before which it was killed.
     pub before: Step,
     /// What became of the grant.
     pub outcome: Outcome,
-    /// Whether a client could have kept it: the server had not answered, or the answer was durable.
+    /// Whether a client can keep the grant: no response was sent, or it was durable.
     pub could_be_kept: bool,
 }
 
-/// How long another process may take until it has refreshed: the killed request's deadline, its
-/// own request, and a lot for a busy machine. A lock that blocks would take longer.
+/// How long another process may take to refresh afterwards.
+///
+/// This covers the killed request's deadline and its own request on a busy machine, but not a wait
+/// for a lock that wasn't released.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Scene {
-    /// Refreshes once, untouched, and returns the steps.
+    /// Refreshes once without a kill, and returns the steps.
     ///
     /// # Panics
     ///
-    /// If it does not succeed.
+    /// If the refresh fails.
     pub fn rehearse(&self, program: &Path, killer: &Path) -> Vec<Step> {
         let set = Set::new(self);
         let log = set.scratch.path().join("log");
         let mut refresh = set.refresh(program);
         refresh.env("LD_PRELOAD", killer).env("KILLER_LOG", &log);
-        let status = refresh.status().expect("the program");
-        assert!(status.success(), "the refresh fails: {status}");
+        let status = refresh.status().expect("run the program");
+        assert!(status.success(), "the refresh failed: {status}");
         steps(&log)
     }
 
-    /// Refreshes once under another program that is put in front, such as strace.
+    /// Refreshes once under another program, such as strace.
     ///
     /// # Panics
     ///
-    /// If it does not succeed.
+    /// If the refresh fails.
     pub fn observe(&self, program: &Path, observer: &[&str]) -> PathBuf {
         let set = Set::new(self);
         let refresh = set.refresh(program);
@@ -80,13 +82,12 @@ impl Scene {
             .args(refresh.get_args())
             .stdin(Stdio::null())
             .status()
-            .expect("the observer");
-        assert!(status.success(), "the refresh fails: {status}");
+            .expect("run the observer");
+        assert!(status.success(), "the refresh failed: {status}");
         set.folder
     }
 
-    /// Refreshes again and again, killed before the first step, before the second and so on, until
-    /// it is through.
+    /// Kills one refresh before each step, and returns what became of them.
     pub fn run(&self, program: &Path, killer: &Path) -> Vec<Killed> {
         let steps = self.rehearse(program, killer);
         let durable = steps
@@ -98,12 +99,12 @@ impl Scene {
             while let Some(before) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let index = steps.iter().position(|step| std::ptr::eq(step, before));
                 let index = index.unwrap_or_default();
-                let (outcome, answered) = self.kill_at(index + 1, program, killer);
+                let (outcome, responded) = self.kill_at(index + 1, program, killer);
                 let killed = Killed {
                     before: before.clone(),
                     outcome,
                     could_be_kept: self.server == Server::Grace
-                        || !answered
+                        || !responded
                         || durable.is_some_and(|durable| index > durable),
                 };
                 done.push((index, killed));
@@ -111,7 +112,7 @@ impl Scene {
             done
         };
         let mut killed: Vec<_> = std::thread::scope(|scope| {
-            // Most of a case is waiting for a deadline.
+            // A case mostly waits for a deadline.
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(work)).collect();
             let joined = threads.into_iter();
             joined
@@ -122,8 +123,9 @@ impl Scene {
         killed.into_iter().map(|(_, killed)| killed).collect()
     }
 
-    /// Kills one before its nth step. Returns what became of the grant, and whether the server had
-    /// answered.
+    /// Kills a refresh before its nth step.
+    ///
+    /// Returns what became of the grant, and whether the server had responded.
     fn kill_at(&self, nth: usize, program: &Path, killer: &Path) -> (Outcome, bool) {
         let set = Set::new(self);
         let before = set.stage.refreshes().len();
@@ -131,12 +133,12 @@ impl Scene {
         refresh
             .env("LD_PRELOAD", killer)
             .env("KILLER_AT", nth.to_string());
-        let status = refresh.status().expect("the program");
+        let status = refresh.status().expect("run the program");
         if status.signal() != Some(9) {
-            let why = format!("it was not killed: {status}");
+            let why = format!("the process was not killed: {status}");
             return (Outcome::Broken(why), false);
         }
-        let answered = set.stage.refreshes().len() > before;
+        let responded = set.stage.refreshes().len() > before;
         let began = Instant::now();
         let outcome = match set.check("damaged") {
             Ok(()) => judge(&set.keeper(), &set.stage),
@@ -146,17 +148,20 @@ impl Scene {
             .check("draft")
             .map_or_else(Outcome::Broken, |()| outcome);
         match began.elapsed() {
-            took if took > PATIENCE => (Outcome::Broken(format!("it took {took:?}")), answered),
-            _ => (outcome, answered),
+            took if took > PATIENCE => {
+                let why = format!("the next refresh took {took:?}");
+                (Outcome::Broken(why), responded)
+            }
+            _ => (outcome, responded),
         }
     }
 }
 
-/// What is wrong with the outcomes.
+/// Returns what is wrong with the outcomes.
 pub fn complaints(killed: &[Killed]) -> Vec<String> {
     let wrong = |(_, killed): &(usize, &Killed)| match killed.outcome {
         Outcome::Kept => false,
-        Outcome::LostAndTold => killed.could_be_kept,
+        Outcome::LostAndReported => killed.could_be_kept,
         Outcome::Lost(_) | Outcome::Broken(_) => true,
     };
     let wrong = killed.iter().enumerate().filter(wrong);
@@ -174,9 +179,9 @@ struct Set {
 
 impl Set {
     fn new(scene: &Scene) -> Self {
-        let scratch = tempfile::tempdir().expect("a folder");
-        // As the kernel names it: a link on the way would hide the calls.
-        let folder = scratch.path().canonicalize().expect("the folder");
+        let scratch = tempfile::tempdir().expect("create a folder");
+        // The library compares paths as the kernel resolves them.
+        let folder = scratch.path().canonicalize().expect("resolve the folder");
         let set = Self {
             stage: Stage::start(scene.server, 3600),
             folder: folder.join("store"),
@@ -184,16 +189,16 @@ impl Set {
         };
         if !scene.first {
             let used = set.stage.use_up(&set.keeper());
-            used.expect("the first refresh");
+            used.expect("refresh");
         }
         set
     }
 
     fn keeper(&self) -> Keeper {
         let connection = self.stage.connection(CONNECTION, TIMEOUT_MS);
-        let store = FileStore::open(&self.folder).expect("the folder");
+        let store = FileStore::open(&self.folder).expect("open the store");
         let builder = Keeper::builder(connection).store(Arc::new(store));
-        builder.build().expect("a keeper")
+        builder.build().expect("build a client")
     }
 
     fn refresh(&self, program: &Path) -> Command {
@@ -211,7 +216,7 @@ impl Set {
         command
     }
 
-    /// Whether the record is there, the old one or the new, and no file of this kind beside it.
+    /// Checks that the record loads, and that no file of this kind was left.
     fn check(&self, kind: &str) -> Result<(), String> {
         let store = FileStore::open(&self.folder).map_err(|error| error.to_string())?;
         let connection = self.stage.connection(CONNECTION, TIMEOUT_MS);
@@ -221,19 +226,19 @@ impl Set {
         let mut names = names.flatten().map(|entry| entry.file_name());
         let kind = format!(".{kind}-");
         match names.find(|name| name.to_string_lossy().contains(&kind)) {
-            Some(name) => Err(format!("{} was left", name.display())),
+            Some(name) => Err(format!("{} was left behind", name.display())),
             None => Ok(()),
         }
     }
 }
 
 fn steps(log: &Path) -> Vec<Step> {
-    let log = std::fs::read_to_string(log).expect("the log");
+    let log = std::fs::read_to_string(log).expect("read the log");
     let step = |line: &str| {
         let (call, path) = line.split_once(' ').expect("a call and a path");
         let name = path.rsplit('/').next().unwrap_or_default();
         let ending = name.split_once('.').map_or("", |(_, ending)| ending);
-        // The rest of these is different each time.
+        // The rest of the name is random.
         let ending = ["alive", "draft"]
             .into_iter()
             .find(|kind| ending.starts_with(&format!("{kind}-")))

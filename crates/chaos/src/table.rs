@@ -1,6 +1,6 @@
-//! Tables of text, and where they stand in a page.
+//! Markdown tables, and the marks in a page between which they are written.
 
-/// A table in Markdown.
+/// Returns a Markdown table. The first row is the heading.
 pub fn table(rows: &[Vec<String>]) -> String {
     let mut text = String::new();
     for (index, row) in rows.iter().enumerate() {
@@ -12,7 +12,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// What stands in a page between the marks of this name, and the page with that replaced.
+/// Returns the text between a page's marks of this name, and the page with it replaced.
 pub fn between_marks(page: &str, name: &str, new: &str) -> Option<(String, String)> {
     let (begin, end) = (
         format!("<!-- begin {name} -->\n"),
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_between_marks_is_replaced() {
+    fn text_between_the_marks_is_replaced() {
         let page = "a\n<!-- begin x -->\nold\n<!-- end x -->\nb";
         let (old, new) = between_marks(page, "x", "new\n").unwrap();
         assert_eq!(old, "old\n");

@@ -1,4 +1,4 @@
-//! Connections that share a store and a name, and differ only in what their requests send.
+//! Connections that share a store. Most differ only in what their requests send.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,24 +10,26 @@ use countersign_sandbox::{LogEntry, fingerprint};
 use crate::Server;
 use crate::stage::{self, Change};
 
-/// One of the connections on the store.
+/// A connection on the shared store.
 #[derive(Debug)]
 pub struct Tenant {
-    /// Its name at the sandbox, which is also its name here.
+    /// Its name in the sandbox's `connections.toml`.
     pub connection: &'static str,
     /// The setting `extra.tenant`; empty for the app that acts for itself.
     pub tenant: &'static str,
     /// The setting `audience`.
     pub audience: &'static str,
-    /// Who logs in; empty for the app that acts for itself.
+    /// The user that logs in; empty for the app that acts for itself.
     pub login: &'static str,
-    /// The first tenant with the same grant.
+    /// The index of the first tenant with the same grant.
     pub grant: usize,
 }
 
-/// All connections of a run. The first four have a grant each, three of them of the same person.
-/// The fourth begins with a configured refresh token. The fifth differs from the first by its
-/// `audience`, and shares the grant.
+/// All connections of a run.
+///
+/// The first four have a grant each, three of them of the same user. The fourth starts with a
+/// configured refresh token. The fifth shares the first one's grant, but has another `audience`.
+/// The last acts for itself.
 pub const TENANTS: &[Tenant] = &[
     person("ada", "https://a.example", "alex@example.com", 0),
     person("bob", "https://a.example", "blair@example.com", 1),
@@ -46,17 +48,18 @@ pub const TENANTS: &[Tenant] = &[
     },
 ];
 
-/// How many have a grant of their own that rotates.
+/// The number of tenants with their own rotating grant.
 pub const GRANTS: usize = 4;
 
-/// The index of the tenant that begins with a configured refresh token, which must not be
-/// presented again if the store's record is lost.
+/// The index of the tenant that starts with a configured refresh token.
+///
+/// The token must not be presented again after the store's record is lost.
 pub const SEEDED: usize = 3;
 
 /// The index of the tenant that shares the first one's grant.
 pub const SHARER: usize = 4;
 
-/// The index of the app that acts for itself. Its record can be forgotten without a loss.
+/// The index of the app that acts for itself. Forgetting its record loses nothing.
 pub const CLERK: usize = 5;
 
 const fn person(
@@ -75,23 +78,24 @@ const fn person(
 }
 
 impl Tenant {
-    /// A builder of its client, which remembers beside the store which configured refresh tokens
-    /// may be spent.
+    /// Returns a builder of its client.
+    ///
+    /// The client records spent configured refresh tokens outside the store.
     ///
     /// # Panics
     ///
-    /// If the sandbox's folder has no connection of the name.
+    /// If the sandbox's folder has no connection with this name.
     pub fn client(&self, folder: &Path, server: Server, timeout_ms: u64) -> KeeperBuilder {
         let seeds = SeedFolder::new(folder.join("seeds"));
         let connection = self.connect(folder, server, timeout_ms);
         Keeper::builder(connection).spent_seeds(Arc::new(seeds))
     }
 
-    /// Its connection.
+    /// Loads its connection.
     ///
     /// # Panics
     ///
-    /// Where the sandbox's folder has none of the name.
+    /// If the sandbox's folder has no connection with this name.
     pub fn connect(&self, folder: &Path, server: Server, timeout_ms: u64) -> Connection {
         let mut changes = Vec::new();
         if !self.tenant.is_empty() {
@@ -104,7 +108,7 @@ impl Tenant {
         stage::changed(folder, self.connection, change, timeout_ms)
     }
 
-    /// Whether the server issued this access token to a request of this connection, by its log.
+    /// Reports whether this log entry issued a token to this connection.
     pub fn owns(&self, client_id: &str, entry: &LogEntry) -> bool {
         let sent = |name: &str| {
             let field = entry.fields.iter().find(|(field, _)| field == name);
@@ -121,7 +125,7 @@ impl Tenant {
     }
 }
 
-/// The grant that a request of the log was about: the first tenant with that name.
+/// Returns the grant of a logged request: the index of the first tenant with that name.
 pub fn grant_of(entry: &LogEntry) -> Option<usize> {
     let field = entry.fields.iter().find(|(name, _)| name == "tenant");
     let print = &field?.1;
@@ -129,16 +133,16 @@ pub fn grant_of(entry: &LogEntry) -> Option<usize> {
     TENANTS.iter().position(named)
 }
 
-/// BoldSign, but with requests that name a tenant and an audience.
+/// Returns BoldSign with requests that send a tenant and an audience.
 fn provider(server: Server) -> Arc<dyn Provider> {
     let text = include_str!("../../providers/boldsign/profile.toml");
     let params = "params = { tenant = \"{extra.tenant}\", audience = \"{audience}\" }\nclient_auth";
-    let mut text = format!("extra.tenant = \"whose account it is\"\n{text}");
+    let mut text = format!("extra.tenant = \"the account\"\n{text}");
     for grant in ["authorization-code", "refresh-token"] {
         let head = format!("[grants.{grant}]\n");
         text = text.replace(&format!("{head}client_auth"), &format!("{head}{params}"));
     }
-    let mut profile = Profile::from_toml(&text).expect("the profile");
+    let mut profile = Profile::from_toml(&text).expect("parse the profile");
     if server == Server::Grace {
         profile.refresh.grace_s = 600;
     }
@@ -151,7 +155,7 @@ mod tests {
     use crate::{Place, PlaceKind, Stage};
 
     #[test]
-    fn a_token_belongs_to_the_connection_whose_request_the_server_answered() {
+    fn a_token_belongs_to_the_connection_that_requested_it() {
         let stage = Stage::start(Server::Strict, 3600);
         let store = Place::start(PlaceKind::Memory).open("owners");
         let folder = stage.sandbox.dir();

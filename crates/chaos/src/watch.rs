@@ -1,4 +1,4 @@
-//! Holds every call against the bound that is stated for it.
+//! Checks that every call returns within its documented bound.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,13 +7,14 @@ use countersign::{Clock, Moment, SystemClock};
 
 use crate::line::Line;
 
-/// How long a call of a client may take: it waits for a lease, the end of a lost attempt, two
-/// requests and the store (`Keeper::token`).
+/// Returns the documented bound of `Keeper::token`.
+///
+/// It waits for a lease, the end of a lost attempt, two requests and the store.
 pub fn bound(timeout_ms: u64) -> Duration {
     Duration::from_millis(timeout_ms) * 5 + Duration::from_secs(60)
 }
 
-/// The calls that are running.
+/// The running calls.
 #[derive(Default)]
 pub(crate) struct Watch(Mutex<Vec<Option<Running>>>);
 
@@ -21,11 +22,11 @@ struct Running {
     call: &'static str,
     since: Moment,
     bound: Duration,
-    told: bool,
+    reported: bool,
 }
 
 impl Watch {
-    /// Makes a call, and tells if it took longer than its bound.
+    /// Makes a call, and reports it if it exceeds its bound.
     pub(crate) fn timed<T>(
         &self,
         call: &'static str,
@@ -37,23 +38,23 @@ impl Watch {
             call,
             since: clock.now(),
             bound,
-            told: false,
+            reported: false,
         };
         let slot = self.enter(running);
         let done = work();
         let running = self.calls()[slot].take();
-        if let Some(running) = running.filter(|running| !running.told) {
-            running.tell_if_late(clock.now());
+        if let Some(running) = running.filter(|running| !running.reported) {
+            running.report_if_late(clock.now());
         }
         done
     }
 
-    /// Looks for calls over their bound that have not returned.
+    /// Reports running calls that have exceeded their bound.
     pub(crate) fn look(&self) {
         let now = SystemClock::new().now();
         for running in self.calls().iter_mut().flatten() {
-            if !running.told {
-                running.told = running.tell_if_late(now);
+            if !running.reported {
+                running.reported = running.report_if_late(now);
             }
         }
     }
@@ -78,7 +79,7 @@ impl Watch {
 }
 
 impl Running {
-    fn tell_if_late(&self, now: Moment) -> bool {
+    fn report_if_late(&self, now: Moment) -> bool {
         let bound_ms = self.bound.as_millis() as u64;
         let late = now.boot_ms.saturating_sub(self.since.boot_ms) > bound_ms;
         if late {

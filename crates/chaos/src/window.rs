@@ -1,4 +1,6 @@
-//! The loss window: from an answer read to its being durable, when a kill costs the grant.
+//! Measures the loss window, from reading a response until it is durable.
+//!
+//! A kill during this time loses the grant.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -9,11 +11,11 @@ use countersign::{Error, Keeper};
 use crate::ledger::percentile;
 use crate::{Place, PlaceKind, Server, Stage};
 
-/// Refreshes so often, and returns the median and the 99th of 100 in microseconds.
+/// Refreshes `count` times, and returns the median and 99th percentile in microseconds.
 ///
 /// # Panics
 ///
-/// Where the store does not start or a refresh fails.
+/// If the store doesn't start or a refresh fails.
 pub fn measure(kind: PlaceKind, count: usize) -> (u64, u64) {
     let stage = Stage::start(Server::Strict, 3600);
     let place = Place::start(kind);
@@ -22,9 +24,9 @@ pub fn measure(kind: PlaceKind, count: usize) -> (u64, u64) {
         .store(place.open("window"))
         .probe(Arc::clone(&watch) as Arc<dyn Probe>)
         .build()
-        .expect("a keeper");
+        .expect("build a client");
     for _ in 0..count {
-        keeper.refresh_now().expect("a refresh");
+        keeper.refresh_now().expect("refresh");
     }
     let mut watched = watch.0.lock().unwrap_or_else(PoisonError::into_inner);
     let spans = &mut watched.1;

@@ -1,5 +1,6 @@
-//! A process whose threads want tokens of several connections all the time, and which tells its
-//! parent where each refresh is, so that the parent knows what a kill fell on.
+//! A process whose threads keep requesting tokens of several connections.
+//!
+//! It reports the failpoints of each refresh, so that its parent knows what a kill interrupted.
 
 use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,13 +11,13 @@ use countersign::probe::{Point, Probe};
 use countersign::{Clock, Error, Keeper, SystemClock, Token};
 
 use crate::forked::Forker;
-use crate::line::{Line, tell_whose};
+use crate::line::{Line, report_token};
 use crate::open;
 pub use crate::order::Order;
 use crate::tenants::{CLERK, GRANTS, SHARER, TENANTS};
 use crate::watch::{Watch, bound};
 
-/// Works until its standard input is closed, or tells it to shut down.
+/// Runs until its standard input is closed or says to stop or shut down.
 pub fn work(order: &Order) {
     let forker = Forker::default();
     let store = open(&order.store);
@@ -53,7 +54,7 @@ pub fn work(order: &Order) {
     });
 }
 
-/// What the threads of a worker share.
+/// The state that the threads of a worker share.
 pub(crate) struct Work<'a> {
     pub(crate) order: &'a Order,
     pub(crate) keepers: Vec<Keeper>,
@@ -63,7 +64,7 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Does what the parent says, until it says stop or dies.
+    /// Follows the parent's commands until it says to stop, or ends.
     fn obey(&self, forker: &Forker) {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             match line.as_str() {
@@ -79,14 +80,14 @@ impl Work<'_> {
         }
     }
 
-    /// As a program would: all clients stop first, and then share one deadline.
+    /// Drains all clients as a program would: stops them all, then waits with one deadline.
     fn shut_down(&self) {
         let timeout = Duration::from_millis(self.order.timeout_ms) + Duration::from_secs(5);
         let until = Instant::now() + timeout;
         for keeper in &self.keepers {
             let _ = keeper.drain(Duration::ZERO);
         }
-        // The store's own call comes on top: a token that it rejected is offered to it once more.
+        // Drain may offer a token that the store rejected once more, after its deadline.
         let slack = Duration::from_secs(5);
         for keeper in &self.keepers {
             let left = until.saturating_duration_since(Instant::now());
@@ -111,7 +112,7 @@ impl Work<'_> {
         }
     }
 
-    /// Makes the calls that would cost a person's grant, for an app that acts for itself.
+    /// Makes calls that could lose a user's grant, for an app that acts for itself.
     fn clerk(&self) {
         let keeper = &self.keepers[CLERK];
         let mut seen = None;
@@ -129,12 +130,12 @@ impl Work<'_> {
                 }
                 2 => {
                     if let Err(error) = self.timed("events", || keeper.events()) {
-                        Line::refused(CLERK, &error).say();
+                        Line::failed(CLERK, &error).say();
                     }
                 }
                 _ => {
                     if let Err(error) = self.timed("forget", || keeper.forget()) {
-                        Line::refused(CLERK, &error).say();
+                        Line::failed(CLERK, &error).say();
                     }
                 }
             }
@@ -154,7 +155,7 @@ impl Work<'_> {
         self.watch.timed(call, bound(self.order.timeout_ms), work)
     }
 
-    /// Asks for a token, and tells what is wrong with it; the parent finds out whose it is.
+    /// Requests a token, and reports it, or what is wrong with it.
     fn ask(
         &self,
         who: usize,
@@ -176,22 +177,22 @@ impl Work<'_> {
         }
         match got {
             Ok(token) => {
-                // By the clock of before the call: being slow to look is no fault of the keeper.
+                // Use the time before the call: the token may expire before this thread runs again.
                 if token.remaining(before).is_zero() {
                     Line::Expired.say();
                 }
-                tell_whose(who, &token, seen);
+                report_token(who, &token, seen);
                 Some(token)
             }
             Err(error) => {
-                Line::refused(who, &error).say();
+                Line::failed(who, &error).say();
                 None
             }
         }
     }
 }
 
-/// Tells where the refreshes of one tenant are.
+/// Reports the failpoints of one tenant's refreshes.
 struct Reporter {
     who: usize,
     read_at: Mutex<Option<Instant>>,

@@ -1,5 +1,6 @@
-//! Clocks that jump, machines that sleep, lifetimes of a second, answers that take their time:
-//! no token that has run out is handed out, and no storm of requests follows.
+//! Clock jumps, suspends, short lifetimes and slow responses.
+//!
+//! The client must not return an expired token, and must not send many requests.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -13,7 +14,7 @@ use countersign::{
 const NOW: i64 = 1_800_000_000;
 const MINUTES: Duration = Duration::from_secs(600);
 
-/// A server whose tokens tell when they end, by the boot clock: the time that nobody sets.
+/// A server whose tokens contain their expiry by the boot clock, which nothing can set.
 #[derive(Debug)]
 struct Vendor {
     clock: Arc<ManualClock>,
@@ -43,7 +44,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Three keepers that share a store, as three processes would.
+    /// Builds three clients that share a store, as three processes would.
     fn new(lifetime_s: u64, takes: Duration) -> Self {
         let clock = Arc::new(ManualClock::at(NOW));
         let vendor = Arc::new(Vendor {
@@ -68,14 +69,14 @@ impl Bench {
         }
     }
 
-    /// All keepers are asked again and again; none may give what has run out.
+    /// Requests tokens of all clients repeatedly. None may be expired.
     fn ask(&self) {
         for _ in 0..10 {
             for keeper in &self.keepers {
                 let token = keeper.token().unwrap();
                 let ends: u64 = token.expose().trim_start_matches("until-").parse().unwrap();
                 let now = self.clock.now().boot_ms;
-                assert!(ends > now, "{now}: a token that ended at {ends}");
+                assert!(ends > now, "{now}: the token expired at {ends}");
             }
         }
     }
@@ -115,7 +116,7 @@ fn connection() -> Connection {
 }
 
 #[test]
-fn a_wall_clock_that_jumps_costs_one_request_at_most() {
+fn a_jump_of_the_wall_clock_causes_at_most_one_request() {
     for jump in [600, -600, 600, 86_400, -86_400] {
         let bench = Bench::new(3600, Duration::ZERO);
         bench.ask();
@@ -124,7 +125,7 @@ fn a_wall_clock_that_jumps_costs_one_request_at_most() {
         bench.ask();
         bench.jump(-jump);
         bench.ask();
-        // A jump past the end, or to before the token was got, makes it worth asking once.
+        // A jump past the expiry, or to before the request, may cause one request.
         assert!(bench.posts() <= 3, "{jump}: {}", bench.posts());
         bench.clock.advance(Duration::from_secs(3600));
         bench.ask();
@@ -133,21 +134,21 @@ fn a_wall_clock_that_jumps_costs_one_request_at_most() {
 }
 
 #[test]
-fn a_wall_clock_set_back_does_not_make_a_token_last() {
+fn setting_the_wall_clock_back_does_not_extend_a_token() {
     let bench = Bench::new(3600, Duration::ZERO);
     bench.ask();
     for _ in 0..12 {
         bench.clock.advance(MINUTES);
-        // Further back than the last look at both clocks, so that the next look is a close one.
+        // Set it back to before the last time that both clocks were read.
         bench.jump(-605);
         bench.ask();
     }
-    // Two hours went by: by no more than a request for each time it was set back.
+    // In two hours, at most one request each time it was set back.
     assert!((2..=13).contains(&bench.posts()), "{}", bench.posts());
 }
 
 #[test]
-fn a_suspend_of_five_hours_costs_one_request() {
+fn a_suspend_of_five_hours_causes_one_request() {
     let bench = Bench::new(3600, Duration::ZERO);
     bench.ask();
     bench.clock.advance(Duration::from_secs(5 * 3600));
@@ -156,18 +157,18 @@ fn a_suspend_of_five_hours_costs_one_request() {
 }
 
 #[test]
-fn lifetimes_of_a_second_cost_one_request_each() {
+fn tokens_that_live_for_a_second_cause_one_request_each() {
     let bench = Bench::new(1, Duration::ZERO);
     for _ in 0..600 {
         bench.ask();
         bench.clock.advance(Duration::from_millis(100));
     }
-    // A minute: sixty, and some more, because a keeper refreshes up to a twentieth early.
+    // One per second for a minute, and a few more: a client refreshes up to a twentieth early.
     assert!((60..=68).contains(&bench.posts()), "{}", bench.posts());
 }
 
 #[test]
-fn an_answer_slower_than_its_token_lives_is_an_error_and_no_storm() {
+fn a_response_slower_than_its_tokens_lifetime_is_an_error_without_a_storm() {
     let bench = Bench::new(2, Duration::from_secs(3));
     for _ in 0..100 {
         let error = bench.keepers[0].token().unwrap_err();
@@ -177,7 +178,7 @@ fn an_answer_slower_than_its_token_lives_is_an_error_and_no_storm() {
 }
 
 #[test]
-fn a_slow_answer_counts_from_its_request() {
+fn a_lifetime_counts_from_the_start_of_a_slow_request() {
     let bench = Bench::new(5, Duration::from_secs(3));
     for _ in 0..100 {
         bench.ask();

@@ -1,5 +1,6 @@
-//! Stores that fail: a full disk, a folder that cannot be written, damaged records, servers killed
-//! in the middle of a refresh. Each time an error that names what is wrong, and the old state intact.
+//! Failing stores: full disks, read-only folders, damaged records, killed servers.
+//!
+//! Each time, the error must say what is wrong, and the old state must be intact.
 
 use std::fs;
 use std::io::Write;
@@ -17,10 +18,10 @@ use rustix::process::geteuid;
 const NAME: &str = "boldsign-refresh";
 const TIMEOUT_MS: u64 = 1000;
 
-/// The user `nobody`, and its group.
+/// The user `nobody` and its group.
 const NOBODY: u32 = 65_534;
 
-/// A grant in a folder's store whose access token is used up, and its record's bytes.
+/// A grant in a folder, with an expired access token, and the bytes of its record.
 struct Bench {
     stage: Stage,
     keeper: Keeper,
@@ -43,8 +44,8 @@ impl Bench {
         }
     }
 
-    /// Refused with an error of the store that says these words; nothing sent, nothing changed.
-    fn refused(&self, words: &str) {
+    /// Asserts a store error with these words, and that nothing was sent or changed.
+    fn assert_store_error(&self, words: &str) {
         let error = self.keeper.token().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
         assert!(error.message().contains(words), "{error}");
@@ -52,11 +53,11 @@ impl Bench {
             error.message().contains(&self.folder.display().to_string()),
             "{error}"
         );
-        assert_eq!(self.stage.refreshes().len(), 1, "nothing is sent");
+        assert_eq!(self.stage.refreshes().len(), 1, "nothing was sent");
         assert!(fs::read(record(&self.folder)).unwrap() == self.before);
     }
 
-    fn goes_on(&self) {
+    fn still_works(&self) {
         self.keeper.token().unwrap();
         self.keeper.refresh_now().unwrap();
     }
@@ -67,10 +68,10 @@ fn record(folder: &Path) -> PathBuf {
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let mut records = found.filter(|path| path.extension().is_some_and(|ending| ending == "rec"));
-    records.next().expect("a record")
+    records.next().expect("the folder has a record")
 }
 
-/// A file system of some pages, unmounted at the end.
+/// A file system of a few pages, unmounted on drop.
 struct Small(tempfile::TempDir);
 
 impl Small {
@@ -117,7 +118,7 @@ fn skip(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
-/// Does something once, when a refresh comes to a point.
+/// Does something once, when a refresh reaches a failpoint.
 struct When<F>(Point, Mutex<Option<F>>);
 
 impl<F: FnOnce() + Send> Probe for When<F> {
@@ -146,13 +147,13 @@ fn a_full_disk_is_noticed_before_anything_is_sent() {
     assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
     assert!(error.message().contains("No space left"), "{error}");
     assert!(error.message().contains(&folder.display().to_string()));
-    assert_eq!(stage.refreshes().len(), 0, "nothing is sent");
+    assert_eq!(stage.refreshes().len(), 0, "nothing was sent");
     small.empty();
     keeper.token().unwrap();
 }
 
 #[test]
-fn a_disk_that_fills_up_between_sending_and_saving_costs_nothing() {
+fn a_disk_that_fills_up_between_sending_and_saving_loses_nothing() {
     let Some(small) = Small::mount() else { return };
     let small = Arc::new(small);
     let folder = small.0.path().join("tokens");
@@ -166,16 +167,16 @@ fn a_disk_that_fills_up_between_sending_and_saving_costs_nothing() {
         )))
         .build()
         .unwrap();
-    // Its room was taken with the intent.
+    // The intent has reserved the space for it.
     keeper.token().unwrap();
     assert!(keeper.unsaved().is_none());
     assert_eq!(bench.stage.refreshes().len(), 2);
-    // On a full disk another process finds it, and goes on or is refused whole.
+    // On a full disk, another process finds the token. Its own refresh succeeds or changes nothing.
     bench.keeper.token().unwrap();
     assert_eq!(bench.stage.refreshes().len(), 2);
     drop(bench.keeper.refresh_now());
     small.empty();
-    bench.goes_on();
+    bench.still_works();
 }
 
 #[test]
@@ -183,13 +184,13 @@ fn a_read_only_folder_is_noticed_before_anything_is_sent() {
     let Some(small) = Small::mount() else { return };
     let bench = Bench::new(&small.0.path().join("tokens"));
     small.remount("ro");
-    bench.refused("Read-only file system");
+    bench.assert_store_error("Read-only file system");
     small.remount("rw");
-    bench.goes_on();
+    bench.still_works();
 }
 
 #[test]
-fn a_user_without_permission_is_told_which_file() {
+fn without_permission_the_error_names_the_file() {
     if !geteuid().is_root() {
         skip("only root can become the user nobody");
         return;
@@ -199,8 +200,8 @@ fn a_user_without_permission_is_told_which_file() {
     let folder = room.path().join("tokens");
     let bench = Bench::new(&folder);
     let program = room.path().join("chaos");
-    // By another process: a child that a thread of this one starts meanwhile would hold the copy
-    // open for writing, and then it could not be run.
+    // Let another process copy it. If this one did, a child that another thread starts in the
+    // meantime could hold the copy open for writing, and the kernel would not run it.
     let copied = Command::new("cp")
         .arg(env!("CARGO_BIN_EXE_countersign-chaos"))
         .arg(&program)
@@ -216,7 +217,7 @@ fn a_user_without_permission_is_told_which_file() {
     give_away(&spool);
     for locked in [false, true] {
         if locked {
-            // The lock may be opened, but no new record made.
+            // Nobody may read the record.
             fs::set_permissions(record(&folder), fs::Permissions::from_mode(0o000)).unwrap();
         }
         let output = Command::new(&program)
@@ -231,11 +232,11 @@ fn a_user_without_permission_is_told_which_file() {
             .current_dir("/")
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success());
-        assert!(said.contains("Permission denied"), "{said}");
-        assert!(said.contains(&folder.display().to_string()), "{said}");
-        assert_eq!(bench.stage.refreshes().len(), 1, "nothing is sent");
+        assert!(stderr.contains("Permission denied"), "{stderr}");
+        assert!(stderr.contains(&folder.display().to_string()), "{stderr}");
+        assert_eq!(bench.stage.refreshes().len(), 1, "nothing was sent");
         assert!(fs::read(record(&folder)).unwrap() == bench.before);
     }
 }
@@ -252,7 +253,7 @@ fn give_away(folder: &Path) {
 }
 
 #[test]
-fn a_damaged_record_is_set_aside_and_told_and_nothing_is_sent() {
+fn a_damaged_record_is_kept_and_reported_and_nothing_is_sent() {
     let damages: [fn(&mut Vec<u8>); 5] = [
         |bytes| bytes.clear(),
         |bytes| bytes.truncate(bytes.len() / 2),
@@ -272,22 +273,22 @@ fn a_damaged_record_is_set_aside_and_told_and_nothing_is_sent() {
         let error = bench.keeper.token().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
         assert!(error.message().contains("damaged"), "{error}");
-        assert_eq!(bench.stage.refreshes().len(), 1, "nothing is sent");
+        assert_eq!(bench.stage.refreshes().len(), 1, "nothing was sent");
         let aside = fs::read_dir(&bench.folder)
             .unwrap()
             .map(|entry| entry.unwrap().path());
         let mut aside = aside.filter(|path| path.to_string_lossy().contains("damaged"));
-        assert!(fs::read(aside.next().expect("it is kept")).unwrap() == bytes);
+        assert!(fs::read(aside.next().expect("the record is kept")).unwrap() == bytes);
     }
 }
 
 #[test]
-fn a_half_written_record_beside_the_old_one_does_no_harm() {
+fn an_incomplete_new_record_is_ignored() {
     let room = tempfile::tempdir().unwrap();
     let bench = Bench::new(&room.path().join("tokens"));
     let half = record(&bench.folder).with_extension("new");
     fs::write(half, &bench.before[..bench.before.len() / 2]).unwrap();
-    bench.goes_on();
+    bench.still_works();
 }
 
 #[test]
@@ -305,7 +306,7 @@ fn killed_in_the_middle(kind: PlaceKind) {
         skip(&why);
         return;
     }
-    // Before the intent nothing may be sent; with the answer here, nothing may be lost.
+    // Before the intent, nothing may be sent. After the response, nothing may be lost.
     for (point, sent) in [(Point::BeforeIntent, 1), (Point::BeforePersist, 2)] {
         let stage = Stage::start(Server::Strict, 3600);
         let place = Arc::new(Mutex::new(Place::start(kind)));
@@ -341,7 +342,7 @@ fn killed_in_the_middle(kind: PlaceKind) {
         assert_eq!(
             stage.refreshes().len(),
             2,
-            "{point:?}: the answer was kept, or asked for once"
+            "{point:?}: the response was kept, or one request was sent"
         );
         let store = place.lock().unwrap().open("cut");
         stage.keeper(NAME, TIMEOUT_MS, store).refresh_now().unwrap();

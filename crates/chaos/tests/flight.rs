@@ -1,7 +1,8 @@
-//! The single flight among threads, with every interleaving that a random scheduler of many runs
-//! comes upon. The keeper's own file needs the real threads, so what is explored is its state
-//! machine, step by step the same: `start`, `take_off`, `Landing::drop`, `obtain` and the poll of
-//! `TokenFuture` in `crates/core/src/keeper/flight.rs`, with the names of its fields.
+//! Explores a model of the single flight with a random scheduler.
+//!
+//! The real code needs real threads, so this is a copy of its state machine, step by step and with
+//! the same field names: `start`, `take_off`, `Landing::drop`, `obtain` and the poll of
+//! `TokenFuture` in `crates/core/src/keeper/flight.rs`.
 
 use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::sync::{Arc, Condvar, Mutex};
@@ -11,7 +12,7 @@ use shuttle::{check_random, thread};
 struct Flights {
     state: Mutex<State>,
     landed: Condvar,
-    /// What callers see; not under the state's lock, as in the keeper.
+    /// The token that callers see; not protected by the state's lock, as in the real code.
     shown: AtomicUsize,
     in_the_air: AtomicUsize,
     requests: AtomicUsize,
@@ -37,13 +38,13 @@ enum Start {
     Wait(u64),
 }
 
-/// The flaws that the exploration must be able to find.
+/// Bugs that the exploration must find.
 #[derive(Clone, Copy, PartialEq)]
 enum Flaw {
     None,
-    /// The second look under the lock is left out.
+    /// Doesn't check the token again under the lock.
     NoSecondLook,
-    /// The waker is noted after the look at the landings, without the lock in between.
+    /// Releases the lock between checking the landings and registering the waker.
     WakerTooLate,
 }
 
@@ -70,7 +71,7 @@ fn fly(flights: &Flights, fails: bool) {
     assert_eq!(
         flights.in_the_air.fetch_add(1, Ordering::SeqCst),
         0,
-        "two at once"
+        "two requests at once"
     );
     let count = flights.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let outcome = if fails && count == 1 {
@@ -104,10 +105,10 @@ fn obtain(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Result<usize, ()> 
     while state.landings == landings {
         state = flights.landed.wait(state).unwrap();
     }
-    state.outcome.expect("a flight that landed has an outcome")
+    state.outcome.expect("a completed flight has an outcome")
 }
 
-/// A task: polls, sleeps until woken, polls again.
+/// Runs a task: polls, sleeps until woken, polls again.
 fn obtain_async(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
     let landings = match start(flights, fails, flaw) {
         Start::Done(token) => return Ok(token),
@@ -117,7 +118,7 @@ fn obtain_async(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Result<usize
         let woken = Arc::new(Woken::default());
         let mut state = flights.state.lock().unwrap();
         if state.landings != landings {
-            return state.outcome.expect("a flight that landed has an outcome");
+            return state.outcome.expect("a completed flight has an outcome");
         }
         if flaw == Flaw::WakerTooLate {
             drop(state);
@@ -136,16 +137,16 @@ fn obtain_async(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Result<usize
 fn explore(fails: bool, flaw: Flaw) {
     let body = move || {
         let flights = Arc::new(Flights::default());
-        let refused = Arc::new(AtomicBool::new(false));
+        let failed = Arc::new(AtomicBool::new(false));
         let callers: Vec<_> = (0..4)
             .map(|index| {
-                let (flights, refused) = (Arc::clone(&flights), Arc::clone(&refused));
+                let (flights, failed) = (Arc::clone(&flights), Arc::clone(&failed));
                 thread::spawn(move || {
                     let got = match index % 2 {
                         0 => obtain(&flights, fails, flaw),
                         _ => obtain_async(&flights, fails, flaw),
                     };
-                    refused.fetch_or(got.is_err(), Ordering::SeqCst);
+                    failed.fetch_or(got.is_err(), Ordering::SeqCst);
                 })
             })
             .collect();
@@ -153,25 +154,25 @@ fn explore(fails: bool, flaw: Flaw) {
             caller.join().unwrap();
         }
         let requests = flights.requests.load(Ordering::SeqCst);
-        // One that fails is told to those who waited for it; whoever comes later starts another.
+        // A failure goes to the callers that waited for it. Later callers send another request.
         assert!(requests <= if fails { 2 } else { 1 }, "{requests} requests");
-        assert!(fails || !refused.load(Ordering::SeqCst));
+        assert!(fails || !failed.load(Ordering::SeqCst));
     };
     check_random(body, 5_000);
 }
 
 #[test]
-fn one_request_serves_all_who_wait() {
+fn one_request_serves_all_waiting_callers() {
     explore(false, Flaw::None);
 }
 
 #[test]
-fn a_failure_is_told_to_those_who_waited_for_it() {
+fn a_failure_goes_to_the_callers_that_waited_for_it() {
     explore(true, Flaw::None);
 }
 
 #[test]
-fn the_exploration_finds_what_it_is_for() {
+fn the_exploration_finds_inserted_bugs() {
     for flaw in [Flaw::NoSecondLook, Flaw::WakerTooLate] {
         let found = std::panic::catch_unwind(|| explore(false, flaw));
         assert!(found.is_err());

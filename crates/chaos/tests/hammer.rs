@@ -1,4 +1,4 @@
-//! Short runs of the hammer; long ones by hand: `cargo xtask chaos --seconds 3600`.
+//! Short runs of the hammer. For a long one, run `cargo xtask chaos --seconds 3600`.
 
 use countersign_chaos::hammer::{Plan, Strike, run};
 use countersign_chaos::ledger::Tally;
@@ -19,7 +19,7 @@ fn plan(store: PlaceKind, server: Server) -> Plan {
     }
 }
 
-fn held(plan: &Plan) -> Option<Tally> {
+fn run_cleanly(plan: &Plan) -> Option<Tally> {
     if let Some(why) = plan.store.missing() {
         use std::io::Write;
         let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
@@ -36,15 +36,15 @@ fn held(plan: &Plan) -> Option<Tally> {
 }
 
 #[test]
-fn without_kills_there_is_one_request_for_each_expiry() {
-    let tally = held(&plan(PlaceKind::File, Server::Strict)).unwrap();
+fn without_faults_there_is_one_request_per_expiry() {
+    let tally = run_cleanly(&plan(PlaceKind::File, Server::Strict)).unwrap();
     assert!(tally.expiries >= 2, "{tally:?}");
     assert_eq!(tally.refresh_posts, tally.expiries);
 }
 
 #[test]
 fn killed_processes_lose_nothing_at_a_server_with_grace() {
-    let tally = held(&Plan {
+    let tally = run_cleanly(&Plan {
         kill_ms: 150,
         slow_ms: 4,
         ..plan(PlaceKind::File, Server::Grace)
@@ -54,8 +54,8 @@ fn killed_processes_lose_nothing_at_a_server_with_grace() {
 }
 
 #[test]
-fn killed_processes_lose_only_what_nobody_could_keep_at_a_strict_server() {
-    let tally = held(&Plan {
+fn killed_processes_lose_only_what_no_client_could_keep_at_a_strict_server() {
+    let tally = run_cleanly(&Plan {
         kill_ms: 100,
         slow_ms: 5,
         seconds: 9,
@@ -67,7 +67,7 @@ fn killed_processes_lose_only_what_nobody_could_keep_at_a_strict_server() {
 
 #[test]
 fn nothing_is_lost_if_processes_fork_and_shut_down_and_files_are_removed() {
-    let tally = held(&Plan {
+    let tally = run_cleanly(&Plan {
         kill_ms: 200,
         slow_ms: 4,
         strikes: vec![
@@ -90,22 +90,22 @@ fn nothing_is_lost_if_processes_fork_and_shut_down_and_files_are_removed() {
 }
 
 #[test]
-fn the_fleets_stores_send_once_for_each_expiry_as_well() {
+fn with_redis_and_postgres_there_is_one_request_per_expiry() {
     for store in [PlaceKind::Redis, PlaceKind::Postgres] {
-        if let Some(tally) = held(&plan(store, Server::Strict)) {
+        if let Some(tally) = run_cleanly(&plan(store, Server::Strict)) {
             assert_eq!(tally.refresh_posts, tally.expiries, "{tally:?}");
         }
     }
 }
 
 #[test]
-fn the_fleets_stores_lose_nothing_at_a_server_with_grace() {
+fn redis_and_postgres_lose_nothing_at_a_server_with_grace() {
     for store in [PlaceKind::Redis, PlaceKind::Postgres] {
         let plan = Plan {
             kill_ms: 400,
             ..plan(store, Server::Grace)
         };
-        if let Some(tally) = held(&plan) {
+        if let Some(tally) = run_cleanly(&plan) {
             assert!(tally.records_removed > 0, "{tally:?}");
         }
     }

@@ -1,12 +1,14 @@
-//! The exhaustive model of the protocol, in `tests/model/rotation.py`: every interleaving of two
-//! processes, one expiry and the faults given, against servers with and without grace.
+//! Runs the exhaustive model of the protocol in `tests/model/rotation.py`.
+//!
+//! It explores every interleaving of two processes, one expiry and some faults, against servers
+//! with and without grace.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Runs the model for the two full protocols, and for one that is what is common.
+/// Runs the model for our two protocols, a common one, and ours without its intent.
 const SCRIPT: &str = r#"
 import json
 from rotation import *
@@ -26,7 +28,7 @@ print(json.dumps([
 "#;
 
 #[test]
-fn the_full_protocol_loses_nothing_that_a_client_could_keep() {
+fn the_full_protocols_have_no_avoidable_losses() {
     let rows = explored();
     let full = rows.iter().filter(|row| {
         matches!(
@@ -46,7 +48,7 @@ fn the_full_protocol_loses_nothing_that_a_client_could_keep() {
 }
 
 #[test]
-fn the_table_is_the_one_that_the_page_shows() {
+fn the_results_match_docs_reliability() {
     let rows = explored();
     let cell = |protocol: &str, faults: &str| {
         let found = rows.iter().find(|row| {
@@ -63,7 +65,7 @@ fn the_table_is_the_one_that_the_page_shows() {
     assert_eq!(cell("timed lease", "any two"), [150, 0, 306]);
     assert_eq!(cell("kernel lock", "crash"), [4, 0, 16]);
     assert_eq!(cell("kernel lock", "any two"), [50, 0, 102]);
-    // The model can see a fault of a protocol: what is common loses, and so does ours without its intent.
+    // The model finds faulty protocols: the common one, and ours without its intent.
     assert_eq!(cell("lock and re-read", "any two"), [354, 210, 396]);
     assert!(cell("no intent", "any two")[1] > 0);
 }
@@ -75,8 +77,8 @@ fn explored() -> Vec<Value> {
         .env("PYTHONPATH", folder)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
-        .expect("python3 runs; install it: sudo apt-get install python3");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
-    serde_json::from_slice(&output.stdout).expect("JSON")
+        .expect("python3 must be installed; run: sudo apt-get install python3");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    serde_json::from_slice(&output.stdout).expect("parse the results")
 }

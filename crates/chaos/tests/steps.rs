@@ -1,4 +1,4 @@
-//! A refresh that is killed before each system call of the file store, and what is left of it.
+//! Kills a refresh before each system call of the file store, and checks what is left.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,7 +13,7 @@ fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_countersign-chaos"))
 }
 
-/// The library that counts and kills, compiled once.
+/// Compiles the library that counts calls and kills, once.
 fn killer() -> &'static Path {
     static KILLER: OnceLock<PathBuf> = OnceLock::new();
     KILLER.get_or_init(|| {
@@ -27,7 +27,7 @@ fn killer() -> &'static Path {
             .args([&library, &source])
             .arg("-ldl")
             .status()
-            .expect("cc");
+            .expect("run cc");
         assert!(status.success(), "{status}");
         library
     })
@@ -37,12 +37,12 @@ fn survives(server: Server, first: bool) {
     let killed = Scene { server, first }.run(program(), killer());
     let wrong = complaints(&killed);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // Two commits, a lease, and their locks.
+    // Expect at least the calls of two commits, a lease and their locks.
     assert!(killed.len() > 40, "{} steps", killed.len());
     let kept = |killed: &&countersign_chaos::steps::Killed| killed.could_be_kept;
     let _ = writeln!(
         std::io::stderr(),
-        "{} steps, {} of them could be kept",
+        "{} steps; a kill before {} of them loses nothing",
         killed.len(),
         killed.iter().filter(kept).count()
     );
@@ -68,14 +68,14 @@ fn a_refresh_at_a_server_with_grace() {
     survives(Server::Grace, false);
 }
 
-/// The library sees calls of the C library; strace sees those of the kernel. A call that one of
-/// them does not know would not be killed before.
+/// The library intercepts functions of the C library. strace sees all system calls, so it finds
+/// those that the library misses.
 #[test]
-fn the_kernel_is_asked_for_nothing_else() {
+fn the_killer_sees_every_system_call() {
     if Command::new("strace").arg("-V").output().is_err() {
         let _ = writeln!(
             std::io::stderr(),
-            "SKIPPED: strace is missing; run: sudo apt-get install strace"
+            "SKIPPED: strace is not installed; run: sudo apt-get install strace"
         );
         return;
     }
@@ -105,7 +105,7 @@ fn the_kernel_is_asked_for_nothing_else() {
     assert_eq!(counted, seen);
 }
 
-/// The system call that a function of the C library makes.
+/// Returns the system call that a function of the C library makes.
 fn system_call(function: &str) -> String {
     match function.trim_end_matches("64") {
         "open" => "openat".to_owned(),
@@ -113,7 +113,7 @@ fn system_call(function: &str) -> String {
     }
 }
 
-/// Calls that leave the files and their locks as they are.
+/// System calls that don't change files or locks.
 const CHANGES_NOTHING: &[&str] = &[
     "execve",
     "fstat",

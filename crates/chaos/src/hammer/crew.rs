@@ -1,4 +1,4 @@
-//! The workers: started, struck, and waited for no longer than their calls may take.
+//! Starts the workers, injects faults into them, and ends those that exceed their bounds.
 
 use std::io::Write;
 use std::path::Path;
@@ -20,11 +20,11 @@ pub(super) struct Crew<'a> {
     store: String,
     seen: Arc<Mutex<Seen>>,
     workers: Vec<Worker>,
-    /// What is left of workers that ended: their forked children live on until the pipe is closed.
+    /// The forked children of ended workers, which run until their pipe is closed.
     orphans: Vec<Orphans>,
-    /// How many were told to shut down.
+    /// How many workers were told to shut down.
     pub(super) shut_down: usize,
-    /// How many did not answer within the bound of a call, and were ended.
+    /// How many workers did not respond within the bound of a call.
     pub(super) silent: usize,
 }
 
@@ -32,20 +32,22 @@ pub(super) struct Worker {
     pub(super) child: Child,
     input: Option<ChildStdin>,
     reader: JoinHandle<()>,
-    /// Since when it is shutting down.
+    /// When it was told to shut down.
     ending: Option<Instant>,
 }
 
-/// The forked children of a worker that ended.
+/// The forked children of an ended worker.
 struct Orphans {
     since: Instant,
     input: Option<ChildStdin>,
     reader: JoinHandle<()>,
 }
 
-/// How long they outlive it: longer than anybody waits for a lock that they could have inherited,
-/// but a database counts their copies of its sockets.
-fn orphaned(store: PlaceKind) -> Duration {
+/// Returns how long forked children outlive their worker.
+///
+/// With files, longer than any process waits for a lock, to find locks that they inherit. With
+/// a database, shorter, because it counts their copies of its sockets.
+fn orphan_lifetime(store: PlaceKind) -> Duration {
     match store {
         PlaceKind::Redis | PlaceKind::Postgres => Duration::from_secs(10),
         _ => Duration::from_secs(30),
@@ -94,7 +96,7 @@ impl<'a> Crew<'a> {
         let fresh = self.start(index);
         let mut old = std::mem::replace(&mut self.workers[index], fresh);
         let _ = old.child.kill();
-        self.bury(old);
+        self.reap(old);
     }
 
     pub(super) fn shut_down(&mut self, index: usize) {
@@ -108,20 +110,21 @@ impl<'a> Crew<'a> {
         self.workers[index].tell(word);
     }
 
-    /// Replaces workers that have ended or do not answer. One that ends of itself, without having
-    /// been told to, is a fault of ours or of the keeper's.
-    pub(super) fn miss_nobody(&mut self, stops: &[Stop]) {
-        let orphaned = orphaned(self.plan.store);
+    /// Replaces workers that have ended or don't respond.
+    ///
+    /// It is an error if one ends although it wasn't told to shut down.
+    pub(super) fn replace_ended(&mut self, stops: &[Stop]) {
+        let lifetime = orphan_lifetime(self.plan.store);
         self.orphans
-            .retain(|orphans| orphans.since.elapsed() < orphaned);
+            .retain(|orphans| orphans.since.elapsed() < lifetime);
         let patience = bound(TIMEOUT_MS) + Duration::from_secs(5);
         for index in 0..self.workers.len() {
             let worker = &mut self.workers[index];
             let pid = worker.child.id();
-            let told = worker.ending.is_some();
+            let expected = worker.ending.is_some();
             if let Ok(Some(status)) = worker.child.try_wait() {
-                if !(told && status.success()) {
-                    let wrong = format!("a worker ended of itself: {status}");
+                if !(expected && status.success()) {
+                    let wrong = format!("a worker ended unexpectedly: {status}");
                     lock(&self.seen).wrong.push(wrong);
                 }
                 self.kill(index);
@@ -140,7 +143,7 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Lets all of them finish, and then their forked children, for which the pipes are closed.
+    /// Waits until all workers and their forked children have finished, and ends them.
     pub(super) fn end(&mut self) {
         let until = Instant::now() + bound(TIMEOUT_MS) + Duration::from_secs(5);
         let mut workers = std::mem::take(&mut self.workers);
@@ -155,7 +158,7 @@ impl<'a> Crew<'a> {
                 }
                 std::thread::park_timeout(Duration::from_millis(5));
             }
-            self.bury(worker);
+            self.reap(worker);
         }
         while !lock(&self.seen).asking.is_empty() && Instant::now() < until {
             std::thread::park_timeout(Duration::from_millis(5));
@@ -173,15 +176,15 @@ impl<'a> Crew<'a> {
             .args(["--threads", &self.plan.threads.to_string()])
             .arg("--folder")
             .arg(self.stage.sandbox.dir());
-        // Two connections that share a grant replace each other's token, so only one worker has
-        // both, and none in a run that compares requests with expiries.
+        // Two connections that share a grant replace each other's token. So only one worker uses
+        // both, and none in a run without faults, which compares requests with expiries.
         if index == 0 && self.plan.kill_ms > 0 {
             command.arg("--shares");
         }
         Worker::start(command, &self.seen)
     }
 
-    fn bury(&mut self, mut worker: Worker) {
+    fn reap(&mut self, mut worker: Worker) {
         let _ = worker.child.wait();
         self.orphans.push(Orphans {
             since: Instant::now(),
@@ -191,7 +194,7 @@ impl<'a> Crew<'a> {
     }
 }
 
-/// The command line of a worker.
+/// Returns the command line of a worker.
 pub(super) fn order(program: &Path, plan: &Plan, store: &str) -> Command {
     let mut command = Command::new(program);
     command
@@ -208,10 +211,10 @@ impl Worker {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("a worker");
+            .expect("start a worker");
         let pid = child.id();
         lock(seen).beats.insert(pid, Instant::now());
-        let output = child.stdout.take().expect("its output");
+        let output = child.stdout.take().expect("stdout is a pipe");
         Self {
             input: child.stdin.take(),
             child,
@@ -220,7 +223,7 @@ impl Worker {
         }
     }
 
-    /// Lets it finish, and waits as long as its calls may take; whether it ended well.
+    /// Stops it, and waits as long as its calls may take. Reports whether it succeeded.
     pub(super) fn end(mut self) -> bool {
         self.tell("stop");
         let until = Instant::now() + bound(TIMEOUT_MS);
@@ -241,7 +244,7 @@ impl Worker {
 
     fn tell(&mut self, word: &str) {
         if let Some(input) = &mut self.input {
-            // It may have ended meanwhile.
+            // Fails if the worker has ended in the meantime.
             let _ = input.write_all(format!("{word}\n").as_bytes());
         }
     }

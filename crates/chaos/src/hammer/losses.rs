@@ -1,4 +1,4 @@
-//! Attributes each rejected request in the server's log, and checks that a caller got the error.
+//! Attributes each rejected request in the server's log, and checks that it was reported.
 
 use std::time::{Duration, Instant};
 
@@ -11,50 +11,51 @@ use crate::tenants::{GRANTS, TENANTS, grant_of};
 
 #[derive(Default)]
 pub(super) struct Losses {
-    /// How much of the server's log was looked at, for each grant.
+    /// The number of log entries that were read, by grant.
     read: [usize; GRANTS],
     pub(super) count: usize,
     pub(super) avoidable: usize,
-    pub(super) untold: usize,
+    /// Losses that no caller got an error for.
+    pub(super) unreported: usize,
 }
 
 impl Run<'_> {
-    /// A refusal in the server's log is a loss: whose, and was it told?
+    /// Finds losses: refresh requests that the server has rejected.
     pub(super) fn look_for_losses(&mut self) {
         for grant in 0..GRANTS {
             let log = self.stage.sandbox.log();
-            let refused = |entry: &&LogEntry| {
+            let rejected = |entry: &&LogEntry| {
                 entry.grant.as_deref() == Some("refresh-token")
                     && entry.status == Some(400)
                     && grant_of(entry) == Some(grant)
             };
-            match log.iter().skip(self.losses.read[grant]).find(refused) {
-                Some(refusal) => self.lost(grant, &log, refusal),
+            match log.iter().skip(self.losses.read[grant]).find(rejected) {
+                Some(rejected) => self.lost(grant, &log, rejected),
                 None => self.losses.read[grant] = log.len(),
             }
         }
     }
 
-    fn lost(&mut self, grant: usize, log: &[LogEntry], refusal: &LogEntry) {
+    fn lost(&mut self, grant: usize, log: &[LogEntry], rejected: &LogEntry) {
         self.losses.count += 1;
-        let print = presented(refusal).unwrap_or_default().to_owned();
-        let avoidable = self.was_avoidable(grant, log, &print, refusal.time_ms);
+        let print = presented(rejected).unwrap_or_default().to_owned();
+        let avoidable = self.was_avoidable(grant, log, &print, rejected.time_ms);
         self.losses.avoidable += usize::from(avoidable);
-        let patience = Instant::now() + Duration::from_secs(10);
-        let told = loop {
-            let told =
-                |(at, of, _): &&(i64, usize, String)| *at >= refusal.time_ms - 1 && *of == grant;
-            let found = lock(&self.seen).told.iter().find(told).cloned();
-            if found.is_some() || Instant::now() > patience {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let reported = loop {
+            let reported =
+                |(at, of, _): &&(i64, usize, String)| *at >= rejected.time_ms - 1 && *of == grant;
+            let found = lock(&self.seen).losses.iter().find(reported).cloned();
+            if found.is_some() || Instant::now() > deadline {
                 break found;
             }
-            self.wake_the_stopped(false);
+            self.resume_stopped(false);
             std::thread::park_timeout(Duration::from_millis(10));
         };
-        self.losses.untold += usize::from(told.is_none());
-        let told = told.map_or("nobody was told".into(), |(_, _, message)| message);
+        self.losses.unreported += usize::from(reported.is_none());
+        let reported = reported.map_or("not reported".into(), |(_, _, message)| message);
         self.notes
-            .push(format!("lost (avoidable: {avoidable}): {told}"));
+            .push(format!("lost (avoidable: {avoidable}): {reported}"));
         self.log_in_again(grant);
         self.losses.read[grant] = self.stage.sandbox.log().len();
     }
@@ -71,14 +72,15 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the one whose request rotated this token lived and could have had its answer, or had
-    /// it in the store.
+    /// Reports whether the process that rotated this token could have kept the new one.
+    ///
+    /// It could if it survived and read the response in time, or had it in the store.
     fn was_avoidable(
         &mut self,
         grant: usize,
         log: &[LogEntry],
         print: &str,
-        refused_ms: i64,
+        rejected_ms: i64,
     ) -> bool {
         let rotated = log
             .iter()
@@ -87,25 +89,28 @@ impl Run<'_> {
         let intended = rotated.and_then(|rotated| intended(&events, print, rotated.time_ms));
         let pid = intended.and_then(|event| event.by.split(':').nth(1)?.parse::<u32>().ok());
         let (Some(rotated), Some(pid)) = (rotated, pid) else {
-            self.notes.push(format!("no trail of {print}: {events:?}"));
+            self.notes
+                .push(format!("no history of {print}: {events:?}"));
             return true;
         };
-        // A process that shut down or forked is not among them: it had time to keep its answer.
+        // Processes that shut down or fork can keep the response, so only kills count.
         let kill = self.kills.iter().find(|kill| kill.pid == pid);
         let gave_up = intended.and_then(|event| ledger::gave_up_after_ms(event, &events));
         self.notes.push(format!(
-            "{print} was rotated at {} by {pid}, refused at {refused_ms}; {kill:?}, gave up after {gave_up:?} ms",
+            "{print} was rotated at {} by {pid}, rejected at {rejected_ms}; {kill:?}, gave up after {gave_up:?} ms",
             rotated.time_ms
         ));
-        let died = kill.is_some_and(|kill| kill.held_an_answer(grant) && kill.at_ms <= refused_ms);
-        // On a busy machine, or stopped, one that lives may see its answer come too late.
+        let died =
+            kill.is_some_and(|kill| kill.held_a_response(grant) && kill.at_ms <= rejected_ms);
+        // A process that survives may get the response too late, on a busy machine or stopped.
         let too_late = gave_up.is_some_and(|waited_ms| waited_ms >= TIMEOUT_MS as i64);
         !died && !too_late
     }
 }
 
-/// The attempt that a rotation belongs to. An earlier one with the same token may have been killed
-/// before it sent anything.
+/// Returns the attempt that a rotation belongs to: the last one before it.
+///
+/// An earlier attempt with the same token may have been killed before it sent anything.
 fn intended<'a>(events: &'a [Event], print: &str, rotated_ms: i64) -> Option<&'a Event> {
     let mut before = events.iter().rev().filter(|event| {
         event.what == What::Intended

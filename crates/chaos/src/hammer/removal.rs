@@ -1,4 +1,4 @@
-//! What an operator, a clean-up job or a restored backup does to a store that is in use.
+//! Removes files of a store in use, as an operator, a cleanup job or a restored backup might.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,22 +9,21 @@ use super::{Run, lock, now_ms};
 use crate::Place;
 use crate::tenants::GRANTS;
 
-/// What was removed.
+/// Counts what was removed.
 #[derive(Default)]
 pub(super) struct Removals {
     /// Lock files and spare files; in a database, how often all leases were ended.
     pub(super) locks: usize,
     pub(super) records: usize,
-    /// The grants without a record, since when.
+    /// The grants whose record is missing, and since when.
     open: Vec<(usize, Instant)>,
 }
 
-/// How long a removed record may go unnoticed: its token was good for two seconds.
+/// How long a removed record may go unnoticed. Its token is valid for two seconds.
 const UNNOTICED: Duration = Duration::from_secs(15);
 
 impl Run<'_> {
-    /// Removes one lock file, all of them, or what is kept free for the next change. In a database,
-    /// ends all leases.
+    /// Removes one lock file, all of them, or the spare files. In a database, ends all leases.
     pub(super) fn remove_locks(&mut self) {
         const REDIS: &str = "for _, key in ipairs(redis.call('KEYS', '*')) do \
              redis.call('HDEL', key, 'lease_owner', 'lease_until') end";
@@ -52,7 +51,7 @@ impl Run<'_> {
         }
     }
 
-    /// Removes a record; in a database, all of them. The grant is gone by the operator's hand.
+    /// Removes a record; in a database, all records.
     pub(super) fn remove_records(&mut self) {
         if !self.removals.open.is_empty() {
             return;
@@ -83,16 +82,16 @@ impl Run<'_> {
     /// Logs in again once a caller has received `reauthorize`.
     pub(super) fn restore_removed(&mut self) {
         for (grant, since) in std::mem::take(&mut self.removals.open) {
-            let told = lock(&self.seen).removed[&grant].told;
-            if told {
+            let reported = lock(&self.seen).removed[&grant].reported;
+            if reported {
                 self.log_in_again(grant);
             } else if since.elapsed() < UNNOTICED {
                 self.removals.open.push((grant, since));
                 continue;
             } else {
-                // A refresh that was under way has stored its successor.
+                // A refresh that was in flight has stored a new record.
                 self.notes
-                    .push(format!("the record of grant {grant} came back"));
+                    .push(format!("the record of grant {grant} was written again"));
             }
             if let Some(removed) = lock(&self.seen).removed.get_mut(&grant) {
                 removed.restored_ms = Some(now_ms());
@@ -100,7 +99,7 @@ impl Run<'_> {
         }
     }
 
-    /// The store's files with one of these in their name.
+    /// Returns the store's files whose name contains one of these parts.
     fn files(&self, parts: &[&str]) -> Vec<PathBuf> {
         let Place::File(folder) = self.place else {
             return Vec::new();
@@ -117,7 +116,7 @@ impl Run<'_> {
             .filter(|entry| named(entry.file_name()))
             .map(|entry| entry.path())
             .collect();
-        // The order of a folder is the file system's; a run is to be had again by its seed.
+        // The file system decides the order. Sort, so that a seed reproduces the run.
         paths.sort();
         paths
     }

@@ -1,4 +1,4 @@
-//! What the workers have told.
+//! Collects the workers' reports.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -9,31 +9,31 @@ use crate::PlaceKind;
 use crate::line::Line;
 use crate::tenants::TENANTS;
 
-/// What the workers have told.
+/// The workers' reports.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// The last point of each process's refreshes, by tenant.
+    /// The last failpoint of each process, by tenant.
     pub(super) at: HashMap<u32, HashMap<usize, String>>,
     pub(super) windows: Vec<u64>,
     pub(super) waits: Vec<(u32, i64, i64)>,
     pub(super) wrong: Vec<String>,
-    /// Losses that were reported to a caller, with the grant.
-    pub(super) told: Vec<(i64, usize, String)>,
-    /// Which tenant was given which token.
+    /// Losses that a caller got an error for: when, the grant and the message.
+    pub(super) losses: Vec<(i64, usize, String)>,
+    /// The tenants and the tokens that they got.
     pub(super) got: HashSet<(usize, String)>,
-    /// How many tokens each process was given.
+    /// How many tokens each process got.
     pub(super) given: HashMap<u32, usize>,
-    /// When each process was heard of last.
+    /// When each process last reported anything.
     pub(super) beats: HashMap<u32, Instant>,
     pub(super) forks: usize,
-    /// Forked children whose calls have not all returned, since when.
+    /// Forked children whose calls have not all returned, and since when.
     pub(super) asking: HashMap<u32, Instant>,
-    /// The grants whose record was removed, by when that happened.
+    /// The grants whose record was removed.
     pub(super) removed: HashMap<usize, Removed>,
     late: Vec<(u32, Late)>,
-    /// Whether the store's locks end with their holder, at once.
+    /// Whether the store's locks end together with their holder.
     locks_end_at_once: bool,
-    /// What callers were told who waited for a lock as long as they may.
+    /// The errors of callers that waited for a lock until they gave up.
     pub(super) blocked: Vec<String>,
 }
 
@@ -41,8 +41,8 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Removed {
     /// Whether a caller has received `reauthorize`.
-    pub(super) told: bool,
-    /// When a new login was made.
+    pub(super) reported: bool,
+    /// When the harness logged in again.
     pub(super) restored_ms: Option<i64>,
 }
 
@@ -53,8 +53,9 @@ struct Late {
     bound_ms: u64,
 }
 
-/// How long after a new login a caller may still report the removal: the pipe takes a while,
-/// and the caller may have been stopped.
+/// How long after a new login a caller may still report the removal.
+///
+/// The pipe has a delay, and the caller may have been stopped.
 const ECHO_MS: i64 = 5000;
 
 impl Seen {
@@ -73,7 +74,7 @@ impl Seen {
             }
             Line::Window(micros) => self.windows.push(micros),
             Line::Waited { from_ms, to_ms } => self.waits.push((pid, from_ms, to_ms)),
-            Line::Expired => self.wrong.push("an expired token was handed out".into()),
+            Line::Expired => self.wrong.push("a caller got an expired token".into()),
             Line::Got { who, print } => {
                 *self.given.entry(pid).or_default() += 1;
                 self.got.insert((who, print));
@@ -103,36 +104,36 @@ impl Seen {
                 self.asking.remove(&child);
             }
             Line::Wrong(what) => self.wrong.push(what),
-            Line::Refused {
+            Line::Failed {
                 who,
                 verdict,
                 kind,
                 message,
-            } => self.refused(who, &verdict, &kind, message),
+            } => self.failed(who, &verdict, &kind, message),
         }
     }
 
-    fn refused(&mut self, who: usize, verdict: &str, kind: &str, message: String) {
+    fn failed(&mut self, who: usize, verdict: &str, kind: &str, message: String) {
         let grant = TENANTS[who].grant;
         match (verdict, kind) {
-            // Nobody holds a lock that long: a killed process has none, and a child of fork
-            // inherits none.
-            ("retry", "busy" | "store") if self.locks_end_at_once && waited_in_vain(&message) => {
+            // No process holds a lock that long: a kill releases it, and a forked child doesn't
+            // inherit it.
+            ("retry", "busy" | "store") if self.locks_end_at_once && is_lock_timeout(&message) => {
                 self.blocked.push(message);
             }
-            // A lock file that is removed must not start the fences anew.
+            // Removing a lock file must not reset the fence.
             ("retry", "store") if message.contains("the lease was lost to another holder") => {
                 self.wrong.push(message);
             }
             ("reauthorize", "login_required")
                 if message.contains("the answer to refresh attempt ") =>
             {
-                self.told.push((now_ms(), grant, message));
+                self.losses.push((now_ms(), grant, message));
             }
             ("reauthorize", "no_token") if self.was_removed(grant) => {}
             ("fix_configuration", "setting")
                 if message.contains("was presented before") && self.was_removed(grant) => {}
-            // Nothing is lost yet: it is to be tried again, or to be found out.
+            // Nothing is lost yet. The caller can retry.
             ("retry", _) | ("outcome_unknown", "interrupted" | "unavailable") => {}
             _ => self.wrong.push(format!(
                 "{}: {verdict}, {kind}: {message}",
@@ -141,17 +142,17 @@ impl Seen {
         }
     }
 
-    /// Returns whether this grant's record was removed, and notes that a caller received `reauthorize`.
+    /// Reports whether this grant's record was removed, and notes that a caller got the error.
     fn was_removed(&mut self, grant: usize) -> bool {
         let Some(removed) = self.removed.get_mut(&grant) else {
             return false;
         };
-        removed.told = true;
+        removed.reported = true;
         let recent = |at: i64| now_ms() - at < ECHO_MS;
         removed.restored_ms.is_none_or(recent)
     }
 
-    /// The calls that took longer than their bound, the time apart that their process was stopped.
+    /// Returns the calls that exceeded their bound, not counting time spent stopped.
     pub(super) fn late(&self, stops: &[Stop]) -> Vec<String> {
         let over = self.late.iter().filter_map(|(pid, late)| {
             let stopped = stops.iter();
@@ -159,14 +160,14 @@ impl Seen {
             let took_ms = late.to_ms - late.from_ms - stopped.sum::<i64>();
             let (call, bound_ms) = (&late.call, late.bound_ms);
             (took_ms > bound_ms as i64)
-                .then(|| format!("{call} took {took_ms} ms, and may take {bound_ms} ms"))
+                .then(|| format!("{call} took {took_ms} ms, maximum {bound_ms} ms"))
         });
         over.collect()
     }
 }
 
-/// Whether a caller gave up waiting for a lease, or for the lock of a single change.
-fn waited_in_vain(message: &str) -> bool {
+/// Reports whether a caller gave up waiting for a lease or for the lock of a single change.
+fn is_lock_timeout(message: &str) -> bool {
     message.contains("release its lease within") || message.contains("is changing it")
 }
 
@@ -178,7 +179,7 @@ pub(super) fn reader(
     use std::io::{BufRead, BufReader};
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            // The last line of a killed one may be cut.
+            // The last line of a killed worker may be incomplete.
             if let Ok(line) = serde_json::from_str(&line) {
                 lock(&seen).take(pid, line);
             }
@@ -192,7 +193,7 @@ mod tests {
     use crate::tenants::SHARER;
 
     #[test]
-    fn a_call_is_late_by_the_time_that_its_process_ran() {
+    fn time_spent_stopped_does_not_make_a_call_late() {
         let late = |from_ms: i64, to_ms: i64| Line::Late {
             call: "token".into(),
             from_ms,
@@ -204,15 +205,12 @@ mod tests {
         seen.take(7, late(1500, 3000));
         assert!(seen.late(&stops).is_empty());
         seen.take(7, late(1500, 3001));
-        assert_eq!(
-            seen.late(&stops),
-            ["token took 1001 ms, and may take 1000 ms"]
-        );
+        assert_eq!(seen.late(&stops), ["token took 1001 ms, maximum 1000 ms"]);
     }
 
     #[test]
-    fn a_login_is_asked_for_only_where_a_record_was_removed() {
-        let refused = |who: usize| Line::Refused {
+    fn a_missing_token_is_an_error_unless_the_record_was_removed() {
+        let failed = |who: usize| Line::Failed {
             who,
             verdict: "reauthorize".into(),
             kind: "no_token".into(),
@@ -220,10 +218,10 @@ mod tests {
         };
         let mut seen = Seen::default();
         seen.removed.insert(0, Removed::default());
-        seen.take(7, refused(SHARER));
-        assert!(seen.removed[&0].told);
+        seen.take(7, failed(SHARER));
+        assert!(seen.removed[&0].reported);
         assert!(seen.wrong.is_empty(), "{:?}", seen.wrong);
-        seen.take(7, refused(1));
+        seen.take(7, failed(1));
         assert_eq!(seen.wrong.len(), 1);
     }
 }

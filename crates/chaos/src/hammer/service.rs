@@ -1,4 +1,4 @@
-//! A service of another user, and root, who runs a client on its store.
+//! A service that another user runs, and root, which runs a client on the service's store.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -18,27 +18,27 @@ use crate::{PlaceKind, Stage};
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
 
-/// A worker of that user, with a store that it owns.
+/// A worker that runs as `nobody`, with its own store.
 pub(super) struct Service {
     scratch: TempDir,
     worker: Worker,
-    /// How many tokens it had been given when root was there last.
+    /// How many tokens it had got when root last used its store.
     given: usize,
-    /// How often root was there.
+    /// How often root used its store.
     pub(super) visits: usize,
 }
 
 impl Service {
-    /// Why there can be none in this run, if so.
+    /// Returns why this run can't have a service, if it can't.
     pub(super) fn missing(plan: &Plan) -> Option<&'static str> {
         match plan.store {
             PlaceKind::File if rustix::process::geteuid().is_root() => None,
             PlaceKind::File => Some("only root can run a worker as another user"),
-            _ => Some("a database knows no owner of a record"),
+            _ => Some("records in a database have no owner"),
         }
     }
 
-    /// Starts it, with everything that it needs where it can read it.
+    /// Starts it, with copies of the files that it needs.
     pub(super) fn start(
         plan: &Plan,
         stage: &Stage,
@@ -77,7 +77,7 @@ impl Service {
         })
     }
 
-    /// What root did to the store by refreshing its token.
+    /// Refreshes the service's token as root. Returns what went wrong, if anything.
     fn visit(&mut self, run: &VisitedBy<'_>) -> Option<String> {
         self.visits += 1;
         let folder = store(self.scratch.path());
@@ -89,21 +89,21 @@ impl Service {
                 let keeper = Keeper::builder(connection).store(Arc::new(store)).build()?;
                 keeper.refresh_now()
             });
-        let told = |error: &Error| error.verdict() == Verdict::FixConfiguration;
+        let expected = |error: &Error| error.verdict() == Verdict::FixConfiguration;
         if let Err(error) = &refreshed
-            && !told(error)
+            && !expected(error)
         {
             return Some(format!(
-                "root was told to {}: {error}",
+                "root got the verdict {}: {error}",
                 error.verdict().as_str()
             ));
         }
-        let foreign = foreign_files(&folder);
-        foreign.map(|path| format!("root left {} to itself", path.display()))
+        let foreign = foreign_file(&folder);
+        foreign.map(|path| format!("root left {} with another owner", path.display()))
     }
 
-    /// Whether the worker was given a token since root was there.
-    fn goes_on(&mut self, seen: &Mutex<Seen>) -> bool {
+    /// Waits until the worker has got a token since root used its store.
+    fn still_works(&mut self, seen: &Mutex<Seen>) -> bool {
         let pid = self.worker.child.id();
         let until = Instant::now() + Duration::from_secs(10);
         loop {
@@ -126,8 +126,9 @@ struct VisitedBy<'a> {
 }
 
 impl Run<'_> {
-    /// Root refreshes the token of a service that another user runs: it must refuse, or leave the
-    /// files to their owner. The service goes on.
+    /// Refreshes the service's token as root.
+    ///
+    /// The client must reject this, or keep the files' owner. The service must still work.
     pub(super) fn visit_service(&mut self) {
         let by = VisitedBy {
             plan: self.plan,
@@ -138,15 +139,15 @@ impl Run<'_> {
         };
         let wrong = service.visit(&by);
         lock(&self.seen).wrong.extend(wrong);
-        // What it was given before does not count.
+        // Don't count the tokens that it got before.
         let pid = service.worker.child.id();
         service.given = lock(&self.seen)
             .given
             .get(&pid)
             .copied()
             .unwrap_or_default();
-        if !service.goes_on(&self.seen) {
-            let wrong = "the service was given no token after root was there";
+        if !service.still_works(&self.seen) {
+            let wrong = "the service got no token after root used its store";
             lock(&self.seen).wrong.push(wrong.to_owned());
         }
     }
@@ -155,7 +156,7 @@ impl Run<'_> {
         if let Some(service) = self.service.take() {
             self.visits = service.visits;
             if !service.worker.end() {
-                let wrong = "the service's worker did not end well";
+                let wrong = "the service's worker failed or did not stop";
                 lock(&self.seen).wrong.push(wrong.to_owned());
             }
         }
@@ -172,11 +173,11 @@ fn owned_folder(path: &Path) -> std::io::Result<()> {
     chown(path, Some(NOBODY), Some(NOBODY))
 }
 
-/// A file of the store that is not the service's.
-fn foreign_files(folder: &Path) -> Option<PathBuf> {
+/// Returns a file of the store that the service doesn't own, if there is one.
+fn foreign_file(folder: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let foreign = |path: &PathBuf| {
-        // One may be gone by now.
+        // The file may have been removed in the meantime.
         std::fs::symlink_metadata(path).is_ok_and(|file| file.uid() != NOBODY)
     };
     let mut paths = entries.map(|entry| entry.path());

@@ -1,4 +1,4 @@
-//! Stops of workers, as of a machine that sleeps.
+//! Stops workers for a while, as a machine that is suspended does.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::now_ms;
 
-/// A stop of a worker, from SIGSTOP to SIGCONT.
+/// The time that a worker is stopped, from SIGSTOP to SIGCONT.
 pub(super) struct Stop {
     pub(super) pid: u32,
     from_ms: i64,
@@ -42,7 +42,7 @@ impl Stop {
         }
     }
 
-    /// How much of this time the process was stopped.
+    /// Returns how much of this time the process was stopped.
     pub(super) fn overlap_ms(&self, pid: u32, from_ms: i64, to_ms: i64) -> i64 {
         if pid != self.pid {
             return 0;

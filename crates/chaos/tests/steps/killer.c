@@ -1,10 +1,10 @@
 /*
- * Kills the process before the nth system call that it makes on the files of a folder. Loaded with
- * LD_PRELOAD, so that it works on any program that calls the C library.
+ * Kills the process before the nth system call that it makes on the files of a folder. It is loaded
+ * with LD_PRELOAD, so it works with any program that uses the C library.
  *
- *   KILLER_FOLDER  the folder, as the kernel names it
- *   KILLER_AT      which call; 0 for none
- *   KILLER_LOG     a file that gets one line per call: its name, and the path
+ *   KILLER_FOLDER  the folder's canonical path
+ *   KILLER_AT      n; 0 or unset kills nothing
+ *   KILLER_LOG     a file to append one line per call to: the call's name and the path
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -56,7 +56,7 @@ static void step(const char *call, const char *path)
     }
 }
 
-/* Where a descriptor leads; nothing if that is elsewhere. */
+/* Reports whether a descriptor's file is inside the folder, and stores its path. */
 static int leads_inside(int fd, char *path)
 {
     char link[64];
