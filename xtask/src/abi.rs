@@ -1,7 +1,8 @@
-//! `cargo xtask abi`: what the headers promise, against the library, the code and the last record.
+//! `cargo xtask abi`: compares the headers with the library, the code and the last record.
 //!
-//! `--check` compares; `--record` writes include/countersign.abi anew, which is a decision: see docs/abi.md;
-//! `--test` also compiles, links and abuses, in C.
+//! - `--check` compares.
+//! - `--record` writes include/countersign.abi. See docs/abi.md for when to do this.
+//! - `--test` also compiles and runs the C tests, including misuse.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ use crate::codegen::{self, c};
 use crate::{root, table};
 
 const RECORD: &str = "include/countersign.abi";
-const HEADING: &str = "# What the headers promise, written by `cargo xtask abi --record`. A line may be added in a minor\n\
-                       # version of the ABI, and changed or taken away in a major one only; see docs/abi.md.\n";
+const HEADING: &str = "# The ABI of the headers, written by `cargo xtask abi --record`. Lines may be added in a minor version\n\
+                       # of the ABI, and changed or removed only in a major one; see docs/abi.md.\n";
 
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     match options {
@@ -29,7 +30,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
             let text = format!("{HEADING}{}\n", promised()?.join("\n"));
             codegen::agree(Path::new(RECORD), &text, false)
         }
-        _ => Err("say `abi --check [--library FILE]`, `abi --record` or `abi --test`".into()),
+        _ => Err("usage: cargo xtask abi --check [--library FILE] | --record | --test".into()),
     }
 }
 
@@ -43,7 +44,7 @@ fn check(library: &Path) -> Result<(), String> {
     let secret: Vec<_> = exported.difference(&declared).cloned().collect();
     if !missing.is_empty() || !secret.is_empty() {
         return Err(format!(
-            "crates/capi and {} disagree: declared and not exported: [{}]; exported and not declared: [{}]",
+            "crates/capi and {} differ: declared but not exported: [{}]; exported but not declared: [{}]",
             library.display(),
             missing.join(", "),
             secret.join(", "),
@@ -51,7 +52,7 @@ fn check(library: &Path) -> Result<(), String> {
     }
     compare_with_record()?;
     table::say(&format!(
-        "{} functions declared and exported; the record holds\n",
+        "{} functions are declared and exported, and match the record\n",
         declared.len()
     ));
     Ok(())
@@ -65,7 +66,7 @@ fn compare_with_record() -> Result<(), String> {
     let broken: Vec<_> = record.difference(&promised).copied().collect();
     if !broken.is_empty() {
         return Err(format!(
-            "the headers no longer keep what {RECORD} says; in a major version only:\n  {}",
+            "the headers break {RECORD}, which requires a new major version:\n  {}",
             broken.join("\n  ")
         ));
     }
@@ -73,8 +74,8 @@ fn compare_with_record() -> Result<(), String> {
     match new.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "not in {RECORD} yet: raise the minor of CSIGN_ABI_VERSION if there was a release, and run \
-             cargo xtask abi --record:\n  {}",
+            "not in {RECORD} yet: increment the minor of CSIGN_ABI_VERSION if it is part of a release, \
+             and run cargo xtask abi --record:\n  {}",
             new.join("\n  ")
         )),
     }
@@ -85,7 +86,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         .filter(|line| !line.starts_with('#') && !line.is_empty())
 }
 
-/// Everything that a program compiled against the headers relies on, one line each.
+/// Returns everything that a program compiled against the headers relies on, one line each.
 fn promised() -> Result<Vec<String>, String> {
     let mut all = Vec::new();
     for (path, model) in [
@@ -115,8 +116,9 @@ fn enumerators(model: &Model) -> impl Iterator<Item = (String, i64)> + '_ {
     })
 }
 
-/// Size and offsets of every struct whose fields the header shows, as a C compiler sees them. The same compiler
-/// compares the header with the description: what both declare must be the same.
+/// Returns the size and offsets of every struct with public fields, as a C compiler sees them.
+///
+/// The compiler also checks that the model declares the same as the header.
 fn layouts(path: &str, model: &Model) -> Result<Vec<String>, String> {
     let mut program = format!(
         "#define CSIGN_TEST_HOOKS\n#include <stdio.h>\n#include \"{}\"\n",
@@ -150,7 +152,7 @@ fn layouts(path: &str, model: &Model) -> Result<Vec<String>, String> {
         }
     }
     program.push_str("  return 0;\n}\n");
-    run_c(&program).map_err(|why| format!("{path} is not what its source says: {why}"))
+    run_c(&program).map_err(|why| format!("{path} differs from its source: {why}"))
 }
 
 fn run_c(program: &str) -> Result<Vec<String>, String> {
@@ -180,13 +182,13 @@ fn run_c(program: &str) -> Result<Vec<String>, String> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// What a shared library exports to the dynamic linker.
+/// Returns the symbols that a shared library exports.
 fn exported(library: &Path) -> Result<BTreeSet<String>, String> {
     let output = Command::new("nm")
         .args(["-D", "--defined-only"])
         .arg(library)
         .output()
-        .map_err(|error| format!("nm: {error} (Debian: apt-get install binutils)"))?;
+        .map_err(|error| format!("nm: {error}; on Debian, run: apt-get install binutils"))?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
@@ -197,7 +199,7 @@ fn exported(library: &Path) -> Result<BTreeSet<String>, String> {
     Ok(names.map(str::to_owned).collect())
 }
 
-/// The shared library, built as the tests build it.
+/// Builds the shared library as the tests do, and returns its path.
 fn library() -> Result<PathBuf, String> {
     crate::cargo::run(&["build", "-p", "countersign-capi", "--locked"], &[])?;
     Ok(crate::target().join("debug/libcountersign_capi.so"))

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what a token costs, beside the other libraries, into `benches/RESULTS.md`.
+//! `cargo xtask bench`: measures what a token costs, and writes `benches/RESULTS.md`.
 
 mod through_c;
 
@@ -6,8 +6,7 @@ use std::fs;
 
 use crate::{cargo, root, table};
 
-/// The benches are a workspace of their own, so that the product's lock file holds only what the
-/// product uses.
+/// The manifest of the benches, whose own workspace keeps peers out of the product's lock file.
 pub(crate) const MANIFEST: &str = "benches/Cargo.toml";
 
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
@@ -18,7 +17,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     let mut arguments = vec!["run", "--release", "--locked", "--features", "peers"];
     arguments.extend(["--manifest-path", MANIFEST, "--bin", "interleaved", "--"]);
     arguments.extend(options);
-    // Where everything that is built lies, though this is a workspace of its own.
+    // Build inside the main workspace's target folder.
     let target = root().join("target/bench");
     let ran = cargo::run(&arguments, &[("CARGO_TARGET_DIR", target.as_os_str())]);
     ran.map_err(|error| {
@@ -30,6 +29,6 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     let results = root().join("benches/RESULTS.md");
     let text = fs::read_to_string(&results).map_err(|error| error.to_string())?;
     fs::write(&results, text + &section).map_err(|error| error.to_string())?;
-    table::say("benches/RESULTS.md and benches/tokens.svg are written\n");
+    table::say("wrote benches/RESULTS.md and benches/tokens.svg\n");
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! `cargo xtask bindings`: the languages' packages, built, tested with the shared scenarios, packed, and tried
-//! from what was packed.
+//! `cargo xtask bindings`: builds the languages' packages and runs the shared scenarios.
+//!
+//! It also installs each finished package and tries it.
 
 mod results;
 
@@ -12,11 +13,11 @@ use tempfile::TempDir;
 use crate::dist::Dist;
 use crate::{cargo, root, table, target, tools};
 
-/// A language, the programs its package needs, and the Debian packages that have them.
+/// A language, and the programs that its package needs.
 struct Language {
     name: &'static str,
     programs: &'static [&'static str],
-    /// How the artefact's name ends; nothing where there is none to pack.
+    /// The extension of the package; `None` if the language has none.
     artefact: Option<&'static str>,
 }
 
@@ -56,7 +57,10 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     for name in options {
         if !LANGUAGES.iter().any(|language| language.name == *name) {
             let names: Vec<_> = LANGUAGES.iter().map(|language| language.name).collect();
-            return Err(format!("`{name}` is none of: {}", names.join(", ")));
+            return Err(format!(
+                "unknown language `{name}`; use {}",
+                names.join(", ")
+            ));
         }
     }
     let mut failed = Vec::new();
@@ -79,13 +83,13 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
         return Err(format!("failed: {}", failed.join(", ")));
     }
     match options.is_empty() {
-        // The table is of one whole run.
+        // The table needs the results of all languages.
         true => results::agree(&stage.results),
         false => Ok(()),
     }
 }
 
-/// How a language is written.
+/// Returns the title of a language.
 pub(crate) fn title(id: &str) -> &str {
     results::LANGUAGES
         .iter()
@@ -93,7 +97,7 @@ pub(crate) fn title(id: &str) -> &str {
         .map_or(id, |(_, title)| title)
 }
 
-/// Packs what can be packed, into PREFIX/packages.
+/// Builds the packages in PREFIX/packages.
 pub(crate) fn package(prefix: &Path) -> Result<(), String> {
     let out = prefix.join("packages");
     fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
@@ -108,16 +112,16 @@ pub(crate) fn package(prefix: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// What the scripts are given.
+/// The files that the scripts use.
 pub(crate) struct Stage {
     prefix: PathBuf,
     results: PathBuf,
-    /// What scenarios load; gone with the run.
+    /// The plugins that scenarios load, in a temporary folder.
     plugins: Option<TempDir>,
 }
 
 impl Stage {
-    /// Installs the library, with the exports that tests need, where the scripts find it, and builds the plugins.
+    /// Installs the library, including test-only exports, and builds the plugins.
     pub(crate) fn set() -> Result<Self, String> {
         let base = target().join("bindings");
         let dist = Dist {
@@ -137,7 +141,7 @@ impl Stage {
         })
     }
 
-    /// An installation that is there.
+    /// Uses an existing installation.
     pub(crate) fn at(prefix: PathBuf) -> Self {
         Self {
             prefix,
@@ -146,7 +150,7 @@ impl Stage {
         }
     }
 
-    /// Rust runs the scenarios without the C ABI.
+    /// Runs the scenarios in Rust, without the C ABI.
     fn test_rust(&self) -> Result<(), String> {
         let test = "test --locked -p countersign-builtin --test scenarios";
         let words: Vec<_> = test.split(' ').collect();
@@ -167,11 +171,11 @@ impl Stage {
         let packed = fs::read_dir(&out).map_err(|error| error.to_string())?;
         let mut packed = packed.flatten().map(|file| file.path());
         let artefact = packed.find(|path| path.to_string_lossy().ends_with(ending));
-        let artefact = artefact.ok_or_else(|| format!("package.sh made no {ending}"))?;
+        let artefact = artefact.ok_or_else(|| format!("package.sh created no {ending} file"))?;
         self.script(language, "try.sh", &[&artefact])
     }
 
-    /// The shared library.
+    /// Returns the path of the shared library.
     pub(crate) fn library(&self) -> PathBuf {
         self.prefix.join("lib/libcountersign.so")
     }
@@ -181,7 +185,7 @@ impl Stage {
         self.run(&folder, script, arguments)
     }
 
-    /// Runs a script in its folder, which is given from the workspace's.
+    /// Runs a script in its folder, which is relative to the workspace's.
     pub(crate) fn run(
         &self,
         folder: &Path,
@@ -195,7 +199,7 @@ impl Stage {
         }
     }
 
-    /// What a script prints.
+    /// Runs a script and returns its output.
     pub(crate) fn output(&self, folder: &Path, script: &str) -> Result<String, String> {
         let mut command = self.command(folder, script)?;
         let output = command.stderr(Stdio::inherit()).output();
@@ -223,7 +227,7 @@ impl Stage {
             .env("COUNTERSIGN_SCENARIOS", root().join("tests/scenarios"))
             .env("COUNTERSIGN_SCENARIO_RESULTS", &self.results)
             .env("COUNTERSIGN_SCRATCH", &scratch)
-            // The spool of the tests' grants is not the user's.
+            // Keep the tests' fallback store out of the user's folder.
             .env("XDG_STATE_HOME", scratch.join("state"));
         if let Some(plugins) = &self.plugins {
             command.env("COUNTERSIGN_PLUGINS", plugins.path());
@@ -232,8 +236,10 @@ impl Stage {
     }
 }
 
-/// The plugins that scenarios load. Not in the target folder: whether others may write that one, or one above it, is up
-/// to whoever checked the project out, and a plugin that they could write is refused.
+/// Builds the plugins that scenarios load, in a temporary folder.
+///
+/// Other users may be able to write the target folder or one above it, and the library rejects
+/// plugins in such folders.
 fn plugins() -> Result<TempDir, String> {
     let folder = TempDir::with_prefix("countersign-plugins-").map_err(|error| error.to_string())?;
     let built = Command::new("bash")
@@ -243,7 +249,7 @@ fn plugins() -> Result<TempDir, String> {
         .map_err(|error| format!("bash: {error}"))?;
     match built.success() {
         true => Ok(folder),
-        false => Err("tests/scenarios/plugins.sh failed: it needs a C compiler".into()),
+        false => Err("tests/scenarios/plugins.sh failed; it needs a C compiler".into()),
     }
 }
 
@@ -254,7 +260,7 @@ impl Language {
             .iter()
             .find(|program| !tools::is_there(program));
         match missing {
-            Some(program) => Err(format!("`{program}` is missing")),
+            Some(program) => Err(format!("`{program}` is not installed")),
             None => Ok(()),
         }
     }

@@ -1,29 +1,30 @@
-//! `cargo xtask budget`: how many crates a user of one provider gets.
+//! `cargo xtask budget`: counts the crates that a user of one provider depends on.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use crate::{root, table};
 
-/// The most that core, the default transport and one provider may resolve to (host, normal
-/// dependencies, this workspace's own crates left out).
-const MOST: usize = 60;
+/// The maximum number of crates that core, the default transport and one provider resolve to.
+///
+/// This counts normal dependencies on the host, without the crates of this workspace.
+const MAX_CRATES: usize = 60;
 
 pub(crate) fn run() -> Result<(), String> {
     let crates = resolved("countersign-docusign")?;
     table::say(&format!(
-        "core + ureq transport + one provider: {} crates of at most {MOST}\n",
+        "core + ureq transport + one provider: {} crates, maximum {MAX_CRATES}\n",
         crates.len()
     ));
-    if crates.len() > MOST {
+    if crates.len() > MAX_CRATES {
         let names: Vec<_> = crates.into_iter().collect();
-        return Err(format!("the budget is exceeded: {}", names.join(", ")));
+        return Err(format!("too many crates: {}", names.join(", ")));
     }
     Ok(())
 }
 
 fn resolved(package: &str) -> Result<BTreeSet<String>, String> {
-    // With the transport switched on, as the command and most programs have it.
+    // Includes the transport, which the command and most programs use.
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "-e", "normal", "--prefix", "none"])
         .args([

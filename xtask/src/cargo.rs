@@ -1,11 +1,11 @@
-//! Cargo, as the commands start it: in the workspace's folder, by the toolchain that built xtask.
+//! Runs cargo in the workspace's folder, with the toolchain that built xtask.
 
 use std::ffi::OsStr;
 use std::process::Command;
 
 use crate::root;
 
-/// Runs cargo to its end, with these environment variables set; what it prints is seen.
+/// Runs cargo with these environment variables, and shows its output.
 pub(crate) fn run(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Result<(), String> {
     let status = Command::new(env!("CARGO"))
         .args(arguments)

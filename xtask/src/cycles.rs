@@ -1,8 +1,8 @@
-//! `cargo xtask cycles`: no cycles between the modules of a crate.
+//! `cargo xtask cycles`: finds dependency cycles between the modules of a crate.
 //!
-//! A module uses another one if its source names it: in a `use`, or in a path that begins with
-//! `crate`, `self` or `super`. A name that a module re-exports counts as the module that defines it.
-//! Unit tests don't count.
+//! A module uses another one if its source names it: in a `use`, or in a path that starts with
+//! `crate`, `self` or `super`. A re-exported name belongs to the module that defines it. Unit tests
+//! don't count.
 //!
 //! The rule holds at every level: the children of one module, each together with everything below
 //! it, use each other without a cycle. A module and its own children may use each other.
@@ -20,7 +20,7 @@ const TANGLED: [&str; 1] = ["crates/capi"];
 /// A module's path in its crate; empty for the root.
 type Module = Vec<String>;
 
-/// Which child of a module uses which, and an example of modules in them.
+/// Which child of a module uses which other child, with an example of modules in them.
 type Uses<'a> = BTreeMap<(&'a str, &'a str), (&'a Module, &'a Module)>;
 
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
@@ -50,7 +50,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     ))
 }
 
-/// The name and root file of every crate under `crates/`, and of `xtask`.
+/// Returns the name and root file of every crate under `crates/`, and of `xtask`.
 fn crates() -> Result<Vec<(String, PathBuf)>, String> {
     let mut found = Vec::new();
     let mut folders = vec![root().join("crates"), root().join("xtask")];
@@ -78,9 +78,9 @@ struct Modules {
 
 #[derive(Default)]
 struct Contents {
-    /// What each imported name stands for.
+    /// The path that each imported name refers to.
     imports: BTreeMap<String, Vec<String>>,
-    /// Every path that the module names, from the crate's root.
+    /// Every path that the module names, relative to the crate's root.
     paths: Vec<Vec<String>>,
 }
 
@@ -92,7 +92,7 @@ impl Modules {
         Ok(modules)
     }
 
-    /// Reads a module's file; the files of its children are in `folder`.
+    /// Reads a module's file, and its children's files in `folder`.
     fn read_file(&mut self, file: &Path, folder: &Path, module: &Module) -> Result<(), String> {
         let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
         let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
@@ -109,7 +109,7 @@ impl Modules {
         Ok(())
     }
 
-    /// Records what the tokens of a module name. Returns the children that have files of their own.
+    /// Records the paths in a module's tokens. Returns the children that have their own files.
     fn read_tokens(&mut self, tokens: TokenStream, module: &Module) -> Vec<String> {
         self.all.entry(module.clone()).or_default();
         let tokens: Vec<_> = tokens.into_iter().collect();
@@ -156,7 +156,7 @@ impl Modules {
         children
     }
 
-    /// Records what a `use` imports, after the path before its braces.
+    /// Records what a `use` imports; `before` is the path in front of its braces.
     fn read_use(&mut self, tokens: &[TokenTree], before: &[String], module: &Module) {
         let (words, end) = path(tokens, 0);
         let mut full = before.to_vec();
@@ -196,7 +196,7 @@ impl Modules {
         contents.paths.extend(absolute(path, module));
     }
 
-    /// The module that defines what a path from the crate's root names; none if another crate does.
+    /// Returns the module that defines what this path names; `None` if it is in another crate.
     fn definer(&self, path: &[String], depth: usize) -> Option<Module> {
         let mut module = Module::new();
         for (index, name) in path.iter().enumerate() {
@@ -206,7 +206,7 @@ impl Modules {
                 continue;
             }
             return match self.all.get(&module).and_then(|it| it.imports.get(name)) {
-                // A name of another crate, or one that stands for itself.
+                // A name from another crate, or a re-export of itself.
                 Some(target) if target.is_empty() || depth == 0 => None,
                 Some(target) => {
                     let rest = path[index + 1..].iter().cloned();
@@ -219,7 +219,7 @@ impl Modules {
         Some(module)
     }
 
-    /// One line for each group of siblings that use each other in a circle.
+    /// Describes each group of siblings that depend on each other in a cycle.
     fn cycles(&self) -> Vec<String> {
         let mut levels: BTreeMap<Module, Uses<'_>> = BTreeMap::new();
         for (user, contents) in &self.all {
@@ -262,7 +262,7 @@ impl Modules {
     }
 }
 
-/// Groups of more than one node that all reach each other.
+/// Returns the groups of nodes that all reach each other.
 fn circles<'a>(edges: &BTreeSet<(&'a str, &'a str)>) -> Vec<BTreeSet<&'a str>> {
     let nodes: BTreeSet<_> = edges.iter().map(|(from, _)| *from).collect();
     let reached = |start: &'a str| {
@@ -294,7 +294,7 @@ fn circles<'a>(edges: &BTreeSet<(&'a str, &'a str)>) -> Vec<BTreeSet<&'a str>> {
     groups
 }
 
-/// The words of a path that begins at `at`, and where it ends.
+/// Returns the words of the path that starts at `at`, and the index of its end.
 fn path(tokens: &[TokenTree], at: usize) -> (Vec<String>, usize) {
     let mut words = Vec::new();
     let mut end = at;
@@ -325,13 +325,13 @@ fn is_comma(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(mark) if mark.as_char() == ',')
 }
 
-/// Whether an attribute's brackets are `[cfg(test)]`.
+/// Reports whether an attribute is `[cfg(test)]`.
 fn is_for_tests(attribute: &TokenTree) -> bool {
     let text = attribute.to_string();
     text.split_whitespace().collect::<String>() == "[cfg(test)]"
 }
 
-/// Where the item ends that begins at `at`: after its `;`, or its braces unless it is a `use`.
+/// Returns where the item at `at` ends: after its `;` or, unless it is a `use`, its braces.
 fn end_of_item(tokens: &[TokenTree], at: usize) -> usize {
     let mut is_use = false;
     let left = tokens[at..].iter().position(|token| match token {
@@ -346,7 +346,7 @@ fn end_of_item(tokens: &[TokenTree], at: usize) -> usize {
     left.map_or(tokens.len(), |left| at + left + 1)
 }
 
-/// A path from the crate's root; none if it does not begin in this crate by its first word.
+/// Returns a path relative to the crate's root; `None` unless it starts with a keyword for it.
 fn absolute(path: &[String], module: &Module) -> Option<Vec<String>> {
     let mut from = match path.first()?.as_str() {
         "crate" => Module::new(),
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_that_use_each_other_are_found_through_re_exports() {
+    fn cycles_through_re_exports_are_found() {
         let found = cycles(
             "pub use crate::low::{Low, self as _}; pub use crate::high::High;
             mod low { use crate::{High as Top, Unknown}; #[cfg(test)] mod tests {} }
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn parents_children_and_tests_may_use_each_other() {
+    fn parents_children_and_tests_are_no_cycle() {
         let found = cycles(
             "mod parent { use self::child::Child; mod child { use super::Parent; } }
             mod low { #[cfg(test)] mod tests { use crate::high::{High}; } }
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_below_another_module_are_checked_too() {
+    fn cycles_below_another_module_are_found() {
         let found =
             cycles("mod a { mod b { use super::c::C; } mod c { const X: u8 = crate::a::b::X; } }");
         assert_eq!(found, ["a {b, c}\n    a::b uses a::c\n    a::c uses a::b"]);

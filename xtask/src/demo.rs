@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: real tokens by every flow, from a token service that refuses wrong requests.
+//! `cargo xtask demo`: gets tokens with every flow from the sandbox.
 
 mod browser;
 mod docusign;
@@ -33,7 +33,7 @@ pub(crate) fn run() -> Result<(), String> {
     let start = Instant::now();
     let mut stage = Stage::set()?;
     table::say(&format!(
-        "sandbox at {} (TLS by the CA in {})\n\n",
+        "sandbox at {} (TLS, CA in {})\n\n",
         stage.sandbox.url(),
         stage
             .sandbox
@@ -46,7 +46,7 @@ pub(crate) fn run() -> Result<(), String> {
         job(&mut stage).map_err(|why| format!("job {title}: {why}"))?;
     }
     table::print(&stage.rows());
-    table::say(&format!("\nURLs for people:\n{}", stage.notes()));
+    table::say(&format!("\nURLs and hints for users:\n{}", stage.notes()));
     table::say(&format!(
         "\nfiles in {}:\n{}",
         stage.sandbox.dir().display(),

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: what a C, C++ or Go program links, in one folder that can be moved.
+//! `cargo xtask dist`: installs libraries, headers and programs in one relocatable folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,23 +9,24 @@ use serde_json::Value;
 use crate::{root, table, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The major of the ABI, as in the soname that crates/capi/build.rs sets.
+/// The major version of the ABI, as in the soname that crates/capi/build.rs sets.
 const SOVERSION: &str = "0";
 
-/// What the shared library may weigh, in bytes, so that it does not grow unseen. The goal is 2.0 MB; it stands at
-/// 2.83, of which ring, rustls and ureq alone are 1.7: see benches/RESULTS.md. A build with `fleet` is recorded, not limited.
-const MOST_BYTES: u64 = 2_900_000;
+/// The maximum size of the shared library, without the feature `fleet`.
+///
+/// The goal is 2.0 MB. ring, rustls and ureq alone take 1.7 MB, see benches/RESULTS.md.
+const MAX_BYTES: u64 = 2_900_000;
 
 const USAGE: &str = "\
 cargo xtask dist --prefix DIR [--features fleet] [--no-packages] [--profile P]
 
-  --prefix DIR     where everything goes; the folder can be moved afterwards
-  --features F     of libcountersign: fleet has the stores on PostgreSQL and Redis
-  --no-packages    without those of Go, Python, Node and Java, which take their languages' tools
-  --profile P      dist unless said otherwise; dev builds quickly
+  --prefix DIR     The folder to install to; it can be moved later
+  --features F     Features of libcountersign: fleet adds the PostgreSQL and Redis stores
+  --no-packages    Don't build the packages for Go, Python, Node and Java
+  --profile P      The cargo profile; the default is dist, and dev builds faster
 ";
 
-/// What programs include.
+/// The headers that programs include.
 const HEADERS: [&str; 4] = [
     "countersign.h",
     "countersign.hpp",
@@ -33,7 +34,7 @@ const HEADERS: [&str; 4] = [
     "countersign_plugin.h",
 ];
 
-/// What a reader of the header is sent to, and what has to go along.
+/// The licenses, and the pages that the header refers to.
 const PAGES: [&str; 4] = [
     "LICENSE-APACHE",
     "LICENSE-MIT",
@@ -41,7 +42,7 @@ const PAGES: [&str; 4] = [
     "docs/settings.md",
 ];
 
-/// What is to be installed, and where.
+/// What to install, and where.
 pub(crate) struct Dist {
     pub(crate) prefix: PathBuf,
     pub(crate) profile: String,
@@ -49,7 +50,7 @@ pub(crate) struct Dist {
     pub(crate) packages: bool,
 }
 
-/// Installs everything; `pack` adds the languages' packages.
+/// Installs everything, and builds the languages' packages with `pack`.
 pub(crate) fn run(options: &[&str], pack: fn(&Path) -> Result<(), String>) -> Result<(), String> {
     if let ["help" | "--help" | "-h"] = options {
         table::say(USAGE);
@@ -79,26 +80,26 @@ impl Dist {
             };
             match *option {
                 "--prefix" => {
-                    // Scripts run in other folders.
+                    // The scripts run in other folders.
                     dist.prefix = std::path::absolute(value()?).map_err(|e| e.to_string())?;
                 }
                 "--profile" => dist.profile = value()?.to_owned(),
                 "--features" => dist.features = value()?.to_owned(),
                 "--no-packages" => dist.packages = false,
-                other => return Err(format!("dist does not know `{other}`\n\n{USAGE}")),
+                other => return Err(format!("unknown option `{other}`\n\n{USAGE}")),
             }
         }
         match dist.prefix.as_os_str().is_empty() {
-            true => Err(format!("say where to\n\n{USAGE}")),
+            true => Err(format!("--prefix is required\n\n{USAGE}")),
             false => Ok(dist),
         }
     }
 
-    /// Builds and installs libraries, headers, what finds them, the command and the sandbox.
+    /// Builds and installs the libraries, headers, pkg-config and CMake files, and programs.
     pub(crate) fn install(&self) -> Result<(), String> {
         let native_libs = self.build_library()?;
         let built = built(&self.profile);
-        // The command may weigh more, and link-time optimization of the whole takes minutes.
+        // The command's size matters less, and link-time optimization takes minutes.
         let profile = match self.profile.as_str() {
             "dist" => "release",
             other => other,
@@ -115,7 +116,7 @@ impl Dist {
         let archive = lib.join("libcountersign.a");
         copy(&built.join("libcountersign_capi.a"), &archive)?;
         if self.profile == "dist" {
-            // The profile's `strip` reaches no archive, and nothing where cargo finds a build to be fresh.
+            // The profile's `strip` doesn't apply to archives, or if cargo considers a build fresh.
             run_quietly(
                 Command::new("strip")
                     .arg("--strip-unneeded")
@@ -164,14 +165,14 @@ impl Dist {
         self.weigh(&lib.join(&file))
     }
 
-    /// Builds the library. Returns the system libraries that a program with the static one links.
+    /// Builds the library. Returns the system libraries that the static library needs.
     fn build_library(&self) -> Result<String, String> {
-        // One kind at a time: cargo leaves out link-time optimization if an rlib is made as well.
+        // Build one kind at a time: cargo skips link-time optimization if it builds an rlib too.
         self.build_kind("cdylib", &[])?;
         let messages = self.build_kind("staticlib", &["--print", "native-static-libs"])?;
         let mark = "native-static-libs: ";
         let flags = messages.iter().find_map(|line| line.strip_prefix(mark));
-        let flags = flags.ok_or("rustc did not say which native libraries a static link needs")?;
+        let flags = flags.ok_or("rustc printed no native-static-libs")?;
         let mut flags: Vec<_> = flags.split_whitespace().collect();
         flags.dedup();
         Ok(flags.join(" "))
@@ -203,8 +204,10 @@ impl Dist {
             true => Ok(messages.map(|message| text(&message, "message")).collect()),
             false => {
                 let rendered: Vec<_> = messages.map(|message| text(&message, "rendered")).collect();
-                let said = rendered.concat();
-                Err(format!("countersign-capi does not build:\n{said}"))
+                Err(format!(
+                    "could not build countersign-capi:\n{}",
+                    rendered.concat()
+                ))
             }
         }
     }
@@ -241,7 +244,7 @@ impl Dist {
             .map_err(|error| error.to_string())?
             .len();
         let features = match self.features.is_empty() {
-            true => "by default",
+            true => "default features",
             false => &self.features,
         };
         table::say(&format!(
@@ -249,8 +252,8 @@ impl Dist {
             library.display()
         ));
         let limited = self.profile == "dist" && self.features.is_empty();
-        match limited && bytes > MOST_BYTES {
-            true => Err(format!("the library may have {MOST_BYTES} bytes")),
+        match limited && bytes > MAX_BYTES {
+            true => Err(format!("the library exceeds {MAX_BYTES} bytes")),
             false => Ok(()),
         }
     }
@@ -260,7 +263,7 @@ fn build(package: &str, profile: &str) -> Result<(), String> {
     let status = cargo("build", package, profile).status();
     match status.map_err(|error| error.to_string())?.success() {
         true => Ok(()),
-        false => Err(format!("{package} does not build")),
+        false => Err(format!("could not build {package}")),
     }
 }
 
@@ -275,7 +278,7 @@ fn cargo(verb: &str, package: &str, profile: &str) -> Command {
     cargo
 }
 
-/// Where a profile's artefacts are.
+/// Returns the folder of a profile's artifacts.
 fn built(profile: &str) -> PathBuf {
     let folder = match profile {
         "dev" => "debug",
@@ -284,16 +287,16 @@ fn built(profile: &str) -> PathBuf {
     target().join(folder)
 }
 
-/// The flags that are set, and ours, as cargo wants them encoded.
+/// Returns `RUSTFLAGS` with our own flags added, in cargo's encoding.
 fn rustflags(profile: &str) -> String {
     let set = std::env::var("RUSTFLAGS").unwrap_or_default();
     let mut flags: Vec<_> = set.split_whitespace().map(str::to_owned).collect();
     if profile == "dist" {
-        // With frame pointers, the unwinding tables are a quarter smaller: 86 KB of the library.
+        // Frame pointers make the unwind tables a quarter smaller, which saves 86 KB.
         flags.extend(["-C", "force-frame-pointers=yes"].map(str::to_owned));
     }
-    // Panic messages name source files. Where they were on the build machine is nobody's business, and
-    // two machines make the same library.
+    // Panic messages contain source paths. Don't reveal the build machine's folders, and make
+    // builds reproducible on other machines.
     for (folder, name) in [(Some(root()), "countersign"), (cargo_home(), "cargo")] {
         let folder = folder.map(|folder| folder.display().to_string());
         flags.extend(folder.map(|folder| format!("--remap-path-prefix={folder}={name}")));
@@ -301,7 +304,7 @@ fn rustflags(profile: &str) -> String {
     flags.join("\u{1f}")
 }
 
-/// Cargo's own folder, with the sources of dependencies.
+/// Returns cargo's home, which contains the sources of dependencies.
 fn cargo_home() -> Option<PathBuf> {
     let set = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     set.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")))
@@ -314,7 +317,7 @@ fn folder(base: &Path, name: &str) -> Result<PathBuf, String> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
-    // A library that a program has mapped must be replaced, not written over.
+    // A running program may have mapped the library, so replace the file rather than overwrite it.
     let _ = fs::remove_file(to);
     fs::copy(from, to)
         .map(drop)

@@ -1,28 +1,28 @@
-//! `cargo xtask fuzz`: the fuzz targets for a while each; without cargo-fuzz, the property tests.
+//! `cargo xtask fuzz`: runs each fuzz target for a while, or without cargo-fuzz the property tests.
 
 use std::process::Command;
 
 use crate::{root, table};
 
-/// How long each target runs unless told otherwise.
-const USUAL_SECONDS: &str = "60";
-/// How many cases each property gets where there is no cargo-fuzz.
-const MANY_CASES: &str = "200000";
+/// How long each target runs by default.
+const DEFAULT_SECONDS: &str = "60";
+/// How many cases of each property run if cargo-fuzz is missing.
+const PROPERTY_CASES: &str = "200000";
 
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     let (seconds, only) = match options {
-        [] => (USUAL_SECONDS, None),
+        [] => (DEFAULT_SECONDS, None),
         [seconds] => (*seconds, None),
         [seconds, target] => (*seconds, Some(*target)),
-        _ => return Err("say `cargo xtask fuzz [SECONDS [TARGET]]`".to_owned()),
+        _ => return Err("usage: cargo xtask fuzz [SECONDS [TARGET]]".to_owned()),
     };
     if seconds.parse::<u32>().is_err() {
         return Err(format!("`{seconds}` is not a number of seconds"));
     }
     if !works(&["+nightly", "fuzz", "--version"]) {
         table::say(
-            "no nightly compiler with cargo-fuzz (rustup toolchain install nightly; cargo install \
-             cargo-fuzz): the property tests run instead, longer than usual\n",
+            "cargo-fuzz with a nightly compiler is not installed (run: rustup toolchain install \
+             nightly; cargo install cargo-fuzz); running the property tests with more cases\n",
         );
         return properties();
     }
@@ -34,7 +34,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
         table::say(&format!("\n== {target}, {seconds} s\n"));
         let limits = [
             format!("-max_total_time={seconds}"),
-            // Larger than anything that is read whole, and a minute is no answer.
+            // More than the limit of any input, and a timeout for endless loops.
             "-max_len=70000".to_owned(),
             "-timeout=60".to_owned(),
         ];
@@ -58,30 +58,30 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     match failed.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "{} found something; see fuzz/artifacts",
+            "{} found a bug; see fuzz/artifacts",
             failed.join(", ")
         )),
     }
 }
 
-/// The same bodies under proptest.
+/// Runs the bodies of the fuzz targets with proptest.
 fn properties() -> Result<(), String> {
     let status = Command::new(env!("CARGO"))
         .args(["test", "--release", "--locked"])
         .args(["-p", "countersign", "-p", "countersign-jose"])
         .args(["--features", "countersign-jose/encrypted-keys"])
         .args(["--test", "fuzz", "--test", "keys"])
-        .env("PROPTEST_CASES", MANY_CASES)
+        .env("PROPTEST_CASES", PROPERTY_CASES)
         .current_dir(root())
         .status()
         .map_err(|error| error.to_string())?;
     match status.success() {
         true => Ok(()),
-        false => Err("a property does not hold".to_owned()),
+        false => Err("a property test failed".to_owned()),
     }
 }
 
-/// The targets are the files; `cargo fuzz list` would have to be parsed too.
+/// Returns the names of the targets, which are those of their files.
 fn targets() -> Result<Vec<String>, String> {
     let folder = root().join("fuzz").join("fuzz_targets");
     let files = std::fs::read_dir(&folder).map_err(|error| error.to_string())?;
@@ -96,7 +96,7 @@ fn works(arguments: &[&str]) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// rustup's cargo, which knows `+nightly`; the one that started us does not.
+/// Returns rustup's cargo. Unlike the cargo that started us, it accepts `+nightly`.
 fn cargo() -> Command {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(root());

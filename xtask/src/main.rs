@@ -1,4 +1,4 @@
-//! `cargo xtask`: what a contributor and CI run. Thin here; one file per command.
+//! `cargo xtask`: the commands for contributors and CI, one file each.
 
 #![forbid(unsafe_code)]
 
@@ -25,19 +25,19 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask COMMAND
 
-  demo     five jobs, from key to token, against the sandbox over TLS
-  sandbox  the sandbox, until it is told to stop: --tls, --dir DIR and what else --help shows
-  test     every check: format, lints, docs, tests, house rules, demo; --fast: those that take a few minutes
-  tidy     the house rules that no compiler checks
-  cycles   that no modules use each other in a circle; --all: also in crates not clean yet
-  chaos    many processes, one rotating connection, and a killer; see docs/reliability.md
-  codegen  the headers in include/ and the languages' low layers, made from the code [--check]
-  abi      the headers against the library and the last record: --check, --record, --test
-  dist     libraries, headers, pkg-config, CMake, the command, packages: --prefix DIR [--features F]
-  bindings the languages' packages, built and tested [cpp|go|python|node|java]; [table]: of the last run
-  bench    what a token costs beside other libraries, into benches/RESULTS.md [--quick]; [bindings]: in each language
-  fuzz     the fuzz targets, 60 seconds each or [SECONDS [TARGET]]
-  budget   how many crates core, the default transport and one provider need
+  demo      Run five jobs, from key to token, against the sandbox over TLS
+  sandbox   Run the sandbox until it is stopped; --help lists its options
+  test      Run every check; --fast: only those that take a few minutes in total
+  tidy      Check the house rules that no compiler checks
+  cycles    Check that modules don't depend on each other in a cycle; --all: in every crate
+  chaos     Kill processes that share a store, and count lost grants; see docs/reliability.md
+  codegen   Generate the headers in include/ and the low layer of each language; --check: compare
+  abi       --check: compare headers, library and record; --record: write it; --test: run C tests
+  dist      Install libraries, headers and programs, build packages: --prefix DIR; see --help
+  bindings  Build and test the packages [cpp|go|python|node|java]; table: show the last results
+  bench     Measure tokens beside other libraries [--quick]; bindings: in each language
+  fuzz      Run the fuzz targets, 60 seconds each or [SECONDS [TARGET]]
+  budget    Count the crates that core, the default transport and one provider need
 ";
 
 fn main() -> ExitCode {
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
             table::say(USAGE);
             Ok(())
         }
-        _ => Err(format!("`{}` is not a command\n\n{USAGE}", words.join(" "))),
+        _ => Err(format!("unknown command `{}`\n\n{USAGE}", words.join(" "))),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,13 +72,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// The workspace's folder.
+/// Returns the workspace's folder.
 fn root() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     here.parent().map(PathBuf::from).unwrap_or(here)
 }
 
-/// Where cargo builds.
+/// Returns cargo's target folder.
 fn target() -> PathBuf {
     let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     set.unwrap_or_else(|| root().join("target"))

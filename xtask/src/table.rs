@@ -27,7 +27,7 @@ pub(crate) fn print(rows: &[Vec<String>]) {
     say(&text);
 }
 
-/// Prints to standard output; nobody listening is no reason to stop.
+/// Prints to standard output, and ignores errors, so that a closed pipe doesn't stop the command.
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -1,12 +1,13 @@
-//! `cargo xtask test`: runs every check and prints a table of the outcomes. With `--fast`, only those
-//! that need no servers, compilers of other languages or release builds.
+//! `cargo xtask test`: runs every check and prints a table of the results.
+//!
+//! With `--fast`, it skips checks that need servers, other languages' compilers or release builds.
 
 use std::process::Command;
 use std::time::Instant;
 
 use crate::{abi, bench, bindings, budget, cargo, demo, root, table, tidy, tools};
 
-/// Members whose tests start database servers, kill processes or build plugins.
+/// Crates whose tests start database servers, kill processes or build plugins.
 const SLOW: [&str; 5] = [
     "countersign-chaos",
     "countersign-plugin",
@@ -56,12 +57,13 @@ fn everything() -> Result<(), String> {
         ];
         cargo::run(&bare, &[("RUSTFLAGS", "-D warnings".as_ref())])
     });
-    // The workspace's tests build these with what the command switches on; here without, and with all.
+    // The workspace's tests build these with the features that the command enables. Test the
+    // default features and all features as well.
     for (package, name) in [("countersign-jose", "jose"), ("countersign", "core")] {
-        report.run(&format!("{name} by default"), || {
+        report.run(&format!("{name}, default features"), || {
             cargo::run(&["test", "-p", package, "--locked"], &[])
         });
-        report.run(&format!("{name} with all features"), || {
+        report.run(&format!("{name}, all features"), || {
             let all = ["test", "-p", package, "--all-features", "--locked"];
             cargo::run(&all, &[])
         });
@@ -90,7 +92,7 @@ fn everything() -> Result<(), String> {
         }
         cargo::run(&tests, &[])
     });
-    // With the exports that provoke a panic, which no other build has.
+    // Includes the test-only exports, such as one that panics.
     report.run("libcountersign", || {
         let hooked = [
             "test",
@@ -105,7 +107,7 @@ fn everything() -> Result<(), String> {
     report.run("abi, C", || abi::run(&["--test"]));
     report.run("bindings", || bindings::run(&[]));
     if !browser {
-        report.missing("browser", "the login in a real browser was not tested");
+        report.missing("browser", "skipped the login in a real browser");
     }
     report.run("house rules", tidy::run);
     report.run("crate budget", budget::run);
@@ -136,7 +138,7 @@ fn format_and_lints(report: &mut Report) {
     }
 }
 
-/// Whether a part of the toolchain is there.
+/// Reports whether a component of the toolchain is installed.
 fn component(name: &str, report: &mut Report) -> bool {
     let there = Command::new(env!("CARGO"))
         .args([name, "--version"])
@@ -188,11 +190,11 @@ impl Report {
             (0, 0) => Ok(()),
             (0, missing) if !strict => {
                 table::complain(&format!(
-                    "\n!! {missing} checks were not made, see MISSING above"
+                    "\n!! {missing} checks were skipped, see MISSING above"
                 ));
                 Ok(())
             }
-            (failed, missing) => Err(format!("{failed} steps failed, {missing} are missing")),
+            (failed, missing) => Err(format!("{failed} steps failed, {missing} were skipped")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the house rules that no compiler checks.
+//! `cargo xtask tidy`: checks the house rules that no compiler checks.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::process::Command;
 
 use crate::{cycles, root, table};
 
-/// A file longer than this is more than one room.
-const MOST_LINES: usize = 600;
+/// The maximum length of a Rust file.
+const MAX_LINES: usize = 600;
 
 pub(crate) fn run() -> Result<(), String> {
     let files = tracked()?;
     let mut faults = Vec::new();
     for path in &files {
-        // A file that is being removed is tracked until the next commit.
+        // A removed file is tracked until the next commit.
         let Ok(text) = std::fs::read_to_string(root().join(path)) else {
             continue;
         };
@@ -25,20 +25,20 @@ pub(crate) fn run() -> Result<(), String> {
     match faults.is_empty() {
         true => {
             table::say(&format!(
-                "tidy: {} files hold to the house rules\n",
+                "tidy: {} files follow the house rules\n",
                 files.len()
             ));
             cycles::run(&[])
         }
         false => Err(format!(
-            "{} house rules are broken:\n  {}",
+            "{} violations of the house rules:\n  {}",
             faults.len(),
             faults.join("\n  ")
         )),
     }
 }
 
-/// What git knows, or would with the next `git add`.
+/// Returns the files that git tracks, and new ones that it doesn't ignore.
 fn tracked() -> Result<Vec<PathBuf>, String> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -55,11 +55,9 @@ fn check_text(path: &Path, text: &str, faults: &mut Vec<String>) {
     for (index, line) in text.lines().enumerate() {
         let line_number = index + 1;
         if line.ends_with([' ', '\t']) && is_rust {
-            faults.push(format!(
-                "{shown}:{line_number}: blanks at the end of the line"
-            ));
+            faults.push(format!("{shown}:{line_number}: trailing whitespace"));
         }
-        // Spelled apart, so that this file does not find itself.
+        // Split, so that this file doesn't match.
         for word in [
             concat!("/wo", "rk/"),
             concat!("/ro", "ot/"),
@@ -73,15 +71,15 @@ fn check_text(path: &Path, text: &str, faults: &mut Vec<String>) {
             }
         }
     }
-    if is_rust && text.lines().count() > MOST_LINES {
+    if is_rust && text.lines().count() > MAX_LINES {
         let count = text.lines().count();
         faults.push(format!(
-            "{shown}: {count} lines; over {MOST_LINES} it is more than one room"
+            "{shown}: {count} lines, maximum {MAX_LINES}; split the file"
         ));
     }
     if is_rust && !text.starts_with("//!") && !text.starts_with("#![doc = include_str!") {
         faults.push(format!(
-            "{shown}: begin with a `//!` line that says what the file is for"
+            "{shown}: start with a `//!` line that says what the file contains"
         ));
     }
     let stem = path
@@ -89,11 +87,13 @@ fn check_text(path: &Path, text: &str, faults: &mut Vec<String>) {
         .and_then(|stem| stem.to_str())
         .unwrap_or_default();
     if is_rust && ["utils", "util", "helpers", "helper", "common", "misc"].contains(&stem) {
-        faults.push(format!("{shown}: name the file after the domain"));
+        faults.push(format!(
+            "{shown}: name the file after the type or concept that it contains"
+        ));
     }
 }
 
-/// Know one provider crate, know all.
+/// Checks that all provider crates have the same files.
 fn check_providers(files: &[PathBuf], faults: &mut Vec<String>) {
     let folder = Path::new("crates/providers");
     let of = |name: &str| -> BTreeSet<PathBuf> {
@@ -120,14 +120,15 @@ fn check_providers(files: &[PathBuf], faults: &mut Vec<String>) {
         if of(name) != model {
             let differ: Vec<_> = of(name).symmetric_difference(&model).cloned().collect();
             faults.push(format!(
-                "crates/providers/{name}: other files than docusign has: {differ:?}"
+                "crates/providers/{name}: must have the same files as docusign; differs in {differ:?}"
             ));
         }
     }
 }
 
-/// A library's callers may have no `countersign` command: its messages and hints name settings,
-/// files and calls. `crates/cli/src/hints.rs` adds the command.
+/// Checks that libraries don't name subcommands of `countersign`.
+///
+/// Their users may not have the command. `crates/cli/src/hints.rs` adds it to hints.
 fn check_libraries_name_no_command(files: &[PathBuf], faults: &mut Vec<String>) {
     const PROGRAMS: &[&str] = &["crates/chaos/", "crates/cli/", "crates/sandbox/"];
     const SUBCOMMANDS: &[&str] = &[
@@ -162,16 +163,17 @@ fn check_libraries_name_no_command(files: &[PathBuf], faults: &mut Vec<String>) 
                 let word = rest.split(|c: char| !c.is_ascii_lowercase()).next();
                 word.is_some_and(|word| SUBCOMMANDS.contains(&word))
             });
-            // What sealing is bound to, which no person reads.
+            // The context of sealing is not text for users.
             if names_one && !line.contains("b\"countersign store 1\"") {
-                faults.push(format!("{shown}: a library names a command: {line}"));
+                faults.push(format!(
+                    "{shown}: a library must not name a command: {line}"
+                ));
             }
         }
     }
 }
 
-/// Every invariant of ARCHITECTURE.md names the test that holds it, or the file of lints, and that is
-/// there.
+/// Checks that the tests and lint files named in ARCHITECTURE.md exist.
 fn check_invariants(faults: &mut Vec<String>) {
     let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap_or_default();
     let mut named = 0;
@@ -182,7 +184,7 @@ fn check_invariants(faults: &mut Vec<String>) {
         {
             named += 1;
             if !root().join(lints).exists() {
-                faults.push(format!("ARCHITECTURE.md: there is no `{lints}`"));
+                faults.push(format!("ARCHITECTURE.md: `{lints}` doesn't exist"));
             }
         }
         for reference in line.split('`').filter(|word| word.contains(".rs::")) {
@@ -190,13 +192,13 @@ fn check_invariants(faults: &mut Vec<String>) {
             let (file, test) = reference.split_once("::").unwrap_or((reference, ""));
             let code = std::fs::read_to_string(root().join(file)).unwrap_or_default();
             if !code.contains(&format!("fn {test}(")) {
-                faults.push(format!("ARCHITECTURE.md: there is no test `{reference}`"));
+                faults.push(format!("ARCHITECTURE.md: test `{reference}` doesn't exist"));
             }
         }
     }
     if named < 13 {
         faults.push(format!(
-            "ARCHITECTURE.md: {named} tests and lints named, and there are 13 invariants"
+            "ARCHITECTURE.md: names {named} tests and lint files for 13 invariants"
         ));
     }
 }

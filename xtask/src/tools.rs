@@ -1,8 +1,8 @@
-//! What the tests need from outside, and how it is got.
+//! The programs that the tests need, and how to install them.
 
 use std::process::{Command, Stdio};
 
-/// A program the tests use, or a library by the file that pkg-config knows it by, with the Debian package that has it.
+/// A program or pkg-config file (`NAME.pc`) that the tests use, and its Debian package.
 pub(crate) struct Tool {
     pub(crate) program: &'static str,
     pub(crate) package: &'static str,
@@ -13,124 +13,124 @@ pub(crate) const TOOLS: &[Tool] = &[
     Tool {
         program: "openssl",
         package: "openssl",
-        why: "makes test keys and checks signatures from outside",
+        why: "generates test keys and verifies signatures independently",
     },
     Tool {
         program: "chromium",
         package: "chromium",
-        why: "a real browser for the login",
+        why: "a real browser for login tests",
     },
     Tool {
         program: "chromedriver",
         package: "chromium-driver",
-        why: "drives that browser",
+        why: "controls the browser",
     },
     Tool {
         program: "redis-server",
         package: "redis-server",
-        why: "a real server for the Redis store's tests",
+        why: "the server for tests of the Redis store",
     },
     Tool {
         program: "postgres",
         package: "postgresql",
-        why: "a real server for the PostgreSQL store's tests",
+        why: "the server for tests of the PostgreSQL store",
     },
     Tool {
         program: "pgbouncer",
         package: "pgbouncer",
-        why: "a pooler in transaction mode, before that server",
+        why: "a connection pooler in front of PostgreSQL",
     },
     Tool {
         program: "softhsm2-util",
         package: "softhsm2",
-        why: "an HSM in software, to sign with through PKCS#11",
+        why: "a software HSM for tests of PKCS#11",
     },
     Tool {
         program: "c++",
         package: "g++",
-        why: "C++ programs over the header",
+        why: "compiles C++ programs",
     },
     Tool {
         program: "clang",
         package: "clang",
-        why: "a second compiler for the headers",
+        why: "compiles the headers with a second compiler",
     },
     Tool {
         program: "cmake",
         package: "cmake",
-        why: "programs that find the library by its CMake package",
+        why: "builds programs that use the CMake package",
     },
     Tool {
         program: "make",
         package: "make",
-        why: "what CMake builds with",
+        why: "runs CMake's builds",
     },
     Tool {
         program: "pkg-config",
         package: "pkg-config",
-        why: "programs that find the library by its countersign.pc",
+        why: "builds programs that use countersign.pc",
     },
     Tool {
         program: "strace",
         package: "strace",
-        why: "the system calls of a store's change, to kill it between them",
+        why: "lists the file store's system calls",
     },
     Tool {
         program: "valgrind",
         package: "valgrind",
-        why: "leaks and invalid accesses of C programs",
+        why: "finds leaks and invalid accesses in C programs",
     },
     Tool {
         program: "curl",
         package: "curl",
-        why: "the browser of the C and C++ examples",
+        why: "acts as the browser of the C and C++ examples",
     },
     Tool {
         program: "libcurl.pc",
         package: "libcurl4-openssl-dev",
-        why: "the HTTP client of the C++ scenarios",
+        why: "sends the HTTP requests of the C++ scenarios",
     },
     Tool {
         program: "nlohmann_json.pc",
         package: "nlohmann-json3-dev",
-        why: "reads the scenarios in C++",
+        why: "parses the scenarios in C++",
     },
     Tool {
         program: "go",
         package: "golang-go",
-        why: "the Go package (Go 1.24 or newer)",
+        why: "builds the Go package; version 1.24 or newer",
     },
     Tool {
         program: "python3",
         package: "python3-venv",
-        why: "the Python package",
+        why: "builds the Python package",
     },
     Tool {
         program: "node",
         package: "nodejs",
-        why: "the Node package (Node 20 or newer)",
+        why: "runs the Node package; version 20 or newer",
     },
     Tool {
         program: "npm",
         package: "npm",
-        why: "the Node package's dependencies",
+        why: "installs the Node package's dependencies",
     },
     Tool {
         program: "javac",
         package: "openjdk-17-jdk-headless",
-        why: "the Java package",
+        why: "compiles the Java package",
     },
     Tool {
         program: "mvn",
         package: "maven",
-        why: "the Java package's build",
+        why: "builds the Java package",
     },
 ];
 
-/// Where Debian keeps the programs of PostgreSQL's versions, out of the path.
+/// Debian's folder for PostgreSQL's programs, which are not in the path.
 const POSTGRESQL: &str = "/usr/lib/postgresql";
 
-/// Whether a program can be started.
+/// Reports whether a program is installed.
 pub(crate) fn is_there(program: &str) -> bool {
     if program == "postgres" {
         let versions = std::fs::read_dir(POSTGRESQL)
@@ -156,8 +156,9 @@ pub(crate) fn is_there(program: &str) -> bool {
     quiet.is_ok_and(|status| status.success())
 }
 
-/// Installs what is missing where that can be done unasked (root on Debian), and says what is
-/// still missing with the line that would install it.
+/// Installs missing programs if this runs as root on Debian.
+///
+/// Returns a line for each program that is still missing, with the command that installs it.
 pub(crate) fn provide() -> Vec<String> {
     let missing = || {
         TOOLS
@@ -175,7 +176,7 @@ pub(crate) fn provide() -> Vec<String> {
             Command::new("apt-get")
                 .args(arguments)
                 .env("DEBIAN_FRONTEND", "noninteractive")
-                // The programs are wanted, not services of theirs: tests start their own servers.
+                // Don't start services: the tests start their own servers.
                 .env("RUNLEVEL", "1")
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
@@ -190,7 +191,7 @@ pub(crate) fn provide() -> Vec<String> {
         .iter()
         .map(|tool| {
             format!(
-                "{} is missing ({}); run: sudo apt-get install {}",
+                "{} is not installed ({}); run: sudo apt-get install {}",
                 tool.program, tool.why, tool.package
             )
         })

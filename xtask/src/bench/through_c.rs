@@ -1,5 +1,6 @@
-//! `cargo xtask bench bindings`: what a cached token costs through the C ABI and in each language, and what the library
-//! weighs, into benches/RESULTS.md.
+//! `cargo xtask bench bindings`: measures a cached token in each language, and the library's size.
+//!
+//! It writes a section of benches/RESULTS.md.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +14,7 @@ use crate::{root, table, target};
 const RESULTS: &str = "benches/RESULTS.md";
 const BEGIN: &str = "\n<!-- through the C ABI: made by `cargo xtask bench bindings` -->\n";
 
-/// Languages with a bench, and what the project's anchors say of the bare way there and back, with an 800-byte token.
+/// Languages with a bench, and earlier measurements of bare calls and copies of an 800-byte token.
 const ANCHORS: &[(&str, &str)] = &[
     (
         "cpp",
@@ -57,7 +58,7 @@ pub(super) fn run() -> Result<(), String> {
         for line in lines.lines().filter(|line| line.starts_with('{')) {
             let json: Value = serde_json::from_str(line).map_err(|e| format!("{language}: {e}"))?;
             let what = json["what"].as_str().unwrap_or("?");
-            // Some also say how long their token is.
+            // Skip lines without a time, such as the token's length.
             let Some(ns) = json["ns"].as_f64() else {
                 continue;
             };
@@ -87,7 +88,7 @@ pub(super) fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// The section as it was, for whoever writes the rest of the file anew.
+/// Returns the current section, to keep it when the rest of the file is written.
 pub(super) fn section() -> String {
     let results = fs::read_to_string(root().join(RESULTS)).unwrap_or_default();
     let section = results.split_once(BEGIN).map(|(_, section)| section);

@@ -1,4 +1,4 @@
-//! The table of what ran: tests/scenarios/RESULTS.md has every scenario in every language.
+//! Writes tests/scenarios/RESULTS.md, the results of every scenario in every language.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +19,7 @@ pub(super) const LANGUAGES: &[(&str, &str)] = &[
 
 const TABLE: &str = "tests/scenarios/RESULTS.md";
 
-/// Writes the table from the results of a whole run. In CI, compares it with the committed one.
+/// Writes the table from the results of a complete run. In CI, compares it with the committed one.
 pub(super) fn agree(results: &Path) -> Result<(), String> {
     let scenarios = scenarios()?;
     let outcomes = outcomes(results)?;
@@ -60,7 +60,10 @@ fn outcomes(results: &Path) -> Result<Outcomes, String> {
     for (language, json) in json_files(results)? {
         let scenarios = json["scenarios"].as_object().cloned().unwrap_or_default();
         let scenarios = scenarios.into_iter().map(|(name, outcome)| {
-            let outcome = outcome.as_str().unwrap_or("failed: not a text").to_owned();
+            let outcome = outcome
+                .as_str()
+                .unwrap_or("failed: not a string")
+                .to_owned();
             (name, outcome)
         });
         all.insert(language, scenarios.collect());
@@ -79,9 +82,9 @@ fn json_files(folder: &Path) -> Result<Vec<(String, Value)>, String> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let refuse = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = fs::read_to_string(&path).map_err(|error| refuse(&error))?;
-        let json = serde_json::from_str(&text).map_err(|error| refuse(&error))?;
+        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = fs::read_to_string(&path).map_err(|error| failed(&error))?;
+        let json = serde_json::from_str(&text).map_err(|error| failed(&error))?;
         Ok((name, json))
     };
     paths.map(read).collect()

@@ -1,18 +1,18 @@
-//! The description as C declares it: for the record of the ABI, and for tools that read declarations.
+//! The model as C declarations, for the record of the ABI and for tools.
 
 use super::model::{Function, Model, Parameter, Type};
 
-/// A function's declaration on one line, without the semicolon.
+/// Returns a function's declaration on one line, without the semicolon.
 pub(crate) fn declaration(function: &Function) -> String {
     declared(function, &function.name, true)
 }
 
-/// A callback's type on one line, without `typedef` and the semicolon.
+/// Returns a callback's type on one line, without `typedef` and the semicolon.
 pub(crate) fn callback(function: &Function) -> String {
     declared(function, &format!("(*{})", function.name), true)
 }
 
-/// All that a tool needs that reads C declarations and no preprocessor.
+/// Returns all declarations, for tools that have no preprocessor.
 pub(crate) fn declarations(model: &Model) -> String {
     let mut out = String::new();
     for one in &model.enums {
@@ -52,7 +52,7 @@ fn parameter_of(parameter: &Parameter, tagged: bool) -> String {
     format!("{kind}{space}{}", parameter.name)
 }
 
-/// A type in C; `tagged` writes `struct` before the name of one.
+/// Returns a type in C; `tagged` adds `struct` in front of a struct's name.
 fn spelled(kind: &Type, tagged: bool) -> String {
     match kind {
         Type::Void => "void".to_owned(),

@@ -1,4 +1,4 @@
-//! The low layer of C++: the enums, and what an error says.
+//! The low layer of C++: the enums and the fields of an error.
 
 use super::fields::{Idiom, Kind, fields};
 use super::model::{Enum, Model};
@@ -16,7 +16,7 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
     );
     for one in &model.enums {
         match one.short() {
-            // C's own numbers, as later libraries may have others.
+            // Use C's type, because later libraries may add numbers.
             "status" => {
                 out.push('\n');
                 out.push_str(&documented(&one.docs, ""));
@@ -66,13 +66,13 @@ const IDIOM: Idiom = Idiom {
 
 fn error(model: &Model) -> String {
     let mut out = String::from(
-        "\n/// What an error says. Text is borrowed from it.\ntemplate <typename Self>\nclass ErrorFields {\n  public:\n",
+        "\n/// The fields of an error. Strings are borrowed from it.\ntemplate <typename Self>\nclass ErrorFields {\n  public:\n",
     );
     for field in fields(model) {
         let name = field.name;
         let read = format!("::csign_error_{name}");
         let method = match field.kind {
-            // The call's own, which there is without an error as well.
+            // countersign.hpp declares the status, which also exists without an error.
             Kind::Status => continue,
             Kind::Verdict => format!(
                 "    Verdict {name}() const noexcept {{ return static_cast<Verdict>({read}(get())); }}\n"

@@ -1,12 +1,12 @@
-//! The fields of an error, by the functions that read them.
+//! The fields of an error, derived from the functions that read them.
 
 use super::model::{Function, Model, Type};
 
 pub(crate) struct Field<'a> {
-    /// Such as `oauth_error`.
+    /// The name, such as `oauth_error`.
     pub(crate) name: &'a str,
     pub(crate) kind: Kind,
-    /// One sentence or more, without the dot at the end.
+    /// The description, without the period at the end.
     about: String,
 }
 
@@ -24,15 +24,17 @@ pub(crate) enum Kind {
     Millis,
 }
 
-/// What C says in its own way, as a language says it.
+/// A language's words for what the C documentation expresses in C.
 pub(crate) struct Idiom {
-    /// Absent texts.
+    /// Replaces NULL.
     pub(crate) null: &'static str,
+    /// Replaces 0.
     pub(crate) zero: &'static str,
+    /// Replaces -1.
     pub(crate) minus_one: &'static str,
-    /// After "how long".
+    /// Replaces ", in milliseconds".
     pub(crate) unit: &'static str,
-    /// The method that begins a login.
+    /// The method that starts a login.
     pub(crate) start_login: &'static str,
 }
 
@@ -45,7 +47,7 @@ fn field<'a>(name: &'a str, function: &Function) -> Option<Field<'a>> {
     let text = function.docs.join(" ");
     let text = text.replace(" Borrowed until csign_error_free.", "");
     let kind = match &function.result {
-        // What callbacks leave is not said by the library.
+        // Callbacks set this, not the library.
         _ if name == "callback_status" => return None,
         Type::Enum(name) if name == "csign_status" => Kind::Status,
         Type::Enum(_) => Kind::Verdict,
@@ -57,7 +59,7 @@ fn field<'a>(name: &'a str, function: &Function) -> Option<Field<'a>> {
         },
         _ => return None,
     };
-    // What a dead handle gives concerns C only.
+    // Omit what the function returns for an invalid handle, which can't happen in other languages.
     let about = match text.split_once("; CSIGN_") {
         Some((about, _)) => about.to_owned(),
         None => text.trim_end_matches('.').to_owned(),
@@ -66,7 +68,7 @@ fn field<'a>(name: &'a str, function: &Function) -> Option<Field<'a>> {
 }
 
 impl Field<'_> {
-    /// The name without the unit.
+    /// Returns the name without the unit.
     pub(crate) fn bare(&self) -> &str {
         self.name.trim_end_matches("_ms")
     }

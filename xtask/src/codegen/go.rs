@@ -1,4 +1,4 @@
-//! The low layer of Go: the enums, and what reads an error.
+//! The low layer of Go: the enums, and the function that reads an error.
 
 use super::fields::{Field, Idiom, Kind, fields};
 use super::model::{Enum, Model, Value};
@@ -7,11 +7,11 @@ use super::{File, made_by};
 
 const WIDTH: usize = 120;
 
-/// An enum that is a type of words in Go.
+/// An enum that is a string type in Go.
 struct Words {
     short: &'static str,
     plural: &'static str,
-    /// What a number is that is not known: a value, or nothing at all.
+    /// The value for an unknown number; `None` is an empty string.
     unknown: Option<&'static str>,
 }
 
@@ -89,20 +89,20 @@ fn words(one: &Enum, words: &Words) -> String {
             let unknown = one.values.iter().find(|value| value.name == unknown);
             let unknown = unknown.map(|value| name(&kind, value)).unwrap_or_default();
             (
-                format!("{unknown} for a number that is not known"),
+                format!("{unknown} for an unknown number"),
                 kind.clone(),
                 unknown,
             )
         }
         None => (
-            "empty for a number that is not known".to_owned(),
+            "empty for an unknown number".to_owned(),
             kind.clone(),
             "\"\"".to_owned(),
         ),
     };
     let short = words.short;
     out.push_str(&format!(
-        ")\n\n// {short}Of is the {short} of a number of the C ABI; {function}.\nfunc {short}Of(number \
+        ")\n\n// {short}Of returns the {short} for a number of the C ABI: {function}.\nfunc {short}Of(number \
          C.csign_{short}) {result} {{\n\tswitch number {{\n"
     ));
     for value in &one.values {
@@ -117,7 +117,7 @@ fn words(one: &Enum, words: &Words) -> String {
 
 fn counts(one: &Enum) -> String {
     let mut out = String::from(
-        "\n// Counts are how often something happened since the client was made.\ntype Counts struct {\n",
+        "\n// Counts counts events since the client was created.\ntype Counts struct {\n",
     );
     for value in &one.values {
         let name = name("", value);
@@ -131,7 +131,7 @@ fn counts(one: &Enum) -> String {
         .max();
     let longest = longest.unwrap_or_default();
     out.push_str(
-        "}\n\n// places is where each count goes, by its number.\nfunc (c *Counts) places() map[C.int32_t]*uint64 \
+        "}\n\n// places returns the field of each count, by its number.\nfunc (c *Counts) places() map[C.int32_t]*uint64 \
          {\n\treturn map[C.int32_t]*uint64{\n",
     );
     for value in &one.values {
@@ -145,7 +145,7 @@ fn counts(one: &Enum) -> String {
     out + "\t}\n}\n"
 }
 
-/// A type's documentation, which begins with its name.
+/// Formats a type's documentation, which starts with its name.
 fn documented(name: &str, paragraphs: &[String]) -> String {
     let mut out = String::from("\n");
     for (index, paragraph) in paragraphs.iter().enumerate() {
@@ -175,7 +175,7 @@ fn name(kind: &str, value: &Value) -> String {
     format!("{kind}{}", pascal(&value.name))
 }
 
-/// As Go writes names: abbreviations in capitals.
+/// Converts a name to Go's form, with abbreviations in capitals.
 fn pascal(name: &str) -> String {
     name.split('_')
         .map(|word| match word.to_uppercase().as_str() {
@@ -195,7 +195,7 @@ const IDIOM: Idiom = Idiom {
 
 fn error(model: &Model) -> String {
     let mut out = String::from(
-        "\n// Error is why a call failed. No secret is ever in it.\ntype Error struct {\n",
+        "\n// Error describes why a call failed. It never contains a secret.\ntype Error struct {\n",
     );
     let mut read = String::new();
     for field in fields(model) {
@@ -218,8 +218,8 @@ fn error(model: &Model) -> String {
         read.push_str(&format!("\tmade.{name} = {value}\n"));
     }
     format!(
-        "{out}\n\tcause error\n}}\n\n// readError copies what an error of the library says, and what a callback \
-         failed with.\nfunc readError(reported *C.csign_error) *Error {{\n\tread := \
+        "{out}\n\tcause error\n}}\n\n// readError copies the fields of a library error, and the error that a callback \
+         returned.\nfunc readError(reported *C.csign_error) *Error {{\n\tread := \
          C.countersign_go_read_error(reported)\n\tmade := &Error{{}}\n{read}\tif read.cause != 0 \
          {{\n\t\tmade.cause, _ = cgo.Handle(read.cause).Value().(error)\n\t}}\n\treturn made\n}}\n"
     )
@@ -234,7 +234,7 @@ fn field_name(field: &Field<'_>) -> String {
     words.collect()
 }
 
-/// Everything about an error in one crossing from Go to C.
+/// Generates a C function that reads all fields of an error in one call from Go.
 fn bridge(model: &Model) -> String {
     let (mut members, mut read) = (String::new(), String::new());
     for field in fields(model) {
@@ -256,10 +256,10 @@ fn bridge(model: &Model) -> String {
     }
     format!(
         "/* {} */\n\n#ifndef COUNTERSIGN_GO_ABI_H\n#define COUNTERSIGN_GO_ABI_H\n\n#include <countersign.h>\n\n\
-         /* Borrowed text; data is NULL where there is none. */\n\
+         /* Borrowed text; data is NULL if there is none. */\n\
          typedef struct {{\n    const char *data;\n    size_t length;\n}} countersign_go_text;\n\n\
-         /* Everything about an error, borrowed from it. */\n\
-         typedef struct {{\n{members}    /* The runtime/cgo.Handle of what a callback failed with, or 0. */\n    \
+         /* The fields of an error, borrowed from it. */\n\
+         typedef struct {{\n{members}    /* The runtime/cgo.Handle of the error that a callback returned, or 0. */\n    \
          uintptr_t cause;\n}} countersign_go_error;\n\n\
          static inline countersign_go_error countersign_go_read_error(const csign_error *error)\n{{\n    \
          countersign_go_error into = {{0}};\n{read}    into.cause = (uintptr_t)csign_error_cause(error);\n    \

@@ -1,4 +1,4 @@
-//! The low layer of Java: the functions as JNA calls them, and the enums.
+//! The low layer of Java: the functions for JNA, and the enums.
 
 use super::fields::{Field, Idiom, Kind, fields};
 use super::model::{Enum, Function, Model, Type};
@@ -30,37 +30,39 @@ fn file(name: &str, body: String) -> File {
     }
 }
 
-/// An enum that programs see.
+/// A public enum.
 struct Public {
     short: &'static str,
-    /// What the description does not say.
+    /// A paragraph to add to the documentation.
     more: &'static str,
-    /// A value for numbers that later libraries may have: described, or one of the enum's own.
+    /// The value for numbers that later libraries may add.
     unknown: Unknown,
-    /// Whether a value has its word.
+    /// Whether a value has a `word()`.
     words: bool,
-    /// Whether others of the package ask for the number, or programs do.
+    /// The visibility of `number()`, if it has one.
     number: Option<&'static str>,
 }
 
 enum Unknown {
+    /// An extra value `UNKNOWN` with this description.
     Described(&'static str),
+    /// One of the enum's own values.
     Is(&'static str),
 }
 
 const PUBLIC: &[Public] = &[
     Public {
         short: "status",
-        more: "What a program does about an error depends on its {@link Verdict}; the status is for messages and tests.",
+        more: "Use the {@link Verdict} to decide what to do about an error. The status is for messages and tests.",
         unknown: Unknown::Described(
-            "A failure that this package does not know: its number is {@link CountersignException#statusNumber()}.",
+            "A failure that this package does not know. {@link CountersignException#statusNumber()} returns its number.",
         ),
         words: false,
         number: Some("public "),
     },
     Public {
         short: "verdict",
-        more: "Here each also has an exception of its own.",
+        more: "Each verdict has its own exception class.",
         unknown: Unknown::Is("UNEXPECTED"),
         words: true,
         number: None,
@@ -68,7 +70,7 @@ const PUBLIC: &[Public] = &[
     Public {
         short: "source",
         more: "",
-        unknown: Unknown::Described("From where this version of the package does not know."),
+        unknown: Unknown::Described("A source that this version of the package does not know."),
         words: false,
         number: None,
     },
@@ -110,12 +112,12 @@ fn enumeration(described: &Enum, public: &Public) -> String {
     )
 }
 
-/// The outcome is part of a record, which has the reason of a failure as well.
+/// Generates the outcome as part of a record that also has the reason for a failure.
 fn revocation(described: &Enum, public: &Public) -> String {
     format!(
-        "import java.util.Optional;\n\n/**\n * {}\n *\n * @param outcome how it ended\n * @param reason why, with \
+        "import java.util.Optional;\n\n/**\n * {}\n *\n * @param outcome the outcome\n * @param reason why it failed, with \
          {{@link Outcome#FAILED}}\n */\npublic record Revocation(Outcome outcome, Optional<CountersignException> \
-         reason) {{\n    /** How it ended. */\n    public {}}}\n",
+         reason) {{\n    /** The outcome of a revocation. */\n    public {}}}\n",
         described.docs.join(" "),
         body("Outcome", described, public, "    ")
     )
@@ -166,7 +168,7 @@ fn body(name: &str, described: &Enum, public: &Public, outer: &str) -> String {
     if let Some(visible) = public.number {
         if !visible.is_empty() {
             out.push_str(&format!(
-                "\n{indent}/**\n{indent} * The number in the native library, or -1 for {{@link #UNKNOWN}}.\n\
+                "\n{indent}/**\n{indent} * Returns the number in the native library, or -1 for {{@link #UNKNOWN}}.\n\
                  {indent} *\n{indent} * @return the number\n{indent} */"
             ));
         }
@@ -176,14 +178,14 @@ fn body(name: &str, described: &Enum, public: &Public, outer: &str) -> String {
     }
     if public.words {
         out.push_str(&format!(
-            "\n{indent}/**\n{indent} * The word of every language, such as {{@code {}}}.\n{indent} *\n\
+            "\n{indent}/**\n{indent} * Returns the word for it, such as {{@code {}}}, which is the same in every language.\n{indent} *\n\
              {indent} * @return the word\n{indent} */\n\
              {indent}public String word() {{\n{indent}    return word;\n{indent}}}\n",
             described.values.get(2).map(|value| value.word()).unwrap_or_default()
         ));
     }
     out.push_str(&format!(
-        "\n{indent}/** The value of a number; {{@link #{unknown}}} for one that is not known. */\n\
+        "\n{indent}/** Returns the value for a number; {{@link #{unknown}}} for an unknown number. */\n\
          {indent}static {name} of(int number) {{\n\
          {indent}    for ({name} value : values()) {{\n\
          {indent}        if (value.number == number) {{\n\
@@ -198,7 +200,7 @@ fn body(name: &str, described: &Enum, public: &Public, outer: &str) -> String {
 
 fn counts(counter: &Enum) -> String {
     let mut out = String::from(
-        "import java.util.function.IntToLongFunction;\n\n/**\n * How often something happened since a client was made.\n *\n",
+        "import java.util.function.IntToLongFunction;\n\n/**\n * Counts of events since a client was created.\n *\n",
     );
     for value in &counter.values {
         let about = super::text::lower(value.about.trim_end_matches('.'));
@@ -214,7 +216,7 @@ fn counts(counter: &Enum) -> String {
         .map(|value| format!("long {}", value.word()))
         .collect();
     out.push_str(&format!(
-        " */\npublic record Counts({}) {{\n    /** Asks for each count by its number. */\n    static Counts \
+        " */\npublic record Counts({}) {{\n    /** Reads each count by its number. */\n    static Counts \
          of(IntToLongFunction count) {{\n        return new Counts(\n",
         components.join(", ")
     ));
@@ -228,10 +230,10 @@ fn counts(counter: &Enum) -> String {
 
 fn functions(model: &Model) -> Result<String, String> {
     let mut out = format!(
-        "/**\n * The functions of {{@code countersign.h}}, by their own names. Handles, pointers and {{@code size_t}} are \
-         {{@code long}};\n * where a pointer may be NULL it is 0. A {{@code uint16_t}} is an {{@code int}}, extended \
-         with zeros.\n */\ninterface Functions {{\n    /** The ABI that this package was made for: {{@code \
-         CSIGN_ABI_VERSION}}. */\n    int MADE_FOR = {};\n",
+        "/**\n * The functions of {{@code countersign.h}}, with the same names. Handles, pointers and {{@code size_t}} are\n * \
+         {{@code long}}; a NULL pointer is 0. A {{@code uint16_t}} is a zero-extended {{@code int}}.\n */\ninterface \
+         Functions {{\n    /** The ABI version that this package requires: {{@code CSIGN_ABI_VERSION}}. */\n    int \
+         MADE_FOR = {};\n",
         model.abi_version()?
     );
     for function in model.exported() {
@@ -244,8 +246,8 @@ fn functions(model: &Model) -> Result<String, String> {
 fn jna(model: &Model) -> String {
     let mut out = String::from(
         "import com.sun.jna.Callback;\n\n\
-         /**\n * {@link Functions} over JNA's direct mapping. Every parameter is a primitive, which is JNA's shortest \
-         way: it looks\n * at no annotation and allocates nothing.\n */\n\
+         /**\n * {@link Functions} with JNA's direct mapping. All parameters are primitives, which is JNA's fastest \
+         path: it reads\n * no annotations and allocates nothing.\n */\n\
          abstract class JnaFunctions implements Functions {\n",
     );
     for function in model.exported() {
@@ -269,7 +271,7 @@ fn jna(model: &Model) -> String {
     out + &callbacks.join("\n") + "}\n"
 }
 
-/// A method's declaration, on as few lines as it needs.
+/// Formats a method's declaration on as few lines as possible.
 fn declared(before: &str, name: &str, function: &Function) -> String {
     let parameters: Vec<_> = function
         .parameters
@@ -299,7 +301,7 @@ fn kind(of: &Type) -> &'static str {
     }
 }
 
-/// Documentation with its paragraphs marked and its code as Java has it.
+/// Formats paragraphs as Javadoc.
 fn javadoc(paragraphs: &[String], indent: &str) -> String {
     let marked: Vec<_> = paragraphs
         .iter()
@@ -362,14 +364,14 @@ fn details(model: &Model) -> String {
     }
     format!(
         "import java.io.Serializable;\nimport java.time.Duration;\nimport java.util.function.LongBinaryOperator;\n\n\
-         /** What an error says; null where it says nothing. */\nrecord Details(\n{})\n        implements Serializable \
-         {{\n    /** What an error of the library says. */\n    static Details read(Abi abi, Frame frame, int status, \
+         /** The fields of an error. Absent ones are null or 0. */\nrecord Details(\n{})\n        implements Serializable \
+         {{\n    /** Reads the fields of a library error. */\n    static Details read(Abi abi, Frame frame, int status, \
          long error) {{\n        long length = frame.slot();\n        Text text = function -> \
          frame.borrowed(function.applyAsLong(error, length), length);\n        return new Details(\n                \
-         {});\n    }}\n\n    /** What this package says itself. */\n    static Details bare(int status, Verdict \
+         {});\n    }}\n\n    /** Creates the fields of an error of this package. */\n    static Details bare(int status, Verdict \
          verdict, String kind, String message, String hint) {{\n        return new Details(\n                {});\n    \
          }}\n\n    private static Duration millis(long millis) {{\n        return millis < 0 ? null : \
-         Duration.ofMillis(millis);\n    }}\n\n    /** Reads one text of the error at hand. */\n    private interface \
+         Duration.ofMillis(millis);\n    }}\n\n    /** Reads one text of the error. */\n    private interface \
          Text {{\n        String read(LongBinaryOperator function);\n    }}\n}}\n",
         components.join(",\n"),
         read.join(",\n                "),
@@ -380,13 +382,13 @@ fn details(model: &Model) -> String {
 fn error_fields(model: &Model) -> String {
     let mut out = String::from(
         "import java.io.Serial;\nimport java.time.Duration;\nimport java.util.Optional;\nimport \
-         java.util.OptionalInt;\n\n/** What an exception says beside its message. */\nabstract class ErrorFields \
+         java.util.OptionalInt;\n\n/** The fields of an exception, except its message. */\nabstract class ErrorFields \
          extends RuntimeException {\n    @Serial private static final long serialVersionUID = 1L;\n\n    \
-         /** What the exception carries. */\n    final Details details;\n\n    ErrorFields(Details details) {\n        \
+         /** The fields of the error. */\n    final Details details;\n\n    ErrorFields(Details details) {\n        \
          super(details.message());\n        this.details = details;\n    }\n",
     );
     for field in fields(model) {
-        // An exception's message has its own name, and the status is a number as well.
+        // An exception has getMessage(). CountersignException has status() and statusNumber().
         if field.kind == Kind::Status || field.name == "message" {
             continue;
         }

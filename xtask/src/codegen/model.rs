@@ -1,6 +1,7 @@
-//! The C ABI as one description, read from the Rust source that the headers are made from.
+//! A model of the C ABI, parsed from the Rust source that the headers are generated from.
 //!
-//! cbindgen makes the headers of the same source; `cargo xtask abi` has a C compiler compare the two.
+//! cbindgen generates the headers from the same source. `cargo xtask abi` checks with a C compiler
+//! that the model and the headers agree.
 
 use std::path::Path;
 
@@ -8,10 +9,10 @@ use syn::{Attribute, Expr, Item, Lit, Meta};
 
 use crate::root;
 
-/// Exports that only builds for tests have.
+/// The prefix of exports that exist only in test builds.
 pub(crate) const TEST_HOOKS: &str = "csign_test_";
 
-/// Everything that a header declares, in the order of the source.
+/// The declarations of a header, in the order of the source.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) constants: Vec<Constant>,
@@ -31,29 +32,29 @@ pub(crate) struct Constant {
 
 #[derive(Debug)]
 pub(crate) struct Enum {
-    /// Such as `csign_verdict`.
+    /// The name in C, such as `csign_verdict`.
     pub(crate) name: String,
-    /// One string per paragraph.
+    /// The documentation, one string per paragraph.
     pub(crate) docs: Vec<String>,
     pub(crate) values: Vec<Value>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Value {
-    /// Such as `FIX_CONFIGURATION`.
+    /// The name, such as `FIX_CONFIGURATION`.
     pub(crate) name: String,
     pub(crate) number: i64,
     pub(crate) about: String,
 }
 
-/// A struct whose fields C sees.
+/// A struct whose fields are public in C.
 #[derive(Debug)]
 pub(crate) struct Struct {
     pub(crate) name: String,
     pub(crate) fields: Vec<String>,
 }
 
-/// A function, or the type of a callback.
+/// A function or the type of a callback.
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) name: String,
@@ -72,7 +73,7 @@ pub(crate) struct Parameter {
 pub(crate) enum Type {
     Void,
     Char,
-    /// A number, by its name in C.
+    /// A number type, by its name in C.
     Number(&'static str),
     Enum(String),
     Callback(String),
@@ -84,23 +85,23 @@ pub(crate) enum Type {
     },
 }
 
-/// The description of `include/countersign.h`.
+/// Returns the model of `include/countersign.h`.
 pub(crate) fn countersign() -> Result<Model, String> {
     let mut model = Model::default();
     model.read(&root().join("crates/capi/src/lib.rs"))?;
-    model.tell_enums();
+    model.resolve_enums();
     model.check()?;
     Ok(model)
 }
 
-/// The description of `include/countersign_plugin.h`.
+/// Returns the model of `include/countersign_plugin.h`.
 pub(crate) fn plugin() -> Result<Model, String> {
     let mut model = Model::default();
     model.read(&root().join("crates/plugin/src/abi.rs"))?;
     Ok(model)
 }
 
-/// The members of an enum of another crate, which need have no numbers.
+/// Returns the variants of another crate's enum, without numbers.
 #[cfg(test)]
 pub(crate) fn variants(path: &str, name: &str) -> Result<Vec<Value>, String> {
     let text = std::fs::read_to_string(root().join(path)).map_err(|error| error.to_string())?;
@@ -121,7 +122,7 @@ pub(crate) fn variants(path: &str, name: &str) -> Result<Vec<Value>, String> {
 }
 
 impl Model {
-    /// Reads a file, and then the modules that it names.
+    /// Reads a file and the modules that it declares.
     fn read(&mut self, path: &Path) -> Result<(), String> {
         let shown = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
@@ -171,7 +172,7 @@ impl Model {
                         continue;
                     };
                     let name = match item.ident.to_string() {
-                        // What plugins export; the header's own text declares it.
+                        // The function that plugins export. cbindgen.toml declares it.
                         name if name == "EntryV1" => "countersign_plugin_v1".to_owned(),
                         name => name,
                     };
@@ -190,18 +191,18 @@ impl Model {
         Ok(())
     }
 
-    /// Tells enums from structs, which look the same where they are used.
-    fn tell_enums(&mut self) {
+    /// Distinguishes enums from structs, which look the same in signatures.
+    fn resolve_enums(&mut self) {
         let enums: Vec<_> = self.enums.iter().map(|one| one.name.as_str()).collect();
         for function in self.functions.iter_mut().chain(&mut self.callbacks) {
-            function.result.tell_enums(&enums);
+            function.result.resolve_enums(&enums);
             for parameter in &mut function.parameters {
-                parameter.kind.tell_enums(&enums);
+                parameter.kind.resolve_enums(&enums);
             }
         }
     }
 
-    /// What every language relies on.
+    /// Checks that each enum value has a description that fits every language.
     fn check(&self) -> Result<(), String> {
         for one in &self.enums {
             for value in &one.values {
@@ -211,7 +212,7 @@ impl Model {
                 }
                 if value.about.contains("csign_") {
                     return Err(format!(
-                        "{owner}: the description of {name} is every language's, so it must not name a C function"
+                        "{owner}: the description of {name} must not name a C function, because every language uses it"
                     ));
                 }
             }
@@ -219,19 +220,19 @@ impl Model {
         Ok(())
     }
 
-    /// The functions that every build exports.
+    /// Returns the functions that every build exports.
     pub(crate) fn exported(&self) -> impl Iterator<Item = &Function> {
         let all = self.functions.iter();
         all.filter(|function| !function.name.starts_with(TEST_HOOKS))
     }
 
-    /// An enum by the end of its name, such as `verdict`.
+    /// Returns an enum by its name without the prefix, such as `verdict`.
     pub(crate) fn enumeration(&self, short: &str) -> Result<&Enum, String> {
         let found = self.enums.iter().find(|one| one.short() == short);
         found.ok_or_else(|| format!("crates/capi has no csign_{short}"))
     }
 
-    /// The version that a binding is made for.
+    /// Returns the ABI version that the bindings require.
     pub(crate) fn abi_version(&self) -> Result<i64, String> {
         let mut all = self.constants.iter();
         let found = all.find(|constant| constant.name == "CSIGN_ABI_VERSION");
@@ -242,26 +243,26 @@ impl Model {
 }
 
 impl Enum {
-    /// The name without the prefix.
+    /// Returns the name without the prefix.
     pub(crate) fn short(&self) -> &str {
         without_prefix(&self.name)
     }
 
-    /// A value's name in C.
+    /// Returns a value's name in C.
     pub(crate) fn constant(&self, value: &Value) -> String {
         format!("{}_{}", self.name.to_uppercase(), value.name)
     }
 }
 
 impl Value {
-    /// The word that every language has for it.
+    /// Returns the word for it, which is the same in every language.
     pub(crate) fn word(&self) -> String {
         self.name.to_lowercase()
     }
 }
 
 impl Function {
-    /// The name without the prefix.
+    /// Returns the name without the prefix.
     pub(crate) fn short(&self) -> &str {
         without_prefix(&self.name)
     }
@@ -272,9 +273,9 @@ impl Type {
         matches!(self, Self::Pointer { .. })
     }
 
-    fn tell_enums(&mut self, enums: &[&str]) {
+    fn resolve_enums(&mut self, enums: &[&str]) {
         match self {
-            Self::Pointer { to, .. } => to.tell_enums(enums),
+            Self::Pointer { to, .. } => to.resolve_enums(enums),
             Self::Struct(name) if enums.contains(&name.as_str()) => {
                 *self = Self::Enum(std::mem::take(name));
             }
@@ -282,7 +283,7 @@ impl Type {
         }
     }
 
-    /// What a pointer points to.
+    /// Returns the type that a pointer points to.
     pub(crate) fn target(&self) -> Option<&Self> {
         match self {
             Self::Pointer { to, .. } => Some(to),
@@ -290,7 +291,7 @@ impl Type {
         }
     }
 
-    /// Whether it is bytes or text that the callee only reads.
+    /// Reports whether it is bytes or text that the function only reads.
     pub(crate) fn is_input(&self) -> bool {
         matches!(self, Self::Pointer { to, constant: true } if matches!(**to, Self::Char | Self::Number("uint8_t")))
     }
@@ -374,7 +375,7 @@ fn callback(
     })
 }
 
-/// The function of `extern "C" fn(...)` or an `Option` of it.
+/// Returns the function type of `extern "C" fn(...)` or an `Option` of it.
 fn function_type(of: &syn::Type) -> Option<&syn::TypeBareFn> {
     match of {
         syn::Type::BareFn(function) => Some(function),
@@ -420,10 +421,10 @@ fn kind(of: &syn::Type) -> Result<Type, String> {
                 "usize" => Type::Number("size_t"),
                 _ if name.ends_with("_fn") => Type::Callback(name),
                 _ if name.starts_with("csign_") => Type::Struct(name),
-                _ => return Err(format!("`{name}` is not a type that C functions take")),
+                _ => return Err(format!("type `{name}` is not supported in C functions")),
             })
         }
-        _ => Err("a type that C functions do not take".to_owned()),
+        _ => Err("a type is not supported in C functions".to_owned()),
     }
 }
 
@@ -433,10 +434,10 @@ fn number(value: &Expr) -> Result<i64, String> {
     {
         return number.base10_parse().map_err(|error| error.to_string());
     }
-    Err("a number is expected".to_owned())
+    Err("expected a number".to_owned())
 }
 
-/// Documentation, one string per paragraph.
+/// Returns the documentation, one string per paragraph.
 fn paragraphs(attributes: &[Attribute]) -> Vec<String> {
     let mut all = vec![String::new()];
     for attribute in attributes {
@@ -465,7 +466,7 @@ fn paragraphs(attributes: &[Attribute]) -> Vec<String> {
     all
 }
 
-/// `LoginRequired` as `LOGIN_REQUIRED`; what is in capitals stays.
+/// Converts `LoginRequired` to `LOGIN_REQUIRED`. Names in capitals don't change.
 fn screaming(name: &str) -> String {
     if name.chars().any(|letter| letter == '_') || name.to_uppercase() == name {
         return name.to_uppercase();
@@ -515,11 +516,11 @@ mod tests {
     "#;
 
     #[test]
-    fn the_source_is_read_as_c_has_it() {
+    fn the_model_contains_the_declarations_of_the_source() {
         let mut model = Model::default();
         let file = syn::parse_file(SOURCE).unwrap();
         model.read_items(&file.items).unwrap();
-        model.tell_enums();
+        model.resolve_enums();
         model.check().unwrap();
         let functions: Vec<_> = model.exported().map(c::declaration).collect();
         assert_eq!(
@@ -548,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_that_only_c_understands_is_rejected() {
+    fn a_description_that_names_a_c_function_is_rejected() {
         let source = "pub enum csign_e {\n    /// See csign_do.\n    A = 1,\n}";
         let mut model = Model::default();
         let file = syn::parse_file(source).unwrap();

@@ -1,4 +1,4 @@
-//! The low layer of Node: the functions as koffi calls them, the numbers, and the settings.
+//! The low layer of Node: the functions for koffi, the numbers, and the settings.
 
 use countersign::SETTINGS;
 
@@ -10,7 +10,7 @@ use super::{File, made_by};
 const FOLDER: &str = "bindings/node/src";
 const WIDTH: usize = 110;
 
-/// What these write to is a buffer of the caller's, which one caller uses again for every call.
+/// Functions whose outputs go to a buffer that the caller reuses.
 const INTO_BUFFERS: &[&str] = &["csign_client_peek", "csign_client_peek_token"];
 
 pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
@@ -31,12 +31,12 @@ fn file(name: &str, body: String) -> File {
 
 fn functions(model: &Model) -> String {
     let mut out = String::from(
-        "// The functions of countersign.h, by the objects that they are of.\n\n\
+        "// The functions of countersign.h, grouped by handle.\n\n\
          import { koffi, type Native } from './koffi.js';\n\
          import { loadLibrary } from './library.js';\n\n\
          /** A handle of the library, or NULL. */\n\
          export type Pointer = bigint | null;\n\n\
-         /** A place for a handle that a call gives out. */\n\
+         /** The output of a call that returns a handle. */\n\
          export type Out = [Pointer];\n\n\
          const library = loadLibrary();\n\n\
          function declared(declaration: string): Native {\n  return library.func(declaration);\n}\n",
@@ -98,7 +98,7 @@ fn call(start: &str, function: &str, declaration: &str, end: &str) -> String {
 }
 
 fn declaration(function: &Function) -> String {
-    // What is borrowed ends with a NUL, so nobody asks for its length; but for a text, which may hold one.
+    // Borrowed text ends with NUL, so callers don't need its length. A csign_text may contain NUL.
     let is_text = function.name == "csign_text_value";
     let borrowed = !is_text && *function.result.target().unwrap_or(&Type::Void) == Type::Char;
     let buffers = INTO_BUFFERS.contains(&function.name.as_str());
@@ -172,8 +172,8 @@ fn number(kind: &Type) -> &'static str {
 
 fn numbers(model: &Model) -> Result<String, String> {
     let mut out = format!(
-        "// The numbers of countersign.h, by the words of every language.\n\n\
-         /** The ABI that this package was made for: major << 16 | minor. */\nexport const ABI_VERSION = {};\n",
+        "// The numbers of countersign.h, by their words.\n\n\
+         /** The ABI version that this package requires: major << 16 | minor. */\nexport const ABI_VERSION = {};\n",
         model.abi_version()?
     );
     let status = model.enumeration("status")?;
@@ -196,12 +196,14 @@ fn numbers(model: &Model) -> Result<String, String> {
         out.push_str(&words(model.enumeration(short)?, table));
     }
     let counter = model.enumeration("counter")?;
-    out.push_str("\n/** How often something happened since a client was made. */\nexport interface Counts {\n");
+    out.push_str(
+        "\n/** Counts of events since a client was created. */\nexport interface Counts {\n",
+    );
     for value in &counter.values {
         out.push_str(&block(std::slice::from_ref(&value.about), "  ", WIDTH));
         out.push_str(&format!("  {}: number;\n", value.word()));
     }
-    out.push_str("}\n\n/** Asks for each count by its number. */\nexport function countsOf(count: (counter: number) => number): Counts {\n  return {\n");
+    out.push_str("}\n\n/** Reads each count by its number. */\nexport function countsOf(count: (counter: number) => number): Counts {\n  return {\n");
     for value in &counter.values {
         out.push_str(&format!("    {}: count({}),\n", value.word(), value.number));
     }
@@ -209,7 +211,7 @@ fn numbers(model: &Model) -> Result<String, String> {
     Ok(out)
 }
 
-/// An enum as a type of words, and a table of them that may be asked for any number.
+/// Generates an enum as a string type, and a table of its values by number.
 fn words(one: &Enum, table: &str) -> String {
     let name = pascal(one.short());
     let mut out = String::from("\n/**\n");
@@ -258,7 +260,7 @@ fn words(one: &Enum, table: &str) -> String {
 
 fn settings() -> String {
     let mut out = String::from(
-        "/** What a setting may be given as. */\n\
+        "/** The value of a setting. */\n\
          export type SettingValue = string | number | null | undefined;\n\n\
          /** The settings that every provider has. */\n\
          export type KnownSettings = {\n",
@@ -271,10 +273,10 @@ fn settings() -> String {
         let (name, about) = (setting.name, setting.about);
         add(name, about.to_owned());
         if setting.secret {
-            add(&format!("{name}_file"), format!("a file that has {about}"));
+            add(&format!("{name}_file"), format!("a file with {about}"));
             add(
                 &format!("{name}_env"),
-                format!("the environment variable that has {about}"),
+                format!("the environment variable with {about}"),
             );
         }
     }
@@ -293,7 +295,7 @@ fn details(model: &Model) -> String {
     let mut out = String::from(
         "import { error as c, type Pointer } from './functions.js';\n\
          import { VERDICTS, type Verdict } from './numbers.js';\n\n\
-         /** What an error says. No secret is in it. */\n\
+         /** The fields of an error. They never contain a secret. */\n\
          export interface ErrorDetails {\n",
     );
     let (mut absent, mut before, mut read) = (String::new(), String::new(), String::new());
@@ -328,8 +330,8 @@ fn details(model: &Model) -> String {
         read.push_str(&format!("    {name}: {value},\n"));
     }
     format!(
-        "{out}}}\n\n/** The details that an error need not have. */\nexport const EMPTY = {{\n{absent}}};\n\n\
-         /** What an error of the library says. */\nexport function readDetails(error: Pointer): ErrorDetails {{\n\
+        "{out}}}\n\n/** The optional fields of an error, all absent. */\nexport const EMPTY = {{\n{absent}}};\n\n\
+         /** Reads the fields of a library error. */\nexport function readDetails(error: Pointer): ErrorDetails {{\n\
          {before}  return {{\n{read}  }};\n}}\n"
     )
 }

@@ -1,4 +1,4 @@
-//! The low layer of Python: the functions for cffi and for type checkers, the numbers, and the settings.
+//! The low layer of Python: the functions for cffi and type checkers, numbers and settings.
 
 use countersign::SETTINGS;
 
@@ -15,7 +15,7 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
         File {
             path: format!("{FOLDER}/abi.h"),
             text: format!(
-                "/* {} */\n/* countersign.h for cffi, which has no preprocessor: generate.py compiles it. */\n\n{}",
+                "/* {} */\n/* countersign.h for cffi, which has no preprocessor. generate.py compiles it. */\n\n{}",
                 made_by(),
                 c::declarations(model)
             ),
@@ -88,7 +88,7 @@ fn typed(kind: &Type) -> &'static str {
 fn numbers(model: &Model) -> Result<String, String> {
     let mut out = format!(
         "\"\"\"The numbers of countersign.h. {}\"\"\"\n\nfrom enum import IntEnum\n\n\
-         #: The ABI that this package was made for: major << 16 | minor.\nABI_VERSION = {}\n",
+         #: The ABI version that this package requires: major << 16 | minor.\nABI_VERSION = {}\n",
         made_by(),
         model.abi_version()?
     );
@@ -118,9 +118,9 @@ fn settings() -> String {
          from os import PathLike\nfrom typing import TypedDict, Union\n\n\
          Path = Union[str, \"PathLike[str]\"]\n\n\n\
          class Settings(TypedDict, total=False):\n\
-         \x20   \"\"\"A connection's settings, by the names they have in every language. Vendors have more,\n\
-         \x20   named `extra.NAME`: those go into the mapping that `Client` takes first. None takes away what a\n\
-         \x20   file has.\n    \"\"\"\n",
+         \x20   \"\"\"A connection's settings, with the same names as in every language.\n\n\
+         \x20   Vendors have more, named `extra.NAME`. Pass those in the mapping that is the first argument of\n\
+         \x20   `Client`. None removes a setting that a file contains.\n    \"\"\"\n",
         made_by()
     );
     let mut add = |name: &str, kind: &str, about: String| {
@@ -141,16 +141,16 @@ fn settings() -> String {
             add(
                 &format!("{name}_file"),
                 "Path",
-                format!("a file that has {about}"),
+                format!("a file with {about}"),
             );
-            let about = format!("the environment variable that has {about}");
+            let about = format!("the environment variable with {about}");
             add(&format!("{name}_env"), "str", about);
         }
     }
     out
 }
 
-/// Documentation in a class: on one line if it fits.
+/// Formats a docstring, on one line if it fits.
 fn docstring(paragraphs: &[String]) -> String {
     if let [one] = paragraphs {
         let line = format!("    \"\"\"{one}\"\"\"\n");
@@ -162,7 +162,7 @@ fn docstring(paragraphs: &[String]) -> String {
         .iter()
         .enumerate()
         .map(|(index, paragraph)| {
-            // Room for the quotes before the first line.
+            // Leave space for the quotes in front of the first line.
             let mut lines = wrapped(
                 paragraph,
                 "    ",
@@ -226,14 +226,14 @@ fn details(model: &Model) -> String {
         read.push_str(&format!("        \"{name}\": {value},\n"));
     }
     format!(
-        "\"\"\"What an error says. {}\"\"\"\n\nfrom __future__ import annotations\n\n\
+        "\"\"\"The fields of an error. {}\"\"\"\n\nfrom __future__ import annotations\n\n\
          from typing import TYPE_CHECKING, Any\n\n\
          from ._library import ffi, lib\nfrom ._numbers import Status\nfrom ._text import borrowed\n\n\
          if TYPE_CHECKING:\n    from ._abi import Pointer\n\n\n\
-         class ErrorDetails(Exception):\n    \"\"\"What an error says. No secret is in it.\"\"\"\n{attributes}\n\
+         class ErrorDetails(Exception):\n    \"\"\"The fields of an error. They never contain a secret.\"\"\"\n{attributes}\n\
          \x20   def __init__(\n        self,\n        message: str,\n        *,\n{parameters}    ) -> None:\n\
          \x20       super().__init__(message)\n{kept}\n\n\
-         def read_details(error: Pointer) -> dict[str, Any]:\n    \"\"\"What an error of the library says.\"\"\"\n\
+         def read_details(error: Pointer) -> dict[str, Any]:\n    \"\"\"Reads the fields of a library error.\"\"\"\n\
          {before}    return {{\n{read}    }}\n",
         made_by()
     )

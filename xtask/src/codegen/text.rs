@@ -1,20 +1,20 @@
-//! Names and prose, as languages write them.
+//! Formats names and prose for each language.
 
-/// `min_valid_ms` or `MIN_VALID_MS` as `minValidMs`.
+/// Converts `min_valid_ms` or `MIN_VALID_MS` to `minValidMs`.
 pub(crate) fn camel(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_lowercase();
     words.fold(first, |all, word| all + &capital(&word.to_lowercase()))
 }
 
-/// `log_level` or `LOG_LEVEL` as `LogLevel`.
+/// Converts `log_level` or `LOG_LEVEL` to `LogLevel`.
 pub(crate) fn pascal(name: &str) -> String {
     name.split('_')
         .map(|word| capital(&word.to_lowercase()))
         .collect()
 }
 
-/// A word with its first letter in upper case.
+/// Returns a word with its first letter in upper case.
 pub(crate) fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters
@@ -23,7 +23,7 @@ pub(crate) fn capital(word: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A sentence to follow a colon: its first letter in lower case, unless it begins with an abbreviation.
+/// Returns a sentence with its first letter in lower case, unless it starts with an abbreviation.
 pub(crate) fn lower(sentence: &str) -> String {
     let mut letters = sentence.chars();
     match (letters.next(), letters.clone().next()) {
@@ -34,7 +34,7 @@ pub(crate) fn lower(sentence: &str) -> String {
     }
 }
 
-/// Text in lines of at most `width` characters, each after a prefix that counts.
+/// Wraps text at `width` characters, including a prefix before each line.
 pub(crate) fn wrapped(text: &str, prefix: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -49,7 +49,7 @@ pub(crate) fn wrapped(text: &str, prefix: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A comment between `/**` and `*/`: on one line if it fits, and else one paragraph after another.
+/// Formats paragraphs as a comment between `/**` and `*/`, on one line if it fits.
 pub(crate) fn block(paragraphs: &[String], indent: &str, width: usize) -> String {
     if let [one] = paragraphs {
         let line = format!("{indent}/** {one} */");
@@ -75,21 +75,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_each_language() {
+    fn names_are_converted() {
         assert_eq!(camel("min_valid_ms"), "minValidMs");
         assert_eq!(camel("BUFFER_TOO_SMALL"), "bufferTooSmall");
         assert_eq!(pascal("log_level"), "LogLevel");
     }
 
     #[test]
-    fn a_sentence_after_a_colon_begins_in_lower_case_unless_with_an_abbreviation() {
+    fn lower_keeps_abbreviations() {
         assert_eq!(lower("A bug of ours."), "a bug of ours.");
         assert_eq!(lower("The client was closed."), "the client was closed.");
         assert_eq!(lower("TLS failed."), "TLS failed.");
     }
 
     #[test]
-    fn lines_are_as_long_as_they_may_be() {
+    fn text_is_wrapped_at_the_width() {
         assert_eq!(
             wrapped("one two three", "// ", 10),
             ["// one two", "// three"]

@@ -1,4 +1,4 @@
-//! What verdicts and kinds of errors mean is said in the same words everywhere: core's.
+//! Checks that every language describes verdicts and error kinds with core's words.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::root;
 
 const CORE: &str = "crates/core/src/error.rs";
 
-/// Where each verdict is described by hand.
+/// The files with handwritten descriptions of the verdicts.
 const DESCRIBED: &[&str] = &[
     "bindings/cpp/README.md",
     "bindings/go/README.md",
@@ -45,7 +45,7 @@ fn the_c_abi_describes_kinds_and_verdicts_as_core_does() {
     }
 }
 
-/// The words of a text, whatever marks comments and tables, wherever lines end.
+/// Returns the words of a text, without comment and table marks.
 fn words(text: &str) -> String {
     let words = text
         .split_whitespace()

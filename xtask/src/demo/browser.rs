@@ -1,4 +1,4 @@
-//! Plays the person at the browser: opens a URL, allows, and goes where the vendor sends it.
+//! Acts as a user's browser: opens a URL, allows access, and follows the redirect.
 
 use std::time::Duration;
 
@@ -6,25 +6,22 @@ use countersign::{Keeper, Listener, Request, SystemRandom, Token, Transport, Ure
 
 use super::stage::told;
 
-/// Opens a login or consent URL and allows; gives the address the browser is sent back to.
+/// Opens a login or consent URL and allows access. Returns the URL of the callback.
 pub(crate) fn allow(keeper: &Keeper, url: &str) -> Result<Url, String> {
     let url = Url::parse(url)
         .map_err(told)?
         .with_query([("_sandbox", "allow")]);
     let transport = UreqTransport::new(keeper.connection().network()).map_err(told)?;
-    let answer = transport
+    let response = transport
         .send(&Request::get(url))
         .map_err(|error| told(error.into_error()))?;
-    let back = answer.header("location").ok_or_else(|| {
-        format!(
-            "the page answered {} and sent the browser nowhere",
-            answer.status
-        )
-    })?;
+    let back = response
+        .header("location")
+        .ok_or_else(|| format!("the page returned {} without a redirect", response.status))?;
     Url::parse(back).map_err(told)
 }
 
-/// A whole login: listener, browser, callback, exchange.
+/// Logs in: starts a loopback server, opens the browser, and exchanges the code.
 pub(crate) fn login(keeper: &Keeper) -> Result<Token, String> {
     let registered = keeper
         .connection()
@@ -45,7 +42,7 @@ pub(crate) fn login(keeper: &Keeper) -> Result<Token, String> {
             match text.contains("You are logged in") {
                 true => Ok(()),
                 false => Err(format!(
-                    "the browser was shown status {} and no success",
+                    "the loopback server's page has status {} and reports no success",
                     page.status
                 )),
             }

@@ -9,17 +9,17 @@ pub(super) fn jwt(stage: &mut Stage) -> Result<(), String> {
     for name in ["docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"] {
         let keeper = stage.keeper(name)?;
         let token = keeper.token().map_err(told)?;
-        ensure(token.source() == Source::Minted, "the token was asked for")?;
+        ensure(token.source() == Source::Minted, "the token is new")?;
         ensure(
             token.expires_at().is_some(),
-            "DocuSign says when a token ends",
+            "DocuSign says when a token expires",
         )?;
         let about = keeper.identity().map_err(told)?;
         stage.obtained(&keeper, &token, &about, &["account_id", "base_uri"])?;
         let again = stage.keeper(name)?.token().map_err(told)?;
         ensure(
             again.source() == Source::Store,
-            "another keeper finds the token in the store",
+            "another client finds the token in the store",
         )?;
     }
     Ok(())
@@ -28,7 +28,7 @@ pub(super) fn jwt(stage: &mut Stage) -> Result<(), String> {
 pub(super) fn consent(stage: &mut Stage) -> Result<(), String> {
     let keeper = stage.keeper("docusign-jwt-unconsented")?;
     let error = match keeper.token() {
-        Ok(_) => return Err("a token was given before consent".into()),
+        Ok(_) => return Err("got a token without consent".into()),
         Err(error) => error,
     };
     ensure(
@@ -44,7 +44,7 @@ pub(super) fn consent(stage: &mut Stage) -> Result<(), String> {
     );
     ensure(
         url == exact,
-        &format!("the consent URL is {exact}, and was {url}"),
+        &format!("the consent URL is {exact}, not {url}"),
     )?;
     let verdict = error.verdict().to_string();
     stage.line(
@@ -56,7 +56,7 @@ pub(super) fn consent(stage: &mut Stage) -> Result<(), String> {
     stage.note(&format!("consent        {url}"));
     let admin = connection
         .admin_consent_url()
-        .ok_or("there is no admin consent URL")?;
+        .ok_or("the connection has no admin consent URL")?;
     stage.note(&format!("admin consent  {admin}"));
     browser::allow(&keeper, url)?;
     let token = keeper.token().map_err(told)?;
@@ -69,21 +69,27 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
     let keeper = stage.keeper("docusign-code")?;
     let client_id = keeper.connection().client_id().to_owned();
     let token = browser::login(&keeper)?;
-    ensure(token.source() == Source::Minted, "a login mints")?;
+    ensure(
+        token.source() == Source::Minted,
+        "the login got a new token",
+    )?;
     let about = keeper.identity().map_err(told)?;
     stage.obtained(&keeper, &token, &about, &["account_id", "base_uri"])?;
 
     for _ in 0..3 {
         let token = keeper.refresh_now().map_err(told)?;
-        ensure(token.source() == Source::Refreshed, "a refresh refreshes")?;
+        ensure(
+            token.source() == Source::Refreshed,
+            "the token was refreshed",
+        )?;
     }
     let requests = stage.requests("refresh-token", &client_id);
-    ensure(requests.len() == 3, "three refreshes are three requests")?;
+    ensure(requests.len() == 3, "three refreshes send three requests")?;
     let mut spent = Vec::new();
     for request in &requests {
         ensure(
             request.client_auth == "basic",
-            "DocuSign is refreshed with Basic",
+            "a refresh at DocuSign authenticates with Basic",
         )?;
         ensure(
             request.fields.iter().all(|(name, _)| name != "scope"),
@@ -93,7 +99,7 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
             .fields
             .iter()
             .find(|(name, _)| name == "refresh_token");
-        let (_, fingerprint) = token.ok_or("a refresh without a refresh token")?;
+        let (_, fingerprint) = token.ok_or("a refresh sent no refresh token")?;
         ensure(
             !spent.contains(fingerprint),
             "no refresh token is sent twice",
@@ -106,23 +112,23 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
         "",
         "rotated",
         "",
-        &format!("3 refreshes spent {}", spent.join(", ")),
+        &format!("3 refreshes used {}", spent.join(", ")),
     );
 
-    // Idle for longer than the 30 days that `extended` slides by.
+    // Stay idle for longer than the 30 days by which `extended` extends a refresh token.
     stage.sandbox.set_clock_offset(31 * DAY);
-    stage.clock.put_forward(31 * DAY);
+    stage.clock.set_forward(31 * DAY);
     let error = match keeper.token() {
-        Ok(_) => return Err("an expired refresh token gave a token".into()),
+        Ok(_) => return Err("got a token with an expired refresh token".into()),
         Err(error) => error,
     };
     stage.sandbox.set_clock_offset(0);
-    stage.clock.put_forward(0);
+    stage.clock.set_forward(0);
     ensure(
         (error.kind(), error.verdict()) == (ErrorKind::LoginRequired, Verdict::Reauthorize),
-        &format!("an expired refresh token means a login, and was {error:?}"),
+        &format!("an expired refresh token means login_required, not {error:?}"),
     )?;
-    let hint = error.hint().ok_or("the error does not say what to do")?;
+    let hint = error.hint().ok_or("the error has no hint")?;
     let verdict = error.verdict().to_string();
     stage.line(
         "docusign-code",

@@ -15,7 +15,7 @@ pub(super) fn three_hosts(stage: &mut Stage) -> Result<(), String> {
         let token = keeper.token().map_err(told)?;
         ensure(
             token.expires_at().is_none(),
-            "Salesforce does not say when a token ends",
+            "Salesforce doesn't say when a token expires",
         )?;
         let about = token.extra().clone();
         stage.obtained(
@@ -36,7 +36,10 @@ pub(super) fn boldsign(stage: &mut Stage) -> Result<(), String> {
     stage.obtained(&keeper, &token, &about, &["api_base"])?;
     for _ in 0..2 {
         let token = keeper.refresh_now().map_err(told)?;
-        ensure(token.source() == Source::Refreshed, "a refresh refreshes")?;
+        ensure(
+            token.source() == Source::Refreshed,
+            "the token was refreshed",
+        )?;
         stage.obtained(&keeper, &token, &about, &[])?;
     }
     let requests = stage.requests("refresh-token", &client_id);
@@ -50,7 +53,7 @@ pub(super) fn boldsign(stage: &mut Stage) -> Result<(), String> {
     let sent: Vec<_> = sent.collect();
     ensure(
         sent.len() == 2 && sent[0] != sent[1],
-        "the new refresh token was stored and sent next",
+        "the second refresh sends the new refresh token",
     )?;
 
     let keeper = stage.keeper("boldsign-cc")?;

@@ -1,4 +1,4 @@
-//! What every job plays on: the sandbox, its connections, and a clock that can be put forward.
+//! What the jobs share: the sandbox, its connections, and a clock that can be set forward.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,12 +48,12 @@ impl Stage {
         self.title = title.to_owned();
     }
 
-    /// A keeper of one of the sandbox's connections.
+    /// Builds a client of one of the sandbox's connections.
     pub(crate) fn keeper(&self, name: &str) -> Result<Keeper, String> {
         let settings = self
             .settings
             .get(name)
-            .ok_or_else(|| format!("there is no connection {name}"))?;
+            .ok_or_else(|| format!("connection {name} doesn't exist"))?;
         let settings = settings
             .clone()
             .relative_to(self.sandbox.dir())
@@ -67,7 +67,7 @@ impl Stage {
             .map_err(told)
     }
 
-    /// Adds a line on what was obtained; the token itself is not shown.
+    /// Adds a line about a token, without the token itself.
     pub(crate) fn obtained(
         &mut self,
         keeper: &Keeper,
@@ -79,12 +79,12 @@ impl Stage {
         for name in names {
             let value = about
                 .get(*name)
-                .ok_or_else(|| format!("the token came without {name}"))?;
+                .ok_or_else(|| format!("the response has no {name}"))?;
             facts.push(format!("{name} {value}"));
         }
         let expiry = match token.expires_at() {
             Some(at) => format!("{} s", at - self.clock.now().unix_s()),
-            None => "not told".to_owned(),
+            None => "unknown".to_owned(),
         };
         let length = token.expose().len();
         let name = keeper.connection().name();
@@ -103,7 +103,7 @@ impl Stage {
         self.rows.push(row.to_vec());
     }
 
-    /// Adds something too long for the table.
+    /// Adds a note that is too long for the table.
     pub(crate) fn note(&mut self, text: &str) {
         self.notes.push(text.to_owned());
     }
@@ -116,13 +116,13 @@ impl Stage {
     }
 
     pub(crate) fn rows(&self) -> Vec<Vec<String>> {
-        let heading = ["job", "connection", "token", "expires in", "and"].map(str::to_owned);
+        let heading = ["job", "connection", "token", "expires in", "details"].map(str::to_owned);
         std::iter::once(heading.to_vec())
             .chain(self.rows.iter().cloned())
             .collect()
     }
 
-    /// The token requests of one grant that the sandbox received, oldest first.
+    /// Returns the token requests of one grant that the sandbox received, oldest first.
     pub(crate) fn requests(&self, grant: &str, client_id: &str) -> Vec<LogEntry> {
         let all = self.sandbox.log().into_iter();
         all.filter(|entry| {
@@ -158,7 +158,7 @@ impl Stage {
     }
 }
 
-/// The machine's clock, put forward by as much as the demo says.
+/// The system clock, set forward by as much as the demo says.
 #[derive(Debug)]
 pub(crate) struct ForwardClock {
     system: SystemClock,
@@ -166,7 +166,7 @@ pub(crate) struct ForwardClock {
 }
 
 impl ForwardClock {
-    pub(crate) fn put_forward(&self, seconds: i64) {
+    pub(crate) fn set_forward(&self, seconds: i64) {
         self.ahead_s.store(seconds, Ordering::SeqCst);
     }
 }
@@ -191,7 +191,7 @@ impl Clock for ForwardClock {
     }
 }
 
-/// An error as a person reads it.
+/// Formats an error for a user.
 pub(crate) fn told(error: Error) -> String {
     match error.hint() {
         Some(hint) => format!("{error} ({}; {hint})", error.verdict()),
@@ -199,11 +199,11 @@ pub(crate) fn told(error: Error) -> String {
     }
 }
 
-/// What must hold, or the demo ends there.
+/// Fails unless the condition holds.
 pub(crate) fn ensure(holds: bool, what: &str) -> Result<(), String> {
     if holds {
         Ok(())
     } else {
-        Err(format!("this does not hold: {what}"))
+        Err(format!("expected that {what}"))
     }
 }
