@@ -97,7 +97,7 @@ enum class Source : std::int32_t {
     store = CSIGN_SOURCE_STORE,
 };
 
-/// What an error says. Text is borrowed from it.
+/// The fields of an error. Strings are borrowed from it.
 template <typename Self>
 class ErrorFields {
   public:

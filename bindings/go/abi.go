@@ -99,7 +99,7 @@ const (
 	VerdictUnexpected Verdict = "unexpected"
 )
 
-// verdictOf is the verdict of a number of the C ABI; VerdictUnexpected for a number that is not known.
+// verdictOf returns the verdict for a number of the C ABI: VerdictUnexpected for an unknown number.
 func verdictOf(number C.csign_verdict) Verdict {
 	switch number {
 	case C.CSIGN_VERDICT_RETRY:
@@ -132,7 +132,7 @@ const (
 	SourceStore Source = "store"
 )
 
-// sourceOf is the source of a number of the C ABI; SourceCache for a number that is not known.
+// sourceOf returns the source for a number of the C ABI: SourceCache for an unknown number.
 func sourceOf(number C.csign_source) Source {
 	switch number {
 	case C.CSIGN_SOURCE_MINTED:
@@ -161,7 +161,7 @@ const (
 	ChangeForgotten Change = "forgotten"
 )
 
-// changeOf is the change of a number of the C ABI; empty for a number that is not known.
+// changeOf returns the change for a number of the C ABI: empty for an unknown number.
 func changeOf(number C.csign_change) Change {
 	switch number {
 	case C.CSIGN_CHANGE_OBTAINED:
@@ -191,7 +191,7 @@ const (
 	RevocationFailed Revocation = "failed"
 )
 
-// revocationOf is the revocation of a number of the C ABI; RevocationFailed for a number that is not known.
+// revocationOf returns the revocation for a number of the C ABI: RevocationFailed for an unknown number.
 func revocationOf(number C.csign_revocation) Revocation {
 	switch number {
 	case C.CSIGN_REVOCATION_REVOKED:
@@ -207,7 +207,7 @@ func revocationOf(number C.csign_revocation) Revocation {
 	}
 }
 
-// Counts are how often something happened since the client was made.
+// Counts counts events since the client was created.
 type Counts struct {
 	// Hits: tokens handed out from memory, as objects: copies of the bare access token are not counted.
 	Hits uint64
@@ -223,7 +223,7 @@ type Counts struct {
 	Failures uint64
 }
 
-// places is where each count goes, by its number.
+// places returns the field of each count, by its number.
 func (c *Counts) places() map[C.int32_t]*uint64 {
 	return map[C.int32_t]*uint64{
 		C.CSIGN_COUNTER_HITS:      &c.Hits,
@@ -235,7 +235,7 @@ func (c *Counts) places() map[C.int32_t]*uint64 {
 	}
 }
 
-// Error is why a call failed. No secret is ever in it.
+// Error describes why a call failed. It never contains a secret.
 type Error struct {
 	// Status: the status that the call returned.
 	Status Status
@@ -269,7 +269,7 @@ type Error struct {
 	cause error
 }
 
-// readError copies what an error of the library says, and what a callback failed with.
+// readError copies the fields of a library error, and the error that a callback returned.
 func readError(reported *C.csign_error) *Error {
 	read := C.countersign_go_read_error(reported)
 	made := &Error{}

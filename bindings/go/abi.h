@@ -5,13 +5,13 @@
 
 #include <countersign.h>
 
-/* Borrowed text; data is NULL where there is none. */
+/* Borrowed text; data is NULL if there is none. */
 typedef struct {
     const char *data;
     size_t length;
 } countersign_go_text;
 
-/* Everything about an error, borrowed from it. */
+/* The fields of an error, borrowed from it. */
 typedef struct {
     csign_status status;
     csign_verdict verdict;
@@ -26,7 +26,7 @@ typedef struct {
     countersign_go_text url;
     countersign_go_text trace_id;
     countersign_go_text provider;
-    /* The runtime/cgo.Handle of what a callback failed with, or 0. */
+    /* The runtime/cgo.Handle of the error that a callback returned, or 0. */
     uintptr_t cause;
 } countersign_go_error;
 

@@ -3,7 +3,7 @@
 import { error as c, type Pointer } from './functions.js';
 import { VERDICTS, type Verdict } from './numbers.js';
 
-/** What an error says. No secret is in it. */
+/** The fields of an error. They never contain a secret. */
 export interface ErrorDetails {
   /** The status that the call returned. */
   status: number;
@@ -39,7 +39,7 @@ export interface ErrorDetails {
   provider: string | null;
 }
 
-/** The details that an error need not have. */
+/** The optional fields of an error, all absent. */
 export const EMPTY = {
   hint: null,
   setting: null,
@@ -52,7 +52,7 @@ export const EMPTY = {
   provider: null,
 };
 
-/** What an error of the library says. */
+/** Reads the fields of a library error. */
 export function readDetails(error: Pointer): ErrorDetails {
   const retryAfterMs = Number(c.retryAfterMs(error));
   return {

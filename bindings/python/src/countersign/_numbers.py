@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-#: The ABI that this package was made for: major << 16 | minor.
+#: The ABI version that this package requires: major << 16 | minor.
 ABI_VERSION = 1
 
 

@@ -9,9 +9,10 @@ Path = Union[str, "PathLike[str]"]
 
 
 class Settings(TypedDict, total=False):
-    """A connection's settings, by the names they have in every language. Vendors have more,
-    named `extra.NAME`: those go into the mapping that `Client` takes first. None takes away what a
-    file has.
+    """A connection's settings, with the same names as in every language.
+
+    Vendors have more, named `extra.NAME`. Pass those in the mapping that is the first argument of
+    `Client`. None removes a setting that a file contains.
     """
 
     provider: str | None
@@ -30,10 +31,10 @@ class Settings(TypedDict, total=False):
     """the app's secret"""
 
     client_secret_file: Path | None
-    """a file that has the app's secret"""
+    """a file with the app's secret"""
 
     client_secret_env: str | None
-    """the environment variable that has the app's secret"""
+    """the environment variable with the app's secret"""
 
     client_auth: str | None
     """none, basic, post, private_key_jwt or client_secret_jwt"""
@@ -45,21 +46,20 @@ class Settings(TypedDict, total=False):
     """the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON, or a pkcs11: URI"""
 
     private_key_file: Path | None
-    """a file that has the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON, or a pkcs11: URI"""
+    """a file with the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON, or a pkcs11: URI"""
 
     private_key_env: str | None
-    """the environment variable that has the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON, or a pkcs11:
-    URI
+    """the environment variable with the private key: PEM, DER, PKCS#12, JWK, Google's or Box's JSON, or a pkcs11: URI
     """
 
     private_key_passphrase: str | None
     """the passphrase of an encrypted private key, or the PIN of a PKCS#11 device"""
 
     private_key_passphrase_file: Path | None
-    """a file that has the passphrase of an encrypted private key, or the PIN of a PKCS#11 device"""
+    """a file with the passphrase of an encrypted private key, or the PIN of a PKCS#11 device"""
 
     private_key_passphrase_env: str | None
-    """the environment variable that has the passphrase of an encrypted private key, or the PIN of a PKCS#11 device"""
+    """the environment variable with the passphrase of an encrypted private key, or the PIN of a PKCS#11 device"""
 
     key_id: str | None
     """the `kid` of assertions"""
@@ -86,10 +86,10 @@ class Settings(TypedDict, total=False):
     """a refresh token obtained elsewhere, to start from"""
 
     refresh_token_file: Path | None
-    """a file that has a refresh token obtained elsewhere, to start from"""
+    """a file with a refresh token obtained elsewhere, to start from"""
 
     refresh_token_env: str | None
-    """the environment variable that has a refresh token obtained elsewhere, to start from"""
+    """the environment variable with a refresh token obtained elsewhere, to start from"""
 
     base_url: str | None
     """base of the provider's endpoints, instead of the environment's"""
@@ -134,7 +134,7 @@ class Settings(TypedDict, total=False):
     """the key that encrypts the store"""
 
     store_key_file: Path | None
-    """a file that has the key that encrypts the store"""
+    """a file with the key that encrypts the store"""
 
     store_key_env: str | None
-    """the environment variable that has the key that encrypts the store"""
+    """the environment variable with the key that encrypts the store"""

@@ -21,7 +21,7 @@ public enum Change {
         this.number = number;
     }
 
-    /** The value of a number; {@link #UNKNOWN} for one that is not known. */
+    /** Returns the value for a number; {@link #UNKNOWN} for an unknown number. */
     static Change of(int number) {
         for (Change value : values()) {
             if (value.number == number) {

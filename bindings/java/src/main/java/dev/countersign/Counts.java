@@ -4,7 +4,7 @@ package dev.countersign;
 import java.util.function.IntToLongFunction;
 
 /**
- * How often something happened since a client was made.
+ * Counts of events since a client was created.
  *
  * @param hits tokens handed out from memory, as objects: copies of the bare access token are not counted
  * @param adopted tokens taken over from the store
@@ -14,7 +14,7 @@ import java.util.function.IntToLongFunction;
  * @param failures requests, or attempts at one, that brought no token
  */
 public record Counts(long hits, long adopted, long minted, long refreshed, long waits, long failures) {
-    /** Asks for each count by its number. */
+    /** Reads each count by its number. */
     static Counts of(IntToLongFunction count) {
         return new Counts(
                 count.applyAsLong(1),

@@ -5,7 +5,7 @@ import java.io.Serializable;
 import java.time.Duration;
 import java.util.function.LongBinaryOperator;
 
-/** What an error says; null where it says nothing. */
+/** The fields of an error. Absent ones are null or 0. */
 record Details(
         int status,
         Verdict verdict,
@@ -21,7 +21,7 @@ record Details(
         String traceId,
         String provider)
         implements Serializable {
-    /** What an error of the library says. */
+    /** Reads the fields of a library error. */
     static Details read(Abi abi, Frame frame, int status, long error) {
         long length = frame.slot();
         Text text = function -> frame.borrowed(function.applyAsLong(error, length), length);
@@ -41,7 +41,7 @@ record Details(
                 text.read(abi::csign_error_provider));
     }
 
-    /** What this package says itself. */
+    /** Creates the fields of an error of this package. */
     static Details bare(int status, Verdict verdict, String kind, String message, String hint) {
         return new Details(
                 status,
@@ -63,7 +63,7 @@ record Details(
         return millis < 0 ? null : Duration.ofMillis(millis);
     }
 
-    /** Reads one text of the error at hand. */
+    /** Reads one text of the error. */
     private interface Text {
         String read(LongBinaryOperator function);
     }

@@ -6,11 +6,11 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** What an exception says beside its message. */
+/** The fields of an exception, except its message. */
 abstract class ErrorFields extends RuntimeException {
     @Serial private static final long serialVersionUID = 1L;
 
-    /** What the exception carries. */
+    /** The fields of the error. */
     final Details details;
 
     ErrorFields(Details details) {

@@ -2,11 +2,11 @@
 package dev.countersign;
 
 /**
- * The functions of {@code countersign.h}, by their own names. Handles, pointers and {@code size_t} are {@code long};
- * where a pointer may be NULL it is 0. A {@code uint16_t} is an {@code int}, extended with zeros.
+ * The functions of {@code countersign.h}, with the same names. Handles, pointers and {@code size_t} are
+ * {@code long}; a NULL pointer is 0. A {@code uint16_t} is a zero-extended {@code int}.
  */
 interface Functions {
-    /** The ABI that this package was made for: {@code CSIGN_ABI_VERSION}. */
+    /** The ABI version that this package requires: {@code CSIGN_ABI_VERSION}. */
     int MADE_FOR = 1;
 
     void csign_callback_set_cause(long cause, long destroy);

@@ -4,8 +4,8 @@ package dev.countersign;
 import com.sun.jna.Callback;
 
 /**
- * {@link Functions} over JNA's direct mapping. Every parameter is a primitive, which is JNA's shortest way: it looks
- * at no annotation and allocates nothing.
+ * {@link Functions} with JNA's direct mapping. All parameters are primitives, which is JNA's fastest path: it reads
+ * no annotations and allocates nothing.
  */
 abstract class JnaFunctions implements Functions {
     @Override

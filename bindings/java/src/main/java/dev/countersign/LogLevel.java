@@ -25,7 +25,7 @@ public enum LogLevel {
         return number;
     }
 
-    /** The value of a number; {@link #DEBUG} for one that is not known. */
+    /** Returns the value for a number; {@link #DEBUG} for an unknown number. */
     static LogLevel of(int number) {
         for (LogLevel value : values()) {
             if (value.number == number) {

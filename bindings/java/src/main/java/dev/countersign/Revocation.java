@@ -6,11 +6,11 @@ import java.util.Optional;
 /**
  * What became of a token at the vendor when its connection was forgotten.
  *
- * @param outcome how it ended
- * @param reason why, with {@link Outcome#FAILED}
+ * @param outcome the outcome
+ * @param reason why it failed, with {@link Outcome#FAILED}
  */
 public record Revocation(Outcome outcome, Optional<CountersignException> reason) {
-    /** How it ended. */
+    /** The outcome of a revocation. */
     public enum Outcome {
         /** The vendor revoked it. */
         REVOKED(1),
@@ -33,7 +33,7 @@ public record Revocation(Outcome outcome, Optional<CountersignException> reason)
             this.number = number;
         }
 
-        /** The value of a number; {@link #UNKNOWN} for one that is not known. */
+        /** Returns the value for a number; {@link #UNKNOWN} for an unknown number. */
         static Outcome of(int number) {
             for (Outcome value : values()) {
                 if (value.number == number) {

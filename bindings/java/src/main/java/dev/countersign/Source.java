@@ -15,7 +15,7 @@ public enum Source {
     /** From the store. */
     STORE(4),
 
-    /** From where this version of the package does not know. */
+    /** A source that this version of the package does not know. */
     UNKNOWN(-1);
 
     private final int number;
@@ -24,7 +24,7 @@ public enum Source {
         this.number = number;
     }
 
-    /** The value of a number; {@link #UNKNOWN} for one that is not known. */
+    /** Returns the value for a number; {@link #UNKNOWN} for an unknown number. */
     static Source of(int number) {
         for (Source value : values()) {
             if (value.number == number) {

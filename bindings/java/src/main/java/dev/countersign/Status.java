@@ -7,7 +7,7 @@ package dev.countersign;
  * <p>1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to 79:
  * the server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
  *
- * <p>What a program does about an error depends on its {@link Verdict}; the status is for messages and tests.
+ * <p>Use the {@link Verdict} to decide what to do about an error. The status is for messages and tests.
  */
 public enum Status {
     /** It went well. */
@@ -103,7 +103,7 @@ public enum Status {
     /** A bug of ours. */
     INTERNAL(102),
 
-    /** A failure that this package does not know: its number is {@link CountersignException#statusNumber()}. */
+    /** A failure that this package does not know. {@link CountersignException#statusNumber()} returns its number. */
     UNKNOWN(-1);
 
     private final int number;
@@ -113,7 +113,7 @@ public enum Status {
     }
 
     /**
-     * The number in the native library, or -1 for {@link #UNKNOWN}.
+     * Returns the number in the native library, or -1 for {@link #UNKNOWN}.
      *
      * @return the number
      */
@@ -121,7 +121,7 @@ public enum Status {
         return number;
     }
 
-    /** The value of a number; {@link #UNKNOWN} for one that is not known. */
+    /** Returns the value for a number; {@link #UNKNOWN} for an unknown number. */
     static Status of(int number) {
         for (Status value : values()) {
             if (value.number == number) {

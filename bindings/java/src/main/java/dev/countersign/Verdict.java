@@ -4,7 +4,7 @@ package dev.countersign;
 /**
  * What to do about an error. The same words in every language.
  *
- * <p>Here each also has an exception of its own.
+ * <p>Each verdict has its own exception class.
  */
 public enum Verdict {
     /** Try again, after the wait that the error gives, if any: {@link RetryException}. */
@@ -33,7 +33,7 @@ public enum Verdict {
     }
 
     /**
-     * The word of every language, such as {@code fix_configuration}.
+     * Returns the word for it, such as {@code fix_configuration}, which is the same in every language.
      *
      * @return the word
      */
@@ -41,7 +41,7 @@ public enum Verdict {
         return word;
     }
 
-    /** The value of a number; {@link #UNEXPECTED} for one that is not known. */
+    /** Returns the value for a number; {@link #UNEXPECTED} for an unknown number. */
     static Verdict of(int number) {
         for (Verdict value : values()) {
             if (value.number == number) {
