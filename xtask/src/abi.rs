@@ -28,7 +28,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
         }
         ["--record"] => {
             let text = format!("{HEADING}{}\n", promised()?.join("\n"));
-            codegen::agree(Path::new(RECORD), &text, false)
+            codegen::write_or_check(Path::new(RECORD), &text, false)
         }
         _ => Err("usage: cargo xtask abi --check [--library FILE] | --record | --test".into()),
     }

@@ -51,7 +51,7 @@ const LANGUAGES: &[Language] = &[
 
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     if options == ["table"] {
-        return results::agree(&target().join("bindings/results"));
+        return results::write_table(&target().join("bindings/results"));
     }
     let stage = Stage::set()?;
     for name in options {
@@ -84,7 +84,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     }
     match options.is_empty() {
         // The table needs the results of all languages.
-        true => results::agree(&stage.results),
+        true => results::write_table(&stage.results),
         false => Ok(()),
     }
 }
@@ -258,7 +258,7 @@ impl Language {
         let missing = self
             .programs
             .iter()
-            .find(|program| !tools::is_there(program));
+            .find(|program| !tools::is_installed(program));
         match missing {
             Some(program) => Err(format!("`{program}` is not installed")),
             None => Ok(()),

@@ -162,7 +162,7 @@ impl Dist {
         }
         self.completions(&bin.join("countersign"))?;
         self.man_pages(&bin.join("countersign"))?;
-        self.weigh(&lib.join(&file))
+        self.check_size(&lib.join(&file))
     }
 
     /// Builds the library. Returns the system libraries that the static library needs.
@@ -239,7 +239,7 @@ impl Dist {
         Ok(())
     }
 
-    fn weigh(&self, library: &Path) -> Result<(), String> {
+    fn check_size(&self, library: &Path) -> Result<(), String> {
         let bytes = fs::metadata(library)
             .map_err(|error| error.to_string())?
             .len();

@@ -40,11 +40,11 @@ fn fast() -> Result<(), String> {
 fn everything() -> Result<(), String> {
     let strict = std::env::var_os("CI").is_some_and(|value| value == "true");
     let mut report = Report::default();
-    let missing = tools::provide();
+    let missing = tools::install_missing();
     for line in &missing {
         report.missing("tools", line);
     }
-    let browser = tools::is_there("chromium") && tools::is_there("chromedriver");
+    let browser = tools::is_installed("chromium") && tools::is_installed("chromedriver");
 
     format_and_lints(&mut report);
     report.run("core alone", || {

@@ -131,7 +131,7 @@ pub(crate) const TOOLS: &[Tool] = &[
 const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 /// Reports whether a program is installed.
-pub(crate) fn is_there(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     if program == "postgres" {
         let versions = std::fs::read_dir(POSTGRESQL)
             .into_iter()
@@ -159,11 +159,11 @@ pub(crate) fn is_there(program: &str) -> bool {
 /// Installs missing programs if this runs as root on Debian.
 ///
 /// Returns a line for each program that is still missing, with the command that installs it.
-pub(crate) fn provide() -> Vec<String> {
+pub(crate) fn install_missing() -> Vec<String> {
     let missing = || {
         TOOLS
             .iter()
-            .filter(|tool| !is_there(tool.program))
+            .filter(|tool| !is_installed(tool.program))
             .collect::<Vec<_>>()
     };
     let wanted = missing();
@@ -171,7 +171,7 @@ pub(crate) fn provide() -> Vec<String> {
         return Vec::new();
     }
     let packages: Vec<_> = wanted.iter().map(|tool| tool.package).collect();
-    if is_root() && is_there("apt-get") {
+    if is_root() && is_installed("apt-get") {
         let apt = |arguments: &[&str]| {
             Command::new("apt-get")
                 .args(arguments)

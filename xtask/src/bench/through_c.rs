@@ -41,7 +41,7 @@ pub(super) fn run() -> Result<(), String> {
     let fleet = base.join("fleet");
     dist("fleet", &fleet).install()?;
     dist("", &prefix).install()?;
-    let weigh = |prefix: &Path, file: &str| {
+    let size = |prefix: &Path, file: &str| {
         let path = prefix.join("lib").join(file);
         let facts = fs::metadata(&path).map_err(|e| format!("{}: {e}", path.display()));
         facts.map(|facts| facts.len())
@@ -71,14 +71,14 @@ pub(super) fn run() -> Result<(), String> {
     }
     text.push_str("\n| library | bytes |\n|---|---|\n");
     let so = "libcountersign.so.0";
-    text.push_str(&format!("| shared, stripped | {} |\n", weigh(&prefix, so)?));
+    text.push_str(&format!("| shared, stripped | {} |\n", size(&prefix, so)?));
     text.push_str(&format!(
         "| shared, stripped, with `fleet` | {} |\n",
-        weigh(&fleet, so)?
+        size(&fleet, so)?
     ));
     text.push_str(&format!(
         "| static | {} |\n",
-        weigh(&prefix, "libcountersign.a")?
+        size(&prefix, "libcountersign.a")?
     ));
     let path = root().join(RESULTS);
     let results = fs::read_to_string(&path).map_err(|e| format!("{RESULTS}: {e}"))?;

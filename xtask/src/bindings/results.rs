@@ -20,7 +20,7 @@ pub(super) const LANGUAGES: &[(&str, &str)] = &[
 const TABLE: &str = "tests/scenarios/RESULTS.md";
 
 /// Writes the table from the results of a complete run. In CI, compares it with the committed one.
-pub(super) fn agree(results: &Path) -> Result<(), String> {
+pub(super) fn write_table(results: &Path) -> Result<(), String> {
     let scenarios = scenarios()?;
     let outcomes = outcomes(results)?;
     let gaps: Vec<_> = scenarios
@@ -37,7 +37,7 @@ pub(super) fn agree(results: &Path) -> Result<(), String> {
         return Err(format!("not run: {}", gaps.join(", ")));
     }
     let check = std::env::var_os("CI").is_some_and(|value| value == "true");
-    codegen::agree(
+    codegen::write_or_check(
         Path::new(TABLE),
         &every_scenario(&scenarios, &outcomes),
         check,

@@ -3,7 +3,7 @@
 use super::fields::{Idiom, Kind, fields};
 use super::model::{Enum, Model};
 use super::text::{pascal, wrapped};
-use super::{File, made_by};
+use super::{File, banner};
 
 const WIDTH: usize = 120;
 
@@ -12,7 +12,7 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
         "// {}\n\n// The enums of countersign.h and the fields of its errors, for countersign.hpp, which includes this file.\n\n\
          #ifndef COUNTERSIGN_ABI_HPP\n#define COUNTERSIGN_ABI_HPP\n\n#include <chrono>\n#include <cstddef>\n#include <cstdint>\n#include <optional>\n#include <string_view>\n\n\
          #include \"countersign.h\"\n\nnamespace countersign {{\n",
-        made_by()
+        banner()
     );
     for one in &model.enums {
         match one.short() {

@@ -3,7 +3,7 @@
 use super::fields::{Field, Idiom, Kind, fields};
 use super::model::{Enum, Model, Value};
 use super::text::{capital, lower, wrapped};
-use super::{File, made_by};
+use super::{File, banner};
 
 const WIDTH: usize = 120;
 
@@ -41,7 +41,7 @@ const WORDS: &[Words] = &[
 pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
     let mut out = format!(
         "// Code {}\n\npackage countersign\n\n// #include \"bridge.h\"\nimport \"C\"\n\nimport (\n\t\"runtime/cgo\"\n\t\"time\"\n)\n",
-        lower(&made_by().replace("; do not edit", "; DO NOT EDIT"))
+        lower(&banner().replace("; do not edit", "; DO NOT EDIT"))
     );
     out.push_str(&status(model.enumeration("status")?));
     for one in WORDS {
@@ -264,6 +264,6 @@ fn bridge(model: &Model) -> String {
          static inline countersign_go_error countersign_go_read_error(const csign_error *error)\n{{\n    \
          countersign_go_error into = {{0}};\n{read}    into.cause = (uintptr_t)csign_error_cause(error);\n    \
          return into;\n}}\n\n#endif\n",
-        made_by()
+        banner()
     )
 }

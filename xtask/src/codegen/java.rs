@@ -3,7 +3,7 @@
 use super::fields::{Field, Idiom, Kind, fields};
 use super::model::{Enum, Function, Model, Type};
 use super::text::{block, camel, pascal};
-use super::{File, made_by};
+use super::{File, banner};
 
 const FOLDER: &str = "bindings/java/src/main/java/dev/countersign";
 const WIDTH: usize = 120;
@@ -26,7 +26,7 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
 fn file(name: &str, body: String) -> File {
     File {
         path: format!("{FOLDER}/{name}.java"),
-        text: format!("// {}\npackage dev.countersign;\n\n{body}", made_by()),
+        text: format!("// {}\npackage dev.countersign;\n\n{body}", banner()),
     }
 }
 

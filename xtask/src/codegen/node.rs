@@ -5,7 +5,7 @@ use countersign::SETTINGS;
 use super::fields::{Idiom, Kind, fields};
 use super::model::{Enum, Function, Model, Type};
 use super::text::{block, camel, pascal};
-use super::{File, made_by};
+use super::{File, banner};
 
 const FOLDER: &str = "bindings/node/src";
 const WIDTH: usize = 110;
@@ -25,7 +25,7 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
 fn file(name: &str, body: String) -> File {
     File {
         path: format!("{FOLDER}/{name}.ts"),
-        text: format!("// {}\n\n{body}", made_by()),
+        text: format!("// {}\n\n{body}", banner()),
     }
 }
 

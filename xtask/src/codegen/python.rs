@@ -5,7 +5,7 @@ use countersign::SETTINGS;
 use super::fields::{Idiom, Kind, fields};
 use super::model::{Enum, Function, Model, Type};
 use super::text::{pascal, wrapped};
-use super::{File, c, made_by};
+use super::{File, banner, c};
 
 const FOLDER: &str = "bindings/python";
 const WIDTH: usize = 120;
@@ -16,11 +16,11 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
             path: format!("{FOLDER}/abi.h"),
             text: format!(
                 "/* {} */\n/* countersign.h for cffi, which has no preprocessor. generate.py compiles it. */\n\n{}",
-                made_by(),
+                banner(),
                 c::declarations(model)
             ),
         },
-        file("_abi.pyi", format!("# {}\n\n{}", made_by(), stubs(model))),
+        file("_abi.pyi", format!("# {}\n\n{}", banner(), stubs(model))),
         file("_numbers.py", numbers(model)?),
         file("_settings.py", settings()),
         file("_details.py", details(model)),
@@ -89,7 +89,7 @@ fn numbers(model: &Model) -> Result<String, String> {
     let mut out = format!(
         "\"\"\"The numbers of countersign.h. {}\"\"\"\n\nfrom enum import IntEnum\n\n\
          #: The ABI version that this package requires: major << 16 | minor.\nABI_VERSION = {}\n",
-        made_by(),
+        banner(),
         model.abi_version()?
     );
     for one in &model.enums {
@@ -121,7 +121,7 @@ fn settings() -> String {
          \x20   \"\"\"A connection's settings, with the same names as in every language.\n\n\
          \x20   Vendors have more, named `extra.NAME`. Pass those in the mapping that is the first argument of\n\
          \x20   `Client`. None removes a setting that a file contains.\n    \"\"\"\n",
-        made_by()
+        banner()
     );
     let mut add = |name: &str, kind: &str, about: String| {
         out.push_str(&format!(
@@ -235,6 +235,6 @@ fn details(model: &Model) -> String {
          \x20       super().__init__(message)\n{kept}\n\n\
          def read_details(error: Pointer) -> dict[str, Any]:\n    \"\"\"Reads the fields of a library error.\"\"\"\n\
          {before}    return {{\n{read}    }}\n",
-        made_by()
+        banner()
     )
 }

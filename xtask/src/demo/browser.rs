@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use countersign::{Keeper, Listener, Request, SystemRandom, Token, Transport, UreqTransport, Url};
 
-use super::stage::told;
+use super::stage::describe;
 
 /// Opens a login or consent URL and allows access. Returns the URL of the callback.
 pub(crate) fn allow(keeper: &Keeper, url: &str) -> Result<Url, String> {
     let url = Url::parse(url)
-        .map_err(told)?
+        .map_err(describe)?
         .with_query([("_sandbox", "allow")]);
-    let transport = UreqTransport::new(keeper.connection().network()).map_err(told)?;
+    let transport = UreqTransport::new(keeper.connection().network()).map_err(describe)?;
     let response = transport
         .send(&Request::get(url))
-        .map_err(|error| told(error.into_error()))?;
+        .map_err(|error| describe(error.into_error()))?;
     let back = response
         .header("location")
         .ok_or_else(|| format!("the page returned {} without a redirect", response.status))?;
-    Url::parse(back).map_err(told)
+    Url::parse(back).map_err(describe)
 }
 
 /// Logs in: starts a loopback server, opens the browser, and exchanges the code.
@@ -27,17 +27,17 @@ pub(crate) fn login(keeper: &Keeper) -> Result<Token, String> {
         .connection()
         .redirect_uri()
         .ok_or("there is no redirect_uri")?;
-    let listener = Listener::bind(registered, None, &SystemRandom::new()).map_err(told)?;
+    let listener = Listener::bind(registered, None, &SystemRandom::new()).map_err(describe)?;
     let login = keeper
         .start_login(Some(listener.redirect_uri().as_str()))
-        .map_err(told)?;
+        .map_err(describe)?;
     std::thread::scope(|scope| {
         let person = scope.spawn(|| {
             let back = allow(keeper, login.url().as_str())?;
-            let transport = UreqTransport::new(keeper.connection().network()).map_err(told)?;
+            let transport = UreqTransport::new(keeper.connection().network()).map_err(describe)?;
             let page = transport
                 .send(&Request::get(back))
-                .map_err(|e| told(e.into_error()))?;
+                .map_err(|e| describe(e.into_error()))?;
             let text = String::from_utf8_lossy(&page.body).into_owned();
             match text.contains("You are logged in") {
                 true => Ok(()),
@@ -53,7 +53,7 @@ pub(crate) fn login(keeper: &Keeper) -> Result<Token, String> {
         let shown = person
             .join()
             .map_err(|_| "the browser's thread panicked".to_owned())?;
-        let token = token.map_err(told)?;
+        let token = token.map_err(describe)?;
         shown.map(|()| token)
     })
 }

@@ -3,20 +3,20 @@
 use countersign::{ErrorKind, Source, Verdict};
 
 use super::browser;
-use super::stage::{Stage, ensure, told};
+use super::stage::{Stage, describe, ensure};
 
 pub(super) fn jwt(stage: &mut Stage) -> Result<(), String> {
     for name in ["docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"] {
         let keeper = stage.keeper(name)?;
-        let token = keeper.token().map_err(told)?;
+        let token = keeper.token().map_err(describe)?;
         ensure(token.source() == Source::Minted, "the token is new")?;
         ensure(
             token.expires_at().is_some(),
             "DocuSign says when a token expires",
         )?;
-        let about = keeper.identity().map_err(told)?;
+        let about = keeper.identity().map_err(describe)?;
         stage.obtained(&keeper, &token, &about, &["account_id", "base_uri"])?;
-        let again = stage.keeper(name)?.token().map_err(told)?;
+        let again = stage.keeper(name)?.token().map_err(describe)?;
         ensure(
             again.source() == Source::Store,
             "another client finds the token in the store",
@@ -59,8 +59,8 @@ pub(super) fn consent(stage: &mut Stage) -> Result<(), String> {
         .ok_or("the connection has no admin consent URL")?;
     stage.note(&format!("admin consent  {admin}"));
     browser::allow(&keeper, url)?;
-    let token = keeper.token().map_err(told)?;
-    let about = keeper.identity().map_err(told)?;
+    let token = keeper.token().map_err(describe)?;
+    let about = keeper.identity().map_err(describe)?;
     stage.obtained(&keeper, &token, &about, &["account_id"])
 }
 
@@ -73,11 +73,11 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
         token.source() == Source::Minted,
         "the login got a new token",
     )?;
-    let about = keeper.identity().map_err(told)?;
+    let about = keeper.identity().map_err(describe)?;
     stage.obtained(&keeper, &token, &about, &["account_id", "base_uri"])?;
 
     for _ in 0..3 {
-        let token = keeper.refresh_now().map_err(told)?;
+        let token = keeper.refresh_now().map_err(describe)?;
         ensure(
             token.source() == Source::Refreshed,
             "the token was refreshed",
@@ -106,7 +106,7 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
         )?;
         spent.push(fingerprint.clone());
     }
-    let token = keeper.token().map_err(told)?;
+    let token = keeper.token().map_err(describe)?;
     stage.obtained(&keeper, &token, &about, &[])?;
     stage.line(
         "",

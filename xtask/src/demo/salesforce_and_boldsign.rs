@@ -3,7 +3,7 @@
 use countersign::Source;
 
 use super::browser;
-use super::stage::{Stage, ensure, told};
+use super::stage::{Stage, describe, ensure};
 
 pub(super) fn three_hosts(stage: &mut Stage) -> Result<(), String> {
     for name in [
@@ -12,7 +12,7 @@ pub(super) fn three_hosts(stage: &mut Stage) -> Result<(), String> {
         "salesforce-site-jwt",
     ] {
         let keeper = stage.keeper(name)?;
-        let token = keeper.token().map_err(told)?;
+        let token = keeper.token().map_err(describe)?;
         ensure(
             token.expires_at().is_none(),
             "Salesforce doesn't say when a token expires",
@@ -35,7 +35,7 @@ pub(super) fn boldsign(stage: &mut Stage) -> Result<(), String> {
     let about = token.extra().clone();
     stage.obtained(&keeper, &token, &about, &["api_base"])?;
     for _ in 0..2 {
-        let token = keeper.refresh_now().map_err(told)?;
+        let token = keeper.refresh_now().map_err(describe)?;
         ensure(
             token.source() == Source::Refreshed,
             "the token was refreshed",
@@ -57,7 +57,7 @@ pub(super) fn boldsign(stage: &mut Stage) -> Result<(), String> {
     )?;
 
     let keeper = stage.keeper("boldsign-cc")?;
-    let token = keeper.token().map_err(told)?;
+    let token = keeper.token().map_err(describe)?;
     let about = token.extra().clone();
     stage.obtained(&keeper, &token, &about, &["api_base"])
 }

@@ -31,11 +31,11 @@ impl Stage {
             .with(countersign_docusign::provider())
             .and_then(|registry| registry.with(countersign_salesforce::provider()))
             .and_then(|registry| registry.with(countersign_boldsign::provider()))
-            .map_err(told)?;
+            .map_err(describe)?;
         let text = std::fs::read_to_string(sandbox.connections()).map_err(|e| e.to_string())?;
         Ok(Self {
             clock: Arc::default(),
-            settings: Settings::from_toml(&text).map_err(told)?,
+            settings: Settings::from_toml(&text).map_err(describe)?,
             registry,
             rows: Vec::new(),
             notes: Vec::new(),
@@ -58,13 +58,13 @@ impl Stage {
             .clone()
             .relative_to(self.sandbox.dir())
             .resolve(|_| None)
-            .map_err(told)?;
+            .map_err(describe)?;
         let connection =
-            Connection::from_registry(name, &settings, &self.registry).map_err(told)?;
+            Connection::from_registry(name, &settings, &self.registry).map_err(describe)?;
         Keeper::builder(connection)
             .clock(Arc::clone(&self.clock) as Arc<dyn Clock>)
             .build()
-            .map_err(told)
+            .map_err(describe)
     }
 
     /// Adds a line about a token, without the token itself.
@@ -192,7 +192,7 @@ impl Clock for ForwardClock {
 }
 
 /// Formats an error for a user.
-pub(crate) fn told(error: Error) -> String {
+pub(crate) fn describe(error: Error) -> String {
     match error.hint() {
         Some(hint) => format!("{error} ({}; {hint})", error.verdict()),
         None => format!("{error} ({})", error.verdict()),
