@@ -295,8 +295,10 @@ pub(crate) fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
     }
     let before = stage.refreshes().len();
     match keeper.refresh_now() {
-        Ok(_) if stage.refreshes().len() == before + 1 => {}
-        Ok(_) => return Outcome::Broken("refresh_now sent nothing".into()),
+        Ok(_) => match stage.refreshes().len() - before {
+            1 => {}
+            sent => return Outcome::Broken(format!("refresh_now sent {sent} requests")),
+        },
         Err(error) => return Outcome::Lost(error.to_string()),
     }
     match stage.refreshes().last().and_then(|entry| entry.status) {
