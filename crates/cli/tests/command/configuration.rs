@@ -327,7 +327,7 @@ fn secrets_keys_and_profiles_that_other_users_may_have_written_are_refused() {
     let run = house.run(["token", "boldsign-cc", "--json", "--profile", &profile]);
     let message = run.error(2)["message"].as_str().unwrap().to_owned();
     assert!(
-        message.contains("--profile") && message.contains("may be written"),
+        message.contains("--profile") && message.contains("is writable"),
         "{message}"
     );
 }

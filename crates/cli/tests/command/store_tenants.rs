@@ -234,7 +234,7 @@ pub(crate) fn looking_is_refused(url: &str) {
     list.args(["store", "list", "--json", "--store", url]);
     let run = Run::of(&mut list, "");
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("has no tables"), "{run:?}");
+    assert!(run.stderr.contains("has no countersign tables"), "{run:?}");
 }
 
 #[cfg(unix)]

@@ -54,7 +54,7 @@ fn a_file_that_others_may_write_is_refused() {
     for mode in [0o757, 0o777, 0o646, 0o666] {
         fs::set_permissions(built.path(), Permissions::from_mode(mode)).unwrap();
         let error = refused(built.path());
-        assert!(error.message().contains("may be written"), "{error}");
+        assert!(error.message().contains("is writable"), "{error}");
         assert!(error.hint().unwrap().starts_with("chmod go-w"), "{error:?}");
     }
     fs::set_permissions(built.path(), Permissions::from_mode(0o600)).unwrap();
@@ -72,7 +72,7 @@ fn a_folder_that_others_may_write_is_refused_wherever_it_is_on_the_way() {
         let before = fs::metadata(folder).unwrap().permissions();
         fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
         let error = refused(&plugin);
-        assert!(error.message().contains("may be written"), "{error}");
+        assert!(error.message().contains("is writable"), "{error}");
         fs::set_permissions(folder, before).unwrap();
     }
     // Others may add files to a sticky folder: enough above, not where the file lies.
@@ -112,7 +112,7 @@ fn a_link_in_a_folder_that_others_may_write_is_refused() {
     symlink(built.path(), &link).unwrap();
     Loader::new().load(&link, None).unwrap();
     fs::set_permissions(open.path(), Permissions::from_mode(0o777)).unwrap();
-    assert!(refused(&link).message().contains("may be written"));
+    assert!(refused(&link).message().contains("is writable"));
 }
 
 #[test]
