@@ -72,8 +72,8 @@ impl CallbackSigner {
 
     /// Creates a signer that calls the function with the hash of the bytes to sign.
     ///
-    /// Use this for a KMS that limits the length of messages. The hash function is the algorithm's
-    /// own.
+    /// Use this for a KMS that limits the length of messages. It uses the
+    /// algorithm's hash function.
     ///
     /// # Errors
     ///

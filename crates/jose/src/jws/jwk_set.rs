@@ -46,7 +46,8 @@ pub struct Jwk {
 impl JwkSet {
     /// Reads a JWK Set.
     ///
-    /// Keys that are unsupported or not for verifying are skipped, as RFC 7517 section 5 requires.
+    /// Keys that are unsupported or not for verifying are skipped, as RFC 7517 section 5
+    /// recommends.
     ///
     /// # Errors
     ///

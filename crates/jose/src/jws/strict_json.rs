@@ -10,8 +10,8 @@ use crate::{Error, ErrorKind};
 
 /// Parses a JSON object in UTF-8 and rejects duplicate names.
 ///
-/// Required by RFC 7515 section 4 and RFC 7519 section 4. With duplicates, two parsers could see
-/// two different tokens.
+/// Names must be unique (RFC 7515 section 4, RFC 7519 section 4). With duplicates, two parsers
+/// could see two different tokens.
 pub(crate) fn unique_members(json: &[u8], what: &str) -> Result<Map<String, Value>, Error> {
     if std::str::from_utf8(json).is_err() {
         return Err(invalid(format!("the token's {what} is not UTF-8")));

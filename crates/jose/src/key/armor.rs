@@ -57,8 +57,7 @@ pub(crate) fn normalize(text: &str) -> Zeroizing<String> {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            // PEM has no backslashes: this is `\n`, `\r`, JSON's `\/` or a shell's line
-            // continuation.
+            // PEM has no backslashes: this is `\n`, `\r`, JSON's `\/` or a shell's line end.
             '\\' => {
                 if chars
                     .next_if(|next| matches!(next, 'n' | 'r' | 't'))

@@ -1,4 +1,4 @@
-//! Key pairs of the signing library. This is the only module that signs with ring.
+//! Key pairs of the signing libraries. All use of ring's key pairs is here.
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
@@ -114,8 +114,7 @@ impl Pair {
                     .ok_or_else(|| rejection::unsupported_algorithm(algorithm))?;
                 let start = signature.len();
                 signature.resize(start + pair.public().modulus_len(), 0);
-                // ring verifies the signature it made, so a wrong CRT exponent does not leak the
-                // key.
+                // ring verifies its own signature, so a wrong CRT exponent cannot leak the key.
                 pair.sign(encoding, &random, input, &mut signature[start..])
                     .map_err(|_| {
                         signature.truncate(start);

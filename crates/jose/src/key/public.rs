@@ -41,8 +41,8 @@ pub struct PublicKey {
     is_pss: bool,
     /// The algorithms that the key's file restricts it to, if any.
     ///
-    /// RSASSA-PSS parameters restrict a key, and so do `use`, `key_ops` and `alg` of a JWK (RFC 7517
-    /// section 4).
+    /// RSASSA-PSS parameters restrict a key, and so do `use`, `key_ops` and `alg` of a JWK (RFC
+    /// 7517 section 4).
     allowed: Option<&'static [Algorithm]>,
     /// The SubjectPublicKeyInfo that the key was read from, if ours would differ.
     spki: Option<Arc<[u8]>>,

@@ -71,9 +71,12 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Passphrase`] if the passphrase is missing or wrong, otherwise
-    /// [`ErrorKind::PrivateKey`]. The hint says what to do, often as a command that converts the
-    /// key. No error contains any part of the key.
+    /// - [`ErrorKind::Passphrase`] if the passphrase is missing or wrong.
+    /// - [`ErrorKind::KeyId`] if a JWK Set or PKCS#12 file contains several private keys.
+    /// - [`ErrorKind::PrivateKey`] otherwise.
+    ///
+    /// The hint says what to do, often as a command that converts the key. No error contains any
+    /// part of the key.
     ///
     /// # Example
     ///
@@ -101,8 +104,8 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// As [`from_bytes`](Self::from_bytes); also [`ErrorKind::KeyId`], listing the names, if the
-    /// file has several private keys and not exactly one with this name.
+    /// As [`from_bytes`](Self::from_bytes), except that [`ErrorKind::KeyId`] means that not exactly
+    /// one of several private keys has this name. The message lists the names.
     ///
     /// # Example
     ///
@@ -167,8 +170,8 @@ impl PublicKey {
 
     /// Reads the public key of a file.
     ///
-    /// The format is detected: SubjectPublicKeyInfo, PKCS#1 or a certificate in PEM or DER, or a JWK.
-    /// Only the key of a certificate is read.
+    /// The format is detected: SubjectPublicKeyInfo, PKCS#1 or a certificate in PEM or DER, or a
+    /// JWK. Only the key of a certificate is read.
     ///
     /// # Errors
     ///
