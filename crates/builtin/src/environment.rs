@@ -1,13 +1,13 @@
-//! The environment, which core never reads by itself.
+//! Environment variables, which core never reads itself.
 
 use std::path::PathBuf;
 
-/// An environment variable, as [`Settings::resolve`](countersign::Settings::resolve) asks for.
+/// Returns an environment variable, for [`Settings::resolve`](countersign::Settings::resolve).
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A path that the environment gives; an empty variable is none.
+/// Returns a path from an environment variable, unless the variable is empty.
 pub fn path_variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name)
         .filter(|value| !value.is_empty())

@@ -1,9 +1,9 @@
-//! What the `countersign` command and `libcountersign` have built in.
+//! What the `countersign` command and `libcountersign` share: providers, stores, configuration.
 //!
-//! Core knows no vendor, no server and no environment; a program hands them in. This crate is the
-//! hand of both programs of the house, so that a connection means the same to the command, to C and
-//! to every language on top: which providers there are ([`registry`]), which stores a setting can
-//! name ([`open_store`]), and where configuration is looked for ([`Configuration`]).
+//! Core knows no vendor, no server and no environment variable. This crate adds them, so a
+//! connection means the same in the command, in C and in every language on top: the providers
+//! ([`registry`]), the stores that a setting can name ([`open_store`]), and the places of the
+//! configuration file ([`Configuration`]).
 
 #![forbid(unsafe_code)]
 
@@ -28,13 +28,13 @@ pub use self::observed::Observed;
 pub use self::seeds::SeedFolder;
 pub use self::stores::{open_existing_store, open_store, place, spent_seeds, spool, spool_folder};
 
-/// The providers that are built in: those whose features are on, which all are unless left out.
+/// Returns the built-in providers: all whose features are enabled, as they are by default.
 ///
-/// This costs next to nothing: each provider parses its profile once in a process, when it is first used.
+/// This is cheap: a provider parses its profile once per process, on first use.
 ///
 /// # Errors
 ///
-/// Where two of them have the same id, which a test of this crate rules out.
+/// If two of them have the same ID, which the example rules out.
 ///
 /// # Example
 ///
@@ -59,13 +59,14 @@ pub fn registry() -> Result<Registry, Error> {
         .try_fold(Registry::new(), Registry::with)
 }
 
-/// A connection of these settings, at the provider that they name. It signs with the signer that is
-/// handed in, else with the device that `private_key` names (RFC 7512, with the feature `pkcs11`),
-/// else with the key that it is.
+/// Builds a connection from its settings, for the provider that they name.
+///
+/// It signs with `signer`. If that is `None`, it signs with the device that `private_key` names
+/// (RFC 7512, feature `pkcs11`), or with the key that `private_key` contains.
 ///
 /// # Errors
 ///
-/// As [`Connection::from_registry`] and [`Connection::with_signer`], and where the device refuses.
+/// The errors of [`Connection::from_registry`] and [`Connection::with_signer`], and of the device.
 pub fn connection(
     name: &str,
     settings: &Settings,
@@ -73,7 +74,7 @@ pub fn connection(
     signer: Option<Arc<dyn Signer>>,
 ) -> Result<Connection, Error> {
     let Some(id) = settings.value("provider") else {
-        // It says which providers there are.
+        // Its error lists the providers.
         return Connection::from_registry(name, settings, registry);
     };
     let provider = registry
@@ -82,11 +83,11 @@ pub fn connection(
     connection_at(name, settings, provider, signer)
 }
 
-/// As [`connection`], at a provider that is known already.
+/// Like [`connection`], for this provider.
 ///
 /// # Errors
 ///
-/// As [`connection`].
+/// The errors of [`connection`].
 pub fn connection_at(
     name: &str,
     settings: &Settings,
@@ -114,24 +115,26 @@ fn device(_: &Settings, _: &Profile) -> Result<Option<Arc<dyn Signer>>, Error> {
     Ok(None)
 }
 
-/// The transport for these settings. All clients of this process that reach their servers in the
-/// same way share it; see [`Transports`](countersign::Transports).
+/// Returns the transport for these network settings.
+///
+/// All clients of this process with the same network settings share it; see
+/// [`Transports`](countersign::Transports).
 ///
 /// # Errors
 ///
-/// As [`UreqTransport::new`].
+/// The errors of [`UreqTransport::new`].
 pub fn transport(network: &Network) -> Result<UreqTransport, Error> {
     shared::shared().transport(network)
 }
 
-/// A keeper in the making, with the store that the connection names, what stands in for that, and
-/// the transport that clients of the same network settings share.
-/// `without_spool` is told where the second place for refresh tokens cannot be had: the keeper
-/// works without it, with one chance less.
+/// Returns a keeper's builder with the connection's store, its fallback store and its transport.
+///
+/// If the fallback store can't be opened, `without_spool` receives the error. The keeper works
+/// without it, but may lose a refresh token if the store fails.
 ///
 /// # Errors
 ///
-/// As [`KeeperBuilder::open_store`].
+/// The errors of [`transport`] and [`KeeperBuilder::open_store`].
 pub fn keeper(
     connection: Connection,
     without_spool: impl FnOnce(&Error),

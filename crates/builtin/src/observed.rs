@@ -1,39 +1,46 @@
-//! A transport that tells what it does: where requests go and what comes back, never a value of them.
+//! A transport that logs requests and responses, but never a value of theirs.
 
 use std::fmt;
 use std::time::Instant;
 
 use countersign::{Error, Form, Method, Request, Response, SendError, Transport};
 
-/// A transport whose requests and answers are told line by line. A line says whether it is a detail;
-/// none holds a value that is sent, a query or a body.
+/// Wraps a transport and logs its requests and responses, line by line.
+///
+/// No line contains a value that is sent, a query or a body.
 pub struct Observed<T, F> {
     inner: T,
-    tell: F,
+    log: F,
 }
 
 impl<T: Transport, F: Fn(bool, &str) + Send + Sync> Observed<T, F> {
-    /// The same transport, telling. Lines come from whichever thread carries a request.
-    pub fn new(inner: T, tell: F) -> Self {
-        Self { inner, tell }
+    /// Wraps a transport.
+    ///
+    /// `log` receives each line, and whether it is a detail. Calls come from the thread that sends
+    /// the request.
+    pub fn new(inner: T, log: F) -> Self {
+        Self { inner, log }
     }
 }
 
 impl<T: Transport, F: Fn(bool, &str) + Send + Sync> Transport for Observed<T, F> {
     fn send(&self, request: &Request) -> Result<Response, SendError> {
-        let tell = &self.tell;
-        tell(false, &asked(request));
+        let log = &self.log;
+        log(false, &request_line(request));
         let started = Instant::now();
         let outcome = self.inner.send(request);
         let took = started.elapsed().as_millis();
         match &outcome {
-            Ok(response) => tell(false, &format!("{} after {took} ms", answered(response))),
-            Err(SendError::NotSent(error)) => tell(false, &format!("not sent: {error}")),
-            Err(SendError::MaybeSent(error)) => tell(false, &format!("perhaps sent: {error}")),
+            Ok(response) => log(
+                false,
+                &format!("{} after {took} ms", response_line(response)),
+            ),
+            Err(SendError::NotSent(error)) => log(false, &format!("not sent: {error}")),
+            Err(SendError::MaybeSent(error)) => log(false, &format!("maybe sent: {error}")),
         }
         if let Ok(response) = &outcome {
             let names: Vec<_> = response.headers.iter().map(|(n, _)| n.as_str()).collect();
-            tell(true, &format!("headers: {}", names.join(", ")));
+            log(true, &format!("headers: {}", names.join(", ")));
         }
         outcome
     }
@@ -51,7 +58,7 @@ impl<T: fmt::Debug, F> fmt::Debug for Observed<T, F> {
     }
 }
 
-fn asked(request: &Request) -> String {
+fn request_line(request: &Request) -> String {
     let method = match request.method() {
         Method::Get => "GET",
         Method::Post => "POST",
@@ -59,13 +66,13 @@ fn asked(request: &Request) -> String {
     let url = request.url();
     let mut names: Vec<_> = request.headers().map(|(name, _)| name).collect();
     names.extend(request.form().iter().flat_map(|form| Form::names(form)));
-    // A query may hold something private.
+    // Without the query, which may contain something private.
     let (origin, path) = (url.origin(), url.path());
     format!("{method} {origin}{path} with {}", names.join(", "))
 }
 
-fn answered(response: &Response) -> String {
+fn response_line(response: &Response) -> String {
     let kind = response.header("content-type").unwrap_or("no type");
     let (status, length) = (response.status, response.body.len());
-    format!("answered {status} with {length} bytes, {kind:?}")
+    format!("response {status} with {length} bytes, {kind:?}")
 }

@@ -1,12 +1,12 @@
-//! Folders for this user alone.
+//! Folders that only this user can access.
 
 use std::path::Path;
 use std::{fs, io};
 
-/// Creates a folder, and those above it, for this user alone.
+/// Creates a folder and its missing ancestors, accessible only for this user.
 ///
-/// Fails in another user's folder: `sudo -E` keeps the HOME of the user who calls it, who could not
-/// write to a folder of root's there.
+/// Fails in another user's folder: `sudo -E` keeps the caller's HOME, and the caller couldn't write
+/// to a folder that root creates there.
 pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     check_owner(folder)?;
@@ -17,7 +17,7 @@ pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Checks that the first folder on the way up that exists is this user's or root's.
+/// Checks that the nearest existing ancestor belongs to this user or root.
 #[cfg(unix)]
 fn check_owner(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! The configured refresh tokens that may be spent: a file for each, in the user's folder for state.
+//! Notes on configured refresh tokens that may be spent, in the user's state folder.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -8,12 +8,12 @@ use countersign::{Error, ErrorKind, SpentSeeds, StoreKey};
 
 use crate::private_folder::create_private_folder;
 
-/// A folder of notes, one file for each refresh token, named by its digest and without a secret.
+/// A folder with a file for each refresh token, named after its digest. It contains no secret.
 #[derive(Debug)]
 pub struct SeedFolder(PathBuf);
 
 impl SeedFolder {
-    /// The notes in this folder, which is created with the first one.
+    /// Uses this folder, which is created with the first note.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self(folder.into())
     }
@@ -29,7 +29,7 @@ impl SeedFolder {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = match options.open(path) {
-            // Noted already.
+            // Already noted.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
             opened => opened?,
         };
@@ -46,15 +46,13 @@ impl SpentSeeds for SeedFolder {
     fn note(&self, seed: &StoreKey, connection: &str) -> Result<(), Error> {
         let path = self.path(seed);
         self.write(&path, connection)
-            .map_err(|why| broken("written", &path, &why))
+            .map_err(|why| failed("write", &path, &why))
     }
 
     fn withdraw(&self, seed: &StoreKey) -> Result<(), Error> {
         let path = self.path(seed);
         match fs::remove_file(&path) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => {
-                Err(broken("removed", &path, &why))
-            }
+            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path, &why)),
             _ => Ok(()),
         }
     }
@@ -64,12 +62,12 @@ impl SpentSeeds for SeedFolder {
         match fs::symlink_metadata(&path) {
             Ok(_) => Ok(Some(path.display().to_string())),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(why) => Err(broken("read", &path, &why)),
+            Err(why) => Err(failed("read", &path, &why)),
         }
     }
 }
 
-/// Makes the new name in a folder durable.
+/// Makes a new file's name durable.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
@@ -80,12 +78,12 @@ fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn broken(what: &str, path: &Path, why: &io::Error) -> Error {
+fn failed(what: &str, path: &Path, why: &io::Error) -> Error {
     let message = format!(
-        "the note on a refresh_token, {}, cannot be {what}: {why}",
+        "cannot {what} {}, which notes that a refresh_token was presented: {why}",
         path.display()
     );
     Error::new(ErrorKind::Store, message)
         .with_verdict(countersign::Verdict::FixConfiguration)
-        .with_hint("let the user that this program runs as write there, or set XDG_STATE_HOME to a folder of that user")
+        .with_hint("make the folder writable for the user that this program runs as, or set XDG_STATE_HOME to a folder of that user")
 }

@@ -157,33 +157,33 @@ mod tests {
         shared.store(&setting(), memory).unwrap();
         let file = StoreSetting::File("tokens".into());
         shared.store(&file, memory).unwrap();
-        assert_eq!(shared.stores().len(), 1, "what nobody uses is forgotten");
+        assert_eq!(shared.stores().len(), 1, "an unused store is removed");
         // Each client has its own memory store.
         let own = || shared.store(&StoreSetting::Memory, memory).unwrap();
         assert!(!Arc::ptr_eq(&own(), &own()));
     }
 
     #[test]
-    fn a_store_that_does_not_open_is_tried_once_for_all_who_wait() {
+    fn callers_that_wait_share_one_failed_attempt_to_open_a_store() {
         const CLIENTS: usize = 20;
         let shared = Shared::new();
         let attempts = AtomicUsize::new(0);
-        let all_asked = Barrier::new(CLIENTS);
-        let refused =
+        let all_started = Barrier::new(CLIENTS);
+        let failure =
             || store::Error::new(store::ErrorKind::Unavailable, "db.example cannot be used");
         std::thread::scope(|scope| {
             for _ in 0..CLIENTS {
                 scope.spawn(|| {
-                    all_asked.wait();
+                    all_started.wait();
                     let opened = shared.store(&setting(), || {
                         attempts.fetch_add(1, Ordering::Relaxed);
                         // Gives the others time to start waiting.
                         for _ in 0..1000 {
                             std::thread::yield_now();
                         }
-                        Err(refused())
+                        Err(failure())
                     });
-                    assert_eq!(opened.unwrap_err().message(), refused().message());
+                    assert_eq!(opened.unwrap_err().message(), failure().message());
                 });
             }
         });
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_of_fork_has_its_own() {
+    fn a_forked_child_opens_its_own_store() {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("tokens");
         let parent = Shared {

@@ -1,5 +1,4 @@
-//! Opening stores: what the setting `store` names, with the servers that this build knows, and the
-//! spool that stands in for a store that fails.
+//! Opens the store that the setting `store` names, and the fallback store.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,15 +11,15 @@ use crate::private_folder::create_private_folder;
 use crate::seeds::SeedFolder;
 use crate::shared::shared;
 
-/// Opens the store that a setting `store` names, and creates a folder or tables that are missing.
+/// Opens the store that a `store` setting names. Creates a missing folder or missing tables.
 ///
 /// All clients of this process with the same setting share one store and its connections, as long
-/// as any of them uses it; a memory store is each client's own.
+/// as any of them uses it. But each client has its own memory store.
 ///
 /// # Errors
 ///
-/// If the folder or server cannot be used, or this build was made without that server. Clients that
-/// wait for the same store to open get the same error.
+/// If the folder or server can't be used, or this build doesn't include support for the server.
+/// Clients that wait for the same store to open receive the same error.
 pub fn open_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
     shared().store(setting, || open(setting))
 }
@@ -38,8 +37,8 @@ fn open(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
 ///
 /// # Errors
 ///
-/// As [`open_store`]; also if the folder or the tables are missing, and for Redis, which cannot tell
-/// an empty store from a lost one.
+/// The errors of [`open_store`]. Also if the folder or the tables are missing, and always for
+/// Redis, which can't tell an empty store from a lost one.
 pub fn open_existing_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
     shared().existing_store(setting, || open_existing(setting))
 }
@@ -49,21 +48,21 @@ fn open_existing(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
         StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
         StoreSetting::File(folder) => Ok(Arc::new(FileStore::open_existing(folder)?)),
         StoreSetting::Server(url) if url.starts_with("redis") => {
-            let message = "`store_create` is false, so that the store must exist, and a Redis server cannot tell an empty store from a lost one";
+            let message = "`store_create` is false, but a Redis server cannot tell an empty store from a lost one";
             Err(Error::setting("store_create", message)
-                .with_hint("remove store_create, or keep the tokens in PostgreSQL or files"))
+                .with_hint("remove store_create, or use PostgreSQL or files as the store"))
         }
         StoreSetting::Server(url) => existing_postgres(url),
     }
 }
 
-/// A store as people may see it: where it is, without who logs in and with what.
+/// Formats a store's address for display, without username and password.
 pub fn place(setting: &StoreSetting) -> String {
     let StoreSetting::Server(url) = setting else {
         return format!("{setting:?}");
     };
     let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
-    // Only what follows the last @ can hold no password, however badly that was encoded.
+    // What follows the last @ contains no password, even if that wasn't percent-encoded.
     let after_login = rest.rsplit_once('@').map(|(_, after)| after);
     let at = after_login.unwrap_or(rest);
     let at = at.split(['?', '#']).next().unwrap_or_default();
@@ -71,7 +70,7 @@ pub fn place(setting: &StoreSetting) -> String {
         let after_bracket = host.rsplit(']').next()?;
         after_bracket.split_once(':').map(|(_, port)| port)
     });
-    // Without an @, what looks like a port may be a password whose host was forgotten.
+    // Without an @, what looks like a port may be a password that isn't followed by a host.
     let doubtful = after_login.is_none() && port.is_some_and(|port| port.parse::<u16>().is_err());
     match doubtful {
         true => format!("{scheme}://…"),
@@ -79,18 +78,20 @@ pub fn place(setting: &StoreSetting) -> String {
     }
 }
 
-/// Where a new refresh token goes that the store does not take: a folder of the user's, for
-/// grants that only a person can renew. Others need none.
+/// Opens the fallback store, where a new refresh token goes if the store rejects it.
+///
+/// It is a folder of the user's. Only grants that need a person's login have one.
 ///
 /// # Errors
 ///
-/// Where it is needed and cannot be had; a keeper works without it, with one chance less.
+/// If the folder can't be used. A keeper works without it, but may lose a refresh token if the
+/// store fails.
 pub fn spool(connection: &Connection) -> Result<Option<Arc<dyn Store>>, Error> {
     if !connection.grant().needs_login() || *connection.store() == StoreSetting::Memory {
         return Ok(None);
     }
     let homeless = || {
-        let message = "no spool: neither XDG_STATE_HOME nor HOME is set";
+        let message = "no fallback store: neither XDG_STATE_HOME nor HOME is set";
         Error::new(ErrorKind::Unavailable, message)
     };
     let state = state_folder().ok_or_else(homeless)?;
@@ -104,11 +105,13 @@ pub fn spool(connection: &Connection) -> Result<Option<Arc<dyn Store>>, Error> {
     });
     spool
         .map(Some)
-        .map_err(|error| error.in_context("no spool"))
+        .map_err(|error| error.in_context("no fallback store"))
 }
 
-/// Where it is noted that a connection's `refresh_token` may be spent, so that a lost store does not
-/// make it be presented again. A memory store begins with it each time, as its user wants.
+/// Returns the notes on configured refresh tokens that may be spent.
+///
+/// With them, a lost store doesn't lead to presenting such a token again. A connection with a
+/// memory store has none: it presents its `refresh_token` in each process.
 pub fn spent_seeds(connection: &Connection) -> Option<Arc<dyn SpentSeeds>> {
     if !connection.grant().needs_login() || *connection.store() == StoreSetting::Memory {
         return None;
@@ -116,12 +119,12 @@ pub fn spent_seeds(connection: &Connection) -> Option<Arc<dyn SpentSeeds>> {
     Some(Arc::new(SeedFolder::new(state_folder()?.join("seeds"))))
 }
 
-/// The spool's folder.
+/// Returns the folder of the fallback store.
 pub fn spool_folder() -> Option<PathBuf> {
     state_folder().map(|state| state.join("spool"))
 }
 
-/// The folder for state that is not worth a backup (XDG Base Directory Specification).
+/// Returns the folder for state that isn't worth a backup (XDG Base Directory Specification).
 fn state_folder() -> Option<PathBuf> {
     let state = match cfg!(windows) {
         true => path_variable("LOCALAPPDATA"),
@@ -165,9 +168,9 @@ fn existing_postgres(url: &str) -> Result<Arc<dyn Store>, Error> {
 
 #[cfg_attr(all(feature = "redis", feature = "postgres"), allow(dead_code))]
 fn left_out(server: &str, feature: &str) -> Error {
-    let message = format!("`store` names a {server} server, and this build is without it");
+    let message = format!("`store` names a {server} server, which this build does not support");
     Error::setting("store", message).with_hint(format!(
-        "build it with the feature `{feature}` (libcountersign: `fleet`), or set store = \"file:FOLDER\""
+        "build with the feature `{feature}` (libcountersign: `fleet`), or set store = \"file:FOLDER\""
     ))
 }
 
@@ -177,7 +180,7 @@ mod tests {
 
     #[cfg(not(feature = "postgres"))]
     #[test]
-    fn a_server_that_was_left_out_is_named() {
+    fn a_server_without_support_is_an_error_that_names_its_feature() {
         let url = "postgres://app:s3cret@db.example/tokens";
         let error = open_store(&StoreSetting::Server(url.into())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Setting);
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_has_no_login_in_it() {
+    fn place_omits_the_password() {
         for (url, shown) in [
             (
                 "postgres://app:s3cret@db.example:5432/tokens?pool=2",
@@ -208,12 +211,12 @@ mod tests {
         }
     }
 
-    /// What `sudo -E` does: root, in somebody's home.
+    /// `sudo -E` runs as root with another user's home.
     #[cfg(unix)]
     #[test]
-    fn no_folder_is_made_in_another_users_home() {
+    fn no_folder_is_created_in_another_users_home() {
         if !rustix::process::geteuid().is_root() {
-            // Nobody else may give a folder away.
+            // Only root can give a folder away.
             return;
         }
         let home = tempfile::tempdir().unwrap();

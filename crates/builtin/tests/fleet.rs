@@ -1,4 +1,4 @@
-//! The fleet's stores, opened by many clients of one process: one pool of connections for all.
+//! Stores on servers, shared by many clients of one process.
 
 #![cfg(target_os = "linux")]
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use countersign::{StoreKey, StoreSetting, Swap};
 use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 
-/// This process's TCP connections to a port.
+/// Counts this process's TCP connections to a port.
 fn connections_to(port: u16) -> usize {
     let links = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
     let own: BTreeSet<_> = links
@@ -28,10 +28,10 @@ fn connections_to(port: u16) -> usize {
     ours.count()
 }
 
-/// More clients than either server lets in connections by default, all at work at once.
+/// Opens a store from more clients at once than either server accepts connections by default.
 fn assert_shared(url: String, port: u16) {
     const CLIENTS: usize = 200;
-    // They wait for each other's turn, on a machine that may be busy.
+    // They wait for each other, on a machine that may be busy.
     let setting = StoreSetting::Server(format!("{url}?timeout_ms=60000"));
     let stores: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..CLIENTS)
@@ -57,18 +57,18 @@ fn assert_shared(url: String, port: u16) {
 }
 
 #[test]
-fn a_processs_clients_share_one_pool_of_postgresql_connections() {
+fn clients_of_a_process_share_postgresql_connections() {
     let server = PostgresServer::start("max_connections = 20\n");
     assert_shared(server.url(), server.port());
 }
 
 #[test]
-fn a_processs_clients_share_one_pool_of_redis_connections() {
+fn clients_of_a_process_share_redis_connections() {
     let server = RedisServer::ephemeral();
     assert_shared(server.url(), server.port());
 }
 
-/// Changes a password at the server and in its file, and cuts off who is logged in with the old one.
+/// Changes a password in its file and on the server, which closes connections with the old one.
 fn assert_follows_its_file(url: &str, file: &Path, change: impl Fn(&str)) {
     std::fs::write(file, "one\n").unwrap();
     change("one");
@@ -82,7 +82,7 @@ fn assert_follows_its_file(url: &str, file: &Path, change: impl Fn(&str)) {
 }
 
 #[test]
-fn a_password_is_read_again_for_each_new_connection() {
+fn each_new_connection_reads_the_password_file() {
     let folder = tempfile::tempdir().unwrap();
     let postgres = PostgresServer::start("");
     let url = format!("postgres://clerk@127.0.0.1:{}/postgres", postgres.port());

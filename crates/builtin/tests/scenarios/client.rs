@@ -13,7 +13,7 @@ use countersign_plugin::Loader;
 use crate::scenario::{Scenario, SignerCallback};
 use crate::stage::Stage;
 
-/// Makes the clients of one scenario, all of them with the same callbacks.
+/// Builds the clients of one scenario, all with the same callbacks.
 pub(crate) struct Maker<'a> {
     stage: &'a Stage,
     scenario: &'a Scenario,
@@ -21,7 +21,7 @@ pub(crate) struct Maker<'a> {
     pub(crate) heard: Arc<Heard>,
 }
 
-/// What the listener has heard.
+/// Counts the changes that the listener has received.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) obtained: AtomicU64,
@@ -29,7 +29,7 @@ pub(crate) struct Heard {
     pub(crate) forgotten: AtomicU64,
 }
 
-/// The machine's clock, as far ahead as the steps `advance` say.
+/// The machine's clock, moved forward by the steps `advance`.
 #[derive(Debug)]
 pub(crate) struct AheadClock {
     system: SystemClock,
@@ -51,7 +51,7 @@ impl<'a> Maker<'a> {
 
     pub(crate) fn client(&self) -> Result<Keeper, Error> {
         let connection = self.connection()?;
-        // Not `countersign_builtin::keeper`: its spool would be a folder in the user's home.
+        // Not `countersign_builtin::keeper`: its fallback store would be in the user's home.
         let store = countersign_builtin::open_store(connection.store())?;
         let mut builder = Keeper::builder(connection).store(store);
         if self.scenario.clock {
@@ -99,7 +99,7 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// The settings, with the scenario's put over them or taking some away.
+    /// Overrides and removes settings as the scenario says.
     fn put_over(&self, mut settings: Settings) -> Result<Settings, Error> {
         settings.set("store", "memory")?;
         for (key, value) in &self.scenario.settings {
@@ -111,7 +111,7 @@ impl<'a> Maker<'a> {
         Ok(settings)
     }
 
-    /// Signs as an HSM would: the library sees what it is to sign, and no key.
+    /// Returns a signer that signs like an HSM: the library doesn't see the key.
     fn signer(&self, settings: &Settings) -> Arc<dyn Signer> {
         let path = settings.path("private_key_file").expect("a key's file");
         let file = std::fs::read(path).expect("the key's file");
@@ -149,7 +149,7 @@ impl Heard {
 }
 
 impl AheadClock {
-    /// Puts the clock forward; gives how far it is ahead in all.
+    /// Moves the clock forward, and returns how far it is ahead in total.
     pub(crate) fn advance(&self, seconds: i64) -> i64 {
         self.ahead_s.fetch_add(seconds, Ordering::SeqCst) + seconds
     }

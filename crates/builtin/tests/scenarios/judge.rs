@@ -1,20 +1,18 @@
-//! Holds what was seen against what is expected. Nothing is done here: the same record can be held
-//! against other expectations.
+//! Compares the results of a run with the expectations.
+//!
+//! It runs nothing, so one record can be compared with other expectations.
 
 use serde_json::Value;
 
 use crate::run::{Record, Seen};
 use crate::scenario::{Facts, Scenario, Step};
 
-/// The whole record.
+/// Checks the whole record.
 pub(crate) fn judge(scenario: &Scenario, record: &Record) -> Result<(), String> {
     open(scenario, record)?;
     let seen = record.seen.len();
     if record.open.is_none() && seen != scenario.steps.len() {
-        return Err(format!(
-            "{seen} of {} steps were taken",
-            scenario.steps.len()
-        ));
+        return Err(format!("ran {seen} of {} steps", scenario.steps.len()));
     }
     for (index, (one, seen)) in scenario.steps.iter().zip(&record.seen).enumerate() {
         step(one, seen, record).map_err(|why| format!("step {index} ({}): {why}", one.word))?;
@@ -22,38 +20,36 @@ pub(crate) fn judge(scenario: &Scenario, record: &Record) -> Result<(), String> 
     match &scenario.requests {
         Some(wanted) if *wanted != record.requests => {
             let seen = &record.requests;
-            Err(format!(
-                "`requests`: {wanted:?} were expected, and were {seen:?}"
-            ))
+            Err(format!("`requests`: expected {wanted:?}, got {seen:?}"))
         }
         _ => Ok(()),
     }
 }
 
-/// How the client was made.
+/// Checks how building the client ended.
 pub(crate) fn open(scenario: &Scenario, record: &Record) -> Result<(), String> {
     match (&scenario.open, &record.open) {
         (None, None) => Ok(()),
-        (None, Some(error)) => Err(format!("no client could be made: {}", shown(error))),
-        (Some(_), None) => Err("the client was made without an error".into()),
+        (None, Some(error)) => Err(format!("building the client failed: {}", shown(error))),
+        (Some(_), None) => Err("building the client did not fail".into()),
         (Some(wanted), Some(error)) => failed(wanted, error).map_err(|why| format!("open: {why}")),
     }
 }
 
-/// One step.
+/// Checks one step.
 pub(crate) fn step(step: &Step, seen: &Seen, record: &Record) -> Result<(), String> {
     let nothing = Facts::new();
     let wanted = step.expect.as_ref().unwrap_or(&nothing);
     if let Seen::Each(all) = seen {
         if wanted.contains_key("source") {
-            return Err("`source` is not expected of threads".into());
+            return Err("`source` is not allowed for threads".into());
         }
         let access = |seen: &Seen| match seen {
             Seen::Token { access, .. } => Some(access.clone()),
             _ => None,
         };
         if all.iter().any(|seen| access(seen) != access(&all[0])) {
-            return Err("the threads did not all get the same".into());
+            return Err("the threads did not all get the same token".into());
         }
         return all.iter().try_for_each(|seen| one(wanted, seen, record));
     }
@@ -63,8 +59,8 @@ pub(crate) fn step(step: &Step, seen: &Seen, record: &Record) -> Result<(), Stri
 fn one(wanted: &Facts, seen: &Seen, record: &Record) -> Result<(), String> {
     match seen {
         Seen::Failed(error) if wanted.contains_key("error") => failed(wanted, error),
-        Seen::Failed(error) => Err(format!("it failed: {}", shown(error))),
-        _ if wanted.contains_key("error") => Err("an error was expected".into()),
+        Seen::Failed(error) => Err(format!("failed: {}", shown(error))),
+        _ if wanted.contains_key("error") => Err("expected an error".into()),
         Seen::Token { facts, access } => token(wanted, facts, access, record),
         Seen::Facts(facts) => others(wanted, facts),
         Seen::Each(_) => Err("threads within threads".into()),
@@ -86,7 +82,7 @@ fn token(wanted: &Facts, facts: &Facts, access: &str, record: &Record) -> Result
                 _ => wanted.is_null() && seen.is_null(),
             },
             "extra" => has_extra(wanted, seen),
-            unknown => return Err(format!("`{unknown}` is not expected of a token")),
+            unknown => return Err(format!("`{unknown}` is not allowed for a token")),
         };
         holds_or(holds, member, wanted, seen)?;
     }
@@ -97,15 +93,15 @@ fn named<'a>(name: &Value, record: &'a Record) -> Result<&'a str, String> {
     let token = name.as_str().and_then(|name| record.tokens.get(name));
     token
         .map(String::as_str)
-        .ok_or_else(|| format!("no token is called {name}"))
+        .ok_or_else(|| format!("no token has the name {name}"))
 }
 
 fn failed(wanted: &Facts, error: &Facts) -> Result<(), String> {
     if wanted.len() != 1 {
-        return Err("nothing else is expected beside `error`".into());
+        return Err("no other member is allowed next to `error`".into());
     }
     let wanted = wanted.get("error").and_then(Value::as_object);
-    for (member, wanted) in wanted.ok_or("`error` is no object")? {
+    for (member, wanted) in wanted.ok_or("`error` is not an object")? {
         let has = member.strip_suffix("_has");
         let seen = error.get(has.unwrap_or(member)).unwrap_or(&Value::Null);
         let holds = match (member.as_str(), seen.as_str(), wanted.as_str()) {
@@ -115,7 +111,7 @@ fn failed(wanted: &Facts, error: &Facts) -> Result<(), String> {
                 error.get(member).is_some_and(|v| !v.is_null()) && seen != Some("")
             }
             (known, ..) if error.contains_key(known) => seen == wanted,
-            (unknown, ..) => return Err(format!("`{unknown}` is not expected of an error")),
+            (unknown, ..) => return Err(format!("`{unknown}` is not allowed for an error")),
         };
         holds_or(holds, member, wanted, seen)
             .map_err(|why| format!("{why}; the error was {}", shown(error)))?;
@@ -126,7 +122,7 @@ fn failed(wanted: &Facts, error: &Facts) -> Result<(), String> {
 fn others(wanted: &Facts, facts: &Facts) -> Result<(), String> {
     for (member, wanted) in wanted {
         let seen = facts.get(member);
-        let seen = seen.ok_or_else(|| format!("`{member}` is not expected of this step"))?;
+        let seen = seen.ok_or_else(|| format!("`{member}` is not allowed for this step"))?;
         let holds = match member.as_str() {
             "extra" => has_extra(wanted, seen),
             _ => seen == wanted,
@@ -152,7 +148,7 @@ fn has_extra(wanted: &Value, seen: &Value) -> bool {
 fn holds_or(holds: bool, member: &str, wanted: &Value, seen: &Value) -> Result<(), String> {
     match holds {
         true => Ok(()),
-        false => Err(format!("`{member}`: {wanted} was expected, and was {seen}")),
+        false => Err(format!("`{member}`: expected {wanted}, got {seen}")),
     }
 }
 

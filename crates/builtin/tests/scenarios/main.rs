@@ -1,5 +1,6 @@
-//! The scenarios of `tests/scenarios`, run by the Rust library. Every other language runs the same
-//! files; what their words mean is told by the README beside them.
+//! Runs the scenarios of `tests/scenarios` with the Rust library.
+//!
+//! Every other language runs the same files. The README next to them is their specification.
 
 mod client;
 mod judge;
@@ -15,10 +16,10 @@ use self::scenario::Scenario;
 use self::stage::Stage;
 
 #[test]
-fn every_scenario_holds() {
-    let stage = Stage::set();
+fn every_scenario_passes() {
+    let stage = Stage::start();
     let scenarios = Scenario::all();
-    assert!(scenarios.len() >= 25, "only {} were found", scenarios.len());
+    assert!(scenarios.len() >= 25, "found only {}", scenarios.len());
     let results: Vec<_> = scenarios
         .iter()
         .map(|scenario| {
@@ -39,11 +40,10 @@ fn every_scenario_holds() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// Each expectation is turned into a wrong one, and the run that was as expected is held against
-/// that: it must not pass.
+/// Changes each expectation to a wrong one, and compares it with the same run: it must fail.
 #[test]
 fn every_expectation_can_fail() {
-    let stage = Stage::set();
+    let stage = Stage::start();
     let mut tried = 0;
     let mut passed = Vec::new();
     for scenario in Scenario::all() {
@@ -61,32 +61,27 @@ fn every_expectation_can_fail() {
             }
         }
     }
-    assert!(tried > 200, "only {tried} were tried");
+    assert!(tried > 200, "tried only {tried}");
     assert!(passed.is_empty(), "these pass:\n{}", passed.join("\n"));
 }
 
-/// What the sandbox is told and what is set is what the outcome depends on: left out, one at a
-/// time, the scenario does not hold.
+/// Removes each instruction to the sandbox and each setting, one at a time: the scenario must fail.
 #[test]
-fn every_circumstance_matters() {
-    let stage = Stage::set();
+fn every_instruction_and_setting_matters() {
+    let stage = Stage::start();
     let mut passed = Vec::new();
     for scenario in Scenario::all() {
-        for (what, scenario) in mutations::of_circumstances(&scenario) {
+        for (what, scenario) in mutations::of_instructions(&scenario) {
             if run(&stage, &scenario).is_ok() {
                 passed.push(format!("{}: {what}", scenario.name));
             }
         }
     }
-    assert!(
-        passed.is_empty(),
-        "these hold all the same:\n{}",
-        passed.join("\n")
-    );
+    assert!(passed.is_empty(), "these pass:\n{}", passed.join("\n"));
 }
 
 #[test]
-fn the_readme_tells_of_every_step() {
+fn the_readme_documents_every_step() {
     let readme = std::fs::read_to_string(scenario::folder().join("README.md")).expect("a README");
     for scenario in Scenario::all() {
         for step in &scenario.steps {

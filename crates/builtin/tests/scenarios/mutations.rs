@@ -1,4 +1,4 @@
-//! Scenarios with one thing wrong in them: none of them may hold.
+//! Scenarios with one mistake in them: each of them must fail.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::scenario::{Action, Facts, Scenario};
 /// What was changed, and the scenario with that change.
 type Wrong = (String, Scenario);
 
-/// Each expectation turned into a wrong one.
+/// Changes each expectation to a wrong one.
 pub(crate) fn of_expectations(scenario: &Scenario) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     for (what, open) in scenario.open.iter().flat_map(wrong_facts) {
@@ -17,7 +17,7 @@ pub(crate) fn of_expectations(scenario: &Scenario) -> Vec<Wrong> {
         ));
     }
     if scenario.open.is_some() {
-        wrong.push(("open: left out".into(), with(scenario, |s| s.open = None)));
+        wrong.push(("open: removed".into(), with(scenario, |s| s.open = None)));
     }
     for (index, step) in scenario.steps.iter().enumerate() {
         for (what, expect) in step.expect.iter().flat_map(wrong_facts) {
@@ -33,7 +33,7 @@ pub(crate) fn of_expectations(scenario: &Scenario) -> Vec<Wrong> {
             false => json!({"error": {}}).as_object().cloned(),
         };
         let changed = with(scenario, |s| s.steps[index].expect = other);
-        wrong.push((format!("step {index}: error or none"), changed));
+        wrong.push((format!("step {index}: error or success"), changed));
     }
     if let Some(requests) = &scenario.requests {
         let mut more = requests.clone();
@@ -44,9 +44,11 @@ pub(crate) fn of_expectations(scenario: &Scenario) -> Vec<Wrong> {
     wrong
 }
 
-/// Each word to the sandbox, and each setting that decides, left out. A policy makes the sandbox
-/// stricter, and slowness keeps a window open: a library that does right passes without.
-pub(crate) fn of_circumstances(scenario: &Scenario) -> Vec<Wrong> {
+/// Removes each instruction to the sandbox, and each setting that decides the outcome.
+///
+/// Except policies, which only make the sandbox stricter, and delays, which only keep a window
+/// open: a correct library passes without them.
+pub(crate) fn of_instructions(scenario: &Scenario) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     for (index, step) in scenario.steps.iter().enumerate() {
         let next = scenario.steps.get(index + 1).map(|next| &next.action);
@@ -60,20 +62,20 @@ pub(crate) fn of_circumstances(scenario: &Scenario) -> Vec<Wrong> {
         };
         if decides {
             let changed = with(scenario, |s| drop(s.steps.remove(index)));
-            wrong.push((format!("step {index} left out"), changed));
+            wrong.push((format!("step {index} removed"), changed));
         }
     }
     for key in scenario.settings.keys() {
-        // It makes a scenario short, and decides nothing.
+        // It only makes a scenario shorter.
         if key == "timeout_ms" {
             continue;
         }
         let changed = with(scenario, |s| drop(s.settings.remove(key)));
-        wrong.push((format!("setting {key} left out"), changed));
+        wrong.push((format!("setting {key} removed"), changed));
     }
     if scenario.plugin.is_some() {
         let changed = with(scenario, |s| s.plugin = None);
-        wrong.push(("the plugin left out".into(), changed));
+        wrong.push(("plugin removed".into(), changed));
     }
     wrong
 }
@@ -84,7 +86,7 @@ fn with(scenario: &Scenario, change: impl FnOnce(&mut Scenario)) -> Scenario {
     scenario
 }
 
-/// The same expectations with one of them wrong, for each of them.
+/// Returns a copy of the expectations for each of them, with that one wrong.
 fn wrong_facts(facts: &Facts) -> Vec<(String, Facts)> {
     let mut all = Vec::new();
     for (member, value) in facts {

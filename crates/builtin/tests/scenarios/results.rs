@@ -1,10 +1,10 @@
-//! What the table of scenarios by language is made from.
+//! Writes the results, from which the table of scenarios by language is generated.
 
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-/// Writes `rust.json` into the folder that the variable names, if it is set.
+/// Writes `rust.json` to the folder that `COUNTERSIGN_SCENARIO_RESULTS` names, if it is set.
 pub(crate) fn write(results: &[(String, String)]) {
     let Some(folder) = std::env::var_os("COUNTERSIGN_SCENARIO_RESULTS").map(PathBuf::from) else {
         return;

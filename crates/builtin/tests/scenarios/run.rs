@@ -1,4 +1,4 @@
-//! One scenario from its first step to its last.
+//! Runs one scenario.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use crate::scenario::{Facts, Scenario};
 use crate::stage::Stage;
 use crate::steps::{self, Steps};
 
-/// Why a scenario ended before its end.
+/// Why a scenario stopped early.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Failed(String),
-    /// Rust has nothing of this kind.
+    /// A step is not possible in Rust.
     NotApplicable(String),
 }
 
-/// What was seen in a run that was as expected.
+/// The results of a run that passed.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    /// How making the client failed, if it did.
+    /// The error of building the client, if it failed.
     pub(crate) open: Option<Facts>,
     pub(crate) seen: Vec<Seen>,
     /// The access tokens that have a name.
@@ -27,35 +27,35 @@ pub(crate) struct Record {
     pub(crate) requests: Vec<String>,
 }
 
-/// What a step brought.
+/// The result of a step.
 #[derive(Clone, Debug)]
 pub(crate) enum Seen {
     Token {
         facts: Facts,
         access: String,
     },
-    /// What each of several threads got.
+    /// The result of each of several threads.
     Each(Vec<Self>),
     Failed(Facts),
     Facts(Facts),
 }
 
-/// Runs a scenario; each step is judged before the next one is taken.
+/// Runs a scenario, and checks each step's result before the next step.
 pub(crate) fn run(stage: &Stage, scenario: &Scenario) -> Result<Record, Stop> {
     stage.reset();
-    // Of an earlier run of the same scenario.
+    // Left by an earlier run of the same scenario.
     let _ = std::fs::remove_dir_all(stage.fill("{dir}/kept"));
     let scenario = &filled(stage, scenario);
     let maker = Maker::new(stage, scenario);
     let mut record = Record::default();
     match maker.client() {
-        Err(error) => record.open = Some(steps::told(&error)),
+        Err(error) => record.open = Some(steps::error_facts(&error)),
         Ok(keeper) => {
             judge::open(scenario, &record)?;
             let mut steps = Steps::new(stage, &maker, keeper);
             for (index, step) in scenario.steps.iter().enumerate() {
                 let at = |why| format!("step {index} ({}): {why}", step.word);
-                let seen = steps.take(step).map_err(|stop| match stop {
+                let seen = steps.run(step).map_err(|stop| match stop {
                     Stop::Failed(why) => Stop::Failed(at(why)),
                     reason => reason,
                 })?;
@@ -72,7 +72,7 @@ pub(crate) fn run(stage: &Stage, scenario: &Scenario) -> Result<Record, Stop> {
     Ok(record)
 }
 
-/// The scenario with `{url}`, `{dir}` and `{plugins}` replaced in what is expected.
+/// Replaces `{url}`, `{dir}` and `{plugins}` in the expectations.
 pub(crate) fn filled(stage: &Stage, scenario: &Scenario) -> Scenario {
     let mut scenario = scenario.clone();
     let fill = |facts: &mut Facts| {
@@ -100,7 +100,7 @@ fn fill_value(stage: &Stage, value: &mut serde_json::Value) {
 }
 
 impl Seen {
-    /// Itself, or what the first thread got.
+    /// Returns the result of the first thread, or the result itself.
     pub(crate) fn first(&self) -> &Self {
         match self {
             Self::Each(all) => all.first().unwrap_or(self),

@@ -1,4 +1,4 @@
-//! A scenario as its file has it. What the README does not tell of is refused.
+//! A scenario's file. Members that the README doesn't document are rejected.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What a step expects, or what was seen instead.
+/// What a step expects, or its result.
 pub(crate) type Facts = Map<String, Value>;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -15,7 +15,7 @@ pub(crate) struct Scenario {
     pub(crate) name: String,
     pub(crate) about: String,
     pub(crate) connection: String,
-    /// Put over the file's; what is null is left out.
+    /// Override those of the connection. Null removes a setting.
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, Option<String>>,
     #[serde(default)]
@@ -31,7 +31,7 @@ pub(crate) struct Scenario {
     pub(crate) requests: Option<Vec<String>>,
 }
 
-/// Whether a callback signs.
+/// The signer callback.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 pub(crate) enum SignerCallback {
@@ -47,12 +47,12 @@ pub(crate) struct Step {
     /// The member `do`.
     pub(crate) word: String,
     pub(crate) action: Action,
-    /// The name of the token that it gets.
+    /// The member `as`: a name for the token.
     pub(crate) name: Option<String>,
     pub(crate) expect: Option<Facts>,
 }
 
-// Unit variants would take members that nobody knows.
+// Unit variants would accept unknown members.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Action {
@@ -99,7 +99,7 @@ pub(crate) enum Action {
 }
 
 impl Scenario {
-    /// All scenarios, by name.
+    /// Reads all scenarios, sorted by name.
     pub(crate) fn all() -> Vec<Self> {
         let mut paths: Vec<_> = std::fs::read_dir(folder())
             .expect("the scenarios' folder")
@@ -120,17 +120,17 @@ impl Scenario {
         );
         assert!(
             scenario.about.ends_with('.'),
-            "{shown}: `about` is a sentence"
+            "{shown}: `about` must be a sentence"
         );
         assert!(
             scenario.open.is_none() || scenario.steps.is_empty(),
-            "{shown}: nothing can be done without a client"
+            "{shown}: there are no steps without a client"
         );
         scenario
     }
 }
 
-/// The folder of the scenarios.
+/// Returns the folder of the scenarios.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios")
 }
@@ -165,8 +165,8 @@ impl TryFrom<Facts> for Step {
         let word = word.ok_or("a step has no `do`")?.to_owned();
         let action: Action =
             serde_json::from_value(Value::Object(members)).map_err(|e| format!("{word}: {e}"))?;
-        if name.is_some() && !action.gets_a_token() {
-            return Err(format!("{word}: gets no token to be named"));
+        if name.is_some() && !action.returns_token() {
+            return Err(format!("{word}: returns no token to name"));
         }
         Ok(Self {
             word,
@@ -178,7 +178,7 @@ impl TryFrom<Facts> for Step {
 }
 
 impl Action {
-    pub(crate) fn gets_a_token(&self) -> bool {
+    pub(crate) fn returns_token(&self) -> bool {
         matches!(
             self,
             Self::Token { .. } | Self::Refresh {} | Self::Login { .. } | Self::Threads { .. }

@@ -1,4 +1,4 @@
-//! The sandbox, and how a runner talks to it: over HTTP, as the runners of other languages must.
+//! The sandbox, which the runner controls over HTTP, as the runners of other languages must.
 
 use std::process::Command;
 
@@ -16,15 +16,15 @@ pub(crate) struct Stage {
     plugins: TempDir,
 }
 
-/// What the runner needs of an answer.
-pub(crate) struct Answer {
+/// The parts of an HTTP response that the runner needs.
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
     body: String,
 }
 
 impl Stage {
-    pub(crate) fn set() -> Self {
+    pub(crate) fn start() -> Self {
         let options = Options {
             tls: true,
             ..Options::default()
@@ -57,12 +57,12 @@ impl Stage {
         self.sandbox.dir().display().to_string()
     }
 
-    /// The text of `connections.toml`.
+    /// Returns the text of `connections.toml`.
     pub(crate) fn connections(&self) -> String {
         std::fs::read_to_string(self.sandbox.connections()).expect("connections.toml")
     }
 
-    /// `{url}`, `{dir}` and `{plugins}` replaced.
+    /// Replaces `{url}`, `{dir}` and `{plugins}`.
     pub(crate) fn fill(&self, text: &str) -> String {
         text.replace("{url}", self.url())
             .replace("{dir}", &self.dir())
@@ -73,10 +73,10 @@ impl Stage {
         self.post("/_sandbox/reset", &Value::Null).expect("a reset");
     }
 
-    /// The member `grant` of each entry of the log.
+    /// Returns the member `grant` of each entry of the log.
     pub(crate) fn requests(&self) -> Result<Vec<String>, String> {
-        let answer = self.read(&format!("{}/_sandbox/log", self.url()), None)?;
-        let log: Vec<Value> = serde_json::from_str(&answer.body).map_err(|e| e.to_string())?;
+        let response = self.get(&format!("{}/_sandbox/log", self.url()), None)?;
+        let log: Vec<Value> = serde_json::from_str(&response.body).map_err(|e| e.to_string())?;
         let grant = |entry: &Value| entry["grant"].as_str().unwrap_or_default().to_owned();
         Ok(log.iter().map(grant).collect())
     }
@@ -87,32 +87,32 @@ impl Stage {
             Value::Null => String::new(),
             body => body.to_string(),
         };
-        let answer = self
+        let response = self
             .agent
             .post(&url)
             .send(body)
             .map_err(|e| format!("{path}: {e}"))?;
-        match answer.status().as_u16() {
+        match response.status().as_u16() {
             200 => Ok(()),
             status => {
-                let said = answer.into_body().read_to_string().unwrap_or_default();
-                Err(format!("{path} answered {status}: {said}"))
+                let body = response.into_body().read_to_string().unwrap_or_default();
+                Err(format!("{path}: response {status}: {body}"))
             }
         }
     }
 
-    /// A GET, with a bearer token if given.
-    pub(crate) fn read(&self, url: &str, bearer: Option<&str>) -> Result<Answer, String> {
+    /// Sends a GET request, with a bearer token if given.
+    pub(crate) fn get(&self, url: &str, bearer: Option<&str>) -> Result<Response, String> {
         let mut request = self.agent.get(url);
         if let Some(authorization) = bearer {
             request = request.header("Authorization", authorization);
         }
-        let answer = request.call().map_err(|e| format!("{url}: {e}"))?;
-        let location = answer.headers().get("location");
-        Ok(Answer {
-            status: answer.status().as_u16(),
+        let response = request.call().map_err(|e| format!("{url}: {e}"))?;
+        let location = response.headers().get("location");
+        Ok(Response {
+            status: response.status().as_u16(),
             location: location.and_then(|l| l.to_str().ok()).map(str::to_owned),
-            body: answer
+            body: response
                 .into_body()
                 .read_to_string()
                 .map_err(|e| e.to_string())?,
@@ -120,7 +120,7 @@ impl Stage {
     }
 }
 
-/// The plugins that scenarios load, in a folder that only its owner may write.
+/// Builds the plugins that scenarios load, in a folder that only its owner can write.
 fn plugins() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let built = Command::new("bash")

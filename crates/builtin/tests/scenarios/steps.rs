@@ -1,4 +1,4 @@
-//! Takes the steps of a scenario, and says in the README's words what they brought.
+//! Runs the steps of a scenario, and returns their results in the README's words.
 
 use std::sync::Barrier;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ use crate::run::{Seen, Stop};
 use crate::scenario::{Action, Facts, Step};
 use crate::stage::Stage;
 
-/// A scenario's client, and the tokens it gave that have a name.
+/// A scenario's client, and the tokens that have a name.
 pub(crate) struct Steps<'a> {
     stage: &'a Stage,
     maker: &'a Maker<'a>,
@@ -31,13 +31,16 @@ impl<'a> Steps<'a> {
         }
     }
 
-    pub(crate) fn take(&mut self, step: &Step) -> Result<Seen, Stop> {
+    pub(crate) fn run(&mut self, step: &Step) -> Result<Seen, Stop> {
         let keeper = &self.keeper;
         match &step.action {
             Action::Token { min_valid_s: None } => self.token(step, keeper.token()),
             Action::Token {
-                min_valid_s: Some(least),
-            } => self.token(step, keeper.token_valid_for(Duration::from_secs(*least))),
+                min_valid_s: Some(min_valid_s),
+            } => self.token(
+                step,
+                keeper.token_valid_for(Duration::from_secs(*min_valid_s)),
+            ),
             Action::Refresh {} => self.token(step, keeper.refresh_now()),
             Action::Login { answer } => {
                 let result = self.login(answer)?;
@@ -46,18 +49,18 @@ impl<'a> Steps<'a> {
             Action::Threads { count } => self.threads(step, *count),
             Action::Invalidate { token } => {
                 let named = self.tokens.iter().rev().find(|(name, _)| name == token);
-                let (_, token) = named.ok_or_else(|| format!("no token is called {token}"))?;
+                let (_, token) = named.ok_or_else(|| format!("no token has the name {token}"))?;
                 keeper.invalidate(token);
                 done()
             }
             Action::Identity {} => match keeper.identity() {
                 Ok(extra) => facts(json!({ "extra": extra })),
-                Err(error) => Ok(Seen::Failed(told(&error))),
+                Err(error) => Ok(Seen::Failed(error_facts(&error))),
             },
             Action::Forget { force } => self.forget(*force),
             Action::Drain {} => {
                 let drained = keeper.drain(Duration::from_secs(10));
-                drained.map_err(|error| format!("it was not drained: {error}"))?;
+                drained.map_err(|error| format!("not drained: {error}"))?;
                 done()
             }
             Action::Counts {} => self.counts(),
@@ -76,7 +79,7 @@ impl<'a> Steps<'a> {
                     self.keeper = keeper;
                     done()
                 }
-                Err(error) => Ok(Seen::Failed(told(&error))),
+                Err(error) => Ok(Seen::Failed(error_facts(&error))),
             },
             Action::Cancel {} => self.cancel(),
             Action::Api { path } => self.api(path),
@@ -90,7 +93,7 @@ impl<'a> Steps<'a> {
                 }))
             }
             Action::CloseInUse { .. } => Err(Stop::NotApplicable(
-                "a keeper is not closed: it ends with its last handle, and each thread has its own"
+                "a keeper is dropped with its last handle, and each thread has its own: nothing closes it while in use"
                     .into(),
             )),
             Action::Collect { rounds } => self.collect(*rounds),
@@ -104,15 +107,15 @@ impl<'a> Steps<'a> {
         };
         match result {
             Ok(revocation) => facts(json!({ "revocation": word(&revocation)? })),
-            Err(error) => Ok(Seen::Failed(told(&error))),
+            Err(error) => Ok(Seen::Failed(error_facts(&error))),
         }
     }
 
-    /// A token's facts, or the error's; where it has a name it is kept.
+    /// Returns a token's or an error's facts. Keeps the token if the step names it.
     fn token(&mut self, step: &Step, result: Result<Token, Error>) -> Result<Seen, Stop> {
         let token = match result {
             Ok(token) => token,
-            Err(error) => return Ok(Seen::Failed(told(&error))),
+            Err(error) => return Ok(Seen::Failed(error_facts(&error))),
         };
         let seen = self.described(&token);
         if let Some(name) = &step.name {
@@ -143,10 +146,10 @@ impl<'a> Steps<'a> {
             Err(error) => return Ok(Err(error)),
         };
         let page = format!("{}&_sandbox={answer}", login.url());
-        let shown = self.stage.read(&page, None)?;
-        let back = shown
+        let response = self.stage.get(&page, None)?;
+        let back = response
             .location
-            .ok_or_else(|| format!("the page answered {} and led nowhere", shown.status))?;
+            .ok_or_else(|| format!("response {} without a redirect", response.status))?;
         if !back.contains(login.state()) {
             return Err(format!("the login's state is not in {back}").into());
         }
@@ -190,10 +193,10 @@ impl<'a> Steps<'a> {
         let mut call = Box::pin(self.keeper.token_async());
         let mut context = Context::from_waker(Waker::noop());
         let mut ended = || call.as_mut().poll(&mut context).is_ready();
-        let begun = Instant::now();
-        // The first look begins the call.
+        let started = Instant::now();
+        // The first poll starts the call.
         while !ended() && self.stage.requests()?.len() == before {
-            if begun.elapsed() > Duration::from_secs(10) {
+            if started.elapsed() > Duration::from_secs(10) {
                 return Err(Stop::Failed("no request was made within 10 s".into()));
             }
         }
@@ -209,20 +212,20 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// An API call, as the documentation has it: a 401 is answered by another token, once.
+    /// Makes an API call as documented: after a 401, it is repeated once with another token.
     fn api(&self, path: &str) -> Result<Seen, Stop> {
         let before = self.stage.requests()?.len();
         let url = format!("{}{path}", self.stage.url());
-        let call = |token: &Token| self.stage.read(&url, Some(token.authorization().expose()));
+        let call = |token: &Token| self.stage.get(&url, Some(token.authorization().expose()));
         let token = self.keeper.token().map_err(|e| e.to_string())?;
-        let mut answer = call(&token)?;
-        if answer.status == 401 {
+        let mut response = call(&token)?;
+        if response.status == 401 {
             self.keeper.invalidate(&token);
             let token = self.keeper.token().map_err(|e| e.to_string())?;
-            answer = call(&token)?;
+            response = call(&token)?;
         }
         let requests = self.stage.requests()?.len() - before;
-        facts(json!({ "status": answer.status, "token_requests": requests }))
+        facts(json!({ "status": response.status, "token_requests": requests }))
     }
 
     fn collect(&self, rounds: usize) -> Result<Seen, Stop> {
@@ -238,8 +241,8 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// An error in the README's words; what is not there is null.
-pub(crate) fn told(error: &Error) -> Facts {
+/// Returns an error in the README's words. What is absent is null.
+pub(crate) fn error_facts(error: &Error) -> Facts {
     members(json!({
         "verdict": error.verdict().as_str(),
         "kind": error.kind().as_str(),

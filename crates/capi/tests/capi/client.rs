@@ -415,7 +415,7 @@ fn callbacks_hear_cannot_reenter_and_are_destroyed_once() {
     );
     let lines = heard.lines.lock().unwrap().join("\n");
     assert!(
-        lines.contains("POST ") && lines.contains("answered 200"),
+        lines.contains("POST ") && lines.contains("response 200"),
         "{lines}"
     );
     assert!(!lines.contains(&token), "a token is in the log");
