@@ -1,4 +1,4 @@
-//! The command line, as clap reads it.
+//! The command line, as clap parses it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 success · 2 wrong setting or usage · 3 a person must log in or consent · 4 try again ·
             5 outcome unknown: the server may have acted, nothing was sent twice · 6 unexpected";
 
-/// The heading of the global options, so that a command's own options come first in its help.
+/// The heading of the global options. It makes a command's own options come first in its help.
 const EVERYWHERE: &str = "Global options";
 
 /// Gets OAuth access tokens for server-side programs and keeps them valid.
@@ -26,13 +26,15 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Configuration file [default: $COUNTERSIGN_CONFIG, ./countersign.toml, or the user's config folder]
+    /// Configuration file [default: $COUNTERSIGN_CONFIG, ./countersign.toml, or the user's config
+    /// folder]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// A provider described as a TOML profile. Can be repeated.
+    /// Load a provider from a TOML profile. Can be repeated.
     #[arg(long = "profile", global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) profiles: Vec<PathBuf>,
-    /// A plugin's absolute path. Plugins are native code that runs with your privileges. Can be repeated.
+    /// Load a provider from a plugin, given its absolute path. Plugins are native code that runs
+    /// with your privileges. Can be repeated.
     #[arg(
         long = "plugin",
         global = true,
@@ -41,10 +43,10 @@ pub(crate) struct Global {
         value_parser = PluginFile::parse
     )]
     pub(crate) plugins: Vec<PluginFile>,
-    /// Print results as JSON, and an error as one line of JSON.
+    /// Print results as JSON, and an error as one line of JSON on stderr.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
-    /// Log to stderr; -vv logs more. Never shows a secret.
+    /// Log to stderr; -vv logs more. Secrets are never logged.
     #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -75,13 +77,13 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Log in with a browser.
     Login(LoginArgs),
-    /// Show the URL where a user consents to the app.
+    /// Print the URL where a user consents to the app.
     Consent(ConsentArgs),
     /// Revoke the token at the vendor and delete it from the store.
     Logout(LogoutArgs),
     /// Run a program with the token in its environment.
     Exec(ExecArgs),
-    /// Check a connection: its settings, then the network.
+    /// Check a connection: its settings, its store, the network, and a real token request.
     Doctor(NameArgs),
     /// List the known providers.
     Providers,
@@ -106,25 +108,25 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
-    /// The shell.
+    /// The shell to generate the script for.
     pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// The folder, which must exist.
+    /// The folder to write to, which must exist.
     pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct NameArgs {
-    /// The connection: NAME of [connections.NAME].
+    /// The connection's name, as in [connections.NAME].
     pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LogoutArgs {
-    /// The connection: NAME of [connections.NAME].
+    /// The connection's name, as in [connections.NAME].
     pub(crate) name: String,
     /// Delete the token from the store even if the vendor doesn't revoke it.
     #[arg(long)]
@@ -133,12 +135,12 @@ pub(crate) struct LogoutArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
-    /// The connection: NAME of [connections.NAME].
+    /// The connection's name, as in [connections.NAME].
     pub(crate) name: String,
-    /// Print an HTTP header: `Authorization: Bearer …`.
+    /// Print the token as an HTTP header: `Authorization: Bearer …`.
     #[arg(long, conflicts_with = "env")]
     pub(crate) header: bool,
-    /// Print lines for a shell: `export COUNTERSIGN_TOKEN='…'`.
+    /// Print the token as shell variables: `export COUNTERSIGN_TOKEN='…'`.
     #[arg(long)]
     pub(crate) env: bool,
     /// Minimum remaining lifetime in seconds [default: the connection's min_valid_s]
@@ -154,20 +156,20 @@ pub(crate) struct BrowserArgs {
     /// Print the URL instead of opening a browser.
     #[arg(long)]
     pub(crate) no_browser: bool,
-    /// Don't listen for the redirect; paste the URL that the browser ends up at.
+    /// Paste the URL that the browser ends up at, instead of listening for the redirect.
     #[arg(long)]
     pub(crate) paste: bool,
     /// Port to listen on [default: the redirect URI's, or any free port]
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// How long to wait for the redirect, in seconds.
+    /// Seconds to wait for the redirect.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) timeout: u32,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LoginArgs {
-    /// The connection: NAME of [connections.NAME].
+    /// The connection's name, as in [connections.NAME].
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) browser: BrowserArgs,
@@ -175,7 +177,7 @@ pub(crate) struct LoginArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConsentArgs {
-    /// The connection: NAME of [connections.NAME].
+    /// The connection's name, as in [connections.NAME].
     pub(crate) name: String,
     /// Use the page where an administrator consents for all users.
     #[arg(long)]
@@ -189,7 +191,7 @@ pub(crate) struct ConsentArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {
-    /// The connection: NAME of [connections.NAME].
+    /// The connection's name, as in [connections.NAME].
     pub(crate) name: String,
     /// The program and its arguments.
     #[arg(last = true, required = true, value_name = "CMD")]
@@ -206,21 +208,21 @@ pub(crate) enum KeyCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct KeyNewArgs {
-    /// Writes NAME.pem, NAME.pub.pem and NAME.crt, which must not exist.
+    /// Base name of the files to create: NAME.pem, NAME.pub.pem and NAME.crt.
     pub(crate) name: PathBuf,
-    /// The vendor whose key format to use.
+    /// Use the key format of this vendor.
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) r#for: Option<KeyVendor>,
-    /// The kind of key.
+    /// The key type.
     #[arg(long, value_name = "TYPE", default_value = "rsa")]
     pub(crate) r#type: KeyKind,
-    /// The length of an RSA key: 2048, 3072 or 4096.
+    /// Length of an RSA key: 2048, 3072 or 4096 [default: 2048]
     #[arg(long)]
     pub(crate) bits: Option<u32>,
-    /// Also write a self-signed certificate. Always on for Salesforce.
+    /// Also create a self-signed certificate. Implied by --for salesforce.
     #[arg(long)]
     pub(crate) certificate: bool,
-    /// The name in the certificate.
+    /// Common name (CN) of the certificate.
     #[arg(long, value_name = "NAME", default_value = "countersign")]
     pub(crate) subject: String,
     /// Days the certificate is valid. Some vendors accept at most two years.
@@ -230,9 +232,9 @@ pub(crate) struct KeyNewArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KeyVendor {
-    /// RSA in PKCS#1, the format of keys that DocuSign generates.
+    /// RSA in PKCS#1, the format that DocuSign uses for the keys it generates.
     Docusign,
-    /// RSA in PKCS#8, with the certificate that the app's digital signatures need.
+    /// RSA in PKCS#8, with the certificate that an app with digital signatures needs.
     Salesforce,
 }
 
@@ -256,29 +258,29 @@ pub(crate) struct KeyInspectArgs {
     pub(crate) passphrase: PassphraseArgs,
 }
 
-/// Where to read a key's passphrase. Never the command line, which every process can see.
+/// Where to read a key's passphrase: never the command line, which every process can see.
 #[derive(Debug, Args)]
 pub(crate) struct PassphraseArgs {
-    /// Environment variable with the key's passphrase.
+    /// Read the key's passphrase from this environment variable.
     #[arg(long, value_name = "VARIABLE", conflicts_with = "passphrase_file")]
     pub(crate) passphrase_env: Option<String>,
-    /// File with the key's passphrase.
+    /// Read the key's passphrase from this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SignArgs {
-    /// The private key in any common format, or the shared secret for HS algorithms.
+    /// File with the private key in any common format, or the shared secret for HS algorithms.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
-    /// The algorithm [default: the key's]
+    /// The signature algorithm [default: the key's]
     #[arg(long, value_name = "ALG")]
     pub(crate) alg: Option<Algorithm>,
     /// The header's key ID [default: the key's own]
     #[arg(long, value_name = "KID")]
     pub(crate) kid: Option<String>,
-    /// The claims as a JSON object; `-` reads stdin.
+    /// File with the claims as a JSON object; `-` reads stdin.
     #[arg(long, value_name = "FILE")]
     pub(crate) claims: PathBuf,
     #[command(flatten)]
@@ -287,7 +289,7 @@ pub(crate) struct SignArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The public key or certificate, or the shared secret for HS algorithms.
+    /// File with the public key or certificate, or the shared secret for HS algorithms.
     #[arg(
         long,
         value_name = "FILE",
@@ -295,10 +297,10 @@ pub(crate) struct VerifyArgs {
         conflicts_with = "jwks"
     )]
     pub(crate) key: Option<PathBuf>,
-    /// A JWK Set with the public keys.
+    /// File with a JWK Set of public keys.
     #[arg(long, value_name = "FILE")]
     pub(crate) jwks: Option<PathBuf>,
-    /// The only algorithm to accept [default: those the key supports]
+    /// Accept only this algorithm [default: those the key supports]
     #[arg(long, value_name = "ALG")]
     pub(crate) alg: Option<Algorithm>,
     /// The token; `-` reads stdin.
@@ -313,27 +315,27 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// List stored connections with their state and expiry, never a token.
+    /// List stored records with their connection, state and expiry. Never prints tokens.
     List(StoreArgs),
-    /// Show a connection's record and its last events.
+    /// Show everything stored for a connection, and its last events.
     Show(StoreShowArgs),
-    /// Export records to a file, unencrypted, for another store.
+    /// Export records, unencrypted, to a file that another store can import.
     Export(StoreExportArgs),
-    /// Import another store's export. Skips records that aren't newer.
+    /// Import exported records. Skips records that aren't newer than the store's.
     Import(StoreImportArgs),
     /// Re-encrypt every record with the first of the store's keys.
     Rekey(StoreRekeyArgs),
-    /// Check a store: its address, its settings and its records.
+    /// Check that a store works, and check every record in it.
     Doctor(StoreNameArgs),
 }
 
 /// Which store [default: the connection's, or all stores of the configuration]
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// The store: file:DIR, redis://…, rediss://… or postgres://…
+    /// Use this store: file:DIR, redis://…, rediss://… or postgres://…
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// Environment variable with the keys of --store.
+    /// Read the keys of --store from this environment variable.
     #[arg(
         long,
         value_name = "VARIABLE",
@@ -341,7 +343,7 @@ pub(crate) struct StoreArgs {
         conflicts_with = "store_key_file"
     )]
     pub(crate) store_key_env: Option<String>,
-    /// File with the keys of --store.
+    /// Read the keys of --store from this file.
     #[arg(long, value_name = "FILE", requires = "store")]
     pub(crate) store_key_file: Option<PathBuf>,
 }
@@ -360,7 +362,8 @@ pub(crate) struct StoreRekeyArgs {
     /// The connection whose store to use [default: all stores of the configuration]
     #[arg(conflicts_with = "store")]
     pub(crate) name: Option<String>,
-    /// Also encrypt plain records. They are listed: make sure that each one is yours.
+    /// Also encrypt unencrypted records. Run without this option first, and check that each record
+    /// it lists is yours.
     #[arg(long)]
     pub(crate) seal_plain: bool,
     #[command(flatten)]
@@ -369,9 +372,9 @@ pub(crate) struct StoreRekeyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreShowArgs {
-    /// The connection, or a record's key or its first 8 or more digits.
+    /// The connection's name, or at least the first 8 digits of a record's key.
     pub(crate) name: String,
-    /// Include tokens.
+    /// Print tokens, too.
     #[arg(long)]
     pub(crate) reveal: bool,
     #[command(flatten)]
@@ -382,7 +385,7 @@ pub(crate) struct StoreShowArgs {
 pub(crate) struct StoreExportArgs {
     /// The file to create, readable by its owner only; `-` writes to stdout and needs --reveal.
     pub(crate) file: PathBuf,
-    /// Only these connections, or records whose keys start with these digits.
+    /// Export only these connections, or records whose keys start with these digits.
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,
     /// Allow writing tokens to stdout.
@@ -396,7 +399,7 @@ pub(crate) struct StoreExportArgs {
 pub(crate) struct StoreImportArgs {
     /// A file written by `store export`; `-` reads stdin.
     pub(crate) file: PathBuf,
-    /// Import a record even if the store's is as new.
+    /// Import a record even if the store's is as new or newer.
     #[arg(long)]
     pub(crate) force: bool,
     /// Replace a record of another login. The replaced grant isn't revoked.
@@ -407,7 +410,7 @@ pub(crate) struct StoreImportArgs {
 }
 
 impl KeyVendor {
-    /// Returns the vendor's name as people write it.
+    /// Returns the vendor's name for display.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Docusign => "DocuSign",

@@ -1,4 +1,4 @@
-//! Sends a person to a page of the vendor and waits for the answer (RFC 8252).
+//! Opens a vendor's page in a browser and waits for the redirect (RFC 8252).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,8 +14,10 @@ use crate::input;
 use crate::output::{Output, Stop};
 use crate::{child, hints};
 
-/// Opens a page and waits for the callback. `start` builds the page's URL for the redirect URI that
-/// is listened on; `complete` receives the callback.
+/// Opens a page and waits for the redirect.
+///
+/// `start` builds the page's URL for a redirect URI. `complete` receives the redirect's query, or
+/// the URL that a person pasted.
 pub(crate) fn visit<T>(
     connection: &Connection,
     args: &BrowserArgs,
@@ -26,11 +28,11 @@ pub(crate) fn visit<T>(
 ) -> Result<T, Stop> {
     let redirect_uri = connection.redirect_uri().ok_or_else(|| {
         Error::setting("redirect_uri", "`redirect_uri` is missing").with_hint(
-            "register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it",
+            "register http://127.0.0.1:PORT/callback with the app and set redirect_uri to it",
         )
     })?;
-    if let Some(why) = by_hand_because(redirect_uri, args.paste) {
-        return by_hand(redirect_uri, why, output, start, complete);
+    if let Some(reason) = reason_to_paste(redirect_uri, args.paste) {
+        return paste(redirect_uri, reason, output, start, complete);
     }
     if let Some(warning) = port_warning(connection, args.port) {
         output.warn(&warning);
@@ -39,26 +41,29 @@ pub(crate) fn visit<T>(
         .map_err(hints::with_port_option)?;
     let login = start(listener.redirect_uri().as_str())?;
     let (url, back) = (login.url().as_str(), listener.redirect_uri().clone());
-    let waiting = format!("waiting up to {} s for the browser at {back}", args.timeout);
+    let waiting = format!(
+        "waiting up to {} s for the redirect to {back}",
+        args.timeout
+    );
     let opened = !args.no_browser && !output.is_json() && open(login.url(), secrets).is_ok();
     if opened {
-        output.say("the browser was opened; if it does not show, go to");
+        output.say("opened the browser; if no page appears, open this URL:");
         output.say(&format!("  {url}"));
         output.say(&waiting);
     } else {
         show(&login, output)?;
         if !output.is_json() {
-            output.say(&format!("open this address in a browser; {waiting}"));
+            output.say(&format!("open this URL in a browser; {waiting}"));
         }
     }
-    // A browser on another machine can't reach this listener.
+    // A browser on another machine can't reach this port.
     let pasted = (!opened && over_ssh()).then(input::lines);
     if !output.is_json() {
         output.say(&format!(
-            "if the vendor's page reports a wrong redirect URI, register {back} with the app, letter by letter"
+            "if the vendor's page reports a wrong redirect URI, register {back} with the app, exactly as shown"
         ));
         if pasted.is_some() {
-            output.say(&elsewhere(&back));
+            output.say(&ssh_advice(&back));
         }
     }
     let quiet = output.is_json();
@@ -74,42 +79,40 @@ pub(crate) fn visit<T>(
     Ok(listener.wait_or(&login, timeout, other, |query| complete(&login, query))?)
 }
 
-/// How long to wait before repeating what to look for in the browser.
+/// How long to wait before printing the reminder.
 const REMINDER: Duration = Duration::from_secs(30);
 
 fn reminder(back: &Url) -> String {
     format!(
-        "still waiting: look at the browser. If its page shows an error instead of asking, the vendor will not come \
-         back: end this with Ctrl-C, register {back} with the app, and set redirect_uri to it"
+        "still waiting. If the browser shows an error page, the vendor will not redirect: press Ctrl-C, \
+         register {back} with the app, and set redirect_uri to it"
     )
 }
 
 /// Explains what to do if the browser runs on another machine.
-fn elsewhere(back: &Url) -> String {
+fn ssh_advice(back: &Url) -> String {
     let port = back.port();
     format!(
-        "this is an SSH session: a browser on your own machine cannot reach {back} here. When it ends at an error \
-         page, paste the whole address from its address bar and press Enter; or forward the port before you log in: \
+        "this is an SSH session, so a browser on your own machine cannot reach {back}. When it shows an error \
+         page, paste the URL from its address bar and press Enter. Or forward the port before you log in: \
          ssh -L {port}:127.0.0.1:{port}"
     )
 }
 
-/// Returns why the callback can't be listened for, if so.
-fn by_hand_because(redirect_uri: &Url, paste: bool) -> Option<&'static str> {
+/// Returns why the redirect's URL has to be pasted, or `None` if the command can listen for it.
+fn reason_to_paste(redirect_uri: &Url, paste: bool) -> Option<&'static str> {
     if !redirect_uri.is_loopback() {
-        return Some("is not on this machine");
+        return Some("it is not on this machine");
     }
     if redirect_uri.scheme() == "https" {
-        // A listener here has no certificate that a browser would trust.
-        return Some(
-            "is https on this machine, where nothing answers: the browser shows an error page",
-        );
+        // The loopback server has no certificate that a browser would trust.
+        return Some("nothing listens on https here, so the browser shows an error page");
     }
-    paste.then_some("is not waited for")
+    paste.then_some("nothing listens there, because of --paste")
 }
 
-/// Returns a warning if the vendor compares redirect URIs exactly and this login's port doesn't
-/// match.
+/// Returns a warning if the vendor compares redirect URIs exactly and this login's port isn't the
+/// registered one.
 pub(crate) fn port_warning(connection: &Connection, port: Option<u16>) -> Option<String> {
     let registered = connection.redirect_uri()?;
     let registered_port = registered.explicit_port();
@@ -124,19 +127,19 @@ pub(crate) fn port_warning(connection: &Connection, port: Option<u16>) -> Option
         return None;
     }
     let vendor = &connection.profile().name;
-    let what = match registered_port {
-        None => "has no port, so that a login chooses one".to_owned(),
-        Some(port) => format!("has the port {port}, and --port another"),
+    let mismatch = match registered_port {
+        None => "has no port, so each login chooses one".to_owned(),
+        Some(port) => format!("has port {port}, which --port overrides"),
     };
     Some(format!(
-        "{vendor} compares redirect URIs as a whole, and redirect_uri {registered} {what}: register one such as http://127.0.0.1:8400/callback with the app, and set redirect_uri to it"
+        "{vendor} compares redirect URIs exactly, but redirect_uri {registered} {mismatch}: register one with a fixed port, such as http://127.0.0.1:8400/callback, with the app, and set redirect_uri to it"
     ))
 }
 
-/// Asks the person to paste the callback URL.
-fn by_hand<T>(
+/// Asks the person to paste the URL of the redirect.
+fn paste<T>(
     redirect_uri: &Url,
-    why: &str,
+    reason: &str,
     output: &Output,
     start: impl FnOnce(&str) -> Result<Login, Error>,
     complete: impl FnOnce(&Login, &str) -> Result<T, Error>,
@@ -145,15 +148,15 @@ fn by_hand<T>(
     show(&login, output)?;
     if !output.is_json() {
         output.say(&format!(
-            "open this address in a browser. It comes back to {redirect_uri}, which {why}:"
+            "open this URL in a browser. It redirects to {redirect_uri}; {reason}."
         ));
-        output.say("paste the whole address it ends at, and press Enter");
+        output.say("paste the URL that the browser ends up at, and press Enter:");
     }
     let pasted = input::line()?;
     Ok(complete(&login, &pasted)?)
 }
 
-/// The URL goes to stdout, for programs that open the browser themselves.
+/// Prints the page's URL to stdout, for programs that open the browser themselves.
 fn show(login: &Login, output: &Output) -> Result<(), Stop> {
     let url = login.url().as_str();
     match output.is_json() {
@@ -162,17 +165,17 @@ fn show(login: &Login, output: &Output) -> Result<(), Stop> {
     }
 }
 
-/// Opens the user's browser, without a shell in between.
+/// Opens the user's browser, without a shell.
 fn open(url: &Url, secrets: &BTreeSet<String>) -> std::io::Result<()> {
     let (program, first): (String, Option<&str>) = match chosen_browser() {
         Some(program) => (program, None),
         None if cfg!(windows) => ("rundll32".into(), Some("url.dll,FileProtocolHandler")),
         None if cfg!(target_os = "macos") => ("open".into(), None),
-        // Without a screen it would start a browser in this terminal, if any.
-        None if !has_screen() => return Err(std::io::ErrorKind::NotFound.into()),
+        // Without a display, xdg-open might start a text browser in this terminal.
+        None if !has_display() => return Err(std::io::ErrorKind::NotFound.into()),
         None => ("xdg-open".into(), None),
     };
-    // `Url` is https, or http on the loopback: nothing that a browser takes for an option.
+    // A `Url` starts with `https:` or `http:`, so no browser takes it for an option.
     let mut command = child::command(program, secrets);
     command.args(first).arg(url.as_str());
     let silent = command
@@ -185,7 +188,7 @@ fn open(url: &Url, secrets: &BTreeSet<String>) -> std::io::Result<()> {
     spawned.map(drop)
 }
 
-/// `$BROWSER`, where it is one program: lists and templates are for a shell to read.
+/// Returns `$BROWSER` if it is a single program. Lists and templates would need a shell.
 fn chosen_browser() -> Option<String> {
     let browser = std::env::var("BROWSER").ok()?;
     let template = browser.contains(|c: char| c.is_whitespace() || c == '%' || c == ':');
@@ -193,7 +196,7 @@ fn chosen_browser() -> Option<String> {
     one.then_some(browser)
 }
 
-fn has_screen() -> bool {
+fn has_display() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("DISPLAY") || set("WAYLAND_DISPLAY") || set("WSL_DISTRO_NAME")
 }

@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The subcommands, one file each.
 
 mod completions;
 mod consent;
@@ -42,15 +42,17 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
     }
 }
 
-/// Says why a token is not stored, if so: it is good all the same.
+/// Warns if the token could not be stored. The token is valid anyway.
 fn warn_of_unsaved(keeper: &Keeper, output: &mut Output) {
     if let Some(error) = keeper.unsaved() {
         output.warn_of("the token could not be stored", &error);
     }
 }
 
-/// What goes with a token. If the vendor does not tell whom it stands for, the token is good all
-/// the same; if it rejects the token, another one takes its place.
+/// Returns a token with its `extra`, requesting the user's identity if needed.
+///
+/// Only warns if that request fails. If the vendor rejects the token in it, returns the token's
+/// replacement.
 fn with_extra(keeper: &Keeper, token: Token, output: &mut Output) -> (Token, Extra) {
     let extra = keeper.identity_of(&token);
     let newer = keeper
@@ -58,7 +60,7 @@ fn with_extra(keeper: &Keeper, token: Token, output: &mut Output) -> (Token, Ext
         .filter(|newer| newer.secret() != token.secret());
     let token = newer.unwrap_or(token);
     let extra = extra.unwrap_or_else(|error| {
-        output.warn_of("whom the token stands for could not be asked", &error);
+        output.warn_of("cannot request the identity of the token's user", &error);
         token.extra().clone()
     });
     (token, extra)

@@ -1,4 +1,4 @@
-//! From a connection's name to its keeper: the configuration file, the providers, the transport.
+//! Builds a connection's keeper from the configuration file, the providers and the transport.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::args::Global;
 use crate::output::{Output, Stop};
 use crate::trace;
 
-/// The configuration that the command line names, or the one that is found.
+/// Reads the configuration that `--config` names, or finds it.
 pub(crate) fn configuration(global: &Global) -> Result<Configuration, Error> {
     match &global.config {
         Some(path) => Configuration::read(path.clone()),
@@ -20,12 +20,12 @@ pub(crate) fn configuration(global: &Global) -> Result<Configuration, Error> {
     }
 }
 
-/// A keeper for the connection of this name.
+/// Builds a keeper for the connection of this name.
 pub(crate) fn keeper(global: &Global, name: &str, output: &mut Output) -> Result<Keeper, Stop> {
     keeper_of(&configuration(global)?, global, name, output)
 }
 
-/// As [`keeper`], of a configuration that was read.
+/// Like [`keeper`], with a configuration that was already read.
 pub(crate) fn keeper_of(
     config: &Configuration,
     global: &Global,
@@ -53,7 +53,7 @@ pub(crate) fn keeper_of(
     Ok(builder(connection, transport, output)?.build()?)
 }
 
-/// The key of the record of the connection of this name; nothing if its settings make no connection.
+/// Returns the key of a connection's record, or `None` if its settings are invalid.
 pub(crate) fn store_key(global: &Global, name: &str) -> Option<StoreKey> {
     let settings = configuration(global).ok()?.settings(name).ok()?;
     let settings = settings.resolve(variable).ok()?;
@@ -62,7 +62,7 @@ pub(crate) fn store_key(global: &Global, name: &str) -> Option<StoreKey> {
     Some(connection.record_key())
 }
 
-/// A keeper in the making, with the connection's store and what stands in for that.
+/// Returns a keeper's builder, with the connection's store and its fallback store.
 pub(crate) fn builder(
     connection: Connection,
     transport: Arc<dyn Transport>,
@@ -72,7 +72,7 @@ pub(crate) fn builder(
     Ok(countersign_builtin::keeper(connection, trace)?.transport(transport))
 }
 
-/// The providers built in, and those of `--profile` and `--plugin`.
+/// Returns the built-in providers and those of `--profile` and `--plugin`.
 pub(crate) fn registry(global: &Global) -> Result<Registry, Error> {
     let mut registry = countersign_builtin::registry()?;
     for path in &global.profiles {

@@ -1,11 +1,11 @@
-//! The command that carries out what a library's hint asks for.
+//! Adds commands to the libraries' hints.
 //!
-//! The libraries' hints name settings, files and calls, because most of their callers are programs.
-//! This is the only place that translates them into commands.
+//! The libraries' hints name settings, files and functions, because most of their callers are
+//! programs. Only this module adds the command that does the same.
 
 use countersign::{Error, ErrorKind, GrantKind, Verdict};
 
-/// Adds to the error's hint the command that carries it out, if there is one.
+/// Appends to an error's hint the command that carries it out, if there is one.
 pub(crate) fn with_command(error: Error, connection: &str, grant: GrantKind) -> Error {
     match command(&error, connection, grant) {
         Some(command) => and(error, &format!("on the command line, run `{command}`")),
@@ -13,10 +13,9 @@ pub(crate) fn with_command(error: Error, connection: &str, grant: GrantKind) -> 
     }
 }
 
-/// Adds the option that overrides the port of `redirect_uri` to the error of a port that can't be
-/// listened on.
+/// Appends the option `--port` to the hint of an error about a port that is in use.
 pub(crate) fn with_port_option(error: Error) -> Error {
-    and(error, "--port chooses another port for one login")
+    and(error, "to use another port for this login only, add --port")
 }
 
 fn command(error: &Error, connection: &str, grant: GrantKind) -> Option<String> {
@@ -45,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hint_names_the_command_of_the_connections_grant() {
+    fn the_hint_names_the_command_for_the_grant() {
         let login = Error::new(ErrorKind::LoginRequired, "over").with_hint("log in again");
         let seed = Error::setting("refresh_token", "presented before");
         let plain = Error::new(ErrorKind::Store, "plain").with_setting("store_key");
@@ -62,11 +61,11 @@ mod tests {
                 Some("countersign store rekey mine"),
             ),
         ] {
-            let told = with_command(error.clone(), "mine", grant);
-            let hint = told.hint().unwrap_or_default();
+            let changed = with_command(error.clone(), "mine", grant);
+            let hint = changed.hint().unwrap_or_default();
             match command {
                 Some(command) => assert!(hint.ends_with(&format!("run `{command}`")), "{hint}"),
-                None => assert_eq!(told.hint(), error.hint()),
+                None => assert_eq!(changed.hint(), error.hint()),
             }
             assert!(hint.starts_with(error.hint().unwrap_or_default()), "{hint}");
         }

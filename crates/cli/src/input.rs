@@ -1,4 +1,4 @@
-//! What is read from files and stdin: keys, claims, tokens, an address that a person pastes.
+//! Input from files and stdin: keys, claims, tokens and pasted URLs.
 
 use std::io::{BufRead, Read};
 use std::path::Path;
@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use crate::args::PassphraseArgs;
 
-/// More than any key, claims or token has.
-const MOST_BYTES: u64 = 1024 * 1024;
+/// The maximum size of a file: more than any key, claims or token needs.
+const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The text of a file, or of stdin where the path is `-`. It may be secret.
+/// Reads text from a file, or from stdin if the path is `-`. The text may be secret.
 pub(crate) fn text(path: &Path, what: &str) -> Result<Secret, Error> {
     text_of(&bytes(path, what)?, path, what)
 }
@@ -28,33 +28,33 @@ fn text_of(bytes: &[u8], path: &Path, what: &str) -> Result<Secret, Error> {
     Ok(Secret::from(text))
 }
 
-/// As [`text`], for files that may be binary.
+/// Like [`text`], for files that may be binary.
 pub(crate) fn bytes(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let refuse = |why: String| {
+    let failed = |why: String| {
         let message = format!("{what}: {} {why}", shown(path));
         Error::new(ErrorKind::Setting, message)
     };
     let mut bytes = Zeroizing::new(Vec::new());
-    let mut read = |from: &mut dyn Read| from.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    let mut read = |from: &mut dyn Read| from.take(MAX_BYTES + 1).read_to_end(&mut bytes);
     let length = match is_stdin(path) {
         true => read(&mut std::io::stdin().lock()),
         false => std::fs::File::open(path).and_then(|mut file| read(&mut file)),
     };
     match length {
-        Err(error) => Err(refuse(format!("cannot be read: {error}"))),
-        Ok(length) if length as u64 > MOST_BYTES => Err(refuse("is larger than 1 MiB".into())),
+        Err(error) => Err(failed(format!("cannot be read: {error}"))),
+        Ok(length) if length as u64 > MAX_BYTES => Err(failed("is larger than 1 MiB".into())),
         Ok(_) => Ok(bytes),
     }
 }
 
-/// A shared secret as files hold it: an editor's last line feed is not part of it.
+/// Reads a shared secret from a file, without trailing line breaks.
 ///
-/// As with the settings `K_file`, other users must not be able to write it.
+/// As with `K_file` settings, other users must not be able to write the file.
 pub(crate) fn secret(path: &Path, what: &str) -> Result<Secret, Error> {
     secret_of(&bytes(path, what)?, path, what)
 }
 
-/// As [`secret`], from a file that has been read already.
+/// Like [`secret`], for a file that was already read.
 pub(crate) fn secret_of(bytes: &[u8], path: &Path, what: &str) -> Result<Secret, Error> {
     if !is_stdin(path)
         && let Err(Refusal::Untrusted(untrusted)) = trusted::open(path)
@@ -68,13 +68,13 @@ pub(crate) fn secret_of(bytes: &[u8], path: &Path, what: &str) -> Result<Secret,
     Ok(Secret::from(text.expose().trim_end_matches(['\r', '\n'])))
 }
 
-/// The JWK or JWK Set that a file holds, if it is one.
+/// Parses a file as a JWK or JWK Set, if it is one.
 pub(crate) fn jwk(file: &[u8]) -> Option<Value> {
     let json: Value = serde_json::from_slice(file).ok()?;
     (json.get("kty").is_some() || json.get("keys").is_some()).then_some(json)
 }
 
-/// The passphrase that the options name.
+/// Reads the passphrase that the options name, if any.
 pub(crate) fn passphrase(args: &PassphraseArgs) -> Result<Option<Secret>, Error> {
     if let Some(path) = &args.passphrase_file {
         return secret(path, "--passphrase-file").map(Some);
@@ -83,28 +83,28 @@ pub(crate) fn passphrase(args: &PassphraseArgs) -> Result<Option<Secret>, Error>
         return Ok(None);
     };
     let missing = || {
-        let message = format!("--passphrase-env: the environment has no variable {name}");
+        let message = format!("--passphrase-env: environment variable {name} is not set");
         Error::new(ErrorKind::Setting, message)
             .with_hint(format!("export {name}, or name another variable"))
     };
     Ok(Some(Secret::new(variable(name).ok_or_else(missing)?)))
 }
 
-/// Says of a key under a passphrase how to give that here: there are no settings.
+/// Replaces a hint about passphrase settings by one about this command's options.
 pub(crate) fn explain_locked(error: Error, passphrase: Option<&Secret>) -> Error {
     match (error.setting_name(), passphrase) {
         (Some("private_key_passphrase"), None) => error.with_hint(
             "give the passphrase with --passphrase-env VARIABLE or --passphrase-file FILE",
         ),
         (Some("private_key_passphrase"), Some(_)) => error.with_hint(
-            "check the passphrase that --passphrase-env or --passphrase-file names; try it with: \
+            "check the passphrase that --passphrase-env or --passphrase-file names; test it with: \
              openssl pkey -in key.pem -noout (for PKCS#12: openssl pkcs12 -in file.p12 -info -noout)",
         ),
         _ => error,
     }
 }
 
-/// A token given on the command line, or read from stdin where it is `-`.
+/// Returns a token from the command line, or reads it from stdin if it is `-`.
 pub(crate) fn token(given: &str) -> Result<Secret, Error> {
     let given = match given {
         "-" => text(Path::new("-"), "the token")?,
@@ -115,37 +115,35 @@ pub(crate) fn token(given: &str) -> Result<Secret, Error> {
     Ok(Secret::from(bare.trim()))
 }
 
-/// One line that a person types or pastes.
+/// Reads one line that a person types or pastes.
 pub(crate) fn line() -> Result<String, Error> {
     let mut line = String::new();
-    let read = std::io::stdin()
-        .lock()
-        .take(MOST_BYTES)
-        .read_line(&mut line);
-    let refuse = |why: String| {
+    let read = std::io::stdin().lock().take(MAX_BYTES).read_line(&mut line);
+    let failed = |why: String| {
         Error::new(ErrorKind::Callback, format!("stdin {why}"))
-            .with_hint("run the command again and paste the address that the browser ends at")
+            .with_hint("run the command again and paste the URL that the browser ends up at")
     };
     match read {
-        Err(error) => Err(refuse(format!("cannot be read: {error}"))),
-        Ok(0) => Err(refuse("ended before the address was given".into())),
+        Err(error) => Err(failed(format!("cannot be read: {error}"))),
+        Ok(0) => Err(failed("ended before a URL was pasted".into())),
         Ok(_) => Ok(line),
     }
 }
 
-/// The lines that a person may type or paste while something else is waited for; empty ones are
-/// none. A terminal is read by a thread of its own, which ends with the command.
+/// Receives the non-empty lines of stdin while the command waits for something else.
+///
+/// The thread that reads them ends with the process.
 pub(crate) fn lines() -> Receiver<String> {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let typed = std::iter::repeat_with(line).map_while(Result::ok);
         for line in typed.filter(|line| !line.trim().is_empty()) {
-            if tell.send(line).is_err() {
+            if sender.send(line).is_err() {
                 break;
             }
         }
     });
-    told
+    receiver
 }
 
 fn is_stdin(path: &Path) -> bool {

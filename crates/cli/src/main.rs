@@ -1,6 +1,6 @@
 //! The `countersign` command: gets access tokens on the command line and keeps them valid.
 //!
-//! What it prints and its exit codes are a contract, written down in this crate's README.
+//! Its output and exit codes are a contract, documented in this crate's README.
 
 #![forbid(unsafe_code)]
 
@@ -26,18 +26,18 @@ use crate::output::Output;
 
 fn main() -> ExitCode {
     child::forbid_core_dumps();
-    let given: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&given) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(usage) => return output::usage(&usage, asks_for_json(&given)),
+        Err(usage) => return output::usage(&usage, has_json_flag(&arguments)),
     };
     let mut output = Output::new(cli.global.json, cli.global.verbose);
     let outcome = commands::run(&cli, &mut output);
     output.finish(outcome)
 }
 
-/// What comes after `--` belongs to another command.
-fn asks_for_json(given: &[OsString]) -> bool {
-    let ours = given.iter().take_while(|word| *word != "--");
-    ours.into_iter().any(|word| word == "--json")
+/// Returns whether `--json` is given before `--`. What follows `--` belongs to another program.
+fn has_json_flag(arguments: &[OsString]) -> bool {
+    let mut ours = arguments.iter().take_while(|argument| *argument != "--");
+    ours.any(|argument| argument == "--json")
 }

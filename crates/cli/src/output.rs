@@ -1,4 +1,4 @@
-//! What is printed, where, and the exit code: the command's contract with scripts.
+//! Output and exit codes: the command's contract with scripts.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
@@ -13,20 +13,20 @@ use crate::{hints, terminal};
 pub(crate) struct Output {
     json: bool,
     verbosity: u8,
-    /// With `--json` a failure is exactly one line on stderr: warnings wait until it is known
-    /// that there is none.
+    /// Warnings, held back with `--json` until the command has succeeded: a failure is exactly one
+    /// line on stderr.
     held_back: Vec<String>,
-    /// The connection that the command works for, once it is known: hints name it.
+    /// The command's connection, once it is known. Hints name it.
     connection: Option<(String, GrantKind)>,
 }
 
-/// Why a command ends before its end.
+/// Why a command stopped early.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Failed(Box<Error>),
-    /// An exit code of somebody else: the program run by `exec`, or checks told already.
+    /// An exit code with nothing left to print: of the program of `exec`, or of failed checks.
     Code(u8),
-    /// Whoever read our output has gone away.
+    /// The reader of our stdout closed it.
     ReaderGone,
 }
 
@@ -40,7 +40,7 @@ impl Output {
         }
     }
 
-    /// Sets the connection that the command works for.
+    /// Sets the command's connection.
     pub(crate) fn set_connection(&mut self, connection: &Connection) {
         self.connection = Some((connection.name().to_owned(), connection.grant()));
     }
@@ -53,12 +53,12 @@ impl Output {
         self.verbosity
     }
 
-    /// Prints a result of one line, and has it read at once.
+    /// Prints a result of one line, and flushes it.
     pub(crate) fn print(&self, line: &str) -> Result<(), Stop> {
         print(line)
     }
 
-    /// Prints a result of several lines. A line break within one of them begins no line.
+    /// Prints a result of several lines. A line break inside one of them is escaped.
     pub(crate) fn print_lines(&self, lines: &[String]) -> Result<(), Stop> {
         lines.iter().try_for_each(|line| self.print(line))
     }
@@ -66,16 +66,16 @@ impl Output {
     /// Prints a result as one line of JSON.
     pub(crate) fn print_json(&self, value: &impl Serialize) -> Result<(), Stop> {
         let text = serde_json::to_string(value)
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("the result as JSON: {e}")))?;
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("cannot encode JSON: {e}")))?;
         self.print_json_text(&text)
     }
 
-    /// Prints JSON as it was written, or formatted for a person.
+    /// Prints JSON text, keeping its formatting.
     pub(crate) fn print_json_text(&self, text: &str) -> Result<(), Stop> {
         write(&mut io::stdout().lock(), terminal::json(text).as_bytes())
     }
 
-    /// Prints bytes as they are, for a program that reads them; a terminal gets them as one line of text.
+    /// Prints bytes unchanged, or as one escaped line of text if stdout is a terminal.
     pub(crate) fn print_bytes(&self, bytes: &[u8]) -> Result<(), Stop> {
         let mut out = io::stdout().lock();
         if out.is_terminal() {
@@ -86,24 +86,24 @@ impl Output {
         Ok(out.flush()?)
     }
 
-    /// Prints a text that is all our own, such as a script for a shell.
+    /// Prints text without escaping. Only for text of our own, such as a shell script.
     pub(crate) fn print_own(&self, text: &str) -> Result<(), Stop> {
         write(&mut io::stdout().lock(), text.as_bytes())
     }
 
-    /// Tells a person at the terminal what goes on, in one line.
+    /// Prints one line to stderr.
     pub(crate) fn say(&self, line: &str) {
         say(line);
     }
 
-    /// Says with `-v` what is done.
+    /// Logs one line to stderr if `-v` is given.
     pub(crate) fn trace(&self, text: &str) {
         if self.verbosity > 0 {
             self.say(&format!("# {text}"));
         }
     }
 
-    /// Tells what is not right, though it did not stop the command.
+    /// Prints a warning to stderr. With `--json`, only if the command doesn't fail afterwards.
     pub(crate) fn warn(&mut self, text: &str) {
         let line = format!("warning: {text}");
         match self.json {
@@ -112,7 +112,7 @@ impl Output {
         }
     }
 
-    /// As [`Output::warn`], with an error's message and hint.
+    /// Like [`Output::warn`], with an error's message and hint.
     pub(crate) fn warn_of(&mut self, what: &str, error: &Error) {
         let error = self.with_command(error);
         match error.hint() {
@@ -121,13 +121,13 @@ impl Output {
         }
     }
 
-    /// Tells what went wrong, as a person or a program reads it.
+    /// Prints an error to stderr: as text, or with `--json` as one line of JSON.
     pub(crate) fn say_error(&self, error: &Error) {
         let error = self.with_command(error);
-        let told = Told {
+        let line = ErrorLine {
             error: ErrorJson::of(&error),
         };
-        match serde_json::to_string(&told) {
+        match serde_json::to_string(&line) {
             Ok(text) if self.json => say_json(&text),
             _ => error_lines(&error).iter().for_each(|line| say(line)),
         }
@@ -140,7 +140,7 @@ impl Output {
         }
     }
 
-    /// Tells how it ended, on stderr and in the exit code.
+    /// Prints the error or the warnings held back, and returns the exit code.
     pub(crate) fn finish(self, outcome: Result<(), Stop>) -> ExitCode {
         let error = match outcome {
             Err(Stop::Failed(error)) => error,
@@ -174,14 +174,14 @@ impl From<io::Error> for Stop {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::ReaderGone;
         }
-        let message = format!("the output cannot be written: {error}");
+        let message = format!("cannot write to stdout: {error}");
         Error::new(ErrorKind::Internal, message)
-            .with_hint("look at what stdout leads to: a full disk, a closed file")
+            .with_hint("check where stdout is redirected to: the disk may be full")
             .into()
     }
 }
 
-/// The exit code of a verdict.
+/// Returns the exit code of a verdict.
 pub(crate) fn exit_code(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::FixConfiguration => 2,
@@ -193,11 +193,11 @@ pub(crate) fn exit_code(verdict: Verdict) -> u8 {
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct ErrorLine<'a> {
     error: ErrorJson<'a>,
 }
 
-/// An error as the contract has it: every member is there, null where nothing is known.
+/// An error as the contract defines it: every member is present, and null if unknown.
 #[derive(Serialize)]
 struct ErrorJson<'a> {
     verdict: &'static str,
@@ -238,10 +238,9 @@ pub(crate) fn print(line: &str) -> Result<(), Stop> {
     write(&mut io::stdout().lock(), terminal::line(line).as_bytes())
 }
 
-/// Tells a person something from wherever it happens: requests are sent on threads that no
-/// [`Output`] reaches.
+/// Prints one line to stderr. Also for threads that send requests: they have no [`Output`].
 pub(crate) fn say(line: &str) {
-    // Nobody at stderr is no reason to fail.
+    // A closed stderr is no reason to fail.
     let _ = write(&mut io::stderr().lock(), terminal::line(line).as_bytes());
 }
 
@@ -249,7 +248,7 @@ fn say_json(text: &str) {
     let _ = write(&mut io::stderr().lock(), terminal::json(text).as_bytes());
 }
 
-/// The one place where the command writes to a terminal: [`terminal`] has made it fit for that.
+/// Writes a line that [`terminal`] has escaped, and flushes it.
 fn write(to: &mut impl Write, text: &[u8]) -> Result<(), Stop> {
     to.write_all(text)?;
     to.write_all(b"\n")?;
@@ -265,7 +264,7 @@ fn error_lines(error: &Error) -> Vec<String> {
         ("hint", error.hint()),
         ("open", error.url()),
         ("try again after", wait.as_deref()),
-        ("the vendor's trace id", error.trace_id()),
+        ("trace ID", error.trace_id()),
     ];
     for (what, known) in more {
         if let Some(known) = known {
@@ -275,7 +274,7 @@ fn error_lines(error: &Error) -> Vec<String> {
     lines
 }
 
-/// Tells what clap has to say: help and version on stdout, a wrong usage on stderr.
+/// Prints help and version to stdout, and a usage error to stderr.
 pub(crate) fn usage(usage: &clap::Error, json: bool) -> ExitCode {
     if !usage.use_stderr() {
         let _ = usage.print();

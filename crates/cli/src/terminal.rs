@@ -1,11 +1,15 @@
-//! What a terminal may be shown: text from servers and files can hide, move and forge what a person reads.
+//! Escapes text for a terminal.
+//!
+//! Text from servers and files could otherwise hide, move and forge what a person reads.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// One line of text with everything written out that a terminal would act on instead of showing:
-/// control characters (C0, DEL and C1, line breaks among them), bidirectional controls, and
-/// invisible characters that no text needs.
+/// Escapes a line of text.
+///
+/// Escapes everything that a terminal would act on instead of displaying: control characters (C0,
+/// DEL and C1, including line breaks), bidirectional controls, and invisible characters that no
+/// text needs.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
     match text.contains(acts) {
         false => Cow::Borrowed(text),
@@ -13,8 +17,9 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// JSON, with what a terminal would act on as `\u` escapes, which mean the same. Line feeds between
-/// values stay; a parser takes them for blanks.
+/// Escapes JSON with `\u` escapes, which keep its meaning.
+///
+/// Line feeds stay: between values, they are whitespace.
 pub(crate) fn json(text: &str) -> Cow<'_, str> {
     let acts = |c: char| c != '\n' && acts(c);
     if !text.contains(acts) {
@@ -23,11 +28,11 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
-            // Not allowed within strings, and blanks between values.
+            // Not allowed inside strings, and whitespace between values.
             '\r' | '\t' => shown.push(' '),
             c if acts(c) => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a string cannot fail.
+                    // Writing to a string can't fail.
                     let _ = write!(shown, "\\u{unit:04x}");
                 }
             }
@@ -37,13 +42,13 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// Whether a terminal acts on this character instead of showing it.
+/// Returns whether a terminal acts on this character instead of displaying it.
 pub(crate) fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,
             // Bidirectional marks, embeddings, overrides and isolates.
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            // Line and paragraph separators, and what stands for nothing that can be seen.
+            // Line and paragraph separators, and invisible characters.
             | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -59,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_acts_on_is_written_out() {
+    fn line_escapes_what_a_terminal_acts_on() {
         assert_eq!(
             line("a\u{1b}[2Jb\r\nok\u{9b}31m\u{7f}\u{202e}x\u{2028}\u{e0041}"),
             "a\\u{1b}[2Jb\\r\\nok\\u{9b}31m\\u{7f}\\u{202e}x\\u{2028}\\u{e0041}"
@@ -71,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn json_keeps_its_meaning() {
+    fn escaped_json_has_the_same_value() {
         let value =
             serde_json::json!({"a\u{9b}": "\u{1b}[2J\u{202e}\n\u{7f}\u{e0041}é漢", "n": [1]});
         for text in [value.to_string(), format!("{value:#}")] {

@@ -1,4 +1,4 @@
-//! What `-v` shows of the network and of plugins, on stderr.
+//! The log of `-v` on stderr: requests, responses and plugins' messages.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use countersign_plugin::Level;
 
 use crate::output;
 
-/// The usual transport; with `-v` it tells what it does, and twice that the names of headers.
+/// Returns the default transport. With `-v` it logs requests, with `-vv` also header names.
 pub(crate) fn transport(network: &Network, verbosity: u8) -> Result<Arc<dyn Transport>, Error> {
     let inner = countersign_builtin::transport(network)?;
     if verbosity == 0 {
@@ -21,7 +21,7 @@ pub(crate) fn transport(network: &Network, verbosity: u8) -> Result<Arc<dyn Tran
     })))
 }
 
-/// What a plugin has to say.
+/// Logs a plugin's message.
 pub(crate) fn plugin(name: &str, level: Level, text: &str, verbosity: u8) {
     let needed = if level == Level::Debug { 2 } else { 1 };
     if verbosity >= needed {

@@ -2,7 +2,7 @@
 
 use countersign::{Extra, Token};
 
-/// Names and values: `COUNTERSIGN_TOKEN` first, then what goes with it.
+/// Returns the variables' names and values, `COUNTERSIGN_TOKEN` first.
 pub(crate) fn of(token: &Token, extra: &Extra) -> Vec<(String, String)> {
     let mut all = vec![
         ("COUNTERSIGN_TOKEN".to_owned(), token.expose().to_owned()),
@@ -16,19 +16,20 @@ pub(crate) fn of(token: &Token, extra: &Extra) -> Vec<(String, String)> {
     }
     for (name, value) in extra {
         let name = variable_name(name);
-        // The vendor does not get to replace the token, or to point us at another configuration.
+        // A vendor must not replace the token, or select another configuration.
         let ours = name == "COUNTERSIGN_CONFIG" || all.iter().any(|(known, _)| *known == name);
         if !ours {
             all.push((name, value.clone()));
         }
     }
-    // No system can pass a NUL.
+    // A variable can't contain a NUL.
     all.retain(|(_, value)| !value.contains('\0'));
     all
 }
 
-/// One line for a POSIX shell: in single quotes nothing is special but the quote itself, so that
-/// the `!` of a Salesforce token stays what it is.
+/// Returns an `export` line for a POSIX shell.
+///
+/// In single quotes only the quote itself is special, so the `!` of a Salesforce token is safe.
 pub(crate) fn export(name: &str, value: &str) -> String {
     format!("export {name}='{}'", value.replace('\'', r"'\''"))
 }
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_takes_nothing_of_a_value_for_its_own() {
+    fn export_quotes_what_is_special_to_a_shell() {
         assert_eq!(
             export("X", "00D!a'b$(id)`id`\\\n\""),
             "export X='00D!a'\\''b$(id)`id`\\\n\"'"
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_made_of_letters_that_every_shell_takes() {
+    fn variable_names_are_valid_in_every_shell() {
         assert_eq!(variable_name("instance_url"), "COUNTERSIGN_INSTANCE_URL");
         assert_eq!(variable_name("a-b;c é"), "COUNTERSIGN_A_B_C__");
     }

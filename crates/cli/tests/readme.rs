@@ -1,4 +1,4 @@
-//! The README's examples, as a newcomer types them, and the page of all settings.
+//! Runs the README's examples, and checks the page of all settings.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn page(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// The fenced blocks of a kind, without their fences.
+/// Returns the content of the fenced blocks with this info string.
 fn blocks<'a>(readme: &'a str, kind: &str) -> Vec<&'a str> {
     let fence = format!("```{kind}\n");
     readme
@@ -28,7 +28,7 @@ fn blocks<'a>(readme: &'a str, kind: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_commands_work() {
+fn commands_of_the_readme_work() {
     let dir = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start(Options {
         tls: true,
@@ -49,7 +49,7 @@ fn the_commands_work() {
         .collect();
     assert!(lines.len() >= 5, "{lines:?}");
     for line in lines {
-        // The sandbox that the first line starts is the one that is running.
+        // Already started above.
         if line.starts_with("countersign-sandbox ") {
             assert!(line.ends_with(" &"), "{line}");
             continue;
@@ -69,7 +69,7 @@ fn the_commands_work() {
 }
 
 #[test]
-fn the_settings_are_settings() {
+fn settings_of_the_readme_are_valid() {
     let readme = readme();
     let toml = blocks(&readme, "toml");
     assert!(!toml.is_empty());
@@ -79,10 +79,10 @@ fn the_settings_are_settings() {
 }
 
 #[test]
-fn the_page_of_settings_has_every_one_and_says_which_are_secret() {
+fn the_page_of_settings_lists_all_and_marks_secrets() {
     let page = page("docs/settings.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
-    let told: Vec<_> = rows
+    let documented: Vec<_> = rows
         .map(|row| {
             let first = row.split(" |").next().unwrap();
             match first.strip_suffix("` *") {
@@ -95,5 +95,5 @@ fn the_page_of_settings_has_every_one_and_says_which_are_secret() {
         .iter()
         .map(|setting| (setting.name, setting.secret))
         .collect();
-    assert_eq!(told, known);
+    assert_eq!(documented, known);
 }

@@ -1,4 +1,4 @@
-//! `countersign completions`: what makes a shell complete the command.
+//! `countersign completions`: prints a shell completion script.
 
 use clap::CommandFactory;
 

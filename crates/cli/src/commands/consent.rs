@@ -1,4 +1,5 @@
-//! `countersign consent`: where a user, or an administrator for everybody, lets the app act.
+//! `countersign consent`: prints or opens the page where a user, or an administrator for all users,
+//! consents to the app.
 
 use countersign::{
     Connection, Error, ErrorKind, GrantKind, Login, SystemRandom, read_authorization_response,
@@ -25,13 +26,13 @@ pub(crate) fn run(global: &Global, args: &ConsentArgs, output: &mut Output) -> R
         |redirect_uri| {
             Login::start_consent(connection, redirect_uri, args.admin, &SystemRandom::new())
         },
-        // The code that comes along is not needed: the assertion is what asks for the token.
+        // The code isn't needed: the token is requested with an assertion.
         |login, query| {
             let response = read_authorization_response(connection, login, query);
             response.map(drop)
         },
     )?;
-    // A consent is for a grant without a login; with one, the login itself asks.
+    // With other grants, a login asks for consent.
     let token = match connection.grant() {
         GrantKind::JwtBearer => Some(keeper.refresh_now()?),
         _ => None,
@@ -71,22 +72,22 @@ fn no_page(connection: &Connection, admin: bool) -> Error {
         Some(consent) if !admin || consent.admin.is_some() => {
             let message = format!("connection `{name}`: `redirect_uri` is missing");
             Error::setting("redirect_uri", message).with_hint(
-                "the page needs one: set redirect_uri to one that is registered at the vendor",
+                "set redirect_uri to one that is registered with the app: the page needs it",
             )
         }
         _ => {
             let whose = if admin {
                 "an administrator's consent"
             } else {
-                "a consent ahead"
+                "consent without a login"
             };
             let vendor = &connection.profile().name;
             let message = format!("connection `{name}`: {vendor} has no page for {whose}");
             Error::new(ErrorKind::Setting, message).with_hint(match connection.grant() {
                 GrantKind::AuthorizationCode => {
-                    format!("its login asks for consent: countersign login {name}")
+                    format!("run countersign login {name}: it asks for consent")
                 }
-                _ => "an administrator allows the app at the vendor".to_owned(),
+                _ => "have an administrator allow the app at the vendor".to_owned(),
             })
         }
     };

@@ -1,6 +1,6 @@
-//! `countersign doctor`: a connection checked setting by setting, and then over the network.
+//! `countersign doctor`: checks a connection's settings one by one, and then the network.
 
-mod mend;
+mod attempt;
 mod network;
 mod settings;
 mod trial;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use countersign::{Connection, Error, KeeperBuilder, Provider, Registry, Settings, Transport};
 use countersign_builtin::Configuration;
 
-use self::mend::Attempt;
+use self::attempt::Attempt;
 use self::settings::{Area, Facts};
 use super::report::{Check, Report};
 use crate::args::Global;
@@ -24,7 +24,7 @@ pub(crate) fn run(global: &Global, name: &str, output: &mut Output) -> Result<()
     report.finish(output)
 }
 
-/// Goes on after a failure wherever the next check says something of its own.
+/// Runs all checks. Continues after a failure if the next check doesn't depend on it.
 fn examine(global: &Global, name: &str, output: &Output, report: &mut Report) -> Result<(), Stop> {
     let (config, written) = match open(global, name) {
         Ok(found) => found,
@@ -52,17 +52,17 @@ fn examine(global: &Global, name: &str, output: &Output, report: &mut Report) ->
         profile: provider.profile(),
         connection: attempt.connection.as_ref(),
     };
-    for check in facts.checks(&attempt.refusals) {
+    for check in facts.checks(&attempt.errors) {
         report.add(check)?;
     }
     let Some(connection) = attempt.connection else {
         return Ok(());
     };
-    let refused = |area| attempt.refusals.iter().any(|error| Area::of(error) == area);
-    if attempt.refusals.is_empty() {
-        over_the_network(connection, output, report)
-    } else if refused(Area::Environment) || refused(Area::Other) {
-        // It is not known which server, or how to get there.
+    let failed = |area| attempt.errors.iter().any(|error| Area::of(error) == area);
+    if attempt.errors.is_empty() {
+        check_network(connection, output, report)
+    } else if failed(Area::Environment) || failed(Area::Other) {
+        // The server, or the way to it, is unknown.
         Ok(())
     } else {
         reach(&connection, output, report).map(drop)
@@ -84,11 +84,8 @@ fn provider(settings: &Settings, registry: &Registry) -> Result<Arc<dyn Provider
     registry.provider(settings.value("provider").ok_or_else(missing)?)
 }
 
-fn over_the_network(
-    connection: Connection,
-    output: &Output,
-    report: &mut Report,
-) -> Result<(), Stop> {
+/// Checks the way to the server, then requests a token.
+fn check_network(connection: Connection, output: &Output, report: &mut Report) -> Result<(), Stop> {
     let Some(transport) = reach(&connection, output, report)? else {
         return Ok(());
     };
@@ -103,7 +100,7 @@ fn over_the_network(
     Ok(())
 }
 
-/// Checks the way to the server; the transport, where a token request may get through.
+/// Checks the way to the server. Returns the transport if the server responded.
 fn reach(
     connection: &Connection,
     output: &Output,

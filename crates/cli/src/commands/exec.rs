@@ -1,4 +1,4 @@
-//! `countersign exec`: becomes another program, with the token in its environment.
+//! `countersign exec`: runs another program in its place, with the token in the environment.
 
 use std::process::Command;
 
@@ -22,24 +22,23 @@ pub(crate) fn run(global: &Global, args: &ExecArgs, output: &mut Output) -> Resu
     let mut command = child::command(program, &config.secret_variables());
     command.args(rest).envs(variables::of(&token, &extra));
     output.trace(&format!("running {}", program.display()));
-    let error = match become_it(&mut command) {
+    let error = match replace_process(&mut command) {
         Ok(code) => return Err(Stop::Code(code)),
         Err(error) => error,
     };
-    let message = format!("{} cannot be run: {error}", program.display());
-    let told = Error::new(ErrorKind::Setting, message);
-    // As env(1) and every shell have it, and none of our own codes.
+    let message = format!("cannot run {}: {error}", program.display());
+    // The codes of env(1) and shells. None of our own are the same.
     let (code, hint) = match error.kind() {
-        std::io::ErrorKind::NotFound => (127, "check the name of the program after --, and PATH"),
-        _ => (126, "name a program after -- that this user may run"),
+        std::io::ErrorKind::NotFound => (127, "check the program's name after --, and PATH"),
+        _ => (126, "name a program after -- that this user can execute"),
     };
-    output.say_error(&told.with_hint(hint));
+    output.say_error(&Error::new(ErrorKind::Setting, message).with_hint(hint));
     Err(Stop::Code(code))
 }
 
-/// Comes back only where the program cannot be run: signals and exit code are all its own.
+/// Replaces this process with the program. Returns only if the program can't be run.
 #[cfg(unix)]
-fn become_it(command: &mut Command) -> std::io::Result<u8> {
+fn replace_process(command: &mut Command) -> std::io::Result<u8> {
     use std::os::unix::process::CommandExt;
     child::allow_core_dumps();
     let error = command.exec();
@@ -47,8 +46,9 @@ fn become_it(command: &mut Command) -> std::io::Result<u8> {
     Err(error)
 }
 
+/// Runs the program and returns its exit code.
 #[cfg(not(unix))]
-fn become_it(command: &mut Command) -> std::io::Result<u8> {
+fn replace_process(command: &mut Command) -> std::io::Result<u8> {
     let status = command.status()?;
     Ok(status
         .code()

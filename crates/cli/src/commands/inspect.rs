@@ -1,4 +1,4 @@
-//! `countersign inspect`: what is in a token, believed or not.
+//! `countersign inspect`: decodes a token without verifying it.
 
 use countersign::jws;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ pub(crate) fn run(args: &InspectArgs, output: &mut Output) -> Result<(), Stop> {
     if output.is_json() {
         return output.print_json(&shown);
     }
-    output.warn("nothing was verified: anybody can write this; see countersign verify");
+    output
+        .warn("the token was not verified, so anybody may have written it; see countersign verify");
     output.print_json_text(&format!("{shown:#}"))
 }

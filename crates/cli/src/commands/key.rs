@@ -1,4 +1,4 @@
-//! `countersign key`: what a key file holds, without the key, and a new one.
+//! `countersign key`: describes key files and creates key pairs.
 
 mod new;
 
@@ -33,7 +33,7 @@ fn as_lines(info: &KeyInfo) -> Vec<String> {
         ("curve", curve),
         ("format", Some(info.format.to_string())),
         ("encryption", info.encryption.clone()),
-        ("key id", info.key_id.clone()),
+        ("key ID", info.key_id.clone()),
         ("SPKI SHA-256", info.spki_sha256.clone()),
         ("SPKI SHA-256, base64", info.spki_sha256_base64.clone()),
         ("JWK thumbprint", info.jwk_thumbprint.clone()),
@@ -57,7 +57,7 @@ fn as_lines(info: &KeyInfo) -> Vec<String> {
     lines.collect()
 }
 
-/// The day of a time, as in 2026-01-31.
+/// Formats the day of a time, as in 2026-01-31.
 fn day(unix_s: u64) -> String {
     let time = i64::try_from(unix_s).map(OffsetDateTime::from_unix_timestamp);
     match time {

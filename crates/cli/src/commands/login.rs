@@ -42,7 +42,7 @@ pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Res
             "extra": extra,
         }));
     }
-    let mut lines = told(connection, &token);
+    let mut lines = summary(connection, &token);
     lines.extend(
         extra
             .iter()
@@ -56,16 +56,18 @@ fn check_grant(connection: &Connection) -> Result<(), Error> {
     let (name, grant) = (connection.name(), connection.grant());
     let instead = match grant {
         GrantKind::AuthorizationCode => return Ok(()),
-        GrantKind::JwtBearer => format!("its user consents once instead: countersign consent {name}"),
+        GrantKind::JwtBearer => {
+            format!("run countersign consent {name}, where its user consents once")
+        }
         GrantKind::ClientCredentials => {
-            format!("the app asks for itself: countersign token {name}")
+            format!("run countersign token {name}: the app needs no user")
         }
         GrantKind::RefreshToken => {
-            "its refresh_token comes from elsewhere; to log in here set grant = \"authorization-code\""
+            "set grant = \"authorization-code\" to log in, instead of setting refresh_token"
                 .to_owned()
         }
         GrantKind::DeviceCode => {
-            "it is not implemented yet; set grant = \"authorization-code\"".to_owned()
+            "set grant = \"authorization-code\": device-code is not implemented".to_owned()
         }
     };
     let message = format!("connection `{name}`: grant {grant} has no login");
@@ -79,11 +81,11 @@ fn check_grant(connection: &Connection) -> Result<(), Error> {
     })
 }
 
-/// Warns before the login if its result will be lost or short-lived.
+/// Warns before the login if its tokens will be lost, or can't be refreshed.
 fn warn_of_loss(connection: &Connection, output: &mut Output) {
     if *connection.store() == StoreSetting::Memory {
         output.warn(
-            "store is memory: what the login brings ends with this command (set store = \"file:FOLDER\")",
+            "store is memory: the tokens will be lost when this command ends (set store = \"file:FOLDER\")",
         );
     }
     let wanted = &connection.rules().refresh_scopes;
@@ -95,12 +97,12 @@ fn warn_of_loss(connection: &Connection, output: &mut Output) {
         let name = &connection.profile().name;
         let or = wanted.join("` or `");
         output.warn(&format!(
-            "{name} gives no refresh token without the scope `{or}`: a login will be needed again when this token ends"
+            "{name} returns no refresh token without the scope `{or}`: you will have to log in again when the access token expires"
         ));
     }
 }
 
-/// A warning and its hint as one line.
+/// Formats a warning and its hint as one line.
 fn warned(warning: &Error) -> String {
     match warning.hint() {
         Some(hint) => format!("{}; {hint}", warning.message()),
@@ -108,7 +110,7 @@ fn warned(warning: &Error) -> String {
     }
 }
 
-fn told(connection: &Connection, token: &Token) -> Vec<String> {
+fn summary(connection: &Connection, token: &Token) -> Vec<String> {
     let (provider, environment) = (&connection.profile().name, connection.environment());
     let mut lines = vec![format!(
         "logged in: connection {} at {provider} ({environment})",
@@ -117,6 +119,6 @@ fn told(connection: &Connection, token: &Token) -> Vec<String> {
     if let Some(scope) = token.scope() {
         lines.push(format!("  scope: {scope}"));
     }
-    lines.push(format!("  kept in: {}", place(connection.store())));
+    lines.push(format!("  stored in: {}", place(connection.store())));
     lines
 }

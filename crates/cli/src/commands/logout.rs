@@ -1,4 +1,4 @@
-//! `countersign logout`: revokes at the vendor what can be revoked, and forgets the token here.
+//! `countersign logout`: revokes the token at the vendor and deletes it from the store.
 
 use countersign::Revocation;
 use serde_json::json;
@@ -17,22 +17,22 @@ pub(crate) fn run(global: &Global, args: &LogoutArgs, output: &mut Output) -> Re
         false => keeper.forget()?,
     };
     let (word, mut text) = match revocation {
-        Revocation::Revoked => ("revoked", format!("revoked at {vendor} and forgotten here")),
+        Revocation::Revoked => ("revoked", format!("revoked at {vendor} and deleted here")),
         Revocation::NotOffered => (
             "not_offered",
             format!(
-                "forgotten here; {vendor} has no revocation, so that the token works until it ends"
+                "deleted here; {vendor} has no revocation, so the token works until it expires"
             ),
         ),
-        Revocation::NothingHeld => ("nothing_held", "there was nothing to forget".to_owned()),
+        Revocation::NothingHeld => ("nothing_held", "there was no token to delete".to_owned()),
         Revocation::Failed(error) if args.force => {
-            output.warn_of(&format!("{vendor} did not revoke it"), &error);
-            ("failed", "forgotten here, but not revoked".to_owned())
+            output.warn_of(&format!("{vendor} did not revoke the token"), &error);
+            ("failed", "deleted here, but not revoked".to_owned())
         }
         Revocation::Failed(error) => {
             let command = format!("countersign logout {name}");
             let again = format!(
-                "the token is kept, but not handed out: run `{command}` again to revoke it, or `{command} --force` to forget it"
+                "the token is kept, but no longer returned: run `{command}` again to revoke it, or `{command} --force` to delete it"
             );
             let hint = match error.hint() {
                 Some(hint) => format!("{hint}; {again}"),
@@ -40,10 +40,10 @@ pub(crate) fn run(global: &Global, args: &LogoutArgs, output: &mut Output) -> Re
             };
             return Err(error.in_context("not logged out").with_hint(hint).into());
         }
-        other => ("unknown", format!("forgotten here: {other:?}")),
+        other => ("unknown", format!("deleted here: {other:?}")),
     };
     if let Some(damaged) = &damaged {
-        text += &format!("; its damaged record, set aside as {damaged}, was removed");
+        text += &format!("; also deleted its damaged record {damaged}");
     }
     match output.is_json() {
         true => output.print_json(

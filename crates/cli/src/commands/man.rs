@@ -1,4 +1,4 @@
-//! `countersign man`: the man pages, which `cargo xtask dist` installs.
+//! `countersign man`: writes the man pages, which `cargo xtask dist` installs.
 
 use clap::CommandFactory;
 use countersign::{Error, ErrorKind};

@@ -1,4 +1,4 @@
-//! `countersign providers`: what can be connected to, and with which words.
+//! `countersign providers`: lists providers with their environments and grants.
 
 use countersign::Profile;
 use serde_json::{Value, json};

@@ -1,18 +1,18 @@
-//! What was checked, how it looks, and the exit code that sums it up.
+//! The results of checks: their output, and the exit code.
 
 use countersign::{Error, Verdict};
 use serde::Serialize;
 
 use crate::output::{Output, Stop, exit_code, print};
 
-/// The checks so far. A person sees each as it is done; a program gets all at the end.
+/// The checks so far. Text output prints each one at once, JSON output prints all at the end.
 #[derive(Debug)]
 pub(crate) struct Report {
     json: bool,
     checks: Vec<Check>,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {
     check: &'static str,
@@ -49,7 +49,9 @@ impl Report {
         Ok(())
     }
 
-    /// The exit code of the worst: of what waiting does not mend before what it may.
+    /// Prints JSON output, and returns the exit code of the worst failure.
+    ///
+    /// `Retry` comes last, because it may pass by itself.
     pub(crate) fn finish(self, output: &Output) -> Result<(), Stop> {
         if self.json {
             output.print_json(&self.checks)?;
@@ -61,9 +63,9 @@ impl Report {
             Verdict::Unexpected,
             Verdict::Retry,
         ];
-        let is_there =
+        let occurred =
             |verdict: &&Verdict| self.checks.iter().any(|c| c.verdict == Some(**verdict));
-        match WORST_FIRST.iter().find(is_there) {
+        match WORST_FIRST.iter().find(occurred) {
             Some(worst) => Err(Stop::Code(exit_code(*worst))),
             None => Ok(()),
         }
@@ -106,7 +108,7 @@ impl Check {
         }
     }
 
-    /// A check that ended in an error, whose hint and URL are the fix.
+    /// Builds a failed check from an error. Its hint and URL are the fix.
     pub(crate) fn failed(check: &'static str, error: &Error) -> Self {
         let parts = [error.hint(), error.url()].into_iter().flatten();
         let fix = parts.collect::<Vec<_>>().join(": ");

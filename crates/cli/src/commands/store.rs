@@ -1,4 +1,4 @@
-//! `countersign store`: what the stores keep, for a person who looks, moves or mends it.
+//! `countersign store`: lists, shows, moves, encrypts and checks stored records.
 
 mod doctor;
 mod export;
@@ -23,7 +23,7 @@ pub(crate) fn run(
 ) -> Result<(), Stop> {
     if shows_password(store_args(command)) {
         output.warn(
-            "every process can see the password in --store: write it to a file, and give that as ?password_file=FILE",
+            "every process can see the password in --store: write it to a file, and use ?password_file=FILE",
         );
     }
     match command {

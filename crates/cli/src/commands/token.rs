@@ -1,4 +1,4 @@
-//! `countersign token`: a connection's access token, in the form that is asked for.
+//! `countersign token`: prints a connection's access token.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{terminal, variables};
 
 pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Result<(), Stop> {
     if output.is_json() && (args.header || args.env) {
-        let message = "--json goes with neither --header nor --env";
+        let message = "--json cannot be combined with --header or --env";
         return Err(Error::new(ErrorKind::Setting, message).into());
     }
     let keeper = config::keeper(global, &args.name, output)?;
@@ -29,8 +29,8 @@ pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Res
         for (name, value) in variables::of(&token, &extra) {
             match printable(&value) {
                 true => lines.push(variables::export(&name, &value)),
-                // Left out rather than changed: a script would take it for what the vendor said.
-                false => output.warn(&format!("{name} is left out: {UNPRINTABLE}")),
+                // Omitted rather than escaped: a script would use the escaped value.
+                false => output.warn(&format!("{name} is omitted: {UNPRINTABLE}")),
             }
         }
         output.print_lines(&lines)
@@ -53,12 +53,12 @@ fn obtain(keeper: &Keeper, args: &TokenArgs, output: &mut Output) -> Result<Toke
     let Some(seconds) = args.min_valid else {
         return keeper.token();
     };
-    let least = Duration::from_secs(seconds.into());
-    let token = keeper.token_valid_for(least)?;
+    let min_valid = Duration::from_secs(seconds.into());
+    let token = keeper.token_valid_for(min_valid)?;
     let left = token.remaining(SystemClock::new().now());
-    if left < least {
+    if left < min_valid {
         output.warn(&format!(
-            "the token is valid for {} s: {} gives none that lasts {seconds} s",
+            "the token is valid for only {} s: {} returned none that lasts {seconds} s",
             left.as_secs(),
             keeper.connection().profile().name
         ));
@@ -66,25 +66,25 @@ fn obtain(keeper: &Keeper, args: &TokenArgs, output: &mut Output) -> Result<Toke
     Ok(token)
 }
 
-const UNPRINTABLE: &str = "it has control characters or others that a terminal would act on";
+const UNPRINTABLE: &str = "it contains characters that a terminal would act on";
 
-/// Whether a value can be printed as it is.
+/// Returns whether a value can be printed without escaping.
 fn printable(value: &str) -> bool {
     !value.contains(terminal::acts)
 }
 
-/// A token is printed as it is or not at all; a header that a server's words could add a line to is none.
+/// Rejects a token that can't be printed without escaping: it could add a line to the header.
 fn check_printable(token: &Token) -> Result<(), Error> {
     match printable(token.authorization().expose()) {
         true => Ok(()),
         false => {
             let message = format!("the token cannot be printed: {UNPRINTABLE}");
-            Err(Error::new(ErrorKind::Unreadable, message).with_hint("print it with --json"))
+            Err(Error::new(ErrorKind::Unreadable, message).with_hint("use --json"))
         }
     }
 }
 
-/// The members of `token --json`, in the contract's order.
+/// The members of `token --json`, in the order of the contract.
 #[derive(Serialize)]
 struct Printed<'a> {
     access_token: &'a str,

@@ -1,4 +1,4 @@
-//! `countersign verify`: is a token's signature right, and what does it say.
+//! `countersign verify`: verifies a token's signature and prints its payload.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), Stop> {
         }
     };
     let verified = jws::verify(token.expose(), &key)?;
-    // A JWS carries any bytes (RFC 7515 section 3); only claims are JSON.
+    // A JWS payload can be any bytes (RFC 7515 section 3). Only claims are JSON.
     let Ok(json) = std::str::from_utf8(&verified.payload) else {
         return output.print_bytes(&verified.payload);
     };
@@ -41,8 +41,9 @@ pub(crate) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), Stop> {
     }
 }
 
-/// The key of a file: a public key, a certificate, a JWK or a JWK Set; with an HS algorithm a shared
-/// secret, unless the file is a JWK.
+/// Reads the key from a file: a public key, a certificate, a JWK or a JWK Set.
+///
+/// With an HS algorithm the file is a shared secret, unless it is a JWK.
 fn key_of_file(
     path: &Path,
     asked: Option<Algorithm>,
@@ -64,7 +65,7 @@ fn key_of_file(
                 Some(asked) if asked != key.algorithm() => {
                     let message = format!("the JWK is for {}, not for {asked}", key.algorithm());
                     Err(Error::new(ErrorKind::Verification, message)
-                        .with_hint("leave --alg out, or use the key that the token is signed with"))
+                        .with_hint("remove --alg, or use the key that the token is signed with"))
                 }
                 _ => Ok(key),
             }
@@ -78,7 +79,7 @@ fn key_of_file(
     }
 }
 
-/// The key of a set that the token's `kid` names.
+/// Returns the key of a set that the token's `kid` names.
 fn key_of_set(
     set: &JwkSet,
     asked: Option<Algorithm>,
@@ -88,22 +89,23 @@ fn key_of_set(
     bind(key.public_key().clone(), asked, header)
 }
 
-/// Binds a key to the algorithm asked for, or to the token's if it is one that this very key can do.
-/// A public key can do no HMAC and a JWK only what it says it is for, so that the token chooses between
-/// the signatures of its kind and nothing else (RFC 8725 section 3.1).
+/// Binds a key to the requested algorithm, or to the token's if the key supports it.
+///
+/// A public key supports no HMAC, and a JWK only what it states. So the token can only choose among
+/// the signature algorithms of its key (RFC 8725 section 3.1).
 fn bind(
     key: PublicKey,
     asked: Option<Algorithm>,
     header: &Map<String, Value>,
 ) -> Result<VerificationKey, Error> {
-    let said = header.get("alg").and_then(Value::as_str);
-    let mut possible = key.algorithms().iter();
-    let fitting = possible.find(|algorithm| Some(algorithm.as_str()) == said);
-    let algorithm = asked.or(fitting.copied());
+    let tokens = header.get("alg").and_then(Value::as_str);
+    let mut supported = key.algorithms().iter();
+    let tokens = supported.find(|algorithm| Some(algorithm.as_str()) == tokens);
+    let algorithm = asked.or(tokens.copied());
     Ok(VerificationKey::of_public(key.clone(), algorithm)?)
 }
 
-/// The signature is what was asked about; that a token is over is worth a word all the same.
+/// Warns if the token has expired or is not valid yet. Neither makes `verify` fail.
 fn warn_of_time(verified: &Verified, output: &mut Output) {
     let now = SystemClock::new().now().unix_s();
     let Ok(claims) = verified.claims() else {
@@ -111,9 +113,10 @@ fn warn_of_time(verified: &Verified, output: &mut Output) {
     };
     let time = |name: &str| claims.get(name).and_then(Value::as_f64);
     if time("exp").is_some_and(|exp| exp <= now as f64) {
-        output.warn("the signature is right, but the token is over: `exp` is past");
+        output.warn("the signature is valid, but the token has expired: `exp` is in the past");
     }
     if time("nbf").is_some_and(|nbf| nbf > now as f64) {
-        output.warn("the signature is right, but the token does not count yet: `nbf` is ahead");
+        output
+            .warn("the signature is valid, but the token is not valid yet: `nbf` is in the future");
     }
 }

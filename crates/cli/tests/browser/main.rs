@@ -1,35 +1,35 @@
-//! A person's login in a real browser: Chromium, driven by WebDriver, against the sandbox's pages
-//! over TLS and the command's own listener.
+//! Logins in a real browser: Chromium, driven by WebDriver, on the sandbox's pages over TLS and the
+//! command's loopback server.
 
 mod webdriver;
 
-#[path = "../command/house.rs"]
+#[path = "../command/setup.rs"]
 #[allow(dead_code)]
-mod house;
+mod setup;
 
-use crate::house::{House, Running};
+use crate::setup::{Running, Setup};
 use crate::webdriver::Browser;
 
 #[test]
-fn a_person_allows_and_the_program_has_its_token() {
-    let house = House::new();
-    house.config("boldsign-code", &[]);
+fn a_login_in_a_browser_stores_a_token() {
+    let setup = Setup::new();
+    setup.config("boldsign-code", &[]);
     let browser = Browser::start();
-    let mut login = Running::start(&mut house.command(["login", "boldsign-code", "--no-browser"]));
+    let mut login = Running::start(&mut setup.command(["login", "boldsign-code", "--no-browser"]));
     browser.open(&login.line());
     browser.click("#allow");
     assert_eq!(browser.heading("You are logged in"), "You are logged in");
     login.end().succeeded();
-    let told = house.run(["token", "boldsign-code", "--json"]).json();
+    let told = setup.run(["token", "boldsign-code", "--json"]).json();
     assert_eq!(told["source"], "store");
 }
 
 #[test]
-fn a_person_who_denies_is_told_so_in_both_places() {
-    let house = House::new();
-    house.config("docusign-code", &[]);
+fn a_denied_login_is_reported_in_the_browser_and_by_the_command() {
+    let setup = Setup::new();
+    setup.config("docusign-code", &[]);
     let browser = Browser::start();
-    let mut login = Running::start(&mut house.command(["login", "docusign-code", "--no-browser"]));
+    let mut login = Running::start(&mut setup.command(["login", "docusign-code", "--no-browser"]));
     browser.open(&login.line());
     browser.click("#deny");
     let heading = browser.heading("The login did not succeed");

@@ -1,4 +1,4 @@
-//! As much of WebDriver (W3C) as a login needs.
+//! The part of WebDriver (W3C) that a login needs.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::{Value, json};
 
-/// A browser of one's own, ended with its driver when dropped.
+/// A browser with a profile of its own. Drop ends it and its driver.
 pub(crate) struct Browser {
     driver: Child,
     session: String,
@@ -41,7 +41,7 @@ impl Browser {
             &format!("--user-data-dir={}", profile.path().display()),
         ];
         let wanted = json!({"capabilities": {"alwaysMatch": {
-            // The sandbox's CA is of this run; a browser has no setting for one.
+            // A browser has no option for the CA of this run's sandbox.
             "acceptInsecureCerts": true,
             "timeouts": {"implicit": 20_000, "pageLoad": 20_000},
             "goog:chromeOptions": {"args": arguments},
@@ -68,17 +68,17 @@ impl Browser {
         );
     }
 
-    /// Waits for a heading of this text, and gives it.
+    /// Waits for a heading with this text, and returns its text.
     pub(crate) fn heading(&self, text: &str) -> String {
         let element = self.find("xpath", &format!("//h1[contains(., '{text}')]"));
         let url = format!("{}/element/{element}/text", self.session);
-        let mut answer = ureq::get(&url).call().unwrap();
+        let mut response = ureq::get(&url).call().unwrap();
         let body: Value =
-            serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+            serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
         body["value"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until the element is there, as long as the implicit time limit says.
+    /// Waits for an element, up to the implicit timeout.
     fn find(&self, using: &str, value: &str) -> String {
         let wanted = json!({ "using": using, "value": value });
         let found = call(&format!("{}/element", self.session), &wanted);
@@ -100,18 +100,18 @@ fn call(url: &str, body: &Value) -> Value {
         .http_status_as_error(false)
         .build()
         .into();
-    let mut answer = agent
+    let mut response = agent
         .post(url)
         .content_type("application/json")
         .send(body.to_string())
         .unwrap();
-    let text = answer.body_mut().read_to_string().unwrap();
-    assert!(answer.status().is_success(), "{url}: {text}");
-    let answer: Value = serde_json::from_str(&text).unwrap();
-    answer["value"].clone()
+    let text = response.body_mut().read_to_string().unwrap();
+    assert!(response.status().is_success(), "{url}: {text}");
+    let body: Value = serde_json::from_str(&text).unwrap();
+    body["value"].clone()
 }
 
-/// A port that is free now, another one at each call, from below those of outgoing connections.
+/// Returns a free port, another one at each call, below those of outgoing connections.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = 20_000 + (std::process::id() % 10_000) as u16;

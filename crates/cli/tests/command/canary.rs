@@ -1,13 +1,13 @@
-//! No secret is ever shown: planted in every setting, looked for in everything that is printed.
+//! Puts secrets in every setting, and checks that no command prints them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign_sandbox::Fault;
 
-use crate::house::{House, Run};
+use crate::setup::{Run, Setup};
 
-/// The ways a secret may come out.
-fn disguises(secret: &str) -> Vec<String> {
+/// Returns the encodings in which a secret may appear.
+fn encodings(secret: &str) -> Vec<String> {
     let percent = |text: &str| -> String {
         let encode = |b: u8| match b {
             b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => (b as char).to_string(),
@@ -15,7 +15,7 @@ fn disguises(secret: &str) -> Vec<String> {
         };
         text.bytes().map(encode).collect()
     };
-    // Inside a longer base64 text a secret is at one of three offsets.
+    // Inside a longer base64 text, a secret has one of three offsets.
     let within = |pad: &str| {
         let encoded = STANDARD.encode(format!("{pad}{secret}"));
         let from = pad.len().div_ceil(3) * 4;
@@ -35,14 +35,14 @@ fn disguises(secret: &str) -> Vec<String> {
 
 #[track_caller]
 fn assert_absent(secret: &str, run: &Run, what: &str) {
-    for shape in disguises(secret) {
-        let seen = run.stdout.contains(&shape) || run.stderr.contains(&shape);
-        assert!(!seen, "{what} shows {secret} as {shape}: {run:?}");
+    for encoded in encodings(secret) {
+        let seen = run.stdout.contains(&encoded) || run.stderr.contains(&encoded);
+        assert!(!seen, "{what} prints {secret} as {encoded}: {run:?}");
     }
 }
 
-/// Runs everything that reads a connection, as talkative as it gets.
-fn everything(house: &House, name: &str) -> Vec<(String, Run)> {
+/// Runs every command that reads a connection, with the most verbose log.
+fn run_all(setup: &Setup, name: &str) -> Vec<(String, Run)> {
     let mut runs = Vec::new();
     for arguments in [
         &["token", name][..],
@@ -68,8 +68,8 @@ fn everything(house: &House, name: &str) -> Vec<(String, Run)> {
             .unwrap_or(arguments.len());
         let mut all = arguments.to_vec();
         all.insert(dashes, "-vv");
-        let mut command = house.command(&all);
-        // A pasted answer for logins that are finished by hand.
+        let mut command = setup.command(&all);
+        // A pasted query, for logins that ask for one.
         let run = Run::of(
             command.env("PLANTED", "canary-in-env+7/8%"),
             "code=x&state=y\n",
@@ -80,11 +80,11 @@ fn everything(house: &House, name: &str) -> Vec<(String, Run)> {
 }
 
 #[test]
-fn secrets_planted_in_every_setting_are_never_shown() {
-    let house = House::new();
+fn secrets_in_any_setting_are_never_printed() {
+    let setup = Setup::new();
     let pem = "-----BEGIN RSA PRIVATE KEY-----\nY2FuYXJ5LWluLXBlbQ==canary1pem2\n-----END RSA PRIVATE KEY-----";
-    house.write("planted", "canary-in-file+7/8%");
-    house.write("planted.pem", &pem.replace("canary1pem2", "canary3file4"));
+    setup.write("planted", "canary-in-file+7/8%");
+    setup.write("planted.pem", &pem.replace("canary1pem2", "canary3file4"));
     let plants: &[(&str, &str, &str, &str)] = &[
         (
             "boldsign-cc",
@@ -153,7 +153,7 @@ fn secrets_planted_in_every_setting_are_never_shown() {
             "PLANTED",
             "canary-in-env+7/8%",
         ),
-        // In places that hold none, where people put them all the same.
+        // Settings that shouldn't contain secrets, but may.
         (
             "boldsign-cc",
             "proxy",
@@ -213,9 +213,9 @@ fn secrets_planted_in_every_setting_are_never_shown() {
         if *setting == "private_key" {
             changes.push(("private_key_file", ""));
         }
-        house.config(connection, &changes);
+        setup.config(connection, &changes);
         let mut failures = 0;
-        for (what, run) in everything(&house, connection) {
+        for (what, run) in run_all(&setup, connection) {
             assert_absent(canary, &run, &format!("{setting}: {what}"));
             failures += i32::from(run.code != 0);
         }
@@ -224,10 +224,10 @@ fn secrets_planted_in_every_setting_are_never_shown() {
 }
 
 #[test]
-fn a_server_that_repeats_secrets_is_not_quoted() {
-    let house = House::new();
+fn a_secret_in_a_servers_response_is_not_printed() {
+    let setup = Setup::new();
     let secret = "canary-secret+1/2%3";
-    house.config("boldsign-cc", &[("client_secret", secret)]);
+    setup.config("boldsign-cc", &[("client_secret", secret)]);
     for body in [
         format!("{{\"error\":\"invalid_client\",\"error_description\":\"not {secret}\"}}"),
         format!("{{\"error\":\"{secret}\"}}"),
@@ -238,16 +238,16 @@ fn a_server_that_repeats_secrets_is_not_quoted() {
             times: 9,
             ..Fault::status(400)
         };
-        house.sandbox.reset();
-        house.sandbox.fault(fault).unwrap();
-        for (what, run) in everything(&house, "boldsign-cc") {
+        setup.sandbox.reset();
+        setup.sandbox.fault(fault).unwrap();
+        for (what, run) in run_all(&setup, "boldsign-cc") {
             assert_absent(secret, &run, &what);
         }
     }
 }
 
 #[test]
-fn a_canary_would_be_found() {
+fn the_check_finds_an_encoded_secret() {
     let run = |text: &str| Run {
         code: 1,
         stdout: String::new(),

@@ -1,9 +1,9 @@
-//! Where the configuration is found, and what is said about it.
+//! Finding the configuration file, and errors in it.
 
 use std::fs;
 use std::process::Command;
 
-use crate::house::{House, Run, command};
+use crate::setup::{Run, Setup, command};
 
 const TWO: &str = r#"
 [connections.sales]
@@ -13,7 +13,7 @@ provider = "docusign"
 "#;
 
 #[test]
-fn an_unknown_name_is_told_with_the_nearest_and_all() {
+fn an_unknown_connection_is_an_error_that_names_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("countersign.toml"), TWO).unwrap();
     let run = Run::of(command(folder.path()).args(["token", "sale", "--json"]), "");
@@ -27,17 +27,17 @@ fn an_unknown_name_is_told_with_the_nearest_and_all() {
     assert_eq!(run.stdout, "");
 }
 
-/// Each place says by its message that it was the one read.
+/// Returns an error message that starts with the path of the file that was read.
 fn place(command: &mut Command) -> String {
     let run = Run::of(command.args(["token", "nobody", "--json"]), "");
     run.error(2)["message"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn the_places_in_their_order() {
+fn locations_are_searched_in_the_documented_order() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    assert!(place(&mut command(folder.path())).contains("no configuration was found"));
+    assert!(place(&mut command(folder.path())).contains("no configuration file found"));
 
     fs::create_dir_all(at(".config/countersign")).unwrap();
     fs::write(at(".config/countersign/countersign.toml"), TWO).unwrap();
@@ -69,7 +69,7 @@ fn the_places_in_their_order() {
 }
 
 #[test]
-fn mistakes_are_named_with_file_line_and_setting() {
+fn errors_name_the_line_or_the_setting() {
     let folder = tempfile::tempdir().unwrap();
     for (text, said) in [
         (
@@ -100,75 +100,72 @@ fn mistakes_are_named_with_file_line_and_setting() {
 
 #[cfg(unix)]
 #[test]
-fn secrets_that_others_may_read_are_worth_a_warning() {
+fn secrets_that_other_users_can_read_cause_a_warning() {
     use std::os::unix::fs::PermissionsExt;
-    let house = House::new();
-    let path = house.config("boldsign-cc", &[]);
-    let run = house.run(["token", "boldsign-cc"]).succeeded();
+    let setup = Setup::new();
+    let path = setup.config("boldsign-cc", &[]);
+    let run = setup.run(["token", "boldsign-cc"]).succeeded();
     assert_eq!(run.stderr, "");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let run = house.run(["token", "boldsign-cc"]).succeeded();
+    let run = setup.run(["token", "boldsign-cc"]).succeeded();
+    assert!(run.stderr.contains("other users can read"), "{run:?}");
     assert!(
-        run.stderr
-            .contains("`client_secret` and may be read by others"),
+        run.stderr.contains("which contains `client_secret`"),
         "{run:?}"
     );
     assert!(run.stderr.contains("chmod 600"), "{run:?}");
-    // A program reads one line of JSON from stderr, and no warning before it.
-    let run = house.run(["token", "boldsign-cc", "--json"]).succeeded();
+    // With --json, a failure is one line on stderr, without the warning.
+    let run = setup.run(["token", "boldsign-cc", "--json"]).succeeded();
     assert!(run.stderr.starts_with("warning: "), "{run:?}");
-    house
+    setup
         .sandbox
         .fault(countersign_sandbox::Fault::status(503))
         .unwrap();
-    house
+    setup
         .run(["token", "boldsign-cc", "--json", "--force"])
         .error(4);
-    // Without a secret in it there is nothing to hide.
-    let path = house.config("salesforce-jwt", &[]);
+    // A file without secrets causes no warning.
+    let path = setup.config("salesforce-jwt", &[]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let run = house.run(["token", "salesforce-jwt"]).succeeded();
+    let run = setup.run(["token", "salesforce-jwt"]).succeeded();
     assert_eq!(run.stderr, "");
 }
 
 #[test]
-fn relative_paths_start_from_the_configurations_folder() {
-    let house = House::new();
-    let key = fs::read_to_string(house.sandbox.dir().join("docusign.pem")).unwrap();
-    house.write("my.pem", &key);
-    let path = house.config("docusign-jwt", &[("private_key_file", "my.pem")]);
+fn relative_paths_start_at_the_configurations_folder() {
+    let setup = Setup::new();
+    let key = fs::read_to_string(setup.sandbox.dir().join("docusign.pem")).unwrap();
+    setup.write("my.pem", &key);
+    let path = setup.config("docusign-jwt", &[("private_key_file", "my.pem")]);
     let elsewhere = tempfile::tempdir().unwrap();
     let mut command = command(elsewhere.path());
     command
         .args(["token", "docusign-jwt", "--config"])
         .arg(path);
     Run::of(&mut command, "").succeeded();
-    assert!(
-        house.dir.path().join("tokens").is_dir(),
-        "the store as well"
-    );
+    assert!(setup.dir.path().join("tokens").is_dir(), "the store's, too");
 }
 
 #[test]
-fn secrets_come_from_the_environment_where_asked() {
-    let house = House::new();
-    let text = fs::read_to_string(house.sandbox.connections()).unwrap();
+fn env_settings_read_secrets_from_the_environment() {
+    let setup = Setup::new();
+    let text = fs::read_to_string(setup.sandbox.connections()).unwrap();
     let settings = countersign::Settings::from_toml(&text).unwrap();
     let secret = settings["boldsign-cc"]
         .value("client_secret")
         .unwrap()
         .to_owned();
-    house.config(
+    setup.config(
         "boldsign-cc",
         &[("client_secret", ""), ("client_secret_env", "APP_SECRET")],
     );
-    let mut command = house.command(["token", "boldsign-cc"]);
+    let mut command = setup.command(["token", "boldsign-cc"]);
     Run::of(command.env("APP_SECRET", secret), "").succeeded();
 }
 
 #[test]
-fn a_provider_of_ones_own_is_described_by_a_profile() {
-    let house = House::new();
+fn a_profile_adds_a_provider() {
+    let setup = Setup::new();
     let profile = r#"
         id = "acme"
         name = "Acme"
@@ -177,15 +174,15 @@ fn a_provider_of_ones_own_is_described_by_a_profile() {
         endpoints.token = "{base_url}/connect/token"
         grants.client-credentials.client_auth = ["post"]
     "#;
-    house.write("acme.toml", profile);
-    house.config("boldsign-cc", &[("provider", "acme"), ("environment", "")]);
-    let run = house.run(["token", "boldsign-cc", "--json"]);
+    setup.write("acme.toml", profile);
+    setup.config("boldsign-cc", &[("provider", "acme"), ("environment", "")]);
+    let run = setup.run(["token", "boldsign-cc", "--json"]);
     assert_eq!(run.error(2)["setting"], "provider");
-    let told = house
+    let told = setup
         .run(["token", "boldsign-cc", "--json", "--profile", "acme.toml"])
         .json();
     assert_eq!(told["provider"], "acme");
-    let listed = house
+    let listed = setup
         .run(["providers", "--json", "--profile", "acme.toml"])
         .json();
     let ids: Vec<_> = listed
@@ -195,15 +192,15 @@ fn a_provider_of_ones_own_is_described_by_a_profile() {
         .map(|p| p["id"].as_str().unwrap())
         .collect();
     assert_eq!(ids, ["docusign", "salesforce", "boldsign", "acme"]);
-    let run = house.run(["providers", "--json", "--profile", "gone.toml"]);
+    let run = setup.run(["providers", "--json", "--profile", "gone.toml"]);
     assert!(
         run.error(2)["message"]
             .as_str()
             .unwrap()
             .contains("gone.toml")
     );
-    house.write("shadow.toml", &profile.replace("\"acme\"", "\"docusign\""));
-    let run = house.run(["providers", "--json", "--profile", "shadow.toml"]);
+    setup.write("shadow.toml", &profile.replace("\"acme\"", "\"docusign\""));
+    let run = setup.run(["providers", "--json", "--profile", "shadow.toml"]);
     assert!(
         run.error(2)["message"]
             .as_str()
@@ -213,7 +210,7 @@ fn a_provider_of_ones_own_is_described_by_a_profile() {
 }
 
 #[test]
-fn a_wrong_usage_is_told_as_asked_for() {
+fn usage_errors_and_help_go_to_the_right_stream() {
     let folder = tempfile::tempdir().unwrap();
     let run = Run::of(command(folder.path()).args(["token", "--json"]), "");
     let error = run.error(2);
@@ -232,7 +229,7 @@ fn a_wrong_usage_is_told_as_asked_for() {
 }
 
 #[test]
-fn the_help_says_what_it_is_for_and_what_is_the_commands_own_first() {
+fn help_lists_a_commands_own_options_first() {
     let folder = tempfile::tempdir().unwrap();
     let help = |arguments: &[&str]| {
         let arguments = arguments.iter().chain(&["--help"]);
@@ -245,61 +242,61 @@ fn the_help_says_what_it_is_for_and_what_is_the_commands_own_first() {
     assert!(token.find("--force") < token.find("--config"), "{token}");
 }
 
-/// As ssh has it: what decides where secrets go must be nobody else's to write.
+/// As with ssh: other users must not be able to write a file that decides where secrets are sent.
 #[cfg(unix)]
 #[test]
-fn a_configuration_that_other_users_may_have_written_is_refused() {
+fn a_configuration_that_other_users_can_write_is_rejected() {
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &std::path::Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
-    let house = House::new();
-    let config = house.config("boldsign-cc", &[]);
+    let setup = Setup::new();
+    let config = setup.config("boldsign-cc", &[]);
     let named = config.to_str().unwrap();
-    let refused = |what: &str| {
-        // Found in the working directory, named by the variable, named by the option.
-        let here = house.run(["token", "boldsign-cc", "--json"]);
-        let mut by_variable = house.command(["token", "boldsign-cc", "--json"]);
+    let assert_rejected = |what: &str| {
+        // Found in the working directory, set by the variable, set by the option.
+        let here = setup.run(["token", "boldsign-cc", "--json"]);
+        let mut by_variable = setup.command(["token", "boldsign-cc", "--json"]);
         let by_variable = Run::of(by_variable.env("COUNTERSIGN_CONFIG", named), "");
-        let by_option = house.run(["token", "boldsign-cc", "--json", "--config", named]);
+        let by_option = setup.run(["token", "boldsign-cc", "--json", "--config", named]);
         for run in [here, by_variable, by_option] {
             let error = run.error(2);
             assert_eq!(error["verdict"], "fix_configuration");
             assert!(error["message"].as_str().unwrap().contains(what), "{error}");
             assert!(error["hint"].is_string(), "{error}");
         }
-        let doctor = house.run(["doctor", "boldsign-cc"]);
+        let doctor = setup.run(["doctor", "boldsign-cc"]);
         assert_eq!(doctor.code, 2, "{doctor:?}");
         assert!(doctor.stdout.contains(what), "{doctor:?}");
-        let store = house.run(["store", "list", "--json"]);
+        let store = setup.run(["store", "list", "--json"]);
         assert!(store.error(2)["message"].as_str().unwrap().contains(what));
     };
     mode(&config, 0o666);
-    refused("countersign.toml is writable by other users (mode 0666)");
+    assert_rejected("countersign.toml is writable by other users (mode 0666)");
     mode(&config, 0o600);
-    mode(house.dir.path(), 0o777);
-    refused("is writable by other users (mode 0777)");
-    // Nobody can replace what is anothers in a sticky folder.
-    mode(house.dir.path(), 0o1777);
-    house.run(["token", "boldsign-cc"]).succeeded();
+    mode(setup.dir.path(), 0o777);
+    assert_rejected("is writable by other users (mode 0777)");
+    // In a sticky folder, nobody can replace other users' files.
+    mode(setup.dir.path(), 0o1777);
+    setup.run(["token", "boldsign-cc"]).succeeded();
     // Only root can give files away.
     if std::os::unix::fs::chown(&config, Some(12_345), None).is_ok() {
-        refused("countersign.toml belongs to user 12345");
+        assert_rejected("countersign.toml belongs to user 12345");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn secrets_keys_and_profiles_that_other_users_may_have_written_are_refused() {
+fn secrets_keys_and_profiles_that_other_users_can_write_are_rejected() {
     use std::os::unix::fs::PermissionsExt;
-    let house = House::new();
+    let setup = Setup::new();
     let open = |name: &str, text: &str| {
-        let path = house.write(name, text);
+        let path = setup.write(name, text);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
         path.display().to_string()
     };
-    let key = fs::read_to_string(house.sandbox.dir().join("docusign.pem")).unwrap();
-    let ca = fs::read_to_string(house.sandbox.ca_file().unwrap()).unwrap();
+    let key = fs::read_to_string(setup.sandbox.dir().join("docusign.pem")).unwrap();
+    let ca = fs::read_to_string(setup.sandbox.ca_file().unwrap()).unwrap();
     for (connection, setting, file) in [
         ("docusign-jwt", "private_key_file", open("open.pem", &key)),
         (
@@ -314,17 +311,17 @@ fn secrets_keys_and_profiles_that_other_users_may_have_written_are_refused() {
         if bare == "client_secret" {
             changes.push((bare, ""));
         }
-        house.config(connection, &changes);
-        let error = house.run(["token", connection, "--json"]).error(2);
+        setup.config(connection, &changes);
+        let error = setup.run(["token", connection, "--json"]).error(2);
         assert_eq!(error["setting"], setting, "{error}");
         let message = error["message"].as_str().unwrap();
         assert!(message.contains("is writable by other users"), "{error}");
         let hint = error["hint"].as_str().unwrap();
         assert!(hint.starts_with("chmod go-w"), "{error}");
     }
-    house.config("boldsign-cc", &[]);
+    setup.config("boldsign-cc", &[]);
     let profile = open("acme.toml", "id = \"acme\"");
-    let run = house.run(["token", "boldsign-cc", "--json", "--profile", &profile]);
+    let run = setup.run(["token", "boldsign-cc", "--json", "--profile", &profile]);
     let message = run.error(2)["message"].as_str().unwrap().to_owned();
     assert!(
         message.contains("--profile") && message.contains("is writable"),
@@ -333,9 +330,9 @@ fn secrets_keys_and_profiles_that_other_users_may_have_written_are_refused() {
 }
 
 #[test]
-fn a_connection_that_is_wrong_leaves_the_others_alone() {
-    let house = House::new();
-    let path = house.config("boldsign-cc", &[]);
+fn an_invalid_connection_does_not_affect_others() {
+    let setup = Setup::new();
+    let path = setup.config("boldsign-cc", &[]);
     let good = fs::read_to_string(&path).unwrap();
     for bad in [
         "[connections.bad]\nprovidr = \"x\"",
@@ -343,16 +340,16 @@ fn a_connection_that_is_wrong_leaves_the_others_alone() {
         "[connections.bad]\nprovider = \"docusign\"\nstore = \"file:tokens\"\nstore_key_env = \"NOT_SET\"",
         "[connections.bad]\nprovider = \"docusign\"\nstore = \"ftp://x\"",
     ] {
-        house.write("countersign.toml", &format!("{bad}\n{good}"));
-        house.run(["token", "boldsign-cc"]).succeeded();
-        house.run(["doctor", "boldsign-cc"]).succeeded();
-        let listed = house.run(["store", "list"]).succeeded();
+        setup.write("countersign.toml", &format!("{bad}\n{good}"));
+        setup.run(["token", "boldsign-cc"]).succeeded();
+        setup.run(["doctor", "boldsign-cc"]).succeeded();
+        let listed = setup.run(["store", "list"]).succeeded();
         assert!(listed.stdout.contains("boldsign-cc"), "{listed:?}");
         assert!(
-            listed.stderr.contains("connection `bad` is left out"),
+            listed.stderr.contains("connection `bad` is skipped"),
             "{listed:?}"
         );
-        house.run(["store", "show", "boldsign-cc"]).succeeded();
-        assert_ne!(house.run(["token", "bad"]).code, 0);
+        setup.run(["store", "show", "boldsign-cc"]).succeeded();
+        assert_ne!(setup.run(["token", "bad"]).code, 0);
     }
 }

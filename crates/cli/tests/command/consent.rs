@@ -1,17 +1,17 @@
-//! `consent`: the page, and waiting for the answer.
+//! `consent`: prints the page's URL, and waits for the redirect.
 
 use serde_json::Value;
 
-use crate::house::{House, Running};
+use crate::setup::{Running, Setup};
 
 const NAME: &str = "docusign-jwt-unconsented";
 
 #[test]
-fn the_page_is_printed_and_nothing_else() {
-    let house = House::new();
-    house.config(NAME, &[("redirect_uri", "http://127.0.0.1:4711/callback")]);
-    let run = house.run(["consent", NAME]).succeeded();
-    let start = format!("{}/oauth/auth?response_type=code&", house.sandbox.url());
+fn consent_prints_only_the_pages_url() {
+    let setup = Setup::new();
+    setup.config(NAME, &[("redirect_uri", "http://127.0.0.1:4711/callback")]);
+    let run = setup.run(["consent", NAME]).succeeded();
+    let start = format!("{}/oauth/auth?response_type=code&", setup.sandbox.url());
     assert!(run.stdout.starts_with(&start), "{run:?}");
     assert!(
         run.stdout.contains("scope=signature%20impersonation"),
@@ -23,41 +23,41 @@ fn the_page_is_printed_and_nothing_else() {
         "{run:?}"
     );
     assert_eq!((run.stdout.lines().count(), run.stderr.as_str()), (1, ""));
-    let admin = house.run(["consent", NAME, "--admin"]).succeeded();
+    let admin = setup.run(["consent", NAME, "--admin"]).succeeded();
     assert!(admin.stdout.contains("admin_consent_scope="), "{admin:?}");
-    let both = house.run(["consent", NAME, "--json"]).json();
+    let both = setup.run(["consent", NAME, "--json"]).json();
     assert_eq!(both["url"], run.stdout.trim());
     assert_eq!(both["admin_url"], admin.stdout.trim());
 }
 
 #[test]
-fn the_answer_is_waited_for_and_a_token_tried() {
+fn wait_receives_the_redirect_and_requests_a_token() {
     for more in [None, Some("--admin")] {
-        let house = House::new();
-        house.config(NAME, &[]);
-        assert_eq!(house.run(["token", NAME]).code, 3);
+        let setup = Setup::new();
+        setup.config(NAME, &[]);
+        assert_eq!(setup.run(["token", NAME]).code, 3);
         let arguments = ["consent", NAME, "--wait", "--no-browser"]
             .into_iter()
             .chain(more);
-        let mut running = Running::start(&mut house.command(arguments));
-        let back = house.decide(&running.line(), "allow");
-        house.get(&back);
+        let mut running = Running::start(&mut setup.command(arguments));
+        let back = setup.decide(&running.line(), "allow");
+        setup.get(&back);
         let run = running.end().succeeded();
         assert_eq!(run.stdout, "consent was given, and a token was obtained\n");
         assert_eq!(
-            house.run(["token", NAME, "--json"]).json()["source"],
+            setup.run(["token", NAME, "--json"]).json()["source"],
             "store"
         );
     }
 }
 
 #[test]
-fn a_refusal_is_told() {
-    let house = House::new();
-    house.config(NAME, &[]);
-    let mut running = Running::start(&mut house.command(["consent", NAME, "--wait", "--json"]));
+fn a_denied_consent_is_an_error() {
+    let setup = Setup::new();
+    setup.config(NAME, &[]);
+    let mut running = Running::start(&mut setup.command(["consent", NAME, "--wait", "--json"]));
     let told: Value = serde_json::from_str(&running.line()).unwrap();
-    house.get(&house.decide(told["url"].as_str().unwrap(), "deny"));
+    setup.get(&setup.decide(told["url"].as_str().unwrap(), "deny"));
     let error = running.end().error(3);
     assert_eq!(
         (&error["kind"], &error["oauth_error"]),
@@ -66,12 +66,12 @@ fn a_refusal_is_told() {
 }
 
 #[test]
-fn what_is_missing_for_the_page_is_named() {
-    let house = House::new();
-    house.config(NAME, &[("redirect_uri", "")]);
-    let error = house.run(["consent", NAME, "--json"]).error(2);
+fn the_error_names_what_the_page_needs() {
+    let setup = Setup::new();
+    setup.config(NAME, &[("redirect_uri", "")]);
+    let error = setup.run(["consent", NAME, "--json"]).error(2);
     assert_eq!(error["setting"], "redirect_uri");
-    let error = house
+    let error = setup
         .run_as_given(&["consent", "boldsign-code", "--json"])
         .error(2);
     assert!(
@@ -85,7 +85,7 @@ fn what_is_missing_for_the_page_is_named() {
             .contains("countersign login"),
         "{error}"
     );
-    let error = house
+    let error = setup
         .run_as_given(&["consent", "salesforce-jwt", "--admin", "--json"])
         .error(2);
     assert!(

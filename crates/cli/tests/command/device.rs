@@ -1,4 +1,4 @@
-//! A key that stays in an HSM: SoftHSM2, through PKCS#11, named by the connection.
+//! A connection whose key stays in an HSM: SoftHSM2, through PKCS#11.
 
 #![cfg(feature = "pkcs11")]
 
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::house::{House, Run};
+use crate::setup::{Run, Setup};
 
 const LIBRARIES: &[&str] = &[
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -16,21 +16,21 @@ const LIBRARIES: &[&str] = &[
 
 #[test]
 fn a_connection_signs_with_a_key_in_a_device() {
-    let house = House::new();
-    let conf = token_with(&house);
+    let setup = Setup::new();
+    let conf = token_with(&setup);
     let library = LIBRARIES.iter().find(|path| Path::new(path).exists());
     let library = library.expect("libsofthsm2.so (apt-get install softhsm2)");
-    let pin = house.write("pin", "1234");
+    let pin = setup.write("pin", "1234");
     let uri = format!(
         "pkcs11:token=vault;object=docusign?module-path={library}&pin-source=file:{}",
         pin.display()
     );
     let run = |uri: &str, command: &str| {
-        house.config(
+        setup.config(
             "docusign-jwt",
             &[("private_key", uri), ("private_key_file", "")],
         );
-        let mut command = house.command([command, "docusign-jwt", "--json"]);
+        let mut command = setup.command([command, "docusign-jwt", "--json"]);
         Run::of(command.env("SOFTHSM2_CONF", &conf), "")
     };
     let token = run(&uri, "token").succeeded().json();
@@ -42,16 +42,16 @@ fn a_connection_signs_with_a_key_in_a_device() {
     assert_eq!(error["setting"], "private_key", "{error}");
 }
 
-/// A token named `vault`, with DocuSign's key of the sandbox in it.
-fn token_with(house: &House) -> std::path::PathBuf {
-    let tokens = house.dir.path().join("tokens-of-the-device");
+/// Creates a token named `vault`, with the sandbox's DocuSign key in it.
+fn token_with(setup: &Setup) -> std::path::PathBuf {
+    let tokens = setup.dir.path().join("tokens-of-the-device");
     fs::create_dir(&tokens).unwrap();
     let settings = format!(
         "directories.tokendir = {}\nlog.level = ERROR\n",
         tokens.display()
     );
-    let conf = house.write("softhsm2.conf", &settings);
-    let key = house.dir.path().join("docusign.p8");
+    let conf = setup.write("softhsm2.conf", &settings);
+    let key = setup.dir.path().join("docusign.p8");
     let run = |program: &str, arguments: &[&str]| {
         let output = Command::new(program)
             .args(arguments)
@@ -74,7 +74,7 @@ fn token_with(house: &House) -> std::path::PathBuf {
             "1234",
         ],
     );
-    let pkcs1 = house.sandbox.dir().join("docusign.pem");
+    let pkcs1 = setup.sandbox.dir().join("docusign.pem");
     let (pkcs1, pkcs8) = (pkcs1.to_str().unwrap(), key.to_str().unwrap());
     run(
         "openssl",

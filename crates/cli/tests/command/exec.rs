@@ -1,14 +1,14 @@
-//! `exec`: another program with the token in its environment.
+//! `exec`: runs another program with the token in its environment.
 
-use crate::house::{House, Run};
+use crate::setup::{Run, Setup};
 
 #[test]
-fn the_program_gets_the_token_and_what_goes_with_it() {
-    let house = House::new();
-    house.config("salesforce-jwt", &[]);
-    let told = house.run(["token", "salesforce-jwt", "--json"]).json();
+fn the_program_receives_the_token_its_extra_stdin_and_arguments() {
+    let setup = Setup::new();
+    setup.config("salesforce-jwt", &[]);
+    let told = setup.run(["token", "salesforce-jwt", "--json"]).json();
     let script = "printf '%s\\n' \"$COUNTERSIGN_TOKEN\" \"$COUNTERSIGN_INSTANCE_URL\" \"$COUNTERSIGN_ORG_ID\" \"$1\"; cat; exit 7";
-    let mut command = house.command([
+    let mut command = setup.command([
         "exec",
         "salesforce-jwt",
         "--",
@@ -30,19 +30,19 @@ fn the_program_gets_the_token_and_what_goes_with_it() {
 
 #[cfg(unix)]
 #[test]
-fn the_program_takes_the_commands_place() {
-    let house = House::new();
-    house.config("boldsign-cc", &[]);
-    let mut command = house.command(["exec", "boldsign-cc", "--", "sh", "-c", "echo $$"]);
-    let running = crate::house::Running::start(&mut command);
+fn the_program_has_the_process_id_of_the_command() {
+    let setup = Setup::new();
+    setup.config("boldsign-cc", &[]);
+    let mut command = setup.command(["exec", "boldsign-cc", "--", "sh", "-c", "echo $$"]);
+    let running = crate::setup::Running::start(&mut command);
     let id = running.id();
     assert_eq!(running.end().stdout.trim(), id.to_string());
 }
 
 #[test]
-fn without_a_token_nothing_is_run() {
-    let house = House::new();
-    let run = house.run_as_given(&[
+fn no_program_is_run_without_a_token() {
+    let setup = Setup::new();
+    let run = setup.run_as_given(&[
         "exec",
         "--json",
         "docusign-jwt-unconsented",
@@ -51,11 +51,11 @@ fn without_a_token_nothing_is_run() {
         "-c",
         "echo ran",
     ]);
-    // `--config` came after the dashes, so that it is the program's.
+    // `--config` comes after `--`, so it belongs to the program.
     assert_eq!(run.code, 2, "{run:?}");
-    let config = house.config("docusign-jwt-unconsented", &[]);
+    let config = setup.config("docusign-jwt-unconsented", &[]);
     let config = config.to_str().unwrap();
-    let run = house.run([
+    let run = setup.run([
         "exec",
         "--json",
         "docusign-jwt-unconsented",
@@ -70,27 +70,27 @@ fn without_a_token_nothing_is_run() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_told_as_shells_do() {
-    let house = House::new();
-    house.config("boldsign-cc", &[]);
-    let run = house.run(["exec", "boldsign-cc", "--", "./no-such-program"]);
+fn a_program_that_cannot_be_run_has_the_exit_code_of_shells() {
+    let setup = Setup::new();
+    setup.config("boldsign-cc", &[]);
+    let run = setup.run(["exec", "boldsign-cc", "--", "./no-such-program"]);
     assert_eq!(run.code, 127, "{run:?}");
     assert!(
-        run.stderr.contains("./no-such-program cannot be run"),
+        run.stderr.contains("cannot run ./no-such-program"),
         "{run:?}"
     );
-    let run = house.run(["exec", "boldsign-cc", "--", "./countersign.toml"]);
+    let run = setup.run(["exec", "boldsign-cc", "--", "./countersign.toml"]);
     assert_eq!(run.code, 126, "{run:?}");
-    assert!(run.stderr.contains("may run"), "{run:?}");
+    assert!(run.stderr.contains("can execute"), "{run:?}");
 }
 
 #[test]
-fn the_program_gets_no_secret_of_ours() {
-    let house = House::new();
-    let text = std::fs::read_to_string(house.sandbox.connections()).unwrap();
+fn the_program_does_not_inherit_secret_variables() {
+    let setup = Setup::new();
+    let text = std::fs::read_to_string(setup.sandbox.connections()).unwrap();
     let settings = countersign::Settings::from_toml(&text).unwrap();
     let secret = settings["boldsign-cc"].value("client_secret").unwrap();
-    let path = house.config(
+    let path = setup.config(
         "boldsign-cc",
         &[
             ("client_secret", ""),
@@ -98,12 +98,12 @@ fn the_program_gets_no_secret_of_ours() {
             ("store_key_env", "STORE_KEY"),
         ],
     );
-    // Another connection's secret is none of the program's business either.
+    // Another connection's secret isn't inherited either.
     let other =
         "\n[connections.other]\nprovider = \"boldsign\"\nclient_secret_env = \"OTHER_SECRET\"\n";
     let text = std::fs::read_to_string(&path).unwrap() + other;
-    house.write("countersign.toml", &text);
-    let mut command = house.command(["exec", "boldsign-cc", "--", "env"]);
+    setup.write("countersign.toml", &text);
+    let mut command = setup.command(["exec", "boldsign-cc", "--", "env"]);
     command
         .env("APP_SECRET", secret)
         .env("STORE_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
@@ -124,9 +124,9 @@ fn the_program_gets_no_secret_of_ours() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_core_dump_has_our_secrets_and_the_program_has_its_own() {
-    let house = House::new();
-    house.config("boldsign-cc", &[]);
+fn core_dumps_are_disabled_for_the_command_but_not_for_the_program() {
+    let setup = Setup::new();
+    setup.config("boldsign-cc", &[]);
     let soft = |text: &str| {
         let line = text
             .lines()
@@ -139,22 +139,22 @@ fn no_core_dump_has_our_secrets_and_the_program_has_its_own() {
     if allowed == "0" {
         return;
     }
-    // A shell raises its limit as far as it may, and becomes the command.
+    // A shell raises its limit to the maximum, and then executes the command.
     let raised = |arguments: &str| {
         let countersign = env!("CARGO_BIN_EXE_countersign");
         let script = format!("ulimit -S -c $(ulimit -H -c); exec {countersign} {arguments}");
         let mut command = std::process::Command::new("sh");
         command
-            .current_dir(house.dir.path())
-            .env("HOME", house.dir.path());
+            .current_dir(setup.dir.path())
+            .env("HOME", setup.dir.path());
         command.args(["-c", &script]);
         command
     };
     let run = Run::of(&mut raised("exec boldsign-cc -- cat /proc/self/limits"), "").succeeded();
     assert_eq!(soft(&run.stdout), allowed);
 
-    house.config("boldsign-code", &[]);
-    let mut running = crate::house::Running::start(&mut raised("login boldsign-code --no-browser"));
+    setup.config("boldsign-code", &[]);
+    let mut running = crate::setup::Running::start(&mut raised("login boldsign-code --no-browser"));
     running.line();
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
     assert_eq!(soft(&limits), "0");

@@ -1,27 +1,27 @@
-//! What goes wrong, with the exit code and the JSON error that a script acts on.
+//! Failures of `token`: the exit code and the JSON error that a script uses.
 
 use countersign_sandbox::{Fault, Kind, Options, Rotation};
 use serde_json::{Value, json};
 
-use crate::house::House;
+use crate::setup::Setup;
 
-/// One failure of `token`: the connection, its changed settings, and what is told.
+/// One failure of `token`: the connection, its changed settings, and members of the error.
 struct Case {
     name: &'static str,
     connection: &'static str,
     changes: Vec<(&'static str, String)>,
     code: i32,
-    told: Value,
+    error: Value,
 }
 
 impl Case {
-    fn new(name: &'static str, connection: &'static str, code: i32, told: Value) -> Self {
+    fn new(name: &'static str, connection: &'static str, code: i32, error: Value) -> Self {
         Self {
             name,
             connection,
             changes: Vec::new(),
             code,
-            told,
+            error,
         }
     }
 
@@ -31,14 +31,14 @@ impl Case {
     }
 
     #[track_caller]
-    fn check(&self, house: &House) -> Value {
+    fn check(&self, setup: &Setup) -> Value {
         let changes: Vec<_> = self.changes.iter().map(|(k, v)| (*k, v.as_str())).collect();
-        house.config(self.connection, &changes);
-        let run = house.run(["token", self.connection, "--json"]);
+        setup.config(self.connection, &changes);
+        let run = setup.run(["token", self.connection, "--json"]);
         assert_eq!(run.code, self.code, "{}: {run:?}", self.name);
         assert_eq!(run.stdout, "", "{}", self.name);
         let error = run.error(self.code);
-        for (member, expected) in self.told.as_object().unwrap() {
+        for (member, expected) in self.error.as_object().unwrap() {
             assert_eq!(error[member], *expected, "{} {member}: {error}", self.name);
         }
         assert!(
@@ -46,15 +46,14 @@ impl Case {
             "{}",
             self.name
         );
-        // The same failure for a person: nothing on stdout, the message and the exit code.
         error
     }
 }
 
 #[test]
-fn settings_that_the_vendor_refuses() {
-    let house = House::new();
-    let dir = house.sandbox.dir();
+fn settings_that_the_vendor_rejects() {
+    let setup = Setup::new();
+    let dir = setup.sandbox.dir();
     let other_key = dir.join("salesforce.pem").display().to_string();
     let spare = dir.join("docusign.pem").display().to_string();
     let fix = |setting: &str| json!({"verdict": "fix_configuration", "kind": "refused", "setting": setting, "http_status": 400});
@@ -77,45 +76,45 @@ fn settings_that_the_vendor_refuses() {
             .with("client_secret", "wrong"),
     ];
     for case in &cases {
-        let error = case.check(&house);
+        let error = case.check(&setup);
         assert!(error["hint"].is_string(), "{}", case.name);
         assert!(error["oauth_error"].is_string(), "{}", case.name);
     }
 }
 
 #[test]
-fn an_expired_assertion_is_the_clocks_fault() {
-    let house = House::new();
-    house.sandbox.set_clock_offset(7200);
+fn an_expired_assertion_is_a_clock_error() {
+    let setup = Setup::new();
+    setup.sandbox.set_clock_offset(7200);
     let told = json!({"verdict": "fix_configuration", "kind": "clock", "oauth_description": "expired_grant"});
-    Case::new("expired assertion", "docusign-jwt", 2, told).check(&house);
+    Case::new("expired assertion", "docusign-jwt", 2, told).check(&setup);
 }
 
 #[test]
-fn a_missing_consent_comes_with_the_page_to_open() {
-    let house = House::new();
+fn a_missing_consent_has_the_consent_pages_url() {
+    let setup = Setup::new();
     let told = json!({
         "verdict": "reauthorize", "kind": "consent_required", "oauth_error": "consent_required",
         "provider": "docusign",
     });
-    let error = Case::new("consent", "docusign-jwt-unconsented", 3, told).check(&house);
+    let error = Case::new("consent", "docusign-jwt-unconsented", 3, told).check(&setup);
     let url = error["url"].as_str().unwrap();
     assert!(
-        url.starts_with(&format!("{}/oauth/auth?", house.sandbox.url())),
+        url.starts_with(&format!("{}/oauth/auth?", setup.sandbox.url())),
         "{url}"
     );
     assert!(url.contains("scope=signature%20impersonation"), "{url}");
     assert!(error["trace_id"].is_string(), "{error}");
-    // Once somebody allowed it there, the same call succeeds.
-    house.decide(url, "allow");
-    house.run(["token", "docusign-jwt-unconsented"]).succeeded();
+    // After the consent, the same command succeeds.
+    setup.decide(url, "allow");
+    setup.run(["token", "docusign-jwt-unconsented"]).succeeded();
 }
 
 #[test]
-fn a_login_that_was_never_made_is_asked_for() {
-    let house = House::new();
+fn a_connection_without_a_login_requires_one() {
+    let setup = Setup::new();
     let told = json!({"verdict": "reauthorize", "kind": "no_token"});
-    let error = Case::new("no login", "boldsign-code", 3, told).check(&house);
+    let error = Case::new("no login", "boldsign-code", 3, told).check(&setup);
     assert!(
         error["hint"]
             .as_str()
@@ -125,23 +124,23 @@ fn a_login_that_was_never_made_is_asked_for() {
 }
 
 #[test]
-fn a_refresh_token_is_used_once() {
-    let house = House::with(Options {
+fn a_refresh_token_that_was_used_requires_a_login() {
+    let setup = Setup::with(Options {
         rotation: Some(Rotation::On),
         ..Options::default()
     });
-    house.config("boldsign-refresh", &[("store", "memory")]);
-    house.run(["token", "boldsign-refresh"]).succeeded();
+    setup.config("boldsign-refresh", &[("store", "memory")]);
+    setup.run(["token", "boldsign-refresh"]).succeeded();
     let told =
         json!({"verdict": "reauthorize", "kind": "login_required", "oauth_error": "invalid_grant"});
     Case::new("reused refresh token", "boldsign-refresh", 3, told)
         .with("store", "memory")
-        .check(&house);
+        .check(&setup);
 }
 
 #[test]
-fn what_servers_do_on_a_bad_day() {
-    let house = House::new();
+fn a_failing_server() {
+    let setup = Setup::new();
     let unreadable = json!({"verdict": "unexpected", "kind": "unreadable", "http_status": 200});
     let throttled =
         json!({"verdict": "retry", "kind": "throttled", "retry_after_s": 7, "http_status": 429});
@@ -175,53 +174,53 @@ fn what_servers_do_on_a_bad_day() {
         (Fault::kind(Kind::CutBefore), 4, interrupted.clone()),
         (Fault::kind(Kind::CutAfter), 4, interrupted),
     ] {
-        house.sandbox.reset();
-        house.sandbox.fault(fault).unwrap();
-        // A store would remember that it has to wait.
+        setup.sandbox.reset();
+        setup.sandbox.fault(fault).unwrap();
+        // Not a file store: it would keep the time until the next attempt.
         let case = Case::new("fault", "docusign-jwt", code, told).with("store", "memory");
-        case.check(&house);
-        assert_eq!(house.sandbox.log().len(), 1, "asked once");
-        house.run(["token", "docusign-jwt"]).succeeded();
+        case.check(&setup);
+        assert_eq!(setup.sandbox.log().len(), 1, "one request");
+        setup.run(["token", "docusign-jwt"]).succeeded();
     }
 }
 
 #[test]
 fn a_lost_rotation_is_not_sent_again() {
     for fault in [Kind::CutAfter, Kind::TruncatedJson] {
-        let house = House::with(Options {
+        let setup = Setup::with(Options {
             rotation: Some(Rotation::ReuseKills),
             ..Options::default()
         });
-        house.sandbox.fault(Fault::kind(fault)).unwrap();
+        setup.sandbox.fault(Fault::kind(fault)).unwrap();
         let told = json!({"verdict": "outcome_unknown"});
-        Case::new("lost rotation", "boldsign-refresh", 5, told).check(&house);
-        assert_eq!(house.sandbox.log().len(), 1, "sent once");
+        Case::new("lost rotation", "boldsign-refresh", 5, told).check(&setup);
+        assert_eq!(setup.sandbox.log().len(), 1, "sent once");
     }
 }
 
 #[test]
-fn tls_that_is_not_trusted() {
-    let house = House::new();
+fn an_unknown_ca() {
+    let setup = Setup::new();
     let told = json!({"verdict": "fix_configuration", "kind": "tls"});
     let unknown = Case::new("unknown CA", "docusign-jwt", 2, told.clone()).with("ca_file", "");
-    let error = unknown.check(&house);
+    let error = unknown.check(&setup);
     assert!(
         error["hint"].as_str().unwrap().contains("ca_file"),
         "{error}"
     );
-    assert!(house.sandbox.full_log().is_empty(), "nothing was sent");
+    assert!(setup.sandbox.full_log().is_empty(), "nothing was sent");
 }
 
-/// Linux answers on all of 127.0.0.0/8, so that a host can be had that the certificate is not for.
+/// On Linux, all of 127.0.0.0/8 is loopback, so this address isn't in the certificate.
 #[cfg(target_os = "linux")]
 #[test]
-fn tls_of_another_host() {
-    let house = House::with(Options {
+fn a_certificate_of_another_host() {
+    let setup = Setup::with(Options {
         listen: ([127, 0, 0, 2], 0).into(),
         ..Options::default()
     });
     let told = json!({"verdict": "fix_configuration", "kind": "tls"});
-    let error = Case::new("wrong host", "docusign-jwt", 2, told).check(&house);
+    let error = Case::new("wrong host", "docusign-jwt", 2, told).check(&setup);
     assert!(
         error["hint"]
             .as_str()
@@ -232,25 +231,24 @@ fn tls_of_another_host() {
 }
 
 #[test]
-fn no_server() {
-    let house = House::new();
+fn an_unreachable_server() {
+    let setup = Setup::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = format!("https://{}", free.local_addr().unwrap());
+    let closed = format!("https://{}", free.local_addr().unwrap());
     drop(free);
     let told = json!({"verdict": "retry", "kind": "connect", "http_status": null});
     Case::new("no server", "docusign-jwt", 4, told.clone())
-        .with("base_url", nobody)
-        .check(&house);
-    let nameless = "https://no-such-host.invalid";
-    Case::new("no name", "docusign-jwt", 4, told)
-        .with("base_url", nameless)
-        .check(&house);
+        .with("base_url", closed)
+        .check(&setup);
+    Case::new("no such host", "docusign-jwt", 4, told)
+        .with("base_url", "https://no-such-host.invalid")
+        .check(&setup);
 }
 
 #[test]
-fn a_person_is_told_message_hint_and_page() {
-    let house = House::new();
-    let run = house.run_as_given(&["token", "docusign-jwt-unconsented"]);
+fn without_json_an_error_is_message_hint_and_url() {
+    let setup = Setup::new();
+    let run = setup.run_as_given(&["token", "docusign-jwt-unconsented"]);
     assert_eq!((run.code, run.stdout.as_str()), (3, ""));
     let lines: Vec<_> = run.stderr.lines().collect();
     assert_eq!(lines[0], "error: DocuSign refused: consent_required");

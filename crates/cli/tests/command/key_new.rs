@@ -1,14 +1,14 @@
-//! `key new`: what it writes is what OpenSSL reads and what the other commands take.
+//! `key new`: OpenSSL and the other commands can read what it writes.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::house::{Run, command};
+use crate::setup::{Run, command};
 
 #[test]
-fn who_names_the_file_gets_that_file() {
+fn a_name_that_ends_in_pem_is_the_private_keys_file() {
     let folder = tempfile::tempdir().unwrap();
     let made = run(folder.path(), &["key", "new", "app.pem", "--json"]).succeeded();
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
@@ -17,7 +17,7 @@ fn who_names_the_file_gets_that_file() {
 }
 
 #[test]
-fn a_pair_is_made_in_the_vendors_form() {
+fn a_pair_is_created_in_the_vendors_format() {
     for (arguments, label, certified, bits) in [
         (&["--for", "docusign"][..], "RSA PRIVATE KEY", false, 2048),
         (&["--for", "salesforce"], "PRIVATE KEY", true, 2048),
@@ -74,7 +74,7 @@ fn a_pair_is_made_in_the_vendors_form() {
                 "{told}"
             );
             assert!(told.contains("will not expire"), "{told}");
-            // Salesforce takes no more.
+            // Salesforce's maximum.
             assert!(std::fs::metadata(at.join("app.crt")).unwrap().len() < 4096);
         }
 
@@ -89,7 +89,7 @@ fn a_pair_is_made_in_the_vendors_form() {
 
 #[cfg(unix)]
 #[test]
-fn only_its_owner_reads_a_new_key() {
+fn only_the_owner_can_read_a_new_key() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let run = run(folder.path(), &["key", "new", "app", "--for", "salesforce"]).succeeded();
@@ -106,14 +106,14 @@ fn only_its_owner_reads_a_new_key() {
 }
 
 #[test]
-fn nothing_is_written_over_and_nothing_is_written_by_halves() {
+fn if_one_file_exists_nothing_is_written() {
     for name in ["app.pem", "app.pub.pem", "app.crt"] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), "mine").unwrap();
         let run = run(folder.path(), &["key", "new", "app", "--for", "salesforce"]);
         assert_eq!(run.code, 2, "{run:?}");
         assert!(
-            run.stderr.contains(name) && run.stderr.contains("not written over"),
+            run.stderr.contains(name) && run.stderr.contains("already exists"),
             "{run:?}"
         );
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
@@ -123,15 +123,15 @@ fn nothing_is_written_over_and_nothing_is_written_by_halves() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_options_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, said) in [
-        (&["--bits", "1024"][..], "not offered"),
-        (&["--bits", "8192"], "not offered"),
+        (&["--bits", "1024"][..], "not supported"),
+        (&["--bits", "8192"], "not supported"),
         (&["--type", "p256", "--bits", "2048"], "RSA only"),
         (
             &["--for", "docusign", "--type", "ed25519"],
-            "DocuSign takes RSA keys only",
+            "DocuSign accepts RSA keys only",
         ),
         (&["--days", "0"], "--days"),
     ] {
@@ -140,13 +140,15 @@ fn what_makes_no_sense_is_refused() {
         assert!(run.stderr.contains(said), "{run:?}");
     }
     let nowhere = run(folder.path(), &["key", "new", "gone/app"]);
-    assert!(nowhere.stderr.contains("cannot be written"), "{nowhere:?}");
+    assert!(
+        nowhere.stderr.contains("cannot write gone/app.pem"),
+        "{nowhere:?}"
+    );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// A key with its certificate, in PKCS#12: the certificate's names are shown with the key.
 #[test]
-fn inspect_shows_the_certificate_that_came_with_a_key() {
+fn inspect_shows_the_certificate_in_a_pkcs12_file() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     run(at, &["key", "new", "app", "--for", "salesforce"]).succeeded();
@@ -198,7 +200,7 @@ fn openssl(folder: &Path, arguments: &str) -> String {
 
 #[cfg(unix)]
 #[test]
-fn no_link_is_followed_and_no_folder_is_made() {
+fn no_link_is_followed_and_no_folder_is_created() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -226,7 +228,7 @@ fn no_link_is_followed_and_no_folder_is_made() {
     assert_eq!(
         std::fs::read_dir(at).unwrap().count(),
         1,
-        "nothing was made"
+        "nothing was created"
     );
     run(at, &["key", "new", "app"]).succeeded();
     let mode = at.join("app.pem").metadata().unwrap().permissions().mode();
@@ -235,7 +237,7 @@ fn no_link_is_followed_and_no_folder_is_made() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_is_made_only_where_nobody_else_can_replace_it() {
+fn a_key_is_created_only_where_nobody_else_can_replace_it() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -248,7 +250,7 @@ fn a_key_is_made_only_where_nobody_else_can_replace_it() {
     );
     set(0o700);
     let own = at.metadata().unwrap().uid();
-    // Only root can give a folder away, and is the one to be kept from writing there.
+    // Only root can give a folder away, and must not write there afterwards.
     if chown(at, Some(65_534), None).is_ok() {
         let error = run(at, &["key", "new", "app", "--json"]).error(2);
         assert!(

@@ -1,4 +1,4 @@
-//! `key inspect`, `sign`, `verify` and `inspect`, held against OpenSSL.
+//! `key inspect`, `sign`, `verify` and `inspect`, compared with OpenSSL.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,9 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::house::{Run, command};
+use crate::setup::{Run, command};
 
-/// A key pair made by OpenSSL, in a folder of its own.
+/// A key pair that OpenSSL has generated, in a folder of its own.
 struct Pair {
     folder: TempDir,
 }
@@ -75,7 +75,7 @@ impl Pair {
 }
 
 #[test]
-fn what_is_signed_verifies_and_nothing_else_does() {
+fn a_signature_verifies_only_with_its_own_key() {
     for (kind, algorithms) in [
         (
             RSA,
@@ -97,7 +97,7 @@ fn what_is_signed_verifies_and_nothing_else_does() {
                 .succeeded();
             assert_eq!(
                 run.stdout, "{\"iss\": \"me\",\"exp\":4102444800}\n",
-                "byte for byte: {alg}"
+                "{alg}: the bytes of the claims"
             );
             pair.run(
                 &["verify", "--key", "public.pem", "--alg", alg, "-"],
@@ -111,9 +111,9 @@ fn what_is_signed_verifies_and_nothing_else_does() {
     }
 }
 
-/// `openssl ec -no_public` and `-conv_form compressed` write keys that openssl itself reads.
+/// OpenSSL writes such keys with `openssl ec -no_public` and `-conv_form compressed`.
 #[test]
-fn an_ec_key_whose_point_is_compressed_or_missing_signs() {
+fn an_ec_key_with_a_compressed_or_missing_point_signs() {
     let pair = Pair::new(P256);
     for option in [&["-no_public"][..], &["-conv_form", "compressed"]] {
         let arguments = [&["ec", "-in", "key.pem", "-out", "short.pem"], option].concat();
@@ -126,7 +126,7 @@ fn an_ec_key_whose_point_is_compressed_or_missing_signs() {
 }
 
 #[test]
-fn openssl_agrees_on_a_signature() {
+fn openssl_verifies_our_signature_and_we_verify_its() {
     let pair = Pair::new(RSA);
     let token = pair.sign("RS256");
     let (input, signature) = token.rsplit_once('.').unwrap();
@@ -142,7 +142,7 @@ fn openssl_agrees_on_a_signature() {
         "input",
     ]);
     assert!(said.contains("Verified OK"), "{said}");
-    // And the other way round: what OpenSSL signs is accepted here.
+    // And the other way round.
     let input = format!(
         "{}.{}",
         URL_SAFE_NO_PAD.encode("{\"alg\":\"RS256\"}"),
@@ -167,21 +167,21 @@ fn openssl_agrees_on_a_signature() {
 }
 
 #[test]
-fn the_algorithm_is_never_the_tokens_to_choose_freely() {
+fn a_token_cannot_choose_an_algorithm_of_another_kind() {
     let pair = Pair::new(RSA);
     let claims = URL_SAFE_NO_PAD.encode("{\"iss\":\"me\"}");
     let header = |alg: &str| URL_SAFE_NO_PAD.encode(json!({ "alg": alg }).to_string());
-    let refused = |token: &str, more: &[&str]| {
+    let rejected = |token: &str, more: &[&str]| {
         let arguments = [&["verify", "--key", "public.pem", "--json"], more, &[token]].concat();
         let error = pair.run(&arguments, "").error(6);
         error["message"].as_str().unwrap().to_owned()
     };
     let none = format!("{}.{claims}.", header("none"));
-    assert!(refused(&none, &[]).contains("not signed"));
-    // An HMAC under the public key's text, which everybody has.
+    assert!(rejected(&none, &[]).contains("not signed"));
+    // An HMAC with the public key's text as the secret.
     let forged = format!("{}.{claims}.{}", header("HS256"), "A".repeat(43));
-    assert!(refused(&forged, &[]).contains("anybody could have signed it"));
-    assert!(refused(&pair.sign("RS512"), &["--alg", "RS256"]).contains("bound to RS256"));
+    assert!(rejected(&forged, &[]).contains("anybody could have signed it"));
+    assert!(rejected(&pair.sign("RS512"), &["--alg", "RS256"]).contains("bound to RS256"));
     let pem = std::fs::read_to_string(pair.path().join("public.pem")).unwrap();
     pair.write("secret", &pem);
     let run = pair.run(
@@ -190,11 +190,11 @@ fn the_algorithm_is_never_the_tokens_to_choose_freely() {
         ],
         "",
     );
-    assert_eq!(run.error(2)["kind"], "key", "a key file is no secret");
+    assert_eq!(run.error(2)["kind"], "key", "a key is not a shared secret");
 }
 
 #[test]
-fn a_shared_secret_signs_where_it_is_asked_for() {
+fn a_shared_secret_signs_with_an_hs_algorithm() {
     let pair = Pair::new(ED25519);
     pair.write("secret", "0123456789abcdef0123456789abcdef\n");
     let arguments = ["sign", "--key", "secret", "--alg", "HS256", "--claims", "-"];
@@ -210,7 +210,7 @@ fn a_shared_secret_signs_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_key_set_is_searched_by_the_tokens_key_id() {
+fn the_key_of_a_set_is_selected_by_the_tokens_key_id() {
     let pair = Pair::new(P256);
     let pem = std::fs::read_to_string(pair.path().join("public.pem")).unwrap();
     let mut jwk = countersign::PublicKey::from_pem(&pem).unwrap().to_jwk();
@@ -238,18 +238,18 @@ fn a_key_set_is_searched_by_the_tokens_key_id() {
 }
 
 #[test]
-fn a_token_that_is_over_verifies_with_a_word() {
+fn an_expired_token_verifies_with_a_warning() {
     let pair = Pair::new(ED25519);
     let arguments = ["sign", "--key", "key.pem", "--claims", "-"];
     let token = pair.run(&arguments, "{\"exp\":1}").succeeded().stdout;
     let run = pair
         .run(&["verify", "--key", "public.pem", "-"], &token)
         .succeeded();
-    assert!(run.stderr.contains("`exp` is past"), "{run:?}");
+    assert!(run.stderr.contains("`exp` is in the past"), "{run:?}");
 }
 
 #[test]
-fn inspect_shows_and_says_that_it_believes_nothing() {
+fn inspect_decodes_a_token_and_says_that_it_is_not_verified() {
     let pair = Pair::new(ED25519);
     let token = pair.sign("EdDSA");
     let shown = pair.run(&["inspect", "--json", &token], "").json();
@@ -260,7 +260,7 @@ fn inspect_shows_and_says_that_it_believes_nothing() {
     assert_eq!(shown["payload"]["iss"], "me");
     assert_eq!(shown["verified"], false);
     let run = pair.run(&["inspect", "-"], &token).succeeded();
-    assert!(run.stderr.contains("nothing was verified"), "{run:?}");
+    assert!(run.stderr.contains("the token was not verified"), "{run:?}");
     assert_eq!(
         pair.run(&["inspect", "--json", "opaque"], "").error(6)["kind"],
         "verification"
@@ -268,7 +268,7 @@ fn inspect_shows_and_says_that_it_believes_nothing() {
 }
 
 #[test]
-fn a_key_is_told_by_what_it_is() {
+fn key_inspect_describes_a_key() {
     let pair = Pair::new(RSA);
     let told = pair
         .run(&["key", "inspect", "key.pem", "--json"], "")
@@ -303,7 +303,7 @@ fn a_key_is_told_by_what_it_is() {
             .ends_with(told["spki_sha256"].as_str().unwrap()),
         "{digest}"
     );
-    // The same key, public: from a file, from stdin, for a person.
+    // The same key as a public key, and as text from stdin.
     let public: Value = pair
         .run(&["key", "inspect", "public.pem", "--json"], "")
         .json();
@@ -315,7 +315,7 @@ fn a_key_is_told_by_what_it_is() {
     assert!(!run.stdout.contains("null"), "{run:?}");
 }
 
-/// A pair whose private key is also there under a passphrase, in `locked.pem`.
+/// Returns a pair whose private key is also in `locked.pem`, encrypted with a passphrase.
 fn locked() -> Pair {
     let pair = Pair::new(P256);
     let arguments = "pkey -in key.pem -aes256 -passout pass:canary-phrase -out locked.pem";
@@ -325,7 +325,7 @@ fn locked() -> Pair {
 }
 
 #[test]
-fn a_passphrase_comes_from_a_file_or_the_environment() {
+fn a_passphrase_is_read_from_a_file_or_a_variable() {
     let pair = locked();
     let plain = pair
         .run(&["key", "inspect", "key.pem", "--json"], "")
@@ -348,7 +348,7 @@ fn a_passphrase_comes_from_a_file_or_the_environment() {
 }
 
 #[test]
-fn a_key_in_der_is_read_as_well() {
+fn a_key_in_der_signs() {
     let pair = Pair::new(P256);
     pair.openssl(&[
         "pkey", "-in", "key.pem", "-outform", "DER", "-out", "key.der",
@@ -360,7 +360,7 @@ fn a_key_in_der_is_read_as_well() {
 }
 
 #[test]
-fn a_key_that_is_refused_says_what_to_do() {
+fn errors_about_keys_say_what_to_do() {
     let pair = locked();
     pair.write("wrong", "another-phrase");
     pair.write("nothing", "");
@@ -404,7 +404,7 @@ fn a_key_that_is_refused_says_what_to_do() {
         error["hint"].as_str().unwrap().contains("--passphrase-env"),
         "{error}"
     );
-    // There are no settings here that a hint could name.
+    // The hint names an option, because these commands have no settings.
     let arguments = "key inspect locked.pem --passphrase-file wrong --json";
     let error = pair
         .run(&arguments.split(' ').collect::<Vec<_>>(), "")
@@ -420,9 +420,9 @@ fn a_key_that_is_refused_says_what_to_do() {
     );
 }
 
-/// RFC 7517 sections 4.2 to 4.4: what a JWK says it is for counts, whatever the token says.
+/// RFC 7517 sections 4.2 to 4.4: `use`, `key_ops` and `alg` of a JWK restrict it.
 #[test]
-fn a_jwk_file_verifies_only_what_it_says_it_is_for() {
+fn a_jwk_verifies_only_what_its_members_allow() {
     let pair = Pair::new(RSA);
     let token = pair.sign("RS256");
     let inspected = pair.run(&["key", "inspect", "public.pem", "--json"], "");
@@ -444,7 +444,7 @@ fn a_jwk_file_verifies_only_what_it_says_it_is_for() {
         let run = verify(member, value);
         assert!(run.code != 0 && run.stdout.is_empty(), "{member}: {run:?}");
     }
-    // A set may be given as --key as well, and its keys are bound in the same way.
+    // --key also accepts a set, whose keys are restricted in the same way.
     let mut jwk = inspected["public_jwk"].clone();
     jwk["kid"] = json!("k1");
     jwk["use"] = json!("enc");
@@ -459,7 +459,7 @@ fn a_jwk_file_verifies_only_what_it_says_it_is_for() {
 
 /// The secret of an `oct` JWK is its member `k`, not the text of the file.
 #[test]
-fn a_shared_secret_may_be_a_jwk() {
+fn a_shared_secret_can_be_a_jwk() {
     let pair = Pair::new(ED25519);
     let k = URL_SAFE_NO_PAD.encode([7; 64]);
     pair.write("secret.jwk", json!({"kty": "oct", "k": k}).to_string());
@@ -478,9 +478,9 @@ fn a_shared_secret_may_be_a_jwk() {
     }
 }
 
-/// RFC 8037 appendix A.4 signs a sentence.
+/// The example of RFC 8037 appendix A.4.
 #[test]
-fn a_payload_that_is_not_json_is_printed_byte_for_byte() {
+fn a_payload_that_is_not_json_is_printed_unchanged() {
     let pair = Pair::new(ED25519);
     pair.write(
         "key.jwk",
@@ -494,9 +494,8 @@ fn a_payload_that_is_not_json_is_printed_byte_for_byte() {
     assert_eq!(run.stdout, "Example of Ed25519 signing");
 }
 
-/// A script tells a forgery from a file that is not there.
 #[test]
-fn a_wrong_signature_and_a_missing_file_end_differently() {
+fn a_wrong_signature_and_a_missing_file_have_different_exit_codes() {
     let pair = Pair::new(ED25519);
     let token = pair.sign("EdDSA");
     let other = Pair::new(ED25519);

@@ -1,22 +1,22 @@
-//! What packages of the command carry: man pages and completions.
+//! What packages of the command contain: man pages and completions.
 
 use std::fs;
 
-use crate::house::House;
+use crate::setup::Setup;
 
 #[test]
-fn every_command_has_a_man_page_and_is_completed() {
-    let house = House::new();
-    let pages = house.dir.path().join("man1");
-    let run = house.run(["man", pages.to_str().unwrap()]);
+fn every_command_has_a_man_page_and_a_completion() {
+    let setup = Setup::new();
+    let pages = setup.dir.path().join("man1");
+    let run = setup.run(["man", pages.to_str().unwrap()]);
     assert_eq!(run.code, 2, "{run:?}");
     assert!(run.stderr.contains("man1"), "{run:?}");
 
     fs::create_dir(&pages).unwrap();
-    let run = house.run(["man", pages.to_str().unwrap()]);
+    let run = setup.run(["man", pages.to_str().unwrap()]);
     assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
-    let completions = house.run(["completions", "bash"]).stdout;
-    let help = house.run(["--help"]).stdout;
+    let completions = setup.run(["completions", "bash"]).stdout;
+    let help = setup.run(["--help"]).stdout;
     let commands = help.split_once("Commands:\n").unwrap().1;
     let commands = commands.lines().take_while(|line| !line.is_empty());
     let commands: Vec<_> = commands

@@ -1,4 +1,4 @@
-//! `--plugin`: two vendors that are shared libraries, each against a server as strict as its documentation.
+//! `--plugin`: the example plugins, each against a server as strict as the vendor's documentation.
 
 #![cfg(unix)]
 
@@ -9,16 +9,16 @@ use std::path::Path;
 use countersign_plugin_testing::{Built, Vendor, Xero, c, rust, zoom};
 use serde_json::Value;
 
-use crate::house::{Run, command};
+use crate::setup::{Run, command};
 
-/// A vendor, its plugin, and a configuration with one connection of that name.
-struct Shop<'a> {
+/// A vendor's server, its plugin, and a configuration with one connection of that name.
+struct Case<'a> {
     vendor: &'a Vendor,
     plugin: Built,
     name: &'static str,
 }
 
-impl<'a> Shop<'a> {
+impl<'a> Case<'a> {
     fn new(name: &'static str, vendor: &'a Vendor, plugin: Built) -> Self {
         Self {
             vendor,
@@ -27,7 +27,7 @@ impl<'a> Shop<'a> {
         }
     }
 
-    /// Writes the configuration, with what every vendor needs and these.
+    /// Writes the configuration: the settings that every vendor needs, and these.
     fn config(&self, settings: &[(&str, &str)]) -> &Self {
         let name = self.name;
         let mut lines = vec![
@@ -82,69 +82,69 @@ const XERO: &[(&str, &str)] = &[
     ("extra.tenant_id", "the-tenant"),
 ];
 
-/// The settings, with one that differs or comes along.
-fn but<'a>(all: &[(&'a str, &'a str)], other: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
+/// Returns the settings with one changed or added.
+fn with<'a>(all: &[(&'a str, &'a str)], other: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
     let kept = all.iter().copied().filter(|(key, _)| *key != other.0);
     kept.chain([other]).collect()
 }
 
 #[test]
-fn zoom_in_rust_gives_a_token_and_keeps_it() {
+fn the_zoom_plugin_gets_a_token_and_stores_it() {
     let vendor = zoom();
-    let shop = Shop::new("zoom", &vendor, zoom_plugin());
-    shop.config(ZOOM);
-    let first = shop.token(&[]).json();
+    let case = Case::new("zoom", &vendor, zoom_plugin());
+    case.config(ZOOM);
+    let first = case.token(&[]).json();
     assert_eq!(first["access_token"], "zoom-token-1");
     assert_eq!(first["provider"], "zoom");
     assert_eq!(first["source"], "minted");
     assert_eq!(first["scope"], "user:read:admin");
     assert!(first["expires_at"].is_i64(), "{first}");
-    let second = shop.token(&[]).json();
+    let second = case.token(&[]).json();
     assert_eq!(second["access_token"], "zoom-token-1");
     assert_eq!(second["source"], "store");
     assert_eq!(vendor.asked().len(), 1);
 }
 
 #[test]
-fn zooms_refusals_say_what_to_do() {
+fn errors_of_zoom_name_the_setting_and_have_a_hint() {
     let vendor = zoom();
-    let shop = Shop::new("zoom", &vendor, zoom_plugin());
-    shop.config(&but(ZOOM, ("client_secret", "wrong")));
-    let error = shop.token(&[]).error(2);
+    let case = Case::new("zoom", &vendor, zoom_plugin());
+    case.config(&with(ZOOM, ("client_secret", "wrong")));
+    let error = case.token(&[]).error(2);
     assert_eq!(error["oauth_error"], "invalid_client");
     assert_eq!(error["setting"], "client_secret");
-    // Zoom's word for it is `reason`.
+    // Zoom calls it `reason`.
     assert_eq!(
         error["oauth_description"],
         "Invalid client_id or client_secret"
     );
 
-    shop.config(&but(ZOOM, ("client_id", "other-app")));
-    let error = shop.token(&[]).error(2);
+    case.config(&with(ZOOM, ("client_id", "other-app")));
+    let error = case.token(&[]).error(2);
     assert_eq!(error["oauth_error"], "unsupported_grant_type");
     assert!(
         error["hint"].as_str().unwrap().contains("of another type"),
         "{error}"
     );
 
-    // Before anything is sent.
+    // These are rejected before anything is sent.
     let asked = vendor.asked().len();
-    shop.config(&but(ZOOM, ("extra.account_id", "zoom-app")));
-    let error = shop.token(&[]).error(2);
+    case.config(&with(ZOOM, ("extra.account_id", "zoom-app")));
+    let error = case.token(&[]).error(2);
     assert_eq!(error["setting"], "extra.account_id");
-    shop.config(&ZOOM[..2]);
-    let error = shop.token(&[]).error(2);
+    case.config(&ZOOM[..2]);
+    let error = case.token(&[]).error(2);
     assert_eq!(error["setting"], "extra.account_id");
     assert_eq!(vendor.asked().len(), asked);
 }
 
 #[test]
-fn xero_in_c_refreshes_and_rotates() {
+fn the_xero_plugin_refreshes_and_rotates() {
     let xero = Xero::new();
-    let shop = Shop::new("xero", xero.vendor(), xero_plugin());
-    shop.config(XERO);
+    let case = Case::new("xero", xero.vendor(), xero_plugin());
+    case.config(XERO);
     for turn in 1..=3 {
-        let told = shop.token(&["--force"]).json();
+        let told = case.token(&["--force"]).json();
         assert_eq!(told["access_token"], format!("xero-access-{turn}"));
         assert_eq!(told["source"], "refreshed");
         assert_eq!(told["extra"]["tenant_id"], "the-tenant");
@@ -158,19 +158,19 @@ fn xero_in_c_refreshes_and_rotates() {
     assert_eq!(sent, rotated.map(Some));
 }
 
-/// The plugin's profile says that the last refresh token may come again: the engine does the rest.
+/// The plugin's profile says that the last refresh token can be sent again.
 #[test]
-fn an_answer_of_xeros_that_gets_lost_costs_no_login() {
+fn a_lost_response_of_xero_requires_no_login() {
     let xero = Xero::new();
-    let shop = Shop::new("xero", xero.vendor(), xero_plugin());
-    // Nothing is sent again before the lost request is over.
-    shop.config(&but(XERO, ("timeout_ms", "3000")));
-    shop.token(&[]).json();
+    let case = Case::new("xero", xero.vendor(), xero_plugin());
+    // Nothing is sent again before the lost request has timed out.
+    case.config(&with(XERO, ("timeout_ms", "3000")));
+    case.token(&[]).json();
     xero.lose_an_answer();
-    let lost = shop.token(&["--force"]);
+    let lost = case.token(&["--force"]);
     let after = match lost.code {
         0 => lost.json(),
-        _ => shop.token(&["--force"]).json(),
+        _ => case.token(&["--force"]).json(),
     };
     assert_eq!(after["access_token"], "xero-access-2");
     let sent = xero.vendor().asked();
@@ -181,12 +181,12 @@ fn an_answer_of_xeros_that_gets_lost_costs_no_login() {
 }
 
 #[test]
-fn a_dead_refresh_token_of_xeros_wants_a_login() {
+fn an_expired_refresh_token_of_xero_requires_a_login() {
     let xero = Xero::new();
-    let shop = Shop::new("xero", xero.vendor(), xero_plugin());
+    let case = Case::new("xero", xero.vendor(), xero_plugin());
     xero.end_grace();
-    shop.config(&but(XERO, ("refresh_token", "xero-refresh-9")));
-    let error = shop.token(&[]).error(3);
+    case.config(&with(XERO, ("refresh_token", "xero-refresh-9")));
+    let error = case.token(&[]).error(3);
     assert_eq!(error["kind"], "login_required");
     assert!(
         error["hint"].as_str().unwrap().contains("60 days"),
@@ -195,31 +195,31 @@ fn a_dead_refresh_token_of_xeros_wants_a_login() {
 }
 
 #[test]
-fn xeros_custom_connection_has_no_tenant() {
+fn a_custom_connection_of_xero_has_no_tenant() {
     let xero = Xero::new();
-    let shop = Shop::new("xero", xero.vendor(), xero_plugin());
+    let case = Case::new("xero", xero.vendor(), xero_plugin());
     let custom = [
         ("grant", "client-credentials"),
         ("client_id", "xero-app"),
         ("client_secret", "xero-secret"),
     ];
-    shop.config(&custom);
-    let told = shop.token(&[]).json();
+    case.config(&custom);
+    let told = case.token(&[]).json();
     assert_eq!(told["access_token"], "xero-custom");
     assert!(told["extra"]["tenant_id"].is_null(), "{told}");
-    shop.config(&but(&custom, ("extra.tenant_id", "the-tenant")));
-    let error = shop.token(&["--force"]).error(2);
+    case.config(&with(&custom, ("extra.tenant_id", "the-tenant")));
+    let error = case.token(&["--force"]).error(2);
     assert_eq!(error["setting"], "extra.tenant_id");
     assert_eq!(error["provider"], "xero");
 }
 
 #[test]
-fn several_plugins_stand_beside_what_is_built_in() {
+fn several_plugins_add_providers_to_the_built_in_ones() {
     let vendor = zoom();
-    let shop = Shop::new("zoom", &vendor, zoom_plugin());
+    let case = Case::new("zoom", &vendor, zoom_plugin());
     let xero = xero_plugin();
     let path = xero.path().to_string_lossy();
-    let told = shop.run(&["providers", "--json", "--plugin", &path]).json();
+    let told = case.run(&["providers", "--json", "--plugin", &path]).json();
     let ids: Vec<_> = told
         .as_array()
         .unwrap()
@@ -230,10 +230,10 @@ fn several_plugins_stand_beside_what_is_built_in() {
 }
 
 #[test]
-fn without_the_flag_there_is_no_such_provider() {
+fn without_the_option_the_provider_is_unknown() {
     let vendor = zoom();
-    let shop = Shop::new("zoom", &vendor, zoom_plugin());
-    shop.config(ZOOM);
+    let case = Case::new("zoom", &vendor, zoom_plugin());
+    case.config(ZOOM);
     let run = Run::of(
         command(vendor.folder()).args(["token", "zoom", "--json"]),
         "",
@@ -242,27 +242,27 @@ fn without_the_flag_there_is_no_such_provider() {
 }
 
 #[test]
-fn a_digest_is_held_against_the_file() {
+fn the_digest_must_match_the_file() {
     let vendor = zoom();
-    let shop = Shop::new("zoom", &vendor, zoom_plugin());
-    shop.config(ZOOM);
-    let path = shop.plugin.path().display();
+    let case = Case::new("zoom", &vendor, zoom_plugin());
+    case.config(ZOOM);
+    let path = case.plugin.path().display();
     let told = std::process::Command::new("sha256sum")
-        .arg(shop.plugin.path())
+        .arg(case.plugin.path())
         .output()
         .unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
     let digest = told.split(' ').next().unwrap();
-    shop.run_with(&format!("{path}#sha256={digest}"), &["token", "zoom"])
+    case.run_with(&format!("{path}#sha256={digest}"), &["token", "zoom"])
         .succeeded();
     let wrong = format!("{path}#sha256={}", "0".repeat(64));
-    let error = shop.run_with(&wrong, &["token", "zoom", "--json"]).error(2);
+    let error = case.run_with(&wrong, &["token", "zoom", "--json"]).error(2);
     assert_eq!(error["setting"], "plugin");
     assert!(
         error["message"].as_str().unwrap().contains(digest),
         "{error}"
     );
-    let none = shop
+    let none = case
         .run_with(&format!("{path}#sha256=abc"), &["token", "zoom", "--json"])
         .error(2);
     assert!(
@@ -272,25 +272,25 @@ fn a_digest_is_held_against_the_file() {
 }
 
 #[test]
-fn what_is_not_loaded_is_told_with_the_reason() {
+fn a_plugin_that_is_not_loaded_is_an_error_with_the_reason() {
     let vendor = zoom();
-    let shop = Shop::new("zoom", &vendor, zoom_plugin());
-    shop.config(ZOOM);
-    let refused = |plugin: &str, why: &str| {
-        let error = shop.run_with(plugin, &["token", "zoom", "--json"]).error(2);
+    let case = Case::new("zoom", &vendor, zoom_plugin());
+    case.config(ZOOM);
+    let assert_rejected = |plugin: &str, why: &str| {
+        let error = case.run_with(plugin, &["token", "zoom", "--json"]).error(2);
         assert_eq!(error["verdict"], "fix_configuration");
         assert!(error["message"].as_str().unwrap().contains(why), "{error}");
     };
-    let path = shop.plugin.path().to_string_lossy().into_owned();
+    let path = case.plugin.path().to_string_lossy().into_owned();
     let name = Path::new(&path).file_name().unwrap().to_string_lossy();
-    refused(&name, "not absolute");
-    refused("/nowhere/zoom.so", "no such file");
+    assert_rejected(&name, "not absolute");
+    assert_rejected("/nowhere/zoom.so", "no such file");
     fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
-    refused(&path, "is writable by other users");
+    assert_rejected(&path, "is writable by other users");
 }
 
 #[test]
-fn a_plugin_cannot_be_a_vendor_that_is_built_in() {
+fn a_plugin_cannot_replace_a_built_in_provider() {
     let vendor = zoom();
     let written = "WRITTEN=\"id='docusign'\\nname='D'\\ndocumentation='x'\\nenvironments.a.base_url='https://x.example'\\nendpoints.token='{base_url}'\\ngrants.client-credentials.client_auth=['post']\"";
     let plugin = c(
@@ -298,8 +298,8 @@ fn a_plugin_cannot_be_a_vendor_that_is_built_in() {
         "include",
         &["ID=\"docusign\"", written],
     );
-    let shop = Shop::new("zoom", &vendor, plugin);
-    let error = shop.run(&["providers", "--json"]).error(2);
+    let case = Case::new("zoom", &vendor, plugin);
+    let error = case.run(&["providers", "--json"]).error(2);
     assert!(
         error["message"]
             .as_str()
@@ -317,33 +317,33 @@ fn a_plugin_cannot_be_a_vendor_that_is_built_in() {
 }
 
 #[test]
-fn a_plugin_that_panics_costs_its_request_alone() {
+fn a_plugin_that_panics_is_an_error() {
     let vendor = zoom();
-    let shop = Shop::new("panicking", &vendor, rust("countersign-plugin-panicking"));
-    shop.config(&[
+    let case = Case::new("panicking", &vendor, rust("countersign-plugin-panicking"));
+    case.config(&[
         ("client_id", "app"),
         ("client_secret", "s3cret"),
         ("extra.where", "parameters"),
     ]);
-    let run = shop.run(&["token", "panicking"]);
+    let run = case.run(&["token", "panicking"]);
     assert_eq!(run.code, 6, "{run:?}");
     assert!(run.stderr.contains("`parameters` panicked"), "{run:?}");
     assert!(run.stderr.contains("report it to its maker"), "{run:?}");
 }
 
 #[test]
-fn what_a_plugin_logs_is_shown_on_demand() {
+fn verbose_shows_what_a_plugin_logs() {
     let vendor = zoom();
     let plugin = c("tests/plugins/v1_0/plugin.c", "tests/plugins/v1_0", &[]);
-    let shop = Shop::new("frozen", &vendor, plugin);
-    shop.config(&[
+    let case = Case::new("frozen", &vendor, plugin);
+    case.config(&[
         ("grant", "client-credentials"),
         ("client_id", "app"),
         ("client_secret", "s3cret"),
     ]);
     let line = "# plugin frozen: looks at a connection";
-    let quiet = shop.run(&["token", "frozen"]);
+    let quiet = case.run(&["token", "frozen"]);
     assert!(!quiet.stderr.contains(line), "{quiet:?}");
-    let loud = shop.run(&["token", "frozen", "-v"]);
+    let loud = case.run(&["token", "frozen", "-v"]);
     assert!(loud.stderr.contains(line), "{loud:?}");
 }

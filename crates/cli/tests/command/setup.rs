@@ -1,4 +1,4 @@
-//! A sandbox, a folder of one's own, and the command run in it.
+//! The setup of a test: a sandbox, a temporary folder, and the command run in it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,13 +11,13 @@ use countersign_sandbox::{Options, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// One test's world. Nothing outside of it is read: no home, no environment, no other sandbox.
-pub(crate) struct House {
+/// A sandbox and a folder. The command reads nothing else: no home, no environment.
+pub(crate) struct Setup {
     pub(crate) sandbox: Sandbox,
     pub(crate) dir: TempDir,
 }
 
-/// What a run of the command left behind.
+/// The output and exit code of a run of the command.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -31,7 +31,7 @@ pub(crate) struct Running {
     stdout: BufReader<ChildStdout>,
 }
 
-impl House {
+impl Setup {
     pub(crate) fn new() -> Self {
         Self::with(Options::default())
     }
@@ -47,8 +47,8 @@ impl House {
         }
     }
 
-    /// A countersign.toml with one of the sandbox's connections, changed. An empty value leaves a
-    /// setting out.
+    /// Writes a countersign.toml with one of the sandbox's connections and these changes. An empty
+    /// value removes a setting.
     pub(crate) fn config(&self, connection: &str, changes: &[(&str, &str)]) -> PathBuf {
         let text = fs::read_to_string(self.sandbox.connections()).unwrap();
         let settings = Settings::from_toml(&text).unwrap();
@@ -68,7 +68,7 @@ impl House {
         self.write("countersign.toml", &lines.join("\n"))
     }
 
-    /// A file in this house that only its owner may read.
+    /// Writes a file that only its owner can read.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dir.path().join(name);
         fs::write(&path, text).unwrap();
@@ -80,7 +80,7 @@ impl House {
         path
     }
 
-    /// The command, to be run in this house.
+    /// Returns the command, to run in the setup's folder.
     pub(crate) fn command<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
@@ -94,21 +94,21 @@ impl House {
         Run::of(&mut self.command(arguments), "")
     }
 
-    /// Runs with the sandbox's own connections.toml.
+    /// Runs the command with the sandbox's own connections.toml.
     pub(crate) fn run_as_given(&self, arguments: &[&str]) -> Run {
         let mut command = self.command(arguments);
         command.arg("--config").arg(self.sandbox.connections());
         Run::of(&mut command, "")
     }
 
-    /// What a browser gets at this address of the sandbox or of a loopback listener.
+    /// Sends a GET request like a browser, to the sandbox or a loopback server.
     pub(crate) fn get(&self, url: &str) -> Response {
         self.transport()
             .send(&Request::get(Url::parse(url).unwrap()))
             .unwrap()
     }
 
-    /// Lets the person allow or deny, and gives the address where the browser is sent.
+    /// Allows or denies a login, and returns the URL of the redirect.
     pub(crate) fn decide(&self, url: &str, decision: &str) -> String {
         let response = self.get(&format!("{url}&_sandbox={decision}"));
         assert!(
@@ -131,7 +131,7 @@ impl House {
 impl Run {
     pub(crate) fn of(command: &mut Command, stdin: &str) -> Self {
         let mut child = piped(command).spawn().unwrap();
-        // A command that does not read its stdin may be gone already.
+        // A command that doesn't read stdin may already have ended.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         let output = child.wait_with_output().unwrap();
         Self {
@@ -147,7 +147,7 @@ impl Run {
         self
     }
 
-    /// The result of a command that succeeded with `--json`.
+    /// Returns the result of a command that succeeded with `--json`.
     #[track_caller]
     pub(crate) fn json(self) -> Value {
         let run = self.succeeded();
@@ -155,8 +155,8 @@ impl Run {
         serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {run:?}"))
     }
 
-    /// The error of a command that failed with `--json`: one line on stderr with every member of
-    /// the contract.
+    /// Returns the error of a command that failed with `--json`, and checks that it is one line
+    /// with every member of the contract.
     #[track_caller]
     pub(crate) fn error(&self, code: i32) -> Value {
         assert_eq!(self.code, code, "{self:?}");
@@ -198,7 +198,7 @@ impl Running {
         Self { child, stdout }
     }
 
-    /// The next line it prints.
+    /// Reads the next line of its output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
@@ -223,7 +223,7 @@ impl Running {
         self.child.wait().unwrap();
     }
 
-    /// Waits for its end; what was read by [`Running::line`] is not told again.
+    /// Waits for its end, and returns the output that [`Running::line`] hasn't read.
     pub(crate) fn end(mut self) -> Run {
         let mut stdout = String::new();
         self.stdout.read_to_string(&mut stdout).unwrap();
@@ -236,7 +236,7 @@ impl Running {
     }
 }
 
-/// The command in a folder, without anything of this machine's user.
+/// Returns the command in a folder, without the environment of this process.
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command.current_dir(folder);

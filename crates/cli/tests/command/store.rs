@@ -1,4 +1,4 @@
-//! `store`: what is kept, listed, shown, moved, encrypted and checked; with real servers, too.
+//! `store`: lists, shows, moves, encrypts and checks records, also on real servers.
 
 use std::fs;
 use std::io::Write;
@@ -12,38 +12,38 @@ use countersign::{FileStore, Lease, Owner, Store, StoreKey, Swap};
 use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 use serde_json::Value;
 
-use crate::house::{House, Run};
+use crate::setup::{Run, Setup};
 
-/// A connection whose grant only a person could renew.
+/// A connection whose grant only a person can renew.
 const NAME: &str = "docusign-refresh";
 
-/// A house in which a token was got and kept, and the secrets that must not be seen.
-fn kept(store: &str) -> (House, Vec<String>) {
-    let house = House::new();
-    house.config(NAME, &[("store", store)]);
-    let got = house.run(["token", NAME, "--json"]).json();
-    assert_eq!(got["source"], "refreshed");
-    let mut secrets = vec![got["access_token"].as_str().unwrap().to_owned()];
-    let shown = house
+/// Returns a setup with a stored token, and the secrets that must not be printed.
+fn with_token(store: &str) -> (Setup, Vec<String>) {
+    let setup = Setup::new();
+    setup.config(NAME, &[("store", store)]);
+    let token = setup.run(["token", NAME, "--json"]).json();
+    assert_eq!(token["source"], "refreshed");
+    let mut secrets = vec![token["access_token"].as_str().unwrap().to_owned()];
+    let shown = setup
         .run(["store", "show", NAME, "--json", "--reveal"])
         .json();
     assert_eq!(shown[0]["access_token"].as_str().unwrap(), secrets[0]);
     secrets.push(shown[0]["refresh_token"].as_str().unwrap().to_owned());
-    (house, secrets)
+    (setup, secrets)
 }
 
 #[track_caller]
 fn assert_hidden(secrets: &[String], run: &Run) {
     for secret in secrets {
         let seen = run.stdout.contains(secret) || run.stderr.contains(secret);
-        assert!(!seen, "{secret} is shown: {run:?}");
+        assert!(!seen, "{secret} is printed: {run:?}");
     }
 }
 
-/// The token that the house has, which must come from the store.
+/// Returns the connection's token, which must come from the store.
 #[track_caller]
-fn stored_token(house: &House) -> String {
-    let token = house.run(["token", NAME, "--json"]).json();
+fn stored_token(setup: &Setup) -> String {
+    let token = setup.run(["token", NAME, "--json"]).json();
     assert_eq!(token["source"], "store", "{token}");
     token["access_token"].as_str().unwrap().to_owned()
 }
@@ -75,8 +75,8 @@ fn new_key(seed: u8) -> String {
 }
 
 #[test]
-fn what_is_kept_is_listed_and_shown_and_secrets_only_when_asked_for() {
-    let (house, secrets) = kept("file:tokens");
+fn list_and_show_print_records_but_secrets_only_with_reveal() {
+    let (setup, secrets) = with_token("file:tokens");
     for arguments in [
         &["store", "list"][..],
         &["store", "list", "--json", "-vv"],
@@ -91,10 +91,10 @@ fn what_is_kept_is_listed_and_shown_and_secrets_only_when_asked_for() {
         &["store", "import", "out.json"],
         &["store", "rekey"],
     ] {
-        let run = house.run(arguments);
+        let run = setup.run(arguments);
         assert_hidden(&secrets, &run);
     }
-    let listed = house.run(["store", "list", "--json"]).json();
+    let listed = setup.run(["store", "list", "--json"]).json();
     let [one] = listed.as_array().unwrap().as_slice() else {
         panic!("{listed}");
     };
@@ -103,13 +103,13 @@ fn what_is_kept_is_listed_and_shown_and_secrets_only_when_asked_for() {
     assert_eq!(one["generation"], 1);
     assert_eq!(one["encrypted"], false);
     assert!(one["expires_at"].is_i64());
-    let text = house.run(["store", "list"]).succeeded().stdout;
+    let text = setup.run(["store", "list"]).succeeded().stdout;
     assert!(
         text.starts_with("CONNECTION") && text.contains(NAME),
         "{text}"
     );
 
-    let shown = house.run(["store", "show", NAME, "--json"]).json();
+    let shown = setup.run(["store", "show", NAME, "--json"]).json();
     let shown = &shown[0];
     assert_eq!(shown["access_token"], Value::Null);
     assert_eq!(shown["refresh_token"], Value::Null);
@@ -118,18 +118,18 @@ fn what_is_kept_is_listed_and_shown_and_secrets_only_when_asked_for() {
     let last = events.last().unwrap();
     assert_eq!(last["what"], "refreshed");
     assert_eq!(last["got"], shown["refresh_fingerprint"]);
-    let text = house.run(["store", "show", NAME]).succeeded().stdout;
+    let text = setup.run(["store", "show", NAME]).succeeded().stdout;
     assert!(
-        text.contains("shown with --reveal") && text.contains("refreshed, by"),
+        text.contains("use --reveal to show it") && text.contains("refreshed, by"),
         "{text}"
     );
-    let text = house
+    let text = setup
         .run(["store", "show", NAME, "--reveal"])
         .succeeded()
         .stdout;
     assert!(secrets.iter().all(|secret| text.contains(secret)), "{text}");
 
-    let nothing = house.run([
+    let nothing = setup.run([
         "store",
         "show",
         "nobody",
@@ -141,37 +141,37 @@ fn what_is_kept_is_listed_and_shown_and_secrets_only_when_asked_for() {
 }
 
 #[test]
-fn looking_makes_nothing_and_says_what_is_not_there() {
-    let house = House::new();
-    house.config(NAME, &[]);
+fn reading_a_missing_store_does_not_create_it() {
+    let setup = Setup::new();
+    setup.config(NAME, &[]);
     assert_eq!(
-        house.run(["store", "list", "--json"]).json(),
+        setup.run(["store", "list", "--json"]).json(),
         Value::Array(vec![])
     );
-    let warned = house.run(["store", "doctor", "--json"]).json();
+    let warned = setup.run(["store", "doctor", "--json"]).json();
     assert_eq!(check(&warned, "store")["status"], "warn");
     for arguments in [
         ["store", "list", "--store", "file:tokens", "--json"],
         ["store", "doctor", "--store", "file:tokens", "--json"],
     ] {
-        assert_eq!(house.run(arguments).code, 2);
+        assert_eq!(setup.run(arguments).code, 2);
     }
-    assert!(!house.dir.path().join("tokens").exists());
-    house.config(NAME, &[("store", "memory")]);
-    let error = house.run(["store", "show", NAME, "--json"]).error(2);
+    assert!(!setup.dir.path().join("tokens").exists());
+    setup.config(NAME, &[("store", "memory")]);
+    let error = setup.run(["store", "show", NAME, "--json"]).error(2);
     assert_eq!(error["setting"], "store");
-    let error = house.run(["store", "show", "nobody", "--json"]).error(2);
+    let error = setup.run(["store", "show", "nobody", "--json"]).error(2);
     let message = error["message"].as_str().unwrap();
     assert_eq!(message.matches("nobody").count(), 1, "{message}");
 }
 
 #[test]
-fn an_export_is_taken_by_another_store_and_works_there() {
-    let (house, secrets) = kept("file:tokens");
-    let refused = house.run(["store", "export", "-", "--json"]).error(2);
-    assert!(refused["hint"].as_str().unwrap().contains("--reveal"));
-    house.run(["store", "export", "out.json"]).succeeded();
-    let exported = house.dir.path().join("out.json");
+fn an_exported_grant_can_be_imported_and_refreshed() {
+    let (setup, secrets) = with_token("file:tokens");
+    let rejected = setup.run(["store", "export", "-", "--json"]).error(2);
+    assert!(rejected["hint"].as_str().unwrap().contains("--reveal"));
+    setup.run(["store", "export", "out.json"]).succeeded();
+    let exported = setup.dir.path().join("out.json");
     assert!(contents(&exported).contains(&secrets[1]));
     #[cfg(unix)]
     {
@@ -179,11 +179,11 @@ fn an_export_is_taken_by_another_store_and_works_there() {
         let mode = fs::metadata(&exported).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    let again = house
+    let again = setup
         .run(["store", "export", "out.json", "--json"])
         .error(2);
     assert!(again["message"].as_str().unwrap().contains("out.json"));
-    let other = house.run([
+    let other = setup.run([
         "store",
         "export",
         "two.json",
@@ -193,167 +193,167 @@ fn an_export_is_taken_by_another_store_and_works_there() {
         "file:tokens",
     ]);
     assert_eq!(other.code, 2, "{other:?}");
-    assert!(!house.dir.path().join("two.json").exists());
+    assert!(!setup.dir.path().join("two.json").exists());
 
-    // Where each record goes, the configuration says.
-    house.config(NAME, &[("store", "file:elsewhere")]);
-    let told = house.run(["store", "import", "out.json", "--json"]).json();
+    // The configuration determines each record's store.
+    setup.config(NAME, &[("store", "file:elsewhere")]);
+    let told = setup.run(["store", "import", "out.json", "--json"]).json();
     assert_eq!(told[0]["outcome"], "imported");
-    assert_eq!(stored_token(&house), secrets[0]);
-    let told = house.run(["store", "import", "out.json", "--json"]).json();
+    assert_eq!(stored_token(&setup), secrets[0]);
+    let told = setup.run(["store", "import", "out.json", "--json"]).json();
     assert_eq!(told[0]["outcome"], "same");
-    // And it is no dead copy: the refresh token goes on from there.
-    let refreshed = house.run(["token", NAME, "--json", "--force"]).json();
+    // The imported refresh token works.
+    let refreshed = setup.run(["token", NAME, "--json", "--force"]).json();
     assert_eq!(refreshed["source"], "refreshed");
 }
 
 #[test]
-fn what_is_newer_is_never_overwritten_unless_forced() {
-    let (house, secrets) = kept("file:tokens");
-    house.run(["store", "export", "old.json"]).succeeded();
-    let newer = house.run(["token", NAME, "--json", "--force"]).json();
+fn an_import_replaces_a_newer_record_only_with_force() {
+    let (setup, secrets) = with_token("file:tokens");
+    setup.run(["store", "export", "old.json"]).succeeded();
+    let newer = setup.run(["token", NAME, "--json", "--force"]).json();
     let newer = newer["access_token"].as_str().unwrap();
-    let run = house.run(["store", "import", "old.json"]).succeeded();
+    let run = setup.run(["store", "import", "old.json"]).succeeded();
     assert!(
-        run.stdout.contains("left as it is") && run.stdout.contains("generation 2"),
+        run.stdout.contains("not imported") && run.stdout.contains("generation 2"),
         "{run:?}"
     );
     assert!(run.stderr.contains("--force"), "{run:?}");
-    assert_eq!(stored_token(&house), newer);
-    let told = house
+    assert_eq!(stored_token(&setup), newer);
+    let told = setup
         .run(["store", "import", "old.json", "--force", "--json"])
         .json();
     assert_eq!(told[0]["outcome"], "replaced");
     assert_eq!(told[0]["store_generation"], 2);
-    assert_eq!(stored_token(&house), secrets[0]);
+    assert_eq!(stored_token(&setup), secrets[0]);
 }
 
 #[test]
-fn a_file_that_is_no_export_changes_nothing_and_is_not_repeated() {
-    let (house, _) = kept("file:tokens");
-    house.run(["store", "export", "out.json"]).succeeded();
-    let good = contents(&house.dir.path().join("out.json"));
+fn an_invalid_export_changes_nothing_and_is_not_quoted() {
+    let (setup, _) = with_token("file:tokens");
+    setup.run(["store", "export", "out.json"]).succeeded();
+    let good = contents(&setup.dir.path().join("out.json"));
     let unreadable = good.replace("\"format\":1", "\"format\":7");
     let renamed = good.replace("countersign_export\":1", "countersign_export\":2");
     let cut = &good[..good.len() / 2];
     let two = good.replacen("\"key\":\"", "\"key\":\"zz", 1);
     for bad in [unreadable.as_str(), &renamed, cut, &two, "canary-token", ""] {
-        house.write("bad.json", bad);
-        let run = house.run([
+        setup.write("bad.json", bad);
+        let run = setup.run([
             "store", "import", "bad.json", "--store", "file:new", "--json",
         ]);
         run.error(2);
         assert!(!run.stderr.contains("canary"), "{run:?}");
     }
-    assert!(!house.dir.path().join("new").exists());
+    assert!(!setup.dir.path().join("new").exists());
 }
 
 #[test]
-fn a_store_is_encrypted_and_then_under_another_key() {
-    let (house, secrets) = kept("file:tokens");
-    let folder = house.dir.path().join("tokens");
+fn rekey_encrypts_a_store_and_changes_its_key() {
+    let (setup, secrets) = with_token("file:tokens");
+    let folder = setup.dir.path().join("tokens");
     let [record] = &records(&folder)[..] else {
         panic!("one record");
     };
-    let missing = house.run(["store", "rekey", NAME, "--json"]).error(2);
+    let missing = setup.run(["store", "rekey", NAME, "--json"]).error(2);
     assert_eq!(missing["setting"], "store_key");
     assert!(contents(record).contains(&secrets[1]));
 
     let (one, two) = (new_key(1), new_key(2));
-    house.write("one", &one);
-    house.config(NAME, &[("store_key_file", "one")]);
-    let report_before = house.run(["store", "doctor", "--json"]);
+    setup.write("one", &one);
+    setup.config(NAME, &[("store_key_file", "one")]);
+    let report_before = setup.run(["store", "doctor", "--json"]);
     assert_eq!(
         report_before.code, 2,
-        "plain under a store_key: {report_before:?}"
+        "unencrypted with a store_key: {report_before:?}"
     );
-    let refused = house.run(["token", NAME, "--json"]).error(2);
-    let hint = refused["hint"].as_str().unwrap();
+    let rejected = setup.run(["token", NAME, "--json"]).error(2);
+    let hint = rejected["hint"].as_str().unwrap();
     let command = format!("run `countersign store rekey {NAME}`");
     assert!(hint.contains(&command), "{hint}");
-    // What is not encrypted may be planted: it is shown, and left as it is.
-    let run = house.run(["store", "rekey"]);
+    // Another user may have written an unencrypted record: it is printed, and not encrypted.
+    let run = setup.run(["store", "rekey"]);
     assert_eq!(run.code, 2, "{run:?}");
     assert!(run.stderr.contains("--seal-plain"), "{run:?}");
     assert!(run.stdout.contains(&format!("{NAME} (")), "{run:?}");
     assert!(
-        run.stdout.contains("refresh token: kept (fingerprint"),
+        run.stdout.contains("refresh token: hidden (fingerprint"),
         "{run:?}"
     );
     assert!(!secrets.iter().any(|secret| run.stdout.contains(secret)));
     assert!(contents(record).contains(&secrets[1]));
-    let told = house
+    let told = setup
         .run(["store", "rekey", "--json", "--seal-plain"])
         .json();
     assert_eq!(told[0]["sealed_plain"][0]["connection"], NAME);
     assert_eq!(told[0]["left_plain"], serde_json::json!([]));
     assert!(!contents(record).contains(&secrets[1]));
-    assert_eq!(stored_token(&house), secrets[0]);
-    let listed = house.run(["store", "list", "--json"]).json();
+    assert_eq!(stored_token(&setup), secrets[0]);
+    let listed = setup.run(["store", "list", "--json"]).json();
     assert_eq!(listed[0]["encrypted"], true);
 
-    house.write("both", &format!("{two}\n{one}\n"));
-    house.config(NAME, &[("store_key_file", "both")]);
-    assert_eq!(stored_token(&house), secrets[0]);
-    let told = house.run(["store", "rekey", NAME, "--json"]).json();
+    setup.write("both", &format!("{two}\n{one}\n"));
+    setup.config(NAME, &[("store_key_file", "both")]);
+    assert_eq!(stored_token(&setup), secrets[0]);
+    let told = setup.run(["store", "rekey", NAME, "--json"]).json();
     assert_eq!(told[0]["sealed"], 1);
-    let told = house.run(["store", "rekey", NAME, "--json"]).json();
+    let told = setup.run(["store", "rekey", NAME, "--json"]).json();
     assert_eq!(told[0]["already"], 1);
 
-    house.write("two", &two);
-    house.config(NAME, &[("store_key_file", "two")]);
-    assert_eq!(stored_token(&house), secrets[0]);
-    house.config(NAME, &[("store_key_file", "one")]);
-    let error = house.run(["store", "show", NAME, "--json"]).error(2);
+    setup.write("two", &two);
+    setup.config(NAME, &[("store_key_file", "two")]);
+    assert_eq!(stored_token(&setup), secrets[0]);
+    setup.config(NAME, &[("store_key_file", "one")]);
+    let error = setup.run(["store", "show", NAME, "--json"]).error(2);
     assert_eq!(error["setting"], "store_key");
-    let doctor = house.run(["store", "doctor", "--json"]);
+    let doctor = setup.run(["store", "doctor", "--json"]);
     assert_eq!(doctor.code, 2);
     assert_eq!(check(&report(&doctor), "round trip")["status"], "ok");
-    assert_eq!(house.run(["store", "export", "none.json"]).code, 2);
-    assert!(!house.dir.path().join("none.json").exists());
+    assert_eq!(setup.run(["store", "export", "none.json"]).code, 2);
+    assert!(!setup.dir.path().join("none.json").exists());
 
-    // By hand, and back to plain.
-    let mut export = house.command(["store", "export", "plain.json", "--store", "file:tokens"]);
+    // With --store, and without encryption again.
+    let mut export = setup.command(["store", "export", "plain.json", "--store", "file:tokens"]);
     let export = export.args(["--store-key-env", "KEYS"]).env("KEYS", &two);
     Run::of(export, "").succeeded();
     let import = ["store", "import", "plain.json", "--store", "file:plain"];
-    house.run(import).succeeded();
-    house.config(NAME, &[("store", "file:plain")]);
-    assert_eq!(stored_token(&house), secrets[0]);
+    setup.run(import).succeeded();
+    setup.config(NAME, &[("store", "file:plain")]);
+    assert_eq!(stored_token(&setup), secrets[0]);
 }
 
 #[test]
-fn connections_that_share_a_store_and_not_its_keys_are_not_rekeyed() {
-    let (house, _) = kept("file:tokens");
-    let path = house.config(NAME, &[("store_key", &new_key(1))]);
+fn rekey_rejects_connections_that_share_a_store_with_different_keys() {
+    let (setup, _) = with_token("file:tokens");
+    let path = setup.config(NAME, &[("store_key", &new_key(1))]);
     let own = contents(&path);
     let other = "\n[connections.other]\nprovider = \"docusign\"\nstore = \"file:tokens\"\n";
-    house.write("countersign.toml", &(own + other));
-    let before = contents(&records(&house.dir.path().join("tokens"))[0]);
-    let error = house.run(["store", "rekey", "--json"]).error(2);
+    setup.write("countersign.toml", &(own + other));
+    let before = contents(&records(&setup.dir.path().join("tokens"))[0]);
+    let error = setup.run(["store", "rekey", "--json"]).error(2);
     let message = error["message"].as_str().unwrap();
     assert!(
         message.contains("other") && message.contains(NAME),
         "{message}"
     );
     assert_eq!(
-        contents(&records(&house.dir.path().join("tokens"))[0]),
+        contents(&records(&setup.dir.path().join("tokens"))[0]),
         before
     );
 }
 
 #[test]
-fn the_doctor_finds_what_is_damaged_or_exposed_or_over() {
-    let (house, _) = kept("file:tokens");
-    let folder = house.dir.path().join("tokens");
+fn the_doctor_reports_damaged_exposed_and_ended_records() {
+    let (setup, _) = with_token("file:tokens");
+    let folder = setup.dir.path().join("tokens");
     let record = records(&folder).remove(0);
-    let healthy = house.run(["store", "doctor", "--json"]).json();
+    let healthy = setup.run(["store", "doctor", "--json"]).json();
     let all = healthy.as_array().unwrap();
     assert!(all.iter().all(|check| check["status"] == "ok"), "{healthy}");
-    let promises = check(&healthy, "promises")["detail"].as_str().unwrap();
-    assert!(promises.contains("survives a power cut"), "{promises}");
+    let guarantees = check(&healthy, "guarantees")["detail"].as_str().unwrap();
+    assert!(guarantees.contains("survives a power cut"), "{guarantees}");
     assert_eq!(
-        house
+        setup
             .run(["store", "list", "--json"])
             .json()
             .as_array()
@@ -366,13 +366,13 @@ fn the_doctor_finds_what_is_damaged_or_exposed_or_over() {
     {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&record, fs::Permissions::from_mode(0o644)).unwrap();
-        let exposed = house.run(["store", "doctor", "--json"]);
+        let exposed = setup.run(["store", "doctor", "--json"]);
         assert_eq!(exposed.code, 2);
         assert_eq!(check(&report(&exposed), "permissions")["status"], "FAIL");
         fs::set_permissions(&record, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    // A refresh that was begun two hours ago, and one whose grant is over.
+    // A refresh that started two hours ago, and a grant that has ended.
     let key = StoreKey::from_hex(record.file_stem().unwrap().to_str().unwrap()).unwrap();
     let store = FileStore::open(&folder).unwrap();
     let change = |member: &str, value: Value| {
@@ -391,41 +391,41 @@ fn the_doctor_finds_what_is_damaged_or_exposed_or_over() {
             "deadline_ms": long_ago, "ambiguous": true, "replay_of": null,
         }),
     );
-    let pending = house.run(["store", "doctor", "--json"]).json();
+    let pending = setup.run(["store", "doctor", "--json"]).json();
     assert!(
         check(&pending, "grants")["detail"]
             .as_str()
             .unwrap()
             .contains("2 h ago")
     );
-    let shown = house.run(["store", "show", NAME, "--json"]).json();
+    let shown = setup.run(["store", "show", NAME, "--json"]).json();
     assert_eq!(shown[0]["state"], "pending");
     assert_eq!(shown[0]["attempt"]["id"], "a1");
     change(
         "ended",
         serde_json::json!({
             "token": "f", "at_ms": long_ago, "lost_attempt": null, "by": "host:1:x",
-            "message": "refused: invalid_grant", "oauth_error": null, "oauth_description": null, "http_status": 400,
+            "message": "rejected: invalid_grant", "oauth_error": null, "oauth_description": null, "http_status": 400,
         }),
     );
-    let ended = house.run(["store", "doctor", "--json"]).json();
+    let ended = setup.run(["store", "doctor", "--json"]).json();
     let fix = check(&ended, "grants")["fix"].as_str().unwrap();
     assert_eq!(fix, format!("countersign login {NAME}"));
 
     fs::write(&record, "countersign-record 1 torn").unwrap();
-    let damaged = report(&house.run(["store", "doctor", "--json"]));
+    let damaged = report(&setup.run(["store", "doctor", "--json"]));
     assert_eq!(check(&damaged, "records")["status"], "FAIL");
-    let after = report(&house.run(["store", "doctor", "--json"]).succeeded());
+    let after = report(&setup.run(["store", "doctor", "--json"]).succeeded());
     assert_eq!(check(&after, "damaged")["status"], "warn");
 }
 
 #[test]
-fn the_doctor_tries_the_lease_of_the_connection_it_is_given() {
-    let (house, _) = kept("file:tokens");
-    let folder = house.dir.path().join("tokens");
+fn the_doctor_tries_the_lease_of_a_named_connection() {
+    let (setup, _) = with_token("file:tokens");
+    let folder = setup.dir.path().join("tokens");
     let key = records(&folder).remove(0);
     let key = StoreKey::from_hex(key.file_stem().unwrap().to_str().unwrap()).unwrap();
-    let free = house.run(["store", "doctor", NAME, "--json"]).json();
+    let free = setup.run(["store", "doctor", NAME, "--json"]).json();
     assert_eq!(check(&free, "lease")["status"], "ok", "{free}");
     let store = FileStore::open(&folder).unwrap();
     let owner = Owner::of_this_process("hangs");
@@ -433,7 +433,7 @@ fn the_doctor_tries_the_lease_of_the_connection_it_is_given() {
     let Lease::Granted { fence, .. } = lease else {
         panic!("{lease:?}");
     };
-    let held = house.run(["store", "doctor", NAME, "--json"]);
+    let held = setup.run(["store", "doctor", NAME, "--json"]);
     assert_eq!(held.code, 4);
     let held = report(&held);
     let detail = check(&held, "lease")["detail"].as_str().unwrap();
@@ -441,112 +441,112 @@ fn the_doctor_tries_the_lease_of_the_connection_it_is_given() {
     assert!(detail.starts_with(&holder), "{detail}");
     assert!(detail.contains(" since 20"), "{detail}");
     assert!(store.release(&key, &owner, fence).unwrap());
-    house.run(["store", "doctor", NAME]).succeeded();
+    setup.run(["store", "doctor", NAME]).succeeded();
 }
 
 #[test]
-fn what_waits_in_the_spool_is_used_and_moves_to_the_store() {
-    let (house, _) = kept("file:tokens");
-    house.run(["store", "export", "1.json"]).succeeded();
-    house.run(["token", NAME, "--force"]).succeeded();
-    house.run(["store", "export", "2.json"]).succeeded();
-    // As if the store had not taken the second one, and the spool had.
-    house
+fn a_token_in_the_fallback_store_moves_to_the_store() {
+    let (setup, _) = with_token("file:tokens");
+    setup.run(["store", "export", "1.json"]).succeeded();
+    setup.run(["token", NAME, "--force"]).succeeded();
+    setup.run(["store", "export", "2.json"]).succeeded();
+    // As if the store had rejected the second one, and it went to the fallback store.
+    setup
         .run(["store", "import", "1.json", "--force"])
         .succeeded();
     let spool = "file:.local/state/countersign/spool";
-    house
+    setup
         .run(["store", "import", "2.json", "--store", spool])
         .succeeded();
-    house.run(["token", NAME, "--force"]).succeeded();
-    let shown = house.run(["store", "show", NAME, "--json"]).json();
+    setup.run(["token", NAME, "--force"]).succeeded();
+    let shown = setup.run(["store", "show", NAME, "--json"]).json();
     assert_eq!(shown[0]["generation"], 3);
     let events = shown[0]["events"].as_array().unwrap();
     assert!(events.iter().any(|event| event["what"] == "recovered"));
-    let left = house.run(["store", "list", "--store", spool, "--json"]);
+    let left = setup.run(["store", "list", "--store", spool, "--json"]);
     assert_eq!(left.json(), Value::Array(vec![]));
 }
 
 #[cfg(unix)]
 #[test]
-fn a_spool_that_is_not_empty_or_not_to_be_had_is_told() {
+fn a_fallback_store_with_records_or_errors_is_reported() {
     use std::os::unix::fs::PermissionsExt;
-    let (house, _) = kept("file:tokens");
-    let spool = house.dir.path().join(".local/state/countersign/spool");
+    let (setup, _) = with_token("file:tokens");
+    let spool = setup.dir.path().join(".local/state/countersign/spool");
     let mode = fs::metadata(&spool).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
-    let record = records(&house.dir.path().join("tokens")).remove(0);
+    let record = records(&setup.dir.path().join("tokens")).remove(0);
     let key = StoreKey::from_hex(record.file_stem().unwrap().to_str().unwrap()).unwrap();
     let store = FileStore::open(&spool).unwrap();
     assert!(matches!(
         store.compare_and_swap(&key, None, None, b"{}"),
         Swap::Applied(1)
     ));
-    let warned = house.run(["store", "doctor", "--json"]).json();
+    let warned = setup.run(["store", "doctor", "--json"]).json();
     assert!(
-        check(&warned, "spool")["detail"]
+        check(&warned, "fallback store")["detail"]
             .as_str()
             .unwrap()
-            .contains("1 new tokens")
+            .starts_with("1 tokens in ")
     );
 
-    // A spool that cannot be opened is worth a word with -v, and no failure.
+    // A fallback store that can't be opened is logged with -v, and no failure.
     fs::set_permissions(&spool, fs::Permissions::from_mode(0o755)).unwrap();
-    let run = house.run(["token", NAME, "-v"]).succeeded();
-    assert!(run.stderr.contains("# no spool: "), "{run:?}");
-    let elsewhere = house.dir.path().join("state");
-    let mut moved = house.command(["token", NAME]);
+    let run = setup.run(["token", NAME, "-v"]).succeeded();
+    assert!(run.stderr.contains("# no fallback store: "), "{run:?}");
+    let elsewhere = setup.dir.path().join("state");
+    let mut moved = setup.command(["token", NAME]);
     Run::of(moved.env("XDG_STATE_HOME", &elsewhere), "").succeeded();
     assert!(elsewhere.join("countersign/spool").is_dir());
 }
 
 #[test]
-fn grants_move_from_files_to_postgresql_and_go_on_there() {
-    if !cfg!(feature = "postgres") || !is_there("postgres", "postgresql") {
+fn grants_move_from_files_to_postgresql() {
+    if !cfg!(feature = "postgres") || !is_installed("postgres", "postgresql") {
         return;
     }
     let server = PostgresServer::start("");
     let url = server.url();
-    crate::store_tenants::looking_is_refused(&url);
-    doctor_says(&url, "survives a power cut");
-    moves_to(&url, &["sesame-street".to_owned()]);
+    crate::store_tenants::assert_listing_creates_no_tables(&url);
+    assert_guarantees(&url, "survives a power cut");
+    assert_grants_move_to(&url, &["sesame-street".to_owned()]);
 }
 
 #[test]
-fn grants_move_from_files_to_redis_and_go_on_there() {
-    if !cfg!(feature = "redis") || !is_there("redis-server", "redis-server") {
+fn grants_move_from_files_to_redis() {
+    if !cfg!(feature = "redis") || !is_installed("redis-server", "redis-server") {
         return;
     }
     let server = RedisServer::durable();
-    doctor_says(&server.tls_url(), "survives a power cut");
-    moves_to(&server.url(), &[]);
-    let forgetful = RedisServer::ephemeral();
-    let house = House::new();
-    let doctor = house.run(["store", "doctor", "--store", &forgetful.url(), "--json"]);
+    assert_guarantees(&server.tls_url(), "survives a power cut");
+    assert_grants_move_to(&server.url(), &[]);
+    let ephemeral = RedisServer::ephemeral();
+    let setup = Setup::new();
+    let doctor = setup.run(["store", "doctor", "--store", &ephemeral.url(), "--json"]);
     assert_eq!(doctor.code, 2, "{doctor:?}");
     assert_eq!(check(&report(&doctor), "rotation")["status"], "FAIL");
 }
 
-fn moves_to(url: &str, passwords: &[String]) {
-    let (house, mut secrets) = kept("file:tokens");
-    let mut import = house.command(["store", "import", "-", "--store", url, "-vv"]);
-    let exported = house.run(["store", "export", "-", "--reveal"]).succeeded();
+fn assert_grants_move_to(url: &str, passwords: &[String]) {
+    let (setup, mut secrets) = with_token("file:tokens");
+    let mut import = setup.command(["store", "import", "-", "--store", url, "-vv"]);
+    let exported = setup.run(["store", "export", "-", "--reveal"]).succeeded();
     let imported = Run::of(&mut import, &exported.stdout).succeeded();
     assert!(imported.stdout.contains("imported into"), "{imported:?}");
-    house.config(NAME, &[("store", url), ("store_key", &new_key(3))]);
-    let sealed = house
+    setup.config(NAME, &[("store", url), ("store_key", &new_key(3))]);
+    let sealed = setup
         .run(["store", "rekey", "-vv", "--seal-plain"])
         .succeeded();
     assert!(
-        sealed.stdout.contains("1 were not encrypted and are now"),
+        sealed.stdout.contains("1 encrypted for the first time"),
         "{sealed:?}"
     );
-    assert_eq!(stored_token(&house), secrets[0]);
-    let refreshed = house.run(["token", NAME, "--json", "--force"]).json();
+    assert_eq!(stored_token(&setup), secrets[0]);
+    let refreshed = setup.run(["token", NAME, "--json", "--force"]).json();
     assert_eq!(refreshed["source"], "refreshed");
     let token = refreshed["access_token"].as_str().unwrap();
     secrets.push(token.to_owned());
-    assert_eq!(stored_token(&house), token);
+    assert_eq!(stored_token(&setup), token);
     secrets.extend_from_slice(passwords);
     for arguments in [
         &["store", "list", "-vv"][..],
@@ -554,29 +554,29 @@ fn moves_to(url: &str, passwords: &[String]) {
         &["store", "doctor", "-vv"],
         &["doctor", NAME, "-vv"],
     ] {
-        let run = house.run(arguments).succeeded();
+        let run = setup.run(arguments).succeeded();
         assert_hidden(&secrets, &run);
     }
     assert_hidden(&secrets, &imported);
-    let listed = house.run(["store", "list", "--json"]).json();
-    // The last one asked for is the doctor's.
+    let listed = setup.run(["store", "list", "--json"]).json();
+    // The last request was the doctor's.
     assert_eq!(listed[0]["generation"], 3);
     assert_eq!(listed[0]["encrypted"], true);
 }
 
-fn doctor_says(url: &str, promises: &str) {
-    let house = House::new();
-    let report = house
+fn assert_guarantees(url: &str, guarantees: &str) {
+    let setup = Setup::new();
+    let report = setup
         .run(["store", "doctor", "--store", url, "--json"])
         .json();
-    let told = check(&report, "promises")["detail"].as_str().unwrap();
-    assert!(told.contains(promises), "{report}");
+    let detail = check(&report, "guarantees")["detail"].as_str().unwrap();
+    assert!(detail.contains(guarantees), "{report}");
     assert_eq!(check(&report, "round trip")["status"], "ok");
     assert_eq!(check(&report, "clock")["status"], "ok");
 }
 
-/// Whether a server's program is on this machine; a test that is left out says so.
-fn is_there(program: &str, package: &str) -> bool {
+/// Returns whether a server's program is installed. If not, prints that the test is skipped.
+fn is_installed(program: &str, package: &str) -> bool {
     let mut places = vec![PathBuf::from(program)];
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     places.extend(
@@ -584,17 +584,17 @@ fn is_there(program: &str, package: &str) -> bool {
             .flatten()
             .map(|v| v.path().join("bin").join(program)),
     );
-    let there = places.iter().any(|place| {
+    let installed = places.iter().any(|place| {
         let run = Command::new(place).arg("--version").output();
         run.is_ok_and(|run| run.status.success())
     });
-    if !there {
-        // Past the harness, which swallows what a passing test prints.
-        let mut loud = std::io::stderr().lock();
+    if !installed {
+        // Not with `eprintln!`, which the test harness captures.
+        let mut stderr = std::io::stderr().lock();
         let _ = writeln!(
-            loud,
-            "SKIPPED: {program} is not here; run: sudo apt-get install {package}"
+            stderr,
+            "SKIPPED: {program} is not installed; run: sudo apt-get install {package}"
         );
     }
-    there
+    installed
 }

@@ -1,47 +1,47 @@
-//! `store` with several records of one connection's name: nobody's is taken for another's.
+//! `store` with several records of the same connection name.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::house::{House, Run, command};
+use crate::setup::{Run, Setup, command};
 
 const NAME: &str = "docusign-refresh";
 
-/// A house with a stored token.
-fn kept() -> House {
-    let house = House::new();
-    house.config(NAME, &[("store", "file:tokens")]);
-    house.run(["token", NAME, "--json"]).json();
-    house
+/// Returns a setup with a stored token.
+fn with_token() -> Setup {
+    let setup = Setup::new();
+    setup.config(NAME, &[("store", "file:tokens")]);
+    setup.run(["token", NAME, "--json"]).json();
+    setup
 }
 
-/// Exports what is kept, changed, as this file.
-fn export(house: &House, name: &str, change: impl Fn(&mut Value)) -> Value {
-    house.run(["store", "export", "as-is.json"]).succeeded();
-    let as_is = house.dir.path().join("as-is.json");
+/// Exports the store, and writes the export with a change to this file.
+fn export(setup: &Setup, name: &str, change: impl Fn(&mut Value)) -> Value {
+    setup.run(["store", "export", "as-is.json"]).succeeded();
+    let as_is = setup.dir.path().join("as-is.json");
     let mut exported: Value = serde_json::from_slice(&fs::read(&as_is).unwrap()).unwrap();
     fs::remove_file(as_is).unwrap();
     change(&mut exported["records"][0]);
-    house.write(name, &exported.to_string());
+    setup.write(name, &exported.to_string());
     exported["records"][0].clone()
 }
 
-/// The record of another tenant, whose key is another.
+/// Makes the record one of another tenant, with another key.
 fn of_another_tenant(record: &mut Value) {
     record["key"] = "ab".repeat(32).into();
     record["record"]["settings"]["client_id"] = "another-app".into();
 }
 
-fn shown(house: &House) -> Vec<Value> {
-    let shown = house.run(["store", "show", NAME, "--json"]).json();
+fn shown(setup: &Setup) -> Vec<Value> {
+    let shown = setup.run(["store", "show", NAME, "--json"]).json();
     shown.as_array().unwrap().clone()
 }
 
 #[test]
-fn an_import_never_takes_the_place_of_another_login_unless_told_to() {
-    let house = kept();
-    let ours = shown(&house)[0]["grant"].clone();
+fn an_import_replaces_another_login_only_with_replace() {
+    let setup = with_token();
+    let ours = shown(&setup)[0]["grant"].clone();
     type Change = fn(&mut Value);
     let others: [(Change, &str); 4] = [
         (|r| r["record"]["grant"] = json!("another"), "grant another"),
@@ -59,7 +59,7 @@ fn an_import_never_takes_the_place_of_another_login_unless_told_to() {
         ),
     ];
     for (change, difference) in others {
-        export(&house, "other.json", |record| {
+        export(&setup, "other.json", |record| {
             change(record);
             record["record"]["generation"] = 99.into();
             record["record"]["refresh_token"] = "of-another".into();
@@ -73,38 +73,38 @@ fn an_import_never_takes_the_place_of_another_login_unless_told_to() {
                 "file:tokens",
                 "--json",
             ];
-            let error = house.run([&import[..], force].concat()).error(2);
+            let error = setup.run([&import[..], force].concat()).error(2);
             let message = error["message"].as_str().unwrap();
             assert!(message.contains(difference), "{difference}: {message}");
             assert!(error["hint"].as_str().unwrap().contains("--replace"));
         }
-        let there = &shown(&house)[0];
+        let there = &shown(&setup)[0];
         assert_eq!((&there["grant"], &there["generation"]), (&ours, &json!(1)));
     }
-    // Told to, it is taken whatever its generation; the loss is told.
-    export(&house, "other.json", |record| {
+    // With --replace it is imported whatever its generation, with a warning.
+    export(&setup, "other.json", |record| {
         record["record"]["grant"] = json!("another");
         record["record"]["generation"] = 0.into();
     });
-    let run = house.run(["store", "import", "other.json", "--replace"]);
+    let run = setup.run(["store", "import", "other.json", "--replace"]);
     let run = run.succeeded();
     assert!(run.stderr.contains("was not revoked"), "{run:?}");
-    assert!(run.stdout.contains("in place of another login"), "{run:?}");
-    assert_eq!(shown(&house)[0]["grant"], "another");
+    assert!(run.stdout.contains("replaced another login"), "{run:?}");
+    assert_eq!(shown(&setup)[0]["grant"], "another");
 }
 
 #[test]
-fn what_was_logged_out_is_not_brought_back_by_an_import() {
-    let house = kept();
-    export(&house, "newer.json", |record| {
+fn an_import_does_not_bring_back_a_token_that_was_logged_out() {
+    let setup = with_token();
+    export(&setup, "newer.json", |record| {
         record["record"]["generation"] = 7.into();
     });
-    export(&house, "out.json", |record| {
+    export(&setup, "out.json", |record| {
         record["record"]["logged_out"] = true.into();
         record["record"]["generation"] = 2.into();
     });
-    house.run(["store", "import", "out.json"]).succeeded();
-    let error = house
+    setup.run(["store", "import", "out.json"]).succeeded();
+    let error = setup
         .run(["store", "import", "newer.json", "--json"])
         .error(2);
     let message = error["message"].as_str().unwrap();
@@ -112,21 +112,21 @@ fn what_was_logged_out_is_not_brought_back_by_an_import() {
 }
 
 #[test]
-fn several_records_of_one_name_are_told_apart() {
-    let house = kept();
-    let exported = export(&house, "other.json", of_another_tenant);
+fn records_of_the_same_name_are_shown_with_their_differences() {
+    let setup = with_token();
+    let exported = export(&setup, "other.json", of_another_tenant);
     let client_id = exported["record"]["settings"]["environment"].as_str();
     assert!(client_id.is_some(), "{exported}");
-    house.run(["store", "import", "other.json"]).succeeded();
+    setup.run(["store", "import", "other.json"]).succeeded();
 
-    let listed = house.run(["store", "list"]).succeeded().stdout;
+    let listed = setup.run(["store", "list"]).succeeded().stdout;
     assert!(listed.contains("client_id=another-app"), "{listed}");
     assert!(listed.contains("abababababab"), "{listed}");
     assert!(
         !listed.contains("environment="),
         "only what differs: {listed}"
     );
-    let json = house.run(["store", "list", "--json"]).json();
+    let json = setup.run(["store", "list", "--json"]).json();
     let of = |listed: &Value| listed["settings"]["client_id"].as_str().map(str::to_owned);
     let ids: Vec<_> = json.as_array().unwrap().iter().map(of).collect();
     assert_eq!(ids.len(), 2);
@@ -135,39 +135,39 @@ fn several_records_of_one_name_are_told_apart() {
         "{json}"
     );
 
-    // By the name all are shown, and which one is in use.
-    let both = shown(&house);
+    // A name selects all of them, and says which one is in use.
+    let both = shown(&setup);
     assert_eq!(both.len(), 2);
     let mut in_use: Vec<_> = both.iter().map(|one| one["current"].as_bool()).collect();
     in_use.sort_unstable();
     assert_eq!(in_use, [Some(false), Some(true)]);
-    let text = house.run(["store", "show", NAME]).succeeded().stdout;
+    let text = setup.run(["store", "show", NAME]).succeeded().stdout;
     assert!(text.contains("setting client_id: another-app"), "{text}");
     assert_eq!(text.matches("in use: ").count(), 2, "{text}");
-    // By the beginning of its key, one.
-    let one = house.run(["store", "show", "abababab", "--json"]).json();
+    // The beginning of a key selects one.
+    let one = setup.run(["store", "show", "abababab", "--json"]).json();
     assert_eq!(one.as_array().unwrap().len(), 1);
     assert_eq!(one[0]["settings"]["client_id"], "another-app");
-    let error = house.run(["store", "show", "cdcdcdcd", "--json"]).error(2);
+    let error = setup.run(["store", "show", "cdcdcdcd", "--json"]).error(2);
     assert!(error["message"].as_str().unwrap().contains("cdcdcdcd"));
 
-    house
+    setup
         .run(["store", "export", "one.json", "abababab"])
         .succeeded();
     let one: Value =
-        serde_json::from_slice(&fs::read(house.dir.path().join("one.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(setup.dir.path().join("one.json")).unwrap()).unwrap();
     assert_eq!(one["records"].as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn the_doctor_says_of_which_record_it_speaks() {
-    let house = kept();
-    export(&house, "other.json", |record| {
+fn the_doctor_says_which_record_it_reports() {
+    let setup = with_token();
+    export(&setup, "other.json", |record| {
         of_another_tenant(record);
         record["record"]["logged_out"] = true.into();
     });
-    house.run(["store", "import", "other.json"]).succeeded();
-    let run = house.run(["store", "doctor", NAME, "--json"]);
+    setup.run(["store", "import", "other.json"]).succeeded();
+    let run = setup.run(["store", "doctor", NAME, "--json"]);
     let report: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
     let of = |name: &str| {
         let checks = report.as_array().unwrap().iter();
@@ -184,14 +184,14 @@ fn the_doctor_says_of_which_record_it_speaks() {
 
 #[test]
 fn no_command_creates_a_store_that_must_exist() {
-    let house = kept();
-    house.run(["store", "export", "out.json"]).succeeded();
+    let setup = with_token();
+    setup.run(["store", "export", "out.json"]).succeeded();
     fs::rename(
-        house.dir.path().join("tokens"),
-        house.dir.path().join("unmounted"),
+        setup.dir.path().join("tokens"),
+        setup.dir.path().join("unmounted"),
     )
     .unwrap();
-    house.config(NAME, &[("store", "file:tokens"), ("store_create", "false")]);
+    setup.config(NAME, &[("store", "file:tokens"), ("store_create", "false")]);
     for arguments in [
         &["store", "import", "out.json"][..],
         &["store", "import", "out.json", "--store", "file:tokens"],
@@ -207,28 +207,28 @@ fn no_command_creates_a_store_that_must_exist() {
         &["doctor", NAME],
         &["exec", NAME, "--", "true"],
     ] {
-        let run = house.run(arguments);
+        let run = setup.run(arguments);
         assert!(
-            !house.dir.path().join("tokens").exists(),
+            !setup.dir.path().join("tokens").exists(),
             "{arguments:?}: {run:?}"
         );
     }
-    let error = house
+    let error = setup
         .run(["store", "import", "out.json", "--json"])
         .error(2);
     assert_eq!(error["setting"], "store", "{error}");
-    // Mounted again, it is the same store.
+    // After mounting it again, it is the same store.
     fs::rename(
-        house.dir.path().join("unmounted"),
-        house.dir.path().join("tokens"),
+        setup.dir.path().join("unmounted"),
+        setup.dir.path().join("tokens"),
     )
     .unwrap();
-    let token = house.run(["token", NAME, "--json"]).json();
+    let token = setup.run(["token", NAME, "--json"]).json();
     assert_eq!(token["source"], "store");
 }
 
-/// Looking makes no tables.
-pub(crate) fn looking_is_refused(url: &str) {
+/// Checks that `store list` creates no tables.
+pub(crate) fn assert_listing_creates_no_tables(url: &str) {
     let dir = tempfile::tempdir().unwrap();
     let mut list = command(dir.path());
     list.args(["store", "list", "--json", "--store", url]);
@@ -239,13 +239,13 @@ pub(crate) fn looking_is_refused(url: &str) {
 
 #[cfg(unix)]
 #[test]
-fn an_export_that_others_may_have_written_is_not_imported() {
+fn an_export_that_other_users_can_write_is_not_imported() {
     use std::os::unix::fs::PermissionsExt;
-    let house = kept();
-    house.run(["store", "export", "out.json"]).succeeded();
-    let path = house.dir.path().join("out.json");
+    let setup = with_token();
+    setup.run(["store", "export", "out.json"]).succeeded();
+    let path = setup.dir.path().join("out.json");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-    let error = house
+    let error = setup
         .run(["store", "import", "out.json", "--force", "--json"])
         .error(2);
     let hint = error["hint"].as_str().unwrap();

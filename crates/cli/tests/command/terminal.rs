@@ -1,4 +1,4 @@
-//! What servers and files say reaches a terminal as text: nothing in it hides, moves or forges a line.
+//! Text from servers and files can't hide, move or forge what a terminal displays.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,15 +10,15 @@ use countersign::{KeySigner, PrivateKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::house::{Run, Running, command};
+use crate::setup::{Run, Running, command};
 
-/// Clears the screen, forges lines, and turns the rest around; C0, DEL, C1 and bidirectional.
+/// Clears the screen, forges lines and reverses text, with C0, DEL, C1 and bidirectional controls.
 const HOSTILE: &str = "a\u{1b}[2J\u{1b}]0;t\u{7}\nforged: line\r\nforged: too\u{9b}31m\u{7f}\u{202e}b\u{2066}c\u{2028}d";
 
-/// A vendor that answers every request with this status and JSON.
+/// A vendor that responds to every request with the same status and JSON.
 struct Vendor {
     url: String,
-    answer: Arc<Mutex<(u16, Value)>>,
+    response: Arc<Mutex<(u16, Value)>>,
     dir: TempDir,
 }
 
@@ -26,23 +26,23 @@ impl Vendor {
     fn new(grant: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let answer = Arc::new(Mutex::new((
+        let response = Arc::new(Mutex::new((
             200,
             json!({
                 "access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600,
                 "scope": HOSTILE, "note": HOSTILE, "plain": "it's fine",
             }),
         )));
-        let shared = Arc::clone(&answer);
+        let shared = Arc::clone(&response);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (status, body) = shared.lock().unwrap().clone();
-                answer_one(stream.unwrap(), status, &body.to_string());
+                respond(stream.unwrap(), status, &body.to_string());
             }
         });
         let vendor = Self {
             url,
-            answer,
+            response,
             dir: tempfile::tempdir().unwrap(),
         };
         let profile = include_str!("../../../../tests/profiles/acme.toml");
@@ -70,8 +70,8 @@ impl Vendor {
         }
     }
 
-    fn answers(&self, status: u16, body: Value) {
-        *self.answer.lock().unwrap() = (status, body);
+    fn set_response(&self, status: u16, body: Value) {
+        *self.response.lock().unwrap() = (status, body);
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
@@ -81,7 +81,7 @@ impl Vendor {
     }
 }
 
-fn answer_one(mut stream: TcpStream, status: u16, body: &str) {
+fn respond(mut stream: TcpStream, status: u16, body: &str) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let (mut line, mut length) = (String::new(), 0);
     while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
@@ -119,7 +119,7 @@ fn harmless(run: Run) -> Run {
 }
 
 #[test]
-fn what_a_token_answer_says_cannot_touch_the_terminal() {
+fn text_of_a_token_response_is_escaped() {
     let vendor = Vendor::new("client-credentials");
     for arguments in [
         &["token", "mine", "-vv"][..],
@@ -139,11 +139,11 @@ fn what_a_token_answer_says_cannot_touch_the_terminal() {
         harmless(vendor.run(arguments));
     }
     let shown = vendor.run(&["token", "mine", "--json"]).json();
-    assert_eq!(shown["extra"]["note"], HOSTILE, "JSON says it all the same");
+    assert_eq!(shown["extra"]["note"], HOSTILE, "JSON has the same value");
 }
 
 #[test]
-fn what_cannot_be_printed_is_left_out_of_shell_lines_and_told() {
+fn unprintable_values_are_omitted_from_shell_variables() {
     let vendor = Vendor::new("client-credentials");
     let run = harmless(vendor.run(&["token", "mine", "--env"]).succeeded());
     assert!(
@@ -153,10 +153,10 @@ fn what_cannot_be_printed_is_left_out_of_shell_lines_and_told() {
     );
     assert!(!run.stdout.contains("COUNTERSIGN_NOTE"), "{run:?}");
     assert!(
-        run.stderr.contains("COUNTERSIGN_NOTE is left out"),
+        run.stderr.contains("COUNTERSIGN_NOTE is omitted"),
         "{run:?}"
     );
-    // A program gets it as it is: it is no terminal.
+    // A program receives the value unchanged.
     let run = vendor.run(&[
         "exec",
         "mine",
@@ -169,7 +169,7 @@ fn what_cannot_be_printed_is_left_out_of_shell_lines_and_told() {
 }
 
 #[test]
-fn what_a_login_brings_cannot_touch_the_terminal() {
+fn text_of_a_login_is_escaped() {
     let vendor = Vendor::new("authorization-code");
     let mut login = command(vendor.dir.path());
     login.args(["--profile", "acme.toml", "login", "mine", "--no-browser"]);
@@ -203,12 +203,12 @@ fn what_a_login_brings_cannot_touch_the_terminal() {
 }
 
 #[test]
-fn what_an_error_says_cannot_touch_the_terminal() {
+fn text_of_an_error_is_escaped() {
     let vendor = Vendor::new("client-credentials");
     for status in [400, 401, 403, 500] {
         let body =
             json!({"error": "invalid_request", "error_description": HOSTILE, "message": HOSTILE});
-        vendor.answers(status, body);
+        vendor.set_response(status, body);
         for more in [&["-vv"][..], &["--json"]] {
             let run = harmless(vendor.run(&[&["token", "mine"], more].concat()));
             assert_ne!(run.code, 0);
@@ -218,7 +218,7 @@ fn what_an_error_says_cannot_touch_the_terminal() {
 }
 
 #[test]
-fn what_a_token_says_of_itself_cannot_touch_the_terminal() {
+fn text_of_a_token_is_escaped() {
     let dir = tempfile::tempdir().unwrap();
     let signer = KeySigner::new(
         PrivateKey::from_secret("a shared secret of more than 32 bytes"),
@@ -226,7 +226,7 @@ fn what_a_token_says_of_itself_cannot_touch_the_terminal() {
         Some(HOSTILE.replace(['\n', '\r'], "")),
     )
     .unwrap();
-    // JSON may have DEL, C1 and bidirectional controls as they are, and carriage returns between values.
+    // JSON allows unescaped DEL, C1 and bidirectional controls, and carriage returns as whitespace.
     let claims = format!(
         "{{\"name\": {},\r\n\r\"raw\": \"\u{9b}31m\u{7f}\u{202e}\"}}",
         json!(HOSTILE)
@@ -244,10 +244,10 @@ fn what_a_token_says_of_itself_cannot_touch_the_terminal() {
         let told: Value = serde_json::from_str(&verified.succeeded().stdout).unwrap();
         assert_eq!(told["raw"], "\u{9b}31m\u{7f}\u{202e}");
     }
-    // What is no JSON is shown as text.
+    // A payload that isn't JSON.
     let token = jws::sign(&signer, HOSTILE.as_bytes(), None).unwrap();
     run(&["inspect", &token]);
-    // A program that reads a verified payload gets its bytes; a terminal gets them written out.
+    // A program receives the payload's bytes, and a terminal escaped text.
     let verify = ["verify", "--key", "key", "--alg", "HS256", &token];
     let piped = Run::of(command(dir.path()).args(verify), "").succeeded();
     assert_eq!(piped.stdout, HOSTILE);
@@ -260,7 +260,7 @@ fn what_a_token_says_of_itself_cannot_touch_the_terminal() {
 }
 
 #[test]
-fn what_a_file_says_cannot_touch_the_terminal() {
+fn text_of_a_file_is_escaped() {
     let vendor = Vendor::new("client-credentials");
     let escaped = HOSTILE.escape_unicode().to_string().replace("u{", "U{");
     let escaped: String = escaped

@@ -1,4 +1,4 @@
-//! `token`: every connection that needs no browser, and every form of the result.
+//! `token`: every connection that needs no login, and every format of the result.
 
 use std::fs;
 use std::process::Command;
@@ -6,12 +6,12 @@ use std::process::Command;
 use countersign_sandbox::{Fault, Options, Rotation};
 use serde_json::Value;
 
-use crate::house::{House, Run};
+use crate::setup::{Run, Setup};
 
 #[test]
-fn every_connection_that_needs_no_browser_gives_a_token() {
-    let house = House::new();
-    let text = fs::read_to_string(house.sandbox.connections()).unwrap();
+fn every_connection_without_a_login_gets_a_token() {
+    let setup = Setup::new();
+    let text = fs::read_to_string(setup.sandbox.connections()).unwrap();
     let all = countersign::Settings::from_toml(&text).unwrap();
     let mut done = 0;
     for (name, settings) in &all {
@@ -19,7 +19,7 @@ fn every_connection_that_needs_no_browser_gives_a_token() {
         if by_login || name.ends_with("-unconsented") {
             continue;
         }
-        let told = house.run_as_given(&["token", name, "--json"]).json();
+        let told = setup.run_as_given(&["token", name, "--json"]).json();
         assert!(told["access_token"].as_str().unwrap().len() > 20, "{name}");
         assert_eq!(told["token_type"], "Bearer", "{name}");
         assert_eq!(told["connection"], name.as_str());
@@ -49,9 +49,9 @@ fn every_connection_that_needs_no_browser_gives_a_token() {
 }
 
 #[test]
-fn the_members_come_in_the_contracts_order() {
-    let house = House::new();
-    let run = house
+fn json_members_are_in_the_documented_order() {
+    let setup = Setup::new();
+    let run = setup
         .run_as_given(&["token", "salesforce-jwt", "--json"])
         .succeeded();
     let order = [
@@ -75,12 +75,12 @@ fn the_members_come_in_the_contracts_order() {
 }
 
 #[test]
-fn a_stored_token_is_used_until_a_new_one_is_forced() {
-    let house = House::new();
-    house.config("docusign-jwt", &[]);
+fn a_stored_token_is_used_unless_force_is_given() {
+    let setup = Setup::new();
+    setup.config("docusign-jwt", &[]);
     let token = |more: &[&str]| {
         let arguments = ["token", "docusign-jwt", "--json"].iter().chain(more);
-        house.run(arguments).json()
+        setup.run(arguments).json()
     };
     let first = token(&[]);
     assert_eq!(first["source"], "minted");
@@ -91,39 +91,38 @@ fn a_stored_token_is_used_until_a_new_one_is_forced() {
     let forced = token(&["--force"]);
     assert_eq!(forced["source"], "minted");
     assert_ne!(forced["access_token"], first["access_token"]);
-    // The vendor's tokens last an hour: none lasts two.
-    let run = house
+    // The vendor's tokens are valid for an hour.
+    let run = setup
         .run(["token", "docusign-jwt", "--min-valid", "7200"])
         .succeeded();
     assert!(run.stderr.contains("none that lasts 7200 s"), "{run:?}");
-    // The store is where the configuration says, for its owner alone.
-    assert!(house.dir.path().join("tokens").is_dir());
+    assert!(setup.dir.path().join("tokens").is_dir());
 }
 
 #[test]
-fn a_forced_request_that_fails_is_told_and_costs_nothing() {
-    let house = House::new();
-    house.config("docusign-jwt", &[]);
-    let first = house.run(["token", "docusign-jwt"]).succeeded();
-    house.sandbox.fault(Fault::status(503)).unwrap();
-    let forced = house.run(["token", "docusign-jwt", "--force"]);
+fn a_failed_forced_request_keeps_the_stored_token() {
+    let setup = Setup::new();
+    setup.config("docusign-jwt", &[]);
+    let first = setup.run(["token", "docusign-jwt"]).succeeded();
+    setup.sandbox.fault(Fault::status(503)).unwrap();
+    let forced = setup.run(["token", "docusign-jwt", "--force"]);
     assert_eq!((forced.code, forced.stdout.as_str()), (4, ""));
-    let again = house.run(["token", "docusign-jwt"]).succeeded();
+    let again = setup.run(["token", "docusign-jwt"]).succeeded();
     assert_eq!(again.stdout, first.stdout);
 }
 
 #[test]
-fn bare_header_and_shell_forms_are_of_the_same_token() {
-    let house = House::new();
-    house.config("salesforce-jwt", &[]);
-    let bare = house.run(["token", "salesforce-jwt"]).succeeded().stdout;
+fn text_header_and_shell_formats_have_the_same_token() {
+    let setup = Setup::new();
+    setup.config("salesforce-jwt", &[]);
+    let bare = setup.run(["token", "salesforce-jwt"]).succeeded().stdout;
     let bare = bare.strip_suffix('\n').unwrap();
-    assert!(bare.contains('!'), "a Salesforce token has one: {bare}");
-    let header = house
+    assert!(bare.contains('!'), "as Salesforce's tokens do: {bare}");
+    let header = setup
         .run(["token", "salesforce-jwt", "--header"])
         .succeeded();
     assert_eq!(header.stdout, format!("Authorization: Bearer {bare}\n"));
-    let lines = house
+    let lines = setup
         .run(["token", "salesforce-jwt", "--env"])
         .succeeded()
         .stdout;
@@ -137,19 +136,19 @@ fn bare_header_and_shell_forms_are_of_the_same_token() {
         .output()
         .unwrap();
     let shown = String::from_utf8(shell.stdout).unwrap();
-    let port = house.sandbox.url().rsplit(':').next().unwrap();
+    let port = setup.sandbox.url().rsplit(':').next().unwrap();
     assert_eq!(shown, format!("{bare}|https://localhost:{port}"));
 }
 
 #[test]
-fn forms_that_contradict_each_other_are_a_wrong_usage() {
-    let house = House::new();
-    house.config("salesforce-jwt", &[]);
-    let run = house.run(["token", "salesforce-jwt", "--json", "--env"]);
+fn formats_cannot_be_combined() {
+    let setup = Setup::new();
+    setup.config("salesforce-jwt", &[]);
+    let run = setup.run(["token", "salesforce-jwt", "--json", "--env"]);
     assert_eq!(run.error(2)["verdict"], "fix_configuration");
     assert_eq!(run.stdout, "");
     assert_eq!(
-        house
+        setup
             .run(["token", "salesforce-jwt", "--header", "--env"])
             .code,
         2
@@ -157,30 +156,33 @@ fn forms_that_contradict_each_other_are_a_wrong_usage() {
 }
 
 #[test]
-fn a_token_is_good_even_if_nobody_says_whose_it_is() {
-    let house = House::new();
-    house.config("docusign-jwt", &[]);
+fn a_failed_identity_request_is_only_a_warning() {
+    let setup = Setup::new();
+    setup.config("docusign-jwt", &[]);
     let fault = Fault {
         endpoint: "userinfo".into(),
         ..Fault::status(500)
     };
-    house.sandbox.fault(fault).unwrap();
-    let run = house.run(["token", "docusign-jwt", "--json"]).succeeded();
-    assert!(run.stderr.contains("could not be asked"), "{run:?}");
+    setup.sandbox.fault(fault).unwrap();
+    let run = setup.run(["token", "docusign-jwt", "--json"]).succeeded();
+    assert!(
+        run.stderr.contains("cannot request the identity"),
+        "{run:?}"
+    );
     let told: Value = serde_json::from_str(&run.stdout).unwrap();
     assert!(told["access_token"].is_string());
     assert!(told["extra"]["account_id"].is_null());
 }
 
 #[test]
-fn rotation_is_kept_from_run_to_run() {
-    let house = House::with(Options {
+fn each_run_uses_the_refresh_token_of_the_last() {
+    let setup = Setup::with(Options {
         rotation: Some(Rotation::ReuseKills),
         ..Options::default()
     });
-    house.config("boldsign-refresh", &[]);
+    setup.config("boldsign-refresh", &[]);
     for _ in 0..3 {
-        let told = house
+        let told = setup
             .run(["token", "boldsign-refresh", "--json", "--force"])
             .json();
         assert_eq!(told["source"], "refreshed");
@@ -188,9 +190,9 @@ fn rotation_is_kept_from_run_to_run() {
 }
 
 #[test]
-fn a_token_that_cannot_be_written_is_no_success() {
-    let house = House::new();
-    house.config("salesforce-jwt", &[]);
+fn an_unwritable_stdout_is_an_error() {
+    let setup = Setup::new();
+    setup.config("salesforce-jwt", &[]);
     if !std::path::Path::new("/dev/full").exists() {
         return;
     }
@@ -198,18 +200,18 @@ fn a_token_that_cannot_be_written_is_no_success() {
         .write(true)
         .open("/dev/full")
         .unwrap();
-    let mut command = house.command(["token", "salesforce-jwt"]);
+    let mut command = setup.command(["token", "salesforce-jwt"]);
     let output = command.stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(6));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be written"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write to stdout"));
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_panic() {
-    let house = House::new();
+fn a_closed_stdout_is_not_an_error() {
+    let setup = Setup::new();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = house
+    let output = setup
         .command(["providers"])
         .stdout(writer)
         .output()
@@ -219,38 +221,38 @@ fn a_reader_that_goes_away_is_no_panic() {
 }
 
 #[test]
-fn verbose_goes_to_stderr_alone() {
-    let house = House::new();
-    house.config("salesforce-cc", &[]);
-    let run = Run::of(&mut house.command(["token", "salesforce-cc", "-vv"]), "").succeeded();
+fn verbose_logs_to_stderr_without_secrets() {
+    let setup = Setup::new();
+    setup.config("salesforce-cc", &[]);
+    let run = Run::of(&mut setup.command(["token", "salesforce-cc", "-vv"]), "").succeeded();
     assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
     assert!(run.stderr.contains("POST https://localhost:"), "{run:?}");
     assert!(
         run.stderr.contains("client_secret"),
-        "the name is shown: {run:?}"
+        "the parameter's name: {run:?}"
     );
-    assert!(run.stderr.contains("answered 200"), "{run:?}");
+    assert!(run.stderr.contains("response 200"), "{run:?}");
     assert!(!run.stderr.contains(run.stdout.trim()), "{run:?}");
 }
 
 #[test]
-fn a_grant_that_needs_no_store_gives_its_token_with_a_warning() {
-    let house = House::new();
-    house.write("taken", "a file where the store's folder should be");
+fn an_unusable_store_is_only_a_warning_unless_the_grant_needs_it() {
+    let setup = Setup::new();
+    setup.write("taken", "a file where the store's folder should be");
     for name in ["docusign-jwt", "boldsign-cc"] {
         for store in ["file:taken", "file:taken/tokens", "file:/proc/tokens"] {
-            house.config(name, &[("store", store)]);
-            let run = house.run(["token", name]).succeeded();
+            setup.config(name, &[("store", store)]);
+            let run = setup.run(["token", name]).succeeded();
             assert!(!run.stdout.trim().is_empty(), "{run:?}");
             let warning = "warning: the token could not be stored: ";
             assert!(run.stderr.contains(warning), "{store}: {run:?}");
-            let run = house.run(["exec", name, "--", "true"]).succeeded();
+            let run = setup.run(["exec", name, "--", "true"]).succeeded();
             assert!(run.stderr.contains(warning), "{store}: {run:?}");
         }
     }
-    // What could be lost is not asked for.
-    house.config("salesforce-code", &[("store", "file:taken")]);
-    let error = house.run(["token", "salesforce-code", "--json"]).error(2);
+    // A refresh token could be lost, so no request is sent.
+    setup.config("salesforce-code", &[("store", "file:taken")]);
+    let error = setup.run(["token", "salesforce-code", "--json"]).error(2);
     assert_eq!(
         (&error["kind"], &error["setting"]),
         (&"store".into(), &"store".into())
@@ -258,19 +260,19 @@ fn a_grant_that_needs_no_store_gives_its_token_with_a_warning() {
 }
 
 #[test]
-fn a_refresh_token_of_the_settings_is_not_presented_again_to_a_lost_store() {
+fn after_losing_the_store_a_configured_refresh_token_is_not_sent_again() {
     const NAME: &str = "docusign-refresh";
-    let house = House::new();
-    house.config(NAME, &[("store", "file:tokens")]);
-    house.run(["token", NAME]).succeeded();
-    fs::remove_dir_all(house.dir.path().join("tokens")).unwrap();
-    let error = house.run(["token", NAME, "--json"]).error(2);
+    let setup = Setup::new();
+    setup.config(NAME, &[("store", "file:tokens")]);
+    setup.run(["token", NAME]).succeeded();
+    fs::remove_dir_all(setup.dir.path().join("tokens")).unwrap();
+    let error = setup.run(["token", NAME, "--json"]).error(2);
     assert_eq!(error["setting"], "refresh_token", "{error}");
-    // The hint names what to remove, for whoever wants it all the same.
+    // The hint names the file to remove before trying anyway.
     let hint = error["hint"].as_str().unwrap();
     let (_, note) = hint.rsplit_once("remove ").unwrap();
     assert!(!fs::read_to_string(note).unwrap().contains("s3cret"));
     fs::remove_file(note).unwrap();
-    let again = house.run(["token", NAME, "--json"]);
+    let again = setup.run(["token", NAME, "--json"]);
     assert!(!again.stderr.contains("was presented before"), "{again:?}");
 }

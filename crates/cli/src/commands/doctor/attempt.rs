@@ -1,4 +1,4 @@
-//! Finds everything that is wrong, not only the first: what is refused is set right and tried again.
+//! Finds all invalid settings, not only the first one: replaces it and tries again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use countersign::{Algorithm, Connection, Error, Profile, Provider, Settings, Sig
 
 use super::settings::{Area, bare};
 
-/// A connection made of settings, some of which may have had to be set right for it.
+/// A connection built from settings, after the invalid ones were removed or replaced.
 pub(super) struct Attempt {
-    /// None, where something could not even be guessed.
+    /// `None` if a setting could be neither removed nor replaced.
     pub(super) connection: Option<Connection>,
-    /// What was refused, in the order it was met.
-    pub(super) refusals: Vec<Error>,
-    /// The settings with secrets read, as far as they could be.
+    /// The errors, in the order in which they occurred.
+    pub(super) errors: Vec<Error>,
+    /// The settings, with secrets read if there is a connection.
     pub(super) settings: Settings,
 }
 
-/// More mistakes than this in one connection are told next time.
-const MOST_REFUSALS: usize = 12;
+/// The maximum number of errors to report at once.
+const MAX_ERRORS: usize = 12;
 
 impl Attempt {
     pub(super) fn new(
@@ -27,32 +27,33 @@ impl Attempt {
         folder: &Path,
         provider: &Arc<dyn Provider>,
     ) -> Self {
-        let mut refusals: Vec<Error> = Vec::new();
+        let mut errors: Vec<Error> = Vec::new();
         let mut settings = written.clone();
         let mut without_key = false;
         loop {
-            let error = match make(name, &settings, provider, without_key) {
+            let error = match build(name, &settings, provider, without_key) {
                 Ok((settings, connection)) => {
                     return Self {
                         connection: Some(connection),
-                        refusals,
+                        errors,
                         settings,
                     };
                 }
                 Err(error) => error,
             };
             let setting = bare(error.setting_name().unwrap_or_default()).to_owned();
-            let met = |known: &Error| known.setting_name().map(bare) == Some(setting.as_str());
-            let again = refusals.iter().any(met) || refusals.len() == MOST_REFUSALS;
+            let same = |known: &Error| known.setting_name().map(bare) == Some(setting.as_str());
+            let give_up = errors.iter().any(same) || errors.len() == MAX_ERRORS;
             without_key |= Area::of(&error) == Area::Key;
-            let mended = (!again).then(|| mended(&settings, folder, &error, provider.profile()));
-            refusals.push(error);
-            match mended.flatten() {
-                Some(better) => settings = better,
+            let repaired =
+                (!give_up).then(|| repaired(&settings, folder, &error, provider.profile()));
+            errors.push(error);
+            match repaired.flatten() {
+                Some(repaired) => settings = repaired,
                 None => {
                     return Self {
                         connection: None,
-                        refusals,
+                        errors,
                         settings,
                     };
                 }
@@ -61,7 +62,7 @@ impl Attempt {
     }
 }
 
-fn make(
+fn build(
     name: &str,
     settings: &Settings,
     provider: &Arc<dyn Provider>,
@@ -76,14 +77,14 @@ fn make(
     connection.map(|connection| (settings, connection))
 }
 
-/// The settings with the refused one left out, or with something in its place that passes.
-fn mended(
+/// Returns the settings without the invalid one, or with a placeholder for it.
+fn repaired(
     settings: &Settings,
     folder: &Path,
     error: &Error,
     profile: &Profile,
 ) -> Option<Settings> {
-    let refused = error.setting_name()?;
+    let invalid = error.setting_name()?;
     let is_key = Area::of(error) == Area::Key;
     let key_settings = [
         "private_key",
@@ -91,28 +92,28 @@ fn mended(
         "algorithm",
         "key_id",
     ];
-    let goes = |key: &str| match is_key {
+    let is_invalid = |key: &str| match is_key {
         true => key_settings.contains(&bare(key)),
-        false => bare(key) == bare(refused),
+        false => bare(key) == bare(invalid),
     };
-    let mut better = Settings::new().relative_to(folder);
-    let mut left_out = false;
+    let mut repaired = Settings::new().relative_to(folder);
+    let mut removed = false;
     for key in settings.keys() {
-        match goes(key) {
-            true => left_out = true,
-            false => better.set(key, settings.value(key)?).ok()?,
+        match is_invalid(key) {
+            true => removed = true,
+            false => repaired.set(key, settings.value(key)?).ok()?,
         }
     }
-    match stand_in(bare(refused), profile) {
-        Some(value) if !is_key => better.set(bare(refused), value).ok()?,
-        _ if left_out || is_key => {}
+    match placeholder(bare(invalid), profile) {
+        Some(value) if !is_key => repaired.set(bare(invalid), value).ok()?,
+        _ if removed || is_key => {}
         _ => return None,
     }
-    Some(better)
+    Some(repaired)
 }
 
-/// A value that passes where a setting cannot be left out. It is never sent anywhere.
-fn stand_in<'a>(setting: &str, profile: &'a Profile) -> Option<&'a str> {
+/// Returns a valid value for a setting that may be required. It is never sent anywhere.
+fn placeholder<'a>(setting: &str, profile: &'a Profile) -> Option<&'a str> {
     match setting {
         "subject" if profile.id == "salesforce" => Some("someone@example.com"),
         "subject" => Some("00000000-0000-0000-0000-000000000000"),
@@ -124,6 +125,7 @@ fn stand_in<'a>(setting: &str, profile: &'a Profile) -> Option<&'a str> {
     }
 }
 
+/// Takes the place of an invalid key.
 #[derive(Debug)]
 struct NoSigner;
 

@@ -1,4 +1,4 @@
-//! The checks over the network: the way to the server, its clock, and one real token request.
+//! The network checks: the way to the server, its clock, and one real token request.
 
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use super::settings::loses_refresh_tokens;
 use crate::commands::report::Check;
 use crate::hints;
 
-/// Differences of clocks, in seconds, that vendors begin to mind and that none forgives.
+/// The clock difference in seconds that some vendors reject.
 const CLOCK_WARNS: u64 = 30;
+/// The clock difference in seconds that every vendor rejects.
 const CLOCK_FAILS: u64 = 120;
 
-/// Name, connection, TLS and clock of the token endpoint, and whether it answers.
+/// Checks name, connection, TLS and clock of the token endpoint. Also returns whether it responded.
 pub(super) fn reach(connection: &Connection, transport: &dyn Transport) -> (Vec<Check>, bool) {
     let url = connection.token_url();
     let origin = url.origin();
@@ -30,7 +31,8 @@ pub(super) fn reach(connection: &Connection, transport: &dyn Transport) -> (Vec<
         match (host, url.port()).to_socket_addrs() {
             Ok(found) => {
                 let found: Vec<_> = found.map(|address| address.ip().to_string()).collect();
-                checks.push(Check::ok("name", format!("{host} is {}", found.join(", "))));
+                let detail = format!("{host} resolves to {}", found.join(", "));
+                checks.push(Check::ok("name", detail));
             }
             Err(error) => {
                 let fix = "check the host name in the settings, and this machine's DNS";
@@ -40,13 +42,13 @@ pub(super) fn reach(connection: &Connection, transport: &dyn Transport) -> (Vec<
             }
         }
     }
-    let asked = Instant::now();
+    let started = Instant::now();
     let before = SystemClock::new().now().unix_ms;
-    // Any answer will do: most token endpoints refuse a GET.
+    // Any response will do: most token endpoints reject a GET.
     let outcome = transport.send(&Request::get(url.clone()));
-    let took = asked.elapsed().as_millis();
-    let answer = match outcome {
-        Ok(answer) => answer,
+    let took = started.elapsed().as_millis();
+    let response = match outcome {
+        Ok(response) => response,
         Err(SendError::NotSent(error)) if error.kind() == ErrorKind::Tls => {
             checks.push(Check::ok(
                 "connection",
@@ -60,18 +62,19 @@ pub(super) fn reach(connection: &Connection, transport: &dyn Transport) -> (Vec<
             return (checks, false);
         }
     };
-    let status = answer.status;
+    let status = response.status;
     checks.push(Check::ok(
         "connection",
-        format!("{origin} answered {status} to a GET after {took} ms"),
+        format!("{origin} responded to a GET with {status} after {took} ms"),
     ));
     checks.push(tls(connection));
-    checks.push(clock(&answer, before));
+    checks.push(clock(&response, before));
     (checks, true)
 }
 
-/// Variables that other programs take a proxy from. What they hold is not shown: it may have a
-/// password in it.
+/// Warns about environment variables that name a proxy for other programs.
+///
+/// Their values aren't shown, because they may contain a password.
 fn ignored_proxies(connection: &Connection) -> Option<Check> {
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
     let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -80,7 +83,7 @@ fn ignored_proxies(connection: &Connection) -> Option<Check> {
     let (names, fix) = match connection.network().proxy {
         None => (
             found,
-            "to use that proxy, set proxy to its URL: proxy = \"http://host:port\"",
+            "to use that proxy, set proxy to its URL, as in proxy = \"http://host:port\"",
         ),
         Some(_) => {
             let exceptions = exceptions.into_iter().filter(|name| is_set(name));
@@ -97,38 +100,46 @@ fn ignored_proxies(connection: &Connection) -> Option<Check> {
     };
     let detail = match connection.network().proxy {
         None => format!("{ignored}: connections are made without a proxy"),
-        Some(_) => format!("{ignored}: the setting proxy alone counts"),
+        Some(_) => format!("{ignored}: only the setting proxy is used"),
     };
     Some(Check::warn("proxy", detail, fix))
 }
 
 fn tls(connection: &Connection) -> Check {
     if connection.token_url().scheme() != "https" {
-        return Check::ok("tls", "not used: plain http on the loopback");
+        return Check::ok("tls", "not used: plain http on loopback");
     }
     let network = connection.network();
     let detail = match &network.ca_file {
-        Some(path) if network.ca_only => format!("trusted by {} alone", path.display()),
-        Some(path) => format!("trusted by roots {} and {}", network.roots, path.display()),
-        None => format!("trusted by roots {}", network.roots),
+        Some(path) if network.ca_only => format!("verified with {} only", path.display()),
+        Some(path) => format!(
+            "verified with roots {} and {}",
+            network.roots,
+            path.display()
+        ),
+        None => format!("verified with roots {}", network.roots),
     };
     Check::ok("tls", detail)
 }
 
-/// Holds this machine's clock against the server's: assertions live by it.
-fn clock(answer: &Response, before_ms: i64) -> Check {
-    let Some(theirs) = answer.header("date").and_then(parse_http_date) else {
-        let fix = "compare this machine's clock by hand";
-        return Check::warn("clock", "the server does not tell its time", fix);
+/// Compares this machine's clock with the server's: assertions expire by the server's.
+fn clock(response: &Response, before_ms: i64) -> Check {
+    let Some(theirs) = response.header("date").and_then(parse_http_date) else {
+        let fix = "check this machine's clock yourself";
+        return Check::warn(
+            "clock",
+            "the server's response has no valid Date header",
+            fix,
+        );
     };
     let after_ms = SystemClock::new().now().unix_ms;
     let ours = (before_ms + after_ms) / 2 / 1000;
     let apart = ours.abs_diff(theirs);
     let way = if ours > theirs { "ahead of" } else { "behind" };
-    let fix = "set this machine's clock, as with: timedatectl set-ntp true";
+    let fix = "set this machine's clock, for example with: timedatectl set-ntp true";
     match apart {
-        // The header counts whole seconds.
-        0..=1 => Check::ok("clock", "the same as the server's"),
+        // The header has whole seconds.
+        0..=1 => Check::ok("clock", "same as the server's"),
         2..=CLOCK_WARNS => Check::ok("clock", format!("{apart} s {way} the server's")),
         _ => {
             let detail = format!("this machine's clock is {apart} s {way} the server's");
@@ -140,11 +151,11 @@ fn clock(answer: &Response, before_ms: i64) -> Check {
     }
 }
 
-/// One real token request, where that costs nothing that cannot be had again.
+/// Makes one real token request, unless that could lose a refresh token.
 pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check> {
     let connection = keeper.connection();
-    let asked = match connection.grant() {
-        // Past whatever is stored, and without touching it.
+    let tried = match connection.grant() {
+        // Bypasses the store, and leaves it unchanged.
         GrantKind::JwtBearer | GrantKind::ClientCredentials => {
             let builder = Keeper::builder(connection.clone()).transport(transport);
             builder.store(Arc::new(MemoryStore::new())).build()
@@ -152,13 +163,13 @@ pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check
         GrantKind::RefreshToken if loses_refresh_tokens(connection) => {
             return vec![Check::warn(
                 "token",
-                "not asked for: the vendor may replace the refresh token, and store memory would lose it",
+                "not requested: the vendor may rotate the refresh token, and store memory would lose the new one",
                 "set store = \"file:FOLDER\" and run doctor again",
             )];
         }
         _ => Ok(keeper.clone()),
     };
-    let keeper = match asked {
+    let keeper = match tried {
         Ok(keeper) => keeper,
         Err(error) => return vec![Check::failed("token", &error)],
     };
@@ -169,7 +180,7 @@ pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check
             return vec![Check::fail(
                 "token",
                 Verdict::Reauthorize,
-                "a login is needed",
+                "no login yet",
                 fix,
             )];
         }
@@ -180,7 +191,7 @@ pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check
     };
     let lifetime = match token.expires_at() {
         Some(end) => format!("valid for {} s", end - SystemClock::new().now().unix_s()),
-        None => "no expiry is told".to_owned(),
+        None => "expiry unknown".to_owned(),
     };
     let mut checks = vec![Check::ok(
         "token",
@@ -191,7 +202,7 @@ pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check
             let known: Vec<_> = extra.keys().map(String::as_str).collect();
             let vendor = &connection.profile().name;
             match known.is_empty() {
-                true => Check::ok("identity", format!("{vendor} tells none with this grant")),
+                true => Check::ok("identity", format!("{vendor} has none for this grant")),
                 false => Check::ok("identity", known.join(", ")),
             }
         }

@@ -1,4 +1,4 @@
-//! The checks that need no network: each says something even where another one fails.
+//! The checks of settings. They run independently of each other.
 
 use countersign::key::{self, KeyInfo};
 use countersign::profile::Rotation;
@@ -11,7 +11,7 @@ use super::trial;
 use crate::browser::port_warning;
 use crate::commands::report::Check;
 
-/// What a setting belongs to: a refused setting is told in its own check.
+/// What a setting belongs to. An invalid setting is reported by the check of its area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Area {
     Key,
@@ -40,22 +40,23 @@ impl Area {
     }
 }
 
-/// What is known of a connection, of which something may have been refused.
+/// A connection's settings, some of which may be invalid.
 pub(super) struct Facts<'a> {
-    /// As they are in the file.
+    /// The settings as they are in the file.
     pub(super) written: &'a Settings,
-    /// With secrets read, and without what was refused.
+    /// The settings with secrets read, without the invalid ones.
     pub(super) settings: &'a Settings,
     pub(super) profile: &'a Profile,
     pub(super) connection: Option<&'a Connection>,
 }
 
 impl Facts<'_> {
-    /// Every static check. What was refused is told in the check of its area, in place of what
-    /// that would say about a stand-in.
-    pub(super) fn checks(&self, refusals: &[Error]) -> Vec<Check> {
+    /// Runs all checks of settings.
+    ///
+    /// For an area with errors, these replace its own check, which would describe a placeholder.
+    pub(super) fn checks(&self, errors: &[Error]) -> Vec<Check> {
         let areas = [
-            (Area::Other, "settings", self.words()),
+            (Area::Other, "settings", self.summary()),
             (Area::Key, "key", self.key()),
             (Area::Subject, "subject", self.subject()),
             (Area::Environment, "environment", self.environment()),
@@ -65,8 +66,8 @@ impl Facts<'_> {
         ];
         let mut checks = Vec::new();
         for (area, name, own) in areas {
-            let refused = refusals.iter().filter(|error| Area::of(error) == area);
-            let failed: Vec<_> = refused.map(|error| Check::failed(name, error)).collect();
+            let errors = errors.iter().filter(|error| Area::of(error) == area);
+            let failed: Vec<_> = errors.map(|error| Check::failed(name, error)).collect();
             match failed.is_empty() {
                 true => checks.extend(own),
                 false => checks.extend(failed),
@@ -79,7 +80,7 @@ impl Facts<'_> {
         self.written.value(key)
     }
 
-    fn words(&self) -> Option<Check> {
+    fn summary(&self) -> Option<Check> {
         let connection = self.connection?;
         let detail = format!(
             "{}, grant {}, client_auth {}",
@@ -94,18 +95,20 @@ impl Facts<'_> {
         let Some(text) = self.settings.secret("private_key") else {
             let connection = self.connection.filter(|c| c.signer().is_none())?;
             let (grant, auth) = (connection.grant(), connection.client_auth());
-            let detail = format!("none is needed for grant {grant} with client_auth {auth}");
+            let detail = format!("not needed for grant {grant} with client_auth {auth}");
             return Some(Check::ok("key", detail));
         };
         let scheme = text.expose().split(':').next();
         if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkcs11")) {
-            // What cannot be found in the device is refused with the connection.
+            // A key that isn't in the device is an error of the connection.
             let signer = self.connection.and_then(Connection::signer)?;
             let public = signer.public_key();
-            let what = public.map_or_else(String::new, |key| {
-                format!(": {} with {} bits", key.key_type(), key.bits())
-            });
-            let detail = format!("in a PKCS#11 device{what}, signs {}", signer.algorithm());
+            let what = public.map_or_else(
+                || "key".to_owned(),
+                |key| format!("{}-bit {}", key.bits(), key.key_type()),
+            );
+            let algorithm = signer.algorithm();
+            let detail = format!("{what} in a PKCS#11 device, signs with {algorithm}");
             return Some(Check::ok("key", detail));
         }
         let passphrase = self.settings.secret("private_key_passphrase");
@@ -117,14 +120,14 @@ impl Facts<'_> {
         let algorithm = match self.connection.map(Connection::signer) {
             Some(Some(signer)) => signer.algorithm().as_str(),
             Some(None) => {
-                let detail = "private_key is set, and this grant and client_auth do not sign";
-                return Some(Check::warn("key", detail, "leave private_key out"));
+                let detail = "private_key is set, but this grant and client_auth do not use it";
+                return Some(Check::warn("key", detail, "remove private_key"));
             }
-            None => self.value("algorithm").unwrap_or("its usual algorithm"),
+            None => self.value("algorithm").unwrap_or("its default algorithm"),
         };
         Some(Check::ok(
             "key",
-            format!("{}, signs {algorithm}", described(&info)),
+            format!("{}, signs with {algorithm}", describe(&info)),
         ))
     }
 
@@ -134,19 +137,19 @@ impl Facts<'_> {
             return Some(Check::warn(
                 "subject",
                 format!("{subject} does not look like a Salesforce username"),
-                "set subject to the username, which has the form of an e-mail address",
+                "set subject to the username, which looks like an email address",
             ));
         }
         let form = match self.profile.id.as_str() {
-            "docusign" => "a GUID, as DocuSign wants it",
-            "salesforce" => "a username, as Salesforce wants it",
+            "docusign" => "a GUID, as DocuSign requires",
+            "salesforce" => "a username, as Salesforce requires",
             _ => "set",
         };
         self.connection?;
         Some(Check::ok("subject", form))
     }
 
-    /// Environment, endpoint and audience can each be set, and have to mean the same deployment.
+    /// Checks that environment, endpoints and audience belong to the same deployment.
     fn environment(&self) -> Option<Check> {
         let chosen = match self.connection {
             Some(connection) => connection.environment(),
@@ -163,8 +166,8 @@ impl Facts<'_> {
                 return Some(Check::fail(
                     "environment",
                     Verdict::FixConfiguration,
-                    format!("environment is {chosen}, and {setting} is that of {other}"),
-                    format!("leave {setting} out, or set environment = \"{other}\""),
+                    format!("environment is {chosen}, but {setting} belongs to {other}"),
+                    format!("remove {setting}, or set environment = \"{other}\""),
                 ));
             }
         }
@@ -175,8 +178,8 @@ impl Facts<'_> {
         {
             return Some(Check::warn(
                 "environment",
-                format!("{host} is a Salesforce sandbox, and the audience is production's"),
-                "set environment = \"my-domain\", or \"sandbox\" with this base_url",
+                format!("{host} is a Salesforce sandbox, but the audience is production's"),
+                "set environment to \"my-domain\", or to \"sandbox\" with this base_url",
             ));
         }
         let mut detail = format!(
@@ -189,7 +192,7 @@ impl Facts<'_> {
         Some(Check::ok("environment", detail))
     }
 
-    /// The environment that a URL or audience is known to belong to.
+    /// Returns the environment that a URL or audience is known to belong to.
     fn environment_of(&self, setting: &str, value: &str) -> Option<&str> {
         let host = Url::parse(value).map(|url| url.host().to_ascii_lowercase());
         let mut all = self.profile.environments.iter();
@@ -205,8 +208,8 @@ impl Facts<'_> {
     fn scopes(&self) -> Option<Check> {
         let connection = self.connection?;
         let (scopes, rules) = (connection.scopes(), connection.rules());
-        let asked = match scopes.is_empty() {
-            true => "none asked for: the app's own apply".to_owned(),
+        let requested = match scopes.is_empty() {
+            true => "none requested: the app's own scopes apply".to_owned(),
             false => scopes.join(" "),
         };
         let refresh = &rules.refresh_scopes;
@@ -214,30 +217,30 @@ impl Facts<'_> {
             return Some(Check::warn(
                 "scopes",
                 format!(
-                    "{asked}: no refresh token will come without {}",
+                    "{requested}: the vendor returns no refresh token without {}",
                     refresh.join(" or ")
                 ),
                 format!("add {} to scopes, and log in again", refresh[0]),
             ));
         }
-        Some(Check::ok("scopes", asked))
+        Some(Check::ok("scopes", requested))
     }
 
-    /// How the browser comes back to a login.
+    /// Checks how a login receives the browser's redirect.
     fn redirect_uri(&self) -> Option<Check> {
         let connection = self.connection?;
         let login = connection.grant() == GrantKind::AuthorizationCode;
         let uri = connection.redirect_uri().filter(|_| login)?;
         if let Some(warning) = port_warning(connection, None) {
-            let fix = "set redirect_uri to one with a port that is registered with the app, such as http://127.0.0.1:8400/callback";
+            let fix = "register a redirect_uri with a port, such as http://127.0.0.1:8400/callback, with the app, and set it here";
             return Some(Check::warn("redirect_uri", warning, fix));
         }
         let how = match (uri.is_loopback(), uri.scheme()) {
-            (true, "http") => "login waits there",
+            (true, "http") => "login listens there",
             (true, _) => {
-                "https on this machine, where nothing answers: login takes the address that you paste"
+                "https on this machine, where nothing listens: login asks you to paste the URL"
             }
-            (false, _) => "not on this machine: login takes the address that you paste",
+            (false, _) => "not on this machine: login asks you to paste the URL",
         };
         Some(Check::ok("redirect_uri", format!("{uri}, {how}")))
     }
@@ -252,7 +255,7 @@ impl Facts<'_> {
         if *store == StoreSetting::Memory && spends && loses_refresh_tokens(connection) {
             return Some(Check::warn(
                 "store",
-                "memory: a new refresh token is lost when the program ends, and the old one may be dead",
+                "memory: a new refresh token is lost when the program ends, and the old one may be revoked",
                 "set store = \"file:FOLDER\"",
             ));
         }
@@ -260,36 +263,39 @@ impl Facts<'_> {
             return Some(Check::ok("store", place(store)));
         }
         Some(match trial::write(connection) {
-            Ok(()) => Check::ok("store", format!("{}, written and read", place(store))),
+            Ok(()) => Check::ok(
+                "store",
+                format!("{}, wrote and read a record", place(store)),
+            ),
             Err(error) => Check::failed("store", &error),
         })
     }
 }
 
-/// Whether a refresh may leave nothing to refresh with once the program has ended.
+/// Returns whether a new refresh token may be lost when the program ends.
 pub(super) fn loses_refresh_tokens(connection: &Connection) -> bool {
     let rotation = connection.profile().refresh.rotation;
     *connection.store() == StoreSetting::Memory
         && (rotation != Rotation::Never || connection.grant() == GrantKind::AuthorizationCode)
 }
 
-/// Secrets that others than their owner may read: in the configuration, and in files it names.
+/// Warns about secrets that other users can read, in the configuration and in files it names.
 pub(super) fn permissions(config: &Configuration, settings: &Settings) -> Vec<Check> {
     let exposed = config.exposed(settings).into_iter();
     let warn = |e: Exposed| Check::warn("permissions", e.detail(), e.fix());
     exposed.map(warn).collect()
 }
 
-fn described(info: &KeyInfo) -> String {
+fn describe(info: &KeyInfo) -> String {
     let size = match info.curve {
         Some(curve) => format!("{} {curve}", info.key_type),
-        None => format!("{} of {} bits", info.key_type, info.bits),
+        None => format!("{}-bit {}", info.bits, info.key_type),
     };
-    let print = info.spki_sha256.as_deref().unwrap_or_default();
-    format!("{size} ({}), public key SHA-256 {print}", info.format)
+    let digest = info.spki_sha256.as_deref().unwrap_or_default();
+    format!("{size} ({}), public key SHA-256 {digest}", info.format)
 }
 
-/// The setting that a spelling like `private_key_file` is of.
+/// Returns the name of the setting that a key such as `private_key_file` spells.
 pub(super) fn bare(spelling: &str) -> &str {
     let is_secret = |name: &str| {
         let mut secrets = countersign::SETTINGS.iter().filter(|s| s.secret);

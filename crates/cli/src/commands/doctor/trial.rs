@@ -1,4 +1,4 @@
-//! Writes to a connection's store what a refresh would, under a key of its own, and takes it away again.
+//! Tries a connection's store: writes a record under a key of its own, and removes it again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,11 +10,13 @@ use countersign_builtin::{open_existing_store, open_store};
 
 use crate::commands::store::{RoundTrip, round_trip, scratch};
 
-/// Whether the store takes a record: under its lease, encrypted if it is to be.
+/// Writes and reads a record under its lease, encrypted if `store_key` is set.
+///
+/// Succeeds without a try if another process is trying the store.
 ///
 /// # Errors
 ///
-/// What the store says; and if somebody else is trying it out at this moment.
+/// The store's errors, and a lost lease.
 pub(super) fn write(connection: &Connection) -> Result<(), Error> {
     let setting = connection.store();
     let below = match connection.store_create() {
@@ -34,15 +36,17 @@ pub(super) fn write(connection: &Connection) -> Result<(), Error> {
         RoundTrip::Done | RoundTrip::Busy => Ok(()),
         RoundTrip::LeaseLost => Err(Error::new(
             ErrorKind::Store,
-            "the store lost a lease within a moment",
+            "the store lost the lease during a short test",
         )
         .with_setting("store")
-        .with_hint("check the clocks of this machine and the store's")),
+        .with_hint("check the clocks of this machine and of the store's")),
     }
 }
 
-/// In a folder each run has a key of its own, whose files are removed. At a server what is
-/// forgotten leaves a row behind: there all runs share one.
+/// Returns the key of the record to write.
+///
+/// In a folder, each run has a key of its own, whose files are removed. On a server, a deleted
+/// record leaves a row behind, so all runs share one key.
 fn key(setting: &StoreSetting) -> StoreKey {
     let now = SystemClock::new().now().unix_ms.to_string();
     let id = std::process::id().to_string();
@@ -52,12 +56,12 @@ fn key(setting: &StoreSetting) -> StoreKey {
     }
 }
 
-/// All that a store of files keeps of one key is named after it.
+/// Removes a file store's files for a key. All of them are named after it.
 fn remove_files(folder: &Path, key: &StoreKey) {
     let prefix = format!("{}.", key.to_hex());
     for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if file.file_name().to_string_lossy().starts_with(&prefix) {
-            // What stays is empty and no record.
+            // A file that stays is empty, and not a record.
             let _ = std::fs::remove_file(file.path());
         }
     }

@@ -1,4 +1,4 @@
-//! `countersign key new`: a key pair, in the form that the vendor takes.
+//! `countersign key new`: creates a key pair in the vendor's format.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &KeyNewArgs, output: &Output) -> Result<(), Stop> {
     let key = PrivateKey::from_bytes(private.as_bytes(), None)?;
     let public = key
         .public_key()
-        .ok_or_else(|| made("no public key"))?
+        .ok_or_else(|| failed("it has no public key"))?
         .to_pem();
     let certificate = files
         .certificate
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &KeyNewArgs, output: &Output) -> Result<(), Stop> {
     }
 }
 
-/// Where the parts are written.
+/// The files to create.
 struct Files {
     private: PathBuf,
     public: PathBuf,
@@ -63,7 +63,7 @@ struct Files {
 
 impl Files {
     fn of(args: &KeyNewArgs) -> Self {
-        // Who writes `work.pem` means that file.
+        // `app.pem` and `app` mean the same files.
         let bare = match args.name.extension().is_some_and(|end| end == "pem") {
             true => args.name.with_extension(""),
             false => args.name.clone(),
@@ -86,15 +86,17 @@ impl Files {
         both.into_iter().chain(self.certificate.as_deref())
     }
 
-    /// A key is only made where it would be read: nobody but root and this user may be able to put
-    /// another in its place. So root makes none in the folder of a service, which could not read it.
+    /// Checks that only root and this user can replace files in the folder: elsewhere, the key
+    /// would be rejected later.
+    ///
+    /// So root can't create a key in a service's folder. The service couldn't read it.
     fn check_folder(&self) -> Result<(), Error> {
         let folder = match self.private.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
         trusted::check_folder(folder).map_err(|refusal| match refusal {
-            Refusal::Io(error) => cannot_be_written(&self.private, &error),
+            Refusal::Io(error) => cannot_write(&self.private, &error),
             untrusted => Error::of_file(&untrusted, |why| {
                 let message = format!("the folder {} {why}", folder.display());
                 Error::new(ErrorKind::Setting, message)
@@ -102,17 +104,14 @@ impl Files {
         })
     }
 
-    /// A key in use is never written over, and nothing is written if one file is in the way.
+    /// Checks that none of the files exist: a key is never overwritten.
     fn check_absent(&self) -> Result<(), Error> {
         match self.all().find(|path| path.symlink_metadata().is_ok()) {
             None => Ok(()),
             Some(path) => {
-                let message = format!(
-                    "{} is there already, and is not written over",
-                    path.display()
-                );
+                let message = format!("{} already exists", path.display());
                 Err(Error::new(ErrorKind::Setting, message)
-                    .with_hint("choose another NAME, or move the file away"))
+                    .with_hint("choose another NAME, or move the file"))
             }
         }
     }
@@ -124,13 +123,13 @@ fn generate(args: &KeyNewArgs) -> Result<KeyPair, Error> {
         (KeyKind::Rsa, Some(3072)) => RsaKeySize::_3072,
         (KeyKind::Rsa, Some(4096)) => RsaKeySize::_4096,
         (KeyKind::Rsa, Some(bits)) => {
-            let message = format!("--bits {bits} is not offered");
+            let message = format!("--bits {bits} is not supported");
             return Err(Error::new(ErrorKind::Setting, message)
-                .with_hint("RSA keys of 2048, 3072 and 4096 bits are made; vendors take 2048"));
+                .with_hint("use 2048, 3072 or 4096; every vendor accepts 2048"));
         }
         (_, Some(_)) => {
             return Err(Error::new(ErrorKind::Setting, "--bits is for RSA only")
-                .with_hint("leave it out: the curve says how long the key is"));
+                .with_hint("remove --bits: the curve determines the key's length"));
         }
         (_, None) => RsaKeySize::_2048,
     };
@@ -141,31 +140,31 @@ fn generate(args: &KeyNewArgs) -> Result<KeyPair, Error> {
         KeyKind::Ed25519 => KeyPair::generate_for(&rcgen::PKCS_ED25519),
     };
     match (args.r#for, args.r#type) {
-        (None, _) | (Some(_), KeyKind::Rsa) => pair.map_err(made),
+        (None, _) | (Some(_), KeyKind::Rsa) => pair.map_err(failed),
         (Some(vendor), _) => {
-            let message = format!("{} takes RSA keys only", vendor.title());
-            Err(Error::new(ErrorKind::Setting, message).with_hint("leave --type out"))
+            let message = format!("{} accepts RSA keys only", vendor.title());
+            Err(Error::new(ErrorKind::Setting, message).with_hint("remove --type"))
         }
     }
 }
 
-/// PKCS#1 where the vendor itself hands out that, else PKCS#8, which every tool reads.
+/// Encodes the private key as PKCS#1 if the vendor uses that, and otherwise as PKCS#8.
 fn private_pem(pair: &KeyPair, vendor: Option<KeyVendor>) -> Result<Zeroizing<String>, Error> {
-    let made_as = Zeroizing::new(pair.serialize_der());
-    let info = PrivateKeyInfoRef::try_from(made_as.as_slice()).map_err(made)?;
+    let der = Zeroizing::new(pair.serialize_der());
+    let info = PrivateKeyInfoRef::try_from(der.as_slice()).map_err(failed)?;
     let document = match vendor {
         Some(KeyVendor::Docusign) => Pem::new("RSA PRIVATE KEY", info.private_key.as_bytes()),
         _ => {
-            // Version 1: OpenSSL 3.0 does not read an Ed25519 key with its public half.
+            // Version 1: OpenSSL 3.0 can't read an Ed25519 key that includes its public key.
             let plain = PrivateKeyInfoRef::new(info.algorithm, info.private_key);
-            Pem::new("PRIVATE KEY", plain.to_der().map_err(made)?)
+            Pem::new("PRIVATE KEY", plain.to_der().map_err(failed)?)
         }
     };
     let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
     Ok(Zeroizing::new(pem::encode_config(&document, config)))
 }
 
-/// Self-signed, for a signature and nothing else.
+/// Creates a self-signed certificate for digital signatures only.
 fn certificate(pair: &KeyPair, args: &KeyNewArgs) -> Result<Certificate, Error> {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -173,21 +172,21 @@ fn certificate(pair: &KeyPair, args: &KeyNewArgs) -> Result<Certificate, Error> 
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::NoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    // Clocks differ: what is uploaded at once must be valid at once.
+    // The certificate may be uploaded at once, to a server whose clock is behind.
     params.not_before = OffsetDateTime::now_utc() - Duration::hours(1);
     params.not_after = params.not_before + Duration::days(i64::from(args.days));
-    let certificate = params.self_signed(pair).map_err(made)?;
+    let certificate = params.self_signed(pair).map_err(failed)?;
     Ok(Certificate::from_bytes(certificate.der())?)
 }
 
-/// The files written so far. They are removed again unless all of them could be written.
+/// The files written so far. Drop removes them, unless [`Written::keep`] was called.
 #[derive(Default)]
 struct Written(Vec<PathBuf>);
 
 impl Written {
-    /// Creates a file. One that is there, or a link, is an error.
+    /// Creates a file. Fails if the path exists, also as a link.
     fn write(&mut self, path: &Path, contents: &[u8], secret: bool) -> Result<(), Error> {
-        let failed = |error: io::Error| cannot_be_written(path, &error);
+        let failed = |error: io::Error| cannot_write(path, &error);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -211,16 +210,16 @@ impl Written {
 impl Drop for Written {
     fn drop(&mut self) {
         for path in &self.0 {
-            // Half a pair is none; what stays is in the way of the next try, which says so.
+            // If this fails, the next run reports that the file exists.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-fn cannot_be_written(path: &Path, error: &io::Error) -> Error {
-    let message = format!("{} cannot be written: {error}", path.display());
+fn cannot_write(path: &Path, error: &io::Error) -> Error {
+    let message = format!("cannot write {}: {error}", path.display());
     Error::new(ErrorKind::Setting, message)
-        .with_hint("choose a NAME in a folder that exists and that you may write to")
+        .with_hint("choose a NAME in a folder that exists and that you can write to")
 }
 
 fn as_json(
@@ -228,7 +227,7 @@ fn as_json(
     info: &KeyInfo,
     certificate: Option<&Certificate>,
 ) -> Result<Value, Error> {
-    let mut json = serde_json::to_value(info).map_err(made)?;
+    let mut json = serde_json::to_value(info).map_err(failed)?;
     json["private_key_file"] = json!(files.private);
     json["public_key_file"] = json!(files.public);
     json["certificate_file"] = json!(files.certificate);
@@ -247,7 +246,7 @@ fn as_lines(
 ) -> Vec<String> {
     let mut lines = vec![
         format!(
-            "private key: {} (readable by you alone)",
+            "private key: {} (readable only by you)",
             files.private.display()
         ),
         format!("public key: {}", files.public.display()),
@@ -263,12 +262,12 @@ fn as_lines(
     }
     let next = match vendor {
         Some(KeyVendor::Docusign) => format!(
-            "next: upload {} at Apps and Keys, Service Integration, Upload RSA; then set private_key_file = \"{}\"",
+            "next: upload {} under Apps and Keys > Service Integration > Upload RSA, then set private_key_file = \"{}\"",
             files.public.display(),
             files.private.display()
         ),
         Some(KeyVendor::Salesforce) => format!(
-            "next: upload {} to the app at Enable OAuth Settings, Use digital signatures; then set private_key_file = \"{}\"",
+            "next: upload {} to the app under Enable OAuth Settings > Use digital signatures, then set private_key_file = \"{}\"",
             files
                 .certificate
                 .as_deref()
@@ -277,7 +276,7 @@ fn as_lines(
             files.private.display()
         ),
         None => format!(
-            "next: register the public half at the vendor; then set private_key_file = \"{}\"",
+            "next: register the public key with the vendor, then set private_key_file = \"{}\"",
             files.private.display()
         ),
     };
@@ -285,10 +284,10 @@ fn as_lines(
     lines
 }
 
-/// Something that only a bug, or a system without random numbers, can bring about.
-fn made(why: impl std::fmt::Display) -> Error {
+/// Returns an error that only a bug, or a system without randomness, can cause.
+fn failed(why: impl std::fmt::Display) -> Error {
     Error::new(
         ErrorKind::Internal,
-        format!("the key could not be made: {why}"),
+        format!("the key could not be created: {why}"),
     )
 }

@@ -1,4 +1,4 @@
-//! `countersign store doctor`: a store checked from its address to its records.
+//! `countersign store doctor`: checks a store and its records.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use countersign::{
     StoreSetting, SystemClock, Verdict,
 };
 
-use super::list::spoken;
+use super::list::relative;
 use super::shelf::{Entry, Opened, Shelf, scratch};
 use super::which::{differences, label};
 use super::{RoundTrip, round_trip};
@@ -31,7 +31,7 @@ pub(super) fn run(global: &Global, args: &StoreNameArgs, output: &mut Output) ->
                     }
                 }
             }
-            if let Some(check) = spool() {
+            if let Some(check) = fallback_store() {
                 report.add(check)?;
             }
         }
@@ -46,8 +46,8 @@ fn examine<'a>(
 ) -> Result<Option<Opened<'a>>, Stop> {
     let place = shelf.place();
     if shelf.is_missing() && !named {
-        let fix = "nothing to do: the first token that is kept makes it";
-        let detail = format!("{place} is not there yet");
+        let fix = "nothing to do: storing the first token creates it";
+        let detail = format!("{place} does not exist yet");
         report.add(Check::warn("store", detail, fix))?;
         return Ok(None);
     }
@@ -63,14 +63,11 @@ fn examine<'a>(
     report.add(Check::ok(
         "store",
         match shelf.users().as_slice() {
-            [] => format!("{place} opened after {took} ms"),
-            users => format!(
-                "{place} opened after {took} ms; it is used by {}",
-                users.join(", ")
-            ),
+            [] => format!("opened {place} in {took} ms"),
+            users => format!("opened {place} in {took} ms; used by {}", users.join(", ")),
         },
     ))?;
-    report.add(promises(opened.below.as_ref()))?;
+    report.add(guarantees(opened.below.as_ref()))?;
     report.add(rotation(opened.below.as_ref()))?;
     if let StoreSetting::File(folder) = &shelf.setting {
         report.add(permissions(folder))?;
@@ -80,14 +77,14 @@ fn examine<'a>(
     }
     report.add(clock(opened.below.as_ref()))?;
     report.add(encryption(shelf))?;
-    report.add(try_out(&opened))?;
+    report.add(try_round_trip(&opened))?;
     for check in records(&opened) {
         report.add(check)?;
     }
     Ok(Some(opened))
 }
 
-/// Takes and releases the connection's own lease, as its next refresh will want to.
+/// Acquires and releases the leases of the connection's records, as its next refresh will.
 fn leases(global: &Global, name: &str, opened: &Opened<'_>) -> Vec<Check> {
     let records = opened.records().map(|(found, _)| found).unwrap_or_default();
     let of_it = |entry: &&Entry| entry.summary.connection() == name;
@@ -98,7 +95,7 @@ fn leases(global: &Global, name: &str, opened: &Opened<'_>) -> Vec<Check> {
         .iter()
         .map(|entry| (entry.key, label(&entry.key, &entry.summary, &differences)))
         .collect();
-    // Before its first token there is no record. What is wrong with its settings, `doctor` says.
+    // Before its first token, there is no record. Invalid settings are reported by `doctor`.
     if let Some(key) = config::store_key(global, name) {
         labels.entry(key).or_insert_with(|| name.to_owned());
     }
@@ -123,44 +120,42 @@ fn lease(opened: &Opened<'_>, name: &str, key: &StoreKey) -> Check {
             Check::fail(
                 "lease",
                 Verdict::Retry,
-                format!("{name}: {holder} has its lease"),
-                "wait for its refresh to end; if it does not, end that process: it hangs",
+                format!("{name}: {holder} holds its lease"),
+                "wait for its refresh to end; if it does not end, kill the process, which hangs",
             )
         }
         Err(error) => Check::failed("lease", &error.into()),
     }
 }
 
-fn promises(store: &dyn Store) -> Check {
-    let promised = store.capabilities();
-    let survives = match promised.durability {
-        Durability::Ephemeral => "what is acknowledged may be lost when the server restarts",
-        Durability::ProcessCrash => {
-            "what is acknowledged survives the end of a process, and may not survive a power cut"
-        }
-        Durability::PowerLoss => "what is acknowledged survives a power cut",
-        _ => "what is acknowledged survives something this command does not know",
+fn guarantees(store: &dyn Store) -> Check {
+    let guaranteed = store.capabilities();
+    let durability = match guaranteed.durability {
+        Durability::Ephemeral => "a write may be lost when the server restarts",
+        Durability::ProcessCrash => "a write survives a process crash, but maybe not a power cut",
+        Durability::PowerLoss => "a write survives a power cut",
+        _ => "this command does not know what a write survives",
     };
-    let lease = match promised.lease {
-        LeaseKind::KernelOwned => "a refresh that dies is noticed at once",
-        LeaseKind::Timed => "a refresh that dies is noticed when its lease runs out",
-        _ => "a refresh that dies is noticed in a way this command does not know",
+    let lease = match guaranteed.lease {
+        LeaseKind::KernelOwned => "the lease of a process ends with it",
+        LeaseKind::Timed => "the lease of a crashed process ends when it expires",
+        _ => "this command does not know when leases end",
     };
-    let shared = match promised.shared {
-        true => "other machines may share it",
-        false => "it is for this machine alone",
+    let shared = match guaranteed.shared {
+        true => "several machines can share it",
+        false => "only this machine can use it",
     };
-    Check::ok("promises", format!("{survives}; {lease}; {shared}"))
+    Check::ok("guarantees", format!("{durability}; {lease}; {shared}"))
 }
 
 fn rotation(store: &dyn Store) -> Check {
     match store.fit_for_rotation() {
-        Ok(()) => Check::ok("rotation", "refresh tokens that are replaced may live here"),
+        Ok(()) => Check::ok("rotation", "safe for refresh tokens that rotate"),
         Err(error) => Check::failed("rotation", &error.into()),
     }
 }
 
-/// The folder's own mode was checked when it was opened.
+/// Checks the modes of the folder's files. The folder's own was checked when it was opened.
 #[cfg(unix)]
 fn permissions(folder: &Path) -> Check {
     use std::os::unix::fs::PermissionsExt;
@@ -174,14 +169,11 @@ fn permissions(folder: &Path) -> Check {
         .filter(|path| open(path))
         .count();
     match exposed {
-        0 => Check::ok("permissions", "only its owner may read it"),
+        0 => Check::ok("permissions", "only the owner can read it"),
         count => Check::fail(
             "permissions",
             Verdict::FixConfiguration,
-            format!(
-                "{count} files in {} may be read by others",
-                folder.display()
-            ),
+            format!("other users can read {count} files in {}", folder.display()),
             format!("chmod 600 {}/*", folder.display()),
         ),
     }
@@ -189,15 +181,15 @@ fn permissions(folder: &Path) -> Check {
 
 #[cfg(not(unix))]
 fn permissions(folder: &Path) -> Check {
-    let fix = "see that only the service's user may read the folder";
+    let fix = "make sure that only the service's user can read the folder";
     Check::warn(
         "permissions",
-        format!("{} is not checked here", folder.display()),
+        format!("{} is not checked on this system", folder.display()),
         fix,
     )
 }
 
-/// Damaged records that were moved out of the way, now or before.
+/// Reports damaged records that were set aside, now or earlier.
 fn set_aside(folder: &Path) -> Option<Check> {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
@@ -208,12 +200,11 @@ fn set_aside(folder: &Path) -> Option<Check> {
         1 => format!("a damaged record was set aside: {first}"),
         count => format!("{count} damaged records were set aside, such as {first}"),
     };
-    let fix =
-        "look at the disk; then remove the files, and log in again where a login is asked for";
+    let fix = "check the disk, then remove the files and log in again if a connection requires it";
     Some(Check::warn("damaged", detail, fix))
 }
 
-/// Deadlines in the store are by its clock, expiries by ours.
+/// Compares the clocks: leases end by the store's, and tokens expire by this machine's.
 fn clock(store: &dyn Store) -> Check {
     let before = SystemClock::new().now().unix_ms;
     let theirs = match store.now_ms() {
@@ -224,7 +215,7 @@ fn clock(store: &dyn Store) -> Check {
     let apart = ours.abs_diff(theirs);
     let way = if ours > theirs { "ahead of" } else { "behind" };
     match apart {
-        0..=1_000 => Check::ok("clock", "the same as the store's"),
+        0..=1_000 => Check::ok("clock", "same as the store's"),
         1_001..=30_000 => Check::ok("clock", format!("{} s {way} the store's", apart / 1000)),
         _ => Check::warn(
             "clock",
@@ -232,7 +223,7 @@ fn clock(store: &dyn Store) -> Check {
                 "this machine's clock is {} s {way} the store's",
                 apart / 1000
             ),
-            "set the clocks of both, as with: timedatectl set-ntp true",
+            "set both clocks, for example with: timedatectl set-ntp true",
         ),
     }
 }
@@ -242,14 +233,14 @@ fn encryption(shelf: &Shelf) -> Check {
         Err(error) => Check::failed("encryption", &error),
         Ok(Some(ring)) => Check::ok(
             "encryption",
-            format!("with keys {ring:?}, the first writes"),
+            format!("keys {ring:?}; the first one encrypts"),
         ),
         Ok(None) => Check::ok("encryption", "none: no `store_key` is set"),
     }
 }
 
-/// Writes, reads, changes and forgets under a lease, as a refresh does.
-fn try_out(opened: &Opened<'_>) -> Check {
+/// Writes, reads and deletes a record under a lease, as a refresh does.
+fn try_round_trip(opened: &Opened<'_>) -> Check {
     let store = match opened.as_written_by("") {
         Ok(store) => store,
         Err(error) => return Check::failed("round trip", &error),
@@ -260,22 +251,22 @@ fn try_out(opened: &Opened<'_>) -> Check {
             let took = began.elapsed().as_millis();
             Check::ok(
                 "round trip",
-                format!("leased, written, read and forgotten in {took} ms"),
+                format!("leased, wrote, read and deleted a record in {took} ms"),
             )
         }
         Ok(RoundTrip::Busy) => {
             let fix = "run it again in half a minute";
-            Check::warn("round trip", "another doctor is at work", fix)
+            Check::warn("round trip", "another store doctor is running", fix)
         }
         Ok(RoundTrip::LeaseLost) => {
-            let fix = "the store is slow, or its clock jumps";
-            Check::warn("round trip", "the lease was lost within the test", fix)
+            let fix = "check the store's clock, and whether the store is slow";
+            Check::warn("round trip", "the lease was lost during the test", fix)
         }
         Err(error) => Check::failed("round trip", &error),
     }
 }
 
-/// A word that no other doctor has.
+/// Returns an owner that no other doctor has.
 fn owner() -> Owner {
     Owner::of_this_process(&format!("doctor-{}", SystemClock::new().now().unix_ms))
 }
@@ -296,10 +287,7 @@ fn records(opened: &Opened<'_>) -> Vec<Check> {
     let encrypted = readable.iter().filter(|entry| entry.encrypted).count();
     checks.push(Check::ok(
         "records",
-        format!(
-            "{} can be read, {encrypted} of them encrypted",
-            readable.len()
-        ),
+        format!("{} readable, {encrypted} of them encrypted", readable.len()),
     ));
     let unreadable = found.iter().filter_map(|(_, found)| found.as_ref().err());
     checks.extend(unreadable.map(|error| Check::failed("records", error)));
@@ -308,8 +296,8 @@ fn records(opened: &Opened<'_>) -> Vec<Check> {
         checks.push(Check::fail(
             "records",
             Verdict::FixConfiguration,
-            format!("{plain} are not encrypted, and `store_key` is set"),
-            "look at them with: countersign store rekey",
+            format!("{plain} are not encrypted, although `store_key` is set"),
+            "run countersign store rekey to see them",
         ));
     }
     let now = opened
@@ -324,23 +312,23 @@ fn records(opened: &Opened<'_>) -> Vec<Check> {
     checks
 }
 
-/// What a person should know of one grant.
+/// Reports a grant that needs attention.
 fn grant(summary: &RecordSummary, label: &str, now_ms: i64) -> Option<Check> {
     const LONG_MS: i64 = 60 * 60 * 1000;
     let name = summary.connection();
-    // The name alone means the record of the settings as they are now.
+    // The name alone means the record that the current settings use.
     let with_settings = match label == name {
         true => "",
-        false => ", with the settings that tell this record from the others of its name",
+        false => ", with this record's settings in the configuration",
     };
     if summary.is_logged_out() {
-        let detail = format!("{label}: it was logged out, and its vendor has not revoked it yet");
+        let detail = format!("{label}: logged out, but the vendor has not revoked it yet");
         let fix = format!("countersign logout {name}{with_settings}");
         return Some(Check::warn("grants", detail, fix));
     }
     if summary.unrevoked() > 0 {
         let detail = format!(
-            "{label}: {} tokens of earlier logins were to be revoked, and are not yet",
+            "{label}: {} tokens of earlier logins still have to be revoked",
             summary.unrevoked()
         );
         let fix = format!("countersign logout {name}{with_settings}, and log in again");
@@ -348,8 +336,8 @@ fn grant(summary: &RecordSummary, label: &str, now_ms: i64) -> Option<Check> {
     }
     if let Some(ended) = summary.ended() {
         let detail = format!(
-            "{label}: its grant ended {}: {}",
-            spoken(ended.at_ms),
+            "{label}: the grant ended {}: {}",
+            relative(ended.at_ms),
             ended.message
         );
         return Some(Check::warn(
@@ -363,32 +351,32 @@ fn grant(summary: &RecordSummary, label: &str, now_ms: i64) -> Option<Check> {
         return None;
     }
     let detail = format!(
-        "{label}: a refresh begun {} by {} never ended",
-        spoken(attempt.started_ms),
+        "{label}: a refresh started {} by {} did not finish",
+        relative(attempt.started_ms),
         attempt.by
     );
     Some(Check::warn(
         "grants",
         detail,
-        format!("countersign token {name}{with_settings} finds out what became of it"),
+        format!("countersign token {name}{with_settings}, to find out its outcome"),
     ))
 }
 
-/// New tokens that a store did not take: the next use of their connection moves them.
-fn spool() -> Option<Check> {
+/// Reports tokens in the fallback store, which the next request of their connection moves.
+fn fallback_store() -> Option<Check> {
     let folder = countersign_builtin::spool_folder().filter(|folder| folder.exists())?;
     let waiting = FileStore::open(&folder).and_then(|spool| spool.keys());
     match waiting {
         Ok(keys) if keys.is_empty() => None,
         Ok(keys) => Some(Check::warn(
-            "spool",
+            "fallback store",
             format!(
-                "{} new tokens wait in {} for their store",
+                "{} tokens in {} wait for their store",
                 keys.len(),
                 folder.display()
             ),
-            "countersign token NAME of each connection moves them, once the store works",
+            "once the store works, run countersign token NAME --force for each connection",
         )),
-        Err(error) => Some(Check::failed("spool", &error.into())),
+        Err(error) => Some(Check::failed("fallback store", &error.into())),
     }
 }

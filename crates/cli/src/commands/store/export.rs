@@ -1,4 +1,4 @@
-//! `countersign store export`: records as one file, in plain, for another store to take.
+//! `countersign store export`: writes records, unencrypted, to a file for another store.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -15,7 +15,7 @@ use super::which::is_meant;
 use crate::args::{Global, StoreExportArgs};
 use crate::output::{Output, Stop};
 
-/// The file, format 1.
+/// The export file, format 1.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Exported<'a> {
     pub(super) countersign_export: u32,
@@ -26,7 +26,7 @@ pub(super) struct Exported<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct ExportedRecord<'a> {
     pub(super) key: String,
-    /// The very bytes that the store keeps, in plain.
+    /// The record's bytes, decrypted and otherwise unchanged.
     #[serde(borrow)]
     pub(super) record: &'a RawValue,
 }
@@ -38,7 +38,7 @@ pub(super) fn run(
 ) -> Result<(), Stop> {
     let to_stdout = args.file == Path::new("-");
     if to_stdout && !args.reveal {
-        return Err(unasked().into());
+        return Err(reveal_required().into());
     }
     let shelves = shelves_of(global, args, output)?;
     let named = args.store.store.is_some() || !args.names.is_empty();
@@ -49,7 +49,7 @@ pub(super) fn run(
             output.warn_of("a damaged record was set aside", error);
         }
         for (_, found) in records {
-            // What cannot be read may be what is wanted: an export is whole or is none.
+            // An unreadable record may be a wanted one, and an export must be complete.
             let entry = found?;
             let wanted = |word: &String| is_meant(word, &entry.key, &entry.summary);
             if args.names.is_empty() || args.names.iter().any(wanted) {
@@ -61,14 +61,13 @@ pub(super) fn run(
         let of_it = |entry: &Entry| is_meant(name, &entry.key, &entry.summary);
         !entries.iter().any(of_it)
     }) {
-        let what = match is_key(name) {
-            true => "under key",
-            false => "of connection",
+        let message = match is_key(name) {
+            true => format!("no record has a key that begins with {name}"),
+            false => format!("no record of connection `{name}` is stored"),
         };
-        let message = format!("nothing is kept {what} `{name}`");
         return Err(Error::new(ErrorKind::NoToken, message)
             .with_verdict(Verdict::FixConfiguration)
-            .with_hint("countersign store list shows what there is; nothing was exported")
+            .with_hint("run countersign store list to see all records; nothing was exported")
             .into());
     }
     let bytes = encode(&entries)?;
@@ -78,10 +77,10 @@ pub(super) fn run(
         }
         false => write_private(&args.file, &bytes)?,
     }
-    tell(args, &entries, output)
+    print_summary(args, &entries, output)
 }
 
-/// All the stores of the configuration, or those of the connections that are named, once.
+/// Selects all stores of the configuration, or those of the named connections, each once.
 fn shelves_of(
     global: &Global,
     args: &StoreExportArgs,
@@ -103,9 +102,9 @@ fn shelves_of(
 
 fn encode(entries: &[Entry]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let failed = |e: serde_json::Error| {
-        // Its own text may quote the record.
+        // Without serde_json's own text, which may quote the record.
         let message = format!(
-            "a record is not JSON, line {} column {}",
+            "a record is not JSON (line {}, column {})",
             e.line(),
             e.column()
         );
@@ -119,7 +118,7 @@ fn encode(entries: &[Entry]) -> Result<Zeroizing<Vec<u8>>, Error> {
         });
     }
     let length: usize = entries.iter().map(|entry| entry.value.len() + 128).sum();
-    // Room ahead, so that growing leaves no copy behind.
+    // With enough capacity: growing would leave copies of secrets in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(length + 128));
     let exported = Exported {
         countersign_export: 1,
@@ -130,16 +129,16 @@ fn encode(entries: &[Entry]) -> Result<Zeroizing<Vec<u8>>, Error> {
     Ok(bytes)
 }
 
-/// Durable before it is told: somebody may remove the store next.
+/// Creates a file that only its owner can read, and syncs it: the store may be deleted next.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let shown = path.display();
     let failed = |error: io::Error| {
         let error_kind = error.kind();
-        let message = format!("{shown} cannot be written: {error}");
+        let message = format!("cannot write {shown}: {error}");
         let error = Error::new(ErrorKind::Setting, message);
         match error_kind {
             io::ErrorKind::AlreadyExists => {
-                error.with_hint("an export never replaces a file: name another one")
+                error.with_hint("name another file: an export never replaces one")
             }
             _ => error,
         }
@@ -147,7 +146,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut file = create_private(path).map_err(failed)?;
     let written = write_all(&mut file, bytes).and_then(|()| file.sync_all());
     written.map_err(|error| {
-        // Half an export is none, and has secrets in it.
+        // An incomplete export is useless, and contains secrets.
         let _ = std::fs::remove_file(path);
         failed(error)
     })
@@ -170,17 +169,18 @@ fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-fn unasked() -> Error {
+fn reveal_required() -> Error {
     let where_to = match io::stdout().is_terminal() {
         true => "a terminal",
         false => "stdout",
     };
-    let message = format!("an export has tokens in plain, and goes to {where_to} only if asked");
+    let message =
+        format!("an export contains unencrypted tokens: it goes to {where_to} only with --reveal");
     Error::new(ErrorKind::Setting, message)
         .with_hint("name a file, which only you will be able to read, or add --reveal")
 }
 
-fn tell(args: &StoreExportArgs, entries: &[Entry], output: &Output) -> Result<(), Stop> {
+fn print_summary(args: &StoreExportArgs, entries: &[Entry], output: &Output) -> Result<(), Stop> {
     let count = match entries.len() {
         1 => "1 record".to_owned(),
         count => format!("{count} records"),
@@ -195,7 +195,7 @@ fn tell(args: &StoreExportArgs, entries: &[Entry], output: &Output) -> Result<()
             "file": shown.to_string(), "records": entries.len(),
         })),
         false => output.print(&format!(
-            "exported {count} to {shown}: it has tokens in plain, remove it once they are imported"
+            "exported {count} to {shown}; it contains unencrypted tokens: remove it after the import"
         )),
     }
 }

@@ -1,5 +1,4 @@
-//! `countersign store import`: what another store exported, taken record by record, the newer
-//! one winning.
+//! `countersign store import`: imports exported records, unless the store's are newer.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -21,22 +20,22 @@ use crate::args::{Global, StoreImportArgs};
 use crate::config;
 use crate::output::{Output, Stop};
 
-/// A record of the file, checked before anything is written.
+/// A record of the export, validated before anything is written.
 struct Incoming<'a> {
     key: StoreKey,
     bytes: &'a [u8],
     summary: RecordSummary,
 }
 
-/// What became of one record.
+/// What was done with one record.
 enum Outcome {
     Written {
         replaced: Option<u64>,
     },
     Same,
-    /// The store has one of this generation, which is as new or newer.
+    /// Not imported: the store's record, of this generation, is as new or newer.
     Kept(u64),
-    /// Written in place of a record of another grant, for this difference.
+    /// Replaced a record of another login, with this difference.
     OtherGrant(String),
 }
 
@@ -55,38 +54,38 @@ pub(super) fn run(
     }
     let labels = differences(incoming.iter().map(|record| (&record.key, &record.summary)));
     let owner = owner()?;
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     let mut kept = 0;
     for record in &incoming {
         let target = target(&opened, record)?;
         let store = target.as_written_by(record.summary.connection())?;
         let label = label(&record.key, &record.summary, &labels);
-        let outcome = take(store.as_ref(), record, &owner, args)
+        let outcome = import(store.as_ref(), record, &owner, args)
             .map_err(|e| e.in_context(format_args!("connection {label}")))?;
         kept += u32::from(matches!(outcome, Outcome::Kept(_)));
         if let Outcome::OtherGrant(difference) = &outcome {
             output.warn(&format!(
-                "{label}: the record that was there is gone, and its grant was not revoked: {difference}"
+                "{label}: replaced the store's record, whose grant was not revoked: {difference}"
             ));
         }
         let place = target.shelf.place();
         match output.is_json() {
-            true => told.push(outcome.told(record, &place)),
+            true => results.push(outcome.json(record, &place)),
             false => output.print(&outcome.text(record, &label, &place))?,
         }
     }
     if output.is_json() {
-        output.print_json(&told)?;
+        output.print_json(&results)?;
     }
     if kept > 0 {
         output.warn(&format!(
-            "{kept} not imported, because the store has what is as new; --force takes them all the same"
+            "{kept} not imported, because the store's are as new or newer; use --force to import them anyway"
         ));
     }
     Ok(())
 }
 
-/// The store of `--store`; or each record's connection says where it goes.
+/// Selects the store of `--store`, or the stores of the records' connections.
 fn shelves_for(
     global: &Global,
     args: &StoreImportArgs,
@@ -102,7 +101,7 @@ fn shelves_for(
         let shelf =
             Shelf::of_connection(&config, record.summary.connection(), output).map_err(|e| {
                 let hint =
-                    "nothing was imported; --store takes records whatever the configuration has";
+                    "nothing was imported; to import whatever the configuration says, use --store";
                 match e.hint() {
                     Some(own) => {
                         let both = format!("{own}; {hint}");
@@ -128,11 +127,11 @@ fn target<'a, 'b>(
         .ok_or_else(|| Error::new(ErrorKind::Internal, "no store for a record"))
 }
 
-/// Checks, before anything is written, that no record takes the place of another login's.
+/// Checks, before anything is written, that no record would replace one of another login.
 fn check_grants(opened: &[Opened<'_>], incoming: &[Incoming<'_>]) -> Result<(), Error> {
     for record in incoming {
         let target = target(opened, record)?;
-        // One that cannot be read is told about when its turn comes.
+        // Importing it reports why it can't be read.
         let Ok(Some(there)) = target.read(&record.key) else {
             continue;
         };
@@ -147,17 +146,18 @@ fn check_grants(opened: &[Opened<'_>], incoming: &[Incoming<'_>]) -> Result<(), 
 
 fn another_login(key: &StoreKey, difference: &str) -> Error {
     let message = format!(
-        "the store's record {}… is not of the login that the file has: {difference}",
+        "the store's record {}… belongs to another login than the file's: {difference}",
         brief(key)
     );
     Error::new(ErrorKind::Setting, message).with_hint(format!(
-        "nothing was imported for it; compare both with: countersign store show {0}; to give up the          store's login, log it out first, or add --replace",
+        "it was not imported; run countersign store show {0} to compare them; to give up the \
+         store's login, log it out first, or add --replace",
         brief(key)
     ))
 }
 
-/// Changes one record as a keeper would: under its lease, so that a refresh is not cut across.
-fn take(
+/// Imports one record under its lease, so that no refresh interferes.
+fn import(
     store: &dyn Store,
     record: &Incoming<'_>,
     owner: &Owner,
@@ -197,7 +197,7 @@ fn replace(
                     Some(difference) if !args.replace => {
                         return Err(another_login(&record.key, difference));
                     }
-                    // Of another grant, generations say nothing.
+                    // Generations of different grants can't be compared.
                     None if !newer && !args.force => return Ok(Outcome::Kept(generation)),
                     _ => replaced = Some(generation),
                 }
@@ -214,10 +214,10 @@ fn replace(
         Swap::Unavailable(error) | Swap::Unknown(error) => Err(error.into()),
         Swap::Conflict(_) | Swap::Fenced => Err(Error::new(
             ErrorKind::Store,
-            "the record was changed by somebody else meanwhile",
+            "another process changed the record at the same time",
         )
         .with_verdict(Verdict::Retry)
-        .with_hint("import again: what is there already is left alone")),
+        .with_hint("run the import again: it skips records that are already imported")),
     }
 }
 
@@ -231,21 +231,21 @@ impl Outcome {
             Self::Written {
                 replaced: Some(old),
             } => {
-                format!("{name}: imported into {place}, generation {generation} in place of {old}")
+                format!("{name}: imported into {place}, generation {generation} replaced {old}")
             }
             Self::OtherGrant(_) => {
                 format!(
-                    "{name}: imported into {place} in place of another login, generation {generation}"
+                    "{name}: imported into {place}, generation {generation} replaced another login"
                 )
             }
-            Self::Same => format!("{name}: {place} has it already"),
+            Self::Same => format!("{name}: already in {place}"),
             Self::Kept(known) => format!(
-                "{name}: left as it is in {place}, generation {known}; the file has {generation}"
+                "{name}: not imported into {place}, which has generation {known}; the file has {generation}"
             ),
         }
     }
 
-    fn told(&self, record: &Incoming<'_>, place: &str) -> serde_json::Value {
+    fn json(&self, record: &Incoming<'_>, place: &str) -> serde_json::Value {
         let (outcome, known) = match self {
             Self::Written { replaced: None } => ("imported", None),
             Self::Written { replaced: known } => ("replaced", *known),
@@ -265,20 +265,20 @@ impl Outcome {
     }
 }
 
-/// Larger than any store of one app that would be moved through a file.
-const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// The maximum size of an export.
+const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(Vec::new());
-    let mut read = |from: &mut dyn Read| from.take(MOST_BYTES).read_to_end(&mut bytes);
+    let mut read = |from: &mut dyn Read| from.take(MAX_BYTES).read_to_end(&mut bytes);
     let length = match path == Path::new("-") {
         true => read(&mut io::stdin().lock()).map_err(Refusal::Io),
-        // What it says goes into the store: it must be this user's.
+        // Its content goes into the store, so other users must not be able to write it.
         false => trusted::open(path).and_then(|mut found| Ok(read(&mut found.file)?)),
     };
     length.map_err(|refusal| {
-        let refuse = |why| Error::new(ErrorKind::Setting, format!("{} {why}", shown(path)));
-        Error::of_file(&refusal, refuse)
+        let reject = |why| Error::new(ErrorKind::Setting, format!("{} {why}", shown(path)));
+        Error::of_file(&refusal, reject)
     })?;
     Ok(bytes)
 }
@@ -290,30 +290,30 @@ fn shown(path: &Path) -> String {
     }
 }
 
-/// All of the file or nothing of it: one bad record refuses it before any is written.
+/// Parses an export. Rejects all of it if one record is invalid.
 fn decode(bytes: &[u8]) -> Result<Vec<Incoming<'_>>, Error> {
-    let refuse = |message: String| {
+    let reject = |message: String| {
         Error::new(ErrorKind::Setting, message)
-            .with_hint("it has to be what countersign store export wrote; nothing was imported")
+            .with_hint("name a file that countersign store export wrote; nothing was imported")
     };
-    // The parser's own text may quote a token.
+    // Without serde_json's own text, which may quote a token.
     let exported: Exported<'_> = serde_json::from_slice(bytes).map_err(|e| {
         let (line, column) = (e.line(), e.column());
-        refuse(format!(
-            "the export is not understood at line {line}, column {column}"
+        reject(format!(
+            "the export cannot be parsed at line {line}, column {column}"
         ))
     })?;
     if exported.countersign_export != 1 {
         let format = exported.countersign_export;
-        return Err(refuse(format!("the export is of format {format}, not 1")));
+        return Err(reject(format!("the export has format {format}, not 1")));
     }
     let now = SystemClock::new().now();
     let check = |record: &ExportedRecord<'_>| {
         let key = StoreKey::from_hex(&record.key)
-            .ok_or_else(|| refuse(format!("`{}` is not the key of a record", record.key)))?;
+            .ok_or_else(|| reject(format!("`{}` is not the key of a record", record.key)))?;
         let bytes = record.record.get().as_bytes();
         let summary = RecordSummary::read(bytes, now)
-            .map_err(|e| refuse(format!("record {}…: {e}", brief(&key))))?;
+            .map_err(|e| reject(format!("record {}…: {e}", brief(&key))))?;
         Ok::<_, Error>((key, summary))
     };
     let mut incoming = Vec::with_capacity(exported.records.len());

@@ -1,4 +1,4 @@
-//! `countersign store list`: which grants the stores keep, and how they are.
+//! `countersign store list`: lists records with their state.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ pub(super) fn run(global: &Global, args: &StoreArgs, output: &mut Output) -> Res
         all.extend(records.into_iter().map(|found| (place.clone(), found)));
     }
     if output.is_json() {
-        let told = all.iter().map(|(place, found)| told_as_json(place, found));
-        return output.print_json(&told.collect::<Vec<_>>());
+        let list = all.iter().map(|(place, found)| as_json(place, found));
+        return output.print_json(&list.collect::<Vec<_>>());
     }
     let readable = all
         .iter()
@@ -36,13 +36,13 @@ pub(super) fn run(global: &Global, args: &StoreArgs, output: &mut Output) -> Res
         .map(|(place, found)| row(place, found, &differences));
     let rows: Vec<_> = rows.collect();
     if rows.is_empty() {
-        output.say("nothing is kept");
+        output.say("no records");
         return Ok(());
     }
     output.print_lines(&table(rows))
 }
 
-/// How a grant is, in one word.
+/// Returns a grant's state, in the README's words.
 pub(super) fn state(summary: &RecordSummary) -> &'static str {
     let now = SystemClock::new().now();
     let valid = summary
@@ -61,8 +61,8 @@ pub(super) fn state(summary: &RecordSummary) -> &'static str {
     }
 }
 
-/// A moment as people say it.
-pub(super) fn spoken(at_ms: i64) -> String {
+/// Formats a time relative to now, as in `in 5 min` or `2 h ago`.
+pub(super) fn relative(at_ms: i64) -> String {
     let seconds = (at_ms - SystemClock::new().now().unix_ms) / 1000;
     let amount = match seconds.unsigned_abs() {
         0 => return "now".to_owned(),
@@ -98,7 +98,7 @@ fn row(
     };
     let summary = &entry.summary;
     let end = summary.token().and_then(|token| token.expires_at());
-    let end = end.map_or_else(|| "not told".to_owned(), |end| spoken(end * 1000));
+    let end = end.map_or_else(|| "unknown".to_owned(), |end| relative(end * 1000));
     let encrypted = entry.encrypted.then_some("encrypted");
     let difference = differences.get(key).map(String::as_str);
     let notes: Vec<_> = encrypted.into_iter().chain(difference).collect();
@@ -113,7 +113,7 @@ fn row(
     ]
 }
 
-fn told_as_json(place: &str, (key, found): &Found) -> Value {
+fn as_json(place: &str, (key, found): &Found) -> Value {
     let (entry, error) = match found {
         Ok(entry) => (Some(entry), None),
         Err(error) => (None, Some(error.message())),
@@ -147,9 +147,9 @@ fn table(rows: Vec<[String; COLUMNS]>) -> Vec<String> {
         "",
     ];
     let head = head.map(str::to_owned);
-    // As wide as it is shown.
-    let shown = |row: [String; COLUMNS]| row.map(|cell| terminal::line(&cell).into_owned());
-    let all: Vec<_> = [head].into_iter().chain(rows).map(shown).collect();
+    // Escaped before the widths are computed.
+    let escaped = |row: [String; COLUMNS]| row.map(|cell| terminal::line(&cell).into_owned());
+    let all: Vec<_> = [head].into_iter().chain(rows).map(escaped).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..COLUMNS)
         .map(|column| width(column).unwrap_or(0))

@@ -1,4 +1,4 @@
-//! `countersign store rekey`: every record sealed anew under the first of the store's keys.
+//! `countersign store rekey`: encrypts every record again with the first of the store's keys.
 
 use countersign::{Error, ErrorKind};
 use serde_json::{Value, json};
@@ -9,15 +9,16 @@ use super::show;
 use crate::args::{Global, StoreRekeyArgs};
 use crate::output::{Output, Stop};
 
-/// What became of the records of one store.
+/// What was done with the records of one store.
 #[derive(Default)]
 struct Tally {
-    /// Sealed under the first key, having been sealed under another.
-    anew: u32,
-    already: u32,
-    /// Not encrypted, and sealed because that was asked for.
-    taken_in: Vec<Value>,
-    /// Not encrypted, and left as they are.
+    /// Records that are now encrypted with the first key, instead of another one.
+    reencrypted: u32,
+    /// Records that were already encrypted with the first key.
+    unchanged: u32,
+    /// Records that were not encrypted, and now are because of `--seal-plain`.
+    encrypted: Vec<Value>,
+    /// Records that are still not encrypted.
     plain: Vec<Value>,
 }
 
@@ -25,7 +26,7 @@ pub(super) fn run(global: &Global, args: &StoreRekeyArgs, output: &mut Output) -
     let named = args.name.is_some() || args.store.store.is_some();
     let mut shelves = Shelf::select(global, &args.store, args.name.as_deref(), output)?;
     for shelf in &shelves {
-        // Before anything is written: half a store under another key helps nobody.
+        // Checked before anything is written: no store is left half done.
         if shelf.common_ring()?.is_none() && named {
             return Err(no_key(&format!("{} has no `store_key`", shelf.place())).into());
         }
@@ -34,7 +35,7 @@ pub(super) fn run(global: &Global, args: &StoreRekeyArgs, output: &mut Output) -
     if shelves.is_empty() {
         return Err(no_key("no connection has a `store_key`").into());
     }
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     let mut failure: Option<Error> = None;
     for opened in open_existing(&shelves, named, output)? {
         let place = opened.shelf.place();
@@ -44,22 +45,22 @@ pub(super) fn run(global: &Global, args: &StoreRekeyArgs, output: &mut Output) -
             output.warn_of("a damaged record was set aside", error);
         }
         for key in keys {
-            if let Err(error) = tally.take(&opened, &key, args.seal_plain, output)? {
-                output.warn_of(&format!("record {}… is as it was", brief(&key)), &error);
-                // The rest is done all the same: it can be read with both keys.
-                failure = Some(error.in_context("not every record was sealed anew"));
+            if let Err(error) = tally.rekey(&opened, &key, args.seal_plain, output)? {
+                output.warn_of(&format!("record {}… was not changed", brief(&key)), &error);
+                // Continues: either key can decrypt the store's records.
+                failure = Some(error.in_context("not every record was encrypted again"));
             }
         }
         if !tally.plain.is_empty() {
-            failure.get_or_insert(left_in_plain(&place, tally.plain.len()));
+            failure.get_or_insert(not_encrypted(&place, tally.plain.len()));
         }
         match output.is_json() {
-            true => told.push(tally.told(&place)),
+            true => results.push(tally.json(&place)),
             false => output.print(&tally.text(&place))?,
         }
     }
     if output.is_json() {
-        output.print_json(&told)?;
+        output.print_json(&results)?;
     }
     match failure {
         Some(error) => Err(error.into()),
@@ -68,9 +69,11 @@ pub(super) fn run(global: &Global, args: &StoreRekeyArgs, output: &mut Output) -
 }
 
 impl Tally {
-    /// Seals one record. One that is not encrypted may be anybody's who can write the store: it is
-    /// shown, and sealed only if that was asked for.
-    fn take(
+    /// Encrypts one record with the first key.
+    ///
+    /// Anybody who can write to the store may have created a record that isn't encrypted. So it is
+    /// printed, and encrypted only with `--seal-plain`.
+    fn rekey(
         &mut self,
         opened: &Opened<'_>,
         key: &countersign::StoreKey,
@@ -87,35 +90,32 @@ impl Tally {
             Err(error) => return Ok(Err(error)),
         };
         if entry.encrypted {
-            let resealed = sealed.reseal(key).map(|anew| match anew {
-                true => self.anew += 1,
-                false => self.already += 1,
+            let resealed = sealed.reseal(key).map(|changed| match changed {
+                true => self.reencrypted += 1,
+                false => self.unchanged += 1,
             });
             return Ok(resealed.map_err(Error::from));
         }
-        show_plain(&opened.shelf.place(), &entry, output)?;
-        let told = show::told(&opened.shelf.place(), &entry, false);
+        print_plain(&opened.shelf.place(), &entry, output)?;
+        let shown = show::json(&opened.shelf.place(), &entry, false);
         if !seal_plain {
-            self.plain.push(told);
+            self.plain.push(shown);
             return Ok(Ok(()));
         }
         let sealed = sealed.seal_plain(key, &entry.value);
         Ok(sealed
-            .map(|()| self.taken_in.push(told))
+            .map(|()| self.encrypted.push(shown))
             .map_err(Error::from))
     }
 
     fn text(&self, place: &str) -> String {
         let mut text = format!(
-            "{place}: {} sealed anew, {} under the first key already",
-            self.anew, self.already
+            "{place}: {} encrypted again, {} already encrypted with the first key",
+            self.reencrypted, self.unchanged
         );
         for (count, what) in [
-            (self.taken_in.len(), "were not encrypted and are now"),
-            (
-                self.plain.len(),
-                "are not encrypted and were left as they are",
-            ),
+            (self.encrypted.len(), "encrypted for the first time"),
+            (self.plain.len(), "not encrypted"),
         ] {
             if count > 0 {
                 text.push_str(&format!(", {count} {what}"));
@@ -124,18 +124,18 @@ impl Tally {
         text
     }
 
-    fn told(&self, place: &str) -> Value {
+    fn json(&self, place: &str) -> Value {
         json!({
             "store": place,
-            "sealed": self.anew,
-            "already": self.already,
-            "sealed_plain": self.taken_in,
+            "sealed": self.reencrypted,
+            "already": self.unchanged,
+            "sealed_plain": self.encrypted,
             "left_plain": self.plain,
         })
     }
 }
 
-fn show_plain(place: &str, entry: &Entry, output: &Output) -> Result<(), Stop> {
+fn print_plain(place: &str, entry: &Entry, output: &Output) -> Result<(), Stop> {
     if output.is_json() {
         return Ok(());
     }
@@ -143,21 +143,21 @@ fn show_plain(place: &str, entry: &Entry, output: &Output) -> Result<(), Stop> {
     output.print_lines(&show::lines(place, entry, false))
 }
 
-fn left_in_plain(place: &str, count: usize) -> Error {
+fn not_encrypted(place: &str, count: usize) -> Error {
     let message = format!(
-        "{count} records in {place} are not encrypted: whoever can write the store can have put them there"
+        "{count} records in {place} are not encrypted: anybody who can write to the store may have created them"
     );
     Error::new(ErrorKind::Store, message)
         .with_setting("store_key")
         .with_verdict(countersign::Verdict::FixConfiguration)
         .with_hint(
-            "look at each: who wrote it, and where its token is sent; if all of them are yours, run: \
-             countersign store rekey --seal-plain",
+            "check who wrote each of them, and where its token is sent; if all of them are yours, \
+             run countersign store rekey --seal-plain",
         )
 }
 
 fn no_key(message: &str) -> Error {
     Error::new(ErrorKind::Setting, message)
         .with_setting("store_key")
-        .with_hint("make a key with: openssl rand -base64 32; then set store_key, or give --store-key-env or --store-key-file with --store")
+        .with_hint("create a key with openssl rand -base64 32, then set store_key, or use --store with --store-key-env or --store-key-file")
 }

@@ -1,4 +1,4 @@
-//! One write and read of a store, as a refresh makes them.
+//! Writes and reads a record as a refresh does, to test a store.
 
 use std::time::Duration;
 
@@ -6,21 +6,23 @@ use countersign::{
     Clock, Error, ErrorKind, Lease, Owner, Store, StoreKey, Swap, SystemClock, Verdict,
 };
 
-/// How it ended, unless the store failed.
+/// The outcome, unless the store failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RoundTrip {
     Done,
-    /// Somebody else is trying the same.
+    /// Another process holds the lease, for the same test.
     Busy,
     LeaseLost,
 }
 
-/// Writes, reads, changes and forgets a record under its lease. `below` is the store without
-/// encryption: what an earlier run left behind may be under another key.
+/// Writes, reads and deletes a record under its lease.
+///
+/// `below` is the store without encryption: an earlier run may have left a record that is encrypted
+/// with another key.
 ///
 /// # Errors
 ///
-/// What the store says.
+/// The store's errors, and if the store returns something else than was written.
 pub(crate) fn round_trip(
     store: &dyn Store,
     below: &dyn Store,
@@ -32,30 +34,32 @@ pub(crate) fn round_trip(
         Lease::Granted { fence, .. } => fence,
         Lease::Busy { .. } => return Ok(RoundTrip::Busy),
     };
-    let tried = write_and_forget(store, below, key, fence);
+    let written = write_and_delete(store, below, key, fence);
     let released = store.release(key, &owner, fence);
-    tried?;
+    written?;
     Ok(match released? {
         true => RoundTrip::Done,
         false => RoundTrip::LeaseLost,
     })
 }
 
-fn write_and_forget(
+fn write_and_delete(
     store: &dyn Store,
     below: &dyn Store,
     key: &StoreKey,
     fence: u64,
 ) -> Result<(), Error> {
-    let probe = b"countersign store doctor was here";
+    let written = b"written by countersign store doctor";
     let left = below.load(key)?.map(|stored| stored.version);
-    let version = applied(store.compare_and_swap(key, left, Some(fence), probe))?;
+    let version = applied(store.compare_and_swap(key, left, Some(fence), written))?;
     let read = store.load(key)?.and_then(|stored| stored.value);
-    let same = read.is_some_and(|value| value.as_slice() == probe);
+    let same = read.is_some_and(|value| value.as_slice() == written);
     applied(store.tombstone(key, version, Some(fence)))?;
     match same {
         true => Ok(()),
-        false => Err(strange("what was written is not what was read")),
+        false => Err(unexpected(
+            "the store returned something else than was written",
+        )),
     }
 }
 
@@ -63,10 +67,12 @@ fn applied(swap: Swap) -> Result<u64, Error> {
     match swap {
         Swap::Applied(version) => Ok(version),
         Swap::Unavailable(error) | Swap::Unknown(error) => Err(error.into()),
-        Swap::Conflict(_) | Swap::Fenced => Err(strange("a change under a lease was refused")),
+        Swap::Conflict(_) | Swap::Fenced => {
+            Err(unexpected("the store rejected a write under a lease"))
+        }
     }
 }
 
-fn strange(message: &str) -> Error {
+fn unexpected(message: &str) -> Error {
     Error::new(ErrorKind::Store, message).with_verdict(Verdict::Unexpected)
 }

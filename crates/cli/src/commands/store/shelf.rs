@@ -1,5 +1,4 @@
-//! Which store is meant, and how its records are read: by the connections that use it, or as the
-//! command line says.
+//! Selects stores by connection, by record key or with `--store`, and reads their records.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,39 +16,38 @@ use crate::config;
 use crate::input;
 use crate::output::Output;
 
-/// A store that somebody named, not opened yet.
+/// A selected store, not opened yet.
 #[derive(Debug)]
 pub(super) struct Shelf {
     pub(super) setting: StoreSetting,
-    /// Who uses it, and with which keys: connections of the configuration by name, and `None` for
-    /// the command line.
+    /// The connections that use it, with their keys. The name is `None` for `--store`.
     users: Vec<(Option<String>, Option<KeyRing>)>,
     /// Whether one of them has `store_create = false`.
     must_exist: bool,
 }
 
-/// A store that is open.
+/// An open store.
 #[derive(Debug)]
 pub(super) struct Opened<'a> {
     pub(super) shelf: &'a Shelf,
     pub(super) below: Arc<dyn Store>,
 }
 
-/// A record that was read.
+/// A record of a store.
 pub(super) struct Entry {
     pub(super) key: StoreKey,
     pub(super) version: u64,
     pub(super) encrypted: bool,
-    /// In plain, whatever it was in the store.
+    /// The record's bytes, decrypted.
     pub(super) value: Zeroizing<Vec<u8>>,
     pub(super) summary: RecordSummary,
 }
 
-/// What is found where a record should be.
+/// A record's key, and the record or why it can't be read.
 pub(super) type Found = (StoreKey, Result<Entry, Error>);
 
 impl Shelf {
-    /// The store of `--store`, or of the connection, or all that the configuration has.
+    /// Selects the store of `--store` or of the connection, or all stores of the configuration.
     pub(super) fn select(
         global: &Global,
         args: &StoreArgs,
@@ -59,7 +57,7 @@ impl Shelf {
         if let Some(text) = &args.store {
             let user = (None, ring_of_args(args)?);
             let setting = StoreSetting::parse(text)
-                .and_then(kept_somewhere)
+                .and_then(persistent)
                 .map_err(|e| e.in_context("--store"))?;
             return Ok(vec![Self {
                 must_exist: must_exist(global, &setting),
@@ -74,8 +72,8 @@ impl Shelf {
         }
     }
 
-    /// As [`Shelf::select`], for a word that may also be the beginning of a record's key, which is
-    /// looked for in all stores.
+    /// Like [`Shelf::select`], for a word that may also be the beginning of a record's key, which
+    /// may be in any store.
     pub(super) fn select_by_word(
         global: &Global,
         args: &StoreArgs,
@@ -93,32 +91,32 @@ impl Shelf {
         Self::select(global, args, name, output)
     }
 
-    /// The store of one connection, with all that use it.
+    /// Selects the store of one connection, with all connections that use it.
     pub(super) fn of_connection(
         config: &Configuration,
         name: &str,
         output: &mut Output,
     ) -> Result<Self, Error> {
         let named = |e: Error| e.in_context(format_args!("connection `{name}`"));
-        // That there is none of this name says so by itself.
+        // An error about an unknown name needs no context.
         config.settings(name)?;
         let used = setting_of(config, name).map_err(named)?;
-        let setting = kept_somewhere(used.store).map_err(named)?;
+        let setting = persistent(used.store).map_err(named)?;
         let all = Self::all(config, output)?;
         let found = all.into_iter().find(|shelf| shelf.setting == setting);
-        found.ok_or_else(|| Error::new(ErrorKind::Internal, "the store was there and is not"))
+        found.ok_or_else(|| Error::new(ErrorKind::Internal, "the store is not in the list"))
     }
 
-    /// Every store of the configuration that outlives a process, once.
+    /// Selects every persistent store of the configuration, once.
     ///
-    /// A connection that is wrong does not keep anybody from the others' stores: it is told.
+    /// Skips an invalid connection with a warning, because the others' stores may be valid.
     fn all(config: &Configuration, output: &mut Output) -> Result<Vec<Self>, Error> {
         let mut shelves: Vec<Self> = Vec::new();
         for name in config.names() {
             let used = match setting_of(config, name) {
                 Ok(used) => used,
                 Err(error) => {
-                    output.warn_of(&format!("connection `{name}` is left out"), &error);
+                    output.warn_of(&format!("connection `{name}` is skipped"), &error);
                     continue;
                 }
             };
@@ -141,12 +139,12 @@ impl Shelf {
         }
         if shelves.is_empty() {
             let message = format!(
-                "{}: no connection has a store that outlives a command",
+                "{}: no connection has a persistent store",
                 config.path().display()
             );
             return Err(Error::new(ErrorKind::Setting, message)
                 .with_setting("store")
-                .with_hint("set store = \"file:FOLDER\", or name a store with --store"));
+                .with_hint("set store = \"file:FOLDER\", or use --store"));
         }
         Ok(shelves)
     }
@@ -155,13 +153,13 @@ impl Shelf {
         place(&self.setting)
     }
 
-    /// The connections of the configuration that use it, for a person.
+    /// Returns the names of the connections that use it.
     pub(super) fn users(&self) -> Vec<&str> {
         let names = self.users.iter().filter_map(|(name, _)| name.as_deref());
         names.collect()
     }
 
-    /// A folder that nothing was ever kept in. Looking at it must not make it.
+    /// Returns whether the store is a folder that doesn't exist. Reading must not create it.
     pub(super) fn is_missing(&self) -> bool {
         match &self.setting {
             StoreSetting::File(folder) => !folder.exists(),
@@ -169,7 +167,7 @@ impl Shelf {
         }
     }
 
-    /// Opens it to change what is there, making what is missing, unless `store_create` is false.
+    /// Opens it for writing. Creates what is missing, unless `store_create` is false.
     pub(super) fn open(&self) -> Result<Opened<'_>, Error> {
         let below = match self.must_exist {
             true => open_existing_store(&self.setting)?,
@@ -178,10 +176,10 @@ impl Shelf {
         Ok(Opened { shelf: self, below })
     }
 
-    /// Opens it to look, if there is something to look at. Nothing is made.
+    /// Opens it for reading, if it exists. Creates nothing.
     pub(super) fn open_existing(&self) -> Result<Opened<'_>, Error> {
         self.check_present()?;
-        // A Redis server has nothing that could be missing, and nothing is made there.
+        // Opening a store on a Redis server never creates anything.
         let is_redis =
             matches!(&self.setting, StoreSetting::Server(url) if url.starts_with("redis"));
         let below = match is_redis && !self.must_exist {
@@ -191,7 +189,7 @@ impl Shelf {
         Ok(Opened { shelf: self, below })
     }
 
-    /// Opens it to try out whether it can be written: tables are made, as for the first token.
+    /// Opens it for a test. Creates tables, as the first token would, but no folder.
     pub(super) fn open_to_try(&self) -> Result<Opened<'_>, Error> {
         self.check_present()?;
         self.open()
@@ -201,18 +199,19 @@ impl Shelf {
         if !self.is_missing() {
             return Ok(());
         }
-        let message = format!("the store {} is not there", self.place());
+        let message = format!("the store {} does not exist", self.place());
         Err(Error::new(ErrorKind::Store, message)
             .with_setting("store")
             .with_verdict(Verdict::FixConfiguration)
             .with_hint(match self.must_exist {
-                true => "mount its disk, or correct the folder's name; `store_create` is false, so that nothing makes it",
-                false => "check the folder's name; the first token that is kept makes it",
+                true => "mount its disk, or correct the folder's name; `store_create` is false, so it is not created",
+                false => "check the folder's name; storing the first token creates it",
             }))
     }
 
-    /// The keys that all users of the store have in common; a store that is sealed with one
-    /// connection's keys would be lost to another.
+    /// Returns the keys that all users of the store share.
+    ///
+    /// Fails if they differ: a connection couldn't read what is encrypted with another one's keys.
     pub(super) fn common_ring(&self) -> Result<Option<&KeyRing>, Error> {
         let mut by_ring: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (name, ring) in &self.users {
@@ -222,12 +221,12 @@ impl Shelf {
         if by_ring.len() > 1 {
             let groups: Vec<_> = by_ring.values().map(|names| names.join(", ")).collect();
             let message = format!(
-                "the connections that keep in {} have different values of `store_key`: {}",
+                "the connections that use {} have different values of `store_key`: {}",
                 self.place(),
                 groups.join(" / ")
             );
             return Err(Error::setting("store_key", message)
-                .with_hint("give them all the same store_key, or stores of their own"));
+                .with_hint("set the same store_key for all of them, or give each its own store"));
         }
         Ok(self.users.first().and_then(|(_, ring)| ring.as_ref()))
     }
@@ -237,8 +236,9 @@ impl Shelf {
     }
 }
 
-/// Opens what there is to look at, of everything that is meant. What was named must be there;
-/// of what merely stands in the configuration, some may never have been used.
+/// Opens the selected stores for reading.
+///
+/// A store that was `named` must exist. Of the configuration's, some may not have been used yet.
 pub(super) fn open_existing<'a>(
     shelves: &'a [Shelf],
     named: bool,
@@ -247,7 +247,7 @@ pub(super) fn open_existing<'a>(
     let mut opened = Vec::new();
     for shelf in shelves {
         if !named && shelf.is_missing() {
-            output.trace(&format!("nothing was ever kept in {}", shelf.place()));
+            output.trace(&format!("the store {} does not exist yet", shelf.place()));
             continue;
         }
         opened.push(shelf.open_existing()?);
@@ -256,15 +256,14 @@ pub(super) fn open_existing<'a>(
 }
 
 impl Opened<'_> {
-    /// Every record there is, or why it cannot be read; and what was found damaged and set aside
-    /// while looking.
+    /// Reads all records. Also returns an error for each damaged record that was set aside.
     pub(super) fn records(&self) -> Result<(Vec<Found>, Vec<Error>), Error> {
         let (keys, damaged) = self.keys()?;
         let mut found = Vec::new();
         for key in keys {
             match self.read(&key) {
                 Ok(Some(entry)) => found.push((key, Ok(entry))),
-                // Forgotten between the two looks.
+                // Deleted since its key was listed.
                 Ok(None) => {}
                 Err(error) => found.push((key, Err(error))),
             }
@@ -272,7 +271,7 @@ impl Opened<'_> {
         Ok((found, damaged))
     }
 
-    /// The keys of all records. A store of files tells one damaged record at a time.
+    /// Lists the keys of all records. A file store reports one damaged record per call.
     pub(super) fn keys(&self) -> Result<(Vec<StoreKey>, Vec<Error>), Error> {
         let mut damaged: Vec<Error> = Vec::new();
         loop {
@@ -283,15 +282,15 @@ impl Opened<'_> {
                 }
                 Err(error) => Error::from(error),
             };
-            let told = damaged.iter().any(|e| e.message() == error.message());
-            if error.verdict() != Verdict::Unexpected || told {
+            let repeated = damaged.iter().any(|e| e.message() == error.message());
+            if error.verdict() != Verdict::Unexpected || repeated {
                 return Err(error);
             }
             damaged.push(error);
         }
     }
 
-    /// A record, decrypted with whichever keys open it.
+    /// Reads a record, decrypted with the keys of any user.
     pub(super) fn read(&self, key: &StoreKey) -> Result<Option<Entry>, Error> {
         let Some(raw) = self.below.load(key)? else {
             return Ok(None);
@@ -317,7 +316,7 @@ impl Opened<'_> {
         }))
     }
 
-    /// The store as a connection of this name, or else everybody, writes it.
+    /// Returns the store with the encryption of this connection, or else of all users.
     pub(super) fn as_written_by(&self, name: &str) -> Result<Arc<dyn Store>, Error> {
         let users = &self.shelf.users;
         let own = users.iter().find(|(user, _)| user.as_deref() == Some(name));
@@ -335,41 +334,39 @@ impl Opened<'_> {
         SealedStore::new(Arc::clone(&self.below), ring.clone())
     }
 
-    /// What opens with the keys of any user.
     fn load_sealed(&self, key: &StoreKey) -> Result<Option<Stored>, Error> {
-        let mut refusal = None;
+        let mut failure = None;
         for ring in self.shelf.rings() {
             match self.sealed(ring).load(key) {
                 Ok(stored) => return Ok(stored),
-                Err(error) => refusal = Some(Error::from(error)),
+                Err(error) => failure = Some(Error::from(error)),
             }
         }
-        Err(refusal.unwrap_or_else(|| {
-            let message = format!("record {}… is encrypted, and no key is given", brief(key));
+        Err(failure.unwrap_or_else(|| {
+            let message = format!("record {}… is encrypted, but no key is set", brief(key));
             Error::new(ErrorKind::Store, message)
                 .with_setting("store_key")
                 .with_verdict(Verdict::FixConfiguration)
-                .with_hint(
-                    "set store_key, or give --store-key-env or --store-key-file with --store",
-                )
+                .with_hint("set store_key, or use --store with --store-key-env or --store-key-file")
         }))
     }
 }
 
-/// Where `store doctor` tries things out: always the same, so that a run that was cut off leaves
-/// nothing that piles up.
+/// Returns the key of the record that `store doctor` writes.
+///
+/// It is always the same, so interrupted runs leave no more than one.
 pub(crate) fn scratch() -> StoreKey {
     StoreKey::of(["countersign", "store doctor"])
 }
 
-/// What a connection says of its store.
+/// A connection's store settings.
 struct Used {
     store: StoreSetting,
     ring: Option<KeyRing>,
     create: bool,
 }
 
-/// A connection's store and its keys, whatever else is wrong with the connection.
+/// Reads a connection's store settings, even if other settings are invalid.
 fn setting_of(config: &Configuration, name: &str) -> Result<Used, Error> {
     let written = config.settings(name)?;
     let wanted = [
@@ -394,7 +391,7 @@ fn setting_of(config: &Configuration, name: &str) -> Result<Used, Error> {
     };
     let ring = settings.secret("store_key");
     let ring = ring.map(|keys| KeyRing::parse(keys.expose())).transpose()?;
-    // Anything but `true` creates nothing; what else is wrong with it, the connection says.
+    // Other commands reject a value that is neither `true` nor `false`.
     let create = settings
         .value("store_create")
         .is_none_or(|word| word == "true");
@@ -405,8 +402,8 @@ fn setting_of(config: &Configuration, name: &str) -> Result<Used, Error> {
     })
 }
 
-/// Whether a connection of the configuration, if there is one, has this store and `store_create =
-/// false`: naming the store by --store does not make it be created.
+/// Returns whether a connection of the configuration, if there is one, has this store and
+/// `store_create = false`. It applies to `--store`, too.
 fn must_exist(global: &Global, setting: &StoreSetting) -> bool {
     let Ok(config) = config::configuration(global) else {
         return false;
@@ -423,11 +420,12 @@ fn must_exist(global: &Global, setting: &StoreSetting) -> bool {
     })
 }
 
-fn kept_somewhere(setting: StoreSetting) -> Result<StoreSetting, Error> {
+/// Rejects `memory`.
+fn persistent(setting: StoreSetting) -> Result<StoreSetting, Error> {
     if setting != StoreSetting::Memory {
         return Ok(setting);
     }
-    let message = "`store` is memory: nothing of it is left when a command ends";
+    let message = "`store` is memory, whose content is lost when a command ends";
     Err(Error::setting("store", message).with_hint("set store = \"file:FOLDER\""))
 }
 
@@ -436,7 +434,7 @@ fn ring_of_args(args: &StoreArgs) -> Result<Option<KeyRing>, Error> {
         (Some(path), _) => ("--store-key-file", input::secret(path, "--store-key-file")?),
         (None, Some(name)) => {
             let missing = || {
-                let message = format!("--store-key-env: the environment has no variable {name}");
+                let message = format!("--store-key-env: environment variable {name} is not set");
                 Error::new(ErrorKind::Setting, message)
             };
             let value = variable(name).ok_or_else(missing)?;

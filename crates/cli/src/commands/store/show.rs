@@ -1,9 +1,9 @@
-//! `countersign store show`: all that is kept of a connection, its secrets masked unless asked for.
+//! `countersign store show`: prints everything stored for a connection, and tokens with `--reveal`.
 
 use countersign::{Error, ErrorKind, Secret, Verdict};
 use serde_json::{Value, json};
 
-use super::list::{spoken, state};
+use super::list::{relative, state};
 use super::record_key::is_key;
 use super::shelf::{Entry, Shelf};
 use super::which::is_meant;
@@ -34,62 +34,62 @@ pub(super) fn run(global: &Global, args: &StoreShowArgs, output: &mut Output) ->
             }
         }
     }
-    // Whose it is nobody knows: it may be the one that is asked for.
+    // An unreadable record may be the one to show.
     for error in &unreadable {
         output.warn_of("a record cannot be read", error);
     }
     if shown.is_empty() {
         let places: Vec<_> = shelves.iter().map(Shelf::place).collect();
-        return Err(nothing_kept(&args.name, &places.join(", "), unreadable).into());
+        return Err(not_found(&args.name, &places.join(", "), unreadable).into());
     }
     let current = config::store_key(global, &args.name);
     if output.is_json() {
-        let told = shown.iter().map(|(place, e)| {
-            let mut told = told(place, e, args.reveal);
-            told["current"] = json!(current.map(|key| key == e.key));
-            told
+        let records = shown.iter().map(|(place, e)| {
+            let mut record = json(place, e, args.reveal);
+            record["current"] = json!(current.map(|key| key == e.key));
+            record
         });
-        return output.print_json(&told.collect::<Vec<_>>());
+        return output.print_json(&records.collect::<Vec<_>>());
     }
     let all = shown.iter().map(|(place, e)| {
         let mut lines = lines(place, e, args.reveal);
         if shown.len() > 1 {
-            lines.extend(current.map(|key| is_current(key == e.key)));
+            lines.extend(current.map(|key| in_use(key == e.key)));
         }
         lines
     });
     output.print_lines(&all.collect::<Vec<_>>().join(&String::new()))
 }
 
-/// Which of several records the connection uses.
-fn is_current(current: bool) -> String {
-    let told = match current {
-        true => "yes, this is the record of the connection as it is configured",
-        false => "no, the connection was configured otherwise when this was kept",
+/// Says whether the connection uses this one of several records.
+fn in_use(current: bool) -> String {
+    let text = match current {
+        true => "yes, the connection's settings select this record",
+        false => "no, the connection had other settings when this record was stored",
     };
-    format!("  in use: {told}")
+    format!("  in use: {text}")
 }
 
-fn nothing_kept(name: &str, place: &str, mut unreadable: Vec<Error>) -> Error {
-    // With the only key missing, that is what is wrong.
+fn not_found(name: &str, place: &str, mut unreadable: Vec<Error>) -> Error {
+    // Probably the record to show, for example if `store_key` is wrong.
     if let Some(error) = unreadable.pop() {
         return error;
     }
     if is_key(name) {
         let message = format!("no record in {place} has a key that begins with {name}");
         return Error::new(ErrorKind::Setting, message)
-            .with_hint("countersign store list shows the keys of all records");
+            .with_hint("run countersign store list to see the keys of all records");
     }
-    let message = format!("nothing is kept of connection `{name}` in {place}");
+    let message = format!("no record of connection `{name}` is stored in {place}");
     Error::new(ErrorKind::NoToken, message)
         .with_verdict(Verdict::Reauthorize)
         .with_hint(format!(
-            "countersign token {name} or countersign login {name} gets something to keep"
+            "run countersign token {name} or countersign login {name} first"
         ))
 }
 
-/// Every member is always there; secrets are null unless they are asked for.
-pub(super) fn told(place: &str, entry: &Entry, reveal: bool) -> Value {
+/// Returns a record as JSON. Every member is always present; secrets are null without `reveal`.
+pub(super) fn json(place: &str, entry: &Entry, reveal: bool) -> Value {
     let summary = &entry.summary;
     let (token, refresh) = (summary.token(), summary.refresh_token());
     let shown = |secret: Option<&Secret>| secret.filter(|_| reveal).map(|s| s.expose().to_owned());
@@ -137,13 +137,13 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
         state(summary)
     )];
     let mut say = |what: &str, text: String| lines.push(format!("  {what}: {text}"));
-    let kept_at = match entry.encrypted {
+    let encryption = match entry.encrypted {
         true => "encrypted",
         false => "not encrypted",
     };
     say(
-        "kept in",
-        format!("{place}, {kept_at}, version {}", entry.version),
+        "stored in",
+        format!("{place}, {encryption}, version {}", entry.version),
     );
     say("key", entry.key.to_hex());
     for (name, value) in summary.settings() {
@@ -158,8 +158,8 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
             "access token",
             masked(token.secret(), reveal, token.token_type()),
         );
-        let end = token.expires_at().map(|end| spoken(end * 1000));
-        say("expires", end.unwrap_or_else(|| "not told".into()));
+        let end = token.expires_at().map(|end| relative(end * 1000));
+        say("expires", end.unwrap_or_else(|| "unknown".into()));
         if let Some(scope) = token.scope() {
             say("scope", scope.to_owned());
         }
@@ -173,7 +173,7 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
             masked(secret, reveal, &format!("fingerprint {print}")),
         );
         if let Some(end) = summary.refresh_token_expires_at() {
-            say("refresh token ends", spoken(end * 1000));
+            say("refresh token expires", relative(end * 1000));
         }
     }
     for (name, value) in summary.identity().into_iter().flatten() {
@@ -181,21 +181,21 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
     }
     if let Some(attempt) = summary.attempt() {
         let lost = match attempt.ambiguous {
-            true => ", its answer lost",
+            true => ", its response lost",
             false => "",
         };
-        let when = spoken(attempt.started_ms);
+        let when = relative(attempt.started_ms);
         say(
             "pending attempt",
-            format!("{} by {}, begun {when}{lost}", attempt.id, attempt.by),
+            format!("{} by {}, started {when}{lost}", attempt.id, attempt.by),
         );
     }
     if let Some(ended) = summary.ended() {
         say(
             "ended",
             format!(
-                "{}, found out by {}: {}",
-                spoken(ended.at_ms),
+                "{}, noticed by {}: {}",
+                relative(ended.at_ms),
                 ended.by,
                 ended.message
             ),
@@ -204,7 +204,7 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
     if summary.is_logged_out() {
         say(
             "logged out",
-            "yes, and its vendor has not revoked it yet".to_owned(),
+            "yes, but the vendor has not revoked it yet".to_owned(),
         );
     }
     if summary.unrevoked() > 0 {
@@ -215,20 +215,20 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
     }
     if let Some(rest) = summary.rest() {
         say(
-            "left alone until",
-            format!("{}: {}", spoken(rest.until_ms), rest.message),
+            "no requests until",
+            format!("{}: {}", relative(rest.until_ms), rest.message),
         );
     }
     for event in summary.events() {
         let what = serde_json::to_value(event.what).unwrap_or_default();
         let what = what.as_str().unwrap_or("?").to_owned();
-        let mut told = format!("{}, {what}, by {}", spoken(event.at_ms), event.by);
-        for (word, print) in [("spent", &event.spent), ("got", &event.got)] {
+        let mut text = format!("{}, {what}, by {}", relative(event.at_ms), event.by);
+        for (word, print) in [("sent", &event.spent), ("received", &event.got)] {
             if let Some(print) = print {
-                told.push_str(&format!(", {word} {print}"));
+                text.push_str(&format!(", {word} {print}"));
             }
         }
-        say("event", told);
+        say("event", text);
     }
     lines
 }
@@ -236,6 +236,6 @@ pub(super) fn lines(place: &str, entry: &Entry, reveal: bool) -> Vec<String> {
 fn masked(secret: &Secret, reveal: bool, also: &str) -> String {
     match reveal {
         true => format!("{} ({also})", secret.expose()),
-        false => format!("kept ({also}; shown with --reveal)"),
+        false => format!("hidden ({also}; use --reveal to show it)"),
     }
 }

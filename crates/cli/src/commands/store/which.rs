@@ -1,4 +1,4 @@
-//! Which of several records of one connection's name is meant, and by what a person tells them apart.
+//! Tells apart records that have the same connection name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use countersign::{RecordSummary, StoreKey};
 
 use super::record_key::{brief, is_key};
 
-/// Whether a word of the command line means this record: its connection's name, or the beginning of
-/// its key.
+/// Returns whether a word names this record: as its connection's name, or the beginning of its key.
 pub(super) fn is_meant(word: &str, key: &StoreKey, summary: &RecordSummary) -> bool {
     summary.connection() == word || (is_key(word) && key.to_hex().starts_with(word))
 }
 
-/// What tells each record from the others of its connection's name: the settings in which they
-/// differ. Nothing for one that is alone.
+/// Returns for each record the settings in which it differs from others of its connection's name.
+///
+/// A record without others of its name has no entry.
 pub(super) fn differences<'a>(
     records: impl IntoIterator<Item = (&'a StoreKey, &'a RecordSummary)>,
 ) -> BTreeMap<StoreKey, String> {
@@ -22,17 +22,17 @@ pub(super) fn differences<'a>(
         let same_name = by_name.entry(summary.connection()).or_default();
         same_name.insert(key, summary);
     }
-    let mut told = BTreeMap::new();
+    let mut all = BTreeMap::new();
     for same_name in by_name.values().filter(|records| records.len() > 1) {
         let differing = differing_settings(same_name.values().copied());
         for (key, summary) in same_name {
-            told.insert(**key, told_difference(summary, &differing));
+            all.insert(**key, describe(summary, &differing));
         }
     }
-    told
+    all
 }
 
-/// A record by its connection's name, and by what tells it from others of that name.
+/// Labels a record with its connection's name and how it differs from others of that name.
 pub(super) fn label(
     key: &StoreKey,
     summary: &RecordSummary,
@@ -45,8 +45,9 @@ pub(super) fn label(
     }
 }
 
-/// Why a record in a store is not an earlier or later state of another one under its key; nothing if
-/// it is, or if it holds nothing that could be lost.
+/// Returns how the login of a store's record differs from that of another record with its key.
+///
+/// `None` if they are states of the same login, or if the store's record has no tokens to lose.
 pub(super) fn difference(there: &RecordSummary, other: &RecordSummary) -> Option<String> {
     if there.token().is_none() && there.refresh_token().is_none() {
         return None;
@@ -59,7 +60,7 @@ pub(super) fn difference(there: &RecordSummary, other: &RecordSummary) -> Option
     };
     if name_of(there) != name_of(other) {
         return Some(format!(
-            "it is of connection `{}` at {}, and the file's is of `{}` at {}",
+            "it belongs to connection `{}` at {}, the file's to `{}` at {}",
             there.connection(),
             there.provider(),
             other.connection(),
@@ -69,29 +70,29 @@ pub(super) fn difference(there: &RecordSummary, other: &RecordSummary) -> Option
     let differing = differing_settings([there, other].into_iter());
     if !differing.is_empty() {
         return Some(format!(
-            "it has {}, and the file's has {}",
-            told_difference(there, &differing),
-            told_difference(other, &differing)
+            "it has {}, the file's has {}",
+            describe(there, &differing),
+            describe(other, &differing)
         ));
     }
     let whose = |summary: &RecordSummary| {
         let identity = summary.identity().into_iter().flatten();
-        let told: Vec<_> = identity
+        let pairs: Vec<_> = identity
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        match told.is_empty() {
+        match pairs.is_empty() {
             true => String::new(),
-            false => format!(" ({})", told.join(" ")),
+            false => format!(" ({})", pairs.join(" ")),
         }
     };
     match (there.grant(), other.grant()) {
         (Some(ours), Some(theirs)) if ours != theirs => Some(format!(
-            "it is of grant {ours}{}, and the file's of grant {theirs}{}",
+            "it belongs to grant {ours}{}, the file's to grant {theirs}{}",
             whose(there),
             whose(other)
         )),
         (Some(_), Some(_)) if there.is_logged_out() && !other.is_logged_out() => {
-            Some("it was logged out since, and waits to be revoked".to_owned())
+            Some("it was logged out, and still has to be revoked".to_owned())
         }
         (Some(_), Some(_)) => None,
         _ if there.refresh_fingerprint().is_some()
@@ -99,19 +100,21 @@ pub(super) fn difference(there: &RecordSummary, other: &RecordSummary) -> Option
         {
             None
         }
-        _ => Some("a record of an earlier version does not say which login it is of".to_owned()),
+        _ => {
+            Some("a record of an earlier version does not say which login it belongs to".to_owned())
+        }
     }
 }
 
-fn told_difference(summary: &RecordSummary, differing: &BTreeSet<&str>) -> String {
+fn describe(summary: &RecordSummary, differing: &BTreeSet<&str>) -> String {
     if summary.settings().is_empty() {
         return "written by an earlier version".to_owned();
     }
     let value = |name: &&str| Some(format!("{name}={}", summary.settings().get(*name)?));
-    let told: Vec<_> = differing.iter().filter_map(value).collect();
-    match told.is_empty() {
+    let pairs: Vec<_> = differing.iter().filter_map(value).collect();
+    match pairs.is_empty() {
         true => "without the others' settings".to_owned(),
-        false => told.join(" "),
+        false => pairs.join(" "),
     }
 }
 
