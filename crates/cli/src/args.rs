@@ -33,8 +33,8 @@ pub(crate) struct Global {
     /// Load a provider from a TOML profile. Can be repeated.
     #[arg(long = "profile", global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) profiles: Vec<PathBuf>,
-    /// Load a provider from a plugin, given its absolute path. Plugins are native code that runs
-    /// with your privileges. Can be repeated.
+    /// Load a provider from a plugin (absolute path), which runs with your privileges. Can be
+    /// repeated.
     #[arg(
         long = "plugin",
         global = true,
@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Logout(LogoutArgs),
     /// Run a program with the token in its environment.
     Exec(ExecArgs),
-    /// Check a connection: its settings, its store, the network, and a real token request.
+    /// Check a connection's settings, store and network, and request a token.
     Doctor(NameArgs),
     /// List the known providers.
     Providers,
