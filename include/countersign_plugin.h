@@ -1,14 +1,16 @@
 /*
- * The plugin ABI of countersign, major version 1: how a shared library describes a provider of tokens.
+ * The countersign plugin ABI, major version 1: how a shared library describes a token provider.
  *
  * A plugin is native code that runs with the full rights of the process that loads it.
  *
- * A plugin describes; the host signs, posts, keeps and wipes. It exports one function, `countersign_plugin_v1`, which
- * returns a constant table of its providers. The host copies each table by the size it says, so that plugin and host
- * may be of different minor versions. Texts cross as pointer and length, are UTF-8, and are copied; no memory
- * changes its owner, and nothing has to be freed. No function may unwind, throw or `longjmp` across the border.
+ * A plugin describes a provider. The host signs assertions, sends requests, and stores and wipes
+ * tokens. A plugin exports one function, `countersign_plugin_v1`, which returns a constant struct
+ * that lists its providers. The host copies each struct up to its `struct_size`, so plugin and host
+ * may be of different minor versions. Strings are UTF-8, passed as pointer and length, and copied.
+ * Memory never changes its owner, and nothing has to be freed. No function may unwind, throw or
+ * `longjmp` out of the plugin or the host.
  *
- * The smallest plugin:
+ * A minimal plugin:
  *
  *     static int32_t profile(const csign_plugin_host *host, csign_plugin_call call) {
  *         static const char text[] = "id = \"acme\"\n" "name = \"Acme\"\n" ...;
@@ -27,7 +29,8 @@
  *         return &module;
  *     }
  *
- * docs/plugins.md has the rules for loading and the promise of this ABI; examples/plugins/ whole plugins.
+ * docs/plugins.md documents the rules for loading and this ABI's guarantees. examples/plugins/ has
+ * complete plugins.
  */
 
 #ifndef COUNTERSIGN_PLUGIN_H
@@ -54,11 +57,13 @@ struct csign_plugin_host;
 struct csign_plugin_module;
 
 /**
- * The one function a plugin exports: cheap, without side effects, and good for being called again. NULL declines. The
- * major version of the ABI is in its name: a library may export several.
+ * The entry function, which every plugin exports.
  *
- * @param host  the host's table, which lives as long as the process
- * @return what the plugin is made of: constant, and there as long as the process
+ * It must be cheap, have no side effects, and may be called more than once. Its name contains the
+ * major version of the ABI. A library may export several entry functions.
+ *
+ * @param host  the host's functions, which live as long as the process
+ * @return the plugin's description, constant and valid as long as the process; NULL to decline
  */
 CSIGN_PLUGIN_EXPORT const struct csign_plugin_module *countersign_plugin_v1(const struct csign_plugin_host *host);
 
@@ -67,13 +72,15 @@ CSIGN_PLUGIN_EXPORT const struct csign_plugin_module *countersign_plugin_v1(cons
 #endif
 
 /**
- * The minor version of this header. A minor version only adds: fields at the end of structs, values of enums,
- * names that `text` knows. The major version is part of the entry function's name.
+ * The minor version of this header.
+ *
+ * A minor version only adds fields at the end of structs, enum values, and names that `text`
+ * accepts. The major version is part of the entry function's name.
  */
 #define CSIGN_PLUGIN_ABI_MINOR 0
 
 /**
- * What a function answers, the plugin's and the host's alike. Any other value is a failure.
+ * The status that plugin functions and host functions return. Any other value is a failure.
  */
 enum csign_plugin_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -81,31 +88,32 @@ enum csign_plugin_status
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Done.
+     * Success.
      */
     CSIGN_PLUGIN_STATUS_OK = 0,
     /**
-     * From a plugin: the request cannot be, for the reason it gave by `refuse`.
+     * From a plugin: it rejected the request and called `refuse` with the reason.
      */
     CSIGN_PLUGIN_STATUS_REFUSED = 1,
     /**
-     * The function failed for a reason of its own; a plugin may have given one by `refuse`.
+     * An internal failure. A plugin may have called `refuse` with the reason.
      */
     CSIGN_PLUGIN_STATUS_FAILED = 2,
     /**
-     * From a plugin: it panicked, and caught that. Marks the plugin as suspect.
+     * From a plugin: it caught a panic. Marks the plugin as suspect.
      */
     CSIGN_PLUGIN_STATUS_PANICKED = 3,
     /**
-     * From the host: there is nothing of this name.
+     * From the host: nothing has this name.
      */
     CSIGN_PLUGIN_STATUS_ABSENT = 10,
     /**
-     * From the host: an argument is NULL, too long, not UTF-8, or not for this function. The request fails.
+     * From the host: an argument is NULL, too long, not UTF-8, or not allowed in this function.
+     * The request fails.
      */
     CSIGN_PLUGIN_STATUS_MISUSE = 11,
     /**
-     * From the host: the call is over.
+     * From the host: the function that received this call has returned.
      */
     CSIGN_PLUGIN_STATUS_STALE = 12,
 };
@@ -118,7 +126,7 @@ typedef int32_t csign_plugin_status;
 #endif // __cplusplus
 
 /**
- * What a refusal is, which decides what the caller is told to do. An unknown kind is a failure of the plugin.
+ * The kind of a rejection. It decides the error's verdict. An unknown kind is a plugin failure.
  */
 enum csign_plugin_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -130,23 +138,23 @@ enum csign_plugin_kind
      */
     CSIGN_PLUGIN_KIND_SETTING = 1,
     /**
-     * What the server sent does not verify: fix the configuration.
+     * Something that the server sent failed verification: fix the configuration.
      */
     CSIGN_PLUGIN_KIND_VERIFICATION = 2,
     /**
-     * The server refused: fix the configuration.
+     * The server rejected the request: fix the configuration.
      */
     CSIGN_PLUGIN_KIND_REFUSED = 3,
     /**
-     * The server asks to slow down: try again later.
+     * The server is rate limiting: retry later.
      */
     CSIGN_PLUGIN_KIND_THROTTLED = 4,
     /**
-     * The server is not able to answer now: try again later.
+     * The server is unavailable: retry later.
      */
     CSIGN_PLUGIN_KIND_UNAVAILABLE = 5,
     /**
-     * The answer is not one of this vendor's: unexpected.
+     * The response is not in this vendor's format: unexpected.
      */
     CSIGN_PLUGIN_KIND_UNREADABLE = 6,
     /**
@@ -154,7 +162,7 @@ enum csign_plugin_kind
      */
     CSIGN_PLUGIN_KIND_LOGIN_REQUIRED = 7,
     /**
-     * A person has to consent, or an administrator to approve.
+     * A person has to consent, or an administrator has to approve.
      */
     CSIGN_PLUGIN_KIND_CONSENT_REQUIRED = 8,
 };
@@ -167,7 +175,7 @@ typedef uint32_t csign_plugin_kind;
 #endif // __cplusplus
 
 /**
- * How much a line of log matters.
+ * The severity of a log message.
  */
 enum csign_plugin_level
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -183,11 +191,11 @@ enum csign_plugin_level
      */
     CSIGN_PLUGIN_LEVEL_WARNING = 2,
     /**
-     * Something happened.
+     * Normal operation.
      */
     CSIGN_PLUGIN_LEVEL_INFO = 3,
     /**
-     * For whoever develops the plugin.
+     * Details for the plugin's developers.
      */
     CSIGN_PLUGIN_LEVEL_DEBUG = 4,
 };
@@ -200,17 +208,20 @@ typedef uint32_t csign_plugin_level;
 #endif // __cplusplus
 
 /**
- * One call of one function of a plugin: what the host shows it and where the plugin writes.
+ * Identifies one call of one plugin function.
  *
- * It is a number, not a pointer, and never used again: it means something until the function that was called
- * with it returns. A host function that gets it later answers `CSIGN_PLUGIN_STATUS_STALE`, changes nothing,
- * and the plugin is marked as suspect. Threads that a function starts and joins may use its call.
+ * A call is a number, not a pointer, and is never reused. It is valid until the function that
+ * received it returns. A host function that receives it later returns
+ * `CSIGN_PLUGIN_STATUS_STALE` and changes nothing, and the plugin is marked as suspect. Threads
+ * that a function starts and joins may use its call.
  */
 typedef uint64_t csign_plugin_call;
 
 /**
- * Why a request cannot be. Texts are UTF-8, need no NUL, and are copied before `refuse` returns; NULL with
- * length 0 where there is none. Never put a token or a secret into one.
+ * The reason for rejecting a request.
+ *
+ * Strings are UTF-8, need no NUL, and are copied before `refuse` returns. Pass NULL with length 0
+ * for a string that you don't set. Never put a token or a secret into one.
  */
 typedef struct csign_plugin_refusal {
     /**
@@ -222,45 +233,47 @@ typedef struct csign_plugin_refusal {
      */
     uint32_t kind;
     /**
-     * One sentence on what is wrong. Required.
+     * One sentence that says what is wrong. Required.
      */
     const char *message;
     /**
-     * Its length in bytes.
+     * The length in bytes.
      */
     size_t message_len;
     /**
-     * One sentence on what to do about it.
+     * One sentence that says what to do about it.
      */
     const char *hint;
     /**
-     * Its length in bytes.
+     * The length in bytes.
      */
     size_t hint_len;
     /**
-     * The setting to look at, such as `extra.account_id`.
+     * The setting to fix, such as `extra.account_id`.
      */
     const char *setting;
     /**
-     * Its length in bytes.
+     * The length in bytes.
      */
     size_t setting_len;
     /**
-     * The seconds to wait before trying again; 0 where that is not known.
+     * The number of seconds to wait before retrying; 0 if unknown.
      */
     uint64_t retry_after_s;
 } csign_plugin_refusal;
 
 /**
- * What the host does for a plugin. It lives as long as the process, and every function in it may be called by
- * any thread at any time; those with a `call` only until the function that was called with it returns.
+ * The functions that the host provides to plugins.
  *
- * Test for a field that came after version 1.0 before use: it is there if `struct_size` reaches past its end
- * and it is not NULL.
+ * This struct lives as long as the process. Any thread may call its functions at any time, but a
+ * function that takes a `call` only until the plugin function that received this call returns.
+ *
+ * Before you use a field that was added after version 1.0, check that it exists: `struct_size`
+ * reaches past its end, and it is not NULL.
  */
 typedef struct csign_plugin_host {
     /**
-     * The size of the host's struct in bytes; may be more or less than this header's.
+     * The size of the host's struct in bytes. May be more or less than in this header.
      */
     uint32_t struct_size;
     /**
@@ -268,66 +281,74 @@ typedef struct csign_plugin_host {
      */
     uint32_t abi_minor;
     /**
-     * The host's release, for logs: NUL-terminated, never NULL.
+     * The host's version, for logs: NUL-terminated, never NULL.
      */
     const char *version;
     /**
-     * Shows a text by name: writes where it begins and its length in bytes. It is UTF-8, followed by a NUL
-     * that the length does not count, belongs to the host, and is good until the plugin's function returns.
+     * Looks up a string by name and writes its start and its length in bytes.
      *
-     * In every function but `profile`, names are the connection's settings: `connection` (its name),
-     * `provider`, `environment`, `grant`, `client_id`, `client_auth`, `subject`, `audience`, `issuer`,
-     * `scopes` (parted by blanks), `redirect_uri`, `base_url`, `token_url`, `userinfo_url`, and `extra.NAME`.
-     * No secret is among them.
+     * The string is UTF-8 and ends with a NUL that the length does not include. It belongs to the
+     * host and is valid until the plugin's function returns. If there is no such string, this
+     * writes NULL and 0 and returns `CSIGN_PLUGIN_STATUS_ABSENT`.
      *
-     * In `parameters` also `request.grant`: the grant of this request, such as `refresh-token` where the
-     * connection's is `authorization-code`.
+     * In every function except `profile`, the names are the connection's settings: `connection`
+     * (its name), `provider`, `environment`, `grant`, `client_id`, `client_auth`, `subject`,
+     * `audience`, `issuer`, `scopes` (separated by spaces), `redirect_uri`, `base_url`,
+     * `token_url`, `userinfo_url`, and `extra.NAME`. None of them is a secret.
      *
-     * In `read` and `identity` also `token.NAME`: what came along with the token, such as members of the
-     * answer that the profile lists in `response.keep`.
+     * In `parameters` also `request.grant`: the grant of this request, such as `refresh-token` if
+     * the connection's grant is `authorization-code`.
      *
-     * In `translate` and `read_identity` also `http_status`, `header.NAME` (in any case), `body` where that is
-     * UTF-8, and any JSON pointer (RFC 6901), such as `/data/0/id`: the scalar there as text, or the JSON text
-     * of an object or array. Absent where it is null or the body is not JSON. A body may hold tokens.
+     * In `read` and `identity` also `token.NAME`: a value returned with the token, such as a
+     * member of the response that the profile lists in `response.keep`.
      *
-     * Answers `CSIGN_PLUGIN_STATUS_ABSENT` where there is no such text, with NULL and 0.
+     * In `translate` and `read_identity` also `http_status`, `header.NAME` (case-insensitive),
+     * `body` if it is UTF-8, and any JSON pointer (RFC 6901), such as `/data/0/id`. A pointer
+     * returns a scalar as text, and an object or array as JSON. It is absent if the value is null
+     * or the body is not JSON. A body may contain tokens.
      */
     int32_t (*text)(csign_plugin_call call, const char *name, size_t name_len, const char **out_text, size_t *out_len);
     /**
-     * Writes a text by name: what names there are, each function of the vtable says. Both are UTF-8 and copied
-     * before this returns; a name has at most 256 bytes, a value 1 MiB. A name that is written again is
-     * replaced.
+     * Sets a string by name.
+     *
+     * Each function of the vtable documents the names it may set. Name and value are UTF-8 and are
+     * copied before this returns. A name has at most 256 bytes, a value at most 1 MiB. Setting a
+     * name again replaces its value.
      */
     int32_t (*set)(csign_plugin_call call, const char *name, size_t name_len, const char *value, size_t value_len);
     /**
-     * Says why the request cannot be. Return `CSIGN_PLUGIN_STATUS_REFUSED` after it.
+     * Rejects the request. Return `CSIGN_PLUGIN_STATUS_REFUSED` afterwards.
      */
     int32_t (*refuse)(csign_plugin_call call, const struct csign_plugin_refusal *refusal);
     /**
-     * Tells the program that embeds the host something; `level` is a `csign_plugin_level`. Never log a token
-     * or a secret.
+     * Logs a message to the program that embeds the host. `level` is a `csign_plugin_level`.
+     *
+     * Never log a token or a secret.
      */
     int32_t (*log)(csign_plugin_call call, uint32_t level, const char *text, size_t text_len);
     /**
-     * The host's clock, in seconds since 1970-01-01T00:00:00Z. Use it instead of the machine's, which a test
-     * may not share.
+     * Reads the host's clock, in seconds since 1970-01-01T00:00:00Z.
+     *
+     * Use it instead of the system clock, so that tests can control the time.
      */
     int32_t (*now_unix_s)(csign_plugin_call call, int64_t *out_unix_s);
     /**
-     * An optional part of the host by its id, such as `countersign.revoke/1`, NUL-terminated; NULL where it
-     * has none. Version 1.0 defines no extension. Third parties put a prefix of theirs before their ids.
+     * Returns an optional part of the host by its NUL-terminated id, such as
+     * `countersign.revoke/1`, or NULL if the host doesn't have it.
+     *
+     * Version 1.0 defines no extensions. Third parties put their own prefix before their ids.
      */
     const void *(*get_extension)(const char *id);
 } csign_plugin_host;
 
 /**
- * One provider: a profile, and functions for what a profile cannot say.
+ * One provider: a profile, and functions for what a profile can't express.
  *
- * All functions are called by any thread, and concurrently; none may unwind, throw or `longjmp` out. All but
- * `id` and `profile` may be NULL. They get the host and a call, write by `host->set`, and return a
- * `csign_plugin_status`. A function that returns neither `CSIGN_PLUGIN_STATUS_OK` nor
- * `CSIGN_PLUGIN_STATUS_REFUSED`, or that misuses the host, fails the request with an error that names the
- * plugin.
+ * Any thread may call the functions, several at the same time. None may unwind, throw or `longjmp`
+ * out. All except `id` and `profile` may be NULL. A function receives the host and a call, sets
+ * values with `host->set`, and returns a `csign_plugin_status`. If it returns neither
+ * `CSIGN_PLUGIN_STATUS_OK` nor `CSIGN_PLUGIN_STATUS_REFUSED`, or misuses the host, the request
+ * fails with an error that names the plugin.
  */
 typedef struct csign_provider_vtable {
     /**
@@ -335,62 +356,69 @@ typedef struct csign_provider_vtable {
      */
     uint32_t struct_size;
     /**
-     * 0 in version 1.
+     * Reserved: 0 in version 1.
      */
     uint32_t flags;
     /**
-     * The word for this provider in the setting `provider`: letters, digits and `-`, NUL-terminated. The same
-     * as in the profile, and no other provider's.
+     * The provider's id in the setting `provider`: letters, digits and `-`, NUL-terminated.
+     *
+     * It is the same as in the profile, and unique among all providers.
      */
     const char *id;
     /**
-     * Writes `profile`: the provider as TOML, as in the profiles that users bring. Called whenever the plugin is
-     * loaded. A field that came with a later minor version is refused by a host that is older: look at
-     * `host->abi_minor`.
+     * Sets `profile`: the provider as TOML, in the same format as users' profiles.
+     *
+     * Called each time the plugin is loaded. An older host rejects a field that was added in a
+     * later minor version, so check `host->abi_minor` first.
      */
     int32_t (*profile)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**
-     * Checks a connection's settings beyond what the profile says. Writes nothing.
+     * Checks a connection's settings beyond what the profile can express. Sets nothing.
      */
     int32_t (*check)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**
-     * Writes the parameters of a token request besides the grant's own, each by its name; one that the grant
-     * has already (`grant_type`, `scope`) is replaced. `client_*`, `assertion`, `code`, `code_verifier` and
-     * `refresh_token` are the host's alone.
+     * Sets additional parameters of a token request, each by its name.
+     *
+     * They replace the grant's parameters of the same name (`grant_type`, `scope`). Only the host
+     * may set `client_*`, `assertion`, `code`, `code_verifier` and `refresh_token`. The same
+     * connection and grant must always get the same parameters.
      */
     int32_t (*parameters)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**
-     * Puts an answer of the token endpoint into the words of RFC 6749, for a vendor that has its own: writes
-     * `access_token`, `token_type`, `expires_in` (seconds, in digits), `refresh_token`, `id_token`, `scope`, and
-     * whatever the profile lists in `response.keep`; or `error` and `error_description`. Writes nothing where the
-     * answer can be read as it is.
+     * Translates a response of the token endpoint from the vendor's own format to RFC 6749.
      *
-     * Where the server refused, write `error`: then it is known that nothing was spent, and the profile's table of
-     * errors decides. To refuse here means that the answer is not one of this vendor's.
+     * Sets `access_token`, `token_type`, `expires_in` (seconds, as digits), `refresh_token`,
+     * `id_token`, `scope`, and what the profile lists in `response.keep`; or `error` and
+     * `error_description`. Sets nothing if the response needs no translation.
+     *
+     * If the server rejected the request, set `error`: then the host knows that no refresh token
+     * was spent, and the profile's `errors` table decides what the error means. Call `refuse` only
+     * for a response that is not in this vendor's format.
      */
     int32_t (*translate)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**
-     * Adds to what comes along with a new token (`extra`), each by its name, or refuses the answer.
+     * Adds members to a new token's `extra`, each by its name, or rejects the response.
      */
     int32_t (*read)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**
-     * Writes `url`: where the host asks, with the access token as Bearer, whom it stands for. Nothing where
-     * nobody can be asked.
+     * Sets `url`, which the host requests with the access token to find out whose token it is.
+     *
+     * Sets nothing if there is no such URL.
      */
     int32_t (*identity)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**
-     * Reads the answer to that, where it is a success: writes what goes along with the token, each by its
-     * name.
+     * Reads the successful response to that request and sets the token's members, each by its name.
      */
     int32_t (*read_identity)(const struct csign_plugin_host *host, csign_plugin_call call);
     /**
-     * An optional part of this provider by its id, NUL-terminated; NULL where it has none.
+     * Returns an optional part of this provider by its NUL-terminated id, or NULL.
      */
     const void *(*get_extension)(const char *id);
 } csign_provider_vtable;
 
 /**
- * What a plugin is made of. It and all it points to are constant and live as long as the process.
+ * A plugin's description. It and everything it points to are constant and live as long as the
+ * process.
  */
 typedef struct csign_plugin_module {
     /**
@@ -410,15 +438,15 @@ typedef struct csign_plugin_module {
      */
     const char *version;
     /**
-     * How many providers it has, from 1 to 64.
+     * The number of providers, from 1 to 64.
      */
     size_t provider_count;
     /**
-     * They.
+     * The providers.
      */
     const struct csign_provider_vtable *const *providers;
     /**
-     * An optional part of the plugin by its id, NUL-terminated; NULL where it has none.
+     * Returns an optional part of the plugin by its NUL-terminated id, or NULL.
      */
     const void *(*get_extension)(const char *id);
 } csign_plugin_module;

@@ -1,5 +1,5 @@
 /*
- * A plugin with one thing wrong about its tables, which -D chooses: nothing of it may be believed.
+ * A plugin whose tables have one mistake, which -D selects. The host must reject it.
  */
 
 #include "countersign_plugin.h"

@@ -1,5 +1,5 @@
 /*
- * A plugin that breaks the rule that `extra.how` names, in the function that `extra.where` names.
+ * A plugin that breaks the rule named by `extra.how` in the function named by `extra.where`.
  */
 
 #include <string.h>
@@ -16,7 +16,7 @@ static const char PROFILE[] =
     "extra.how = \"the rule to break\"\n"
     "extra.where = \"the function that breaks it\"\n";
 
-/* What it has no business to keep. */
+/* A call that outlives its function, which is not allowed. */
 static csign_plugin_call kept;
 
 static char large[(1 << 20) + 1];
@@ -59,7 +59,7 @@ static int32_t be_rude(const csign_plugin_host *host, csign_plugin_call call, co
         return -77;
     }
     if (how(host, call, "unknown-kind")) {
-        refuse(host, call, 4711, "of a kind to come");
+        refuse(host, call, 4711, "of a future kind");
         return CSIGN_PLUGIN_STATUS_REFUSED;
     }
     if (how(host, call, "refuse-in-silence")) {
@@ -70,7 +70,7 @@ static int32_t be_rude(const csign_plugin_host *host, csign_plugin_call call, co
         return CSIGN_PLUGIN_STATUS_REFUSED;
     }
     if (how(host, call, "refuse-and-say-ok")) {
-        refuse(host, call, CSIGN_PLUGIN_KIND_SETTING, "refused all the same");
+        refuse(host, call, CSIGN_PLUGIN_KIND_SETTING, "rejected despite OK");
         return CSIGN_PLUGIN_STATUS_OK;
     }
     if (how(host, call, "short-refusal")) {

@@ -1,5 +1,5 @@
 /*
- * A plugin of a major version that there is not yet.
+ * A plugin of a major version that doesn't exist yet.
  */
 
 #include <stdint.h>

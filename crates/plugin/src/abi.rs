@@ -1,67 +1,72 @@
-//! The plugin ABI, major version 1, as both sides of it see it: the source of
-//! `include/countersign_plugin.h`, whose manual these comments are.
+//! The plugin ABI, major version 1, for both sides.
+//!
+//! This file is the source of `include/countersign_plugin.h`. The comments are its manual.
 
 #![allow(non_camel_case_types, reason = "the names of the C header")]
 
 use std::ffi::{c_char, c_void};
 use std::mem::{offset_of, size_of};
 
-/// The minor version of this header. A minor version only adds: fields at the end of structs, values of enums,
-/// names that `text` knows. The major version is part of the entry function's name.
+/// The minor version of this header.
+///
+/// A minor version only adds fields at the end of structs, enum values, and names that `text`
+/// accepts. The major version is part of the entry function's name.
 pub const CSIGN_PLUGIN_ABI_MINOR: u32 = 0;
 
-/// One call of one function of a plugin: what the host shows it and where the plugin writes.
+/// Identifies one call of one plugin function.
 ///
-/// It is a number, not a pointer, and never used again: it means something until the function that was called
-/// with it returns. A host function that gets it later answers `CSIGN_PLUGIN_STATUS_STALE`, changes nothing,
-/// and the plugin is marked as suspect. Threads that a function starts and joins may use its call.
+/// A call is a number, not a pointer, and is never reused. It is valid until the function that
+/// received it returns. A host function that receives it later returns
+/// `CSIGN_PLUGIN_STATUS_STALE` and changes nothing, and the plugin is marked as suspect. Threads
+/// that a function starts and joins may use its call.
 pub type csign_plugin_call = u64;
 
-/// What a function answers, the plugin's and the host's alike. Any other value is a failure.
+/// The status that plugin functions and host functions return. Any other value is a failure.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum csign_plugin_status {
-    /// Done.
+    /// Success.
     Ok = 0,
-    /// From a plugin: the request cannot be, for the reason it gave by `refuse`.
+    /// From a plugin: it rejected the request and called `refuse` with the reason.
     Refused = 1,
-    /// The function failed for a reason of its own; a plugin may have given one by `refuse`.
+    /// An internal failure. A plugin may have called `refuse` with the reason.
     Failed = 2,
-    /// From a plugin: it panicked, and caught that. Marks the plugin as suspect.
+    /// From a plugin: it caught a panic. Marks the plugin as suspect.
     Panicked = 3,
-    /// From the host: there is nothing of this name.
+    /// From the host: nothing has this name.
     Absent = 10,
-    /// From the host: an argument is NULL, too long, not UTF-8, or not for this function. The request fails.
+    /// From the host: an argument is NULL, too long, not UTF-8, or not allowed in this function.
+    /// The request fails.
     Misuse = 11,
-    /// From the host: the call is over.
+    /// From the host: the function that received this call has returned.
     Stale = 12,
 }
 
-/// What a refusal is, which decides what the caller is told to do. An unknown kind is a failure of the plugin.
+/// The kind of a rejection. It decides the error's verdict. An unknown kind is a plugin failure.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum csign_plugin_kind {
     /// A setting is missing, malformed or contradicts another: fix the configuration.
     Setting = 1,
-    /// What the server sent does not verify: fix the configuration.
+    /// Something that the server sent failed verification: fix the configuration.
     Verification = 2,
-    /// The server refused: fix the configuration.
+    /// The server rejected the request: fix the configuration.
     Refused = 3,
-    /// The server asks to slow down: try again later.
+    /// The server is rate limiting: retry later.
     Throttled = 4,
-    /// The server is not able to answer now: try again later.
+    /// The server is unavailable: retry later.
     Unavailable = 5,
-    /// The answer is not one of this vendor's: unexpected.
+    /// The response is not in this vendor's format: unexpected.
     Unreadable = 6,
     /// A person has to log in again.
     LoginRequired = 7,
-    /// A person has to consent, or an administrator to approve.
+    /// A person has to consent, or an administrator has to approve.
     ConsentRequired = 8,
 }
 
-/// How much a line of log matters.
+/// The severity of a log message.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -70,14 +75,16 @@ pub enum csign_plugin_level {
     Error = 1,
     /// Something may be wrong.
     Warning = 2,
-    /// Something happened.
+    /// Normal operation.
     Info = 3,
-    /// For whoever develops the plugin.
+    /// Details for the plugin's developers.
     Debug = 4,
 }
 
-/// Why a request cannot be. Texts are UTF-8, need no NUL, and are copied before `refuse` returns; NULL with
-/// length 0 where there is none. Never put a token or a secret into one.
+/// The reason for rejecting a request.
+///
+/// Strings are UTF-8, need no NUL, and are copied before `refuse` returns. Pass NULL with length 0
+/// for a string that you don't set. Never put a token or a secret into one.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct csign_plugin_refusal {
@@ -85,55 +92,59 @@ pub struct csign_plugin_refusal {
     pub struct_size: u32,
     /// A `csign_plugin_kind`.
     pub kind: u32,
-    /// One sentence on what is wrong. Required.
+    /// One sentence that says what is wrong. Required.
     pub message: *const c_char,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub message_len: usize,
-    /// One sentence on what to do about it.
+    /// One sentence that says what to do about it.
     pub hint: *const c_char,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub hint_len: usize,
-    /// The setting to look at, such as `extra.account_id`.
+    /// The setting to fix, such as `extra.account_id`.
     pub setting: *const c_char,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub setting_len: usize,
-    /// The seconds to wait before trying again; 0 where that is not known.
+    /// The number of seconds to wait before retrying; 0 if unknown.
     pub retry_after_s: u64,
 }
 
-/// What the host does for a plugin. It lives as long as the process, and every function in it may be called by
-/// any thread at any time; those with a `call` only until the function that was called with it returns.
+/// The functions that the host provides to plugins.
 ///
-/// Test for a field that came after version 1.0 before use: it is there if `struct_size` reaches past its end
-/// and it is not NULL.
+/// This struct lives as long as the process. Any thread may call its functions at any time, but a
+/// function that takes a `call` only until the plugin function that received this call returns.
+///
+/// Before you use a field that was added after version 1.0, check that it exists: `struct_size`
+/// reaches past its end, and it is not NULL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct csign_plugin_host {
-    /// The size of the host's struct in bytes; may be more or less than this header's.
+    /// The size of the host's struct in bytes. May be more or less than in this header.
     pub struct_size: u32,
     /// The host's `CSIGN_PLUGIN_ABI_MINOR`.
     pub abi_minor: u32,
-    /// The host's release, for logs: NUL-terminated, never NULL.
+    /// The host's version, for logs: NUL-terminated, never NULL.
     pub version: *const c_char,
-    /// Shows a text by name: writes where it begins and its length in bytes. It is UTF-8, followed by a NUL
-    /// that the length does not count, belongs to the host, and is good until the plugin's function returns.
+    /// Looks up a string by name and writes its start and its length in bytes.
     ///
-    /// In every function but `profile`, names are the connection's settings: `connection` (its name),
-    /// `provider`, `environment`, `grant`, `client_id`, `client_auth`, `subject`, `audience`, `issuer`,
-    /// `scopes` (parted by blanks), `redirect_uri`, `base_url`, `token_url`, `userinfo_url`, and `extra.NAME`.
-    /// No secret is among them.
+    /// The string is UTF-8 and ends with a NUL that the length does not include. It belongs to the
+    /// host and is valid until the plugin's function returns. If there is no such string, this
+    /// writes NULL and 0 and returns `CSIGN_PLUGIN_STATUS_ABSENT`.
     ///
-    /// In `parameters` also `request.grant`: the grant of this request, such as `refresh-token` where the
-    /// connection's is `authorization-code`.
+    /// In every function except `profile`, the names are the connection's settings: `connection`
+    /// (its name), `provider`, `environment`, `grant`, `client_id`, `client_auth`, `subject`,
+    /// `audience`, `issuer`, `scopes` (separated by spaces), `redirect_uri`, `base_url`,
+    /// `token_url`, `userinfo_url`, and `extra.NAME`. None of them is a secret.
     ///
-    /// In `read` and `identity` also `token.NAME`: what came along with the token, such as members of the
-    /// answer that the profile lists in `response.keep`.
+    /// In `parameters` also `request.grant`: the grant of this request, such as `refresh-token` if
+    /// the connection's grant is `authorization-code`.
     ///
-    /// In `translate` and `read_identity` also `http_status`, `header.NAME` (in any case), `body` where that is
-    /// UTF-8, and any JSON pointer (RFC 6901), such as `/data/0/id`: the scalar there as text, or the JSON text
-    /// of an object or array. Absent where it is null or the body is not JSON. A body may hold tokens.
+    /// In `read` and `identity` also `token.NAME`: a value returned with the token, such as a
+    /// member of the response that the profile lists in `response.keep`.
     ///
-    /// Answers `CSIGN_PLUGIN_STATUS_ABSENT` where there is no such text, with NULL and 0.
+    /// In `translate` and `read_identity` also `http_status`, `header.NAME` (case-insensitive),
+    /// `body` if it is UTF-8, and any JSON pointer (RFC 6901), such as `/data/0/id`. A pointer
+    /// returns a scalar as text, and an object or array as JSON. It is absent if the value is null
+    /// or the body is not JSON. A body may contain tokens.
     pub text: Option<
         unsafe extern "C" fn(
             call: csign_plugin_call,
@@ -143,9 +154,11 @@ pub struct csign_plugin_host {
             out_len: *mut usize,
         ) -> i32,
     >,
-    /// Writes a text by name: what names there are, each function of the vtable says. Both are UTF-8 and copied
-    /// before this returns; a name has at most 256 bytes, a value 1 MiB. A name that is written again is
-    /// replaced.
+    /// Sets a string by name.
+    ///
+    /// Each function of the vtable documents the names it may set. Name and value are UTF-8 and are
+    /// copied before this returns. A name has at most 256 bytes, a value at most 1 MiB. Setting a
+    /// name again replaces its value.
     pub set: Option<
         unsafe extern "C" fn(
             call: csign_plugin_call,
@@ -155,12 +168,13 @@ pub struct csign_plugin_host {
             value_len: usize,
         ) -> i32,
     >,
-    /// Says why the request cannot be. Return `CSIGN_PLUGIN_STATUS_REFUSED` after it.
+    /// Rejects the request. Return `CSIGN_PLUGIN_STATUS_REFUSED` afterwards.
     pub refuse: Option<
         unsafe extern "C" fn(call: csign_plugin_call, refusal: *const csign_plugin_refusal) -> i32,
     >,
-    /// Tells the program that embeds the host something; `level` is a `csign_plugin_level`. Never log a token
-    /// or a secret.
+    /// Logs a message to the program that embeds the host. `level` is a `csign_plugin_level`.
+    ///
+    /// Never log a token or a secret.
     pub log: Option<
         unsafe extern "C" fn(
             call: csign_plugin_call,
@@ -169,77 +183,87 @@ pub struct csign_plugin_host {
             text_len: usize,
         ) -> i32,
     >,
-    /// The host's clock, in seconds since 1970-01-01T00:00:00Z. Use it instead of the machine's, which a test
-    /// may not share.
+    /// Reads the host's clock, in seconds since 1970-01-01T00:00:00Z.
+    ///
+    /// Use it instead of the system clock, so that tests can control the time.
     pub now_unix_s:
         Option<unsafe extern "C" fn(call: csign_plugin_call, out_unix_s: *mut i64) -> i32>,
-    /// An optional part of the host by its id, such as `countersign.revoke/1`, NUL-terminated; NULL where it
-    /// has none. Version 1.0 defines no extension. Third parties put a prefix of theirs before their ids.
+    /// Returns an optional part of the host by its NUL-terminated id, such as
+    /// `countersign.revoke/1`, or NULL if the host doesn't have it.
+    ///
+    /// Version 1.0 defines no extensions. Third parties put their own prefix before their ids.
     pub get_extension: Option<unsafe extern "C" fn(id: *const c_char) -> *const c_void>,
 }
 
-/// One provider: a profile, and functions for what a profile cannot say.
+/// One provider: a profile, and functions for what a profile can't express.
 ///
-/// All functions are called by any thread, and concurrently; none may unwind, throw or `longjmp` out. All but
-/// `id` and `profile` may be NULL. They get the host and a call, write by `host->set`, and return a
-/// `csign_plugin_status`. A function that returns neither `CSIGN_PLUGIN_STATUS_OK` nor
-/// `CSIGN_PLUGIN_STATUS_REFUSED`, or that misuses the host, fails the request with an error that names the
-/// plugin.
+/// Any thread may call the functions, several at the same time. None may unwind, throw or `longjmp`
+/// out. All except `id` and `profile` may be NULL. A function receives the host and a call, sets
+/// values with `host->set`, and returns a `csign_plugin_status`. If it returns neither
+/// `CSIGN_PLUGIN_STATUS_OK` nor `CSIGN_PLUGIN_STATUS_REFUSED`, or misuses the host, the request
+/// fails with an error that names the plugin.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct csign_provider_vtable {
     /// `sizeof(csign_provider_vtable)` of the header the plugin was compiled with.
     pub struct_size: u32,
-    /// 0 in version 1.
+    /// Reserved: 0 in version 1.
     pub flags: u32,
-    /// The word for this provider in the setting `provider`: letters, digits and `-`, NUL-terminated. The same
-    /// as in the profile, and no other provider's.
+    /// The provider's id in the setting `provider`: letters, digits and `-`, NUL-terminated.
+    ///
+    /// It is the same as in the profile, and unique among all providers.
     pub id: *const c_char,
-    /// Writes `profile`: the provider as TOML, as in the profiles that users bring. Called whenever the plugin is
-    /// loaded. A field that came with a later minor version is refused by a host that is older: look at
-    /// `host->abi_minor`.
+    /// Sets `profile`: the provider as TOML, in the same format as users' profiles.
+    ///
+    /// Called each time the plugin is loaded. An older host rejects a field that was added in a
+    /// later minor version, so check `host->abi_minor` first.
     pub profile: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,
-    /// Checks a connection's settings beyond what the profile says. Writes nothing.
+    /// Checks a connection's settings beyond what the profile can express. Sets nothing.
     pub check: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,
-    /// Writes the parameters of a token request besides the grant's own, each by its name; one that the grant
-    /// has already (`grant_type`, `scope`) is replaced. `client_*`, `assertion`, `code`, `code_verifier` and
-    /// `refresh_token` are the host's alone.
+    /// Sets additional parameters of a token request, each by its name.
+    ///
+    /// They replace the grant's parameters of the same name (`grant_type`, `scope`). Only the host
+    /// may set `client_*`, `assertion`, `code`, `code_verifier` and `refresh_token`. The same
+    /// connection and grant must always get the same parameters.
     pub parameters: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,
-    /// Puts an answer of the token endpoint into the words of RFC 6749, for a vendor that has its own: writes
-    /// `access_token`, `token_type`, `expires_in` (seconds, in digits), `refresh_token`, `id_token`, `scope`, and
-    /// whatever the profile lists in `response.keep`; or `error` and `error_description`. Writes nothing where the
-    /// answer can be read as it is.
+    /// Translates a response of the token endpoint from the vendor's own format to RFC 6749.
     ///
-    /// Where the server refused, write `error`: then it is known that nothing was spent, and the profile's table of
-    /// errors decides. To refuse here means that the answer is not one of this vendor's.
+    /// Sets `access_token`, `token_type`, `expires_in` (seconds, as digits), `refresh_token`,
+    /// `id_token`, `scope`, and what the profile lists in `response.keep`; or `error` and
+    /// `error_description`. Sets nothing if the response needs no translation.
+    ///
+    /// If the server rejected the request, set `error`: then the host knows that no refresh token
+    /// was spent, and the profile's `errors` table decides what the error means. Call `refuse` only
+    /// for a response that is not in this vendor's format.
     pub translate: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,
-    /// Adds to what comes along with a new token (`extra`), each by its name, or refuses the answer.
+    /// Adds members to a new token's `extra`, each by its name, or rejects the response.
     pub read: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,
-    /// Writes `url`: where the host asks, with the access token as Bearer, whom it stands for. Nothing where
-    /// nobody can be asked.
+    /// Sets `url`, which the host requests with the access token to find out whose token it is.
+    ///
+    /// Sets nothing if there is no such URL.
     pub identity: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,
-    /// Reads the answer to that, where it is a success: writes what goes along with the token, each by its
-    /// name.
+    /// Reads the successful response to that request and sets the token's members, each by its name.
     pub read_identity: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
     >,
-    /// An optional part of this provider by its id, NUL-terminated; NULL where it has none.
+    /// Returns an optional part of this provider by its NUL-terminated id, or NULL.
     pub get_extension: Option<unsafe extern "C" fn(id: *const c_char) -> *const c_void>,
 }
 
-/// What a plugin is made of. It and all it points to are constant and live as long as the process.
+/// A plugin's description. It and everything it points to are constant and live as long as the
+/// process.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct csign_plugin_module {
@@ -251,28 +275,30 @@ pub struct csign_plugin_module {
     pub name: *const c_char,
     /// The plugin's version, for messages: NUL-terminated, or NULL.
     pub version: *const c_char,
-    /// How many providers it has, from 1 to 64.
+    /// The number of providers, from 1 to 64.
     pub provider_count: usize,
-    /// They.
+    /// The providers.
     pub providers: *const *const csign_provider_vtable,
-    /// An optional part of the plugin by its id, NUL-terminated; NULL where it has none.
+    /// Returns an optional part of the plugin by its NUL-terminated id, or NULL.
     pub get_extension: Option<unsafe extern "C" fn(id: *const c_char) -> *const c_void>,
 }
 
-/// The one function a plugin exports, as `countersign_plugin_v1`; its manual is at the head of the C header.
+/// The type of the function that a plugin exports, `countersign_plugin_v1`.
+///
+/// Its documentation is at the top of the C header.
 pub type EntryV1 =
     unsafe extern "C" fn(host: *const csign_plugin_host) -> *const csign_plugin_module;
 
-/// Its name, NUL-terminated.
+/// The name of the function that a plugin exports.
 pub const ENTRY_V1: &std::ffi::CStr = c"countersign_plugin_v1";
 
-/// A struct that grows at its end, and tells its size first.
+/// A struct that begins with its size and only grows at its end.
 ///
 /// # Safety
 ///
-/// `repr(C)`, beginning with `struct_size: u32`, and all zero bytes are one.
+/// The struct is `repr(C)`, begins with `struct_size: u32`, and is valid if all its bytes are zero.
 pub unsafe trait Table: Copy {
-    /// The size it had in version 1.0: less than that is refused.
+    /// The size in version 1.0. A smaller struct is rejected.
     const V1_0_SIZE: usize;
 }
 
@@ -296,7 +322,8 @@ unsafe impl Table for csign_plugin_module {
     const V1_0_SIZE: usize = offset_of!(Self, get_extension) + size_of::<*const c_void>();
 }
 
-// SAFETY: constant after it is made, and what it points to is constant and lives as long as the process.
+// SAFETY: it never changes, and everything it points to is constant and lives as long as the
+// process.
 unsafe impl Sync for csign_plugin_host {}
 // SAFETY: as above.
 unsafe impl Send for csign_plugin_host {}
@@ -309,18 +336,19 @@ unsafe impl Sync for csign_plugin_module {}
 // SAFETY: as above.
 unsafe impl Send for csign_plugin_module {}
 
-/// Copies a peer's table: as many bytes as both sides know, the rest zero.
+/// Copies a peer's struct: the fields that both sides know. The rest is zero.
 ///
-/// A reference to our type over a shorter table would be undefined behaviour, so the size is read first,
-/// through the raw pointer, and then that much.
+/// A reference of our type to a shorter struct would be undefined behaviour. So this first reads
+/// the size through the raw pointer, and then only that many bytes.
 ///
 /// # Errors
 ///
-/// Where the pointer is NULL or not aligned, or the table shorter than it was in version 1.0.
+/// Fails if the pointer is NULL or not aligned, or if the struct is shorter than in version 1.0.
 ///
 /// # Safety
 ///
-/// Where it is not NULL, `peer` points to as many readable bytes as its first four say, and to at least four.
+/// Unless it is NULL, `peer` points to at least four readable bytes, and to as many as these four
+/// say.
 pub unsafe fn read<T: Table>(peer: *const T) -> Result<T, &'static str> {
     if peer.is_null() {
         return Err("is NULL");
@@ -328,14 +356,14 @@ pub unsafe fn read<T: Table>(peer: *const T) -> Result<T, &'static str> {
     if !peer.is_aligned() {
         return Err("is not aligned");
     }
-    // SAFETY: the caller promises four bytes; alignment was looked at.
+    // SAFETY: the caller guarantees four bytes, and the alignment was checked.
     let size = unsafe { peer.cast::<u32>().read() } as usize;
     if size < T::V1_0_SIZE {
         return Err("is shorter than in version 1.0 of the plugin ABI (struct_size)");
     }
     let mut ours = std::mem::MaybeUninit::<T>::zeroed();
-    // SAFETY: the peer's bytes are readable up to `size`, ours writable up to our size; they do not overlap. All zero bytes
-    // are a `T`, and so are a `T`'s first fields followed by zeros.
+    // SAFETY: `size` bytes of the peer are readable, `size_of::<T>()` bytes of ours are writable,
+    // and they don't overlap. Zeroed fields are valid in a `T`.
     unsafe {
         let known = size.min(size_of::<T>());
         std::ptr::copy_nonoverlapping(peer.cast::<u8>(), ours.as_mut_ptr().cast::<u8>(), known);
@@ -362,50 +390,50 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_our_size_is_read_whole() {
+    fn copies_a_struct_of_our_size() {
         let table = refusal(size_of::<csign_plugin_refusal>());
-        // SAFETY: the table is as long as it says.
+        // SAFETY: the struct is as long as it says.
         let ours = unsafe { read(&raw const table) }.unwrap();
         assert_eq!((ours.kind, ours.retry_after_s), (3, 7));
     }
 
     #[test]
-    fn of_a_longer_table_what_we_know_is_read() {
+    fn ignores_unknown_fields_of_a_longer_struct() {
         #[repr(C)]
         struct Longer(csign_plugin_refusal, u64);
         let table = Longer(refusal(size_of::<Longer>()), u64::MAX);
-        // SAFETY: the table is as long as it says.
+        // SAFETY: the struct is as long as it says.
         let ours = unsafe { read((&raw const table).cast::<csign_plugin_refusal>()) }.unwrap();
         assert_eq!(ours.retry_after_s, 7);
     }
 
-    /// What a host of version 1.1 does with a plugin of version 1.0.
+    /// A host of version 1.1 reads a plugin of version 1.0 like this.
     #[test]
-    fn what_a_shorter_table_lacks_is_zero() {
+    fn zeroes_the_missing_fields_of_a_shorter_struct() {
         #[repr(C)]
         #[derive(Clone, Copy)]
         struct Grown {
             base: csign_plugin_refusal,
             later: u64,
         }
-        // SAFETY: `repr(C)` with `struct_size` first; all zero is one.
+        // SAFETY: `repr(C)` with `struct_size` first, and all fields may be zero.
         unsafe impl Table for Grown {
             const V1_0_SIZE: usize = csign_plugin_refusal::V1_0_SIZE;
         }
         let table = Grown {
             base: refusal(size_of::<csign_plugin_refusal>()),
-            // What happens to lie behind it.
+            // Memory beyond the struct, which must not be read.
             later: u64::MAX,
         };
-        // SAFETY: the table is longer than it says.
+        // SAFETY: the struct is longer than it says.
         let ours = unsafe { read(&raw const table) }.unwrap();
         assert_eq!((ours.base.retry_after_s, ours.later), (7, 0));
     }
 
     #[test]
-    fn a_table_that_never_was_that_short_is_refused() {
+    fn rejects_null_and_a_struct_shorter_than_in_version_1_0() {
         let table = refusal(size_of::<csign_plugin_refusal>() - 1);
-        // SAFETY: the table is longer than it says.
+        // SAFETY: the struct is longer than it says.
         assert!(unsafe { read(&raw const table) }.is_err());
         // SAFETY: NULL is never read.
         assert!(unsafe { read::<csign_plugin_host>(std::ptr::null()) }.is_err());

@@ -1,4 +1,4 @@
-//! Loads plugins and makes providers of them.
+//! Loads plugins as providers.
 
 mod call;
 mod library;
@@ -18,7 +18,7 @@ use self::library::Library;
 use self::provider::PluginProvider;
 pub use crate::abi::csign_plugin_level as Level;
 
-/// Loads plugins: native code, with the full rights of the process.
+/// Loads plugins: native code that runs with the full rights of the process.
 ///
 /// # Example
 ///
@@ -34,7 +34,7 @@ pub use crate::abi::csign_plugin_level as Level;
 #[derive(Clone)]
 pub struct Loader(Arc<Services>);
 
-/// What the host does for a plugin besides showing and copying texts.
+/// The clock and the log that plugins use.
 struct Services {
     clock: Arc<dyn Clock>,
     log: Box<Log>,
@@ -43,19 +43,20 @@ struct Services {
 type Log = dyn Fn(&str, Level, &str) + Send + Sync;
 
 impl Loader {
-    /// A loader with the machine's clock, which drops what plugins log.
+    /// Creates a loader that uses the system clock and discards plugins' log messages.
     pub fn new() -> Self {
         Self::with(Arc::new(SystemClock::new()), Box::new(|_, _, _| ()))
     }
 
-    /// The clock that plugins see; before [`Loader::with_log`].
+    /// Sets the clock that plugins read. Call this before [`Loader::with_log`].
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self::with(clock, Box::new(|_, _, _| ()))
     }
 
-    /// Gives what plugins log to this function: the plugin's name, the level, one line of text. It may be called by any
-    /// thread.
+    /// Sets the function that receives plugins' log messages.
+    ///
+    /// Its arguments are the plugin's name, the level, and one line of text. Any thread may call it.
     #[must_use]
     pub fn with_log(self, log: impl Fn(&str, Level, &str) + Send + Sync + 'static) -> Self {
         Self::with(Arc::clone(&self.0.clock), Box::new(log))
@@ -65,15 +66,20 @@ impl Loader {
         Self(Arc::new(Services { clock, log }))
     }
 
-    /// Loads the plugin of this file, which must be given by its absolute path and which only its owner may write: root or
-    /// whoever runs this. Where a digest is given, the file's must be that.
+    /// Loads a plugin from a file.
     ///
-    /// A file is loaded once in a process and never unloaded: a second time gives the same plugin again.
+    /// The path must be absolute. The file and every folder above it must belong to root or to the
+    /// user who runs this process, and no other user may be able to write them. If `digest` is
+    /// given, the file must match it.
+    ///
+    /// A file is loaded once per process and never unloaded. Loading it again returns the same
+    /// plugin.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`](countersign::ErrorKind::Setting) where the path or the file is not as it must be, or the file is no plugin
-    /// of this major version of the ABI; [`ErrorKind::Plugin`](countersign::ErrorKind::Plugin) where the plugin breaks the rules.
+    /// Returns [`ErrorKind::Setting`](countersign::ErrorKind::Setting) if the path or the file
+    /// breaks one of these rules, or if the file is not a plugin of this major version of the ABI.
+    /// Returns [`ErrorKind::Plugin`](countersign::ErrorKind::Plugin) if the plugin misbehaves.
     pub fn load(&self, path: &Path, digest: Option<Sha256>) -> Result<Plugin, Error> {
         let context = |error: Error| error.in_context(format_args!("plugin {}", path.display()));
         let library = Library::load(path, digest).map_err(context)?;
@@ -86,7 +92,7 @@ impl Loader {
     }
 }
 
-/// A plugin that is loaded.
+/// A loaded plugin.
 #[derive(Clone)]
 pub struct Plugin {
     library: Arc<Library>,
@@ -94,50 +100,48 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// Its name, as it says.
+    /// Returns the name that the plugin declares.
     pub fn name(&self) -> &str {
         self.library.name()
     }
 
-    /// Its version, as it says; empty where it says none.
+    /// Returns the version that the plugin declares, or an empty string.
     pub fn version(&self) -> &str {
         self.library.version()
     }
 
-    /// The file, without symbolic links.
+    /// Returns the file's path, with symbolic links resolved.
     pub fn path(&self) -> &Path {
         self.library.path()
     }
 
-    /// The digest of the file as it was loaded.
+    /// Returns the digest of the file as it was loaded.
     pub fn digest(&self) -> Sha256 {
         self.library.digest()
     }
 
-    /// Its providers.
+    /// Returns the plugin's providers.
     pub fn providers(&self) -> &[Arc<dyn Provider>] {
         &self.providers
     }
 
-    /// The registry with this plugin's providers.
+    /// Adds the plugin's providers to a registry.
     ///
     /// # Errors
     ///
-    /// Where a provider of the same id is there: a plugin cannot shadow one.
+    /// Fails if the registry already has a provider with the same id.
     pub fn register(&self, registry: Registry) -> Result<Registry, Error> {
         let with = |registry: Registry, provider: &Arc<dyn Provider>| {
             registry.with(Arc::clone(provider)).map_err(|error| {
                 error
                     .in_context(format_args!("plugin {}", self.path().display()))
-                    .with_hint(
-                        "a plugin cannot take the place of a provider: load another, or none",
-                    )
+                    .with_hint("don't load this plugin: it can't replace an existing provider")
             })
         };
         self.providers.iter().try_fold(registry, with)
     }
 
-    /// The first rule of the ABI that it broke, or its first panic, in one sentence; nothing while there was none.
+    /// Describes the plugin's first violation of the ABI's rules, or its first panic, if any.
     pub fn suspicion(&self) -> Option<String> {
         self.library.suspicion()
     }
@@ -151,9 +155,9 @@ impl FromStr for Sha256 {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let refuse = || {
+        let invalid = || {
             Error::setting("plugin", "a SHA-256 digest is 64 hex digits")
-                .with_hint("take it from: sha256sum FILE")
+                .with_hint("compute it with: sha256sum FILE")
         };
         let digits: Option<Vec<u8>> = text
             .chars()
@@ -161,7 +165,7 @@ impl FromStr for Sha256 {
             .collect();
         let digits = digits
             .filter(|digits| digits.len() == 64)
-            .ok_or_else(refuse)?;
+            .ok_or_else(invalid)?;
         let mut bytes = [0; 32];
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
             *byte = pair[0] << 4 | pair[1];

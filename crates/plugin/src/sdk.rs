@@ -1,4 +1,4 @@
-//! Plugins in Rust: a trait to fill in, and the macro that exports it.
+//! Plugins in Rust: a trait to implement, and a macro that exports it.
 
 use std::any::Any;
 use std::ffi::{CStr, c_char};
@@ -12,10 +12,10 @@ use crate::abi::{
     csign_plugin_status as Status, csign_provider_vtable,
 };
 
-/// A provider in a plugin: a profile, and functions for what a profile cannot say.
+/// A plugin's provider: a profile, and functions for what a profile can't express.
 ///
-/// Functions have no `self`: a plugin is called by any thread, concurrently, and lives as long as the process.
-/// What each may read and write is in the manual of the vtable: `include/countersign_plugin.h`.
+/// The functions have no `self`: any thread may call them, several at the same time, for as long as
+/// the process runs. [`csign_provider_vtable`] documents what each of them may read and set.
 ///
 /// # Example
 ///
@@ -58,82 +58,83 @@ use crate::abi::{
 /// # fn main() {}
 /// ```
 pub trait PluginProvider {
-    /// The word for this provider in the setting `provider`; the same as in the profile.
+    /// The provider's id in the setting `provider`. It must be the same as in the profile.
     const ID: &'static CStr;
 
-    /// The provider as TOML.
+    /// Returns the provider as TOML.
     fn profile() -> &'static str;
 
-    /// Checks a connection's settings beyond what the profile says.
+    /// Checks a connection's settings beyond what the profile can express.
     ///
     /// # Errors
     ///
-    /// A [`Refusal::setting`] that names the setting and what to write instead.
+    /// Return a [`Refusal::setting`] that names the setting and what to write instead.
     fn check(call: Call<'_>) -> Result<(), Refusal> {
         let _ = call;
         Ok(())
     }
 
-    /// Sets the parameters of a token request besides the grant's own.
+    /// Sets additional parameters of a token request.
     ///
     /// # Errors
     ///
-    /// Where the connection lacks what a parameter needs.
+    /// Return a [`Refusal`] if the connection lacks something that a parameter needs.
     fn parameters(call: Call<'_>) -> Result<(), Refusal> {
         let _ = call;
         Ok(())
     }
 
-    /// Puts an answer of the token endpoint into the words of RFC 6749.
+    /// Translates a response of the token endpoint from the vendor's own format to RFC 6749.
     ///
     /// # Errors
     ///
-    /// Where the answer is not one of this vendor's.
+    /// Return a [`Refusal`] if the response is not in this vendor's format.
     fn translate(call: Call<'_>) -> Result<(), Refusal> {
         let _ = call;
         Ok(())
     }
 
-    /// Adds to what comes along with a new token.
+    /// Adds members to a new token's `extra`.
     ///
     /// # Errors
     ///
-    /// Where the answer contradicts itself.
+    /// Return a [`Refusal`] to reject the response.
     fn read(call: Call<'_>) -> Result<(), Refusal> {
         let _ = call;
         Ok(())
     }
 
-    /// Sets `url`: where to ask whom a token stands for.
+    /// Sets `url`, which the host requests to find out whose token it is.
     ///
     /// # Errors
     ///
-    /// Where the connection lacks what the request needs.
+    /// Return a [`Refusal`] if the connection lacks something that the request needs.
     fn identity(call: Call<'_>) -> Result<(), Refusal> {
         let _ = call;
         Ok(())
     }
 
-    /// Reads the answer to that, and sets what goes along with the token.
+    /// Reads the response to that request, and sets the token's members.
     ///
     /// # Errors
     ///
-    /// Where the answer lacks what the connection asks for.
+    /// Return a [`Refusal`] if the response lacks something that the connection asks for.
     fn read_identity(call: Call<'_>) -> Result<(), Refusal> {
         let _ = call;
         Ok(())
     }
 }
 
-/// Makes the plugin's entry function from the [`PluginProvider`]s it has; the plugin's name and version are the crate's.
-/// Once in a crate of type `cdylib`.
+/// Exports [`PluginProvider`]s as a plugin, with the name and version of the crate.
+///
+/// Use it once, in a crate of type `cdylib`.
 #[macro_export]
 macro_rules! export_provider {
     ($($provider:ty),+ $(,)?) => {
         #[cfg(panic = "abort")]
-        compile_error!("a plugin catches its panics: build it with panic = \"unwind\"");
+        compile_error!("plugins catch panics: build with panic = \"unwind\"");
 
-        #[allow(unsafe_code, reason = "the entry function has its name from the ABI")]
+        #[allow(unsafe_code, reason = "the ABI defines the entry function's name")]
         const _: () = {
             static PROVIDERS: &[&$crate::abi::csign_provider_vtable] =
                 &[$({
@@ -157,53 +158,57 @@ macro_rules! export_provider {
     };
 }
 
-/// One call of one function: what the host shows and where the plugin writes. Over when the function returns.
+/// One call of a plugin function: reads strings from the host, and sets strings.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     host: &'a csign_plugin_host,
     id: csign_plugin_call,
-    // A text may be asked for by any thread, but the call ends with its function.
+    // Any thread may use the call, but only until the function returns.
     function: PhantomData<&'a ()>,
 }
 
 impl<'a> Call<'a> {
-    /// The text of this name: a setting, `extra.NAME`, `token.NAME`, or of an answer `http_status`, `header.NAME`, `body` or
-    /// a JSON pointer.
+    /// Returns a string by name.
+    ///
+    /// Names are settings, `extra.NAME` and `token.NAME`. For a response there are also
+    /// `http_status`, `header.NAME`, `body` and JSON pointers. [`csign_plugin_host::text`] lists
+    /// which functions see which names.
     pub fn text(&self, name: &str) -> Option<&'a str> {
         let text = self.host.text?;
         let (mut begin, mut len) = (std::ptr::null(), 0);
-        // SAFETY: the host's function, called with a call that is not over and pointers that are good.
+        // SAFETY: the host's function gets a call whose function is still running, and pointers to
+        // live memory.
         let status = unsafe { text(self.id, pointer(name), name.len(), &mut begin, &mut len) };
         if status != Status::Ok as i32 || begin.is_null() {
             return None;
         }
-        // SAFETY: the host says so: `len` bytes of UTF-8, good until the function returns.
+        // SAFETY: the host guarantees `len` bytes, valid until the plugin's function returns.
         let bytes = unsafe { std::slice::from_raw_parts(begin.cast::<u8>(), len) };
         std::str::from_utf8(bytes).ok()
     }
 
-    /// Writes a text by its name. One that the host does not take fails the request.
+    /// Sets a string by name. If the host rejects it, the request fails.
     pub fn set(&self, name: &str, value: &str) {
         if let Some(set) = self.host.set {
             let (begin, len) = (pointer(value), value.len());
-            // SAFETY: as above; both are copied.
+            // SAFETY: as above. The host copies both strings.
             unsafe { set(self.id, pointer(name), name.len(), begin, len) };
         }
     }
 
-    /// Tells the program that embeds the host something. Never a token or a secret.
+    /// Logs a message to the program that embeds the host. Never log a token or a secret.
     pub fn log(&self, level: Level, text: &str) {
         if let Some(log) = self.host.log {
-            // SAFETY: as above; it is copied.
+            // SAFETY: as above. The host copies the string.
             unsafe { log(self.id, level as u32, pointer(text), text.len()) };
         }
     }
 
-    /// The host's clock, in seconds since 1970.
+    /// Returns the time of the host's clock, in seconds since 1970.
     pub fn now_unix_s(&self) -> i64 {
         let mut now = 0;
         if let Some(clock) = self.host.now_unix_s {
-            // SAFETY: as above, and `now` can be written.
+            // SAFETY: as above, and `now` is writable.
             unsafe { clock(self.id, &mut now) };
         }
         now
@@ -224,13 +229,13 @@ impl<'a> Call<'a> {
             retry_after_s: refusal.retry_after_s,
         };
         if let Some(refuse) = self.host.refuse {
-            // SAFETY: as above; the table and its texts are copied.
+            // SAFETY: as above. The host copies the struct and its strings.
             unsafe { refuse(self.id, &raw const table) };
         }
     }
 }
 
-/// Why a request cannot be.
+/// The reason for rejecting a request.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Refusal {
@@ -242,7 +247,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal of this kind: one sentence on what is wrong.
+    /// Creates a rejection. `message` is one sentence that says what is wrong.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -253,7 +258,7 @@ impl Refusal {
         }
     }
 
-    /// A setting is missing, malformed or contradicts another.
+    /// Creates a rejection for a setting that is missing, malformed or contradicts another.
     pub fn setting(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             setting: name.into(),
@@ -261,20 +266,20 @@ impl Refusal {
         }
     }
 
-    /// The same with one sentence on what to do.
+    /// Sets the hint: one sentence that says what to do.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
     }
 
-    /// The same with the seconds to wait before trying again.
+    /// Sets the number of seconds to wait before retrying.
     pub fn with_retry_after_s(mut self, seconds: u64) -> Self {
         self.retry_after_s = seconds;
         self
     }
 }
 
-/// The vtable of a provider: for [`export_provider!`](crate::export_provider).
+/// Returns a provider's vtable. For [`export_provider!`](crate::export_provider).
 #[doc(hidden)]
 pub const fn vtable<P: PluginProvider>() -> csign_provider_vtable {
     csign_provider_vtable {
@@ -292,7 +297,8 @@ pub const fn vtable<P: PluginProvider>() -> csign_provider_vtable {
     }
 }
 
-/// The module of a plugin: for [`export_provider!`](crate::export_provider), which ends both texts with a NUL.
+/// Returns a plugin's module. For [`export_provider!`](crate::export_provider), which ends both
+/// strings with a NUL.
 #[doc(hidden)]
 pub const fn module(
     name: &'static str,
@@ -305,20 +311,20 @@ pub const fn module(
         name: name.as_ptr().cast(),
         version: version.as_ptr().cast(),
         provider_count: providers.len(),
-        // A reference and a pointer to constant are the same in memory.
+        // A reference has the same layout as a pointer.
         providers: providers.as_ptr().cast(),
         get_extension: None,
     }
 }
 
-/// The functions that cross the border: each calls one of the trait's and catches its panic.
+/// Defines the vtable's functions. Each calls one function of the trait and catches its panic.
 macro_rules! thunks {
     ($($name:ident = $body:expr;)+) => {$(
         unsafe extern "C" fn $name<P: PluginProvider>(
             host: *const csign_plugin_host,
             call: csign_plugin_call,
         ) -> i32 {
-            // SAFETY: the host's promise: its table is there and lives as long as the process.
+            // SAFETY: the host passes its table, which lives as long as the process.
             unsafe { run(host, call, $body) }
         }
     )+};
@@ -345,7 +351,7 @@ unsafe fn run(
     id: csign_plugin_call,
     function: impl FnOnce(Call<'_>) -> Result<(), Refusal>,
 ) -> i32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees it.
     let Ok(host) = (unsafe { crate::abi::read(host) }) else {
         return Status::Failed as i32;
     };
@@ -361,13 +367,13 @@ unsafe fn run(
             Status::Refused as i32
         }
         Err(payload) => {
-            call.refuse(0, &Refusal::new(Kind::Unreadable, words(payload)));
+            call.refuse(0, &Refusal::new(Kind::Unreadable, panic_message(payload)));
             Status::Panicked as i32
         }
     }
 }
 
-fn words(payload: Box<dyn Any + Send>) -> String {
+fn panic_message(payload: Box<dyn Any + Send>) -> String {
     let payload = match payload.downcast::<String>() {
         Ok(text) => return *text,
         Err(payload) => payload,
@@ -375,9 +381,9 @@ fn words(payload: Box<dyn Any + Send>) -> String {
     match payload.downcast::<&str>() {
         Ok(text) => (*text).to_owned(),
         Err(payload) => {
-            // Its destructor is the plugin's and may panic as well.
+            // The payload's destructor may panic, too.
             std::mem::forget(payload);
-            "no words".to_owned()
+            "no panic message".to_owned()
         }
     }
 }

@@ -1,8 +1,9 @@
 /*
  * Xero as a countersign plugin, in C99: https://developer.xero.com/documentation/guides/oauth2/token-types/
  *
- * The profile says nearly all: Basic, rotating refresh tokens, and that the last one may be sent again for 30 minutes
- * if its answer was lost. What it cannot say is that the header Xero-Tenant-Id goes with one grant and not with the other.
+ * The profile describes almost everything: Basic authentication, rotating refresh tokens, and that
+ * the last one may be sent again for 30 minutes if its response was lost. It can't express that
+ * extra.tenant_id fits one grant but not the other.
  *
  *     cc -std=c99 -shared -fPIC -I include -o xero.so examples/plugins/xero/xero.c
  */
@@ -36,13 +37,13 @@ static const char PROFILE[] =
     "idle_days = 60\n"
     "\n"
     "[extra]\n"
-    "tenant_id = \"the organisation: the value of Xero-Tenant-Id in calls of the API\"\n"
+    "tenant_id = \"the organisation: the value of the Xero-Tenant-Id header in API calls\"\n"
     "\n"
     "[[errors]]\n"
     "grants = [\"refresh-token\"]\n"
     "error = \"invalid_grant\"\n"
     "kind = \"login_required\"\n"
-    "hint = \"the refresh token was replaced more than 30 minutes ago, or not used for 60 days: log in again\"\n"
+    "hint = \"log in again: the refresh token was replaced more than 30 minutes ago, or not used for 60 days\"\n"
     "\n"
     "[[errors]]\n"
     "error = \"invalid_client\"\n"
@@ -54,7 +55,7 @@ static int32_t profile(const csign_plugin_host *host, csign_plugin_call call) {
     return host->set(call, "profile", strlen("profile"), PROFILE, sizeof PROFILE - 1);
 }
 
-/* A setting's text, or NULL: good until the function returns. */
+/* Returns a setting, or NULL. It is valid until the plugin's function returns. */
 static const char *setting(const csign_plugin_host *host, csign_plugin_call call, const char *name) {
     const char *text = NULL;
     size_t len = 0;
@@ -79,18 +80,18 @@ static int32_t refuse(const csign_plugin_host *host, csign_plugin_call call, con
     return CSIGN_PLUGIN_STATUS_REFUSED;
 }
 
-/* A custom connection has its organisation already; a Xero-Tenant-Id would only contradict it. */
+/* A custom connection belongs to one organisation, so its API calls have no Xero-Tenant-Id header. */
 static int32_t check(const csign_plugin_host *host, csign_plugin_call call) {
     const char *grant = setting(host, call, "grant");
     int is_custom = grant != NULL && strcmp(grant, "client-credentials") == 0;
     if (is_custom && setting(host, call, "extra.tenant_id") != NULL) {
-        return refuse(host, call, "`extra.tenant_id` does not go with a custom connection",
-                      "leave it out: calls of the API carry no Xero-Tenant-Id there");
+        return refuse(host, call, "`extra.tenant_id` is not allowed for a custom connection",
+                      "remove it: API calls of custom connections have no Xero-Tenant-Id header");
     }
     return CSIGN_PLUGIN_STATUS_OK;
 }
 
-/* Gives the organisation out with each token, so that whoever calls the API has both from one place. */
+/* Adds the organisation to each token, so that API callers get both from one place. */
 static int32_t read_answer(const csign_plugin_host *host, csign_plugin_call call) {
     const char *tenant = setting(host, call, "extra.tenant_id");
     if (tenant == NULL) {

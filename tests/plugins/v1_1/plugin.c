@@ -1,5 +1,6 @@
 /*
- * A plugin that is newer than the host: built with a header whose structs have all grown. It asks before it uses what is new.
+ * A plugin that is newer than the host: its header's structs have all grown. It checks for new
+ * fields before it uses them.
  */
 
 #include <string.h>
@@ -18,7 +19,7 @@ static int32_t profile(const csign_plugin_host *host, csign_plugin_call call) {
     return host->set(call, "profile", 7, PROFILE, sizeof PROFILE - 1);
 }
 
-/* A refusal longer than the host knows. */
+/* Rejects with a struct that is longer than the host's. */
 static int32_t check(const csign_plugin_host *host, csign_plugin_call call) {
     csign_plugin_refusal refusal;
     const char *text = NULL;
@@ -37,7 +38,7 @@ static int32_t check(const csign_plugin_host *host, csign_plugin_call call) {
     return CSIGN_PLUGIN_STATUS_REFUSED;
 }
 
-/* Uses the host's new function where it is there. */
+/* Uses the host's new function if it exists. */
 static int32_t parameters(const csign_plugin_host *host, csign_plugin_call call) {
     uint8_t byte = 0;
     int there = host->struct_size >= offsetof(csign_plugin_host, random) + sizeof host->random && host->random != NULL;

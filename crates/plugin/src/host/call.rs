@@ -1,4 +1,6 @@
-//! One call of a plugin's function: numbered, so that a number kept too long names nothing.
+//! One call of a plugin's function.
+//!
+//! Plugins see a call as a number that is never reused, so a stale one is detected.
 
 use std::collections::BTreeMap;
 use std::ffi::c_char;
@@ -20,10 +22,10 @@ use crate::abi::{
 pub(super) type Function =
     unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32;
 
-/// What a function wrote, by name.
+/// The strings that a function set, by name.
 pub(super) type Written = BTreeMap<String, Zeroizing<String>>;
 
-/// What a function may write.
+/// The names that a function may set.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Writes {
     Nothing,
@@ -31,7 +33,7 @@ pub(super) enum Writes {
     Anything,
 }
 
-/// A function to be called, and what goes with it.
+/// A function call: the plugin, the function, its input and its output.
 pub(super) struct Call {
     pub(super) library: Arc<Library>,
     pub(super) services: Arc<Services>,
@@ -47,13 +49,13 @@ pub(super) struct Call {
 #[derive(Default)]
 pub(super) struct State {
     written: Written,
-    /// What was shown: the plugin has pointers into it. Each ends with a NUL.
+    /// The strings that the plugin has pointers to. Each ends with a NUL.
     lent: BTreeMap<String, Zeroizing<Vec<u8>>>,
     refusal: Option<Refusal>,
     breach: Option<String>,
 }
 
-/// What a plugin gave as the reason, copied.
+/// A copy of the plugin's reason for rejecting the request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refusal {
     pub(super) kind: u32,
@@ -63,37 +65,40 @@ pub(super) struct Refusal {
     pub(super) retry_after_s: u64,
 }
 
-/// The calls that are not over.
+/// The calls whose functions are still running.
 static OPEN: Mutex<BTreeMap<csign_plugin_call, Arc<Call>>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// A call's number has its library's in the upper 16 bits: who comes late is known.
+/// The upper 16 bits of a call's number are its library's index, which identifies the plugin that
+/// used a stale call.
 const LIBRARY_SHIFT: u32 = 48;
 
-const MOST_NAMES: usize = 1000;
+const MAX_NAMES: usize = 1000;
 
 impl Call {
-    /// Calls the function with the host's table, and returns what it wrote.
+    /// Calls the function with the host's table, and returns the strings that it set.
     ///
     /// # Errors
     ///
-    /// What the plugin refused; [`ErrorKind::Plugin`] where it failed, panicked or broke a rule.
+    /// Returns the plugin's rejection, or [`ErrorKind::Plugin`] if the plugin failed, panicked or
+    /// broke a rule.
     pub(super) fn run(
         self,
         function: Function,
         host: &'static csign_plugin_host,
     ) -> Result<Written, Error> {
         let open = Open::new(self);
-        // SAFETY: a plugin's promise: its functions take the host's table and a call. The table is static.
+        // SAFETY: the ABI requires that a plugin's functions take the host's table and a call. The
+        // table is static.
         let status = unsafe { function(host, open.number) };
         let call = open.close();
         call.outcome(status)
     }
 
-    /// The one of this number, while it is not over. Whose number comes late is suspect.
+    /// Finds a running call by number. A plugin that uses a stale number becomes suspect.
     pub(super) fn find(number: csign_plugin_call) -> Option<Arc<Self>> {
         let call = lock(&OPEN).get(&number).cloned();
-        // A number that never was, such as 0, names nobody.
+        // A number that was never assigned, such as 0, identifies no plugin.
         let count = number & ((1 << LIBRARY_SHIFT) - 1);
         let was = (1..NEXT.load(Ordering::Relaxed)).contains(&count);
         if call.is_none()
@@ -105,7 +110,7 @@ impl Call {
         call
     }
 
-    /// Shows a text: where it begins and its length.
+    /// Returns the start and the length of the string with this name.
     pub(super) fn show(&self, name: &str) -> Option<(*const c_char, usize)> {
         let mut state = lock(&self.state);
         if !state.lent.contains_key(name) {
@@ -119,7 +124,7 @@ impl Call {
         Some((lent.as_ptr().cast(), lent.len() - 1))
     }
 
-    /// Takes what the plugin writes.
+    /// Stores a string that the plugin sets.
     pub(super) fn write(&self, name: &str, value: &str) -> Status {
         let may = match self.writes {
             Writes::Nothing => false,
@@ -128,12 +133,12 @@ impl Call {
         };
         if !may {
             let name: String = name.chars().filter(|c| !c.is_control()).collect();
-            return self.breach(format!("wrote `{name}`, which it may not"));
+            return self.breach(format!("set `{name}`, which it may not set"));
         }
         let mut state = lock(&self.state);
-        if state.written.len() >= MOST_NAMES && !state.written.contains_key(name) {
+        if state.written.len() >= MAX_NAMES && !state.written.contains_key(name) {
             drop(state);
-            return self.breach("wrote more than 1000 names".to_owned());
+            return self.breach("set more than 1000 names".to_owned());
         }
         let value = Zeroizing::new(value.to_owned());
         state.written.insert(name.to_owned(), value);
@@ -145,23 +150,23 @@ impl Call {
         Status::Ok
     }
 
-    /// Notes that a rule of the ABI was broken: the request fails, and the plugin is suspect.
+    /// Records a violation of the ABI: the request fails, and the plugin becomes suspect.
     pub(super) fn breach(&self, what: String) -> Status {
         self.library.suspect(&format!("`{}` {what}", self.name));
         lock(&self.state).breach.get_or_insert(what);
         Status::Misuse
     }
 
-    /// The text on one line, of a bearable length, without what the plugin was shown in confidence.
+    /// Returns the text as one line of limited length, without the response's secrets.
     pub(super) fn clean(&self, text: &str) -> String {
-        const LONGEST: usize = 500;
+        const MAX_CHARS: usize = 500;
         let text = self.shown.without_secrets(text);
         let words: Vec<_> = text
             .split(|c: char| c.is_whitespace() || c.is_control())
             .filter(|word| !word.is_empty())
             .collect();
         let line = words.join(" ");
-        match line.char_indices().nth(LONGEST) {
+        match line.char_indices().nth(MAX_CHARS) {
             Some((end, _)) => format!("{}…", &line[..end]),
             None => line,
         }
@@ -189,7 +194,7 @@ impl Call {
                 Err(self.refused(&refusal))
             }
             (status, None) if status == Status::Refused as i32 => {
-                let what = "refused without a reason";
+                let what = "returned CSIGN_PLUGIN_STATUS_REFUSED without calling `refuse`";
                 self.breach(what.to_owned());
                 Err(self.fault(what))
             }
@@ -207,13 +212,15 @@ impl Call {
 
     fn refused(&self, refusal: &Refusal) -> Error {
         let message = match self.clean(&refusal.message) {
-            message if message.is_empty() => return self.fault("refused without a message"),
+            message if message.is_empty() => {
+                return self.fault("called `refuse` without a message");
+            }
             message => message,
         };
         let Some(kind) = kind(refusal.kind) else {
             let number = refusal.kind;
             return self.fault(&format!(
-                "refused as kind {number}, which is not known: {message}"
+                "called `refuse` with the unknown kind {number}: {message}"
             ));
         };
         let mut error = Error::new(kind, message).with_provider(self.provider);
@@ -224,7 +231,7 @@ impl Call {
             error = error.with_setting(self.clean(&refusal.setting));
         }
         if refusal.retry_after_s > 0 {
-            // A century is for ever, and keeps sums of times in range.
+            // A limit of a century avoids overflow in sums of times.
             const CENTURY_S: u64 = 100 * 366 * 24 * 3600;
             let wait = Duration::from_secs(refusal.retry_after_s.min(CENTURY_S));
             error = error.with_retry_after(wait);
@@ -232,7 +239,7 @@ impl Call {
         error
     }
 
-    /// An error that is the plugin's.
+    /// Builds an error that blames the plugin.
     fn fault(&self, what: &str) -> Error {
         fault(
             &self.library,
@@ -242,14 +249,14 @@ impl Call {
     }
 }
 
-/// An error that is a plugin's, whom it names.
+/// Builds an error that blames and names the plugin.
 pub(super) fn fault(library: &Library, provider: &str, what: &str) -> Error {
     let message = match (library.name(), library.version()) {
         (name, "") => format!("plugin {name}: {what}"),
         (name, version) => format!("plugin {name} {version}: {what}"),
     };
     let hint = format!(
-        "this is a fault of the plugin {}: report it to its maker",
+        "report this bug to the author of the plugin {}",
         library.path().display()
     );
     Error::new(ErrorKind::Plugin, message)
@@ -272,7 +279,7 @@ fn kind(number: u32) -> Option<ErrorKind> {
     found.map(|(_, ours)| *ours)
 }
 
-/// A call that has a number.
+/// A running call, which has a number.
 struct Open {
     number: csign_plugin_call,
     call: Arc<Call>,
@@ -287,7 +294,7 @@ impl Open {
         Self { number, call }
     }
 
-    /// From now on the number means nothing.
+    /// Ends the call: its number becomes stale.
     fn close(self) -> Arc<Call> {
         Arc::clone(&self.call)
     }

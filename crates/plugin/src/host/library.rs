@@ -1,4 +1,4 @@
-//! A shared library that is a plugin: loaded once, its tables read, never unloaded.
+//! A plugin's shared library, which is loaded once and never unloaded.
 
 use std::ffi::{CStr, c_char};
 use std::io::Read;
@@ -11,7 +11,7 @@ use super::place::{self, Stamp};
 use super::{Sha256, table};
 use crate::abi::{self, ENTRY_V1, EntryV1, csign_plugin_module, csign_provider_vtable};
 
-/// A plugin's file in this process, with what its tables say.
+/// A loaded library, with a copy of its tables.
 #[derive(Debug)]
 pub(super) struct Library {
     index: u16,
@@ -23,27 +23,28 @@ pub(super) struct Library {
     suspicion: Mutex<Option<String>>,
 }
 
-/// A provider's table, and its id.
+/// A provider's vtable and id.
 #[derive(Clone, Copy)]
 pub(super) struct Vtable {
     pub(super) table: csign_provider_vtable,
     pub(super) id: &'static str,
 }
 
-/// All there are: code that is never unloaded is the process's, so this list is as well.
+/// All loaded libraries. The list is global because code that is never unloaded belongs to the
+/// process.
 static LIBRARIES: RwLock<Vec<Arc<Library>>> = RwLock::new(Vec::new());
 static LOADING: Mutex<()> = Mutex::new(());
 
-/// Names and versions longer than this are none.
-const LONGEST_WORD: usize = 128;
-const MOST_PROVIDERS: usize = 64;
+/// The maximum length of names and versions, in bytes.
+const MAX_WORD_LEN: usize = 128;
+const MAX_PROVIDERS: usize = 64;
 
 impl Library {
     pub(super) fn load(path: &Path, wanted: Option<Sha256>) -> Result<Arc<Self>, Error> {
         let mut trusted = place::open(path)?;
         let path = trusted.path.clone();
-        // Held while the library initializes itself, so that no other thread loads it as well. The list itself stays
-        // free: a plugin may call the host meanwhile.
+        // Held during loading, so that no other thread loads the same library. `LIBRARIES` stays
+        // unlocked, because the plugin's initializers may call the host.
         let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
         let (known, count) = Self::known(&path);
         if let Some(known) = known {
@@ -51,7 +52,7 @@ impl Library {
             return Ok(known);
         }
         let index = u16::try_from(count)
-            .map_err(|_| Error::setting("plugin", "there are too many plugins"))?;
+            .map_err(|_| Error::setting("plugin", "too many plugins are loaded"))?;
         let before = Stamp::of(&trusted)?;
         let mut bytes = Vec::new();
         trusted.file.read_to_end(&mut bytes).map_err(|error| {
@@ -62,11 +63,11 @@ impl Library {
         digest.must_be(wanted)?;
         let entry = open(&path)?;
         place::check_unchanged(&trusted, &before)?;
-        // SAFETY: the symbol's name promises this signature; the table is constant and lives as long as the process.
+        // SAFETY: the symbol's name guarantees this signature. The table is static.
         let module = unsafe { entry(&raw const table::HOST) };
         if module.is_null() {
-            return Err(not_a_plugin("it declined to be loaded")
-                .with_hint("its maker says what it needs of the host"));
+            return Err(not_a_plugin("it declined to load")
+                .with_hint("check which versions of countersign the plugin supports"));
         }
         let library = Arc::new(Self::read(index, path, digest, module)?);
         let mut libraries = LIBRARIES.write().unwrap_or_else(PoisonError::into_inner);
@@ -74,14 +75,14 @@ impl Library {
         Ok(library)
     }
 
-    /// The one of this path, and how many there are.
+    /// Returns the library that was loaded from this path, if any, and the number of libraries.
     fn known(path: &Path) -> (Option<Arc<Self>>, usize) {
         let libraries = LIBRARIES.read().unwrap_or_else(PoisonError::into_inner);
         let known = libraries.iter().find(|known| known.path == path);
         (known.cloned(), libraries.len())
     }
 
-    /// The one of this number, as a call carries it.
+    /// Returns the library with this index.
     pub(super) fn numbered(index: u16) -> Option<Arc<Self>> {
         let libraries = LIBRARIES.read().unwrap_or_else(PoisonError::into_inner);
         libraries.get(usize::from(index)).cloned()
@@ -93,25 +94,26 @@ impl Library {
         digest: Sha256,
         module: *const csign_plugin_module,
     ) -> Result<Self, Error> {
-        let refuse = |what: &str, why: &str| not_a_plugin(&format!("{what} {why}"));
-        // SAFETY: a plugin's promise: its module is as long as it says, and constant.
-        let module = unsafe { abi::read(module) }.map_err(|why| refuse("its module", why))?;
-        let name = word(module.name).map_err(|why| refuse("its module's name", why))?;
+        let invalid = |what: &str, why: &str| not_a_plugin(&format!("{what} {why}"));
+        // SAFETY: the ABI requires a constant module that is as long as it says.
+        let module = unsafe { abi::read(module) }.map_err(|why| invalid("its module", why))?;
+        let name = word(module.name).map_err(|why| invalid("its module's name", why))?;
         let version = match module.version.is_null() {
             true => "",
-            false => word(module.version).map_err(|why| refuse("its module's version", why))?,
+            false => word(module.version).map_err(|why| invalid("its module's version", why))?,
         };
-        if module.providers.is_null() || !(1..=MOST_PROVIDERS).contains(&module.provider_count) {
-            return Err(refuse("its module", "has no provider, or more than 64"));
+        if module.providers.is_null() || !(1..=MAX_PROVIDERS).contains(&module.provider_count) {
+            return Err(invalid("its module", "has no provider, or more than 64"));
         }
         let vtables = (0..module.provider_count).map(|place| {
             let what = format!("provider {place} of its module");
-            // SAFETY: a plugin's promise: so many pointers are there, to tables that are as long as they say.
+            // SAFETY: the ABI requires `provider_count` pointers, to vtables that are as long as
+            // they say.
             let vtable = unsafe { abi::read(module.providers.add(place).read()) };
-            let table = vtable.map_err(|why| refuse(&what, why))?;
-            let id = word(table.id).map_err(|why| refuse(&format!("{what}: `id`"), why))?;
+            let table = vtable.map_err(|why| invalid(&what, why))?;
+            let id = word(table.id).map_err(|why| invalid(&format!("{what}: `id`"), why))?;
             if table.profile.is_none() {
-                return Err(refuse(&what, "has no `profile`"));
+                return Err(invalid(&what, "has no `profile`"));
             }
             Ok(Vtable { table, id })
         });
@@ -154,7 +156,7 @@ impl Library {
         self.suspicion_lock().clone()
     }
 
-    /// Remembers what the plugin did wrong first.
+    /// Marks the plugin as suspect. Only the first reason is kept.
     pub(super) fn suspect(&self, what: &str) {
         self.suspicion_lock().get_or_insert_with(|| what.to_owned());
     }
@@ -166,21 +168,24 @@ impl Library {
     }
 }
 
-/// The entry function of a library, which from now on is never unloaded: no `dlclose` is sound for code that may have
-/// made threads or thread-local variables.
+/// Opens a library and returns its entry function.
+///
+/// The library is never unloaded: `dlclose` is unsound for code that may have created threads or
+/// thread-local variables.
 fn open(path: &Path) -> Result<EntryV1, Error> {
     let library = map(path).map_err(|error| {
-        // What the system's loader said is the error's source.
+        // The system loader's message is the error's source.
         let why = std::error::Error::source(&error).map(ToString::to_string);
         let why = why.unwrap_or_else(|| error.to_string());
         not_a_plugin(&format!("it cannot be loaded: {why}"))
     })?;
     let library = std::mem::ManuallyDrop::new(library);
-    // SAFETY: the name promises the signature.
+    // SAFETY: the symbol's name guarantees its signature.
     let entry = unsafe { library.get::<EntryV1>(ENTRY_V1.to_bytes_with_nul()) };
     let entry = entry.map_err(|_| {
         not_a_plugin("it has no function `countersign_plugin_v1`").with_hint(
-            "it is no plugin, or one for another major version of the plugin ABI: this is version 1",
+            "use a plugin for major version 1 of the plugin ABI: the file is not a plugin, or is one \
+             for another major version",
         )
     })?;
     Ok(*entry)
@@ -190,7 +195,7 @@ fn open(path: &Path) -> Result<EntryV1, Error> {
 fn map(path: &Path) -> Result<libloading::Library, libloading::Error> {
     use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-    // `RTLD_NODELETE`, which libloading does not have.
+    // `RTLD_NODELETE`, which libloading doesn't define.
     #[cfg(any(target_os = "macos", target_os = "ios"))]
     const NO_DELETE: i32 = 0x80;
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
@@ -203,7 +208,8 @@ fn map(path: &Path) -> Result<libloading::Library, libloading::Error> {
         target_os = "freebsd"
     )))]
     const NO_DELETE: i32 = 0;
-    // SAFETY: the library's initializers run here: the user asked for this code, and nobody else can have written it.
+    // SAFETY: this runs the library's initializers. The user asked for this code, and `place::open`
+    // checked that no other user can have written it.
     unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | NO_DELETE) }.map(Into::into)
 }
 
@@ -218,18 +224,18 @@ fn map(path: &Path) -> Result<libloading::Library, libloading::Error> {
     unsafe { Library::load_with_flags(path, flags) }.map(Into::into)
 }
 
-/// A constant word of a plugin.
+/// Reads a plugin's constant name, version or id.
 fn word(begin: *const c_char) -> Result<&'static str, &'static str> {
     if begin.is_null() {
         return Err("is NULL");
     }
-    // SAFETY: a plugin's promise: NUL-terminated, constant, and there as long as the process.
+    // SAFETY: the ABI requires a constant, NUL-terminated string that lives as long as the process.
     let bytes = unsafe { CStr::from_ptr(begin) }.to_bytes();
     match std::str::from_utf8(bytes) {
         _ if bytes.is_empty() => Err("is empty"),
-        _ if bytes.len() > LONGEST_WORD => Err("is longer than 128 bytes"),
+        _ if bytes.len() > MAX_WORD_LEN => Err("is longer than 128 bytes"),
         Ok(text) if !text.contains(char::is_control) => Ok(text),
-        _ => Err("is not plain UTF-8"),
+        _ => Err("is not UTF-8, or has control characters"),
     }
 }
 
@@ -237,7 +243,8 @@ fn not_a_plugin(why: &str) -> Error {
     Error::new(ErrorKind::Setting, why)
         .with_setting("plugin")
         .with_hint(
-            "build it with include/countersign_plugin.h or countersign-plugin, for this machine",
+            "build the plugin for this platform, with include/countersign_plugin.h or the crate \
+             countersign-plugin",
         )
 }
 
@@ -252,9 +259,10 @@ impl Sha256 {
     fn must_be(self, wanted: Option<Self>) -> Result<(), Error> {
         match wanted {
             Some(wanted) if wanted != self => {
-                let message = format!("its SHA-256 digest is {self}, and {wanted} is asked for");
-                Err(Error::setting("plugin", message)
-                    .with_hint("the file is not the one that was meant; find out who changed it"))
+                let message = format!("its SHA-256 digest is {self}, expected {wanted}");
+                Err(Error::setting("plugin", message).with_hint(
+                    "check that this is the right file; if it is, find out who changed it",
+                ))
             }
             _ => Ok(()),
         }

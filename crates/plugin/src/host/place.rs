@@ -1,19 +1,20 @@
-//! Where a plugin may lie: only its owner can have put it there.
+//! Opens a plugin's file, if no other user can have written it.
 
 use std::path::Path;
 
 use countersign::trusted::{self, Refusal, Trusted};
 use countersign::{Error, ErrorKind};
 
-/// Opens the file of a plugin, if nobody but root and whoever runs this can have written it or put another in its place.
+/// Opens a plugin's file.
 ///
 /// # Errors
 ///
-/// Where the path is not absolute, there is no such file, or others may write it or a folder above it.
+/// Fails if the path is not absolute, the file doesn't exist, or another user can write the file or
+/// a folder above it.
 pub(super) fn open(path: &Path) -> Result<Trusted, Error> {
     if !path.is_absolute() {
         return Err(Error::setting("plugin", "the path is not absolute")
-            .with_hint("write the whole path: a plugin is never searched for"));
+            .with_hint("write the absolute path: plugins are not searched for"));
     }
     let trusted = trusted::open(path).map_err(|refusal| match refusal {
         Refusal::Io(error) => cannot_be_read(&error),
@@ -24,9 +25,10 @@ pub(super) fn open(path: &Path) -> Result<Trusted, Error> {
     let facts = trusted.file.metadata().map_err(|e| cannot_be_read(&e))?;
     if !facts.is_file() {
         return Err(Error::setting("plugin", "it is not a file")
-            .with_hint("name the shared library itself"));
+            .with_hint("write the path of the shared library itself"));
     }
-    // The loader finds a library's own libraries beside it: nobody else may put any there.
+    // The loader may find the plugin's dependencies in its folder, so no other user may add files
+    // there.
     for folder in [path.parent(), trusted.path.parent()] {
         folder.map_or(Ok(()), check_folder)?;
     }
@@ -63,30 +65,31 @@ fn check_folder(_: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes sure that the file which was checked and whose digest was taken is the one that was loaded.
+/// Checks that the loaded file is the one that was opened and hashed.
 ///
-/// The system's loader takes a path and opens it again. Loading through `/proc/self/fd` instead would name every plugin
-/// after a number that another file gets later, break `$ORIGIN`, and need a mounted `/proc`. It is not needed either:
-/// only root and this user can replace anything on a way that [`open`] accepted. What remains is the owner installing
-/// another version at this very moment, and that is noticed here.
+/// The system loader opens the path again. Loading from `/proc/self/fd` would avoid that, but it
+/// names plugins after descriptors that are reused, breaks `$ORIGIN`, and requires a mounted
+/// `/proc`. It isn't necessary either: only root and this user can replace anything on a path that
+/// [`open`] accepted. What remains is that the owner installs another version at this very moment,
+/// which this check detects.
 ///
 /// # Errors
 ///
-/// Where the file was replaced or written meanwhile.
+/// Fails if the file was replaced or written in the meantime.
 pub(super) fn check_unchanged(trusted: &Trusted, before: &Stamp) -> Result<(), Error> {
     let now = Stamp::of_path(&trusted.path);
     match now {
         Ok(now) if now == *before => Ok(()),
         _ => Err(Error::new(
             ErrorKind::Setting,
-            "the file was changed while it was loaded",
+            "the file changed while it was being loaded",
         )
         .with_setting("plugin")
-        .with_hint("start the program again once the plugin is installed")),
+        .with_hint("restart the program after the plugin is installed")),
     }
 }
 
-/// Which file it is, and in which state.
+/// A file's identity and state.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     #[cfg(unix)]
@@ -132,14 +135,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_was_replaced_or_written_meanwhile_is_not_the_one_that_was_checked() {
+    fn detects_a_file_that_was_replaced_or_written() {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("plugin.so"), folder.path().join("other"));
         std::fs::write(&path, "checked").unwrap();
         let trusted = open(&path).unwrap();
         let before = Stamp::of(&trusted).unwrap();
         check_unchanged(&trusted, &before).unwrap();
-        // As long, but another file.
+        // Another file of the same length.
         std::fs::write(&other, "planted").unwrap();
         std::fs::rename(&other, &path).unwrap();
         check_unchanged(&trusted, &before).unwrap_err();

@@ -1,4 +1,4 @@
-//! A plugin's provider as core knows providers.
+//! Implements core's `Provider` with a plugin's functions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,14 +14,14 @@ use super::library::{Library, Vtable};
 use super::shown::Shown;
 use super::{Services, table};
 
-/// Describes by its plugin; the host does all the rest.
+/// A provider from a plugin.
 #[derive(Debug)]
 pub(super) struct PluginProvider {
     described: Described,
     profile: Profile,
 }
 
-/// A vtable and what goes with it: all but the profile, which it is asked for.
+/// A provider without its profile, which its plugin returns.
 struct Described {
     library: Arc<Library>,
     vtable: Vtable,
@@ -29,7 +29,7 @@ struct Described {
 }
 
 impl PluginProvider {
-    /// Asks the plugin for the profile.
+    /// Creates a provider with the profile that the plugin returns.
     pub(super) fn new(
         library: &Arc<Library>,
         vtable: Vtable,
@@ -51,20 +51,20 @@ impl Described {
         let shown = Shown::default();
         let written = self.call("profile", function, shown, Writes::Only("profile"))?;
         let Some(text) = written.get("profile") else {
-            return Err(self.breach("`profile` wrote no profile"));
+            return Err(self.breach("`profile` set no profile"));
         };
         let profile = Profile::from_toml(text)
-            .map_err(|error| self.breach(&format!("`profile` wrote one that is none: {error}")))?;
+            .map_err(|error| self.breach(&format!("`profile` set an invalid profile: {error}")))?;
         if profile.id != self.vtable.id {
-            let (theirs, said) = (self.vtable.id, &profile.id);
+            let (vtable, profile) = (self.vtable.id, &profile.id);
             return Err(self.breach(&format!(
-                "`profile` is of `{said}`, and its table says `{theirs}`"
+                "the profile's id is `{profile}`, but the vtable's id is `{vtable}`"
             )));
         }
         Ok(profile)
     }
 
-    /// Calls a function of the plugin, if it has that.
+    /// Calls a function of the plugin. Returns nothing if the plugin doesn't have the function.
     fn call(
         &self,
         name: &'static str,
@@ -87,7 +87,7 @@ impl Described {
         call.run(function, &table::HOST)
     }
 
-    /// An error for a rule of the ABI that was broken; the plugin is suspect from now on.
+    /// Builds an error for a violation of the ABI, and marks the plugin as suspect.
     fn breach(&self, what: &str) -> Error {
         self.library.suspect(what);
         fault(&self.library, self.vtable.id, what)
@@ -136,7 +136,8 @@ impl Provider for PluginProvider {
         let mut members = BTreeMap::new();
         members.extend(written.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         let body = serde_json::to_vec(&members).map_err(|error| {
-            Error::new(ErrorKind::Internal, format!("an answer as JSON: {error}"))
+            let message = format!("cannot write the response as JSON: {error}");
+            Error::new(ErrorKind::Internal, message)
         })?;
         Ok(Some(Zeroizing::new(body)))
     }
@@ -162,13 +163,13 @@ impl Provider for PluginProvider {
         };
         let url = Url::parse(url).map_err(|error| {
             self.described
-                .breach(&format!("`identity` wrote a URL that is none: {error}"))
+                .breach(&format!("`identity` set an invalid URL: {error}"))
         })?;
         Ok(Some(Request::get_with_bearer(url, token.secret())))
     }
 
     fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
-        // A refusal is read here, as it is for every provider.
+        // Error responses are read here, as for every provider.
         read_resource_response(app, response)?;
         let function = self.described.vtable.table.read_identity;
         let shown = Shown::settings(app).with_answer(response);

@@ -1,4 +1,5 @@
-//! What a plugin's function is shown: a connection without its secrets, what came with a token, an answer.
+//! The strings that a plugin's function may read: settings without secrets, a token's members, a
+//! response.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -7,7 +8,7 @@ use countersign::{App, Extra, GrantKind, Response, Url, scalar_text};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
-/// The texts of one call, by name.
+/// The readable strings of one call, by name.
 #[derive(Default)]
 pub(super) struct Shown {
     settings: BTreeMap<String, String>,
@@ -92,7 +93,7 @@ impl Shown {
         text.map(Zeroizing::new)
     }
 
-    /// The text without the tokens and secrets of the answer.
+    /// Returns the text without the response's tokens and secrets.
     pub(super) fn without_secrets(&self, text: &str) -> String {
         let mut clean = text.to_owned();
         if let Some(answer) = &self.answer {
@@ -150,10 +151,10 @@ fn wipe(value: &mut Value) {
     }
 }
 
-/// The texts under names that say what they are.
+/// Collects the strings whose member names suggest a secret.
 fn collect_secrets<'a>(value: &'a Value, is_secret: bool, found: &mut Vec<&'a str>) {
     match value {
-        // A short word, such as a `token_type`, is none, and would tear other words apart.
+        // Short strings, such as a `token_type`, are not secrets, and may be part of other words.
         Value::String(text) if is_secret && text.len() >= 8 => found.push(text),
         Value::Array(all) => all
             .iter()

@@ -1,4 +1,4 @@
-//! The host's table: the functions that plugins call. None unwinds, none trusts a pointer's neighbours.
+//! The functions that plugins call. They catch panics and validate their arguments.
 
 use std::ffi::{c_char, c_void};
 use std::mem::size_of;
@@ -12,7 +12,7 @@ use crate::abi::{
     csign_plugin_status as Status,
 };
 
-/// What every plugin gets.
+/// The table that every plugin receives.
 pub(super) static HOST: csign_plugin_host = csign_plugin_host {
     struct_size: size_of::<csign_plugin_host>() as u32,
     abi_minor: CSIGN_PLUGIN_ABI_MINOR,
@@ -25,9 +25,9 @@ pub(super) static HOST: csign_plugin_host = csign_plugin_host {
     get_extension: Some(extension),
 };
 
-const LONGEST_NAME: usize = 256;
-const LONGEST_VALUE: usize = 1 << 20;
-const LONGEST_REASON: usize = 4096;
+const MAX_NAME_LEN: usize = 256;
+const MAX_VALUE_LEN: usize = 1 << 20;
+const MAX_REASON_LEN: usize = 4096;
 
 unsafe extern "C" fn text(
     call: csign_plugin_call,
@@ -38,15 +38,15 @@ unsafe extern "C" fn text(
 ) -> i32 {
     within(call, |call| {
         if out_text.is_null() || out_len.is_null() {
-            return call.breach("asked for a text without a place for it (NULL)".to_owned());
+            return call.breach("passed NULL as `out_text` or `out_len`".to_owned());
         }
-        // SAFETY: a plugin's promise: the bytes are readable.
-        let shown = match unsafe { borrow(name, name_len, LONGEST_NAME) } {
+        // SAFETY: the ABI requires readable bytes.
+        let shown = match unsafe { borrow(name, name_len, MAX_NAME_LEN) } {
             Ok(name) => call.show(name),
             Err(why) => return call.breach(format!("asked for a name that {why}")),
         };
         let (begin, len) = shown.unwrap_or((std::ptr::null(), 0));
-        // SAFETY: a plugin's promise: both can be written.
+        // SAFETY: the ABI requires writable pointers.
         unsafe {
             out_text.write(begin);
             out_len.write(len);
@@ -66,31 +66,31 @@ unsafe extern "C" fn set(
     value_len: usize,
 ) -> i32 {
     within(call, |call| {
-        // SAFETY: a plugin's promise: the bytes are readable.
-        let name = match unsafe { borrow(name, name_len, LONGEST_NAME) } {
+        // SAFETY: the ABI requires readable bytes.
+        let name = match unsafe { borrow(name, name_len, MAX_NAME_LEN) } {
             Ok(name) => name,
-            Err(why) => return call.breach(format!("wrote a name that {why}")),
+            Err(why) => return call.breach(format!("set a name that {why}")),
         };
         // SAFETY: as above.
-        match unsafe { borrow(value, value_len, LONGEST_VALUE) } {
+        match unsafe { borrow(value, value_len, MAX_VALUE_LEN) } {
             Ok(value) => call.write(name, value),
-            Err(why) => call.breach(format!("wrote a value that {why}")),
+            Err(why) => call.breach(format!("set a value that {why}")),
         }
     })
 }
 
 unsafe extern "C" fn refuse(call: csign_plugin_call, refusal: *const csign_plugin_refusal) -> i32 {
     within(call, |call| {
-        // SAFETY: a plugin's promise: the table is as long as it says.
+        // SAFETY: the ABI requires a struct that is as long as it says.
         let table = match unsafe { abi::read(refusal) } {
             Ok(table) => table,
             Err(why) => {
-                return call.breach(format!("refused with a csign_plugin_refusal that {why}"));
+                return call.breach(format!("passed a csign_plugin_refusal that {why}"));
             }
         };
         let own = |begin, len| {
-            // SAFETY: a plugin's promise: the bytes are readable.
-            unsafe { borrow(begin, len, LONGEST_REASON) }.map(str::to_owned)
+            // SAFETY: the ABI requires readable bytes.
+            unsafe { borrow(begin, len, MAX_REASON_LEN) }.map(str::to_owned)
         };
         let texts = (
             own(table.message, table.message_len),
@@ -105,9 +105,9 @@ unsafe extern "C" fn refuse(call: csign_plugin_call, refusal: *const csign_plugi
                 setting,
                 retry_after_s: table.retry_after_s,
             }),
-            (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => {
-                call.breach(format!("refused with a text that {why}"))
-            }
+            (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => call.breach(format!(
+                "passed a csign_plugin_refusal with a string that {why}"
+            )),
         }
     })
 }
@@ -125,8 +125,8 @@ unsafe extern "C" fn log(
             3 => Level::Info,
             _ => Level::Debug,
         };
-        // SAFETY: a plugin's promise: the bytes are readable.
-        match unsafe { borrow(text, text_len, LONGEST_VALUE) } {
+        // SAFETY: the ABI requires readable bytes.
+        match unsafe { borrow(text, text_len, MAX_VALUE_LEN) } {
             Ok(text) => {
                 (call.services.log)(call.library.name(), level, &call.clean(text));
                 Status::Ok
@@ -139,9 +139,9 @@ unsafe extern "C" fn log(
 unsafe extern "C" fn now_unix_s(call: csign_plugin_call, out_unix_s: *mut i64) -> i32 {
     within(call, |call| {
         if out_unix_s.is_null() {
-            return call.breach("asked for the time without a place for it (NULL)".to_owned());
+            return call.breach("passed NULL as `out_unix_s`".to_owned());
         }
-        // SAFETY: a plugin's promise: it can be written.
+        // SAFETY: the ABI requires a writable pointer.
         unsafe { out_unix_s.write(call.services.clock.now().unix_s()) };
         Status::Ok
     })
@@ -151,7 +151,7 @@ unsafe extern "C" fn extension(_: *const c_char) -> *const c_void {
     std::ptr::null()
 }
 
-/// Runs for the call of this number, if it is not over.
+/// Runs `body` with the call of this number, if the call is still running.
 fn within(number: csign_plugin_call, body: impl FnOnce(&Arc<Call>) -> Status) -> i32 {
     let status = catch_unwind(AssertUnwindSafe(|| match Call::find(number) {
         Some(call) => body(&call),
@@ -160,15 +160,16 @@ fn within(number: csign_plugin_call, body: impl FnOnce(&Arc<Call>) -> Status) ->
     status.unwrap_or(Status::Failed) as i32
 }
 
-/// A plugin's text, for as long as it is in our function.
+/// Borrows a plugin's string for the duration of a host function.
 ///
 /// # Safety
 ///
-/// `len` bytes are readable at `begin`, unless that is NULL.
+/// Unless it is NULL, `begin` points to `len` readable bytes, which don't change while the string is
+/// borrowed.
 unsafe fn borrow<'a>(
     begin: *const c_char,
     len: usize,
-    most: usize,
+    max: usize,
 ) -> Result<&'a str, &'static str> {
     if len == 0 {
         return Ok("");
@@ -176,10 +177,10 @@ unsafe fn borrow<'a>(
     if begin.is_null() {
         return Err("is NULL and has a length");
     }
-    if len > most {
+    if len > max {
         return Err("is too long");
     }
-    // SAFETY: the caller's promise; the length is within reason.
+    // SAFETY: the caller guarantees readable bytes, and `max` limits their number.
     let bytes = unsafe { std::slice::from_raw_parts(begin.cast::<u8>(), len) };
     std::str::from_utf8(bytes).map_err(|_| "is not UTF-8")
 }

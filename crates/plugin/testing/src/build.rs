@@ -1,4 +1,4 @@
-//! Builds plugins: from one file of C with the machine's compiler, or a package of this workspace with cargo.
+//! Builds plugins from a C file with the system's compiler, or from a workspace package with cargo.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// A plugin in a folder that only its owner may write. Gone when dropped, so keep it as long as its path is used.
+/// A plugin in a temporary folder that only its owner can write. Dropping it deletes the folder.
 #[derive(Debug)]
 pub struct Built {
     folder: TempDir,
@@ -15,12 +15,12 @@ pub struct Built {
 }
 
 impl Built {
-    /// The shared library's absolute path.
+    /// Returns the shared library's absolute path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The folder it lies in, alone.
+    /// Returns the folder, which contains nothing but the library.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -35,12 +35,14 @@ impl Built {
     }
 }
 
-/// Builds a plugin from a file of C, given from the workspace's folder, as strictly as compilers can; the header comes from
-/// `headers`, given the same way. `defined` are names for `-D`.
+/// Builds a plugin from a C file, with all warnings as errors.
+///
+/// `source` and the folder of the header, `headers`, are relative to the workspace. Each of
+/// `defined` is passed with `-D`.
 ///
 /// # Panics
 ///
-/// Where there is no compiler (`$CC`, else `cc`), or it complains about anything.
+/// Panics if there is no compiler (`$CC`, or `cc` by default), or if it reports anything.
 pub fn c(source: &str, headers: &str, defined: &[&str]) -> Built {
     let stem = Path::new(source).file_stem().unwrap_or_default();
     let built = Built::new(&stem.to_string_lossy());
@@ -60,15 +62,15 @@ pub fn c(source: &str, headers: &str, defined: &[&str]) -> Built {
     built
 }
 
-/// Builds a package of this workspace that is a plugin in Rust.
+/// Builds a plugin in Rust, a package of this workspace.
 ///
 /// # Panics
 ///
-/// Where cargo fails.
+/// Panics if cargo fails.
 pub fn rust(package: &str) -> Built {
     let built = Built::new(package);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    // A target folder of its own: the one of the tests may be locked by whoever runs them.
+    // The cargo that runs the tests may hold the lock of its target folder, so use another one.
     let target = own_target();
     let mut command = Command::new(cargo);
     command
@@ -83,13 +85,13 @@ pub fn rust(package: &str) -> Built {
     built
 }
 
-/// The workspace's folder.
+/// Returns the workspace's folder.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(3).unwrap_or(here).to_owned()
 }
 
-/// Beside the folder of the profile that this test was built in.
+/// Returns a target folder next to the one that this test was built in.
 fn own_target() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let target = test.ancestors().nth(3).unwrap_or(&test);
@@ -105,7 +107,7 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {said}");
 }
 
-/// Whatever the umask is: a plugin that others may write is not loaded.
+/// Removes write permissions that the umask may have left: the host rejects such plugins.
 fn narrow(path: &Path) {
     #[cfg(unix)]
     {

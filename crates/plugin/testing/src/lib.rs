@@ -1,4 +1,4 @@
-//! What tests of plugins share: how they are built, and two vendors as strict as their documentation.
+//! Test support: builds plugins, and runs fake vendors that are as strict as their documentation.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A token endpoint over TLS on a loopback port, which answers what it is told to.
+//! A token endpoint over TLS on a loopback port, with scripted responses.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use rustls::{ServerConfig, ServerConnection, Stream};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A server that is a vendor. It ends when dropped.
+/// A fake vendor. Dropping it stops the server.
 #[derive(Debug)]
 pub struct Vendor {
     address: SocketAddr,
@@ -25,38 +25,38 @@ pub struct Vendor {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A request that arrived.
+/// A request that the vendor received.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// `GET` or `POST`.
     pub method: String,
     /// The path, without a query.
     pub path: String,
-    /// The headers as they came.
+    /// The headers, in the order received.
     pub headers: Vec<(String, String)>,
     /// The form's fields, decoded.
     pub form: Vec<(String, String)>,
 }
 
-/// What is answered.
+/// A scripted response.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// A status and a JSON body.
     Json(u16, Value),
-    /// Nothing: the connection closes once the request is read.
+    /// No response: the connection closes after the request was read.
     Nothing,
 }
 
 impl Vendor {
-    /// Starts one that answers so.
+    /// Starts a vendor that responds with `answer`.
     ///
     /// # Panics
     ///
-    /// Where no port is free, or the certificates cannot be made.
+    /// Panics if no port is free or the certificates cannot be created.
     pub fn start(answer: impl FnMut(&Asked) -> Answer + Send + 'static) -> Self {
         let (config, ca) = certificates();
         let listener = listen();
-        let address = listener.local_addr().expect("the address it listens at");
+        let address = listener.local_addr().expect("the local address");
         let folder = TempDir::new().expect("a temporary folder");
         std::fs::write(folder.path().join("ca.pem"), ca).expect("the CA's file");
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -74,22 +74,22 @@ impl Vendor {
         }
     }
 
-    /// Its base URL.
+    /// Returns the base URL.
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.address.port())
     }
 
-    /// The CA to trust, as PEM.
+    /// Returns the path of the CA certificate to trust, in PEM format.
     pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// A folder of this test's own, such as for a configuration.
+    /// Returns a temporary folder, for example for a configuration.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// What it was asked, in order.
+    /// Returns the requests received so far, in order.
     pub fn asked(&self) -> Vec<Asked> {
         let asked = self.asked.lock();
         asked.unwrap_or_else(PoisonError::into_inner).clone()
@@ -97,26 +97,26 @@ impl Vendor {
 }
 
 impl Asked {
-    /// The first field of this name.
+    /// Returns the first form field with this name.
     pub fn field(&self, name: &str) -> Option<&str> {
         find(&self.form, name)
     }
 
-    /// The names of the form's fields, sorted.
+    /// Returns the names of the form's fields, sorted.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.form.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names
     }
 
-    /// The header of this name.
+    /// Returns the header with this name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter();
         let mut header = header.filter(|(known, _)| known.eq_ignore_ascii_case(name));
         header.next().map(|(_, value)| value.as_str())
     }
 
-    /// Id and secret of Basic, as they are between the base64.
+    /// Returns the id and the secret of Basic authentication, base64-decoded but not form-decoded.
     pub fn basic(&self) -> Option<(String, String)> {
         let encoded = self.header("authorization")?.strip_prefix("Basic ")?;
         let pair = base64::engine::general_purpose::STANDARD
@@ -127,7 +127,7 @@ impl Asked {
         Some((id.to_owned(), secret.to_owned()))
     }
 
-    /// Whether it is a form posted to this path (RFC 6749 section 3.2).
+    /// Returns whether this is a form posted to `path` (RFC 6749 section 3.2).
     pub fn is_form_for(&self, path: &str) -> bool {
         let kind = self.header("content-type").unwrap_or_default();
         self.method == "POST"
@@ -139,7 +139,7 @@ impl Asked {
 impl Drop for Vendor {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
-        // Wakes the one that waits for a visitor.
+        // Wakes the server's thread, which waits for a connection.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
@@ -176,7 +176,7 @@ fn serve(
                 "HTTP/1.1 {status} It\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                 body.len()
             );
-            // Who asked may be gone.
+            // The client may have closed the connection.
             drop(stream.write_all(format!("{head}{body}").as_bytes()));
             tls.send_close_notify();
             drop(tls.complete_io(&mut socket));
@@ -227,7 +227,7 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     found.next().map(|(_, value)| value.as_str())
 }
 
-/// A port below those that outgoing connections are given.
+/// Listens at a port below those that the system uses for outgoing connections.
 fn listen() -> TcpListener {
     let begin = 20_000 + u16::try_from(std::process::id() % 12_000).unwrap_or(0);
     let ports = (begin..32_768).chain(20_000..begin);
@@ -236,7 +236,7 @@ fn listen() -> TcpListener {
     listeners.next().expect("a free port")
 }
 
-/// A CA and a leaf for the loopback address, made now.
+/// Creates a CA, and a server configuration with a certificate for the loopback address.
 fn certificates() -> (Arc<ServerConfig>, String) {
     let ca_key = KeyPair::generate().expect("a key");
     let mut ca = CertificateParams::default();

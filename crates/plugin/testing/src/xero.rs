@@ -1,4 +1,5 @@
-//! Xero's identity server: rotating refresh tokens, the last of which may come again for 30 minutes.
+//! A fake of Xero's identity server: it rotates refresh tokens, and accepts the previous one for
+//! another 30 minutes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,7 +7,7 @@ use serde_json::json;
 
 use crate::{Answer, Asked, Vendor};
 
-/// Xero with the app `xero-app`, secret `xero-secret`, and a refresh token `xero-refresh-0`.
+/// Xero with the app `xero-app`, its secret `xero-secret`, and the refresh token `xero-refresh-0`.
 #[derive(Debug)]
 pub struct Xero {
     vendor: Vendor,
@@ -15,15 +16,15 @@ pub struct Xero {
 
 #[derive(Debug, Default)]
 struct State {
-    /// How often the refresh token was replaced.
+    /// The number of rotations so far.
     turn: u32,
-    /// Whether the next answer gets lost.
+    /// Whether the next response gets lost.
     lose: bool,
     grace_is_over: bool,
 }
 
 impl Xero {
-    /// Starts one.
+    /// Starts the server.
     #[expect(clippy::new_without_default, reason = "it starts a server")]
     pub fn new() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
@@ -34,17 +35,17 @@ impl Xero {
         Self { vendor, state }
     }
 
-    /// The server.
+    /// Returns the server.
     pub fn vendor(&self) -> &Vendor {
         &self.vendor
     }
 
-    /// The next answer gets lost, after the refresh token was replaced.
+    /// Rotates the refresh token at the next refresh, but doesn't send a response.
     pub fn lose_an_answer(&self) {
         lock(&self.state).lose = true;
     }
 
-    /// 30 minutes pass.
+    /// Ends the grace period of the previous refresh token, as if 30 minutes had passed.
     pub fn end_grace(&self) {
         lock(&self.state).grace_is_over = true;
     }

@@ -1,11 +1,11 @@
-//! Zoom's server-to-server OAuth, as its documentation has it.
+//! A fake of Zoom's server-to-server OAuth, as documented.
 
 use serde_json::json;
 
 use crate::{Answer, Asked, Vendor};
 
-/// Zoom with the app `zoom-app`, secret `zoom+secret`, of the account `zoom-account`. The app `other-app` with the same secret is
-/// of another type.
+/// Starts Zoom with the app `zoom-app` of the account `zoom-account`, whose secret is
+/// `zoom+secret`. The app `other-app` has the same secret and is of another type.
 pub fn zoom() -> Vendor {
     let mut count = 0;
     Vendor::start(move |asked| {
@@ -31,7 +31,7 @@ fn answer(asked: &Asked, count: u32) -> Answer {
     if app != "zoom-app" {
         return refuse("invalid_client", "Invalid client_id or client_secret");
     }
-    // Nothing besides what the page names, so that what is sent is what the page says.
+    // Reject anything that the documentation doesn't mention.
     if asked.names() != ["account_id", "grant_type"]
         || asked.field("grant_type") != Some("account_credentials")
     {

@@ -1,4 +1,5 @@
-//! The header as compilers see it: clean in every language it is for, and the structs where Rust has them.
+//! The C header compiles without warnings in C and C++, and its structs have the same layout as in
+//! Rust.
 
 use std::fmt::Write as _;
 use std::mem::{offset_of, size_of};
@@ -34,7 +35,7 @@ fn is_there(compiler: &str) -> bool {
 }
 
 #[test]
-fn it_compiles_clean_wherever_it_may_be_included() {
+fn compiles_without_warnings_in_c_and_cpp() {
     let folder = tempfile::tempdir().unwrap();
     let twice = "#include \"countersign_plugin.h\"\n#include \"countersign_plugin.h\"\ntypedef csign_plugin_module not_empty;\n";
     let (c, cpp) = (folder.path().join("unit.c"), folder.path().join("unit.cpp"));
@@ -58,7 +59,7 @@ fn it_compiles_clean_wherever_it_may_be_included() {
     }
 }
 
-/// C's assertions of the size of a struct and of where each member is.
+/// Writes C assertions of each struct's size and each member's offset.
 macro_rules! layout {
     ($code:ident, $($name:ident { $($member:ident),+ })+) => {$(
         let (name, size) = (stringify!($name), size_of::<$name>());
@@ -75,7 +76,7 @@ macro_rules! layout {
 }
 
 #[test]
-fn its_structs_are_where_rust_has_them() {
+fn structs_have_the_same_layout_as_in_rust() {
     let mut code = "#include \"countersign_plugin.h\"\n".to_owned();
     layout! { code,
         csign_plugin_refusal {
@@ -99,7 +100,7 @@ fn its_structs_are_where_rust_has_them() {
 }
 
 #[test]
-fn it_declares_the_entry_function() {
+fn declares_the_entry_function() {
     let header = std::fs::read_to_string(include().join("countersign_plugin.h")).unwrap();
     let declared = format!(
         "*{}(const struct csign_plugin_host *host);",

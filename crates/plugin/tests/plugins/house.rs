@@ -1,4 +1,4 @@
-//! A plugin, a connection of its provider, and the two pure functions that a token comes from.
+//! Helpers: load a plugin, build a connection, build a request, read a response.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use countersign::{
 use countersign_plugin::{Loader, Plugin};
 use countersign_plugin_testing::Built;
 
-/// The headers of today.
+/// The folder of the current header.
 pub(crate) const HEADERS: &str = "include";
 
-/// A Friday's midnight, 20833 days after 1970.
+/// Midnight of the day 20833 days after 1970-01-01.
 pub(crate) const NOW: i64 = 20_833 * 86_400;
 
 pub(crate) fn now() -> Moment {
@@ -46,14 +46,14 @@ pub(crate) fn request(connection: &Connection, grant: &Grant) -> Result<Request,
     token_request(connection, grant, now(), &SystemRandom::new())
 }
 
-/// Reads an answer to a request by client credentials.
+/// Reads a response to a client credentials request.
 pub(crate) fn read(connection: &Connection, response: &Response) -> Result<TokenResponse, Error> {
     let grant = Grant::ClientCredentials;
     let request = request(connection, &grant)?;
     read_token_response(connection, &grant, &request, response, now())
 }
 
-/// A keeper with a clock that stands.
+/// Builds a keeper with a stopped clock.
 pub(crate) fn keeper(connection: Connection, transport: impl Transport + 'static) -> Keeper {
     let keeper = Keeper::builder(connection)
         .transport(Arc::new(transport))

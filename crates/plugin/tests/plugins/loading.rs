@@ -1,4 +1,4 @@
-//! What is loaded and what is not: the path, who may write it, the digest, once.
+//! Which files are loaded: path, permissions, owner, digest.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -25,7 +25,7 @@ fn refused(path: &Path) -> Error {
 }
 
 #[test]
-fn a_relative_path_is_refused() {
+fn a_relative_path_is_rejected() {
     let built = built();
     let name = Path::new(built.path().file_name().unwrap());
     assert!(refused(name).message().contains("not absolute"));
@@ -34,7 +34,7 @@ fn a_relative_path_is_refused() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn what_is_not_a_library_is_rejected() {
     let built = built();
     let missing = built.folder().join("another.so");
     assert!(refused(&missing).message().contains("no such file"));
@@ -44,12 +44,12 @@ fn what_is_no_file_is_refused() {
     fs::set_permissions(&text, Permissions::from_mode(0o644)).unwrap();
     let error = refused(&text);
     assert!(error.message().contains("cannot be loaded"), "{error}");
-    // What the system's loader said, and not only that it failed.
+    // The message includes the system loader's reason.
     assert!(!error.message().ends_with("dlopen failed"), "{error}");
 }
 
 #[test]
-fn a_file_that_others_may_write_is_refused() {
+fn a_file_that_others_may_write_is_rejected() {
     let built = built();
     for mode in [0o757, 0o777, 0o646, 0o666] {
         fs::set_permissions(built.path(), Permissions::from_mode(mode)).unwrap();
@@ -62,7 +62,7 @@ fn a_file_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_folder_that_others_may_write_is_refused_wherever_it_is_on_the_way() {
+fn a_path_through_a_folder_that_others_may_write_is_rejected() {
     let built = built();
     let inner = built.folder().join("inner");
     fs::create_dir(&inner).unwrap();
@@ -75,7 +75,7 @@ fn a_folder_that_others_may_write_is_refused_wherever_it_is_on_the_way() {
         assert!(error.message().contains("is writable"), "{error}");
         fs::set_permissions(folder, before).unwrap();
     }
-    // Others may add files to a sticky folder: enough above, not where the file lies.
+    // Others may add files to a sticky folder. That is allowed above the plugin's own folder only.
     fs::set_permissions(&inner, Permissions::from_mode(0o1777)).unwrap();
     refused(&plugin);
     fs::set_permissions(&inner, Permissions::from_mode(0o755)).unwrap();
@@ -83,15 +83,15 @@ fn a_folder_that_others_may_write_is_refused_wherever_it_is_on_the_way() {
     Loader::new().load(&plugin, None).unwrap();
 }
 
-/// Only root can give a file away, so only root's tests see this.
+/// Only root can change a file's owner, so this test does nothing for other users.
 #[test]
-fn what_belongs_to_another_user_is_refused() {
+fn a_file_of_another_user_is_rejected() {
     let built = built();
     let inner = built.folder().join("inner/most");
     fs::create_dir_all(&inner).unwrap();
     let deep = inner.join("plugin.so");
     fs::copy(built.path(), &deep).unwrap();
-    // However far up: who owns a folder may put another in the place of what is in it.
+    // The owner of any folder above can replace what is in it.
     for path in [&*deep, &*inner, inner.parent().unwrap(), built.folder()] {
         let (before, own) = (fs::metadata(path).unwrap(), 12_345);
         if chown(path, Some(own), None).is_err() {
@@ -105,7 +105,7 @@ fn what_belongs_to_another_user_is_refused() {
 }
 
 #[test]
-fn a_link_in_a_folder_that_others_may_write_is_refused() {
+fn a_link_in_a_folder_that_others_may_write_is_rejected() {
     let built = built();
     let open = tempfile::tempdir().unwrap();
     let link = open.path().join("plugin.so");
@@ -116,7 +116,7 @@ fn a_link_in_a_folder_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_digest_that_is_asked_for_must_be_the_files() {
+fn the_file_must_match_a_given_digest() {
     let built = built();
     let loader = Loader::new();
     let wrong: Sha256 = "0".repeat(64).parse().unwrap();
@@ -125,8 +125,8 @@ fn a_digest_that_is_asked_for_must_be_the_files() {
     assert!(error.message().contains(&wrong.to_string()), "{error}");
     let digest = load(&built).digest();
     loader.load(built.path(), Some(digest)).unwrap();
-    // Loaded is loaded: the digest is that of the code in memory, whatever the file is now.
-    // As installers do it, by renaming: what is mapped must not change.
+    // The digest is the one of the loaded code, even if the file changes later. Replace the file by
+    // renaming, as installers do: the mapped file must not change.
     let another = built.folder().join("another");
     fs::write(&another, "another").unwrap();
     fs::set_permissions(&another, Permissions::from_mode(0o755)).unwrap();
@@ -139,7 +139,7 @@ fn a_digest_that_is_asked_for_must_be_the_files() {
 }
 
 #[test]
-fn the_digest_is_the_one_that_other_tools_tell() {
+fn the_digest_is_the_same_as_sha256sums() {
     let built = built();
     let told = std::process::Command::new("sha256sum")
         .arg(built.path())
@@ -161,7 +161,7 @@ fn a_file_is_loaded_once_however_it_is_named() {
     assert_eq!(first.path(), second.path());
     assert_eq!(first.providers().len(), 1);
     assert!(!Arc::ptr_eq(&first.providers()[0], &second.providers()[0]));
-    // Each has its own loader's log; what they did wrong is the library's.
+    // Each uses its own loader's log, but they share the library.
     let registry = first.register(Registry::new()).unwrap();
     let error = second.register(registry).unwrap_err();
     assert!(error.message().contains("`misshapen` already"), "{error}");
@@ -180,7 +180,7 @@ fn threads_that_load_the_same_file_get_the_same_plugin() {
 }
 
 #[test]
-fn a_plugin_cannot_take_the_place_of_a_provider() {
+fn a_plugin_cannot_replace_a_provider() {
     let built = c("tests/plugins/misshapen.c", HEADERS, &[]);
     let there = countersign::from_profile(load(&built).providers()[0].profile().clone());
     let registry = Registry::new().with(there).unwrap();

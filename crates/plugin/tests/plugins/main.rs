@@ -1,4 +1,4 @@
-//! Plugins, loaded for real: built by the machine's compiler from the fixtures in `tests/plugins/`.
+//! Builds and loads the plugins in `tests/plugins/`.
 
 #![cfg(unix)]
 

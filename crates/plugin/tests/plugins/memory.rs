@@ -1,4 +1,4 @@
-//! All over again under valgrind, where that is installed: no byte beyond its end, nothing lost.
+//! Runs the other tests under valgrind, if that is installed.
 
 use std::process::Command;
 
@@ -10,15 +10,15 @@ fn valgrind_finds_nothing() {
     }
     let output = Command::new("valgrind")
         .args(["--quiet", "--error-exitcode=9", "--leak-check=full"])
-        // What the harness, its threads and glibc's loader hold is "possibly lost" while it ends.
+        // Memory of the test harness, its threads and glibc's loader is "possibly lost" at exit.
         .args([
             "--errors-for-leak-kinds=definite",
             "--show-leak-kinds=definite",
         ])
         .arg(std::env::current_exe().unwrap())
         .arg("--test-threads=1")
-        .args(["memory::", "loading::", "header::"].map(|room| format!("--skip={room}")))
-        // The harness reads the terminal's description, and loses it.
+        .args(["memory::", "loading::", "header::"].map(|module| format!("--skip={module}")))
+        // The test harness leaks the terminal's description.
         .env_remove("TERM")
         .output()
         .unwrap();

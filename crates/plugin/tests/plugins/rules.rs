@@ -1,4 +1,4 @@
-//! Plugins that fail, panic or break the rules: one request fails, and the host goes on.
+//! If a plugin fails, panics or breaks a rule, only that request fails.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use countersign_plugin_testing::{Built, c, rust};
 use crate::house::{HEADERS, connection, json, keeper, load, read, request};
 
 struct Rude {
-    // Keeps the file.
+    // Dropping it deletes the file.
     _built: Built,
     plugin: Plugin,
 }
@@ -24,7 +24,7 @@ impl Rude {
         }
     }
 
-    /// Breaks this rule in `parameters`.
+    /// Breaks the rule `how` in `parameters`.
     fn parameters(&self, how: &str) -> Result<(), Error> {
         let settings = [("extra.how", how), ("extra.where", "parameters")];
         let connection = connection(&self.plugin, settings).unwrap();
@@ -44,11 +44,14 @@ fn is_the_plugins(error: &Error, why: &str) {
     assert_eq!(error.provider(), Some("rude"), "{error}");
     assert!(error.message().contains("plugin rude 1.0: "), "{error}");
     assert!(error.message().contains(why), "{error}");
-    assert!(error.hint().unwrap().contains("report it"), "{error:?}");
+    assert!(
+        error.hint().unwrap().contains("report this bug"),
+        "{error:?}"
+    );
 }
 
 #[test]
-fn a_plugin_that_fails_fails_that_request_alone() {
+fn a_failure_fails_only_that_request() {
     let rude = Rude::new();
     for (how, why) in [
         ("fail", "`parameters` failed"),
@@ -56,79 +59,79 @@ fn a_plugin_that_fails_fails_that_request_alone() {
         ("unknown-status", "`parameters` failed with status -77"),
         (
             "unknown-kind",
-            "refused as kind 4711, which is not known: of a kind to come",
+            "called `refuse` with the unknown kind 4711: of a future kind",
         ),
     ] {
         is_the_plugins(&rude.parameters(how).unwrap_err(), why);
     }
-    // To fail is not to break a rule.
+    // A failure doesn't break a rule.
     assert_eq!(rude.plugin.suspicion(), None);
     rude.parameters("nothing").unwrap();
 }
 
 #[test]
-fn a_refusal_counts_whatever_is_returned() {
+fn a_rejection_counts_even_if_the_function_returns_ok() {
     let rude = Rude::new();
     let error = rude.check("refuse-and-say-ok").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Setting);
-    assert!(error.message().ends_with("refused all the same"), "{error}");
+    assert!(error.message().ends_with("rejected despite OK"), "{error}");
 }
 
 #[test]
-fn whoever_breaks_a_rule_is_suspect_and_the_request_fails() {
+fn breaking_a_rule_fails_the_request_and_marks_the_plugin_suspect() {
     for (how, why) in [
-        ("refuse-in-silence", "refused without a reason"),
+        ("refuse-in-silence", "without calling `refuse`"),
         (
             "short-refusal",
             "csign_plugin_refusal that is shorter than in version 1.0",
         ),
         ("null-refusal", "csign_plugin_refusal that is NULL"),
-        ("not-utf8", "wrote a value that is not UTF-8"),
-        ("name-not-utf8", "wrote a name that is not UTF-8"),
+        ("not-utf8", "set a value that is not UTF-8"),
+        ("name-not-utf8", "set a name that is not UTF-8"),
         (
             "null-with-length",
-            "wrote a value that is NULL and has a length",
+            "set a value that is NULL and has a length",
         ),
-        ("no-name", "wrote ``, which it may not"),
-        ("long-name", "wrote a name that is too long"),
-        ("large-value", "wrote a value that is too long"),
-        ("huge-length", "wrote a value that is too long"),
-        ("null-places", "asked for a text without a place for it"),
+        ("no-name", "set ``, which it may not set"),
+        ("long-name", "set a name that is too long"),
+        ("large-value", "set a value that is too long"),
+        ("huge-length", "set a value that is too long"),
+        ("null-places", "passed NULL as `out_text` or `out_len`"),
         ("log-not-utf8", "logged a text that is not UTF-8"),
-        ("many-names", "wrote more than 1000 names"),
+        ("many-names", "set more than 1000 names"),
     ] {
         let rude = Rude::new();
         is_the_plugins(&rude.parameters(how).unwrap_err(), why);
         let suspicion = rude.plugin.suspicion().unwrap();
         assert!(suspicion.starts_with("`parameters` "), "{suspicion}");
         assert!(suspicion.contains(why), "{how}: {suspicion}");
-        // The next request has its chance.
+        // The next request still works.
         rude.parameters("nothing").unwrap();
         assert_eq!(rude.plugin.suspicion(), Some(suspicion));
     }
 }
 
 #[test]
-fn what_a_function_may_write_is_all_it_may() {
+fn a_function_may_only_set_its_own_names() {
     let rude = Rude::new();
     is_the_plugins(
         &rude.check("write-anything").unwrap_err(),
-        "wrote `name`, which it may not",
+        "set `name`, which it may not set",
     );
-    // Core refuses these for every provider.
+    // Core rejects these for every provider.
     let error = rude.parameters("secret-parameter").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Plugin);
     assert!(error.message().contains("`client_secret`"), "{error}");
 }
 
 #[test]
-fn a_refusal_without_a_message_is_the_plugins_fault() {
+fn a_rejection_without_a_message_is_the_plugins_fault() {
     let error = Rude::new().check("refuse-without-message").unwrap_err();
-    is_the_plugins(&error, "refused without a message");
+    is_the_plugins(&error, "called `refuse` without a message");
 }
 
 #[test]
-fn a_call_that_is_over_means_nothing_and_whoever_kept_it_is_suspect() {
+fn a_stale_call_is_rejected_and_marks_the_plugin_suspect() {
     let rude = Rude::new();
     rude.parameters("keep").unwrap();
     assert_eq!(rude.plugin.suspicion(), None);
@@ -138,7 +141,7 @@ fn a_call_that_is_over_means_nothing_and_whoever_kept_it_is_suspect() {
 }
 
 #[test]
-fn a_token_is_not_told_by_log_or_error() {
+fn tokens_are_redacted_in_logs_and_errors() {
     let built = c("tests/plugins/rude.c", HEADERS, &[]);
     let lines = Arc::new(Mutex::new(Vec::new()));
     let loader = Loader::new().with_log({
@@ -153,7 +156,7 @@ fn a_token_is_not_told_by_log_or_error() {
     let connection = connection(&plugin, settings).unwrap();
     let answer = json(
         200,
-        r#"{"access_token":"eyJhbGciOi.tell.nobody","expires_in":60}"#,
+        r#"{"access_token":"eyJhbGciOi.very.secret","expires_in":60}"#,
     );
     let error = read(&connection, &answer).unwrap_err();
     assert_eq!(error.message(), "[redacted]");
@@ -161,12 +164,12 @@ fn a_token_is_not_told_by_log_or_error() {
 }
 
 #[test]
-fn a_keeper_sends_no_token_to_a_url_that_is_none() {
+fn no_token_is_sent_to_an_invalid_identity_url() {
     let rude = Rude::new();
     let settings = [("extra.how", "bad-url"), ("extra.where", "identity")];
     let connection = connection(&rude.plugin, settings).unwrap();
     let error = keeper(connection, Plain).identity().unwrap_err();
-    is_the_plugins(&error, "`identity` wrote a URL that is none");
+    is_the_plugins(&error, "`identity` set an invalid URL");
 }
 
 #[derive(Debug)]
@@ -183,7 +186,7 @@ impl countersign::Transport for Plain {
 }
 
 #[test]
-fn a_panic_in_rust_is_an_error_of_that_request() {
+fn a_panic_in_rust_fails_only_that_request() {
     let built = rust("countersign-plugin-panicking");
     let plugin = load(&built);
     let of = |function: &'static str| connection(&plugin, [("extra.where", function)]);
@@ -192,7 +195,7 @@ fn a_panic_in_rust_is_an_error_of_that_request() {
         assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
         let what = format!("`{function}` panicked: ");
         assert!(error.message().contains(&what), "{error}");
-        assert!(error.message().contains("as it was told"), "{error}");
+        assert!(error.message().contains("panics on demand"), "{error}");
     };
     told(of("check").unwrap_err(), "check");
     let suspicion = plugin.suspicion().unwrap();
@@ -206,6 +209,6 @@ fn a_panic_in_rust_is_an_error_of_that_request() {
     for function in ["translate", "read"] {
         told(read(&of(function).unwrap(), &answer).unwrap_err(), function);
     }
-    // Nothing is poisoned.
+    // No lock is poisoned.
     assert_eq!(read(&calm, &answer).unwrap().access_token.expose(), "at1");
 }

@@ -1,4 +1,4 @@
-//! Tables that are not what they must be: nothing of them is believed.
+//! Plugins with invalid tables are rejected.
 
 use countersign::{Error, ErrorKind};
 use countersign_plugin::Loader;
@@ -15,7 +15,7 @@ fn refused(defined: &[&str]) -> Error {
     error
 }
 
-/// The table is at fault: this is no plugin of ours.
+/// Checks that the library is rejected because it isn't a plugin for this host.
 #[track_caller]
 fn refused_for(defined: &str, why: &str) {
     let error = refused(&[defined]);
@@ -23,17 +23,20 @@ fn refused_for(defined: &str, why: &str) {
     assert!(error.message().contains(why), "{defined}: {error}");
 }
 
-/// The plugin is at fault.
+/// Checks that the plugin is blamed for a bug.
 #[track_caller]
 fn breaks_a_rule(defined: &[&str], why: &str) {
     let error = refused(defined);
     assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
     assert!(error.message().contains(why), "{defined:?}: {error}");
-    assert!(error.hint().unwrap().contains("report it"), "{error:?}");
+    assert!(
+        error.hint().unwrap().contains("report this bug"),
+        "{error:?}"
+    );
 }
 
 #[test]
-fn a_struct_shorter_than_it_ever_was_is_refused() {
+fn a_struct_shorter_than_in_version_1_0_is_rejected() {
     for size in ["0", "4", "sizeof(csign_plugin_module)-1"] {
         refused_for(
             &format!("MODULE_SIZE={size}"),
@@ -49,7 +52,7 @@ fn a_struct_shorter_than_it_ever_was_is_refused() {
 }
 
 #[test]
-fn members_that_must_be_there_are_missed() {
+fn missing_members_are_rejected() {
     refused_for("RETURNED=NULL", "declined");
     refused_for("NAME=NULL", "name is NULL");
     refused_for("NAME=\"\"", "name is empty");
@@ -58,22 +61,22 @@ fn members_that_must_be_there_are_missed() {
     refused_for("COUNT=65", "more than 64");
     refused_for("TABLE=NULL", "provider 0 of its module is NULL");
     refused_for("ID=NULL", "`id` is NULL");
-    refused_for("ID=\"\\xff\"", "`id` is not plain UTF-8");
+    refused_for("ID=\"\\xff\"", "`id` is not UTF-8");
     refused_for("FUNCTION=NULL", "has no `profile`");
 }
 
 #[test]
-fn a_profile_that_is_none_is_the_plugins_fault() {
-    breaks_a_rule(&["WRITTEN=\"\""], "wrote no profile");
-    breaks_a_rule(&["WRITTEN=\"id = 7\""], "`profile` wrote one that is none");
+fn an_invalid_profile_is_the_plugins_fault() {
+    breaks_a_rule(&["WRITTEN=\"\""], "set no profile");
+    breaks_a_rule(&["WRITTEN=\"id = 7\""], "`profile` set an invalid profile");
     breaks_a_rule(&["WRITTEN=\"\\xff\""], "not UTF-8");
     breaks_a_rule(
         &["ID=\"another\""],
-        "is of `misshapen`, and its table says `another`",
+        "id is `misshapen`, but the vtable's id is `another`",
     );
     breaks_a_rule(&["STATUS=CSIGN_PLUGIN_STATUS_FAILED"], "`profile` failed");
     breaks_a_rule(
         &["STATUS=CSIGN_PLUGIN_STATUS_REFUSED"],
-        "`profile` refused without a reason",
+        "`profile` returned CSIGN_PLUGIN_STATUS_REFUSED without calling `refuse`",
     );
 }

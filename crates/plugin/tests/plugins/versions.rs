@@ -1,4 +1,5 @@
-//! The frozen plugin of version 1.0, one that is newer than the host, one of another major version.
+//! Plugins of other versions: the frozen one of version 1.0, a newer one, and one of another major
+//! version.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +10,7 @@ use countersign_plugin_testing::{Built, c};
 
 use crate::house::{HEADERS, NOW, connection, json, keeper, load, read, request};
 
-/// Never anything but its own header and source.
+/// Builds the frozen plugin with its own header.
 fn frozen() -> Built {
     c("tests/plugins/v1_0/plugin.c", "tests/plugins/v1_0", &[])
 }
@@ -65,7 +66,7 @@ fn the_frozen_plugin_adds_parameters() {
 }
 
 #[test]
-fn the_frozen_plugin_translates_answers() {
+fn the_frozen_plugin_translates_responses() {
     let built = frozen();
     let plugin = with_clock(&built);
     let connection = connection(&plugin, []).unwrap();
@@ -84,7 +85,7 @@ fn the_frozen_plugin_translates_answers() {
     let busy = read(&connection, &json(200, r#"{"ok":false,"why":"busy"}"#)).unwrap_err();
     assert_eq!(busy.verdict(), Verdict::Retry);
     assert_eq!(busy.retry_after().unwrap().as_secs(), 7);
-    // What is not in its words is read as it is.
+    // A response that the plugin doesn't translate is read as is.
     let plain = read(&connection, &json(200, r#"{"access_token":"at2"}"#)).unwrap();
     assert_eq!(plain.access_token.expose(), "at2");
     let page = read(&connection, &json(502, "<html>")).unwrap_err();
@@ -92,7 +93,7 @@ fn the_frozen_plugin_translates_answers() {
     assert_eq!(plugin.suspicion(), None);
 }
 
-/// Answers the token request in the plugin's words, and whom the token stands for.
+/// Responds to the token request in the vendor's format, and to the identity request.
 #[derive(Debug)]
 struct Scripted(&'static str);
 
@@ -112,7 +113,7 @@ impl Transport for Scripted {
 }
 
 #[test]
-fn the_frozen_plugin_tells_a_keeper_whom_a_token_stands_for() {
+fn the_frozen_plugin_reads_whose_token_it_is() {
     let built = frozen();
     let connection = connection(&load(&built), []).unwrap();
     let answer = Scripted(r#"{"users":[{"id":42},{"id":43}]}"#);
@@ -126,7 +127,7 @@ fn the_frozen_plugin_tells_a_keeper_whom_a_token_stands_for() {
 }
 
 #[test]
-fn a_plugin_that_is_newer_than_the_host_runs() {
+fn a_plugin_newer_than_the_host_runs() {
     let built = c("tests/plugins/v1_1/plugin.c", "tests/plugins/v1_1", &[]);
     let plugin = load(&built);
     assert_eq!((plugin.name(), plugin.version()), ("newer", ""));
@@ -139,7 +140,7 @@ fn a_plugin_that_is_newer_than_the_host_runs() {
 }
 
 #[test]
-fn a_plugin_of_another_major_version_is_refused_by_name() {
+fn a_plugin_of_another_major_version_is_rejected() {
     let built = c("tests/plugins/v2_only.c", HEADERS, &[]);
     let error = Loader::new().load(built.path(), None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Setting);
@@ -153,9 +154,8 @@ fn a_plugin_of_another_major_version_is_refused_by_name() {
     );
 }
 
-/// A provider of a plugin is called by any thread.
 #[test]
-fn threads_ask_one_plugin_at_once() {
+fn threads_call_one_plugin_concurrently() {
     let built = frozen();
     let plugin = with_clock(&built);
     let registry = plugin.register(Registry::new()).unwrap();

@@ -1,6 +1,6 @@
 //! Zoom's server-to-server OAuth as a plugin: <https://developers.zoom.us/docs/internal-apps/s2s-oauth/>
 //!
-//! The profile says nearly all. What it cannot say is that two settings must not be the same.
+//! The profile describes almost everything. It can't express that two settings must differ.
 //!
 //! ```sh
 //! cargo build -p countersign-plugin-zoom    # target/debug/libcountersign_plugin_zoom.so
@@ -21,12 +21,12 @@ impl PluginProvider for Zoom {
         include_str!("../profile.toml")
     }
 
-    /// The two ids stand beside each other on the app's page.
+    /// The app's page shows both ids next to each other, so they are easily confused.
     fn check(call: Call<'_>) -> Result<(), Refusal> {
         if call.text("extra.account_id") == call.text("client_id") {
             let message = "`extra.account_id` is the client_id";
             return Err(Refusal::setting("extra.account_id", message).with_hint(
-                "take the Account ID from the app's credentials in the Zoom App Marketplace",
+                "copy the Account ID from the app's credentials in the Zoom App Marketplace",
             ));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! A plugin that panics wherever it can but in its profile.
+//! A plugin that panics in the function named by `extra.where`.
 
 #![deny(unsafe_code)]
 
@@ -12,7 +12,7 @@ impl PluginProvider for Panicking {
     const ID: &'static CStr = c"panicking";
 
     fn profile() -> &'static str {
-        // A run of the tests that goes well must not read as one that does not.
+        // Keep the expected panics out of the tests' output.
         std::panic::set_hook(Box::new(|_| {}));
         r#"
         id = "panicking"
@@ -43,7 +43,7 @@ impl PluginProvider for Panicking {
 }
 
 fn panic_in(function: &str, call: Call<'_>) -> Result<(), Refusal> {
-    assert_ne!(call.text("extra.where"), Some(function), "as it was told");
+    assert_ne!(call.text("extra.where"), Some(function), "panics on demand");
     Ok(())
 }
 
