@@ -1,4 +1,4 @@
-//! Runs the response cases of `tests/responses`: what a token endpoint answered, and what it means.
+//! Runs the cases of `tests/responses`: responses of token endpoints and their meaning.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use countersign::{
 };
 use serde_json::{Map, Value, json};
 
-/// What a refresh, an exchange and a login spend: they must appear in no error.
+/// Single-use secrets. They must not appear in any error.
 const REFRESH_TOKEN: &str = "canary-refresh-token";
 const CODE: &str = "canary-code";
 const VERIFIER: &str = "canary-verifier-canary-verifier-canary-verifier";
 
-/// The clock where a case does not say: 2023-11-14 22:13:20 UTC.
+/// The default time: 2023-11-14 22:13:20 UTC.
 const NOW: i64 = 1_700_000_000;
 
-/// A provider with the cases that concern it.
+/// A provider and its cases.
 pub(crate) struct Cases {
     provider: Arc<dyn Provider>,
     /// Settings by grant.
@@ -26,7 +26,7 @@ pub(crate) struct Cases {
 }
 
 impl Cases {
-    /// The provider's own cases, and those of RFC 6749 for the grants it offers.
+    /// Loads the provider's own cases, and those of RFC 6749 for the grants that it supports.
     pub(crate) fn of(provider: Arc<dyn Provider>) -> Self {
         let own = read(&provider.profile().id);
         let common = read("rfc6749");
@@ -42,7 +42,7 @@ impl Cases {
         let mut names: Vec<_> = cases.iter().map(|case| text(case, "name")).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            panic!("two cases are called `{}`", twice[0]);
+            panic!("two cases have the name `{}`", twice[0]);
         }
         Self {
             settings: own["settings"]
@@ -54,11 +54,11 @@ impl Cases {
         }
     }
 
-    /// Every case holds, and together they reach every row of the profile's table of errors.
+    /// Checks every case, and that together they use every row of the profile's `errors` table.
     pub(crate) fn check_all(&self, at_least: usize) {
         assert!(
             self.cases.len() >= at_least,
-            "only {} cases were found",
+            "found only {} cases",
             self.cases.len()
         );
         let failed: Vec<_> = self
@@ -86,18 +86,18 @@ impl Cases {
             .collect();
         assert!(
             missed.is_empty(),
-            "rows that no case reaches:\n{}",
+            "rows that no case uses:\n{}",
             missed.join("\n")
         );
     }
 
-    /// With any one expectation made false, its case fails: nothing passes unread.
+    /// Checks that each case fails if any one of its expectations is changed.
     pub(crate) fn check_that_each_can_fail(&self) {
         for case in &self.cases {
             let expect = case["expect"].as_object().expect("expect");
             assert!(
                 !expect.is_empty(),
-                "{}: nothing is expected",
+                "{}: `expect` is empty",
                 text(case, "name")
             );
             for (key, value) in expect {
@@ -106,7 +106,7 @@ impl Cases {
                     expect.insert(key.clone(), wrong.clone());
                     assert!(
                         self.check(case, &Value::Object(expect)).is_err(),
-                        "{}: passes with `{key}` expected to be {wrong}",
+                        "{}: also passes if `{key}` is expected to be {wrong}",
                         text(case, "name"),
                     );
                 }
@@ -141,28 +141,28 @@ impl Cases {
                     words.iter().all(|w| !shown.contains(w.as_str().unwrap()))
                 }),
                 None if !facts.contains_key(key) => {
-                    return wrong(format!("nothing is known of `{key}`; it is {facts:?}"));
+                    return wrong(format!("unknown expectation `{key}`; found {facts:?}"));
                 }
                 None => found(key) == *wanted,
             };
             if !holds {
-                return wrong(format!("`{key}` should be {wanted}; it is {facts:?}"));
+                return wrong(format!("expected `{key}` to be {wanted}; found {facts:?}"));
             }
         }
         Ok(())
     }
 
-    /// What every error must have.
+    /// Checks what must hold for every error.
     fn check_error(&self, case: &Value, error: &Error) -> Result<(), String> {
         let shown = format!("{error} {error:?}");
         let connection = self.connection(case);
         let request = self.request(&connection, case);
-        let form = request.form().expect("token requests are forms");
+        let form = request.form().expect("a token request is a form");
         let spent = ["assertion", "client_assertion", "client_secret"];
         let spent = spent.iter().filter_map(|name| form.value(name));
         for secret in spent.chain([REFRESH_TOKEN, CODE, VERIFIER]) {
             if shown.contains(secret) {
-                return Err(format!("a secret shows: {shown}"));
+                return Err(format!("the error contains a secret: {shown}"));
             }
         }
         if error.provider() != Some(self.provider.profile().id.as_str()) {
@@ -170,7 +170,7 @@ impl Cases {
         }
         let says_what_to_do = error.hint().is_some() || error.verdict().as_str() == "retry";
         if !says_what_to_do {
-            return Err(format!("the error does not say what to do: {error:?}"));
+            return Err(format!("the error has no hint: {error:?}"));
         }
         Ok(())
     }
@@ -248,7 +248,7 @@ fn grant(case: &Value) -> Grant {
             redirect_uri: "https://app.example/callback".to_owned(),
             verifier: Secret::from(VERIFIER),
         },
-        other => panic!("{}: no grant is called {other}", case["name"]),
+        other => panic!("{}: unknown grant {other}", case["name"]),
     }
 }
 
@@ -293,11 +293,11 @@ fn facts_of_error(error: &Error) -> Map<String, Value> {
 fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
-        _ => unreachable!("made as an object"),
+        _ => unreachable!("the callers pass objects"),
     }
 }
 
-/// The expectation made false in every way it can be.
+/// Returns variants of the expectation that must fail.
 fn falsified(key: &str, value: &Value) -> Vec<Value> {
     let other = |value: &Value| {
         if *value == json!("other") {
@@ -315,9 +315,9 @@ fn falsified(key: &str, value: &Value) -> Vec<Value> {
                 Value::Object(members)
             })
             .collect(),
-        // The empty text is in every text.
+        // Every string contains the empty string.
         ("nowhere", _) => vec![json!([""])],
-        (key, _) if key.ends_with("_contains") => vec![json!("words nobody wrote"), json!(-1)],
+        (key, _) if key.ends_with("_contains") => vec![json!("in no error"), json!(-1)],
         (_, value) => vec![other(value), json!(-1)],
     }
 }

@@ -1,4 +1,4 @@
-//! An RSA key made for this run, in the form DocuSign hands out; and what it signed, checked.
+//! A generated RSA key in the format that DocuSign uses, and verification of its signatures.
 
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use countersign::jws::{self, VerificationKey};
 use countersign::{Algorithm, PrivateKey};
 use serde_json::{Map, Value};
 
-/// A 2048-bit key as PKCS#1 PEM.
+/// Returns a 2048-bit RSA key as PKCS#1 PEM, generated once per run.
 pub(crate) fn pem() -> &'static str {
     static PEM: OnceLock<String> = OnceLock::new();
     PEM.get_or_init(|| {
@@ -26,19 +26,19 @@ pub(crate) fn pem() -> &'static str {
         let pem = String::from_utf8(made.stdout).expect("openssl writes text");
         assert!(
             pem.starts_with("-----BEGIN RSA PRIVATE KEY-----"),
-            "openssl before 3.0?"
+            "not a PKCS#1 key; is openssl older than 3.0?"
         );
         pem
     })
 }
 
-/// Header and claims of an assertion that [`pem`]'s key signed with this algorithm.
-#[allow(dead_code, reason = "BoldSign takes no assertion")]
+/// Verifies an assertion signed with [`pem`]'s key, and returns its header and claims.
+#[allow(dead_code, reason = "BoldSign does not use assertions")]
 pub(crate) fn verified(assertion: &str, algorithm: Algorithm) -> (Value, Map<String, Value>) {
-    let key = PrivateKey::from_pem(pem()).expect("the key reads");
-    let public = key.public_key().expect("an RSA key has a public half");
-    let key = VerificationKey::new(public, algorithm).expect("RSA does it");
-    let verified = jws::verify(assertion, &key).expect("the signature is right");
+    let key = PrivateKey::from_pem(pem()).expect("the key is valid");
+    let public = key.public_key().expect("an RSA key has a public key");
+    let key = VerificationKey::new(public, algorithm).expect("RSA supports the algorithm");
+    let verified = jws::verify(assertion, &key).expect("the signature is valid");
     let claims = serde_json::from_slice(&verified.payload).expect("claims are a JSON object");
     (Value::Object(verified.header), claims)
 }

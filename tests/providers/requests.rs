@@ -1,4 +1,4 @@
-//! Connections without a network: what would be sent, and answers from a list.
+//! Connections without a network: the requests they would send, and scripted responses.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -19,7 +19,7 @@ pub(crate) fn at(unix_s: i64) -> Moment {
     }
 }
 
-/// A connection of these settings, with a key of this run where it signs.
+/// Builds a connection with these settings, and with a generated key if it needs one.
 pub(crate) fn connect(
     provider: Arc<dyn Provider>,
     pairs: &[(&str, &str)],
@@ -39,9 +39,9 @@ pub(crate) fn connect(
     Connection::new("mine", &settings, provider)
 }
 
-/// The setting and the hint of a refusal.
+/// Returns the setting, and the message and hint, of the error for these settings.
 pub(crate) fn refused(provider: Arc<dyn Provider>, pairs: &[(&str, &str)]) -> (String, String) {
-    let error = connect(provider, pairs).expect_err("these settings are refused");
+    let error = connect(provider, pairs).expect_err("these settings are rejected");
     (
         error.setting_name().unwrap_or_default().to_owned(),
         format!("{error} / {}", error.hint().unwrap_or_default()),
@@ -52,7 +52,7 @@ pub(crate) fn request(connection: &Connection, grant: &Grant) -> Request {
     token_request(connection, grant, at(NOW), &Counting::default()).expect("a request")
 }
 
-/// URL, body and `Authorization` of what would be sent.
+/// Returns the URL, body and `Authorization` of the request that would be sent.
 pub(crate) fn sent(connection: &Connection, grant: &Grant) -> (String, String, Option<String>) {
     taken_apart(&request(connection, grant))
 }
@@ -69,7 +69,7 @@ pub(crate) fn taken_apart(request: &Request) -> (String, String, Option<String>)
     )
 }
 
-/// A code that a login brought.
+/// Returns an authorization code grant.
 pub(crate) fn code() -> Grant {
     Grant::AuthorizationCode {
         code: "aPrx==".into(),
@@ -78,7 +78,7 @@ pub(crate) fn code() -> Grant {
     }
 }
 
-/// Bytes that count up from 0: predictable, and never the same twice.
+/// A source of "randomness" that counts up from 0.
 #[derive(Debug, Default)]
 pub(crate) struct Counting(AtomicU8);
 
@@ -91,7 +91,7 @@ impl Random for Counting {
     }
 }
 
-/// Answers from a list and remembers what was sent.
+/// A transport with scripted responses that records the requests.
 #[derive(Debug)]
 pub(crate) struct Canned {
     answers: Mutex<VecDeque<Response>>,
@@ -99,7 +99,7 @@ pub(crate) struct Canned {
 }
 
 impl Canned {
-    /// A keeper of the connection that gets these answers, in order.
+    /// Builds a keeper that receives these responses, in order.
     pub(crate) fn keeper(
         connection: Connection,
         answers: impl IntoIterator<Item = (u16, &'static str)>,
@@ -120,7 +120,7 @@ impl Canned {
         (keeper, canned)
     }
 
-    /// URL, body and `Authorization` of everything that was sent.
+    /// Returns the URL, body and `Authorization` of each request.
     pub(crate) fn sent(&self) -> Vec<(String, String, Option<String>)> {
         self.sent.lock().expect("no test panicked").clone()
     }
@@ -133,6 +133,6 @@ impl Transport for Canned {
             .expect("no test panicked")
             .push(taken_apart(request));
         let answer = self.answers.lock().expect("no test panicked").pop_front();
-        Ok(answer.expect("an answer is left"))
+        Ok(answer.expect("no response is left"))
     }
 }

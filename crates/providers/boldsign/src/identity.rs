@@ -1,4 +1,4 @@
-//! Whom a token stands for (OpenID Connect userinfo), and the traps in the settings.
+//! The identity of a token's user (OpenID Connect userinfo), and checks of the settings.
 
 use countersign::{
     App, Error, Extra, GrantKind, Profile, Provider, Request, Response, Token,
@@ -36,16 +36,16 @@ impl Provider for BoldSign {
             .collect();
         let hint = match left.join(" ") {
             left if left.is_empty() => {
-                "leave scopes out: the token gets all the app's API scopes".to_owned()
+                "remove scopes: the token gets all the app's API scopes".to_owned()
             }
             left => format!("write scopes = \"{left}\""),
         };
-        let message = format!("`scopes` has `{scope}`, which BoldSign refuses without a person");
+        let message = format!("`scopes` has `{scope}`, which requires a login at BoldSign");
         Err(Error::setting("scopes", message).with_hint(hint))
     }
 
     fn identity_request(&self, app: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
-        // Without `openid` the answer would be 403.
+        // Without `openid`, the response would be 403.
         let asked = || app.policy.scopes.iter().any(|scope| scope == "openid");
         let granted = |scopes: &str| scopes.split_whitespace().any(|scope| scope == "openid");
         if !token.scope().map_or_else(asked, granted) {

@@ -9,11 +9,13 @@ use countersign::{Profile, Provider};
 
 use crate::identity::BoldSign;
 
-/// The word for BoldSign in the setting `provider`.
+/// BoldSign's id in the setting `provider`.
 pub const ID: &str = "boldsign";
 
-/// BoldSign, ready for a [`Registry`](countersign::Registry) or a
-/// [`Connection`](countersign::Connection).
+/// Returns the provider for BoldSign.
+///
+/// Add it to a [`Registry`](countersign::Registry), or pass it to
+/// [`Connection::new`](countersign::Connection::new).
 ///
 /// # Example
 ///
@@ -26,10 +28,9 @@ pub fn provider() -> Arc<dyn Provider> {
     Arc::new(BoldSign)
 }
 
-/// The profile, parsed once, when it is first needed.
+/// The profile, parsed on first use.
 static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
-    Profile::from_toml(include_str!("../profile.toml"))
-        .expect("the profile is compiled in, and a test reads it")
+    Profile::from_toml(include_str!("../profile.toml")).expect("the built-in profile is valid")
 });
 
 #[cfg(test)]
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_profile_reads_and_is_this_providers() {
+    fn the_profile_is_valid_and_has_this_id() {
         assert_eq!(provider().profile().id, ID);
     }
 }

@@ -1,4 +1,4 @@
-//! What is sent to BoldSign, to the letter; what is refused before; and what userinfo says.
+//! The exact requests to BoldSign, the settings that are rejected, and userinfo.
 
 #![allow(
     clippy::disallowed_methods,
@@ -19,7 +19,7 @@ use countersign::{
 
 use crate::requests::{Canned, Counting, NOW, at, code, connect, refused, sent, taken_apart};
 
-/// Settings that work, and one more or another.
+/// Returns valid settings, with `more` added or overridden.
 fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut pairs = vec![
         ("provider", "boldsign"),
@@ -65,13 +65,13 @@ fn every_grant_with_every_client_authentication() {
             assert_eq!(sent(&connection, &spent), expected, "{grant} {auth}");
         }
     }
-    // Also from a connection that logs in: no scope with the refresh.
+    // A connection that logs in refreshes without a scope, too.
     let refreshed = sent(&boldsign(&[]), &Grant::RefreshToken("A1".into()));
     assert_eq!(refreshed.1, format!("{refresh}{in_form}"));
 }
 
 #[test]
-fn scopes_go_with_client_credentials_alone() {
+fn client_credentials_send_scopes() {
     let scopes = ("scopes", "BoldSign.Documents.Read BoldSign.Templates.Read");
     let connection = boldsign(&[("grant", "client-credentials"), scopes]);
     let (_, body, _) = sent(&connection, &Grant::ClientCredentials);
@@ -82,7 +82,7 @@ fn scopes_go_with_client_credentials_alone() {
 }
 
 #[test]
-fn raw_basic_can_be_asked_for() {
+fn raw_basic_encoding_can_be_set() {
     let connection = boldsign(&[("client_auth", "basic"), ("basic_encoding", "raw")]);
     assert_eq!(connection.basic_encoding(), BasicEncoding::Raw);
     let (_, _, header) = sent(&connection, &Grant::RefreshToken("A1".into()));
@@ -146,7 +146,7 @@ fn each_region_has_its_hosts() {
 }
 
 #[test]
-fn a_login_always_has_pkce_with_its_method() {
+fn a_login_always_uses_pkce_and_sends_the_method() {
     let connection = boldsign(&[]);
     let redirect_uri = connection.redirect_uri().unwrap().as_str();
     let login = Login::start(&connection, redirect_uri, &Counting::default()).unwrap();
@@ -158,10 +158,10 @@ fn a_login_always_has_pkce_with_its_method() {
 }
 
 #[test]
-fn what_needs_a_person_is_refused_without_one() {
+fn settings_that_boldsign_does_not_support_are_rejected() {
     let own = ("grant", "client-credentials");
     for (scopes, hint) in [
-        ("openid", "leave scopes out"),
+        ("openid", "remove scopes"),
         (
             "BoldSign.Documents.All offline_access",
             "scopes = \"BoldSign.Documents.All\"",
@@ -195,7 +195,7 @@ const USER: (u16, &str) = (
 );
 
 #[test]
-fn userinfo_is_asked_where_openid_was_granted() {
+fn userinfo_is_requested_if_openid_was_granted() {
     let refresh = [("grant", "refresh-token"), ("refresh_token", "A1")];
     for (answer, asked) in [
         (
@@ -219,7 +219,7 @@ fn userinfo_is_asked_where_openid_was_granted() {
         assert_eq!(user, expected, "{answer}");
         assert_eq!(canned.sent().len(), if asked { 2 } else { 1 });
     }
-    // A token for the app itself stands for nobody.
+    // A token for the app itself has no user.
     let own = boldsign(&[("grant", "client-credentials"), ("environment", "eu")]);
     let (keeper, canned) = Canned::keeper(own, [(200, r#"{"access_token":"t0ken"}"#)]);
     assert_eq!(
@@ -230,10 +230,10 @@ fn userinfo_is_asked_where_openid_was_granted() {
 }
 
 #[test]
-fn userinfos_refusals_are_told_apart() {
+fn userinfo_errors_have_the_right_verdict() {
     let refresh = [("grant", "refresh-token"), ("refresh_token", "A1")];
     for (status, kind, verdict) in [
-        // A token was replaced once, and the new one is rejected as well.
+        // The token was replaced once, and the new one is rejected, too.
         (401, ErrorKind::Refused, Verdict::FixConfiguration),
         (403, ErrorKind::Refused, Verdict::FixConfiguration),
         (503, ErrorKind::Unavailable, Verdict::Retry),
@@ -251,7 +251,7 @@ fn userinfos_refusals_are_told_apart() {
 }
 
 #[test]
-fn the_profile_knows_what_becomes_of_refresh_tokens() {
+fn the_profile_describes_refresh_tokens() {
     let connection = boldsign(&[("grant", "refresh-token"), ("refresh_token", "A1")]);
     let profile = connection.profile();
     assert_eq!(
@@ -269,7 +269,7 @@ fn the_profile_knows_what_becomes_of_refresh_tokens() {
 }
 
 #[test]
-fn the_readmes_settings_are_settings() {
+fn the_readmes_settings_are_valid() {
     let readme = include_str!("../README.md");
     let toml = readme
         .split("```toml")

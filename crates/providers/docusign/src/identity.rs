@@ -1,4 +1,4 @@
-//! Whom a token stands for and where its API is (userinfo), and the traps in the settings.
+//! The identity and the API URL of a token's user (userinfo), and checks of the settings.
 
 use countersign::{
     App, Error, ErrorKind, Extra, Profile, Provider, Request, Response, Token,
@@ -59,7 +59,7 @@ impl Provider for DocuSign {
     }
 }
 
-/// One of a user's memberships.
+/// An account that the user is a member of.
 struct Account<'a>(&'a Map<String, Value>);
 
 impl<'a> Account<'a> {
@@ -73,7 +73,7 @@ impl<'a> Account<'a> {
         self.0.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A boolean by the documentation, a string by some of the SDKs' models.
+    /// The member is a boolean in the documentation, and a string in some of the SDKs' models.
     fn is_default(&self) -> bool {
         match self.0.get("is_default") {
             Some(Value::Bool(truth)) => *truth,
@@ -83,7 +83,7 @@ impl<'a> Account<'a> {
     }
 }
 
-/// The account that is asked for, else the default one, else the only one.
+/// Chooses the configured account, the only one, or the default one.
 fn choose<'a, 'b>(
     accounts: &'b [Account<'a>],
     asked: Option<&str>,
@@ -99,13 +99,15 @@ fn choose<'a, 'b>(
         return Ok(chosen);
     }
     if accounts.is_empty() {
-        let message = "userinfo names no account of this user";
+        let message = "the userinfo response has no accounts";
         return Err(Error::new(ErrorKind::Unreadable, message)
             .with_hint("check in DocuSign that the user is a member of an account"));
     }
     let message = match asked {
-        Some(asked) => format!("`extra.account_id` is {asked}, which is no account of this user"),
-        None => "the user has several accounts and none is the default".to_owned(),
+        Some(asked) => {
+            format!("`extra.account_id` is {asked}, which is not one of the user's accounts")
+        }
+        None => "the user has several accounts, none of which is the default".to_owned(),
     };
     let list: Vec<_> = accounts
         .iter()
@@ -135,13 +137,13 @@ fn check_subject(app: App<'_>) -> Result<(), Error> {
         subject if subject.bytes().all(|byte| byte.is_ascii_digit()) => "an account number",
         _ => "not a GUID",
     };
-    let message = format!("`subject` is {what}, and DocuSign wants the user's id");
+    let message = format!("`subject` is {what}, but DocuSign requires the user's id");
     Err(Error::setting("subject", message).with_hint(
-        "set subject to the API Username, a GUID shown in DocuSign under Apps and Keys or with the user",
+        "set subject to the API Username, a GUID that DocuSign shows under Apps and Keys and on the user's page",
     ))
 }
 
-/// DocuSign answers a wrong audience with `no_valid_keys_or_signatures`, which names nothing.
+/// DocuSign's error for a wrong audience, `no_valid_keys_or_signatures`, doesn't name the cause.
 fn check_audience(app: App<'_>) -> Result<(), Error> {
     let Some(audience) = app.policy.audience.as_deref().filter(|a| a.contains('/')) else {
         return Ok(());
@@ -150,15 +152,15 @@ fn check_audience(app: App<'_>) -> Result<(), Error> {
         .split_once("://")
         .map_or(audience, |(_, rest)| rest);
     let bare = bare.split('/').next().unwrap_or_default();
-    let message = "`audience` has a scheme or a slash, and DocuSign wants the bare host";
+    let message = "`audience` has a scheme or a slash, but DocuSign requires the bare host name";
     let hint = match bare {
-        "" => "leave audience out: environment decides it".to_owned(),
-        bare => format!("write audience = \"{bare}\", or leave it out"),
+        "" => "remove audience: it defaults to the environment's".to_owned(),
+        bare => format!("write audience = \"{bare}\", or remove it"),
     };
     Err(Error::setting("audience", message).with_hint(hint))
 }
 
-/// The REST API's base is another host than the account server's.
+/// Rejects the REST API's host, which is easily confused with the account server.
 fn check_base_url(app: App<'_>) -> Result<(), Error> {
     let of_api = |host: &str| host == "docusign.net" || host.ends_with(".docusign.net");
     let base_url = app
@@ -169,9 +171,10 @@ fn check_base_url(app: App<'_>) -> Result<(), Error> {
     if !base_url.is_some_and(|host| of_api(&host)) {
         return Ok(());
     }
-    let message = "`base_url` is that of the REST API, and tokens come from the account server";
-    Err(Error::setting("base_url", message)
-        .with_hint("leave base_url out: environment decides it; the API's base comes with the token as base_uri"))
+    let message = "`base_url` is the REST API's, but tokens come from the account server";
+    Err(Error::setting("base_url", message).with_hint(
+        "remove base_url: it defaults to the environment's; each identity has the API's URL as base_uri",
+    ))
 }
 
 fn is_guid(text: &str) -> bool {
@@ -186,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guids_and_what_is_given_in_their_place() {
+    fn recognizes_guids() {
         assert!(is_guid(
             "464f7988-xxxx-4d5a-9a51-3f0d4b6c7a01"
                 .replace("xxxx", "9AbC")

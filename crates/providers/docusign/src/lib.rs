@@ -9,11 +9,13 @@ use countersign::{Profile, Provider};
 
 use crate::identity::DocuSign;
 
-/// The word for DocuSign in the setting `provider`.
+/// DocuSign's id in the setting `provider`.
 pub const ID: &str = "docusign";
 
-/// DocuSign, ready for a [`Registry`](countersign::Registry) or a
-/// [`Connection`](countersign::Connection).
+/// Returns the provider for DocuSign.
+///
+/// Add it to a [`Registry`](countersign::Registry), or pass it to
+/// [`Connection::new`](countersign::Connection::new).
 ///
 /// # Example
 ///
@@ -26,13 +28,12 @@ pub fn provider() -> Arc<dyn Provider> {
     Arc::new(DocuSign)
 }
 
-/// The profile, parsed once, when it is first needed.
+/// The profile, parsed on first use.
 static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
-    Profile::from_toml(include_str!("../profile.toml"))
-        .expect("the profile is compiled in, and a test reads it")
+    Profile::from_toml(include_str!("../profile.toml")).expect("the built-in profile is valid")
 });
 
-/// The project's README, whose example is this vendor's: compiled with the doc tests.
+/// Compiles the example in the project's README, which uses DocuSign, with the doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../../README.md")]
 struct Readme;
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_profile_reads_and_is_this_providers() {
+    fn the_profile_is_valid_and_has_this_id() {
         assert_eq!(provider().profile().id, ID);
     }
 }

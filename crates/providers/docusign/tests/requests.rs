@@ -1,4 +1,4 @@
-//! What is sent to DocuSign, to the letter; what is refused before; and what userinfo says.
+//! The exact requests to DocuSign, the settings that are rejected, and userinfo.
 
 #![allow(
     clippy::disallowed_methods,
@@ -25,7 +25,7 @@ use crate::requests::{Canned, Counting, NOW, at, code, connect, refused, request
 const APP: &str = "5a3c9d2e-1f4b-4c6d-8e7f-0a1b2c3d4e5f";
 const USER: &str = "464f7988-1a2b-4d5a-9a51-3f0d4b6c7a01";
 
-/// Settings that work, and one more or another.
+/// Returns valid settings, with `more` added or overridden.
 fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut pairs = vec![
         ("provider", "docusign"),
@@ -50,7 +50,7 @@ fn refusal(more: &[(&str, &str)]) -> (String, String) {
 }
 
 #[test]
-fn the_assertion_is_as_docusign_asks() {
+fn the_assertion_has_the_claims_that_docusign_requires() {
     for (environment, host) in [
         ("demo", "account-d.docusign.com"),
         ("production", "account.docusign.com"),
@@ -98,7 +98,7 @@ fn the_assertion_follows_the_settings() {
         assert_eq!(header["alg"], word);
         assert_eq!(claims["aud"], "account.docusign.example");
         assert_eq!(claims["scope"], "dtr.rooms.read impersonation");
-        // An hour as the server counts it: from `iat`.
+        // The server counts the hour from `iat`.
         assert_eq!(
             (&claims["iat"], &claims["exp"]),
             (&json!(NOW - 120), &json!(NOW + 3480))
@@ -107,7 +107,7 @@ fn the_assertion_follows_the_settings() {
 }
 
 #[test]
-fn each_request_has_an_assertion_of_its_own_time() {
+fn each_request_has_a_new_assertion() {
     let connection = docusign(&[]);
     let issued = |now: i64| {
         let request = token_request(
@@ -144,7 +144,7 @@ fn code_and_refresh_with_every_client_authentication() {
         ("none", id.as_str(), None),
     ] {
         for (grant, body) in [("authorization-code", exchange), ("refresh-token", refresh)] {
-            // Neither carries a scope, and the code no `redirect_uri`.
+            // Neither sends a scope, and the code exchange sends no `redirect_uri`.
             let connection = docusign(&[("grant", grant), ("client_auth", auth)]);
             let spent = match grant {
                 "refresh-token" => Grant::RefreshToken("r/1".into()),
@@ -206,7 +206,7 @@ fn urls_for_people_are_exact() {
 }
 
 #[test]
-fn what_docusign_would_answer_without_saying_why_is_refused_before() {
+fn settings_that_docusign_would_reject_are_rejected() {
     for (more, setting, hint) in [
         (("subject", "jo@example.com"), "subject", "API Username"),
         (("subject", "10624931"), "subject", "an account number"),
@@ -225,11 +225,11 @@ fn what_docusign_would_answer_without_saying_why_is_refused_before() {
             "audience",
             "audience = \"account-d.docusign.com\"",
         ),
-        (("audience", "https:///"), "audience", "leave audience out"),
+        (("audience", "https:///"), "audience", "remove audience"),
         (
             ("base_url", "https://demo.docusign.net/restapi"),
             "base_url",
-            "leave base_url out",
+            "remove base_url",
         ),
         (
             ("scopes", "signature"),
@@ -256,7 +256,7 @@ fn what_docusign_would_answer_without_saying_why_is_refused_before() {
 }
 
 #[test]
-fn nothing_is_revoked_where_docusign_has_no_revocation() {
+fn there_is_no_revocation_request() {
     let revocation = revocation_request(
         &docusign(&[]),
         &"t".into(),
@@ -276,7 +276,7 @@ const TWO_ACCOUNTS: &str = r#"{"sub":"464f7988-1a2b-4d5a-9a51-3f0d4b6c7a01","nam
      "organization":{"organization_id":"cccccccc-0000-4000-8000-000000000003","links":[]}}]}"#;
 
 fn keeper(more: &[(&str, &str)], userinfo: (u16, &'static str)) -> (Keeper, Arc<Canned>) {
-    // The last two are for a token that is replaced once because userinfo rejects it.
+    // The last two responses are for the new token if userinfo rejects the first one.
     Canned::keeper(docusign(more), [TOKEN, userinfo, ANOTHER_TOKEN, userinfo])
 }
 
@@ -288,7 +288,7 @@ fn identity_error(more: &[(&str, &str)], userinfo: (u16, &'static str)) -> Error
 }
 
 #[test]
-fn userinfo_names_the_default_account_and_is_asked_once() {
+fn userinfo_returns_the_default_account_and_is_requested_once() {
     let (keeper, canned) = keeper(&[], (200, TWO_ACCOUNTS));
     let identity = keeper.identity().unwrap();
     let expected = [
@@ -310,12 +310,12 @@ fn userinfo_names_the_default_account_and_is_asked_once() {
 }
 
 #[test]
-fn userinfo_names_the_account_that_is_asked_for() {
+fn userinfo_returns_the_configured_account() {
     let asked = [("extra.account_id", "AAAAAAAA-0000-4000-8000-000000000001")];
     let identity = keeper(&asked, (200, TWO_ACCOUNTS)).0.identity().unwrap();
     assert_eq!(identity["base_uri"], "https://na3.docusign.net");
     assert_eq!(identity.get("organization_id"), None);
-    // A boolean as documented, and no default where there is but one account.
+    // A boolean as documented, and a single account without a default.
     for accounts in [
         r#"{"sub":"u","accounts":[{"account_id":"x","is_default":false},{"account_id":"y","is_default":true}]}"#,
         r#"{"sub":"u","accounts":[{"account_id":"y"}]}"#,
@@ -328,7 +328,7 @@ fn userinfo_names_the_account_that_is_asked_for() {
 }
 
 #[test]
-fn an_account_that_is_not_there_is_an_error_with_those_that_are() {
+fn the_error_for_an_unknown_account_lists_the_users_accounts() {
     let other = [("extra.account_id", "dddddddd-0000-4000-8000-000000000004")];
     let error = identity_error(&other, (200, TWO_ACCOUNTS));
     assert_eq!(error.setting_name(), Some("extra.account_id"));
@@ -346,7 +346,7 @@ fn an_account_that_is_not_there_is_an_error_with_those_that_are() {
 }
 
 #[test]
-fn userinfos_refusals_are_told_apart() {
+fn userinfo_errors_have_the_right_verdict() {
     let dead = r#"{"error":"internal_server_error","reference_id":"7c9f"}"#;
     for (answer, kind, verdict) in [
         ((401, dead), ErrorKind::Refused, Verdict::FixConfiguration),
@@ -374,18 +374,18 @@ fn userinfos_refusals_are_told_apart() {
 }
 
 #[test]
-fn the_profile_knows_what_becomes_of_refresh_tokens() {
+fn the_profile_describes_refresh_tokens() {
     let connection = docusign(&[("grant", "refresh-token"), ("refresh_token", "r/1")]);
     let refresh = &connection.profile().refresh;
     assert_eq!((refresh.rotation, refresh.grace_s), (Rotation::Always, 0));
     assert_eq!((refresh.idle_days, refresh.absolute_days), (Some(30), None));
-    // A new login asks for what the refresh token stood for.
+    // A new login requests the same scopes as the refresh token had.
     assert_eq!(connection.scopes(), ["signature"]);
     assert_eq!(connection.profile().assertion.max_ttl_s, 3600);
 }
 
 #[test]
-fn the_readmes_settings_are_settings() {
+fn the_readmes_settings_are_valid() {
     let readme = include_str!("../README.md");
     let toml = readme
         .split("```toml")
@@ -393,7 +393,7 @@ fn the_readmes_settings_are_settings() {
         .and_then(|rest| rest.split("```").next());
     let all = Settings::from_toml(toml.expect("an example in TOML")).unwrap();
     let mut settings = all["sign"].clone();
-    // In place of the file that it names.
+    // Replaces the key file, which doesn't exist.
     let pairs: Vec<_> = settings.keys().map(str::to_owned).collect();
     let kept: Vec<_> = pairs
         .iter()

@@ -1,4 +1,4 @@
-//! What the answer's `id` and `signature` say, and the traps in the settings.
+//! The response's `id` and `signature`, and checks of the settings.
 
 use countersign::{App, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Verdict};
 
@@ -34,8 +34,9 @@ impl Provider for Salesforce {
     }
 }
 
-/// `signature` is the HMAC-SHA256 of `id` and `issued_at` under the app's secret. Answers of the
-/// JWT grant have none, and without a secret it cannot be checked.
+/// Verifies `signature`: the HMAC-SHA256 of `id` and `issued_at` with the app's secret.
+///
+/// Responses of the JWT grant have none, and without a secret it can't be verified.
 fn check_signature(app: App<'_>, extra: &Extra) -> Result<(), Error> {
     let (Some(id), Some(issued_at), Some(signature)) = (
         extra.get("id"),
@@ -49,15 +50,15 @@ fn check_signature(app: App<'_>, extra: &Extra) -> Result<(), Error> {
         Some(true) | None => Ok(()),
         Some(false) => Err(Error::new(
             ErrorKind::Verification,
-            "the answer's `signature` is not of this app: the answer did not come from Salesforce, or client_secret is another app's",
+            "the response's `signature` is not valid for this app: the response is not from Salesforce, or client_secret is another app's",
         )
         .with_verdict(Verdict::FixConfiguration)
         .with_setting("client_secret")
-        .with_hint("check client_secret against client_id, and what stands between this machine and Salesforce")),
+        .with_hint("check that client_secret belongs to client_id, and check any proxy between this machine and Salesforce")),
     }
 }
 
-/// The last two segments of `https://HOST/id/ORG/USER`.
+/// Returns the last two segments of `https://HOST/id/ORG/USER`.
 fn org_and_user(id: &str) -> Option<(String, String)> {
     let path = id.split(['?', '#']).next().unwrap_or_default();
     let mut segments = path.trim_end_matches('/').rsplit('/');
@@ -70,16 +71,16 @@ fn check_path(app: App<'_>) -> Result<(), Error> {
     let Some(base_url) = &app.endpoints.base_url else {
         return Ok(());
     };
-    let refuse =
+    let reject =
         |message: &str, hint: &str| Err(Error::setting("base_url", message).with_hint(hint));
     match (app.endpoints.environment.as_str(), base_url.path()) {
-        ("site", "/") => refuse(
-            "`base_url` of a site has no path",
-            "write the site's path as well, such as https://acme.my.site.com/partners; for a site at the root of its host set environment = \"my-domain\"",
+        ("site", "/") => reject(
+            "`base_url` has no path, but the environment is a site",
+            "add the site's path, such as https://acme.my.site.com/partners; for a site at the root of its host, set environment = \"my-domain\"",
         ),
-        ("my-domain", path) if path != "/" => refuse(
-            "`base_url` of a My Domain has a path",
-            "write the host alone, such as https://acme.my.salesforce.com; for an Experience Cloud site set environment = \"site\"",
+        ("my-domain", path) if path != "/" => reject(
+            "`base_url` has a path, but the environment is a My Domain",
+            "remove the path, as in https://acme.my.salesforce.com; for an Experience Cloud site, set environment = \"site\"",
         ),
         _ => Ok(()),
     }
@@ -94,9 +95,9 @@ fn check_subject(app: App<'_>) -> Result<(), Error> {
     if app.policy.subject.as_deref().filter(is_record_id).is_none() {
         return Ok(());
     }
-    let message = "`subject` is a user's record id, and Salesforce wants the username";
+    let message = "`subject` is a user's record id, but Salesforce requires the username";
     Err(Error::setting("subject", message).with_hint(
-        "set subject to the username, such as jo@acme.com, in a sandbox with its suffix: jo@acme.com.uat",
+        "set subject to the username, such as jo@acme.com, or jo@acme.com.uat in a sandbox",
     ))
 }
 
@@ -109,9 +110,9 @@ fn check_client_credentials(app: App<'_>) -> Result<(), Error> {
     if app.policy.grant != GrantKind::ClientCredentials || !is_common {
         return Ok(());
     }
-    let message = format!("`grant` is client-credentials, which {host} does not offer");
+    let message = format!("`grant` is client-credentials, which {host} does not support");
     Err(Error::setting("environment", message).with_hint(
-        "set environment = \"my-domain\" and base_url to the org's host, such as https://acme.my.salesforce.com",
+        "set environment = \"my-domain\", and base_url to the org's host, such as https://acme.my.salesforce.com",
     ))
 }
 
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_of_any_host_and_nothing_else() {
+    fn reads_ids_of_any_host() {
         let both = |org: &str, user: &str| Some((org.to_owned(), user.to_owned()));
         for (id, expected) in [
             (

@@ -1,4 +1,4 @@
-//! What is sent to Salesforce, to the letter; what is refused before; and what its answers prove.
+//! The exact requests to Salesforce, the settings that are rejected, and the signature.
 
 #![allow(
     clippy::disallowed_methods,
@@ -28,7 +28,7 @@ const APP: &str = "3MVG9.the-consumer-key";
 const SITE: &str = "https://acme.my.site.com/partners";
 const MY_DOMAIN: &str = "https://acme.my.salesforce.com";
 
-/// Settings that work, and one more or another.
+/// Returns valid settings, with `more` added or overridden.
 fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut pairs = vec![
         ("provider", "salesforce"),
@@ -49,7 +49,7 @@ fn salesforce(more: &[(&str, &str)]) -> Connection {
 }
 
 #[test]
-fn the_assertion_is_as_salesforce_asks_at_every_kind_of_host() {
+fn the_assertion_has_the_right_claims_at_every_kind_of_host() {
     for (environment, base_url, endpoint, audience) in [
         (
             "production",
@@ -80,7 +80,7 @@ fn the_assertion_is_as_salesforce_asks_at_every_kind_of_host() {
             "https://login.salesforce.com",
         ),
     ] {
-        // Scopes are for people to approve: the assertion has none.
+        // Scopes are only for the consent URL, not for the assertion.
         let connection = salesforce(&[
             ("environment", environment),
             ("base_url", base_url),
@@ -112,7 +112,7 @@ fn the_assertion_is_as_salesforce_asks_at_every_kind_of_host() {
 }
 
 #[test]
-fn the_audience_is_a_setting_of_its_own() {
+fn the_audience_can_be_set() {
     let connection = salesforce(&[
         ("environment", "my-domain"),
         ("base_url", MY_DOMAIN),
@@ -169,7 +169,7 @@ fn code_refresh_and_client_credentials_with_every_client_authentication() {
 }
 
 #[test]
-fn a_key_can_stand_for_the_secret() {
+fn private_key_jwt_replaces_the_secret() {
     for (grant, spent, names) in [
         (
             "authorization-code",
@@ -194,7 +194,7 @@ fn a_key_can_stand_for_the_secret() {
             ("environment", "my-domain"),
             ("base_url", MY_DOMAIN),
         ]);
-        // One source of randomness for both, as in a program.
+        // Both use the same source of randomness, as in a program.
         let random = Counting::default();
         let claims = [NOW, NOW + 1].map(|now| {
             let request = token_request(&connection, &spent, at(now), &random).unwrap();
@@ -230,7 +230,7 @@ fn a_key_can_stand_for_the_secret() {
 #[test]
 fn urls_for_people_are_exact() {
     let tail = format!("&client_id={APP}&redirect_uri=https%3A%2F%2Fapp.example%2Fcallback");
-    // Approving once takes `refresh_token`: the session of a browser would not last.
+    // Approval requires `refresh_token`: otherwise it would end with the browser's session.
     assert_eq!(
         salesforce(&[]).consent_url().unwrap().as_str(),
         format!(
@@ -259,16 +259,16 @@ fn urls_for_people_are_exact() {
             "https://test.salesforce.com/services/oauth2/authorize?response_type=code&scope=api%20refresh_token{tail}&state=ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8&code_challenge=6oZqdX5MOLq_qBJ8vppAnT4fk6AP8UiP9zX8-Rev_9A&code_challenge_method=S256"
         ),
     );
-    // Codes hold `=`, which comes percent-encoded: decoded once.
+    // Codes contain `=`, percent-encoded. They are decoded once.
     let query = "code=aPrxsmIE%3D%3D&state=ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
     let Grant::AuthorizationCode { code, .. } = login.finish(query).unwrap() else {
-        panic!("a login brings a code");
+        panic!("expected an authorization code");
     };
     assert_eq!(code.expose(), "aPrxsmIE==");
 }
 
 #[test]
-fn a_sites_path_stays_in_front_of_every_endpoint() {
+fn every_endpoint_starts_with_the_sites_path() {
     let connection = salesforce(&[
         ("environment", "site"),
         ("base_url", SITE),
@@ -287,12 +287,12 @@ fn a_sites_path_stays_in_front_of_every_endpoint() {
     );
     let (url, body, _) = taken_apart(&revocation.unwrap().unwrap());
     assert_eq!(url, format!("{SITE}/services/oauth2/revoke"));
-    // Salesforce revokes on sight of the token: no client authentication is sent.
+    // Salesforce revokes without client authentication.
     assert_eq!(body, "token=5Aep%21&token_type_hint=refresh_token");
 }
 
 #[test]
-fn what_salesforce_would_refuse_is_refused_before() {
+fn settings_that_salesforce_would_reject_are_rejected() {
     let own = ("grant", "client-credentials");
     for (more, setting, hint) in [
         (vec![own], "environment", "my-domain"),
@@ -349,14 +349,14 @@ fn what_salesforce_would_refuse_is_refused_before() {
         assert_eq!(named, setting, "{more:?}");
         assert!(said.contains(hint), "{more:?}: {said}");
     }
-    // What is not known to be wrong goes through.
+    // Only known mistakes are rejected.
     salesforce(&[("audience", "login.salesforce.com")]);
     salesforce(&[("subject", "005x00000012Q9PAAU@acme.com")]);
     salesforce(&[own, ("base_url", MY_DOMAIN)]);
 }
 
 #[test]
-fn the_vector_of_the_response_signature() {
+fn verifies_the_signature_of_a_known_response() {
     let message =
         b"https://login.salesforce.com/id/00Dx0000000BV7zEAG/005x00000012Q9PAAU1278448832702";
     let signature = "6JtkOZEU19X/pYeZlAVKelGTDr+mutTxupqXHWiAMj8=";
@@ -380,7 +380,7 @@ fn the_vector_of_the_response_signature() {
 }
 
 #[test]
-fn a_token_without_expires_in_is_kept_for_a_quarter_of_an_hour() {
+fn a_token_without_expires_in_is_cached_for_15_minutes() {
     let answer = (
         200,
         r#"{"access_token":"00D!t","id":"https://login.salesforce.com/id/00D1/0051","instance_url":"https://acme.my.salesforce.com"}"#,
@@ -391,7 +391,7 @@ fn a_token_without_expires_in_is_kept_for_a_quarter_of_an_hour() {
         let token = keeper.token().unwrap();
         assert_eq!(token.expires_at(), None);
         assert_eq!(token.remaining(at(NOW)), Duration::from_secs(seconds));
-        // Whom it stands for came with the token: nothing more is asked.
+        // The response has the user's identity, so no further request is sent.
         let identity = keeper.identity().unwrap();
         assert_eq!(
             (identity["org_id"].as_str(), identity["user_id"].as_str()),
@@ -403,7 +403,7 @@ fn a_token_without_expires_in_is_kept_for_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn the_profile_knows_what_becomes_of_refresh_tokens() {
+fn the_profile_describes_refresh_tokens() {
     let connection = salesforce(&[("grant", "refresh-token"), ("refresh_token", "5Aep")]);
     let profile = connection.profile();
     assert_eq!(
@@ -427,7 +427,7 @@ fn the_profile_knows_what_becomes_of_refresh_tokens() {
 }
 
 #[test]
-fn the_readmes_settings_are_settings() {
+fn the_readmes_settings_are_valid() {
     let readme = include_str!("../README.md");
     let toml = readme
         .split("```toml")

@@ -1,4 +1,4 @@
-//! What the token endpoint answers, and what it means: the cases of `tests/responses`.
+//! Runs the cases of `tests/responses` for this provider.
 
 #![allow(
     clippy::disallowed_methods,
@@ -14,7 +14,7 @@ mod key;
 use crate::cases::Cases;
 
 #[test]
-fn every_case_holds_and_every_row_is_reached() {
+fn every_case_passes_and_every_error_row_is_used() {
     Cases::of(countersign_salesforce::provider()).check_all(60);
 }
 
