@@ -1,9 +1,10 @@
 """Exhaustive small-scope model of clients that share one rotating refresh token.
 
 Two client processes, one grant, one expiry, a network that can delay requests, and a budget of
-faults. Every interleaving is explored. A run ends when nothing can move; then the server is asked
-whether the refresh token left in durable storage or in the spool would still be accepted. Where
-not, the grant is lost, and avoidably so where every rotation's answer had reached a live client.
+faults. Every interleaving is explored. A run ends when nothing can move. Then the model checks
+whether the server would still accept the refresh token in the store or in the fallback store
+("spool"). If not, the grant is lost. The loss was avoidable if the response to every rotation had
+reached a live client.
 """
 import sys
 from collections import namedtuple, deque
