@@ -1,12 +1,14 @@
-/* Tokens by every flow, from the sandbox. Start it anew for each run, with a new folder, and give this program that
- * folder; PREFIX is where `cargo xtask dist --prefix PREFIX` installed:
+/* Obtains tokens with every grant from the sandbox.
+ *
+ * Start a sandbox with a new folder for each run, and pass that folder to this program. Install the library with
+ * `cargo xtask dist --prefix PREFIX` first.
  *
  *     PREFIX/bin/countersign-sandbox --tls --dir sandbox &
  *     export PKG_CONFIG_PATH=PREFIX/lib/pkgconfig
  *     cc five_jobs.c $(pkg-config --cflags --libs countersign) -Wl,-rpath,PREFIX/lib -o five_jobs
  *     ./five_jobs sandbox
  *
- * Where a person would use a browser, this runs curl.
+ * curl takes the place of a person with a browser.
  */
 
 #define _POSIX_C_SOURCE 200809L
@@ -23,11 +25,11 @@
 
 enum { DAY_S = 24 * 3600 };
 
-/* The sandbox's folder, and the file of its certificate authority. */
+/* The sandbox's folder, and its CA certificate. */
 static const char *folder;
 static char ca_file[4096];
 
-/* How far ahead the clock is, and how often the listener heard that a refresh token was replaced. */
+/* How far the clock is ahead, and the number of refresh token rotations. */
 static atomic_int ahead_s;
 static atomic_int rotated;
 
@@ -54,7 +56,7 @@ int main(int argc, char **argv)
     return 0;
 }
 
-/* Ends the program where a call failed, saying why and what to do. */
+/* Exits if a call failed, and prints the reason and what to do. */
 static void check(csign_status status, csign_error **error, const char *what)
 {
     const char *hint;
@@ -69,12 +71,12 @@ static void check(csign_status status, csign_error **error, const char *what)
 static void ensure(int holds, const char *what)
 {
     if (holds) return;
-    fprintf(stderr, "this does not hold: %s\n", what);
+    fprintf(stderr, "unexpected: not true that %s\n", what);
     exit(1);
 }
 
-/* The machine's clocks, put forward. */
-static int32_t tell_time(void *user_data, int64_t *unix_ms, uint64_t *boot_ms)
+/* Reads the system's clocks and advances them. */
+static int32_t read_clocks(void *user_data, int64_t *unix_ms, uint64_t *boot_ms)
 {
     struct timespec wall, boot;
     const int64_t ahead_ms = (int64_t)atomic_load((const atomic_int *)user_data) * 1000;
@@ -84,13 +86,13 @@ static int32_t tell_time(void *user_data, int64_t *unix_ms, uint64_t *boot_ms)
     return 0;
 }
 
-static void hear_change(void *user_data, csign_change change, const csign_token *token)
+static void on_change(void *user_data, csign_change change, const csign_token *token)
 {
     (void)token;
     if (change == CSIGN_CHANGE_ROTATED) atomic_fetch_add((atomic_int *)user_data, 1);
 }
 
-/* A client of a connection of the sandbox's connections.toml. */
+/* Builds a client for a connection in the sandbox's connections.toml. */
 static csign_client *client_of(const char *connection)
 {
     csign_config *config = NULL;
@@ -100,8 +102,8 @@ static csign_client *client_of(const char *connection)
     snprintf(path, sizeof path, "%s/connections.toml", folder);
     check(csign_config_new(&config, &error), &error, connection);
     check(csign_config_load(config, path, strlen(path), connection, strlen(connection), &error), &error, connection);
-    check(csign_config_set_clock(config, tell_time, &ahead_s, NULL, &error), &error, connection);
-    check(csign_config_set_listener(config, hear_change, &rotated, NULL, &error), &error, connection);
+    check(csign_config_set_clock(config, read_clocks, &ahead_s, NULL, &error), &error, connection);
+    check(csign_config_set_listener(config, on_change, &rotated, NULL, &error), &error, connection);
     check(csign_client_new(config, NULL, &client, &error), &error, connection);
     csign_config_free(config);
     return client;
@@ -115,7 +117,7 @@ static csign_token *token_of(const csign_client *client)
     return token;
 }
 
-/* One line on a token; the token itself is not shown. */
+/* Prints one line about a token, without the token itself. */
 static void show(const char *connection, const csign_token *token)
 {
     static const char *const sources[] = {"", "minted", "refreshed", "cache", "store"};
@@ -123,23 +125,23 @@ static void show(const char *connection, const csign_token *token)
     size_t length = 0;
     csign_token_value(token, &length);
     printf("%-26s %-9s %4zu chars  ", connection, sources[csign_token_source(token)], length);
-    if (expires_at < 0) printf("no expiry told  ");
+    if (expires_at < 0) printf("no expiry       ");
     else printf("%5lld s         ", (long long)(expires_at - (int64_t)time(NULL)));
     puts(csign_token_extra_json(token, NULL));
 }
 
-/* Whom a token stands for, which takes one more request. */
+/* Prints the identity of the token's user, which takes another request. */
 static void show_identity(const csign_client *client)
 {
     csign_text *json = NULL;
     csign_error *error = NULL;
     check(csign_client_identity(client, &json, &error), &error, "identity");
-    ensure(strstr(csign_text_value(json, NULL), "\"account_id\"") != NULL, "DocuSign names the account");
+    ensure(strstr(csign_text_value(json, NULL), "\"account_id\"") != NULL, "the identity has the account");
     printf("%-26s %s\n", "", csign_text_value(json, NULL));
     csign_text_free(json);
 }
 
-/* Starts curl: what a browser does, or what tells the sandbox something. */
+/* Starts curl, as the browser or to control the sandbox. */
 static pid_t start_curl(const char *url, const char *option, const char *value)
 {
     extern char **environ;
@@ -147,17 +149,17 @@ static pid_t start_curl(const char *url, const char *option, const char *value)
                          "--cacert", ca_file, (char *)(uintptr_t)url, (char *)(uintptr_t)option,
                          (char *)(uintptr_t)value, NULL};
     pid_t pid;
-    ensure(posix_spawnp(&pid, "curl", NULL, NULL, arguments, environ) == 0, "curl can be run");
+    ensure(posix_spawnp(&pid, "curl", NULL, NULL, arguments, environ) == 0, "curl is installed");
     return pid;
 }
 
 static void end_curl(pid_t pid)
 {
     int status = -1;
-    ensure(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0, "curl got its page");
+    ensure(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0, "curl succeeded");
 }
 
-/* The sandbox's page takes `_sandbox=allow` for a person who presses "Allow". */
+/* `_sandbox=allow` makes the sandbox act as if the user had pressed "Allow". */
 static char *allowed(const char *url)
 {
     static char answer[8192];
@@ -165,7 +167,7 @@ static char *allowed(const char *url)
     return answer;
 }
 
-/* Opens the login page. The browser goes on by itself, and comes back to the library's listener. */
+/* Opens the login page. The browser follows the redirect to the library's loopback server. */
 static int32_t open_browser(void *user_data, const char *url, size_t length)
 {
     (void)length;
@@ -188,12 +190,12 @@ static csign_token *refresh(const csign_client *client)
     csign_token *token = NULL;
     csign_error *error = NULL;
     check(csign_client_refresh(client, &token, &error), &error, "refresh");
-    ensure(csign_token_source(token) == CSIGN_SOURCE_REFRESHED, "a refresh refreshes");
+    ensure(csign_token_source(token) == CSIGN_SOURCE_REFRESHED, "the token was refreshed");
     return token;
 }
 
-/* The vendor's clock and this program's. `url` is any URL of the sandbox's. */
-static void put_forward(const char *url, int seconds)
+/* Sets how far the vendor's clock and this program's are ahead. `url` is any URL of the sandbox. */
+static void set_clocks_ahead(const char *url, int seconds)
 {
     char address[256], body[64];
     const char *end = strchr(strstr(url, "://") + 3, '/');
@@ -203,7 +205,7 @@ static void put_forward(const char *url, int seconds)
     ahead_s = seconds;
 }
 
-/* 1: assertions by RS256, RS384 and RS512; another client finds the token in the store. */
+/* Job 1: assertions signed with RS256, RS384 and RS512. A second client finds the token in the store. */
 static void docusign_jwt(void)
 {
     static const char *const connections[] = {"docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"};
@@ -215,8 +217,8 @@ static void docusign_jwt(void)
         csign_token *again = token_of(other);
         show(connections[index], token);
         ensure(csign_token_source(token) == CSIGN_SOURCE_MINTED,
-               "the token was asked for: the sandbox's folder holds none yet");
-        ensure(csign_token_expires_at(token) > 0, "DocuSign says when a token ends");
+               "the token is new: the sandbox's folder is empty");
+        ensure(csign_token_expires_at(token) > 0, "DocuSign returns when a token expires");
         ensure(csign_token_source(again) == CSIGN_SOURCE_STORE, "another client finds the token in the store");
         show_identity(client);
         csign_token_free(again);
@@ -226,7 +228,7 @@ static void docusign_jwt(void)
     }
 }
 
-/* 2: nobody has consented yet: the error has the URL; after that there is a token. */
+/* Job 2: before consent, the error has the URL to open. After consent, there is a token. */
 static void docusign_consent(void)
 {
     csign_client *client = client_of("docusign-jwt-unconsented");
@@ -245,7 +247,7 @@ static void docusign_consent(void)
     csign_client_free(client);
 }
 
-/* 3: the login host, a My Domain, an Experience Cloud site. */
+/* Job 3: the login host, a My Domain, and an Experience Cloud site. */
 static void salesforce_three_hosts(void)
 {
     static const char *const connections[] = {"salesforce-jwt", "salesforce-mydomain-jwt", "salesforce-site-jwt"};
@@ -254,14 +256,14 @@ static void salesforce_three_hosts(void)
         csign_client *client = client_of(connections[index]);
         csign_token *token = token_of(client);
         show(connections[index], token);
-        ensure(csign_token_expires_at(token) == -1, "Salesforce does not say when a token ends");
-        ensure(csign_token_extra(token, CSIGN_TEXT("instance_url"), NULL) != NULL, "Salesforce says where its API is");
+        ensure(csign_token_expires_at(token) == -1, "Salesforce does not return when a token expires");
+        ensure(csign_token_extra(token, CSIGN_TEXT("instance_url"), NULL) != NULL, "Salesforce returns its API's URL");
         csign_token_free(token);
         csign_client_free(client);
     }
 }
 
-/* 4: a login, two refreshes, and client credentials. */
+/* Job 4: a login, two refreshes, and client credentials. */
 static void boldsign_login_and_refresh(void)
 {
     csign_client *client = client_of("boldsign-code");
@@ -283,7 +285,7 @@ static void boldsign_login_and_refresh(void)
     csign_client_free(client);
 }
 
-/* 5: a login, three refreshes that each replace the refresh token, and 31 days of nothing. */
+/* Job 5: a login, three refreshes that each rotate the refresh token, and then 31 idle days. */
 static void docusign_rotation(void)
 {
     csign_client *client = client_of("docusign-code");
@@ -302,17 +304,17 @@ static void docusign_rotation(void)
         show("docusign-code", token);
         csign_token_free(token);
     }
-    ensure(rotated == 3, "each refresh brought another refresh token");
+    ensure(rotated == 3, "each refresh returned a new refresh token");
 
-    /* Longer than the 30 days after which an unused refresh token ends. */
+    /* An unused refresh token expires after 30 days. */
     check(csign_client_start_login(client, NULL, 0, &again, &error), &error, "login URL");
     login_url = csign_login_url(again, NULL);
-    put_forward(login_url, 31 * DAY_S);
+    set_clocks_ahead(login_url, 31 * DAY_S);
     token = NULL;
     status = csign_client_token(client, 0, &token, &error);
-    put_forward(login_url, 0);
+    set_clocks_ahead(login_url, 0);
     csign_login_free(again);
-    ensure(status == CSIGN_STATUS_LOGIN_REQUIRED, "an expired refresh token means a login");
+    ensure(status == CSIGN_STATUS_LOGIN_REQUIRED, "an expired refresh token requires a login");
     ensure(csign_error_verdict(error) == CSIGN_VERDICT_REAUTHORIZE, "a person must act");
     printf("%-26s %s: %s\n", "docusign-code", csign_error_kind(error, NULL), csign_error_hint(error, NULL));
     csign_error_free(error);

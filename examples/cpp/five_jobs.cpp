@@ -1,12 +1,14 @@
-// Tokens by every flow, from the sandbox. Start it anew for each run, with a new folder, and give this program that
-// folder; PREFIX is where `cargo xtask dist --prefix PREFIX` installed:
+// Obtains tokens with every grant from the sandbox.
+//
+// Start a sandbox with a new folder for each run, and pass that folder to this program. Install the library with
+// `cargo xtask dist --prefix PREFIX` first.
 //
 //     PREFIX/bin/countersign-sandbox --tls --dir sandbox &
 //     export PKG_CONFIG_PATH=PREFIX/lib/pkgconfig
 //     c++ -std=c++17 five_jobs.cpp $(pkg-config --cflags --libs countersign) -Wl,-rpath,PREFIX/lib -o five_jobs
 //     ./five_jobs sandbox
 //
-// Where a person would use a browser, this runs curl.
+// curl takes the place of a person with a browser.
 
 #include <atomic>
 #include <chrono>
@@ -24,12 +26,12 @@ using namespace std::chrono_literals;
 using countersign::Client;
 using countersign::Token;
 
-/// The sandbox's folder, a clock that can be put forward, and what the jobs heard.
+/// The sandbox's folder, a clock that can be advanced, and a count of rotations.
 class Stage {
   public:
     explicit Stage(std::string folder) : folder_(std::move(folder)) {}
 
-    /// A client of a connection of the sandbox's connections.toml.
+    /// Builds a client for a connection in the sandbox's connections.toml.
     Client client(std::string_view connection) {
         auto config = countersign::Config::load(connection, folder_ + "/connections.toml").value();
         config.set_clock([this] { return now(); }).value();
@@ -39,12 +41,12 @@ class Stage {
         return Client::make(config).value();
     }
 
-    /// Opens a page as a browser does; the sandbox takes `_sandbox=allow` for a person who presses "Allow".
+    /// Opens a page like a browser. `_sandbox=allow` makes the sandbox act as if the user had pressed "Allow".
     bool allow(std::string_view url, std::string_view option = "") const {
         return curl(std::string(option) + " '" + std::string(url) + "&_sandbox=allow'");
     }
 
-    /// A whole login. The browser goes on by itself, and comes back to the library's listener.
+    /// Runs a complete login. The browser follows the redirect to the library's loopback server.
     Token login(const Client &client) const {
         std::thread browser;
         auto token = client.login([&](std::string_view url) {
@@ -55,12 +57,12 @@ class Stage {
         return std::move(token).value();
     }
 
-    /// The vendor's clock and this program's. `url` is any URL of the sandbox's.
-    void put_forward(std::string_view url, std::chrono::seconds by) {
+    /// Sets how far the vendor's clock and this program's are ahead. `url` is any URL of the sandbox.
+    void set_clocks_ahead(std::string_view url, std::chrono::seconds by) {
         const auto end = url.find('/', url.find("://") + 3);
         const auto body = "{\"offset_s\": " + std::to_string(by.count()) + "}";
         if (!curl("--json '" + body + "' '" + std::string(url.substr(0, end)) + "/_sandbox/clock'")) {
-            throw std::runtime_error("the sandbox's clock cannot be set");
+            throw std::runtime_error("cannot set the sandbox's clock");
         }
         ahead_ = by;
     }
@@ -88,7 +90,7 @@ class Stage {
 };
 
 void ensure(bool holds, const char *what) {
-    if (!holds) throw std::runtime_error(std::string("this does not hold: ") + what);
+    if (!holds) throw std::runtime_error(std::string("unexpected: not true that ") + what);
 }
 
 std::string_view name(countersign::Source source) {
@@ -101,7 +103,7 @@ std::string_view name(countersign::Source source) {
     return "?";
 }
 
-/// One line on a token; the token itself is not shown.
+/// Prints one line about a token, without the token itself.
 void show(std::string_view connection, const Token &token) {
     std::cout << std::left << std::setw(27) << connection << std::setw(10) << name(token.source()) << std::right
               << std::setw(4) << token.value().size() << " chars  ";
@@ -109,12 +111,12 @@ void show(std::string_view connection, const Token &token) {
         const auto left = *end - std::chrono::system_clock::now();
         std::cout << std::chrono::duration_cast<std::chrono::seconds>(left).count() << " s  ";
     } else {
-        std::cout << "no expiry told  ";
+        std::cout << "no expiry  ";
     }
     std::cout << token.extra_json() << '\n';
 }
 
-/// What a person has to do, from an error whose verdict is reauthorize.
+/// Prints what a person has to do, from an error with the verdict reauthorize.
 void show(std::string_view connection, const countersign::Error &error) {
     ensure(error.verdict() == countersign::Verdict::reauthorize, "a person must act");
     std::cout << std::left << std::setw(27) << connection << error.kind() << ": ";
@@ -125,13 +127,13 @@ void show(std::string_view connection, const countersign::Error &error) {
     }
 }
 
-/// 1: assertions by RS256, RS384 and RS512; another client finds the token in the store.
+/// Job 1: assertions signed with RS256, RS384 and RS512. A second client finds the token in the store.
 void docusign_jwt(Stage &stage) {
     for (const auto *connection : {"docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"}) {
         const auto client = stage.client(connection);
         const auto token = client.token().value();
-        ensure(token.source() == countersign::Source::minted, "the token was asked for: the sandbox's folder holds none yet");
-        ensure(token.expires_at().has_value(), "DocuSign says when a token ends");
+        ensure(token.source() == countersign::Source::minted, "the token is new: the sandbox's folder is empty");
+        ensure(token.expires_at().has_value(), "DocuSign returns when a token expires");
         show(connection, token);
         std::cout << std::string(27, ' ') << client.identity().value().str() << '\n';
         const auto again = stage.client(connection).token().value();
@@ -139,29 +141,29 @@ void docusign_jwt(Stage &stage) {
     }
 }
 
-/// 2: nobody has consented yet: the error has the URL; after that there is a token.
+/// Job 2: before consent, the error has the URL to open. After consent, there is a token.
 void docusign_consent(Stage &stage) {
     const auto *connection = "docusign-jwt-unconsented";
     const auto client = stage.client(connection);
-    const auto refused = client.token();
-    ensure(!refused.ok(), "there is no token before consent");
-    ensure(refused.error().status() == CSIGN_STATUS_CONSENT_REQUIRED, "what is missing is consent");
-    show(connection, refused.error());
-    ensure(stage.allow(refused.error().url()), "the person can consent");
+    const auto rejected = client.token();
+    ensure(!rejected.ok(), "there is no token before consent");
+    ensure(rejected.error().status() == CSIGN_STATUS_CONSENT_REQUIRED, "consent is missing");
+    show(connection, rejected.error());
+    ensure(stage.allow(rejected.error().url()), "the user can consent");
     show(connection, client.token().value());
 }
 
-/// 3: the login host, a My Domain, an Experience Cloud site.
+/// Job 3: the login host, a My Domain, and an Experience Cloud site.
 void salesforce_three_hosts(Stage &stage) {
     for (const auto *connection : {"salesforce-jwt", "salesforce-mydomain-jwt", "salesforce-site-jwt"}) {
         const auto token = stage.client(connection).token().value();
         show(connection, token);
-        ensure(!token.expires_at(), "Salesforce does not say when a token ends");
-        ensure(!token.extra("instance_url").empty(), "Salesforce says where its API is");
+        ensure(!token.expires_at(), "Salesforce does not return when a token expires");
+        ensure(!token.extra("instance_url").empty(), "Salesforce returns its API's URL");
     }
 }
 
-/// 4: a login, two refreshes, and client credentials.
+/// Job 4: a login, two refreshes, and client credentials.
 void boldsign_login_and_refresh(Stage &stage) {
     const auto client = stage.client("boldsign-code");
     show("boldsign-code", stage.login(client));
@@ -169,22 +171,22 @@ void boldsign_login_and_refresh(Stage &stage) {
     show("boldsign-cc", stage.client("boldsign-cc").token().value());
 }
 
-/// 5: a login, three refreshes that each replace the refresh token, and 31 days of nothing.
+/// Job 5: a login, three refreshes that each rotate the refresh token, and then 31 idle days.
 void docusign_rotation(Stage &stage) {
     const auto client = stage.client("docusign-code");
     show("docusign-code", stage.login(client));
     std::cout << std::string(27, ' ') << client.identity().value().str() << '\n';
     stage.rotated = 0;
     for (int round = 0; round < 3; ++round) show("docusign-code", client.refresh().value());
-    ensure(stage.rotated == 3, "each refresh brought another refresh token");
+    ensure(stage.rotated == 3, "each refresh returned a new refresh token");
 
-    // Longer than the 30 days after which an unused refresh token ends.
+    // An unused refresh token expires after 30 days.
     const auto login = client.start_login().value();
-    stage.put_forward(login.url(), 31 * 24h);
-    const auto ended = client.token();
-    stage.put_forward(login.url(), 0s);
-    ensure(ended.error().status() == CSIGN_STATUS_LOGIN_REQUIRED, "an expired refresh token means a login");
-    show("docusign-code", ended.error());
+    stage.set_clocks_ahead(login.url(), 31 * 24h);
+    const auto expired = client.token();
+    stage.set_clocks_ahead(login.url(), 0s);
+    ensure(expired.error().status() == CSIGN_STATUS_LOGIN_REQUIRED, "an expired refresh token requires a login");
+    show("docusign-code", expired.error());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-//! See the body of the same name.
+//! Runs the fuzz body of the same name.
 #![no_main]
 
 #[path = "../../crates/jose/tests/keys/bodies.rs"]

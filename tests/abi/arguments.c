@@ -1,10 +1,10 @@
-/* Lengths of nothing and of far too much, bytes that are not UTF-8, handles of another type, buffers too small. */
+/* Invalid arguments: wrong lengths, invalid UTF-8, handles of another type, buffers that are too small. */
 
 #include "check.h"
 
-/* More than the library takes of anything; a length gone wrong. */
+/* A length that is larger than any limit of the library. */
 #define TOO_LONG (((size_t)16 << 20) + 1)
-/* A lone continuation byte, and one that no UTF-8 has. */
+/* A lone continuation byte, and a byte that never occurs in UTF-8. */
 #define BAD "\x80\xff", 2
 
 static void lengths(csign_config *config, const csign_client *client);
@@ -40,7 +40,7 @@ int main(int argc, char **argv)
     return outcome();
 }
 
-/* Every pointer and length of every function, with a length that nothing handed in has. */
+/* Passes a length that is too large to every function that takes a pointer and a length. */
 static void lengths(csign_config *config, const csign_client *client)
 {
     static const size_t huge[] = {TOO_LONG, SIZE_MAX / 2 + 1, SIZE_MAX};
@@ -82,7 +82,7 @@ static void lengths(csign_config *config, const csign_client *client)
     }
 }
 
-/* Every text of every function. */
+/* Passes invalid UTF-8 to every function that takes a string. */
 static void not_utf8(csign_config *config, const csign_client *client)
 {
     const csign_status wrong = CSIGN_STATUS_BAD_UTF8;
@@ -116,7 +116,7 @@ static void not_utf8(csign_config *config, const csign_client *client)
     csign_token_free(token);
 }
 
-/* A live handle in the place of one of another type. */
+/* Passes live handles of the wrong type. */
 static void wrong_types(csign_config *config, csign_client *client)
 {
     const csign_status wrong = CSIGN_STATUS_BAD_HANDLE;
@@ -141,7 +141,7 @@ static void wrong_types(csign_config *config, csign_client *client)
     CHECK(csign_text_value(other = key, NULL) == NULL);
     CHECK(csign_login_url(other = key, NULL) == NULL);
     CHECK(csign_login_state(other = key, NULL) == NULL);
-    /* Freeing by the wrong function does nothing: all of these are used again. */
+    /* Freeing with the wrong function does nothing: all of these are used again. */
     csign_config_free(other = client);
     csign_client_free(other = token);
     csign_token_free(other = client);

@@ -1,9 +1,9 @@
-/* Callbacks that fail, and `destroy`: called exactly once for each callback handed in, whatever becomes of it. */
+/* Callbacks that fail, and `destroy`, which is called exactly once for each callback. */
 
 #include "check.h"
 #include <pthread.h>
 
-/* User data that counts its destructions; `here` counts calls. */
+/* User data that counts how often it is destroyed. `here` counts calls. */
 struct data {
     pthread_mutex_t lock;
     pthread_cond_t gone;
@@ -76,7 +76,7 @@ static void setters_that_fail(const char *dir)
     FAILS(CSIGN_STATUS_NULL_ARGUMENT, csign_registry_set_log(registry, 1, NULL, &d, destroy, &error));
     FAILS(CSIGN_STATUS_BAD_ARGUMENT, csign_registry_set_log(registry, 0, take, &d, destroy, &error));
     FAILS(CSIGN_STATUS_BAD_HANDLE, csign_registry_set_log(other, 1, take, &d, destroy, &error));
-    /* One that is taken goes with its successor, and that with the registry. */
+    /* A callback is destroyed when it is replaced, and the last one with the registry. */
     EXPECT(CSIGN_STATUS_OK, csign_registry_set_log(registry, 1, take, &d, destroy, &error));
     CHECK(d.destroyed == wanted);
     EXPECT(CSIGN_STATUS_OK, csign_registry_set_log(registry, 1, take, &d, destroy, &error));
@@ -105,7 +105,7 @@ static void setters_that_are_used(const char *dir)
     }
     first = client_from(config);
     second = client_from(config);
-    /* A client that is not made lets go as well. */
+    /* Callbacks are also destroyed if building the client fails. */
     EXPECT(CSIGN_STATUS_OK, csign_config_set(config, CSIGN_TEXT("ca_file"), CSIGN_TEXT("/nonexistent"), &error));
     CHECK(csign_client_new(config, NULL, &none, NULL) != CSIGN_STATUS_OK && none == NULL);
     csign_config_free(config);
@@ -156,7 +156,7 @@ static void callbacks_that_fail(const char *dir)
     EXPECT_NOTHING(CSIGN_STATUS_SIGNING, csign_token, csign_client_token(client, 0, &out, &error));
     CHECK(signer.here == 2);
     CHECK(csign_client_login(client, 0, 1000, open_url, &opener, &token, &error) == CSIGN_STATUS_CALLBACK);
-    /* The login that failed cannot be completed any more: there is no URL to open. */
+    /* The failed login can't be completed any more, so there is no URL to open. */
     CHECK(csign_error_url(error, &length) == NULL && length == 0);
     CHECK(opener.here == 1 && token == NULL);
     csign_error_free(error);
@@ -164,7 +164,7 @@ static void callbacks_that_fail(const char *dir)
     csign_config_free(config);
     wait_until_destroyed(&signer);
 
-    /* A clock that cannot tell: the machine's are used. */
+    /* If the clock callback fails, the system's clocks are used. */
     config = config_of(dir, "boldsign-cc");
     EXPECT(CSIGN_STATUS_OK, csign_config_set_clock(config, tell, &clock, destroy, &error));
     client = client_from(config);
@@ -235,7 +235,7 @@ static void destroy(void *data)
     pthread_mutex_unlock(&d->lock);
 }
 
-/* A thread that carried a request may be the last to let go. run.sh ends a program that waits for ever. */
+/* The thread of a request may be the last to release a callback. run.sh stops a program that hangs. */
 static void wait_until_destroyed(struct data *data)
 {
     pthread_mutex_lock(&data->lock);

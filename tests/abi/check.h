@@ -1,10 +1,10 @@
-/* What the abuse programs share: checks that count and say where, and the sandbox's connections. A program that finds
- * nothing wrong prints nothing. */
+/* Helpers of the abuse programs: checks that count failures and print their location, and the sandbox's connections. A
+ * program without failures prints nothing. */
 
 #ifndef CHECK_H
 #define CHECK_H
 
-/* The build that is tested has what provokes a panic. */
+/* The tested build has the function that panics. */
 #define CSIGN_TEST_HOOKS
 #include <countersign.h>
 #include <dirent.h>
@@ -14,16 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many objects the library has; only in builds for tests, and in no header. Its tables have every object, so that no
- * leak checker finds one that a program forgot to free. */
+/* The number of the library's objects, in test builds only. The library's tables refer to every object, so no leak checker
+ * reports one that a program didn't free. */
 CSIGN_API size_t csign_test_objects(void);
 
 static int faults;
 
-/* Something that must hold. */
+/* Checks a condition. */
 #define CHECK(holds) check((holds) != 0, #holds, __FILE__, __LINE__)
 
-/* A call with `&error` in it that must end with this status, and say why where it fails. */
+/* Checks that a call, which passes `&error`, returns this status, and an error if it fails. */
 #define EXPECT(wanted, call)                                          \
     do {                                                              \
         csign_error *error = NULL;                                    \
@@ -31,12 +31,12 @@ static int faults;
         check_status((wanted), got, &error, #call, __FILE__, __LINE__); \
     } while (0)
 
-/* As EXPECT, for a call that gives a handle: it must be NULL after a failure, whatever was there before. */
+/* Like EXPECT, for a call that returns a handle in `out`: after a failure, the handle must be NULL. */
 #define EXPECT_NOTHING(wanted, type, call)                            \
     do {                                                              \
         type *out = (type *)(void *)&faults;                          \
         EXPECT((wanted), (call));                                     \
-        check(out == NULL, #call " left its output as it was", __FILE__, __LINE__); \
+        check(out == NULL, #call " did not set its output to NULL", __FILE__, __LINE__); \
     } while (0)
 
 static inline void check(int holds, const char *what, const char *file, int line)
@@ -53,24 +53,24 @@ static inline void check_status(csign_status wanted, csign_status got, csign_err
     if (got != wanted) {
         size_t length = 0;
         const char *why = csign_error_message(*error, &length);
-        printf("%s:%d: %s gave %s and not %s: %s\n", file, line, call, csign_status_name(got),
+        printf("%s:%d: %s returned %s instead of %s: %s\n", file, line, call, csign_status_name(got),
                csign_status_name(wanted), why != NULL ? why : "");
         ++faults;
     }
     if (got == CSIGN_STATUS_OK) {
-        check(*error == NULL, "an error beside success", file, line);
+        check(*error == NULL, "success with an error", file, line);
     } else {
         size_t length = 0;
         const char *message = csign_error_message(*error, &length);
-        check(*error != NULL, "a failure without its error", file, line);
-        check(csign_error_status(*error) == got, "the error has another status", file, line);
-        check(message != NULL && length > 0 && strlen(message) == length, "the error says nothing", file, line);
+        check(*error != NULL, "a failure without an error", file, line);
+        check(csign_error_status(*error) == got, "the error has a different status", file, line);
+        check(message != NULL && length > 0 && strlen(message) == length, "the error has no message", file, line);
     }
     csign_error_free(*error);
     *error = NULL;
 }
 
-/* A call that the program cannot go on without. */
+/* Ends the program if a call fails. */
 static inline void must(csign_status status, csign_error **error, const char *what)
 {
     if (status != CSIGN_STATUS_OK) {
@@ -80,7 +80,7 @@ static inline void must(csign_status status, csign_error **error, const char *wh
     }
 }
 
-/* A connection of the sandbox whose folder is DIR, kept in memory only. */
+/* Loads a connection of the sandbox whose folder is DIR, with the memory store. */
 static inline csign_config *config_of(const char *dir, const char *name)
 {
     csign_config *config = NULL;
@@ -93,7 +93,7 @@ static inline csign_config *config_of(const char *dir, const char *name)
     return config;
 }
 
-/* As config_of, but without the private key, for a signer callback. */
+/* Like config_of, but without the private key, for a signer callback. */
 static inline csign_config *config_without_key(const char *dir, const char *name)
 {
     csign_config *config = config_of(dir, name);
@@ -126,7 +126,7 @@ static inline csign_token *token_of(const csign_client *client)
     return token;
 }
 
-/* Reads the cached token as often as it takes for the library to have a copy where the next call finds it first. */
+/* Reads the cached token several times, so that the library's next call finds its own copy of it. */
 static inline void read_cached_token(const csign_client *client)
 {
     char buffer[4096];
@@ -138,11 +138,11 @@ static inline void read_cached_token(const csign_client *client)
     }
 }
 
-/* Waits until the threads that carried requests are gone: they may outlive their client for a moment, and what they
- * still hold then would look lost to a leak checker. run.sh ends a program that waits for ever. */
+/* Waits until the threads of requests have ended. They may outlive their client for a moment, and a leak checker would
+ * report their memory. run.sh stops a program that hangs. */
 static inline void wait_for_threads(void)
 {
-/* ThreadSanitizer has a thread of its own. */
+/* ThreadSanitizer has its own thread. */
 #if !defined(__SANITIZE_THREAD__)
     int threads;
     do {

@@ -1,5 +1,5 @@
-/* fork: in the child, the parent's client says so and waits for nothing, and one that is made there works; the parent
- * notices nothing. Also while other threads are in the middle of calls. */
+/* fork: in the child, calls on the parent's client fail at once, and a new client works. The parent's client keeps
+ * working. Also while other threads are in the middle of calls. */
 
 #include "check.h"
 #include <pthread.h>
@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* AddressSanitizer's allocator is left locked in a child that is forked while another thread is inside of it, so there
- * the parent forks alone. */
+/* AddressSanitizer's allocator stays locked in a child that is forked while another thread is inside it, so with
+ * AddressSanitizer the parent forks without other threads. */
 #ifdef __SANITIZE_ADDRESS__
 #define THREADS 0
 #else
@@ -73,7 +73,7 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     EXPECT(forked, csign_client_forget(before, NULL, NULL, &error));
     EXPECT(forked, csign_client_force_forget(before, NULL, NULL, &error));
     EXPECT_NOTHING(forked, csign_login, csign_client_start_login(before, NULL, 0, &out, &error));
-    /* What the parent got can be read. */
+    /* The child can read the parent's token. */
     CHECK(csign_token_value(token, &length) != NULL && length > 0);
     csign_client_close(before);
     csign_client_free(before);
@@ -84,8 +84,8 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     return outcome_with_objects();
 }
 
-/* By exec, where all is well: what the parent's threads and client hold is lost in the child, as it must be, and a
- * leak checker would look for it at an exit. */
+/* On success, the child ends with exec: memory of the parent's threads and client is lost in the child, and a leak
+ * checker would report it at exit. */
 static void end_child(int status)
 {
     if (status == 0) execl("/bin/true", "true", (char *)NULL);

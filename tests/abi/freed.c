@@ -1,10 +1,10 @@
-/* Handles that were freed, used again and freed twice, and values that never were handles: the documented status each
- * time, and nothing is read through them, which valgrind and AddressSanitizer would report. */
+/* Uses and frees freed handles, and values that never were handles. Each call returns the documented status and reads
+ * nothing through them, which valgrind and AddressSanitizer would report. */
 
 #include "check.h"
 
-/* Every function that takes a handle of its own, with one that is none. */
-static void all_refuse(void *handle)
+/* Calls every function that takes a handle with an invalid one. */
+static void all_reject(void *handle)
 {
     const csign_status wrong = CSIGN_STATUS_BAD_HANDLE;
     size_t length = 1;
@@ -38,19 +38,19 @@ static void all_refuse(void *handle)
     csign_token_free(handle);
 }
 
-/* Values that no function gave out: among them pointers into this program, and those beside a handle. */
-static void rubbish(const void *handle)
+/* Values that no function returned, such as pointers into this program, and numbers next to a handle. */
+static void invalid_values(const void *handle)
 {
     static const uintptr_t numbers[] = {1, 8, 4096, UINTPTR_MAX, UINTPTR_MAX / 2, (uintptr_t)1 << 16};
     int local = 0;
     void *allocated = malloc(1);
     size_t index;
-    for (index = 0; index < sizeof numbers / sizeof *numbers; ++index) all_refuse((void *)numbers[index]);
-    all_refuse(&local);
-    all_refuse(allocated);
-    all_refuse((void *)((uintptr_t)handle + 1));
-    all_refuse((void *)((uintptr_t)handle - 1));
-    all_refuse((void *)((uintptr_t)handle + UINTPTR_MAX / 2));
+    for (index = 0; index < sizeof numbers / sizeof *numbers; ++index) all_reject((void *)numbers[index]);
+    all_reject(&local);
+    all_reject(allocated);
+    all_reject((void *)((uintptr_t)handle + 1));
+    all_reject((void *)((uintptr_t)handle - 1));
+    all_reject((void *)((uintptr_t)handle + UINTPTR_MAX / 2));
     free(allocated);
 }
 
@@ -74,47 +74,47 @@ int main(int argc, char **argv)
     must(csign_client_start_login(client, NULL, 0, &login, &error), &error, "login");
     must(csign_settings(&text, &error), &error, "settings");
     CHECK(csign_config_set(config, CSIGN_TEXT("subjekt"), CSIGN_TEXT("x"), &kept) == CSIGN_STATUS_SETTING);
-    rubbish(config);
+    invalid_values(config);
 
-    /* Each share is freed once. */
+    /* Each reference is freed once. */
     CHECK(csign_token_share(token) == token);
     csign_token_free(token);
     CHECK(csign_token_value(token, NULL) != NULL);
     csign_token_free(token);
-    all_refuse(token);
+    all_reject(token);
 
-    /* The token that the client has cached is given out again and again, each time with one more share. */
+    /* The client returns its cached token each time, with one more reference. */
     token = token_of(client);
     CHECK(token_of(client) == token);
     csign_token_free(token);
     CHECK(csign_token_value(token, NULL) != NULL);
     csign_token_free(token);
-    all_refuse(token);
+    all_reject(token);
     CHECK(token_of(client) == token);
     csign_client_free(client);
-    all_refuse(client);
+    all_reject(client);
     CHECK(csign_token_value(token, NULL) != NULL);
     csign_token_free(token);
-    all_refuse(token);
+    all_reject(token);
 
     csign_config_free(config);
-    all_refuse(config);
+    all_reject(config);
     csign_registry_free(registry);
-    all_refuse(registry);
+    all_reject(registry);
     csign_key_free(key);
-    all_refuse(key);
+    all_reject(key);
     csign_login_free(login);
-    all_refuse(login);
+    all_reject(login);
     csign_error_free(kept);
-    all_refuse(kept);
+    all_reject(kept);
 
-    /* What takes the place of a freed object has another handle. */
+    /* An object that replaces a freed one has another handle. */
     csign_text_free(text);
     must(csign_settings(&next, &error), &error, "settings");
     CHECK(next != text);
-    all_refuse(text);
+    all_reject(text);
     CHECK(csign_text_value(next, NULL) != NULL);
     csign_text_free(next);
-    all_refuse(next);
+    all_reject(next);
     return outcome();
 }

@@ -1,4 +1,4 @@
-/* Reads a key file: prints the hint of the error, or, once the key has signed and verified, "usable". */
+/* Reads a key file and prints "usable" if the key signs and verifies, or the error's hint. */
 
 #include "check.h"
 

@@ -1,8 +1,8 @@
-/* NULL in every argument of every function that the library exports. run.sh compares the calls here with `nm -D`. */
+/* Passes NULL as every argument of every exported function. run.sh compares the calls here with `nm -D`. */
 
 #include "check.h"
 
-/* Every handle type at once, alive. */
+/* A live handle of every type. */
 struct alive {
     csign_config *config;
     csign_registry *registry;
@@ -323,7 +323,7 @@ static void keys(struct alive *alive)
     CHECK(csign_key_info(NULL, NULL, NULL) == NULLARG);
 }
 
-/* A looker of text on NULL: nothing, of length 0; and on a live object without asking for the length. */
+/* A getter of a string returns NULL and length 0 for NULL, and accepts NULL for the length. */
 #define LOOKS_AT_NULL(looker, live)            \
     do {                                       \
         size_t length = 7;                     \
@@ -343,7 +343,7 @@ static void lookers(struct alive *alive)
     CHECK(csign_error_callback_status(NULL) == 0);
     CHECK(csign_error_cause(NULL) == NULL);
     CHECK(csign_error_cause(alive->error) == NULL);
-    /* No callback is running: the cause is freed at once, where it can be. */
+    /* No callback is running, so the cause is freed at once. */
     csign_callback_set_cause(NULL, NULL);
     LOOKS_AT_NULL(csign_error_kind, alive->error);
     LOOKS_AT_NULL(csign_error_message, alive->error);
@@ -378,7 +378,7 @@ static void lookers(struct alive *alive)
     CHECK(strcmp(csign_verdict_name(INT32_MIN), "unknown") == 0);
 }
 
-/* Freeing NULL twice, and closing it. */
+/* Frees NULL twice, and closes it. */
 static void freeing(void)
 {
     int round;

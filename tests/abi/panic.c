@@ -1,5 +1,6 @@
-/* A panic inside the library (csign_test_panic, which only builds for tests have): a status, then a poisoned client that
- * can still be closed and freed; others go on. run.sh checks that Rust's message is all that is printed. */
+/* A panic in the library (csign_test_panic, which exists only in test builds) results in a status. Its client is
+ * poisoned, but can be closed and freed, and other clients keep working. run.sh checks that only Rust's panic message
+ * is printed. */
 
 #include "check.h"
 
@@ -39,7 +40,7 @@ int main(int argc, char **argv)
     CHECK(csign_token_value(token, NULL) != NULL);
     csign_token_free(token);
 
-    /* The other client is well, and panics where nobody wants the error object. */
+    /* The other client works. Then it panics in a call without an error pointer. */
     csign_token_free(token_of(other));
     CHECK(csign_test_panic(other, NULL) == CSIGN_STATUS_PANIC);
     csign_client_free(other);

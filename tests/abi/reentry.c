@@ -1,4 +1,4 @@
-/* Callbacks that call the client that calls them: each call ends with CSIGN_STATUS_REENTERED, none waits for itself. */
+/* Callbacks that call their own client: each call fails with CSIGN_STATUS_REENTERED, without a deadlock. */
 
 #include "check.h"
 #include <time.h>
@@ -7,7 +7,7 @@
 static csign_client *client, *other;
 static int heard, signed_, told, logged, opened;
 
-/* Which client the callbacks of the other one call. */
+/* The client that the other client's callbacks call. */
 static const csign_client *reached;
 
 static void reenter(const csign_client *inner);
@@ -40,7 +40,7 @@ static void each_callback(const char *dir)
     EXPECT(CSIGN_STATUS_OK, csign_config_set_listener(config, hear, NULL, NULL, &error));
     client = client_from(config);
     csign_config_free(config);
-    /* The signer refuses after it has tried; the login needs none. */
+    /* The signer fails after its attempt. A login needs no signer. */
     EXPECT_NOTHING(CSIGN_STATUS_SIGNING, csign_token, csign_client_token(client, 0, &out, &error));
     EXPECT_NOTHING(CSIGN_STATUS_CALLBACK, csign_token,
                    csign_client_login(client, 0, 1000, open_url, NULL, &out, &error));
@@ -62,7 +62,7 @@ static void each_callback(const char *dir)
     CHECK(opened == 1);
 }
 
-/* The first client's listener asks the second, whose clock asks the first. */
+/* The first client's listener calls the second client, whose clock calls the first. */
 static void by_way_of_another_client(const char *dir)
 {
     csign_config *config = config_of(dir, "boldsign-cc");
@@ -80,7 +80,7 @@ static void by_way_of_another_client(const char *dir)
     csign_client_free(other);
 }
 
-/* Every call that there is on a client. */
+/* Every function that takes a client. */
 static void reenter(const csign_client *inner)
 {
     const csign_status wanted = CSIGN_STATUS_REENTERED;
@@ -98,7 +98,7 @@ static void reenter(const csign_client *inner)
     EXPECT(wanted, csign_client_forget(inner, NULL, NULL, &error));
     EXPECT_NOTHING(wanted, csign_text, csign_client_events(inner, &out, &error));
     EXPECT_NOTHING(wanted, csign_token, csign_client_login(inner, 0, 1, open_url, NULL, &out, &error));
-    /* These look into memory first, which waits for nothing. */
+    /* These first check the cached token, which never blocks. */
     status = csign_client_copy_token(inner, 0, buffer, sizeof buffer, &length, NULL);
     CHECK(status == CSIGN_STATUS_OK || status == wanted);
     status = csign_client_peek_token(inner, buffer, sizeof buffer, &length, NULL);
@@ -112,7 +112,7 @@ static void reenter(const csign_client *inner)
     EXPECT(wanted, csign_client_drain(inner, 0, &error));
     EXPECT_NOTHING(wanted, csign_text, csign_client_consent_url(inner, &out, &error));
     EXPECT_NOTHING(wanted, csign_login, csign_client_start_login(inner, NULL, 0, &out, &error));
-    /* It is in use: this leaves it alone. */
+    /* The client is in use, so this does nothing. */
     csign_client_free((csign_client *)(uintptr_t)inner);
     CHECK(csign_client_check_saved(inner, NULL) == wanted);
 }
@@ -138,7 +138,7 @@ static int32_t tell(void *data, int64_t *unix_ms, uint64_t *boot_ms)
     timespec_get(&now, TIME_UTC);
     *unix_ms = (int64_t)now.tv_sec * 1000;
     *boot_ms = (uint64_t)now.tv_sec * 1000;
-    /* The clock is also read while the client is being made. */
+    /* The clock is also read while the client is being built. */
     if (client != NULL && told++ == 0) reenter(client);
     return 0;
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The C border under every compiler, linker and abuse. Prints a line for each thing that held, and ends with 1 at the
-# first that did not.
+# Tests the C ABI with every compiler, by linking, and with programs that misuse it. Prints a line for each part that
+# passes, and exits with 1 at the first failure.
 #
 #   COUNTERSIGN_LIB_DIR, COUNTERSIGN_INCLUDE_DIR   an installed library, built with the feature test-hooks
 #   COUNTERSIGN_SANDBOX                            the `countersign-sandbox` program
-#   COUNTERSIGN_SCRATCH                            a folder for what is built; a temporary one where it is not set
-#   COUNTERSIGN_CC, COUNTERSIGN_CXX                compilers to try; "gcc clang" and "g++ clang++" where not set
-#   COUNTERSIGN_ABI_PARTS                          parts to run; all where not set:
+#   COUNTERSIGN_SCRATCH                            the build folder; defaults to a temporary one
+#   COUNTERSIGN_CC, COUNTERSIGN_CXX                the compilers; default to "gcc clang" and "g++ clang++"
+#   COUNTERSIGN_ABI_PARTS                          the parts to run; defaults to all:
 #                                                  "headers links exports keys abuse valgrind sanitizers threads
 #                                                  examples"
 set -euo pipefail
@@ -28,7 +28,7 @@ main() {
     sandbox_start "$command" "$scratch/sandbox"
     local part
     for part in $parts; do "part_$part"; done
-    echo "abi: all held"
+    echo "abi: all passed"
 }
 
 fail() {
@@ -36,7 +36,8 @@ fail() {
     exit 1
 }
 
-# Each header alone, twice in a unit, and from two units of one program, in every language and by every compiler.
+# Compiles each header alone, twice in one unit, and in two units of one program, in every language and with every
+# compiler.
 part_headers() {
     local cc std header count=0
     echo 'int main(void) { return 0; }' >main.c
@@ -62,10 +63,10 @@ part_headers() {
     done
     printf '#include <countersign.h>\n#include <countersign_plugin.h>\n' >both.c
     for cc in "${ccs[@]}"; do "$cc" -std=c99 "${strict[@]}" -c both.c -o both.o || fail "both headers: $cc"; done
-    echo "headers: $count compilations clean"
+    echo "headers: $count compilations without warnings"
 }
 
-# A program with the shared and with the static library; the shared one asks for the soname.
+# Links a program with the shared library, which must be needed by its soname, and with the static one.
 part_links() {
     local cc native
     native=$(sed -n 's/^Libs.private: //p' "$lib/pkgconfig/countersign.pc")
@@ -78,10 +79,10 @@ part_links() {
         ! readelf -d static-c | grep libcountersign >needed || fail "$cc: the static program needs the shared library"
         ./static-c || fail "$cc: the program with the static library"
     done
-    echo "links: shared and static, by ${ccs[*]}"
+    echo "links: shared and static, with ${ccs[*]}"
 }
 
-# What the library exports and what the NULL program calls are the same.
+# Checks that null_arguments.c calls every exported function.
 part_exports() {
     nm -D --defined-only "$lib/libcountersign.so" | awk '$3 ~ /^csign_/ {print $3}' | sort >exported
     grep -oE '\bcsign_[a-z0-9_]+' "$here/null_arguments.c" | sort -u | comm -12 - exported >called
@@ -89,8 +90,8 @@ part_exports() {
     echo "exports: NULL in every argument of $(wc -l <exported) functions"
 }
 
-# Keys that the library rejects for want of aws-lc: the hint's command, run as it is written, makes one that it takes,
-# and if no command can, the hint says which key to make instead.
+# Keys that the library rejects without aws-lc: the command in the hint converts the key to a usable one. If no command
+# can, the hint says which key to create instead.
 part_keys() {
     build "${ccs[0]}" key_hint -O1
     openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out whole.key
@@ -99,10 +100,10 @@ part_keys() {
     converted explicit "openssl ec -in whole.key -param_enc explicit -out key.pem"
     replaced P-521 'P-256 or P-384' "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out key.pem"
     replaced RSA-4104 '2048 to 4096 bits' "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4104 -out key.pem"
-    echo "keys: 3 converted by the hint's command, 2 with the hint which key to make"
+    echo "keys: 3 converted by the hint's command, 2 with a hint which key to create"
 }
 
-# converted WHAT COMMAND: COMMAND makes key.pem, and what its hint says makes a key that can be used.
+# converted WHAT COMMAND: COMMAND creates key.pem, and the command in its hint converts it to a usable key.
 converted() {
     local hint made
     $2 2>openssl.log || fail "$1: $(cat openssl.log)"
@@ -110,10 +111,10 @@ converted() {
     [[ $hint == *" with: openssl "* ]] || fail "$1: no command in the hint: $hint"
     made=$(sed 's/.* with: //; s/ (.*//' <<<"$hint")
     $made 2>openssl.log || fail "$1: $made: $(cat openssl.log)"
-    [[ $(./key_hint "${made##* -out }") == usable ]] || fail "$1: $made makes no key that can be used"
+    [[ $(./key_hint "${made##* -out }") == usable ]] || fail "$1: $made does not create a usable key"
 }
 
-# replaced WHAT INSTEAD COMMAND: COMMAND makes key.pem, whose hint says what key to make instead.
+# replaced WHAT INSTEAD COMMAND: COMMAND creates key.pem, whose hint says which key to create instead.
 replaced() {
     local hint
     $3 2>openssl.log || fail "$1: $(cat openssl.log)"
@@ -130,11 +131,11 @@ part_abuse() {
             build "$cc" "$program" -O1
             quiet "$program" timeout 120 "./$program" "$sandbox_dir"
         done
-        echo "abuse: ${#programs[@]} programs, by $cc: the documented status each time, and nothing printed"
+        echo "abuse: ${#programs[@]} programs, with $cc: the documented status each time, and no output"
     done
 }
 
-# Fair, as fork needs a turn among threads that ask without end and make no system call.
+# The fair scheduler is for fork.c: its threads call all the time, without system calls, and would starve the main one.
 part_valgrind() {
     local program
     for program in "${programs[@]}"; do
@@ -150,7 +151,7 @@ part_valgrind() {
     echo "valgrind: ${#programs[@]} programs: no invalid access, no definite or possible leak"
 }
 
-# Of the C side; the library itself is not instrumented, but malloc and free are the sanitizer's for both.
+# Instruments only the C programs, but the library uses the sanitizer's malloc and free, too.
 part_sanitizers() {
     local program
     for program in "${programs[@]}"; do
@@ -163,8 +164,8 @@ part_sanitizers() {
     echo "sanitizers: ${#programs[@]} programs under ASan (with leaks) and UBSan"
 }
 
-# The C side of sixteen threads on one client. The library is not instrumented, and its locks are futexes that
-# ThreadSanitizer does not see, so what happens inside it is left out, and so are programs that hand data through it.
+# Checks the C side of sixteen threads on one client. The library is not instrumented, and its locks are futexes that
+# ThreadSanitizer doesn't see. So this ignores the library and leaves out programs that pass data through it.
 part_threads() {
     build gcc threads -O1 -fsanitize=thread
     nm threads | grep __tsan_init >symbols || fail "threads: no ThreadSanitizer in it"
@@ -172,8 +173,8 @@ part_threads() {
     echo "threads: 16 threads on one client, the C side under ThreadSanitizer"
 }
 
-# The examples as a user builds them, by pkg-config and by CMake, then under valgrind and the sanitizers. Each gets a
-# sandbox of its own.
+# Builds the examples like a user, with pkg-config and with CMake, and runs them, also under valgrind and the
+# sanitizers. Each uses its own sandbox.
 part_examples() {
     local language compiler source flags
     for language in c cpp; do
@@ -203,7 +204,7 @@ part_examples() {
     done
 }
 
-# Runs an example against a fresh sandbox.
+# Runs an example against a new sandbox.
 five_jobs() {
     local what=$1
     shift
@@ -221,7 +222,7 @@ build() {
         fail "$program: $cc"
 }
 
-# Runs a program that must end well and print nothing, but for Rust's message at a panic that was asked for.
+# Runs a program that must succeed and print nothing, except Rust's message for a deliberate panic.
 quiet() {
     local program=$1 status=0 said
     shift

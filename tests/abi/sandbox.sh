@@ -1,4 +1,4 @@
-# Sourced: starts the sandbox, and ends it with the script.
+# To be sourced: starts the sandbox, and stops it when the script exits.
 #
 #   sandbox_start COMMAND DIR    sets sandbox_url, sandbox_dir and sandbox_ca
 sandbox_start() {
@@ -8,7 +8,7 @@ sandbox_start() {
     "$1" --tls --dir "$2" >"$2.ready" &
     sandbox_pid=$!
     trap 'kill "$sandbox_pid" 2>/dev/null || true; wait "$sandbox_pid" 2>/dev/null || true' EXIT
-    # Stays open: the sandbox would end at its next line.
+    # Keep the pipe open: the sandbox would exit at its next output.
     exec 9<"$2.ready"
     read -r ready <&9
     sandbox_url=$(sed 's/.*"url":"\([^"]*\)".*/\1/' <<<"$ready")

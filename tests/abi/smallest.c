@@ -1,4 +1,4 @@
-/* A program that links: it asks for the version and for nothing else. */
+/* A minimal program, to test linking. */
 
 #include <countersign.h>
 

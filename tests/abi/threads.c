@@ -1,4 +1,4 @@
-/* Sixteen threads on one client: they share one request, and a client can be closed under them. */
+/* Sixteen threads on one client: they share one request, and the client can be closed while they use it. */
 
 #include "check.h"
 #include <pthread.h>
@@ -67,7 +67,7 @@ static void share_one_request(const char *dir)
     csign_client_free(client);
 }
 
-/* All sorts of calls at once, some of which take the token away from under the others. */
+/* Many different calls at the same time. Some of them invalidate the token that others use. */
 static void *do_all_sorts(void *index)
 {
     const int mine = (int)(uintptr_t)index;
@@ -146,7 +146,7 @@ static void *ask_until_closed(void *unused)
 static void close_it(void)
 {
     while (got < THREADS) {
-        /* Until they are in the middle of it. */
+        /* Let the threads get into the middle of their calls. */
     }
     csign_client_close(client);
 }
