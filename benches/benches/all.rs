@@ -1,4 +1,4 @@
-//! Every case under criterion, one after the other: for looking at one of them closely.
+//! Runs every case with criterion, one after the other, to look at single cases closely.
 
 use criterion::Criterion;
 

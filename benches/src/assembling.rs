@@ -1,4 +1,4 @@
-//! A token without its signature: header, claims, 256 bytes of nothing.
+//! Assembling a token: header, claims and a signature of 256 zero bytes.
 
 use std::hint::black_box;
 
@@ -30,14 +30,14 @@ pub(crate) fn cases() -> Vec<Case> {
         black_box(jws::sign(&Unsigned, black_box(&json), Some("JWT")).expect("a token"));
     };
     vec![
-        Case::ours(GROUP, "countersign, a writer that is kept", kept),
-        Case::ours(GROUP, "countersign, kept, claims by serde", by_serde),
+        Case::ours(GROUP, "countersign, reused writer", kept),
+        Case::ours(GROUP, "countersign, reused writer, claims by serde", by_serde),
         Case::ours(GROUP, "countersign, jws::sign for one token", once),
         Case::peer(GROUP, "by hand: serde and format!", by_hand),
     ]
 }
 
-/// As most programs would write it.
+/// Assembles a token as most programs would.
 fn by_hand() {
     let claims = serde_json::to_string(black_box(&CLAIMS)).expect("JSON");
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
@@ -45,7 +45,7 @@ fn by_hand() {
     black_box(format!("{input}.{}", encode(&[7; 256])));
 }
 
-/// Gives 256 bytes without any work.
+/// A signer that returns 256 bytes without any work.
 #[derive(Debug)]
 struct Unsigned;
 

@@ -1,22 +1,22 @@
-//! One thing done over and over.
+//! A benchmark case.
 
 use std::fmt;
 
-/// One thing done over and over, beside others of its group.
+/// An operation to measure, compared to the other cases of its group.
 pub struct Case {
-    /// What is done: `RS256-2048`, `reading a key`.
+    /// The operation: `RS256-2048`, `reading a key`.
     pub group: String,
-    /// By whom.
+    /// The library.
     pub name: String,
-    /// Whose it is.
+    /// Whether this is countersign, another library, or the floor.
     pub kind: Kind,
-    /// The name of the case in the same group that cannot be beaten.
+    /// The name of the floor: the case of the same group that is the lower bound.
     pub floor: Option<String>,
-    /// Does it once.
+    /// Runs the operation once.
     pub run: Box<dyn FnMut()>,
 }
 
-/// Whose a case is.
+/// Whether a case is countersign, another library, or the floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The bare primitive.
@@ -43,7 +43,7 @@ impl Case {
         Self::new(group, name, Kind::Peer, run)
     }
 
-    /// The same case, to be held against a floor.
+    /// Compares the case to this floor.
     #[must_use]
     pub fn over(mut self, floor: &str) -> Self {
         self.floor = Some(floor.to_owned());

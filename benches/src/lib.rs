@@ -1,8 +1,8 @@
-//! What a token costs: ours, beside the bare primitive and the other libraries.
+//! Benchmarks: countersign compared to the bare primitives and other libraries.
 //!
-//! A [`Case`] is one thing done over and over. `cargo bench --manifest-path benches/Cargo.toml` hands them to
-//! criterion one after the other; `cargo xtask bench` runs them interleaved, so that ratios mean
-//! something on a busy machine, and writes `RESULTS.md`.
+//! A [`Case`] is an operation to measure. `cargo bench --manifest-path benches/Cargo.toml` runs the
+//! cases one after the other with criterion. `cargo xtask bench` runs them interleaved, so that the
+//! ratios are meaningful on a busy machine, and writes `RESULTS.md`.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ pub use self::case::{Case, Kind};
 
 use self::material::Material;
 
-/// Everything that is measured, group by group.
+/// Returns all cases, by group.
 pub fn cases() -> Vec<Case> {
     let material = Material::make();
     let mut cases = signing::cases(&material);

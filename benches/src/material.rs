@@ -1,4 +1,4 @@
-//! The keys and claims that every case uses: made by `openssl`, so that no library has an
+//! The keys and claims of all cases. `openssl` generates the keys, so that no library has an
 //! advantage and no key is in the repository.
 
 use std::io::Write;
@@ -16,7 +16,7 @@ pub(crate) struct Material {
     pub(crate) ed25519: String,
 }
 
-/// What is signed: the claims of a vendor's assertion.
+/// The claims to sign, those of a vendor's assertion.
 #[derive(Clone, Serialize)]
 pub(crate) struct Claims {
     pub(crate) iss: &'static str,
@@ -43,7 +43,7 @@ pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcde
 pub(crate) struct Group<'a> {
     pub(crate) name: &'static str,
     pub(crate) algorithm: Algorithm,
-    /// None for HMAC.
+    /// `None` for HMAC.
     pub(crate) pem: Option<&'a str>,
 }
 
@@ -68,7 +68,7 @@ impl Material {
         }
     }
 
-    /// Every algorithm; RS256 also with a long key.
+    /// Returns every algorithm, and RS256 also with a long key.
     pub(crate) fn groups(&self) -> Vec<Group<'_>> {
         let rsa = Some(self.rsa2048.as_str());
         let group = |name, algorithm, pem| Group {
@@ -94,24 +94,24 @@ impl Material {
     }
 }
 
-/// The claims as JSON.
+/// Returns the claims as JSON.
 pub(crate) fn claims_json() -> Vec<u8> {
     serde_json::to_vec(&CLAIMS).expect("claims are JSON")
 }
 
-/// What is signed of a token: header and claims in base64url.
+/// Returns the signing input: header and claims in base64url.
 pub(crate) fn signing_input(algorithm: Algorithm) -> String {
     let header = format!("{{\"alg\":\"{algorithm}\",\"typ\":\"JWT\"}}");
     let encode = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
     format!("{}.{}", encode(header.as_bytes()), encode(&claims_json()))
 }
 
-/// The DER within a PEM.
+/// Returns the DER in a PEM.
 pub(crate) fn der(pem: &str) -> Vec<u8> {
     pem::parse(pem).expect("openssl wrote PEM").into_contents()
 }
 
-/// The public key in PEM.
+/// Returns the public key as PEM.
 #[cfg(feature = "peers")]
 pub(crate) fn public_pem(private: &str) -> String {
     openssl_with("pkey -pubout", private)
@@ -129,7 +129,7 @@ fn openssl_with(arguments: &str, input: &str) -> String {
         .stderr(Stdio::null())
         .spawn()
         .expect("the benches need the `openssl` command (apt-get install openssl)");
-    // A command that reads no input closes the pipe early; its status tells what happened.
+    // A command that reads no input closes the pipe early. Its exit status shows real failures.
     let _ = child
         .stdin
         .take()

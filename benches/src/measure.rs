@@ -1,4 +1,4 @@
-//! Measuring many cases interleaved, by the CPU time of this thread.
+//! Measures cases interleaved, by the thread's CPU time.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,40 +7,40 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::{Case, Kind};
 
-/// How much is measured.
+/// The extent of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Every case is measured once in each round.
+    /// The number of rounds. Each round measures every case.
     pub rounds: usize,
-    /// Within a round the cases of a group take turns this often.
+    /// The number of turns of each case within a round.
     pub turns: usize,
-    /// How long one turn lasts.
+    /// The duration of a turn.
     pub turn: Duration,
 }
 
-/// What came of one case.
+/// The measurement of one case.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What was done.
+    /// The operation.
     pub group: String,
-    /// By whom.
+    /// The library.
     pub name: String,
-    /// Whose it is.
+    /// Whether this is countersign, another library, or the floor.
     pub kind: Kind,
     /// The name of its floor.
     pub floor: Option<String>,
-    /// CPU microseconds for doing it once, one number per round.
+    /// CPU microseconds per operation, one number per round.
     pub micros: Vec<f64>,
-    /// The same as a multiple of the floor in the same round; empty without a floor.
+    /// The multiple of the floor in the same round. Empty without a floor.
     pub ratios: Vec<f64>,
 }
 
 /// Measures every case.
 ///
-/// In each round the groups come in another order, and so do the cases of a group, which take
-/// turns of a few milliseconds: what disturbs one disturbs all. A round's number is the fastest
-/// turn: CPU time does not count what neighbours use, but what they evict from the caches, and
-/// that only ever adds.
+/// Each round shuffles the groups, and the cases of a group, which take turns of a few
+/// milliseconds. So a disturbance affects all of them. A round's number is its fastest turn: CPU
+/// time doesn't include the time that other processes use, but it includes the cache misses that
+/// they cause, which can only slow a turn down.
 pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(usize)) -> Vec<Outcome> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, case) in cases.iter().enumerate() {
@@ -74,7 +74,7 @@ pub fn measure(mut cases: Vec<Case>, plan: Plan, mut progress: impl FnMut(usize)
     outcomes(&cases, micros)
 }
 
-/// The median, the least and the most.
+/// Returns the median, the minimum and the maximum.
 pub fn spread(numbers: &[f64]) -> (f64, f64, f64) {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -107,7 +107,7 @@ fn outcomes(cases: &[Case], micros: Vec<Vec<f64>>) -> Vec<Outcome> {
         .collect()
 }
 
-/// How often a case fits into one turn.
+/// Returns how many operations fit into one turn.
 fn batch(case: &mut Case, turn: Duration) -> u64 {
     let start = Instant::now();
     let mut times = 0;
@@ -118,7 +118,7 @@ fn batch(case: &mut Case, turn: Duration) -> u64 {
     (times / 2).max(1)
 }
 
-/// The CPU microseconds that one of these takes.
+/// Returns the CPU microseconds per operation.
 fn time(case: &mut Case, times: u64) -> f64 {
     let before = cpu_micros();
     for _ in 0..times {
@@ -132,7 +132,7 @@ fn cpu_micros() -> f64 {
     now.tv_sec as f64 * 1e6 + now.tv_nsec as f64 / 1e3
 }
 
-/// xorshift64: the order need not be unpredictable, only different each time.
+/// xorshift64: the order must differ, but need not be unpredictable.
 struct Shuffle(u64);
 
 impl Shuffle {

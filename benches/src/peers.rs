@@ -1,4 +1,4 @@
-//! The other libraries, each as its documentation has it used: key read once, claims by serde.
+//! The other libraries, used as documented: the key is parsed once, serde serializes the claims.
 
 mod aws_lc;
 mod josekit;

@@ -1,4 +1,4 @@
-//! The plot: tokens per second, one panel per algorithm.
+//! The plot: tokens per second, with one panel per algorithm.
 
 use std::fmt::Write;
 
@@ -31,7 +31,7 @@ pub fn draw(outcomes: &[Outcome], cpu: &str) -> String {
     )
 }
 
-/// Draws one panel and gives the y below it.
+/// Draws one panel and returns the y coordinate below it.
 fn draw_panel(body: &mut String, group: &str, outcomes: &[Outcome], top: f64) -> f64 {
     let mut rows: Vec<(&Outcome, f64)> = outcomes
         .iter()

@@ -1,4 +1,4 @@
-//! Reading: keys, tokens to verify, answers; and the form that asks for them.
+//! Parsing keys and responses, verifying tokens, and encoding forms.
 
 use std::hint::black_box;
 
@@ -92,7 +92,7 @@ fn verifying(material: &Material) -> Vec<Case> {
             Some((key, _)) => VerificationKey::new(key, group.algorithm),
             None => VerificationKey::hmac(SECRET, group.algorithm),
         };
-        let key = key.expect("the key fits");
+        let key = key.expect("the key matches the algorithm");
         let ours = move || {
             black_box(jws::verify(black_box(&token), &key).expect("verified"));
         };
@@ -102,14 +102,14 @@ fn verifying(material: &Material) -> Vec<Case> {
     cases
 }
 
-/// The public key, and its bytes as ring takes them.
+/// Returns the public key, and its bytes in ring's format.
 fn public_of(private: &str) -> (countersign::PublicKey, Vec<u8>) {
     let key = PrivateKey::from_pem(private)
         .expect("openssl's key")
         .public_key()
         .expect("a pair");
     let spki = key.spki_der();
-    // The BIT STRING at the end of a SubjectPublicKeyInfo; its length is known by the type.
+    // The BIT STRING at the end of a SubjectPublicKeyInfo. The key type determines its length.
     let bytes = match (key.key_type(), key.curve()) {
         ("RSA", _) => spki[24..].to_vec(),
         (_, Some("P-256")) => spki[spki.len() - 65..].to_vec(),
@@ -148,7 +148,7 @@ fn encoding_a_form() -> Vec<Case> {
 }
 
 fn reading_an_answer() -> Vec<Case> {
-    let group = "reading an answer";
+    let group = "reading a response";
     let body = serde_json::json!({
         "access_token": "eyJhbGciOiJSUzI1NiJ9.".repeat(38),
         "token_type": "Bearer", "expires_in": 3600, "scope": "signature impersonation",
@@ -175,7 +175,7 @@ fn reading_an_answer() -> Vec<Case> {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "what serde fills is not read here")]
+#[expect(dead_code, reason = "only serde uses the fields")]
 struct Answer {
     access_token: String,
     token_type: String,

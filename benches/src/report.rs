@@ -1,11 +1,11 @@
-//! `RESULTS.md`: the goals, every table, and what it was measured on.
+//! Writes `RESULTS.md`: the goals, the tables, and the machine.
 
 use std::fmt::Write;
 
 use crate::Kind;
 use crate::measure::{Outcome, Plan, spread};
 
-/// What it was measured on, and how.
+/// The machine and the extent of the measurement.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// The processor's name.
@@ -19,7 +19,7 @@ pub struct Machine {
     plan: Plan,
 }
 
-/// What decides how fast arithmetic with large numbers and hashing can be.
+/// The processor features that determine the speed of big-number arithmetic and hashing.
 const FLAGS: &[&str] = &[
     "adx",
     "bmi2",
@@ -45,7 +45,7 @@ const CRATES: &[&str] = &[
     "serde_json",
 ];
 
-/// The goals of the design, as the most that may be measured.
+/// The design's goals, as maxima.
 const GOALS: &[Goal] = &[
     Goal::ratio("RS256-2048", "countersign on ring", 1.01),
     Goal::ratio("PS256-2048", "countersign on ring", 1.01),
@@ -55,7 +55,7 @@ const GOALS: &[Goal] = &[
     Goal::ratio("PS256-2048", "countersign on aws-lc", 1.01),
     Goal::ratio("ES256", "countersign on aws-lc", 1.02),
     Goal::ratio("EdDSA", "countersign on aws-lc", 1.02),
-    Goal::micros("assembling", "countersign, a writer that is kept", 0.10),
+    Goal::micros("assembling", "countersign, reused writer", 0.10),
 ];
 
 struct Goal {
@@ -86,7 +86,7 @@ impl Goal {
 }
 
 impl Machine {
-    /// Looks at this machine.
+    /// Reads the facts of this machine.
     pub fn look(load_before: String, plan: Plan) -> Self {
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let line = |name: &str| {
@@ -113,13 +113,13 @@ impl Machine {
     }
 }
 
-/// The load average of the last minute.
+/// Returns the load average of the last minute.
 pub fn load() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// The whole page.
+/// Writes the whole page.
 pub fn write(outcomes: &[Outcome], machine: &Machine) -> String {
     let mut page = String::from(
         "# What a token costs\n\n\
@@ -161,7 +161,7 @@ fn write_goals(page: &mut String, outcomes: &[Outcome]) {
             false => (&outcome.micros, " µs", format!("≤ {:.2} µs", goal.most)),
         };
         let (median, least, most) = spread(numbers);
-        // Judged by what is shown: a hundredth of a percent is far below the noise.
+        // Compare the rounded number that is shown. The rest is far below the noise.
         let verdict = match (median * 1000.0).round() <= (goal.most * 1000.0).round() {
             true => "reached",
             false => "**missed**",
@@ -175,7 +175,7 @@ fn write_goals(page: &mut String, outcomes: &[Outcome]) {
     page.push('\n');
 }
 
-/// Who is first in each group that signs, us among them.
+/// Writes the fastest of ours and of the other libraries for each signing group.
 fn write_leaders(page: &mut String, outcomes: &[Outcome]) {
     let signing: Vec<&str> = {
         let mut names: Vec<&str> = Vec::new();
@@ -283,7 +283,7 @@ fn write_machine(page: &mut String, machine: &Machine, outcomes: &[Outcome]) {
     );
 }
 
-/// Three digits that mean something.
+/// Formats a number with three significant digits.
 fn micros(value: f64) -> String {
     match value {
         v if v < 1.0 => format!("{v:.3}"),
@@ -304,7 +304,7 @@ fn thousands(value: f64) -> String {
     text
 }
 
-/// The versions of a crate in a `Cargo.lock`.
+/// Returns the versions of a crate in a `Cargo.lock`.
 fn versions(lock: &str, name: &str) -> Vec<String> {
     let wanted = format!("name = \"{name}\"");
     let mut lines = lock.lines();

@@ -1,4 +1,4 @@
-//! Signing: ring's bare signature, and our token on it.
+//! Signing: ring's raw signature, and countersign's tokens with ring.
 
 use std::hint::black_box;
 
@@ -27,7 +27,7 @@ pub(crate) fn cases(material: &Material) -> Vec<Case> {
     cases
 }
 
-/// Our token, with the claims at hand and with claims that serde writes each time.
+/// Adds countersign's cases: claims serialized once, and claims serialized by serde each time.
 pub(crate) fn ours(
     group: &str,
     backend: &str,
@@ -62,7 +62,7 @@ pub(crate) fn signer(group: &Group<'_>) -> KeySigner {
         Some(pem) => PrivateKey::from_pem(pem).expect("openssl's key"),
         None => PrivateKey::from_secret(SECRET),
     };
-    KeySigner::new(key, Some(group.algorithm), None).expect("the key fits")
+    KeySigner::new(key, Some(group.algorithm), None).expect("the key matches the algorithm")
 }
 
 fn raw(group: &Group<'_>) -> Box<dyn FnMut()> {

@@ -1,4 +1,4 @@
-"""KEY COUNT: Chilkat as its documentation has it, with the key read once."""
+"""KEY COUNT: Chilkat, used as documented. The key is parsed once."""
 
 import sys
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Whole processes side by side: start, read a key, sign N tokens, end.
+"""Compare whole processes: start, read a key, sign N tokens, exit.
 
-Installs PyJWT, Chilkat (trial), npm jose and golang-jwt by package name into a scratch folder, which
-is kept and used again, and prints a Markdown table. Not part of any test: it needs the network, Go,
+Install PyJWT, Chilkat (trial), npm jose and golang-jwt by package name into a scratch folder, which
+is kept for later runs, and print a Markdown table. Not part of any test: it needs the network, Go,
 Node and Python's venv.
 
     python3 benches/whole_process/compare.py [SCRATCH_FOLDER]
@@ -29,7 +29,7 @@ def run(*command, cwd=None, env=None):
 
 
 def install(scratch):
-    """Brings in what is there to be had; what cannot be installed is left out and said."""
+    """Install the libraries, and report those that cannot be installed."""
     workers = {}
 
     def attempt(name, build):
@@ -85,7 +85,7 @@ def install(scratch):
 
 
 def measure(command):
-    """Wall and CPU milliseconds of one child."""
+    """Return wall and CPU milliseconds of a child process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -106,7 +106,7 @@ def main():
     cells = [(name, count) for name in workers for count in COUNTS]
     results = {cell: [] for cell in cells}
     for cell in cells:
-        measure([*workers[cell[0]], str(key), str(cell[1])])  # warms the page cache
+        measure([*workers[cell[0]], str(key), str(cell[1])])  # warm up the page cache
     for _ in range(ROUNDS):
         random.shuffle(cells)
         for name, count in cells:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures `countersign token NAME` with 10,000 connections in one file, beside a file with one.
+"""Measure `countersign token NAME` with 10,000 connections in one file, compared to one connection.
 
     cargo build --release -p countersign-cli
     python3 benches/whole_process/connections.py [COMMAND]
@@ -53,8 +53,8 @@ store = "memory"
 
 
 def run(command, config, name):
-    """Returns wall time and CPU time in milliseconds, and peak memory in MiB."""
-    # Under GNU time, because Linux counts the memory of the process that called exec as the new one's.
+    """Return wall time and CPU time in milliseconds, and peak memory in MiB."""
+    # With GNU time, because Linux also counts the memory of the process that called exec.
     measured = ["time", "-f", "%M", command, "token", name, "--config", config]
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(measured, env={"HOME": os.path.dirname(config), "PATH": os.environ["PATH"]}, capture_output=True)

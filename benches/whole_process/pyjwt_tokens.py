@@ -1,4 +1,4 @@
-"""KEY COUNT: PyJWT as its documentation has it, with the key read once."""
+"""KEY COUNT: PyJWT, used as documented. The key is parsed once."""
 
 import sys
 

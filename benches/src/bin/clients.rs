@@ -1,8 +1,9 @@
-//! What 2,000 clients of one process hold: `cargo run --release --manifest-path benches/Cargo.toml --bin clients`.
+//! Memory, descriptors and connections of 2,000 clients in one process:
+//! `cargo run --release --manifest-path benches/Cargo.toml --bin clients`.
 //!
-//! Starts the sandbox in a process of its own and a PostgreSQL server, makes the clients as the
-//! command and libcountersign do, gets a token for each, and prints a Markdown table, which
-//! `benches/KEEPER.md` holds with the machine it was made on.
+//! Starts the sandbox as a separate process and a PostgreSQL server, builds clients the same way as
+//! the command and libcountersign, and gets a token for each. Prints the Markdown table of
+//! `benches/KEEPER.md`.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -42,27 +43,27 @@ fn main() {
     let _ = std::io::stdout().write_all(table.as_bytes());
 }
 
-/// Runs [`measure`] in a process of its own: memory that one store's clients freed would be used
-/// again by the next store's.
+/// Runs [`measure`] in a separate process: otherwise one store's clients would reuse the memory
+/// that the previous store's clients freed.
 fn measured(vendor: &Vendor, store: &str, postgres: u16) -> String {
     let output = Command::new(std::env::current_exe().expect("this program"))
         .args(["measure", &vendor.connections, store])
         .args([vendor.port.to_string(), postgres.to_string()])
         .stderr(Stdio::inherit())
         .output();
-    let output = output.expect("a process to measure in");
+    let output = output.expect("the process starts");
     assert!(output.status.success(), "measuring {store} failed");
     String::from_utf8(output.stdout).expect("a row of text")
 }
 
-/// Makes the clients on `store` and prints one row of the table.
+/// Builds the clients with `store` and prints one row of the table.
 fn measure(connections: &str, store: &str, vendor: &str, postgres: &str) {
     let port = |text: &str| text.parse::<u16>().expect("a port");
     let (vendor, postgres) = (port(vendor), port(postgres));
     let registry = countersign_builtin::registry().expect("the built-in providers");
     let text = std::fs::read_to_string(connections).expect("connections.toml");
     let all = Settings::from_toml(&text).expect("the sandbox's connections");
-    let mut settings = Settings::select(all, "boldsign-cc").expect("one of the sandbox's");
+    let mut settings = Settings::select(all, "boldsign-cc").expect("the sandbox's connection");
     settings.set("store", store).expect("a store");
     let folder = Path::new(connections).parent().expect("a folder");
     let settings = settings.relative_to(folder);
@@ -75,7 +76,7 @@ fn measure(connections: &str, store: &str, vendor: &str, postgres: &str) {
             .transport(Arc::new(transport))
             .build()
     };
-    // What the first of all costs is not the price of one more.
+    // The first client is a warm-up: it initializes what all clients share.
     let first = make(CLIENTS).expect("a client");
     let (descriptors, resident) = (open_files(), resident_bytes());
     let mut took = Vec::with_capacity(CLIENTS);
@@ -120,7 +121,7 @@ fn measure(connections: &str, store: &str, vendor: &str, postgres: &str) {
     drop((first, clients));
 }
 
-/// The sandbox, in a process of its own so that its descriptors are not counted.
+/// The sandbox, as a separate process, so that its descriptors are not counted.
 struct Vendor {
     process: Child,
     connections: String,
@@ -157,7 +158,7 @@ impl Vendor {
 
 impl Drop for Vendor {
     fn drop(&mut self) {
-        // It ends with its input.
+        // The sandbox exits when its stdin closes.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
@@ -179,7 +180,7 @@ fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count) - 1
 }
 
-/// This process's TCP connections to this port, in whatever state: CLOSE_WAIT as well.
+/// Counts this process's TCP connections to this port, in any state, including CLOSE_WAIT.
 fn connections_to(port: u16) -> usize {
     let links = std::fs::read_dir("/proc/self/fd")
         .into_iter()

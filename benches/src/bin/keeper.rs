@@ -1,6 +1,7 @@
-//! What a token in memory costs, beside its floors: `cargo run --release --manifest-path benches/Cargo.toml --bin keeper`.
+//! The cost of a cached token, compared to its floors:
+//! `cargo run --release --manifest-path benches/Cargo.toml --bin keeper`.
 //!
-//! Prints a Markdown table, which `benches/KEEPER.md` holds with the machine it was made on.
+//! Prints the Markdown table of `benches/KEEPER.md`.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -24,12 +25,12 @@ const PROFILE: &str = r#"
     assertion.algorithms = ["RS256"]
 "#;
 
-/// As long as vendors' tokens are.
+/// The length of a typical vendor's token.
 const TOKEN_LENGTH: usize = 800;
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(150);
 
-/// What is done, and its name.
+/// An operation and its name.
 type Measured<'a> = (&'static str, Box<dyn Fn() + Sync + 'a>);
 
 fn main() {
@@ -76,7 +77,7 @@ fn main() {
     let mut medians = vec![[0.0; 3]; cases.len()];
     for (column, threads) in threads.iter().enumerate() {
         let mut rounds = vec![Vec::new(); cases.len()];
-        // Interleaved, so that a noisy neighbour hits all of them.
+        // Interleaved, so that a disturbance affects all of them.
         for _ in 0..ROUNDS {
             for (case, (_, run)) in cases.iter().enumerate() {
                 rounds[case].push(cpu_ns_per_call(*threads, run.as_ref()));
@@ -101,7 +102,7 @@ fn main() {
     let _ = out.write_all(million().as_bytes());
 }
 
-/// A million subjects: memory of each, and the time of a look.
+/// Measures a million subjects: memory per subject, and the time to read a token.
 fn million() -> String {
     const COUNT: usize = 1_000_000;
     let names: Vec<_> = (0..COUNT)
@@ -115,7 +116,7 @@ fn million() -> String {
     }
     let filling = start.elapsed();
     let bytes = (resident_bytes() - before) as f64 / COUNT as f64;
-    // In an order that caches do not foresee.
+    // An order that the caches can't predict.
     let start = Instant::now();
     let mut at = 1;
     for _ in 0..COUNT {
@@ -214,7 +215,7 @@ impl Transport for Canned {
     }
 }
 
-/// Signs nothing: what is measured is keeping.
+/// A signer that signs nothing, because only the cache is measured.
 #[derive(Debug)]
 struct NoKey;
 

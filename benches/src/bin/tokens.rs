@@ -1,4 +1,4 @@
-//! `tokens [--aws-lc] KEY COUNT`: our side of `whole_process/compare.py`.
+//! `tokens [--aws-lc] KEY COUNT`: countersign's program for `whole_process/compare.py`.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! aws-lc-rs: the bare signature, and our token on it.
+//! aws-lc-rs: its raw signature, and countersign's tokens with aws-lc.
 
 use std::hint::black_box;
 
@@ -26,7 +26,7 @@ pub(crate) fn cases(material: &Material) -> Vec<Case> {
             let signer = || {
                 signing::signer(&group)
                     .with_backend(Backend::AwsLc)
-                    .expect("the key fits")
+                    .expect("the key matches the algorithm")
             };
             cases.extend(signing::ours(group.name, "aws-lc", RAW, signer));
         }

@@ -1,4 +1,4 @@
-//! josekit, which is OpenSSL underneath.
+//! josekit, which uses OpenSSL.
 
 use std::hint::black_box;
 
@@ -43,7 +43,7 @@ pub(crate) fn cases(material: &Material) -> Vec<Case> {
     cases
 }
 
-/// None for RSASSA-PSS: josekit takes no key for it that is not marked for PSS.
+/// Returns `None` for RSASSA-PSS, for which josekit accepts only keys that are marked for PSS.
 fn signer(algorithm: Algorithm, pem: &str) -> Option<Box<dyn JwsSigner>> {
     let rsa = |algorithm: RsassaJwsAlgorithm| -> Option<Box<dyn JwsSigner>> {
         Some(Box::new(algorithm.signer_from_pem(pem).ok()?))

@@ -1,4 +1,4 @@
-//! jsonwebtoken: version 11 on aws-lc, and version 9, the last one on ring.
+//! jsonwebtoken: version 11, which uses aws-lc, and version 9, the last one that uses ring.
 
 use std::hint::black_box;
 
@@ -8,7 +8,7 @@ use crate::Case;
 use crate::material::{CLAIMS, Material, SECRET, claims_json, public_pem};
 use crate::signing::signer;
 
-/// Both versions have the same interface and different types.
+/// Defines the cases of one version: the interface is the same, but the types differ.
 macro_rules! version {
     ($module:ident, $library:ident, $name:literal) => {
         mod $module {
@@ -68,7 +68,7 @@ macro_rules! version {
                         .or_else(|_| DecodingKey::from_ed_pem(pem.as_bytes()))
                         .expect("openssl's key"),
                 };
-                // Only the signature, as our own case does.
+                // Validate only the signature, like countersign's case.
                 let mut rules = Validation::new(algorithm);
                 rules.validate_exp = false;
                 rules.validate_aud = false;

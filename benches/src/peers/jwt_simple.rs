@@ -1,4 +1,4 @@
-//! jwt-simple with its pure Rust backend; its other one wants cmake and minutes.
+//! jwt-simple with its pure Rust backend. The other backend requires cmake and takes minutes to build.
 
 use std::hint::black_box;
 
@@ -19,7 +19,7 @@ pub(crate) fn cases(material: &Material) -> Vec<Case> {
     let mut cases = Vec::new();
     for group in material.groups() {
         let pem = group.pem.unwrap_or_default();
-        // Each algorithm is a type of its own here.
+        // Each algorithm has its own type.
         macro_rules! signing {
             ($key:expr) => {{
                 let key = $key;
