@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-// The cases that the adapters of all languages share: tests/adapters.
+// The cases in tests/adapters, which the adapters of all languages run.
 type sharedCases struct {
 	ClearText struct{ Rejected, Sent []string } `json:"clear_text"`
 	Cases     []adapterCase
@@ -57,7 +57,7 @@ func shared(t *testing.T) sharedCases {
 	return read
 }
 
-// house is the two servers of a case, and what arrived at them.
+// house holds the two servers of a case and the requests that they received.
 type house struct {
 	lock     sync.Mutex
 	given    adapterCase
@@ -103,7 +103,7 @@ func (h *house) filled(text string) string {
 	return strings.NewReplacer("{api}", api, "{other}", h.servers["other"].URL, "{port}", port).Replace(text)
 }
 
-func TestTheTransportKeepsTheSharedRules(t *testing.T) {
+func TestTransportSharedCases(t *testing.T) {
 	for _, given := range shared(t).Cases {
 		t.Run(given.Name, func(t *testing.T) {
 			fresh(t)
@@ -158,7 +158,7 @@ func TestNoTokenIsSentInClearText(t *testing.T) {
 		}
 	}
 	if requests(t) != 0 {
-		t.Error("a token was asked for")
+		t.Error("a token was requested")
 	}
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures what a cached token costs: a line of JSON for each measurement. Take the library's release build.
+# Measures the cost of a cached token and prints a line of JSON per measurement. Use a release build of the library.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./library.sh

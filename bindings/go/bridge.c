@@ -68,7 +68,7 @@ countersign_go_answer countersign_go_complete_login(const csign_client *client, 
     return answered(status, token, error);
 }
 
-/* The library's callbacks have const in them, which Go's exports cannot say. */
+/* The library's callbacks have const parameters, which exported Go functions can't declare. */
 
 static int32_t open_url(void *user_data, const char *url, size_t length)
 {
@@ -81,7 +81,7 @@ static int32_t sign(void *user_data, const uint8_t *input, size_t input_length, 
     return countersignSign((uintptr_t)user_data, (uint8_t *)input, input_length, signature, capacity, written);
 }
 
-static void take_line(void *user_data, csign_log_level level, const char *line, size_t length)
+static void log_line(void *user_data, csign_log_level level, const char *line, size_t length)
 {
     countersignLog((uintptr_t)user_data, level, (char *)line, length);
 }
@@ -91,7 +91,7 @@ static int32_t read_clock(void *user_data, int64_t *unix_ms, uint64_t *boot_ms)
     return countersignClock((uintptr_t)user_data, unix_ms, boot_ms);
 }
 
-static void hear(void *user_data, csign_change change, const csign_token *token)
+static void on_change(void *user_data, csign_change change, const csign_token *token)
 {
     countersignChange((uintptr_t)user_data, change, (csign_token *)token);
 }
@@ -123,15 +123,15 @@ csign_status countersign_go_set_signer(csign_config *config, const char *algorit
                                    destroy, error);
 }
 
-csign_status countersign_go_set_log(csign_config *config, int32_t most, uintptr_t logger, csign_error **error)
+csign_status countersign_go_set_log(csign_config *config, int32_t max_level, uintptr_t logger, csign_error **error)
 {
-    return csign_config_set_log(config, most, take_line, (void *)logger, destroy, error);
+    return csign_config_set_log(config, max_level, log_line, (void *)logger, destroy, error);
 }
 
-csign_status countersign_go_registry_set_log(csign_registry *registry, int32_t most, uintptr_t logger,
+csign_status countersign_go_registry_set_log(csign_registry *registry, int32_t max_level, uintptr_t logger,
                                              csign_error **error)
 {
-    return csign_registry_set_log(registry, most, take_line, (void *)logger, destroy, error);
+    return csign_registry_set_log(registry, max_level, log_line, (void *)logger, destroy, error);
 }
 
 csign_status countersign_go_set_clock(csign_config *config, uintptr_t clock, csign_error **error)
@@ -141,7 +141,7 @@ csign_status countersign_go_set_clock(csign_config *config, uintptr_t clock, csi
 
 csign_status countersign_go_set_listener(csign_config *config, uintptr_t listener, csign_error **error)
 {
-    return csign_config_set_listener(config, hear, (void *)listener, destroy, error);
+    return csign_config_set_listener(config, on_change, (void *)listener, destroy, error);
 }
 
 csign_status countersign_go_key_from_signer(const char *algorithm, size_t algorithm_length, const char *key_id,

@@ -1,4 +1,4 @@
-/* What Go calls where the ABI alone would cost a crossing per field, or needs a function of C's as a callback. */
+/* C functions for Go: some read several fields in one cgo call, others pass C functions as callbacks. */
 
 #ifndef COUNTERSIGN_GO_BRIDGE_H
 #define COUNTERSIGN_GO_BRIDGE_H
@@ -7,14 +7,14 @@
 
 #include "abi.h"
 
-/* Everything about a token, borrowed from it. */
+/* A token's fields, borrowed from it. */
 typedef struct {
     csign_source source;
     int64_t expires_at;
     countersign_go_text value, authorization, type, scope, extra_json;
 } countersign_go_token;
 
-/* How a call for a token ended. By value: what Go hands to C as a pointer has to live on its heap. */
+/* The result of a call for a token. Returned by value, because Go can pass C only pointers to its heap. */
 typedef struct {
     csign_status status;
     csign_error *error;
@@ -30,11 +30,11 @@ typedef struct {
 
 countersign_go_token countersign_go_read_token(const csign_token *token);
 
-/* Has the error that the running callback causes keep a runtime/cgo.Handle, and end it with the error. */
+/* Attaches a runtime/cgo.Handle to the error that the running callback causes. It is deleted with the error. */
 void countersign_go_set_cause(uintptr_t cause);
 
 countersign_go_peeked countersign_go_peek(const csign_client *client, char *buffer, size_t capacity);
-/* The token of an answer is NULL where none is in memory. */
+/* The token of the result is NULL if none is cached. */
 countersign_go_answer countersign_go_client_peek(const csign_client *client, uint64_t min_valid_ms);
 countersign_go_answer countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms);
 countersign_go_answer countersign_go_client_refresh(const csign_client *client);
@@ -43,12 +43,12 @@ countersign_go_answer countersign_go_complete_login(const csign_client *client, 
 countersign_go_answer countersign_go_login(const csign_client *client, uint16_t port, uint64_t timeout_ms,
                                            uintptr_t opener);
 
-/* The last parameter but `error` is a runtime/cgo.Handle, which ends when the library lets go of the callback. */
+/* The parameter before the outputs is a runtime/cgo.Handle, which is deleted when the library releases the callback. */
 csign_status countersign_go_set_signer(csign_config *config, const char *algorithm, size_t algorithm_length,
                                        const char *key_id, size_t key_id_length, uintptr_t signer,
                                        csign_error **error);
-csign_status countersign_go_set_log(csign_config *config, int32_t most, uintptr_t logger, csign_error **error);
-csign_status countersign_go_registry_set_log(csign_registry *registry, int32_t most, uintptr_t logger,
+csign_status countersign_go_set_log(csign_config *config, int32_t max_level, uintptr_t logger, csign_error **error);
+csign_status countersign_go_registry_set_log(csign_registry *registry, int32_t max_level, uintptr_t logger,
                                              csign_error **error);
 csign_status countersign_go_set_clock(csign_config *config, uintptr_t clock, csign_error **error);
 csign_status countersign_go_set_listener(csign_config *config, uintptr_t listener, csign_error **error);

@@ -12,10 +12,10 @@ import (
 	"unsafe"
 )
 
-// The functions here are called by the library, on threads of its own as well. A panic in what the program brought
-// ends here: it must not unwind through C.
+// The library calls these functions, also on its own threads. They recover from panics of the program's callbacks,
+// which must not unwind through C.
 
-// signer is a function that signs.
+// signer holds a callback that signs.
 type signer struct {
 	algorithm, keyID string
 	sign             func([]byte) ([]byte, error)
@@ -28,13 +28,13 @@ func (s *signer) signInto(message, signature []byte) (written int, err error) {
 		return 0, err
 	}
 	if len(signed) > len(signature) {
-		return 0, fmt.Errorf("countersign: the signer gave %d bytes; at most %d fit", len(signed), len(signature))
+		return 0, fmt.Errorf("countersign: the signer returned %d bytes, but the maximum is %d", len(signed), len(signature))
 	}
 	return copy(signature, signed), nil
 }
 
-// failed has the library keep an error with the one that comes of it, for the caller of the library: this callback
-// runs on another goroutine than that one, and others may fail at the same time.
+// failed attaches a callback's error to the error that the library returns to its caller. The callback runs on another
+// goroutine than the caller, and others may fail at the same time.
 func failed(err error) C.int32_t {
 	C.countersign_go_set_cause(kept(err))
 	return 1
@@ -46,7 +46,7 @@ func countersignSign(
 	input *C.uint8_t, inputLength C.size_t,
 	signature *C.uint8_t, capacity C.size_t, written *C.size_t,
 ) C.int32_t {
-	// A copy: the function may keep it.
+	// A copy, because the function may keep it.
 	message := C.GoBytes(unsafe.Pointer(input), C.int(inputLength))
 	room := unsafe.Slice((*byte)(unsafe.Pointer(signature)), int(capacity))
 	length, err := cgo.Handle(handle).Value().(*signer).signInto(message, room)
@@ -79,8 +79,8 @@ func countersignLog(handle C.uintptr_t, level C.int32_t, line *C.char, length C.
 	logger.Log(context.Background(), slogLevel(level), string(borrowed(line, length)))
 }
 
-// mostWanted is the last level of the library's that the logger wants.
-func mostWanted(logger *slog.Logger) C.int32_t {
+// maxLevel returns the most verbose level that is enabled in the logger.
+func maxLevel(logger *slog.Logger) C.int32_t {
 	for _, level := range []C.int32_t{C.CSIGN_LOG_LEVEL_DEBUG, C.CSIGN_LOG_LEVEL_INFO, C.CSIGN_LOG_LEVEL_WARN} {
 		if logger.Enabled(context.Background(), slogLevel(level)) {
 			return level
@@ -102,18 +102,18 @@ func slogLevel(level C.int32_t) slog.Level {
 	}
 }
 
-// listener is a function that hears of changes; the logger, if any, hears of its panics.
+// listener holds a callback for changes. Its panics are logged to the logger, if any.
 type listener struct {
-	hear   func(Change, *Token)
+	call   func(Change, *Token)
 	logger *slog.Logger
 }
 
 //export countersignChange
 func countersignChange(handle C.uintptr_t, change C.int32_t, token *C.csign_token) {
-	heard := cgo.Handle(handle).Value().(*listener)
+	listening := cgo.Handle(handle).Value().(*listener)
 	defer func() {
-		if err := recovered(recover(), nil); err != nil && heard.logger != nil {
-			heard.logger.Error("the listener of token changes panicked", "error", err)
+		if err := recovered(recover(), nil); err != nil && listening.logger != nil {
+			listening.logger.Error("the token-changed listener panicked", "error", err)
 		}
 	}()
 	var shown *Token
@@ -121,11 +121,11 @@ func countersignChange(handle C.uintptr_t, change C.int32_t, token *C.csign_toke
 		shown = readToken(C.countersign_go_read_token(token))
 	}
 	if change := changeOf(C.csign_change(change)); change != "" {
-		heard.hear(change, shown)
+		listening.call(change, shown)
 	}
 }
 
-// opener opens the URL of a login.
+// opener is a callback that opens the URL of a login.
 type opener func(url string) error
 
 //export countersignOpen
@@ -146,7 +146,7 @@ func countersignDestroy(handle C.uintptr_t) {
 	cgo.Handle(handle).Delete()
 }
 
-// recovered is the error of a function that may have panicked.
+// recovered returns the error of a function that may have panicked.
 func recovered(panicked any, err error) error {
 	if panicked == nil {
 		return err

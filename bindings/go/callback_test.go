@@ -14,7 +14,7 @@ import (
 
 var errDevice = errors.New("the device is asleep")
 
-// signing makes a client whose assertions are signed by a function.
+// signing builds a client whose assertions are signed by a function.
 func signing(t *testing.T, sign func([]byte) ([]byte, error), options ...Option) *Client {
 	t.Helper()
 	settings, err := emulator.Settings("docusign-jwt")
@@ -31,7 +31,7 @@ func signing(t *testing.T, sign func([]byte) ([]byte, error), options ...Option)
 	return client
 }
 
-func TestASignerTakesThePlaceOfTheKeyInAFile(t *testing.T) {
+func TestASignerReplacesTheKeyFile(t *testing.T) {
 	fresh(t)
 	signer := WithSigner("RS256", "", func([]byte) ([]byte, error) { return nil, errDevice })
 	file := WithFile(emulator.Connections)
@@ -43,7 +43,7 @@ func TestASignerTakesThePlaceOfTheKeyInAFile(t *testing.T) {
 	if _, err := client.AccessToken(context.Background()); !errors.Is(err, errDevice) {
 		t.Error(err)
 	}
-	// Options are taken in their order.
+	// Options apply in order.
 	given := WithSettings(Settings{"private_key_env": "NO_SUCH_VARIABLE"})
 	dial(t, "docusign-jwt", nil, given, signer, WithoutSetting("private_key"))
 	_, err = Load("docusign-jwt", file, WithoutSetting("private_key"), given)
@@ -71,11 +71,11 @@ func TestASignerThatPanicsFails(t *testing.T) {
 	_, err := client.AccessToken(context.Background())
 	cause := errors.Unwrap(failureOf(t, err))
 	if cause == nil || !strings.Contains(cause.Error(), "no device") {
-		t.Errorf("%v, by %v", err, cause)
+		t.Errorf("error %v, cause %v", err, cause)
 	}
 }
 
-func TestASignatureThatIsTooLongIsRefused(t *testing.T) {
+func TestASignatureThatIsTooLongIsRejected(t *testing.T) {
 	fresh(t)
 	client := signing(t, func([]byte) ([]byte, error) { return make([]byte, 100_000), nil })
 	_, err := client.AccessToken(context.Background())
@@ -84,21 +84,21 @@ func TestASignatureThatIsTooLongIsRefused(t *testing.T) {
 	}
 }
 
-func TestACallbackThatCallsItsClientIsTold(t *testing.T) {
+func TestACallbackCannotCallItsClient(t *testing.T) {
 	fresh(t)
 	var client *Client
-	var told error
+	var inner error
 	client = signing(t, func([]byte) ([]byte, error) {
-		_, told = client.AccessToken(context.Background())
+		_, inner = client.AccessToken(context.Background())
 		return nil, errDevice
 	})
 	_, _ = client.AccessToken(context.Background())
-	if failureOf(t, told).Status != StatusReentered {
-		t.Error(told)
+	if failureOf(t, inner).Status != StatusReentered {
+		t.Error(inner)
 	}
 }
 
-func TestAClockThatPanicsIsReplacedByTheMachines(t *testing.T) {
+func TestTheSystemClockReplacesAClockThatPanics(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil, WithClock(func() (time.Time, time.Duration) { panic("no clock") }))
 	access(t, client)
@@ -139,11 +139,11 @@ func TestTheListenerGetsTheToken(t *testing.T) {
 		heard = append(heard, string(change)+" "+token.AccessToken())
 	}))
 	if token := access(t, client); len(heard) != 1 || heard[0] != "rotated "+token {
-		t.Errorf("it heard %d changes", len(heard))
+		t.Errorf("the listener was called %d times", len(heard))
 	}
 }
 
-// lockedBuffer takes what several threads log.
+// lockedBuffer is a log buffer for several threads.
 type lockedBuffer struct {
 	lock sync.Mutex
 	text bytes.Buffer
@@ -161,7 +161,7 @@ func (b *lockedBuffer) String() string {
 	return b.text.String()
 }
 
-func TestTwoFailuresAtOnceKeepTheirOwnCauses(t *testing.T) {
+func TestConcurrentFailuresKeepTheirOwnCauses(t *testing.T) {
 	var bothFail sync.WaitGroup
 	bothFail.Add(2)
 	key, err := KeyFromSigner("ES256", "", func(message []byte) ([]byte, error) {
@@ -195,7 +195,7 @@ func TestADrainedClientStartsNoRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	if access(t, client) != token {
-		t.Error("the cached token is not handed out")
+		t.Error("the cached token is not returned")
 	}
 	if err := client.Invalidate(token); err != nil {
 		t.Fatal(err)

@@ -11,29 +11,29 @@ import (
 	"unsafe"
 )
 
-// Client hands out a connection's token and keeps it valid. Any number of goroutines may use it at once. At most one
-// token request is under way at a time, among them and among the processes that share the connection's store.
+// Client returns a connection's access token and keeps it valid. Any number of goroutines may use one client. At most
+// one token request is in flight among them and among the processes that share the connection's store.
 //
-// If a method takes a context, cancelling it returns at once with the context's error. A request that has been sent
-// goes on in the library, and the next caller gets what it brings, as long as the process runs: call [Client.Drain] or
-// [Client.Close] before it exits.
+// If a context is cancelled, the method returns at once with the context's error. The request continues in the library,
+// and the next caller gets its result, as long as the process runs: call [Client.Drain] or [Client.Close] before it
+// exits.
 type Client struct {
 	handle *handle
-	// One for each goroutine that waits inside the library.
+	// Limits the number of goroutines that wait inside the library.
 	slots chan struct{}
 }
 
-// A goroutine that waits inside the library holds a thread. The others wait for their turn on Go's side.
-const mostInside = 64
+// A goroutine that waits inside the library holds a thread. More goroutines than this wait in Go.
+const maxInside = 64
 
-// Load makes a client for a connection of a configuration file, `[connections.NAME]`: that of [WithFile], or else the
-// one that the countersign command finds: $COUNTERSIGN_CONFIG, ./countersign.toml, the user's configuration folder.
-// Nothing is sent yet.
+// Load builds a client for a connection of a configuration file, `[connections.NAME]`. It reads the file of [WithFile],
+// or else the one that the countersign command reads: $COUNTERSIGN_CONFIG, ./countersign.toml, or the one in the user's
+// configuration folder. It sends no request.
 func Load(name string, options ...Option) (*Client, error) {
 	return open(gather(nil, append(options, WithName(name))), true)
 }
 
-// New makes a client from settings. Nothing is sent yet.
+// New builds a client from settings. It sends no request.
 func New(settings Settings, options ...Option) (*Client, error) {
 	return open(gather(settings, options), false)
 }
@@ -62,7 +62,7 @@ func open(config *config, load bool) (*Client, error) {
 	if err := failure(status, reported); err != nil {
 		return nil, err
 	}
-	client := &Client{slots: make(chan struct{}, mostInside)}
+	client := &Client{slots: make(chan struct{}, maxInside)}
 	client.handle = owned(client, &handle{
 		what:    "client",
 		pointer: unsafe.Pointer(pointer),
@@ -72,8 +72,8 @@ func open(config *config, load bool) (*Client, error) {
 	return client, nil
 }
 
-// AccessToken is a token that is valid for at least the setting min_valid_s, where the vendor gives such tokens: from
-// memory, from the store, or by one request that all callers share. This is the quick way for a token in memory.
+// AccessToken returns an access token that is valid for at least the time in the setting min_valid_s: the cached token,
+// the stored one, or a new one from a request that concurrent callers share. It is the fastest way to a cached token.
 func (c *Client) AccessToken(ctx context.Context) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -88,14 +88,14 @@ func (c *Client) AccessToken(ctx context.Context) (string, error) {
 	return token.value, nil
 }
 
-// TokenContext is [Client.AccessToken] with all that is known about the token; minValid is how long it must still be
-// valid, and 0 stands for the setting min_valid_s.
+// TokenContext is like [Client.AccessToken], but returns the token with its type, expiry and the vendor's additional
+// members. The token is valid for at least minValid; 0 means the setting min_valid_s.
 func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Token, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	ms := C.uint64_t(milliseconds(minValid))
-	// Where the caller can give up, waiting takes a goroutine: not for what is in memory.
+	// With a context that can end, waiting needs a goroutine. A cached token doesn't.
 	if ctx.Done() != nil {
 		if fresh, err := c.peekToken(ms); fresh != nil || err != nil {
 			return fresh, err
@@ -106,16 +106,16 @@ func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Tok
 	})
 }
 
-// Refresh asks for a token now, even though there may be a valid one. Where that fails and the old token is still
-// valid, that one is given.
+// Refresh requests a new token now, even if the current one is still valid. If that fails and the current token is
+// still valid, Refresh returns the current one.
 func (c *Client) Refresh(ctx context.Context) (*Token, error) {
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
 		return answered(C.countersign_go_client_refresh(client))
 	})
 }
 
-// Invalidate tells the client that an API refused this access token (401): it is not handed out again. A token that
-// has been replaced meanwhile does not take the newer one along.
+// Invalidate reports an access token that an API rejected with 401. The client doesn't return it again. If the token
+// has been replaced in the meantime, the newer one stays valid.
 func (c *Client) Invalidate(accessToken string) error {
 	if err := c.handle.enter(); err != nil {
 		return err
@@ -126,11 +126,11 @@ func (c *Client) Invalidate(accessToken string) error {
 	return failure(C.csign_client_invalidate(c.pointer(), token, length, &reported), reported)
 }
 
-// Drain waits for the requests that are under way, and starts no new one from now on: for a program that is about to
-// exit. Cached tokens are handed out as before; anything else fails with [StatusBusy].
+// Drain waits for requests in flight, and starts no new ones. Call it before the program exits. Afterwards, the client
+// still returns a cached token; anything else fails with [StatusBusy].
 //
-// The error is of [StatusBusy] if a request is still under way when the time is up, and the store's if a new token is
-// in memory only. Cancelling the context returns at once.
+// Drain fails with [StatusBusy] if a request is still in flight after the timeout, and with the store's error if a new
+// token could not be stored. If the context is cancelled, it returns at once.
 func (c *Client) Drain(ctx context.Context, timeout time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -151,14 +151,14 @@ func (c *Client) Drain(ctx context.Context, timeout time.Duration) error {
 	}
 }
 
-// How long Close waits for requests under way: the default of the setting timeout_ms and a bit.
+// How long Close waits for requests in flight: a little more than the default of the setting timeout_ms.
 const closeTimeout = 35 * time.Second
 
-// Close closes the client and wipes what it holds. Later calls fail with an error that errors.Is finds to be
-// [ErrClosed]. Close waits for a request that has been sent, so that what it brings is stored; a call that has not sent
-// its request fails as a later one does. It may be called at any time, and again.
+// Close closes the client and wipes its secrets. Later calls fail with [ErrClosed]. Close waits for a request that was
+// sent, so that its result is stored. Calls that have not sent a request also fail with [ErrClosed]. Close may be called
+// at any time and more than once.
 //
-// The error is the store's if a new token is in memory only and so is lost.
+// It returns the store's error if a new token could not be stored and is lost.
 func (c *Client) Close() error {
 	if c.handle.enter() != nil {
 		return nil
@@ -182,13 +182,13 @@ func (c *Client) pointer() *C.csign_client {
 	return (*C.csign_client)(c.handle.pointer)
 }
 
-// leave ends a call. It is also what keeps the client from being closed as garbage while the call runs.
+// leave ends a call. It also keeps the garbage collector from closing the client during the call.
 func (c *Client) leave() {
 	c.handle.leave()
 	runtime.KeepAlive(c)
 }
 
-// answered copies the token of an answer, and frees what the library gave.
+// answered copies the token of a call's result and frees the library's copy.
 func answered(answer C.countersign_go_answer) (*Token, error) {
 	if err := failure(answer.status, answer.error); err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func answered(answer C.countersign_go_answer) (*Token, error) {
 	return readToken(answer.fields), nil
 }
 
-// milliseconds rounds up: a token that is valid for less than asked for would be wrong.
+// milliseconds rounds up, so that a token is not valid for less than the caller asked for.
 func milliseconds(d time.Duration) uint64 {
 	if d <= 0 {
 		return 0

@@ -22,7 +22,7 @@ func TestATokenIsNeverPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if token.Authorization() != "Bearer "+token.AccessToken() || token.AccessToken() == "" {
-		t.Error("the header's value is not the token's")
+		t.Error("the Authorization header has another token")
 	}
 	marshalled, err := json.Marshal(token)
 	if err != nil {
@@ -40,7 +40,7 @@ func TestATokenIsNeverPrinted(t *testing.T) {
 	}
 }
 
-func TestAStoreThatOutlivesTheProcessNeedsAName(t *testing.T) {
+func TestAPersistentStoreNeedsAName(t *testing.T) {
 	settings := Settings{
 		"provider": "boldsign", "environment": "us", "grant": "client-credentials", "client_id": "my-app",
 		"client_secret": "s3cret", "store": "file:" + t.TempDir() + "/tokens",
@@ -57,7 +57,7 @@ func TestAStoreThatOutlivesTheProcessNeedsAName(t *testing.T) {
 	client.Close()
 }
 
-func TestATokenThatNeedsMoreRoom(t *testing.T) {
+func TestALongTokenEnlargesTheBuffer(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	token := access(t, client)
@@ -68,11 +68,11 @@ func TestATokenThatNeedsMoreRoom(t *testing.T) {
 		}
 	}
 	if len(room) < len(token) || bytes.ContainsFunc(room, func(letter rune) bool { return letter != 0 }) {
-		t.Error("something was left in the buffer")
+		t.Error("the buffer was not wiped")
 	}
 }
 
-func TestACancelledContextIsToldAtOnce(t *testing.T) {
+func TestACancelledCallReturnsAtOnce(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -84,7 +84,7 @@ func TestACancelledContextIsToldAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 	if requests(t) != 0 {
-		t.Error("something was sent")
+		t.Error("a request was sent")
 	}
 
 	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 20})
@@ -99,11 +99,11 @@ func TestACancelledContextIsToldAtOnce(t *testing.T) {
 	}
 	access(t, client)
 	if requests(t) != 1 {
-		t.Error("the call did not go on")
+		t.Error("the request did not continue")
 	}
 }
 
-// Goroutines that wait for a token must not hold a thread each: Go ends a program that has ten thousand.
+// Waiting goroutines must not hold a thread each: Go aborts a program with ten thousand threads.
 func TestWaitingGoroutinesDoNotHoldThreads(t *testing.T) {
 	fresh(t)
 	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 20})
@@ -121,10 +121,10 @@ func TestWaitingGoroutinesDoNotHoldThreads(t *testing.T) {
 			}
 		}()
 	}
-	for len(client.slots) < mostInside {
+	for len(client.slots) < maxInside {
 		time.Sleep(time.Millisecond)
 	}
-	if threads := threadCount(t); threads > mostInside+50 {
+	if threads := threadCount(t); threads > maxInside+50 {
 		t.Errorf("%d goroutines hold %d threads", waiting, threads)
 	}
 	all.Wait()
@@ -133,11 +133,11 @@ func TestWaitingGoroutinesDoNotHoldThreads(t *testing.T) {
 	}
 }
 
-// Whoever waits for a turn can give up as well.
-func TestACallerInTheQueueCanGiveUp(t *testing.T) {
+// A caller that waits for a slot can cancel, too.
+func TestAQueuedCallerCanCancel(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
-	for range mostInside {
+	for range maxInside {
 		client.slots <- struct{}{}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
@@ -145,18 +145,18 @@ func TestACallerInTheQueueCanGiveUp(t *testing.T) {
 	if _, err := client.AccessToken(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	for range mostInside {
+	for range maxInside {
 		<-client.slots
 	}
 	access(t, client)
 }
 
-// What is in memory is given without a goroutine, and so without a turn.
-func TestATokenInMemoryNeedsNoTurn(t *testing.T) {
+// A cached token is returned without a goroutine, so it needs no slot.
+func TestACachedTokenNeedsNoSlot(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	minted := access(t, client)
-	for range mostInside {
+	for range maxInside {
 		client.slots <- struct{}{}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -167,11 +167,11 @@ func TestATokenInMemoryNeedsNoTurn(t *testing.T) {
 			t.Fatalf("%v, %v", token, err)
 		}
 	}
-	for range mostInside {
+	for range maxInside {
 		<-client.slots
 	}
 	if requests(t) != 1 {
-		t.Error("a request was made")
+		t.Error("a request was sent")
 	}
 }
 
@@ -200,7 +200,7 @@ func TestMinValidIsRoundedUp(t *testing.T) {
 	}
 }
 
-func TestEventsAndWhatIsSaved(t *testing.T) {
+func TestEventsAndCheckSaved(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-refresh", nil)
 	access(t, client)
@@ -217,7 +217,7 @@ func TestEventsAndWhatIsSaved(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotRevokedIsForgottenByForceOnly(t *testing.T) {
+func TestOnlyForceForgetDeletesAnUnrevokedGrant(t *testing.T) {
 	fresh(t)
 	client := dial(t, "salesforce-jwt", nil)
 	ctx := context.Background()
@@ -239,7 +239,7 @@ func TestWhatIsNotRevokedIsForgottenByForceOnly(t *testing.T) {
 	access(t, client)
 }
 
-func TestWhenTheRefreshTokenExpires(t *testing.T) {
+func TestRefreshTokenExpiresAt(t *testing.T) {
 	fresh(t)
 	client := dial(t, "salesforce-refresh", nil)
 	ctx := context.Background()
@@ -257,7 +257,7 @@ func TestWhenTheRefreshTokenExpires(t *testing.T) {
 	}
 }
 
-func TestTheConsentPage(t *testing.T) {
+func TestConsentURL(t *testing.T) {
 	fresh(t)
 	page, err := dial(t, "docusign-jwt", nil).ConsentURL()
 	if err != nil || !strings.HasPrefix(page, emulator.URL) {

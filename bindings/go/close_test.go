@@ -16,9 +16,9 @@ import (
 type heldServer struct {
 	*httptest.Server
 	requests atomic.Int32
-	// Closed when the first request has arrived.
+	// Closed when the first request arrives.
 	arrived chan struct{}
-	// Lets the responses go.
+	// Releases the responses.
 	release func()
 }
 
@@ -43,13 +43,13 @@ func newHeldServer(t *testing.T) *heldServer {
 	return held
 }
 
-// client makes a client of this server, with a file store in this folder.
+// client builds a client for this server, with a file store in this folder.
 func (h *heldServer) client(t *testing.T, folder string) *Client {
 	t.Helper()
 	client, err := New(Settings{
 		"provider": "boldsign", "environment": "us", "grant": "refresh-token", "base_url": h.URL,
 		"client_id": "my-app", "client_secret": "s3cret", "redirect_uri": "http://127.0.0.1/callback",
-		// A refresh token of its own: the library remembers one that was spent, whatever the store.
+		// A unique refresh token: the library remembers spent ones independently of the store.
 		"refresh_token": "first of " + folder, "store": "file:" + filepath.Join(folder, "tokens"),
 	}, WithName("held"))
 	if err != nil {
@@ -77,7 +77,7 @@ func TestCloseWaitsForARefreshThatWasSent(t *testing.T) {
 	go func() { closed <- client.Close() }()
 	select {
 	case <-closed:
-		t.Fatal("Close returned before the response came")
+		t.Fatal("Close returned before the response arrived")
 	case <-time.After(300 * time.Millisecond):
 	}
 	server.release()

@@ -12,81 +12,83 @@ import (
 	"time"
 )
 
-// Settings are the settings of a connection, by the keys that are the same in every language, such as "client_id";
-// values are text. A secret K may be given as K_file (a path) or K_env (a variable's name). [KnownSettings] lists them.
+// Settings are the settings of a connection, such as "client_id". The names are the same in every language, and all
+// values are strings. A secret K can also be set as K_file (a path) or K_env (the name of an environment variable).
+// [KnownSettings] lists all settings.
 type Settings map[string]string
 
-// Option is something that [New] and [Load] take.
+// Option is an option of [New] and [Load].
 type Option func(*config)
 
-// WithName names the connection for [New]: the name is in messages, and tells whose the tokens in a store are. It is
-// needed if the store outlives the process.
+// WithName sets the connection's name for [New]. The name appears in messages and identifies the connection's tokens in
+// a store. It is required if the store outlives the process.
 func WithName(name string) Option {
 	return func(c *config) { c.name = name }
 }
 
-// WithFile is the file for [Load] to read, instead of the one that the countersign command would find.
+// WithFile sets the file that [Load] reads. It defaults to the one that the countersign command reads.
 func WithFile(path string) Option {
 	return func(c *config) { c.path = path }
 }
 
-// WithSettings puts settings over those of the file, or over those of an earlier option.
+// WithSettings overrides settings of the file or of an earlier option.
 func WithSettings(settings Settings) Option {
 	settings = maps.Clone(settings)
 	return func(c *config) { c.changes = append(c.changes, change{set: settings}) }
 }
 
-// WithoutSetting takes away a setting that the file or an earlier option has, such as private_key beside
-// [WithSigner]. The key of a secret K takes away whichever of K, K_file and K_env was given.
+// WithoutSetting removes a setting of the file or of an earlier option, such as private_key if you use [WithSigner]. For
+// a secret K, it removes K, K_file and K_env.
 func WithoutSetting(key string) Option {
 	return func(c *config) { c.changes = append(c.changes, change{unset: &key}) }
 }
 
-// WithRegistry brings providers besides the built-in ones.
+// WithRegistry sets the registry of providers. It defaults to the built-in providers.
 func WithRegistry(registry *Registry) Option {
 	return func(c *config) { c.registry = registry }
 }
 
-// WithSigner signs assertions by a function instead of the setting private_key: for keys that stay in an HSM or a KMS.
+// WithSigner sets a function that signs assertions instead of the setting private_key, for keys that stay in an HSM or
+// a KMS.
 //
-// The function gets the whole message, not its hash, and gives the signature as RFC 7518 has it, or ECDSA in DER, of at
-// most 1024 bytes. It may be called by several goroutines at once, and must not call the client. Its error is in the
-// chain of the error that the caller gets.
+// The function receives the message, not its hash, and returns the signature of at most 1024 bytes, in the format of RFC
+// 7518, or in DER for ECDSA. Several goroutines may call it at the same time. It must not call the client. The caller's
+// error wraps its error.
 //
-// The algorithm is such as "RS256"; the key id, the `kid` of assertions, may be empty.
+// The algorithm is a JWS algorithm such as "RS256". The key id becomes the `kid` of assertions and may be empty.
 func WithSigner(algorithm, keyID string, sign func(message []byte) ([]byte, error)) Option {
 	return func(c *config) { c.signer = &signer{algorithm: algorithm, keyID: keyID, sign: sign} }
 }
 
-// WithClock reads the time from a function instead of the machine's clocks: for tests. It gives the wall clock, and
-// how long the machine has been running, which never goes back. It is called often, by several goroutines at once and
-// while a lock is held: it must be quick, and must not call the client.
+// WithClock sets a function that replaces the system's clocks, for tests. It returns the wall clock time, and the time
+// since boot, which never decreases. It is called often, by several goroutines at the same time and while a lock is
+// held, so it must be fast. It must not call the client.
 func WithClock(read func() (wall time.Time, sinceBoot time.Duration)) Option {
 	return func(c *config) { c.clock = read }
 }
 
-// WithLogger hands every line of the library's log to a logger, at the levels that it wants. Without one nothing is
-// logged anywhere. No secret is in a line. The handler must not call the client.
+// WithLogger sets the logger for the library's log, at the levels that are enabled in it. Without a logger, nothing is
+// logged. The log contains no secrets. The logger's handler must not call the client.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) { c.logger = logger }
 }
 
-// WithListener hands every change of the token to a function, after the change is as durable as the store promises and
-// before any caller gets the token. The token is nil with [ChangeForgotten]. One change of a client comes after
-// another. The function must not call the client; it may start a goroutine that does. A listener that refers to the
-// client keeps it from being closed by the garbage collector.
-func WithListener(hear func(change Change, token *Token)) Option {
-	return func(c *config) { c.listener = hear }
+// WithListener sets a function that is called for each change of the token, after the change is stored and before any
+// caller gets the token. The token is nil for [ChangeForgotten]. A client's changes are reported one after another. The
+// function must not call the client, but it may start a goroutine that does. If it refers to the client, the garbage
+// collector can't close the client.
+func WithListener(listen func(change Change, token *Token)) Option {
+	return func(c *config) { c.listener = listen }
 }
 
-// KnownSetting is a setting that there is.
+// KnownSetting describes a setting.
 type KnownSetting struct {
 	Name   string `json:"name"`
 	Secret bool   `json:"secret"`
 	About  string `json:"about"`
 }
 
-// KnownSettings are all settings there are, for completion and help. Vendors have more, written extra.NAME: see
+// KnownSettings returns all settings, for completion and help. Vendors have additional settings, extra.NAME: see
 // [Registry.Providers].
 func KnownSettings() ([]KnownSetting, error) {
 	if err := checkABI(); err != nil {
@@ -100,7 +102,7 @@ func KnownSettings() ([]KnownSetting, error) {
 	return parsed[[]KnownSetting](taken(text))
 }
 
-// config is what the options gather.
+// config collects the options.
 type config struct {
 	name, path string
 	changes    []change
@@ -111,7 +113,7 @@ type config struct {
 	listener   func(Change, *Token)
 }
 
-// change is one of those that are made to the settings, in their order: some are set, or one is taken away.
+// change sets some settings or removes one. Changes apply in order.
 type change struct {
 	set   Settings
 	unset *string
@@ -126,7 +128,7 @@ func gather(settings Settings, options []Option) *config {
 	return gathered
 }
 
-// made is the config as the library has it, and for the caller to free.
+// made builds the library's config, which the caller must free.
 func (c *config) made(load bool) (*C.csign_config, error) {
 	var made *C.csign_config
 	var reported *C.csign_error
@@ -170,7 +172,7 @@ func (c change) make(made *C.csign_config) error {
 		key, keyLength := cText(*c.unset)
 		return failure(C.csign_config_unset(made, key, keyLength, &reported), reported)
 	}
-	// In a fixed order, so that of two mistakes the same one is told each time.
+	// Sorted, so that the same error is reported each time if there are several.
 	for _, key := range slices.Sorted(maps.Keys(c.set)) {
 		cKey, keyLength := cText(key)
 		value, valueLength := cText(c.set[key])
@@ -182,8 +184,7 @@ func (c change) make(made *C.csign_config) error {
 	return nil
 }
 
-// giveCallbacks hands over what the host brings. Each handle ends when the library calls destroy, which it does
-// whatever happens.
+// giveCallbacks passes the callbacks to the library. The library always calls destroy, which deletes the handle.
 func (c *config) giveCallbacks(made *C.csign_config) error {
 	var reported *C.csign_error
 	if c.signer != nil {
@@ -202,15 +203,15 @@ func (c *config) giveCallbacks(made *C.csign_config) error {
 		}
 	}
 	if c.logger != nil {
-		most := mostWanted(c.logger)
-		status := C.countersign_go_set_log(made, most, kept(c.logger), &reported)
+		level := maxLevel(c.logger)
+		status := C.countersign_go_set_log(made, level, kept(c.logger), &reported)
 		if err := failure(status, reported); err != nil {
 			return err
 		}
 	}
 	if c.listener != nil {
-		heard := &listener{hear: c.listener, logger: c.logger}
-		status := C.countersign_go_set_listener(made, kept(heard), &reported)
+		listening := &listener{call: c.listener, logger: c.logger}
+		status := C.countersign_go_set_listener(made, kept(listening), &reported)
 		if err := failure(status, reported); err != nil {
 			return err
 		}
@@ -218,7 +219,7 @@ func (c *config) giveCallbacks(made *C.csign_config) error {
 	return nil
 }
 
-// kept is a Go value as the user_data of a callback.
+// kept turns a Go value into the user_data of a callback.
 func kept(value any) C.uintptr_t {
 	return C.uintptr_t(cgo.NewHandle(value))
 }

@@ -1,7 +1,6 @@
-// Package countersign gets access tokens for server-side integrations (DocuSign, Salesforce, BoldSign and others)
-// and keeps them valid: it signs the assertion, posts the form, and says what to do about what the vendor answers. A
-// refresh token that the vendor replaces is stored before the access token that came with it is handed out. It is a
-// thin layer over libcountersign.
+// Package countersign gets access tokens for server-side integrations with DocuSign, Salesforce, BoldSign and others,
+// and keeps them valid. It signs assertions, sends token requests, and says what to do about errors. A rotated refresh
+// token is stored before its access token is returned. The package wraps libcountersign.
 //
 //	client, err := countersign.Load("docusign")
 //	if err != nil {
@@ -10,17 +9,17 @@
 //	defer client.Close()
 //	token, err := client.AccessToken(ctx)
 //
-// A [Client] is an [golang.org/x/oauth2.TokenSource], so that oauth2.NewClient takes it. [Client.HTTPClient] does
-// more: it gets another token where an API answers 401, and repeats the request once.
+// A [Client] is a [golang.org/x/oauth2.TokenSource] that works with oauth2.NewClient. [Client.HTTPClient] also gets a
+// new token if an API responds with 401, and repeats the request once.
 //
-// Any number of goroutines may use one client; at most one token request is under way at a time, among them and among
-// the processes that share the connection's store.
+// Any number of goroutines may use one client. At most one token request is in flight among them and among the
+// processes that share the connection's store.
 //
-// Every error that the library reports is an [*Error]. Its [Verdict] says what to do about it.
+// The library's errors are [*Error]. The [Verdict] says what to do.
 //
 // # Linking
 //
-// By default the shared library is found by pkg-config, under the name countersign. With the build tag
-// countersign_static the static library becomes part of the program; the module's archive brings it for linux/amd64.
-// Either way the package needs cgo: CGO_ENABLED=1 and a C compiler.
+// By default, the package links the shared library that pkg-config finds as countersign. With the build tag
+// countersign_static, it links the static library, which the module's archive contains for linux/amd64. The package
+// uses cgo: it needs CGO_ENABLED=1 and a C compiler.
 package countersign

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// ErrClosed is what errors.Is finds in the error of a call on a [Client], [Key], [Login] or [Registry] that was closed.
+// ErrClosed is the error of a call on a closed [Client], [Key], [Login] or [Registry]. Compare with errors.Is.
 var ErrClosed = errors.New("countersign: closed")
 
-// VerdictOf is the verdict of an error that has an [*Error] in its chain, and empty for any other.
+// VerdictOf returns the verdict of an error that is or wraps an [*Error], and "" for any other error.
 func VerdictOf(err error) Verdict {
 	var failure *Error
 	if errors.As(err, &failure) {
@@ -20,7 +20,7 @@ func VerdictOf(err error) Verdict {
 	return ""
 }
 
-// Error is message and hint.
+// Error returns the message and the hint.
 func (e *Error) Error() string {
 	var text strings.Builder
 	text.WriteString("countersign: ")
@@ -32,22 +32,22 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// Is makes errors.Is find [ErrClosed].
+// Is reports whether the error is [ErrClosed].
 func (e *Error) Is(target error) bool {
 	return target == ErrClosed && e.Status == StatusClosed
 }
 
-// Unwrap is the error of a signer or opener of the program's own, where that is what failed.
+// Unwrap returns the error of the program's own signer or opener, if that failed.
 func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// String is the status as a word, such as "CONSENT_REQUIRED"; "UNKNOWN" for a number that the library does not know.
+// String returns the name of the status, such as "CONSENT_REQUIRED", or "UNKNOWN" for an unknown number.
 func (s Status) String() string {
 	return C.GoString(C.csign_status_name(C.int32_t(s)))
 }
 
-// failure is the error of a call: nil for StatusOK. It frees what the library gave.
+// failure returns a call's error, or nil for StatusOK. It frees the library's error.
 func failure(status C.csign_status, reported *C.csign_error) error {
 	if status == C.CSIGN_STATUS_OK {
 		return nil
@@ -58,7 +58,7 @@ func failure(status C.csign_status, reported *C.csign_error) error {
 			Status:     Status(status),
 			Kind:       "internal",
 			Verdict:    VerdictUnexpected,
-			Message:    "the library failed with " + name + " and did not say why",
+			Message:    "the library failed with " + name + " and no further information",
 			RetryAfter: -1,
 		}
 	}
@@ -68,7 +68,7 @@ func failure(status C.csign_status, reported *C.csign_error) error {
 	return made
 }
 
-// misuse is an error that this package itself reports about the calling program.
+// misuse returns an error of this package, not of the library.
 func misuse(status Status, message, hint string) *Error {
 	return &Error{
 		Status:     status,
@@ -81,5 +81,5 @@ func misuse(status Status, message, hint string) *Error {
 }
 
 func closed(what string) *Error {
-	return misuse(StatusClosed, "the "+what+" was closed", "make a new "+what+", or close it later")
+	return misuse(StatusClosed, "the "+what+" was closed", "create a new "+what+", or close it later")
 }

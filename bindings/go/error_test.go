@@ -47,7 +47,7 @@ func TestUnknownNumbersAreFailures(t *testing.T) {
 	}
 }
 
-func TestALibraryOfAnotherABIIsRefused(t *testing.T) {
+func TestALibraryWithAnotherABIIsRejected(t *testing.T) {
 	const made = 2<<16 | 3
 	for _, running := range []uint32{2<<16 | 3, 2<<16 | 4} {
 		if err := compatible(made, running); err != nil {
@@ -56,7 +56,7 @@ func TestALibraryOfAnotherABIIsRefused(t *testing.T) {
 	}
 	for _, running := range []uint32{2<<16 | 2, 1<<16 | 9, 3<<16 | 3} {
 		if compatible(made, running) == nil {
-			t.Errorf("%x was taken", running)
+			t.Errorf("%x was accepted", running)
 		}
 	}
 	if err := checkABI(); err != nil {
@@ -67,7 +67,7 @@ func TestALibraryOfAnotherABIIsRefused(t *testing.T) {
 	}
 }
 
-func TestSettingsAreRefusedByName(t *testing.T) {
+func TestTheErrorNamesTheSetting(t *testing.T) {
 	_, err := New(Settings{"provider": "boldsign", "clientid": "x"})
 	failure := failureOf(t, err)
 	if failure.Setting != "clientid" || failure.Verdict != VerdictFixConfiguration {

@@ -29,8 +29,8 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	fmt.Println("nothing is sent yet")
-	// Output: nothing is sent yet
+	fmt.Println("no request was sent")
+	// Output: no request was sent
 }
 
 func ExampleError() {
@@ -42,7 +42,7 @@ func ExampleError() {
 	// Output: fix_configuration provder
 }
 
-// What to do about an error depends on its verdict alone.
+// The verdict says what to do about an error.
 func ExampleVerdictOf() {
 	token := func(ctx context.Context, client *countersign.Client) (string, error) {
 		for {

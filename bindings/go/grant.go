@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// ConsentURL is where a person consents to the app acting for its user, ahead of a jwt-bearer grant.
+// ConsentURL returns the URL at which a person consents to the app acting for the user. A jwt-bearer grant needs this
+// consent.
 func (c *Client) ConsentURL() (string, error) {
 	if err := c.handle.enter(); err != nil {
 		return "", err
@@ -23,8 +24,8 @@ func (c *Client) ConsentURL() (string, error) {
 	return taken(url), nil
 }
 
-// Identity is whom the token stands for and where its API is: what came with the token and, asked for once and kept,
-// the vendor's userinfo.
+// Identity returns the user that the token is for and the API's URL: the members of the token response, and the vendor's
+// userinfo, which is requested once and stored.
 func (c *Client) Identity(ctx context.Context) (map[string]string, error) {
 	return await(ctx, c, func(client *C.csign_client) (map[string]string, error) {
 		var text *C.csign_text
@@ -37,22 +38,23 @@ func (c *Client) Identity(ctx context.Context) (map[string]string, error) {
 	})
 }
 
-// Forgotten is how a [Client.Forget] or a [Client.ForceForget] ended.
+// Forgotten is the result of [Client.Forget] and [Client.ForceForget].
 type Forgotten struct {
 	Revocation Revocation
-	// Reason is why the vendor did not revoke the token, with [RevocationFailed].
+	// Reason is why the vendor did not revoke the token, if Revocation is [RevocationFailed].
 	Reason error
 }
 
-// Forget revokes the token at the vendor and forgets it here, in memory and in the store.
+// Forget revokes the grant at the vendor and deletes its tokens from memory and the store.
 //
-// If the vendor cannot be reached or refuses ([RevocationFailed]), the token is kept, because a grant that nobody can
-// revoke any more would live on. It is not handed out, and the next call tries the revocation again. A login replaces it.
+// If the vendor can't be reached or rejects the revocation ([RevocationFailed]), the tokens stay stored, because
+// otherwise nobody could revoke the grant any more. The client doesn't return them, and the next call retries the
+// revocation. A login replaces them.
 func (c *Client) Forget(ctx context.Context) (Forgotten, error) {
 	return c.forget(ctx, false)
 }
 
-// ForceForget is like [Client.Forget], but forgets the token here even if the vendor did not revoke it.
+// ForceForget is like [Client.Forget], but deletes the tokens even if the vendor did not revoke the grant.
 func (c *Client) ForceForget(ctx context.Context) (Forgotten, error) {
 	return c.forget(ctx, true)
 }
@@ -78,7 +80,7 @@ func (c *Client) forget(ctx context.Context, force bool) (Forgotten, error) {
 	})
 }
 
-// Counts are how often something happened since the client was made.
+// Counts returns the client's counters.
 func (c *Client) Counts() (Counts, error) {
 	if err := c.handle.enter(); err != nil {
 		return Counts{}, err
@@ -97,25 +99,25 @@ func (c *Client) Counts() (Counts, error) {
 	return counts, nil
 }
 
-// Event is one event in the life of a connection's grant, without a token in it.
+// Event is an entry in a grant's history. It contains no token.
 type Event struct {
-	// AtMs is when, by the store's clock, in milliseconds since 1970.
+	// AtMs is the time by the store's clock, in milliseconds since 1970.
 	AtMs int64 `json:"at_ms"`
-	// By is which host, process and client.
+	// By names the host, process and client.
 	By string `json:"by"`
-	// Attempt is the attempt that it belongs to; may be empty.
+	// Attempt identifies the attempt that the event belongs to. May be empty.
 	Attempt string `json:"attempt"`
 	// What happened, such as "refreshed".
 	What string `json:"what"`
-	// Spent and Got are fingerprints of the refresh tokens that were spent and got; may be empty.
+	// Spent and Got are fingerprints of the refresh tokens that were spent and received. May be empty.
 	Spent string `json:"spent"`
 	Got   string `json:"got"`
 }
 
-// At is when it happened, by the store's clock.
+// At returns the time of the event, by the store's clock.
 func (e Event) At() time.Time { return time.UnixMilli(e.AtMs) }
 
-// Events are the last events in the life of the connection's grant, oldest first: who refreshed when, and how it ended.
+// Events returns the recent history of the connection's grant, oldest first: who refreshed it, when, and the result.
 func (c *Client) Events(ctx context.Context) ([]Event, error) {
 	return await(ctx, c, func(client *C.csign_client) ([]Event, error) {
 		var text *C.csign_text
@@ -128,8 +130,8 @@ func (c *Client) Events(ctx context.Context) ([]Event, error) {
 	})
 }
 
-// RefreshTokenExpiresAt is when the stored refresh token expires: a person must log in again before then, unless a
-// refresh brings another one. The zero time if the vendor did not say, or if no refresh token is stored.
+// RefreshTokenExpiresAt returns when the stored refresh token expires. A person must log in again before then, unless a
+// refresh returns a new one. It returns the zero time if the vendor didn't say, or if no refresh token is stored.
 func (c *Client) RefreshTokenExpiresAt(ctx context.Context) (time.Time, error) {
 	return await(ctx, c, func(client *C.csign_client) (time.Time, error) {
 		var seconds C.int64_t
@@ -142,8 +144,8 @@ func (c *Client) RefreshTokenExpiresAt(ctx context.Context) (time.Time, error) {
 	})
 }
 
-// CheckSaved tells whether all that was got is stored: its error is why the last token is in memory only. Nothing is
-// lost while the process runs, and each call for a token tries to store it again.
+// CheckSaved returns an error if the last token could not be stored and is only in memory. It isn't lost while the
+// process runs, and each call for a token tries to store it again.
 func (c *Client) CheckSaved() error {
 	if err := c.handle.enter(); err != nil {
 		return err

@@ -8,14 +8,14 @@ import (
 	"unsafe"
 )
 
-// handle is an object of the library's that goroutines share. It counts who is inside a call, so that closing it is
-// safe at any time: the object is freed by whoever leaves last.
+// handle is a library object that goroutines share. It counts the calls in progress, so that closing is safe at any
+// time: the last call to end frees the object.
 type handle struct {
 	what    string
 	pointer unsafe.Pointer
-	// shut is called at once when the handle is closed, while others may be inside; free when nobody is.
+	// shut runs when the handle is closed, possibly during calls. free runs when no call is in progress.
 	shut, free func(unsafe.Pointer)
-	// Twice the number of those inside, and 1 once it is closed.
+	// Twice the number of calls in progress, plus 1 if closed.
 	state atomic.Int64
 	freed atomic.Bool
 }
@@ -25,14 +25,13 @@ const (
 	oneInside = 2
 )
 
-// owned ties a handle to the object that users see: it is closed when the garbage collector finds that nobody has
-// that object any more. Users of the handle keep the object alive while they are inside.
+// owned closes the handle when its owner, the object that users see, becomes unreachable. Calls keep the owner alive.
 func owned[T any](owner *T, h *handle) *handle {
 	runtime.AddCleanup(owner, (*handle).close, h)
 	return h
 }
 
-// enter begins a call. After nil, leave ends it.
+// enter begins a call. If it returns nil, leave must end the call.
 func (h *handle) enter() error {
 	if h.state.Add(oneInside)&closedBit != 0 {
 		h.leave()
@@ -51,9 +50,9 @@ func (h *handle) isClosed() bool {
 	return h.state.Load()&closedBit != 0
 }
 
-// close may be called again, and by several at once.
+// close may be called more than once and concurrently.
 func (h *handle) close() {
-	// Being inside keeps the object from being freed under shut.
+	// Counting as a call keeps the object from being freed during shut.
 	h.state.Add(oneInside)
 	if h.state.Or(closedBit)&closedBit == 0 && h.shut != nil {
 		h.shut(h.pointer)

@@ -19,23 +19,23 @@ func counted(shut, free *atomic.Int32) *handle {
 	}
 }
 
-func TestWhoLeavesLastFrees(t *testing.T) {
+func TestTheLastCallFrees(t *testing.T) {
 	var shut, free atomic.Int32
 	h := counted(&shut, &free)
 	if h.enter() != nil || h.enter() != nil {
-		t.Fatal("an open handle must let in")
+		t.Fatal("a call on an open handle failed")
 	}
 	h.close()
 	h.close()
 	if shut.Load() != 1 || free.Load() != 0 {
-		t.Fatalf("shut %d times, freed %d times under those inside", shut.Load(), free.Load())
+		t.Fatalf("shut %d times, freed %d times during calls", shut.Load(), free.Load())
 	}
 	if err := h.enter(); !errors.Is(err, ErrClosed) {
-		t.Fatalf("a closed handle let in: %v", err)
+		t.Fatalf("a call on a closed handle returned %v", err)
 	}
 	h.leave()
 	if free.Load() != 0 {
-		t.Fatal("freed under the last one inside")
+		t.Fatal("freed during the last call")
 	}
 	h.leave()
 	if free.Load() != 1 {
@@ -48,14 +48,14 @@ func TestWhoLeavesLastFrees(t *testing.T) {
 	}
 }
 
-func TestIsFreedOnceHoweverManyCloseIt(t *testing.T) {
+func TestConcurrentClosesFreeOnce(t *testing.T) {
 	for range 200 {
 		var shut, free, inside atomic.Int32
 		h := counted(&shut, &free)
 		h.free = func(unsafe.Pointer) {
 			free.Add(1)
 			if inside.Load() != 0 {
-				t.Error("freed under one who is inside")
+				t.Error("freed during a call")
 			}
 		}
 		var all sync.WaitGroup
@@ -83,7 +83,7 @@ func TestIsFreedOnceHoweverManyCloseIt(t *testing.T) {
 	}
 }
 
-// A client that nobody has any more is freed, and with it what its callbacks hold.
+// An unreachable client is freed, and so is everything that its callbacks refer to.
 func TestADroppedClientIsFreed(t *testing.T) {
 	fresh(t)
 	gone := make(chan struct{})
@@ -110,7 +110,7 @@ func TestADroppedClientIsFreed(t *testing.T) {
 	}
 }
 
-func TestACallOnAClientThatIsOnlyHeldByTheCall(t *testing.T) {
+func TestACallKeepsItsClientAlive(t *testing.T) {
 	fresh(t)
 	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 5})
 	stop := make(chan struct{})
@@ -136,7 +136,7 @@ func TestACallOnAClientThatIsOnlyHeldByTheCall(t *testing.T) {
 	}
 }
 
-func TestClosedObjectsSaySo(t *testing.T) {
+func TestCallsOnClosedObjectsFail(t *testing.T) {
 	key, err := KeyFromSecret(make([]byte, 64))
 	if err != nil {
 		t.Fatal(err)

@@ -9,16 +9,16 @@ import (
 	"unsafe"
 )
 
-// Key is a key: private, public, a certificate, a JWK Set, or one that stays in a device. Immutable; any number of
-// goroutines may use it at once.
+// Key is a private or public key, a certificate, a JWK Set, or a key that stays in a device. It is immutable, and any
+// number of goroutines may use it.
 type Key struct {
 	handle *handle
 }
 
-// ReadKey reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate,
-// Google's or Box's JSON. The passphrase is that of an encrypted key, and else empty.
+// ReadKey reads a key in any supported format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate,
+// Google's or Box's JSON. The passphrase is for encrypted keys; otherwise it is empty.
 //
-// The error says what was found and how to convert it, and never has a byte of the key.
+// The error says what was found and how to convert it. It contains no part of the key.
 func ReadKey(data []byte, passphrase string) (*Key, error) {
 	bytes, length := cBytes(data)
 	phrase, phraseLength := cText(passphrase)
@@ -27,7 +27,7 @@ func ReadKey(data []byte, passphrase string) (*Key, error) {
 	})
 }
 
-// KeyFromSecret takes a shared secret for HS256, HS384 and HS512.
+// KeyFromSecret returns a key for HS256, HS384 and HS512 from a shared secret.
 func KeyFromSecret(secret []byte) (*Key, error) {
 	bytes, length := cBytes(secret)
 	return makeKey(func(key **C.csign_key, reported **C.csign_error) C.csign_status {
@@ -35,7 +35,7 @@ func KeyFromSecret(secret []byte) (*Key, error) {
 	})
 }
 
-// KeyFromSigner takes a key that stays in a device and signs by a function: see [WithSigner].
+// KeyFromSigner returns a key that stays in a device and signs with a function: see [WithSigner].
 func KeyFromSigner(algorithm, keyID string, sign func(message []byte) ([]byte, error)) (*Key, error) {
 	signing := &signer{algorithm: algorithm, keyID: keyID, sign: sign}
 	cAlgorithm, algorithmLength := cText(algorithm)
@@ -46,17 +46,17 @@ func KeyFromSigner(algorithm, keyID string, sign func(message []byte) ([]byte, e
 	})
 }
 
-// SignOptions are the choices of [Key.Sign]. Empty fields are fine.
+// SignOptions are the options of [Key.Sign]. All are optional.
 type SignOptions struct {
-	// Algorithm is such as "RS256"; empty for the key's usual one.
+	// Algorithm is a JWS algorithm such as "RS256". It defaults to the key's default algorithm.
 	Algorithm string
-	// KeyID is the header's `kid`; empty for the one that came with the key, if any.
+	// KeyID is the header's `kid`. It defaults to the key's own id, if it has one.
 	KeyID string
-	// Type is the header's `typ`, such as "JWT"; empty for none.
+	// Type is the header's `typ`, such as "JWT". It defaults to none.
 	Type string
 }
 
-// Sign signs claims, a JSON object, as they are, as a compact JWS (RFC 7515 section 7.1).
+// Sign signs claims, a JSON object, byte for byte, and returns a compact JWS (RFC 7515 section 7.1).
 func (k *Key) Sign(claims []byte, options SignOptions) (string, error) {
 	if err := k.handle.enter(); err != nil {
 		return "", err
@@ -76,8 +76,8 @@ func (k *Key) Sign(claims []byte, options SignOptions) (string, error) {
 	return taken(token), nil
 }
 
-// SignBytes signs bytes as they are, and gives the signature alone, as RFC 7518 section 3 has it. The algorithm is
-// empty for the key's usual one.
+// SignBytes signs bytes and returns the signature in the format of RFC 7518 section 3. The algorithm may be empty: it
+// defaults to the key's default algorithm.
 func (k *Key) SignBytes(algorithm string, message []byte) ([]byte, error) {
 	if err := k.handle.enter(); err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (k *Key) SignBytes(algorithm string, message []byte) ([]byte, error) {
 	defer k.leave()
 	cAlgorithm, algorithmLength := cText(algorithm)
 	input, inputLength := cBytes(message)
-	// Always enough, says the header.
+	// The header guarantees that this is enough.
 	signature := make([]byte, 1024)
 	room, capacity := cBytes(signature)
 	var length C.size_t
@@ -98,8 +98,8 @@ func (k *Key) SignBytes(algorithm string, message []byte) ([]byte, error) {
 	return signature[:length], nil
 }
 
-// Verify verifies a compact JWS and gives its payload. The algorithm is the one asked for or, if that is empty, the
-// key's own, never the token's (RFC 8725). Times and audience are not looked at.
+// Verify verifies a compact JWS and returns its payload. It uses the given algorithm or, if that is empty, the key's,
+// but never the token's (RFC 8725). It doesn't check times or the audience.
 func (k *Key) Verify(algorithm, token string) ([]byte, error) {
 	if err := k.handle.enter(); err != nil {
 		return nil, err
@@ -116,24 +116,24 @@ func (k *Key) Verify(algorithm, token string) ([]byte, error) {
 	return []byte(taken(payload)), nil
 }
 
-// KeyInfo is what a key is, without the key.
+// KeyInfo describes a key.
 type KeyInfo struct {
-	// Kind is private, public or certificate; Type is RSA, EC, OKP or oct.
+	// Kind is private, public or certificate. Type is RSA, EC, OKP or oct.
 	Kind string `json:"kind"`
 	Type string `json:"type"`
 	Bits int    `json:"bits"`
-	// Curve is such as "P-256"; empty for keys without one.
+	// Curve is the name of the curve, such as "P-256", or empty.
 	Curve  string `json:"curve"`
 	Format string `json:"format"`
-	// SPKISHA256 is the SHA-256 of the public key's SubjectPublicKeyInfo, in hex.
+	// SPKISHA256 is the SHA-256 digest of the public key's SubjectPublicKeyInfo, in hex.
 	SPKISHA256 string `json:"spki_sha256"`
-	// JWKThumbprint is that of RFC 7638.
+	// JWKThumbprint is the thumbprint of RFC 7638.
 	JWKThumbprint string          `json:"jwk_thumbprint"`
 	Algorithms    []string        `json:"algorithms"`
 	PublicJWK     json.RawMessage `json:"public_jwk"`
 }
 
-// Info is what the key is, without the key. Of a JWK Set and of a key in a device nothing is known.
+// Info describes the key. It fails for a JWK Set and for a key in a device.
 func (k *Key) Info() (KeyInfo, error) {
 	if err := k.handle.enter(); err != nil {
 		return KeyInfo{}, err
@@ -147,7 +147,7 @@ func (k *Key) Info() (KeyInfo, error) {
 	return parsed[KeyInfo](taken(text))
 }
 
-// Close wipes the key. The garbage collector does so too.
+// Close wipes the key. So does the garbage collector.
 func (k *Key) Close() error {
 	k.handle.close()
 	runtime.KeepAlive(k)

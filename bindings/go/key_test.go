@@ -74,7 +74,7 @@ func otherLetter(letter rune) rune {
 	return 'A'
 }
 
-func TestTellsWhatAKeyIs(t *testing.T) {
+func TestKeyInfo(t *testing.T) {
 	made, err := rsa.GenerateKey(rand.Reader, 3072)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestTellsWhatAKeyIs(t *testing.T) {
 	}
 }
 
-func TestAKeyThatIsNone(t *testing.T) {
+func TestInvalidKey(t *testing.T) {
 	for _, data := range [][]byte{nil, {}, []byte("hello")} {
 		_, err := ReadKey(data, "")
 		if failureOf(t, err).Verdict != VerdictFixConfiguration {
@@ -98,7 +98,7 @@ func TestAKeyThatIsNone(t *testing.T) {
 	}
 }
 
-func TestAKeyThatTheLibraryLacksSaysWhichToMake(t *testing.T) {
+func TestTheHintNamesASupportedKey(t *testing.T) {
 	made, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestAKeyThatTheLibraryLacksSaysWhichToMake(t *testing.T) {
 	}
 }
 
-func TestAKeyInADevice(t *testing.T) {
+func TestKeyFromSigner(t *testing.T) {
 	made, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)

@@ -11,14 +11,14 @@ import (
 	"unsafe"
 )
 
-// Login is a login that has begun (RFC 6749 section 4.1, with PKCE of RFC 7636). Any number of goroutines may use it.
+// Login is a started login (RFC 6749 section 4.1, with PKCE). Any number of goroutines may use it.
 type Login struct {
 	handle *handle
 }
 
-// StartLogin begins a login, for a program with a web server of its own: send the browser to [Login.URL], and hand
-// the URL that it comes back to to [Client.CompleteLogin]. It does not wait. The redirect URI is where the browser comes back to; empty
-// for the setting redirect_uri.
+// StartLogin starts a login, for programs with their own web server. Redirect the browser to [Login.URL], and pass the
+// URL of its callback to [Client.CompleteLogin]. If redirectURI is empty, it defaults to the setting redirect_uri.
+// StartLogin doesn't wait.
 func (c *Client) StartLogin(redirectURI string) (*Login, error) {
 	if err := c.handle.enter(); err != nil {
 		return nil, err
@@ -34,8 +34,8 @@ func (c *Client) StartLogin(redirectURI string) (*Login, error) {
 	return begun(login), nil
 }
 
-// CompleteLogin ends a login: it checks the callback (the URL that the browser came back to, or its query alone),
-// exchanges the code once, and keeps what that brings.
+// CompleteLogin completes a login: it validates the callback (the URL that the browser was redirected to, or just its
+// query), exchanges the code once, and stores the tokens.
 func (c *Client) CompleteLogin(ctx context.Context, login *Login, callback string) (*Token, error) {
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
 		if err := login.handle.enter(); err != nil {
@@ -47,10 +47,10 @@ func (c *Client) CompleteLogin(ctx context.Context, login *Login, callback strin
 	})
 }
 
-// Login is a whole login on this machine (RFC 8252): it listens on the loopback address of the setting redirect_uri,
-// has the browser opened, and waits for it to come back, for at most the timeout. The port is 0 for the one in
-// redirect_uri, or any. The function opens or shows the URL; it must not call the client. Where the context is
-// cancelled, the library listens on until the timeout.
+// Login runs a complete login on this machine (RFC 8252): it starts a loopback server for the setting redirect_uri,
+// calls open with the login's URL, and waits for the browser's callback until the timeout. If port is 0, the server uses
+// the port of redirect_uri, or any. The function open opens or shows the URL. It must not call the client. If the context
+// is cancelled, the loopback server runs until the timeout.
 func (c *Client) Login(
 	ctx context.Context, port uint16, timeout time.Duration, open func(url string) error,
 ) (*Token, error) {
@@ -62,7 +62,7 @@ func (c *Client) Login(
 	})
 }
 
-// RestoreLogin is the login that [Login.Save] turned into text, here or in another process.
+// RestoreLogin restores a login that [Login.Save] saved, in this process or another one.
 func RestoreLogin(saved string) (*Login, error) {
 	if err := checkABI(); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func RestoreLogin(saved string) (*Login, error) {
 	return begun(login), nil
 }
 
-// URL is where to send the browser; empty after Close.
+// URL returns the URL to redirect the browser to. It is empty after Close.
 func (l *Login) URL() string {
 	if l.handle.enter() != nil {
 		return ""
@@ -87,7 +87,8 @@ func (l *Login) URL() string {
 	return string(borrowed(data, length))
 }
 
-// State is the state parameter of the URL: it tells which of several logins a callback belongs to. Empty after Close.
+// State returns the state parameter of the URL, which identifies the login that a callback belongs to. It is empty
+// after Close.
 func (l *Login) State() string {
 	if l.handle.enter() != nil {
 		return ""
@@ -98,8 +99,8 @@ func (l *Login) State() string {
 	return string(borrowed(data, length))
 }
 
-// Save is the login as text, for a web server whose next request may reach another process: keep it in the session, on
-// the server's side, for it holds the verifier.
+// Save returns the login as a string, for a web server whose callback may reach another process. Keep it in the
+// server-side session: it contains the PKCE verifier.
 func (l *Login) Save() (string, error) {
 	if err := l.handle.enter(); err != nil {
 		return "", err
@@ -113,7 +114,7 @@ func (l *Login) Save() (string, error) {
 	return taken(saved), nil
 }
 
-// Close wipes the login. The garbage collector does so too.
+// Close wipes the login. So does the garbage collector.
 func (l *Login) Close() error {
 	l.handle.close()
 	runtime.KeepAlive(l)

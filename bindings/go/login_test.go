@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestALoginGoesOnInAnotherProcess(t *testing.T) {
+func TestALoginCanBeRestored(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-code", nil)
 	login, err := client.StartLogin("")
@@ -52,7 +52,7 @@ func TestALoginGoesOnInAnotherProcess(t *testing.T) {
 	}
 }
 
-func TestAWholeLoginOnThisMachine(t *testing.T) {
+func TestLogin(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-code", nil)
 	token, err := client.Login(context.Background(), 0, 10*time.Second, func(page string) error {
@@ -76,7 +76,7 @@ func TestAWholeLoginOnThisMachine(t *testing.T) {
 	}
 }
 
-func TestABrowserThatDoesNotOpenEndsTheLogin(t *testing.T) {
+func TestLoginFailsIfTheBrowserDoesNotOpen(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-code", nil)
 	errBrowser := errors.New("no display")

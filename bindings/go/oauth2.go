@@ -11,20 +11,20 @@ import (
 
 var _ oauth2.TokenSource = (*Client)(nil)
 
-// How long oauth2 may hold a token of which nobody knows when it ends.
+// How long oauth2 may cache a token whose expiry is unknown.
 const unknownExpiry = time.Minute
 
-// Token makes the client an [oauth2.TokenSource], so that oauth2.NewClient takes it. It does not take a context; see
+// Token returns the token for oauth2: it makes the client an [oauth2.TokenSource]. It has no context; see
 // [Client.TokenSource].
 //
-// The source that oauth2.NewClient makes of it holds a token until ten seconds before it ends, and does not hear that an
-// API refused it: [Client.HTTPClient] does. Where the vendor does not say when a token ends, Expiry is a minute away,
-// since oauth2 takes none for "never" and would not ask again.
+// oauth2.NewClient caches a token until ten seconds before its expiry, and doesn't react to a 401: use
+// [Client.HTTPClient] for that. If the expiry is unknown, Expiry is one minute from now, because oauth2 never renews a
+// token without one.
 func (c *Client) Token() (*oauth2.Token, error) {
 	return c.oauth2Token(context.Background())
 }
 
-// TokenSource is the client as an [oauth2.TokenSource] whose calls end with the context.
+// TokenSource returns the client as an [oauth2.TokenSource] whose calls use the context.
 func (c *Client) TokenSource(ctx context.Context) oauth2.TokenSource {
 	return tokenSource{ctx, c}
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Packs the module as the Go module proxy serves it, with the header and the static library of this machine:
+# Packs the module in the format of the Go module proxy, with the header and the static library for this platform:
 #
 #   package.sh OUT
 #
-# writes OUT/countersign-go-VERSION.zip. COUNTERSIGN_LIB_DIR and COUNTERSIGN_INCLUDE_DIR say what goes in.
+# Writes OUT/countersign-go-VERSION.zip. The library is taken from COUNTERSIGN_LIB_DIR and COUNTERSIGN_INCLUDE_DIR.
 set -euo pipefail
-: "${1:?say where to: package.sh OUT}" "${COUNTERSIGN_LIB_DIR:?}" "${COUNTERSIGN_INCLUDE_DIR:?}"
+: "${1:?usage: package.sh OUT}" "${COUNTERSIGN_LIB_DIR:?}" "${COUNTERSIGN_INCLUDE_DIR:?}"
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"

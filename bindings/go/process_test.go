@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A program that is started during a refresh, and lives on, has neither its lease nor any other descriptor.
-func TestAProgramThatLivesOnKeepsNobodyWaiting(t *testing.T) {
+// A program that is started during a refresh inherits neither the lease nor any other descriptor.
+func TestAChildProgramInheritsNoLease(t *testing.T) {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		t.Fatal("this test needs /proc/self/fd: ", err)
 	}
@@ -58,7 +58,7 @@ func TestAProgramThatLivesOnKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
-// inherited lists what a program gets: all that was not opened with O_CLOEXEC.
+// inherited lists the descriptors that a program inherits: those opened without O_CLOEXEC.
 func inherited(t *testing.T) string {
 	t.Helper()
 	listed, err := exec.Command("ls", "/proc/self/fd").Output()

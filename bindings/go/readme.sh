@@ -3,7 +3,7 @@
 #
 #   readme.sh DIRECTIVE [GO BUILD FLAGS]
 #
-# The directive goes into go.mod, to say where the package is; empty where a proxy knows.
+# The directive is added to go.mod, for example to replace the package. It may be empty.
 set -euo pipefail
 directive=$1
 shift
@@ -19,7 +19,7 @@ trap finish EXIT
 cd "$project"
 
 awk '/^```go$/ { if (!done) { on = 1; next } } /^```$/ { if (on) done = 1; on = 0 } on' "$here/README.md" >main.go
-grep -q '^package main$' main.go || { echo "the README has no program as its first example" >&2; exit 1; }
+grep -q '^package main$' main.go || { echo "the README's first example is not a program" >&2; exit 1; }
 {
     echo "module example.test/integration"
     echo "go 1.24.0"
@@ -37,13 +37,13 @@ for _ in $(seq 200); do
     [ -s ready.json ] && break
     sleep 0.05
 done
-# The example asks for the connection "docusign"; the sandbox has it under another name.
+# The example uses the connection "docusign", which has another name in the sandbox.
 sed 's/^\[connections\.docusign-jwt\]$/[connections.docusign]/' sandbox/connections.toml >countersign.toml
 said=$(./program)
 case $said in
 *"a token of "*" bytes"*) echo "README's example${*:+ ($*)}: $said" ;;
 *)
-    echo "README's example said: $said" >&2
+    echo "README's example printed: $said" >&2
     exit 1
     ;;
 esac

@@ -10,25 +10,25 @@ import (
 	"unsafe"
 )
 
-// Registry is the providers that clients may name: the built-in ones, and those that the program adds.
+// Registry holds the providers that clients can use: the built-in ones, and those that the program adds.
 type Registry struct {
 	handle *handle
-	// The library wants a registry that is changed to itself.
+	// The library requires exclusive access to change a registry.
 	changing sync.RWMutex
 }
 
-// Provider is a provider that there is.
+// Provider describes a provider.
 type Provider struct {
 	ID            string   `json:"id"`
 	Name          string   `json:"name"`
 	Documentation string   `json:"documentation"`
 	Environments  []string `json:"environments"`
 	Grants        []string `json:"grants"`
-	// Extra are the settings of this vendor alone, written extra.NAME, and what each is for.
+	// Extra maps this vendor's additional settings, extra.NAME, to their descriptions.
 	Extra map[string]string `json:"extra"`
 }
 
-// NewRegistry makes a registry with the built-in providers.
+// NewRegistry returns a registry with the built-in providers.
 func NewRegistry() (*Registry, error) {
 	if err := checkABI(); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func NewRegistry() (*Registry, error) {
 	return registry, nil
 }
 
-// AddProfile adds a provider that is described as a profile, in TOML. The error names line or field.
+// AddProfile adds a provider that a profile in TOML describes. The error names the line or the field.
 func (r *Registry) AddProfile(toml string) error {
 	return r.change(func(registry *C.csign_registry, reported **C.csign_error) C.csign_status {
 		text, length := cText(toml)
@@ -55,9 +55,8 @@ func (r *Registry) AddProfile(toml string) error {
 	})
 }
 
-// LoadPlugin loads a plugin by its absolute path and adds its providers. A plugin is native code that runs with all
-// rights of this process: load none that you would not run. It is never unloaded. The SHA-256 is that of the file, in
-// hex, to load no other; it may be empty.
+// LoadPlugin loads a plugin from its absolute path and adds its providers. A plugin is native code that runs with the
+// full rights of the process, and is never unloaded. If sha256 is not empty, the file must have this digest, in hex.
 func (r *Registry) LoadPlugin(path, sha256 string) error {
 	return r.change(func(registry *C.csign_registry, reported **C.csign_error) C.csign_status {
 		cPath, pathLength := cText(path)
@@ -66,16 +65,16 @@ func (r *Registry) LoadPlugin(path, sha256 string) error {
 	})
 }
 
-// SetLogger hands every line that plugins log to a logger, at the levels that it wants. It is for plugins loaded after
-// this call; without it, what they log is dropped. Once a plugin is loaded, the logger stays until the process ends.
+// SetLogger sets the logger for plugins that are loaded after this call, at the levels that are enabled in it. Without a
+// logger, their messages are discarded. A loaded plugin keeps its logger until the process ends.
 func (r *Registry) SetLogger(logger *slog.Logger) error {
 	return r.change(func(registry *C.csign_registry, reported **C.csign_error) C.csign_status {
-		most := mostWanted(logger)
-		return C.countersign_go_registry_set_log(registry, most, kept(logger), reported)
+		level := maxLevel(logger)
+		return C.countersign_go_registry_set_log(registry, level, kept(logger), reported)
 	})
 }
 
-// Providers are the providers that there are.
+// Providers returns the registry's providers.
 func (r *Registry) Providers() ([]Provider, error) {
 	if err := r.enter(); err != nil {
 		return nil, err
@@ -89,7 +88,7 @@ func (r *Registry) Providers() ([]Provider, error) {
 	return parsed[[]Provider](taken(text))
 }
 
-// Close frees the registry. Clients made with it go on. The garbage collector does so too.
+// Close frees the registry. Its clients keep working. The garbage collector also frees it.
 func (r *Registry) Close() error {
 	r.handle.close()
 	runtime.KeepAlive(r)

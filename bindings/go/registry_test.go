@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// A provider of somebody's own, whose token endpoint is the sandbox's of BoldSign.
+// A user's provider, whose token endpoint is that of BoldSign in the sandbox.
 const profile = `
 id = "acme"
 name = "Acme"
@@ -38,7 +38,7 @@ func registryOf(t *testing.T) *Registry {
 	return registry
 }
 
-// useAcme gets a token of the provider acme.
+// useAcme gets a token from the provider acme.
 func useAcme(t *testing.T, registry *Registry) {
 	t.Helper()
 	known, err := emulator.Settings("boldsign-cc")
@@ -54,24 +54,24 @@ func useAcme(t *testing.T, registry *Registry) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	// Clients go on without their registry.
+	// Clients keep working without their registry.
 	_ = registry.Close()
 	access(t, client)
 }
 
-func TestAProfileMakesAProvider(t *testing.T) {
+func TestAddProfile(t *testing.T) {
 	fresh(t)
 	registry := registryOf(t)
 	if err := registry.AddProfile(profile); err != nil {
 		t.Fatal(err)
 	}
 	if err := registry.AddProfile(profile); err == nil {
-		t.Error("there are two of the same id")
+		t.Error("a second provider with the same id was added")
 	}
 	useAcme(t, registry)
 }
 
-func TestAPluginMakesAProvider(t *testing.T) {
+func TestLoadPlugin(t *testing.T) {
 	fresh(t)
 	plugin := filepath.Join(t.TempDir(), "acme.so")
 	compiler := exec.Command("cc", "-shared", "-fPIC", "-o", plugin, "testdata/acme.c")
@@ -103,7 +103,7 @@ func TestAPluginMakesAProvider(t *testing.T) {
 	useAcme(t, registry)
 }
 
-func TestABadProfileIsRefusedByField(t *testing.T) {
+func TestTheErrorNamesTheProfilesField(t *testing.T) {
 	registry := registryOf(t)
 	failure := failureOf(t, registry.AddProfile("nonsense = true\n"))
 	if failure.Status != StatusSetting {

@@ -11,7 +11,7 @@ import (
 	"github.com/countersign/countersign-go/internal/sandbox"
 )
 
-// One sandbox serves all tests; nil where there is no command.
+// All tests share one sandbox. It is nil if there is no command.
 var emulator *sandbox.Sandbox
 
 func TestMain(m *testing.M) {
@@ -31,7 +31,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// fresh is the sandbox as if nothing had happened yet.
+// fresh resets the sandbox and returns it.
 func fresh(t *testing.T) *sandbox.Sandbox {
 	t.Helper()
 	if emulator == nil {
@@ -43,7 +43,7 @@ func fresh(t *testing.T) *sandbox.Sandbox {
 	return emulator
 }
 
-// dial makes a client of one of the sandbox's connections, with settings put over it.
+// dial builds a client for one of the sandbox's connections, with overridden settings.
 func dial(t *testing.T, connection string, settings Settings, options ...Option) *Client {
 	t.Helper()
 	whole := Settings{"store": "memory"}
@@ -64,7 +64,7 @@ func tell(t *testing.T, path string, body any) {
 	}
 }
 
-// requests is how many token requests the sandbox has received.
+// requests returns how many token requests the sandbox has received.
 func requests(t *testing.T) int {
 	t.Helper()
 	log, err := emulator.Log()
@@ -87,7 +87,7 @@ func failureOf(t *testing.T, err error) *Error {
 	t.Helper()
 	var failure *Error
 	if !errors.As(err, &failure) {
-		t.Fatalf("no *Error: %v", err)
+		t.Fatalf("not an *Error: %v", err)
 	}
 	return failure
 }

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Everything about the Go package: format, vet, unit tests and scenarios with the race detector, both ways to link, the
-# leak loop, and the README's example. See library.sh and the README for the variables; COUNTERSIGN_SANDBOX is the
-# path of countersign-sandbox.
+# Tests the Go package: format, vet, unit tests and scenarios with the race detector, static linking, leaks, and the
+# README's example. library.sh and the README describe the variables. COUNTERSIGN_SANDBOX is the path of
+# countersign-sandbox.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./library.sh
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
-: "${COUNTERSIGN_PLUGINS:?say where the plugins are that tests/scenarios/plugins.sh builds}"
+: "${COUNTERSIGN_PLUGINS:?the folder that tests/scenarios/plugins.sh has filled}"
 
 unformatted=$(gofmt -l .)
 [ -z "$unformatted" ] || { echo "run gofmt -w on: $unformatted" >&2; exit 1; }
 go mod verify
 
-# Without cgo there is one message, which says what to do.
+# Without cgo, the compiler reports one error, which says what to do.
 if said=$(CGO_ENABLED=0 go build . 2>&1); then
     echo "the package builds without cgo" >&2
     exit 1
@@ -21,17 +21,17 @@ fi
 go vet ./...
 (cd tools && go vet ./...)
 
-# Nothing may be skipped: that would be a test that cannot fail.
+# Fails if a test is skipped.
 tested() {
     go test -count=1 -timeout 300s -v "$@" >"$scratch/test.log" 2>&1 || { grep -v '^=== ' "$scratch/test.log"; exit 1; }
     ! grep -- '--- SKIP' "$scratch/test.log"
     echo "go test $*: $(grep -c -- '--- PASS' "$scratch/test.log") tests passed"
 }
-# GOGC: an eager collector finds what is not kept alive.
+# With a low GOGC, the collector runs often and finds objects that are not kept alive.
 GOGC=10 tested -race .
 tested -race ./scenarios
 
-# Linked statically: the same package, without the shared library.
+# The same package, linked statically.
 static=(-tags countersign_static)
 if [ -n "${COUNTERSIGN_LIB_DIR:-}" ] && [ -f "$COUNTERSIGN_LIB_DIR/libcountersign.a" ]; then
     (
@@ -42,7 +42,7 @@ if [ -n "${COUNTERSIGN_LIB_DIR:-}" ] && [ -f "$COUNTERSIGN_LIB_DIR/libcountersig
     )
 fi
 
-# One arena: what glibc's others keep for themselves looks like a leak, and is none.
+# One arena, because memory that glibc keeps in others looks like a leak.
 MALLOC_ARENA_MAX=1 go run ./internal/leaks
 
 bash readme.sh "replace github.com/countersign/countersign-go => $PWD"

@@ -8,17 +8,17 @@ import (
 	"unsafe"
 )
 
-// goText copies borrowed text; empty where there is none.
+// goText copies a borrowed string. NULL becomes "".
 func goText(text C.countersign_go_text) string {
 	return string(borrowed(text.data, text.length))
 }
 
-// borrowed is C's memory as bytes, for as long as the object lives that lends it.
+// borrowed returns C memory as bytes, valid as long as the object that owns it.
 func borrowed(data *C.char, length C.size_t) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(data)), int(length))
 }
 
-// cText is text as pointer and length, for the duration of one call; the library copies what it keeps.
+// cText returns the pointer and the length of a string, for one call. The library copies what it keeps.
 func cText(text string) (*C.char, C.size_t) {
 	return (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text))
 }
@@ -27,7 +27,7 @@ func cBytes(bytes []byte) (*C.uint8_t, C.size_t) {
 	return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(bytes))), C.size_t(len(bytes))
 }
 
-// taken copies a text that is the caller's, and frees it.
+// taken copies an owned string and frees it.
 func taken(text *C.csign_text) string {
 	var length C.size_t
 	data := C.csign_text_value(text, &length)
@@ -36,7 +36,7 @@ func taken(text *C.csign_text) string {
 	return copied
 }
 
-// parsed reads the library's JSON; what cannot be read is a bug of the library's, or of this package's.
+// parsed parses the library's JSON. A failure is a bug of the library or of this package.
 func parsed[T any](text string) (T, error) {
 	var value T
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
@@ -44,7 +44,7 @@ func parsed[T any](text string) (T, error) {
 			Status:     StatusInternal,
 			Kind:       "internal",
 			Verdict:    VerdictUnexpected,
-			Message:    "the library's JSON could not be read: " + err.Error(),
+			Message:    "cannot parse the library's JSON: " + err.Error(),
 			RetryAfter: -1,
 		}
 	}

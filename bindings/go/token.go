@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Token is an access token. Immutable. It stays what it is when the client gets another. Printing it shows no secret.
+// Token is an access token. It is immutable, and printing it shows no secret.
 type Token struct {
 	value, authorization string
 	tokenType, scope     string
@@ -17,25 +17,26 @@ type Token struct {
 	extraJSON            string
 }
 
-// AccessToken is the bare access token. A secret: do not log it.
+// AccessToken returns the access token string. It is a secret: don't log it.
 func (t *Token) AccessToken() string { return t.value }
 
-// Authorization is the value for an HTTP Authorization header, nearly always "Bearer ..." (RFC 6750). A secret.
+// Authorization returns the value of the HTTP Authorization header, nearly always "Bearer ..." (RFC 6750). It is a
+// secret.
 func (t *Token) Authorization() string { return t.authorization }
 
-// TokenType is how the token is presented, as the vendor writes it, nearly always "Bearer".
+// TokenType returns the token type as the vendor sent it, nearly always "Bearer".
 func (t *Token) TokenType() string { return t.tokenType }
 
-// Scope is the scopes granted, separated by spaces; empty if the vendor doesn't say.
+// Scope returns the granted scopes, separated by spaces. It is empty if the vendor doesn't say.
 func (t *Token) Scope() string { return t.scope }
 
-// ExpiresAt is when the token ends; the zero time where the vendor does not say.
+// ExpiresAt returns when the token expires. It is the zero time if the vendor doesn't say.
 func (t *Token) ExpiresAt() time.Time { return t.expiresAt }
 
-// Source is where the token came from this time.
+// Source returns where this call got the token from.
 func (t *Token) Source() Source { return t.source }
 
-// Extra is what the vendor adds to the token, by name, such as "instance_url". The map is the caller's.
+// Extra returns the vendor's additional members of the token, such as "instance_url". The caller owns the map.
 func (t *Token) Extra() map[string]string {
 	extra, err := parsed[map[string]string](t.extraJSON)
 	if err != nil || extra == nil {
@@ -44,7 +45,7 @@ func (t *Token) Extra() map[string]string {
 	return extra
 }
 
-// String describes the token without its secret.
+// String describes the token without the secret.
 func (t Token) String() string {
 	expiry := "no known expiry"
 	if !t.expiresAt.IsZero() {
@@ -53,13 +54,13 @@ func (t Token) String() string {
 	return fmt.Sprintf("countersign.Token(%s, %s, %s)", t.tokenType, t.source, expiry)
 }
 
-// GoString is [Token.String], so that %#v shows no secret either.
+// GoString returns [Token.String], so that %#v shows no secret.
 func (t Token) GoString() string { return t.String() }
 
-// Format is [Token.String] for every verb.
+// Format writes [Token.String] for every verb.
 func (t Token) Format(state fmt.State, _ rune) { fmt.Fprint(state, t.String()) }
 
-// readToken copies a token of the library's, which stays whose it is.
+// readToken copies a token of the library without taking ownership.
 func readToken(fields C.countersign_go_token) *Token {
 	token := &Token{
 		value:         goText(fields.value),

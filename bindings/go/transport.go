@@ -10,25 +10,26 @@ import (
 	"strings"
 )
 
-// Transport is an [http.RoundTripper] that puts the client's token on requests. Where the API answers 401, it
-// invalidates that token, gets another one and repeats the request once; the answer to that goes to the caller,
-// whatever it is. A request whose body cannot be had again (no GetBody) is not repeated.
+// Transport is an [http.RoundTripper] that adds the client's token to requests. If the API responds with 401, it
+// invalidates that token, gets another one and repeats the request once. The second response goes to the caller,
+// whatever it is. A request is not repeated if its body can't be read again (no GetBody).
 //
-// A redirect to another scheme, host or port is followed, if the http.Client does, without the token. A request with
-// plain http to another machine fails with an [*Error] of the kind "usage": the token is not sent in clear text.
+// If the http.Client follows a redirect to another scheme, host or port, that request is sent without the token. A plain
+// http request to another machine fails with an [*Error] of the kind "usage", because the token is not sent in clear
+// text.
 type Transport struct {
-	// Client gives the token.
+	// Client provides the token.
 	Client *Client
-	// Base does the requests; nil for http.DefaultTransport.
+	// Base sends the requests. It defaults to http.DefaultTransport.
 	Base http.RoundTripper
 }
 
-// HTTPClient is an http.Client whose requests carry the client's token: see [Transport].
+// HTTPClient returns an http.Client that adds the client's token to requests: see [Transport].
 func (c *Client) HTTPClient() *http.Client {
 	return &http.Client{Transport: &Transport{Client: c}}
 }
 
-// RoundTrip does a request, and once more where its token was refused.
+// RoundTrip sends a request, and repeats it once if its token was rejected.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !keepsToItsOrigin(request) {
 		return t.base().RoundTrip(request)
@@ -75,7 +76,7 @@ func (t *Transport) base() http.RoundTripper {
 	return http.DefaultTransport
 }
 
-// checkTarget refuses a URL that the token would be sent to in clear text.
+// checkTarget rejects a URL to which the token would be sent in clear text.
 func checkTarget(target *url.URL) error {
 	if target.Scheme == "https" || target.Scheme == "http" && isLoopback(target.Hostname()) {
 		return nil
@@ -83,7 +84,7 @@ func checkTarget(target *url.URL) error {
 	return misuse(
 		StatusBadArgument,
 		"the token is not sent to "+target.Hostname()+" over "+target.Scheme,
-		"use https: plain http is allowed only to localhost and loopback addresses",
+		"use https; plain http is allowed only to localhost and loopback addresses",
 	)
 }
 
@@ -95,8 +96,7 @@ func isLoopback(host string) bool {
 	return err == nil && address.IsLoopback()
 }
 
-// keepsToItsOrigin tells whether a request goes where the caller's own request went, and so did every redirect that
-// led to it.
+// keepsToItsOrigin reports whether a request and all redirects that led to it have the origin of the caller's request.
 func keepsToItsOrigin(request *http.Request) bool {
 	origin := originOf(request)
 	for request.Response != nil {
@@ -118,14 +118,14 @@ func originOf(request *http.Request) string {
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// authorized is a copy of a request with the token: a RoundTripper must not change what it is given.
+// authorized returns a copy of the request with the token. A RoundTripper must not change its request.
 func authorized(request *http.Request, token *Token) *http.Request {
 	copied := request.Clone(request.Context())
 	copied.Header.Set("Authorization", token.authorization)
 	return copied
 }
 
-// repeated is the request with a body that has not been read, if there can be one.
+// repeated returns the request with an unread body, if possible.
 func repeated(request *http.Request) (*http.Request, bool) {
 	again := request.Clone(request.Context())
 	if request.Body == nil || request.Body == http.NoBody {
@@ -148,7 +148,7 @@ func closeBody(request *http.Request) {
 	}
 }
 
-// discard reads the rest of a refusal, so that its connection can be used again, and gives up on a long one.
+// discard reads the rest of a response, up to a limit, so that its connection can be reused.
 func discard(response *http.Response) {
 	_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
 	_ = response.Body.Close()

@@ -14,14 +14,14 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// api is an API that answers each request with the next status, and 200 when there is none left.
+// api is an API that responds to each request with the next status, and with 200 when none is left.
 type api struct {
 	*httptest.Server
 	lock     sync.Mutex
 	statuses []int
-	// Where the redirects among them lead.
+	// The targets of the redirects among them.
 	locations []string
-	// What came in: the Authorization header and the body.
+	// The received Authorization headers and bodies.
 	headers, bodies []string
 }
 
@@ -60,7 +60,7 @@ func answer(t *testing.T, response *http.Response, err error) int {
 	return response.StatusCode
 }
 
-func TestA401BringsAnotherTokenAndTheBodyAgain(t *testing.T) {
+func TestA401RepeatsTheRequestWithAnotherToken(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	first := access(t, client)
@@ -71,17 +71,17 @@ func TestA401BringsAnotherTokenAndTheBodyAgain(t *testing.T) {
 	}
 	second := access(t, client)
 	if second == first {
-		t.Error("the refused token is still handed out")
+		t.Error("the rejected token is still returned")
 	}
 	if len(server.headers) != 2 || server.headers[0] != "Bearer "+first || server.headers[1] != "Bearer "+second {
-		t.Error("the tokens sent are not the first and the second")
+		t.Error("the first and the second token were not sent")
 	}
 	if strings.Join(server.bodies, ",") != "envelope,envelope" {
 		t.Errorf("the bodies are %q", server.bodies)
 	}
 }
 
-func TestA401ThatStaysIsTheCallers(t *testing.T) {
+func TestARepeated401GoesToTheCaller(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	server := newAPI(t, http.StatusUnauthorized, http.StatusUnauthorized, http.StatusUnauthorized)
@@ -91,7 +91,7 @@ func TestA401ThatStaysIsTheCallers(t *testing.T) {
 	}
 }
 
-func TestABodyThatCannotBeHadAgainIsNotSentAgain(t *testing.T) {
+func TestABodyThatCannotBeReadAgainIsNotSentAgain(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	first := access(t, client)
@@ -110,11 +110,11 @@ func TestABodyThatCannotBeHadAgainIsNotSentAgain(t *testing.T) {
 		t.Errorf("%d %q after %d requests", response.StatusCode, said, len(server.bodies))
 	}
 	if access(t, client) == first {
-		t.Error("the refused token is still handed out")
+		t.Error("the rejected token is still returned")
 	}
 }
 
-// A base that does not have a body again by itself, as http.Transport may.
+// strictBase is a base that doesn't rewind a body by itself, as http.Transport may.
 type strictBase struct {
 	statuses []int
 	bodies   []string
@@ -131,7 +131,7 @@ func (b *strictBase) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Body: http.NoBody, Request: request}, nil
 }
 
-func TestTheRepetitionHasABodyOfItsOwn(t *testing.T) {
+func TestTheRepeatedRequestHasItsOwnBody(t *testing.T) {
 	fresh(t)
 	base := &strictBase{statuses: []int{http.StatusUnauthorized, http.StatusAccepted}}
 	browser := http.Client{Transport: &Transport{Client: dial(t, "docusign-jwt", nil), Base: base}}
@@ -156,13 +156,13 @@ func TestTheCallersRequestIsNotChanged(t *testing.T) {
 	}
 }
 
-func TestARedirectElsewhereGoesWithoutTheToken(t *testing.T) {
+func TestARedirectToAnotherOriginIsSentWithoutTheToken(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	token := access(t, client)
 	const redirect = http.StatusTemporaryRedirect
 	server, elsewhere := newAPI(t, redirect, redirect), newAPI(t, redirect, redirect)
-	// Within the first host, then to the other one, within that, and back again.
+	// Within the first host, to the other one, within that, and back.
 	server.locations = []string{"/here", elsewhere.URL}
 	elsewhere.locations = []string{"/there", server.URL + "/back"}
 	response, err := client.HTTPClient().Get(server.URL)
@@ -171,11 +171,11 @@ func TestARedirectElsewhereGoesWithoutTheToken(t *testing.T) {
 	}
 	bearer := "Bearer " + token
 	if !slices.Equal(server.headers, []string{bearer, bearer, ""}) || !slices.Equal(elsewhere.headers, []string{"", ""}) {
-		t.Error("the token went elsewhere, or not where it should")
+		t.Error("the token was sent to the wrong origin, or not to the right one")
 	}
 }
 
-func TestARefusalElsewhereIsNoneOfTheToken(t *testing.T) {
+func TestA401FromAnotherOriginDoesNotInvalidateTheToken(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	token := access(t, client)
@@ -186,7 +186,7 @@ func TestARefusalElsewhereIsNoneOfTheToken(t *testing.T) {
 		t.Errorf("%d after %d requests", status, len(elsewhere.headers))
 	}
 	if access(t, client) != token || requests(t) != 1 {
-		t.Error("another host's 401 was taken for the API's")
+		t.Error("another host's 401 invalidated the token")
 	}
 }
 
@@ -201,11 +201,11 @@ func TestAnOriginIsSchemeHostAndPort(t *testing.T) {
 			t.Errorf("%s is the same", other)
 		}
 	}
-	// Whoever leaves out where a redirect came from gets no token.
+	// A redirect without its original request gets no token.
 	request := get(t, "https://api.test/")
 	request.Response = &http.Response{}
 	if keepsToItsOrigin(request) {
-		t.Error("a redirect from nowhere gets the token")
+		t.Error("a redirect without its original request gets the token")
 	}
 }
 
@@ -218,7 +218,7 @@ func get(t *testing.T, url string) *http.Request {
 	return request
 }
 
-func TestNoTokenNoRequest(t *testing.T) {
+func TestWithoutATokenNoRequestIsSent(t *testing.T) {
 	fresh(t)
 	client := dial(t, "boldsign-code", nil)
 	server := newAPI(t)
@@ -246,7 +246,7 @@ func TestTheRequestsContextEndsTheWaitForAToken(t *testing.T) {
 	access(t, client)
 }
 
-func TestOAuth2TakesTheClient(t *testing.T) {
+func TestOAuth2UsesTheClient(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	server := newAPI(t)
@@ -259,7 +259,7 @@ func TestOAuth2TakesTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	if in := time.Until(token.Expiry); in < 59*time.Minute || in > 61*time.Minute || token.Type() != "Bearer" {
-		t.Errorf("it ends in %s", in)
+		t.Errorf("it expires in %s", in)
 	}
 	if token.Extra("scope") != "signature impersonation" {
 		t.Errorf("the scope is %v", token.Extra("scope"))
@@ -267,12 +267,12 @@ func TestOAuth2TakesTheClient(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := client.TokenSource(ctx).Token(); err == nil {
-		t.Error("a cancelled source gave a token")
+		t.Error("a cancelled source returned a token")
 	}
 }
 
-// oauth2 takes a token without Expiry for one that never ends, and would not ask again.
-func TestOAuth2IsToldToAskAgainWhereNobodyKnowsTheEnd(t *testing.T) {
+// oauth2 never renews a token without Expiry.
+func TestOAuth2RenewsATokenWithoutExpiry(t *testing.T) {
 	fresh(t)
 	client := dial(t, "salesforce-jwt", nil)
 	token, err := client.Token()
@@ -280,7 +280,7 @@ func TestOAuth2IsToldToAskAgainWhereNobodyKnowsTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if in := time.Until(token.Expiry); in <= 10*time.Second || in > unknownExpiry {
-		t.Errorf("it ends in %s", in)
+		t.Errorf("it expires in %s", in)
 	}
 	if url, _ := token.Extra("instance_url").(string); url == "" {
 		t.Error("no instance_url")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs what package.sh made into an empty module, as from the Go module proxy, and runs the README's example there,
-# linked both ways:
+# Installs the archive of package.sh into an empty module, as from the Go module proxy, and runs the README's example,
+# linked dynamically and statically:
 #
 #   try.sh countersign-go-VERSION.zip
 set -euo pipefail
-: "${1:?say what: try.sh countersign-go-VERSION.zip}" "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
+: "${1:?usage: try.sh countersign-go-VERSION.zip}" "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 artefact=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 cd "$(dirname "$0")"
 . ./library.sh
@@ -30,5 +30,5 @@ GOPROXY=file://$proxy,$(go env GOPROXY)
 export GOPROXY GONOSUMDB=$module GOFLAGS="${GOFLAGS:-} -modcacherw" COUNTERSIGN_GO_VERSION=$version
 
 bash readme.sh ""
-# The archive brings header and static library: nothing else is needed.
+# The archive contains the header and the static library, so nothing else is needed.
 env -u LD_LIBRARY_PATH -u PKG_CONFIG_PATH bash readme.sh "" -tags countersign_static

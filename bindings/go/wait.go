@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// await runs a call that may block. Where the caller can give up, the call runs in a goroutine of its own, and goes on
-// there after the caller has.
+// await runs a call that may block. If the context can end, the call runs in its own goroutine, and continues after the
+// context has ended.
 func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -55,7 +55,7 @@ func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T,
 	}
 }
 
-// closing is the error of a call that Close took its request from: it fails as a later call does.
+// closing turns the error of a call that Close interrupted into that of a call on a closed client.
 func (c *Client) closing(err error) error {
 	var failure *Error
 	if errors.As(err, &failure) && failure.Status == StatusBusy && c.handle.isClosed() {
@@ -64,7 +64,7 @@ func (c *Client) closing(err error) error {
 	return err
 }
 
-// peekToken is the token in memory, if it is valid for so long; nil where there is none. It never waits.
+// peekToken returns the cached token if it is valid for long enough, or nil. It never waits.
 func (c *Client) peekToken(minValidMS C.uint64_t) (*Token, error) {
 	if err := c.handle.enter(); err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (c *Client) peekToken(minValidMS C.uint64_t) (*Token, error) {
 	return answered(answer)
 }
 
-// peek is the token in memory, if it is fresh; empty where there is none. It never waits.
+// peek returns the cached token if it is fresh, or "". It never waits.
 func (c *Client) peek() (string, error) {
 	if err := c.handle.enter(); err != nil {
 		return "", err
@@ -88,7 +88,7 @@ func (c *Client) peek() (string, error) {
 	return c.peekInto(room)
 }
 
-// peekInto looks by way of a buffer, which is made larger where it has to be, and wiped.
+// peekInto reads the cached token through a buffer, which it enlarges if necessary and wipes.
 func (c *Client) peekInto(room *[]byte) (string, error) {
 	for {
 		buffer := (*C.char)(unsafe.Pointer(unsafe.SliceData(*room)))
@@ -108,7 +108,7 @@ func (c *Client) peekInto(room *[]byte) (string, error) {
 	}
 }
 
-// rooms are where the library copies tokens to. On the heap, since C writes there; wiped after use.
+// rooms are buffers for the library to copy tokens to. They are on the heap because C writes to them.
 var rooms = sync.Pool{New: func() any {
 	room := make([]byte, 2048)
 	return &room

@@ -11,7 +11,7 @@ import (
 	countersign "github.com/countersign/countersign-go"
 )
 
-// threads has many goroutines ask for a token at once.
+// threads requests a token from many goroutines at the same time.
 func (s *stage) threads(step step) error {
 	count := step.number("count")
 	tokens := make([]*countersign.Token, count)
@@ -39,7 +39,7 @@ func (s *stage) threads(step step) error {
 	return nil
 }
 
-// cancel gives up on a call once its request is under way.
+// cancel cancels a call when its request is in flight.
 func (s *stage) cancel() error {
 	before, err := s.sandbox.Log()
 	if err != nil {
@@ -75,11 +75,11 @@ func (s *stage) cancel() error {
 	select {
 	case err := <-ended:
 		if !errors.Is(err, context.Canceled) {
-			return fmt.Errorf("the caller was told %w", err)
+			return fmt.Errorf("the caller got %w", err)
 		}
 		return nil
 	case <-time.After(time.Second):
-		return errors.New("the caller was not told within 1 s")
+		return errors.New("the caller was not notified within 1 s")
 	}
 }
 
@@ -123,12 +123,12 @@ func (s *stage) closeInUse(count int) error {
 		}
 	}
 	if _, err := s.client.TokenContext(context.Background(), 0); !errors.Is(err, countersign.ErrClosed) {
-		return fmt.Errorf("a call after that gave %w", err)
+		return fmt.Errorf("a call after that returned %w", err)
 	}
 	return nil
 }
 
-// collect drops clients without closing them, with the garbage collector at work.
+// collect drops clients without closing them while the garbage collector runs.
 func (s *stage) collect(rounds int) error {
 	for round := range rounds {
 		own, err := s.client.AccessToken(context.Background())

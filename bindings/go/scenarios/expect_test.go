@@ -8,7 +8,7 @@ import (
 	countersign "github.com/countersign/countersign-go"
 )
 
-// expected holds how a step ended against its `expect`: the error, or each member by `check`.
+// expected compares a step's result to its `expect`: the error, or each member with `check`.
 func expected(expect map[string]any, err error, check func(name string, value any) error) error {
 	if wanted, there := expect["error"]; there {
 		members, ok := wanted.(map[string]any)
@@ -57,7 +57,7 @@ func (s *stage) checkToken(name string, value any, token *countersign.Token) err
 func (s *stage) checkExpiry(value any, token *countersign.Token) error {
 	if value == nil {
 		if !token.ExpiresAt().IsZero() {
-			return fmt.Errorf("the token ends at %s, expected nothing of that", token.ExpiresAt())
+			return fmt.Errorf("the token expires at %s, expected no expiry", token.ExpiresAt())
 		}
 		return nil
 	}
@@ -67,18 +67,18 @@ func (s *stage) checkExpiry(value any, token *countersign.Token) error {
 	}
 	now, _ := s.clock.read()
 	if in := token.ExpiresAt().Sub(now).Seconds(); token.ExpiresAt().IsZero() || in < wanted-30 || in > wanted+30 {
-		return fmt.Errorf("the token ends in %.0f s, expected %.0f", in, wanted)
+		return fmt.Errorf("the token expires in %.0f s, expected %.0f", in, wanted)
 	}
 	return nil
 }
 
 func checkError(wanted map[string]any, err error) error {
 	if err == nil {
-		return fmt.Errorf("it succeeded, expected the error %v", wanted)
+		return fmt.Errorf("the step succeeded, expected the error %v", wanted)
 	}
 	var failure *countersign.Error
 	if !errors.As(err, &failure) {
-		return fmt.Errorf("the error is no *countersign.Error: %w", err)
+		return fmt.Errorf("the error is not a *countersign.Error: %w", err)
 	}
 	for name, value := range wanted {
 		if wrong := checkErrorMember(name, value, failure); wrong != nil {
@@ -131,7 +131,7 @@ func checkRetryAfter(value any, failure *countersign.Error) error {
 func checkHas(name string, value any, text string) error {
 	part, ok := value.(string)
 	if !ok || !strings.Contains(text, part) {
-		return fmt.Errorf("`%s`: %q does not have %v", name, text, value)
+		return fmt.Errorf("`%s`: %q does not contain %v", name, text, value)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func write(results map[string]string) error {
 	return os.WriteFile(filepath.Join(folder, "go.json"), append(text, '\n'), 0o644)
 }
 
-// play runs one scenario from an untouched sandbox.
+// play runs a scenario with a reset sandbox.
 func play(emulator *sandbox.Sandbox, path string) error {
 	script, err := read(path, emulator.URL, emulator.Dir)
 	if err != nil {
@@ -73,7 +73,7 @@ func play(emulator *sandbox.Sandbox, path string) error {
 		return checkOpen(script.Open, err)
 	}
 	if err != nil {
-		return fmt.Errorf("the client could not be made: %w", err)
+		return fmt.Errorf("cannot build the client: %w", err)
 	}
 	stage.client = client
 	defer func() { _ = stage.client.Close() }()

@@ -1,4 +1,4 @@
-// Package scenarios runs the scenarios that every language's binding runs.
+// Package scenarios runs the scenarios in tests/scenarios.
 package scenarios
 
 import (
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// scenario is one as its file has it. What the scenarios' README does not tell of is refused.
+// scenario is the content of a scenario file. Unknown members are rejected.
 type scenario struct {
 	Name       string             `json:"name"`
 	About      string             `json:"about"`
@@ -55,7 +55,7 @@ type step struct {
 	expect  map[string]any
 }
 
-// memberNames are the members of each kind of step, besides do, as and expect. A ? marks one that may be missing.
+// memberNames are the members of each kind of step, in addition to do, as and expect. A ? marks an optional one.
 var memberNames = map[string][]string{
 	"token":        {"min_valid_s?"},
 	"refresh":      {},
@@ -79,7 +79,7 @@ var memberNames = map[string][]string{
 var (
 	getsToken  = []string{"token", "refresh", "login", "threads"}
 	mayExpect  = append([]string{"identity", "forget", "counts", "api", "events"}, getsToken...)
-	errTooMany = fmt.Errorf("an error is expected beside something else")
+	errTooMany = fmt.Errorf("`error` must be the only expectation")
 )
 
 func (s *step) UnmarshalJSON(text []byte) error {
@@ -103,23 +103,23 @@ func (s *step) UnmarshalJSON(text []byte) error {
 	names, known := memberNames[s.word]
 	switch {
 	case !known:
-		return fmt.Errorf("a step does %q", s.word)
+		return fmt.Errorf("unknown `do` %q", s.word)
 	case named && (s.name == "" || !slices.Contains(getsToken, s.word)):
 		return fmt.Errorf("%s: `as` is %q", s.word, s.name)
 	case expects && (s.expect == nil || !slices.Contains(mayExpect, s.word)):
-		return fmt.Errorf("%s: `expect` does not belong there", s.word)
+		return fmt.Errorf("%s: `expect` is not allowed", s.word)
 	case s.expect["error"] != nil && len(s.expect) > 1:
 		return fmt.Errorf("%s: %w", s.word, errTooMany)
 	}
 	for _, name := range names {
 		name, optional := strings.CutSuffix(name, "?")
 		if _, there := members[name]; !there && !optional {
-			return fmt.Errorf("%s: no `%s`", s.word, name)
+			return fmt.Errorf("%s: `%s` is missing", s.word, name)
 		}
 	}
 	for member := range members {
 		if !slices.Contains(names, member) && !slices.Contains(names, member+"?") {
-			return fmt.Errorf("%s: `%s` is not a member", s.word, member)
+			return fmt.Errorf("%s: unknown member `%s`", s.word, member)
 		}
 	}
 	return nil
@@ -135,7 +135,7 @@ func (s *step) text(member string) string {
 	return text
 }
 
-// files are the scenarios' files, by name.
+// files returns the scenario files, sorted by name.
 func files() ([]string, error) {
 	folder := os.Getenv("COUNTERSIGN_SCENARIOS")
 	if folder == "" {
@@ -149,7 +149,7 @@ func files() ([]string, error) {
 	return found, err
 }
 
-// read reads a scenario; in every string, {url} and {dir} are the sandbox's, and {plugins} is the plugins' folder.
+// read reads a scenario and replaces {url}, {dir} and {plugins} in every string.
 func read(path, url, dir string) (*scenario, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -170,7 +170,7 @@ func read(path, url, dir string) (*scenario, error) {
 		return nil, fmt.Errorf("`name` is %q", made.Name)
 	}
 	if made.Open != nil && len(made.Steps) > 0 {
-		return nil, fmt.Errorf("there are steps after `open`")
+		return nil, fmt.Errorf("a scenario with `open` has steps")
 	}
 	return &made, nil
 }

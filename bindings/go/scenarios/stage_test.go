@@ -17,12 +17,12 @@ import (
 	"github.com/countersign/countersign-go/internal/sandbox"
 )
 
-// stage is what the steps of one scenario have in common.
+// stage is the state that the steps of a scenario share.
 type stage struct {
 	sandbox *sandbox.Sandbox
 	script  *scenario
 	client  *countersign.Client
-	// The tokens that have a name.
+	// The named tokens.
 	tokens map[string]*countersign.Token
 	clock  movable
 	heard  changes
@@ -40,7 +40,7 @@ func (m *movable) read() (time.Time, time.Duration) {
 	return time.Now().Add(offset), time.Hour + time.Since(started) + offset
 }
 
-// changes counts what the listener hears.
+// changes counts the listener's calls.
 type changes struct {
 	obtained, rotated, forgotten atomic.Int64
 }
@@ -68,7 +68,7 @@ func newStage(emulator *sandbox.Sandbox, script *scenario) (*stage, error) {
 	}, nil
 }
 
-// open makes a client as the scenario has it. Each call gives another one with the same settings and callbacks.
+// open builds the scenario's client. Each call builds another one with the same settings and callbacks.
 func (s *stage) open() (*countersign.Client, error) {
 	settings := countersign.Settings{"store": "memory"}
 	options := []countersign.Option{countersign.WithFile(s.sandbox.Connections)}
@@ -90,7 +90,7 @@ func (s *stage) open() (*countersign.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Clients go on without their registry.
+		// Clients keep working without their registry.
 		defer func() { _ = registry.Close() }()
 		if err := registry.LoadPlugin(s.script.Plugin, ""); err != nil {
 			return nil, err

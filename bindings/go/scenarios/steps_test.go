@@ -74,11 +74,11 @@ func (s *stage) do(step step) error {
 	case "collect":
 		return s.collect(step.number("rounds"))
 	default:
-		return fmt.Errorf("nobody knows how to do that")
+		return fmt.Errorf("unknown step")
 	}
 }
 
-// got holds a token, or the error instead, against what is expected, and keeps it by its name.
+// got compares a token or an error to `expect`, and keeps the token under its name.
 func (s *stage) got(step step, token *countersign.Token, err error) error {
 	if err == nil && step.name != "" {
 		defer func() { s.tokens[step.name] = token }()
@@ -141,7 +141,7 @@ func (s *stage) api(step step) error {
 	})
 }
 
-// events looks again until the listener has heard what is expected, for at most five seconds.
+// events waits until the listener has received the expected changes, for at most five seconds.
 func (s *stage) events(expect map[string]any) error {
 	deadline := time.Now().Add(5 * time.Second)
 	for {

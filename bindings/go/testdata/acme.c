@@ -1,4 +1,4 @@
-/* A plugin for the tests: a provider whose token endpoint the test chooses, and a line in the log. */
+/* A test plugin: its provider's token endpoint is configurable, and it logs a line. */
 
 #include <countersign_plugin.h>
 

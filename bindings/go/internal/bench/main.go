@@ -1,4 +1,4 @@
-// Command bench measures what a cached token costs, and prints a line of JSON for each measurement.
+// Command bench measures the cost of a cached token and prints a line of JSON per measurement.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command leaks makes, uses and drops the library's objects ten thousand times, and fails where the process grows.
-// Every third client is left to the garbage collector.
+// Command leaks creates, uses and drops the library's objects ten thousand times, and fails if the process grows. It
+// leaves every third client to the garbage collector.
 package main
 
 import (
@@ -26,7 +26,7 @@ const (
 	rounds     = 10_000
 	warmUp     = 2_000
 	mostGrowth = 4 << 20
-	// So many rounds ask a server for a token as well.
+	// The number of rounds that also request a token from a server.
 	everyToken = 25
 	newTokens  = 15
 )
@@ -60,12 +60,12 @@ func run() error {
 	after := settledRSS()
 	fmt.Printf("leaks: %d rounds, RSS %d KiB after %d and %d KiB at the end\n", rounds, before>>10, warmUp, after>>10)
 	if after-before > mostGrowth {
-		return fmt.Errorf("it grew by %d KiB", (after-before)>>10)
+		return fmt.Errorf("the process grew by %d KiB", (after-before)>>10)
 	}
 	return nil
 }
 
-// loop is what all rounds share.
+// loop is the state that all rounds share.
 type loop struct {
 	emulator *sandbox.Sandbox
 	pem      []byte
@@ -105,7 +105,7 @@ func (l *loop) once(round int) error {
 	return nil
 }
 
-// client does what needs no server: a client with all callbacks, a login begun, an error of each kind.
+// client does what needs no server: a client with all callbacks, a started login, and errors.
 func (l *loop) client(round int) error {
 	client, err := countersign.New(l.settings, l.callbacks()...)
 	if err != nil {
@@ -126,11 +126,11 @@ func (l *loop) client(round int) error {
 		return err
 	}
 	if _, err := client.CompleteLogin(context.Background(), login, "error=access_denied"); err == nil {
-		return errors.New("a refused login succeeded")
+		return errors.New("a denied login succeeded")
 	}
 	wrong := countersign.WithSettings(countersign.Settings{"subjekt": "x"})
 	if _, err := countersign.New(l.settings, append(l.callbacks(), wrong)...); err == nil {
-		return errors.New("an unknown setting was taken")
+		return errors.New("an unknown setting was accepted")
 	}
 	if round%3 != 0 {
 		return client.Close()
@@ -153,7 +153,7 @@ var started = time.Now()
 
 var errNoDisplay = errors.New("no display")
 
-// browser begins a login on this machine whose page cannot be shown.
+// browser starts a login on this machine whose page can't be opened.
 func (l *loop) browser() error {
 	client, err := countersign.New(l.settings)
 	if err != nil {
@@ -191,13 +191,13 @@ func (l *loop) key() error {
 		return err
 	}
 	if _, err := key.Verify("RS256", token+"x"); err == nil {
-		return errors.New("a wrong signature was taken")
+		return errors.New("a wrong signature was accepted")
 	}
 	_, err = key.Info()
 	return err
 }
 
-// token asks the server, with a caller that can give up, and sometimes does.
+// token requests a token with a context that is sometimes cancelled.
 func (l *loop) token(round int) error {
 	client, err := countersign.Load("boldsign-cc", append(l.callbacks(), countersign.WithFile(l.emulator.Connections),
 		countersign.WithSettings(countersign.Settings{"store": "memory"}))...)
@@ -227,7 +227,7 @@ func (l *loop) token(round int) error {
 	return nil
 }
 
-// settledRSS is what the process holds in memory when Go has given back what it can.
+// settledRSS returns the process's resident memory after Go has returned free memory to the system.
 func settledRSS() int {
 	for range 3 {
 		runtime.GC()

@@ -1,5 +1,4 @@
-// Package sandbox runs `countersign-sandbox`, the local emulator of the vendors' token services, for the tests of this
-// module.
+// Package sandbox runs `countersign-sandbox`, a local stand-in for the vendors' token services, for this module's tests.
 package sandbox
 
 import (
@@ -21,10 +20,10 @@ import (
 	"time"
 )
 
-// ErrNoCommand is the error of [Start] where COUNTERSIGN_SANDBOX does not say where countersign-sandbox is.
+// ErrNoCommand is the error of [Start] if COUNTERSIGN_SANDBOX is not set.
 var ErrNoCommand = errors.New("COUNTERSIGN_SANDBOX is not set: it is the path of countersign-sandbox")
 
-// Sandbox is a running emulator.
+// Sandbox is a running sandbox.
 type Sandbox struct {
 	URL         string `json:"url"`
 	Dir         string `json:"dir"`
@@ -41,8 +40,8 @@ type Entry struct {
 	Grant string `json:"grant"`
 }
 
-// Start starts a sandbox in an empty folder and waits until it is ready. It also gives this process an empty state
-// folder, where the library has its spool.
+// Start starts a sandbox in an empty folder and waits until it is ready. It also sets an empty state folder for this
+// process, where the library keeps its fallback store.
 func Start() (*Sandbox, error) {
 	path := os.Getenv("COUNTERSIGN_SANDBOX")
 	if path == "" {
@@ -75,10 +74,10 @@ func (s *Sandbox) run(path string) error {
 	}
 	line, err := bufio.NewReader(output).ReadBytes('\n')
 	if err != nil {
-		return fmt.Errorf("the sandbox did not say that it is ready: %w", err)
+		return fmt.Errorf("the sandbox did not become ready: %w", err)
 	}
 	if err := json.Unmarshal(line, s); err != nil {
-		return fmt.Errorf("the sandbox said %q: %w", line, err)
+		return fmt.Errorf("the sandbox printed %q: %w", line, err)
 	}
 	authority, err := os.ReadFile(s.CAFile)
 	if err != nil {
@@ -98,7 +97,7 @@ func (s *Sandbox) run(path string) error {
 	return nil
 }
 
-// Stop ends the sandbox and removes its folder.
+// Stop stops the sandbox and removes its folder.
 func (s *Sandbox) Stop() {
 	if s.command != nil && s.command.Process != nil {
 		_ = s.command.Process.Signal(syscall.SIGTERM)
@@ -107,12 +106,12 @@ func (s *Sandbox) Stop() {
 	_ = os.RemoveAll(s.base)
 }
 
-// Transport does requests that trust the sandbox's certificate.
+// Transport sends requests that trust the sandbox's certificate.
 func (s *Sandbox) Transport() http.RoundTripper {
 	return s.client.Transport
 }
 
-// Reset has the sandbox forget everything, and removes what was kept in its folder.
+// Reset resets the sandbox and removes stored tokens from its folder.
 func (s *Sandbox) Reset() error {
 	if err := s.post("/_sandbox/reset", nil); err != nil {
 		return err
@@ -142,7 +141,7 @@ func (s *Sandbox) post(path string, body []byte) error {
 	return err
 }
 
-// Log is every token request since the last reset.
+// Log returns the token requests since the last reset.
 func (s *Sandbox) Log() ([]Entry, error) {
 	response, err := s.client.Get(s.URL + "/_sandbox/log")
 	if err != nil {
@@ -153,8 +152,8 @@ func (s *Sandbox) Log() ([]Entry, error) {
 	return entries, json.NewDecoder(response.Body).Decode(&entries)
 }
 
-// Authorize goes to the page of a login as a browser would, says "allow" or "deny", and gives the URL that the
-// browser would come back to.
+// Authorize opens a login page like a browser, answers "allow" or "deny", and returns the URL that the browser would be
+// redirected to.
 func (s *Sandbox) Authorize(page, answer string) (string, error) {
 	response, err := s.client.Get(page + "&_sandbox=" + answer)
 	if err != nil {
@@ -163,12 +162,12 @@ func (s *Sandbox) Authorize(page, answer string) (string, error) {
 	_ = response.Body.Close()
 	back, err := url.Parse(response.Header.Get("Location"))
 	if err != nil || back.RawQuery == "" {
-		return "", fmt.Errorf("the login page answered %s and does not lead back", response.Status)
+		return "", fmt.Errorf("the login page responded with %s and does not redirect", response.Status)
 	}
 	return back.String(), nil
 }
 
-// Settings are those of a connection in the sandbox's file.
+// Settings returns the settings of a connection in the sandbox's file.
 func (s *Sandbox) Settings(name string) (map[string]string, error) {
 	text, err := os.ReadFile(s.Connections)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Command modzip packs a folder as the Go module proxy serves it.
+// Command modzip packs a folder in the format of the Go module proxy.
 //
 //	modzip FOLDER MODULE VERSION OUT.zip
 package main
