@@ -1,4 +1,4 @@
-"""What a token from memory costs in Python: one line of JSON for each measurement, in nanoseconds, loop included:
+"""Measure the cost of a cached token, in nanoseconds including the loop, as a line of JSON per measurement:
 the median of rounds.
 
 Needs COUNTERSIGN_SANDBOX, for the sandbox whose token is measured; else the package as users have it.

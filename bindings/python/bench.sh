@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints what a token from memory costs, one line of JSON for each measurement.
+# Measures the cost of a cached token and prints a line of JSON per measurement.
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"

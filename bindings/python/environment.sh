@@ -1,8 +1,8 @@
-# Sourced by the scripts here: a virtual environment with what requirements-dev.txt names, in $COUNTERSIGN_SCRATCH.
+# To be sourced by the scripts: a virtual environment with requirements-dev.txt, in $COUNTERSIGN_SCRATCH.
 
 export COUNTERSIGN_SCRATCH="${COUNTERSIGN_SCRATCH:-${TMPDIR:-/tmp}/countersign-python}"
 mkdir -p "$COUNTERSIGN_SCRATCH"
-# The library's spool and a person's own configuration stay out of it.
+# Keep the user's configuration and fallback store out of the tests.
 export XDG_STATE_HOME="$COUNTERSIGN_SCRATCH/state" XDG_CONFIG_HOME="$COUNTERSIGN_SCRATCH/config"
 mkdir -p "$XDG_STATE_HOME" "$XDG_CONFIG_HOME"
 unset COUNTERSIGN_CONFIG COUNTERSIGN_LIBRARY PYTHONPATH

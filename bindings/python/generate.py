@@ -1,9 +1,9 @@
-"""Compiles abi.h, which `cargo xtask codegen` writes, into the module that has cffi load it.
+"""Compile abi.h, which `cargo xtask codegen` writes, to a module for cffi.
 
     python generate.py           writes the module
-    python generate.py --check   fails where what is committed is not what it would write
+    python generate.py --check   fails if the module is not up to date
 
-Needs cffi of the version in requirements-dev.txt.
+Requires cffi in the version of requirements-dev.txt.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ def main(arguments: list[str]) -> int:
     if "--check" not in arguments:
         MODULE.write_text(text, "utf-8")
     elif MODULE.read_text("utf-8") != text:
-        print(f"{MODULE.name} is not what abi.h says: run `python generate.py`", file=sys.stderr)
+        print(f"{MODULE.name} is not up to date: run `python generate.py`", file=sys.stderr)
         return 1
     return 0
 
 
 def compiled(declarations: str) -> str:
-    """What cffi needs to call the library, with nothing left to parse at import."""
+    """Return the source of the module, which cffi imports without parsing abi.h."""
     builder = cffi.FFI()
     builder.set_source("countersign._abi", None)
     builder.cdef(declarations)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / MODULE.name
-        with contextlib.redirect_stdout(None):  # It says where it writes to.
+        with contextlib.redirect_stdout(None):  # It prints the path that it writes to.
             builder.emit_python_code(str(path))
-        return f"# Made of abi.h by `python generate.py` in bindings/python; do not edit.\n{path.read_text('utf-8')}"
+        return f"# Generated from abi.h by `python generate.py`; do not edit.\n{path.read_text('utf-8')}"
 
 
 if __name__ == "__main__":

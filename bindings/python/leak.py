@@ -1,4 +1,4 @@
-"""Creates, uses and drops 10 000 times, and fails where memory grows: clients, keys, logins, errors, callbacks, tokens.
+"""Create, use and drop the package's objects 10,000 times, and fail if the memory grows.
 
 Needs COUNTERSIGN_SANDBOX, for the sandbox whose tokens are asked for.
 """
@@ -35,7 +35,7 @@ def main() -> int:
 
 def run(sandbox: Sandbox) -> int:
     pem = (Path(sandbox.dir) / "docusign.pem").read_bytes()
-    # The clients of all rounds find this one's token in the store.
+    # All rounds' clients find this client's token in the store.
     settings = {**written(Path(sandbox.connections), "docusign-jwt"), "store": f"file:{sandbox.dir}/leak"}
     providers = countersign.Registry()
     shared = countersign.Client(settings, name="leak")
@@ -97,7 +97,7 @@ def refused(client: countersign.Client, providers: countersign.Registry, login: 
 
 
 def clock() -> tuple[int, int]:
-    raise LookupError  # The machine's clock is used then; that path must not leak either.
+    raise LookupError  # Then the system's clock is used, which must not leak either.
 
 
 def ignore(*_: object) -> None:

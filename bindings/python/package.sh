@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the wheel, with the library of $COUNTERSIGN_LIB_DIR in it: package.sh OUT
+# Builds the wheel, with the library of $COUNTERSIGN_LIB_DIR in it: package.sh OUT
 set -euo pipefail
 out="$(mkdir -p "${1:?package.sh OUT}" && cd "$1" && pwd)"
 cd "$(dirname "$0")"
@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 source ./environment.sh
 make_venv
 
-# From a copy, so that nothing of an earlier build gets in and nothing is left here.
+# Build a copy, so that no file of an earlier build gets in and none is left here.
 copy="$COUNTERSIGN_SCRATCH/wheel"
 rm -rf "$copy"
 mkdir -p "$copy"

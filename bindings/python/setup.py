@@ -1,7 +1,7 @@
-"""Puts libcountersign into the wheel, and names the systems that it runs on.
+"""Put libcountersign into the wheel, and set the wheel's platform tag.
 
-The library is taken from $COUNTERSIGN_LIB_DIR. Without that the wheel has none, is for any platform, and uses the
-system's library.
+The library is taken from $COUNTERSIGN_LIB_DIR. If that is not set, the wheel has no library, is for any
+platform, and uses the system's library.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from setuptools.command.build_py import build_py
 
 FILE_NAME = {"darwin": "libcountersign.0.dylib", "win32": "countersign.dll"}.get(sys.platform, "libcountersign.so.0")
 
-# What PEP 600 lets a manylinux wheel need of the system, as far as a Rust library may.
+# The system libraries that PEP 600 allows a manylinux wheel to need, and that a Rust library may use.
 SYSTEM = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libgcc_s.so.1"}
 
 
@@ -38,7 +38,7 @@ def library() -> Path | None:
 
 
 def platform_tag(path: Path) -> str:
-    """`manylinux_2_N` by the newest glibc symbol that the library needs; this system only where that is not all."""
+    """Return `manylinux_2_N`, by the newest glibc symbol that the library needs, or this system's tag."""
     own = re.sub(r"[-.]", "_", sysconfig.get_platform())
     if not sys.platform.startswith("linux"):
         return own
@@ -79,7 +79,7 @@ class PlatformWheel(bdist_wheel):
 
 class WithLibrary(Distribution):
     def has_ext_modules(self) -> bool:
-        # Goes where platform-specific packages go; but for that there is nothing to compile.
+        # The package is platform-specific, although there is nothing to compile.
         return library() is not None
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the wheel and holds it against everything: the compiled module, linter, types, tests, scenarios, leak loop, README.
+# Builds the wheel and tests it: generated module, linter, types, tests, scenarios, leaks, README.
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
@@ -20,6 +20,6 @@ trap 'rm -rf "$wheels"' EXIT
 ./package.sh "$wheels"
 run pip install -q --force-reinstall --no-deps "$wheels"/countersign-*.whl
 
-# What is tested is what is in the wheel, with the library in it.
+# Test the wheel, with the library in it.
 run pytest -q -p no:cacheprovider --doctest-modules --pyargs countersign tests
 run python leak.py

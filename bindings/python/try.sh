@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs a wheel into an empty project and runs the README's examples there: try.sh WHEEL
+# Installs a wheel into an empty project and runs the README's examples: try.sh WHEEL
 set -euo pipefail
 wheel="$(realpath "${1:?try.sh WHEEL}")"
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -12,6 +12,6 @@ trap 'rm -rf "$project"' EXIT
 cd "$project"
 "${PYTHON:-python3}" -m venv venv
 venv/bin/pip install -q "$wheel"
-# The library comes from the wheel: nothing else may be found.
+# The library must come from the wheel.
 unset COUNTERSIGN_LIB_DIR LD_LIBRARY_PATH
 venv/bin/python "$here/tests/readme.py"

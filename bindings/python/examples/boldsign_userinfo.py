@@ -1,4 +1,4 @@
-"""boldsign with a client's token, which is replaced where BoldSign answers 401.
+"""Use the boldsign SDK with a client's token, which is replaced if BoldSign responds with 401.
 
     COUNTERSIGN_CONFIG=countersign.toml python boldsign_userinfo.py CONNECTION
 
@@ -18,7 +18,7 @@ import countersign
 
 
 class TokenApiClient(boldsign.ApiClient):  # type: ignore[misc]
-    """An ApiClient that asks `client` for the token of each call. Every call of the SDK goes through `call_api`."""
+    """An ApiClient that gets each call's token from `client`. All calls of the SDK use `call_api`."""
 
     def __init__(self, client: countersign.Client, configuration: boldsign.Configuration) -> None:
         super().__init__(configuration)
@@ -41,13 +41,13 @@ def main(connection: str) -> None:
     with countersign.Client.load(connection) as client:
         configuration = boldsign.Configuration(host=client.token().extra["api_base"])
         api = TokenApiClient(client, configuration)
-        # Now any of the SDK's APIs works: boldsign.DocumentApi(api).list_documents(page=1)
+        # All of the SDK's APIs work: boldsign.DocumentApi(api).list_documents(page=1)
         answer = api.call_api("GET", userinfo_url(client), {"Accept": "application/json"})
         print(json.loads(answer.read())["email"])
 
 
 def userinfo_url(client: countersign.Client) -> str:
-    """BoldSign's userinfo is beside its login page."""
+    """Return the URL of userinfo, which is on the host of the login page."""
     login = urlsplit(client.start_login("http://127.0.0.1/callback").url)
     return urlunsplit((login.scheme, login.netloc, "/connect/userinfo", "", ""))
 

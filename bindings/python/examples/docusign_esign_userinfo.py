@@ -1,4 +1,4 @@
-"""docusign-esign with a client's token, which is replaced where DocuSign answers 401.
+"""Use docusign-esign with a client's token, which is replaced if DocuSign responds with 401.
 
     COUNTERSIGN_CONFIG=countersign.toml python docusign_esign_userinfo.py CONNECTION
 
@@ -18,7 +18,7 @@ import countersign
 
 
 class TokenApiClient(ApiClient):  # type: ignore[misc]
-    """An ApiClient that asks `client` for the token of each call. Every call of the SDK goes through `request`."""
+    """An ApiClient that gets each call's token from `client`. All calls of the SDK use `request`."""
 
     def __init__(self, client: countersign.Client, **more: Any) -> None:
         super().__init__(**more)
@@ -40,7 +40,7 @@ def authorized(headers: Any, token: countersign.Token) -> dict[str, Any]:
 
 
 def api_client(client: countersign.Client) -> TokenApiClient:
-    """Where the API of the user's account is, DocuSign says."""
+    """Return the URL of the API of the user's account, which DocuSign returns."""
     made = TokenApiClient(client, host=client.identity()["base_uri"] + "/restapi")
     authorize = urlsplit(client.consent_url())
     made.set_oauth_host_name(authorize.netloc)
@@ -50,7 +50,7 @@ def api_client(client: countersign.Client) -> TokenApiClient:
 def main(connection: str) -> None:
     with countersign.Client.load(connection) as client:
         api = api_client(client)
-        # Now any of the SDK's APIs works: docusign_esign.EnvelopesApi(api).list_status_changes(account_id, ...)
+        # All of the SDK's APIs work: docusign_esign.EnvelopesApi(api).list_status_changes(account_id, ...)
         info = api.get_user_info(client.access_token())
         print(info.email, [account.account_name for account in info.accounts])
 

@@ -1,4 +1,4 @@
-"""simple-salesforce with a client's token, which is replaced where Salesforce answers 401.
+"""Use simple-salesforce with a client's token, which is replaced if Salesforce responds with 401.
 
     COUNTERSIGN_CONFIG=countersign.toml python simple_salesforce_userinfo.py CONNECTION
 
@@ -17,10 +17,10 @@ import countersign.requests
 
 
 def salesforce(client: countersign.Client) -> Salesforce:
-    """A Salesforce whose session asks `client` for the token of each call."""
+    """Return a Salesforce whose session gets each call's token from `client`."""
     token = client.token()
     session = requests.Session()
-    # Replaces the header that Salesforce makes of session_id, which would stay the first token for ever.
+    # Replaces the header that Salesforce builds from session_id, which would keep the first token.
     session.auth = countersign.requests.Auth(client)
     return Salesforce(session_id=token.value, instance_url=token.extra["instance_url"], session=session)
 
@@ -28,7 +28,7 @@ def salesforce(client: countersign.Client) -> Salesforce:
 def main(connection: str) -> None:
     with countersign.Client.load(connection) as client:
         sf = salesforce(client)
-        # Now all of it works: sf.query("SELECT Id, Name FROM Account LIMIT 3")
+        # All calls work: sf.query("SELECT Id, Name FROM Account LIMIT 3")
         user = sf.oauth2("userinfo")
         assert user is not None
         print(user["preferred_username"], user["organization_id"])

@@ -1,4 +1,4 @@
-"""A vendor's API in miniature, on loopback: refuses tokens, redirects, and remembers what it was sent."""
+"""A small fake API on loopback: it rejects tokens, redirects, and records requests."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Call(NamedTuple):
 
 
 class Api:
-    """`/` answers 200, or 401 as often as `refusals` says; `/here` and `/away` redirect to it, the latter by another
-    name of the host.
+    """`/` responds with 200, after `rejections` times 401. `/here` and `/away` redirect to it, the latter
+    with another host name.
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
-        self.refusals = 0
+        self.rejections = 0
         self.server = listening(handler(self))
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -36,7 +36,7 @@ class Api:
 
 
 def listening(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
-    """A server on a free port below those that outgoing connections use."""
+    """Listen on a free port below those that outgoing connections use."""
     for port in random.sample(range(15000, 32000), 100):
         try:
             return ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -69,8 +69,8 @@ def handler(api: Api) -> type[BaseHTTPRequestHandler]:
             status, location = 200, None
             if self.path in ("/here", "/away"):
                 status, location = 307, f"http://{'localhost' if self.path == '/away' else host}:{api.port}/"
-            elif api.refusals:
-                api.refusals -= 1
+            elif api.rejections:
+                api.rejections -= 1
                 status = 401
             self.send_response(status)
             if location:

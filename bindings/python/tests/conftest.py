@@ -1,4 +1,4 @@
-"""What tests share: one sandbox, reset for each."""
+"""Shared fixtures: one sandbox, which is reset for each test."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def examples() -> list[tuple[bool, str]]:
-    """Whether it runs, and its text."""
+    """Return each example: whether it runs, and its text."""
     found = re.findall(r"(<!-- runs -->\n)?```python\n(.*?)```", README.read_text("utf-8"), re.S)
     return [(bool(mark), text) for mark, text in found]
 

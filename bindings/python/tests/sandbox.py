@@ -1,4 +1,4 @@
-"""The sandbox as a process, and the few requests that tests make to it."""
+"""The sandbox process, and the requests that tests send to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
 
 class Sandbox:
-    """One `countersign-sandbox`, ended by its own process id."""
+    """A running `countersign-sandbox`."""
 
     def __init__(self, folder: Path) -> None:
         command = os.environ["COUNTERSIGN_SANDBOX"]
@@ -39,7 +39,7 @@ class Sandbox:
         self.post("/_sandbox/reset")
         for stored in ("kept", "tokens"):
             shutil.rmtree(Path(self.dir) / stored, ignore_errors=True)
-        # A reset makes the refresh tokens of the settings good again.
+        # A reset makes the configured refresh tokens valid again.
         shutil.rmtree(Path(os.environ["XDG_STATE_HOME"]) / "countersign" / "seeds", ignore_errors=True)
 
     def post(self, path: str, body: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""Makes a scenario's client: settings, clock, signer, listener."""
+"""Build a scenario's client: settings, clock, signer, listener."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import countersign
 
 
 class Maker:
-    """Makes clients of one scenario, all with the same settings and callbacks."""
+    """Builds a scenario's clients, all with the same settings and callbacks."""
 
     def __init__(self, sandbox: Sandbox, scenario: dict[str, Any]) -> None:
         self.sandbox = sandbox
@@ -40,7 +40,7 @@ class Maker:
 
 
 def written(connections: Path, name: str) -> dict[str, str]:
-    """A connection's settings, by the README's simple rule."""
+    """Return a connection's settings, parsed as the README specifies."""
     block = connections.read_text("utf-8").split(f"[connections.{name}]\n", 1)[1].split("\n\n", 1)[0]
     pairs = [line.split(" = ", 1) for line in block.splitlines() if line]
     return {key: json.loads(value) for key, value in pairs}
@@ -58,7 +58,7 @@ def signer_of(settings: dict[str, str], wanted: object) -> countersign.Signer:
 
 
 class Clock:
-    """The machine's clock, and what a scenario adds."""
+    """The system's clock, plus what a scenario adds."""
 
     def __init__(self) -> None:
         self.ahead_ms = 0
@@ -76,7 +76,7 @@ class Clock:
 
 
 class Heard:
-    """What the listener has heard."""
+    """Counts the listener's calls."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -85,6 +85,6 @@ class Heard:
     def hear(self, change: str, token: countersign.Token | None) -> None:
         assert (token is None) == (change == "forgotten")
         with self.lock:
-            # A rotation is a new token as well.
+            # A rotation also obtains a new token.
             for word in {"rotated": ("obtained", "rotated")}.get(change, (change,)):
                 self.counts[word] += 1

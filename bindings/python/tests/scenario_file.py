@@ -1,4 +1,4 @@
-"""A scenario as its file has it. An unknown member is refused, never skipped."""
+"""Read scenario files. Unknown members are rejected."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEMBERS = {
     "requests",
 }
 
-#: The members of each step, besides `do` and `expect`.
+#: The members of each step, in addition to `do` and `expect`.
 STEPS: dict[str, set[str]] = {
     "token": {"min_valid_s", "as"},
     "refresh": {"as"},
@@ -60,16 +60,16 @@ def names() -> list[str]:
 
 def read(name: str) -> dict[str, Any]:
     scenario: dict[str, Any] = json.loads((folder() / f"{name}.json").read_text("utf-8"))
-    refuse_unknown("the scenario", scenario, MEMBERS)
+    reject_unknown("the scenario", scenario, MEMBERS)
     assert scenario["name"] == name
     for step in scenario["steps"]:
         assert step["do"] in STEPS, f"unknown step `{step['do']}`"
-        refuse_unknown(step["do"], step, STEPS[step["do"]] | {"do", "expect"})
+        reject_unknown(step["do"], step, STEPS[step["do"]] | {"do", "expect"})
     return scenario
 
 
 def filled(value: Any, places: dict[str, str]) -> Any:
-    """With {url}, {dir} and {plugins} put in, in every string."""
+    """Replace {url}, {dir} and {plugins} in every string."""
     if isinstance(value, str):
         for place, text in places.items():
             value = value.replace(place, text)
@@ -81,6 +81,6 @@ def filled(value: Any, places: dict[str, str]) -> Any:
     return value
 
 
-def refuse_unknown(what: str, found: dict[str, Any], known: set[str]) -> None:
+def reject_unknown(what: str, found: dict[str, Any], known: set[str]) -> None:
     unknown = set(found) - known
     assert not unknown, f"{what} has unknown members: {', '.join(sorted(unknown))}"

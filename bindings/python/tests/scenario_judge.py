@@ -1,4 +1,4 @@
-"""Holds what a step brought against what it expects."""
+"""Compare a step's result to what it expects."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import countersign
 
 
 class Failed(Exception):
-    """A scenario that does not hold, and why."""
+    """Why a scenario failed."""
 
 
 class Seen(NamedTuple):
-    """What a step brought: one of these, or several for threads."""
+    """A step's result: one of these, or several for threads."""
 
     facts: dict[str, Any] | None = None
     access: str | None = None
@@ -39,7 +39,7 @@ MAYBE = ("oauth_error", "oauth_description", "setting", "provider", "url", "trac
 
 
 def told(error: countersign.Error) -> dict[str, Any]:
-    """An error in the README's words; what is not there is None."""
+    """Return an error's members, named as in the README. Absent ones are None."""
     facts = {name: getattr(error, name) for name in (*EXACT, *MAYBE, "message")}
     if error.retry_after_s is not None:
         facts["retry_after_s"] = int(error.retry_after_s)
@@ -47,14 +47,14 @@ def told(error: countersign.Error) -> dict[str, Any]:
 
 
 def judge(scenario: dict[str, Any], opened: dict[str, Any] | None, record: list[Seen], log: list[str]) -> None:
-    """Raises Failed where what was seen is not what the scenario expects."""
+    """Raise Failed if the results are not as expected."""
     wanted = scenario.get("open")
     if wanted is not None:
         if opened is None:
-            raise Failed("the client was made")
+            raise Failed("the client was built")
         judge_error("open", wanted["error"], opened)
     elif opened is not None:
-        raise Failed(f"the client was not made: {opened}")
+        raise Failed(f"cannot build the client: {opened}")
     named: dict[str, str] = {}
     for number, (step, seen) in enumerate(zip(scenario["steps"], record)):
         judge_step(f"step {number} ({step['do']})", step, seen, named)

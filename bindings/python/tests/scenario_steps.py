@@ -1,4 +1,4 @@
-"""Takes the steps of a scenario, and says in the README's words what they brought."""
+"""Run the steps of a scenario, and return their results, named as in the README."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import countersign.requests
 
 
 class Steps:
-    """A scenario's client, and the tokens it gave that have a name."""
+    """A scenario's client and its named tokens."""
 
     def __init__(self, sandbox: Sandbox, maker: Maker, client: countersign.Client) -> None:
         self.sandbox = sandbox
@@ -41,11 +41,11 @@ class Steps:
         return self.named(step, self.client.refresh())
 
     def take_login(self, step: dict[str, Any]) -> Seen:
-        # Through text and back, as a web server would keep it between two requests.
+        # Save and restore the login, as a web server would between two requests.
         login = countersign.Login.restore(self.client.start_login().save())
         shown = self.sandbox.get(f"{login.url}&_sandbox={step['answer']}")
         if shown.location is None or "?" not in shown.location:
-            raise Failed(f"the page answered {shown.status} and led nowhere")
+            raise Failed(f"the page responded with {shown.status} and does not redirect")
         if login.state not in shown.location:
             raise Failed(f"the login's state is not in {shown.location}")
         return self.named(step, self.client.complete_login(login, shown.location))
@@ -97,27 +97,27 @@ class Steps:
             begun = time.monotonic()
             while len(await asyncio.to_thread(self.sandbox.log)) == before:
                 if time.monotonic() - begun > 10:
-                    raise Failed("no request was made within 10 s")
+                    raise Failed("no request was sent within 10 s")
                 await asyncio.sleep(0.01)
             if call.done():
-                raise Failed("the call ended before its caller gave up")
+                raise Failed("the call ended before it was cancelled")
             gave_up = time.monotonic()
             call.cancel()
             try:
                 await call
             except asyncio.CancelledError:
                 return time.monotonic() - gave_up
-            raise Failed("the caller was not told that it gave up")
+            raise Failed("the cancelled call returned")
 
         if asyncio.run(give_up()) > 3:
-            raise Failed("giving up took longer than 3 s")
+            raise Failed("the cancellation took longer than 3 s")
         return Seen()
 
     def take_api(self, step: dict[str, Any]) -> Seen:
         before = len(self.sandbox.log())
         with requests.Session() as session:
             session.auth = countersign.requests.Auth(self.client)
-            # Not as the session's own: requests puts $REQUESTS_CA_BUNDLE over that.
+            # Not set in the session, where $REQUESTS_CA_BUNDLE overrides it.
             answer = session.get(self.sandbox.url + step["path"], verify=self.sandbox.ca_file, timeout=30)
         return Seen({"status": answer.status_code, "token_requests": len(self.sandbox.log()) - before})
 
@@ -140,7 +140,7 @@ class Steps:
             first = True
             while True:
                 try:
-                    # Both ways to a token are in use when the client is closed.
+                    # Use both ways to get a token while the client is closed.
                     self.client.token() if number % 2 else self.client.access_token()
                 except countersign.UnexpectedError as error:
                     if error.status != countersign.Status.CLOSED:
@@ -166,7 +166,7 @@ class Steps:
         except countersign.UnexpectedError as error:
             if error.status == countersign.Status.CLOSED:
                 return Seen()
-        raise Failed("a closed client gives tokens, or another error")
+        raise Failed("a closed client returns a token or another error")
 
     def take_collect(self, step: dict[str, Any]) -> Seen:
         for number in range(step["rounds"]):
@@ -193,7 +193,7 @@ class Steps:
 
 
 def at_once(count: int, call: Callable[[int], Seen]) -> list[Seen]:
-    """What threads bring that are released together."""
+    """Return the results of threads that are released together."""
     together = threading.Barrier(count)
     results: list[Seen | None] = [None] * count
 
@@ -207,5 +207,5 @@ def at_once(count: int, call: Callable[[int], Seen]) -> list[Seen]:
     for thread in threads:
         thread.join(60)
     if None in results:
-        raise Failed("a thread has not come back")
+        raise Failed("a thread did not end")
     return [result for result in results if result is not None]

@@ -1,4 +1,4 @@
-"""Every adapter against the cases that all languages share: tests/adapters."""
+"""Test every adapter with the cases in tests/adapters, which all languages run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Send = Callable[[countersign.Client, str, Call], int]
 
 
 class Servers:
-    """The two servers of a case, and what arrived at them in one order."""
+    """The two servers of a case, and the requests that they received."""
 
     def __init__(self, responses: list[Call]) -> None:
         self.responses = responses
@@ -132,7 +132,7 @@ def send(request: pytest.FixtureRequest) -> Send:
 
 
 @pytest.mark.parametrize("case", SHARED["cases"], ids=lambda case: case["name"])
-def test_an_adapter_keeps_the_rules(send: Send, client: countersign.Client, case: Call) -> None:
+def test_an_adapter_follows_the_shared_rules(send: Send, client: countersign.Client, case: Call) -> None:
     first = client.token().authorization
     servers = Servers(list(case["responses"]))
     try:

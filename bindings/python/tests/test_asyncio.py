@@ -16,7 +16,7 @@ from sandbox import Sandbox
 import countersign
 
 
-def test_a_token_in_memory_needs_no_thread(client: countersign.Client) -> None:
+def test_a_cached_token_needs_no_thread(client: countersign.Client) -> None:
     value = client.token().value
     before = threading.active_count()
 
@@ -31,7 +31,7 @@ def test_a_token_in_memory_needs_no_thread(client: countersign.Client) -> None:
     assert client._threads is None
 
 
-def test_the_loop_runs_while_a_token_is_waited_for(connections: Path, sandbox: Sandbox) -> None:
+def test_the_loop_runs_while_a_call_waits(connections: Path, sandbox: Sandbox) -> None:
     sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 20})
     client = countersign.Client.load("docusign-jwt", connections, store="memory")
 
@@ -61,7 +61,7 @@ def test_errors_reach_the_task(connections: Path) -> None:
         asyncio.run(client.token_async())
 
 
-def test_a_refresh_and_an_invalidation(client: countersign.Client) -> None:
+def test_refresh_and_invalidate(client: countersign.Client) -> None:
     async def ask() -> tuple[countersign.Token, countersign.Token, countersign.Token]:
         first = await client.token_async()
         second = await client.refresh_async()
@@ -73,7 +73,7 @@ def test_a_refresh_and_an_invalidation(client: countersign.Client) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_of_fork_is_told(client: countersign.Client) -> None:
+def test_the_client_fails_in_a_forked_child(client: countersign.Client) -> None:
     asyncio.run(client.token_async(1))
     child = os.fork()
     if child == 0:
@@ -108,18 +108,18 @@ print("left")
 """
 
 
-def test_a_process_that_ends_waits_for_the_request(connections: Path, sandbox: Sandbox) -> None:
+def test_the_exit_waits_for_the_request(connections: Path, sandbox: Sandbox) -> None:
     sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 20})
     command = [sys.executable, "-c", LEAVING, str(connections)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
-    # The task was told at once; what the request brought was stored and heard of after that.
+    # The task ended at once. The request's result was stored and reported afterwards.
     assert "obtained" in lines[lines.index("left") :]
     assert countersign.Client.load("docusign-jwt", connections).token().source == "store"
 
 
-def test_a_login_does_not_stop_the_loop(connections: Path, sandbox: Sandbox) -> None:
+def test_a_login_does_not_block_the_loop(connections: Path, sandbox: Sandbox) -> None:
     client = countersign.Client.load("docusign-code", connections, store="memory")
     begun = client.start_login()
     answer = sandbox.get(f"{begun.url}&_sandbox=allow")
@@ -175,7 +175,7 @@ def test_a_client_is_closed_when_its_block_ends(connections: Path) -> None:
     assert "closed" in repr(asyncio.run(use()))
 
 
-def test_a_closed_client_says_so(client: countersign.Client) -> None:
+def test_a_closed_client_raises(client: countersign.Client) -> None:
     asyncio.run(client.token_async(1))
     client.close()
     for call in (client.token_async, client.access_token_async, client.refresh_async):

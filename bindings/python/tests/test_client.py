@@ -1,4 +1,4 @@
-"""The client, beyond what the scenarios show."""
+"""Tests of the client that are not scenarios."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from countersign import client as client_module
 from countersign._text import ERROR_OUT
 
 
-def test_settings_come_by_name_or_as_a_mapping(sandbox: Sandbox) -> None:
+def test_settings_as_keywords_or_a_mapping(sandbox: Sandbox) -> None:
     by_name = countersign.Client(
         {"extra.account_id": "f2c7a1d0-3333-4d5a-9a51-3f0d4b6c7a03"},
         provider="docusign",
@@ -47,7 +47,7 @@ def test_settings_come_by_name_or_as_a_mapping(sandbox: Sandbox) -> None:
     assert by_name.identity()["account_name"] == "Countersign Second"
 
 
-def test_a_store_that_outlives_the_process_needs_a_name(tmp_path: Path) -> None:
+def test_a_persistent_store_needs_a_name(tmp_path: Path) -> None:
     settings: dict[str, Any] = {
         "provider": "boldsign",
         "environment": "us",
@@ -62,12 +62,12 @@ def test_a_store_that_outlives_the_process_needs_a_name(tmp_path: Path) -> None:
     assert repr(countersign.Client(settings, name="ann")) == "<countersign.Client 'ann'>"
 
 
-def test_a_setting_of_another_type_is_refused() -> None:
+def test_a_setting_of_another_type_is_rejected() -> None:
     with pytest.raises(TypeError, match="timeout_ms is a float"):
         countersign.Client(cast(Any, {"timeout_ms": 1.5}))
 
 
-def test_finds_the_file_where_the_command_looks(connections: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_path_defaults_to_the_commands_file(connections: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERSIGN_CONFIG", str(connections))
     assert countersign.Client.load("docusign-jwt", store="memory").token().source == "minted"
 
@@ -79,7 +79,7 @@ def test_no_secret_is_shown(client: countersign.Client) -> None:
     assert token.value not in repr(token) + str(token) + repr(client)
 
 
-def test_the_bare_token_is_the_tokens(client: countersign.Client) -> None:
+def test_access_token_returns_the_same_token(client: countersign.Client) -> None:
     assert client.access_token() == client.token().value
     assert client.access_token(min_valid_s=60) == client.token().value
 
@@ -91,8 +91,8 @@ def test_a_token_longer_than_the_buffer(client: countersign.Client, monkeypatch:
     assert [buffer.capacity for buffer in client._buffers] == [len(value) + 1]
 
 
-def test_a_negative_time_is_refused(client: countersign.Client) -> None:
-    with pytest.raises(ValueError, match="from 0 up"):
+def test_a_negative_time_is_rejected(client: countersign.Client) -> None:
+    with pytest.raises(ValueError, match="pass 0 or more"):
         client.token(min_valid_s=-1)
 
 
@@ -121,7 +121,7 @@ def test_a_drained_client_starts_no_request(client: countersign.Client) -> None:
     assert raised.value.kind == "busy"
 
 
-def test_a_closed_client_says_so(client: countersign.Client) -> None:
+def test_a_closed_client_raises(client: countersign.Client) -> None:
     client.access_token()
     client.close()
     client.close()
@@ -151,7 +151,7 @@ def test_a_panic_is_an_error_and_poisons_the_client(client: countersign.Client) 
     assert later.value.status == countersign.Status.POISONED
 
 
-def test_lines_go_to_a_logger(connections: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_to_a_logger(connections: Path, caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("test.countersign")
     with caplog.at_level(logging.DEBUG, logger.name):
         client = countersign.Client.load("docusign-jwt", connections, store="memory", log=logger, log_level="debug")
@@ -160,7 +160,7 @@ def test_lines_go_to_a_logger(connections: Path, caplog: pytest.LogCaptureFixtur
     assert token.value not in caplog.text
 
 
-def test_lines_go_to_a_function(connections: Path) -> None:
+def test_log_to_a_function(connections: Path) -> None:
     lines: list[tuple[str, str]] = []
     take = lambda level, line: lines.append((level, line))  # noqa: E731
     countersign.Client.load("docusign-jwt", connections, store="memory", log=take).token()
@@ -168,12 +168,12 @@ def test_lines_go_to_a_function(connections: Path) -> None:
     assert lines
 
 
-def test_an_unknown_level_is_refused(connections: Path) -> None:
+def test_an_unknown_level_is_rejected(connections: Path) -> None:
     with pytest.raises(ValueError, match="log_level is 'loud'"):
         countersign.Client.load("docusign-jwt", connections, log=print, log_level="loud")
 
 
-def test_a_callback_that_raises_is_told_of_and_harmless(connections: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_in_a_callback_is_logged(connections: Path, caplog: pytest.LogCaptureFixture) -> None:
     def raises(*_: object) -> Any:
         raise LookupError("in a callback")
 
@@ -185,7 +185,7 @@ def test_a_callback_that_raises_is_told_of_and_harmless(connections: Path, caplo
     assert caplog.text.count("LookupError: in a callback") >= 3
 
 
-def test_what_a_signer_raises_is_the_cause(connections: Path) -> None:
+def test_the_signers_exception_is_the_cause(connections: Path) -> None:
     def away(message: bytes) -> bytes:
         raise ConnectionError("the device is away")
 
@@ -198,7 +198,7 @@ def test_what_a_signer_raises_is_the_cause(connections: Path) -> None:
     assert isinstance(raised.value.__cause__, ConnectionError)
 
 
-def test_a_signer_takes_the_place_of_the_key_in_a_file(connections: Path) -> None:
+def test_a_signer_replaces_the_key_file(connections: Path) -> None:
     kept = written(connections, "docusign-jwt")
     key = countersign.Key.read_file(kept["private_key_file"])
     signer = countersign.Signer("RS256", lambda message: key.sign_bytes(message, "RS256"))
@@ -209,7 +209,7 @@ def test_a_signer_takes_the_place_of_the_key_in_a_file(connections: Path) -> Non
         "docusign-jwt", connections, signer=signer, store="memory", private_key=None
     ) as client:
         assert client.token().source == "minted"
-    # What goes comes before what is set, whatever their order.
+    # Settings are removed before others are set, whatever their order.
     text = Path(kept["private_key_file"]).read_text("ascii")
     given: dict[str, Any] = {"private_key": text, "private_key_file": None}
     assert countersign.Client.load("docusign-jwt", connections, given, store="memory").token().source == "minted"
@@ -217,7 +217,7 @@ def test_a_signer_takes_the_place_of_the_key_in_a_file(connections: Path) -> Non
         countersign.Client.load("docusign-jwt", connections, {"private_kee": None})
 
 
-def test_a_token_in_memory_is_the_same_object(client: countersign.Client) -> None:
+def test_a_cached_token_is_the_same_object(client: countersign.Client) -> None:
     minted, first = client.token(), client.token()
     assert (minted.source, first.source) == ("minted", "cache")
     assert client.token() is first
@@ -228,7 +228,7 @@ def test_a_token_in_memory_is_the_same_object(client: countersign.Client) -> Non
     assert client.token().value == second.value
 
 
-def test_a_callback_may_not_call_its_client(connections: Path) -> None:
+def test_a_callback_cannot_call_its_client(connections: Path) -> None:
     caught: list[countersign.Error] = []
 
     def again(change: str, token: countersign.Token | None) -> None:
@@ -254,7 +254,7 @@ def test_a_listener_may_keep_the_token(connections: Path) -> None:
     assert token.value == value
 
 
-def test_a_client_that_its_listener_holds_is_collected(connections: Path) -> None:
+def test_a_client_that_its_listener_refers_to_is_collected(connections: Path) -> None:
     class Holder:
         def __init__(self) -> None:
             self.client = countersign.Client.load("docusign-jwt", connections, store="memory", on_change=self.hear)
@@ -271,7 +271,7 @@ def test_a_client_that_its_listener_holds_is_collected(connections: Path) -> Non
     del holder
     gc.collect()
     assert gone() is None
-    # The library has called destroy, so it is rid of the callback as well.
+    # The library has called destroy, so it released the callback, too.
     assert len(callbacks.KEPT) == before
 
 
@@ -290,7 +290,7 @@ def test_the_gil_is_released(connections: Path, sandbox: Sandbox) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_of_fork_is_told(client: countersign.Client) -> None:
+def test_the_client_fails_in_a_forked_child(client: countersign.Client) -> None:
     client.token()
     child = os.fork()
     if child == 0:
@@ -305,14 +305,14 @@ def test_a_child_of_fork_is_told(client: countersign.Client) -> None:
     assert client.token().source == "cache"
 
 
-def test_forget_tells_what_became_of_the_token(connections: Path) -> None:
+def test_forget_returns_the_revocation(connections: Path) -> None:
     client = countersign.Client.load("salesforce-jwt", connections, store="memory")
     client.token()
     assert client.forget() == ("revoked", None)
     assert client.forget() == countersign.Forgotten("nothing_held", None)
 
 
-def test_what_the_vendor_does_not_revoke_is_forgotten_by_force_only(connections: Path, sandbox: Sandbox) -> None:
+def test_only_force_forgets_an_unrevoked_grant(connections: Path, sandbox: Sandbox) -> None:
     client = countersign.Client.load("salesforce-jwt", connections, store="memory")
     client.token()
     sandbox.post("/_sandbox/faults", {"status": 503, "endpoint": "revoke", "times": 2})
@@ -325,7 +325,7 @@ def test_what_the_vendor_does_not_revoke_is_forgotten_by_force_only(connections:
     assert client.token().source == "minted"
 
 
-def test_events_tell_the_story_without_tokens(connections: Path) -> None:
+def test_events_contain_no_tokens(connections: Path) -> None:
     client = countersign.Client.load("boldsign-refresh", connections, store="memory")
     value = client.token().value
     events = client.events()
@@ -334,7 +334,7 @@ def test_events_tell_the_story_without_tokens(connections: Path) -> None:
     client.check_saved()
 
 
-def test_when_the_refresh_token_expires(connections: Path, sandbox: Sandbox) -> None:
+def test_refresh_token_expires_at(connections: Path, sandbox: Sandbox) -> None:
     client = countersign.Client.load("salesforce-refresh", connections, store="memory")
     assert client.refresh_token_expires_at() is None
     told = '{"access_token":"a","refresh_token":"r1","token_type":"Bearer","refresh_token_expires_in":5000}'
@@ -350,7 +350,7 @@ def test_the_consent_url(client: countersign.Client) -> None:
     assert "impersonation" in client.consent_url()
 
 
-def test_a_whole_login_on_this_machine(connections: Path, sandbox: Sandbox) -> None:
+def test_login(connections: Path, sandbox: Sandbox) -> None:
     client = countersign.Client.load("docusign-code", connections, store="memory")
     browsers: list[threading.Thread] = []
 
@@ -368,7 +368,7 @@ def test_a_whole_login_on_this_machine(connections: Path, sandbox: Sandbox) -> N
     assert client.token().source == "cache"
 
 
-def test_what_open_raises_goes_to_the_caller(connections: Path) -> None:
+def test_an_exception_of_open_goes_to_the_caller(connections: Path) -> None:
     def browse(url: str) -> None:
         raise OSError("no display")
 
@@ -384,7 +384,7 @@ countersign.Client.load("docusign-code", sys.argv[1], store="memory").login(lamb
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is not a signal there")
 def test_a_login_ends_with_ctrl_c(connections: Path) -> None:
     command = [sys.executable, "-c", LOGGING_IN, str(connections)]
     pipe = subprocess.PIPE
@@ -398,7 +398,7 @@ def test_a_login_ends_with_ctrl_c(connections: Path) -> None:
 
 @contextlib.contextmanager
 def heard(number: signal.Signals) -> Iterator[None]:
-    """Lets programs started meanwhile hear the signal, where those who run the tests in the background ignore it."""
+    """Restore a signal that is ignored when the tests run in the background, for programs started here."""
     before = signal.signal(number, signal.default_int_handler)
     try:
         yield
@@ -406,7 +406,7 @@ def heard(number: signal.Signals) -> Iterator[None]:
         signal.signal(number, before)
 
 
-def test_a_login_is_not_made_by_its_class() -> None:
+def test_a_login_has_no_constructor() -> None:
     with pytest.raises(TypeError, match=r"Client\.start_login"):
         countersign.Login()
 

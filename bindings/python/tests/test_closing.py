@@ -1,4 +1,4 @@
-"""Closing a client, and the end of the process, wait for a request that was sent."""
+"""Closing a client and the exit of the process wait for a request that was sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from api import listening
 
 import countersign
 
-#: How long a close that waits for nothing has to be seen.
+#: How long to watch for a close that doesn't wait.
 PREMATURE_S = 0.3
 
 ROTATED = b'{"access_token":"rotated","token_type":"Bearer","expires_in":3600,"refresh_token":"next"}'
@@ -50,7 +50,7 @@ class HeldServer:
         self.thread.start()
 
     def settings(self, folder: Path) -> dict[str, str]:
-        """A connection to this server, with a file store in this folder."""
+        """Return settings of a connection to this server, with a file store in this folder."""
         return {
             "provider": "boldsign",
             "environment": "us",
@@ -59,7 +59,7 @@ class HeldServer:
             "client_id": "my-app",
             "client_secret": "s3cret",
             "redirect_uri": "http://127.0.0.1/callback",
-            # A refresh token of its own: the library remembers one that was spent, whatever the store.
+            # A unique refresh token: the library remembers spent ones independently of the store.
             "refresh_token": f"first of {folder}",
             "store": f"file:{folder / 'tokens'}",
         }
@@ -79,7 +79,7 @@ def server() -> Iterator[HeldServer]:
 
 
 def stored(server: HeldServer, folder: Path) -> tuple[str, int]:
-    """The token that a new client finds in the store, and how many requests were sent by then."""
+    """Return the token that a new client finds in the store, and the number of requests so far."""
     with countersign.Client(server.settings(folder), name="held") as client:
         return client.access_token(), server.requests
 
@@ -91,7 +91,7 @@ def test_close_waits_for_a_refresh_that_was_sent(server: HeldServer, tmp_path: P
             asked = threads.submit(client.access_token)
             assert server.arrived.wait(20)
             closed = threads.submit(client.close)
-            assert not wait([closed], PREMATURE_S).done, "close returned before the response came"
+            assert not wait([closed], PREMATURE_S).done, "close returned before the response arrived"
         finally:
             server.released.set()
         closed.result(20)
@@ -110,7 +110,7 @@ sys.stdin.readline()
 """
 
 
-def test_the_process_ends_when_a_refresh_that_was_sent_is_stored(server: HeldServer, tmp_path: Path) -> None:
+def test_the_exit_waits_for_a_refresh_that_was_sent(server: HeldServer, tmp_path: Path) -> None:
     arguments = [f"{key}={value}" for key, value in server.settings(tmp_path).items()]
     with subprocess.Popen([sys.executable, "-c", EXITS, *arguments], stdin=subprocess.PIPE) as process:
         try:

@@ -1,4 +1,4 @@
-"""Errors: classes by verdict, fields, and how they travel."""
+"""Errors: classes, fields, and pickling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from countersign import _library, errors
 from countersign._text import ERROR_OUT
 
 
-def test_a_verdict_is_a_class(connections: Path) -> None:
+def test_the_class_is_the_verdict(connections: Path) -> None:
     client = countersign.Client.load("docusign-jwt-unconsented", connections, store="memory")
     with pytest.raises(countersign.ReauthorizeError) as raised:
         client.token()
@@ -25,7 +25,7 @@ def test_a_verdict_is_a_class(connections: Path) -> None:
     assert str(error) == f"{error.message} ({error.hint})"
 
 
-def test_travels_between_processes(connections: Path) -> None:
+def test_errors_can_be_pickled(connections: Path) -> None:
     client = countersign.Client.load("docusign-jwt-unconsented", connections, store="memory")
     with pytest.raises(countersign.Error) as raised:
         client.token()
@@ -34,7 +34,7 @@ def test_travels_between_processes(connections: Path) -> None:
     assert vars(copied) == vars(raised.value)
 
 
-def test_can_be_made_by_a_test_of_yours() -> None:
+def test_errors_can_be_constructed() -> None:
     error = countersign.RetryError("the server is away", retry_after_s=2.5)
     assert (str(error), error.retry_after_s, error.url) == ("the server is away", 2.5, None)
 

@@ -1,4 +1,4 @@
-"""The examples, against the sandbox, with an API that refuses the first token."""
+"""Run the examples with the sandbox, whose API rejects the first token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.fixture
 def main_of(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[str], None]]:
-    """The `main` of an example, where the vendor's client trusts the sandbox's CA."""
+    """Return an example's `main`, with a vendor's client that trusts the sandbox's CA."""
     monkeypatch.setenv("COUNTERSIGN_CONFIG", sandbox.connections)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", sandbox.ca_file)
     monkeypatch.setenv("SSL_CERT_FILE", sandbox.ca_file)
@@ -23,7 +23,7 @@ def main_of(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 
     def imported(name: str) -> Callable[[str], None]:
         certifi = pytest.importorskip("certifi")
-        # docusign-esign knows no other way.
+        # docusign-esign has no other way.
         monkeypatch.setattr(certifi, "where", lambda: sandbox.ca_file)
         main: Callable[[str], None] = importlib.import_module(name).main
         return main
@@ -40,7 +40,7 @@ def main_of(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
     ],
 )
 @pytest.mark.filterwarnings("ignore")  # The vendors' own.
-def test_a_refused_token_is_replaced(
+def test_a_rejected_token_is_replaced(
     example: str,
     package: str,
     provider: str,
@@ -52,7 +52,7 @@ def test_a_refused_token_is_replaced(
 ) -> None:
     pytest.importorskip(package)
     refused = {"status": 401, "endpoint": "userinfo", "provider": provider}
-    # DocuSign's identity, asked for by the library first, is the userinfo too.
+    # For DocuSign, the library's own identity request goes to userinfo first.
     main = main_of(example)
     if provider == "docusign":
         import countersign

@@ -1,4 +1,4 @@
-"""Processes that are started while a refresh is under way, and live on: they keep nothing of their parent's store."""
+"""Processes that are started during a refresh and keep running hold nothing of their parent's store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAME = "boldsign-refresh"
 
 
 def live(connections: Path, store: str, inherited: countersign.Client | None, parent: Connection) -> None:
-    """A child: says what its own client gives, and lives on until its parent lets it end."""
+    """Run as a child: report the tokens of its own client, and wait until the parent ends it."""
     told = []
     if inherited is not None:
         try:
@@ -42,7 +42,7 @@ def live(connections: Path, store: str, inherited: countersign.Client | None, pa
 
 
 class Child:
-    """A process that runs `live`, started in one of the ways that Python has."""
+    """A process that runs `live`, started in one of Python's ways."""
 
     def __init__(self, how: str, connections: Path, store: str, inherited: countersign.Client | None) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
@@ -69,7 +69,7 @@ class Child:
         return told
 
     def end(self) -> None:
-        """Has it end by itself."""
+        """Let the child exit."""
         self.pipe.send("end")
         assert self.wait() == 0
 
@@ -88,7 +88,7 @@ class Child:
 
 @pytest.fixture
 def start(connections: Path, sandbox: Sandbox) -> Iterator[Callable[..., Child]]:
-    """Starts a child, which is gone after the test."""
+    """Return a function that starts a child, which is ended after the test."""
     children: list[Child] = []
 
     def start(how: str, inherited: countersign.Client | None) -> Child:
@@ -102,7 +102,7 @@ def start(connections: Path, sandbox: Sandbox) -> Iterator[Callable[..., Child]]
 
 @pytest.fixture
 def refreshing(connections: Path, sandbox: Sandbox) -> Iterator[tuple[countersign.Client, str]]:
-    """A client with a refresh on its way: the sandbox answers it slowly."""
+    """Return a client with a refresh in flight, to which the sandbox responds slowly."""
     store = f"file:{sandbox.dir}/kept"
     client = countersign.Client.load(NAME, connections, store=store)
     client.token()
@@ -120,19 +120,19 @@ def refreshing(connections: Path, sandbox: Sandbox) -> Iterator[tuple[countersig
 
 
 @pytest.mark.parametrize("how", ["os.fork", "fork", "spawn", "forkserver"])
-def test_a_child_that_lives_on_keeps_nobody_waiting(
+def test_a_child_process_keeps_no_lease(
     how: str, refreshing: tuple[countersign.Client, str], connections: Path, start: Callable[..., Child]
 ) -> None:
     client, store = refreshing
     inherited = client if how in ("os.fork", "fork") else None
     child = start(how, inherited)
-    # Joins the refresh that is under way, and then makes one of its own.
+    # Waits for the refresh in flight, and then refreshes itself.
     assert client.refresh().source == "refreshed"
     assert client.refresh().source == "refreshed"
     assert refreshed_elsewhere(connections, store) == "refreshed"
     child.ask()
     assert child.told() == [*(["FORKED"] if inherited else []), "store", "refreshed"]
-    # What the child got is the parent's next token: nobody spends a refresh token twice.
+    # The parent's next token is the child's: no refresh token is spent twice.
     assert client.refresh().source == "store"
     assert client.refresh().source == "refreshed"
     child.end()
@@ -140,7 +140,7 @@ def test_a_child_that_lives_on_keeps_nobody_waiting(
 
 
 def refreshed_elsewhere(connections: Path, store: str) -> str:
-    """A refresh by a program that has nothing to do with this one."""
+    """Refresh in an unrelated program."""
     program = (
         "import sys, countersign; print(countersign.Client.load(*sys.argv[1:3], store=sys.argv[3]).refresh().source)"
     )
@@ -151,10 +151,8 @@ def refreshed_elsewhere(connections: Path, store: str) -> str:
     return run.stdout.strip()
 
 
-def test_workers_forked_from_one_that_has_a_client(
-    connections: Path, sandbox: Sandbox, start: Callable[..., Child]
-) -> None:
-    """As gunicorn with `preload_app` does: the client is made first, and used by the parent and its workers."""
+def test_preforked_workers(connections: Path, sandbox: Sandbox, start: Callable[..., Child]) -> None:
+    """Like gunicorn with `preload_app`: the parent builds the client, and its workers use it."""
     with countersign.Client.load(NAME, connections, store=f"file:{sandbox.dir}/kept") as client:
         client.token()
         workers = [start("fork", client) for _ in range(3)]
@@ -163,7 +161,7 @@ def test_workers_forked_from_one_that_has_a_client(
         for worker in workers:
             inherited, first, second = worker.told()
             assert (inherited, first) == ("FORKED", "store")
-            # One of them refreshes, and the others take that over or refresh again.
+            # One of them refreshes, and the others adopt its token or refresh again.
             assert second in ("refreshed", "store")
         assert client.refresh().source == "store"
         for worker in workers:
@@ -191,7 +189,7 @@ def test_a_program_inherits_no_descriptor(connections: Path, sandbox: Sandbox) -
 
 
 def inherited_descriptors() -> str:
-    """What a program gets that is started without closing anything: all that was not opened with O_CLOEXEC."""
+    """Return the descriptors that a program inherits: those opened without O_CLOEXEC."""
     program = "import os; print(sorted(os.listdir('/proc/self/fd'), key=int))"
     run = subprocess.run([sys.executable, "-c", program], close_fds=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

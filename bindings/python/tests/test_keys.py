@@ -1,4 +1,4 @@
-"""Keys: read, sign, verify, describe."""
+"""Keys: reading, signing, verifying and describing them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_signs_and_verifies(sandbox: Sandbox) -> None:
     assert json.loads(key.verify(token, "PS256")) == {"sub": "Zoë"}
 
 
-def test_a_key_that_the_library_cannot_use_says_which_to_make() -> None:
+def test_the_hint_names_a_supported_key() -> None:
     made = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]
     file = subprocess.run(made, capture_output=True, check=True).stdout
     with pytest.raises(countersign.FixConfigurationError) as refused:
@@ -34,7 +34,7 @@ def test_a_key_that_the_library_cannot_use_says_which_to_make() -> None:
     assert "P-256 or P-384" in str(refused.value.hint)
 
 
-def test_text_is_signed_as_it_is() -> None:
+def test_a_string_is_signed_byte_for_byte() -> None:
     claims = '{"b": 1,  "a": "\\u0000"}'
     assert SECRET.verify(SECRET.sign(claims, "HS256"), "HS256") == claims.encode()
 
@@ -47,13 +47,13 @@ def test_a_changed_token_does_not_verify() -> None:
     assert (raised.value.kind, raised.value.status) == ("verification", countersign.Status.VERIFICATION)
 
 
-def test_a_key_in_a_device_signs() -> None:
+def test_a_key_from_a_signer_signs() -> None:
     key = countersign.Key.from_signer(countersign.Signer("RS256", lambda message: message[:3] * 100, "k2"))
     head, _, signature = key.sign({"sub": "me"}).split(".")
     assert base64.urlsafe_b64decode(signature + "==") == head[:3].encode() * 100
 
 
-def test_what_a_device_raises_is_the_cause() -> None:
+def test_the_signers_exception_is_the_cause() -> None:
     def away(message: bytes) -> bytes:
         raise ConnectionError("the device is away")
 
@@ -64,7 +64,7 @@ def test_what_a_device_raises_is_the_cause() -> None:
     assert isinstance(raised.value.__cause__, ConnectionError)
 
 
-def test_two_failures_at_once_keep_their_own_causes() -> None:
+def test_concurrent_failures_keep_their_own_causes() -> None:
     both_failed = threading.Barrier(2, timeout=30)
 
     def fail(message: bytes) -> bytes:
@@ -83,7 +83,7 @@ def test_two_failures_at_once_keep_their_own_causes() -> None:
     assert not [kept for kept in callbacks.KEPT.values() if isinstance(_library.ffi.from_handle(kept), Exception)]
 
 
-def test_a_signature_that_does_not_fit_is_refused() -> None:
+def test_a_signature_that_is_too_long_is_rejected() -> None:
     key = countersign.Key.from_signer(countersign.Signer("RS256", lambda message: b"x" * 100_000))
     with pytest.raises(countersign.Error) as raised:
         key.sign({"sub": "me"})
@@ -95,13 +95,13 @@ def test_describes_a_key(sandbox: Sandbox) -> None:
     assert (info["kind"], info["type"], info["bits"]) == ("private", "RSA", 2048)
 
 
-def test_says_what_is_wrong_with_a_key() -> None:
+def test_the_error_says_what_is_wrong_with_a_key() -> None:
     with pytest.raises(countersign.FixConfigurationError) as raised:
         countersign.Key.read("-----BEGIN NONSENSE-----")
     assert raised.value.status == countersign.Status.KEY
     assert raised.value.message
 
 
-def test_a_key_is_not_made_by_its_class() -> None:
+def test_a_key_has_no_constructor() -> None:
     with pytest.raises(TypeError, match=r"Key\.read"):
         countersign.Key()

@@ -1,4 +1,4 @@
-"""Which library is loaded, and which is refused."""
+"""Which libraries are loaded and which are rejected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def loading(library: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("found", [ABI_VERSION + (1 << 16), ABI_VERSION - 1, (1 << 16) | 99])
-def test_refuses_another_abi(found: int) -> None:
+def test_rejects_an_incompatible_abi(found: int) -> None:
     refusal = _library.mismatch(found, ABI_VERSION)
     assert refusal is not None
     assert f"has ABI {found >> 16}.{found & 0xFFFF}" in refusal
@@ -27,17 +27,17 @@ def test_refuses_another_abi(found: int) -> None:
 
 
 @pytest.mark.parametrize("found", [ABI_VERSION, ABI_VERSION + 1])
-def test_takes_a_later_minor(found: int) -> None:
+def test_accepts_a_later_minor_version(found: int) -> None:
     assert _library.mismatch(found, ABI_VERSION) is None
 
 
-def test_says_that_a_library_is_missing() -> None:
+def test_reports_a_missing_library() -> None:
     ended = loading("/nowhere/libcountersign.so.0")
     assert ended.returncode != 0
-    assert "ImportError: countersign: /nowhere/libcountersign.so.0 cannot be loaded" in ended.stderr
+    assert "ImportError: countersign: cannot load /nowhere/libcountersign.so.0" in ended.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names a library of Linux")
-def test_says_that_it_is_another_library() -> None:
+def test_reports_another_library() -> None:
     ended = loading("libc.so.6")
     assert "ImportError: countersign: libc.so.6 is not libcountersign" in ended.stderr

@@ -1,4 +1,4 @@
-"""The README tells the truth."""
+"""The README is correct."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def test_the_examples_run(sandbox: Sandbox) -> None:
     readme.run_all(sandbox)
 
 
-def test_every_public_name_has_a_word_of_documentation() -> None:
+def test_every_public_name_has_a_docstring() -> None:
     for name in countersign.__all__:
         thing = getattr(countersign, name)
         if isinstance(thing, type):

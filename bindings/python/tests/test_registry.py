@@ -1,4 +1,4 @@
-"""Providers that are added: profiles and plugins."""
+"""Registries: profiles and plugins."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ids(registry: countersign.Registry) -> set[str]:
     return {provider["id"] for provider in registry.providers()}
 
 
-def test_a_profile_is_a_provider() -> None:
+def test_add_profile() -> None:
     registry = countersign.Registry()
     registry.add_profile(PROFILE)
     assert ids(registry) == {"docusign", "salesforce", "boldsign", "acme"}
@@ -49,26 +49,26 @@ def test_a_profile_is_a_provider() -> None:
     assert client.counts()["minted"] == 0
 
 
-def test_a_profile_that_is_none_is_refused() -> None:
+def test_an_invalid_profile_is_rejected() -> None:
     with pytest.raises(countersign.FixConfigurationError) as raised:
         countersign.Registry().add_profile("id = 7")
     assert raised.value.status == countersign.Status.SETTING
 
 
-def test_a_registry_names_its_providers() -> None:
+def test_repr_lists_the_providers() -> None:
     assert repr(countersign.Registry()) == "<countersign.Registry ['docusign', 'salesforce', 'boldsign']>"
     with pytest.raises(countersign.FixConfigurationError) as raised:
         countersign.Client(registry=countersign.Registry(), provider="nobody")
     assert raised.value.setting == "provider"
 
 
-def test_a_plugin_that_is_not_there() -> None:
+def test_a_missing_plugin() -> None:
     with pytest.raises(countersign.FixConfigurationError):
         countersign.Registry().load_plugin("/nowhere/plugin.so")
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler to build the plugin with")
-def test_a_plugin_is_a_provider_and_heard(tmp_path: Path) -> None:
+def test_load_plugin_and_log(tmp_path: Path) -> None:
     folder = tmp_path / "plugins"
     folder.mkdir(mode=0o700)
     plugin = folder / "xero.so"

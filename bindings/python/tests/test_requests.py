@@ -26,11 +26,11 @@ def test_puts_the_token_on_requests(session: requests.Session, client: countersi
     assert api.calls[0].authorization == client.token().authorization
 
 
-def test_a_401_is_answered_by_another_token_once(
+def test_a_401_repeats_the_request_once_with_another_token(
     session: requests.Session, client: countersign.Client, api: Api
 ) -> None:
     first = client.token()
-    api.refusals = 1
+    api.rejections = 1
     answer = session.post(api.url, json={"a": 1})
     assert (answer.status_code, len(answer.history)) == (200, 1)
     assert [call.body for call in api.calls] == [b'{"a": 1}'] * 2
@@ -39,8 +39,8 @@ def test_a_401_is_answered_by_another_token_once(
     assert client.counts()["minted"] == 2
 
 
-def test_a_401_that_stays_goes_to_the_caller(session: requests.Session, client: countersign.Client, api: Api) -> None:
-    api.refusals = 5
+def test_a_repeated_401_goes_to_the_caller(session: requests.Session, client: countersign.Client, api: Api) -> None:
+    api.rejections = 5
     assert session.get(api.url).status_code == 401
     assert len(api.calls) == 2
     assert client.counts()["minted"] == 2
@@ -48,31 +48,29 @@ def test_a_401_that_stays_goes_to_the_caller(session: requests.Session, client: 
 
 def test_a_prepared_request_can_be_sent_again(session: requests.Session, api: Api) -> None:
     prepared = session.prepare_request(requests.Request("GET", api.url))
-    for refusals in (1, 0):
-        api.refusals = refusals
+    for rejections in (1, 0):
+        api.rejections = rejections
         assert session.send(prepared).status_code == 200
     assert len(api.calls) == 3
 
 
-def test_a_file_is_sent_from_its_start_again(session: requests.Session, api: Api) -> None:
-    api.refusals = 1
+def test_a_file_is_sent_again_from_its_start(session: requests.Session, api: Api) -> None:
+    api.rejections = 1
     assert session.post(api.url, data=io.BytesIO(b"a document"), timeout=20).status_code == 200
     assert [call.body for call in api.calls] == [b"a document"] * 2
 
 
-def test_a_body_that_is_spent_is_not_sent_again(
-    session: requests.Session, client: countersign.Client, api: Api
-) -> None:
+def test_a_consumed_body_is_not_sent_again(session: requests.Session, client: countersign.Client, api: Api) -> None:
     first = client.token()
-    api.refusals = 1
+    api.rejections = 1
     assert session.post(api.url, data=(part for part in [b"a ", b"document"])).status_code == 401
     assert [call.body for call in api.calls] == [b"a document"]
-    # The next call is right all the same.
+    # The next call works.
     assert client.token().value != first.value
 
 
 def test_another_host_never_gets_the_token(session: requests.Session, client: countersign.Client, api: Api) -> None:
-    api.refusals = 1
+    api.rejections = 1
     answer = session.get(api.url + "/away")
     assert (answer.status_code, answer.request.url) == (401, f"http://localhost:{api.port}/")
     assert [(call.host, call.authorization is None) for call in api.calls] == [
@@ -82,18 +80,18 @@ def test_another_host_never_gets_the_token(session: requests.Session, client: co
     assert client.counts()["minted"] == 1
 
 
-def test_a_refusal_behind_a_redirect_is_answered(
+def test_a_401_after_a_redirect_repeats_the_request(
     session: requests.Session, client: countersign.Client, api: Api
 ) -> None:
-    api.refusals = 1
+    api.rejections = 1
     assert session.get(api.url + "/here").status_code == 200
     assert [call.path for call in api.calls] == ["/here", "/", "/"]
     assert client.counts()["minted"] == 2
-    # What the session asks next starts with the new token.
+    # The session's next request uses the new token.
     assert api.calls[-1].authorization == client.token().authorization
 
 
-def test_what_the_client_raises_goes_to_the_caller(client: countersign.Client, api: Api) -> None:
+def test_the_clients_error_goes_to_the_caller(client: countersign.Client, api: Api) -> None:
     client.close()
     with pytest.raises(countersign.UnexpectedError):
         requests.get(api.url, auth=countersign.requests.Auth(client), timeout=30)

@@ -1,4 +1,4 @@
-"""The scenarios that every language runs; what their words mean is told by the README beside them."""
+"""Run the scenarios in tests/scenarios, whose README specifies them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def results() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", scenario_file.names())
-def test_scenario_holds(name: str, sandbox: Sandbox, results: dict[str, str]) -> None:
+def test_scenario(name: str, sandbox: Sandbox, results: dict[str, str]) -> None:
     results[name] = "failed: it did not come to an end"
     try:
         ran = run(name, sandbox)
@@ -47,7 +47,7 @@ def test_scenario_holds(name: str, sandbox: Sandbox, results: dict[str, str]) ->
         raise
     results[name] = "ok"
     passed = [what for what, wrong in wrongly_expecting(ran.scenario) if holds(wrong, ran)]
-    assert not passed, f"these would pass as well: {passed}"
+    assert not passed, f"these also pass: {passed}"
 
 
 def test_there_are_scenarios() -> None:
@@ -80,7 +80,7 @@ def holds(scenario: dict[str, Any], ran: Run) -> bool:
 
 
 def wrongly_expecting(scenario: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The scenario with one expectation after another turned into a wrong one: so that each can fail."""
+    """Return variants of the scenario, each with one wrong expectation, which must fail."""
     if "requests" in scenario:
         yield "requests", {**scenario, "requests": [*scenario["requests"], "another"]}
     for path in expectations(scenario):
@@ -99,7 +99,7 @@ def wrongly_expecting(scenario: dict[str, Any]) -> Iterator[tuple[str, dict[str,
 
 
 def expectations(scenario: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """The paths to all that is expected."""
+    """Return the paths of all expectations."""
     roots: list[tuple[Any, ...]] = [("steps", n, "expect") for n, s in enumerate(scenario["steps"]) if "expect" in s]
     if "open" in scenario:
         roots.append(("open",))

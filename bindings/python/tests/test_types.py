@@ -1,4 +1,4 @@
-"""What a user's type checker sees of the installed package."""
+"""The installed package's types, as a user's type checker sees them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def asked() -> str:
 """
 
 
-def test_a_type_checker_knows_settings_and_results(tmp_path: Path) -> None:
+def test_types(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, "utf-8")

@@ -1,4 +1,4 @@
-"""Access tokens for server-side integrations, got and kept valid.
+"""Get access tokens for server-side integrations, and keep them valid.
 
 >>> import countersign
 >>> key = countersign.Key.from_secret(b"a secret of at least thirty-two bytes")
@@ -53,6 +53,6 @@ __version__ = "0.1.0"
 
 
 def library_version() -> str:
-    """The release of the library that is running, such as "0.1.0"."""
+    """Return the version of the loaded library, such as "0.1.0"."""
     version: bytes = _ffi.string(_lib.csign_version())  # type: ignore[assignment]
     return version.decode("ascii")

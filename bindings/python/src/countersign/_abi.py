@@ -1,4 +1,4 @@
-# Made of abi.h by `python generate.py` in bindings/python; do not edit.
+# Generated from abi.h by `python generate.py`; do not edit.
 # auto-generated file
 import _cffi_backend
 

@@ -1,4 +1,4 @@
-"""What the adapters for HTTP libraries have in common. tests/adapters has the rules, as cases for every language."""
+"""Shared by the adapters for HTTP libraries. tests/adapters specifies their rules."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .errors import usage
 
 
 def check_target(scheme: str, host: str) -> None:
-    """Raises UnexpectedError of kind "usage" if a token would be sent there in clear text."""
+    """Raise UnexpectedError of kind "usage" if the token would be sent in clear text."""
     if scheme.lower() == "https" or (scheme.lower() == "http" and is_loopback(host)):
         return
     raise usage(
         f"the token is not sent to {host} over {scheme}",
-        "use https: plain http is allowed only to localhost and loopback addresses",
+        "use https; plain http is allowed only to localhost and loopback addresses",
     )
 
 

@@ -1,4 +1,4 @@
-"""Text across the border: in as bytes and length, out as a copy."""
+"""Strings to and from the library: passed as bytes and length, returned as copies."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ if TYPE_CHECKING:
 
     from ._abi import Pointer
 
-#: Types of outputs, looked up once.
+#: Output types, looked up once.
 ERROR_OUT = ffi.typeof("csign_error **")
 TEXT_OUT = ffi.typeof("csign_text **")
 LENGTH_OUT = ffi.typeof("size_t *")
-#: Looked up once as well: a token has seven texts and numbers.
+#: Also looked up once, because reading a token takes seven calls.
 NULL = ffi.NULL
 string = cast("Callable[[Pointer], bytes]", ffi.string)
 
 
 def given(text: str) -> tuple[bytes, int]:
-    """What a function takes for a text: its bytes and their number."""
+    """Return the bytes and the length of a string, to pass to a function."""
     data = text.encode("utf-8")
     return data, len(data)
 
 
 def borrowed(pointer: Pointer) -> str | None:
-    """A copy of a text without a NUL in it that is lent; None for NULL."""
+    """Copy a borrowed, NUL-terminated string. NULL becomes None."""
     return string(pointer).decode() if pointer else None
 
 
 def taken(out: Pointer) -> bytes:
-    """A copy of the text in a `csign_text **`, which is wiped and freed."""
+    """Copy the text of a `csign_text **`, then wipe and free it."""
     length = ffi.new(LENGTH_OUT)
     try:
         return cast(bytes, ffi.unpack(lib.csign_text_value(out[0], length), length[0]))

@@ -1,7 +1,7 @@
-"""Callbacks of the host: how a function of Python's is called by the library, on whatever thread.
+"""Callbacks: how the library calls Python functions, on any thread.
 
-A callback lives as long as the client or key that it was given to, and is held by that alone: what the library has is
-a weak reference. So a client whose listener holds the client is still collected. Nothing is missed by that, because
+A callback lives as long as its client or key, which is its only owner: the library has a weak
+reference. So a client is collected even if its listener refers to it. No call is missed, because
 whoever waits for a request holds the client.
 """
 
@@ -23,32 +23,35 @@ from .errors import check
 if TYPE_CHECKING:
     from ._abi import Pointer
 
-#: Takes `"obtained"`, `"rotated"` or `"forgotten"`, and the new token where there is one.
+#: Called for each change of the token with `"obtained"`, `"rotated"` or `"forgotten"`, and the new
+#: token or None. It is called after the change is stored and before any caller gets the token. It
+#: must not call the client.
 Listener = Callable[[str, Optional[tokens.Token]], None]
-#: Tells the time: milliseconds since 1970-01-01 UTC, and milliseconds since the machine started, sleep included.
+#: Returns the time: milliseconds since 1970-01-01 UTC, and milliseconds since boot, including sleep.
+#: It must not call the client.
 Clock = Callable[[], "tuple[int, int]"]
-#: A logger, or a function that takes the level ("error", "warn", "info", "debug") and the line.
+#: A logger, or a function that is called with the level ("error", "warn", "info", "debug") and the line.
 Log = Union[logging.Logger, Callable[[str, str], None]]
 
-#: Where an exception in a clock, log or listener goes: there is no caller to raise it to.
+#: Logs exceptions of a clock, log or listener, which have no caller to be raised to.
 COMPLAINTS = logging.getLogger("countersign")
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs with a key that the library does not see, in an HSM or a KMS."""
+    """Signs with a key that stays in an HSM or a KMS."""
 
-    #: Such as "RS256" or "ES256".
+    #: The JWS algorithm, such as "RS256" or "ES256".
     algorithm: str
-    #: Signs the whole message, not its hash. Gives the signature as RFC 7518 has it, or ECDSA in DER. May be called on
-    #: any thread and concurrently; must not call the client.
+    #: Signs the message, not its hash, and returns the signature in the format of RFC 7518, or in DER
+    #: for ECDSA. Any thread may call it, several at the same time. It must not call the client.
     sign: Callable[[bytes], bytes]
     #: The `kid` of assertions.
     key_id: str = ""
 
 
 class Host:
-    """What a client or key was given, held by it and called by the library."""
+    """A callback that a client or key owns and the library calls."""
 
     __slots__ = ("__weakref__", "call")
 
@@ -67,7 +70,7 @@ def set_signer(config: Pointer, signer: Signer) -> Host:
 def set_log(function: Callable[..., int], taker: Pointer, log: Log, level: str) -> Host:
     most = getattr(LogLevel, level.upper(), None)
     if most is None:
-        raise ValueError(f"log_level is {level!r}: write error, warn, info or debug")
+        raise ValueError(f"log_level is {level!r}: pass error, warn, info or debug")
     host, user_data = lent(to_logger(log) if isinstance(log, logging.Logger) else log)
     error = ffi.new(ERROR_OUT)
     check(function(taker, most, LOG, user_data, DESTROY, error), error)
@@ -98,7 +101,7 @@ KEPT: dict[int, Any] = {}
 
 
 def lent(call: Callable[..., Any]) -> tuple[Host, Pointer]:
-    """A host for a callback, and the user_data by which the library finds it."""
+    """Return a host for a callback, and the user_data by which the library finds it."""
     host = Host(call)
     user_data = ffi.new_handle(weakref.ref(host))
     KEPT[address(user_data)] = user_data
@@ -107,7 +110,7 @@ def lent(call: Callable[..., Any]) -> tuple[Host, Pointer]:
 
 @contextmanager
 def lent_to_login(host: Host) -> Iterator[Pointer]:
-    """The user_data of a callback that is called during one call only, which has no destroy."""
+    """Yield the user_data of a callback that is used during one call only and has no destroy."""
     yield ffi.new_handle(weakref.ref(host))
 
 
@@ -120,8 +123,8 @@ def found(user_data: Pointer) -> Host | None:
     return reference()
 
 
-# These are made once and never freed: a thread of the library may be inside one whenever something else ends. Where
-# one raises, `error` is returned to the library, and cffi hands the exception to `onerror`.
+# These are created once and never freed, because a thread of the library may be in one at any time. If
+# one raises, cffi returns `error` to the library and passes the exception to `onerror`.
 
 
 def complain(_kind: Any, raised: BaseException, _traceback: Any) -> None:
@@ -134,7 +137,7 @@ def DESTROY(user_data: Pointer) -> None:
 
 
 def blame(raised: BaseException) -> None:
-    """Makes an exception the cause of the error that the caller of the library gets."""
+    """Attach an exception to the error that the library returns to its caller."""
     cause = ffi.new_handle(raised)
     KEPT[address(cause)] = cause
     lib.csign_callback_set_cause(cause, DESTROY)
@@ -148,7 +151,7 @@ def SIGN(user_data: Pointer, message: Pointer, length: int, out: Pointer, capaci
     try:
         signature = bytes(host.call(bytes(ffi.buffer(message, length))))
         if len(signature) > capacity:
-            raise ValueError(f"the signature has {len(signature)} bytes, more than {capacity}")
+            raise ValueError(f"the signature has {len(signature)} bytes, but the maximum is {capacity}")
     except Exception as raised:
         blame(raised)
         return 1

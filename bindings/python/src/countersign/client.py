@@ -1,4 +1,4 @@
-"""A connection's client: hands out its token and keeps it valid."""
+"""The client of a connection: it returns the access token and keeps it valid."""
 
 from __future__ import annotations
 
@@ -36,35 +36,40 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TOKEN_OUT = ffi.typeof("csign_token **")
 
-#: How many threads of a client wait for the library on behalf of asyncio; further calls queue behind them.
+#: The number of threads per client that wait for the library on behalf of asyncio. Further calls queue.
 ASYNC_THREADS = 4
 
-#: How long `close`, and the end of the process, wait for requests under way: the default of timeout_ms and a bit.
+#: How long `close` and the exit of the process wait for requests in flight: a little more than the
+#: default of timeout_ms.
 DRAIN_S = 35.0
 
-#: What the end of the process drains.
+#: The clients that are drained when the process exits.
 LIVE: weakref.WeakSet[Client] = weakref.WeakSet()
 
 
 class Forgotten(NamedTuple):
-    """What became of a token at the vendor when its connection was forgotten."""
+    """The result of `Client.forget`."""
 
     #: "revoked", "not_offered" (the vendor has no revocation), "nothing_held" or "failed".
     revocation: str
-    #: Why, with "failed".
+    #: Why the vendor did not revoke the token, if `revocation` is "failed".
     reason: Error | None
 
 
 class Client:
-    """A connection's client. Any number of threads may use one; at most one request is under way, whoever asks.
+    """A client returns a connection's access token and keeps it valid.
 
-    Settings are given by name (`Client(provider="docusign", environment="demo", ...)`), or as a mapping, which can also
-    have the vendors' own (`{"extra.account_id": "..."}`). Calls block without holding the GIL until there is a token or
-    an error, at most for five times the setting timeout_ms plus 60 s.
+    Any number of threads may use one client. At most one token request is in flight among them and
+    among the processes that share the connection's store.
 
-    A `name` is needed if the `store` outlives the process: it tells whose the tokens in it are.
+    Settings are keyword arguments (`Client(provider="docusign", environment="demo", ...)`), or a
+    mapping, which can also have the vendors' own settings (`{"extra.account_id": "..."}`). Calls
+    release the GIL and return within five times the setting timeout_ms plus 60 s.
 
-    Raises FixConfigurationError, naming the setting and what to write.
+    `name` identifies the connection's tokens in a store. It is required if the store outlives the
+    process.
+
+    Raises FixConfigurationError, which names the setting and what to write.
 
     >>> client = Client(provider="boldsign", environment="us", grant="client-credentials",
     ...                 client_id="my-app", client_secret="s3cret", store="memory")
@@ -110,11 +115,13 @@ class Client:
         on_change: callbacks.Listener | None = None,
         **more: Unpack[Settings],
     ) -> Client:
-        """A client of `[connections.NAME]` in a TOML file. Settings given here replace the file's, and None takes one
-        away: `private_key=None` beside a `signer`, in whichever form the file has the key.
+        """Build a client for `[connections.NAME]` of a TOML file.
 
-        Without a `path`, the file is looked for where the command looks: $COUNTERSIGN_CONFIG, ./countersign.toml, the
-        user's configuration folder.
+        Settings override the file's. None removes one, such as `private_key=None` if you pass a
+        `signer`, which also removes private_key_file and private_key_env.
+
+        `path` defaults to the file that the countersign command reads: $COUNTERSIGN_CONFIG,
+        ./countersign.toml, or the one in the user's configuration folder.
         """
         config = Config()
         config.load(name, path)
@@ -128,12 +135,12 @@ class Client:
         out, error = ffi.new("csign_client **"), ffi.new(ERROR_OUT)
         providers = registry._handle if registry is not None else ffi.NULL
         check(lib.csign_client_new(config.handle, providers, out, error), error)
-        # A call in progress holds this object too: close() drops it here, and the last one out frees the client.
+        # Calls in progress also hold this object. close() drops it here, and the last call frees the client.
         self._handle: Pointer | None = ffi.gc(out[0], lib.csign_client_free)
         self._closed: Error | None = None
         self._name = name
         self._hosts = config.hosts
-        # What is lent to its plugins lives as long.
+        # Keeps the callback of its plugins alive.
         self._registry = registry
         self._buffers: list[Buffer] = []
         self._last: Held | None = None
@@ -141,16 +148,18 @@ class Client:
         LIVE.add(self)
 
     def token(self, min_valid_s: float = 0) -> Token:
-        """A token that is valid for at least so many seconds, where the vendor gives such tokens; 0 is the setting
-        min_valid_s. From memory, from the store, or by one request that all callers share.
+        """Return a token that is valid for at least `min_valid_s` seconds; 0 means the setting min_valid_s.
 
-        Raises one of Error's subclasses, by what is to be done.
+        This is the cached token, the stored one, or a new one from a request that concurrent
+        callers share.
+
+        Raises one of Error's subclasses, by its verdict.
         """
         return self._token(lib.csign_client_token, milliseconds(min_valid_s))
 
     def access_token(self, min_valid_s: float = 0) -> str:
-        """As `token`, but the bare access token only, and quicker. A secret."""
-        # As _copied, spelled out: this is the call that programs make most, and each call of Python's in it is felt.
+        """Return the access token string. Like `token`, but faster. The string is a secret."""
+        # _copied, inlined: this is the most frequent call, and each Python call in it is noticeable.
         handle = self._handle
         if handle is None:
             self._raise_closed()
@@ -171,32 +180,35 @@ class Client:
         return self._copied(copy_token, least)
 
     async def token_async(self, min_valid_s: float = 0) -> Token:
-        """As `token`, for asyncio: what is in memory is given at once, anything else is waited for on another thread.
+        """Like `token`, for asyncio: a cached token is returned at once, anything else waits on another thread.
 
-        A task that is cancelled ends at once; the call goes on in the library, and the next caller gets what it brings.
+        If the task is cancelled, it ends at once. The request continues in the library, and the
+        next caller gets its result.
         """
         fresh = self._given(lib.csign_client_peek, milliseconds(min_valid_s))
         return await self._on_thread(self.token, min_valid_s) if fresh is None else fresh
 
     async def access_token_async(self, min_valid_s: float = 0) -> str:
-        """As `access_token`, for asyncio; see `token_async`."""
+        """Like `access_token`, for asyncio: see `token_async`."""
         if min_valid_s:
             return (await self.token_async(min_valid_s)).value
         return self._copied(lib.csign_client_peek_token) or await self._on_thread(self.access_token)
 
     def refresh(self) -> Token:
-        """A token asked for now, even though there may be a valid one. Where that fails and the old token is still
-        valid, that one is given.
+        """Request a new token now, even if the current one is still valid.
+
+        If that fails and the current token is still valid, return the current one.
         """
         return self._token(lib.csign_client_refresh)
 
     async def refresh_async(self) -> Token:
-        """As `refresh`, for asyncio; see `token_async`."""
+        """Like `refresh`, for asyncio: see `token_async`."""
         return await self._on_thread(self.refresh)
 
     def invalidate(self, access_token: str | Token) -> None:
-        """Tells the client that an API refused this access token (401): it is not handed out again. A token that has
-        been replaced meanwhile does not take the newer one along.
+        """Report an access token that an API rejected with 401. The client doesn't return it again.
+
+        If the token has been replaced in the meantime, the newer one stays valid.
         """
         value = access_token.value if isinstance(access_token, Token) else access_token
         error = ffi.new(ERROR_OUT)
@@ -204,43 +216,49 @@ class Client:
         self._check(lib.csign_client_invalidate(self._used(), *given(value), error), error)
 
     async def invalidate_async(self, access_token: str | Token) -> None:
-        """As `invalidate`, for asyncio: the store may be a network away."""
+        """Like `invalidate`, for asyncio, because the store may use the network."""
         await self._on_thread(self.invalidate, access_token)
 
     def start_login(self, redirect_uri: str = "") -> Login:
-        """Begins a login, for a host with a web server of its own: send the browser to `Login.url`, and hand the URL
-        that it comes back to to `complete_login`. Empty is the setting redirect_uri. Never waits: an event loop may
-        call it.
+        """Start a login, for programs with their own web server.
+
+        Redirect the browser to `Login.url`, and pass the URL of its callback to `complete_login`.
+        `redirect_uri` defaults to the setting. This never waits, so an event loop may call it.
         """
         out, error = ffi.new(LOGIN_OUT), ffi.new(ERROR_OUT)
         self._check(lib.csign_client_start_login(self._used(), *given(redirect_uri), out, error), error)
         return Login._owning(out)
 
     def complete_login(self, login: Login, callback: str) -> Token:
-        """Ends a login: checks the callback (the URL that the browser came back to, or its query alone), exchanges the
-        code once, and keeps what that brings.
+        """Complete a login: validate the callback, exchange the code once, and store the tokens.
 
-        Raises ReauthorizeError of kind "callback" where the answer is not this login's, or the person said no.
+        `callback` is the URL that the browser was redirected to, or just its query.
+
+        Raises ReauthorizeError of kind "callback" if the callback does not belong to this login, or
+        if the user denied access.
         """
         return self._token(lib.csign_client_complete_login, login._handle, *given(callback))
 
     async def complete_login_async(self, login: Login, callback: str) -> Token:
-        """As `complete_login`, for asyncio: for the route that the browser comes back to."""
+        """Like `complete_login`, for asyncio: for the route of the callback."""
         return await self._on_thread(self.complete_login, login, callback)
 
     def login(self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout_s: float = 300) -> Token:
-        """A whole login on this machine (RFC 8252): listens on the loopback address of the setting redirect_uri, has
-        `open` show the URL to a person, and waits for the browser to come back.
+        """Run a complete login on this machine (RFC 8252).
 
-        Raises ReauthorizeError of kind "callback" where nobody came back, or the person said no, and what `open`
-        raises.
+        Start a loopback server for the setting redirect_uri, call `open` with the login's URL, and
+        wait for the browser's callback. If `port` is 0, the server uses the port of redirect_uri,
+        or any. `open` opens or shows the URL. It must not call the client.
+
+        Raises ReauthorizeError of kind "callback" if there was no callback until the timeout, or if
+        the user denied access. An exception of `open` is raised as is.
         """
         return self._login_begun(open, port, timeout_s).result()
 
     async def login_async(
         self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout_s: float = 300
     ) -> Token:
-        """As `login`, for asyncio; `open` is called on another thread."""
+        """Like `login`, for asyncio. `open` is called on another thread."""
         return await asyncio.wrap_future(self._login_begun(open, port, timeout_s))
 
     def _login_begun(self, open: Callable[[str], Any], port: int, timeout_s: float) -> Future[Token]:
@@ -256,8 +274,8 @@ class Client:
             except BaseException as raised:
                 waiting.set_exception(raised)
 
-        # Not on this thread: while the library waits, Ctrl-C would not be seen here. And on one that a process which
-        # ends does not wait for: nothing is lost with a login that nobody answers.
+        # On another thread, because Ctrl-C would not interrupt this one while the library waits. On
+        # a daemon thread, because the process need not wait for a login that is not completed.
         threading.Thread(target=wait, name=f"countersign-{self._name}-login", daemon=True).start()
         return waiting
 
@@ -271,28 +289,31 @@ class Client:
                 raise
 
     def consent_url(self) -> str:
-        """Where a person consents to the app acting for its user, ahead of a jwt-bearer grant.
+        """Return the URL at which a person consents to the app acting for the user, for a jwt-bearer grant.
 
-        Raises FixConfigurationError where the vendor has no such page or redirect_uri is not set.
+        Raises FixConfigurationError if the vendor has no such page, or redirect_uri is not set.
         """
         return self._text(lib.csign_client_consent_url).decode("utf-8")
 
     def identity(self) -> dict[str, str]:
-        """Whom the token stands for and where its API is: what came with the token and, asked for once and kept, the
-        vendor's userinfo.
+        """Return the user that the token is for and the API's URL.
+
+        These are the members of the token response, and the vendor's userinfo, which is requested
+        once and stored.
         """
         return cast("dict[str, str]", json.loads(self._text(lib.csign_client_identity)))
 
     async def identity_async(self) -> dict[str, str]:
-        """As `identity`, for asyncio."""
+        """Like `identity`, for asyncio."""
         return await self._on_thread(self.identity)
 
     def forget(self, *, force: bool = False) -> Forgotten:
-        """Revokes the token at the vendor and forgets it here, in memory and in the store.
+        """Revoke the grant at the vendor and delete its tokens from memory and the store.
 
-        If the vendor cannot be reached or refuses (`failed`), the token is kept, because a grant that nobody can revoke
-        any more would live on. It is not handed out, and the next call tries the revocation again. A login replaces it.
-        With `force`, the token is forgotten here even then.
+        If the vendor can't be reached or rejects the revocation ("failed"), the tokens stay stored,
+        because otherwise nobody could revoke the grant any more. The client doesn't return them,
+        and the next call retries the revocation. A login replaces them. With `force`, the tokens
+        are deleted even if the vendor did not revoke the grant.
         """
         forget = lib.csign_client_force_forget if force else lib.csign_client_forget
         revocation, reason = ffi.new("csign_revocation *"), ffi.new(ERROR_OUT)
@@ -308,12 +329,14 @@ class Client:
             lib.csign_error_free(reason[0])
 
     async def forget_async(self, *, force: bool = False) -> Forgotten:
-        """As `forget`, for asyncio."""
+        """Like `forget`, for asyncio."""
         return await self._on_thread(self.forget, force=force)
 
     def counts(self) -> dict[str, int]:
-        """How often something happened since the client was made: `hits` (tokens from memory, other than by
-        `access_token`), `adopted` (from the store), `minted`, `refreshed`, `waits` and `failures`.
+        """Return the client's counters.
+
+        `hits` (cached tokens, except by `access_token`), `adopted` (tokens from the store),
+        `minted`, `refreshed`, `waits` and `failures`.
         """
         handle, count, error = self._used(), ffi.new("uint64_t *"), ffi.new(ERROR_OUT)
         counts = {}
@@ -323,51 +346,58 @@ class Client:
         return counts
 
     def events(self) -> list[dict[str, Any]]:
-        """The last events in the life of the connection's grant, oldest first, without a token in them: who refreshed
-        when, and how it ended.
+        """Return the recent history of the connection's grant, oldest first.
+
+        It says who refreshed the grant, when, and the result. It contains no tokens.
         """
         return cast("list[dict[str, Any]]", json.loads(self._text(lib.csign_client_events)))
 
     async def events_async(self) -> list[dict[str, Any]]:
-        """As `events`, for asyncio: the store may be a network away."""
+        """Like `events`, for asyncio, because the store may use the network."""
         return await self._on_thread(self.events)
 
     def refresh_token_expires_at(self) -> int | None:
-        """When the stored refresh token expires, in seconds since 1970: a person must log in again before then, unless
-        a refresh brings another one. None if the vendor did not say, or if no refresh token is stored.
+        """Return when the stored refresh token expires, in seconds since 1970.
+
+        A person must log in again before then, unless a refresh returns a new one. None if the
+        vendor didn't say, or if no refresh token is stored.
         """
         seconds, error = ffi.new("int64_t *"), ffi.new(ERROR_OUT)
         self._check(lib.csign_client_refresh_token_expires_at(self._used(), seconds, error), error)
         return None if seconds[0] < 0 else int(seconds[0])
 
     async def refresh_token_expires_at_async(self) -> int | None:
-        """As `refresh_token_expires_at`, for asyncio: the store may be a network away."""
+        """Like `refresh_token_expires_at`, for asyncio, because the store may use the network."""
         return await self._on_thread(self.refresh_token_expires_at)
 
     def check_saved(self) -> None:
-        """Whether all that was got is stored: raises the reason why the last token is in memory only. Nothing is lost
-        while the process runs, and each call for a token tries to store it again.
+        """Raise the store's error if the last token could not be stored and is only in memory.
+
+        The token isn't lost while the process runs, and each call for a token tries to store it
+        again.
         """
         error = ffi.new(ERROR_OUT)
         self._check(lib.csign_client_check_saved(self._used(), error), error)
 
     async def check_saved_async(self) -> None:
-        """As `check_saved`, for asyncio."""
+        """Like `check_saved`, for asyncio."""
         await self._on_thread(self.check_saved)
 
     def close(self) -> None:
-        """Closes the client, also while threads use it: later calls raise UnexpectedError with `status` CLOSED. Waits
-        for a request that has been sent, so that what it brings is stored; a call that has not sent its request ends
-        as a later one does. Closing again does nothing.
+        """Close the client and wipe its secrets. Threads may still be using it.
 
-        Raises what the store raises if a new token is in memory only and so is lost.
+        Later calls raise UnexpectedError with `status` CLOSED, and so do calls that have not sent a
+        request. Wait for a request that was sent, so that its result is stored. The client may be
+        closed more than once.
+
+        Raises the store's error if a new token could not be stored and is lost.
         """
         handle = self._handle
         if handle is None:
             return
         lib.csign_client_close(handle)
         out, error = ffi.new(TOKEN_OUT), ffi.new(ERROR_OUT)
-        # The library's own words for it, for those who come later.
+        # The library's error for later calls.
         self._closed = failure(lib.csign_client_token(handle, 0, out, error), error)
         self._handle = self._last = None
         drained = failure_of(lib.csign_client_drain, handle, milliseconds(DRAIN_S))
@@ -379,22 +409,23 @@ class Client:
             raise drained
 
     async def close_async(self) -> None:
-        """As `close`, for asyncio."""
+        """Like `close`, for asyncio."""
         await self._apart("close", self.close)
 
     def drain(self, timeout_s: float = DRAIN_S) -> None:
-        """Waits for the requests that are under way, for at most so long, and starts no new one from now on: for a
-        process that is about to end. Cached tokens are handed out as before; anything else raises RetryError of kind
+        """Wait for requests in flight, and start no new ones. Call it before the process exits.
+
+        Afterwards, the client still returns a cached token. Anything else raises RetryError of kind
         "busy".
 
-        Raises RetryError of kind "busy" if a request is still under way, and what the store raises if a new token is
-        in memory only.
+        Raises RetryError of kind "busy" if a request is still in flight after the timeout, and the
+        store's error if a new token could not be stored.
         """
         error = ffi.new(ERROR_OUT)
         self._check(lib.csign_client_drain(self._used(), milliseconds(timeout_s), error), error)
 
     async def drain_async(self, timeout_s: float = DRAIN_S) -> None:
-        """As `drain`, for asyncio."""
+        """Like `drain`, for asyncio."""
         await self._apart("drain", self.drain, timeout_s)
 
     async def __aenter__(self) -> Client:
@@ -429,7 +460,7 @@ class Client:
         return token
 
     def _given(self, function: Callable[..., int], *arguments: Any) -> Token | None:
-        """The token that a function gives; None where it gives none, without having failed."""
+        """Return the token from a library function, or None if it returns none without an error."""
         out, error = new(TOKEN_OUT), new(ERROR_OUT)
         status = function(self._used(), *arguments, out, error)
         if status:
@@ -440,7 +471,7 @@ class Client:
             return last.token
         if not pointer:
             return None
-        # Held before it is read, so that it is freed whatever happens.
+        # Owned before it is read, so that it is freed in any case.
         held = ffi.gc(pointer, free_token)
         token = tokens.read(held)
         if token.source == "cache":
@@ -448,12 +479,12 @@ class Client:
         return token
 
     def _copied(self, function: Callable[..., int], *arguments: int) -> str:
-        """A bare access token by a function that copies it."""
+        """Return an access token string from a library function that copies it."""
         handle = self._handle
         if handle is None:
             self._raise_closed()
         buffers = self._buffers
-        # A list is a stack that threads, signal handlers and finalizers may share: each call has its buffer for itself.
+        # The list is a stack that threads, signal handlers and finalizers share. Each call has its own buffer.
         try:
             buffer = buffers.pop()
         except IndexError:
@@ -482,13 +513,13 @@ class Client:
 
     def _raise(self, status: int, error: Pointer) -> NoReturn:
         raised = failure(status, error)
-        # A call whose request was cancelled by close() fails as closed.
+        # A call that close() interrupted fails like a call on a closed client.
         if status == Status.BUSY and self._closed is not None:
             self._raise_closed()
         raise raised
 
     async def _apart(self, what: str, call: Callable[..., T], *arguments: Any) -> T:
-        """Runs a call on a thread of its own: not behind the calls that it waits for."""
+        """Run a call on its own thread, so that it doesn't queue behind the calls that it waits for."""
         waiting: Future[T] = Future()
 
         def run() -> None:
@@ -507,13 +538,13 @@ class Client:
         self._used()
         try:
             return self._pool().submit(call)
-        except RuntimeError:  # The threads were shut down: another thread has closed the client.
+        except RuntimeError:  # The pool was shut down, because another thread has closed the client.
             self._used()
             raise
 
     def _pool(self) -> ThreadPoolExecutor:
-        # A child of fork has the object but not its threads. The threads are waited for when the process ends, so that
-        # a refresh token that is on its way is stored.
+        # A forked child has the object but not its threads. At exit, the process waits for the
+        # threads, so that a new refresh token is stored.
         if self._threads is None or self._threads[0] != os.getpid():
             self._threads = os.getpid(), ThreadPoolExecutor(ASYNC_THREADS, f"countersign-{self._name}")
         return self._threads[1]
@@ -521,7 +552,7 @@ class Client:
 
 @atexit.register
 def drain_all() -> None:
-    """Has what is under way stored before the process ends: all clients within one bound."""
+    """Drain all clients before the process exits, within one time limit."""
     handles = [client._handle for client in LIVE if client._handle is not None]
     for handle in handles:
         failure_of(lib.csign_client_drain, handle, 0)
@@ -531,16 +562,16 @@ def drain_all() -> None:
 
 
 def failure_of(function: Callable[..., int], *arguments: Any) -> Error | None:
-    """Why a call failed, if it did."""
+    """Return the error of a call, or None."""
     error = ffi.new(ERROR_OUT)
     status = function(*arguments, error)
     return failure(status, error) if status else None
 
 
-#: What a drain may say at the end of a client without a token being lost: still busy, or in a child of fork.
+#: The errors of a drain that `close` ignores, because no token is lost.
 HARMLESS_AT_CLOSE = {Status.BUSY, Status.FORKED, Status.REENTERED}
 INITIAL_CAPACITY = 4096
-# Looked up once: a member of an IntEnum takes longer than the call.
+# Looked up once, because access to an IntEnum's member takes longer than the call.
 BUFFER_TOO_SMALL = int(Status.BUFFER_TOO_SMALL)
 new = ffi.new
 copy_token = lib.csign_client_copy_token
@@ -549,8 +580,10 @@ unpack = cast("Callable[[Pointer, int], bytes]", ffi.unpack)
 
 
 class Held(NamedTuple):
-    """The token that was handed out last from memory. The library gives the same handle for the same token, which then
-    need not be read again; and while this one is held, it is no other token's.
+    """The last cached token that was returned.
+
+    While the cached token is unchanged, the library returns the same handle, so the token need not
+    be read again. Holding the handle keeps the library from reusing it for another token.
     """
 
     pointer: Pointer
@@ -558,7 +591,7 @@ class Held(NamedTuple):
 
 
 class Buffer(NamedTuple):
-    """What a call of csign_client_copy_token needs, made once and used again."""
+    """Reusable arguments for csign_client_copy_token."""
 
     text: Pointer
     capacity: int
@@ -575,5 +608,5 @@ class Buffer(NamedTuple):
 
 def milliseconds(seconds: float) -> int:
     if not 0 <= seconds < 1e12:
-        raise ValueError(f"{seconds} seconds: write a number from 0 up")
+        raise ValueError(f"{seconds} is not a valid number of seconds: pass 0 or more")
     return round(seconds * 1000)

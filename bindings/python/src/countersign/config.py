@@ -1,4 +1,4 @@
-"""From settings and callbacks to what a client is made of."""
+"""The settings and callbacks that a client is built from."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .errors import check
 if TYPE_CHECKING:
     from ._abi import Pointer
 
-#: What a setting may be given as; the library is handed its text. None takes away what a file has.
+#: The type of a setting's value. It is converted to a string. None removes a setting of the file.
 Value = Union[str, int, "os.PathLike[str]", None]
 
 
 class Config:
-    """A `csign_config`, and the callbacks that are held for it."""
+    """A `csign_config` and its callbacks."""
 
     def __init__(self) -> None:
         out, error = ffi.new("csign_config **"), ffi.new(ERROR_OUT)
@@ -37,7 +37,7 @@ class Config:
         check(lib.csign_config_set_name(self.handle, *given(name), error), error)
 
     def set(self, settings: Mapping[str, object]) -> None:
-        # First what goes, so that a key in a file can give way to one in another form.
+        # Remove settings first, so that a key file can be replaced by a key in another form.
         for key in (key for key, value in settings.items() if value is None):
             error = ffi.new(ERROR_OUT)
             check(lib.csign_config_unset(self.handle, *given(key), error), error)
@@ -72,4 +72,4 @@ def as_text(key: str, value: object) -> str:
         return str(os.fspath(value))
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise TypeError(f"{key} is a {type(value).__name__}: give a str, an int or a path")
+    raise TypeError(f"{key} is a {type(value).__name__}: pass a str, an int or a path")

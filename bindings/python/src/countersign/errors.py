@@ -1,4 +1,4 @@
-"""Errors by verdict: what a caller should do is the class of the exception."""
+"""Errors. The class of an exception is its verdict: what to do about it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 class Error(ErrorDetails):
-    """Why a call failed.
+    """The base class of the library's errors.
 
-    Every error is of one of the five subclasses, by its verdict. What is not known is None.
+    Every error is an instance of one of the five subclasses, by its verdict. Unknown attributes are
+    None.
     """
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
-    # Exceptions travel between processes (multiprocessing, concurrent.futures): all fields go along.
+    # Keep all fields when an exception is pickled (multiprocessing, concurrent.futures).
     def __reduce__(self) -> tuple[Callable[..., Error], tuple[str]]:
         fields = {name: value for name, value in self.__dict__.items() if name in ErrorDetails.__annotations__}
         message = fields.pop("message")
@@ -31,23 +32,23 @@ class Error(ErrorDetails):
 
 
 class RetryError(Error):
-    """Try again, after the wait that the error gives, if any: `retry_after_s`."""
+    """Retry, after `retry_after_s` seconds if that is not None."""
 
 
 class ReauthorizeError(Error):
-    """A person must act, at the error's URL if it has one: `url`."""
+    """A person must act, at `url` if that is not None."""
 
 
 class FixConfigurationError(Error):
-    """A setting is wrong, here or at the vendor; the message names it, and so does `setting`."""
+    """A setting is wrong, here or at the vendor. `message` and `setting` name it."""
 
 
 class OutcomeUnknownError(Error):
-    """The server may have rotated the refresh token; nothing was sent twice."""
+    """The server may have rotated the refresh token. Nothing was sent twice."""
 
 
 class UnexpectedError(Error):
-    """An unreadable response, a signature that does not verify, a wrong call, or a bug."""
+    """An unreadable response, an invalid signature, a wrong call, or a bug."""
 
 
 CLASSES: dict[int, type[Error]] = {
@@ -60,13 +61,13 @@ CLASSES: dict[int, type[Error]] = {
 
 
 def check(status: int, error: Pointer) -> None:
-    """Raises what a call reported; `error` is the `csign_error **` it was given."""
+    """Raise a call's error, if it failed. `error` is the `csign_error **` of the call."""
     if status != Status.OK:
         raise failure(status, error)
 
 
 def failure(status: int, error: Pointer) -> Error:
-    """The exception for a status that is not 0. Takes the error object out of `error` and frees it."""
+    """Return the exception for a failed call, and free the library's error."""
     pointer = error[0]
     if not pointer:
         return UnexpectedError(f"libcountersign failed with {borrowed(lib.csign_status_name(status))}", status=status)
@@ -81,11 +82,11 @@ def read(pointer: Pointer) -> Error:
     made = CLASSES.get(lib.csign_error_verdict(pointer), UnexpectedError)(**read_details(pointer))
     cause = lib.csign_error_cause(pointer)
     if cause:
-        # What a callback raised; it is the library's as long as the error is.
+        # The exception of a callback. The library keeps it as long as the error.
         made.__cause__ = ffi.from_handle(cause)
     return made
 
 
 def usage(message: str, hint: str) -> Error:
-    """The exception for a call that the library never sees."""
+    """Return the exception for a wrong call that this package detects."""
     return UnexpectedError(message, status=Status.BAD_ARGUMENT, kind="usage", hint=hint)

@@ -1,4 +1,4 @@
-"""Puts a client's token on the calls of httpx, and asks for another one where an API answers 401.
+"""An adapter for httpx: it adds a client's token to requests, and gets a new one after a 401.
 
 httpx.Client(auth=countersign.httpx.Auth(client))
 httpx.AsyncClient(auth=countersign.httpx.Auth(client))
@@ -18,14 +18,15 @@ __all__ = ["Auth"]
 
 
 class Auth(httpx.Auth):
-    """A client as httpx's `auth`, for both of its clients; the asynchronous one under asyncio.
+    """An `auth` for httpx's synchronous client, and for its asynchronous client with asyncio.
 
-    Where an API answers 401, the token it refused is invalidated and the request sent once more with another one, if
-    its body can be sent again: all but streams and multipart files. What that brings, whatever it is, goes to the
-    caller. A redirect to another origin loses the token, as httpx itself decides, and what answers there is left alone.
+    If the API responds with 401, this invalidates the rejected token and repeats the request once
+    with another one, unless its body is a stream or multipart files. The second response goes to
+    the caller, whatever it is. httpx removes the token from a redirect to another origin, whose
+    response then doesn't affect the token.
 
-    Calls raise what `Client.token` raises, and UnexpectedError of kind "usage" for a URL with plain http that is not on
-    this machine: the token is not sent in clear text.
+    Requests raise what `Client.token` raises, and UnexpectedError of kind "usage" for a plain http
+    URL of another machine, because the token is not sent in clear text.
     """
 
     def __init__(self, client: Client) -> None:
@@ -35,7 +36,7 @@ class Auth(httpx.Auth):
         check_target(request.url.scheme, request.url.host)
         token = self.client.token()
         response = yield signed(request, token)
-        if refused(response, token):
+        if rejected(response, token):
             self.client.invalidate(token)
             if can_be_sent_again(request):
                 other = self.client.token()
@@ -46,7 +47,7 @@ class Auth(httpx.Auth):
         check_target(request.url.scheme, request.url.host)
         token = await self.client.token_async()
         response = yield signed(request, token)
-        if refused(response, token):
+        if rejected(response, token):
             await self.client.invalidate_async(token)
             if can_be_sent_again(request):
                 other = await self.client.token_async()
@@ -59,8 +60,8 @@ def signed(request: httpx.Request, token: Token) -> httpx.Request:
     return request
 
 
-def refused(response: httpx.Response, token: Token) -> bool:
-    # A redirect to another host goes there without the token: its 401 says nothing about ours.
+def rejected(response: httpx.Response, token: Token) -> bool:
+    # A redirect to another host is sent without the token, so its 401 says nothing about the token.
     return response.status_code == 401 and response.request.headers.get("Authorization") == token.authorization
 
 

@@ -1,4 +1,4 @@
-"""Keys: read, sign, verify, describe."""
+"""Keys: reading, signing, verifying and describing them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ KEY_OUT = ffi.typeof("csign_key **")
 
 
 class Key:
-    """A key: private, public, a certificate, a JWK Set, or one that stays in a device.
+    """A private or public key, a certificate, a JWK Set, or a key that stays in a device.
 
-    Immutable; any number of threads may use one. Wiped when it is collected.
+    A key is immutable, and any number of threads may use it. It is wiped when it is collected.
     """
 
     __slots__ = ("_handle", "_host")
@@ -30,14 +30,17 @@ class Key:
     _host: callbacks.Host | None
 
     def __init__(self) -> None:
-        raise TypeError("a Key is made by Key.read, Key.read_file, Key.from_secret or Key.from_signer")
+        raise TypeError("use Key.read, Key.read_file, Key.from_secret or Key.from_signer")
 
     @classmethod
     def read(cls, data: bytes | str, passphrase: str = "") -> Key:
-        """Reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate,
-        Google's or Box's JSON.
+        """Read a key in any supported format.
 
-        Raises FixConfigurationError, saying what was found and how to convert it; never a byte of the key.
+        These are PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate, Google's and
+        Box's JSON. `passphrase` is for encrypted keys.
+
+        Raises FixConfigurationError, which says what was found and how to convert it. It contains
+        no part of the key.
         """
         data = data.encode("utf-8") if isinstance(data, str) else data
         out, error = ffi.new(KEY_OUT), ffi.new(ERROR_OUT)
@@ -46,19 +49,19 @@ class Key:
 
     @classmethod
     def read_file(cls, path: str | os.PathLike[str], passphrase: str = "") -> Key:
-        """Reads a key from a file. Raises OSError where the file cannot be read, and else what `read` raises."""
+        """Read a key from a file. Raises OSError if the file can't be read, and what `read` raises."""
         return cls.read(Path(path).read_bytes(), passphrase)
 
     @classmethod
     def from_secret(cls, secret: bytes) -> Key:
-        """Takes a shared secret for HS256, HS384 and HS512."""
+        """Return a key for HS256, HS384 and HS512 from a shared secret."""
         out, error = ffi.new(KEY_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_key_from_secret(secret, len(secret), out, error), error)
         return cls._owning(out)
 
     @classmethod
     def from_signer(cls, signer: callbacks.Signer) -> Key:
-        """Takes a key that stays in a device and signs by a callback."""
+        """Return a key that stays in a device and signs with a callback."""
         out, error = ffi.new(KEY_OUT), ffi.new(ERROR_OUT)
         host, user_data = callbacks.lent(signer.sign)
         algorithm, key_id = given(signer.algorithm), given(signer.key_id)
@@ -82,10 +85,11 @@ class Key:
         key_id: str = "",
         type: str = "JWT",
     ) -> str:
-        """Signs claims as a compact JWS (RFC 7515 section 7.1). Text is signed as it is; it must be a JSON object.
+        """Sign claims and return a compact JWS (RFC 7515 section 7.1).
 
-        An empty `algorithm` is the key's usual one, an empty `key_id` the one that came with the key, and an empty
-        `type` leaves `typ` out.
+        If the claims are a string, it must be a JSON object, and is signed byte for byte.
+        `algorithm` defaults to the key's default algorithm, and `key_id` to the key's own id, if it
+        has one. If `type` is empty, the header has no `typ`.
         """
         text = claims if isinstance(claims, str) else json.dumps(claims, separators=(",", ":"))
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
@@ -96,8 +100,11 @@ class Key:
         return taken(out).decode("ascii")
 
     def sign_bytes(self, message: bytes, algorithm: str = "") -> bytes:
-        """The signature of a message alone, as RFC 7518 section 3 has it."""
-        capacity = 1024  # The header says that this is always enough.
+        """Sign bytes and return the signature in the format of RFC 7518 section 3.
+
+        `algorithm` defaults to the key's default algorithm.
+        """
+        capacity = 1024  # The header guarantees that this is enough.
         signature, length, error = ffi.new("uint8_t[]", capacity), ffi.new(LENGTH_OUT), ffi.new(ERROR_OUT)
         check(
             lib.csign_key_sign_bytes(
@@ -108,17 +115,19 @@ class Key:
         return bytes(ffi.buffer(signature, length[0]))
 
     def verify(self, token: str, algorithm: str = "") -> bytes:
-        """Verifies a compact JWS and gives its payload, byte for byte. The algorithm is the one asked for or the key's
-        own, never the token's. Times and audience are not looked at.
+        """Verify a compact JWS and return its payload, byte for byte.
 
-        Raises UnexpectedError of kind "verification" where the token does not verify.
+        This uses the given algorithm or, if that is empty, the key's, but never the token's (RFC
+        8725). It doesn't check times or the audience.
+
+        Raises UnexpectedError of kind "verification" if the token does not verify.
         """
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_key_verify(self._handle, *given(algorithm), *given(token), out, error), error)
         return taken(out)
 
     def info(self) -> dict[str, Any]:
-        """What the key is, without the key: `kind`, `type`, `bits`, `algorithms`, `jwk_thumbprint` and more."""
+        """Describe the key: `kind`, `type`, `bits`, `algorithms`, `jwk_thumbprint` and more."""
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_key_info(self._handle, out, error), error)
         return cast("dict[str, Any]", json.loads(taken(out)))

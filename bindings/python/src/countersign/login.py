@@ -1,4 +1,4 @@
-"""A login that has begun."""
+"""A started login."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ LOGIN_OUT = ffi.typeof("csign_login **")
 
 
 class Login:
-    """A login that has begun (RFC 6749 section 4.1, with PKCE of RFC 7636): see `Client.start_login`."""
+    """A started login (RFC 6749 section 4.1, with PKCE): see `Client.start_login`."""
 
     __slots__ = ("_handle",)
     _handle: Pointer
 
     def __init__(self) -> None:
-        raise TypeError("a Login is made by Client.start_login or Login.restore")
+        raise TypeError("use Client.start_login or Login.restore")
 
     @property
     def url(self) -> str:
-        """Where to send the browser."""
+        """The URL to redirect the browser to."""
         return borrowed(lib.csign_login_url(self._handle, ffi.NULL)) or ""
 
     @property
     def state(self) -> str:
-        """The `state` parameter of the URL: tells which of several logins a callback belongs to."""
+        """The `state` parameter of the URL, which identifies the login that a callback belongs to."""
         return borrowed(lib.csign_login_state(self._handle, ffi.NULL)) or ""
 
     def save(self) -> str:
-        """The login as text, for a web server whose next request may reach another process: keep it in the session, on
-        the server's side, for it holds the verifier.
+        """Return the login as a string, for a web server whose callback may reach another process.
+
+        Keep it in the server-side session: it contains the PKCE verifier.
         """
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_login_save(self._handle, out, error), error)
@@ -43,9 +44,9 @@ class Login:
 
     @classmethod
     def restore(cls, saved: str) -> Login:
-        """A login that `save` turned into text, here or in another process.
+        """Restore a login that `save` saved, in this process or another one.
 
-        Raises ReauthorizeError of kind "callback" where the text is not a saved login.
+        Raises ReauthorizeError of kind "callback" if the string is not a saved login.
         """
         out, error = ffi.new(LOGIN_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_login_restore(*given(saved), out, error), error)

@@ -1,4 +1,4 @@
-"""The providers that clients may name."""
+"""The providers that clients can use."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """The built-in providers and those that are added. Add first, from one thread; then make clients with it."""
+    """The providers that clients can use: the built-in ones, and those that the program adds.
+
+    Add providers from one thread, before you build clients with the registry.
+    """
 
     __slots__ = ("_handle", "_host")
     _handle: Pointer
 
     def __init__(self, *, log: callbacks.Log | None = None, log_level: str = "info") -> None:
-        """`log` hears what plugins say when they are loaded and used."""
+        """Create a registry with the built-in providers. `log` receives the log messages of plugins."""
         out, error = ffi.new("csign_registry **"), ffi.new(ERROR_OUT)
         check(lib.csign_registry_new(out, error), error)
         self._handle = ffi.gc(out[0], lib.csign_registry_free)
@@ -30,25 +33,28 @@ class Registry:
         self._host = None if log is None else callbacks.set_log(set_log, self._handle, log, log_level)
 
     def add_profile(self, toml: str) -> None:
-        """Adds a provider that is described as a profile, in TOML.
+        """Add a provider that a profile in TOML describes.
 
-        Raises FixConfigurationError, naming line or field, or where there is a provider of the same id.
+        Raises FixConfigurationError, which names the line or the field, or if there already is a
+        provider with this id.
         """
         error = ffi.new(ERROR_OUT)
         check(lib.csign_registry_add_profile(self._handle, *given(toml), error), error)
 
     def load_plugin(self, path: str | os.PathLike[str], sha256: str = "") -> None:
-        """Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process:
-        load none that you would not run. It is never unloaded.
+        """Load a plugin from its absolute path and add its providers.
 
-        `path` is absolute; the file and its folder must be writable by their owner only. `sha256` (hex) lets no other
-        file be loaded. Raises Error where path, file, digest or plugin are not as they must be.
+        A plugin is native code that runs with the full rights of the process, and is never unloaded.
+        No other user may be able to write the file or a folder above it. If `sha256` is not empty,
+        the file must have this digest, in hex.
+
+        Raises Error if the path, the file, the digest or the plugin is not valid.
         """
         error = ffi.new(ERROR_OUT)
         check(lib.csign_registry_load_plugin(self._handle, *given(os.fspath(path)), *given(sha256), error), error)
 
     def providers(self) -> list[dict[str, Any]]:
-        """Which providers there are: `id`, `name`, `documentation`, `environments`, `grants`, `extra` of each."""
+        """Return the providers: `id`, `name`, `documentation`, `environments`, `grants`, `extra` of each."""
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_registry_providers(self._handle, out, error), error)
         return cast("list[dict[str, Any]]", json.loads(taken(out)))

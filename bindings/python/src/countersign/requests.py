@@ -1,4 +1,4 @@
-"""Puts a client's token on the calls of requests, and asks for another one where an API answers 401.
+"""An adapter for requests: it adds a client's token to requests, and gets a new one after a 401.
 
 session = requests.Session()
 session.auth = countersign.requests.Auth(client)
@@ -23,14 +23,15 @@ __all__ = ["Auth"]
 
 
 class Auth(AuthBase):
-    """A client as requests' `auth`.
+    """An `auth` for requests.
 
-    Where an API answers 401, the token it refused is invalidated and the request sent once more with another one, if
-    its body can be sent again. What that brings, whatever it is, goes to the caller. A redirect to another origin loses
-    the token, as requests itself decides, and what answers there is left alone.
+    If the API responds with 401, this invalidates the rejected token and repeats the request once
+    with another one, if its body can be sent again. The second response goes to the caller,
+    whatever it is. requests removes the token from a redirect to another origin, whose response
+    then doesn't affect the token.
 
-    Calls raise what `Client.token` raises, and UnexpectedError of kind "usage" for a URL with plain http that is not on
-    this machine: the token is not sent in clear text.
+    Requests raise what `Client.token` raises, and UnexpectedError of kind "usage" for a plain http
+    URL of another machine, because the token is not sent in clear text.
     """
 
     def __init__(self, client: Client) -> None:
@@ -41,7 +42,7 @@ class Auth(AuthBase):
         check_target(target.scheme or "", target.host or "")
         token = self.client.token()
         request.headers["Authorization"] = token.authorization
-        request.register_hook("response", Refused(self.client, token).answered)  # type: ignore[no-untyped-call]
+        request.register_hook("response", Retry(self.client, token).on_response)  # type: ignore[no-untyped-call]
         return request
 
     def __eq__(self, other: object) -> bool:
@@ -51,16 +52,16 @@ class Auth(AuthBase):
         return hash(self.client)
 
 
-class Refused:
-    """What is done where an API refuses the token of one request."""
+class Retry:
+    """Repeats a request if the API rejects its token."""
 
     def __init__(self, client: Client, token: Token) -> None:
         self.client = client
         self.token = token
 
-    def answered(self, response: requests.Response, **send: Any) -> requests.Response:
+    def on_response(self, response: requests.Response, **send: Any) -> requests.Response:
         asked = response.request
-        # A redirect to another host comes here without the token: its 401 says nothing about ours.
+        # A redirect to another host is sent without the token, so its 401 says nothing about the token.
         if response.status_code != 401 or asked.headers.get("Authorization") != self.token.authorization:
             return response
         self.client.invalidate(self.token)
@@ -75,7 +76,7 @@ class Refused:
         token = self.client.token()
         if token.value == self.token.value:
             return response
-        _ = response.content  # Read to its end, so that the connection can be used again.
+        _ = response.content  # Read to the end, so that the connection can be reused.
         response.close()
         extract_cookies_to_jar(again._cookies, asked, response.raw)  # type: ignore[attr-defined,no-untyped-call]
         again.prepare_cookies(again._cookies)  # type: ignore[attr-defined]
@@ -91,7 +92,7 @@ class Refused:
 
 
 def can_be_sent_again(request: requests.PreparedRequest) -> bool:
-    """Text and bytes can, and a file that tells its position; a generator cannot."""
+    """Return whether the body can be sent again: strings, bytes and seekable files, but not generators."""
     if request.body is None or isinstance(request.body, (str, bytes)):
         return True
     return isinstance(request._body_position, int)

@@ -1,4 +1,4 @@
-"""An access token and what came with it."""
+"""An access token and its members."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ SOURCES: dict[int, str] = {source.value: source.name.lower() for source in Sourc
 
 
 class Token:
-    """An access token. Immutable; stays what it is when the client gets another. `repr` and `str` do not show it.
+    """An access token. It is immutable, and `repr` and `str` show no secret.
 
-    Python's strings cannot be wiped: the library wipes its own copy, not the ones in here.
+    Python's strings can't be wiped: the library wipes its own copies, but not this one.
     """
 
     __slots__ = ("_extra_json", "authorization", "expires_at", "scope", "source", "token_type", "value")
 
-    #: The bare access token. A secret.
+    #: The access token string. It is a secret: don't log it.
     value: str
-    #: The value for an HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). A secret.
+    #: The value of the HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). It is a secret.
     authorization: str
-    #: How it is presented, as the vendor writes it, nearly always "Bearer".
+    #: The token type as the vendor sent it, nearly always "Bearer".
     token_type: str
-    #: When it ends, in seconds since 1970-01-01 UTC; None where the vendor does not say.
+    #: When the token expires, in seconds since 1970-01-01 UTC. None if the vendor doesn't say.
     expires_at: int | None
-    #: The scopes granted, separated by spaces; None where the vendor does not say.
+    #: The granted scopes, separated by spaces. None if the vendor doesn't say.
     scope: str | None
-    #: Where it came from this time: "minted", "refreshed", "cache" or "store".
+    #: Where this call got the token from: "minted", "refreshed", "cache" or "store".
     source: str
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -46,17 +46,17 @@ class Token:
 
     @property
     def access_token(self) -> str:
-        """The bare access token, by the name it has in OAuth. A secret."""
+        """The access token string, under its OAuth name. It is a secret."""
         return self.value
 
     @property
     def extra(self) -> Mapping[str, str]:
-        """What the vendor adds, such as `instance_url`."""
+        """The vendor's additional members, such as `instance_url`."""
         return MappingProxyType(json.loads(self._extra_json))
 
     _extra_json: str
 
-    # Its own way through pickle and copy: what they do by themselves sets attributes.
+    # For pickle and copy, which would set attributes otherwise.
     def __reduce__(self) -> tuple[Callable[..., Token], tuple[Any, ...]]:
         return made, tuple(getattr(self, name) for name in Token.__slots__)
 
@@ -68,19 +68,19 @@ class Token:
 
 
 def made(*fields: Any) -> Token:
-    """A token with these fields, in the order of its slots."""
+    """Return a token with these fields, in the order of its slots."""
     token = Token.__new__(Token)
     for set_field, field in zip(SET_FIELDS, fields):
         set_field(token, field)
     return token
 
 
-# A slot's descriptor sets it past __setattr__.
+# A slot's descriptor bypasses __setattr__.
 SET_FIELDS = [getattr(Token, name).__set__ for name in Token.__slots__]
 
 
 def read(pointer: Pointer) -> Token:
-    """A copy of a `csign_token`, which stays its owner's."""
+    """Copy a `csign_token` without taking ownership."""
     expires_at, scope = expires_at_of(pointer), scope_of(pointer, NULL)
     return made(
         string(extra_json_of(pointer, NULL)).decode(),
@@ -93,7 +93,7 @@ def read(pointer: Pointer) -> Token:
     )
 
 
-# Looked up once: a token is seven calls.
+# Looked up once, because reading a token takes seven calls.
 value_of = lib.csign_token_value
 authorization_of = lib.csign_token_authorization
 type_of = lib.csign_token_type
