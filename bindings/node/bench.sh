@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints what a call costs, as lines of JSON: see bench.mjs.
+# Measures calls and prints lines of JSON: see bench.mjs.
 set -euo pipefail
 cd "$(dirname "$0")"
 export COUNTERSIGN_LIBRARY="${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}/libcountersign.so.0"

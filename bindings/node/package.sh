@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the npm tarball, with the native library of this machine inside: package.sh FOLDER
+# Builds the npm tarball, with the native library for this platform: package.sh FOLDER
 set -euo pipefail
 out="${1:?the folder to write the tarball to}"
 : "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
@@ -10,7 +10,7 @@ export npm_config_update_notifier=false
 [ -d node_modules ] || npm install --no-package-lock --no-audit --no-fund --loglevel=error
 npx --no-install tsc -p tsconfig.json
 
-# Packed from a copy, so that a library in the checkout never hides the one that tests name.
+# Pack a copy, so that no library in the checkout takes precedence over the one that the tests set.
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT
 cp -r package.json README.md dist esm "$copy"

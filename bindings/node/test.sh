@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the package and holds it against everything: linter, types, tests, scenarios, examples, leak loop, README.
+# Builds and tests the package: linter, types, tests, scenarios, examples, leaks, README.
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
@@ -18,9 +18,9 @@ npx --no-install tsc -p tsconfig.json
 npx --no-install tsc -p test/types/tsconfig.json
 npx --no-install biome check --error-on-warnings .
 node --expose-gc --test-reporter=spec --test-timeout=300000 --test test/*.test.mjs test/scenarios/*.test.mjs
-# With a young generation that does not grow, what grows is what leaks.
+# With a young generation of fixed size, only leaks make the memory grow.
 node --expose-gc --max-semi-space-size=1 test/leak.mjs
 
-# What is handed out is what is tried: the tarball, in an empty project.
+# Try the tarball in an empty project.
 ./package.sh "$scratch/package"
 ./try.sh "$scratch"/package/countersign-*.tgz

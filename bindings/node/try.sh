@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the tarball into an empty project, and runs the README's example there against the sandbox: try.sh TARBALL
+# Installs the tarball into an empty project, and runs the README's example with the sandbox: try.sh TARBALL
 set -euo pipefail
 tarball="$(realpath "${1:?the tarball}")"
 readme="$(cd "$(dirname "$0")" && pwd)/README.md"
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
-# The library is to come from the tarball.
+# The library must come from the tarball.
 unset COUNTERSIGN_LIBRARY
 export npm_config_update_notifier=false
 

@@ -1,4 +1,4 @@
-// The same module for `import`: one copy of the classes, whichever way a program loads them.
+// The same module for `import`, so that a program has one copy of the classes, however it loads them.
 
 import countersign from '../dist/index.js';
 

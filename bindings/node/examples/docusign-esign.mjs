@@ -1,4 +1,4 @@
-// docusign-esign with a token that countersign keeps valid.
+// Uses docusign-esign with a token that countersign keeps valid.
 //
 //     node docusign-esign.mjs CONNECTION [CONFIG]
 
@@ -9,17 +9,17 @@ const [name = 'docusign', path] = process.argv.slice(2);
 const client = await Client.load(name, path ? { path } : {});
 
 const api = new docusign.ApiClient();
-// Where the account lives: production is account.docusign.com.
+// The account server of the demo environment. For production, use account.docusign.com.
 api.setOAuthBasePath(process.env.DOCUSIGN_HOST ?? 'account-d.docusign.com');
 
-// Before each use: the token comes from memory unless it is about to end.
+// Call this before each use. It returns the cached token unless that is about to expire.
 async function authorized() {
   const token = await client.token();
   api.addDefaultHeader('Authorization', token.authorization);
   return token;
 }
 
-// docusign-esign throws an axios error: on 401 the token is replaced, and the call repeated once.
+// docusign-esign throws an axios error. After a 401, this replaces the token and repeats the call once.
 async function once(call) {
   const token = await authorized();
   try {
@@ -35,6 +35,6 @@ const user = await once((token) => api.getUserInfo(token.accessToken));
 const account = user.accounts.find((each) => each.isDefault === 'true') ?? user.accounts[0];
 api.setBasePath(`${account.baseUri}/restapi`);
 console.log(`${user.name} of ${account.accountName}, at ${api.getBasePath()}`);
-// From here on: new docusign.EnvelopesApi(api), and once(() => envelopes.listStatusChanges(account.accountId, ...)).
+// Now use new docusign.EnvelopesApi(api), and once(() => envelopes.listStatusChanges(account.accountId, ...)).
 
 client.close();

@@ -1,4 +1,4 @@
-// jsforce with a token that countersign keeps valid.
+// Uses jsforce with a token that countersign keeps valid.
 //
 //     node jsforce.mjs CONNECTION [CONFIG]
 
@@ -12,7 +12,7 @@ const token = await client.token();
 const connection = new jsforce.Connection({
   instanceUrl: token.extra.instance_url,
   accessToken: token.accessToken,
-  // jsforce calls this where Salesforce refuses the token, and repeats the call with the new one.
+  // jsforce calls this if Salesforce rejects the token, and repeats the call with the new one.
   refreshFn: async (refused, done) => {
     try {
       await client.invalidate(refused.accessToken);

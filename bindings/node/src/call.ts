@@ -1,15 +1,15 @@
-// How the library is called: on a thread of libuv's pool, or here where it cannot wait.
+// Calls the library: on a thread of libuv's pool, or directly if the function never waits.
 
 import { takeError } from './error.js';
 import { type Out, type Pointer, text as texts } from './functions.js';
 import { koffi, type Native } from './koffi.js';
 
-/** What is handed to a function of the library. */
+/** An argument of a library function. */
 type Argument = Pointer | number | bigint | Uint8Array | Out | [number] | [number | bigint];
 
 /**
- * Calls on a thread of libuv's pool, and throws the error that comes of it. A callback that the call causes runs on
- * the event loop, which is free meanwhile.
+ * Calls a function on a thread of libuv's pool, and throws its error. Callbacks run on the event loop, which the call
+ * doesn't block.
  */
 export async function call(fn: Native, ...args: Argument[]): Promise<void> {
   const error: Out = [null];
@@ -22,7 +22,7 @@ export async function call(fn: Native, ...args: Argument[]): Promise<void> {
   }
 }
 
-/** Frees something on a thread of libuv's pool: for what may take a while. */
+/** Frees an object on a thread of libuv's pool, if that may take a while. */
 export async function freeOnPool(fn: Native, pointer: Pointer): Promise<void> {
   await slot();
   try {
@@ -32,20 +32,20 @@ export async function freeOnPool(fn: Native, pointer: Pointer): Promise<void> {
   }
 }
 
-/** Calls here: only what neither waits nor takes a lock that a callback may be called under. */
+/** Calls a function directly. It must not wait, nor take a lock under which the library calls a callback. */
 export function callNow(fn: Native, ...args: Argument[]): void {
   const error: Out = [null];
   const status: number = fn(...args, error);
   if (status !== 0) throw takeError(status, error[0]);
 }
 
-/** Text as the two arguments that the library takes. */
+/** Returns a string as the two arguments that the library expects. */
 export function textArgs(value: string | Uint8Array): [Uint8Array | null, number] {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value;
   return bytes.length === 0 ? [null, 0] : [bytes, bytes.length];
 }
 
-/** The bytes of a csign_text, which is freed. */
+/** Returns the bytes of a csign_text and frees it. */
 export function takeBytes(text: Pointer): Buffer {
   try {
     const length: [number] = [0];
@@ -56,22 +56,22 @@ export function takeBytes(text: Pointer): Buffer {
   }
 }
 
-/** The text of a csign_text, which is freed. */
+/** Returns the string of a csign_text and frees it. */
 export function takeText(text: Pointer): string {
   return takeBytes(text).toString('utf8');
 }
 
 /**
- * koffi keeps memory for each call that is under way or waits for a thread, for 256 of them, and callbacks from other
- * threads need some of it: so no more calls than this are handed to it.
+ * The maximum number of concurrent calls. koffi has memory for 256 calls that run or wait for a thread, and callbacks
+ * from other threads need some of it.
  */
-const MOST_CALLS = 64;
+const MAX_CALLS = 64;
 
 let calls = 0;
 const waiting: (() => void)[] = [];
 
 async function slot(): Promise<void> {
-  if (calls < MOST_CALLS) {
+  if (calls < MAX_CALLS) {
     calls += 1;
     return;
   }
@@ -87,7 +87,7 @@ function release(): void {
 function onPool(fn: Native, args: Argument[]): Promise<number> {
   return new Promise((resolve, reject) => {
     fn.async(...args, (failure: Error | null, status: number) => {
-      // The arguments are named here so that nothing the library reads or writes is collected before.
+      // This reference keeps the arguments, which the library reads and writes, from being collected before.
       args.length = 0;
       if (failure) reject(failure);
       else resolve(status);

@@ -1,5 +1,5 @@
-// What the library calls: one C function per kind of callback, for all clients, which finds the program's own by a
-// number. koffi runs them on the event loop while the library's thread waits.
+// Callbacks. There is one C function per kind of callback, for all clients. It finds the program's function by a number.
+// koffi runs it on the event loop while the library's thread waits.
 
 import { keepCause, usageError } from './error.js';
 import { type Pointer, protos } from './functions.js';
@@ -7,42 +7,41 @@ import { koffi } from './koffi.js';
 import { CHANGES, type Change, LOG_LEVELS, type LogLevel } from './numbers.js';
 import { copyToken, type Token } from './token.js';
 
-/** Signs with a key that the library does not see. */
+/** Signs with a key that stays in an HSM or a KMS. */
 export interface Signer {
-  /** The algorithm of the key, such as `RS256`. */
+  /** The JWS algorithm, such as `RS256`. */
   algorithm: string;
   /** The `kid` of assertions. */
   keyId?: string;
   /**
-   * Signs the whole message, not its hash, and returns the signature as RFC 7518 has it, or ECDSA in DER. Runs on the
-   * event loop, so it cannot return a promise. What it throws is the `cause` of the error of the call.
+   * Signs the message, not its hash, and returns the signature in the format of RFC 7518, or in DER for ECDSA. It runs on
+   * the event loop and can't return a promise. What it throws becomes the `cause` of the call's error.
    */
   sign(input: Uint8Array): Uint8Array;
 }
 
-/** Tells the time, in place of the machine's clocks: for tests. */
+/** Returns the time, instead of the system's clocks. For tests. */
 export type Clock = () => {
   /** Milliseconds since 1970-01-01 UTC. */
   unixMs: number;
-  /** Milliseconds since the machine started, sleep included; they never go back. */
+  /** Milliseconds since boot, including sleep. They never decrease. */
   bootMs: number;
 };
 
-/** Takes a line of the log, which holds no secret. */
+/** Receives a line of the log, which contains no secrets. */
 export type Log = (level: LogLevel, line: string) => void;
 
-/** Hears of a change; the token is null with `forgotten`. */
+/** Called for a change of the token. The token is null for `forgotten`. */
 export type ChangeListener = (change: Change, token: Token | null) => void;
 
-/** Opens a URL for the person who logs in, or shows it. */
+/** Opens or shows the URL of a login. */
 export type Open = (url: string) => void;
 
 /**
- * A program's callback, with the number that the library knows it by.
+ * A program's callback, and the number by which the library calls it.
  *
- * The library is given no `destroy`: it would call that on a thread of its own, perhaps when the event loop that koffi
- * hands such calls to is gone. It is not needed, since the C functions stay for as long as the process, and a number
- * that nobody answers to any more is no harm.
+ * The library gets no `destroy`, which it would call on its own thread, perhaps after the event loop has ended. None is
+ * needed: the C functions live as long as the process, and calls with an unknown number are ignored.
  */
 export class Callback<F> {
   readonly id: number;
@@ -54,13 +53,13 @@ export class Callback<F> {
     live.set(this.id, this as Callback<unknown>);
   }
 
-  /** Lets go of it, when the library will not want it any more. */
+  /** Releases the callback when the library no longer calls it. */
   forget(): void {
     live.delete(this.id);
   }
 }
 
-/** How many callbacks the library still holds: for tests. */
+/** Returns how many callbacks the library still holds. For tests. */
 export function callbacksHeld(): number {
   return live.size;
 }
@@ -106,14 +105,14 @@ export const open = koffi.register(
   koffi.pointer(protos.open),
 );
 
-/** The number of a level, for csign_config_set_log. */
+/** Returns the number of a level, for csign_config_set_log. */
 export function levelNumber(level: LogLevel): number {
   const found = Object.entries(LOG_LEVELS).find(([, name]) => name === level);
-  if (!found) throw usageError(`\`logLevel\` is ${level}`, 'write error, warn, info or debug');
+  if (!found) throw usageError(`\`logLevel\` is ${level}`, 'pass error, warn, info or debug');
   return Number(found[0]);
 }
 
-/** Runs a callback that can fail: what it throws is kept under the status that the library is given. */
+/** Runs a callback that can fail. What it throws is stored under the status that is returned to the library. */
 function run<F>(id: Pointer, body: (run: F) => void): number {
   const callback = live.get(Number(id)) as Callback<F> | undefined;
   if (!callback) return 1;
@@ -125,7 +124,7 @@ function run<F>(id: Pointer, body: (run: F) => void): number {
   }
 }
 
-/** Runs a callback that cannot fail: what it throws becomes a warning of the process. */
+/** Runs a callback that can't fail. What it throws is emitted as a process warning. */
 function hear<F>(id: Pointer, body: (run: F) => void): void {
   const callback = live.get(Number(id)) as Callback<F> | undefined;
   if (!callback) return;
@@ -138,10 +137,10 @@ function hear<F>(id: Pointer, body: (run: F) => void): void {
 
 function checkSignature(signed: unknown, capacity: number): asserts signed is Uint8Array {
   if (!(signed instanceof Uint8Array)) {
-    throw new TypeError('a signer must return the signature as a Uint8Array, and not as a promise');
+    throw new TypeError('a signer must return a Uint8Array, not a promise');
   }
   if (signed.length > capacity) {
-    throw new RangeError(`a signer returned ${signed.length} bytes; a signature has at most ${capacity}`);
+    throw new RangeError(`the signer returned ${signed.length} bytes, but the maximum is ${capacity}`);
   }
 }
 

@@ -1,4 +1,4 @@
-// A connection's client: hands out its token and keeps it valid.
+// The client of a connection: it returns the access token and keeps it valid.
 
 import { call, callNow, takeText, textArgs } from './call.js';
 import { Callback, type Open, open } from './callbacks.js';
@@ -11,45 +11,48 @@ import { type Counts, countsOf, REVOCATIONS, type Revocation, Status } from './n
 import type { Settings } from './settings.js';
 import { type Token, takeToken } from './token.js';
 
-/** How a call for a token is made. */
+/** Options of a call for a token. */
 export interface TokenOptions {
-  /** How long the token must still be valid, in seconds; without it the setting `min_valid_s`. */
+  /** How long the token must still be valid, in seconds. Defaults to the setting `min_valid_s`. */
   minValid?: number;
-  /** Aborting returns at once; the request goes on in the library, and a later call gets what it brings. */
+  /** If aborted, the call rejects at once. The request continues in the library, and a later call gets its result. */
   signal?: AbortSignal;
 }
 
-/** How a connection is forgotten. */
+/** Options of {@link Client.forget}. */
 export interface ForgetOptions {
-  /** Forgets the token here even if the vendor did not revoke it. */
+  /** Deletes the tokens even if the vendor did not revoke the grant. */
   force?: boolean;
 }
 
-/** What became of a token at the vendor when its connection was forgotten. */
+/** The result of {@link Client.forget}. */
 export interface Forgotten {
   revocation: Revocation;
-  /** Why, with `failed`. */
+  /** Why the vendor did not revoke the token, if `revocation` is `failed`. */
   reason: CountersignError | null;
 }
 
-/** An event in the life of a connection's grant: who refreshed when, and how it ended. */
+/** An entry in a grant's history: who refreshed it, when, and the result. It contains no tokens. */
 export type Event = Record<string, unknown>;
 
-/** How {@link Client.login} is run. */
+/** Options of {@link Client.login}. */
 export interface LoginOptions {
-  /** Opens the URL for the person, or shows it. */
+  /** Opens or shows the login's URL. It must not call the client. */
   open: Open;
-  /** The port to listen on; without it the one in `redirect_uri`, or any. */
+  /** The port of the loopback server. Defaults to the port of `redirect_uri`, or any. */
   port?: number;
-  /** How long to wait for the person, in seconds; 300 where nothing is said. */
+  /** How long to wait for the browser's callback, in seconds. Defaults to 300. */
   timeout?: number;
-  /** Aborting returns at once; the library goes on waiting until the timeout. */
+  /** If aborted, the call rejects at once. The loopback server runs until the timeout. */
   signal?: AbortSignal;
 }
 
 /**
- * A connection's client. Calls that can wait run on a thread of libuv's pool, never on the event loop, and reject with
- * a {@link CountersignError}, whose class is the verdict.
+ * A client returns a connection's access token and keeps it valid. At most one token request is in flight among its
+ * callers and among the processes that share the connection's store.
+ *
+ * Calls that can wait run on a thread of libuv's pool, not on the event loop. They reject with a
+ * {@link CountersignError}, whose class is the verdict.
  *
  * @example
  * ```js
@@ -60,33 +63,36 @@ export interface LoginOptions {
  */
 export class Client {
   readonly #handle: Handle;
-  /** Calls for a token that are under way, by `minValid`: who asks meanwhile gets the same answer. */
+  /** Calls for a token in progress, by `minValid`. Concurrent callers share them. */
   readonly #asked = new Map<number, Promise<Token>>();
-  /** The token that was handed out last, for as long as the library says that it is the one in memory. */
+  /** The last returned token, as long as it is the cached one. */
   #last: Token | undefined;
-  /** Until what is under way has taken the token in memory away. */
+  /** Pending while calls in progress remove the cached token. */
   #leaving: Promise<void> | undefined;
 
   private constructor(made: Made) {
     this.#handle = new Handle(this, made.pointer, 'client', c.free, made.callbacks, settle);
   }
 
-  /** Makes a client from settings. Nothing is sent yet. */
+  /** Builds a client from settings. Sends no request. */
   static async create(settings: Settings, options: ClientOptions = {}): Promise<Client> {
     return new Client(await makeClient({ settings }, options));
   }
 
-  /** Makes a client from `[connections.NAME]` of a TOML file. Nothing is sent yet. */
+  /** Builds a client for `[connections.NAME]` of a TOML file. Sends no request. */
   static async load(name: string, options: LoadOptions = {}): Promise<Client> {
     const file = { name, path: options.path ?? '' };
     return new Client(await makeClient({ file, settings: options.settings ?? {} }, options));
   }
 
-  /** A token that is valid for at least `minValid`: from memory, from the store, or by one request for all callers. */
+  /**
+   * Returns a token that is valid for at least `minValid` seconds: the cached token, the stored one, or a new one from a
+   * request that concurrent callers share.
+   */
   async token(options: TokenOptions = {}): Promise<Token> {
     options.signal?.throwIfAborted();
     const minValidMs = milliseconds('minValid', options.minValid ?? 0);
-    // Else a closed client would still answer those who join a call that is under way.
+    // Throws for a closed client, also if a call in progress could be shared.
     const pointer = this.#handle.open();
     const fresh = this.#leaving ? undefined : peekToken(pointer, minValidMs, this.#last);
     if (fresh) {
@@ -96,7 +102,7 @@ export class Client {
     return abortable(this.#ask(minValidMs), options.signal);
   }
 
-  /** As {@link token}, but the bare access token: without a thread where it is in memory. */
+  /** Returns the access token string, like {@link token}. A cached token needs no thread. */
   async accessToken(options: TokenOptions = {}): Promise<string> {
     if (!options.minValid) {
       options.signal?.throwIfAborted();
@@ -106,12 +112,15 @@ export class Client {
     return (await this.token(options)).accessToken;
   }
 
-  /** The bare access token where a fresh one is in memory, at once; else undefined. Never waits. */
+  /** Returns the cached access token string if it is fresh, or undefined. Never waits. */
   peek(): string | undefined {
     return peek(this.#handle.open());
   }
 
-  /** A token asked for now. Where that fails and the old token is still valid, that one is given. */
+  /**
+   * Requests a new token now, even if the current one is still valid. If that fails and the current token is still valid,
+   * returns the current one.
+   */
   async refresh(options: Pick<TokenOptions, 'signal'> = {}): Promise<Token> {
     options.signal?.throwIfAborted();
     return abortable(
@@ -120,37 +129,52 @@ export class Client {
     );
   }
 
-  /** Tells the client that an API refused this access token (401): it is not handed out again. */
+  /**
+   * Reports an access token that an API rejected with 401. The client doesn't return it again. If the token has been
+   * replaced in the meantime, the newer one stays valid.
+   */
   async invalidate(accessToken: string | Token): Promise<void> {
     const text = typeof accessToken === 'string' ? accessToken : accessToken.accessToken;
     await this.#takenAway(() => this.#call(c.invalidate, ...textArgs(text)));
   }
 
-  /** Where a person consents to the app acting for its user, ahead of a jwt-bearer grant. */
+  /** Returns the URL at which a person consents to the app acting for the user. A jwt-bearer grant needs this consent. */
   async consentUrl(): Promise<string> {
     return this.#text(c.consentUrl);
   }
 
-  /** Whom the token stands for and where its API is: what came with the token and the vendor's userinfo. */
+  /**
+   * Returns the user that the token is for and the API's URL: the members of the token response, and the vendor's
+   * userinfo, which is requested once and stored.
+   */
   async identity(options: Pick<TokenOptions, 'signal'> = {}): Promise<Record<string, string>> {
     options.signal?.throwIfAborted();
     return JSON.parse(await abortable(this.#text(c.identity), options.signal));
   }
 
-  /** Begins a login, for a program with a web server of its own: send the browser to its `url`. */
+  /**
+   * Starts a login, for programs with their own web server. Redirect the browser to its `url`, and pass the URL of the
+   * callback to {@link completeLogin}. `redirectUri` defaults to the setting `redirect_uri`.
+   */
   async startLogin(redirectUri = ''): Promise<Login> {
     const out: Out = [null];
     await this.#call(c.startLogin, ...textArgs(redirectUri), out);
     return new Login(out[0]);
   }
 
-  /** Ends a login with the URL that the browser came back to, or its query alone. */
+  /**
+   * Completes a login: validates the callback (the URL that the browser was redirected to, or just its query), exchanges
+   * the code once, and stores the tokens.
+   */
   async completeLogin(login: Login, callback: string | URL): Promise<Token> {
     const end = (pointer: Pointer) => this.#tokenBy(c.completeLogin, pointer, ...textArgs(String(callback)));
     return this.#changed(() => login.use(end));
   }
 
-  /** A whole login on this machine (RFC 8252): listens on a loopback port and waits for the browser to come back. */
+  /**
+   * Runs a complete login on this machine (RFC 8252): starts a loopback server, calls `open` with the login's URL, and
+   * waits for the browser's callback.
+   */
   async login(options: LoginOptions): Promise<Token> {
     options.signal?.throwIfAborted();
     const timeoutMs = milliseconds('timeout', options.timeout ?? 300);
@@ -162,11 +186,11 @@ export class Client {
   }
 
   /**
-   * Revokes the token at the vendor and forgets it here, in memory and in the store.
+   * Revokes the grant at the vendor and deletes its tokens from memory and the store.
    *
-   * If the vendor cannot be reached or refuses (`failed`), the token is kept, because a grant that nobody can revoke any
-   * more would live on. It is not handed out, and the next call tries the revocation again. A login replaces it. With
-   * `force`, the token is forgotten here even then.
+   * If the vendor can't be reached or rejects the revocation (`failed`), the tokens stay stored, because otherwise nobody
+   * could revoke the grant any more. The client doesn't return them, and the next call retries the revocation. A login
+   * replaces them. With `force`, the tokens are deleted even if the vendor did not revoke the grant.
    */
   async forget(options: ForgetOptions = {}): Promise<Forgotten> {
     const [revocation, reason]: [[number], Out] = [[0], [null]];
@@ -178,7 +202,7 @@ export class Client {
     };
   }
 
-  /** How often something happened since the client was made. */
+  /** Returns the client's counters. */
   counts(): Counts {
     const pointer = this.#handle.open();
     return countsOf((counter) => {
@@ -188,14 +212,14 @@ export class Client {
     });
   }
 
-  /** The last events in the life of the connection's grant, oldest first, without a token in them. */
+  /** Returns the recent history of the connection's grant, oldest first: who refreshed it, when, and the result. */
   async events(): Promise<Event[]> {
     return JSON.parse(await this.#text(c.events));
   }
 
   /**
-   * When the stored refresh token expires, in seconds since 1970: a person must log in again before then, unless a
-   * refresh brings another one. `null` if the vendor did not say, or if no refresh token is stored.
+   * Returns when the stored refresh token expires, in seconds since 1970. A person must log in again before then, unless
+   * a refresh returns a new one. `null` if the vendor didn't say, or if no refresh token is stored.
    */
   async refreshTokenExpiresAt(): Promise<number | null> {
     const seconds: [number | bigint] = [-1];
@@ -203,22 +227,25 @@ export class Client {
     return seconds[0] < 0 ? null : Number(seconds[0]);
   }
 
-  /** Resolves where all that was got is stored; rejects with the reason why the last token is in memory only. */
+  /**
+   * Rejects with the store's error if the last token could not be stored and is only in memory. The token isn't lost
+   * while the process runs, and each call for a token tries to store it again.
+   */
   async checkSaved(): Promise<void> {
     await this.#call(c.checkSaved);
   }
 
   /**
-   * Waits for the requests that are under way, for at most `timeout` seconds, and starts no new one from now on: for a
-   * process that is about to end. Tokens in memory are handed out as before; anything else rejects with a
-   * {@link RetryError} of the code `BUSY`. Rejects with that if a request is still under way, and with the store's error
-   * if a new token is in memory only.
+   * Waits for requests in flight, for at most `timeout` seconds, and starts no new ones. Call it before the process exits.
+   * Afterwards, the client still returns a cached token; anything else rejects with a {@link RetryError} whose code is
+   * `BUSY`. Rejects with that error if a request is still in flight after the timeout, and with the store's error if a new
+   * token could not be stored.
    */
   async drain(timeout = DRAIN_S): Promise<void> {
     await this.#call(c.drain, milliseconds('timeout', timeout));
   }
 
-  /** Closes the client: calls that are under way end as they would have, later ones reject. */
+  /** Closes the client. Calls in progress end normally, later calls reject. */
   close(): void {
     if (this.#handle.closed) return;
     c.close(this.#handle.open());
@@ -230,13 +257,13 @@ export class Client {
     this.close();
   }
 
-  /** Closes the client, and resolves when the calls that are under way have ended and it is freed. */
+  /** Closes the client, and resolves when calls in progress have ended and the client is freed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await this.#handle.freed;
   }
 
-  /** Asks the library, or joins a call for the same that is under way: one thread is enough for all. */
+  /** Calls the library, or shares the same call in progress, so that only one thread waits. */
   #ask(minValidMs: number): Promise<Token> {
     const asked = this.#asked.get(minValidMs);
     if (asked) return asked;
@@ -248,7 +275,7 @@ export class Client {
     return asking;
   }
 
-  /** Runs what changes the token: who asks from now on must not get the answer to an earlier question. */
+  /** Runs a call that changes the token. Later callers must not share an earlier call. */
   async #changed<T>(body: () => Promise<T>): Promise<T> {
     this.#asked.clear();
     this.#last = undefined;
@@ -259,7 +286,7 @@ export class Client {
     }
   }
 
-  /** Runs what takes the token away: who asks meanwhile must not get the one that is still in memory. */
+  /** Runs a call that removes the token. Concurrent callers must not get the token that is still cached. */
   async #takenAway(body: () => Promise<void>): Promise<void> {
     const call = this.#changed(body);
     const leaving = Promise.allSettled([this.#leaving, call]).then(() => {
@@ -288,7 +315,7 @@ export class Client {
   }
 }
 
-/** One buffer for all clients: peeking ends before anything else can happen. */
+/** One buffer for all clients, because peeking is synchronous. */
 let buffer = Buffer.alloc(4096);
 const length = new Uint32Array(2);
 
@@ -305,18 +332,18 @@ function peek(pointer: Pointer): string | undefined {
   throw takeError(c.peekToken(pointer, buffer, buffer.length, length, error), error[0]);
 }
 
-/** Where the library writes handles: for all clients, as the buffer is. */
+/** The library's outputs, for all clients, like the buffer. */
 const found = new BigUint64Array(1);
-const refusal = new BigUint64Array(1);
+const failure = new BigUint64Array(1);
 
-/** The token in memory, where it is valid for so long; `last`, if it is still that one. Never waits. */
+/** Returns the cached token if it is valid for long enough, or `last` if that is still the cached one. Never waits. */
 function peekToken(pointer: Pointer, minValidMs: number, last: Token | undefined): Token | undefined {
-  const status: number = c.peek(pointer, minValidMs, found, refusal);
-  if (status !== 0) throw takeError(status, refusal[0] || null);
+  const status: number = c.peek(pointer, minValidMs, found, failure);
+  if (status !== 0) throw takeError(status, failure[0] || null);
   return found[0] ? takeToken(found[0], last) : undefined;
 }
 
-/** The promise, or the signal's reason as soon as it is aborted. */
+/** Returns the promise, which rejects as soon as the signal is aborted. */
 function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
@@ -326,7 +353,7 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Pro
   });
 }
 
-/** Waits for a request that nobody waits for any more, so that what it brings is stored. */
+/** Waits for a request that has no caller any more, so that its result is stored. */
 async function settle(pointer: Pointer): Promise<void> {
   try {
     await call(c.drain, pointer, milliseconds('timeout', DRAIN_S));
@@ -336,10 +363,10 @@ async function settle(pointer: Pointer): Promise<void> {
   }
 }
 
-/** How many seconds closing waits for requests under way: the default of `timeout_ms` and a bit. */
+/** How many seconds closing waits for requests in flight: a little more than the default of `timeout_ms`. */
 const DRAIN_S = 35;
 
 function milliseconds(name: string, seconds: number): number {
   if (seconds >= 0 && seconds <= 1e9) return Math.round(seconds * 1000);
-  throw usageError(`\`${name}\` is ${seconds}`, 'write a number of seconds from 0 on');
+  throw usageError(`\`${name}\` is ${seconds}`, 'pass a number of seconds that is 0 or more');
 }

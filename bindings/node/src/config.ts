@@ -1,4 +1,4 @@
-// How settings and callbacks become a client of the library.
+// Builds a client of the library from settings and callbacks.
 
 import { call, callNow, textArgs } from './call.js';
 import * as callbacks from './callbacks.js';
@@ -8,46 +8,52 @@ import type { LogLevel } from './numbers.js';
 import type { Registry } from './registry.js';
 import type { Settings } from './settings.js';
 
-/** What a client is given beside its settings. */
+/** Options of {@link Client.create}. */
 export interface ClientOptions {
-  /** The connection's name: it is in messages, and needed if the store outlives the process, to tell whose tokens are whose. */
+  /**
+   * The connection's name. It appears in messages and identifies the connection's tokens in a store. It is required if the
+   * store outlives the process.
+   */
   name?: string;
-  /** Providers beside the built-in ones. */
+  /** The registry of providers. Defaults to the built-in providers. */
   registry?: Registry;
-  /** Signs assertions, in place of the setting `private_key`; where a file has that, set it to null. */
+  /** Signs assertions instead of the setting `private_key`. If the file has that setting, set it to null. */
   signer?: callbacks.Signer;
-  /** Tells the time, in place of the machine's clocks: for tests. */
+  /** Replaces the system's clocks, for tests. */
   clock?: callbacks.Clock;
-  /** Takes the lines of the library's log; without it nothing is logged anywhere. */
+  /** Receives the library's log. By default, nothing is logged. */
   log?: callbacks.Log;
-  /** The last level that is logged; `info` where nothing is said. */
+  /** The most verbose level that is logged. Defaults to `info`. */
   logLevel?: LogLevel;
-  /** Hears of each change of the token, after it is stored and before any caller gets it. */
+  /** Called for each change of the token, after the change is stored and before any caller gets the token. */
   onChange?: callbacks.ChangeListener;
 }
 
-/** What {@link Client.load} is given. */
+/** Options of {@link Client.load}. */
 export interface LoadOptions extends ClientOptions {
-  /** The TOML file; without it $COUNTERSIGN_CONFIG, ./countersign.toml, then the user's configuration folder. */
+  /**
+   * The TOML file. Defaults to the file that the countersign command reads: $COUNTERSIGN_CONFIG, ./countersign.toml, or the
+   * one in the user's configuration folder.
+   */
   path?: string;
-  /** Settings in place of those in the file; null takes one away, such as `private_key` beside a signer. */
+  /** Settings that override the file's. null removes one, such as `private_key` if you pass a signer. */
   settings?: Settings;
 }
 
-/** Where a connection's settings come from. */
+/** The source of a connection's settings. */
 export interface From {
-  /** The connection's name in a TOML file, and the file, empty for the usual ones. */
+  /** The connection's name in a TOML file, and the file's path, or an empty string for the default. */
   file?: { name: string; path: string };
   settings: Settings;
 }
 
-/** A client of the library, and the callbacks that it calls. */
+/** A client of the library and its callbacks. */
 export interface Made {
   pointer: Pointer;
   callbacks: callbacks.Callback<unknown>[];
 }
 
-/** Makes a client of the library; what it reads from files or a store is read on another thread. */
+/** Builds a client of the library. Files and stores are read on another thread. */
 export async function makeClient(from: From, options: ClientOptions): Promise<Made> {
   const config = newConfig();
   const made: Made = { pointer: null, callbacks: [] };
@@ -76,14 +82,14 @@ function newConfig(): Pointer {
 }
 
 function setAll(config: Pointer, settings: Settings): void {
-  // First what goes, so that a key in a file can give way to one in another form.
+  // Remove settings first, so that a key file can be replaced by a key in another form.
   for (const [name, value] of Object.entries(settings)) {
     if (value === null) callNow(c.unset, config, ...textArgs(name));
   }
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined || value === null) continue;
     if (typeof value !== 'string' && typeof value !== 'number') {
-      throw usageError(`the setting \`${name}\` is a ${typeof value}`, 'write settings as text or numbers');
+      throw usageError(`the setting \`${name}\` is a ${typeof value}`, 'pass a string or a number');
     }
     callNow(c.set, config, ...textArgs(name), ...textArgs(String(value)));
   }

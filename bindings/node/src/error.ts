@@ -1,13 +1,13 @@
-// What went wrong, and what to do about it.
+// The library's errors.
 
 import { EMPTY, type ErrorDetails, readDetails } from './error-details.js';
 import { error as c, type Pointer, statusName } from './functions.js';
 import { Status, type Verdict } from './numbers.js';
 
-/** The base of every error of the library; its subclasses are the verdicts. */
+/** The base class of the library's errors. The subclasses are the verdicts: what to do. */
 export class CountersignError extends Error implements ErrorDetails {
   readonly status!: number;
-  /** The status as a word, such as `CONSENT_REQUIRED`. */
+  /** The name of the status, such as `CONSENT_REQUIRED`. */
   readonly code: string;
   readonly verdict!: Verdict;
   readonly kind!: string;
@@ -30,22 +30,22 @@ export class CountersignError extends Error implements ErrorDetails {
   }
 }
 
-/** Try again, after the wait that the error gives, if any: `retryAfterS`. */
+/** Retry, after `retryAfterS` seconds if that is not null. */
 export class RetryError extends CountersignError {}
 
-/** A person must act, at the error's URL if it has one: `url`. */
+/** A person must act, at `url` if that is not null. */
 export class ReauthorizeError extends CountersignError {}
 
-/** A setting is wrong, here or at the vendor; the message names it. */
+/** A setting is wrong, here or at the vendor. `message` and `setting` name it. */
 export class FixConfigurationError extends CountersignError {}
 
-/** The server may have rotated the refresh token; nothing was sent twice. */
+/** The server may have rotated the refresh token. Nothing was sent twice. */
 export class OutcomeUnknownError extends CountersignError {}
 
-/** An unreadable response, a signature that does not verify, a wrong call, or a bug. */
+/** An unreadable response, an invalid signature, a wrong call, or a bug. */
 export class UnexpectedError extends CountersignError {}
 
-/** What a call gives on a client that was closed. */
+/** Returns the error of a call on a closed object. */
 export function closedError(what = 'client'): CountersignError {
   return make({
     ...EMPTY,
@@ -53,20 +53,20 @@ export function closedError(what = 'client'): CountersignError {
     verdict: 'unexpected',
     kind: 'usage',
     message: `the ${what} was closed`,
-    hint: `make a new ${what}, or close it later`,
+    hint: `create a new ${what}, or close it later`,
   });
 }
 
-/** What a wrong argument gives that the library never sees. */
+/** Returns the error for a wrong argument that this package detects. */
 export function usageError(message: string, hint: string): CountersignError {
   const status = Status.badArgument;
   return make({ ...EMPTY, status, verdict: 'unexpected', kind: 'usage', message, hint });
 }
 
-/** The error of a failed call; its handle is freed. A status that is not known here is a failure all the same. */
+/** Returns the error of a failed call and frees its handle. Unknown statuses are failures, too. */
 export function takeError(status: number, pointer: Pointer): CountersignError {
   if (pointer === null) {
-    const message = `the library failed with the status ${statusName(status)} (${status}) and without an error`;
+    const message = `the library failed with ${statusName(status)} (${status}) and no further information`;
     return make({ ...EMPTY, status, verdict: 'unexpected', kind: 'internal', message });
   }
   try {
@@ -78,20 +78,20 @@ export function takeError(status: number, pointer: Pointer): CountersignError {
 }
 
 /**
- * What callbacks threw, by the status that they returned to the library for it, which the error has. The oldest go:
- * there are far more than calls under way, each of which has one cause at most.
+ * What callbacks threw, by the status that they returned to the library, which the error contains. The oldest are
+ * dropped: the limit is far above the number of concurrent calls, each of which has at most one cause.
  */
 const causes = new Map<number, { thrown: unknown }>();
-const MOST_CAUSES = 256;
+const MAX_CAUSES = 256;
 let nextCause = 2;
 
-/** Keeps what a callback threw; the callback returns this status. */
+/** Stores what a callback threw, and returns the status for the callback to return. */
 export function keepCause(thrown: unknown): number {
   const status = nextCause;
   nextCause = status < 0x7fff_ffff ? status + 1 : 2;
   causes.set(status, { thrown });
   const [oldest] = causes.keys();
-  if (causes.size > MOST_CAUSES && oldest !== undefined) causes.delete(oldest);
+  if (causes.size > MAX_CAUSES && oldest !== undefined) causes.delete(oldest);
   return status;
 }
 

@@ -9,13 +9,14 @@ import type { Token } from './token.js';
 type Fetch = typeof globalThis.fetch;
 
 /**
- * A `fetch` that puts the client's token into `Authorization`, and where the API answers 401 gets another token and
- * repeats the call once. It repeats only what it can send again: no body, or one that is text, bytes, a form or a
- * blob; neither a stream nor a `Request` with a body. The token goes where the caller's URL says, and to no other
- * origin that this redirects to. A URL with plain http that is not on this machine rejects with an `UnexpectedError` of
- * the kind `usage`: the token is not sent in clear text.
+ * Returns a `fetch` that adds the client's token to requests. If the API responds with 401, it invalidates that token,
+ * gets another one and repeats the request once. The second response goes to the caller, whatever it is. A request is not
+ * repeated if its body is a stream, or if it is a `Request` with a body.
  *
- * @param fetch  what sends: without it, the one of Node.
+ * If `fetch` follows a redirect to another origin, that request is sent without the token. A plain http request to another
+ * machine rejects with an `UnexpectedError` of kind `usage`, because the token is not sent in clear text.
+ *
+ * @param fetch  the function that sends requests. Defaults to Node's `fetch`.
  *
  * @example
  * ```js
@@ -36,7 +37,7 @@ export function withToken<F = Fetch>(client: Client, fetch?: F): F {
     if (!canBeResent(input, init)) return first;
     const other = await client.token(asking);
     if (other.accessToken === token.accessToken) return first;
-    // Not awaited: an answer whose body nobody reads must not hold up, or fail, the second call.
+    // Not awaited: cancelling the unread body must neither delay nor fail the second request.
     first.body?.cancel().catch(() => {});
     return send(input, authorized(input, init, other));
   };
@@ -44,13 +45,13 @@ export function withToken<F = Fetch>(client: Client, fetch?: F): F {
 }
 
 function authorized(input: Parameters<Fetch>[0], init: RequestInit | undefined, token: Token): RequestInit {
-  // As in `fetch` itself: headers of `init` take the place of the request's.
+  // As in `fetch` itself, the headers of `init` replace the request's.
   const headers = new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined));
   headers.set('authorization', token.authorization);
   return { ...init, headers };
 }
 
-/** Whether the answer is of another origin, which never got the token. */
+/** Returns whether the response comes from another origin, which did not get the token. */
 function wentElsewhere(input: Parameters<Fetch>[0], response: Response): boolean {
   if (!response.redirected) return false;
   return new URL(response.url).origin !== target(input).origin;
@@ -60,16 +61,16 @@ function target(input: Parameters<Fetch>[0]): URL {
   return new URL(isRequest(input) ? input.url : String(input));
 }
 
-/** Throws where a token would be sent in clear text. */
+/** Throws if the token would be sent in clear text. */
 function checkTarget({ protocol, hostname }: URL): void {
   if (protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))) return;
   throw usageError(
     `the token is not sent to ${hostname} over ${protocol.slice(0, -1)}`,
-    'use https: plain http is allowed only to localhost and loopback addresses',
+    'use https; plain http is allowed only to localhost and loopback addresses',
   );
 }
 
-/** Of a host as URL has it: in lower case, and an address in its usual form. */
+/** Returns whether a host of a URL is on this machine. URL has lowercased it and normalized an address. */
 function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'))
@@ -89,7 +90,7 @@ function canBeResent(input: Parameters<Fetch>[0], init: RequestInit | undefined)
   );
 }
 
-/** By its shape, since another `fetch` has a `Request` of its own. */
+/** Detects a `Request` by its shape, because another `fetch` has its own class. */
 function isRequest(input: Parameters<Fetch>[0]): input is Request {
   return typeof input === 'object' && 'headers' in input && 'url' in input;
 }

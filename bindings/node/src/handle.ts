@@ -1,4 +1,4 @@
-// What holds an object of the library: freed when it is closed or collected, and no call is inside any more.
+// Owns a library object. It is freed when it is closed or collected, and no call is in progress.
 
 import { freeOnPool } from './call.js';
 import type { Callback } from './callbacks.js';
@@ -7,7 +7,7 @@ import { endWithoutWaiting } from './exit.js';
 import type { Pointer } from './functions.js';
 import type { Native } from './koffi.js';
 
-/** An object of the library, with the calls that are inside it. */
+/** A library object and its calls in progress. */
 export class Handle {
   readonly #what: string;
   readonly #free: Native;
@@ -19,11 +19,11 @@ export class Handle {
   #closed = false;
 
   /**
-   * @param owner  the object that the program holds: when it is collected, the handle is closed.
-   * @param what   what it is, for the error after it was closed.
-   * @param free   the library's function that frees it.
-   * @param callbacks  what the library calls for it, let go of when it is freed.
-   * @param settle  what is waited for before it is freed.
+   * @param owner  the object that the program holds. When it is collected, the handle is closed.
+   * @param what   the object's name, for errors after it was closed.
+   * @param free   the library function that frees the object.
+   * @param callbacks  the object's callbacks, which are released when it is freed.
+   * @param settle  called and awaited before the object is freed.
    */
   constructor(
     owner: object,
@@ -41,7 +41,7 @@ export class Handle {
     collected.register(owner, this, this);
   }
 
-  /** Runs a call that ends later; the object is not freed before that. */
+  /** Runs an asynchronous call, during which the object is not freed. */
   async use<T>(body: (pointer: Pointer) => Promise<T>, callbacks = this.#callbacks): Promise<T> {
     const pointer = this.open();
     this.#uses += 1;
@@ -53,7 +53,7 @@ export class Handle {
     }
   }
 
-  /** The pointer, for a call that ends before anything else can happen. */
+  /** Returns the pointer, for a synchronous call. */
   open(): Pointer {
     if (this.#closed) throw closedError(this.#what);
     return this.#pointer;
@@ -63,7 +63,7 @@ export class Handle {
     return this.#closed;
   }
 
-  /** Later calls fail; the object is freed when the last one that is inside has ended. */
+  /** Closes the handle: later calls fail, and the object is freed when the last call has ended. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -75,7 +75,7 @@ export class Handle {
     if (!this.#closed || this.#uses > 0 || this.#pointer === null) return;
     const pointer = this.#pointer;
     this.#pointer = null;
-    // On the pool: freeing may wipe, write and disconnect. It has no way to fail.
+    // On the pool, because freeing may wipe, write and disconnect. It can't fail.
     const free = async () => {
       await this.#settle(pointer);
       await freeOnPool(this.#free, pointer);
@@ -86,7 +86,7 @@ export class Handle {
     });
   }
 
-  /** Resolves when it is freed: after {@link close}, and when the calls inside have ended. */
+  /** Resolves when the object is freed: after {@link close}, when calls in progress have ended. */
   get freed(): Promise<void> {
     return this.#freed.promise;
   }
@@ -100,10 +100,10 @@ function promised(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve };
 }
 
-/** Calls under way that the library may call back for. */
+/** The number of calls in progress that may call callbacks. */
 let inside = 0;
 
-/** Runs calls of the library that may need callbacks to end. */
+/** Runs library calls that may wait for callbacks. */
 async function amidCallbacks<T>(callbacks: readonly unknown[], body: () => Promise<T>): Promise<T> {
   if (callbacks.length === 0) return body();
   inside += 1;

@@ -1,4 +1,4 @@
-// Access tokens for server-side programs, got and kept valid.
+// Gets access tokens for server-side integrations, and keeps them valid.
 
 import { version as libraryVersionOf } from './functions.js';
 
@@ -29,7 +29,7 @@ export { type ProviderInfo, Registry, type RegistryOptions } from './registry.js
 export { type SettingInfo, type SettingName, type Settings, settings } from './settings.js';
 export { Token } from './token.js';
 
-/** The release of the native library that is running. */
+/** Returns the version of the loaded native library, such as `0.1.0`. */
 export function libraryVersion(): string {
   return libraryVersionOf();
 }

@@ -1,8 +1,8 @@
-// koffi, with the types of what is used of it: its own are for `import` only.
+// koffi, with types for the parts that are used. koffi's own types only support `import`.
 
-/** A C function: called here, or with `async` on a thread of libuv's pool. */
+/** A C function, called directly, or with `async` on a thread of libuv's pool. */
 export interface Native {
-  // biome-ignore lint/suspicious/noExplicitAny: what a C function takes and gives is known to its declaration only.
+  // biome-ignore lint/suspicious/noExplicitAny: only the declaration knows a C function's types.
   (...args: any[]): any;
   async(...args: unknown[]): void;
 }
@@ -17,7 +17,7 @@ export interface Type {
   readonly name: string;
 }
 
-/** Settings of koffi, which all of its users in a program share. */
+/** koffi's settings, which all of its users in a process share. */
 interface Config {
   async_stack_size: number;
 }

@@ -1,4 +1,4 @@
-// Finds libcountersign, loads it, and refuses one that does not fit.
+// Finds libcountersign, loads it, and rejects an incompatible one.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { koffi, type Library } from './koffi.js';
 import { ABI_VERSION } from './numbers.js';
 
-/** Loads the library: from $COUNTERSIGN_LIBRARY, from this package, or from where the system looks. */
+/** Loads the library of $COUNTERSIGN_LIBRARY, the one in this package, or the system's. */
 export function loadLibrary(): Library {
   growStacks();
   const path = libraryPath();
@@ -15,19 +15,19 @@ export function loadLibrary(): Library {
     library = koffi.load(path);
   } catch (cause) {
     throw new Error(
-      `countersign: the native library could not be loaded from ${path}: set COUNTERSIGN_LIBRARY to its path, ` +
+      `countersign: cannot load the native library ${path}: set COUNTERSIGN_LIBRARY to its path, ` +
         `or install the package for ${platform()}`,
       { cause },
     );
   }
   const version: number = library.func('uint32_t csign_abi_version(void)')();
-  const unfit = misfit(version);
-  if (unfit) throw new Error(`countersign: ${path} ${unfit}`);
+  const problem = misfit(version);
+  if (problem) throw new Error(`countersign: ${path} ${problem}`);
   return library;
 }
 
 /**
- * What keeps a library of this ABI from being used; undefined where nothing does.
+ * Returns why a library with this ABI is incompatible, or undefined if it is compatible.
  *
  * @internal
  */
@@ -36,14 +36,14 @@ export function misfit(version: number, wanted = ABI_VERSION): string | undefine
   const [wantedMajor, wantedMinor] = [wanted >>> 16, wanted & 0xffff];
   if (major === wantedMajor && minor >= wantedMinor) return undefined;
   return (
-    `has ABI ${major}.${minor}, and this package needs ${wantedMajor}.${wantedMinor} or a later ` +
-    `${wantedMajor}.x: install a library and a package of the same release`
+    `has ABI ${major}.${minor}, but this package needs ${wantedMajor}.${wantedMinor} or a later ` +
+    `${wantedMajor}.x: install the library and the package of the same release`
   );
 }
 
 /**
- * koffi runs calls on stacks of its own, of 128 KiB each where nobody says otherwise: not enough for a TLS handshake.
- * Their memory is taken only as far as it is used.
+ * koffi runs calls on its own stacks. The default of 128 KiB is not enough for a TLS handshake. Larger stacks only take
+ * memory as far as they are used.
  */
 function growStacks(): void {
   if (koffi.config().async_stack_size >= STACK_SIZE) return;
@@ -51,8 +51,8 @@ function growStacks(): void {
     koffi.config({ async_stack_size: STACK_SIZE });
   } catch (cause) {
     throw new Error(
-      'countersign: another module uses koffi already, with stacks too small for this library: load countersign ' +
-        `before it, or have it call koffi.config({ async_stack_size: ${STACK_SIZE} }) first`,
+      'countersign: load countersign before other modules that use koffi, or call ' +
+        `koffi.config({ async_stack_size: ${STACK_SIZE} }) first: koffi's stacks are too small`,
       { cause },
     );
   }

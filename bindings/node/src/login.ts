@@ -1,10 +1,10 @@
-// A login that has begun (RFC 6749 section 4.1, with PKCE of RFC 7636).
+// A started login (RFC 6749 section 4.1, with PKCE).
 
 import { callNow, takeText, textArgs } from './call.js';
 import { login as c, type Out, type Pointer } from './functions.js';
 import { Handle } from './handle.js';
 
-/** A login that has begun. Send the browser to its `url`; end it with {@link Client.completeLogin}. */
+/** A started login. Redirect the browser to its `url`, and complete it with {@link Client.completeLogin}. */
 export class Login {
   readonly #handle: Handle;
 
@@ -13,24 +13,27 @@ export class Login {
     this.#handle = new Handle(this, pointer, 'login', c.free);
   }
 
-  /** A login that {@link save} turned into text, here or in another process. */
+  /** Restores a login that {@link save} saved, in this process or another one. */
   static restore(saved: string): Login {
     const out: Out = [null];
     callNow(c.restore, ...textArgs(saved), out);
     return new Login(out[0]);
   }
 
-  /** Where to send the browser. */
+  /** The URL to redirect the browser to. */
   get url(): string {
     return c.url(this.#handle.open(), null);
   }
 
-  /** The `state` parameter of the URL: tells which of several logins a callback belongs to. */
+  /** The `state` parameter of the URL, which identifies the login that a callback belongs to. */
   get state(): string {
     return c.state(this.#handle.open(), null);
   }
 
-  /** The login as text, for the session on the server's side: it holds the verifier. */
+  /**
+   * Returns the login as a string, for a web server whose callback may reach another process. Keep it in the server-side
+   * session: it contains the PKCE verifier.
+   */
   save(): string {
     const out: Out = [null];
     callNow(c.save, this.#handle.open(), out);
@@ -42,7 +45,7 @@ export class Login {
     return this.#handle.use(body);
   }
 
-  /** Wipes it, when no call uses it any more. */
+  /** Wipes the login when no call uses it any more. */
   close(): void {
     this.#handle.close();
   }

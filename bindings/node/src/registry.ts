@@ -1,4 +1,4 @@
-// The providers that clients may name: the built-in ones, and those that the program adds.
+// The providers that clients can use: the built-in ones, and those that the program adds.
 
 import { call, callNow, takeText, textArgs } from './call.js';
 import * as callbacks from './callbacks.js';
@@ -6,65 +6,65 @@ import { registry as c, type Out, type Pointer } from './functions.js';
 import { Handle } from './handle.js';
 import type { LogLevel } from './numbers.js';
 
-/** What is known of a provider. */
+/** Describes a provider. */
 export interface ProviderInfo {
   id: string;
   name: string;
   [member: string]: unknown;
 }
 
-/** What a registry is given. */
+/** Options of a {@link Registry}. */
 export interface RegistryOptions {
-  /** Takes what plugins log; without it, that is dropped. Kept until the process ends, once a plugin was loaded. */
+  /** Receives plugins' log messages, which are discarded by default. A loaded plugin keeps it until the process ends. */
   log?: callbacks.Log;
-  /** The last level that is logged; `info` where nothing is said. */
+  /** The most verbose level that is logged. Defaults to `info`. */
   logLevel?: LogLevel;
 }
 
-/** The built-in providers, and those that are added. */
+/** Holds the providers that clients can use: the built-in ones, and those that the program adds. */
 export class Registry {
   readonly #handle: Handle;
-  /** The library wants one call at a time where one of them changes the registry. */
+  /** The library requires exclusive access to change a registry, so calls run one after another. */
   #before: Promise<unknown> = Promise.resolve();
   readonly #log: callbacks.Callback<callbacks.Log> | undefined;
   #hasPlugins = false;
 
   constructor({ log, logLevel = 'info' }: RegistryOptions = {}) {
-    const most = callbacks.levelNumber(logLevel);
+    const level = callbacks.levelNumber(logLevel);
     const out: Out = [null];
     callNow(c.create, out);
     this.#handle = new Handle(this, out[0], 'registry', c.free);
     if (log) {
       this.#log = new callbacks.Callback(log);
-      callNow(c.setLog, out[0], most, callbacks.log, this.#log.id, null);
+      callNow(c.setLog, out[0], level, callbacks.log, this.#log.id, null);
     }
   }
 
-  /** Adds a provider that is described as a profile, in TOML. */
+  /** Adds a provider that a profile in TOML describes. The error names the line or the field. */
   async addProfile(toml: string): Promise<void> {
     await this.whileUnchanged((registry) => call(c.addProfile, registry, ...textArgs(toml)));
   }
 
   /**
-   * Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process: load
-   * none that you would not run. `path` is absolute; `sha256` is the file's digest in hex, to load no other.
+   * Loads a plugin from its absolute path and adds its providers. A plugin is native code that runs with the full rights of
+   * the process, and is never unloaded. If `sha256` is not empty, the file must have this digest, in hex.
    */
   async loadPlugin(path: string, sha256 = ''): Promise<void> {
-    // Also where it is refused: it may be one that was loaded, but has a provider that is there.
+    // Also if this fails: the plugin may have been loaded, but have a provider that already exists.
     this.#hasPlugins = true;
     await this.whileUnchanged((registry) =>
       call(c.loadPlugin, registry, ...textArgs(path), ...textArgs(sha256)),
     );
   }
 
-  /** Which providers there are. */
+  /** Returns the registry's providers. */
   async providers(): Promise<ProviderInfo[]> {
     const out: Out = [null];
     await this.whileUnchanged((registry) => call(c.providers, registry, out));
     return JSON.parse(takeText(out[0]));
   }
 
-  /** Runs a call when the earlier ones on this registry have ended. @internal */
+  /** Runs a call after the earlier calls on this registry have ended. @internal */
   whileUnchanged<T>(body: (registry: Pointer) => Promise<T>): Promise<T> {
     const mine = this.#handle.use(async (pointer) => {
       const before = this.#before;
@@ -75,7 +75,7 @@ export class Registry {
     return mine;
   }
 
-  /** Frees it, when no call uses it any more. Clients made with it go on. */
+  /** Frees the registry when no call uses it any more. Its clients keep working. */
   close(): void {
     this.#handle.close();
     if (!this.#hasPlugins) this.#log?.forget();

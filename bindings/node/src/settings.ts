@@ -1,4 +1,4 @@
-// The settings of a connection, by the names that are the same in every language.
+// The settings of a connection. Their names are the same in every language.
 
 import { callNow, takeText } from './call.js';
 import { type Out, settings as settingsOf } from './functions.js';
@@ -11,19 +11,19 @@ type OtherName = `extra.${string}` | `authorize.${string}`;
 export type SettingName = keyof KnownSettings | OtherName;
 
 /**
- * Settings by name. `undefined` leaves a setting as it is; `null` takes away what a file has, a secret in whichever
- * form it is there.
+ * Settings by name. `undefined` leaves a setting unchanged. `null` removes a setting of the file; for a secret K, also
+ * K_file and K_env.
  */
 export type Settings = KnownSettings & { [K in OtherName]?: SettingValue };
 
-/** What is known of a setting. */
+/** Describes a setting. */
 export interface SettingInfo {
   name: string;
   secret: boolean;
   about: string;
 }
 
-/** Every setting there is; vendors have more, written `extra.NAME`: see {@link Registry.providers}. */
+/** Returns all settings. Vendors have additional settings, `extra.NAME`: see {@link Registry.providers}. */
 export function settings(): SettingInfo[] {
   const out: Out = [null];
   callNow(settingsOf, out);

@@ -1,23 +1,23 @@
-// An access token, as the program sees it.
+// An access token and its members.
 
 import { inspect } from 'node:util';
 
 import { token as c, type Pointer } from './functions.js';
 import { SOURCES, type Source } from './numbers.js';
 
-/** An access token. Immutable; it stays what it is when the client gets another. Printing it shows no secret. */
+/** An access token. It is immutable, and printing it shows no secret. */
 export class Token {
   readonly #accessToken: string;
   readonly #authorization: string;
-  /** How the token is presented, as the vendor writes it, nearly always `Bearer`. */
+  /** The token type as the vendor sent it, nearly always `Bearer`. */
   readonly tokenType: string;
-  /** When the token ends, in seconds since 1970-01-01 UTC; null where the vendor does not say. */
+  /** When the token expires, in seconds since 1970-01-01 UTC. null if the vendor doesn't say. */
   readonly expiresAt: number | null;
-  /** The scopes granted, separated by spaces; null where the vendor does not say. */
+  /** The granted scopes, separated by spaces. null if the vendor doesn't say. */
   readonly scope: string | null;
-  /** Where the token came from this time. */
+  /** Where this call got the token from. */
   readonly source: Source;
-  /** What the vendor adds to the token, by name, such as `instance_url`. */
+  /** The vendor's additional members, such as `instance_url`. */
   readonly extra: Readonly<Record<string, string>>;
 
   /** @internal */
@@ -32,12 +32,12 @@ export class Token {
     Object.freeze(this);
   }
 
-  /** The bare access token. A secret: do not log it. */
+  /** The access token string. It is a secret: don't log it. */
   get accessToken(): string {
     return this.#accessToken;
   }
 
-  /** The value for an HTTP `Authorization` header, nearly always `Bearer ...` (RFC 6750). A secret. */
+  /** The value of the HTTP `Authorization` header, nearly always `Bearer ...` (RFC 6750). It is a secret. */
   get authorization(): string {
     return this.#authorization;
   }
@@ -66,7 +66,7 @@ interface Fields {
   extra: Readonly<Record<string, string>>;
 }
 
-/** The token of a handle, which is freed; `last` again, where that is this token as it is in memory. */
+/** Returns the token of a handle and frees the handle. Returns `last` if that is the same cached token. */
 export function takeToken(pointer: Pointer, last?: Token): Token {
   try {
     if (last?.source === 'cache' && c.value(pointer, null) === last.accessToken) return last;
@@ -76,7 +76,7 @@ export function takeToken(pointer: Pointer, last?: Token): Token {
   }
 }
 
-/** The token of a handle that is only lent. */
+/** Copies the token of a borrowed handle. */
 export function copyToken(pointer: Pointer): Token {
   const expiresAt = Number(c.expiresAt(pointer));
   return new Token({

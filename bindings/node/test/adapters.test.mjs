@@ -1,4 +1,4 @@
-// `withToken` against the cases that all languages share: tests/adapters.
+// Tests `withToken` with the cases in tests/adapters, which all languages run.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ const shared = JSON.parse(readFileSync(file, 'utf8'));
 let sandbox;
 let client;
 const servers = {};
-/** What the servers answer, and what arrived at them. */
+/** The servers' responses, and the requests that they received. */
 let responses;
 let arrived;
 

@@ -1,4 +1,4 @@
-// What the scenarios do not show: the event loop, callbacks, aborting, closing, collecting.
+// Tests that are not scenarios: the event loop, callbacks, aborting, closing, collecting.
 
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, pbkdf2, sign } from 'node:crypto';
@@ -38,7 +38,7 @@ const open = (name, options = {}) =>
 
 const slow = (ms) => sandbox.post('/_sandbox/faults', { kind: 'slow', ms });
 
-test('a store that outlives the process needs a name', async () => {
+test('a persistent store needs a name', async () => {
   const settings = {
     provider: 'boldsign',
     environment: 'us',
@@ -54,7 +54,7 @@ test('a store that outlives the process needs a name', async () => {
   disposed(await Client.create(settings, { name: 'ann' }));
 });
 
-test('the event loop runs while an answer is slow', async () => {
+test('the event loop runs during a slow response', async () => {
   const client = disposed(await open('docusign-jwt'));
   await slow(40);
   let ticks = 0;
@@ -69,12 +69,12 @@ test('the event loop runs while an answer is slow', async () => {
   await client.token();
   const took = performance.now() - start;
   clearInterval(timer);
-  assert.ok(took > 500, `the answer took ${took} ms only: this shows nothing`);
+  assert.ok(took > 500, `the response took only ${took} ms, which proves nothing`);
   assert.ok(ticks > took / 50, `${ticks} ticks of 5 ms in ${took} ms`);
-  assert.ok(longest < 250, `the event loop stood still for ${longest} ms`);
+  assert.ok(longest < 250, `the event loop was blocked for ${longest} ms`);
 });
 
-test('peek gives a fresh token at once, and never asks for one', async () => {
+test('peek returns a fresh token at once, and sends no request', async () => {
   const client = disposed(await open('docusign-jwt'));
   assert.equal(client.peek(), undefined);
   assert.deepEqual(await sandbox.log(), []);
@@ -86,23 +86,23 @@ test('peek gives a fresh token at once, and never asks for one', async () => {
   assert.notEqual(await client.accessToken(), token.accessToken);
 });
 
-test('who asks after a token was refused does not get the answer to an earlier question', async () => {
+test('a call after invalidate does not share an earlier call', async () => {
   const client = disposed(await open('docusign-jwt'));
   const [asked, joined] = [client.token({ minValid: 10 }), client.token({ minValid: 10 })];
   const refused = client.invalidate('another');
   const later = client.token({ minValid: 10 });
   const token = await asked;
-  assert.equal(token, await joined, 'the same answer');
-  assert.notEqual(token, await later, 'an answer of its own');
+  assert.equal(token, await joined, 'the shared token');
+  assert.notEqual(token, await later, 'a new token');
   await refused;
   const invalidated = client.invalidate(token);
   const other = await client.token();
-  assert.notEqual(other.accessToken, token.accessToken, 'not what is being invalidated');
+  assert.notEqual(other.accessToken, token.accessToken, 'not the invalidated token');
   await invalidated;
   assert.equal((await client.token()).accessToken, other.accessToken);
 });
 
-test('a token in memory needs no thread, however long it is to be valid', async () => {
+test('a cached token needs no thread, also with minValid', async () => {
   const client = disposed(await open('docusign-jwt'));
   const minted = await client.token();
   let busy = true;
@@ -114,7 +114,7 @@ test('a token in memory needs no thread, however long it is to be valid', async 
   });
   const first = await client.token();
   const longer = await client.token({ minValid: 60, signal: new AbortController().signal });
-  assert.ok(busy, 'it waited for a thread of the pool');
+  assert.ok(busy, 'the call waited for a thread of the pool');
   assert.deepEqual([minted.source, first.source], ['minted', 'cache']);
   assert.equal(first.accessToken, minted.accessToken);
   assert.equal(first, longer, 'the same object');
@@ -123,21 +123,21 @@ test('a token in memory needs no thread, however long it is to be valid', async 
   await assert.doesNotReject(client.token({ minValid: 7200 }));
 });
 
-test('a signer takes the place of the key in a file', async () => {
+test('a signer replaces the key file', async () => {
   const key = createPrivateKey(readFileSync(sandbox.settings('docusign-jwt').private_key_file));
   const signer = { algorithm: 'RS256', sign: (input) => sign('sha256', input, key) };
   await assert.rejects(open('docusign-jwt', { signer }), { setting: 'private_key' });
   const left = { private_key: null, subject: undefined };
   const client = disposed(await open('docusign-jwt', { signer, settings: left }));
   assert.equal((await client.token()).source, 'minted');
-  // What goes comes before what is set, whatever their order.
+  // Settings are removed before others are set, whatever their order.
   const file = sandbox.settings('docusign-jwt').private_key_file;
   const given = { private_key: readFileSync(file, 'utf8'), private_key_file: null };
   assert.equal((await disposed(await open('docusign-jwt', { settings: given })).token()).source, 'minted');
   await assert.rejects(open('docusign-jwt', { settings: { private_kee: null } }), { setting: 'private_kee' });
 });
 
-test('aborting returns at once, and the request goes on', async () => {
+test('aborting rejects at once, and the request continues', async () => {
   const client = disposed(await open('docusign-jwt'));
   await slow(5);
   const signal = AbortSignal.timeout(100);
@@ -150,14 +150,14 @@ test('aborting returns at once, and the request goes on', async () => {
   assert.equal((await sandbox.log()).length, 1);
 });
 
-test('a signal that is aborted already asks for nothing', async () => {
+test('an aborted signal sends no request', async () => {
   const client = disposed(await open('docusign-jwt'));
   const reason = new Error('enough');
   await assert.rejects(client.token({ signal: AbortSignal.abort(reason) }), reason);
   assert.deepEqual(await sandbox.log(), []);
 });
 
-test('a key that the library cannot use says which to make', async () => {
+test('the hint names a supported key', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-521' });
   const file = privateKey.export({ type: 'pkcs8', format: 'pem' });
   await assert.rejects(
@@ -166,7 +166,7 @@ test('a key that the library cannot use says which to make', async () => {
   );
 });
 
-test('all callbacks at once, from the threads of the library', { timeout: 30_000 }, async () => {
+test('all callbacks at the same time, from the threads of the library', { timeout: 30_000 }, async () => {
   const file = sandbox.settings('docusign-jwt').private_key_file;
   const key = createPrivateKey(readFileSync(file));
   const heard = { sign: 0, clock: 0, log: [], change: [] };
@@ -190,7 +190,7 @@ test('all callbacks at once, from the threads of the library', { timeout: 30_000
   const settings = { ...sandbox.settings('docusign-jwt'), store: 'memory', min_valid_s: 60 };
   delete settings.private_key_file;
   const client = disposed(await Client.create(settings, options));
-  // The clock is asked while the library holds locks, also by peek on this very thread: neither may wait for the other.
+  // The library reads the clock while it holds locks, and so does peek on this thread. Neither may wait for the other.
   let asking = true;
   const peeking = (async () => {
     while (asking) {
@@ -212,7 +212,7 @@ test('all callbacks at once, from the threads of the library', { timeout: 30_000
   }
 });
 
-test('what a signer throws is the cause of the error', async () => {
+test("a signer's exception is the cause of the error", async () => {
   const settings = { ...sandbox.settings('docusign-jwt'), store: 'memory' };
   delete settings.private_key_file;
   const cause = new Error('the device is not there');
@@ -229,10 +229,10 @@ test('what a signer throws is the cause of the error', async () => {
 
   const promising = { algorithm: 'RS256', sign: async () => new Uint8Array(256) };
   const other = disposed(await Client.create(settings, { signer: promising }));
-  await assert.rejects(other.token(), (thrown) => /not as a promise/.test(thrown.cause.message));
+  await assert.rejects(other.token(), (thrown) => /not a promise/.test(thrown.cause.message));
 });
 
-test('what a listener throws becomes a warning, and the token comes', async () => {
+test("a listener's exception becomes a warning, and the call succeeds", async () => {
   const warned = new Promise((resolve) => process.once('warning', resolve));
   const client = disposed(
     await open('docusign-jwt', {
@@ -245,7 +245,7 @@ test('what a listener throws becomes a warning, and the token comes', async () =
   assert.match((await warned).message, /the listener is broken/);
 });
 
-test('a clock that throws gives way to the clock of the machine', async () => {
+test('the system clock replaces a clock that throws', async () => {
   const client = disposed(
     await open('docusign-jwt', {
       clock: () => {
@@ -257,7 +257,7 @@ test('a clock that throws gives way to the clock of the machine', async () => {
   assert.ok(Math.abs(expiresAt - Date.now() / 1000 - 3600) < 30);
 });
 
-test('two signers that fail at once keep their own causes', async () => {
+test('concurrent failures keep their own causes', async () => {
   const key = disposed(
     Key.fromSigner({ algorithm: 'ES256', sign: (input) => raise(Buffer.from(input).toString()) }),
   );
@@ -279,7 +279,7 @@ function raise(message) {
   throw new Error(message);
 }
 
-test('a token cannot be changed', async () => {
+test('a token is immutable', async () => {
   const client = disposed(await open('docusign-jwt'));
   const token = await client.token();
   for (const name of ['accessToken', 'authorization', 'source', 'other']) {
@@ -304,7 +304,7 @@ test('a drained client starts no request', async () => {
   await assert.rejects(client.token(), { code: 'CLOSED' });
 });
 
-test('what the vendor does not revoke is forgotten by force only', async () => {
+test('only force forgets a grant that was not revoked', async () => {
   const settings = { store: 'memory' };
   const client = await Client.load('salesforce-jwt', { path: sandbox.connections, settings });
   await client.token();
@@ -318,7 +318,7 @@ test('what the vendor does not revoke is forgotten by force only', async () => {
   client.close();
 });
 
-test('a closed client says so, and the call that is inside ends', async () => {
+test('a closed client rejects, and calls in progress end', async () => {
   const client = await open('docusign-jwt');
   await slow(2);
   const asked = client.token();
@@ -334,7 +334,7 @@ test('a closed client says so, and the call that is inside ends', async () => {
   assert.ok((await asked).accessToken);
 });
 
-test('a client that nobody holds any more is freed, with its callbacks', async () => {
+test('an unreachable client is freed, with its callbacks', async () => {
   const { callbacksHeld } = await import('../dist/callbacks.js');
   const before = callbacksHeld();
   await (async () => {
@@ -352,14 +352,14 @@ test('a client that nobody holds any more is freed, with its callbacks', async (
   );
 });
 
-test('the callbacks of a client that could not be made are let go of', async () => {
+test('the callbacks are released if building a client fails', async () => {
   const { callbacksHeld } = await import('../dist/callbacks.js');
   const before = callbacksHeld();
   await assert.rejects(open('docusign-jwt', { log: () => {}, settings: { store_key: 'too-short' } }));
-  await until(() => callbacksHeld() === before, 5, 'the callbacks to be let go of');
+  await until(() => callbacksHeld() === before, 5, 'the callbacks to be released');
 });
 
-test('a login goes on in another process by its text', async () => {
+test('a login can be saved and restored', async () => {
   const client = disposed(await open('docusign-code'));
   const started = await client.startLogin();
   const saved = started.save();
@@ -372,7 +372,7 @@ test('a login goes on in another process by its text', async () => {
   assert.throws(() => Login.restore('not a login'), ReauthorizeError);
 });
 
-test('a whole login on this machine', async () => {
+test('a complete login on this machine', async () => {
   const client = disposed(
     await open('docusign-code', { settings: { redirect_uri: 'http://127.0.0.1/callback' } }),
   );
@@ -418,7 +418,7 @@ test('errors say what to do', async () => {
   await assert.rejects(client.token({ minValid: -1 }), /`minValid` is -1/);
 });
 
-test('when the refresh token expires', async () => {
+test('refreshTokenExpiresAt', async () => {
   const settings = { store: 'memory' };
   const client = await Client.load('salesforce-refresh', { path: sandbox.connections, settings });
   assert.equal(await client.refreshTokenExpiresAt(), null);
@@ -430,7 +430,7 @@ test('when the refresh token expires', async () => {
   client.close();
 });
 
-test('the consent page has a URL', async () => {
+test('consentUrl', async () => {
   const client = disposed(await open('docusign-jwt'));
   assert.ok((await client.consentUrl()).startsWith(`${sandbox.url}/oauth/auth?response_type=code`));
   await client.token();

@@ -1,4 +1,4 @@
-// Closing a client, and the end of the process, wait for a request that was sent.
+// Closing a client and the exit of the process wait for a request that was sent.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ import { Client } from 'countersign';
 
 import { listen } from './server.mjs';
 
-/** How long a close that waits for nothing has to be seen. */
+/** How long to watch for a close that doesn't wait. */
 const PREMATURE_MS = 300;
 
 let folder, server, settings, requests, arrived, release;
@@ -49,7 +49,7 @@ beforeEach(async () => {
     client_id: 'my-app',
     client_secret: 's3cret',
     redirect_uri: 'http://127.0.0.1/callback',
-    // A refresh token of its own: the library remembers one that was spent, whatever the store.
+    // A unique refresh token: the library remembers spent ones independently of the store.
     refresh_token: `first of ${folder}`,
     store: `file:${folder}/tokens`,
   };
@@ -62,7 +62,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** What a new client finds in the store. */
+/** Returns what a new client finds in the store. */
 async function assertStored() {
   const client = await Client.create(settings, { name: 'held' });
   assert.equal((await client.token()).accessToken, 'rotated');
@@ -70,7 +70,7 @@ async function assertStored() {
   await client[Symbol.asyncDispose]();
 }
 
-/** Whether this is still to come after a while. */
+/** Returns whether a promise is still pending after a while. */
 const isPending = (promise) => Promise.race([promise.then(() => false), pause(PREMATURE_MS, true)]);
 
 test('disposing of a client waits for a refresh that was sent', async () => {
@@ -78,20 +78,20 @@ test('disposing of a client waits for a refresh that was sent', async () => {
   const asked = client.token();
   await arrived;
   const closed = client[Symbol.asyncDispose]();
-  assert.ok(await isPending(closed), 'it was closed before the response came');
+  assert.ok(await isPending(closed), 'the client was closed before the response arrived');
   release();
   await closed;
   assert.equal((await asked).accessToken, 'rotated');
   await assertStored();
 });
 
-test('disposing of a client offers a token once more to a store that had failed', async (t) => {
+test('disposing of a client retries storing a token after a failure', async (t) => {
   const { XDG_STATE_HOME } = process.env;
   t.after(() => {
     if (XDG_STATE_HOME === undefined) delete process.env.XDG_STATE_HOME;
     else process.env.XDG_STATE_HOME = XDG_STATE_HOME;
   });
-  // A file where the folder of the fallback store would be.
+  // A file in the place of the fallback store's folder.
   const state = join(folder, 'state', 'countersign');
   mkdirSync(state, { recursive: true, mode: 0o700 });
   writeFileSync(join(state, 'spool'), '');
@@ -118,7 +118,7 @@ test('process.exit waits for a refresh that was sent', async () => {
   const ended = once(child, 'exit');
   await arrived;
   child.stdin.end();
-  assert.ok(await isPending(ended), 'the process ended before the response came');
+  assert.ok(await isPending(ended), 'the process ended before the response arrived');
   release();
   assert.deepEqual(await ended, [0, null]);
   await assertStored();

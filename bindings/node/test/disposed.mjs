@@ -1,10 +1,10 @@
-// What a test closes at its end, as `using` does where JavaScript has it.
+// Disposes of objects at the end of a test, like `using`, which not all supported versions have.
 
 import { afterEach } from 'node:test';
 
 const open = [];
 
-/** Has this closed when the test ends. */
+/** Closes the object when the test ends. */
 export function disposed(object) {
   open.push(object);
   return object;

@@ -1,4 +1,4 @@
-// The examples, each in a process of its own that trusts the sandbox.
+// Runs each example in its own process, which trusts the sandbox.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -19,7 +19,7 @@ before(async () => {
 after(() => sandbox.stop());
 beforeEach(async () => {
   await sandbox.reset();
-  // The examples keep their tokens where the sandbox's connections say.
+  // The examples use the store of the sandbox's connections.
   rmSync(join(sandbox.dir, 'tokens'), { recursive: true, force: true });
 });
 
@@ -42,7 +42,7 @@ test('docusign-esign', async () => {
   assert.deepEqual(await requests(), ['jwt-bearer']);
 });
 
-test('docusign-esign, with a token that is refused', async () => {
+test('docusign-esign, with a rejected token', async () => {
   await sandbox.post('/_sandbox/faults', { status: 401, endpoint: 'userinfo', provider: 'docusign' });
   assert.match(await example('docusign-esign.mjs', 'docusign-jwt'), /of Countersign Demo/);
   assert.deepEqual(await requests(), ['jwt-bearer', 'jwt-bearer']);
@@ -53,7 +53,7 @@ test('jsforce', async () => {
   assert.deepEqual(await requests(), ['jwt-bearer']);
 });
 
-test('jsforce, with a token that is refused', async () => {
+test('jsforce, with a rejected token', async () => {
   await sandbox.post('/_sandbox/faults', { status: 401, endpoint: 'userinfo', provider: 'salesforce' });
   assert.match(await example('jsforce.mjs', 'salesforce-jwt'), /@\S+ of \w+/);
   assert.deepEqual(await requests(), ['jwt-bearer', 'jwt-bearer']);

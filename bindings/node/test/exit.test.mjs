@@ -1,4 +1,4 @@
-// How processes and workers end whose callbacks are in use.
+// How processes and workers exit while callbacks are in use.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -23,7 +23,7 @@ for (const [how, status] of [
   ['exit', 7],
   ['throw', 1],
 ]) {
-  test(`a process ends amid callbacks: ${how}`, () => {
+  test(`a process exits during callbacks: ${how}`, () => {
     const args = [join(programs, 'exits.mjs'), sandbox.connections, how];
     const run = spawnSync(process.execPath, args, { timeout: 20_000 });
     assert.equal(run.status, status, run.stderr.toString());
@@ -32,7 +32,7 @@ for (const [how, status] of [
 }
 
 for (const how of ['end', 'exit']) {
-  test(`coverage and a CPU profile are written beside a client with callbacks: ${how}`, () => {
+  test(`coverage and a CPU profile are written despite callbacks: ${how}`, () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-profiles-'));
     try {
       const program = [join(programs, 'profiled.mjs'), sandbox.connections, how];
@@ -48,7 +48,7 @@ for (const how of ['end', 'exit']) {
   });
 }
 
-test('a CPU profile is written by a process that frees its clients before it ends', () => {
+test('a process that frees its clients before it exits writes a CPU profile', () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-profiles-'));
   try {
     const program = [join(programs, 'exits.mjs'), sandbox.connections, 'freed'];
@@ -62,7 +62,7 @@ test('a CPU profile is written by a process that frees its clients before it end
   }
 });
 
-test('coverage is written by a process that ends amid callbacks', () => {
+test('a process that exits during callbacks writes coverage', () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-coverage-'));
   try {
     const args = [join(programs, 'exits.mjs'), sandbox.connections, 'exit'];

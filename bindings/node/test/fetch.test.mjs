@@ -1,4 +1,4 @@
-// `withToken`: one new token for a 401, and a token that goes nowhere else.
+// `withToken`: one retry after a 401, and no token for other origins.
 
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
@@ -13,9 +13,9 @@ let sandbox;
 let client;
 let api;
 let other;
-/** What came in: at the API, and at another host. */
+/** The requests that the API and another host received. */
 let requests;
-/** How the API answers, one after another; 200 after that. */
+/** The API's responses, one after another. Then 200. */
 let answers;
 
 before(async () => {
@@ -41,7 +41,7 @@ after(() => client.close());
 
 const tokensSeen = () => requests.map((request) => request.headers.authorization);
 
-test('the token is put on the request, beside the other headers', async () => {
+test('the token is added to the other headers', async () => {
   const response = await withToken(client)(`${api.url}/things`, { headers: { accept: 'text/plain' } });
   assert.equal(response.status, 200);
   assert.equal(tokensSeen()[0], (await client.token()).authorization);
@@ -54,7 +54,7 @@ for (const [name, body, sent] of [
   ['a form', new URLSearchParams({ a: '1' }), 'a=1'],
   ['a blob', new Blob(['a=1']), 'a=1'],
 ]) {
-  test(`a 401 brings one new token, and ${name} again`, async () => {
+  test(`a 401 repeats the request with another token and ${name}`, async () => {
     answers = [{ status: 401 }];
     const response = await withToken(client)(`${api.url}/things`, { method: 'POST', body });
     assert.equal(response.status, 200);
@@ -74,7 +74,7 @@ test('a second 401 goes to the caller', async () => {
   assert.equal((await sandbox.log()).length, 2);
 });
 
-test('a stream is not sent twice, but the token is not used again either', async () => {
+test('a stream is not sent again, but the token is invalidated', async () => {
   answers = [{ status: 401 }];
   const body = Readable.toWeb(Readable.from([Buffer.from('a=1')]));
   const response = await withToken(client)(`${api.url}/things`, { method: 'POST', body, duplex: 'half' });
@@ -85,7 +85,7 @@ test('a stream is not sent twice, but the token is not used again either', async
   assert.notEqual(tokensSeen()[0], tokensSeen()[1]);
 });
 
-test('a Request is sent again where it has no body', async () => {
+test('a Request without a body is sent again', async () => {
   answers = [{ status: 401 }];
   const request = new Request(`${api.url}/things`, { headers: { 'x-mine': 'yes' } });
   assert.equal((await withToken(client)(request)).status, 200);
@@ -99,7 +99,7 @@ test('a Request is sent again where it has no body', async () => {
   assert.equal((await withToken(client)(full)).status, 401);
 });
 
-test('another host that the API redirects to does not get the token', async () => {
+test('a redirect to another host is sent without the token', async () => {
   answers = [{ status: 307, location: `${other.url}/elsewhere` }];
   const token = await client.token();
   const response = await withToken(client)(`${api.url}/things`);
@@ -110,14 +110,14 @@ test('another host that the API redirects to does not get the token', async () =
   assert.equal((await sandbox.log()).length, 1);
 });
 
-test('a signal ends the wait for the token as well', async () => {
+test('a signal also aborts the wait for the token', async () => {
   await sandbox.post('/_sandbox/faults', { kind: 'slow', ms: 5 });
   const signal = AbortSignal.timeout(100);
   await assert.rejects(withToken(client)(`${api.url}/things`, { signal }), { name: 'TimeoutError' });
   assert.equal(requests.length, 0);
 });
 
-/** A server that notes each request. */
+/** A server that records requests. */
 function start(answer) {
   return listen((request) => {
     requests.push(request);

@@ -1,4 +1,4 @@
-// Creates, uses and frees 10 000 times, and fails where memory grows. Run with --expose-gc.
+// Creates, uses and frees the package's objects 10,000 times, and fails if the memory grows. Run with --expose-gc.
 
 import { generateKeyPairSync } from 'node:crypto';
 
@@ -43,7 +43,7 @@ try {
   await sandbox.stop();
 }
 
-/** Runs the rounds, and compares the resident memory after the warm-up with that at the end. */
+/** Runs the rounds, and compares the resident memory after the warm-up and at the end. */
 async function measured(what, rounds, warmUp, body) {
   const held = callbacksHeld();
   let before = 0;
@@ -57,7 +57,7 @@ async function measured(what, rounds, warmUp, body) {
   if (grown > ALLOWED_MIB) throw new Error(`${what}: memory grew by ${grown.toFixed(1)} MiB`);
 }
 
-/** The resident memory in MiB, when what was dropped is freed. */
+/** Returns the resident memory in MiB, after dropped objects have been freed. */
 async function settled(held) {
   await until(
     () => {
@@ -65,7 +65,7 @@ async function settled(held) {
       return callbacksHeld() <= held;
     },
     20,
-    'the callbacks to be let go of',
+    'the callbacks to be released',
   );
   return process.memoryUsage().rss / 1024 / 1024;
 }

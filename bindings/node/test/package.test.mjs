@@ -1,4 +1,4 @@
-// The package itself: its two doors, its names, what it refuses to load, what it shows.
+// The package itself: import and require, exported names, libraries that it rejects, output.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -13,26 +13,26 @@ import { disposed } from './disposed.mjs';
 
 const require = createRequire(import.meta.url);
 
-test('import and require give the same module', async () => {
+test('import and require return the same module', async () => {
   const imported = { ...(await import('countersign')) };
   assert.deepEqual(imported, { ...require('countersign') });
 });
 
-test('the settings are those of the library', () => {
+test('settings() returns the settings of the library', () => {
   const known = settings();
   assert.ok(known.some(({ name, secret }) => name === 'client_secret' && secret));
   assert.ok(known.every(({ name, about }) => name && about));
 });
 
-test('a library of another ABI is refused', () => {
+test('an incompatible library is rejected', () => {
   const { misfit } = require('../dist/library.js');
   assert.equal(misfit(0x0000_0001, 0x0000_0001), undefined);
   assert.equal(misfit(0x0000_0002, 0x0000_0001), undefined);
-  assert.match(misfit(0x0000_0000, 0x0000_0001), /has ABI 0\.0, and this package needs 0\.1 or a later 0\.x/);
+  assert.match(misfit(0x0000_0000, 0x0000_0001), /has ABI 0\.0, but this package needs 0\.1 or a later 0\.x/);
   assert.match(misfit(0x0001_0001, 0x0000_0001), /has ABI 1\.1/);
 });
 
-test('a library that is not there is named', () => {
+test('the error names a missing library', () => {
   const env = { ...process.env, COUNTERSIGN_LIBRARY: '/nowhere/libcountersign.so.0' };
   const run = spawnSync(process.execPath, ['-e', 'require("countersign")'], {
     env,
@@ -41,18 +41,18 @@ test('a library that is not there is named', () => {
   assert.notEqual(run.status, 0);
   assert.match(
     run.stderr.toString(),
-    /could not be loaded from \/nowhere\/libcountersign\.so\.0: set COUNTERSIGN_LIBRARY/,
+    /cannot load the native library \/nowhere\/libcountersign\.so\.0: set COUNTERSIGN_LIBRARY/,
   );
 });
 
-test('stacks that are too small are refused, not overrun', () => {
+test('stacks that are too small are rejected', () => {
   const program =
     'const k = require("koffi"); k.load(process.env.COUNTERSIGN_LIBRARY).func("uint32_t csign_abi_version(void)")(); require("countersign")';
   const run = spawnSync(process.execPath, ['-e', program], { cwd: import.meta.dirname });
-  assert.match(run.stderr.toString(), /another module uses koffi already/);
+  assert.match(run.stderr.toString(), /koffi's stacks are too small/);
 });
 
-test('a program ends by itself', () => {
+test('a program exits by itself', () => {
   const program =
     'const c = require("countersign"); new c.Registry().providers().then((p) => console.log(p.length > 2))';
   const out = execFileSync(process.execPath, ['-e', program], { cwd: import.meta.dirname, timeout: 20_000 });
@@ -82,7 +82,7 @@ test('a token shows no secret', () => {
   assert.equal(token.accessToken, 's3cret');
 });
 
-test('an error of a status that is not known is a failure', () => {
+test('an unknown status is a failure', () => {
   const { takeError } = require('../dist/error.js');
   const error = takeError(77, null);
   assert.ok(error instanceof CountersignError);
@@ -90,7 +90,7 @@ test('an error of a status that is not known is a failure', () => {
   assert.match(error.message, /UNKNOWN \(77\)/);
 });
 
-test('keys are read, sign and verify', async () => {
+test('reads keys, signs and verifies', async () => {
   const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const key = disposed(await Key.read(pair.privateKey.export({ type: 'pkcs8', format: 'pem' })));
   const publicKey = disposed(await Key.read(pair.publicKey.export({ type: 'spki', format: 'der' })));
@@ -121,7 +121,7 @@ test('keys are read, sign and verify', async () => {
   await assert.rejects(key.info(), { code: 'CLOSED' });
 });
 
-test('what a plugin logs is heard', async () => {
+test('plugins log to the registry', async () => {
   const lines = [];
   const registry = disposed(
     new Registry({ log: (level, line) => lines.push([level, line]), logLevel: 'debug' }),
@@ -142,7 +142,7 @@ test('what a plugin logs is heard', async () => {
   assert.throws(() => new Registry({ logLevel: 'loud' }), { name: 'UnexpectedError' });
 });
 
-test('a registry takes profiles, one call after another', async () => {
+test('a registry runs concurrent calls one after another', async () => {
   const registry = disposed(new Registry());
   const before = (await registry.providers()).length;
   const answers = await Promise.allSettled([

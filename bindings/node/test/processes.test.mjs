@@ -1,4 +1,4 @@
-// Processes and workers that are started while a refresh is under way, and live on.
+// Processes and workers that are started during a refresh and keep running.
 
 import assert from 'node:assert/strict';
 import { fork, spawn, spawnSync } from 'node:child_process';
@@ -21,7 +21,7 @@ before(async () => {
 after(() => sandbox.stop());
 beforeEach(() => sandbox.reset());
 
-/** A client with a refresh on its way, which the sandbox answers slowly. */
+/** Returns a client with a refresh in flight, to which the sandbox responds slowly. */
 async function refreshing() {
   const settings = { store: `file:${sandbox.dir}/kept` };
   const client = await Client.load('boldsign-cc', { path: sandbox.connections, settings });
@@ -37,7 +37,7 @@ for (const [how, start] of [
   ['child_process.fork', (argument) => fork(asking, argument)],
   ['worker_threads', (argument) => new Worker(asking, { argv: argument })],
 ]) {
-  test(`${how}: who lives on keeps nobody waiting`, async () => {
+  test(`${how}: a child keeps no lease`, async () => {
     const { client, call, argument } = await refreshing();
     const child = start(argument);
     const send = (word) => (child.send ? child.send(word) : child.postMessage(word));

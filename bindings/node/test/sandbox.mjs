@@ -1,4 +1,4 @@
-// The sandbox, started for a test run and ended with it.
+// The sandbox of a test run.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -13,7 +13,7 @@ export class Sandbox {
   static async start() {
     const command = process.env.COUNTERSIGN_SANDBOX;
     if (!command)
-      throw new Error('COUNTERSIGN_SANDBOX is not set: give it the path of `countersign-sandbox`');
+      throw new Error('COUNTERSIGN_SANDBOX is not set: set it to the path of `countersign-sandbox`');
     const folder = mkdtempSync(join(tmpdir(), 'countersign-node-'));
     const child = spawn(command, ['--tls', '--dir', folder], {
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -37,7 +37,7 @@ export class Sandbox {
     this.connections = ready.connections;
     this.caFile = ready.ca_file;
     this.agent = new Agent({ connect: { ca: readFileSync(ready.ca_file) } });
-    /** A `fetch` that trusts the sandbox. */
+    /** Returns a `fetch` that trusts the sandbox. */
     this.fetch = (input, init) => fetch(input, { dispatcher: this.agent, ...init });
   }
 
@@ -56,7 +56,7 @@ export class Sandbox {
     }
     const response = await this.fetch(this.url + path, init);
     const text = await response.text();
-    if (response.status !== 200) throw new Error(`POST ${path} was answered ${response.status}: ${text}`);
+    if (response.status !== 200) throw new Error(`POST ${path} failed with ${response.status}: ${text}`);
   }
 
   async reset() {
@@ -64,22 +64,22 @@ export class Sandbox {
     rmSync(join(this.dir, 'kept'), { recursive: true, force: true });
   }
 
-  /** The token requests so far. */
+  /** Returns the token requests so far. */
   async log() {
     const response = await this.fetch(`${this.url}/_sandbox/log`);
     return response.json();
   }
 
-  /** The URL that a login's page sends the browser back to. */
+  /** Returns the URL that a login's page redirects to. */
   async answer(url, allowOrDeny) {
     const response = await this.fetch(`${url}&_sandbox=${allowOrDeny}`, { redirect: 'manual' });
     await response.arrayBuffer();
     const location = response.headers.get('location');
-    if (!location) throw new Error(`the login page answered ${response.status} without a Location`);
+    if (!location) throw new Error(`the login page responded with ${response.status} and no Location`);
     return location;
   }
 
-  /** The settings of a connection, as the sandbox wrote them. */
+  /** Returns the settings of a connection in the sandbox's file. */
   settings(name) {
     const lines = readFileSync(this.connections, 'utf8').split('\n');
     const start = lines.indexOf(`[connections.${name}]`);
@@ -88,7 +88,7 @@ export class Sandbox {
     for (const line of lines.slice(start + 1)) {
       if (line.trim() === '') break;
       const parts = /^"?([^" =]+)"? = (.*)$/.exec(line);
-      if (!parts) throw new Error(`cannot read the line: ${line}`);
+      if (!parts) throw new Error(`cannot parse the line: ${line}`);
       const [, key, value] = parts;
       found[key] = JSON.parse(value);
     }
@@ -96,13 +96,13 @@ export class Sandbox {
   }
 }
 
-/** Looks every 10 ms until `look` gives something, for at most `seconds`. */
+/** Calls `look` every 10 ms until it returns something, for at most `seconds`. */
 export async function until(look, seconds, what) {
   const end = performance.now() + seconds * 1000;
   for (;;) {
     const found = await look();
     if (found) return found;
-    if (performance.now() > end) throw new Error(`waited ${seconds} s in vain for ${what}`);
+    if (performance.now() > end) throw new Error(`waited ${seconds} s for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

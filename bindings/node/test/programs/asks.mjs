@@ -1,4 +1,4 @@
-// A process or a worker: says what a client of its own gives when it is asked, and lives on until it is told to end.
+// A process or a worker: reports the tokens of its own client on request, and runs until it is told to exit.
 
 import { parentPort } from 'node:worker_threads';
 

@@ -1,5 +1,5 @@
-// Refreshes with callbacks without end, and ends in the midst of it: by process.exit, at once or when its clients are
-// freed, or by an error nobody catches.
+// Refreshes with callbacks in a loop, and exits meanwhile: with process.exit, at once or when its clients are freed, or
+// with an uncaught error.
 
 import { Client } from 'countersign';
 
@@ -30,5 +30,5 @@ process.on('exit', () => console.log('the other listeners of exit are heard'));
 setTimeout(async () => {
   if (how === 'freed') await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
   if (how !== 'throw') process.exit(7);
-  throw new Error('nobody catches this');
+  throw new Error('uncaught');
 }, 500);

@@ -1,4 +1,4 @@
-// Calls process.exit, when its input ends, in the middle of a refresh.
+// Calls process.exit during a refresh, when its input ends.
 
 import { Client } from 'countersign';
 

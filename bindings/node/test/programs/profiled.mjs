@@ -1,4 +1,4 @@
-// Uses a client with every kind of callback, does not close it, and ends: by itself or by process.exit.
+// Uses a client with every kind of callback, doesn't close it, and exits: by itself or with process.exit.
 
 import { Client } from 'countersign';
 

@@ -1,4 +1,4 @@
-// A client with callbacks in a worker that ends when it is closed.
+// A worker with a client with callbacks. It exits when the client is closed.
 
 import { parentPort, workerData } from 'node:worker_threads';
 

@@ -1,4 +1,4 @@
-// What a scenario expects of tokens and errors.
+// Checks the expectations of a scenario.
 
 import assert from 'node:assert/strict';
 
@@ -6,14 +6,14 @@ import { CountersignError } from 'countersign';
 
 import { CLASSES } from '../verdicts.mjs';
 
-/** Fails where there is a member that this runner does not know. */
+/** Throws if there is an unknown member. */
 export function checkMembers(what, object, known) {
   for (const name of Object.keys(object)) {
-    if (!known.includes(name)) throw new Error(`${what} has a member this runner does not know: ${name}`);
+    if (!known.includes(name)) throw new Error(`${what} has an unknown member: ${name}`);
   }
 }
 
-/** Runs what should bring a token or, where that is expected, an error. */
+/** Runs a step that should return a token, or fail if an error is expected. */
 export async function expectToken(run, step, body) {
   const expected = step.expect ?? {};
   if (expected.error) {
@@ -30,7 +30,7 @@ export function checkToken(run, token, expected) {
   assert.notEqual(token.accessToken, '');
   for (const [name, value] of Object.entries(expected)) {
     const check = TOKEN[name];
-    if (!check) throw new Error(`\`expect\` has a member this runner does not know: ${name}`);
+    if (!check) throw new Error(`\`expect\` has an unknown member: ${name}`);
     check(token, value, run);
   }
 }
@@ -51,18 +51,18 @@ const TOKEN = {
   extra: (token, value) => checkExtra(token.extra, value),
 };
 
-/** Each name is there with its value; `*` stands for any that is not empty. */
+/** Checks that each name has its value. `*` means any non-empty value. */
 export function checkExtra(extra, expected) {
   for (const [name, value] of Object.entries(expected)) {
-    if (value === '*') assert.ok(extra[name], `extra.${name} is not there`);
+    if (value === '*') assert.ok(extra[name], `extra.${name} is missing`);
     else assert.equal(extra[name], value, `extra.${name}`);
   }
 }
 
-/** Runs what should fail, and checks how. */
+/** Runs a step that should fail, and checks the error. */
 export async function expectError(body, expected) {
   const error = await body().then(
-    () => assert.fail('it succeeded, where an error is expected'),
+    () => assert.fail('the step succeeded, but an error is expected'),
     (thrown) => thrown,
   );
   checkError(error, expected);
@@ -73,7 +73,7 @@ export function checkError(error, expected) {
   assert.ok(error instanceof CLASSES[error.verdict], `${error.name} for ${error.verdict}`);
   for (const [name, value] of Object.entries(expected)) {
     const check = ERROR[name];
-    if (!check) throw new Error(`\`error\` has a member this runner does not know: ${name}`);
+    if (!check) throw new Error(`\`error\` has an unknown member: ${name}`);
     check(error, value);
   }
 }
@@ -100,7 +100,7 @@ const ERROR = {
 
 function field(name) {
   return (error, value) => {
-    if (value === '*') assert.ok(error[name], `${name} is not there`);
+    if (value === '*') assert.ok(error[name], `${name} is missing`);
     else assert.equal(error[name], value, name);
   };
 }

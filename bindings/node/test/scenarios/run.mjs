@@ -12,7 +12,7 @@ import { steps } from './steps.mjs';
 const plugins = process.env.COUNTERSIGN_PLUGINS;
 if (!plugins)
   throw new Error(
-    'COUNTERSIGN_PLUGINS is not set: give it the folder that tests/scenarios/plugins.sh has filled',
+    'COUNTERSIGN_PLUGINS is not set: set it to the folder that tests/scenarios/plugins.sh has filled',
   );
 
 const MEMBERS = [
@@ -35,11 +35,11 @@ export class Run {
     this.scenario = this.filled(scenario);
     checkMembers('the scenario', this.scenario, MEMBERS);
     assert.equal(this.scenario.name, name);
-    /** By how much the clock callback is ahead, in seconds. */
+    /** How far the clock callback is ahead, in seconds. */
     this.offsetS = 0;
-    /** What the listener has heard. */
+    /** Counts the listener's calls. */
     this.heard = { obtained: 0, rotated: 0, forgotten: 0 };
-    /** Tokens that have a name. */
+    /** The named tokens. */
     this.tokens = new Map();
   }
 
@@ -66,7 +66,7 @@ export class Run {
     try {
       for (const [i, step] of this.scenario.steps.entries()) {
         const run = steps[step.do];
-        if (!run) throw new Error(`step ${i + 1}: no such thing to do: ${step.do}`);
+        if (!run) throw new Error(`step ${i + 1}: unknown \`do\`: ${step.do}`);
         try {
           checkMembers('the step', step, ['do', 'expect', ...run.members]);
           await run(this, step);
@@ -80,7 +80,7 @@ export class Run {
     }
   }
 
-  /** A client with the scenario's settings and callbacks. */
+  /** Builds a client with the scenario's settings and callbacks. */
   async newClient() {
     const { plugin } = this.scenario;
     if (plugin === undefined) return this.clientWith({});
@@ -89,7 +89,7 @@ export class Run {
       await registry.loadPlugin(plugin);
       return await this.clientWith({ registry });
     } finally {
-      // Clients go on without their registry.
+      // Clients keep working without their registry.
       registry.close();
     }
   }
@@ -111,7 +111,7 @@ export class Run {
 
   hear(change) {
     this.heard[change] += 1;
-    // A rotation is a new token as well.
+    // A rotation also obtains a new token.
     if (change === 'rotated') this.heard.obtained += 1;
   }
 
@@ -128,7 +128,7 @@ export class Run {
     };
   }
 
-  /** The time as the client sees it, in seconds. */
+  /** Returns the client's time, in seconds. */
   now() {
     return Date.now() / 1000 + (this.scenario.clock ? this.offsetS : 0);
   }
@@ -139,7 +139,7 @@ export class Run {
     return token;
   }
 
-  /** With {url}, {dir} and {plugins} filled in, in every text. */
+  /** Replaces {url}, {dir} and {plugins} in every string. */
   filled(value) {
     if (typeof value === 'string') {
       return value

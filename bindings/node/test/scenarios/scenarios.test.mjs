@@ -1,4 +1,4 @@
-// Every file of $COUNTERSIGN_SCENARIOS, run with this package; see tests/scenarios/README.md.
+// Runs every scenario in $COUNTERSIGN_SCENARIOS. tests/scenarios/README.md specifies them.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { Sandbox } from '../sandbox.mjs';
 import { Run } from './run.mjs';
 
 const folder = process.env.COUNTERSIGN_SCENARIOS;
-if (!folder) throw new Error('COUNTERSIGN_SCENARIOS is not set: give it the folder of the scenarios');
+if (!folder) throw new Error('COUNTERSIGN_SCENARIOS is not set: set it to the folder of the scenarios');
 
 const results = {};
 let sandbox;
@@ -29,7 +29,7 @@ after(async () => {
 for (const file of readdirSync(folder).sort()) {
   if (!file.endsWith('.json')) continue;
   const name = file.slice(0, -'.json'.length);
-  // Without a time limit a scenario that hangs would hang the whole run.
+  // Without a timeout, a scenario that hangs would block the whole run.
   test(name, { timeout: 60_000 }, async () => {
     results[name] = 'failed: it did not end';
     try {

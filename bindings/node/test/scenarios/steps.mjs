@@ -1,4 +1,4 @@
-// What each `do` of a scenario does.
+// Implements each `do` of a scenario.
 
 import assert from 'node:assert/strict';
 
@@ -122,7 +122,7 @@ export const steps = {
     const task = async (number) => {
       for (let calls = 0; ; calls++) {
         try {
-          // Every other task asks with a bound of its own, and so by a call inside the library.
+          // Every other task passes minValid, which makes another call of the library.
           await client.token(number % 2 ? { minValid: number } : {});
         } catch (error) {
           return error;
@@ -157,7 +157,7 @@ function step(members, run) {
   return Object.assign(run, { members });
 }
 
-/** Runs what should bring something that is not a token or, where that is expected, an error. */
+/** Runs a step that should return something other than a token, or fail if an error is expected. */
 async function expectResult(step, members, body) {
   const expected = step.expect ?? {};
   if (expected.error) {

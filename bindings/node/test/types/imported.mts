@@ -1,4 +1,4 @@
-// What a TypeScript program sees of the package by `import`. Compiled, not run.
+// The package's types with `import`. Compiled, not run.
 
 import {
   Client,

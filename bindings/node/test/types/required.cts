@@ -1,4 +1,4 @@
-// What a TypeScript program sees of the package by `require`. Compiled, not run.
+// The package's types with `require`. Compiled, not run.
 
 import countersign = require('countersign');
 
