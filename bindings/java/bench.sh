@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints what a call and a token from memory cost, one line of JSON each.
+# Measures a call and a cached token, with a line of JSON per measurement.
 set -euo pipefail
 . "$(dirname "$0")/maven.sh"
 cd "$here"

@@ -1,11 +1,10 @@
-# What the scripts of this folder share; they read this file. Everything that is downloaded or built goes into
-# $COUNTERSIGN_SCRATCH, or into target/ beside this file.
+# To be sourced by the other scripts. Downloads and builds go to $COUNTERSIGN_SCRATCH, or to target/ in this folder.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=${COUNTERSIGN_SCRATCH:-$here/target/scratch}
 mkdir -p "$scratch"
 
-# What only this run needs; it goes with the script, and a sandbox does too.
+# A temporary folder and a sandbox, which are removed when the script exits.
 run=$(mktemp -d "$scratch/run.XXXXXX")
 sandbox_pid=
 finish() {
@@ -17,7 +16,7 @@ finish() {
 }
 trap finish EXIT
 
-# The library's state is not that of the person who runs the tests.
+# Keep the user's state out of the tests.
 export XDG_STATE_HOME=$run/state
 mkdir "$XDG_STATE_HOME"
 
@@ -25,17 +24,17 @@ maven() {
     mvn -B -ntp -Dstyle.color=never -Dmaven.repo.local="$scratch/m2" -Dcountersign.build="$scratch/build" "$@"
 }
 
-# Maven without all that it says when nothing is wrong.
+# Maven, without its output on success.
 quiet_maven() {
     maven -q "$@"
 }
 
-# The first Java program of the README.
+# Prints the README's first Java program.
 readme_example() {
     awk '/^```java$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' "$here/README.md"
 }
 
-# Starts a sandbox and sets `sandbox_dir`; it ends with the script.
+# Starts a sandbox, which is stopped when the script exits, and sets `sandbox_dir`.
 start_sandbox() {
     : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
     sandbox_dir=$run/sandbox

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes the jar, with the library of this machine in it: package.sh OUT.
+# Builds the jar, with the library for this platform: package.sh OUT
 set -euo pipefail
-out=$(mkdir -p "${1:?where the jar goes}" && cd "$1" && pwd)
+out=$(mkdir -p "${1:?usage: package.sh OUT}" && cd "$1" && pwd)
 . "$(dirname "$0")/maven.sh"
 cd "$here"
 
 : "${COUNTERSIGN_LIB_DIR:?the folder of libcountersign}"
-# The folder's name is JNA's for this machine.
+# The folder has JNA's name of this platform.
 case $(uname -s) in
     Linux) system=linux library=libcountersign.so.0 ;;
     Darwin) system=darwin library=libcountersign.0.dylib ;;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the package, runs its tests, all scenarios, the leak loop, javadoc, and the README's example. What it needs to be told is in README.md.
+# Builds the package, and runs its tests, the scenarios, the leak test, javadoc and the README's example. README.md
+# describes the variables.
 set -euo pipefail
 . "$(dirname "$0")/maven.sh"
 cd "$here"
@@ -17,14 +18,14 @@ done
 maven test
 quiet_maven javadoc:javadoc
 
-echo "Tests again, with the JVM looking at each call into native code"
+echo "Tests again, with the JVM checking each native call"
 log=$scratch/check-jni.log
 COUNTERSIGN_SCENARIO_RESULTS='' quiet_maven surefire:test@default-test -Dcountersign.jvm=-Xcheck:jni >"$log" 2>&1 ||
     { cat "$log"; exit 1; }
-# Two warnings are about JNA's own code, where it loads itself and where it attaches a thread of the library.
+# Two warnings are about JNA's own code: where it loads itself, and where it attaches a thread of the library.
 known='JNI local refs: 33, exceeds capacity: 32|without checking exceptions when required to from CallStaticObjectMethod'
 if grep -E 'WARNING in native method|FATAL ERROR in native method|WARNING: JNI' "$log" | grep -vE "$known"; then
-    echo "-Xcheck:jni has found the above; all of it is in $log" >&2
+    echo "-Xcheck:jni reported the above; the complete log is $log" >&2
     exit 1
 fi
 

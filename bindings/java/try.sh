@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Adds a jar to an empty project and runs the README's example there, against a sandbox: try.sh JAR.
+# Adds a jar to an empty project and runs the README's example with a sandbox: try.sh JAR
 set -euo pipefail
-jar=$(realpath "${1:?the jar that package.sh made}")
+jar=$(realpath "${1:?usage: try.sh JAR}")
 . "$(dirname "$0")/maven.sh"
-# The library comes out of the jar.
+# The library must come from the jar.
 unset COUNTERSIGN_LIBRARY
 
 project=$run/project

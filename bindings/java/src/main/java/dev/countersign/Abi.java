@@ -3,11 +3,11 @@ package dev.countersign;
 import java.nio.ByteBuffer;
 
 /**
- * The functions of {@code countersign.h}, and what is needed to call them: the only way from this package to native
- * code. Pointers are {@code long}.
+ * The functions of {@code countersign.h}, and access to native memory. All native code is called through this interface.
+ * Pointers are {@code long}.
  *
- * <p>{@link JnaAbi} is the one implementation. Another one, over {@code java.lang.foreign}, can stand beside it
- * without a change elsewhere.
+ * <p>{@link JnaAbi} is the only implementation. Another one, with {@code java.lang.foreign}, could be added without other
+ * changes.
  */
 interface Abi extends Functions {
     /** The {@code csign_sign_fn} that calls {@link Callbacks#sign}. */
@@ -28,13 +28,13 @@ interface Abi extends Functions {
     /** The {@code csign_destroy_fn} that calls {@link Callbacks#destroy}. */
     long destroyFunction();
 
-    /** A buffer over native memory, which it does not own. */
+    /** Returns a buffer of native memory, which it doesn't own. */
     ByteBuffer view(long address, int size);
 
-    /** Memory outside of the heap, until {@link #release}. */
+    /** Allocates native memory, until {@link #release}. */
     long allocate(long size);
 
-    /** Gives back what {@link #allocate} gave. */
+    /** Frees memory from {@link #allocate}. */
     void release(long address);
 
     /** Copies bytes out of native memory. */
@@ -43,9 +43,9 @@ interface Abi extends Functions {
     /** Copies bytes into native memory. */
     void write(long address, byte[] bytes);
 
-    /** Eight bytes as a number in the machine's order. */
+    /** Reads eight bytes as a number in native byte order. */
     long readLong(long address);
 
-    /** Writes eight bytes as a number in the machine's order. */
+    /** Writes a number as eight bytes in native byte order. */
     void writeLong(long address, long value);
 }

@@ -21,25 +21,24 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 
 /**
- * An {@link HttpClient} that puts a connection's token on each request. Where the API answers 401, that token is
- * invalidated and the request is sent once more with another one; the answer to that goes to the caller, whatever it
- * is.
+ * An {@link HttpClient} that adds a client's token to requests. If the API responds with 401, it invalidates that token,
+ * gets another one and repeats the request once. The second response goes to the caller, whatever it is.
  *
  * <pre>{@code
  * HttpClient http = new AuthorizedHttpClient(client, HttpClient.newHttpClient());
- * HttpResponse<String> answer = http.send(
+ * HttpResponse<String> response = http.send(
  *         HttpRequest.newBuilder(URI.create("https://demo.docusign.net/restapi/v2.1/accounts")).build(),
  *         BodyHandlers.ofString());
  * }</pre>
  *
- * <p>A request is sent again only where its body can be: where there is none, or its length is known, as with a
- * text, bytes or a file. A 401 to a streamed body goes to the caller, and the next request has another token.
+ * <p>A request is repeated only if it has no body, or one whose length is known, such as a string, bytes or a file. A
+ * 401 for a streamed body goes to the caller, and the next request has another token.
  *
- * <p>Every request gets the token: use this client for the one API that the token is for. It is not sent in clear
- * text to another machine, and not along with a redirect, since redirects are not followed.
+ * <p>Every request gets the token, so use this client only for the API that the token is for. The token is not sent in
+ * clear text to another machine, nor with a redirect, because redirects are not followed.
  *
- * <p>No token is a {@link CountersignException}: thrown by {@code send}, the cause in the future of {@code sendAsync}.
- * From JDK 21 on, close the client that this one was made over, not this one.
+ * <p>If there is no token, {@code send} throws a {@link CountersignException}, which is the cause in the future of
+ * {@code sendAsync}. From JDK 21 on, close the underlying client, not this one.
  */
 public final class AuthorizedHttpClient extends HttpClient {
     private static final int UNAUTHORIZED = 401;
@@ -48,26 +47,25 @@ public final class AuthorizedHttpClient extends HttpClient {
     private final HttpClient http;
 
     /**
-     * Puts the tokens of {@code client} on the requests of {@code http}.
+     * Creates an {@code HttpClient} that adds the tokens of {@code client} to the requests of {@code http}.
      *
-     * @param client hands out the tokens; stays the caller's to close
-     * @param http sends; its settings are kept
-     * @throws IllegalArgumentException where {@code http} follows redirects: it would take the token along to whatever
-     *     host an answer names
+     * @param client provides the tokens; the caller closes it
+     * @param http sends the requests, with its own settings
+     * @throws IllegalArgumentException if {@code http} follows redirects, because it would send the token to other hosts
      */
     public AuthorizedHttpClient(Client client, HttpClient http) {
         this.client = Objects.requireNonNull(client, "client");
         this.http = Objects.requireNonNull(http, "http");
         if (http.followRedirects() != Redirect.NEVER) {
-            throw new IllegalArgumentException("the HttpClient follows redirects, and would take the token along to "
-                    + "other hosts: build it with followRedirects(Redirect.NEVER), which is the default");
+            throw new IllegalArgumentException("the HttpClient follows redirects and would send the token to other "
+                    + "hosts: build it with followRedirects(Redirect.NEVER), which is the default");
         }
     }
 
     @Override
     public <T> HttpResponse<T> send(HttpRequest request, BodyHandler<T> handler)
             throws IOException, InterruptedException {
-        refuseClearText(request.uri());
+        checkTarget(request.uri());
         Token token = client.token();
         HttpRequest authorized = authorized(request, token);
         if (!canBeSentAgain(request)) {
@@ -95,9 +93,9 @@ public final class AuthorizedHttpClient extends HttpClient {
     public <T> CompletableFuture<HttpResponse<T>> sendAsync(
             HttpRequest request, BodyHandler<T> handler, PushPromiseHandler<T> pushes) {
         try {
-            refuseClearText(request.uri());
-        } catch (CountersignException refused) {
-            return CompletableFuture.failedFuture(refused);
+            checkTarget(request.uri());
+        } catch (CountersignException failure) {
+            return CompletableFuture.failedFuture(failure);
         }
         Chain chain = new Chain();
         return chain.cancelling(chain.step(client.tokenAsync()).thenCompose(token -> {
@@ -175,17 +173,17 @@ public final class AuthorizedHttpClient extends HttpClient {
                 .build();
     }
 
-    /** The JDK itself sends such bodies again; a length that is not known is that of a stream. */
+    /** The JDK itself also repeats such bodies. A stream has no known length. */
     private static boolean canBeSentAgain(HttpRequest request) {
         return request.bodyPublisher().map(BodyPublisher::contentLength).orElse(0L) >= 0;
     }
 
-    /** Whether the client has no other token: then the API would say the same again. */
+    /** Returns whether the client has no other token, so that a retry would fail in the same way. */
     private static boolean isSame(Token token, Token other) {
         return token.accessToken().equals(other.accessToken());
     }
 
-    private static void refuseClearText(URI uri) {
+    private static void checkTarget(URI uri) {
         if ("https".equalsIgnoreCase(uri.getScheme())) {
             return;
         }
@@ -193,7 +191,7 @@ public final class AuthorizedHttpClient extends HttpClient {
         if (host == null || !isLoopback(host)) {
             throw Failure.argument(
                     "the token is not sent to " + host + " over " + uri.getScheme(),
-                    "use https: plain http is allowed only to localhost and loopback addresses");
+                    "use https; plain http is allowed only to localhost and loopback addresses");
         }
     }
 
@@ -201,7 +199,7 @@ public final class AuthorizedHttpClient extends HttpClient {
         return host.equalsIgnoreCase("localhost") || host.equals("[::1]") || host.matches("127(\\.\\d{1,3}){3}");
     }
 
-    /** The step that a call is at, so that cancelling the call cancels that. */
+    /** Tracks the current step of a call, so that cancelling the call cancels the step. */
     private static final class Chain {
         private final AtomicReference<CompletableFuture<?>> current = new AtomicReference<>();
         private volatile boolean cancelled;

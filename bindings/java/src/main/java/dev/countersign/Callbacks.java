@@ -7,8 +7,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
- * What the library calls back. An object is kept here under a number, which is the callback's {@code user_data},
- * until the library says {@code destroy}. Nothing that a callback throws goes further than this class.
+ * The library's callbacks. Each object is kept under a number, which is the callback's {@code user_data}, until the
+ * library calls {@code destroy}. Exceptions of callbacks end here.
  */
 final class Callbacks {
     private static final int FAILED = 1;
@@ -18,14 +18,14 @@ final class Callbacks {
 
     private Callbacks() {}
 
-    /** Keeps an object for the library, and gives its number. */
+    /** Keeps an object for the library, and returns its number. */
     static long keep(Object object) {
         long number = NUMBERS.incrementAndGet();
         KEPT.put(number, object);
         return number;
     }
 
-    /** How many objects are kept. */
+    /** Returns the number of objects that are kept. */
     static int kept() {
         return KEPT.size();
     }
@@ -42,8 +42,8 @@ final class Callbacks {
             byte[] made = signer.sign(abi.read(input, Math.toIntExact(inputLength)));
             if (made == null || made.length > capacity) {
                 throw new IllegalStateException(made == null
-                        ? "the signer gave no signature"
-                        : "the signer's signature has " + made.length + " bytes; at most " + capacity + " fit");
+                        ? "the signer returned null"
+                        : "the signer returned " + made.length + " bytes, but the maximum is " + capacity);
             }
             abi.write(signature, made);
             abi.writeLong(written, made.length);
@@ -61,7 +61,7 @@ final class Callbacks {
             abi.writeLong(bootMs, clock.bootMillis());
             return 0;
         } catch (Throwable failure) {
-            report("the clock failed, and the machine's is used", failure);
+            report("the clock failed; the system clock is used", failure);
             return FAILED;
         }
     }
@@ -71,7 +71,7 @@ final class Callbacks {
             Log log = (Log) KEPT.get(userData);
             log.line(LogLevel.of(level), text(line, length));
         } catch (Throwable failure) {
-            report("the log failed, and a line is lost", failure);
+            report("the log failed; a line is lost", failure);
         }
     }
 
@@ -80,7 +80,7 @@ final class Callbacks {
             ChangeListener listener = (ChangeListener) KEPT.get(userData);
             listener.changed(Change.of(change), token == 0 ? null : Token.read(Library.abi(), token));
         } catch (Throwable failure) {
-            report("a listener failed", failure);
+            report("the listener failed", failure);
         }
     }
 
@@ -95,12 +95,12 @@ final class Callbacks {
         }
     }
 
-    /** What made a callback fail, which the library has by this number; null where there is none. */
+    /** Returns the exception that the library has under this number, or null. */
     static Throwable cause(long number) {
         return (Throwable) KEPT.get(number);
     }
 
-    /** Has the library keep what was thrown with the error that comes of it. */
+    /** Attaches an exception to the error that the library returns to its caller. */
     private static int failed(Throwable failure) {
         Abi abi = Library.abi();
         abi.csign_callback_set_cause(keep(failure), abi.destroyFunction());
@@ -115,7 +115,7 @@ final class Callbacks {
         try {
             LOGGER.log(System.Logger.Level.WARNING, message, failure);
         } catch (Throwable second) {
-            // There is nobody left to tell, and the library's thread must go on.
+            // The logger failed, too. The library's thread must continue.
             return;
         }
     }

@@ -1,17 +1,16 @@
 package dev.countersign;
 
 /**
- * Hears of each change of a connection's token, after it is as durable as the store promises and before any caller
- * gets the token. Called on the thread that made the change, one change of a client after another; must not call the
- * client.
+ * Called for each change of a connection's token, after the change is stored and before any caller gets the token. A
+ * client's changes are reported one after another. The listener must not call the client.
  */
 @FunctionalInterface
 public interface ChangeListener {
     /**
-     * Hears of a change.
+     * Called for a change.
      *
      * @param change what changed
-     * @param token the new token; null where there is none, as with {@link Change#FORGOTTEN}
+     * @param token the new token; null for {@link Change#FORGOTTEN}
      */
     void changed(Change change, Token token);
 }

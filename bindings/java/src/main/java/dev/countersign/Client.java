@@ -12,8 +12,8 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once; at most
- * one request per connection is under way, whoever asks.
+ * Returns a connection's access token and keeps it valid. Any number of threads may use one client. At most one token
+ * request is in flight among them and among the processes that share the connection's store.
  *
  * <pre>{@code
  * try (Client client = Client.load("docusign-jwt")) {
@@ -21,15 +21,14 @@ import java.util.function.Supplier;
  * }
  * }</pre>
  *
- * <p>Calls block until there is a token or an error, at most for five times the setting {@code timeout_ms} plus 60 s. A
- * cached token takes no wait. Interrupting the thread does not end them: use {@link #tokenAsync()} if a caller may give
- * up.
+ * <p>Calls block for at most five times the setting {@code timeout_ms} plus 60 s. A cached token is returned at once.
+ * Interrupting the thread doesn't end a call: use {@link #tokenAsync()} if a caller may cancel.
  *
- * <p>{@link #close()} may come while others use the client. A client that is dropped without it is freed by the
- * garbage collector.
+ * <p>{@link #close()} may be called while other threads use the client. The garbage collector frees an unreachable
+ * client.
  */
 public final class Client implements AutoCloseable {
-    /** How long closing, and the end of the JVM, wait for requests under way: the default of timeout_ms and a bit. */
+    /** How long closing and the exit of the JVM wait for requests in flight: a little more than the default timeout. */
     static final Duration DRAIN = Duration.ofSeconds(35);
 
     private final Abi abi;
@@ -37,7 +36,6 @@ public final class Client implements AutoCloseable {
     private final LastToken last;
     private final LastText lastText = new LastText();
     private final Executor executor;
-    /** The signer callback, where there is one, else null. */
 
     Client(Abi abi, long client, Executor executor) {
         LastToken last = new LastToken(abi);
@@ -46,7 +44,7 @@ public final class Client implements AutoCloseable {
         this.executor = executor;
         this.handle = new Handle("client", client, address -> {
             last.forget();
-            // What nobody waits for any more is stored before it goes.
+            // Wait for requests that have no caller any more, so that their results are stored.
             abi.csign_client_drain(address, DRAIN.toMillis(), 0);
             abi.csign_client_free(address);
         });
@@ -55,73 +53,73 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * A client with these settings; {@link ClientBuilder} can do more.
+     * Builds a client from settings. {@link ClientBuilder} has more options.
      *
-     * @param settings values by name, such as {@code provider} and {@code client_id}: the same as in TOML
+     * @param settings the settings, such as {@code provider} and {@code client_id}, named as in TOML
      * @return the client
-     * @throws FixConfigurationException naming the setting and what to write
+     * @throws FixConfigurationException if a setting is wrong; names the setting and what to write
      */
     public static Client of(Map<String, String> settings) {
         return builder().settings(settings).build();
     }
 
     /**
-     * A client with the settings of a connection in a configuration file: the one that {@code COUNTERSIGN_CONFIG}
-     * names, {@code ./countersign.toml}, or the one in the user's configuration folder.
+     * Builds a client for a connection of the configuration file that the countersign command reads: {@code
+     * $COUNTERSIGN_CONFIG}, {@code ./countersign.toml}, or the one in the user's configuration folder.
      *
      * @param name the connection's name
      * @return the client
-     * @throws FixConfigurationException naming the file, the line or the setting
+     * @throws FixConfigurationException if the file or a setting is wrong; names the file, the line or the setting
      */
     public static Client load(String name) {
         return builder().load(name).build();
     }
 
     /**
-     * As {@link #load(String)}, from this file.
+     * Like {@link #load(String)}, but reads this file.
      *
      * @param name the connection's name
-     * @param file the configuration file; relative paths in it start from its folder
+     * @param file the configuration file; relative paths in it are relative to its folder
      * @return the client
-     * @throws FixConfigurationException naming the file, the line or the setting
+     * @throws FixConfigurationException if the file or a setting is wrong; names the file, the line or the setting
      */
     public static Client load(String name, Path file) {
         return builder().load(name, file).build();
     }
 
     /**
-     * For callbacks, profiles and single settings over those of a file.
+     * Returns a builder, for callbacks, registries and settings that override a file's.
      *
-     * @return a builder
+     * @return a new builder
      */
     public static ClientBuilder builder() {
         return new ClientBuilder();
     }
 
     /**
-     * A token: from memory, from the store, or by one request that all callers share.
+     * Returns a token: the cached token, the stored one, or a new one from a request that concurrent callers share.
      *
      * @return the token
-     * @throws CountersignException whose class says what to do
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public Token token() {
         return tokenFor(0);
     }
 
     /**
-     * A token that is valid for at least this long, where the vendor gives such tokens.
+     * Returns a token that is valid for at least this long.
      *
      * @param minValid how long it must still be valid
      * @return the token
-     * @throws CountersignException whose class says what to do
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public Token token(Duration minValid) {
         return tokenFor(millis("minValid", minValid));
     }
 
     /**
-     * A token, without blocking this thread. Cancelling the future returns at once; a request that is under way goes
-     * on, and the next caller gets what it brings.
+     * Returns a token without blocking this thread. If the future is cancelled, the request continues, and the next
+     * caller gets its result.
      *
      * @return a future that fails with a {@link CountersignException}
      */
@@ -130,7 +128,7 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #token(Duration)}, without blocking this thread; see {@link #tokenAsync()}.
+     * Like {@link #token(Duration)}, without blocking this thread: see {@link #tokenAsync()}.
      *
      * @param minValid how long it must still be valid
      * @return a future that fails with a {@link CountersignException}
@@ -140,10 +138,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * The bare access token: as {@link #token()}, and the shortest way to one. A secret: do not log it.
+     * Returns the access token string, like {@link #token()}. It is a secret: don't log it.
      *
      * @return the access token
-     * @throws CountersignException whose class says what to do
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public String accessToken() {
         long client = handle.enter();
@@ -168,11 +166,11 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * A token asked for now, even though there may be a valid one. Where that fails and the old token is still valid,
-     * that one is given.
+     * Requests a new token now, even if the current one is still valid. If that fails and the current token is still
+     * valid, returns the current one.
      *
      * @return the token
-     * @throws CountersignException whose class says what to do
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public Token refresh() {
         return call((client, frame) -> {
@@ -183,7 +181,7 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #refresh()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #refresh()}, without blocking this thread: see {@link #tokenAsync()}.
      *
      * @return the token
      */
@@ -192,10 +190,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Tells the client that an API refused this access token (401): it is not handed out again. A token that has been
-     * replaced meanwhile does not take the newer one along.
+     * Reports an access token that an API rejected with 401. The client doesn't return it again. If the token has been
+     * replaced in the meantime, the newer one stays valid.
      *
-     * @param accessToken the bare token that was refused
+     * @param accessToken the rejected access token
      */
     public void invalidate(String accessToken) {
         call((client, frame) -> {
@@ -206,10 +204,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #invalidate(String)}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #invalidate(String)}, without blocking this thread: see {@link #tokenAsync()}.
      *
-     * @param accessToken the bare token that was refused
-     * @return completes when the token is not handed out any more
+     * @param accessToken the rejected access token
+     * @return a future that completes when the client no longer returns the token
      */
     public CompletableFuture<Void> invalidateAsync(String accessToken) {
         return later(() -> {
@@ -219,43 +217,44 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Where a person consents to the app acting for its user, ahead of a {@code jwt-bearer} grant.
+     * Returns the URL at which a person consents to the app acting for the user. A {@code jwt-bearer} grant needs this
+     * consent.
      *
      * @return the URL
-     * @throws FixConfigurationException where the vendor has no such page or {@code redirect_uri} is not set
+     * @throws FixConfigurationException if the vendor has no such page, or {@code redirect_uri} is not set
      */
     public String consentUrl() {
         return text(abi::csign_client_consent_url);
     }
 
     /**
-     * Whom the token stands for and where its API is: what came with the token and, asked for once and kept, the
-     * vendor's userinfo.
+     * Returns the user that the token is for and the API's URL: the members of the token response, and the vendor's
+     * userinfo, which is requested once and stored.
      *
      * @return an immutable map
-     * @throws CountersignException whose class says what to do
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public Map<String, String> identity() {
         return Json.texts(text(abi::csign_client_identity));
     }
 
     /**
-     * As {@link #identity()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #identity()}, without blocking this thread: see {@link #tokenAsync()}.
      *
-     * @return whom the token stands for
+     * @return the identity
      */
     public CompletableFuture<Map<String, String>> identityAsync() {
         return later(() -> identity());
     }
 
     /**
-     * Revokes the token at the vendor and forgets it here, in memory and in the store.
+     * Revokes the grant at the vendor and deletes its tokens from memory and the store.
      *
-     * <p>If the vendor cannot be reached or refuses ({@link Revocation.Outcome#FAILED}), the token is kept, because a
-     * grant that nobody can revoke any more would live on. It is not handed out, and the next call tries the revocation
-     * again. A login replaces it.
+     * <p>If the vendor can't be reached or rejects the revocation ({@link Revocation.Outcome#FAILED}), the tokens stay
+     * stored, because otherwise nobody could revoke the grant any more. The client doesn't return them, and the next call
+     * retries the revocation. A login replaces them.
      *
-     * @return what became of the token at the vendor
+     * @return the result of the revocation
      * @throws CountersignException if the store fails
      */
     public Revocation forget() {
@@ -263,9 +262,9 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Like {@link #forget()}, but forgets the token here even if the vendor did not revoke it.
+     * Like {@link #forget()}, but deletes the tokens even if the vendor did not revoke the grant.
      *
-     * @return what became of the token at the vendor
+     * @return the result of the revocation
      * @throws CountersignException if the store fails
      */
     public Revocation forceForget() {
@@ -288,27 +287,27 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #forget()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #forget()}, without blocking this thread: see {@link #tokenAsync()}.
      *
-     * @return what became of the token at the vendor
+     * @return the result of the revocation
      */
     public CompletableFuture<Revocation> forgetAsync() {
         return later(() -> forget());
     }
 
     /**
-     * As {@link #forceForget()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #forceForget()}, without blocking this thread: see {@link #tokenAsync()}.
      *
-     * @return what became of the token at the vendor
+     * @return the result of the revocation
      */
     public CompletableFuture<Revocation> forceForgetAsync() {
         return later(() -> forceForget());
     }
 
     /**
-     * How often something happened since the client was made.
+     * Returns the client's counters.
      *
-     * @return the counts
+     * @return the counters
      */
     public Counts counts() {
         return call((client, frame) -> {
@@ -321,8 +320,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * The last events in the life of the connection's grant, oldest first and without a token in them: who refreshed
-     * when, and how it ended.
+     * Returns the recent history of the connection's grant, oldest first: who refreshed it, when, and the result. It
+     * contains no tokens.
      *
      * @return an immutable list
      */
@@ -331,7 +330,7 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #events()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #events()}, without blocking this thread: see {@link #tokenAsync()}.
      *
      * @return the events, oldest first
      */
@@ -340,10 +339,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * When the stored refresh token expires: a person must log in again before then, unless a refresh brings another
-     * one.
+     * Returns when the stored refresh token expires. A person must log in again before then, unless a refresh returns a
+     * new one.
      *
-     * @return empty if the vendor did not say, or if no refresh token is stored
+     * @return empty if the vendor didn't say, or if no refresh token is stored
      * @throws CountersignException if the store cannot be read
      */
     public Optional<Instant> refreshTokenExpiresAt() {
@@ -356,19 +355,19 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #refreshTokenExpiresAt()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #refreshTokenExpiresAt()}, without blocking this thread: see {@link #tokenAsync()}.
      *
-     * @return empty if the vendor did not say, or if no refresh token is stored
+     * @return empty if the vendor didn't say, or if no refresh token is stored
      */
     public CompletableFuture<Optional<Instant>> refreshTokenExpiresAtAsync() {
         return later(() -> refreshTokenExpiresAt());
     }
 
     /**
-     * Makes sure that all that was got is stored. Nothing is lost while the process runs, and each call for a token
-     * tries to store it again.
+     * Throws the store's error if the last token could not be stored and is only in memory. The token isn't lost while
+     * the process runs, and each call for a token tries to store it again.
      *
-     * @throws CountersignException why the last token is in memory only
+     * @throws CountersignException if the last token is not stored
      */
     public void checkSaved() {
         call((client, frame) -> {
@@ -378,9 +377,9 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #checkSaved()}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #checkSaved()}, without blocking this thread: see {@link #tokenAsync()}.
      *
-     * @return completes where all is stored
+     * @return a future that completes if the last token is stored
      */
     public CompletableFuture<Void> checkSavedAsync() {
         return later(() -> {
@@ -390,12 +389,11 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Waits for the requests that are under way, and starts no new one from now on: for a program that is about to end.
-     * Tokens in memory are handed out as before; anything else is a {@link RetryException} of the status {@link
-     * Status#BUSY}.
+     * Waits for requests in flight, and starts no new ones. Call it before the program exits. Afterwards, the client still
+     * returns a cached token; anything else throws a {@link RetryException} with {@link Status#BUSY}.
      *
      * @param timeout how long to wait
-     * @throws RetryException where a request is still under way, or a new token is in memory only
+     * @throws RetryException if a request is still in flight after the timeout, or a new token could not be stored
      */
     public void drain(Duration timeout) {
         long timeoutMs = millis("timeout", timeout);
@@ -406,10 +404,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #drain(Duration)}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #drain(Duration)}, without blocking this thread: see {@link #tokenAsync()}.
      *
      * @param timeout how long to wait
-     * @return completes when nothing is under way any more
+     * @return a future that completes when no request is in flight
      */
     public CompletableFuture<Void> drainAsync(Duration timeout) {
         return later(() -> {
@@ -419,22 +417,22 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Begins a login with the setting {@code redirect_uri}, for a host with a web server of its own: send the browser
-     * to {@link Login#url()}, and hand the query that it comes back with to {@link #completeLogin}.
+     * Starts a login with the setting {@code redirect_uri}, for programs with their own web server. Redirect the browser to
+     * {@link Login#url()}, and pass the URL of its callback to {@link #completeLogin}.
      *
      * @return the login
-     * @throws CountersignException whose class says what to do
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public Login startLogin() {
         return startLogin(null);
     }
 
     /**
-     * As {@link #startLogin()}, with another address to come back to.
+     * Like {@link #startLogin()}, with another redirect URI.
      *
-     * @param redirectUri where the browser comes back to; null for the setting {@code redirect_uri}
+     * @param redirectUri the redirect URI; null for the setting {@code redirect_uri}
      * @return the login
-     * @throws CountersignException whose class says what to do
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public Login startLogin(String redirectUri) {
         return call((client, frame) -> {
@@ -446,14 +444,13 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Ends a login: checks the query that the browser came back with, exchanges the code once, and keeps what that
-     * brings.
+     * Completes a login: validates the callback, exchanges the code once, and stores the tokens.
      *
-     * @param login the login that began it
-     * @param callback the URL that the browser came back to, or what follows its {@code ?}
+     * @param login the login
+     * @param callback the URL that the browser was redirected to, or just its query
      * @return the token
-     * @throws ReauthorizeException where the answer is not this login's, or the person said no
-     * @throws CountersignException whose class says what to do
+     * @throws ReauthorizeException if the callback does not belong to this login, or if the user denied access
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public Token completeLogin(Login login, String callback) {
         long begun = login.handle().enter();
@@ -471,10 +468,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #completeLogin(Login, String)}, without holding a thread of the caller's; see {@link #tokenAsync()}.
+     * Like {@link #completeLogin(Login, String)}, without blocking this thread: see {@link #tokenAsync()}.
      *
-     * @param login the login that was begun
-     * @param callback the URL that the browser came back to, or its query alone
+     * @param login the login
+     * @param callback the URL that the browser was redirected to, or just its query
      * @return the token
      */
     public CompletableFuture<Token> completeLoginAsync(Login login, String callback) {
@@ -482,32 +479,32 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * A whole login on this machine (RFC 8252): listens on the loopback address of the setting {@code redirect_uri},
-     * has the browser opened, and waits for it to come back.
+     * Runs a complete login on this machine (RFC 8252): starts a loopback server for the setting {@code redirect_uri},
+     * calls {@code open} with the login's URL, and waits for the browser's callback.
      *
-     * @param timeout how long to wait for the person
-     * @param open opens or shows the URL; where it throws, the login ends
+     * @param timeout how long to wait for the callback
+     * @param open opens or shows the URL; if it throws, the login fails; it must not call the client
      * @return the token
-     * @throws ReauthorizeException where nobody came back, or the person said no
-     * @throws CountersignException whose class says what to do
+     * @throws ReauthorizeException if there was no callback until the timeout, or if the user denied access
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public Token login(Duration timeout, Consumer<String> open) {
         return login(timeout, 0, open);
     }
 
     /**
-     * As {@link #login(Duration, Consumer)}, on this port.
+     * Like {@link #login(Duration, Consumer)}, on this port.
      *
-     * @param timeout how long to wait for the person
-     * @param port the port to listen on; 0 for the one in {@code redirect_uri}, or any
-     * @param open opens or shows the URL; where it throws, the login ends
+     * @param timeout how long to wait for the callback
+     * @param port the port of the loopback server; 0 for the port of {@code redirect_uri}, or any
+     * @param open opens or shows the URL; if it throws, the login fails; it must not call the client
      * @return the token
-     * @throws ReauthorizeException where nobody came back, or the person said no
-     * @throws CountersignException whose class says what to do
+     * @throws ReauthorizeException if there was no callback until the timeout, or if the user denied access
+     * @throws CountersignException if the call fails; its class says what to do
      */
     public Token login(Duration timeout, int port, Consumer<String> open) {
         if (port < 0 || port > 0xffff) {
-            throw Failure.argument("port is " + port + "; it must be from 0 to 65535");
+            throw Failure.argument("port is " + port + ", but must be from 0 to 65535");
         }
         long timeoutMs = millis("timeout", timeout);
         long userData = Callbacks.keep(open);
@@ -524,10 +521,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #login(Duration, Consumer)}, on a thread of its own, since it may wait for minutes.
+     * Like {@link #login(Duration, Consumer)}, on its own thread, because it may wait for minutes.
      *
-     * @param timeout how long to wait for the person
-     * @param open opens the URL for the person, or shows it; called on that thread
+     * @param timeout how long to wait for the callback
+     * @param open opens or shows the URL; called on that thread
      * @return the token
      */
     public CompletableFuture<Token> loginAsync(Duration timeout, Consumer<String> open) {
@@ -535,11 +532,11 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * As {@link #login(Duration, int, Consumer)}, on a thread of its own, since it may wait for minutes.
+     * Like {@link #login(Duration, int, Consumer)}, on its own thread, because it may wait for minutes.
      *
-     * @param timeout how long to wait for the person
-     * @param port the port to listen on; 0 for the one in {@code redirect_uri}, or any
-     * @param open opens the URL for the person, or shows it; called on that thread
+     * @param timeout how long to wait for the callback
+     * @param port the port of the loopback server; 0 for the port of {@code redirect_uri}, or any
+     * @param open opens or shows the URL; called on that thread
      * @return the token
      */
     public CompletableFuture<Token> loginAsync(Duration timeout, int port, Consumer<String> open) {
@@ -547,9 +544,9 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Closes the client, also while other threads use it: later calls throw {@link UnexpectedException} with {@link
-     * Status#CLOSED}. Waits for a request that was sent, for at most 35 s, so that its result is stored. A call that has
-     * not sent its request fails as a later one does. Tokens that the client returned stay valid.
+     * Closes the client and wipes its secrets. Other threads may still be using it. Later calls throw {@link
+     * UnexpectedException} with {@link Status#CLOSED}, and so do calls that have not sent a request. Waits for a request
+     * that was sent, for at most 35 s, so that its result is stored. Returned tokens stay valid.
      */
     @Override
     public void close() {
@@ -580,7 +577,6 @@ public final class Client implements AutoCloseable {
         }
     }
 
-    /** The token in memory, where it is fresh and was handed out before; else null. Never waits. */
     private CompletableFuture<Token> tokenAsyncFor(long minValidMs) {
         try {
             Token fresh = peek(minValidMs);
@@ -593,11 +589,11 @@ public final class Client implements AutoCloseable {
         return CompletableFuture.supplyAsync(() -> tokenFor(minValidMs), executor);
     }
 
-    /** The token in memory, where it is valid for so long; else null. Never waits. */
     private <T> CompletableFuture<T> later(Supplier<T> call) {
         return CompletableFuture.supplyAsync(call, executor);
     }
 
+    /** Returns the cached token if it is valid for long enough, or null. Never waits. */
     private Token peek(long minValidMs) {
         return call((client, frame) -> {
             long out = frame.slot();
@@ -626,34 +622,34 @@ public final class Client implements AutoCloseable {
         }
     }
 
-    /** The exception of a call that {@link #close} kept from sending its request: the same as a later call's. */
+    /** Turns the exception of a call that {@link #close} interrupted into that of a call on a closed client. */
     private CountersignException closing(RetryException failure) {
         return failure.status() == Status.BUSY && handle.isClosed() ? Failure.closed("client") : failure;
     }
 
     private static long millis(String name, Duration duration) {
         if (duration.isNegative()) {
-            throw Failure.argument(name + " is " + duration + "; it must not be negative");
+            throw Failure.argument(name + " is " + duration + ", but must not be negative");
         }
         try {
-            // Less than a millisecond is one: 0 would mean the setting.
+            // Round up, because 0 means the setting.
             return duration.plusNanos(999_999).toMillis();
         } catch (ArithmeticException tooLong) {
             return Long.MAX_VALUE;
         }
     }
 
-    /** What is done inside a call. */
+    /** The body of a call. */
     private interface Call<T> {
         T on(long client, Frame frame);
     }
 
-    /** One of the two functions that forget. */
+    /** {@code csign_client_forget} or {@code csign_client_force_forget}. */
     private interface Forget {
         int call(long client, long outRevocation, long outReason, long error);
     }
 
-    /** A function that gives out a {@code csign_text}. */
+    /** A function that returns a {@code csign_text}. */
     private interface Giver {
         int give(long client, long out, long error);
     }

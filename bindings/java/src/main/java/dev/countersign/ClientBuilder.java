@@ -8,7 +8,7 @@ import java.util.Objects;
 import java.util.concurrent.Executor;
 
 /**
- * Makes clients. For one thread at a time; {@link #build()} may be called again and again.
+ * Builds clients. A builder is not thread-safe. {@link #build()} may be called more than once.
  *
  * <pre>{@code
  * Client client = Client.builder()
@@ -18,10 +18,10 @@ import java.util.concurrent.Executor;
  *         .build();
  * }</pre>
  *
- * <p>A callback that refers to its client keeps that client from the garbage collector: close such a client.
+ * <p>If a callback refers to its client, the garbage collector can't free the client: close it.
  */
 public final class ClientBuilder {
-    /** In their order; without a value, a setting is taken away. */
+    /** In order. A setting without a value is removed. */
     private final List<Setting> settings = new ArrayList<>();
     private String name;
     private boolean loads;
@@ -30,7 +30,7 @@ public final class ClientBuilder {
     private String keyId;
     private Signer signer;
     private Clock clock;
-    private LogLevel most;
+    private LogLevel level;
     private Log log;
     private ChangeListener listener;
     private Registry registry;
@@ -39,8 +39,8 @@ public final class ClientBuilder {
     ClientBuilder() {}
 
     /**
-     * Names the connection: the name is in messages, and tells whose the tokens in a store are. It is needed if the store
-     * outlives the process.
+     * Sets the connection's name. It appears in messages and identifies the connection's tokens in a store. It is required
+     * if the store outlives the process.
      *
      * @param name the name
      * @return this
@@ -51,8 +51,8 @@ public final class ClientBuilder {
     }
 
     /**
-     * Takes a connection's settings from the configuration file; see {@link Client#load(String)}. Settings that are set
-     * here go over them.
+     * Loads a connection's settings from the configuration file: see {@link Client#load(String)}. The builder's own
+     * settings override them.
      *
      * @param name the connection's name
      * @return this
@@ -62,10 +62,10 @@ public final class ClientBuilder {
     }
 
     /**
-     * As {@link #load(String)}, from this file.
+     * Like {@link #load(String)}, but reads this file.
      *
      * @param name the connection's name
-     * @param file the configuration file; null to have it looked for
+     * @param file the configuration file; null for the default
      * @return this
      */
     public ClientBuilder load(String name, Path file) {
@@ -76,10 +76,10 @@ public final class ClientBuilder {
     }
 
     /**
-     * Sets a setting, by the key that is the same in every language. A secret {@code K} may be given as {@code K_file}
-     * (a path) or {@code K_env} (a variable's name).
+     * Sets a setting. The keys are the same in every language. A secret {@code K} can also be set as {@code K_file} (a
+     * path) or {@code K_env} (the name of an environment variable).
      *
-     * @param key such as {@code client_id}
+     * @param key the key, such as {@code client_id}
      * @param value its value
      * @return this
      */
@@ -89,11 +89,10 @@ public final class ClientBuilder {
     }
 
     /**
-     * Takes away a setting that the file has, or that was set here before, such as {@code private_key} beside
-     * {@link #signer}. The key of a secret {@code K} takes away whichever of {@code K}, {@code K_file} and
-     * {@code K_env} was given.
+     * Removes a setting of the file or of this builder, such as {@code private_key} if you use {@link #signer}. For a secret
+     * {@code K}, removes {@code K}, {@code K_file} and {@code K_env}.
      *
-     * @param key such as {@code private_key}
+     * @param key the key, such as {@code private_key}
      * @return this
      */
     public ClientBuilder unset(String key) {
@@ -102,7 +101,7 @@ public final class ClientBuilder {
     }
 
     /**
-     * Sets several settings; see {@link #setting}.
+     * Sets several settings: see {@link #setting}.
      *
      * @param settings values by key
      * @return this
@@ -113,12 +112,12 @@ public final class ClientBuilder {
     }
 
     /**
-     * Signs assertions by a callback instead of the setting {@code private_key}. Where the file has one, see
-     * {@link #unset}.
+     * Sets a callback that signs assertions instead of the setting {@code private_key}. If the file has that setting, remove
+     * it with {@link #unset}.
      *
-     * @param algorithm such as {@code RS256}
+     * @param algorithm a JWS algorithm such as {@code RS256}
      * @param keyId the {@code kid} of assertions; null for none
-     * @param signer signs
+     * @param signer the callback
      * @return this
      */
     public ClientBuilder signer(String algorithm, String keyId, Signer signer) {
@@ -129,7 +128,7 @@ public final class ClientBuilder {
     }
 
     /**
-     * Reads the time from a callback instead of the machine's clocks: for tests.
+     * Sets a callback that replaces the system's clocks, for tests.
      *
      * @param clock the clock
      * @return this
@@ -140,23 +139,23 @@ public final class ClientBuilder {
     }
 
     /**
-     * Hands the library's log to a callback. Without one nothing is logged, but that a listener, a log or a clock has
-     * thrown: {@link System.Logger} {@code dev.countersign} hears of that.
+     * Sets a callback for the library's log. Without it, nothing is logged, except exceptions of a listener, a log or a
+     * clock, which are logged to the {@link System.Logger} {@code dev.countersign}.
      *
-     * @param most the last level that is wanted
-     * @param log takes the lines
+     * @param level the most verbose level that is logged
+     * @param log the callback
      * @return this
      */
-    public ClientBuilder log(LogLevel most, Log log) {
-        this.most = Objects.requireNonNull(most, "most");
+    public ClientBuilder log(LogLevel level, Log log) {
+        this.level = Objects.requireNonNull(level, "level");
         this.log = Objects.requireNonNull(log, "log");
         return this;
     }
 
     /**
-     * Hands every change of the token to a callback.
+     * Sets a callback for changes of the token.
      *
-     * @param listener hears of it
+     * @param listener the callback
      * @return this
      */
     public ClientBuilder onChange(ChangeListener listener) {
@@ -165,9 +164,9 @@ public final class ClientBuilder {
     }
 
     /**
-     * Where providers are looked up, instead of among the built-in ones.
+     * Sets the registry of providers. Defaults to the built-in providers.
      *
-     * @param registry the providers
+     * @param registry the registry
      * @return this
      */
     public ClientBuilder registry(Registry registry) {
@@ -176,9 +175,9 @@ public final class ClientBuilder {
     }
 
     /**
-     * Where {@link Client#tokenAsync()} waits for its token, instead of up to 32 daemon threads of this package.
+     * Sets the executor for asynchronous calls. Defaults to up to 32 daemon threads of this package.
      *
-     * @param executor its tasks block
+     * @param executor the executor, whose tasks block
      * @return this
      */
     public ClientBuilder executor(Executor executor) {
@@ -187,11 +186,11 @@ public final class ClientBuilder {
     }
 
     /**
-     * Makes a client. Nothing is sent yet.
+     * Builds a client. Sends no request.
      *
      * @return the client
-     * @throws FixConfigurationException naming the setting and what to write
-     * @throws RetryException where the store cannot be reached
+     * @throws FixConfigurationException if a setting is wrong; names the setting and what to write
+     * @throws RetryException if the store can't be reached
      */
     public Client build() {
         Abi abi = Library.abi();
@@ -263,7 +262,7 @@ public final class ClientBuilder {
             }
             if (log != null) {
                 frame.check(abi.csign_config_set_log(
-                        config, most.number(), abi.logFunction(), Callbacks.keep(log), destroy, frame.error()));
+                        config, level.number(), abi.logFunction(), Callbacks.keep(log), destroy, frame.error()));
             }
             if (listener != null) {
                 frame.check(abi.csign_config_set_listener(
@@ -286,7 +285,7 @@ public final class ClientBuilder {
     }
 
     private record Setting(String key, String value) {
-        /** The value may be a secret. */
+        /** Returns only the key, because the value may be a secret. */
         @Override
         public String toString() {
             return key;

@@ -1,22 +1,21 @@
 package dev.countersign;
 
 /**
- * Tells the time instead of the machine's clocks: for tests. May be called on any thread and concurrently, often,
- * and while a lock is held: it must be quick, and must not call the client. Where it throws, the machine's clocks
- * are used.
+ * Replaces the system's clocks, for tests. It is called often, on any thread, concurrently and while a lock is held, so
+ * it must be fast. It must not call the client. If it throws, the system's clocks are used.
  */
 public interface Clock {
     /**
-     * The wall clock.
+     * Returns the wall clock time.
      *
      * @return milliseconds since 1970-01-01 UTC
      */
     long unixMillis();
 
     /**
-     * The clock since boot, which never goes back.
+     * Returns the time since boot, which never decreases.
      *
-     * @return milliseconds since the machine started, sleep included
+     * @return milliseconds since boot, including sleep
      */
     long bootMillis();
 }

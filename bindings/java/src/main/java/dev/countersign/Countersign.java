@@ -4,15 +4,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 
-/** The native library as a whole. */
+/** Information about the native library. */
 public final class Countersign {
     private Countersign() {}
 
     /**
-     * The release of the native library that is running, such as {@code 0.1.0}.
+     * Returns the version of the loaded native library, such as {@code 0.1.0}.
      *
-     * @return the release
-     * @throws FixConfigurationException where the library is not there
+     * @return the version
+     * @throws FixConfigurationException if the library can't be loaded
      */
     public static String version() {
         Abi abi = Library.abi();
@@ -25,7 +25,7 @@ public final class Countersign {
     }
 
     /**
-     * Every setting there is: each with {@code name}, {@code secret} and {@code about}. Vendors have more, written
+     * Returns all settings, each with {@code name}, {@code secret} and {@code about}. Vendors have additional settings,
      * {@code extra.NAME}: see {@link Registry#providers()}.
      *
      * @return an immutable list

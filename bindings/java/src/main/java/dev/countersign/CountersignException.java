@@ -3,7 +3,7 @@ package dev.countersign;
 import java.io.Serial;
 
 /**
- * Why a call failed. There is a subclass for each {@link Verdict}, and that is what a program tells apart:
+ * The base class of the library's exceptions. There is a subclass for each {@link Verdict}: what to do.
  *
  * <pre>{@code
  * try {
@@ -15,7 +15,7 @@ import java.io.Serial;
  * }
  * }</pre>
  *
- * <p>No secret is in it: it can be logged whole.
+ * <p>It contains no secrets, so it can be logged.
  */
 public abstract class CountersignException extends ErrorFields {
     @Serial private static final long serialVersionUID = 1L;
@@ -25,7 +25,7 @@ public abstract class CountersignException extends ErrorFields {
     }
 
     /**
-     * How the call ended.
+     * Returns the status of the call.
      *
      * @return the status
      */
@@ -34,7 +34,7 @@ public abstract class CountersignException extends ErrorFields {
     }
 
     /**
-     * How the call ended, as the number that the native library gave.
+     * Returns the status of the call as the native library's number.
      *
      * @return the number
      */
@@ -42,7 +42,7 @@ public abstract class CountersignException extends ErrorFields {
         return details.status();
     }
 
-    /** The message, and the hint where there is one: what a stack trace begins with. */
+    /** Returns the message and the hint, if there is one. A stack trace begins with it. */
     @Override
     public String toString() {
         return hint().map(hint -> super.toString() + " (" + hint + ")").orElseGet(super::toString);

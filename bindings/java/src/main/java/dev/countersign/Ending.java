@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.WeakHashMap;
 
-/** Has what is under way stored before the JVM ends: all clients within one bound. */
+/** Drains all clients before the JVM exits, within one time limit. */
 final class Ending {
     private static final Map<Handle, Abi> LIVE = Collections.synchronizedMap(new WeakHashMap<>());
 
@@ -16,7 +16,7 @@ final class Ending {
 
     private Ending() {}
 
-    /** Drains the client of this handle at the end, if it is not closed before. */
+    /** Drains the client of this handle at exit, unless it is closed before. */
     static void drains(Abi abi, Handle client) {
         LIVE.put(client, abi);
     }
@@ -26,7 +26,7 @@ final class Ending {
         synchronized (LIVE) {
             clients = new ArrayList<>(LIVE.entrySet());
         }
-        // First none starts a request any more, then what is under way is waited for.
+        // First keep all clients from starting requests, then wait for those in flight.
         clients.forEach(client -> drain(client.getKey(), client.getValue(), 0));
         long end = System.nanoTime() + Client.DRAIN.toNanos();
         clients.forEach(client -> {

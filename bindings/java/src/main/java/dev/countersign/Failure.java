@@ -1,13 +1,13 @@
 package dev.countersign;
 
-/** Turns what native calls say into exceptions. */
+/** Creates exceptions from the library's errors. */
 final class Failure {
     private Failure() {}
 
-    /** The exception of a status that is not OK; the error object, which may be 0, is freed. */
+    /** Returns the exception for a failed call, and frees the error object, which may be 0. */
     static CountersignException take(Abi abi, Frame frame, int status, long error) {
         if (error == 0) {
-            return of(Details.bare(status, Verdict.UNEXPECTED, "internal", "the library gave status " + status, null));
+            return of(Details.bare(status, Verdict.UNEXPECTED, "internal", "the library failed with status " + status, null));
         }
         try {
             CountersignException failure = of(Details.read(abi, frame, status, error));
@@ -18,17 +18,17 @@ final class Failure {
         }
     }
 
-    /** What the library says of a client that was closed, for objects that it no longer has. */
+    /** Returns the exception of a call on a closed object. */
     static CountersignException closed(String name) {
         return of(Details.bare(
                 Status.CLOSED.number(),
                 Verdict.UNEXPECTED,
                 "usage",
                 "the " + name + " was closed",
-                "make a new " + name + ", or close it later"));
+                "create a new " + name + ", or close it later"));
     }
 
-    /** An argument that cannot be right, told before the library is asked. */
+    /** Returns the exception for a wrong argument that this package detects. */
     static CountersignException argument(String message) {
         return argument(message, null);
     }
@@ -37,7 +37,7 @@ final class Failure {
         return of(Details.bare(Status.BAD_ARGUMENT.number(), Verdict.UNEXPECTED, "usage", message, hint));
     }
 
-    /** The native library is not there, or is not the one that this package was made for. */
+    /** Returns the exception for a native library that is missing or incompatible. */
     static CountersignException library(String message, String hint, Throwable cause) {
         CountersignException failure =
                 of(Details.bare(Status.UNKNOWN.number(), Verdict.FIX_CONFIGURATION, "library", message, hint));

@@ -18,10 +18,10 @@ import java.util.function.Supplier;
 import javax.net.ssl.SSLSession;
 
 /**
- * The body of the answer to the first try. That of a 401 is held back: the caller's handler, which may write a file,
- * sees it only if there is no second try.
+ * The body of the first response. The body of a 401 is held back: the caller's handler, which may write a file, gets it
+ * only if the request is not repeated.
  *
- * @param body gives the body that the caller wants
+ * @param body returns the caller's body
  */
 record FirstAnswer<T>(Supplier<T> body) {
     private static final int UNAUTHORIZED = 401;
@@ -46,7 +46,7 @@ record FirstAnswer<T>(Supplier<T> body) {
         return new Opened<>(first, first.body().body().get());
     }
 
-    /** What the handler makes of bytes that were read before. */
+    /** Returns the handler's result for bytes that were read before. */
     private static <T> T handled(BodyHandler<T> handler, ResponseInfo info, byte[] bytes) {
         BodySubscriber<T> subscriber = handler.apply(info);
         subscriber.onSubscribe(new Flow.Subscription() {

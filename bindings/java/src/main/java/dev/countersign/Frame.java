@@ -7,12 +7,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The native memory of one call: its error slot, its outputs and the texts that go in. It is wiped when the call is
- * over. Each call has a block of memory to itself: from {@link Blocks}, and not from the thread, of which there may be a
- * hundred thousand.
+ * The native memory of one call: its error, its outputs and its input strings. It is wiped after the call. The memory is
+ * from {@link Blocks}, not from the thread, because there may be a hundred thousand threads.
  */
 final class Frame implements AutoCloseable {
-    // Room for a token and a few texts; what does not fit is allocated for the call alone.
+    // Enough for a token and a few strings. Anything larger is allocated for the call.
     static final int BLOCK_SIZE = 4096;
     private static final byte[] ZEROS = new byte[BLOCK_SIZE];
 
@@ -31,12 +30,12 @@ final class Frame implements AutoCloseable {
         return new Frame(abi, Blocks.take(abi));
     }
 
-    /** Where the call's {@code csign_error *} goes. */
+    /** Returns the address of the call's {@code csign_error *}. */
     long error() {
         return error;
     }
 
-    /** Eight bytes, all zero. */
+    /** Reserves eight bytes, all zero. */
     long slot() {
         return reserve(8);
     }
@@ -49,12 +48,12 @@ final class Frame implements AutoCloseable {
         return block.holds(slot) ? block.buffer.getInt(block.offset(slot)) : (int) shortened(slot);
     }
 
-    /** Text for the library, in UTF-8; null is empty. */
+    /** Writes a string for the library, in UTF-8. null becomes empty. */
     Text put(String text) {
         return put(text == null ? null : text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Bytes for the library; null is empty. */
+    /** Writes bytes for the library. null becomes empty. */
     Text put(byte[] bytes) {
         if (bytes == null || bytes.length == 0) {
             return Text.EMPTY;
@@ -68,17 +67,17 @@ final class Frame implements AutoCloseable {
         return new Text(address, bytes.length);
     }
 
-    /** Room for an output of this many bytes. */
+    /** Reserves room for an output of this many bytes. */
     Text room(int size) {
         return new Text(reserve(size), size);
     }
 
-    /** The rest of the block, as room for an output, until the next reservation. */
+    /** Returns the rest of the block as room for an output, until the next reservation. */
     Text rest() {
         return new Text(block.address + block.top, BLOCK_SIZE - block.top);
     }
 
-    /** Takes bytes out of room, and wipes them there. */
+    /** Copies bytes out of room, and wipes them there. */
     byte[] take(Text room, int length) {
         if (!block.holds(room.address())) {
             return abi.read(room.address(), length);
@@ -89,7 +88,7 @@ final class Frame implements AutoCloseable {
         return bytes;
     }
 
-    /** Whether these very bytes are in room; they are wiped there if so. */
+    /** Returns whether room contains exactly these bytes. If so, wipes them there. */
     boolean takeIfSame(Text room, int length, byte[] bytes) {
         if (length != bytes.length || !block.holds(room.address())) {
             return false;
@@ -106,7 +105,7 @@ final class Frame implements AutoCloseable {
         return abi.read(room.address(), length);
     }
 
-    /** A borrowed text of the library; null where it is NULL. */
+    /** Copies a borrowed string of the library. NULL becomes null. */
     String borrowed(long text, long lengthSlot) {
         if (text == 0) {
             return null;
@@ -114,7 +113,7 @@ final class Frame implements AutoCloseable {
         return new String(abi.read(text, Math.toIntExact(longAt(lengthSlot))), StandardCharsets.UTF_8);
     }
 
-    /** The bytes of a {@code csign_text}, which is freed. */
+    /** Copies the bytes of a {@code csign_text} and frees it. */
     byte[] takeBytes(long text) {
         try {
             long length = slot();
@@ -125,24 +124,24 @@ final class Frame implements AutoCloseable {
         }
     }
 
-    /** The text of a {@code csign_text}, which is freed. */
+    /** Copies the string of a {@code csign_text} and frees it. */
     String takeText(long text) {
         return new String(takeBytes(text), StandardCharsets.UTF_8);
     }
 
-    /** Throws what a status other than OK says; the error object is freed. */
+    /** Throws the exception for a status other than OK, and frees the error object. */
     void check(int status) {
         if (status != 0) {
             throw failure(status);
         }
     }
 
-    /** What a status other than OK says; the error object is freed. */
+    /** Returns the exception for a status other than OK, and frees the error object. */
     CountersignException failure(int status) {
         return Failure.take(abi, this, status, longAt(error));
     }
 
-    /** Frees the call's error object, where nobody wants to know. */
+    /** Frees the call's error object, if it is not needed. */
     void forgetError() {
         long object = longAt(error);
         if (object != 0) {
@@ -189,12 +188,12 @@ final class Frame implements AutoCloseable {
         return ByteBuffer.wrap(four).order(ByteOrder.nativeOrder()).getInt();
     }
 
-    /** A place in native memory, and how many bytes are there. */
+    /** An address in native memory and the number of bytes. */
     record Text(long address, long length) {
         static final Text EMPTY = new Text(0, 0);
     }
 
-    /** The memory of one call at a time. */
+    /** A block of memory, used by one call at a time. */
     static final class Block {
         private final long address;
         private final ByteBuffer buffer;

@@ -5,8 +5,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
 
 /**
- * A native object, freed once: when it is closed and no call is inside it any more. The garbage collector closes
- * it, where its owner was dropped without being closed.
+ * A native object. It is freed once, when it is closed and no call is in progress. If its owner becomes unreachable
+ * without being closed, the garbage collector closes it.
  */
 final class Handle implements Runnable {
     private static final Cleaner CLEANER = Cleaner.create();
@@ -16,13 +16,13 @@ final class Handle implements Runnable {
     private final String name;
     private final long address;
     private final LongConsumer free;
-    /** How many calls are inside, with {@link #CLOSED} and {@link #FREED} above. */
+    /** The number of calls in progress, with {@link #CLOSED} and {@link #FREED} in the upper bits. */
     private final AtomicInteger state = new AtomicInteger();
     private Cleaner.Cleanable cleanable;
 
     /**
-     * @param name what it is, for messages
-     * @param free must not refer to the owner
+     * @param name the object's name, for messages
+     * @param free frees the object; must not refer to the owner
      */
     Handle(String name, long address, LongConsumer free) {
         this.name = name;
@@ -30,22 +30,22 @@ final class Handle implements Runnable {
         this.free = free;
     }
 
-    /** Closes this handle when nobody can reach {@code owner} any more. Comes once, before the handle is shared. */
+    /** Closes this handle when {@code owner} becomes unreachable. Called once, before the handle is shared. */
     void ownedBy(Object owner) {
         cleanable = CLEANER.register(owner, this);
     }
 
-    /** Closes the handle: later calls are refused, and the last one that is inside frees. */
+    /** Closes the handle: later calls fail, and the last call in progress frees the object. */
     void close() {
         cleanable.clean();
     }
 
-    /** Whether it was closed. Calls that are inside may go on. */
+    /** Returns whether the handle is closed. Calls may still be in progress. */
     boolean isClosed() {
         return state.get() >= FREED;
     }
 
-    /** The native object, for a call; each is followed by {@link #leave}. */
+    /** Begins a call, which {@link #leave} must end, and returns the native object. */
     long enter() {
         if (state.getAndIncrement() >= FREED) {
             leave();
@@ -60,7 +60,7 @@ final class Handle implements Runnable {
         }
     }
 
-    /** What {@link #close} does, and the garbage collector for an owner that was dropped. */
+    /** Runs for {@link #close}, or for an owner that became unreachable. */
     @Override
     public void run() {
         int before = state.getAndUpdate(state -> state >= FREED ? state : state | CLOSED);
@@ -70,7 +70,7 @@ final class Handle implements Runnable {
     }
 
     private void freeOnce() {
-        // A call that is being refused may be counted for a moment: then its leave comes here again.
+        // A call that fails because of the close may be counted for a moment. Then its leave gets here again.
         if (state.compareAndSet(CLOSED, FREED)) {
             free.accept(address);
         }

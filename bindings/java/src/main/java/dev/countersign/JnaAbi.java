@@ -9,9 +9,9 @@ import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 
-/** {@link Abi} over JNA. */
+/** Implements {@link Abi} with JNA. */
 final class JnaAbi extends JnaFunctions implements Abi {
-    // JNA holds callbacks weakly: these keep them as long as the class.
+    // JNA holds callbacks weakly. These fields keep them alive.
     private static final SignCallback SIGN = Callbacks::sign;
     private static final ClockCallback CLOCK = Callbacks::clock;
     private static final LogCallback LOG = Callbacks::log;
@@ -23,7 +23,7 @@ final class JnaAbi extends JnaFunctions implements Abi {
         Native.register(JnaFunctions.class, library);
     }
 
-    /** What {@code csign_abi_version} of a library says, before anything else of it is called. */
+    /** Calls {@code csign_abi_version} of a library, before anything else. */
     static int versionOf(NativeLibrary library) {
         return library.getFunction("csign_abi_version").invokeInt(new Object[0]);
     }
@@ -98,8 +98,8 @@ final class JnaAbi extends JnaFunctions implements Abi {
     }
 
     private static long function(Callback callback) {
-        // The library's threads become daemon threads of the JVM, and stay attached until they end: attaching
-        // anew at each call would cost more than the call.
+        // The library's threads become daemon threads of the JVM and stay attached until they end, because attaching
+        // at each call would cost more than the call.
         Native.setCallbackThreadInitializer(
                 callback, new CallbackThreadInitializer(true, false, "countersign"));
         return Pointer.nativeValue(CallbackReference.getFunctionPointer(callback));

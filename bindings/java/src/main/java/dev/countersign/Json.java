@@ -10,7 +10,7 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.ToNumberPolicy;
 import com.google.gson.reflect.TypeToken;
 
-/** Reads the JSON that the library gives out, into immutable maps and lists. */
+/** Parses the library's JSON into immutable maps and lists. */
 final class Json {
     private static final Gson GSON = new GsonBuilder()
             .setObjectToNumberStrategy(ToNumberPolicy.LONG_OR_DOUBLE)
@@ -18,7 +18,7 @@ final class Json {
 
     private Json() {}
 
-    /** An object of texts. */
+    /** Parses an object whose values are strings. */
     static Map<String, String> texts(String json) {
         if (json == null || json.equals("{}")) {
             return Map.of();
@@ -27,13 +27,13 @@ final class Json {
                 GSON.fromJson(json, new TypeToken<LinkedHashMap<String, String>>() {}));
     }
 
-    /** An object of whatever there is. */
+    /** Parses an object with any values. */
     static Map<String, Object> object(String json) {
         return Collections.unmodifiableMap(
                 GSON.fromJson(json, new TypeToken<LinkedHashMap<String, Object>>() {}));
     }
 
-    /** An array of objects. */
+    /** Parses an array of objects. */
     static List<Map<String, Object>> objects(String json) {
         return Collections.unmodifiableList(GSON.fromJson(json, new TypeToken<List<Map<String, Object>>>() {}));
     }

@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * A key: private, public, a certificate, a JWK Set, or one that stays in a device. Immutable; may be used by any
- * number of threads at once.
+ * A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is immutable, and any number of
+ * threads may use it.
  *
  * <pre>{@code
  * try (Key key = Key.read(Path.of("docusign.pem"))) {
@@ -29,24 +29,26 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate, Google's
+     * Reads a key in any supported format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate, Google's
      * or Box's JSON.
      *
      * @param data the file's bytes
      * @return the key
-     * @throws FixConfigurationException saying what was found and how to convert it; never a byte of the key
+     * @throws FixConfigurationException if the key is not usable; says what was found and how to convert it, and contains
+     *     no part of the key
      */
     public static Key read(byte[] data) {
         return read(data, null);
     }
 
     /**
-     * As {@link #read(byte[])}, of an encrypted key.
+     * Like {@link #read(byte[])}, for an encrypted key.
      *
      * @param data the file's bytes
      * @param passphrase the passphrase; null for none
      * @return the key
-     * @throws FixConfigurationException saying what was found and how to convert it; never a byte of the key
+     * @throws FixConfigurationException if the key is not usable; says what was found and how to convert it, and contains
+     *     no part of the key
      */
     public static Key read(byte[] data, String passphrase) {
         Abi abi = Library.abi();
@@ -61,19 +63,20 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Reads a key from a file; see {@link #read(byte[])}.
+     * Reads a key from a file: see {@link #read(byte[])}.
      *
      * @param file the file
      * @return the key
-     * @throws IOException where the file cannot be read
-     * @throws FixConfigurationException saying what was found and how to convert it; never a byte of the key
+     * @throws IOException if the file can't be read
+     * @throws FixConfigurationException if the key is not usable; says what was found and how to convert it, and contains
+     *     no part of the key
      */
     public static Key read(Path file) throws IOException {
         return read(Files.readAllBytes(file));
     }
 
     /**
-     * Takes a shared secret for HS256, HS384 and HS512.
+     * Returns a key for HS256, HS384 and HS512 from a shared secret.
      *
      * @param secret the secret's bytes
      * @return the key
@@ -89,11 +92,11 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Takes a key that stays in a device.
+     * Returns a key that stays in a device and signs with a callback.
      *
-     * @param algorithm such as {@code ES256}
+     * @param algorithm a JWS algorithm such as {@code ES256}
      * @param keyId the {@code kid} of tokens; null for none
-     * @param signer signs
+     * @param signer the callback
      * @return the key
      */
     public static Key ofSigner(String algorithm, String keyId, Signer signer) {
@@ -117,25 +120,26 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Signs claims as a compact JWS (RFC 7515 section 7.1), with the key's usual algorithm and {@code typ} {@code JWT}.
+     * Signs claims with the key's default algorithm and {@code typ} {@code JWT}, and returns a compact JWS (RFC 7515 section
+     * 7.1).
      *
-     * @param claims a JSON object, signed as it is
+     * @param claims a JSON object, signed byte for byte
      * @return the signed token
-     * @throws CountersignException where the key cannot sign
+     * @throws CountersignException if the key can't sign
      */
     public String sign(String claims) {
         return sign(claims, null, null, "JWT");
     }
 
     /**
-     * Signs claims as a compact JWS (RFC 7515 section 7.1).
+     * Signs claims and returns a compact JWS (RFC 7515 section 7.1).
      *
-     * @param claims a JSON object, signed as it is
-     * @param algorithm such as {@code RS256}; null for the key's usual one
-     * @param keyId the header's {@code kid}; null for the one that came with the key, if any
+     * @param claims a JSON object, signed byte for byte
+     * @param algorithm a JWS algorithm such as {@code RS256}; null for the key's default algorithm
+     * @param keyId the header's {@code kid}; null for the key's own id, if it has one
      * @param type the header's {@code typ}, such as {@code JWT}; null for none
      * @return the signed token
-     * @throws CountersignException where the key cannot sign, or not with this algorithm
+     * @throws CountersignException if the key can't sign, or not with this algorithm
      */
     public String sign(String claims, String algorithm, String keyId, String type) {
         long key = handle.enter();
@@ -164,12 +168,12 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Signs bytes as they are.
+     * Signs bytes.
      *
      * @param input the bytes
-     * @param algorithm such as {@code RS256}; null for the key's usual one
-     * @return the signature alone, as RFC 7518 section 3 has it
-     * @throws CountersignException where the key cannot sign, or not with this algorithm
+     * @param algorithm a JWS algorithm such as {@code RS256}; null for the key's default algorithm
+     * @return the signature in the format of RFC 7518 section 3
+     * @throws CountersignException if the key can't sign, or not with this algorithm
      */
     public byte[] signBytes(byte[] input, String algorithm) {
         long key = handle.enter();
@@ -195,24 +199,24 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Verifies a compact JWS by the key's own algorithm; see {@link #verify(String, String)}.
+     * Verifies a compact JWS with the key's own algorithm: see {@link #verify(String, String)}.
      *
      * @param token the signed token
      * @return the payload, byte for byte
-     * @throws CountersignException where the signature is not this key's
+     * @throws CountersignException if the token does not verify
      */
     public byte[] verify(String token) {
         return verify(token, null);
     }
 
     /**
-     * Verifies a compact JWS. The algorithm is the one asked for or the key's own, never the token's; {@code none}, an
-     * unknown {@code crit} and members that come twice are refused (RFC 8725). Times and audience are not looked at.
+     * Verifies a compact JWS. This uses the given algorithm or, if that is null, the key's, but never the token's. It
+     * rejects {@code none}, an unknown {@code crit} and duplicate members (RFC 8725). It doesn't check times or the audience.
      *
      * @param token the signed token
-     * @param algorithm such as {@code RS256}; null for the key's usual one
+     * @param algorithm a JWS algorithm such as {@code RS256}; null for the key's own
      * @return the payload, byte for byte
-     * @throws CountersignException where the signature is not this key's
+     * @throws CountersignException if the token does not verify
      */
     public byte[] verify(String token, String algorithm) {
         long key = handle.enter();
@@ -229,11 +233,11 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * What the key is, without the key: {@code kind}, {@code type}, {@code bits}, {@code curve}, {@code format},
+     * Describes the key: {@code kind}, {@code type}, {@code bits}, {@code curve}, {@code format},
      * {@code spki_sha256}, {@code jwk_thumbprint}, {@code algorithms}, {@code public_jwk}, {@code certificates}.
      *
      * @return an immutable map
-     * @throws FixConfigurationException for a JWK Set and for a key in a device, of which nothing is known
+     * @throws FixConfigurationException for a JWK Set and for a key in a device
      */
     public Map<String, Object> info() {
         long key = handle.enter();
@@ -246,13 +250,13 @@ public final class Key implements AutoCloseable {
         }
     }
 
-    /** Wipes the key. A key that is dropped without this is wiped by the garbage collector. */
+    /** Wipes the key. So does the garbage collector. */
     @Override
     public void close() {
         handle.close();
     }
 
-    /** No part of the key. */
+    /** Returns a string without any part of the key. */
     @Override
     public String toString() {
         return "Key[]";

@@ -3,7 +3,7 @@ package dev.countersign;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The access token that a client handed out last as text. To compare is cheaper than to decode, and makes no garbage.
+ * The last access token string that a client returned. Comparing is cheaper than decoding, and creates no garbage.
  */
 final class LastText {
     private volatile Copied last;
@@ -19,7 +19,7 @@ final class LastText {
         return made.text;
     }
 
-    // No record: its text would show the secret.
+    // Not a record, whose toString would show the secret.
     private static final class Copied {
         private final byte[] bytes;
         private final String text;

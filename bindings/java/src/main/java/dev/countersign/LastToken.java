@@ -3,8 +3,8 @@ package dev.countersign;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * The token that a client handed out last from memory. The library gives the same handle as long as it is the same
- * token: then it need not be copied again.
+ * The last cached token that a client returned. While the cached token is unchanged, the library returns the same handle,
+ * so the token need not be copied again.
  */
 final class LastToken {
     private final Abi abi;
@@ -14,9 +14,9 @@ final class LastToken {
         this.abi = abi;
     }
 
-    /** The token of a handle that a call gave out; the handle is freed, or kept here. */
+    /** Returns the token of a handle that a call returned, and frees the handle or keeps it here. */
     Token take(long token) {
-        // The caller holds this handle and what is seen here holds its own: the same address is the same token.
+        // The caller and this object both hold a handle, so the same address means the same token.
         Seen now = seen.get();
         if (now != null && now.address == token) {
             abi.csign_token_free(token);

@@ -12,9 +12,8 @@ import com.sun.jna.NativeLibrary;
 import com.sun.jna.Platform;
 
 /**
- * Finds libcountersign and holds its version against what this package was made for. It is looked for in this
- * order: the file that the environment variable {@code COUNTERSIGN_LIBRARY} names, the jar, and where JNA looks ({@code
- * jna.library.path}, then the system).
+ * Finds and loads libcountersign, and rejects an incompatible one. The order is: the file of the environment variable
+ * {@code COUNTERSIGN_LIBRARY}, the jar, and JNA's search path ({@code jna.library.path}, then the system).
  */
 final class Library {
     private static final String VARIABLE = "COUNTERSIGN_LIBRARY";
@@ -28,7 +27,7 @@ final class Library {
         return abi != null ? abi : load();
     }
 
-    /** Where the jar has the library for this machine, such as {@code /native/linux-x86-64/libcountersign.so.0}. */
+    /** The jar's path of the library for this platform, such as {@code /native/linux-x86-64/libcountersign.so.0}. */
     static String resource() {
         String file =
                 switch (Platform.getOSType()) {
@@ -39,7 +38,7 @@ final class Library {
         return "/native/" + Platform.RESOURCE_PREFIX.toLowerCase(Locale.ROOT) + "/" + file;
     }
 
-    /** Refuses a version whose functions are not those of {@link Abi}. */
+    /** Rejects a version that is incompatible with {@link Abi}. */
     static void checkVersion(int version, String where) {
         int major = version >>> 16;
         int minor = version & 0xffff;
@@ -48,9 +47,9 @@ final class Library {
         if (major != madeForMajor || minor < madeForMinor) {
             throw Failure.library(
                     "the native library " + where + " has ABI " + major + "." + minor
-                            + ", and this version of dev.countersign:countersign needs ABI " + madeForMajor + "."
+                            + ", but this version of dev.countersign:countersign needs ABI " + madeForMajor + "."
                             + madeForMinor + " or a later " + madeForMajor + ".x",
-                    "install a libcountersign and a jar of the same release",
+                    "install the library and the jar of the same release",
                     null);
         }
     }
@@ -71,8 +70,8 @@ final class Library {
     static Abi atPath(String path) {
         if (!Files.isRegularFile(Path.of(path))) {
             throw Failure.library(
-                    VARIABLE + " names " + path + ", and there is no such file",
-                    "set it to the full path of libcountersign, or not at all",
+                    VARIABLE + " is " + path + ", which does not exist",
+                    "set it to the full path of libcountersign, or unset it",
                     null);
         }
         return at(Path.of(path).toAbsolutePath().toString(), path);
@@ -86,21 +85,21 @@ final class Library {
             return extracted(library);
         } catch (IOException cause) {
             throw Failure.library(
-                    "the native library could not be copied out of the jar to a temporary folder: " + cause,
-                    "give java.io.tmpdir a writable folder, or set " + VARIABLE,
+                    "cannot copy the native library from the jar to a temporary folder: " + cause,
+                    "set java.io.tmpdir to a writable folder, or set " + VARIABLE,
                     cause);
         }
     }
 
     private static Abi extracted(InputStream library) throws IOException {
-        // Only its owner can write to such a folder, so nobody puts another library in its place.
+        // Only its owner can write such a folder, so no other user can replace the library.
         Path folder = Files.createTempDirectory("countersign");
         Path file = folder.resolve(Path.of(resource()).getFileName().toString());
         try {
             Files.copy(library, file);
             return at(file.toString(), "of the jar");
         } finally {
-            // What is loaded stays mapped; Windows keeps the file until the JVM ends.
+            // The loaded file stays mapped. Windows keeps it until the JVM exits.
             if (Platform.isWindows()) {
                 folder.toFile().deleteOnExit();
                 file.toFile().deleteOnExit();
@@ -117,11 +116,11 @@ final class Library {
             checkVersion(JnaAbi.versionOf(library), where);
             return new JnaAbi(library);
         } catch (UnsatisfiedLinkError cause) {
-            // JNA says it once for each place, in lines.
+            // JNA repeats the message for each path, in lines.
             String why = cause.getMessage().lines().distinct().collect(Collectors.joining("; "));
             throw Failure.library(
-                    "the native library libcountersign (" + where + ") could not be loaded: " + why,
-                    "set " + VARIABLE + " to its full path, or use a jar that has it for " + Platform.RESOURCE_PREFIX,
+                    "cannot load the native library libcountersign (" + where + "): " + why,
+                    "set " + VARIABLE + " to its full path, or use a jar with the library for " + Platform.RESOURCE_PREFIX,
                     cause);
         }
     }

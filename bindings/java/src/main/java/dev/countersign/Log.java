@@ -1,16 +1,15 @@
 package dev.countersign;
 
 /**
- * Takes the lines of the library's log. Called on the threads that carry requests, and concurrently; must not call
- * the client.
+ * Receives the library's log. Any thread may call it, several at the same time. It must not call the client.
  */
 @FunctionalInterface
 public interface Log {
     /**
-     * Takes a line.
+     * Receives a line.
      *
-     * @param level how much it matters
-     * @param line one line, without a secret
+     * @param level the severity
+     * @param line one line, which contains no secrets
      */
     void line(LogLevel level, String line);
 }

@@ -3,13 +3,13 @@ package dev.countersign;
 import java.util.function.LongBinaryOperator;
 
 /**
- * A login that has begun (RFC 6749 section 4.1, with PKCE of RFC 7636). Immutable; may be shared by threads.
+ * A started login (RFC 6749 section 4.1, with PKCE). It is immutable, and any number of threads may use it.
  *
  * <pre>{@code
  * Login login = client.startLogin();
- * session.put("login", login.save());          // on the server's side
+ * session.put("login", login.save());          // in the server-side session
  * redirectTo(login.url());
- * // the browser comes back:
+ * // In the callback:
  * Token token = client.completeLogin(Login.restore(session.get("login")), request.getRequestURL() + "?" + request.getQueryString());
  * }</pre>
  */
@@ -24,11 +24,11 @@ public final class Login implements AutoCloseable {
     }
 
     /**
-     * A login that {@link #save()} turned into text, here or in another process.
+     * Restores a login that {@link #save()} saved, in this process or another one.
      *
-     * @param saved the text
+     * @param saved the saved login
      * @return the login
-     * @throws ReauthorizeException where the text is not a saved login
+     * @throws ReauthorizeException if the string is not a saved login
      */
     public static Login restore(String saved) {
         Abi abi = Library.abi();
@@ -41,7 +41,7 @@ public final class Login implements AutoCloseable {
     }
 
     /**
-     * Where to send the browser.
+     * Returns the URL to redirect the browser to.
      *
      * @return the URL
      */
@@ -50,7 +50,7 @@ public final class Login implements AutoCloseable {
     }
 
     /**
-     * The {@code state} parameter of the URL: tells which of several logins a callback belongs to.
+     * Returns the {@code state} parameter of the URL, which identifies the login that a callback belongs to.
      *
      * @return the state
      */
@@ -59,10 +59,10 @@ public final class Login implements AutoCloseable {
     }
 
     /**
-     * The login as text, for a web server whose next request may reach another process: keep it in the session, on
-     * the server's side, for it holds a secret.
+     * Returns the login as a string, for a web server whose callback may reach another process. Keep it in the server-side
+     * session: it contains the PKCE verifier.
      *
-     * @return the text, for {@link #restore}
+     * @return a string for {@link #restore}
      */
     public String save() {
         long login = handle.enter();
@@ -75,13 +75,13 @@ public final class Login implements AutoCloseable {
         }
     }
 
-    /** Wipes the login. A login that is dropped without this is wiped by the garbage collector. */
+    /** Wipes the login. So does the garbage collector. */
     @Override
     public void close() {
         handle.close();
     }
 
-    /** No part of the login. */
+    /** Returns a string without any part of the login. */
     @Override
     public String toString() {
         return "Login[]";

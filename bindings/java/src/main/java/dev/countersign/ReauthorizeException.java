@@ -2,7 +2,7 @@ package dev.countersign;
 
 import java.io.Serial;
 
-/** A person must act, at the error's URL if it has one: {@link #url()}. */
+/** A person must act, at {@link #url()} if there is one. */
 public final class ReauthorizeException extends CountersignException {
     @Serial private static final long serialVersionUID = 1L;
 

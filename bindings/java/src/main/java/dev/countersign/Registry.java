@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * The providers that clients may name: the built-in ones, and those that are added here. May be used by any number
- * of threads. Clients made with it go on when it is closed.
+ * Holds the providers that clients can use: the built-in ones, and those that the program adds. Any number of threads may
+ * use a registry. Its clients keep working after it is closed.
  *
  * <pre>{@code
  * try (Registry registry = new Registry()) {
@@ -20,7 +20,7 @@ public final class Registry implements AutoCloseable {
     private final Abi abi = Library.abi();
     private final Handle handle;
 
-    /** A registry with the built-in providers. */
+    /** Creates a registry with the built-in providers. */
     public Registry() {
         try (Frame frame = Frame.open(abi)) {
             long out = frame.slot();
@@ -31,10 +31,11 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Adds a provider that is described as a profile.
+     * Adds a provider that a profile describes.
      *
-     * @param toml the profile's text
-     * @throws FixConfigurationException naming line or field, or where there is a provider of the same id
+     * @param toml the profile, in TOML
+     * @throws FixConfigurationException if the profile is invalid, naming the line or the field, or if there already is a
+     *     provider with this id
      */
     public synchronized void addProfile(String toml) {
         long registry = handle.enter();
@@ -48,22 +49,22 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process: load
-     * none that you would not run. It is never unloaded.
+     * Loads a plugin and adds its providers. A plugin is native code that runs with the full rights of the process, and is
+     * never unloaded.
      *
-     * @param path the plugin's absolute path; the file and its folder must be writable by their owner only
-     * @throws CountersignException where the file is not as it must be, or the plugin breaks its contract
+     * @param path the plugin's absolute path; no other user may be able to write the file or a folder above it
+     * @throws CountersignException if the file or the plugin is not valid
      */
     public void loadPlugin(Path path) {
         loadPlugin(path, null);
     }
 
     /**
-     * As {@link #loadPlugin(Path)}, and loads no other file than the one with this digest.
+     * Like {@link #loadPlugin(Path)}, but the file must have this digest.
      *
      * @param path the plugin's absolute path
-     * @param sha256 the file's SHA-256 in hex
-     * @throws CountersignException where the file is not as it must be, or the plugin breaks its contract
+     * @param sha256 the file's SHA-256 digest, in hex
+     * @throws CountersignException if the file or the plugin is not valid
      */
     public synchronized void loadPlugin(Path path, String sha256) {
         long registry = handle.enter();
@@ -78,19 +79,19 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Hands what plugins log to a callback. For plugins that are loaded after this; without it, what they log is
-     * dropped. The callback is kept until the process ends, once a plugin was loaded.
+     * Sets a callback for the log messages of plugins that are loaded after this call. Without it, the messages are
+     * discarded. A loaded plugin keeps the callback until the process ends.
      *
-     * @param most the last level that is wanted
-     * @param log takes the lines
+     * @param level the most verbose level that is logged
+     * @param log the callback
      */
-    public synchronized void setLog(LogLevel most, Log log) {
+    public synchronized void setLog(LogLevel level, Log log) {
         Objects.requireNonNull(log, "log");
         long registry = handle.enter();
         try (Frame frame = Frame.open(abi)) {
             frame.check(abi.csign_registry_set_log(
                     registry,
-                    most.number(),
+                    level.number(),
                     abi.logFunction(),
                     Callbacks.keep(log),
                     abi.destroyFunction(),
@@ -101,7 +102,7 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Which providers there are: each with {@code id}, {@code name}, {@code documentation}, {@code environments},
+     * Returns the registry's providers, each with {@code id}, {@code name}, {@code documentation}, {@code environments},
      * {@code grants} and {@code extra}.
      *
      * @return an immutable list
@@ -117,7 +118,7 @@ public final class Registry implements AutoCloseable {
         }
     }
 
-    /** Frees the registry. */
+    /** Frees the registry. So does the garbage collector. */
     @Override
     public void close() {
         handle.close();

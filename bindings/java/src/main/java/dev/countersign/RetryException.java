@@ -2,7 +2,7 @@ package dev.countersign;
 
 import java.io.Serial;
 
-/** Try again, after the wait that the error gives, if any: {@link #retryAfter()}. */
+/** Retry, after {@link #retryAfter()} if there is one. */
 public final class RetryException extends CountersignException {
     @Serial private static final long serialVersionUID = 1L;
 

@@ -1,7 +1,7 @@
 package dev.countersign;
 
 /**
- * Signs bytes with a key that the library does not see: one in an HSM, a KMS or a {@link java.security.KeyStore}.
+ * Signs with a key that stays in an HSM, a KMS or a {@link java.security.KeyStore}.
  *
  * <pre>{@code
  * Signer signer = input -> {
@@ -15,12 +15,11 @@ package dev.countersign;
 @FunctionalInterface
 public interface Signer {
     /**
-     * Signs. May be called on any thread and concurrently; must not call the client that it signs for.
+     * Signs a message. Any thread may call this, several at the same time. It must not call the client.
      *
-     * @param input the bytes to sign: the whole message, not its hash
-     * @return the signature, at most 1024 bytes: as RFC 7518 has it, or ECDSA in DER
-     * @throws Exception where it cannot: the call that needs the signature fails with {@link Status#SIGNING}, and has
-     *     this as its cause
+     * @param input the message to sign, not its hash
+     * @return the signature of at most 1024 bytes, in the format of RFC 7518, or in DER for ECDSA
+     * @throws Exception if it can't sign: the call fails with {@link Status#SIGNING}, with this exception as its cause
      */
     byte[] sign(byte[] input) throws Exception;
 }

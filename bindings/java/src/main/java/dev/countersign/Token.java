@@ -5,8 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * An access token. Immutable; it stays what it is when the client gets another. Its text never shows the secret:
- * {@link #toString()} says all but that.
+ * An access token. It is immutable, and {@link #toString()} shows no secret.
  */
 public final class Token {
     private final String accessToken;
@@ -34,7 +33,7 @@ public final class Token {
         this.extra = extra;
     }
 
-    /** Copies a native token, which stays the caller's. */
+    /** Copies a native token without taking ownership. */
     static Token read(Abi abi, long token) {
         try (Frame frame = Frame.open(abi)) {
             long length = frame.slot();
@@ -50,7 +49,7 @@ public final class Token {
     }
 
     /**
-     * The bare access token. A secret: do not log it.
+     * Returns the access token string. It is a secret: don't log it.
      *
      * @return the access token
      */
@@ -59,7 +58,8 @@ public final class Token {
     }
 
     /**
-     * The value for an HTTP {@code Authorization} header, nearly always {@code Bearer ...} (RFC 6750). A secret.
+     * Returns the value of the HTTP {@code Authorization} header, nearly always {@code Bearer ...} (RFC 6750). It is a
+     * secret.
      *
      * @return the header's value
      */
@@ -68,7 +68,7 @@ public final class Token {
     }
 
     /**
-     * How the token is presented, as the vendor writes it, nearly always {@code Bearer}.
+     * Returns the token type as the vendor sent it, nearly always {@code Bearer}.
      *
      * @return the type
      */
@@ -77,25 +77,25 @@ public final class Token {
     }
 
     /**
-     * When the token ends.
+     * Returns when the token expires.
      *
-     * @return the time, where the vendor says it
+     * @return the time; empty if the vendor doesn't say
      */
     public Optional<Instant> expiresAt() {
         return expiresAt < 0 ? Optional.empty() : Optional.of(Instant.ofEpochSecond(expiresAt));
     }
 
     /**
-     * The scopes granted, separated by spaces.
+     * Returns the granted scopes, separated by spaces.
      *
-     * @return the scopes, where the vendor says them
+     * @return the scopes; empty if the vendor doesn't say
      */
     public Optional<String> scope() {
         return Optional.ofNullable(scope);
     }
 
     /**
-     * Where the token came from this time.
+     * Returns where this call got the token from.
      *
      * @return the source
      */
@@ -104,15 +104,15 @@ public final class Token {
     }
 
     /**
-     * What the vendor adds to the token, by name, such as {@code instance_url}.
+     * Returns the vendor's additional members, such as {@code instance_url}.
      *
-     * @return an immutable map, perhaps empty
+     * @return an immutable map, which may be empty
      */
     public Map<String, String> extra() {
         return extra;
     }
 
-    /** All but the secret. */
+    /** Returns everything but the secrets. */
     @Override
     public String toString() {
         return "Token[tokenType=" + type + ", expiresAt="

@@ -7,8 +7,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The threads of asynchronous calls, where the user brings none. They wait for networks, so the JVM's common pool,
- * which has one thread per processor, is not for them.
+ * The default threads of asynchronous calls. They block on the network, so they can't use the JVM's common pool, which
+ * has one thread per processor.
  */
 final class Workers {
     private static final int MOST = 32;
@@ -26,7 +26,7 @@ final class Workers {
         return POOL;
     }
 
-    /** Runs what may wait for a person on a thread of its own. */
+    /** Runs work that may wait for a person on its own thread. */
     static void apart(Runnable work) {
         thread(work).start();
     }

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-/** {@link AuthorizedHttpClient} against the cases that all languages share: tests/adapters. */
+/** Tests {@link AuthorizedHttpClient} with the cases in tests/adapters, which all languages run. */
 class AdapterTest {
     private final Sandbox sandbox = Sandbox.get();
     private Map<String, ApiServer> servers;
@@ -66,7 +66,7 @@ class AdapterTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void theRulesAreKept(Named named) throws Exception {
+    void sharedCases(Named named) throws Exception {
         JsonObject given = named.rules();
         String first = client.token().authorization();
         for (JsonElement response : given.getAsJsonArray("responses")) {
@@ -154,7 +154,7 @@ class AdapterTest {
                 .replace("{port}", String.valueOf(URI.create(api.url("/")).getPort()));
     }
 
-    /** A case, sent in one way or the other. */
+    /** A case, sent synchronously or asynchronously. */
     record Named(JsonObject rules, boolean async) {
         @Override
         public String toString() {

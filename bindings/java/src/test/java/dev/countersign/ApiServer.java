@@ -16,7 +16,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 
-/** An API on the loopback address that answers what it was told to, and remembers what it heard. */
+/** A fake API on loopback, with scripted responses, that records requests. */
 final class ApiServer implements AutoCloseable {
     private final HttpServer server;
     private final Deque<Answer> answers = new ConcurrentLinkedDeque<>();
@@ -33,7 +33,7 @@ final class ApiServer implements AutoCloseable {
         return "http://127.0.0.1:" + server.getAddress().getPort() + path;
     }
 
-    /** The next answers, in order; after the last one it is 200. */
+    /** Sets the next responses, in order. After the last one, it responds with 200. */
     ApiServer answers(int... statuses) {
         for (int status : statuses) {
             answers.add(new Answer(status, null, null, null));
@@ -50,12 +50,12 @@ final class ApiServer implements AutoCloseable {
         return this;
     }
 
-    /** Answers when the latch opens. */
+    /** Responds when the latch opens. */
     ApiServer answersAfter(CountDownLatch latch) {
         return answersAfter(latch, null);
     }
 
-    /** Answers with this JSON when the latch opens. */
+    /** Responds with this JSON when the latch opens. */
     ApiServer answersAfter(CountDownLatch latch, String json) {
         answers.add(new Answer(200, null, latch, json));
         return this;
@@ -100,7 +100,7 @@ final class ApiServer implements AutoCloseable {
 
     private static HttpServer listen() throws IOException {
         while (true) {
-            // Below the range from which the system takes ports for outgoing connections.
+            // Below the ports that the system uses for outgoing connections.
             int port = ThreadLocalRandom.current().nextInt(20_000, 32_000);
             try {
                 return HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
@@ -110,7 +110,7 @@ final class ApiServer implements AutoCloseable {
         }
     }
 
-    /** What the server heard. */
+    /** A received request. */
     record Call(String path, List<String> authorization, String body) {}
 
     private record Answer(int status, String location, CountDownLatch after, String json) {}

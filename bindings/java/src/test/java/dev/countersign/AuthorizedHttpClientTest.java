@@ -73,7 +73,7 @@ class AuthorizedHttpClientTest {
     }
 
     @Test
-    void aStreamIsNotSentTwice() throws Exception {
+    void aStreamIsNotSentAgain() throws Exception {
         api.answers(401);
         ByteArrayInputStream stream = new ByteArrayInputStream(new byte[] {'a'});
         HttpRequest request = request("/").POST(BodyPublishers.ofInputStream(() -> stream)).build();
@@ -86,7 +86,7 @@ class AuthorizedHttpClientTest {
     }
 
     @Test
-    void aRedirectIsTheCallersAndTheTokenStays() throws Exception {
+    void aRedirectIsNotFollowed() throws Exception {
         try (ApiServer elsewhere = new ApiServer()) {
             api.redirects(elsewhere.url("/"));
             assertEquals(302, http.send(request("/").build(), BodyHandlers.discarding()).statusCode());
@@ -102,7 +102,7 @@ class AuthorizedHttpClientTest {
     }
 
     @Test
-    void clearTextIsForThisMachineOnly() {
+    void clearTextIsRejected() {
         for (String url : List.of("http://example.com/", "http://127.0.0.1.example.com/", "http://128.0.0.1/")) {
             HttpRequest request = HttpRequest.newBuilder(URI.create(url)).build();
             assertThrows(UnexpectedException.class, () -> http.send(request, BodyHandlers.discarding()), url);
@@ -122,7 +122,7 @@ class AuthorizedHttpClientTest {
                 http.sendAsync(request("/").build(), BodyHandlers.ofString()).join();
         assertEquals(401, answer.statusCode());
         assertEquals(2, api.calls().size());
-        // The token that replaced the refused one is kept for a while: there is no other to try.
+        // The new token is cached, so there is no other one to retry with.
         api.answers(401);
         assertEquals(
                 "answer 401",
@@ -131,7 +131,7 @@ class AuthorizedHttpClientTest {
     }
 
     @Test
-    void asynchronouslyAStreamIsNotSentTwice() {
+    void aStreamIsNotSentAgainAsynchronously() {
         api.answers(401);
         ByteArrayInputStream stream = new ByteArrayInputStream(new byte[] {'a'});
         HttpRequest request = request("/").POST(BodyPublishers.ofInputStream(() -> stream)).build();
@@ -140,7 +140,7 @@ class AuthorizedHttpClientTest {
     }
 
     @Test
-    void noTokenIsACountersignException() {
+    void withoutATokenSendThrows() {
         try (Client unconsented = sandbox.builder("docusign-jwt-unconsented").build()) {
             HttpClient none = new AuthorizedHttpClient(unconsented, HttpClient.newHttpClient());
             assertThrows(
@@ -166,7 +166,7 @@ class AuthorizedHttpClientTest {
     }
 
     @Test
-    void theSettingsAreThoseOfTheClientBelow() {
+    void theSettingsAreTheUnderlyingClients() {
         HttpClient below = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(3)).build();
         HttpClient above = new AuthorizedHttpClient(client, below);
         assertEquals(below.connectTimeout(), above.connectTimeout());

@@ -4,7 +4,7 @@ import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.Locale;
 
-/** What the way through JNA costs: one line of JSON per measurement. Started by {@code bench.sh}. */
+/** Measures calls through JNA, with a line of JSON per measurement. {@code bench.sh} runs it. */
 final class Bench {
     private static final int ROUNDS = 15;
     private static final int CALLS = 200_000;
@@ -34,13 +34,13 @@ final class Bench {
             }
             ns[round] = (double) (ownTime() - start) / CALLS;
         }
-        // The first third is for the compiler.
+        // The first third is for JIT compilation.
         double[] warm = Arrays.copyOfRange(ns, ROUNDS / 3, ROUNDS);
         Arrays.sort(warm);
         System.out.printf(Locale.ROOT, "{\"what\":\"%s\",\"ns\":%.1f}%n", what, warm[warm.length / 2]);
     }
 
-    /** The thread's own time, in nanoseconds: what else the machine does is not in it. */
+    /** Returns the thread's CPU time, in nanoseconds. */
     private static long ownTime() {
         return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
     }

@@ -12,12 +12,12 @@ import org.junit.jupiter.api.Test;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** The memory of calls does not grow with the number of threads that have made one. */
+/** The memory of calls doesn't grow with the number of threads that have made one. */
 class BlocksTest {
     private static final int THREADS = 400;
 
     @Test
-    void aThreadThatAskedOnceKeepsNoMemory() throws Exception {
+    void threadsKeepNoMemory() throws Exception {
         Sandbox sandbox = Sandbox.get();
         sandbox.reset();
         try (Client client = sandbox.builder("docusign-jwt").build()) {
@@ -36,8 +36,8 @@ class BlocksTest {
                 threads.add(thread);
             }
             assertTrue(asked.await(60, TimeUnit.SECONDS));
-            assertEquals(before, directBuffers(), "direct buffers are the threads'");
-            assertTrue(Blocks.kept() <= Blocks.MOST, "more blocks are kept than there are places");
+            assertEquals(before, directBuffers(), "the threads keep direct buffers");
+            assertTrue(Blocks.kept() <= Blocks.MAX, "the pool has more blocks than slots");
             end.countDown();
             for (Thread thread : threads) {
                 thread.join();
@@ -46,16 +46,16 @@ class BlocksTest {
     }
 
     @Test
-    void whatFindsNoPlaceIsGivenBack() {
+    void blocksBeyondThePoolAreFreed() {
         Abi abi = Library.abi();
         List<Frame> nested = new ArrayList<>();
-        for (int i = 0; i < 2 * Blocks.MOST; i++) {
+        for (int i = 0; i < 2 * Blocks.MAX; i++) {
             nested.add(Frame.open(abi));
         }
         nested.forEach(Frame::close);
-        assertTrue(Blocks.kept() <= Blocks.MOST);
+        assertTrue(Blocks.kept() <= Blocks.MAX);
         try (Frame frame = Frame.open(abi)) {
-            assertEquals(0, frame.longAt(frame.slot()), "a block is wiped");
+            assertEquals(0, frame.longAt(frame.slot()), "the block is not wiped");
         }
     }
 

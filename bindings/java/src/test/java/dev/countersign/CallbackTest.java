@@ -57,9 +57,9 @@ class CallbackTest {
     }
 
     @Test
-    void aListenerGetsTheTokenAndWhatItThrowsStaysInJava() {
+    void aListenersExceptionIsLogged() {
         AtomicReference<Token> heard = new AtomicReference<>();
-        IllegalStateException mine = new IllegalStateException("a bug of the host");
+        IllegalStateException mine = new IllegalStateException("a bug in the listener");
         try (Client client = sandbox.builder("docusign-jwt")
                 .onChange((change, token) -> {
                     heard.set(token);
@@ -72,7 +72,7 @@ class CallbackTest {
     }
 
     @Test
-    void aSignerTakesThePlaceOfTheKeyInAFile() throws Exception {
+    void aSignerReplacesTheKeyFile() throws Exception {
         Key key = Key.read(Path.of(sandbox.settings("docusign-jwt").get("private_key_file")));
         ClientBuilder builder =
                 sandbox.builder("docusign-jwt").signer("RS256", null, input -> key.signBytes(input, "RS256"));
@@ -81,7 +81,7 @@ class CallbackTest {
         try (Client client = builder.unset("private_key").unset("private_key").build()) {
             assertEquals(Source.MINTED, client.token().source());
         }
-        // In the order of the calls.
+        // Settings apply in order.
         builder.setting("private_key_env", "NO_SUCH_VARIABLE");
         assertThrows(FixConfigurationException.class, builder::build);
         builder.unset("private_key").build().close();
@@ -91,7 +91,7 @@ class CallbackTest {
     }
 
     @Test
-    void theLogHasLinesAndNoSecret() {
+    void theLogContainsNoSecrets() {
         List<String> lines = new CopyOnWriteArrayList<>();
         try (Client client = sandbox.builder("docusign-jwt")
                 .log(LogLevel.DEBUG, (level, line) -> lines.add(level + " " + line))
@@ -103,7 +103,7 @@ class CallbackTest {
     }
 
     @Test
-    void aLogThatThrowsLosesLinesOnly() {
+    void aLogThatThrowsOnlyLosesLines() {
         try (Client client = sandbox.builder("docusign-jwt")
                 .log(LogLevel.DEBUG, (level, line) -> {
                     throw new IllegalStateException("the disk is full");
@@ -115,7 +115,7 @@ class CallbackTest {
     }
 
     @Test
-    void whereTheClockThrowsTheMachinesIsUsed() {
+    void theSystemClockReplacesAClockThatThrows() {
         Clock broken = new Clock() {
             @Override
             public long unixMillis() {
@@ -134,7 +134,7 @@ class CallbackTest {
     }
 
     @Test
-    void aCallbackThatCallsItsClientIsRefused() {
+    void aCallbackCannotCallItsClient() {
         AtomicReference<Client> self = new AtomicReference<>();
         AtomicReference<CountersignException> refusal = new AtomicReference<>();
         try (Client client = sandbox.builder("docusign-jwt")
@@ -161,7 +161,7 @@ class CallbackTest {
     }
 
     @Test
-    void callbacksAreLetGoWithTheirClient() {
+    void callbacksAreReleasedWithTheirClient() {
         int before = Callbacks.kept();
         AtomicInteger changes = new AtomicInteger();
         ClientBuilder builder = sandbox.builder("docusign-jwt")
@@ -178,7 +178,7 @@ class CallbackTest {
     }
 
     @Test
-    void callbacksAreLetGoWhereNoClientIsMade() {
+    void callbacksAreReleasedIfBuildingFails() {
         int before = Callbacks.kept();
         ClientBuilder builder = Client.builder()
                 .setting("provider", "docusign")
@@ -189,7 +189,7 @@ class CallbackTest {
     }
 
     @Test
-    void twoFailuresAtOnceKeepTheirOwnCauses() throws Exception {
+    void concurrentFailuresKeepTheirOwnCauses() throws Exception {
         CyclicBarrier bothFail = new CyclicBarrier(2);
         int before = Callbacks.kept();
         try (Key key = Key.ofSigner("ES256", null, input -> {

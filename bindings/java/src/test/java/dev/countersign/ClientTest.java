@@ -34,7 +34,7 @@ class ClientTest {
     }
 
     @Test
-    void aStoreThatOutlivesTheProcessNeedsAName(@TempDir Path folder) {
+    void aPersistentStoreNeedsAName(@TempDir Path folder) {
         Map<String, String> settings = Map.of(
                 "provider", "boldsign",
                 "environment", "us",
@@ -49,7 +49,7 @@ class ClientTest {
     }
 
     @Test
-    void aTokenFromMemoryIsTheSameObject() {
+    void aCachedTokenIsTheSameObject() {
         try (Client client = sandbox.builder("docusign-jwt").build()) {
             Token minted = client.token();
             Token first = client.token();
@@ -67,7 +67,7 @@ class ClientTest {
     }
 
     @Test
-    void aTokenInMemoryNeedsNoThread() {
+    void aCachedTokenNeedsNoThread() {
         Queue<Runnable> tasks = new ArrayDeque<>();
         try (Client client = sandbox.builder("docusign-jwt").executor(tasks::add).build()) {
             CompletableFuture<Token> minted = client.tokenAsync();
@@ -84,11 +84,11 @@ class ClientTest {
     }
 
     @Test
-    void aTokenThatIsLongerThanTheBufferIsCopiedWhole() {
+    void aTokenLongerThanTheBuffer() {
         try (Client client = sandbox.builder("docusign-jwt").build()) {
             String token = client.token().accessToken();
             try (Frame frame = Frame.open(Library.abi())) {
-                // Leaves room for the slots of the call, and little more.
+                // Leave room for little more than the slots of the call.
                 frame.room((int) frame.rest().length() - 64);
                 assertEquals(token, client.accessToken());
                 assertEquals(token, client.tokenAsync().join().accessToken());
@@ -101,7 +101,7 @@ class ClientTest {
     }
 
     @Test
-    void secretsAreNotInTexts() {
+    void toStringShowsNoSecrets() {
         try (Client client = sandbox.builder("docusign-jwt").build()) {
             Token token = client.token();
             assertFalse(token.toString().contains(token.accessToken()));
@@ -157,7 +157,7 @@ class ClientTest {
     }
 
     @Test
-    void aSettingOfAnotherNameIsRefused() {
+    void anUnknownSettingIsRejected() {
         CountersignException failure = assertThrows(
                 FixConfigurationException.class, () -> Client.of(Map.of("provider", "docusign", "client_ID", "x")));
         assertTrue(failure.getMessage().contains("client_id"), failure.getMessage());
@@ -166,7 +166,7 @@ class ClientTest {
     }
 
     @Test
-    void negativeTimesAreRefused() {
+    void negativeTimesAreRejected() {
         try (Client client = sandbox.builder("docusign-jwt").build()) {
             CountersignException failure = assertThrows(
                     UnexpectedException.class, () -> client.token(Duration.ofSeconds(-1)));
@@ -201,7 +201,7 @@ class ClientTest {
     }
 
     @Test
-    void aRefreshedTokenReplacesTheOneInMemoryForAllThreads() throws Exception {
+    void allThreadsGetARefreshedToken() throws Exception {
         try (Client client = sandbox.builder("docusign-jwt").build()) {
             for (int round = 0; round < 20; round++) {
                 String fresh = client.refresh().accessToken();

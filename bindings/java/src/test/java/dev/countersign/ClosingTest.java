@@ -20,9 +20,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Closing a client, and the end of the JVM, wait for a request that was sent. */
+/** Closing a client and the exit of the JVM wait for a request that was sent. */
 class ClosingTest {
-    /** How long a close that waits for nothing has to be seen. */
+    /** How long to watch for a close that doesn't wait. */
     private static final long PREMATURE_MS = 300;
     /** The same for the JVM, which waits up to 300 ms for a thread in native code. */
     private static final long PREMATURE_EXIT_MS = 1000;
@@ -54,7 +54,7 @@ class ClosingTest {
         Thread closing = new Thread(client::close);
         closing.start();
         closing.join(PREMATURE_MS);
-        assertTrue(closing.isAlive(), "close returned before the response came");
+        assertTrue(closing.isAlive(), "close returned before the response arrived");
         release.countDown();
         closing.join();
         assertEquals("rotated", asked.get(20, TimeUnit.SECONDS).accessToken());
@@ -62,7 +62,7 @@ class ClosingTest {
     }
 
     @Test
-    void theJvmEndsWhenARefreshThatWasSentIsStored() throws Exception {
+    void theExitWaitsForARefreshThatWasSent() throws Exception {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx64m",
@@ -79,9 +79,9 @@ class ClosingTest {
             process.getOutputStream().close();
             assertFalse(
                     process.waitFor(PREMATURE_EXIT_MS, TimeUnit.MILLISECONDS),
-                    "the JVM ended before the response came");
+                    "the JVM exited before the response arrived");
             release.countDown();
-            assertTrue(process.waitFor(20, TimeUnit.SECONDS), "the JVM ends");
+            assertTrue(process.waitFor(20, TimeUnit.SECONDS), "the JVM did not exit");
             assertEquals(0, process.exitValue());
         } finally {
             process.destroyForcibly();
@@ -93,7 +93,7 @@ class ClosingTest {
         Patience.until(Duration.ofSeconds(30), () -> !server.calls().isEmpty());
     }
 
-    /** A new client finds the token in the store. */
+    /** Checks that a new client finds the token in the store. */
     private void assertStored() {
         try (Client client = open(settings())) {
             assertEquals("rotated", client.accessToken());
@@ -110,7 +110,7 @@ class ClosingTest {
         settings.put("client_id", "my-app");
         settings.put("client_secret", "s3cret");
         settings.put("redirect_uri", "http://127.0.0.1/callback");
-        // A refresh token of its own: the library remembers one that was spent, whatever the store.
+        // A unique refresh token: the library remembers spent ones independently of the store.
         settings.put("refresh_token", "first of " + folder);
         settings.put("store", "file:" + folder.resolve("tokens"));
         return settings;
@@ -120,7 +120,7 @@ class ClosingTest {
         return Client.builder().name("held").settings(settings).build();
     }
 
-    /** A program that ends, when its input does, in the middle of a refresh. */
+    /** A program that exits during a refresh, when its input ends. */
     static final class Exits {
         private Exits() {}
 

@@ -18,7 +18,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 final class Crowd {
     private Crowd() {}
 
-    /** What each of some threads, released together, got: as calls that return or throw it. */
+    /** Returns the results of threads that are released together, as calls that return or throw. */
     static <T> List<Callable<T>> together(int count, Callable<T> call) throws InterruptedException {
         ExecutorService threads = Executors.newFixedThreadPool(count);
         try {
@@ -35,11 +35,11 @@ final class Crowd {
             return answers;
         } finally {
             threads.shutdown();
-            assertTrue(threads.awaitTermination(60, TimeUnit.SECONDS), "the threads end");
+            assertTrue(threads.awaitTermination(60, TimeUnit.SECONDS), "the threads did not end");
         }
     }
 
-    /** Closes a client that some threads use; each call ends with a token or as one on a closed client. */
+    /** Closes a client while threads use it. Each call must return a token or fail because the client is closed. */
     static void closesInUse(Client client, int count) throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(count);
         CountDownLatch served = new CountDownLatch(count);
@@ -62,11 +62,11 @@ final class Crowd {
                 }
             }));
         }
-        assertTrue(served.await(30, TimeUnit.SECONDS), "each thread got a token");
+        assertTrue(served.await(30, TimeUnit.SECONDS), "not every thread got a token");
         Thread closing = new Thread(client::close);
         closing.start();
         threads.shutdown();
-        assertTrue(threads.awaitTermination(10, TimeUnit.SECONDS), "the threads end");
+        assertTrue(threads.awaitTermination(10, TimeUnit.SECONDS), "the threads did not end");
         closing.join();
         for (Future<CountersignException> end : ends) {
             assertEquals(Status.CLOSED, end.get().status());

@@ -17,7 +17,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Holds what a step brought against what its scenario expects. */
+/** Compares a step's result to its expectation. */
 final class Expectation {
     private static final long ABOUT_S = 30;
 
@@ -31,7 +31,7 @@ final class Expectation {
         this.clock = clock;
     }
 
-    /** Calls, and looks at the result or the error; gives the result, or null where an error was expected. */
+    /** Runs a call and checks its result or error. Returns the result, or null if an error was expected. */
     <T> T result(Members step, Callable<T> call, BiConsumer<JsonObject, T> look) throws Exception {
         if (!step.has("expect")) {
             return call.call();
@@ -63,7 +63,7 @@ final class Expectation {
                 default -> extra(expect.object(name), token.extra());
             }
         }
-        assertTrue(!token.toString().contains(token.accessToken()), "no secret in the token's text");
+        assertTrue(!token.toString().contains(token.accessToken()), "toString shows the token");
     }
 
     void identity(JsonObject object, Map<String, String> identity) {
@@ -96,7 +96,7 @@ final class Expectation {
                 object, "verdict", "kind", "http_status", "oauth_error", "oauth_description", "setting", "provider",
                 "url", "trace_id", "hint", "retry_after_s", "message_has", "hint_has");
         try {
-            assertEquals(classOf(error.verdict()), error.getClass(), "the verdict's own exception");
+            assertEquals(classOf(error.verdict()), error.getClass(), "the exception's class is not the verdict's");
             for (String name : object.keySet()) {
                 error(name, expect, error);
             }
@@ -130,14 +130,14 @@ final class Expectation {
         if (expected.isJsonNull()) {
             assertEquals(Optional.empty(), found, name);
         } else if (expected.getAsString().equals("*")) {
-            assertTrue(found.filter(text -> !text.isEmpty()).isPresent(), name + " is there");
+            assertTrue(found.filter(text -> !text.isEmpty()).isPresent(), name + " is missing");
         } else {
             assertEquals(Optional.of(filled.apply(expected.getAsString())), found, name);
         }
     }
 
     private void contains(String part, String whole) {
-        assertTrue(whole.contains(filled.apply(part)), () -> "`" + whole + "` has `" + part + "`");
+        assertTrue(whole.contains(filled.apply(part)), () -> "`" + whole + "` does not contain `" + part + "`");
     }
 
     private void extra(JsonObject expect, Map<String, String> found) {

@@ -30,7 +30,7 @@ class KeyTest {
     }
 
     @Test
-    void whatIsSignedVerifies() {
+    void signsAndVerifies() {
         try (Key key = Key.read(rsa.getPrivate().getEncoded());
                 Key other = Key.read(rsa.getPublic().getEncoded())) {
             String token = key.sign(CLAIMS);
@@ -42,7 +42,7 @@ class KeyTest {
     }
 
     @Test
-    void theJdkVerifiesWhatIsSigned() throws Exception {
+    void theJdkVerifiesTheSignature() throws Exception {
         byte[] input = "a message".getBytes(StandardCharsets.UTF_8);
         try (Key key = Key.read(rsa.getPrivate().getEncoded())) {
             Signature signature = Signature.getInstance("SHA512withRSA");
@@ -53,7 +53,7 @@ class KeyTest {
     }
 
     @Test
-    void anotherSignatureIsRefused() {
+    void aWrongSignatureIsRejected() {
         try (Key key = Key.read(rsa.getPrivate().getEncoded())) {
             String token = key.sign(CLAIMS);
             String forged = token.substring(0, token.length() - 4) + "AAAA";
@@ -64,7 +64,7 @@ class KeyTest {
     }
 
     @Test
-    void largeClaimsDoNotFitTheBlockAndAreSignedAllTheSame() {
+    void claimsLargerThanABlockAreSigned() {
         String claims = "{\"text\":\"" + "é".repeat(20_000) + "\"}";
         try (Key key = Key.ofSecret(new byte[32])) {
             String token = key.sign(claims, "HS256", null, null);
@@ -72,9 +72,9 @@ class KeyTest {
         }
     }
 
-    /** The JDK writes EC keys without their public point. */
+    /** The JDK writes EC keys without the public point. */
     @Test
-    void aKeyThatTheLibraryCannotUseSaysHowToConvertIt() throws Exception {
+    void theHintSaysHowToConvertAKey() throws Exception {
         KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
         generator.initialize(256);
         byte[] file = generator.generateKeyPair().getPrivate().getEncoded();
@@ -94,7 +94,7 @@ class KeyTest {
     }
 
     @Test
-    void whatIsNoKeyIsRefused() {
+    void anInvalidKeyIsRejected() {
         CountersignException failure = assertThrows(
                 FixConfigurationException.class, () -> Key.read("nothing".getBytes(StandardCharsets.UTF_8)));
         assertEquals(Status.KEY, failure.status());
@@ -111,7 +111,7 @@ class KeyTest {
     }
 
     @Test
-    void whatASignerThrowsIsTheCause() {
+    void theSignersExceptionIsTheCause() {
         IllegalStateException unplugged = new IllegalStateException("unplugged");
         try (Key key = Key.ofSigner("RS256", null, input -> {
             throw unplugged;
@@ -123,7 +123,7 @@ class KeyTest {
     }
 
     @Test
-    void aSignatureThatIsTooLongIsRefused() {
+    void aSignatureThatIsTooLongIsRejected() {
         try (Key key = Key.ofSigner("RS256", null, input -> new byte[100_000])) {
             CountersignException failure = assertThrows(CountersignException.class, () -> key.sign(CLAIMS));
             assertTrue(failure.getCause().getMessage().contains("100000 bytes"), failure.getCause().getMessage());
@@ -131,7 +131,7 @@ class KeyTest {
     }
 
     @Test
-    void aClosedKeyIsRefused() {
+    void aClosedKeyThrows() {
         Key key = Key.ofSecret(new byte[32]);
         key.close();
         key.close();

@@ -13,7 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Creates, uses and frees, again and again: the process must not grow. In a JVM of its own. */
+/** Creates, uses and frees objects in a loop, during which the process must not grow. Runs in its own JVM. */
 @EnabledOnOs(OS.LINUX)
 class LeakTest {
     private static final int WARM_UP = 2_000;
@@ -49,7 +49,7 @@ class LeakTest {
         assertTrue(grown < ALLOWED, "RSS has grown by " + grown + " bytes");
     }
 
-    /** Everything that needs no network, and an error of each kind of call. */
+    /** Does everything that needs no network, and provokes errors. */
     private static void once(Registry registry, Map<String, String> settings, byte[] secret) {
         try (Client client = Client.builder()
                 .registry(registry)
@@ -83,7 +83,7 @@ class LeakTest {
     }
 
     private static long residentBytes() throws IOException {
-        // The heap is of one size and touched beforehand (see pom.xml): what grows is native memory.
+        // The heap has a fixed size and is touched beforehand (see pom.xml), so only native memory can grow.
         System.gc();
         String[] pages = Files.readString(Path.of("/proc/self/statm")).split(" ");
         return Long.parseLong(pages[1]) * PAGE;

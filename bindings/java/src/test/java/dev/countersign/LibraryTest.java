@@ -12,7 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class LibraryTest {
     @Test
-    void anotherVersionIsRefused() {
+    void anIncompatibleVersionIsRejected() {
         Library.checkVersion(Abi.MADE_FOR, "here");
         Library.checkVersion(Abi.MADE_FOR + 1, "here");
         for (int version : new int[] {Abi.MADE_FOR - 1, Abi.MADE_FOR + (1 << 16)}) {
@@ -24,14 +24,14 @@ class LibraryTest {
     }
 
     @Test
-    void aPathThatIsNotThereIsTold() {
+    void theErrorNamesAMissingFile() {
         CountersignException failure =
                 assertThrows(FixConfigurationException.class, () -> Library.atPath("/nowhere/libcountersign.so"));
-        assertTrue(failure.getMessage().contains("COUNTERSIGN_LIBRARY names /nowhere"), failure.getMessage());
+        assertTrue(failure.getMessage().contains("COUNTERSIGN_LIBRARY is /nowhere"), failure.getMessage());
     }
 
     @Test
-    void aFileThatIsNoLibraryIsTold(@TempDir Path folder) throws Exception {
+    void theErrorNamesAFileThatIsNotALibrary(@TempDir Path folder) throws Exception {
         Path file = Files.writeString(folder.resolve("libcountersign.so"), "not a library");
         CountersignException failure =
                 assertThrows(FixConfigurationException.class, () -> Library.atPath(file.toString()));
@@ -40,12 +40,12 @@ class LibraryTest {
     }
 
     @Test
-    void theResourceIsNamedByMachine() {
+    void theResourcePathNamesThePlatform() {
         assertTrue(Library.resource().matches("/native/[a-z0-9-]+/.*countersign.*"), Library.resource());
     }
 
     @Test
-    void theReleaseAndTheSettingsAreKnown() {
+    void versionAndSettings() {
         assertTrue(Countersign.version().matches("\\d+\\.\\d+\\.\\d+.*"), Countersign.version());
         assertTrue(Countersign.settings().stream().anyMatch(setting -> setting.get("name").equals("client_id")));
     }

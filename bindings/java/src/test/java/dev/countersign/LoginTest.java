@@ -43,13 +43,13 @@ class LoginTest {
     }
 
     @Test
-    void whatIsNoSavedLoginIsRefused() {
+    void anInvalidSavedLoginIsRejected() {
         CountersignException failure = assertThrows(CountersignException.class, () -> Login.restore("{}"));
         assertEquals(Status.CALLBACK, failure.status());
     }
 
     @Test
-    void aWholeLoginOpensTheBrowserAndWaits() {
+    void loginOpensTheBrowserAndWaits() {
         Map<String, String> settings = sandbox.settings("docusign-code");
         int kept = Callbacks.kept();
         try (Client client = Client.of(settings)) {
@@ -61,7 +61,7 @@ class LoginTest {
     }
 
     @Test
-    void aWholeLoginListensWhereItIsTold() throws IOException {
+    void loginListensOnTheGivenPort() throws IOException {
         int port;
         try (ApiServer free = new ApiServer()) {
             port = URI.create(free.url("/")).getPort();
@@ -80,7 +80,7 @@ class LoginTest {
     }
 
     @Test
-    void whatTheOpenerThrowsIsTheCause() {
+    void theOpenersExceptionIsTheCause() {
         IllegalStateException none = new IllegalStateException("no browser here");
         try (Client client = sandbox.builder("docusign-code").build()) {
             CountersignException failure = assertThrows(
@@ -91,7 +91,7 @@ class LoginTest {
         }
     }
 
-    /** What a person's browser does: follows the redirect to the loopback address. */
+    /** Follows the redirect to the loopback server, like a browser. */
     private void browse(String url) {
         try {
             HttpRequest allow =
@@ -109,7 +109,7 @@ class LoginTest {
     }
 
     @Test
-    void noCallOfALoginNeedsTheCallersThread() {
+    void asyncLoginDoesNotBlockTheCaller() {
         try (Client client = Client.of(sandbox.settings("docusign-code"));
                 Login login = client.startLogin()) {
             String callback = sandbox.answerLogin(login.url(), "allow");
@@ -128,7 +128,7 @@ class LoginTest {
     }
 
     @Test
-    void whatTheVendorDoesNotRevokeIsForgottenByForceOnly() throws Exception {
+    void onlyForceForgetDeletesAnUnrevokedGrant() throws Exception {
         try (Client client =
                 sandbox.builder("salesforce-jwt").setting("store", "memory").build()) {
             client.token();
@@ -148,7 +148,7 @@ class LoginTest {
     }
 
     @Test
-    void whenTheRefreshTokenExpires() throws Exception {
+    void refreshTokenExpiresAt() throws Exception {
         try (Client client =
                 sandbox.builder("salesforce-refresh").setting("store", "memory").build()) {
             assertTrue(client.refreshTokenExpiresAt().isEmpty());

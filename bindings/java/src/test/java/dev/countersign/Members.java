@@ -6,13 +6,13 @@ import java.util.Set;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 
-/** The members of a JSON object of a scenario; one that is not known is a failure. */
+/** The members of a scenario's JSON object. Unknown members are rejected. */
 record Members(JsonObject object) {
     static Members of(JsonObject object, String... known) {
         Set<String> names = Set.of(known);
         for (String name : object.keySet()) {
             if (!names.contains(name)) {
-                throw new AssertionError("`" + name + "` is not known here; known are " + List.of(known));
+                throw new AssertionError("`" + name + "` is unknown; expected " + List.of(known));
             }
         }
         return new Members(object);

@@ -5,12 +5,12 @@ import org.junit.jupiter.api.Test;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 
-/** A later library of the same ABI may know numbers that this package does not. */
+/** A later library of the same ABI may return numbers that this package doesn't know. */
 class NumbersTest {
     private static final int LATER = 77;
 
     @Test
-    void numbersThatAreNotKnownDoNoHarm() {
+    void unknownNumbersAreIgnored() {
         assertEquals(Status.UNKNOWN, Status.of(LATER));
         assertEquals(Verdict.UNEXPECTED, Verdict.of(LATER));
         assertEquals(Source.UNKNOWN, Source.of(LATER));
@@ -20,7 +20,7 @@ class NumbersTest {
     }
 
     @Test
-    void aStatusThatIsNotKnownIsAFailure() {
+    void anUnknownStatusIsAFailure() {
         Abi abi = Library.abi();
         try (Frame frame = Frame.open(abi)) {
             CountersignException failure = assertInstanceOf(UnexpectedException.class, frame.failure(LATER));

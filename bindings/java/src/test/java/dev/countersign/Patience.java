@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
-/** Waits for what another thread or process brings about. */
+/** Waits for another thread or process. */
 final class Patience {
     private static final Duration BETWEEN = Duration.ofMillis(10);
 

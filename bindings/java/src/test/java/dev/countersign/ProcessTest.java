@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
-/** Programs that are started while a refresh is under way, and live on: they have neither its lease nor a descriptor. */
+/** Programs that are started during a refresh inherit neither the lease nor any descriptor. */
 class ProcessTest {
     private final Sandbox sandbox = Sandbox.get();
 
@@ -20,7 +20,7 @@ class ProcessTest {
     }
 
     @Test
-    void aProgramThatLivesOnKeepsNobodyWaiting() throws Exception {
+    void aChildProgramInheritsNoLease() throws Exception {
         String before = inherited();
         try (Client client = sandbox.builder("boldsign-cc")
                 .setting("store", "file:" + sandbox.dir() + "/kept")
@@ -35,7 +35,7 @@ class ProcessTest {
             String during = inherited();
             Process idle = new ProcessBuilder("cat").start();
             try {
-                assertFalse(refresh.isDone(), "the program was started during the refresh");
+                assertFalse(refresh.isDone(), "the refresh ended before the program was started");
                 assertEquals(before, during);
                 assertEquals(Source.MINTED, refresh.join().source());
                 assertEquals(Source.MINTED, client.refresh().source());
@@ -46,7 +46,7 @@ class ProcessTest {
         }
     }
 
-    /** The descriptors that a program gets. */
+    /** Returns the descriptors that a program inherits. */
     private static String inherited() throws IOException {
         Process listing = new ProcessBuilder("ls", "/proc/self/fd").start();
         return new String(listing.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

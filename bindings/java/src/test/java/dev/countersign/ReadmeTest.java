@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Every Java block of the README compiles; {@code test.sh} runs the first one. */
+/** Compiles every Java block of the README. {@code test.sh} runs the first one. */
 class ReadmeTest {
     private static final Pattern BLOCK = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL);
     private static final String BEFORE =

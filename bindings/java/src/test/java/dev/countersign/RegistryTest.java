@@ -13,7 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class RegistryTest {
     @Test
-    void theBuiltInProvidersAreThere() {
+    void builtInProviders() {
         try (Registry registry = new Registry()) {
             List<Object> ids = registry.providers().stream().map(provider -> provider.get("id")).toList();
             assertTrue(ids.containsAll(List.of("docusign", "salesforce", "boldsign")), ids.toString());
@@ -21,7 +21,7 @@ class RegistryTest {
     }
 
     @Test
-    void aProfileThatIsNoneIsRefused() {
+    void anInvalidProfileIsRejected() {
         try (Registry registry = new Registry()) {
             CountersignException failure =
                     assertThrows(FixConfigurationException.class, () -> registry.addProfile("id = 1"));
@@ -30,7 +30,7 @@ class RegistryTest {
     }
 
     @Test
-    void aPluginThatIsNotThereIsRefused() {
+    void aMissingPluginIsRejected() {
         try (Registry registry = new Registry()) {
             registry.setLog(LogLevel.DEBUG, (level, line) -> {});
             CountersignException failure = assertThrows(
@@ -40,7 +40,7 @@ class RegistryTest {
     }
 
     @Test
-    void whatAPluginLogsIsHeard() {
+    void pluginsLog() {
         List<String> lines = new CopyOnWriteArrayList<>();
         try (Registry registry = new Registry()) {
             registry.setLog(LogLevel.DEBUG, (level, line) -> lines.add(line));
@@ -57,7 +57,7 @@ class RegistryTest {
     }
 
     @Test
-    void clientsGoOnWhenTheirRegistryIsClosed() {
+    void clientsWorkAfterTheirRegistryIsClosed() {
         Sandbox sandbox = Sandbox.get();
         sandbox.reset();
         Registry registry = new Registry();

@@ -29,7 +29,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 
-/** The one sandbox of a test run, ended with the JVM. */
+/** The sandbox of a test run, which is stopped when the JVM exits. */
 final class Sandbox {
     private static Sandbox running;
 
@@ -52,7 +52,7 @@ final class Sandbox {
             try {
                 running = start();
             } catch (IOException | GeneralSecurityException failure) {
-                throw new IllegalStateException("the sandbox does not start", failure);
+                throw new IllegalStateException("cannot start the sandbox", failure);
             }
         }
         return running;
@@ -70,12 +70,12 @@ final class Sandbox {
         return connections;
     }
 
-    /** A client of the JDK that trusts the sandbox and follows no redirects. */
+    /** Returns an HttpClient that trusts the sandbox and follows no redirects. */
     HttpClient http() {
         return http;
     }
 
-    /** The settings of a connection, as the file has them, but for tokens in memory. */
+    /** Returns the settings of a connection in the sandbox's file, with the memory store. */
     Map<String, String> settings(String connection) {
         Map<String, String> settings = new LinkedHashMap<>();
         boolean within = false;
@@ -98,7 +98,7 @@ final class Sandbox {
         return settings;
     }
 
-    /** A client of a connection, with tokens in memory. */
+    /** Returns a builder for a connection, with the memory store. */
     ClientBuilder builder(String connection) {
         return Client.builder().load(connection, connections).setting("store", "memory");
     }
@@ -118,14 +118,14 @@ final class Sandbox {
         }
     }
 
-    /** The token requests that it has received. */
+    /** Returns the token requests that the sandbox has received. */
     JsonArray requests() {
         HttpResponse<String> answer =
                 send(HttpRequest.newBuilder(URI.create(url + "/_sandbox/log")).build());
         return JsonParser.parseString(answer.body()).getAsJsonArray();
     }
 
-    /** The URL that a login page sends the browser back to. */
+    /** Returns the URL that a login page redirects to. */
     String answerLogin(String loginUrl, String answer) {
         HttpResponse<String> redirect =
                 send(HttpRequest.newBuilder(URI.create(loginUrl + "&_sandbox=" + answer)).build());
@@ -145,7 +145,7 @@ final class Sandbox {
     private static Sandbox start() throws IOException, GeneralSecurityException {
         String command = System.getenv("COUNTERSIGN_SANDBOX");
         if (command == null) {
-            throw new IllegalStateException("COUNTERSIGN_SANDBOX is not set: run the tests by test.sh");
+            throw new IllegalStateException("COUNTERSIGN_SANDBOX is not set: run the tests with test.sh");
         }
         Path dir = Files.createTempDirectory("countersign-sandbox");
         Process process = new ProcessBuilder(command, "--tls", "--dir", dir.toString())

@@ -9,7 +9,7 @@ import java.util.Objects;
 
 import com.google.gson.JsonElement;
 
-/** Makes the clients of one scenario, all with the same settings and callbacks. */
+/** Builds a scenario's clients, all with the same settings and callbacks. */
 final class ScenarioClients {
     private static final String PLUGINS = Objects.requireNonNull(
             System.getenv("COUNTERSIGN_PLUGINS"),
@@ -37,14 +37,14 @@ final class ScenarioClients {
         if (!scenario.has("plugin")) {
             return builder.build();
         }
-        // Clients go on without their registry.
+        // Clients keep working without their registry.
         try (Registry registry = new Registry()) {
             registry.loadPlugin(Path.of(filled(scenario.text("plugin"))));
             return builder.registry(registry).build();
         }
     }
 
-    /** How many of such changes the listener has heard. */
+    /** Returns how many such changes the listener has received. */
     int heard(Change change) {
         synchronized (heard) {
             return heard.getOrDefault(change, 0);
@@ -88,7 +88,7 @@ final class ScenarioClients {
     private Signer signer(String keyFile) throws IOException, GeneralSecurityException {
         if (scenario.element("signer").getAsJsonPrimitive().isString()) {
             if (!scenario.text("signer").equals("fails")) {
-                throw new AssertionError("signer " + scenario.text("signer") + " is not known");
+                throw new AssertionError("unknown signer " + scenario.text("signer"));
             }
             return input -> {
                 throw new GeneralSecurityException("the device is unplugged");

@@ -117,7 +117,7 @@ final class ScenarioRun {
             case "close_in_use" -> Crowd.closesInUse(
                     client, Math.toIntExact(Members.of(object, "do", "count").number("count")));
             case "collect" -> collect(Members.of(object, "do", "rounds").number("rounds"));
-            default -> throw new AssertionError("the step is not known: " + object);
+            default -> throw new AssertionError("unknown step: " + object);
         }
     }
 
@@ -158,7 +158,7 @@ final class ScenarioRun {
             Token token = expectation.result(step, answer, expectation::token);
             if (token != null) {
                 first = first == null ? token : first;
-                assertEquals(first.accessToken(), token.accessToken(), "all threads got one token");
+                assertEquals(first.accessToken(), token.accessToken(), "the threads got different tokens");
             }
         }
         if (step.has("as")) {
@@ -174,7 +174,7 @@ final class ScenarioRun {
         long start = System.nanoTime();
         assertTrue(asked.cancel(true), "cancelled");
         assertThrows(CancellationException.class, asked::join);
-        assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(3), "told at once");
+        assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(3), "the cancellation took too long");
     }
 
     private void api(Members step) throws Exception {
@@ -214,14 +214,14 @@ final class ScenarioRun {
                 System.gc();
             }
         }
-        // All that the dropped clients held is gone, callbacks included.
+        // Everything that the dropped clients held is freed, including callbacks.
         Patience.until(Duration.ofSeconds(20), () -> {
             System.gc();
             return Callbacks.kept() == before;
         });
     }
 
-    /** The token of a client that nobody closes. */
+    /** Returns the token of a client that is not closed. */
     @SuppressWarnings("resource")
     private String dropped() throws Exception {
         return clients.make().token().accessToken();

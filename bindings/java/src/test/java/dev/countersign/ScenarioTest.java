@@ -14,7 +14,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** The scenarios that every language runs; see {@code tests/scenarios/README.md}. */
+/** Runs the scenarios, which {@code tests/scenarios/README.md} specifies. */
 class ScenarioTest {
     private static final JsonObject RESULTS = new JsonObject();
 
@@ -22,7 +22,7 @@ class ScenarioTest {
     Stream<DynamicTest> scenarios() throws IOException {
         String folder = System.getenv("COUNTERSIGN_SCENARIOS");
         if (folder == null) {
-            throw new IllegalStateException("COUNTERSIGN_SCENARIOS is not set: run the tests by test.sh");
+            throw new IllegalStateException("COUNTERSIGN_SCENARIOS is not set: run the tests with test.sh");
         }
         try (Stream<Path> files = Files.list(Path.of(folder))) {
             List<Path> scenarios = files.filter(file -> file.toString().endsWith(".json"))
@@ -60,7 +60,7 @@ class ScenarioTest {
             RESULTS.addProperty(name(file), "ok");
         } catch (Exception | Error failure) {
             RESULTS.addProperty(name(file), "failed: " + failure);
-            // The report has no names of dynamic tests.
+            // The report doesn't contain the names of dynamic tests.
             throw new AssertionError(name(file) + ": " + failure.getMessage(), failure);
         }
     }

@@ -3,7 +3,7 @@ package dev.countersign;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The machine's clocks, some time on. */
+/** The system's clocks, plus an offset. */
 final class TestClock implements Clock {
     private final AtomicLong offsetMs = new AtomicLong();
 
