@@ -48,50 +48,50 @@
 
 namespace countersign {
 
-/// A verdict as the word of every language, such as "fix_configuration".
+/// Returns a verdict's name, such as "fix_configuration", which is the same in every language.
 inline std::string_view name(Verdict verdict) noexcept {
     return ::csign_verdict_name(static_cast<std::int32_t>(verdict));
 }
 
-/// A status as a word, such as "CONSENT_REQUIRED".
+/// Returns a status's name, such as "CONSENT_REQUIRED".
 inline std::string_view name(Status status) noexcept {
     return ::csign_status_name(static_cast<std::int32_t>(status));
 }
 
-/// The release of the library that is running, such as "0.1.0".
+/// Returns the version of the loaded library, such as "0.1.0".
 inline std::string_view version() noexcept { return ::csign_version(); }
 
-/// Whether the library that is running has the ABI that this header was made for.
+/// Returns whether the loaded library is compatible with this header.
 inline bool abi_matches() noexcept {
     const std::uint32_t running = ::csign_abi_version();
     const std::uint32_t wanted = CSIGN_ABI_VERSION;
     return running >> 16 == wanted >> 16 && (running & 0xFFFFU) >= (wanted & 0xFFFFU);
 }
 
-/// Why a call failed. No secret is in it. Copies share one object, and copying does not throw.
+/// The error of a failed call. It contains no secrets. Copies share one object, and copying doesn't throw.
 class Error : public std::exception, public ErrorFields<Error> {
   public:
-    /// No error: what Result::error gives where all went well.
+    /// No error, as Result::error returns it on success.
     Error() noexcept = default;
 
-    /// Takes over an error of the C functions; `raw` may be NULL.
+    /// Takes ownership of a C error, which may be NULL.
     Error(Status status, ::csign_error *raw) : status_(status), error_(raw, &::csign_error_free) {}
 
     Status status() const noexcept { return status_; }
 
-    /// What a signer or an Open of the program threw, if that caused the error; else null.
+    /// Returns the exception of the program's signer or Open that caused the error, or null.
     std::exception_ptr cause() const noexcept {
         const auto *cause = static_cast<const std::exception_ptr *>(::csign_error_cause(get()));
         return cause != nullptr ? *cause : nullptr;
     }
 
-    /// The message, or the status as a word.
+    /// Returns the message, or the name of the status.
     const char *what() const noexcept override {
         const char *message = ::csign_error_message(get(), nullptr);
         return message != nullptr ? message : ::csign_status_name(static_cast<std::int32_t>(status_));
     }
 
-    /// The C object, borrowed; may be NULL.
+    /// Returns the C object, borrowed, or NULL.
     const ::csign_error *get() const & noexcept { return error_.get(); }
     const ::csign_error *get() const && = delete;
 
@@ -111,7 +111,7 @@ namespace detail {
 #endif
 }
 
-/// Runs what the host brings; what it throws becomes `otherwise`.
+/// Runs a callback, and returns `otherwise` if it throws.
 template <typename Otherwise, typename Function>
 Otherwise guarded(Otherwise otherwise, Function &&function) noexcept {
 #ifdef __cpp_exceptions
@@ -131,7 +131,7 @@ void destroy(void *user_data) noexcept {
     delete static_cast<Function *>(user_data);
 }
 
-/// As guarded, for what a call waits for: what it throws becomes the cause of the call's error.
+/// Like guarded, for a callback that a call waits for. Its exception becomes the cause of the call's error.
 template <typename Otherwise, typename Function>
 Otherwise caused(Otherwise otherwise, Function &&function) noexcept {
 #ifdef __cpp_exceptions
@@ -147,7 +147,7 @@ Otherwise caused(Otherwise otherwise, Function &&function) noexcept {
 #endif
 }
 
-/// Frees with the function of the type; as large as nothing.
+/// A deleter that calls the type's C function and takes no space.
 template <typename Handle, void (*Free)(Handle *)>
 struct Deleter {
     void operator()(Handle *handle) const noexcept { Free(handle); }
@@ -158,7 +158,7 @@ using Owner = std::unique_ptr<Handle, Deleter<Handle, Free>>;
 
 }  // namespace detail
 
-/// What a call gives, or why it failed.
+/// A call's value or error.
 template <typename T>
 class [[nodiscard]] Result {
   public:
@@ -168,14 +168,14 @@ class [[nodiscard]] Result {
     bool ok() const noexcept { return value_.has_value(); }
     explicit operator bool() const noexcept { return ok(); }
 
-    /// The value; throws the Error where the call failed.
+    /// Returns the value, or throws the Error if the call failed.
     T &value() & { return checked(), *value_; }
     const T &value() const & { return checked(), *value_; }
-    /// Of a temporary, a value of its own: `const auto &token = client.token().value()` does not dangle.
+    /// Returns a new value from a temporary, so that `const auto &token = client.token().value()` doesn't dangle.
     T value() && { return checked(), std::move(*value_); }
     const T &value() const && = delete;
 
-    /// Why the call failed; its status is CSIGN_STATUS_OK where it did not.
+    /// Returns the error. Its status is CSIGN_STATUS_OK if the call succeeded.
     const Error &error() const & noexcept { return error_; }
     Error error() && noexcept { return std::move(error_); }
 
@@ -188,7 +188,7 @@ class [[nodiscard]] Result {
     Error error_;
 };
 
-/// Whether a call went well, or why it failed.
+/// A call's success or error.
 template <>
 class [[nodiscard]] Result<void> {
   public:
@@ -198,12 +198,12 @@ class [[nodiscard]] Result<void> {
     bool ok() const noexcept { return error_.status() == CSIGN_STATUS_OK; }
     explicit operator bool() const noexcept { return ok(); }
 
-    /// Throws the Error where the call failed.
+    /// Throws the Error if the call failed.
     void value() const {
         if (!ok()) detail::fail(error_);
     }
 
-    /// Why the call failed; its status is CSIGN_STATUS_OK where it did not.
+    /// Returns the error. Its status is CSIGN_STATUS_OK if the call succeeded.
     const Error &error() const & noexcept { return error_; }
     Error error() && noexcept { return std::move(error_); }
 
@@ -213,13 +213,13 @@ class [[nodiscard]] Result<void> {
 
 namespace detail {
 
-/// A time of the C ABI; negative is unknown.
+/// Converts a time of the C ABI, where a negative number means unknown.
 inline std::optional<std::chrono::system_clock::time_point> time_of(std::int64_t seconds) noexcept {
     if (seconds < 0) return std::nullopt;
     return std::chrono::system_clock::time_point(std::chrono::seconds(seconds));
 }
 
-/// A C call that gives nothing.
+/// Runs a C call without a result.
 template <typename Call>
 Result<void> run(Call &&call) {
     ::csign_error *error = nullptr;
@@ -228,7 +228,7 @@ Result<void> run(Call &&call) {
     return {};
 }
 
-/// A C call that gives a handle, which a Wrapper then owns.
+/// Runs a C call that returns a handle, which a Wrapper then owns.
 template <typename Wrapper, typename Handle, typename Call>
 Result<Wrapper> make(Call &&call) {
     Handle *handle = nullptr;
@@ -244,7 +244,7 @@ inline std::uint64_t milliseconds(std::chrono::milliseconds duration) noexcept {
 
 }  // namespace detail
 
-/// Text that a call gave out; wiped when it ends.
+/// A string that a call returned. It is wiped when it is destroyed.
 class Text {
   public:
     Text() noexcept = default;
@@ -256,42 +256,42 @@ class Text {
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
     std::string_view view() const && = delete;
-    /// A copy, which is not wiped.
+    /// Returns a copy, which is not wiped.
     std::string str() const { return std::string(view()); }
 
   private:
     detail::Owner<::csign_text, &::csign_text_free> text_;
 };
 
-/// What a token says, whether it is owned or borrowed.
+/// The accessors of an owned or borrowed token.
 template <typename Self>
 class TokenFacts {
   public:
-    /// The bare access token. A secret: do not log it.
+    /// Returns the access token string. It is a secret: don't log it.
     std::string_view value() const & noexcept { return text(&::csign_token_value); }
     std::string_view value() const && = delete;
-    /// The value for an HTTP `Authorization` header, nearly always "Bearer ...". A secret.
+    /// Returns the value of the HTTP `Authorization` header, nearly always "Bearer ...". It is a secret.
     std::string_view authorization() const & noexcept { return text(&::csign_token_authorization); }
     std::string_view authorization() const && = delete;
-    /// How it is presented, nearly always "Bearer".
+    /// Returns the token type as the vendor sent it, nearly always "Bearer".
     std::string_view type() const & noexcept { return text(&::csign_token_type); }
     std::string_view type() const && = delete;
-    /// The scopes granted, separated by spaces.
+    /// Returns the granted scopes, separated by spaces. Empty if the vendor doesn't say.
     std::string_view scope() const & noexcept { return text(&::csign_token_scope); }
     std::string_view scope() const && = delete;
-    /// When it ends, where the vendor says so.
+    /// Returns when the token expires, if the vendor says so.
     std::optional<std::chrono::system_clock::time_point> expires_at() const noexcept {
         return detail::time_of(::csign_token_expires_at(get()));
     }
     Source source() const noexcept { return static_cast<Source>(::csign_token_source(get())); }
-    /// What the vendor adds, by name, such as "instance_url".
+    /// Returns one of the vendor's additional members, such as "instance_url".
     std::string_view extra(std::string_view name) const & noexcept {
         std::size_t length = 0;
         const char *start = ::csign_token_extra(get(), name.data(), name.size(), &length);
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
     std::string_view extra(std::string_view name) const && = delete;
-    /// All that the vendor adds, as a JSON object of texts.
+    /// Returns the vendor's additional members as a JSON object of strings.
     std::string_view extra_json() const & noexcept { return text(&::csign_token_extra_json); }
     std::string_view extra_json() const && = delete;
 
@@ -304,16 +304,16 @@ class TokenFacts {
     }
 };
 
-/// An access token. It stays what it is when the client gets another; the last owner wipes it.
+/// An access token. It is immutable. Copies share it, and the last one wipes it.
 class Token : public TokenFacts<Token> {
   public:
     Token() noexcept = default;
     explicit Token(::csign_token *token) noexcept : token_(token) {}
-    /// Another owner of the same token.
+    /// Returns another owner of the same token.
     Token share() const noexcept { return Token(::csign_token_share(token_.get())); }
-    /// Whether there is a token.
+    /// Returns whether there is a token.
     explicit operator bool() const noexcept { return token_ != nullptr; }
-    /// The C object, borrowed.
+    /// Returns the C object, borrowed.
     const ::csign_token *get() const & noexcept { return token_.get(); }
     const ::csign_token *get() const && = delete;
 
@@ -321,11 +321,11 @@ class Token : public TokenFacts<Token> {
     detail::Owner<::csign_token, &::csign_token_free> token_;
 };
 
-/// A token that a listener is lent until it returns.
+/// A token that is borrowed until the listener returns.
 class TokenView : public TokenFacts<TokenView> {
   public:
     explicit TokenView(const ::csign_token *token) noexcept : token_(token) {}
-    /// An owner of the token, for who keeps it.
+    /// Returns an owner of the token, to keep it.
     Token share() const noexcept { return Token(::csign_token_share(token_)); }
     const ::csign_token *get() const noexcept { return token_; }
 
@@ -333,24 +333,27 @@ class TokenView : public TokenFacts<TokenView> {
     const ::csign_token *token_;
 };
 
-/// An instant on both clocks.
+/// A time by both clocks.
 struct Moment {
     /// Since 1970-01-01 UTC.
     std::chrono::milliseconds unix_time;
-    /// Since the machine started, sleep included; never goes back.
+    /// Since boot, including sleep. Never decreases.
     std::chrono::milliseconds boot_time;
 };
 
-/// Signs bytes with a key that the library does not see: gives the signature as RFC 7518 has it, or ECDSA in DER;
-/// nothing where it cannot. What it throws is the cause of the error. May be called concurrently.
+/// Signs with a key that stays in an HSM or a KMS. It receives the message, not its hash, and returns the signature in the
+/// format of RFC 7518, or in DER for ECDSA, or nothing if it can't sign. What it throws is the cause of the error. It may be
+/// called concurrently, and must not call the client.
 using Signer = std::function<std::optional<std::string>(std::string_view input)>;
-/// Tells the time; nothing where it cannot, and then the machine's clocks are used. May be called concurrently.
+/// Returns the time, or nothing to use the system's clocks. It may be called concurrently, and must not call the client.
 using Clock = std::function<std::optional<Moment>()>;
-/// Takes a line of the log, borrowed until it returns. May be called concurrently.
+/// Receives a line of the log, which is valid until it returns. It may be called concurrently, and must not call the client.
 using Log = std::function<void(LogLevel level, std::string_view line)>;
-/// Hears of a change before any caller gets the token; NULL with Change::forgotten.
+/// Called for each change of the token, after the change is stored and before any caller gets the token. The token is NULL
+/// for Change::forgotten. It must not call the client.
 using Listener = std::function<void(Change change, const TokenView *token)>;
-/// Opens or shows a URL; false where it cannot, and then the login ends. What it throws is the cause of the error.
+/// Opens or shows the URL of a login. If it returns false, the login fails. What it throws is the cause of the error. It must
+/// not call the client.
 using Open = std::function<bool(std::string_view url)>;
 
 namespace detail {
@@ -398,7 +401,7 @@ inline std::int32_t open(void *user_data, const char *url, std::size_t length) n
     });
 }
 
-/// Gives a callback to the library, which destroys it whether or not the setter takes it.
+/// Passes a callback to the library, which destroys it even if the setter fails.
 template <typename Function, typename Trampoline, typename Call>
 Result<void> keep(Function function, Trampoline trampoline, Call &&call) {
     Trampoline called = function ? trampoline : nullptr;
@@ -408,25 +411,25 @@ Result<void> keep(Function function, Trampoline trampoline, Call &&call) {
 
 }  // namespace detail
 
-/// A key: private, public, a certificate, a JWK Set, or one that stays in a device.
+/// A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is immutable.
 class Key {
   public:
     Key() noexcept = default;
     explicit Key(::csign_key *key) noexcept : key_(key) {}
 
-    /// Reads a key file's bytes, whatever the format; `passphrase` is of an encrypted one.
+    /// Reads a key in any supported format. `passphrase` is for encrypted keys.
     static Result<Key> read(std::string_view data, std::string_view passphrase = {}) {
         return detail::make<Key, ::csign_key>([&](auto **out, auto **error) {
             return ::csign_key_read(bytes(data), data.size(), passphrase.data(), passphrase.size(), out, error);
         });
     }
-    /// A shared secret for HS256, HS384 and HS512.
+    /// Returns a key for HS256, HS384 and HS512 from a shared secret.
     static Result<Key> from_secret(std::string_view secret) {
         return detail::make<Key, ::csign_key>([&](auto **out, auto **error) {
             return ::csign_key_from_secret(bytes(secret), secret.size(), out, error);
         });
     }
-    /// A key that stays in a device and signs by a callback, with an algorithm such as "ES256".
+    /// Returns a key that stays in a device and signs with a callback, with an algorithm such as "ES256".
     static Result<Key> from_signer(std::string_view algorithm, std::string_view key_id, Signer signer) {
         auto *const sign = signer ? &detail::sign : nullptr;
         auto *const kept = new Signer(std::move(signer));
@@ -436,8 +439,8 @@ class Key {
         });
     }
 
-    /// Signs a JSON object as a compact JWS (RFC 7515 section 7.1). Empty: the key's usual algorithm, the `kid` that
-    /// came with it, no `typ`.
+    /// Signs claims, a JSON object, and returns a compact JWS (RFC 7515 section 7.1). Empty arguments mean the key's default
+    /// algorithm, the key's own `kid`, and no `typ`.
     Result<Text> sign(std::string_view claims_json, std::string_view algorithm = {}, std::string_view key_id = {},
                       std::string_view type = {}) const {
         return detail::make<Text, ::csign_text>([&](auto **out, auto **error) {
@@ -445,7 +448,7 @@ class Key {
                                     type.data(), type.size(), claims_json.data(), claims_json.size(), out, error);
         });
     }
-    /// Signs bytes as they are: the signature alone.
+    /// Signs bytes and returns the signature in the format of RFC 7518 section 3.
     Result<std::string> sign_bytes(std::string_view input, std::string_view algorithm = {}) const {
         std::string signature(1024, '\0');
         std::size_t length = 0;
@@ -458,14 +461,15 @@ class Key {
         signature.resize(length);
         return signature;
     }
-    /// Verifies a compact JWS and gives its payload. Times and audience are not looked at.
+    /// Verifies a compact JWS and returns its payload. It uses the given algorithm or, if that is empty, the key's, but never
+    /// the token's (RFC 8725). It doesn't check times or the audience.
     Result<Text> verify(std::string_view token, std::string_view algorithm = {}) const {
         return detail::make<Text, ::csign_text>([&](auto **out, auto **error) {
             return ::csign_key_verify(key_.get(), algorithm.data(), algorithm.size(), token.data(), token.size(), out,
                                       error);
         });
     }
-    /// What the key is, without the key, as JSON.
+    /// Describes the key, as JSON.
     Result<Text> info() const {
         return detail::make<Text, ::csign_text>(
             [&](auto **out, auto **error) { return ::csign_key_info(key_.get(), out, error); });
@@ -478,42 +482,42 @@ class Key {
     detail::Owner<::csign_key, &::csign_key_free> key_;
 };
 
-/// The providers that clients may name: the built-in ones and those that are added.
+/// The providers that clients can use: the built-in ones, and those that the program adds.
 class Registry {
   public:
     Registry() noexcept = default;
     explicit Registry(::csign_registry *registry) noexcept : registry_(registry) {}
 
-    /// The built-in providers.
+    /// Creates a registry with the built-in providers.
     static Result<Registry> make() { return detail::make<Registry, ::csign_registry>(&::csign_registry_new); }
-    /// Hands what plugins log to a callback, up to a level; for plugins loaded after this. Once one was loaded, the
-    /// callback is kept until the process ends.
+    /// Sets a callback for the log messages of plugins that are loaded after this call, up to a level. A loaded plugin keeps
+    /// the callback until the process ends.
     Result<void> set_log(LogLevel most, Log log) {
         return detail::keep(std::move(log), &detail::take, [&](auto take, void *kept, auto destroy, auto **error) {
             return ::csign_registry_set_log(registry_.get(), static_cast<std::int32_t>(most), take, kept, destroy,
                                             error);
         });
     }
-    /// Adds a provider that is described as a profile, in TOML.
+    /// Adds a provider that a profile in TOML describes. The error names the line or the field.
     Result<void> add_profile(std::string_view toml) {
         return detail::run([&](auto **error) {
             return ::csign_registry_add_profile(registry_.get(), toml.data(), toml.size(), error);
         });
     }
-    /// Loads a plugin by its absolute path and adds its providers. A plugin runs with all rights of this process; with
-    /// `sha256` (hex) no other file is loaded.
+    /// Loads a plugin from its absolute path and adds its providers. A plugin is native code that runs with the full rights of
+    /// the process, and is never unloaded. If `sha256` is not empty, the file must have this digest, in hex.
     Result<void> load_plugin(std::string_view path, std::string_view sha256 = {}) {
         return detail::run([&](auto **error) {
             return ::csign_registry_load_plugin(registry_.get(), path.data(), path.size(), sha256.data(), sha256.size(),
                                                 error);
         });
     }
-    /// Which providers there are, as a JSON array.
+    /// Returns the registry's providers, as a JSON array.
     Result<Text> providers() const {
         return detail::make<Text, ::csign_text>(
             [&](auto **out, auto **error) { return ::csign_registry_providers(registry_.get(), out, error); });
     }
-    /// The C object, borrowed.
+    /// Returns the C object, borrowed.
     const ::csign_registry *get() const & noexcept { return registry_.get(); }
     const ::csign_registry *get() const && = delete;
 
@@ -521,7 +525,7 @@ class Registry {
     detail::Owner<::csign_registry, &::csign_registry_free> registry_;
 };
 
-/// The settings of a connection and what the host brings of its own.
+/// A connection's settings and the program's callbacks.
 class Config {
   public:
     using Settings = std::initializer_list<std::pair<std::string_view, std::string_view>>;
@@ -529,7 +533,7 @@ class Config {
     Config() noexcept = default;
     explicit Config(::csign_config *config) noexcept : config_(config) {}
 
-    /// A config with these settings, by the keys that are the same in every language.
+    /// Creates a config with these settings. The keys are the same in every language.
     static Result<Config> make(Settings settings = {}) {
         auto made = detail::make<Config, ::csign_config>(&::csign_config_new);
         for (const auto &[key, value] : settings) {
@@ -539,7 +543,7 @@ class Config {
         }
         return made;
     }
-    /// `[connections.NAME]` of a TOML file; without `path`, of the file that the command would find.
+    /// Loads `[connections.NAME]` of a TOML file. `path` defaults to the file that the countersign command reads.
     static Result<Config> load(std::string_view name, std::string_view path = {}) {
         auto made = make();
         if (!made) return made;
@@ -551,50 +555,50 @@ class Config {
         return made;
     }
 
-    /// Sets one setting; again replaces it.
+    /// Sets a setting, or replaces it.
     Result<void> set(std::string_view key, std::string_view value) {
         return detail::run([&](auto **error) {
             return ::csign_config_set(config_.get(), key.data(), key.size(), value.data(), value.size(), error);
         });
     }
-    /// Takes one setting away, such as one that the file has and that is brought otherwise. The name of a secret K takes
-    /// away whichever of K, K_file and K_env was given.
+    /// Removes a setting, such as private_key if you set a signer. For a secret K, removes K, K_file and K_env.
     Result<void> unset(std::string_view key) {
         return detail::run(
             [&](auto **error) { return ::csign_config_unset(config_.get(), key.data(), key.size(), error); });
     }
-    /// Names the connection: in messages and in the store. Needed if the store outlives the process.
+    /// Sets the connection's name. It appears in messages and identifies the connection's tokens in a store. It is required if
+    /// the store outlives the process.
     Result<void> set_name(std::string_view name) {
         return detail::run(
             [&](auto **error) { return ::csign_config_set_name(config_.get(), name.data(), name.size(), error); });
     }
-    /// Signs by a callback instead of the setting private_key, with an algorithm such as "RS256". A key that the file
-    /// has is taken away first: unset("private_key").
+    /// Sets a callback that signs assertions instead of the setting private_key, with an algorithm such as "RS256". If the
+    /// file has that setting, remove it first: unset("private_key").
     Result<void> set_signer(std::string_view algorithm, std::string_view key_id, Signer signer) {
         return detail::keep(std::move(signer), &detail::sign, [&](auto sign, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_signer(config_.get(), algorithm.data(), algorithm.size(), key_id.data(),
                                              key_id.size(), sign, kept, destroy, error);
         });
     }
-    /// Hands the log's lines to a callback, up to a level. Without one nothing is logged anywhere.
+    /// Sets a callback for the library's log, up to a level. By default, nothing is logged.
     Result<void> set_log(LogLevel most, Log log) {
         return detail::keep(std::move(log), &detail::take, [&](auto take, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_log(config_.get(), static_cast<std::int32_t>(most), take, kept, destroy, error);
         });
     }
-    /// Reads the time from a callback: for tests.
+    /// Sets a callback that replaces the system's clocks, for tests.
     Result<void> set_clock(Clock clock) {
         return detail::keep(std::move(clock), &detail::tell, [&](auto tell, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_clock(config_.get(), tell, kept, destroy, error);
         });
     }
-    /// Hands every change of the token to a callback.
+    /// Sets a callback for changes of the token.
     Result<void> set_listener(Listener listener) {
         return detail::keep(std::move(listener), &detail::hear, [&](auto hear, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_listener(config_.get(), hear, kept, destroy, error);
         });
     }
-    /// The C object, borrowed.
+    /// Returns the C object, borrowed.
     const ::csign_config *get() const & noexcept { return config_.get(); }
     const ::csign_config *get() const && = delete;
 
@@ -602,40 +606,41 @@ class Config {
     detail::Owner<::csign_config, &::csign_config_free> config_;
 };
 
-/// Every setting there is, as a JSON array of {"name", "secret", "about"}.
+/// Returns all settings, as a JSON array of {"name", "secret", "about"}.
 inline Result<Text> settings() { return detail::make<Text, ::csign_text>(&::csign_settings); }
 
-/// A login that has begun.
+/// A started login (RFC 6749 section 4.1, with PKCE).
 class Login {
   public:
     Login() noexcept = default;
     explicit Login(::csign_login *login) noexcept : login_(login) {}
 
-    /// A login that save() turned into text, here or in another process.
+    /// Restores a login that save() saved, in this process or another one.
     static Result<Login> restore(std::string_view saved) {
         return detail::make<Login, ::csign_login>(
             [&](auto **out, auto **error) { return ::csign_login_restore(saved.data(), saved.size(), out, error); });
     }
-    /// Where to send the browser.
+    /// Returns the URL to redirect the browser to.
     std::string_view url() const & noexcept {
         std::size_t length = 0;
         const char *start = ::csign_login_url(login_.get(), &length);
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
     std::string_view url() const && = delete;
-    /// The `state` parameter of the URL: tells which of several logins a callback belongs to.
+    /// Returns the `state` parameter of the URL, which identifies the login that a callback belongs to.
     std::string_view state() const & noexcept {
         std::size_t length = 0;
         const char *start = ::csign_login_state(login_.get(), &length);
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
     std::string_view state() const && = delete;
-    /// The login as text, for a web server whose next request may reach another process. It holds a secret.
+    /// Returns the login as a string, for a web server whose callback may reach another process. Keep it in the server-side
+    /// session: it contains the PKCE verifier.
     Result<Text> save() const {
         return detail::make<Text, ::csign_text>(
             [&](auto **out, auto **error) { return ::csign_login_save(login_.get(), out, error); });
     }
-    /// The C object, borrowed.
+    /// Returns the C object, borrowed.
     const ::csign_login *get() const & noexcept { return login_.get(); }
     const ::csign_login *get() const && = delete;
 
@@ -643,56 +648,57 @@ class Login {
     detail::Owner<::csign_login, &::csign_login_free> login_;
 };
 
-/// What became of a forgotten connection's token.
+/// The result of Client::forget.
 struct Forgotten {
     Revocation revocation;
-    /// Why, with Revocation::failed.
+    /// Why the vendor did not revoke the token, for Revocation::failed.
     Error reason;
 };
 
-/// A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once.
+/// A client returns a connection's access token and keeps it valid. Any number of threads may use one client. At most one
+/// token request is in flight among them and among the processes that share the connection's store.
 class Client {
   public:
     Client() noexcept = default;
     explicit Client(::csign_client *client) noexcept : client_(client) {}
 
-    /// A client of the built-in providers. The config is copied. Nothing is sent yet.
+    /// Builds a client with the built-in providers. Copies the config, and sends no request.
     static Result<Client> make(const Config &config) { return make(config.get(), nullptr); }
-    /// A client of this registry's providers.
+    /// Builds a client with this registry's providers.
     static Result<Client> make(const Config &config, const Registry &registry) {
         return make(config.get(), registry.get());
     }
 
-    /// A token that is valid for at least this long; 0 for the setting min_valid_s. From memory, the store, or by one
-    /// request that all callers share.
+    /// Returns a token that is valid for at least this long; 0 means the setting min_valid_s. This is the cached token, the
+    /// stored one, or a new one from a request that concurrent callers share.
     Result<Token> token(std::chrono::milliseconds min_valid = {}) const {
         return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
             return ::csign_client_token(client_.get(), detail::milliseconds(min_valid), out, error);
         });
     }
-    /// As token, but never waits: for a thread that must not block. Where no such token is in memory, it succeeds with a
-    /// Token that is empty: then have another thread call token().
+    /// Like token, but never waits, for threads that must not block. If no such token is cached, it succeeds with an empty
+    /// Token. Then call token() on another thread.
     Result<Token> peek(std::chrono::milliseconds min_valid = {}) const {
         return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
             return ::csign_client_peek(client_.get(), detail::milliseconds(min_valid), out, error);
         });
     }
-    /// The bare access token in a string of the caller's, whose room is used again: the quickest way. The string is not
-    /// wiped.
+    /// Copies the access token string to the caller's string, whose memory is reused. This is the fastest way. The string is
+    /// not wiped.
     Result<void> copy_token(std::string &into, std::chrono::milliseconds min_valid = {}) const {
         return copy(into, [&](char *buffer, std::size_t capacity, std::size_t *length, ::csign_error **error) {
             return ::csign_client_copy_token(client_.get(), detail::milliseconds(min_valid), buffer, capacity, length,
                                              error);
         });
     }
-    /// As copy_token, but never waits: for a thread that must not block. Where no token in memory is fresh, it succeeds
-    /// with an empty string: then have another thread call token().
+    /// Like copy_token, but never waits, for threads that must not block. If no fresh token is cached, it succeeds with an
+    /// empty string. Then call token() on another thread.
     Result<void> peek_token(std::string &into) const {
         return copy(into, [&](char *buffer, std::size_t capacity, std::size_t *length, ::csign_error **error) {
             return ::csign_client_peek_token(client_.get(), buffer, capacity, length, error);
         });
     }
-    /// The bare access token, as a new string.
+    /// Returns the access token as a new string.
     Result<std::string> access_token(std::chrono::milliseconds min_valid = {}) const {
         std::string token;
         // Most are shorter: one call is enough.
@@ -701,30 +707,34 @@ class Client {
         if (!copied) return copied.error();
         return token;
     }
-    /// A token asked for now, even though there may be a valid one.
+    /// Requests a new token now, even if the current one is still valid. If that fails and the current token is still valid,
+    /// returns the current one.
     Result<Token> refresh() const {
         return detail::make<Token, ::csign_token>(
             [&](auto **out, auto **error) { return ::csign_client_refresh(client_.get(), out, error); });
     }
-    /// Tells that an API refused this access token (401): it is not handed out again.
+    /// Reports an access token that an API rejected with 401. The client doesn't return it again. If the token has been
+    /// replaced in the meantime, the newer one stays valid.
     Result<void> invalidate(std::string_view access_token) const {
         return detail::run([&](auto **error) {
             return ::csign_client_invalidate(client_.get(), access_token.data(), access_token.size(), error);
         });
     }
-    /// Where a person consents, ahead of a jwt-bearer grant.
+    /// Returns the URL at which a person consents to the app acting for the user. A jwt-bearer grant needs this consent.
     Result<Text> consent_url() const { return text(&::csign_client_consent_url); }
-    /// Whom the token stands for and where its API is, as a JSON object of texts.
+    /// Returns the user that the token is for and the API's URL, as a JSON object of strings.
     Result<Text> identity() const { return text(&::csign_client_identity); }
-    /// The last events in the life of the grant, as a JSON array.
+    /// Returns the recent history of the connection's grant, oldest first, as a JSON array.
     Result<Text> events() const { return text(&::csign_client_events); }
-    /// Revokes the token at the vendor and forgets it here, in memory and in the store.
+    /// Revokes the grant at the vendor and deletes its tokens from memory and the store.
     ///
-    /// With Revocation::failed, the token is kept but not handed out, and the next call tries the revocation again.
+    /// If the vendor can't be reached or rejects the revocation (Revocation::failed), the tokens stay stored, because
+    /// otherwise nobody could revoke the grant any more. The client doesn't return them, and the next call retries the
+    /// revocation. A login replaces them.
     Result<Forgotten> forget() const { return forget(&::csign_client_forget); }
-    /// Like forget(), but forgets the token here even if the vendor did not revoke it.
+    /// Like forget(), but deletes the tokens even if the vendor did not revoke the grant.
     Result<Forgotten> force_forget() const { return forget(&::csign_client_force_forget); }
-    /// How often something happened since the client was made.
+    /// Returns one of the client's counters.
     Result<std::uint64_t> count(Counter counter) const {
         std::uint64_t count = 0;
         auto done = detail::run([&](auto **error) {
@@ -733,7 +743,8 @@ class Client {
         if (!done) return done.error();
         return count;
     }
-    /// When the stored refresh token expires, if the vendor said so. Reads the store.
+    /// Returns when the stored refresh token expires, if the vendor says so. A person must log in again before then, unless a
+    /// refresh returns a new one. Reads the store.
     Result<std::optional<std::chrono::system_clock::time_point>> refresh_token_expires_at() const {
         std::int64_t seconds = -1;
         auto done = detail::run([&](auto **error) {
@@ -742,25 +753,29 @@ class Client {
         if (!done) return done.error();
         return detail::time_of(seconds);
     }
-    /// Fails with the reason where the last token is in memory only.
+    /// Fails with the store's error if the last token could not be stored and is only in memory. The token isn't lost while the
+    /// process runs, and each call for a token tries to store it again.
     Result<void> check_saved() const {
         return detail::run([&](auto **error) { return ::csign_client_check_saved(client_.get(), error); });
     }
 
-    /// Begins a login, for a host with a web server of its own; without `redirect_uri`, with the setting's.
+    /// Starts a login, for programs with their own web server. Redirect the browser to Login::url, and pass the URL of its
+    /// callback to complete_login. `redirect_uri` defaults to the setting.
     Result<Login> start_login(std::string_view redirect_uri = {}) const {
         return detail::make<Login, ::csign_login>([&](auto **out, auto **error) {
             return ::csign_client_start_login(client_.get(), redirect_uri.data(), redirect_uri.size(), out, error);
         });
     }
-    /// Ends a login with the URL that the browser came back to, or its query alone.
+    /// Completes a login: validates the callback (the URL that the browser was redirected to, or just its query), exchanges the
+    /// code once, and stores the tokens.
     Result<Token> complete_login(const Login &login, std::string_view callback) const {
         return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
             return ::csign_client_complete_login(client_.get(), login.get(), callback.data(), callback.size(), out,
                                                  error);
         });
     }
-    /// A whole login on this machine (RFC 8252). `port` 0: the one in the setting redirect_uri, or any.
+    /// Runs a complete login on this machine (RFC 8252): starts a loopback server, calls `open` with the login's URL, and waits
+    /// for the browser's callback. If `port` is 0, the server uses the port of the setting redirect_uri, or any.
     Result<Token> login(const Open &open, std::chrono::milliseconds timeout = std::chrono::minutes(5),
                         std::uint16_t port = 0) const {
         auto *const user_data = const_cast<Open *>(&open);
@@ -770,21 +785,21 @@ class Client {
         });
     }
 
-    /// Waits for the requests that are under way, and starts no new one from now on: for a program that is about to end,
-    /// or before the client's last owner ends, which waits for nothing. Cached tokens are handed out as before; anything
-    /// else fails with CSIGN_STATUS_BUSY. Fails with that if a request is still under way, and with the store's error if
-    /// a new token is in memory only.
+    /// Waits for requests in flight, and starts no new ones. Call it before the program exits or the client is destroyed,
+    /// because the destructor doesn't wait. Afterwards, the client still returns a cached token; anything else fails with
+    /// CSIGN_STATUS_BUSY. Fails with CSIGN_STATUS_BUSY if a request is still in flight after the timeout, and with the store's
+    /// error if a new token could not be stored.
     Result<void> drain(std::chrono::milliseconds timeout = std::chrono::seconds(35)) const {
         return detail::run([&](auto **error) {
             return ::csign_client_drain(client_.get(), detail::milliseconds(timeout), error);
         });
     }
 
-    /// Closes the client, also while other threads use it: later calls give CSIGN_STATUS_CLOSED. Waits for a request that
-    /// has been sent, for at most 35 s, so that what it brings is stored. Call it before the program ends: the destructor
-    /// waits for nothing. The object itself must outlive the other threads' calls.
+    /// Closes the client and wipes its secrets. Other threads may still be using it, but the object must outlive their calls.
+    /// Later calls fail with CSIGN_STATUS_CLOSED. Waits for a request that was sent, for at most 35 s, so that its result is
+    /// stored. Call it before the program exits: the destructor doesn't wait.
     ///
-    /// Fails with the store's error if a new token is in memory only and so is lost.
+    /// Fails with the store's error if a new token could not be stored and is lost.
     Result<void> close() const {
         ::csign_client_close(client_.get());
         auto drained = drain();
@@ -797,7 +812,7 @@ class Client {
         }
     }
 
-    /// The C object, borrowed.
+    /// Returns the C object, borrowed.
     const ::csign_client *get() const & noexcept { return client_.get(); }
     const ::csign_client *get() const && = delete;
 
@@ -806,7 +821,7 @@ class Client {
         return detail::make<Client, ::csign_client>(
             [&](auto **out, auto **error) { return ::csign_client_new(config, registry, out, error); });
     }
-    /// Lets a C function fill the string's room, and makes more where that is too little.
+    /// Lets a C function fill the string, and enlarges the string if necessary.
     template <typename Call>
     static Result<void> copy(std::string &into, Call &&call) {
         for (;;) {

@@ -1,5 +1,5 @@
-// What a token from memory costs through C and through countersign.hpp: the median and the least of 101 rounds, one
-// line of JSON for each measurement. The time is the thread's own, so that what else the machine does counts less.
+// Measures the cost of a cached token through C and through countersign.hpp: the median and the minimum of 101 rounds,
+// as a line of JSON per measurement. It measures the thread's CPU time, so that other processes matter less.
 
 #include <algorithm>
 #include <array>
@@ -14,10 +14,10 @@
 
 namespace {
 
-/// Keeps the compiler from leaving out what is measured.
+/// Keeps the compiler from optimizing the measured code away.
 volatile std::size_t sink;
 
-/// How long this thread has computed.
+/// Returns this thread's CPU time.
 double thread_ns() {
     timespec now{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -46,7 +46,7 @@ void measure(const char *what, std::size_t calls, const Call &call) {
     report(what, rounds_of(calls, call));
 }
 
-/// The same from several threads at once, on one client: what one call costs one of them.
+/// Measures the cost per call with several threads on one client.
 void measure_threads(const countersign::Client &client, std::size_t count, std::size_t calls) {
     std::vector<double> all;
     std::mutex lock;
@@ -97,7 +97,7 @@ int main(int argc, char **argv) {
         ::csign_token_free(token);
     });
     std::string reused;
-    measure("C++: copy_token into a string that is used again", calls, [&] {
+    measure("C++: copy_token into a reused string", calls, [&] {
         static_cast<void>(client.copy_token(reused).ok());
         sink = reused.size();
     });

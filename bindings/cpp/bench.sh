@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints what a token from memory costs, one line of JSON for each measurement. COUNTERSIGN_LIB_DIR should have a
-# release build; CALLS is how often each is called in a round.
+# Measures the cost of a cached token, with a line of JSON per measurement. COUNTERSIGN_LIB_DIR should have a release
+# build. CALLS is the number of calls in a round.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./environment.sh

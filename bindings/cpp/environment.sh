@@ -1,4 +1,4 @@
-# Sourced by the scripts here: what they are given, and how they compile.
+# To be sourced by the other scripts: their variables, and how they compile.
 
 : "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
 : "${COUNTERSIGN_INCLUDE_DIR:?the folder that has countersign.hpp}"
@@ -6,7 +6,7 @@
 scratch=${COUNTERSIGN_SCRATCH:-${TMPDIR:-/tmp}/countersign-cpp}
 cxx=${CXX:-c++}
 mkdir -p "$scratch"
-# The library's spool and a person's own configuration stay out of it.
+# Keep the user's configuration and fallback store out of the tests.
 export XDG_STATE_HOME=$scratch/state XDG_CONFIG_HOME=$scratch/config
 unset COUNTERSIGN_CONFIG
 # shellcheck source=../../tests/abi/sandbox.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# countersign.hpp: tests of its own, the README's examples, every scenario, and a leak loop. Needs curl, a C++17 compiler,
+# Tests countersign.hpp: its own tests, the README's examples, the scenarios, and leaks. Requires curl, a C++17 compiler,
 # and for the scenarios nlohmann-json and libcurl (Debian: nlohmann-json3-dev libcurl4-openssl-dev).
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -16,7 +16,7 @@ done
 rm -rf "$scratch/sandbox" "$scratch/sandbox.ready" "$scratch/played"
 sandbox_start "$COUNTERSIGN_SANDBOX" "$scratch/sandbox"
 
-# A refresh token that says when it expires, which the sandbox's own do not.
+# A response that says when the refresh token expires, unlike the sandbox's own.
 curl -sf --cacert "$sandbox_ca" -d '{"status": 200, "provider": "salesforce", "grant": "refresh-token",
     "content_type": "application/json", "body":
     "{\"access_token\":\"a\",\"refresh_token\":\"r1\",\"refresh_token_expires_in\":5000}"}' "$sandbox_url/_sandbox/faults" >/dev/null
@@ -29,7 +29,7 @@ mkdir "$scratch/held"
 compile "$scratch/closing" tests/closing.cpp
 "$scratch/closing" "$(mktemp -d "$scratch/held/XXXXXX")"
 
-# Each block of the README that is marked, in a program of its own.
+# Run each marked block of the README as a program.
 awk -v out="$scratch/readme" '/^<!-- runs -->$/ { marked = 1; next }
     marked && /^```cpp$/ { file = out (++count) ".cpp"; printf "" > file; writing = 1; next }
     /^```$/ { writing = 0; marked = 0 }

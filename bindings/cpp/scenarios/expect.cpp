@@ -20,13 +20,13 @@ std::string_view name(countersign::Source source) {
 }
 
 void same(const std::string &what, const json &wanted, const json &was) {
-    if (wanted != was) throw Failed(what + " was " + was.dump() + " and not " + wanted.dump());
+    if (wanted != was) throw Failed(what + " is " + was.dump() + " instead of " + wanted.dump());
 }
 
-/// Exactly this; "*": not empty; null: not there.
+/// Checks a string. "*" means any non-empty string, null means absent.
 void text(const std::string &what, const json &wanted, std::string_view was) {
     if (wanted == "*") {
-        if (was.empty()) throw Failed(what + " is not there");
+        if (was.empty()) throw Failed(what + " is missing");
     } else {
         same(what, wanted, was.empty() ? json() : json(was));
     }
@@ -34,7 +34,7 @@ void text(const std::string &what, const json &wanted, std::string_view was) {
 
 void has(const std::string &what, const json &part, std::string_view was) {
     if (was.find(part.get<std::string>()) == std::string_view::npos) {
-        throw Failed(what + " has no " + part.dump() + ": " + std::string(was));
+        throw Failed(what + " does not contain " + part.dump() + ": " + std::string(was));
     }
 }
 
@@ -44,7 +44,7 @@ void known(const json &object, std::initializer_list<std::string_view> members) 
     for (const auto &[member, value] : object.items()) {
         static_cast<void>(value);
         if (std::find(members.begin(), members.end(), member) == members.end()) {
-            throw Failed("the runner does not know `" + member + "`");
+            throw Failed("unknown member `" + member + "`");
         }
     }
 }
@@ -54,7 +54,7 @@ void expect_token(const countersign::Token &token, const json &expect, const std
     known(expect, {"source", "same_as", "different_from", "token_type", "scope", "expires_in_about_s", "extra"});
     if (expect.contains("source")) same("source", expect["source"], name(token.source()));
     if (expect.contains("same_as") && tokens.at(expect["same_as"]) != token.value()) {
-        throw Failed("the token is another one than " + expect["same_as"].dump());
+        throw Failed("the token is not the same as " + expect["same_as"].dump());
     }
     if (expect.contains("different_from") && tokens.at(expect["different_from"]) == token.value()) {
         throw Failed("the token is the same as " + expect["different_from"].dump());
@@ -68,7 +68,7 @@ void expect_token(const countersign::Token &token, const json &expect, const std
         if (end) {
             const auto in = std::chrono::duration_cast<std::chrono::seconds>(end->time_since_epoch()).count() - now_s;
             if (std::llabs(in - wanted.get<std::int64_t>()) > 30) {
-                throw Failed("the token expires in " + std::to_string(in) + " s and not in " + wanted.dump());
+                throw Failed("the token expires in " + std::to_string(in) + " s instead of " + wanted.dump());
             }
         }
     }
@@ -102,7 +102,7 @@ void expect_error(const countersign::Error &error, const json &expect) {
         if (expect.contains("retry_after_s")) {
             const auto wait = error.retry_after();
             const auto &wanted = expect["retry_after_s"];
-            if (wanted == "*" ? !wait : false) throw Failed("retry_after is not there");
+            if (wanted == "*" ? !wait : false) throw Failed("retry_after is missing");
             if (wanted != "*") {
                 const auto seconds = [&] { return std::chrono::duration_cast<std::chrono::seconds>(*wait).count(); };
                 same("retry_after_s", wanted, wait ? json(seconds()) : json());

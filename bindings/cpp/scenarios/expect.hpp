@@ -1,4 +1,4 @@
-// What is expected of tokens, errors and other results. A difference is thrown as a Failed.
+// Checks tokens, errors and other results. A difference throws Failed.
 
 #pragma once
 
@@ -16,19 +16,19 @@ class Failed : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// A member that is not listed is a failure: of the runner, which does not know it.
+/// Throws Failed for an unknown member.
 void known(const nlohmann::json &object, std::initializer_list<std::string_view> members);
 
-/// `tokens` are the bare tokens that earlier steps named.
+/// `tokens` are the access token strings that earlier steps named.
 void expect_token(const countersign::Token &token, const nlohmann::json &expect,
                   const std::map<std::string, std::string> &tokens, std::int64_t now_s);
 
 void expect_error(const countersign::Error &error, const nlohmann::json &expect);
 
-/// Each name is there with this value, or with any where that is "*".
+/// Checks that each name has its value. "*" means any non-empty value.
 void expect_extra(const nlohmann::json &expect, const nlohmann::json &all);
 
-/// An error as a failure's reason.
+/// Describes an error, as the reason of a failure.
 std::string told(const countersign::Error &error);
 
 }  // namespace scenarios

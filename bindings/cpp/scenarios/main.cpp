@@ -1,4 +1,4 @@
-// Runs every scenario of tests/scenarios against one sandbox; the README there is the contract.
+// Runs the scenarios in tests/scenarios, whose README specifies them, with one sandbox.
 
 #include <algorithm>
 #include <cstdlib>
@@ -22,7 +22,7 @@ std::string variable(const char *name) {
     return value;
 }
 
-/// Substitutes `{url}`, `{dir}` and `{plugins}` in every string.
+/// Replaces `{url}`, `{dir}` and `{plugins}` in every string.
 void substitute(json &value, const scenarios::Sandbox &sandbox) {
     if (value.is_structured()) {
         for (auto &member : value) substitute(member, sandbox);
@@ -45,7 +45,7 @@ std::string run(const scenarios::Sandbox &sandbox, const fs::path &file) {
         sandbox.post("/_sandbox/reset", "");
         fs::remove_all(fs::path(sandbox.dir) / "kept");
         auto scenario = json::parse(std::ifstream(file));
-        if (scenario.at("name") != file.stem().string()) throw scenarios::Failed("`name` is not the file's");
+        if (scenario.at("name") != file.stem().string()) throw scenarios::Failed("`name` is not the file's name");
         substitute(scenario, sandbox);
         scenarios::play(sandbox, scenario);
         return "ok";
@@ -57,7 +57,7 @@ std::string run(const scenarios::Sandbox &sandbox, const fs::path &file) {
 }
 
 int run_all(const std::string &dir) {
-    if (!countersign::abi_matches()) throw std::runtime_error("the library has another ABI than countersign.hpp");
+    if (!countersign::abi_matches()) throw std::runtime_error("the library is not compatible with countersign.hpp");
     const scenarios::Sandbox sandbox(variable("COUNTERSIGN_SANDBOX"), dir);
     std::vector<fs::path> files;
     for (const auto &entry : fs::directory_iterator(variable("COUNTERSIGN_SCENARIOS"))) {

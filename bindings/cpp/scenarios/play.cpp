@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-/// Waits until it holds; asks again every 10 ms.
+/// Waits until a condition holds, checking it every 10 ms.
 void wait_until(const std::string &what, std::chrono::seconds most, const std::function<bool()> &holds) {
     const auto end = Clock::now() + most;
     while (!holds()) {
@@ -29,7 +29,7 @@ void wait_until(const std::string &what, std::chrono::seconds most, const std::f
     }
 }
 
-/// Threads that are released together.
+/// Runs threads that are released together.
 class Together {
   public:
     template <typename Work>
@@ -70,7 +70,7 @@ class Player {
     Player(const Player &) = delete;
     Player &operator=(const Player &) = delete;
 
-    /// Makes the client; false where the scenario expects that this fails, and it did.
+    /// Builds the client. Returns false if this failed as the scenario expects.
     bool open(const json &scenario);
     void step(const json &step);
 
@@ -87,7 +87,7 @@ class Player {
     void forget(const json &step);
     void identity(const json &step);
 
-    /// Whether there is a value to look at; an error that is expected is looked at here.
+    /// Returns whether there is a value to check. Checks an expected error.
     template <typename T>
     bool arrived(const json &step, const Result<T> &got);
 
@@ -95,7 +95,7 @@ class Player {
     Stage stage_;
     std::optional<Client> client_;
     std::map<std::string, std::string> tokens_;
-    /// Calls that the caller has given up, which go on.
+    /// Cancelled calls, which continue.
     std::vector<std::thread> left_;
 };
 
@@ -103,11 +103,11 @@ bool Player::open(const json &scenario) {
     auto made = stage_.client();
     if (scenario.contains("open")) {
         known(scenario["open"], {"error"});
-        if (made) throw Failed("a client was made");
+        if (made) throw Failed("the client was built");
         expect_error(made.error(), scenario["open"].at("error"));
         return false;
     }
-    if (!made) throw Failed("no client: " + told(made.error()));
+    if (!made) throw Failed("cannot build the client: " + told(made.error()));
     client_ = std::move(made).value();
     return true;
 }
@@ -169,7 +169,7 @@ void Player::step(const json &step) {
         known(step, {"do", "rounds"});
         collect(step.at("rounds"));
     } else {
-        throw Failed("the runner does not know the step `" + what + "`");
+        throw Failed("unknown step `" + what + "`");
     }
 }
 
@@ -195,7 +195,7 @@ void Player::token(const json &step, Result<Token> got) {
 void Player::login(const json &step) {
     const auto begun = client_->start_login().value();
     const auto answer = sandbox_.get(std::string(begun.url()) + "&_sandbox=" + step.at("answer").get<std::string>());
-    if (answer.location.find(begun.state()) == std::string::npos) throw Failed("the page sent the browser nowhere: " + std::to_string(answer.status));
+    if (answer.location.find(begun.state()) == std::string::npos) throw Failed("the page does not redirect: " + std::to_string(answer.status));
     token(step, client_->complete_login(begun, answer.location));
 }
 
@@ -219,7 +219,7 @@ void Player::forget(const json &step) {
     const auto expect = step.value("expect", json::object());
     known(expect, {"revocation"});
     const auto &was = names.at(got.value().revocation);
-    if (expect.contains("revocation") && expect["revocation"] != was) throw Failed("the revocation was " + was);
+    if (expect.contains("revocation") && expect["revocation"] != was) throw Failed("the revocation is " + was);
 }
 
 void Player::counts(const json &expect) {
@@ -230,7 +230,7 @@ void Player::counts(const json &expect) {
     };
     for (const auto &[name, wanted] : expect.items()) {
         const auto count = client_->count(counters.at(name)).value();
-        if (wanted != count) throw Failed(name + " is " + std::to_string(count) + " and not " + wanted.dump());
+        if (wanted != count) throw Failed(name + " is " + std::to_string(count) + " instead of " + wanted.dump());
     }
 }
 
@@ -248,7 +248,7 @@ void Player::threads(const json &step) {
     }
 }
 
-/// A call cannot be taken back in C++: it is left to its thread, and the caller goes on.
+/// A call can't be cancelled in C++. It continues on its thread, and the caller goes on.
 void Player::cancel() {
     const auto before = sandbox_.log().size();
     auto ended = std::make_shared<std::atomic<bool>>(false);
@@ -257,11 +257,11 @@ void Player::cancel() {
         static_cast<void>(token);
         *ended = true;
     });
-    wait_until("no request came", 10s, [&] { return sandbox_.log().size() == before + 1; });
-    if (*ended) throw Failed("the call had ended before it could be given up");
+    wait_until("no request arrived", 10s, [&] { return sandbox_.log().size() == before + 1; });
+    if (*ended) throw Failed("the call ended before it was cancelled");
 }
 
-/// What an HTTP adapter does, by hand: one new token and one more try after a 401.
+/// Does by hand what an HTTP adapter does: one retry with a new token after a 401.
 void Player::api(const json &step) {
     const auto before = sandbox_.log().size();
     const auto address = sandbox_.url + step.at("path").get<std::string>();
@@ -276,7 +276,7 @@ void Player::api(const json &step) {
     known(expect, {"status", "token_requests"});
     const auto requests = sandbox_.log().size() - before;
     if (expect.contains("status") && expect["status"] != answer.status) {
-        throw Failed("the API answered " + std::to_string(answer.status));
+        throw Failed("the API responded with " + std::to_string(answer.status));
     }
     if (expect.contains("token_requests") && expect["token_requests"] != requests) {
         throw Failed("there were " + std::to_string(requests) + " token requests");
@@ -285,7 +285,7 @@ void Player::api(const json &step) {
 
 void Player::events(const json &expect) {
     known(expect, {"obtained", "rotated", "forgotten"});
-    wait_until("the listener did not hear " + expect.dump(), 5s, [&] {
+    wait_until("the listener did not receive " + expect.dump(), 5s, [&] {
         const std::lock_guard<std::mutex> guard(stage_.heard->lock);
         for (const auto &[change, wanted] : expect.items()) {
             if (wanted != stage_.heard->changes.at(change)) return false;
@@ -316,12 +316,12 @@ void Player::close_in_use(int count) {
         }
         client_->close().value();
     }
-    if (wrong != 0) throw Failed(std::to_string(wrong) + " threads got another error than that of a closed client");
+    if (wrong != 0) throw Failed(std::to_string(wrong) + " threads did not get the error for a closed client");
     if (Clock::now() - start > 10s) throw Failed("the threads did not end within 10 s");
-    if (client_->token().error().status() != CSIGN_STATUS_CLOSED) throw Failed("a closed client gives tokens");
+    if (client_->token().error().status() != CSIGN_STATUS_CLOSED) throw Failed("a closed client returns tokens");
 }
 
-/// There is no garbage collector: each client ends with its scope.
+/// There is no garbage collector: each client is destroyed at the end of its scope.
 void Player::collect(int rounds) {
     for (int round = 0; round < rounds; ++round) {
         const auto mine = client_->token().value();
@@ -354,7 +354,7 @@ void play(const Sandbox &sandbox, const json &scenario) {
     if (scenario.contains("requests")) {
         json grants = json::array();
         for (const auto &entry : sandbox.log()) grants.push_back(entry.at("grant"));
-        if (grants != scenario["requests"]) throw Failed("the requests were " + grants.dump());
+        if (grants != scenario["requests"]) throw Failed("the requests are " + grants.dump());
     }
 }
 

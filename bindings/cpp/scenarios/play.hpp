@@ -1,4 +1,4 @@
-// Plays one scenario on one client.
+// Runs a scenario with one client.
 
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace scenarios {
 
-/// Throws a Failed where the scenario does not go as it says.
+/// Throws Failed if the scenario fails.
 void play(const Sandbox &sandbox, const nlohmann::json &scenario);
 
 }  // namespace scenarios

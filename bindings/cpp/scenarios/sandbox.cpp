@@ -72,7 +72,7 @@ Sandbox::Sandbox(const std::string &command, const std::string &folder) {
     posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
     output_ = ends[0];
-    if (failed != 0) throw std::runtime_error(command + " cannot be run");
+    if (failed != 0) throw std::runtime_error("cannot run " + command);
     const auto ready = nlohmann::json::parse(first_line(output_));
     ready.at("url").get_to(url);
     ready.at("dir").get_to(dir);
@@ -94,7 +94,7 @@ Answer Sandbox::get(const std::string &address, const std::string &authorization
 
 void Sandbox::post(const std::string &path, const std::string &body) const {
     const auto answer = request(url + path, ca_file, &body);
-    if (answer.status != 200) throw std::runtime_error(path + " answered " + std::to_string(answer.status));
+    if (answer.status != 200) throw std::runtime_error(path + " responded with " + std::to_string(answer.status));
 }
 
 nlohmann::json Sandbox::log() const { return nlohmann::json::parse(get(url + "/_sandbox/log").body); }

@@ -1,4 +1,4 @@
-// The sandbox as a process, and HTTP to it.
+// The sandbox process, and HTTP requests to it.
 
 #pragma once
 
@@ -9,19 +9,19 @@
 
 namespace scenarios {
 
-/// What came back from an HTTP request.
+/// An HTTP response.
 struct Answer {
     long status = 0;
     std::string body;
-    /// The Location header; empty where there is none.
+    /// The Location header, or an empty string.
     std::string location;
 };
 
-/// A GET, or with a body a POST of JSON, that trusts this CA and follows no redirect. Throws where nothing comes back.
+/// Sends a GET, or a POST of a JSON body. It trusts this CA and follows no redirects. Throws if there is no response.
 Answer request(const std::string &url, const std::string &ca_file, const std::string *body = nullptr,
                const std::string &authorization = "");
 
-/// A running `countersign-sandbox`; ended with this object.
+/// A running `countersign-sandbox`, which is stopped with this object.
 class Sandbox {
   public:
     Sandbox(const std::string &command, const std::string &dir);
@@ -30,9 +30,9 @@ class Sandbox {
     Sandbox &operator=(const Sandbox &) = delete;
 
     Answer get(const std::string &url, const std::string &authorization = "") const;
-    /// Must be answered with 200.
+    /// Throws unless the response is 200.
     void post(const std::string &path, const std::string &body) const;
-    /// The token requests since the last reset.
+    /// Returns the token requests since the last reset.
     nlohmann::json log() const;
 
     std::string url, dir, connections, ca_file;

@@ -19,7 +19,7 @@ std::int64_t unix_ms() {
 
 std::string content(const std::string &path) {
     std::ifstream file(path, std::ios::binary);
-    if (!file) throw std::runtime_error(path + " cannot be read");
+    if (!file) throw std::runtime_error("cannot read " + path);
     std::ostringstream text;
     text << file.rdbuf();
     return text.str();
@@ -88,7 +88,7 @@ Result<void> Stage::bring_callbacks(Config &config) {
     if (brought && listener_) {
         brought = config.set_listener([heard = heard](countersign::Change change, const countersign::TokenView *) {
             const std::lock_guard<std::mutex> guard(heard->lock);
-            // A token with which the refresh token was replaced is one that was obtained as well.
+            // A rotation also obtains a new token.
             if (change != countersign::Change::forgotten) ++heard->changes["obtained"];
             if (change == countersign::Change::rotated) ++heard->changes["rotated"];
             if (change == countersign::Change::forgotten) ++heard->changes["forgotten"];
@@ -97,7 +97,7 @@ Result<void> Stage::bring_callbacks(Config &config) {
     return brought;
 }
 
-/// The registry ends with the scope; the client goes on.
+/// The registry is destroyed with the scope. The client keeps working.
 Result<Client> Stage::plugins_client(const Config &config) const {
     auto registry = countersign::Registry::make();
     if (!registry) return registry.error();

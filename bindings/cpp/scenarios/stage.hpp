@@ -1,4 +1,4 @@
-// What a scenario's client is made of: settings, and callbacks whose state outlives a reopening.
+// A scenario's settings and callbacks, whose state outlives the client.
 
 #pragma once
 
@@ -15,22 +15,22 @@
 
 namespace scenarios {
 
-/// What the listener has heard since the start of the scenario.
+/// The listener's calls since the start of the scenario.
 struct Heard {
     std::mutex lock;
     std::map<std::string, int> changes{{"obtained", 0}, {"rotated", 0}, {"forgotten", 0}};
 };
 
-/// Makes the clients of one scenario.
+/// Builds the clients of a scenario.
 class Stage {
   public:
     Stage(const Sandbox &sandbox, const nlohmann::json &scenario);
 
-    /// Another client with the same settings and callbacks.
+    /// Builds another client with the same settings and callbacks.
     countersign::Result<countersign::Client> client();
-    /// Seconds since 1970, as the client's clock has it.
+    /// Returns the client's time, in seconds since 1970.
     std::int64_t now_s() const;
-    /// Moves the client's clock and the sandbox's.
+    /// Advances the client's clock and the sandbox's.
     void advance(std::int64_t seconds);
 
     std::shared_ptr<Heard> heard = std::make_shared<Heard>();
@@ -49,7 +49,7 @@ class Stage {
     std::shared_ptr<countersign::Key> key_;
 };
 
-/// `[connections.NAME]` of the sandbox's file: one `name = "value"` a line, up to the next blank line.
+/// Parses `[connections.NAME]` of the sandbox's file: one `name = "value"` per line, up to the next blank line.
 std::map<std::string, std::string> connection_settings(const std::string &path, const std::string &name);
 
 }  // namespace scenarios

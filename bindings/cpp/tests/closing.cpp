@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// A token endpoint that rotates the refresh token and holds its response until it is released. It runs until the process
-/// ends.
+/// exits.
 class HeldServer {
 public:
     HeldServer() : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
@@ -30,7 +30,7 @@ public:
         auto *any = reinterpret_cast<sockaddr *>(&address);
         if (::bind(listener_, any, size) != 0 || ::listen(listener_, 8) != 0 ||
             ::getsockname(listener_, any, &size) != 0) {
-            throw std::runtime_error("no port on loopback");
+            throw std::runtime_error("no free port");
         }
         url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
         std::thread([this] { serve(); }).detach();
@@ -63,7 +63,7 @@ private:
         }
     }
 
-    /// Reads the head, and as many bytes after it as it says.
+    /// Reads the head and the body.
     static bool read_request(int connection) {
         std::string request;
         char part[4096];
@@ -97,7 +97,7 @@ Client client_of(const HeldServer &server, const std::string &folder) {
                                 {"client_id", "my-app"},
                                 {"client_secret", "s3cret"},
                                 {"redirect_uri", "http://127.0.0.1/callback"},
-                                // One of its own: the library remembers one that was spent, whatever the store.
+                                // A unique one: the library remembers spent ones independently of the store.
                                 {"refresh_token", "first of " + folder},
                                 {"store", "file:" + folder + "/tokens"}})
                       .value();
@@ -113,8 +113,8 @@ void close_waits_for_a_refresh_that_was_sent(const std::string &folder) {
     auto closed = std::async(std::launch::async, [&] { return client.close().ok(); });
     const bool premature = closed.wait_for(300ms) == std::future_status::ready;
     server.release();
-    if (premature) throw std::runtime_error("close() returned before the response came");
-    if (!closed.get() || !asked.get()) throw std::runtime_error("close() or the call inside failed");
+    if (premature) throw std::runtime_error("close() returned before the response arrived");
+    if (!closed.get() || !asked.get()) throw std::runtime_error("close() or the call in progress failed");
     const auto stored = client_of(server, folder).access_token().value();
     if (stored != "rotated" || server.requests() != 1) throw std::runtime_error("the new token was not stored");
 }
@@ -129,6 +129,6 @@ int main(int argc, char **argv) {
         std::printf("closing.cpp: %s\n", error.what());
         return 1;
     }
-    std::printf("closing: all held\n");
+    std::printf("closing: passed\n");
     return 0;
 }

@@ -1,4 +1,4 @@
-// What countersign.hpp adds to the C functions: owners, results, and callbacks whose exceptions do not leave them.
+// Tests what countersign.hpp adds to the C functions: owners, results, and callbacks that may throw.
 
 #include <atomic>
 #include <countersign.hpp>
@@ -24,10 +24,10 @@ static void check(bool holds, const char *what, int line) {
 static_assert(std::is_nothrow_move_constructible_v<Client> && std::is_nothrow_move_assignable_v<Client>);
 static_assert(!std::is_copy_constructible_v<Client> && !std::is_copy_constructible_v<Token>);
 static_assert(!std::is_copy_constructible_v<Config> && !std::is_copy_constructible_v<Key>);
-static_assert(std::is_nothrow_copy_constructible_v<Error>, "an exception is copied while another may be under way");
+static_assert(std::is_nothrow_copy_constructible_v<Error>, "copying an exception must not throw");
 static_assert(sizeof(Client) == sizeof(void *) && sizeof(Token) == sizeof(void *));
 
-/// Whether CALL can be made on an lvalue and not on a temporary, from which what it gives would dangle.
+/// Whether CALL is allowed on an lvalue but not on a temporary, whose result would dangle.
 #define BORROWED(NAME, CALL)                                                          \
     template <typename T, typename = void>                                            \
     struct can_##NAME : std::false_type {};                                           \
@@ -82,7 +82,7 @@ BORROWS(Client, get);
 BORROWS(Config, get);
 BORROWS(Registry, get);
 
-// What a temporary result has is not borrowed from it.
+// A temporary result returns values, not references.
 static_assert(std::is_same_v<decltype(std::declval<Result<Token>>().value()), Token>);
 static_assert(std::is_same_v<decltype(std::declval<Result<Token>>().error()), Error>);
 static_assert(std::is_same_v<decltype(std::declval<Result<void>>().error()), Error>);
@@ -134,7 +134,7 @@ static void owners(const std::string &dir) {
     auto config = config_of(dir, "docusign-jwt");
     auto client = Client::make(config).value();
     auto moved = std::move(client);
-    CHECK(client.get() == nullptr);  // NOLINT: what is left is part of the promise
+    CHECK(client.get() == nullptr);  // NOLINT: the moved-from state is guaranteed
     CHECK(client.token().error().status() == CSIGN_STATUS_NULL_ARGUMENT);
     CHECK(Client().check_saved().error().status() == CSIGN_STATUS_NULL_ARGUMENT);
     CHECK(Client::make(Config()).error().status() == CSIGN_STATUS_NULL_ARGUMENT);
@@ -179,7 +179,7 @@ static void owners(const std::string &dir) {
     CHECK(!token.value().empty() && shared.value() == token.value());
 }
 
-/// A file's key gives way to a signer.
+/// A signer replaces the file's key.
 static void unset(const std::string &dir) {
     auto config = config_of(dir, "docusign-jwt");
     config.set_signer("RS256", "", [](std::string_view) { return std::nullopt; }).value();
@@ -191,7 +191,7 @@ static void unset(const std::string &dir) {
     CHECK(unknown.error().setting() == "private_kee");
 }
 
-/// What an exception says; nothing for none.
+/// Returns the message of an exception, or an empty string.
 static std::string thrown_by(const std::exception_ptr &cause) {
     try {
         if (cause) std::rethrow_exception(cause);
@@ -216,7 +216,7 @@ static void causes() {
     CHECK(first == "first" && second == "second");
 }
 
-/// A signer runs on the thread that carries the request; its exception reaches the caller.
+/// A signer runs on the request's thread, and its exception reaches the caller.
 static void cause_of_a_request(const std::string &dir) {
     auto config = config_of(dir, "docusign-jwt");
     config.unset("private_key").value();
@@ -257,7 +257,7 @@ static void callbacks(const std::string &dir) {
         CHECK(config.set_clock(Clock()).error().status() == CSIGN_STATUS_NULL_ARGUMENT);
         CHECK(kept.use_count() == 4);
     }
-    // A thread that carried a request may be the last to let go.
+    // A request's thread may be the last to release a callback.
     while (kept.use_count() > 1) std::this_thread::yield();
     CHECK(!heard.value().empty());
 
@@ -279,7 +279,7 @@ static void callbacks(const std::string &dir) {
     CHECK(kept.use_count() == 1);
 }
 
-/// The script that runs this has the sandbox say when this refresh token expires.
+/// The script that runs this makes the sandbox return this refresh token's expiry.
 static void end_of_a_refresh_token(const std::string &dir) {
     const auto client = Client::make(config_of(dir, "salesforce-refresh")).value();
     CHECK(!client.refresh_token_expires_at().value());
@@ -288,7 +288,7 @@ static void end_of_a_refresh_token(const std::string &dir) {
     CHECK(left > 4900s && left < 5060s);
 }
 
-/// A key on P-521, which the library does not have; the script that runs this has made it.
+/// A P-521 key, which the library doesn't support. The script that runs this created it.
 static void unusable_key(const std::string &dir) {
     std::ifstream file(dir + "/p521.pem");
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -332,6 +332,6 @@ int main(int argc, char **argv) {
         std::printf("%s\n", error.what());
         return 1;
     }
-    std::printf("countersign.hpp: %s\n", faults == 0 ? "all held" : "failed");
+    std::printf("countersign.hpp: %s\n", faults == 0 ? "passed" : "failed");
     return faults == 0 ? 0 : 1;
 }
