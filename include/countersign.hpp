@@ -10,20 +10,24 @@
 //     const auto token = client.token().value();
 //     send(token.authorization());
 //
-// What can fail returns a Result: value() throws countersign::Error where it failed, error() never throws. Without
-// exceptions (-fno-exceptions) value() ends the program where it failed, so ask ok() first.
+// What can fail returns a Result: value() throws countersign::Error where it failed, error() never
+// throws. Without exceptions (-fno-exceptions) value() ends the program where it failed, so ask
+// ok() first.
 //
-// Each owner is one pointer, can be moved and not copied, and frees when it ends; one that was moved from, or made by
-// default, holds nothing, and its calls give CSIGN_STATUS_NULL_ARGUMENT. A std::string_view that comes out is borrowed from the object
-// that gave it, is followed by a NUL, and is empty where there is nothing. So it cannot be had from a temporary:
+// Each owner is one pointer, can be moved and not copied, and frees when it ends; one that was
+// moved from, or made by default, holds nothing, and its calls give CSIGN_STATUS_NULL_ARGUMENT. A
+// std::string_view that comes out is borrowed from the object that gave it, is followed by a NUL,
+// and is empty where there is nothing. So it cannot be had from a temporary:
 // `client.token().value().authorization()` does not compile; name the token first.
 //
-// A const member function may run concurrently with others on the same object; Config and Registry are for one
-// thread at a time. Callbacks are kept until nothing calls them any more, which may be after their client's end, and
-// may be called and destroyed on any thread. What a callback throws does not leave it: it counts as "cannot", and
-// Error::cause has what a signer or an Open threw. A callback must not call the client that calls it.
+// A const member function may run concurrently with others on the same object; Config and Registry
+// are for one thread at a time. Callbacks are kept until nothing calls them any more, which may be
+// after their client's end, and may be called and destroyed on any thread. What a callback throws
+// does not leave it: it counts as "cannot", and Error::cause has what a signer or an Open threw. A
+// callback must not call the client that calls it.
 //
-// countersign.h has the details of each call, and docs/abi.md what is promised from one release to the next.
+// countersign.h has the details of each call, and docs/abi.md what is promised from one release to
+// the next.
 
 #ifndef COUNTERSIGN_HPP
 #define COUNTERSIGN_HPP
@@ -68,7 +72,8 @@ inline bool abi_matches() noexcept {
     return running >> 16 == wanted >> 16 && (running & 0xFFFFU) >= (wanted & 0xFFFFU);
 }
 
-/// The error of a failed call. It contains no secrets. Copies share one object, and copying doesn't throw.
+/// The error of a failed call. It contains no secrets. Copies share one object, and copying doesn't
+/// throw.
 class Error : public std::exception, public ErrorFields<Error> {
   public:
     /// No error, as Result::error returns it on success.
@@ -131,7 +136,8 @@ void destroy(void *user_data) noexcept {
     delete static_cast<Function *>(user_data);
 }
 
-/// Like guarded, for a callback that a call waits for. Its exception becomes the cause of the call's error.
+/// Like guarded, for a callback that a call waits for. Its exception becomes the cause of the
+/// call's error.
 template <typename Otherwise, typename Function>
 Otherwise caused(Otherwise otherwise, Function &&function) noexcept {
 #ifdef __cpp_exceptions
@@ -171,7 +177,8 @@ class [[nodiscard]] Result {
     /// Returns the value, or throws the Error if the call failed.
     T &value() & { return checked(), *value_; }
     const T &value() const & { return checked(), *value_; }
-    /// Returns a new value from a temporary, so that `const auto &token = client.token().value()` doesn't dangle.
+    /// Returns a new value from a temporary, so that `const auto &token = client.token().value()`
+    /// doesn't dangle.
     T value() && { return checked(), std::move(*value_); }
     const T &value() const && = delete;
 
@@ -270,7 +277,8 @@ class TokenFacts {
     /// Returns the access token string. It is a secret: don't log it.
     std::string_view value() const & noexcept { return text(&::csign_token_value); }
     std::string_view value() const && = delete;
-    /// Returns the value of the HTTP `Authorization` header, nearly always "Bearer ...". It is a secret.
+    /// Returns the value of the HTTP `Authorization` header, nearly always "Bearer ...". It is a
+    /// secret.
     std::string_view authorization() const & noexcept { return text(&::csign_token_authorization); }
     std::string_view authorization() const && = delete;
     /// Returns the token type as the vendor sent it, nearly always "Bearer".
@@ -341,19 +349,22 @@ struct Moment {
     std::chrono::milliseconds boot_time;
 };
 
-/// Signs with a key that stays in an HSM or a KMS. It receives the message, not its hash, and returns the signature in the
-/// format of RFC 7518, or in DER for ECDSA, or nothing if it can't sign. What it throws is the cause of the error. It may be
-/// called concurrently, and must not call the client.
+/// Signs with a key that stays in an HSM or a KMS. It receives the message, not its hash, and
+/// returns the signature in the format of RFC 7518, or in DER for ECDSA, or nothing if it can't
+/// sign. What it throws is the cause of the error. It may be called concurrently, and must not call
+/// the client.
 using Signer = std::function<std::optional<std::string>(std::string_view input)>;
-/// Returns the time, or nothing to use the system's clocks. It may be called concurrently, and must not call the client.
-using Clock = std::function<std::optional<Moment>()>;
-/// Receives a line of the log, which is valid until it returns. It may be called concurrently, and must not call the client.
-using Log = std::function<void(LogLevel level, std::string_view line)>;
-/// Called for each change of the token, after the change is stored and before any caller gets the token. The token is NULL
-/// for Change::forgotten. It must not call the client.
-using Listener = std::function<void(Change change, const TokenView *token)>;
-/// Opens or shows the URL of a login. If it returns false, the login fails. What it throws is the cause of the error. It must
+/// Returns the time, or nothing to use the system's clocks. It may be called concurrently, and must
 /// not call the client.
+using Clock = std::function<std::optional<Moment>()>;
+/// Receives a line of the log, which is valid until it returns. It may be called concurrently, and
+/// must not call the client.
+using Log = std::function<void(LogLevel level, std::string_view line)>;
+/// Called for each change of the token, after the change is stored and before any caller gets the
+/// token. The token is NULL for Change::forgotten. It must not call the client.
+using Listener = std::function<void(Change change, const TokenView *token)>;
+/// Opens or shows the URL of a login. If it returns false, the login fails. What it throws is the
+/// cause of the error. It must not call the client.
 using Open = std::function<bool(std::string_view url)>;
 
 namespace detail {
@@ -411,7 +422,8 @@ Result<void> keep(Function function, Trampoline trampoline, Call &&call) {
 
 }  // namespace detail
 
-/// A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is immutable.
+/// A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is
+/// immutable.
 class Key {
   public:
     Key() noexcept = default;
@@ -429,7 +441,8 @@ class Key {
             return ::csign_key_from_secret(bytes(secret), secret.size(), out, error);
         });
     }
-    /// Returns a key that stays in a device and signs with a callback, with an algorithm such as "ES256".
+    /// Returns a key that stays in a device and signs with a callback, with an algorithm such as
+    /// "ES256".
     static Result<Key> from_signer(std::string_view algorithm, std::string_view key_id, Signer signer) {
         auto *const sign = signer ? &detail::sign : nullptr;
         auto *const kept = new Signer(std::move(signer));
@@ -439,8 +452,8 @@ class Key {
         });
     }
 
-    /// Signs claims, a JSON object, and returns a compact JWS (RFC 7515 section 7.1). Empty arguments mean the key's default
-    /// algorithm, the key's own `kid`, and no `typ`.
+    /// Signs claims, a JSON object, and returns a compact JWS (RFC 7515 section 7.1). Empty
+    /// arguments mean the key's default algorithm, the key's own `kid`, and no `typ`.
     Result<Text> sign(std::string_view claims_json, std::string_view algorithm = {}, std::string_view key_id = {},
                       std::string_view type = {}) const {
         return detail::make<Text, ::csign_text>([&](auto **out, auto **error) {
@@ -461,8 +474,8 @@ class Key {
         signature.resize(length);
         return signature;
     }
-    /// Verifies a compact JWS and returns its payload. It uses the given algorithm or, if that is empty, the key's, but never
-    /// the token's (RFC 8725). It doesn't check times or the audience.
+    /// Verifies a compact JWS and returns its payload. It uses the given algorithm or, if that is
+    /// empty, the key's, but never the token's (RFC 8725). It doesn't check times or the audience.
     Result<Text> verify(std::string_view token, std::string_view algorithm = {}) const {
         return detail::make<Text, ::csign_text>([&](auto **out, auto **error) {
             return ::csign_key_verify(key_.get(), algorithm.data(), algorithm.size(), token.data(), token.size(), out,
@@ -490,8 +503,8 @@ class Registry {
 
     /// Creates a registry with the built-in providers.
     static Result<Registry> make() { return detail::make<Registry, ::csign_registry>(&::csign_registry_new); }
-    /// Sets a callback for the log messages of plugins that are loaded after this call, up to a level. A loaded plugin keeps
-    /// the callback until the process ends.
+    /// Sets a callback for the log messages of plugins that are loaded after this call, up to a
+    /// level. A loaded plugin keeps the callback until the process ends.
     Result<void> set_log(LogLevel most, Log log) {
         return detail::keep(std::move(log), &detail::take, [&](auto take, void *kept, auto destroy, auto **error) {
             return ::csign_registry_set_log(registry_.get(), static_cast<std::int32_t>(most), take, kept, destroy,
@@ -504,8 +517,9 @@ class Registry {
             return ::csign_registry_add_profile(registry_.get(), toml.data(), toml.size(), error);
         });
     }
-    /// Loads a plugin from its absolute path and adds its providers. A plugin is native code that runs with the full rights of
-    /// the process, and is never unloaded. If `sha256` is not empty, the file must have this digest, in hex.
+    /// Loads a plugin from its absolute path and adds its providers. A plugin is native code that
+    /// runs with the full rights of the process, and is never unloaded. If `sha256` is not empty,
+    /// the file must have this digest, in hex.
     Result<void> load_plugin(std::string_view path, std::string_view sha256 = {}) {
         return detail::run([&](auto **error) {
             return ::csign_registry_load_plugin(registry_.get(), path.data(), path.size(), sha256.data(), sha256.size(),
@@ -543,7 +557,8 @@ class Config {
         }
         return made;
     }
-    /// Loads `[connections.NAME]` of a TOML file. `path` defaults to the file that the countersign command reads.
+    /// Loads `[connections.NAME]` of a TOML file. `path` defaults to the file that the countersign
+    /// command reads.
     static Result<Config> load(std::string_view name, std::string_view path = {}) {
         auto made = make();
         if (!made) return made;
@@ -561,19 +576,20 @@ class Config {
             return ::csign_config_set(config_.get(), key.data(), key.size(), value.data(), value.size(), error);
         });
     }
-    /// Removes a setting, such as private_key if you set a signer. For a secret K, removes K, K_file and K_env.
+    /// Removes a setting, such as private_key if you set a signer. For a secret K, removes K,
+    /// K_file and K_env.
     Result<void> unset(std::string_view key) {
         return detail::run(
             [&](auto **error) { return ::csign_config_unset(config_.get(), key.data(), key.size(), error); });
     }
-    /// Sets the connection's name. It appears in messages and identifies the connection's tokens in a store. It is required if
-    /// the store outlives the process.
+    /// Sets the connection's name. It appears in messages and identifies the connection's tokens in
+    /// a store. It is required if the store outlives the process.
     Result<void> set_name(std::string_view name) {
         return detail::run(
             [&](auto **error) { return ::csign_config_set_name(config_.get(), name.data(), name.size(), error); });
     }
-    /// Sets a callback that signs assertions instead of the setting private_key, with an algorithm such as "RS256". If the
-    /// file has that setting, remove it first: unset("private_key").
+    /// Sets a callback that signs assertions instead of the setting private_key, with an algorithm
+    /// such as "RS256". If the file has that setting, remove it first: unset("private_key").
     Result<void> set_signer(std::string_view algorithm, std::string_view key_id, Signer signer) {
         return detail::keep(std::move(signer), &detail::sign, [&](auto sign, void *kept, auto destroy, auto **error) {
             return ::csign_config_set_signer(config_.get(), algorithm.data(), algorithm.size(), key_id.data(),
@@ -627,15 +643,16 @@ class Login {
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
     std::string_view url() const && = delete;
-    /// Returns the `state` parameter of the URL, which identifies the login that a callback belongs to.
+    /// Returns the `state` parameter of the URL, which identifies the login that a callback belongs
+    /// to.
     std::string_view state() const & noexcept {
         std::size_t length = 0;
         const char *start = ::csign_login_state(login_.get(), &length);
         return start == nullptr ? std::string_view() : std::string_view(start, length);
     }
     std::string_view state() const && = delete;
-    /// Returns the login as a string, for a web server whose callback may reach another process. Keep it in the server-side
-    /// session: it contains the PKCE verifier.
+    /// Returns the login as a string, for a web server whose callback may reach another process.
+    /// Keep it in the server-side session: it contains the PKCE verifier.
     Result<Text> save() const {
         return detail::make<Text, ::csign_text>(
             [&](auto **out, auto **error) { return ::csign_login_save(login_.get(), out, error); });
@@ -655,8 +672,9 @@ struct Forgotten {
     Error reason;
 };
 
-/// A client returns a connection's access token and keeps it valid. Any number of threads may use one client. At most one
-/// token request is in flight among them and among the processes that share the connection's store.
+/// A client returns a connection's access token and keeps it valid. Any number of threads may use
+/// one client. At most one token request is in flight among them and among the processes that share
+/// the connection's store.
 class Client {
   public:
     Client() noexcept = default;
@@ -669,30 +687,31 @@ class Client {
         return make(config.get(), registry.get());
     }
 
-    /// Returns a token that is valid for at least this long; 0 means the setting min_valid_s. This is the cached token, the
-    /// stored one, or a new one from a request that concurrent callers share.
+    /// Returns a token that is valid for at least this long; 0 means the setting min_valid_s. This
+    /// is the cached token, the stored one, or a new one from a request that concurrent callers
+    /// share.
     Result<Token> token(std::chrono::milliseconds min_valid = {}) const {
         return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
             return ::csign_client_token(client_.get(), detail::milliseconds(min_valid), out, error);
         });
     }
-    /// Like token, but never waits, for threads that must not block. If no such token is cached, it succeeds with an empty
-    /// Token. Then call token() on another thread.
+    /// Like token, but never waits, for threads that must not block. If no such token is cached, it
+    /// succeeds with an empty Token. Then call token() on another thread.
     Result<Token> peek(std::chrono::milliseconds min_valid = {}) const {
         return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
             return ::csign_client_peek(client_.get(), detail::milliseconds(min_valid), out, error);
         });
     }
-    /// Copies the access token string to the caller's string, whose memory is reused. This is the fastest way. The string is
-    /// not wiped.
+    /// Copies the access token string to the caller's string, whose memory is reused. This is the
+    /// fastest way. The string is not wiped.
     Result<void> copy_token(std::string &into, std::chrono::milliseconds min_valid = {}) const {
         return copy(into, [&](char *buffer, std::size_t capacity, std::size_t *length, ::csign_error **error) {
             return ::csign_client_copy_token(client_.get(), detail::milliseconds(min_valid), buffer, capacity, length,
                                              error);
         });
     }
-    /// Like copy_token, but never waits, for threads that must not block. If no fresh token is cached, it succeeds with an
-    /// empty string. Then call token() on another thread.
+    /// Like copy_token, but never waits, for threads that must not block. If no fresh token is
+    /// cached, it succeeds with an empty string. Then call token() on another thread.
     Result<void> peek_token(std::string &into) const {
         return copy(into, [&](char *buffer, std::size_t capacity, std::size_t *length, ::csign_error **error) {
             return ::csign_client_peek_token(client_.get(), buffer, capacity, length, error);
@@ -707,20 +726,21 @@ class Client {
         if (!copied) return copied.error();
         return token;
     }
-    /// Requests a new token now, even if the current one is still valid. If that fails and the current token is still valid,
-    /// returns the current one.
+    /// Requests a new token now, even if the current one is still valid. If that fails and the
+    /// current token is still valid, returns the current one.
     Result<Token> refresh() const {
         return detail::make<Token, ::csign_token>(
             [&](auto **out, auto **error) { return ::csign_client_refresh(client_.get(), out, error); });
     }
-    /// Reports an access token that an API rejected with 401. The client doesn't return it again. If the token has been
-    /// replaced in the meantime, the newer one stays valid.
+    /// Reports an access token that an API rejected with 401. The client doesn't return it again.
+    /// If the token has been replaced in the meantime, the newer one stays valid.
     Result<void> invalidate(std::string_view access_token) const {
         return detail::run([&](auto **error) {
             return ::csign_client_invalidate(client_.get(), access_token.data(), access_token.size(), error);
         });
     }
-    /// Returns the URL at which a person consents to the app acting for the user. A jwt-bearer grant needs this consent.
+    /// Returns the URL at which a person consents to the app acting for the user. A jwt-bearer
+    /// grant needs this consent.
     Result<Text> consent_url() const { return text(&::csign_client_consent_url); }
     /// Returns the user that the token is for and the API's URL, as a JSON object of strings.
     Result<Text> identity() const { return text(&::csign_client_identity); }
@@ -728,9 +748,9 @@ class Client {
     Result<Text> events() const { return text(&::csign_client_events); }
     /// Revokes the grant at the vendor and deletes its tokens from memory and the store.
     ///
-    /// If the vendor can't be reached or rejects the revocation (Revocation::failed), the tokens stay stored, because
-    /// otherwise nobody could revoke the grant any more. The client doesn't return them, and the next call retries the
-    /// revocation. A login replaces them.
+    /// If the vendor can't be reached or rejects the revocation (Revocation::failed), the tokens
+    /// stay stored, because otherwise nobody could revoke the grant any more. The client doesn't
+    /// return them, and the next call retries the revocation. A login replaces them.
     Result<Forgotten> forget() const { return forget(&::csign_client_forget); }
     /// Like forget(), but deletes the tokens even if the vendor did not revoke the grant.
     Result<Forgotten> force_forget() const { return forget(&::csign_client_force_forget); }
@@ -743,8 +763,8 @@ class Client {
         if (!done) return done.error();
         return count;
     }
-    /// Returns when the stored refresh token expires, if the vendor says so. A person must log in again before then, unless a
-    /// refresh returns a new one. Reads the store.
+    /// Returns when the stored refresh token expires, if the vendor says so. A person must log in
+    /// again before then, unless a refresh returns a new one. Reads the store.
     Result<std::optional<std::chrono::system_clock::time_point>> refresh_token_expires_at() const {
         std::int64_t seconds = -1;
         auto done = detail::run([&](auto **error) {
@@ -753,29 +773,31 @@ class Client {
         if (!done) return done.error();
         return detail::time_of(seconds);
     }
-    /// Fails with the store's error if the last token could not be stored and is only in memory. The token isn't lost while the
-    /// process runs, and each call for a token tries to store it again.
+    /// Fails with the store's error if the last token could not be stored and is only in memory.
+    /// The token isn't lost while the process runs, and each call for a token tries to store it
+    /// again.
     Result<void> check_saved() const {
         return detail::run([&](auto **error) { return ::csign_client_check_saved(client_.get(), error); });
     }
 
-    /// Starts a login, for programs with their own web server. Redirect the browser to Login::url, and pass the URL of its
-    /// callback to complete_login. `redirect_uri` defaults to the setting.
+    /// Starts a login, for programs with their own web server. Redirect the browser to Login::url,
+    /// and pass the URL of its callback to complete_login. `redirect_uri` defaults to the setting.
     Result<Login> start_login(std::string_view redirect_uri = {}) const {
         return detail::make<Login, ::csign_login>([&](auto **out, auto **error) {
             return ::csign_client_start_login(client_.get(), redirect_uri.data(), redirect_uri.size(), out, error);
         });
     }
-    /// Completes a login: validates the callback (the URL that the browser was redirected to, or just its query), exchanges the
-    /// code once, and stores the tokens.
+    /// Completes a login: validates the callback (the URL that the browser was redirected to, or
+    /// just its query), exchanges the code once, and stores the tokens.
     Result<Token> complete_login(const Login &login, std::string_view callback) const {
         return detail::make<Token, ::csign_token>([&](auto **out, auto **error) {
             return ::csign_client_complete_login(client_.get(), login.get(), callback.data(), callback.size(), out,
                                                  error);
         });
     }
-    /// Runs a complete login on this machine (RFC 8252): starts a loopback server, calls `open` with the login's URL, and waits
-    /// for the browser's callback. If `port` is 0, the server uses the port of the setting redirect_uri, or any.
+    /// Runs a complete login on this machine (RFC 8252): starts a loopback server, calls `open`
+    /// with the login's URL, and waits for the browser's callback. If `port` is 0, the server uses
+    /// the port of the setting redirect_uri, or any.
     Result<Token> login(const Open &open, std::chrono::milliseconds timeout = std::chrono::minutes(5),
                         std::uint16_t port = 0) const {
         auto *const user_data = const_cast<Open *>(&open);
@@ -785,9 +807,10 @@ class Client {
         });
     }
 
-    /// Waits for requests in flight, and starts no new ones. Call it before the program exits or the client is destroyed,
-    /// because the destructor doesn't wait. Afterwards, the client still returns a cached token; anything else fails with
-    /// CSIGN_STATUS_BUSY. Fails with CSIGN_STATUS_BUSY if a request is still in flight after the timeout, and with the store's
+    /// Waits for requests in flight, and starts no new ones. Call it before the program exits or
+    /// the client is destroyed, because the destructor doesn't wait. Afterwards, the client still
+    /// returns a cached token; anything else fails with CSIGN_STATUS_BUSY. Fails with
+    /// CSIGN_STATUS_BUSY if a request is still in flight after the timeout, and with the store's
     /// error if a new token could not be stored.
     Result<void> drain(std::chrono::milliseconds timeout = std::chrono::seconds(35)) const {
         return detail::run([&](auto **error) {
@@ -795,9 +818,10 @@ class Client {
         });
     }
 
-    /// Closes the client and wipes its secrets. Other threads may still be using it, but the object must outlive their calls.
-    /// Later calls fail with CSIGN_STATUS_CLOSED. Waits for a request that was sent, for at most 35 s, so that its result is
-    /// stored. Call it before the program exits: the destructor doesn't wait.
+    /// Closes the client and wipes its secrets. Other threads may still be using it, but the object
+    /// must outlive their calls. Later calls fail with CSIGN_STATUS_CLOSED. Waits for a request
+    /// that was sent, for at most 35 s, so that its result is stored. Call it before the program
+    /// exits: the destructor doesn't wait.
     ///
     /// Fails with the store's error if a new token could not be stored and is lost.
     Result<void> close() const {

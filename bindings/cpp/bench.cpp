@@ -1,5 +1,6 @@
-// Measures the cost of a cached token through C and through countersign.hpp: the median and the minimum of 101 rounds,
-// as a line of JSON per measurement. It measures the thread's CPU time, so that other processes matter less.
+// Measures the cost of a cached token through C and through countersign.hpp: the median and the
+// minimum of 101 rounds, as a line of JSON per measurement. It measures the thread's CPU time, so
+// that other processes matter less.
 
 #include <algorithm>
 #include <array>

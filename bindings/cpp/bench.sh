@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures the cost of a cached token, with a line of JSON per measurement. COUNTERSIGN_LIB_DIR should have a release
-# build. CALLS is the number of calls in a round.
+# Measures the cost of a cached token, with a line of JSON per measurement. COUNTERSIGN_LIB_DIR
+# should have a release build. CALLS is the number of calls in a round.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./environment.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Tests countersign.hpp: its own tests, the README's examples, the scenarios, and leaks. Requires curl, a C++17 compiler,
-# and for the scenarios nlohmann-json and libcurl (Debian: nlohmann-json3-dev libcurl4-openssl-dev).
+# Tests countersign.hpp: its own tests, the README's examples, the scenarios, and leaks. Requires
+# curl, a C++17 compiler, and for the scenarios nlohmann-json and libcurl (Debian:
+# nlohmann-json3-dev libcurl4-openssl-dev).
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${COUNTERSIGN_SCENARIOS:?the folder tests/scenarios}"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures the cost of a cached token and prints a line of JSON per measurement. Use a release build of the library.
+# Measures the cost of a cached token and prints a line of JSON per measurement. Use a release build
+# of the library.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./library.sh

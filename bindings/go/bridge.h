@@ -1,4 +1,5 @@
-/* C functions for Go: some read several fields in one cgo call, others pass C functions as callbacks. */
+/* C functions for Go: some read several fields in one cgo call, others pass C functions as
+ * callbacks. */
 
 #ifndef COUNTERSIGN_GO_BRIDGE_H
 #define COUNTERSIGN_GO_BRIDGE_H
@@ -14,7 +15,8 @@ typedef struct {
     countersign_go_text value, authorization, type, scope, extra_json;
 } countersign_go_token;
 
-/* The result of a call for a token. Returned by value, because Go can pass C only pointers to its heap. */
+/* The result of a call for a token. Returned by value, because Go can pass C only pointers to its
+ * heap. */
 typedef struct {
     csign_status status;
     csign_error *error;
@@ -30,7 +32,8 @@ typedef struct {
 
 countersign_go_token countersign_go_read_token(const csign_token *token);
 
-/* Attaches a runtime/cgo.Handle to the error that the running callback causes. It is deleted with the error. */
+/* Attaches a runtime/cgo.Handle to the error that the running callback causes. It is deleted with
+ * the error. */
 void countersign_go_set_cause(uintptr_t cause);
 
 countersign_go_peeked countersign_go_peek(const csign_client *client, char *buffer, size_t capacity);
@@ -43,7 +46,8 @@ countersign_go_answer countersign_go_complete_login(const csign_client *client, 
 countersign_go_answer countersign_go_login(const csign_client *client, uint16_t port, uint64_t timeout_ms,
                                            uintptr_t opener);
 
-/* The parameter before the outputs is a runtime/cgo.Handle, which is deleted when the library releases the callback. */
+/* The parameter before the outputs is a runtime/cgo.Handle, which is deleted when the library
+ * releases the callback. */
 csign_status countersign_go_set_signer(csign_config *config, const char *algorithm, size_t algorithm_length,
                                        const char *key_id, size_t key_id_length, uintptr_t signer,
                                        csign_error **error);

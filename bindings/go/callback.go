@@ -12,8 +12,8 @@ import (
 	"unsafe"
 )
 
-// The library calls these functions, also on its own threads. They recover from panics of the program's callbacks,
-// which must not unwind through C.
+// The library calls these functions, also on its own threads. They recover from panics of the
+// program's callbacks, which must not unwind through C.
 
 // signer holds a callback that signs.
 type signer struct {
@@ -33,8 +33,8 @@ func (s *signer) signInto(message, signature []byte) (written int, err error) {
 	return copy(signature, signed), nil
 }
 
-// failed attaches a callback's error to the error that the library returns to its caller. The callback runs on another
-// goroutine than the caller, and others may fail at the same time.
+// failed attaches a callback's error to the error that the library returns to its caller. The
+// callback runs on another goroutine than the caller, and others may fail at the same time.
 func failed(err error) C.int32_t {
 	C.countersign_go_set_cause(kept(err))
 	return 1

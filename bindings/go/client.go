@@ -11,12 +11,13 @@ import (
 	"unsafe"
 )
 
-// Client returns a connection's access token and keeps it valid. Any number of goroutines may use one client. At most
-// one token request is in flight among them and among the processes that share the connection's store.
+// Client returns a connection's access token and keeps it valid. Any number of goroutines may use
+// one client. At most one token request is in flight among them and among the processes that share
+// the connection's store.
 //
-// If a context is cancelled, the method returns at once with the context's error. The request continues in the library,
-// and the next caller gets its result, as long as the process runs: call [Client.Drain] or [Client.Close] before it
-// exits.
+// If a context is cancelled, the method returns at once with the context's error. The request
+// continues in the library, and the next caller gets its result, as long as the process runs: call
+// [Client.Drain] or [Client.Close] before it exits.
 type Client struct {
 	handle *handle
 	// Limits the number of goroutines that wait inside the library.
@@ -26,9 +27,9 @@ type Client struct {
 // A goroutine that waits inside the library holds a thread. More goroutines than this wait in Go.
 const maxInside = 64
 
-// Load builds a client for a connection of a configuration file, `[connections.NAME]`. It reads the file of [WithFile],
-// or else the one that the countersign command reads: $COUNTERSIGN_CONFIG, ./countersign.toml, or the one in the user's
-// configuration folder. It sends no request.
+// Load builds a client for a connection of a configuration file, `[connections.NAME]`. It reads the
+// file of [WithFile], or else the one that the countersign command reads: $COUNTERSIGN_CONFIG,
+// ./countersign.toml, or the one in the user's configuration folder. It sends no request.
 func Load(name string, options ...Option) (*Client, error) {
 	return open(gather(nil, append(options, WithName(name))), true)
 }
@@ -72,8 +73,9 @@ func open(config *config, load bool) (*Client, error) {
 	return client, nil
 }
 
-// AccessToken returns an access token that is valid for at least the time in the setting min_valid_s: the cached token,
-// the stored one, or a new one from a request that concurrent callers share. It is the fastest way to a cached token.
+// AccessToken returns an access token that is valid for at least the time in the setting
+// min_valid_s: the cached token, the stored one, or a new one from a request that concurrent
+// callers share. It is the fastest way to a cached token.
 func (c *Client) AccessToken(ctx context.Context) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -88,8 +90,9 @@ func (c *Client) AccessToken(ctx context.Context) (string, error) {
 	return token.value, nil
 }
 
-// TokenContext is like [Client.AccessToken], but returns the token with its type, expiry and the vendor's additional
-// members. The token is valid for at least minValid; 0 means the setting min_valid_s.
+// TokenContext is like [Client.AccessToken], but returns the token with its type, expiry and the
+// vendor's additional members. The token is valid for at least minValid; 0 means the setting
+// min_valid_s.
 func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Token, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -106,16 +109,16 @@ func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Tok
 	})
 }
 
-// Refresh requests a new token now, even if the current one is still valid. If that fails and the current token is
-// still valid, Refresh returns the current one.
+// Refresh requests a new token now, even if the current one is still valid. If that fails and the
+// current token is still valid, Refresh returns the current one.
 func (c *Client) Refresh(ctx context.Context) (*Token, error) {
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
 		return answered(C.countersign_go_client_refresh(client))
 	})
 }
 
-// Invalidate reports an access token that an API rejected with 401. The client doesn't return it again. If the token
-// has been replaced in the meantime, the newer one stays valid.
+// Invalidate reports an access token that an API rejected with 401. The client doesn't return it
+// again. If the token has been replaced in the meantime, the newer one stays valid.
 func (c *Client) Invalidate(accessToken string) error {
 	if err := c.handle.enter(); err != nil {
 		return err
@@ -126,11 +129,12 @@ func (c *Client) Invalidate(accessToken string) error {
 	return failure(C.csign_client_invalidate(c.pointer(), token, length, &reported), reported)
 }
 
-// Drain waits for requests in flight, and starts no new ones. Call it before the program exits. Afterwards, the client
-// still returns a cached token; anything else fails with [StatusBusy].
+// Drain waits for requests in flight, and starts no new ones. Call it before the program exits.
+// Afterwards, the client still returns a cached token; anything else fails with [StatusBusy].
 //
-// Drain fails with [StatusBusy] if a request is still in flight after the timeout, and with the store's error if a new
-// token could not be stored. If the context is cancelled, it returns at once.
+// Drain fails with [StatusBusy] if a request is still in flight after the timeout, and with the
+// store's error if a new token could not be stored. If the context is cancelled, it returns at
+// once.
 func (c *Client) Drain(ctx context.Context, timeout time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -151,12 +155,13 @@ func (c *Client) Drain(ctx context.Context, timeout time.Duration) error {
 	}
 }
 
-// How long Close waits for requests in flight: a little more than the default of the setting timeout_ms.
+// How long Close waits for requests in flight: a little more than the default of the setting
+// timeout_ms.
 const closeTimeout = 35 * time.Second
 
-// Close closes the client and wipes its secrets. Later calls fail with [ErrClosed]. Close waits for a request that was
-// sent, so that its result is stored. Calls that have not sent a request also fail with [ErrClosed]. Close may be called
-// at any time and more than once.
+// Close closes the client and wipes its secrets. Later calls fail with [ErrClosed]. Close waits for
+// a request that was sent, so that its result is stored. Calls that have not sent a request also
+// fail with [ErrClosed]. Close may be called at any time and more than once.
 //
 // It returns the store's error if a new token could not be stored and is lost.
 func (c *Client) Close() error {

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// heldServer is a token endpoint that rotates the refresh token and holds its response until it is released.
+// heldServer is a token endpoint that rotates the refresh token and holds its response until it is
+// released.
 type heldServer struct {
 	*httptest.Server
 	requests atomic.Int32

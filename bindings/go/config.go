@@ -12,21 +12,22 @@ import (
 	"time"
 )
 
-// Settings are the settings of a connection, such as "client_id". The names are the same in every language, and all
-// values are strings. A secret K can also be set as K_file (a path) or K_env (the name of an environment variable).
-// [KnownSettings] lists all settings.
+// Settings are the settings of a connection, such as "client_id". The names are the same in every
+// language, and all values are strings. A secret K can also be set as K_file (a path) or K_env (the
+// name of an environment variable). [KnownSettings] lists all settings.
 type Settings map[string]string
 
 // Option is an option of [New] and [Load].
 type Option func(*config)
 
-// WithName sets the connection's name for [New]. The name appears in messages and identifies the connection's tokens in
-// a store. It is required if the store outlives the process.
+// WithName sets the connection's name for [New]. The name appears in messages and identifies the
+// connection's tokens in a store. It is required if the store outlives the process.
 func WithName(name string) Option {
 	return func(c *config) { c.name = name }
 }
 
-// WithFile sets the file that [Load] reads. It defaults to the one that the countersign command reads.
+// WithFile sets the file that [Load] reads. It defaults to the one that the countersign command
+// reads.
 func WithFile(path string) Option {
 	return func(c *config) { c.path = path }
 }
@@ -37,8 +38,8 @@ func WithSettings(settings Settings) Option {
 	return func(c *config) { c.changes = append(c.changes, change{set: settings}) }
 }
 
-// WithoutSetting removes a setting of the file or of an earlier option, such as private_key if you use [WithSigner]. For
-// a secret K, it removes K, K_file and K_env.
+// WithoutSetting removes a setting of the file or of an earlier option, such as private_key if you
+// use [WithSigner]. For a secret K, it removes K, K_file and K_env.
 func WithoutSetting(key string) Option {
 	return func(c *config) { c.changes = append(c.changes, change{unset: &key}) }
 }
@@ -48,35 +49,37 @@ func WithRegistry(registry *Registry) Option {
 	return func(c *config) { c.registry = registry }
 }
 
-// WithSigner sets a function that signs assertions instead of the setting private_key, for keys that stay in an HSM or
-// a KMS.
+// WithSigner sets a function that signs assertions instead of the setting private_key, for keys
+// that stay in an HSM or a KMS.
 //
-// The function receives the message, not its hash, and returns the signature of at most 1024 bytes, in the format of RFC
-// 7518, or in DER for ECDSA. Several goroutines may call it at the same time. It must not call the client. The caller's
-// error wraps its error.
+// The function receives the message, not its hash, and returns the signature of at most 1024 bytes,
+// in the format of RFC 7518, or in DER for ECDSA. Several goroutines may call it at the same time.
+// It must not call the client. The caller's error wraps its error.
 //
-// The algorithm is a JWS algorithm such as "RS256". The key id becomes the `kid` of assertions and may be empty.
+// The algorithm is a JWS algorithm such as "RS256". The key id becomes the `kid` of assertions and
+// may be empty.
 func WithSigner(algorithm, keyID string, sign func(message []byte) ([]byte, error)) Option {
 	return func(c *config) { c.signer = &signer{algorithm: algorithm, keyID: keyID, sign: sign} }
 }
 
-// WithClock sets a function that replaces the system's clocks, for tests. It returns the wall clock time, and the time
-// since boot, which never decreases. It is called often, by several goroutines at the same time and while a lock is
-// held, so it must be fast. It must not call the client.
+// WithClock sets a function that replaces the system's clocks, for tests. It returns the wall clock
+// time, and the time since boot, which never decreases. It is called often, by several goroutines
+// at the same time and while a lock is held, so it must be fast. It must not call the client.
 func WithClock(read func() (wall time.Time, sinceBoot time.Duration)) Option {
 	return func(c *config) { c.clock = read }
 }
 
-// WithLogger sets the logger for the library's log, at the levels that are enabled in it. Without a logger, nothing is
-// logged. The log contains no secrets. The logger's handler must not call the client.
+// WithLogger sets the logger for the library's log, at the levels that are enabled in it. Without a
+// logger, nothing is logged. The log contains no secrets. The logger's handler must not call the
+// client.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) { c.logger = logger }
 }
 
-// WithListener sets a function that is called for each change of the token, after the change is stored and before any
-// caller gets the token. The token is nil for [ChangeForgotten]. A client's changes are reported one after another. The
-// function must not call the client, but it may start a goroutine that does. If it refers to the client, the garbage
-// collector can't close the client.
+// WithListener sets a function that is called for each change of the token, after the change is
+// stored and before any caller gets the token. The token is nil for [ChangeForgotten]. A client's
+// changes are reported one after another. The function must not call the client, but it may start a
+// goroutine that does. If it refers to the client, the garbage collector can't close the client.
 func WithListener(listen func(change Change, token *Token)) Option {
 	return func(c *config) { c.listener = listen }
 }
@@ -88,8 +91,8 @@ type KnownSetting struct {
 	About  string `json:"about"`
 }
 
-// KnownSettings returns all settings, for completion and help. Vendors have additional settings, extra.NAME: see
-// [Registry.Providers].
+// KnownSettings returns all settings, for completion and help. Vendors have additional settings,
+// extra.NAME: see [Registry.Providers].
 func KnownSettings() ([]KnownSetting, error) {
 	if err := checkABI(); err != nil {
 		return nil, err
@@ -184,7 +187,8 @@ func (c change) make(made *C.csign_config) error {
 	return nil
 }
 
-// giveCallbacks passes the callbacks to the library. The library always calls destroy, which deletes the handle.
+// giveCallbacks passes the callbacks to the library. The library always calls destroy, which
+// deletes the handle.
 func (c *config) giveCallbacks(made *C.csign_config) error {
 	var reported *C.csign_error
 	if c.signer != nil {

@@ -8,10 +8,12 @@ import (
 	"strings"
 )
 
-// ErrClosed is the error of a call on a closed [Client], [Key], [Login] or [Registry]. Compare with errors.Is.
+// ErrClosed is the error of a call on a closed [Client], [Key], [Login] or [Registry]. Compare with
+// errors.Is.
 var ErrClosed = errors.New("countersign: closed")
 
-// VerdictOf returns the verdict of an error that is or wraps an [*Error], and "" for any other error.
+// VerdictOf returns the verdict of an error that is or wraps an [*Error], and "" for any other
+// error.
 func VerdictOf(err error) Verdict {
 	var failure *Error
 	if errors.As(err, &failure) {
@@ -42,7 +44,8 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// String returns the name of the status, such as "CONSENT_REQUIRED", or "UNKNOWN" for an unknown number.
+// String returns the name of the status, such as "CONSENT_REQUIRED", or "UNKNOWN" for an unknown
+// number.
 func (s Status) String() string {
 	return C.GoString(C.csign_status_name(C.int32_t(s)))
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ConsentURL returns the URL at which a person consents to the app acting for the user. A jwt-bearer grant needs this
-// consent.
+// ConsentURL returns the URL at which a person consents to the app acting for the user. A
+// jwt-bearer grant needs this consent.
 func (c *Client) ConsentURL() (string, error) {
 	if err := c.handle.enter(); err != nil {
 		return "", err
@@ -24,8 +24,8 @@ func (c *Client) ConsentURL() (string, error) {
 	return taken(url), nil
 }
 
-// Identity returns the user that the token is for and the API's URL: the members of the token response, and the vendor's
-// userinfo, which is requested once and stored.
+// Identity returns the user that the token is for and the API's URL: the members of the token
+// response, and the vendor's userinfo, which is requested once and stored.
 func (c *Client) Identity(ctx context.Context) (map[string]string, error) {
 	return await(ctx, c, func(client *C.csign_client) (map[string]string, error) {
 		var text *C.csign_text
@@ -47,14 +47,15 @@ type Forgotten struct {
 
 // Forget revokes the grant at the vendor and deletes its tokens from memory and the store.
 //
-// If the vendor can't be reached or rejects the revocation ([RevocationFailed]), the tokens stay stored, because
-// otherwise nobody could revoke the grant any more. The client doesn't return them, and the next call retries the
-// revocation. A login replaces them.
+// If the vendor can't be reached or rejects the revocation ([RevocationFailed]), the tokens stay
+// stored, because otherwise nobody could revoke the grant any more. The client doesn't return them,
+// and the next call retries the revocation. A login replaces them.
 func (c *Client) Forget(ctx context.Context) (Forgotten, error) {
 	return c.forget(ctx, false)
 }
 
-// ForceForget is like [Client.Forget], but deletes the tokens even if the vendor did not revoke the grant.
+// ForceForget is like [Client.Forget], but deletes the tokens even if the vendor did not revoke the
+// grant.
 func (c *Client) ForceForget(ctx context.Context) (Forgotten, error) {
 	return c.forget(ctx, true)
 }
@@ -109,7 +110,8 @@ type Event struct {
 	Attempt string `json:"attempt"`
 	// What happened, such as "refreshed".
 	What string `json:"what"`
-	// Spent and Got are fingerprints of the refresh tokens that were spent and received. May be empty.
+	// Spent and Got are fingerprints of the refresh tokens that were spent and received. May be
+	// empty.
 	Spent string `json:"spent"`
 	Got   string `json:"got"`
 }
@@ -117,7 +119,8 @@ type Event struct {
 // At returns the time of the event, by the store's clock.
 func (e Event) At() time.Time { return time.UnixMilli(e.AtMs) }
 
-// Events returns the recent history of the connection's grant, oldest first: who refreshed it, when, and the result.
+// Events returns the recent history of the connection's grant, oldest first: who refreshed it,
+// when, and the result.
 func (c *Client) Events(ctx context.Context) ([]Event, error) {
 	return await(ctx, c, func(client *C.csign_client) ([]Event, error) {
 		var text *C.csign_text
@@ -130,8 +133,9 @@ func (c *Client) Events(ctx context.Context) ([]Event, error) {
 	})
 }
 
-// RefreshTokenExpiresAt returns when the stored refresh token expires. A person must log in again before then, unless a
-// refresh returns a new one. It returns the zero time if the vendor didn't say, or if no refresh token is stored.
+// RefreshTokenExpiresAt returns when the stored refresh token expires. A person must log in again
+// before then, unless a refresh returns a new one. It returns the zero time if the vendor didn't
+// say, or if no refresh token is stored.
 func (c *Client) RefreshTokenExpiresAt(ctx context.Context) (time.Time, error) {
 	return await(ctx, c, func(client *C.csign_client) (time.Time, error) {
 		var seconds C.int64_t
@@ -144,8 +148,8 @@ func (c *Client) RefreshTokenExpiresAt(ctx context.Context) (time.Time, error) {
 	})
 }
 
-// CheckSaved returns an error if the last token could not be stored and is only in memory. It isn't lost while the
-// process runs, and each call for a token tries to store it again.
+// CheckSaved returns an error if the last token could not be stored and is only in memory. It isn't
+// lost while the process runs, and each call for a token tries to store it again.
 func (c *Client) CheckSaved() error {
 	if err := c.handle.enter(); err != nil {
 		return err

@@ -8,12 +8,13 @@ import (
 	"unsafe"
 )
 
-// handle is a library object that goroutines share. It counts the calls in progress, so that closing is safe at any
-// time: the last call to end frees the object.
+// handle is a library object that goroutines share. It counts the calls in progress, so that
+// closing is safe at any time: the last call to end frees the object.
 type handle struct {
 	what    string
 	pointer unsafe.Pointer
-	// shut runs when the handle is closed, possibly during calls. free runs when no call is in progress.
+	// shut runs when the handle is closed, possibly during calls. free runs when no call is in
+	// progress.
 	shut, free func(unsafe.Pointer)
 	// Twice the number of calls in progress, plus 1 if closed.
 	state atomic.Int64
@@ -25,7 +26,8 @@ const (
 	oneInside = 2
 )
 
-// owned closes the handle when its owner, the object that users see, becomes unreachable. Calls keep the owner alive.
+// owned closes the handle when its owner, the object that users see, becomes unreachable. Calls
+// keep the owner alive.
 func owned[T any](owner *T, h *handle) *handle {
 	runtime.AddCleanup(owner, (*handle).close, h)
 	return h

@@ -9,14 +9,15 @@ import (
 	"unsafe"
 )
 
-// Key is a private or public key, a certificate, a JWK Set, or a key that stays in a device. It is immutable, and any
-// number of goroutines may use it.
+// Key is a private or public key, a certificate, a JWK Set, or a key that stays in a device. It is
+// immutable, and any number of goroutines may use it.
 type Key struct {
 	handle *handle
 }
 
-// ReadKey reads a key in any supported format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate,
-// Google's or Box's JSON. The passphrase is for encrypted keys; otherwise it is empty.
+// ReadKey reads a key in any supported format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK
+// Set, a certificate, Google's or Box's JSON. The passphrase is for encrypted keys; otherwise it is
+// empty.
 //
 // The error says what was found and how to convert it. It contains no part of the key.
 func ReadKey(data []byte, passphrase string) (*Key, error) {
@@ -56,7 +57,8 @@ type SignOptions struct {
 	Type string
 }
 
-// Sign signs claims, a JSON object, byte for byte, and returns a compact JWS (RFC 7515 section 7.1).
+// Sign signs claims, a JSON object, byte for byte, and returns a compact JWS (RFC 7515 section
+// 7.1).
 func (k *Key) Sign(claims []byte, options SignOptions) (string, error) {
 	if err := k.handle.enter(); err != nil {
 		return "", err
@@ -76,8 +78,8 @@ func (k *Key) Sign(claims []byte, options SignOptions) (string, error) {
 	return taken(token), nil
 }
 
-// SignBytes signs bytes and returns the signature in the format of RFC 7518 section 3. The algorithm may be empty: it
-// defaults to the key's default algorithm.
+// SignBytes signs bytes and returns the signature in the format of RFC 7518 section 3. The
+// algorithm may be empty: it defaults to the key's default algorithm.
 func (k *Key) SignBytes(algorithm string, message []byte) ([]byte, error) {
 	if err := k.handle.enter(); err != nil {
 		return nil, err
@@ -98,8 +100,8 @@ func (k *Key) SignBytes(algorithm string, message []byte) ([]byte, error) {
 	return signature[:length], nil
 }
 
-// Verify verifies a compact JWS and returns its payload. It uses the given algorithm or, if that is empty, the key's,
-// but never the token's (RFC 8725). It doesn't check times or the audience.
+// Verify verifies a compact JWS and returns its payload. It uses the given algorithm or, if that is
+// empty, the key's, but never the token's (RFC 8725). It doesn't check times or the audience.
 func (k *Key) Verify(algorithm, token string) ([]byte, error) {
 	if err := k.handle.enter(); err != nil {
 		return nil, err

@@ -1,4 +1,5 @@
-# To be sourced by test.sh, package.sh, try.sh and bench.sh: finds the library and creates a scratch folder.
+# To be sourced by test.sh, package.sh, try.sh and bench.sh: finds the library and creates a scratch
+# folder.
 #
 #   COUNTERSIGN_LIB_DIR      the folder of libcountersign.so and libcountersign.a
 #   COUNTERSIGN_INCLUDE_DIR  the folder of countersign.h
@@ -17,7 +18,8 @@ scratch=$(cd "$scratch" && pwd)
 if [ -n "${COUNTERSIGN_LIB_DIR:-}" ]; then
     : "${COUNTERSIGN_INCLUDE_DIR:?the folder of countersign.h}"
     mkdir -p "$scratch/pkgconfig"
-    # Go's build cache ignores headers and libraries outside of the module. The checksum in a flag makes it notice changes.
+    # Go's build cache ignores headers and libraries outside of the module. The checksum in a flag
+    # makes it notice changes.
     sum=$(cat "$COUNTERSIGN_INCLUDE_DIR/countersign.h" "$COUNTERSIGN_LIB_DIR/libcountersign.a" 2>/dev/null | cksum | cut -d' ' -f1)
     cat >"$scratch/pkgconfig/countersign.pc" <<PC
 Name: countersign

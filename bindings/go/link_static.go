@@ -2,7 +2,8 @@
 
 package countersign
 
-// The module's archive contains include and lib. Otherwise, CGO_CFLAGS and CGO_LDFLAGS must name them.
+// The module's archive contains include and lib. Otherwise, CGO_CFLAGS and CGO_LDFLAGS must name
+// them.
 
 // #cgo CFLAGS: -I${SRCDIR}/include
 // #cgo linux,amd64 LDFLAGS: -L${SRCDIR}/lib/linux_amd64

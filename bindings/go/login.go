@@ -16,9 +16,9 @@ type Login struct {
 	handle *handle
 }
 
-// StartLogin starts a login, for programs with their own web server. Redirect the browser to [Login.URL], and pass the
-// URL of its callback to [Client.CompleteLogin]. If redirectURI is empty, it defaults to the setting redirect_uri.
-// StartLogin doesn't wait.
+// StartLogin starts a login, for programs with their own web server. Redirect the browser to
+// [Login.URL], and pass the URL of its callback to [Client.CompleteLogin]. If redirectURI is empty,
+// it defaults to the setting redirect_uri. StartLogin doesn't wait.
 func (c *Client) StartLogin(redirectURI string) (*Login, error) {
 	if err := c.handle.enter(); err != nil {
 		return nil, err
@@ -34,8 +34,8 @@ func (c *Client) StartLogin(redirectURI string) (*Login, error) {
 	return begun(login), nil
 }
 
-// CompleteLogin completes a login: it validates the callback (the URL that the browser was redirected to, or just its
-// query), exchanges the code once, and stores the tokens.
+// CompleteLogin completes a login: it validates the callback (the URL that the browser was
+// redirected to, or just its query), exchanges the code once, and stores the tokens.
 func (c *Client) CompleteLogin(ctx context.Context, login *Login, callback string) (*Token, error) {
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
 		if err := login.handle.enter(); err != nil {
@@ -47,10 +47,11 @@ func (c *Client) CompleteLogin(ctx context.Context, login *Login, callback strin
 	})
 }
 
-// Login runs a complete login on this machine (RFC 8252): it starts a loopback server for the setting redirect_uri,
-// calls open with the login's URL, and waits for the browser's callback until the timeout. If port is 0, the server uses
-// the port of redirect_uri, or any. The function open opens or shows the URL. It must not call the client. If the context
-// is cancelled, the loopback server runs until the timeout.
+// Login runs a complete login on this machine (RFC 8252): it starts a loopback server for the
+// setting redirect_uri, calls open with the login's URL, and waits for the browser's callback until
+// the timeout. If port is 0, the server uses the port of redirect_uri, or any. The function open
+// opens or shows the URL. It must not call the client. If the context is cancelled, the loopback
+// server runs until the timeout.
 func (c *Client) Login(
 	ctx context.Context, port uint16, timeout time.Duration, open func(url string) error,
 ) (*Token, error) {
@@ -87,8 +88,8 @@ func (l *Login) URL() string {
 	return string(borrowed(data, length))
 }
 
-// State returns the state parameter of the URL, which identifies the login that a callback belongs to. It is empty
-// after Close.
+// State returns the state parameter of the URL, which identifies the login that a callback belongs
+// to. It is empty after Close.
 func (l *Login) State() string {
 	if l.handle.enter() != nil {
 		return ""
@@ -99,8 +100,8 @@ func (l *Login) State() string {
 	return string(borrowed(data, length))
 }
 
-// Save returns the login as a string, for a web server whose callback may reach another process. Keep it in the
-// server-side session: it contains the PKCE verifier.
+// Save returns the login as a string, for a web server whose callback may reach another process.
+// Keep it in the server-side session: it contains the PKCE verifier.
 func (l *Login) Save() (string, error) {
 	if err := l.handle.enter(); err != nil {
 		return "", err

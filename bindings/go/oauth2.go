@@ -14,12 +14,12 @@ var _ oauth2.TokenSource = (*Client)(nil)
 // How long oauth2 may cache a token whose expiry is unknown.
 const unknownExpiry = time.Minute
 
-// Token returns the token for oauth2: it makes the client an [oauth2.TokenSource]. It has no context; see
-// [Client.TokenSource].
+// Token returns the token for oauth2: it makes the client an [oauth2.TokenSource]. It has no
+// context; see [Client.TokenSource].
 //
-// oauth2.NewClient caches a token until ten seconds before its expiry, and doesn't react to a 401: use
-// [Client.HTTPClient] for that. If the expiry is unknown, Expiry is one minute from now, because oauth2 never renews a
-// token without one.
+// oauth2.NewClient caches a token until ten seconds before its expiry, and doesn't react to a 401:
+// use [Client.HTTPClient] for that. If the expiry is unknown, Expiry is one minute from now,
+// because oauth2 never renews a token without one.
 func (c *Client) Token() (*oauth2.Token, error) {
 	return c.oauth2Token(context.Background())
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Packs the module in the format of the Go module proxy, with the header and the static library for this platform:
+# Packs the module in the format of the Go module proxy, with the header and the static library for
+# this platform:
 #
 #   package.sh OUT
 #
-# Writes OUT/countersign-go-VERSION.zip. The library is taken from COUNTERSIGN_LIB_DIR and COUNTERSIGN_INCLUDE_DIR.
+# Writes OUT/countersign-go-VERSION.zip. The library is taken from COUNTERSIGN_LIB_DIR and
+# COUNTERSIGN_INCLUDE_DIR.
 set -euo pipefail
 : "${1:?usage: package.sh OUT}" "${COUNTERSIGN_LIB_DIR:?}" "${COUNTERSIGN_INCLUDE_DIR:?}"
 mkdir -p "$1"

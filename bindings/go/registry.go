@@ -10,7 +10,8 @@ import (
 	"unsafe"
 )
 
-// Registry holds the providers that clients can use: the built-in ones, and those that the program adds.
+// Registry holds the providers that clients can use: the built-in ones, and those that the program
+// adds.
 type Registry struct {
 	handle *handle
 	// The library requires exclusive access to change a registry.
@@ -47,7 +48,8 @@ func NewRegistry() (*Registry, error) {
 	return registry, nil
 }
 
-// AddProfile adds a provider that a profile in TOML describes. The error names the line or the field.
+// AddProfile adds a provider that a profile in TOML describes. The error names the line or the
+// field.
 func (r *Registry) AddProfile(toml string) error {
 	return r.change(func(registry *C.csign_registry, reported **C.csign_error) C.csign_status {
 		text, length := cText(toml)
@@ -55,8 +57,9 @@ func (r *Registry) AddProfile(toml string) error {
 	})
 }
 
-// LoadPlugin loads a plugin from its absolute path and adds its providers. A plugin is native code that runs with the
-// full rights of the process, and is never unloaded. If sha256 is not empty, the file must have this digest, in hex.
+// LoadPlugin loads a plugin from its absolute path and adds its providers. A plugin is native code
+// that runs with the full rights of the process, and is never unloaded. If sha256 is not empty, the
+// file must have this digest, in hex.
 func (r *Registry) LoadPlugin(path, sha256 string) error {
 	return r.change(func(registry *C.csign_registry, reported **C.csign_error) C.csign_status {
 		cPath, pathLength := cText(path)
@@ -65,8 +68,9 @@ func (r *Registry) LoadPlugin(path, sha256 string) error {
 	})
 }
 
-// SetLogger sets the logger for plugins that are loaded after this call, at the levels that are enabled in it. Without a
-// logger, their messages are discarded. A loaded plugin keeps its logger until the process ends.
+// SetLogger sets the logger for plugins that are loaded after this call, at the levels that are
+// enabled in it. Without a logger, their messages are discarded. A loaded plugin keeps its logger
+// until the process ends.
 func (r *Registry) SetLogger(logger *slog.Logger) error {
 	return r.change(func(registry *C.csign_registry, reported **C.csign_error) C.csign_status {
 		level := maxLevel(logger)

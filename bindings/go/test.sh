@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests the Go package: format, vet, unit tests and scenarios with the race detector, static linking, leaks, and the
-# README's example. library.sh and the README describe the variables. COUNTERSIGN_SANDBOX is the path of
-# countersign-sandbox.
+# Tests the Go package: format, vet, unit tests and scenarios with the race detector, static
+# linking, leaks, and the README's example. library.sh and the README describe the variables.
+# COUNTERSIGN_SANDBOX is the path of countersign-sandbox.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./library.sh

@@ -18,7 +18,8 @@ func borrowed(data *C.char, length C.size_t) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(data)), int(length))
 }
 
-// cText returns the pointer and the length of a string, for one call. The library copies what it keeps.
+// cText returns the pointer and the length of a string, for one call. The library copies what it
+// keeps.
 func cText(text string) (*C.char, C.size_t) {
 	return (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text))
 }

@@ -20,8 +20,8 @@ type Token struct {
 // AccessToken returns the access token string. It is a secret: don't log it.
 func (t *Token) AccessToken() string { return t.value }
 
-// Authorization returns the value of the HTTP Authorization header, nearly always "Bearer ..." (RFC 6750). It is a
-// secret.
+// Authorization returns the value of the HTTP Authorization header, nearly always "Bearer ..." (RFC
+// 6750). It is a secret.
 func (t *Token) Authorization() string { return t.authorization }
 
 // TokenType returns the token type as the vendor sent it, nearly always "Bearer".
@@ -36,7 +36,8 @@ func (t *Token) ExpiresAt() time.Time { return t.expiresAt }
 // Source returns where this call got the token from.
 func (t *Token) Source() Source { return t.source }
 
-// Extra returns the vendor's additional members of the token, such as "instance_url". The caller owns the map.
+// Extra returns the vendor's additional members of the token, such as "instance_url". The caller
+// owns the map.
 func (t *Token) Extra() map[string]string {
 	extra, err := parsed[map[string]string](t.extraJSON)
 	if err != nil || extra == nil {

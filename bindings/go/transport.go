@@ -10,13 +10,14 @@ import (
 	"strings"
 )
 
-// Transport is an [http.RoundTripper] that adds the client's token to requests. If the API responds with 401, it
-// invalidates that token, gets another one and repeats the request once. The second response goes to the caller,
-// whatever it is. A request is not repeated if its body can't be read again (no GetBody).
+// Transport is an [http.RoundTripper] that adds the client's token to requests. If the API responds
+// with 401, it invalidates that token, gets another one and repeats the request once. The second
+// response goes to the caller, whatever it is. A request is not repeated if its body can't be read
+// again (no GetBody).
 //
-// If the http.Client follows a redirect to another scheme, host or port, that request is sent without the token. A plain
-// http request to another machine fails with an [*Error] of the kind "usage", because the token is not sent in clear
-// text.
+// If the http.Client follows a redirect to another scheme, host or port, that request is sent
+// without the token. A plain http request to another machine fails with an [*Error] of the kind
+// "usage", because the token is not sent in clear text.
 type Transport struct {
 	// Client provides the token.
 	Client *Client
@@ -96,7 +97,8 @@ func isLoopback(host string) bool {
 	return err == nil && address.IsLoopback()
 }
 
-// keepsToItsOrigin reports whether a request and all redirects that led to it have the origin of the caller's request.
+// keepsToItsOrigin reports whether a request and all redirects that led to it have the origin of
+// the caller's request.
 func keepsToItsOrigin(request *http.Request) bool {
 	origin := originOf(request)
 	for request.Response != nil {
@@ -118,7 +120,8 @@ func originOf(request *http.Request) string {
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// authorized returns a copy of the request with the token. A RoundTripper must not change its request.
+// authorized returns a copy of the request with the token. A RoundTripper must not change its
+// request.
 func authorized(request *http.Request, token *Token) *http.Request {
 	copied := request.Clone(request.Context())
 	copied.Header.Set("Authorization", token.authorization)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the archive of package.sh into an empty module, as from the Go module proxy, and runs the README's example,
-# linked dynamically and statically:
+# Installs the archive of package.sh into an empty module, as from the Go module proxy, and runs the
+# README's example, linked dynamically and statically:
 #
 #   try.sh countersign-go-VERSION.zip
 set -euo pipefail

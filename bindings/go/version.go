@@ -18,8 +18,8 @@ func ABIVersion() uint32 {
 	return uint32(C.csign_abi_version())
 }
 
-// checkABI fails if the loaded library is incompatible with the one that this program was compiled for. Everything that
-// creates a library object calls it first.
+// checkABI fails if the loaded library is incompatible with the one that this program was compiled
+// for. Everything that creates a library object calls it first.
 var checkABI = sync.OnceValue(func() error {
 	return compatible(C.CSIGN_ABI_VERSION, ABIVersion())
 })

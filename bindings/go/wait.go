@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// await runs a call that may block. If the context can end, the call runs in its own goroutine, and continues after the
-// context has ended.
+// await runs a call that may block. If the context can end, the call runs in its own goroutine, and
+// continues after the context has ended.
 func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -108,7 +108,8 @@ func (c *Client) peekInto(room *[]byte) (string, error) {
 	}
 }
 
-// rooms are buffers for the library to copy tokens to. They are on the heap because C writes to them.
+// rooms are buffers for the library to copy tokens to. They are on the heap because C writes to
+// them.
 var rooms = sync.Pool{New: func() any {
 	room := make([]byte, 2048)
 	return &room

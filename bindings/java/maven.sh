@@ -1,4 +1,5 @@
-# To be sourced by the other scripts. Downloads and builds go to $COUNTERSIGN_SCRATCH, or to target/ in this folder.
+# To be sourced by the other scripts. Downloads and builds go to $COUNTERSIGN_SCRATCH, or to target/
+# in this folder.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=${COUNTERSIGN_SCRATCH:-$here/target/scratch}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the package, and runs its tests, the scenarios, the leak test, javadoc and the README's example. README.md
-# describes the variables.
+# Builds the package, and runs its tests, the scenarios, the leak test, javadoc and the README's
+# example. README.md describes the variables.
 set -euo pipefail
 . "$(dirname "$0")/maven.sh"
 cd "$here"
@@ -22,7 +22,8 @@ echo "Tests again, with the JVM checking each native call"
 log=$scratch/check-jni.log
 COUNTERSIGN_SCENARIO_RESULTS='' quiet_maven surefire:test@default-test -Dcountersign.jvm=-Xcheck:jni >"$log" 2>&1 ||
     { cat "$log"; exit 1; }
-# Two warnings are about JNA's own code: where it loads itself, and where it attaches a thread of the library.
+# Two warnings are about JNA's own code: where it loads itself, and where it attaches a thread of
+# the library.
 known='JNI local refs: 33, exceeds capacity: 32|without checking exceptions when required to from CallStaticObjectMethod'
 if grep -E 'WARNING in native method|FATAL ERROR in native method|WARNING: JNI' "$log" | grep -vE "$known"; then
     echo "-Xcheck:jni reported the above; the complete log is $log" >&2

@@ -1,4 +1,5 @@
-// Measures calls: a line of JSON per measurement, in nanoseconds per call (the median of nine runs).
+// Measures calls: a line of JSON per measurement, in nanoseconds per call (the median of nine
+// runs).
 
 import { Client } from 'countersign';
 

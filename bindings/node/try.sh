@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the tarball into an empty project, and runs the README's example with the sandbox: try.sh TARBALL
+# Installs the tarball into an empty project, and runs the README's example with the sandbox: try.sh
+# TARBALL
 set -euo pipefail
 tarball="$(realpath "${1:?the tarball}")"
 readme="$(cd "$(dirname "$0")" && pwd)/README.md"

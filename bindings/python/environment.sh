@@ -1,4 +1,5 @@
-# To be sourced by the scripts: a virtual environment with requirements-dev.txt, in $COUNTERSIGN_SCRATCH.
+# To be sourced by the scripts: a virtual environment with requirements-dev.txt, in
+# $COUNTERSIGN_SCRATCH.
 
 export COUNTERSIGN_SCRATCH="${COUNTERSIGN_SCRATCH:-${TMPDIR:-/tmp}/countersign-python}"
 mkdir -p "$COUNTERSIGN_SCRATCH"

@@ -23,7 +23,8 @@ from setuptools.command.build_py import build_py
 
 FILE_NAME = {"darwin": "libcountersign.0.dylib", "win32": "countersign.dll"}.get(sys.platform, "libcountersign.so.0")
 
-# The system libraries that PEP 600 allows a manylinux wheel to need, and that a Rust library may use.
+# The system libraries that PEP 600 allows a manylinux wheel to need, and that a Rust library may
+# use.
 SYSTEM = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libgcc_s.so.1"}
 
 

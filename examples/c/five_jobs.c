@@ -1,7 +1,7 @@
 /* Obtains tokens with every grant from the sandbox.
  *
- * Start a sandbox with a new folder for each run, and pass that folder to this program. Install the library with
- * `cargo xtask dist --prefix PREFIX` first.
+ * Start a sandbox with a new folder for each run, and pass that folder to this program. Install the
+ * library with `cargo xtask dist --prefix PREFIX` first.
  *
  *     PREFIX/bin/countersign-sandbox --tls --dir sandbox &
  *     export PKG_CONFIG_PATH=PREFIX/lib/pkgconfig
@@ -205,7 +205,8 @@ static void set_clocks_ahead(const char *url, int seconds)
     ahead_s = seconds;
 }
 
-/* Job 1: assertions signed with RS256, RS384 and RS512. A second client finds the token in the store. */
+/* Job 1: assertions signed with RS256, RS384 and RS512. A second client finds the token in the
+ * store. */
 static void docusign_jwt(void)
 {
     static const char *const connections[] = {"docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"};

@@ -1,7 +1,7 @@
 // Obtains tokens with every grant from the sandbox.
 //
-// Start a sandbox with a new folder for each run, and pass that folder to this program. Install the library with
-// `cargo xtask dist --prefix PREFIX` first.
+// Start a sandbox with a new folder for each run, and pass that folder to this program. Install the
+// library with `cargo xtask dist --prefix PREFIX` first.
 //
 //     PREFIX/bin/countersign-sandbox --tls --dir sandbox &
 //     export PKG_CONFIG_PATH=PREFIX/lib/pkgconfig
@@ -41,7 +41,8 @@ class Stage {
         return Client::make(config).value();
     }
 
-    /// Opens a page like a browser. `_sandbox=allow` makes the sandbox act as if the user had pressed "Allow".
+    /// Opens a page like a browser. `_sandbox=allow` makes the sandbox act as if the user had
+    /// pressed "Allow".
     bool allow(std::string_view url, std::string_view option = "") const {
         return curl(std::string(option) + " '" + std::string(url) + "&_sandbox=allow'");
     }
@@ -57,7 +58,8 @@ class Stage {
         return std::move(token).value();
     }
 
-    /// Sets how far the vendor's clock and this program's are ahead. `url` is any URL of the sandbox.
+    /// Sets how far the vendor's clock and this program's are ahead. `url` is any URL of the
+    /// sandbox.
     void set_clocks_ahead(std::string_view url, std::chrono::seconds by) {
         const auto end = url.find('/', url.find("://") + 3);
         const auto body = "{\"offset_s\": " + std::to_string(by.count()) + "}";
@@ -127,7 +129,8 @@ void show(std::string_view connection, const countersign::Error &error) {
     }
 }
 
-/// Job 1: assertions signed with RS256, RS384 and RS512. A second client finds the token in the store.
+/// Job 1: assertions signed with RS256, RS384 and RS512. A second client finds the token in the
+/// store.
 void docusign_jwt(Stage &stage) {
     for (const auto *connection : {"docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"}) {
         const auto client = stage.client(connection);

@@ -1,4 +1,5 @@
-/* Invalid arguments: wrong lengths, invalid UTF-8, handles of another type, buffers that are too small. */
+/* Invalid arguments: wrong lengths, invalid UTF-8, handles of another type, buffers that are too
+ * small. */
 
 #include "check.h"
 

@@ -1,5 +1,5 @@
-/* Helpers of the abuse programs: checks that count failures and print their location, and the sandbox's connections. A
- * program without failures prints nothing. */
+/* Helpers of the abuse programs: checks that count failures and print their location, and the
+ * sandbox's connections. A program without failures prints nothing. */
 
 #ifndef CHECK_H
 #define CHECK_H
@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The number of the library's objects, in test builds only. The library's tables refer to every object, so no leak checker
- * reports one that a program didn't free. */
+/* The number of the library's objects, in test builds only. The library's tables refer to every
+ * object, so no leak checker reports one that a program didn't free. */
 CSIGN_API size_t csign_test_objects(void);
 
 static int faults;
@@ -138,8 +138,8 @@ static inline void read_cached_token(const csign_client *client)
     }
 }
 
-/* Waits until the threads of requests have ended. They may outlive their client for a moment, and a leak checker would
- * report their memory. run.sh stops a program that hangs. */
+/* Waits until the threads of requests have ended. They may outlive their client for a moment, and a
+ * leak checker would report their memory. run.sh stops a program that hangs. */
 static inline void wait_for_threads(void)
 {
 /* ThreadSanitizer has its own thread. */

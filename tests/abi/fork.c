@@ -1,5 +1,5 @@
-/* fork: in the child, calls on the parent's client fail at once, and a new client works. The parent's client keeps
- * working. Also while other threads are in the middle of calls. */
+/* fork: in the child, calls on the parent's client fail at once, and a new client works. The
+ * parent's client keeps working. Also while other threads are in the middle of calls. */
 
 #include "check.h"
 #include <pthread.h>
@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* AddressSanitizer's allocator stays locked in a child that is forked while another thread is inside it, so with
- * AddressSanitizer the parent forks without other threads. */
+/* AddressSanitizer's allocator stays locked in a child that is forked while another thread is
+ * inside it, so with AddressSanitizer the parent forks without other threads. */
 #ifdef __SANITIZE_ADDRESS__
 #define THREADS 0
 #else
@@ -84,8 +84,8 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     return outcome_with_objects();
 }
 
-/* On success, the child ends with exec: memory of the parent's threads and client is lost in the child, and a leak
- * checker would report it at exit. */
+/* On success, the child ends with exec: memory of the parent's threads and client is lost in the
+ * child, and a leak checker would report it at exit. */
 static void end_child(int status)
 {
     if (status == 0) execl("/bin/true", "true", (char *)NULL);

@@ -1,5 +1,6 @@
-/* Uses and frees freed handles, and values that never were handles. Each call returns the documented status and reads
- * nothing through them, which valgrind and AddressSanitizer would report. */
+/* Uses and frees freed handles, and values that never were handles. Each call returns the
+ * documented status and reads nothing through them, which valgrind and AddressSanitizer would
+ * report. */
 
 #include "check.h"
 
@@ -38,7 +39,8 @@ static void all_reject(void *handle)
     csign_token_free(handle);
 }
 
-/* Values that no function returned, such as pointers into this program, and numbers next to a handle. */
+/* Values that no function returned, such as pointers into this program, and numbers next to a
+ * handle. */
 static void invalid_values(const void *handle)
 {
     static const uintptr_t numbers[] = {1, 8, 4096, UINTPTR_MAX, UINTPTR_MAX / 2, (uintptr_t)1 << 16};

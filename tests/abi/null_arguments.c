@@ -1,4 +1,5 @@
-/* Passes NULL as every argument of every exported function. run.sh compares the calls here with `nm -D`. */
+/* Passes NULL as every argument of every exported function. run.sh compares the calls here with
+ * `nm -D`. */
 
 #include "check.h"
 

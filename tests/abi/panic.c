@@ -1,6 +1,6 @@
-/* A panic in the library (csign_test_panic, which exists only in test builds) results in a status. Its client is
- * poisoned, but can be closed and freed, and other clients keep working. run.sh checks that only Rust's panic message
- * is printed. */
+/* A panic in the library (csign_test_panic, which exists only in test builds) results in a status.
+ * Its client is poisoned, but can be closed and freed, and other clients keep working. run.sh
+ * checks that only Rust's panic message is printed. */
 
 #include "check.h"
 

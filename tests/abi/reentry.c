@@ -1,4 +1,5 @@
-/* Callbacks that call their own client: each call fails with CSIGN_STATUS_REENTERED, without a deadlock. */
+/* Callbacks that call their own client: each call fails with CSIGN_STATUS_REENTERED, without a
+ * deadlock. */
 
 #include "check.h"
 #include <time.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the C ABI with every compiler, by linking, and with programs that misuse it. Prints a line for each part that
-# passes, and exits with 1 at the first failure.
+# Tests the C ABI with every compiler, by linking, and with programs that misuse it. Prints a line
+# for each part that passes, and exits with 1 at the first failure.
 #
 #   COUNTERSIGN_LIB_DIR, COUNTERSIGN_INCLUDE_DIR   an installed library, built with the feature test-hooks
 #   COUNTERSIGN_SANDBOX                            the `countersign-sandbox` program
@@ -36,8 +36,8 @@ fail() {
     exit 1
 }
 
-# Compiles each header alone, twice in one unit, and in two units of one program, in every language and with every
-# compiler.
+# Compiles each header alone, twice in one unit, and in two units of one program, in every language
+# and with every compiler.
 part_headers() {
     local cc std header count=0
     echo 'int main(void) { return 0; }' >main.c
@@ -66,7 +66,8 @@ part_headers() {
     echo "headers: $count compilations without warnings"
 }
 
-# Links a program with the shared library, which must be needed by its soname, and with the static one.
+# Links a program with the shared library, which must be needed by its soname, and with the static
+# one.
 part_links() {
     local cc native
     native=$(sed -n 's/^Libs.private: //p' "$lib/pkgconfig/countersign.pc")
@@ -90,8 +91,8 @@ part_exports() {
     echo "exports: NULL in every argument of $(wc -l <exported) functions"
 }
 
-# Keys that the library rejects without aws-lc: the command in the hint converts the key to a usable one. If no command
-# can, the hint says which key to create instead.
+# Keys that the library rejects without aws-lc: the command in the hint converts the key to a usable
+# one. If no command can, the hint says which key to create instead.
 part_keys() {
     build "${ccs[0]}" key_hint -O1
     openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out whole.key
@@ -103,7 +104,8 @@ part_keys() {
     echo "keys: 3 converted by the hint's command, 2 with a hint which key to create"
 }
 
-# converted WHAT COMMAND: COMMAND creates key.pem, and the command in its hint converts it to a usable key.
+# converted WHAT COMMAND: COMMAND creates key.pem, and the command in its hint converts it to a
+# usable key.
 converted() {
     local hint made
     $2 2>openssl.log || fail "$1: $(cat openssl.log)"
@@ -114,7 +116,8 @@ converted() {
     [[ $(./key_hint "${made##* -out }") == usable ]] || fail "$1: $made does not create a usable key"
 }
 
-# replaced WHAT INSTEAD COMMAND: COMMAND creates key.pem, whose hint says which key to create instead.
+# replaced WHAT INSTEAD COMMAND: COMMAND creates key.pem, whose hint says which key to create
+# instead.
 replaced() {
     local hint
     $3 2>openssl.log || fail "$1: $(cat openssl.log)"
@@ -135,7 +138,8 @@ part_abuse() {
     done
 }
 
-# The fair scheduler is for fork.c: its threads call all the time, without system calls, and would starve the main one.
+# The fair scheduler is for fork.c: its threads call all the time, without system calls, and would
+# starve the main one.
 part_valgrind() {
     local program
     for program in "${programs[@]}"; do
@@ -164,8 +168,9 @@ part_sanitizers() {
     echo "sanitizers: ${#programs[@]} programs under ASan (with leaks) and UBSan"
 }
 
-# Checks the C side of sixteen threads on one client. The library is not instrumented, and its locks are futexes that
-# ThreadSanitizer doesn't see. So this ignores the library and leaves out programs that pass data through it.
+# Checks the C side of sixteen threads on one client. The library is not instrumented, and its locks
+# are futexes that ThreadSanitizer doesn't see. So this ignores the library and leaves out programs
+# that pass data through it.
 part_threads() {
     build gcc threads -O1 -fsanitize=thread
     nm threads | grep __tsan_init >symbols || fail "threads: no ThreadSanitizer in it"
@@ -173,8 +178,8 @@ part_threads() {
     echo "threads: 16 threads on one client, the C side under ThreadSanitizer"
 }
 
-# Builds the examples like a user, with pkg-config and with CMake, and runs them, also under valgrind and the
-# sanitizers. Each uses its own sandbox.
+# Builds the examples like a user, with pkg-config and with CMake, and runs them, also under
+# valgrind and the sanitizers. Each uses its own sandbox.
 part_examples() {
     local language compiler source flags
     for language in c cpp; do

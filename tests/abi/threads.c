@@ -1,4 +1,5 @@
-/* Sixteen threads on one client: they share one request, and the client can be closed while they use it. */
+/* Sixteen threads on one client: they share one request, and the client can be closed while they
+ * use it. */
 
 #include "check.h"
 #include <pthread.h>

@@ -17,7 +17,8 @@ struct Answer {
     std::string location;
 };
 
-/// Sends a GET, or a POST of a JSON body. It trusts this CA and follows no redirects. Throws if there is no response.
+/// Sends a GET, or a POST of a JSON body. It trusts this CA and follows no redirects. Throws if
+/// there is no response.
 Answer request(const std::string &url, const std::string &ca_file, const std::string *body = nullptr,
                const std::string &authorization = "");
 

@@ -49,7 +49,8 @@ class Stage {
     std::shared_ptr<countersign::Key> key_;
 };
 
-/// Parses `[connections.NAME]` of the sandbox's file: one `name = "value"` per line, up to the next blank line.
+/// Parses `[connections.NAME]` of the sandbox's file: one `name = "value"` per line, up to the next
+/// blank line.
 std::map<std::string, std::string> connection_settings(const std::string &path, const std::string &name);
 
 }  // namespace scenarios

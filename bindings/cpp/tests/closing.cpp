@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A token endpoint that rotates the refresh token and holds its response until it is released. It runs until the process
-/// exits.
+/// A token endpoint that rotates the refresh token and holds its response until it is released. It
+/// runs until the process exits.
 class HeldServer {
 public:
     HeldServer() : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
@@ -97,7 +97,8 @@ Client client_of(const HeldServer &server, const std::string &folder) {
                                 {"client_id", "my-app"},
                                 {"client_secret", "s3cret"},
                                 {"redirect_uri", "http://127.0.0.1/callback"},
-                                // A unique one: the library remembers spent ones independently of the store.
+                                // A unique one: the library remembers spent ones independently of
+                                // the store.
                                 {"refresh_token", "first of " + folder},
                                 {"store", "file:" + folder + "/tokens"}})
                       .value();

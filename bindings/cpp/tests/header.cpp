@@ -1,4 +1,5 @@
-// Tests what countersign.hpp adds to the C functions: owners, results, and callbacks that may throw.
+// Tests what countersign.hpp adds to the C functions: owners, results, and callbacks that may
+// throw.
 
 #include <atomic>
 #include <countersign.hpp>

@@ -1,5 +1,5 @@
-// Creates, uses and drops clients, keys and errors ten thousand times, and gets some hundred tokens. The process's memory
-// must not grow after the first two thousand rounds.
+// Creates, uses and drops clients, keys and errors ten thousand times, and gets some hundred
+// tokens. The process's memory must not grow after the first two thousand rounds.
 
 #include <countersign.hpp>
 #include <cstdio>

@@ -55,7 +55,8 @@ type step struct {
 	expect  map[string]any
 }
 
-// memberNames are the members of each kind of step, in addition to do, as and expect. A ? marks an optional one.
+// memberNames are the members of each kind of step, in addition to do, as and expect. A ? marks an
+// optional one.
 var memberNames = map[string][]string{
 	"token":        {"min_valid_s?"},
 	"refresh":      {},

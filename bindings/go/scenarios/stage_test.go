@@ -68,7 +68,8 @@ func newStage(emulator *sandbox.Sandbox, script *scenario) (*stage, error) {
 	}, nil
 }
 
-// open builds the scenario's client. Each call builds another one with the same settings and callbacks.
+// open builds the scenario's client. Each call builds another one with the same settings and
+// callbacks.
 func (s *stage) open() (*countersign.Client, error) {
 	settings := countersign.Settings{"store": "memory"}
 	options := []countersign.Option{countersign.WithFile(s.sandbox.Connections)}

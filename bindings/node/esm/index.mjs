@@ -1,4 +1,5 @@
-// The same module for `import`, so that a program has one copy of the classes, however it loads them.
+// The same module for `import`, so that a program has one copy of the classes, however it loads
+// them.
 
 import countersign from '../dist/index.js';
 

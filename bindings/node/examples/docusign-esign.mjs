@@ -19,7 +19,8 @@ async function authorized() {
   return token;
 }
 
-// docusign-esign throws an axios error. After a 401, this replaces the token and repeats the call once.
+// docusign-esign throws an axios error. After a 401, this replaces the token and repeats the call
+// once.
 async function once(call) {
   const token = await authorized();
   try {
@@ -35,6 +36,7 @@ const user = await once((token) => api.getUserInfo(token.accessToken));
 const account = user.accounts.find((each) => each.isDefault === 'true') ?? user.accounts[0];
 api.setBasePath(`${account.baseUri}/restapi`);
 console.log(`${user.name} of ${account.accountName}, at ${api.getBasePath()}`);
-// Now use new docusign.EnvelopesApi(api), and once(() => envelopes.listStatusChanges(account.accountId, ...)).
+// Now use new docusign.EnvelopesApi(api), and once(() =>
+// envelopes.listStatusChanges(account.accountId, ...)).
 
 client.close();

@@ -8,8 +8,8 @@ import { koffi, type Native } from './koffi.js';
 type Argument = Pointer | number | bigint | Uint8Array | Out | [number] | [number | bigint];
 
 /**
- * Calls a function on a thread of libuv's pool, and throws its error. Callbacks run on the event loop, which the call
- * doesn't block.
+ * Calls a function on a thread of libuv's pool, and throws its error. Callbacks run on the event
+ * loop, which the call doesn't block.
  */
 export async function call(fn: Native, ...args: Argument[]): Promise<void> {
   const error: Out = [null];
@@ -32,7 +32,10 @@ export async function freeOnPool(fn: Native, pointer: Pointer): Promise<void> {
   }
 }
 
-/** Calls a function directly. It must not wait, nor take a lock under which the library calls a callback. */
+/**
+ * Calls a function directly. It must not wait, nor take a lock under which the library calls a
+ * callback.
+ */
 export function callNow(fn: Native, ...args: Argument[]): void {
   const error: Out = [null];
   const status: number = fn(...args, error);
@@ -62,8 +65,8 @@ export function takeText(text: Pointer): string {
 }
 
 /**
- * The maximum number of concurrent calls. koffi has memory for 256 calls that run or wait for a thread, and callbacks
- * from other threads need some of it.
+ * The maximum number of concurrent calls. koffi has memory for 256 calls that run or wait for a
+ * thread, and callbacks from other threads need some of it.
  */
 const MAX_CALLS = 64;
 
@@ -87,7 +90,8 @@ function release(): void {
 function onPool(fn: Native, args: Argument[]): Promise<number> {
   return new Promise((resolve, reject) => {
     fn.async(...args, (failure: Error | null, status: number) => {
-      // This reference keeps the arguments, which the library reads and writes, from being collected before.
+      // This reference keeps the arguments, which the library reads and writes, from being
+      // collected before.
       args.length = 0;
       if (failure) reject(failure);
       else resolve(status);

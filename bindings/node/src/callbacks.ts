@@ -1,5 +1,5 @@
-// Callbacks. There is one C function per kind of callback, for all clients. It finds the program's function by a number.
-// koffi runs it on the event loop while the library's thread waits.
+// Callbacks. There is one C function per kind of callback, for all clients. It finds the program's
+// function by a number. koffi runs it on the event loop while the library's thread waits.
 
 import { keepCause, usageError } from './error.js';
 import { type Pointer, protos } from './functions.js';
@@ -14,8 +14,9 @@ export interface Signer {
   /** The `kid` of assertions. */
   keyId?: string;
   /**
-   * Signs the message, not its hash, and returns the signature in the format of RFC 7518, or in DER for ECDSA. It runs on
-   * the event loop and can't return a promise. What it throws becomes the `cause` of the call's error.
+   * Signs the message, not its hash, and returns the signature in the format of RFC 7518, or in DER
+   * for ECDSA. It runs on the event loop and can't return a promise. What it throws becomes the
+   * `cause` of the call's error.
    */
   sign(input: Uint8Array): Uint8Array;
 }
@@ -40,8 +41,9 @@ export type Open = (url: string) => void;
 /**
  * A program's callback, and the number by which the library calls it.
  *
- * The library gets no `destroy`, which it would call on its own thread, perhaps after the event loop has ended. None is
- * needed: the C functions live as long as the process, and calls with an unknown number are ignored.
+ * The library gets no `destroy`, which it would call on its own thread, perhaps after the event
+ * loop has ended. None is needed: the C functions live as long as the process, and calls with an
+ * unknown number are ignored.
  */
 export class Callback<F> {
   readonly id: number;
@@ -112,7 +114,10 @@ export function levelNumber(level: LogLevel): number {
   return Number(found[0]);
 }
 
-/** Runs a callback that can fail. What it throws is stored under the status that is returned to the library. */
+/**
+ * Runs a callback that can fail. What it throws is stored under the status that is returned to the
+ * library.
+ */
 function run<F>(id: Pointer, body: (run: F) => void): number {
   const callback = live.get(Number(id)) as Callback<F> | undefined;
   if (!callback) return 1;

@@ -15,7 +15,10 @@ import { type Token, takeToken } from './token.js';
 export interface TokenOptions {
   /** How long the token must still be valid, in seconds. Defaults to the setting `min_valid_s`. */
   minValid?: number;
-  /** If aborted, the call rejects at once. The request continues in the library, and a later call gets its result. */
+  /**
+   * If aborted, the call rejects at once. The request continues in the library, and a later call
+   * gets its result.
+   */
   signal?: AbortSignal;
 }
 
@@ -48,8 +51,8 @@ export interface LoginOptions {
 }
 
 /**
- * A client returns a connection's access token and keeps it valid. At most one token request is in flight among its
- * callers and among the processes that share the connection's store.
+ * A client returns a connection's access token and keeps it valid. At most one token request is in
+ * flight among its callers and among the processes that share the connection's store.
  *
  * Calls that can wait run on a thread of libuv's pool, not on the event loop. They reject with a
  * {@link CountersignError}, whose class is the verdict.
@@ -86,8 +89,8 @@ export class Client {
   }
 
   /**
-   * Returns a token that is valid for at least `minValid` seconds: the cached token, the stored one, or a new one from a
-   * request that concurrent callers share.
+   * Returns a token that is valid for at least `minValid` seconds: the cached token, the stored
+   * one, or a new one from a request that concurrent callers share.
    */
   async token(options: TokenOptions = {}): Promise<Token> {
     options.signal?.throwIfAborted();
@@ -118,8 +121,8 @@ export class Client {
   }
 
   /**
-   * Requests a new token now, even if the current one is still valid. If that fails and the current token is still valid,
-   * returns the current one.
+   * Requests a new token now, even if the current one is still valid. If that fails and the current
+   * token is still valid, returns the current one.
    */
   async refresh(options: Pick<TokenOptions, 'signal'> = {}): Promise<Token> {
     options.signal?.throwIfAborted();
@@ -130,22 +133,25 @@ export class Client {
   }
 
   /**
-   * Reports an access token that an API rejected with 401. The client doesn't return it again. If the token has been
-   * replaced in the meantime, the newer one stays valid.
+   * Reports an access token that an API rejected with 401. The client doesn't return it again. If
+   * the token has been replaced in the meantime, the newer one stays valid.
    */
   async invalidate(accessToken: string | Token): Promise<void> {
     const text = typeof accessToken === 'string' ? accessToken : accessToken.accessToken;
     await this.#takenAway(() => this.#call(c.invalidate, ...textArgs(text)));
   }
 
-  /** Returns the URL at which a person consents to the app acting for the user. A jwt-bearer grant needs this consent. */
+  /**
+   * Returns the URL at which a person consents to the app acting for the user. A jwt-bearer grant
+   * needs this consent.
+   */
   async consentUrl(): Promise<string> {
     return this.#text(c.consentUrl);
   }
 
   /**
-   * Returns the user that the token is for and the API's URL: the members of the token response, and the vendor's
-   * userinfo, which is requested once and stored.
+   * Returns the user that the token is for and the API's URL: the members of the token response,
+   * and the vendor's userinfo, which is requested once and stored.
    */
   async identity(options: Pick<TokenOptions, 'signal'> = {}): Promise<Record<string, string>> {
     options.signal?.throwIfAborted();
@@ -153,8 +159,9 @@ export class Client {
   }
 
   /**
-   * Starts a login, for programs with their own web server. Redirect the browser to its `url`, and pass the URL of the
-   * callback to {@link completeLogin}. `redirectUri` defaults to the setting `redirect_uri`.
+   * Starts a login, for programs with their own web server. Redirect the browser to its `url`, and
+   * pass the URL of the callback to {@link completeLogin}. `redirectUri` defaults to the setting
+   * `redirect_uri`.
    */
   async startLogin(redirectUri = ''): Promise<Login> {
     const out: Out = [null];
@@ -163,8 +170,8 @@ export class Client {
   }
 
   /**
-   * Completes a login: validates the callback (the URL that the browser was redirected to, or just its query), exchanges
-   * the code once, and stores the tokens.
+   * Completes a login: validates the callback (the URL that the browser was redirected to, or just
+   * its query), exchanges the code once, and stores the tokens.
    */
   async completeLogin(login: Login, callback: string | URL): Promise<Token> {
     const end = (pointer: Pointer) => this.#tokenBy(c.completeLogin, pointer, ...textArgs(String(callback)));
@@ -172,8 +179,8 @@ export class Client {
   }
 
   /**
-   * Runs a complete login on this machine (RFC 8252): starts a loopback server, calls `open` with the login's URL, and
-   * waits for the browser's callback.
+   * Runs a complete login on this machine (RFC 8252): starts a loopback server, calls `open` with
+   * the login's URL, and waits for the browser's callback.
    */
   async login(options: LoginOptions): Promise<Token> {
     options.signal?.throwIfAborted();
@@ -188,9 +195,10 @@ export class Client {
   /**
    * Revokes the grant at the vendor and deletes its tokens from memory and the store.
    *
-   * If the vendor can't be reached or rejects the revocation (`failed`), the tokens stay stored, because otherwise nobody
-   * could revoke the grant any more. The client doesn't return them, and the next call retries the revocation. A login
-   * replaces them. With `force`, the tokens are deleted even if the vendor did not revoke the grant.
+   * If the vendor can't be reached or rejects the revocation (`failed`), the tokens stay stored,
+   * because otherwise nobody could revoke the grant any more. The client doesn't return them, and
+   * the next call retries the revocation. A login replaces them. With `force`, the tokens are
+   * deleted even if the vendor did not revoke the grant.
    */
   async forget(options: ForgetOptions = {}): Promise<Forgotten> {
     const [revocation, reason]: [[number], Out] = [[0], [null]];
@@ -212,14 +220,18 @@ export class Client {
     });
   }
 
-  /** Returns the recent history of the connection's grant, oldest first: who refreshed it, when, and the result. */
+  /**
+   * Returns the recent history of the connection's grant, oldest first: who refreshed it, when, and
+   * the result.
+   */
   async events(): Promise<Event[]> {
     return JSON.parse(await this.#text(c.events));
   }
 
   /**
-   * Returns when the stored refresh token expires, in seconds since 1970. A person must log in again before then, unless
-   * a refresh returns a new one. `null` if the vendor didn't say, or if no refresh token is stored.
+   * Returns when the stored refresh token expires, in seconds since 1970. A person must log in
+   * again before then, unless a refresh returns a new one. `null` if the vendor didn't say, or if
+   * no refresh token is stored.
    */
   async refreshTokenExpiresAt(): Promise<number | null> {
     const seconds: [number | bigint] = [-1];
@@ -228,18 +240,19 @@ export class Client {
   }
 
   /**
-   * Rejects with the store's error if the last token could not be stored and is only in memory. The token isn't lost
-   * while the process runs, and each call for a token tries to store it again.
+   * Rejects with the store's error if the last token could not be stored and is only in memory. The
+   * token isn't lost while the process runs, and each call for a token tries to store it again.
    */
   async checkSaved(): Promise<void> {
     await this.#call(c.checkSaved);
   }
 
   /**
-   * Waits for requests in flight, for at most `timeout` seconds, and starts no new ones. Call it before the process exits.
-   * Afterwards, the client still returns a cached token; anything else rejects with a {@link RetryError} whose code is
-   * `BUSY`. Rejects with that error if a request is still in flight after the timeout, and with the store's error if a new
-   * token could not be stored.
+   * Waits for requests in flight, for at most `timeout` seconds, and starts no new ones. Call it
+   * before the process exits. Afterwards, the client still returns a cached token; anything else
+   * rejects with a {@link RetryError} whose code is `BUSY`. Rejects with that error if a request is
+   * still in flight after the timeout, and with the store's error if a new token could not be
+   * stored.
    */
   async drain(timeout = DRAIN_S): Promise<void> {
     await this.#call(c.drain, milliseconds('timeout', timeout));
@@ -286,7 +299,10 @@ export class Client {
     }
   }
 
-  /** Runs a call that removes the token. Concurrent callers must not get the token that is still cached. */
+  /**
+   * Runs a call that removes the token. Concurrent callers must not get the token that is still
+   * cached.
+   */
   async #takenAway(body: () => Promise<void>): Promise<void> {
     const call = this.#changed(body);
     const leaving = Promise.allSettled([this.#leaving, call]).then(() => {
@@ -336,7 +352,10 @@ function peek(pointer: Pointer): string | undefined {
 const found = new BigUint64Array(1);
 const failure = new BigUint64Array(1);
 
-/** Returns the cached token if it is valid for long enough, or `last` if that is still the cached one. Never waits. */
+/**
+ * Returns the cached token if it is valid for long enough, or `last` if that is still the cached
+ * one. Never waits.
+ */
 function peekToken(pointer: Pointer, minValidMs: number, last: Token | undefined): Token | undefined {
   const status: number = c.peek(pointer, minValidMs, found, failure);
   if (status !== 0) throw takeError(status, failure[0] || null);
@@ -363,7 +382,10 @@ async function settle(pointer: Pointer): Promise<void> {
   }
 }
 
-/** How many seconds closing waits for requests in flight: a little more than the default of `timeout_ms`. */
+/**
+ * How many seconds closing waits for requests in flight: a little more than the default of
+ * `timeout_ms`.
+ */
 const DRAIN_S = 35;
 
 function milliseconds(name: string, seconds: number): number {

@@ -11,13 +11,16 @@ import type { Settings } from './settings.js';
 /** Options of {@link Client.create}. */
 export interface ClientOptions {
   /**
-   * The connection's name. It appears in messages and identifies the connection's tokens in a store. It is required if the
-   * store outlives the process.
+   * The connection's name. It appears in messages and identifies the connection's tokens in a
+   * store. It is required if the store outlives the process.
    */
   name?: string;
   /** The registry of providers. Defaults to the built-in providers. */
   registry?: Registry;
-  /** Signs assertions instead of the setting `private_key`. If the file has that setting, set it to null. */
+  /**
+   * Signs assertions instead of the setting `private_key`. If the file has that setting, set it to
+   * null.
+   */
   signer?: callbacks.Signer;
   /** Replaces the system's clocks, for tests. */
   clock?: callbacks.Clock;
@@ -25,24 +28,32 @@ export interface ClientOptions {
   log?: callbacks.Log;
   /** The most verbose level that is logged. Defaults to `info`. */
   logLevel?: LogLevel;
-  /** Called for each change of the token, after the change is stored and before any caller gets the token. */
+  /**
+   * Called for each change of the token, after the change is stored and before any caller gets the
+   * token.
+   */
   onChange?: callbacks.ChangeListener;
 }
 
 /** Options of {@link Client.load}. */
 export interface LoadOptions extends ClientOptions {
   /**
-   * The TOML file. Defaults to the file that the countersign command reads: $COUNTERSIGN_CONFIG, ./countersign.toml, or the
-   * one in the user's configuration folder.
+   * The TOML file. Defaults to the file that the countersign command reads: $COUNTERSIGN_CONFIG,
+   * ./countersign.toml, or the one in the user's configuration folder.
    */
   path?: string;
-  /** Settings that override the file's. null removes one, such as `private_key` if you pass a signer. */
+  /**
+   * Settings that override the file's. null removes one, such as `private_key` if you pass a
+   * signer.
+   */
   settings?: Settings;
 }
 
 /** The source of a connection's settings. */
 export interface From {
-  /** The connection's name in a TOML file, and the file's path, or an empty string for the default. */
+  /**
+   * The connection's name in a TOML file, and the file's path, or an empty string for the default.
+   */
   file?: { name: string; path: string };
   settings: Settings;
 }

@@ -78,8 +78,9 @@ export function takeError(status: number, pointer: Pointer): CountersignError {
 }
 
 /**
- * What callbacks threw, by the status that they returned to the library, which the error contains. The oldest are
- * dropped: the limit is far above the number of concurrent calls, each of which has at most one cause.
+ * What callbacks threw, by the status that they returned to the library, which the error contains.
+ * The oldest are dropped: the limit is far above the number of concurrent calls, each of which has
+ * at most one cause.
  */
 const causes = new Map<number, { thrown: unknown }>();
 const MAX_CAUSES = 256;

@@ -6,9 +6,10 @@ import { isMainThread } from 'node:worker_threads';
 import { koffi } from './koffi.js';
 
 /**
- * Makes `process.exit` or an uncaught error end the process at once if `waits` returns true, after the other listeners of
- * `exit`. Node itself would wait for libuv's threads, which wait for callbacks that no event loop runs any more. If
- * nothing waits, the process ends as it would without this package. This is not possible in a worker.
+ * Makes `process.exit` or an uncaught error end the process at once if `waits` returns true, after
+ * the other listeners of `exit`. Node itself would wait for libuv's threads, which wait for
+ * callbacks that no event loop runs any more. If nothing waits, the process ends as it would
+ * without this package. This is not possible in a worker.
  */
 export function endWithoutWaiting(waits: () => boolean): void {
   if (!isMainThread || process.platform === 'win32') return;

@@ -9,12 +9,14 @@ import type { Token } from './token.js';
 type Fetch = typeof globalThis.fetch;
 
 /**
- * Returns a `fetch` that adds the client's token to requests. If the API responds with 401, it invalidates that token,
- * gets another one and repeats the request once. The second response goes to the caller, whatever it is. A request is not
- * repeated if its body is a stream, or if it is a `Request` with a body.
+ * Returns a `fetch` that adds the client's token to requests. If the API responds with 401, it
+ * invalidates that token, gets another one and repeats the request once. The second response goes
+ * to the caller, whatever it is. A request is not repeated if its body is a stream, or if it is a
+ * `Request` with a body.
  *
- * If `fetch` follows a redirect to another origin, that request is sent without the token. A plain http request to another
- * machine rejects with an `UnexpectedError` of kind `usage`, because the token is not sent in clear text.
+ * If `fetch` follows a redirect to another origin, that request is sent without the token. A plain
+ * http request to another machine rejects with an `UnexpectedError` of kind `usage`, because the
+ * token is not sent in clear text.
  *
  * @param fetch  the function that sends requests. Defaults to Node's `fetch`.
  *
@@ -70,7 +72,10 @@ function checkTarget({ protocol, hostname }: URL): void {
   );
 }
 
-/** Returns whether a host of a URL is on this machine. URL has lowercased it and normalized an address. */
+/**
+ * Returns whether a host of a URL is on this machine. URL has lowercased it and normalized an
+ * address.
+ */
 function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'))

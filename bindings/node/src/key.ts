@@ -18,7 +18,10 @@ export interface SignOptions {
 /** Describes a key. */
 export type KeyInfo = Record<string, unknown>;
 
-/** A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is immutable. */
+/**
+ * A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is
+ * immutable.
+ */
 export class Key {
   readonly #handle: Handle;
 
@@ -27,8 +30,8 @@ export class Key {
   }
 
   /**
-   * Reads a key in any supported format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate, Google's or
-   * Box's JSON. The passphrase is for encrypted keys.
+   * Reads a key in any supported format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a
+   * certificate, Google's or Box's JSON. The passphrase is for encrypted keys.
    *
    * The error says what was found and how to convert it. It contains no part of the key.
    */
@@ -60,8 +63,8 @@ export class Key {
   }
 
   /**
-   * Signs claims and returns a compact JWS (RFC 7515 section 7.1). If the claims are a string, it must be a JSON object, and
-   * is signed byte for byte.
+   * Signs claims and returns a compact JWS (RFC 7515 section 7.1). If the claims are a string, it
+   * must be a JSON object, and is signed byte for byte.
    */
   async sign(claims: object | string, options: SignOptions = {}): Promise<string> {
     const json = typeof claims === 'string' ? claims : JSON.stringify(claims);
@@ -94,8 +97,9 @@ export class Key {
   }
 
   /**
-   * Verifies a compact JWS and returns its payload, byte for byte. It uses the given algorithm or, if that is empty, the
-   * key's, but never the token's (RFC 8725). It doesn't check times or the audience.
+   * Verifies a compact JWS and returns its payload, byte for byte. It uses the given algorithm or,
+   * if that is empty, the key's, but never the token's (RFC 8725). It doesn't check times or the
+   * audience.
    */
   async verify(token: string, algorithm = ''): Promise<Uint8Array> {
     const out: Out = [null];

@@ -42,8 +42,8 @@ export function misfit(version: number, wanted = ABI_VERSION): string | undefine
 }
 
 /**
- * koffi runs calls on its own stacks. The default of 128 KiB is not enough for a TLS handshake. Larger stacks only take
- * memory as far as they are used.
+ * koffi runs calls on its own stacks. The default of 128 KiB is not enough for a TLS handshake.
+ * Larger stacks only take memory as far as they are used.
  */
 function growStacks(): void {
   if (koffi.config().async_stack_size >= STACK_SIZE) return;

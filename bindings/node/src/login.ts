@@ -4,7 +4,10 @@ import { callNow, takeText, textArgs } from './call.js';
 import { login as c, type Out, type Pointer } from './functions.js';
 import { Handle } from './handle.js';
 
-/** A started login. Redirect the browser to its `url`, and complete it with {@link Client.completeLogin}. */
+/**
+ * A started login. Redirect the browser to its `url`, and complete it with
+ * {@link Client.completeLogin}.
+ */
 export class Login {
   readonly #handle: Handle;
 
@@ -31,8 +34,8 @@ export class Login {
   }
 
   /**
-   * Returns the login as a string, for a web server whose callback may reach another process. Keep it in the server-side
-   * session: it contains the PKCE verifier.
+   * Returns the login as a string, for a web server whose callback may reach another process. Keep
+   * it in the server-side session: it contains the PKCE verifier.
    */
   save(): string {
     const out: Out = [null];

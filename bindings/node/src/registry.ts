@@ -15,7 +15,10 @@ export interface ProviderInfo {
 
 /** Options of a {@link Registry}. */
 export interface RegistryOptions {
-  /** Receives plugins' log messages, which are discarded by default. A loaded plugin keeps it until the process ends. */
+  /**
+   * Receives plugins' log messages, which are discarded by default. A loaded plugin keeps it until
+   * the process ends.
+   */
   log?: callbacks.Log;
   /** The most verbose level that is logged. Defaults to `info`. */
   logLevel?: LogLevel;
@@ -46,8 +49,9 @@ export class Registry {
   }
 
   /**
-   * Loads a plugin from its absolute path and adds its providers. A plugin is native code that runs with the full rights of
-   * the process, and is never unloaded. If `sha256` is not empty, the file must have this digest, in hex.
+   * Loads a plugin from its absolute path and adds its providers. A plugin is native code that runs
+   * with the full rights of the process, and is never unloaded. If `sha256` is not empty, the file
+   * must have this digest, in hex.
    */
   async loadPlugin(path: string, sha256 = ''): Promise<void> {
     // Also if this fails: the plugin may have been loaded, but have a provider that already exists.

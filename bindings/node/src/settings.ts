@@ -11,8 +11,8 @@ type OtherName = `extra.${string}` | `authorize.${string}`;
 export type SettingName = keyof KnownSettings | OtherName;
 
 /**
- * Settings by name. `undefined` leaves a setting unchanged. `null` removes a setting of the file; for a secret K, also
- * K_file and K_env.
+ * Settings by name. `undefined` leaves a setting unchanged. `null` removes a setting of the file;
+ * for a secret K, also K_file and K_env.
  */
 export type Settings = KnownSettings & { [K in OtherName]?: SettingValue };
 
@@ -23,7 +23,10 @@ export interface SettingInfo {
   about: string;
 }
 
-/** Returns all settings. Vendors have additional settings, `extra.NAME`: see {@link Registry.providers}. */
+/**
+ * Returns all settings. Vendors have additional settings, `extra.NAME`: see
+ * {@link Registry.providers}.
+ */
 export function settings(): SettingInfo[] {
   const out: Out = [null];
   callNow(settingsOf, out);

@@ -37,7 +37,10 @@ export class Token {
     return this.#accessToken;
   }
 
-  /** The value of the HTTP `Authorization` header, nearly always `Bearer ...` (RFC 6750). It is a secret. */
+  /**
+   * The value of the HTTP `Authorization` header, nearly always `Bearer ...` (RFC 6750). It is a
+   * secret.
+   */
   get authorization(): string {
     return this.#authorization;
   }
@@ -66,7 +69,10 @@ interface Fields {
   extra: Readonly<Record<string, string>>;
 }
 
-/** Returns the token of a handle and frees the handle. Returns `last` if that is the same cached token. */
+/**
+ * Returns the token of a handle and frees the handle. Returns `last` if that is the same cached
+ * token.
+ */
 export function takeToken(pointer: Pointer, last?: Token): Token {
   try {
     if (last?.source === 'cache' && c.value(pointer, null) === last.accessToken) return last;

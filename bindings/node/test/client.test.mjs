@@ -190,7 +190,8 @@ test('all callbacks at the same time, from the threads of the library', { timeou
   const settings = { ...sandbox.settings('docusign-jwt'), store: 'memory', min_valid_s: 60 };
   delete settings.private_key_file;
   const client = disposed(await Client.create(settings, options));
-  // The library reads the clock while it holds locks, and so does peek on this thread. Neither may wait for the other.
+  // The library reads the clock while it holds locks, and so does peek on this thread. Neither may
+  // wait for the other.
   let asking = true;
   const peeking = (async () => {
     while (asking) {

@@ -1,4 +1,5 @@
-// Creates, uses and frees the package's objects 10,000 times, and fails if the memory grows. Run with --expose-gc.
+// Creates, uses and frees the package's objects 10,000 times, and fails if the memory grows. Run
+// with --expose-gc.
 
 import { generateKeyPairSync } from 'node:crypto';
 

@@ -50,7 +50,8 @@ def api_client(client: countersign.Client) -> TokenApiClient:
 def main(connection: str) -> None:
     with countersign.Client.load(connection) as client:
         api = api_client(client)
-        # All of the SDK's APIs work: docusign_esign.EnvelopesApi(api).list_status_changes(account_id, ...)
+        # All of the SDK's APIs work:
+        # docusign_esign.EnvelopesApi(api).list_status_changes(account_id, ...)
         info = api.get_user_info(client.access_token())
         print(info.email, [account.account_name for account in info.accounts])
 

@@ -1,5 +1,5 @@
-// Command leaks creates, uses and drops the library's objects ten thousand times, and fails if the process grows. It
-// leaves every third client to the garbage collector.
+// Command leaks creates, uses and drops the library's objects ten thousand times, and fails if the
+// process grows. It leaves every third client to the garbage collector.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Package sandbox runs `countersign-sandbox`, a local stand-in for the vendors' token services, for this module's tests.
+// Package sandbox runs `countersign-sandbox`, a local stand-in for the vendors' token services, for
+// this module's tests.
 package sandbox
 
 import (
@@ -40,8 +41,8 @@ type Entry struct {
 	Grant string `json:"grant"`
 }
 
-// Start starts a sandbox in an empty folder and waits until it is ready. It also sets an empty state folder for this
-// process, where the library keeps its fallback store.
+// Start starts a sandbox in an empty folder and waits until it is ready. It also sets an empty
+// state folder for this process, where the library keeps its fallback store.
 func Start() (*Sandbox, error) {
 	path := os.Getenv("COUNTERSIGN_SANDBOX")
 	if path == "" {
@@ -152,8 +153,8 @@ func (s *Sandbox) Log() ([]Entry, error) {
 	return entries, json.NewDecoder(response.Body).Decode(&entries)
 }
 
-// Authorize opens a login page like a browser, answers "allow" or "deny", and returns the URL that the browser would be
-// redirected to.
+// Authorize opens a login page like a browser, answers "allow" or "deny", and returns the URL that
+// the browser would be redirected to.
 func (s *Sandbox) Authorize(page, answer string) (string, error) {
 	response, err := s.client.Get(page + "&_sandbox=" + answer)
 	if err != nil {

@@ -1,4 +1,5 @@
-// A process or a worker: reports the tokens of its own client on request, and runs until it is told to exit.
+// A process or a worker: reports the tokens of its own client on request, and runs until it is told
+// to exit.
 
 import { parentPort } from 'node:worker_threads';
 

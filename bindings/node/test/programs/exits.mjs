@@ -1,5 +1,5 @@
-// Refreshes with callbacks in a loop, and exits meanwhile: with process.exit, at once or when its clients are freed, or
-// with an uncaught error.
+// Refreshes with callbacks in a loop, and exits meanwhile: with process.exit, at once or when its
+// clients are freed, or with an uncaught error.
 
 import { Client } from 'countersign';
 

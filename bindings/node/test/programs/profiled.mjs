@@ -1,4 +1,5 @@
-// Uses a client with every kind of callback, doesn't close it, and exits: by itself or with process.exit.
+// Uses a client with every kind of callback, doesn't close it, and exits: by itself or with
+// process.exit.
 
 import { Client } from 'countersign';
 

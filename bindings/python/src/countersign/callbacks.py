@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 #: token or None. It is called after the change is stored and before any caller gets the token. It
 #: must not call the client.
 Listener = Callable[[str, Optional[tokens.Token]], None]
-#: Returns the time: milliseconds since 1970-01-01 UTC, and milliseconds since boot, including sleep.
-#: It must not call the client.
+#: Returns the time: milliseconds since 1970-01-01 UTC, and milliseconds since boot, including
+#: sleep. It must not call the client.
 Clock = Callable[[], "tuple[int, int]"]
-#: A logger, or a function that is called with the level ("error", "warn", "info", "debug") and the line.
+#: A logger, or a function that is called with the level ("error", "warn", "info", "debug") and the
+#: line.
 Log = Union[logging.Logger, Callable[[str, str], None]]
 
 #: Logs exceptions of a clock, log or listener, which have no caller to be raised to.
@@ -43,8 +44,8 @@ class Signer:
 
     #: The JWS algorithm, such as "RS256" or "ES256".
     algorithm: str
-    #: Signs the message, not its hash, and returns the signature in the format of RFC 7518, or in DER
-    #: for ECDSA. Any thread may call it, several at the same time. It must not call the client.
+    #: Signs the message, not its hash, and returns the signature in the format of RFC 7518, or in
+    #: DER for ECDSA. Any thread may call it, several at the same time. It must not call the client.
     sign: Callable[[bytes], bytes]
     #: The `kid` of assertions.
     key_id: str = ""
@@ -123,8 +124,8 @@ def found(user_data: Pointer) -> Host | None:
     return reference()
 
 
-# These are created once and never freed, because a thread of the library may be in one at any time. If
-# one raises, cffi returns `error` to the library and passes the exception to `onerror`.
+# These are created once and never freed, because a thread of the library may be in one at any time.
+# If one raises, cffi returns `error` to the library and passes the exception to `onerror`.
 
 
 def complain(_kind: Any, raised: BaseException, _traceback: Any) -> None:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TOKEN_OUT = ffi.typeof("csign_token **")
 
-#: The number of threads per client that wait for the library on behalf of asyncio. Further calls queue.
+#: The number of threads per client that wait for the library on behalf of asyncio. Further calls
+#: queue.
 ASYNC_THREADS = 4
 
 #: How long `close` and the exit of the process wait for requests in flight: a little more than the
@@ -135,7 +136,8 @@ class Client:
         out, error = ffi.new("csign_client **"), ffi.new(ERROR_OUT)
         providers = registry._handle if registry is not None else ffi.NULL
         check(lib.csign_client_new(config.handle, providers, out, error), error)
-        # Calls in progress also hold this object. close() drops it here, and the last call frees the client.
+        # Calls in progress also hold this object. close() drops it here, and the last call frees
+        # the client.
         self._handle: Pointer | None = ffi.gc(out[0], lib.csign_client_free)
         self._closed: Error | None = None
         self._name = name
@@ -159,7 +161,8 @@ class Client:
 
     def access_token(self, min_valid_s: float = 0) -> str:
         """Return the access token string. Like `token`, but faster. The string is a secret."""
-        # _copied, inlined: this is the most frequent call, and each Python call in it is noticeable.
+        # _copied, inlined: this is the most frequent call, and each Python call in it is
+        # noticeable.
         handle = self._handle
         if handle is None:
             self._raise_closed()
@@ -484,7 +487,8 @@ class Client:
         if handle is None:
             self._raise_closed()
         buffers = self._buffers
-        # The list is a stack that threads, signal handlers and finalizers share. Each call has its own buffer.
+        # The list is a stack that threads, signal handlers and finalizers share. Each call has its
+        # own buffer.
         try:
             buffer = buffers.pop()
         except IndexError:

@@ -61,7 +61,8 @@ class Retry:
 
     def on_response(self, response: requests.Response, **send: Any) -> requests.Response:
         asked = response.request
-        # A redirect to another host is sent without the token, so its 401 says nothing about the token.
+        # A redirect to another host is sent without the token, so its 401 says nothing about the
+        # token.
         if response.status_code != 401 or asked.headers.get("Authorization") != self.token.authorization:
             return response
         self.client.invalidate(self.token)

@@ -27,7 +27,8 @@ class Token:
 
     #: The access token string. It is a secret: don't log it.
     value: str
-    #: The value of the HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). It is a secret.
+    #: The value of the HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). It is a
+    #: secret.
     authorization: str
     #: The token type as the vendor sent it, nearly always "Bearer".
     token_type: str

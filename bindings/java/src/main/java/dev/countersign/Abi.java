@@ -3,11 +3,11 @@ package dev.countersign;
 import java.nio.ByteBuffer;
 
 /**
- * The functions of {@code countersign.h}, and access to native memory. All native code is called through this interface.
- * Pointers are {@code long}.
+ * The functions of {@code countersign.h}, and access to native memory. All native code is called
+ * through this interface. Pointers are {@code long}.
  *
- * <p>{@link JnaAbi} is the only implementation. Another one, with {@code java.lang.foreign}, could be added without other
- * changes.
+ * <p>{@link JnaAbi} is the only implementation. Another one, with {@code java.lang.foreign}, could
+ * be added without other changes.
  */
 interface Abi extends Functions {
     /** The {@code csign_sign_fn} that calls {@link Callbacks#sign}. */

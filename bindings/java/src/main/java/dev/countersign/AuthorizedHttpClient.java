@@ -21,8 +21,9 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 
 /**
- * An {@link HttpClient} that adds a client's token to requests. If the API responds with 401, it invalidates that token,
- * gets another one and repeats the request once. The second response goes to the caller, whatever it is.
+ * An {@link HttpClient} that adds a client's token to requests. If the API responds with 401, it
+ * invalidates that token, gets another one and repeats the request once. The second response goes
+ * to the caller, whatever it is.
  *
  * <pre>{@code
  * HttpClient http = new AuthorizedHttpClient(client, HttpClient.newHttpClient());
@@ -31,14 +32,16 @@ import javax.net.ssl.SSLParameters;
  *         BodyHandlers.ofString());
  * }</pre>
  *
- * <p>A request is repeated only if it has no body, or one whose length is known, such as a string, bytes or a file. A
- * 401 for a streamed body goes to the caller, and the next request has another token.
+ * <p>A request is repeated only if it has no body, or one whose length is known, such as a string,
+ * bytes or a file. A 401 for a streamed body goes to the caller, and the next request has another
+ * token.
  *
- * <p>Every request gets the token, so use this client only for the API that the token is for. The token is not sent in
- * clear text to another machine, nor with a redirect, because redirects are not followed.
+ * <p>Every request gets the token, so use this client only for the API that the token is for. The
+ * token is not sent in clear text to another machine, nor with a redirect, because redirects are
+ * not followed.
  *
- * <p>If there is no token, {@code send} throws a {@link CountersignException}, which is the cause in the future of
- * {@code sendAsync}. From JDK 21 on, close the underlying client, not this one.
+ * <p>If there is no token, {@code send} throws a {@link CountersignException}, which is the cause
+ * in the future of {@code sendAsync}. From JDK 21 on, close the underlying client, not this one.
  */
 public final class AuthorizedHttpClient extends HttpClient {
     private static final int UNAUTHORIZED = 401;
@@ -47,11 +50,13 @@ public final class AuthorizedHttpClient extends HttpClient {
     private final HttpClient http;
 
     /**
-     * Creates an {@code HttpClient} that adds the tokens of {@code client} to the requests of {@code http}.
+     * Creates an {@code HttpClient} that adds the tokens of {@code client} to the requests of
+     * {@code http}.
      *
      * @param client provides the tokens; the caller closes it
      * @param http sends the requests, with its own settings
-     * @throws IllegalArgumentException if {@code http} follows redirects, because it would send the token to other hosts
+     * @throws IllegalArgumentException if {@code http} follows redirects, because it would send the
+     *     token to other hosts
      */
     public AuthorizedHttpClient(Client client, HttpClient http) {
         this.client = Objects.requireNonNull(client, "client");
@@ -178,7 +183,9 @@ public final class AuthorizedHttpClient extends HttpClient {
         return request.bodyPublisher().map(BodyPublisher::contentLength).orElse(0L) >= 0;
     }
 
-    /** Returns whether the client has no other token, so that a retry would fail in the same way. */
+    /**
+     * Returns whether the client has no other token, so that a retry would fail in the same way.
+     */
     private static boolean isSame(Token token, Token other) {
         return token.accessToken().equals(other.accessToken());
     }

@@ -3,11 +3,14 @@ package dev.countersign;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * A pool of memory blocks for calls, of fixed size, independent of the number of threads. If the pool is empty, a call
- * allocates a block, which is freed afterwards if the pool is full.
+ * A pool of memory blocks for calls, of fixed size, independent of the number of threads. If the
+ * pool is empty, a call allocates a block, which is freed afterwards if the pool is full.
  */
 final class Blocks {
-    /** A power of two: about two blocks for each processor, because a call that waits holds its block. */
+    /**
+     * A power of two: about two blocks for each processor, because a call that waits holds its
+     * block.
+     */
     static final int MAX = Integer.highestOneBit(Math.max(8, 2 * Runtime.getRuntime().availableProcessors()));
     /** The distance between slots, so that threads don't write to the same cache line. */
     private static final int APART = 16;

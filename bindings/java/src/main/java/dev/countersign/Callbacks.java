@@ -7,8 +7,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
- * The library's callbacks. Each object is kept under a number, which is the callback's {@code user_data}, until the
- * library calls {@code destroy}. Exceptions of callbacks end here.
+ * The library's callbacks. Each object is kept under a number, which is the callback's
+ * {@code user_data}, until the library calls {@code destroy}. Exceptions of callbacks end here.
  */
 final class Callbacks {
     private static final int FAILED = 1;

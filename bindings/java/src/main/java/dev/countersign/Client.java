@@ -12,8 +12,9 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Returns a connection's access token and keeps it valid. Any number of threads may use one client. At most one token
- * request is in flight among them and among the processes that share the connection's store.
+ * Returns a connection's access token and keeps it valid. Any number of threads may use one client.
+ * At most one token request is in flight among them and among the processes that share the
+ * connection's store.
  *
  * <pre>{@code
  * try (Client client = Client.load("docusign-jwt")) {
@@ -21,14 +22,18 @@ import java.util.function.Supplier;
  * }
  * }</pre>
  *
- * <p>Calls block for at most five times the setting {@code timeout_ms} plus 60 s. A cached token is returned at once.
- * Interrupting the thread doesn't end a call: use {@link #tokenAsync()} if a caller may cancel.
+ * <p>Calls block for at most five times the setting {@code timeout_ms} plus 60 s. A cached token is
+ * returned at once. Interrupting the thread doesn't end a call: use {@link #tokenAsync()} if a
+ * caller may cancel.
  *
- * <p>{@link #close()} may be called while other threads use the client. The garbage collector frees an unreachable
- * client.
+ * <p>{@link #close()} may be called while other threads use the client. The garbage collector frees
+ * an unreachable client.
  */
 public final class Client implements AutoCloseable {
-    /** How long closing and the exit of the JVM wait for requests in flight: a little more than the default timeout. */
+    /**
+     * How long closing and the exit of the JVM wait for requests in flight: a little more than the
+     * default timeout.
+     */
     static final Duration DRAIN = Duration.ofSeconds(35);
 
     private final Abi abi;
@@ -55,7 +60,8 @@ public final class Client implements AutoCloseable {
     /**
      * Builds a client from settings. {@link ClientBuilder} has more options.
      *
-     * @param settings the settings, such as {@code provider} and {@code client_id}, named as in TOML
+     * @param settings the settings, such as {@code provider} and {@code client_id}, named as in
+     *     TOML
      * @return the client
      * @throws FixConfigurationException if a setting is wrong; names the setting and what to write
      */
@@ -64,12 +70,14 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Builds a client for a connection of the configuration file that the countersign command reads: {@code
-     * $COUNTERSIGN_CONFIG}, {@code ./countersign.toml}, or the one in the user's configuration folder.
+     * Builds a client for a connection of the configuration file that the countersign command
+     * reads: {@code $COUNTERSIGN_CONFIG}, {@code ./countersign.toml}, or the one in the user's
+     * configuration folder.
      *
      * @param name the connection's name
      * @return the client
-     * @throws FixConfigurationException if the file or a setting is wrong; names the file, the line or the setting
+     * @throws FixConfigurationException if the file or a setting is wrong; names the file, the line
+     *     or the setting
      */
     public static Client load(String name) {
         return builder().load(name).build();
@@ -81,7 +89,8 @@ public final class Client implements AutoCloseable {
      * @param name the connection's name
      * @param file the configuration file; relative paths in it are relative to its folder
      * @return the client
-     * @throws FixConfigurationException if the file or a setting is wrong; names the file, the line or the setting
+     * @throws FixConfigurationException if the file or a setting is wrong; names the file, the line
+     *     or the setting
      */
     public static Client load(String name, Path file) {
         return builder().load(name, file).build();
@@ -97,7 +106,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Returns a token: the cached token, the stored one, or a new one from a request that concurrent callers share.
+     * Returns a token: the cached token, the stored one, or a new one from a request that
+     * concurrent callers share.
      *
      * @return the token
      * @throws CountersignException if the call fails; its class says what to do
@@ -118,8 +128,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Returns a token without blocking this thread. If the future is cancelled, the request continues, and the next
-     * caller gets its result.
+     * Returns a token without blocking this thread. If the future is cancelled, the request
+     * continues, and the next caller gets its result.
      *
      * @return a future that fails with a {@link CountersignException}
      */
@@ -166,8 +176,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Requests a new token now, even if the current one is still valid. If that fails and the current token is still
-     * valid, returns the current one.
+     * Requests a new token now, even if the current one is still valid. If that fails and the
+     * current token is still valid, returns the current one.
      *
      * @return the token
      * @throws CountersignException if the call fails; its class says what to do
@@ -190,8 +200,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Reports an access token that an API rejected with 401. The client doesn't return it again. If the token has been
-     * replaced in the meantime, the newer one stays valid.
+     * Reports an access token that an API rejected with 401. The client doesn't return it again. If
+     * the token has been replaced in the meantime, the newer one stays valid.
      *
      * @param accessToken the rejected access token
      */
@@ -217,19 +227,20 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Returns the URL at which a person consents to the app acting for the user. A {@code jwt-bearer} grant needs this
-     * consent.
+     * Returns the URL at which a person consents to the app acting for the user. A
+     * {@code jwt-bearer} grant needs this consent.
      *
      * @return the URL
-     * @throws FixConfigurationException if the vendor has no such page, or {@code redirect_uri} is not set
+     * @throws FixConfigurationException if the vendor has no such page, or {@code redirect_uri} is
+     *     not set
      */
     public String consentUrl() {
         return text(abi::csign_client_consent_url);
     }
 
     /**
-     * Returns the user that the token is for and the API's URL: the members of the token response, and the vendor's
-     * userinfo, which is requested once and stored.
+     * Returns the user that the token is for and the API's URL: the members of the token response,
+     * and the vendor's userinfo, which is requested once and stored.
      *
      * @return an immutable map
      * @throws CountersignException if the call fails; its class says what to do
@@ -250,9 +261,10 @@ public final class Client implements AutoCloseable {
     /**
      * Revokes the grant at the vendor and deletes its tokens from memory and the store.
      *
-     * <p>If the vendor can't be reached or rejects the revocation ({@link Revocation.Outcome#FAILED}), the tokens stay
-     * stored, because otherwise nobody could revoke the grant any more. The client doesn't return them, and the next call
-     * retries the revocation. A login replaces them.
+     * <p>If the vendor can't be reached or rejects the revocation
+     * ({@link Revocation.Outcome#FAILED}), the tokens stay stored, because otherwise nobody could
+     * revoke the grant any more. The client doesn't return them, and the next call retries the
+     * revocation. A login replaces them.
      *
      * @return the result of the revocation
      * @throws CountersignException if the store fails
@@ -320,8 +332,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Returns the recent history of the connection's grant, oldest first: who refreshed it, when, and the result. It
-     * contains no tokens.
+     * Returns the recent history of the connection's grant, oldest first: who refreshed it, when,
+     * and the result. It contains no tokens.
      *
      * @return an immutable list
      */
@@ -339,8 +351,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Returns when the stored refresh token expires. A person must log in again before then, unless a refresh returns a
-     * new one.
+     * Returns when the stored refresh token expires. A person must log in again before then, unless
+     * a refresh returns a new one.
      *
      * @return empty if the vendor didn't say, or if no refresh token is stored
      * @throws CountersignException if the store cannot be read
@@ -355,7 +367,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Like {@link #refreshTokenExpiresAt()}, without blocking this thread: see {@link #tokenAsync()}.
+     * Like {@link #refreshTokenExpiresAt()}, without blocking this thread: see
+     * {@link #tokenAsync()}.
      *
      * @return empty if the vendor didn't say, or if no refresh token is stored
      */
@@ -364,8 +377,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Throws the store's error if the last token could not be stored and is only in memory. The token isn't lost while
-     * the process runs, and each call for a token tries to store it again.
+     * Throws the store's error if the last token could not be stored and is only in memory. The
+     * token isn't lost while the process runs, and each call for a token tries to store it again.
      *
      * @throws CountersignException if the last token is not stored
      */
@@ -389,11 +402,13 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Waits for requests in flight, and starts no new ones. Call it before the program exits. Afterwards, the client still
-     * returns a cached token; anything else throws a {@link RetryException} with {@link Status#BUSY}.
+     * Waits for requests in flight, and starts no new ones. Call it before the program exits.
+     * Afterwards, the client still returns a cached token; anything else throws a
+     * {@link RetryException} with {@link Status#BUSY}.
      *
      * @param timeout how long to wait
-     * @throws RetryException if a request is still in flight after the timeout, or a new token could not be stored
+     * @throws RetryException if a request is still in flight after the timeout, or a new token
+     *     could not be stored
      */
     public void drain(Duration timeout) {
         long timeoutMs = millis("timeout", timeout);
@@ -417,8 +432,9 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Starts a login with the setting {@code redirect_uri}, for programs with their own web server. Redirect the browser to
-     * {@link Login#url()}, and pass the URL of its callback to {@link #completeLogin}.
+     * Starts a login with the setting {@code redirect_uri}, for programs with their own web server.
+     * Redirect the browser to {@link Login#url()}, and pass the URL of its callback to
+     * {@link #completeLogin}.
      *
      * @return the login
      * @throws CountersignException if the call fails; its class says what to do
@@ -449,7 +465,8 @@ public final class Client implements AutoCloseable {
      * @param login the login
      * @param callback the URL that the browser was redirected to, or just its query
      * @return the token
-     * @throws ReauthorizeException if the callback does not belong to this login, or if the user denied access
+     * @throws ReauthorizeException if the callback does not belong to this login, or if the user
+     *     denied access
      * @throws CountersignException if the call fails; its class says what to do
      */
     public Token completeLogin(Login login, String callback) {
@@ -468,7 +485,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Like {@link #completeLogin(Login, String)}, without blocking this thread: see {@link #tokenAsync()}.
+     * Like {@link #completeLogin(Login, String)}, without blocking this thread: see
+     * {@link #tokenAsync()}.
      *
      * @param login the login
      * @param callback the URL that the browser was redirected to, or just its query
@@ -479,13 +497,16 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Runs a complete login on this machine (RFC 8252): starts a loopback server for the setting {@code redirect_uri},
-     * calls {@code open} with the login's URL, and waits for the browser's callback.
+     * Runs a complete login on this machine (RFC 8252): starts a loopback server for the setting
+     * {@code redirect_uri}, calls {@code open} with the login's URL, and waits for the browser's
+     * callback.
      *
      * @param timeout how long to wait for the callback
-     * @param open opens or shows the URL; if it throws, the login fails; it must not call the client
+     * @param open opens or shows the URL; if it throws, the login fails; it must not call the
+     *     client
      * @return the token
-     * @throws ReauthorizeException if there was no callback until the timeout, or if the user denied access
+     * @throws ReauthorizeException if there was no callback until the timeout, or if the user
+     *     denied access
      * @throws CountersignException if the call fails; its class says what to do
      */
     public Token login(Duration timeout, Consumer<String> open) {
@@ -497,9 +518,11 @@ public final class Client implements AutoCloseable {
      *
      * @param timeout how long to wait for the callback
      * @param port the port of the loopback server; 0 for the port of {@code redirect_uri}, or any
-     * @param open opens or shows the URL; if it throws, the login fails; it must not call the client
+     * @param open opens or shows the URL; if it throws, the login fails; it must not call the
+     *     client
      * @return the token
-     * @throws ReauthorizeException if there was no callback until the timeout, or if the user denied access
+     * @throws ReauthorizeException if there was no callback until the timeout, or if the user
+     *     denied access
      * @throws CountersignException if the call fails; its class says what to do
      */
     public Token login(Duration timeout, int port, Consumer<String> open) {
@@ -532,7 +555,8 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Like {@link #login(Duration, int, Consumer)}, on its own thread, because it may wait for minutes.
+     * Like {@link #login(Duration, int, Consumer)}, on its own thread, because it may wait for
+     * minutes.
      *
      * @param timeout how long to wait for the callback
      * @param port the port of the loopback server; 0 for the port of {@code redirect_uri}, or any
@@ -544,9 +568,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Closes the client and wipes its secrets. Other threads may still be using it. Later calls throw {@link
-     * UnexpectedException} with {@link Status#CLOSED}, and so do calls that have not sent a request. Waits for a request
-     * that was sent, for at most 35 s, so that its result is stored. Returned tokens stay valid.
+     * Closes the client and wipes its secrets. Other threads may still be using it. Later calls
+     * throw {@link UnexpectedException} with {@link Status#CLOSED}, and so do calls that have not
+     * sent a request. Waits for a request that was sent, for at most 35 s, so that its result is
+     * stored. Returned tokens stay valid.
      */
     @Override
     public void close() {
@@ -622,7 +647,10 @@ public final class Client implements AutoCloseable {
         }
     }
 
-    /** Turns the exception of a call that {@link #close} interrupted into that of a call on a closed client. */
+    /**
+     * Turns the exception of a call that {@link #close} interrupted into that of a call on a closed
+     * client.
+     */
     private CountersignException closing(RetryException failure) {
         return failure.status() == Status.BUSY && handle.isClosed() ? Failure.closed("client") : failure;
     }

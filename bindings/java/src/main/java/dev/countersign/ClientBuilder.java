@@ -39,8 +39,8 @@ public final class ClientBuilder {
     ClientBuilder() {}
 
     /**
-     * Sets the connection's name. It appears in messages and identifies the connection's tokens in a store. It is required
-     * if the store outlives the process.
+     * Sets the connection's name. It appears in messages and identifies the connection's tokens in
+     * a store. It is required if the store outlives the process.
      *
      * @param name the name
      * @return this
@@ -51,8 +51,8 @@ public final class ClientBuilder {
     }
 
     /**
-     * Loads a connection's settings from the configuration file: see {@link Client#load(String)}. The builder's own
-     * settings override them.
+     * Loads a connection's settings from the configuration file: see {@link Client#load(String)}.
+     * The builder's own settings override them.
      *
      * @param name the connection's name
      * @return this
@@ -76,8 +76,8 @@ public final class ClientBuilder {
     }
 
     /**
-     * Sets a setting. The keys are the same in every language. A secret {@code K} can also be set as {@code K_file} (a
-     * path) or {@code K_env} (the name of an environment variable).
+     * Sets a setting. The keys are the same in every language. A secret {@code K} can also be set
+     * as {@code K_file} (a path) or {@code K_env} (the name of an environment variable).
      *
      * @param key the key, such as {@code client_id}
      * @param value its value
@@ -89,8 +89,8 @@ public final class ClientBuilder {
     }
 
     /**
-     * Removes a setting of the file or of this builder, such as {@code private_key} if you use {@link #signer}. For a secret
-     * {@code K}, removes {@code K}, {@code K_file} and {@code K_env}.
+     * Removes a setting of the file or of this builder, such as {@code private_key} if you use
+     * {@link #signer}. For a secret {@code K}, removes {@code K}, {@code K_file} and {@code K_env}.
      *
      * @param key the key, such as {@code private_key}
      * @return this
@@ -112,8 +112,8 @@ public final class ClientBuilder {
     }
 
     /**
-     * Sets a callback that signs assertions instead of the setting {@code private_key}. If the file has that setting, remove
-     * it with {@link #unset}.
+     * Sets a callback that signs assertions instead of the setting {@code private_key}. If the file
+     * has that setting, remove it with {@link #unset}.
      *
      * @param algorithm a JWS algorithm such as {@code RS256}
      * @param keyId the {@code kid} of assertions; null for none
@@ -139,8 +139,9 @@ public final class ClientBuilder {
     }
 
     /**
-     * Sets a callback for the library's log. Without it, nothing is logged, except exceptions of a listener, a log or a
-     * clock, which are logged to the {@link System.Logger} {@code dev.countersign}.
+     * Sets a callback for the library's log. Without it, nothing is logged, except exceptions of a
+     * listener, a log or a clock, which are logged to the {@link System.Logger}
+     * {@code dev.countersign}.
      *
      * @param level the most verbose level that is logged
      * @param log the callback
@@ -175,7 +176,8 @@ public final class ClientBuilder {
     }
 
     /**
-     * Sets the executor for asynchronous calls. Defaults to up to 32 daemon threads of this package.
+     * Sets the executor for asynchronous calls. Defaults to up to 32 daemon threads of this
+     * package.
      *
      * @param executor the executor, whose tasks block
      * @return this

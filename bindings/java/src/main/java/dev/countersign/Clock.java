@@ -1,8 +1,9 @@
 package dev.countersign;
 
 /**
- * Replaces the system's clocks, for tests. It is called often, on any thread, concurrently and while a lock is held, so
- * it must be fast. It must not call the client. If it throws, the system's clocks are used.
+ * Replaces the system's clocks, for tests. It is called often, on any thread, concurrently and
+ * while a lock is held, so it must be fast. It must not call the client. If it throws, the system's
+ * clocks are used.
  */
 public interface Clock {
     /**

@@ -25,8 +25,8 @@ public final class Countersign {
     }
 
     /**
-     * Returns all settings, each with {@code name}, {@code secret} and {@code about}. Vendors have additional settings,
-     * {@code extra.NAME}: see {@link Registry#providers()}.
+     * Returns all settings, each with {@code name}, {@code secret} and {@code about}. Vendors have
+     * additional settings, {@code extra.NAME}: see {@link Registry#providers()}.
      *
      * @return an immutable list
      */

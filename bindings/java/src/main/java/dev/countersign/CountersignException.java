@@ -3,7 +3,8 @@ package dev.countersign;
 import java.io.Serial;
 
 /**
- * The base class of the library's exceptions. There is a subclass for each {@link Verdict}: what to do.
+ * The base class of the library's exceptions. There is a subclass for each {@link Verdict}: what to
+ * do.
  *
  * <pre>{@code
  * try {

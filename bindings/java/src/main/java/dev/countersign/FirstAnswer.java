@@ -18,8 +18,8 @@ import java.util.function.Supplier;
 import javax.net.ssl.SSLSession;
 
 /**
- * The body of the first response. The body of a 401 is held back: the caller's handler, which may write a file, gets it
- * only if the request is not repeated.
+ * The body of the first response. The body of a 401 is held back: the caller's handler, which may
+ * write a file, gets it only if the request is not repeated.
  *
  * @param body returns the caller's body
  */

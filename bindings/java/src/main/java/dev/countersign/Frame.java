@@ -7,8 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The native memory of one call: its error, its outputs and its input strings. It is wiped after the call. The memory is
- * from {@link Blocks}, not from the thread, because there may be a hundred thousand threads.
+ * The native memory of one call: its error, its outputs and its input strings. It is wiped after
+ * the call. The memory is from {@link Blocks}, not from the thread, because there may be a hundred
+ * thousand threads.
  */
 final class Frame implements AutoCloseable {
     // Enough for a token and a few strings. Anything larger is allocated for the call.

@@ -5,8 +5,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
 
 /**
- * A native object. It is freed once, when it is closed and no call is in progress. If its owner becomes unreachable
- * without being closed, the garbage collector closes it.
+ * A native object. It is freed once, when it is closed and no call is in progress. If its owner
+ * becomes unreachable without being closed, the garbage collector closes it.
  */
 final class Handle implements Runnable {
     private static final Cleaner CLEANER = Cleaner.create();
@@ -16,7 +16,9 @@ final class Handle implements Runnable {
     private final String name;
     private final long address;
     private final LongConsumer free;
-    /** The number of calls in progress, with {@link #CLOSED} and {@link #FREED} in the upper bits. */
+    /**
+     * The number of calls in progress, with {@link #CLOSED} and {@link #FREED} in the upper bits.
+     */
     private final AtomicInteger state = new AtomicInteger();
     private Cleaner.Cleanable cleanable;
 
@@ -30,7 +32,10 @@ final class Handle implements Runnable {
         this.free = free;
     }
 
-    /** Closes this handle when {@code owner} becomes unreachable. Called once, before the handle is shared. */
+    /**
+     * Closes this handle when {@code owner} becomes unreachable. Called once, before the handle is
+     * shared.
+     */
     void ownedBy(Object owner) {
         cleanable = CLEANER.register(owner, this);
     }

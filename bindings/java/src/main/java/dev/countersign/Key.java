@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is immutable, and any number of
- * threads may use it.
+ * A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is
+ * immutable, and any number of threads may use it.
  *
  * <pre>{@code
  * try (Key key = Key.read(Path.of("docusign.pem"))) {
@@ -29,13 +29,13 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Reads a key in any supported format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate, Google's
-     * or Box's JSON.
+     * Reads a key in any supported format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a
+     * certificate, Google's or Box's JSON.
      *
      * @param data the file's bytes
      * @return the key
-     * @throws FixConfigurationException if the key is not usable; says what was found and how to convert it, and contains
-     *     no part of the key
+     * @throws FixConfigurationException if the key is not usable; says what was found and how to
+     *     convert it, and contains no part of the key
      */
     public static Key read(byte[] data) {
         return read(data, null);
@@ -47,8 +47,8 @@ public final class Key implements AutoCloseable {
      * @param data the file's bytes
      * @param passphrase the passphrase; null for none
      * @return the key
-     * @throws FixConfigurationException if the key is not usable; says what was found and how to convert it, and contains
-     *     no part of the key
+     * @throws FixConfigurationException if the key is not usable; says what was found and how to
+     *     convert it, and contains no part of the key
      */
     public static Key read(byte[] data, String passphrase) {
         Abi abi = Library.abi();
@@ -68,8 +68,8 @@ public final class Key implements AutoCloseable {
      * @param file the file
      * @return the key
      * @throws IOException if the file can't be read
-     * @throws FixConfigurationException if the key is not usable; says what was found and how to convert it, and contains
-     *     no part of the key
+     * @throws FixConfigurationException if the key is not usable; says what was found and how to
+     *     convert it, and contains no part of the key
      */
     public static Key read(Path file) throws IOException {
         return read(Files.readAllBytes(file));
@@ -120,8 +120,8 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Signs claims with the key's default algorithm and {@code typ} {@code JWT}, and returns a compact JWS (RFC 7515 section
-     * 7.1).
+     * Signs claims with the key's default algorithm and {@code typ} {@code JWT}, and returns a
+     * compact JWS (RFC 7515 section 7.1).
      *
      * @param claims a JSON object, signed byte for byte
      * @return the signed token
@@ -210,8 +210,9 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Verifies a compact JWS. This uses the given algorithm or, if that is null, the key's, but never the token's. It
-     * rejects {@code none}, an unknown {@code crit} and duplicate members (RFC 8725). It doesn't check times or the audience.
+     * Verifies a compact JWS. This uses the given algorithm or, if that is null, the key's, but
+     * never the token's. It rejects {@code none}, an unknown {@code crit} and duplicate members
+     * (RFC 8725). It doesn't check times or the audience.
      *
      * @param token the signed token
      * @param algorithm a JWS algorithm such as {@code RS256}; null for the key's own
@@ -234,7 +235,8 @@ public final class Key implements AutoCloseable {
 
     /**
      * Describes the key: {@code kind}, {@code type}, {@code bits}, {@code curve}, {@code format},
-     * {@code spki_sha256}, {@code jwk_thumbprint}, {@code algorithms}, {@code public_jwk}, {@code certificates}.
+     * {@code spki_sha256}, {@code jwk_thumbprint}, {@code algorithms}, {@code public_jwk},
+     * {@code certificates}.
      *
      * @return an immutable map
      * @throws FixConfigurationException for a JWK Set and for a key in a device

@@ -3,7 +3,8 @@ package dev.countersign;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The last access token string that a client returned. Comparing is cheaper than decoding, and creates no garbage.
+ * The last access token string that a client returned. Comparing is cheaper than decoding, and
+ * creates no garbage.
  */
 final class LastText {
     private volatile Copied last;

@@ -3,8 +3,8 @@ package dev.countersign;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * The last cached token that a client returned. While the cached token is unchanged, the library returns the same handle,
- * so the token need not be copied again.
+ * The last cached token that a client returned. While the cached token is unchanged, the library
+ * returns the same handle, so the token need not be copied again.
  */
 final class LastToken {
     private final Abi abi;
@@ -14,7 +14,9 @@ final class LastToken {
         this.abi = abi;
     }
 
-    /** Returns the token of a handle that a call returned, and frees the handle or keeps it here. */
+    /**
+     * Returns the token of a handle that a call returned, and frees the handle or keeps it here.
+     */
     Token take(long token) {
         // The caller and this object both hold a handle, so the same address means the same token.
         Seen now = seen.get();

@@ -12,8 +12,9 @@ import com.sun.jna.NativeLibrary;
 import com.sun.jna.Platform;
 
 /**
- * Finds and loads libcountersign, and rejects an incompatible one. The order is: the file of the environment variable
- * {@code COUNTERSIGN_LIBRARY}, the jar, and JNA's search path ({@code jna.library.path}, then the system).
+ * Finds and loads libcountersign, and rejects an incompatible one. The order is: the file of the
+ * environment variable {@code COUNTERSIGN_LIBRARY}, the jar, and JNA's search path
+ * ({@code jna.library.path}, then the system).
  */
 final class Library {
     private static final String VARIABLE = "COUNTERSIGN_LIBRARY";
@@ -27,7 +28,10 @@ final class Library {
         return abi != null ? abi : load();
     }
 
-    /** The jar's path of the library for this platform, such as {@code /native/linux-x86-64/libcountersign.so.0}. */
+    /**
+     * The jar's path of the library for this platform, such as
+     * {@code /native/linux-x86-64/libcountersign.so.0}.
+     */
     static String resource() {
         String file =
                 switch (Platform.getOSType()) {

@@ -1,7 +1,8 @@
 package dev.countersign;
 
 /**
- * Receives the library's log. Any thread may call it, several at the same time. It must not call the client.
+ * Receives the library's log. Any thread may call it, several at the same time. It must not call
+ * the client.
  */
 @FunctionalInterface
 public interface Log {

@@ -3,7 +3,8 @@ package dev.countersign;
 import java.util.function.LongBinaryOperator;
 
 /**
- * A started login (RFC 6749 section 4.1, with PKCE). It is immutable, and any number of threads may use it.
+ * A started login (RFC 6749 section 4.1, with PKCE). It is immutable, and any number of threads may
+ * use it.
  *
  * <pre>{@code
  * Login login = client.startLogin();
@@ -50,7 +51,8 @@ public final class Login implements AutoCloseable {
     }
 
     /**
-     * Returns the {@code state} parameter of the URL, which identifies the login that a callback belongs to.
+     * Returns the {@code state} parameter of the URL, which identifies the login that a callback
+     * belongs to.
      *
      * @return the state
      */
@@ -59,8 +61,8 @@ public final class Login implements AutoCloseable {
     }
 
     /**
-     * Returns the login as a string, for a web server whose callback may reach another process. Keep it in the server-side
-     * session: it contains the PKCE verifier.
+     * Returns the login as a string, for a web server whose callback may reach another process.
+     * Keep it in the server-side session: it contains the PKCE verifier.
      *
      * @return a string for {@link #restore}
      */

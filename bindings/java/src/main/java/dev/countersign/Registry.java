@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Holds the providers that clients can use: the built-in ones, and those that the program adds. Any number of threads may
- * use a registry. Its clients keep working after it is closed.
+ * Holds the providers that clients can use: the built-in ones, and those that the program adds. Any
+ * number of threads may use a registry. Its clients keep working after it is closed.
  *
  * <pre>{@code
  * try (Registry registry = new Registry()) {
@@ -34,8 +34,8 @@ public final class Registry implements AutoCloseable {
      * Adds a provider that a profile describes.
      *
      * @param toml the profile, in TOML
-     * @throws FixConfigurationException if the profile is invalid, naming the line or the field, or if there already is a
-     *     provider with this id
+     * @throws FixConfigurationException if the profile is invalid, naming the line or the field, or
+     *     if there already is a provider with this id
      */
     public synchronized void addProfile(String toml) {
         long registry = handle.enter();
@@ -49,10 +49,11 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Loads a plugin and adds its providers. A plugin is native code that runs with the full rights of the process, and is
-     * never unloaded.
+     * Loads a plugin and adds its providers. A plugin is native code that runs with the full rights
+     * of the process, and is never unloaded.
      *
-     * @param path the plugin's absolute path; no other user may be able to write the file or a folder above it
+     * @param path the plugin's absolute path; no other user may be able to write the file or a
+     *     folder above it
      * @throws CountersignException if the file or the plugin is not valid
      */
     public void loadPlugin(Path path) {
@@ -79,8 +80,8 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Sets a callback for the log messages of plugins that are loaded after this call. Without it, the messages are
-     * discarded. A loaded plugin keeps the callback until the process ends.
+     * Sets a callback for the log messages of plugins that are loaded after this call. Without it,
+     * the messages are discarded. A loaded plugin keeps the callback until the process ends.
      *
      * @param level the most verbose level that is logged
      * @param log the callback
@@ -102,8 +103,8 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Returns the registry's providers, each with {@code id}, {@code name}, {@code documentation}, {@code environments},
-     * {@code grants} and {@code extra}.
+     * Returns the registry's providers, each with {@code id}, {@code name}, {@code documentation},
+     * {@code environments}, {@code grants} and {@code extra}.
      *
      * @return an immutable list
      */

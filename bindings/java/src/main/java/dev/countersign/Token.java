@@ -58,8 +58,8 @@ public final class Token {
     }
 
     /**
-     * Returns the value of the HTTP {@code Authorization} header, nearly always {@code Bearer ...} (RFC 6750). It is a
-     * secret.
+     * Returns the value of the HTTP {@code Authorization} header, nearly always {@code Bearer ...}
+     * (RFC 6750). It is a secret.
      *
      * @return the header's value
      */

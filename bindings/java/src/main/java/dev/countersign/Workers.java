@@ -7,8 +7,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The default threads of asynchronous calls. They block on the network, so they can't use the JVM's common pool, which
- * has one thread per processor.
+ * The default threads of asynchronous calls. They block on the network, so they can't use the JVM's
+ * common pool, which has one thread per processor.
  */
 final class Workers {
     private static final int MOST = 32;

@@ -39,7 +39,10 @@ final class Crowd {
         }
     }
 
-    /** Closes a client while threads use it. Each call must return a token or fail because the client is closed. */
+    /**
+     * Closes a client while threads use it. Each call must return a token or fail because the
+     * client is closed.
+     */
     static void closesInUse(Client client, int count) throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(count);
         CountDownLatch served = new CountDownLatch(count);

@@ -31,7 +31,10 @@ final class Expectation {
         this.clock = clock;
     }
 
-    /** Runs a call and checks its result or error. Returns the result, or null if an error was expected. */
+    /**
+     * Runs a call and checks its result or error. Returns the result, or null if an error was
+     * expected.
+     */
     <T> T result(Members step, Callable<T> call, BiConsumer<JsonObject, T> look) throws Exception {
         if (!step.has("expect")) {
             return call.call();

@@ -13,7 +13,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Creates, uses and frees objects in a loop, during which the process must not grow. Runs in its own JVM. */
+/**
+ * Creates, uses and frees objects in a loop, during which the process must not grow. Runs in its
+ * own JVM.
+ */
 @EnabledOnOs(OS.LINUX)
 class LeakTest {
     private static final int WARM_UP = 2_000;
