@@ -1,4 +1,5 @@
-// libcountersign for C++17: countersign.h with owners, results and std::function. Headers only.
+// libcountersign for C++17: a header-only layer on countersign.h with owners, results and
+// std::function.
 //
 //     auto config = countersign::Config::make({{"provider", "boldsign"},
 //                                              {"environment", "us"},
@@ -10,24 +11,22 @@
 //     const auto token = client.token().value();
 //     send(token.authorization());
 //
-// What can fail returns a Result: value() throws countersign::Error where it failed, error() never
-// throws. Without exceptions (-fno-exceptions) value() ends the program where it failed, so ask
+// Functions that can fail return a Result. value() throws countersign::Error on failure, error()
+// never throws. Without exceptions (-fno-exceptions), value() ends the program on failure, so check
 // ok() first.
 //
-// Each owner is one pointer, can be moved and not copied, and frees when it ends; one that was
-// moved from, or made by default, holds nothing, and its calls give CSIGN_STATUS_NULL_ARGUMENT. A
-// std::string_view that comes out is borrowed from the object that gave it, is followed by a NUL,
-// and is empty where there is nothing. So it cannot be had from a temporary:
-// `client.token().value().authorization()` does not compile; name the token first.
+// An owner is one pointer. It can be moved but not copied, and frees its object when it is
+// destroyed. A moved-from or default-constructed owner is empty, and its calls fail with
+// CSIGN_STATUS_NULL_ARGUMENT. A returned std::string_view is borrowed from its object, is followed
+// by a NUL, and is empty if there is no value. So a temporary can't return one:
+// `client.token().value().authorization()` doesn't compile. Store the token in a variable first.
 //
-// A const member function may run concurrently with others on the same object; Config and Registry
-// are for one thread at a time. Callbacks are kept until nothing calls them any more, which may be
-// after their client's end, and may be called and destroyed on any thread. What a callback throws
-// does not leave it: it counts as "cannot", and Error::cause has what a signer or an Open threw. A
-// callback must not call the client that calls it.
+// Const member functions may run concurrently on the same object. Config and Registry are not
+// thread-safe. Callbacks are kept until nothing calls them any more, possibly after their client was
+// destroyed, and may be called and destroyed on any thread. A callback that throws counts as failed.
+// Error::cause returns what a signer or an Open threw. A callback must not call its client.
 //
-// countersign.h has the details of each call, and docs/abi.md what is promised from one release to
-// the next.
+// countersign.h documents each call, and docs/abi.md the guarantees between releases.
 
 #ifndef COUNTERSIGN_HPP
 #define COUNTERSIGN_HPP

@@ -40,7 +40,7 @@ pub(crate) fn connect(
 }
 
 /// Returns the setting, and the message and hint, of the error for these settings.
-pub(crate) fn refused(provider: Arc<dyn Provider>, pairs: &[(&str, &str)]) -> (String, String) {
+pub(crate) fn rejected(provider: Arc<dyn Provider>, pairs: &[(&str, &str)]) -> (String, String) {
     let error = connect(provider, pairs).expect_err("these settings are rejected");
     (
         error.setting_name().unwrap_or_default().to_owned(),

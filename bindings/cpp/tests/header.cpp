@@ -96,22 +96,22 @@ static Config config_of(const std::string &dir, const char *connection) {
 }
 
 static void results() {
-    const auto refused = Config::make({{"subjekt", "x"}});
-    CHECK(!refused && !refused.ok());
-    CHECK(refused.error().status() == CSIGN_STATUS_SETTING);
-    CHECK(refused.error().verdict() == Verdict::fix_configuration);
-    CHECK(refused.error().setting() == "subjekt");
-    CHECK(refused.error().message() == refused.error().what());
-    CHECK(refused.error().oauth_error().data() == nullptr && !refused.error().retry_after());
+    const auto failed = Config::make({{"subjekt", "x"}});
+    CHECK(!failed && !failed.ok());
+    CHECK(failed.error().status() == CSIGN_STATUS_SETTING);
+    CHECK(failed.error().verdict() == Verdict::fix_configuration);
+    CHECK(failed.error().setting() == "subjekt");
+    CHECK(failed.error().message() == failed.error().what());
+    CHECK(failed.error().oauth_error().data() == nullptr && !failed.error().retry_after());
     bool thrown = false;
     try {
-        static_cast<void>(refused.value());
+        static_cast<void>(failed.value());
     } catch (const Error &error) {
         thrown = error.setting() == "subjekt";
     }
     CHECK(thrown);
-    const Error copy = refused.error();
-    CHECK(copy.get() == refused.error().get() && copy.hint() == refused.error().hint());
+    const Error copy = failed.error();
+    CHECK(copy.get() == failed.error().get() && copy.hint() == failed.error().hint());
 
     auto made = Config::make({{"provider", "boldsign"}});
     CHECK(made.ok() && made.error().status() == CSIGN_STATUS_OK);
@@ -184,8 +184,8 @@ static void owners(const std::string &dir) {
 static void unset(const std::string &dir) {
     auto config = config_of(dir, "docusign-jwt");
     config.set_signer("RS256", "", [](std::string_view) { return std::nullopt; }).value();
-    const auto refused = Client::make(config);
-    CHECK(refused.error().setting() == "private_key");
+    const auto failed = Client::make(config);
+    CHECK(failed.error().setting() == "private_key");
     CHECK(config.unset("private_key").ok() && config.unset("private_key").ok());
     CHECK(Client::make(config).ok());
     const auto unknown = config.unset("private_kee");
@@ -224,9 +224,9 @@ static void cause_of_a_request(const std::string &dir) {
     config.set_signer("RS256", "", [](std::string_view) -> std::optional<std::string> {
               throw std::runtime_error("the HSM is offline");
           }).value();
-    const auto refused = Client::make(config).value().token();
-    CHECK(refused.error().status() == CSIGN_STATUS_SIGNING);
-    CHECK(thrown_by(refused.error().cause()) == "the HSM is offline");
+    const auto failed = Client::make(config).value().token();
+    CHECK(failed.error().status() == CSIGN_STATUS_SIGNING);
+    CHECK(thrown_by(failed.error().cause()) == "the HSM is offline");
     const auto client = Client::make(config_of(dir, "boldsign-code")).value();
     const auto login = client.login([](std::string_view) -> bool { throw std::runtime_error("no browser"); });
     CHECK(thrown_by(login.error().cause()) == "no browser");
@@ -293,9 +293,9 @@ static void end_of_a_refresh_token(const std::string &dir) {
 static void unusable_key(const std::string &dir) {
     std::ifstream file(dir + "/p521.pem");
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    const auto refused = Key::read(text).error();
-    CHECK(refused.status() == CSIGN_STATUS_KEY);
-    CHECK(refused.hint().find("P-256 or P-384") != std::string_view::npos);
+    const auto failed = Key::read(text).error();
+    CHECK(failed.status() == CSIGN_STATUS_KEY);
+    CHECK(failed.hint().find("P-256 or P-384") != std::string_view::npos);
 }
 
 static void others() {

@@ -1,4 +1,4 @@
-"""Runs the README's examples: those marked `<!-- runs -->`, each as a program of its own, in an empty folder, against
+"""Run the README's examples marked `<!-- runs -->`, each as a program in an empty folder, against
 the sandbox. The others are compiled.
 
     python tests/readme.py

@@ -16,7 +16,7 @@ fn built() -> Built {
 }
 
 #[track_caller]
-fn refused(path: &Path) -> Error {
+fn rejected(path: &Path) -> Error {
     let error = Loader::new().load(path, None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Setting, "{error}");
     assert_eq!(error.setting_name(), Some("plugin"), "{error}");
@@ -28,21 +28,21 @@ fn refused(path: &Path) -> Error {
 fn a_relative_path_is_rejected() {
     let built = built();
     let name = Path::new(built.path().file_name().unwrap());
-    assert!(refused(name).message().contains("not absolute"));
+    assert!(rejected(name).message().contains("not absolute"));
     let dotted = Path::new("./plugin.so");
-    assert!(refused(dotted).message().contains("not absolute"));
+    assert!(rejected(dotted).message().contains("not absolute"));
 }
 
 #[test]
 fn what_is_not_a_library_is_rejected() {
     let built = built();
     let missing = built.folder().join("another.so");
-    assert!(refused(&missing).message().contains("no such file"));
-    assert!(refused(built.folder()).message().contains("not a file"));
+    assert!(rejected(&missing).message().contains("no such file"));
+    assert!(rejected(built.folder()).message().contains("not a file"));
     let text = built.folder().join("text.so");
     fs::write(&text, "not a library").unwrap();
     fs::set_permissions(&text, Permissions::from_mode(0o644)).unwrap();
-    let error = refused(&text);
+    let error = rejected(&text);
     assert!(error.message().contains("cannot be loaded"), "{error}");
     // The message includes the system loader's reason.
     assert!(!error.message().ends_with("dlopen failed"), "{error}");
@@ -53,7 +53,7 @@ fn a_file_that_others_may_write_is_rejected() {
     let built = built();
     for mode in [0o757, 0o777, 0o646, 0o666] {
         fs::set_permissions(built.path(), Permissions::from_mode(mode)).unwrap();
-        let error = refused(built.path());
+        let error = rejected(built.path());
         assert!(error.message().contains("is writable"), "{error}");
         assert!(error.hint().unwrap().starts_with("chmod go-w"), "{error:?}");
     }
@@ -71,13 +71,13 @@ fn a_path_through_a_folder_that_others_may_write_is_rejected() {
     for (folder, mode) in [(inner.as_path(), 0o777), (built.folder(), 0o707)] {
         let before = fs::metadata(folder).unwrap().permissions();
         fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
-        let error = refused(&plugin);
+        let error = rejected(&plugin);
         assert!(error.message().contains("is writable"), "{error}");
         fs::set_permissions(folder, before).unwrap();
     }
     // Others may add files to a sticky folder. That is allowed above the plugin's own folder only.
     fs::set_permissions(&inner, Permissions::from_mode(0o1777)).unwrap();
-    refused(&plugin);
+    rejected(&plugin);
     fs::set_permissions(&inner, Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(built.folder(), Permissions::from_mode(0o1777)).unwrap();
     Loader::new().load(&plugin, None).unwrap();
@@ -97,7 +97,7 @@ fn a_file_of_another_user_is_rejected() {
         if chown(path, Some(own), None).is_err() {
             return;
         }
-        let error = refused(&deep);
+        let error = rejected(&deep);
         assert!(error.message().contains("belongs to user 12345"), "{error}");
         chown(path, Some(before.uid()), None).unwrap();
     }
@@ -112,7 +112,7 @@ fn a_link_in_a_folder_that_others_may_write_is_rejected() {
     symlink(built.path(), &link).unwrap();
     Loader::new().load(&link, None).unwrap();
     fs::set_permissions(open.path(), Permissions::from_mode(0o777)).unwrap();
-    assert!(refused(&link).message().contains("is writable"));
+    assert!(rejected(&link).message().contains("is writable"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use countersign_plugin_testing::c;
 use crate::house::HEADERS;
 
 #[track_caller]
-fn refused(defined: &[&str]) -> Error {
+fn rejected(defined: &[&str]) -> Error {
     let built = c("tests/plugins/misshapen.c", HEADERS, defined);
     let error = Loader::new().load(built.path(), None).unwrap_err();
     assert!(error.message().starts_with("plugin /"), "{error}");
@@ -17,8 +17,8 @@ fn refused(defined: &[&str]) -> Error {
 
 /// Checks that the library is rejected because it isn't a plugin for this host.
 #[track_caller]
-fn refused_for(defined: &str, why: &str) {
-    let error = refused(&[defined]);
+fn rejected_for(defined: &str, why: &str) {
+    let error = rejected(&[defined]);
     assert_eq!(error.kind(), ErrorKind::Setting, "{error}");
     assert!(error.message().contains(why), "{defined}: {error}");
 }
@@ -26,7 +26,7 @@ fn refused_for(defined: &str, why: &str) {
 /// Checks that the plugin is blamed for a bug.
 #[track_caller]
 fn breaks_a_rule(defined: &[&str], why: &str) {
-    let error = refused(defined);
+    let error = rejected(defined);
     assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
     assert!(error.message().contains(why), "{defined:?}: {error}");
     assert!(
@@ -38,13 +38,13 @@ fn breaks_a_rule(defined: &[&str], why: &str) {
 #[test]
 fn a_struct_shorter_than_in_version_1_0_is_rejected() {
     for size in ["0", "4", "sizeof(csign_plugin_module)-1"] {
-        refused_for(
+        rejected_for(
             &format!("MODULE_SIZE={size}"),
             "its module is shorter than in version 1.0",
         );
     }
     for size in ["0", "16", "offsetof(csign_provider_vtable,get_extension)"] {
-        refused_for(
+        rejected_for(
             &format!("VTABLE_SIZE={size}"),
             "provider 0 of its module is shorter than in version 1.0",
         );
@@ -53,16 +53,16 @@ fn a_struct_shorter_than_in_version_1_0_is_rejected() {
 
 #[test]
 fn missing_members_are_rejected() {
-    refused_for("RETURNED=NULL", "declined");
-    refused_for("NAME=NULL", "name is NULL");
-    refused_for("NAME=\"\"", "name is empty");
-    refused_for("TABLES=NULL", "has no provider");
-    refused_for("COUNT=0", "has no provider");
-    refused_for("COUNT=65", "more than 64");
-    refused_for("TABLE=NULL", "provider 0 of its module is NULL");
-    refused_for("ID=NULL", "`id` is NULL");
-    refused_for("ID=\"\\xff\"", "`id` is not UTF-8");
-    refused_for("FUNCTION=NULL", "has no `profile`");
+    rejected_for("RETURNED=NULL", "declined");
+    rejected_for("NAME=NULL", "name is NULL");
+    rejected_for("NAME=\"\"", "name is empty");
+    rejected_for("TABLES=NULL", "has no provider");
+    rejected_for("COUNT=0", "has no provider");
+    rejected_for("COUNT=65", "more than 64");
+    rejected_for("TABLE=NULL", "provider 0 of its module is NULL");
+    rejected_for("ID=NULL", "`id` is NULL");
+    rejected_for("ID=\"\\xff\"", "`id` is not UTF-8");
+    rejected_for("FUNCTION=NULL", "has no `profile`");
 }
 
 #[test]

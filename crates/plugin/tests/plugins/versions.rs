@@ -79,9 +79,9 @@ fn the_frozen_plugin_translates_responses() {
     assert_eq!(token.extra["shard"], "s7");
     assert_eq!(token.extra["region"], "s7");
 
-    let refused = read(&connection, &json(200, r#"{"ok":false,"why":"over"}"#)).unwrap_err();
-    assert_eq!(refused.oauth_error(), Some("invalid_grant"));
-    assert_eq!(refused.oauth_description(), Some("over"));
+    let rejected = read(&connection, &json(200, r#"{"ok":false,"why":"over"}"#)).unwrap_err();
+    assert_eq!(rejected.oauth_error(), Some("invalid_grant"));
+    assert_eq!(rejected.oauth_description(), Some("over"));
     let busy = read(&connection, &json(200, r#"{"ok":false,"why":"busy"}"#)).unwrap_err();
     assert_eq!(busy.verdict(), Verdict::Retry);
     assert_eq!(busy.retry_after().unwrap().as_secs(), 7);

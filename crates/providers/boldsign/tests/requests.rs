@@ -17,7 +17,7 @@ use countersign::{
     Verdict, revocation_request,
 };
 
-use crate::requests::{Canned, Counting, NOW, at, code, connect, refused, sent, taken_apart};
+use crate::requests::{Canned, Counting, NOW, at, code, connect, rejected, sent, taken_apart};
 
 /// Returns valid settings, with `more` added or overridden.
 fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
@@ -137,7 +137,7 @@ fn each_region_has_its_hosts() {
             "token=A1&token_type_hint=refresh_token&client_id=the+app&client_secret=p%2Bs+s%2F"
         );
     }
-    let (setting, hint) = refused(
+    let (setting, hint) = rejected(
         countersign_boldsign::provider(),
         &with(&[("environment", "")]),
     );
@@ -172,7 +172,7 @@ fn settings_that_boldsign_does_not_support_are_rejected() {
         ),
     ] {
         let more = [own, ("scopes", scopes)];
-        let (setting, said) = refused(countersign_boldsign::provider(), &with(&more));
+        let (setting, said) = rejected(countersign_boldsign::provider(), &with(&more));
         assert_eq!(setting, "scopes");
         assert!(said.contains(hint), "{said}");
     }
@@ -183,7 +183,7 @@ fn settings_that_boldsign_does_not_support_are_rejected() {
         (("redirect_uri", ""), "redirect_uri"),
     ] {
         assert_eq!(
-            refused(countersign_boldsign::provider(), &with(&[more])).0,
+            rejected(countersign_boldsign::provider(), &with(&[more])).0,
             setting
         );
     }

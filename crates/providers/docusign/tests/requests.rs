@@ -20,7 +20,7 @@ use countersign::{
 };
 use serde_json::{Value, json};
 
-use crate::requests::{Canned, Counting, NOW, at, code, connect, refused, request, sent};
+use crate::requests::{Canned, Counting, NOW, at, code, connect, rejected, request, sent};
 
 const APP: &str = "5a3c9d2e-1f4b-4c6d-8e7f-0a1b2c3d4e5f";
 const USER: &str = "464f7988-1a2b-4d5a-9a51-3f0d4b6c7a01";
@@ -46,7 +46,7 @@ fn docusign(more: &[(&str, &str)]) -> Connection {
 }
 
 fn refusal(more: &[(&str, &str)]) -> (String, String) {
-    refused(countersign_docusign::provider(), &with(more))
+    rejected(countersign_docusign::provider(), &with(more))
 }
 
 #[test]

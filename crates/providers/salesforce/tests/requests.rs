@@ -21,7 +21,7 @@ use countersign::{
 use serde_json::{Value, json};
 
 use crate::requests::{
-    Canned, Counting, NOW, at, code, connect, refused, request, sent, taken_apart,
+    Canned, Counting, NOW, at, code, connect, rejected, request, sent, taken_apart,
 };
 
 const APP: &str = "3MVG9.the-consumer-key";
@@ -345,7 +345,7 @@ fn settings_that_salesforce_would_reject_are_rejected() {
             "no extra settings",
         ),
     ] {
-        let (named, said) = refused(countersign_salesforce::provider(), &with(&more));
+        let (named, said) = rejected(countersign_salesforce::provider(), &with(&more));
         assert_eq!(named, setting, "{more:?}");
         assert!(said.contains(hint), "{more:?}: {said}");
     }
