@@ -9,7 +9,7 @@ use countersign::{Error, ErrorKind, Registry};
 use countersign_plugin::{Loader, Sha256};
 use countersign_plugin_testing::{Built, c, rust};
 
-use crate::house::{HEADERS, load};
+use crate::support::{HEADERS, load};
 
 fn built() -> Built {
     c("tests/plugins/misshapen.c", HEADERS, &[])

@@ -3,9 +3,9 @@
 #![cfg(unix)]
 
 mod header;
-mod house;
 mod loading;
 mod memory;
 mod rules;
+mod support;
 mod tables;
 mod versions;

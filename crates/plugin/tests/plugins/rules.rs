@@ -6,7 +6,7 @@ use countersign::{Error, ErrorKind, Grant, Verdict};
 use countersign_plugin::{Loader, Plugin};
 use countersign_plugin_testing::{Built, c, rust};
 
-use crate::house::{HEADERS, connection, json, keeper, load, read, request};
+use crate::support::{HEADERS, connection, json, keeper, load, read, request};
 
 struct Rude {
     // Dropping it deletes the file.

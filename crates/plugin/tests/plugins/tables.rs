@@ -4,7 +4,7 @@ use countersign::{Error, ErrorKind};
 use countersign_plugin::Loader;
 use countersign_plugin_testing::c;
 
-use crate::house::HEADERS;
+use crate::support::HEADERS;
 
 #[track_caller]
 fn rejected(defined: &[&str]) -> Error {

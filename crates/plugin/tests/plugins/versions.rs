@@ -8,7 +8,7 @@ use countersign::{Request, Response, Settings};
 use countersign_plugin::{Level, Loader, Plugin};
 use countersign_plugin_testing::{Built, c};
 
-use crate::house::{HEADERS, NOW, connection, json, keeper, load, read, request};
+use crate::support::{HEADERS, NOW, connection, json, keeper, load, read, request};
 
 /// Builds the frozen plugin with its own header.
 fn frozen() -> Built {
