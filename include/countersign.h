@@ -1,36 +1,40 @@
-/* libcountersign: access tokens for server-side programs, got and kept valid.
+/* libcountersign: gets OAuth access tokens for server-side programs and keeps them valid.
  *
  * Every function has the same shape:
  *
  *     csign_status csign_OBJECT_VERB([const] csign_OBJECT *self, inputs, outputs, csign_error **error);
  *
- * Text goes in as pointer and length in bytes, in UTF-8, without a NUL; (NULL, 0) is empty. It comes out
- * borrowed, with its length, and followed by a NUL that the length does not count.
+ * Input text is a pointer and a length in bytes, in UTF-8, without a NUL; (NULL, 0) is empty. Output
+ * text is borrowed, has a length, and ends with a NUL that the length doesn't count.
  *
- * Outputs are written on success only, but that handles named out_... are set to NULL first, and a `length` is
- * also written with CSIGN_STATUS_BUFFER_TOO_SMALL. `error` is written on failure only, and may be NULL.
+ * Outputs are written only on success, except that out_... handles are first set to NULL, and a
+ * `length` is also written with CSIGN_STATUS_BUFFER_TOO_SMALL. `error` is written only on failure, and
+ * may be NULL.
  *
- * What comes out of an out_... parameter is the caller's, and is freed by its type's _free function, which takes
- * NULL. Everything else is borrowed, until the object that lends it is freed.
+ * The caller owns what an out_... parameter returns, and frees it with its type's _free function, which
+ * accepts NULL. Everything else is borrowed until the object that lends it is freed.
  *
- * A const first parameter means that the call may run concurrently with other calls on the same object; without it
- * the object is for one thread at a time.
+ * A const first parameter means that the call may run concurrently with other calls on the same object.
+ * Without it, only one thread at a time may use the object.
  *
- * A handle is a number in the shape of a pointer, and nothing is read through it. If it was freed, is of another type
- * or never was a handle, a call returns CSIGN_STATUS_BAD_HANDLE, or NULL if it returns no status, and freeing it does
- * nothing. An object may be freed while other threads are in calls on it: those end as they would have, but what the
- * object lent, such as the text of a token, ends with the call that frees it.
+ * A handle is a number in the shape of a pointer, and nothing is ever read through it. If it was freed,
+ * is of another type or never was a handle, a call returns CSIGN_STATUS_BAD_HANDLE, or NULL if it returns
+ * no status, and freeing it does nothing. An object may be freed while other threads are in calls on
+ * it: those calls end as they would have. But what the object lent, such as a token's text, is invalid
+ * once the call that frees it begins.
  *
- * Times are in seconds since 1970-01-01 UTC or in milliseconds, as the name says. Numbers of statuses never change
- * their meaning; one that is not known is a failure.
+ * Times are in seconds since 1970-01-01 UTC or in milliseconds, as the name says. The numbers of
+ * statuses never change their meaning; treat one that you don't know as a failure.
  *
- * Callbacks come as function, user_data and destroy. They must not unwind, throw or longjmp, and must not call the
- * client that calls them, nor wait for another thread or client that does: the call itself gives
- * CSIGN_STATUS_REENTERED (but csign_client_copy_token and the two that peek may answer from memory), and the
- * wait would have no end. Whatever a callback is lent, ends when it returns.
+ * A callback is a function, user_data and destroy. It must not unwind, throw or longjmp. It must not
+ * call the client that calls it: such a call returns CSIGN_STATUS_REENTERED, except that
+ * csign_client_copy_token and the two peek functions may return a cached token. Nor may it wait for
+ * another thread or client that makes such a call: that wait would never end. Pointers passed to a
+ * callback are valid only until it returns.
  *
- * A panic inside the library is caught, gives CSIGN_STATUS_PANIC, and poisons the client. A client made before fork()
- * gives CSIGN_STATUS_FORKED in the child. The library prints nothing (but for Rust's own message at a panic).
+ * A panic in the library is caught, returns CSIGN_STATUS_PANIC, and poisons the client. A client created
+ * before fork() returns CSIGN_STATUS_FORKED in the child. The library prints nothing, except for Rust's
+ * own message when it panics.
  */
 
 #ifndef COUNTERSIGN_H
@@ -48,21 +52,22 @@
 #define CSIGN_API
 #endif
 
-/* A literal with its length, as two arguments. */
+/* Expands to a string literal and its length: two arguments. */
 #define CSIGN_TEXT(literal) (literal), (sizeof(literal) - 1)
 
 /**
- * The ABI that a program was compiled against: major << 16 | minor. Within a major there are only
- * additions; major 0 may change until the first release. See docs/abi.md.
+ * The ABI version that a program was compiled against: major << 16 | minor.
+ *
+ * A minor version only adds. Major 0 may change until the first release. See docs/abi.md.
  */
 #define CSIGN_ABI_VERSION 1
 
 /**
- * How a call ended. A number that is not known here is a failure all the same.
+ * How a call ended. Treat a number that you don't know as a failure.
  *
  * 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the
- * store. 60 to 79: the server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin.
- * 100 and up: a bug of ours.
+ * store. 60 to 79: the server said no. 80 to 89: the response could not be read. 90 to 99: a
+ * plugin. 100 and up: a bug of ours.
  */
 enum csign_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -70,11 +75,11 @@ enum csign_status
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * It went well.
+     * The call succeeded.
      */
     CSIGN_STATUS_OK = 0,
     /**
-     * An argument that must not be NULL is.
+     * A required argument is NULL.
      */
     CSIGN_STATUS_NULL_ARGUMENT = 1,
     /**
@@ -82,11 +87,11 @@ enum csign_status
      */
     CSIGN_STATUS_BAD_UTF8 = 2,
     /**
-     * A number or length is out of range, or calls come in the wrong order.
+     * A number or length is out of range, or the call came in the wrong order.
      */
     CSIGN_STATUS_BAD_ARGUMENT = 3,
     /**
-     * The handle was freed, or is of another type.
+     * The handle was freed, is of another type, or never was a handle.
      */
     CSIGN_STATUS_BAD_HANDLE = 4,
     /**
@@ -98,11 +103,11 @@ enum csign_status
      */
     CSIGN_STATUS_REENTERED = 6,
     /**
-     * The client was made before this process was forked: make one after.
+     * The client was created before this process was forked: create one in the child.
      */
     CSIGN_STATUS_FORKED = 7,
     /**
-     * The buffer is too small; the length that is needed was written.
+     * The buffer is too small; the required length was written.
      */
     CSIGN_STATUS_BUFFER_TOO_SMALL = 8,
     /**
@@ -182,11 +187,11 @@ enum csign_status
      */
     CSIGN_STATUS_PLUGIN = 90,
     /**
-     * A panic was caught: a bug of ours. The client is poisoned.
+     * The library panicked, which is a bug of ours. The client is poisoned.
      */
     CSIGN_STATUS_PANIC = 100,
     /**
-     * An earlier call on this client panicked; make a new one.
+     * An earlier call on this client panicked; create another client.
      */
     CSIGN_STATUS_POISONED = 101,
     /**
@@ -203,7 +208,7 @@ typedef int32_t csign_status;
 #endif // __cplusplus
 
 /**
- * What became of a token at the vendor when its connection was forgotten.
+ * What happened to a token at the vendor when its connection was forgotten.
  */
 enum csign_revocation
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -215,7 +220,7 @@ enum csign_revocation
      */
     CSIGN_REVOCATION_REVOKED = 1,
     /**
-     * The vendor does not revoke such tokens: only the copy here is gone.
+     * The vendor can't revoke such tokens: only the copy here is gone.
      */
     CSIGN_REVOCATION_NOT_OFFERED = 2,
     /**
@@ -223,7 +228,7 @@ enum csign_revocation
      */
     CSIGN_REVOCATION_NOTHING_HELD = 3,
     /**
-     * The vendor did not revoke it. It is kept for another try, or forgotten all the same if that was forced.
+     * The vendor did not revoke it. It is kept for another attempt, or was forgotten by force.
      */
     CSIGN_REVOCATION_FAILED = 4,
 };
@@ -236,7 +241,7 @@ typedef int32_t csign_revocation;
 #endif // __cplusplus
 
 /**
- * How much a line of the log matters.
+ * How important a log line is.
  */
 enum csign_log_level
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -244,19 +249,19 @@ enum csign_log_level
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Something is lost or about to be.
+     * Something is lost, or about to be.
      */
     CSIGN_LOG_LEVEL_ERROR = 1,
     /**
-     * Something works, but worse than it could.
+     * Something works, but not as well as it could.
      */
     CSIGN_LOG_LEVEL_WARN = 2,
     /**
-     * Requests and their answers.
+     * Requests and responses.
      */
     CSIGN_LOG_LEVEL_INFO = 3,
     /**
-     * Names of headers, and what plugins say.
+     * Names of headers, and what plugins log.
      */
     CSIGN_LOG_LEVEL_DEBUG = 4,
 };
@@ -277,11 +282,11 @@ enum csign_change
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * There is a new token; the refresh token is the former one, or there is none.
+     * There is a new token. The refresh token is unchanged, or there is none.
      */
     CSIGN_CHANGE_OBTAINED = 1,
     /**
-     * There is a new token, and with it the vendor replaced the refresh token.
+     * There is a new token, and the vendor replaced the refresh token with it.
      */
     CSIGN_CHANGE_ROTATED = 2,
     /**
@@ -335,7 +340,7 @@ typedef int32_t csign_verdict;
 #endif // __cplusplus
 
 /**
- * Where a token came from this time.
+ * Where a token came from.
  */
 enum csign_source
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -343,19 +348,19 @@ enum csign_source
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Asked for anew: by assertion, client credentials or a login.
+     * A new token, by assertion, client credentials or a login.
      */
     CSIGN_SOURCE_MINTED = 1,
     /**
-     * Got with a refresh token.
+     * A new token, with a refresh token.
      */
     CSIGN_SOURCE_REFRESHED = 2,
     /**
-     * From this process's memory.
+     * This process's memory.
      */
     CSIGN_SOURCE_CACHE = 3,
     /**
-     * From the store.
+     * The store.
      */
     CSIGN_SOURCE_STORE = 4,
 };
@@ -368,7 +373,7 @@ typedef int32_t csign_source;
 #endif // __cplusplus
 
 /**
- * What a client counts, since it was made.
+ * A client's counters, all since it was created.
  */
 enum csign_counter
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -376,27 +381,27 @@ enum csign_counter
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Tokens handed out from memory, as objects: copies of the bare access token are not counted.
+     * Cached tokens returned as objects. Copies of the bare access token are not counted.
      */
     CSIGN_COUNTER_HITS = 1,
     /**
-     * Tokens taken over from the store.
+     * Tokens taken from the store.
      */
     CSIGN_COUNTER_ADOPTED = 2,
     /**
-     * Tokens asked for by assertion, client credentials or login.
+     * Tokens requested by assertion, client credentials or login.
      */
     CSIGN_COUNTER_MINTED = 3,
     /**
-     * Tokens got with a refresh token.
+     * Tokens requested with a refresh token.
      */
     CSIGN_COUNTER_REFRESHED = 4,
     /**
-     * Callers that waited for a request that another one had started.
+     * Callers that waited for a request that another caller had started.
      */
     CSIGN_COUNTER_WAITS = 5,
     /**
-     * Requests, or attempts at one, that brought no token.
+     * Requests, and attempts at one, that returned no token.
      */
     CSIGN_COUNTER_FAILURES = 6,
 };
@@ -409,77 +414,90 @@ typedef int32_t csign_counter;
 #endif // __cplusplus
 
 /**
- * A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once; at
- * most one request per connection is under way, whoever asks. Calls block until there is a token or an error, at
- * most for five times the setting timeout_ms plus 60 s, whatever the store, the server and callbacks do.
+ * A connection's client: returns its token and keeps it valid.
+ *
+ * Any number of threads may use it at once. At most one token request per connection is in
+ * progress, whoever asks. Calls block until there is a token or an error, for at most five times
+ * the setting timeout_ms plus 60 s, whatever the store, the server and callbacks do.
  */
 typedef struct csign_client csign_client;
 
 /**
- * The settings of a connection and what the host brings of its own, from which clients are made. For
- * one thread at a time.
+ * A connection's settings and callbacks, from which clients are created. For one thread at a time.
  */
 typedef struct csign_config csign_config;
 
 /**
- * Why a call failed. Immutable; may be shared by threads. No secret is ever in it.
+ * Why a call failed. Immutable, and safe to share among threads. Contains no secret.
  */
 typedef struct csign_error csign_error;
 
 /**
- * A key: private, public, a certificate, a JWK Set, or one that stays in a device. Immutable; may be used by
- * any number of threads at once.
+ * A key: private, public, a certificate, a JWK Set, or one that stays in a device.
+ *
+ * Immutable, and safe to share among threads.
  */
 typedef struct csign_key csign_key;
 
 /**
- * A login that has begun (RFC 6749 section 4.1, with PKCE of RFC 7636). Immutable; may be shared by
- * threads.
+ * A started login (RFC 6749 section 4.1, with PKCE of RFC 7636).
+ *
+ * Immutable, and safe to share among threads.
  */
 typedef struct csign_login csign_login;
 
 /**
- * The providers that clients may name: the built-in ones, and those that the host adds. Add first, from one
- * thread; after that any number of threads may make clients with it.
+ * The providers that clients can use: the built-in ones and those that the host adds.
+ *
+ * Add providers first, from one thread. After that any number of threads may create clients with
+ * it.
  */
 typedef struct csign_registry csign_registry;
 
 /**
- * Text that a call gave out: a signed token, JSON, a URL. Immutable, may be shared by threads, and
- * wiped when it is freed.
+ * Text that a call returned: a signed token, JSON, a URL.
+ *
+ * Immutable, and safe to share among threads. Wiped when it is freed.
  */
 typedef struct csign_text csign_text;
 
 /**
- * An access token. Immutable; may be shared by threads. It stays what it is when the client gets
- * another, and is wiped when nobody has it any more: see csign_token_share.
+ * An access token. Immutable, and safe to share among threads.
+ *
+ * It doesn't change when the client gets another token. It is wiped when its last owner frees it:
+ * see csign_token_share.
  */
 typedef struct csign_token csign_token;
 
 /**
- * Frees `user_data`. Called once, when nothing will call the callback any more: perhaps on another
- * thread, and perhaps after the object was freed that the callback was given to, where a request is
- * still under way. Also called where the function that takes the callback fails.
+ * Frees `user_data`. Called once, when nothing will call the callback any more.
+ *
+ * May be called on another thread, and after the callback's object was freed if a request is still
+ * in progress. Also called if the function that takes the callback fails.
  */
 typedef void (*csign_destroy_fn)(void *user_data);
 
 /**
- * Opens a URL for the person who logs in, or shows it. Returns 0, or anything else where it cannot: then the login
- * ends; csign_callback_set_cause says why. Called once, on the calling thread; must not call the client.
+ * Opens a URL in the user's browser, or shows it to them.
+ *
+ * Returns 0. Any other value ends the login; csign_callback_set_cause says why. Called once, on
+ * the calling thread. Must not call the client.
  */
 typedef int32_t (*csign_open_fn)(void *user_data,
                                  const char *url,
                                  size_t url_length);
 
 /**
- * Signs bytes with a key that the library does not see. Returns 0, or anything else where it cannot: then the
- * request that needs the signature fails with CSIGN_STATUS_SIGNING; csign_callback_set_cause says why. May be
- * called on any thread and concurrently; must not call the client.
+ * Signs bytes with a key that the library never sees.
  *
- * @param input     the bytes to sign: the whole message, not its hash.
- * @param signature where the signature goes: as RFC 7518 has it, or ECDSA in DER.
- * @param capacity  how much fits there: at least 1024 bytes.
- * @param written   where the signature's length goes.
+ * Returns 0. With any other value, the request that needs the signature fails with
+ * CSIGN_STATUS_SIGNING; csign_callback_set_cause says why. May be called on any thread and
+ * concurrently. Must not call the client.
+ *
+ * @param input      the bytes to sign: the whole message, not its hash.
+ * @param signature  receives the signature: as in RFC 7518, or ECDSA in DER.
+ * @param capacity   the buffer's size in bytes, at least 1024.
+ * @param written    receives the signature's length.
  */
 typedef int32_t (*csign_sign_fn)(void *user_data,
                                  const uint8_t *input,
@@ -489,9 +507,10 @@ typedef int32_t (*csign_sign_fn)(void *user_data,
                                  size_t *written);
 
 /**
- * Takes a line of the log: UTF-8, without a line feed and without a secret. The line is borrowed until
- * the function returns. Called on the threads that carry requests, and concurrently; must not call
- * the client.
+ * Receives a log line: UTF-8, without a line feed and without a secret.
+ *
+ * The line is borrowed until the function returns. Called on the threads that carry requests, and
+ * concurrently. Must not call the client.
  *
  * @param level  a csign_log_level.
  */
@@ -501,22 +520,24 @@ typedef void (*csign_log_fn)(void *user_data,
                              size_t length);
 
 /**
- * Tells the time. Returns 0, or anything else where it cannot: then the machine's clocks are used.
- * May be called on any thread and concurrently, often, and while a lock is held: it must be quick, and
- * must not call the client.
+ * Returns the time.
  *
- * @param unix_ms  where the milliseconds since 1970-01-01 UTC go.
- * @param boot_ms  where the milliseconds since the machine started go, sleep included; they never
- *                 go back.
+ * Returns 0. With any other value, the machine's clocks are used. May be called on any thread and
+ * concurrently, often, and while a lock is held: it must be quick, and must not call the client.
+ *
+ * @param unix_ms  receives the milliseconds since 1970-01-01 UTC.
+ * @param boot_ms  receives the milliseconds since the machine started, including sleep; they never
+ *                 decrease.
  */
 typedef int32_t (*csign_clock_fn)(void *user_data,
                                   int64_t *unix_ms,
                                   uint64_t *boot_ms);
 
 /**
- * Hears of a change, after it is as durable as the store promises and before any caller gets the
- * token. Called on the thread that made the change, one change of a client after another; must not
- * call the client.
+ * Called when the token changes: once the change is durable, and before any caller gets the token.
+ *
+ * Called on the thread that made the change, for one change of a client at a time. Must not call
+ * the client.
  *
  * @param change  a csign_change.
  * @param token   the new token, borrowed until the function returns; NULL with
@@ -531,9 +552,10 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Says why the running callback fails: an exception, say, that cannot leave it. Call this inside a
- * csign_sign_fn or csign_open_fn, on the thread that it runs on, before it returns anything but 0.
- * csign_error_cause then returns `cause` for the error of that call, and for no other.
+ * Says why the running callback fails: for example, an exception that must not leave it.
+ *
+ * Call it in a csign_sign_fn or csign_open_fn, on the callback's thread, before returning anything
+ * but 0. csign_error_cause then returns `cause` for the error of that call, and for no other.
  *
  * @param cause    kept with the error; a second one replaces the first.
  * @param destroy  frees `cause`; may be NULL. Called once, on any thread, when the last error with
@@ -544,7 +566,7 @@ void csign_callback_set_cause(void *cause,
                               csign_destroy_fn destroy);
 
 /**
- * Makes a client. The config is copied and can be freed or used again. Nothing is sent yet.
+ * Creates a client. Copies the config, which may be freed or reused. Sends nothing yet.
  *
  *     csign_client *client = NULL;
  *     csign_token *token = NULL;
@@ -555,10 +577,11 @@ void csign_callback_set_cause(void *cause,
  *     csign_client_free(client);
  *
  * @param registry    the providers; NULL for the built-in ones.
- * @param out_client  where the client goes; free it with csign_client_free.
- * @param error       where the error object goes on failure; may be NULL.
+ * @param out_client  receives the client; free it with csign_client_free.
+ * @param error       receives the error object on failure; may be NULL.
  *
- * Errors: CSIGN_STATUS_SETTING, CSIGN_STATUS_KEY, naming the setting and what to write; CSIGN_STATUS_STORE.
+ * Errors: CSIGN_STATUS_SETTING and CSIGN_STATUS_KEY, naming the setting and how to fix it;
+ * CSIGN_STATUS_STORE.
  */
 CSIGN_API
 csign_status csign_client_new(const struct csign_config *config,
@@ -567,12 +590,16 @@ csign_status csign_client_new(const struct csign_config *config,
                               struct csign_error **error);
 
 /**
- * A token that is valid for at least this long, where the vendor gives such tokens: from memory, from the store, or
- * by one request that all callers share.
+ * Returns a token: the cached one, the stored one, or a new one from a request that all callers
+ * share.
  *
- * @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting min_valid_s.
- * @param out_token     where the token goes; free it with csign_token_free.
- * @param error         where the error object goes on failure; may be NULL. Its verdict says what to do.
+ * The token is valid for at least `min_valid_ms`, if the vendor's tokens live that long.
+ *
+ * @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting
+ *                      min_valid_s.
+ * @param out_token     receives the token; free it with csign_token_free.
+ * @param error         receives the error object on failure; may be NULL. Its verdict says what to
+ *                      do.
  */
 CSIGN_API
 csign_status csign_client_token(const struct csign_client *client,
@@ -581,14 +608,18 @@ csign_status csign_client_token(const struct csign_client *client,
                                 struct csign_error **error);
 
 /**
- * As csign_client_token, but never waits: for a thread that must not block, such as one that runs an event loop. Where
- * no such token is in memory, it succeeds with NULL: then have another thread call csign_client_token.
+ * Like csign_client_token, but never waits: for threads that must not block, such as an event
+ * loop's.
  *
- * While the token in memory is the same, so is, as a rule, the handle that this and csign_client_token give: each time
- * one more share of it. Who holds on to one, and is given the same again, need not read it again.
+ * If no such token is cached, it succeeds with NULL: then call csign_client_token on another
+ * thread.
  *
- * @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting min_valid_s.
- * @param out_token     where the token goes, or NULL; free it with csign_token_free.
+ * While the cached token is unchanged, this function and csign_client_token normally return the
+ * same handle with one more owner. A caller that kept the handle needn't read the token again.
+ *
+ * @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting
+ *                      min_valid_s.
+ * @param out_token     receives the token, or NULL; free it with csign_token_free.
  */
 CSIGN_API
 csign_status csign_client_peek(const struct csign_client *client,
@@ -597,12 +628,14 @@ csign_status csign_client_peek(const struct csign_client *client,
                                struct csign_error **error);
 
 /**
- * As csign_client_token, but copies the bare access token into a buffer of the caller's: one call, and nothing to
- * free. The caller wipes the buffer.
+ * Like csign_client_token, but copies the bare access token into a buffer. There is nothing to
+ * free.
  *
- * @param buffer    where the token goes, followed by a NUL where there is room for it.
- * @param capacity  how much fits there, in bytes.
- * @param length    where the token's length goes, the NUL not counted; also with
+ * The caller wipes the buffer.
+ *
+ * @param buffer    receives the token, followed by a NUL if there is room for it.
+ * @param capacity  the buffer's size in bytes.
+ * @param length    receives the token's length, without the NUL; also with
  *                  CSIGN_STATUS_BUFFER_TOO_SMALL.
  */
 CSIGN_API
@@ -614,11 +647,12 @@ csign_status csign_client_copy_token(const struct csign_client *client,
                                      struct csign_error **error);
 
 /**
- * As csign_client_copy_token, but never waits: for a thread that must not block, such as one that runs an event loop.
- * Where no token in memory is fresh, it succeeds with a length of 0: then have another thread call
- * csign_client_token.
+ * Like csign_client_copy_token, but never waits: for threads that must not block.
  *
- * @param length  where the token's length goes; 0 where there is none.
+ * If no valid token is cached, it succeeds with a length of 0: then call csign_client_token on
+ * another thread.
+ *
+ * @param length  receives the token's length; 0 if there is none.
  */
 CSIGN_API
 csign_status csign_client_peek_token(const struct csign_client *client,
@@ -628,10 +662,11 @@ csign_status csign_client_peek_token(const struct csign_client *client,
                                      struct csign_error **error);
 
 /**
- * A token asked for now, even though there may be a valid one. Where that fails and the old token is still valid,
- * that one is given.
+ * Requests a new token, even if the cached one is valid.
  *
- * @param out_token  where the token goes; free it with csign_token_free.
+ * If the request fails and the old token is still valid, returns the old token.
+ *
+ * @param out_token  receives the token; free it with csign_token_free.
  */
 CSIGN_API
 csign_status csign_client_refresh(const struct csign_client *client,
@@ -639,12 +674,14 @@ csign_status csign_client_refresh(const struct csign_client *client,
                                   struct csign_error **error);
 
 /**
- * Reports that an API rejected this access token (401). It is not handed out again; the next call gets a new one. Reporting a
- * token that has been replaced meanwhile does not affect the newer one.
+ * Reports that an API rejected this access token (401). The next call gets a new one.
  *
- * There is one exception, so that an API that rejects every token does not cost a token request for each of its calls: a
- * token that itself replaced a rejected one is kept for its first minute. Until then callers get that same token again, and
- * csign_client_events says so ("rejected_again"). csign_client_refresh is not bound by this.
+ * Reporting a token that has since been replaced doesn't affect the newer one.
+ *
+ * There is one exception, so that an API that rejects every token doesn't cost a token request per
+ * API call: a token that itself replaced a rejected one is kept for its first minute. Until then
+ * callers get that same token again, and csign_client_events lists a "rejected_again" event.
+ * csign_client_refresh always requests a new one.
  *
  * @param access_token  the bare token that was rejected.
  */
@@ -655,11 +692,11 @@ csign_status csign_client_invalidate(const struct csign_client *client,
                                      struct csign_error **error);
 
 /**
- * Where a person consents to the app acting for its user, ahead of a jwt-bearer grant.
+ * Returns the URL where a user allows the app to act for them, before the first jwt-bearer grant.
  *
- * @param out_url  where the URL goes; free it with csign_text_free.
+ * @param out_url  receives the URL; free it with csign_text_free.
  *
- * Errors: CSIGN_STATUS_SETTING where the vendor has no such page or redirect_uri is not set.
+ * Errors: CSIGN_STATUS_SETTING if the vendor has no such page or redirect_uri is not set.
  */
 CSIGN_API
 csign_status csign_client_consent_url(const struct csign_client *client,
@@ -667,10 +704,12 @@ csign_status csign_client_consent_url(const struct csign_client *client,
                                       struct csign_error **error);
 
 /**
- * Whom the token stands for and where its API is, as a JSON object of texts: what came with the token and, asked for
- * once and kept, the vendor's userinfo.
+ * Returns who the token stands for and where its API is, as a JSON object of strings.
  *
- * @param out_json  where the text goes; free it with csign_text_free.
+ * It contains what came with the token and the vendor's userinfo, which is requested once and
+ * cached.
+ *
+ * @param out_json  receives the text; free it with csign_text_free.
  */
 CSIGN_API
 csign_status csign_client_identity(const struct csign_client *client,
@@ -678,36 +717,43 @@ csign_status csign_client_identity(const struct csign_client *client,
                                    struct csign_error **error);
 
 /**
- * Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
- * CSIGN_STATUS_CLOSED. It must still be freed. It waits for nothing: csign_client_drain does.
+ * Closes a client while other threads may be using it.
+ *
+ * Calls in progress end as they would have; later ones return CSIGN_STATUS_CLOSED. The client must
+ * still be freed. To wait for requests in flight, call csign_client_drain.
  */
 CSIGN_API
 void csign_client_close(const struct csign_client *client);
 
 /**
- * Wipes and frees a client. Calls that are under way on other threads end as they would have; later ones return
- * CSIGN_STATUS_BAD_HANDLE. Tokens that it gave out go on, and so does a request that is under way, unless the process
- * exits: csign_client_drain waits for that. It does nothing in a child of fork to a client of the parent, nor in a
- * callback of the client itself. NULL is fine.
+ * Wipes and frees a client. NULL is allowed.
+ *
+ * Calls in progress on other threads end as they would have; later ones return
+ * CSIGN_STATUS_BAD_HANDLE. Its tokens stay valid. A request in flight continues unless the process
+ * exits: csign_client_drain waits for it. Does nothing in a child of fork if the parent created
+ * the client, and nothing in a callback of the client itself.
  */
 CSIGN_API
 void csign_client_free(struct csign_client *client);
 
 /**
- * Waits for requests in flight, for at most timeout_ms, and starts no new request from now on. Call it before
- * csign_client_free and before the process exits: a process that ends while a rotating refresh token is being spent may
- * lose the grant.
+ * Waits for requests in flight, for at most timeout_ms, and starts no new ones from now on.
  *
- * A refresh that has sent nothing yet gives up instead of sending. A new token that the store rejected earlier is offered
- * to it once more. Afterwards a cached token is still handed out while it is valid; whatever needs a request fails with
- * CSIGN_STATUS_BUSY at once. There is no way back: make a new client instead. It also works on a closed client, and
- * calling it again waits again.
+ * Call it before csign_client_free and before the process exits: a process that exits while it
+ * spends a rotating refresh token may lose the grant.
+ *
+ * A refresh that has sent nothing yet gives up instead of sending. If the store rejected a new
+ * token earlier, it is offered to the store once more. Afterwards a cached token is still returned
+ * while it is valid, and whatever needs a request fails with CSIGN_STATUS_BUSY at once. Draining
+ * can't be undone: create a new client instead. It also works on a closed client, and calling it
+ * again waits again.
  *
  * @param timeout_ms  how long to wait, in milliseconds; 0 only stops new requests.
- * @param error       where the error object goes on failure; may be NULL.
+ * @param error       receives the error object on failure; may be NULL.
  *
- * Errors: CSIGN_STATUS_BUSY if a request is still in flight when the time is up; CSIGN_STATUS_STORE if a new token is held
- * in memory only; CSIGN_STATUS_REENTERED in a callback of this client; CSIGN_STATUS_FORKED in a child of fork.
+ * Errors: CSIGN_STATUS_BUSY if a request is still in flight when the time is up;
+ * CSIGN_STATUS_STORE if a new token is only in memory; CSIGN_STATUS_REENTERED in a callback of
+ * this client; CSIGN_STATUS_FORKED in a child of fork.
  */
 CSIGN_API
 csign_status csign_client_drain(const struct csign_client *client,
@@ -717,12 +763,13 @@ csign_status csign_client_drain(const struct csign_client *client,
 /**
  * Revokes the token at the vendor and forgets it here, in memory and in the store.
  *
- * If the vendor cannot be reached or refuses (CSIGN_REVOCATION_FAILED), the token is kept, because a grant that nobody can
- * revoke any more would live on. It is not handed out, and the next call tries the revocation again. A login replaces it.
+ * If the vendor can't be reached or refuses (CSIGN_REVOCATION_FAILED), the token is kept, because
+ * a forgotten grant could never be revoked. It is not returned by other calls, and the next call
+ * of this function tries again. A login replaces it.
  *
- * @param out_revocation  where a csign_revocation goes; may be NULL.
- * @param out_reason      where the reason goes with CSIGN_REVOCATION_FAILED; may be NULL. Free it with
- *                        csign_error_free.
+ * @param out_revocation  receives a csign_revocation; may be NULL.
+ * @param out_reason      receives the reason with CSIGN_REVOCATION_FAILED; may be NULL. Free it
+ *                        with csign_error_free.
  */
 CSIGN_API
 csign_status csign_client_forget(const struct csign_client *client,
@@ -733,9 +780,9 @@ csign_status csign_client_forget(const struct csign_client *client,
 /**
  * Like csign_client_forget, but forgets the token here even if the vendor did not revoke it.
  *
- * @param out_revocation  where a csign_revocation goes; may be NULL.
- * @param out_reason      where the reason goes with CSIGN_REVOCATION_FAILED; may be NULL. Free it with
- *                        csign_error_free.
+ * @param out_revocation  receives a csign_revocation; may be NULL.
+ * @param out_reason      receives the reason with CSIGN_REVOCATION_FAILED; may be NULL. Free it
+ *                        with csign_error_free.
  */
 CSIGN_API
 csign_status csign_client_force_forget(const struct csign_client *client,
@@ -744,10 +791,10 @@ csign_status csign_client_force_forget(const struct csign_client *client,
                                        struct csign_error **error);
 
 /**
- * How often something happened since the client was made.
+ * Returns one of the client's counters.
  *
  * @param counter    a csign_counter.
- * @param out_count  where the count goes.
+ * @param out_count  receives the count.
  */
 CSIGN_API
 csign_status csign_client_count(const struct csign_client *client,
@@ -756,10 +803,11 @@ csign_status csign_client_count(const struct csign_client *client,
                                 struct csign_error **error);
 
 /**
- * The last events in the life of the connection's grant, oldest first, as a JSON array and without a token in it: who
- * refreshed when, and how it ended.
+ * Returns the last events of the connection's grant, oldest first, as a JSON array.
  *
- * @param out_json  where the text goes; free it with csign_text_free.
+ * They say who refreshed when, and how it ended. They contain no token.
+ *
+ * @param out_json  receives the text; free it with csign_text_free.
  */
 CSIGN_API
 csign_status csign_client_events(const struct csign_client *client,
@@ -767,11 +815,12 @@ csign_status csign_client_events(const struct csign_client *client,
                                  struct csign_error **error);
 
 /**
- * When the stored refresh token expires, as far as the vendor said so: a person must log in again before then, unless a
- * refresh brings another one. Reads the store.
+ * Returns when the stored refresh token expires, if the vendor says so. Reads the store.
  *
- * @param out_expires_at  where the time goes, in seconds since 1970-01-01 UTC; -1 if the vendor did not say, or if no
- *                        refresh token is stored.
+ * A person must log in again before then, unless a refresh brings another refresh token.
+ *
+ * @param out_expires_at  receives the time, in seconds since 1970-01-01 UTC; -1 if the vendor
+ *                        doesn't say, or if no refresh token is stored.
  */
 CSIGN_API
 csign_status csign_client_refresh_token_expires_at(const struct csign_client *client,
@@ -779,19 +828,22 @@ csign_status csign_client_refresh_token_expires_at(const struct csign_client *cl
                                                    struct csign_error **error);
 
 /**
- * Whether all that was got is stored: fails with the reason why the last token is in memory only. Nothing is lost while the
- * process runs, and each call for a token tries to store it again.
+ * Checks whether everything is stored. Fails with the reason if the last token is only in memory.
+ *
+ * Nothing is lost while the process runs, and each call for a token tries to store it again.
  */
 CSIGN_API
 csign_status csign_client_check_saved(const struct csign_client *client,
                                       struct csign_error **error);
 
 /**
- * Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and pass the URL that it
- * comes back to to csign_client_complete_login. csign_login_state is a key to keep the login under until then.
+ * Starts a login, for hosts with a web server of their own.
+ *
+ * Send the browser to csign_login_url. When it comes back, pass its URL to
+ * csign_client_complete_login. csign_login_state is a key for storing the login until then.
  *
  * @param redirect_uri  where the browser comes back to; empty for the setting redirect_uri.
- * @param out_login     where the login goes; free it with csign_login_free.
+ * @param out_login     receives the login; free it with csign_login_free.
  */
 CSIGN_API
 csign_status csign_client_start_login(const struct csign_client *client,
@@ -801,13 +853,15 @@ csign_status csign_client_start_login(const struct csign_client *client,
                                       struct csign_error **error);
 
 /**
- * Ends a login: checks what the browser came back with, exchanges the code once, and keeps what that brings.
+ * Completes a login: validates the redirect, exchanges the code once, and stores the grant.
  *
- * @param query      the URL that the browser came back to: whole, from its path on, or what follows its ?.
- * @param out_token  where the token goes; free it with csign_token_free.
+ * @param query      the URL that the browser came back to: the whole URL, its path and query, or
+ *                   its query.
+ * @param out_token  receives the token; free it with csign_token_free.
  *
- * Errors: CSIGN_STATUS_CALLBACK where the answer is not this login's, or the person said no; CSIGN_STATUS_REFUSED or
- * CSIGN_STATUS_UNAVAILABLE where the server reported that the request was wrong, or a fault of its own.
+ * Errors: CSIGN_STATUS_CALLBACK if the response belongs to another login, or the person said no;
+ * CSIGN_STATUS_REFUSED or CSIGN_STATUS_UNAVAILABLE if the server reported that the request was
+ * wrong, or that the server failed.
  */
 CSIGN_API
 csign_status csign_client_complete_login(const struct csign_client *client,
@@ -818,15 +872,17 @@ csign_status csign_client_complete_login(const struct csign_client *client,
                                          struct csign_error **error);
 
 /**
- * A whole login on this machine (RFC 8252): listens on the loopback address of the setting redirect_uri, has the
- * browser opened, and waits for it to come back.
+ * Runs a whole login on this machine (RFC 8252).
+ *
+ * Listens on the loopback address of the setting redirect_uri, has the URL opened in a browser,
+ * and waits for the browser to come back.
  *
  * @param port        the port to listen on; 0 for the one in redirect_uri, or any.
  * @param timeout_ms  how long to wait for the person, in milliseconds.
  * @param open        opens or shows the URL; see csign_open_fn.
- * @param out_token   where the token goes; free it with csign_token_free.
+ * @param out_token   receives the token; free it with csign_token_free.
  *
- * Errors: CSIGN_STATUS_CALLBACK where nobody came back, or the person said no.
+ * Errors: CSIGN_STATUS_CALLBACK if nobody came back, or the person said no.
  */
 CSIGN_API
 csign_status csign_client_login(const struct csign_client *client,
@@ -838,8 +894,9 @@ csign_status csign_client_login(const struct csign_client *client,
                                 struct csign_error **error);
 
 /**
- * Makes an empty config. It needs a name if the setting store outlives the process: see
- * csign_config_set_name.
+ * Creates an empty config.
+ *
+ * It needs a name if the setting store outlives the process: see csign_config_set_name.
  *
  *     csign_config *config = NULL;
  *     csign_error *error = NULL;
@@ -847,24 +904,25 @@ csign_status csign_client_login(const struct csign_client *client,
  *         || csign_config_set(config, CSIGN_TEXT("provider"), CSIGN_TEXT("boldsign"), &error) != CSIGN_STATUS_OK)
  *         fprintf(stderr, "%s\n", csign_error_message(error, NULL));
  *
- * @param out_config  where the config goes; free it with csign_config_free.
- * @param error       where the error object goes on failure; may be NULL.
+ * @param out_config  receives the config; free it with csign_config_free.
+ * @param error       receives the error object on failure; may be NULL.
  */
 CSIGN_API
 csign_status csign_config_new(struct csign_config **out_config,
                               struct csign_error **error);
 
 /**
- * Takes a connection's settings from a TOML file, `[connections.NAME]`. Relative paths in it start from
- * the file's folder. Comes before csign_config_set and csign_config_unset, which then replace single
- * settings and take them away.
+ * Loads a connection's settings from a TOML file, `[connections.NAME]`.
  *
- * @param path  the file; empty for where the command looks: $COUNTERSIGN_CONFIG, ./countersign.toml,
- *              the user's configuration folder.
+ * Relative paths in it are relative to the file's folder. Call it before csign_config_set and
+ * csign_config_unset, which then change single settings.
+ *
+ * @param path  the file; empty to search where the command does: $COUNTERSIGN_CONFIG,
+ *              ./countersign.toml, the user's configuration folder.
  * @param name  the connection's name.
  *
- * Errors: CSIGN_STATUS_SETTING, naming the file, the line or the setting; CSIGN_STATUS_BAD_ARGUMENT
- * where settings are there already.
+ * Errors: CSIGN_STATUS_SETTING, naming the file, the line or the setting;
+ * CSIGN_STATUS_BAD_ARGUMENT if the config already has settings.
  */
 CSIGN_API
 csign_status csign_config_load(struct csign_config *config,
@@ -875,8 +933,10 @@ csign_status csign_config_load(struct csign_config *config,
                                struct csign_error **error);
 
 /**
- * Names the connection: the name is in messages, and tells whose the tokens in a store are. Without a name,
- * csign_client_new fails if the setting store is anything but "memory".
+ * Names the connection. The name is in messages, and identifies the connection's tokens in a
+ * store.
+ *
+ * Without a name, csign_client_new fails if the setting store is anything but "memory".
  */
 CSIGN_API
 csign_status csign_config_set_name(struct csign_config *config,
@@ -885,13 +945,15 @@ csign_status csign_config_set_name(struct csign_config *config,
                                    struct csign_error **error);
 
 /**
- * Sets one setting, by the key that is the same in every language (csign_settings lists them); setting it
- * again replaces the value. A secret K may be given as K_file (a path) or K_env (a variable's name).
+ * Sets a setting, or replaces its value. csign_settings lists the keys.
  *
- * @param key    such as "client_id"; text is copied.
- * @param value  its value, as text.
+ * A secret K can also be set as K_file (a path) or K_env (a variable's name).
  *
- * Errors: CSIGN_STATUS_SETTING for an unknown key, naming the nearest one, or an empty value.
+ * @param key    such as "client_id"; copied.
+ * @param value  its value, as text; copied.
+ *
+ * Errors: CSIGN_STATUS_SETTING if the key is unknown, naming the nearest one, or the value is
+ * empty.
  */
 CSIGN_API
 csign_status csign_config_set(struct csign_config *config,
@@ -902,16 +964,18 @@ csign_status csign_config_set(struct csign_config *config,
                               struct csign_error **error);
 
 /**
- * Takes one setting away: one that csign_config_load found and that the program brings otherwise, as a signer
- * instead of private_key. The name of a secret K takes away whichever of K, K_file and K_env was given; K_file and
- * K_env take away only themselves. Taking away what is not set is fine.
+ * Removes a setting: for example, a private_key that csign_config_load found, to set a signer
+ * instead.
+ *
+ * The name of a secret K removes whichever of K, K_file and K_env was set; K_file and K_env remove
+ * only themselves. Succeeds if the setting isn't set.
  *
  *     if (csign_config_unset(config, CSIGN_TEXT("private_key"), &error) == CSIGN_STATUS_OK)
  *         status = csign_config_set_signer(config, CSIGN_TEXT("RS256"), NULL, 0, sign, device, NULL, &error);
  *
  * @param key  such as "private_key".
  *
- * Errors: CSIGN_STATUS_SETTING for an unknown key, naming the nearest one.
+ * Errors: CSIGN_STATUS_SETTING if the key is unknown, naming the nearest one.
  */
 CSIGN_API
 csign_status csign_config_unset(struct csign_config *config,
@@ -920,9 +984,10 @@ csign_status csign_config_unset(struct csign_config *config,
                                 struct csign_error **error);
 
 /**
- * Signs assertions by a callback instead of the setting private_key: for keys that stay in an HSM or a
- * KMS. Where a file that was loaded has a key, csign_config_unset takes that away. `destroy` is called once,
- * whatever happens.
+ * Sets a callback that signs assertions, instead of private_key: for keys in an HSM or a KMS.
+ *
+ * If the loaded file has a key, remove it with csign_config_unset. `destroy` is called once, even
+ * if this function fails.
  *
  * @param algorithm  such as "RS256".
  * @param key_id     the `kid` of assertions; may be empty.
@@ -940,10 +1005,11 @@ csign_status csign_config_set_signer(struct csign_config *config,
                                      struct csign_error **error);
 
 /**
- * Hands every line of the library's log to a callback. Without one nothing is logged anywhere. `destroy`
- * is called once, whatever happens.
+ * Sets a callback for the library's log lines. Without one, nothing is logged anywhere.
  *
- * @param most  the last csign_log_level that is wanted.
+ * `destroy` is called once, even if this function fails.
+ *
+ * @param most  the most detailed csign_log_level to pass on.
  * @param take  the callback; see csign_log_fn.
  */
 CSIGN_API
@@ -955,8 +1021,9 @@ csign_status csign_config_set_log(struct csign_config *config,
                                   struct csign_error **error);
 
 /**
- * Reads the time from a callback instead of the machine's clocks: for tests. `destroy` is called once,
- * whatever happens.
+ * Sets a callback that returns the time, instead of the machine's clocks: for tests.
+ *
+ * `destroy` is called once, even if this function fails.
  *
  * @param read  the callback; see csign_clock_fn.
  */
@@ -968,7 +1035,9 @@ csign_status csign_config_set_clock(struct csign_config *config,
                                     struct csign_error **error);
 
 /**
- * Hands every change of the token to a callback. `destroy` is called once, whatever happens.
+ * Sets a callback for changes of the token.
+ *
+ * `destroy` is called once, even if this function fails.
  *
  * @param hear  the callback; see csign_change_fn.
  */
@@ -980,70 +1049,71 @@ csign_status csign_config_set_listener(struct csign_config *config,
                                        struct csign_error **error);
 
 /**
- * Wipes and frees a config. Clients made from it go on. NULL is fine.
+ * Wipes and frees a config. Its clients are not affected. NULL is allowed.
  */
 CSIGN_API
 void csign_config_free(struct csign_config *config);
 
 /**
- * Every setting there is, as a JSON array of {"name", "secret", "about"}: for completion and help. Vendors
- * have more, written extra.NAME: see csign_registry_providers.
+ * Returns all settings as a JSON array of {"name", "secret", "about"}: for completion and help.
  *
- * @param out_json  where the text goes; free it with csign_text_free.
+ * Vendors have more, written extra.NAME: see csign_registry_providers.
+ *
+ * @param out_json  receives the text; free it with csign_text_free.
  */
 CSIGN_API
 csign_status csign_settings(struct csign_text **out_json,
                             struct csign_error **error);
 
 /**
- * The status that the call returned; CSIGN_STATUS_BAD_HANDLE where `error` is no live handle.
+ * The status that the call returned; CSIGN_STATUS_BAD_HANDLE if `error` isn't a live handle.
  */
 CSIGN_API
 csign_status csign_error_status(const struct csign_error *error);
 
 /**
- * What to do about it; CSIGN_VERDICT_UNEXPECTED where `error` is no live handle.
+ * What to do about it; CSIGN_VERDICT_UNEXPECTED if `error` isn't a live handle.
  */
 CSIGN_API
 csign_verdict csign_error_verdict(const struct csign_error *error);
 
 /**
- * What happened, as a word that is the same in every language, such as "consent_required"; "usage"
- * where the call itself was wrong. Borrowed until csign_error_free.
+ * What happened, as a word that is the same in every language, such as "consent_required", or
+ * "usage" if the call itself was wrong. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_kind(const struct csign_error *error,
                              size_t *length);
 
 /**
- * One sentence on what happened. Borrowed until csign_error_free.
+ * What happened, in one sentence. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_message(const struct csign_error *error,
                                 size_t *length);
 
 /**
- * One sentence on what to do about it; NULL where there is none. Borrowed until csign_error_free.
+ * What to do about it, in one sentence; NULL if there is no hint. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_hint(const struct csign_error *error,
                              size_t *length);
 
 /**
- * The setting to look at; NULL where none is to blame. Borrowed until csign_error_free.
+ * The setting to look at; NULL if no setting caused it. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_setting(const struct csign_error *error,
                                 size_t *length);
 
 /**
- * The HTTP status of the answer; 0 where no server answered.
+ * The HTTP status of the response; 0 if there was no response.
  */
 CSIGN_API
 int32_t csign_error_http_status(const struct csign_error *error);
 
 /**
- * The server's `error` (RFC 6749 section 5.2); NULL where there is none. Borrowed until
+ * The server's `error` (RFC 6749 section 5.2); NULL if there is none. Borrowed until
  * csign_error_free.
  */
 CSIGN_API
@@ -1051,7 +1121,7 @@ const char *csign_error_oauth_error(const struct csign_error *error,
                                     size_t *length);
 
 /**
- * The server's `error_description`, with secrets taken out; NULL where there is none. Borrowed until
+ * The server's `error_description`, without secrets; NULL if there is none. Borrowed until
  * csign_error_free.
  */
 CSIGN_API
@@ -1059,65 +1129,68 @@ const char *csign_error_oauth_description(const struct csign_error *error,
                                           size_t *length);
 
 /**
- * How long to wait before trying again, in milliseconds; -1 where that is not known.
+ * How long to wait before trying again, in milliseconds; -1 if that is unknown.
  */
 CSIGN_API
 int64_t csign_error_retry_after_ms(const struct csign_error *error);
 
 /**
- * The URL that a person should open, such as one for consent; NULL if there is none. An error that asks for a login
- * has none: csign_client_start_login begins one. Borrowed until csign_error_free.
+ * The URL that a person should open, such as a consent page; NULL if there is none. An error that
+ * asks for a login has none: call csign_client_start_login. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_url(const struct csign_error *error,
                             size_t *length);
 
 /**
- * The vendor's trace id of the failed request, for its support desk; NULL where there is none.
- * Borrowed until csign_error_free.
+ * The vendor's trace ID of the failed request, for its support; NULL if there is none. Borrowed
+ * until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_trace_id(const struct csign_error *error,
                                  size_t *length);
 
 /**
- * The provider that the error concerns; NULL where it concerns none. Borrowed until csign_error_free.
+ * The provider that the error is about; NULL if there is none. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_provider(const struct csign_error *error,
                                  size_t *length);
 
 /**
- * What a callback of the program gave csign_callback_set_cause when it failed and so caused this error;
- * NULL if there is none. Borrowed until csign_error_free. Errors of callers that shared one request
- * share it.
+ * What the failed callback passed to csign_callback_set_cause; NULL if there is no cause.
+ *
+ * Borrowed until csign_error_free. Callers that shared one request have the same cause in their
+ * errors.
  */
 CSIGN_API
 void *csign_error_cause(const struct csign_error *error);
 
 /**
- * What a callback of the program returned when it failed and so caused this error; 0 if there is none.
- * For hosts that run callbacks on a thread other than the one that the library calls them on, where
- * csign_callback_set_cause cannot be used: a number tells causes apart as well.
+ * What the failed callback returned; 0 if no callback caused this error.
+ *
+ * For programs that can't call csign_callback_set_cause because their callback's code runs on
+ * another thread: the number identifies the cause as well.
  */
 CSIGN_API
 int32_t csign_error_callback_status(const struct csign_error *error);
 
 /**
- * Frees an error. NULL is fine.
+ * Frees an error. NULL is allowed.
  */
 CSIGN_API
 void csign_error_free(struct csign_error *error);
 
 /**
- * Reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate,
+ * Reads a key in any format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, certificate,
  * Google's or Box's JSON.
  *
  * @param data        the file's bytes; copied.
- * @param passphrase  of an encrypted key; else empty.
- * @param out_key     where the key goes; free it with csign_key_free.
+ * @param passphrase  the passphrase of an encrypted key; empty for others.
+ * @param out_key     receives the key; free it with csign_key_free.
  *
- * Errors: CSIGN_STATUS_KEY, saying what was found and how to convert it; never a byte of the key.
+ * Errors: CSIGN_STATUS_KEY, saying what was found and how to convert it. Contains no byte of the
+ * key.
  */
 CSIGN_API
 csign_status csign_key_read(const uint8_t *data,
@@ -1128,9 +1201,9 @@ csign_status csign_key_read(const uint8_t *data,
                             struct csign_error **error);
 
 /**
- * Takes a shared secret for HS256, HS384 and HS512.
+ * Creates a key from a shared secret, for HS256, HS384 and HS512.
  *
- * @param out_key  where the key goes; free it with csign_key_free.
+ * @param out_key  receives the key; free it with csign_key_free.
  */
 CSIGN_API
 csign_status csign_key_from_secret(const uint8_t *secret,
@@ -1139,12 +1212,14 @@ csign_status csign_key_from_secret(const uint8_t *secret,
                                    struct csign_error **error);
 
 /**
- * Takes a key that stays in a device and signs by a callback. `destroy` is called once, whatever happens.
+ * Creates a key that stays in a device and signs by a callback.
+ *
+ * `destroy` is called once, even if this function fails.
  *
  * @param algorithm  such as "ES256".
  * @param key_id     the `kid` of tokens; may be empty.
  * @param sign       the callback; see csign_sign_fn.
- * @param out_key    where the key goes; free it with csign_key_free.
+ * @param out_key    receives the key; free it with csign_key_free.
  */
 CSIGN_API
 csign_status csign_key_from_signer(const char *algorithm,
@@ -1160,13 +1235,13 @@ csign_status csign_key_from_signer(const char *algorithm,
 /**
  * Signs claims as a compact JWS (RFC 7515 section 7.1).
  *
- * @param algorithm    such as "RS256"; empty for the key's usual one.
- * @param key_id       the header's `kid`; empty for the one that came with the key, if any.
+ * @param algorithm    such as "RS256"; empty for the key's default.
+ * @param key_id       the header's `kid`; empty for the key's own, if it has one.
  * @param type         the header's `typ`, such as "JWT"; empty for none.
  * @param claims_json  the payload: a JSON object, signed as it is.
- * @param out_token    where the token goes; free it with csign_text_free.
+ * @param out_token    receives the token; free it with csign_text_free.
  *
- * Errors: CSIGN_STATUS_KEY where the key cannot do the algorithm, CSIGN_STATUS_SIGNING.
+ * Errors: CSIGN_STATUS_KEY if the key can't use the algorithm; CSIGN_STATUS_SIGNING.
  */
 CSIGN_API
 csign_status csign_key_sign(const struct csign_key *key,
@@ -1182,12 +1257,12 @@ csign_status csign_key_sign(const struct csign_key *key,
                             struct csign_error **error);
 
 /**
- * Signs bytes as they are: the signature alone, as RFC 7518 section 3 has it.
+ * Signs bytes. Returns the signature alone, in the format of RFC 7518 section 3.
  *
- * @param algorithm  such as "RS256"; empty for the key's usual one.
- * @param signature  where the signature goes.
- * @param capacity   how much fits there; 1024 is always enough.
- * @param length     where the signature's length goes, also with CSIGN_STATUS_BUFFER_TOO_SMALL.
+ * @param algorithm  such as "RS256"; empty for the key's default.
+ * @param signature  receives the signature.
+ * @param capacity   the buffer's size in bytes; 1024 is always enough.
+ * @param length     receives the signature's length, also with CSIGN_STATUS_BUFFER_TOO_SMALL.
  */
 CSIGN_API
 csign_status csign_key_sign_bytes(const struct csign_key *key,
@@ -1201,13 +1276,14 @@ csign_status csign_key_sign_bytes(const struct csign_key *key,
                                   struct csign_error **error);
 
 /**
- * Verifies a compact JWS and gives its payload. The algorithm is the one asked for or the key's own, never the
- * token's; `none`, an unknown `crit` and members that come twice are refused (RFC 8725). Times and audience are
- * not looked at.
+ * Verifies a compact JWS and returns its payload. Doesn't check times or audience.
  *
- * @param algorithm    such as "RS256"; empty for the key's usual one.
+ * The algorithm is `algorithm` or the key's own, never the token's. Rejects `none`, an unknown
+ * `crit`, and duplicate members (RFC 8725).
+ *
+ * @param algorithm    such as "RS256"; empty for the key's default.
  * @param token        the token.
- * @param out_payload  where the payload goes, byte for byte; free it with csign_text_free.
+ * @param out_payload  receives the payload, byte for byte; free it with csign_text_free.
  *
  * Errors: CSIGN_STATUS_VERIFICATION.
  */
@@ -1221,12 +1297,12 @@ csign_status csign_key_verify(const struct csign_key *key,
                               struct csign_error **error);
 
 /**
- * What the key is, without the key, as JSON: {"kind", "type", "bits", "curve", "format", "spki_sha256",
- * "jwk_thumbprint", "algorithms", "public_jwk", "certificates", ...}.
+ * Describes a key, without its secrets, as JSON: {"kind", "type", "bits", "curve", "format",
+ * "spki_sha256", "jwk_thumbprint", "algorithms", "public_jwk", "certificates", ...}.
  *
- * @param out_json  where the text goes; free it with csign_text_free.
+ * @param out_json  receives the text; free it with csign_text_free.
  *
- * Errors: CSIGN_STATUS_KEY for a JWK Set and for a key in a device, of which nothing is known.
+ * Errors: CSIGN_STATUS_KEY for a JWK Set and for a key in a device.
  */
 CSIGN_API
 csign_status csign_key_info(const struct csign_key *key,
@@ -1234,31 +1310,34 @@ csign_status csign_key_info(const struct csign_key *key,
                             struct csign_error **error);
 
 /**
- * Wipes and frees a key. NULL is fine.
+ * Wipes and frees a key. NULL is allowed.
  */
 CSIGN_API
 void csign_key_free(struct csign_key *key);
 
 /**
- * Where to send the browser. Borrowed until csign_login_free. NULL where `login` is no live handle.
+ * The URL to send the browser to. Borrowed until csign_login_free. NULL if `login` isn't a live
+ * handle.
  */
 CSIGN_API
 const char *csign_login_url(const struct csign_login *login,
                             size_t *length);
 
 /**
- * The `state` of this login, which the callback repeats: a key under which a web server can keep the saved login until
- * the browser comes back. Borrowed until csign_login_free. NULL where `login` is no live handle.
+ * The login's `state`, which the redirect contains: a key for storing the login until then.
+ *
+ * Borrowed until csign_login_free. NULL if `login` isn't a live handle.
  */
 CSIGN_API
 const char *csign_login_state(const struct csign_login *login,
                               size_t *length);
 
 /**
- * The login as text, for a web server whose next request may reach another process: keep it in the
- * session, on the server's side, for it holds the verifier.
+ * Converts a login to text, for web servers whose next request may reach another process.
  *
- * @param out_saved  where the text goes; free it with csign_text_free.
+ * Keep the text in the session on the server, because it contains the PKCE verifier.
+ *
+ * @param out_saved  receives the text; free it with csign_text_free.
  */
 CSIGN_API
 csign_status csign_login_save(const struct csign_login *login,
@@ -1266,11 +1345,11 @@ csign_status csign_login_save(const struct csign_login *login,
                               struct csign_error **error);
 
 /**
- * A login that csign_login_save turned into text, here or in another process.
+ * Restores a login from the text of csign_login_save, in this process or another one.
  *
- * @param out_login  where the login goes; free it with csign_login_free.
+ * @param out_login  receives the login; free it with csign_login_free.
  *
- * Errors: CSIGN_STATUS_CALLBACK where the text is not a saved login.
+ * Errors: CSIGN_STATUS_CALLBACK if the text is not a saved login.
  */
 CSIGN_API
 csign_status csign_login_restore(const char *saved,
@@ -1279,24 +1358,24 @@ csign_status csign_login_restore(const char *saved,
                                  struct csign_error **error);
 
 /**
- * Wipes and frees a login. NULL is fine.
+ * Wipes and frees a login. NULL is allowed.
  */
 CSIGN_API
 void csign_login_free(struct csign_login *login);
 
 /**
- * Makes a registry with the built-in providers.
+ * Creates a registry with the built-in providers.
  *
- * @param out_registry  where the registry goes; free it with csign_registry_free.
+ * @param out_registry  receives the registry; free it with csign_registry_free.
  */
 CSIGN_API
 csign_status csign_registry_new(struct csign_registry **out_registry,
                                 struct csign_error **error);
 
 /**
- * Adds a provider that is described as a profile, in TOML.
+ * Adds a provider from a profile in TOML.
  *
- * Errors: CSIGN_STATUS_SETTING, naming line or field, or where there is a provider of the same id.
+ * Errors: CSIGN_STATUS_SETTING, naming the line or the field, or if the provider's ID is taken.
  */
 CSIGN_API
 csign_status csign_registry_add_profile(struct csign_registry *registry,
@@ -1305,10 +1384,12 @@ csign_status csign_registry_add_profile(struct csign_registry *registry,
                                         struct csign_error **error);
 
 /**
- * Hands every line that plugins log to a callback. For plugins loaded after this call; without it, what they log is
- * dropped. `destroy` is called once, whatever happens, but not before the process ends once a plugin was loaded.
+ * Sets a callback for the log lines of plugins that are loaded after this call.
  *
- * @param most  the last csign_log_level that is wanted.
+ * Without one, plugins' log lines are dropped. `destroy` is called once, even if this function
+ * fails, but not before the process exits if a plugin was loaded.
+ *
+ * @param most  the most detailed csign_log_level to pass on.
  * @param take  the callback; see csign_log_fn.
  */
 CSIGN_API
@@ -1320,14 +1401,17 @@ csign_status csign_registry_set_log(struct csign_registry *registry,
                                     struct csign_error **error);
 
 /**
- * Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process: load none
- * that you would not run. It is never unloaded, and cannot take the place of a provider that is there.
+ * Loads a plugin and adds its providers.
  *
- * @param path    the plugin's absolute path; the file and its folder must be writable by their owner only.
- * @param sha256  the file's SHA-256 in hex, to load no other; may be empty.
+ * A plugin is native code that runs with all rights of this process: load only plugins that you
+ * would run. It is never unloaded, and can't replace an existing provider.
  *
- * Errors: CSIGN_STATUS_SETTING where path, file or digest are not as they must be; CSIGN_STATUS_PLUGIN where the
- * plugin breaks its contract.
+ * @param path    the plugin's absolute path; only the owner may be able to write the file and its
+ *                folder.
+ * @param sha256  the file's SHA-256 in hex, to load no other file; may be empty.
+ *
+ * Errors: CSIGN_STATUS_SETTING if the path, the file or its digest is wrong; CSIGN_STATUS_PLUGIN
+ * if the plugin breaks its contract.
  */
 CSIGN_API
 csign_status csign_registry_load_plugin(struct csign_registry *registry,
@@ -1338,10 +1422,10 @@ csign_status csign_registry_load_plugin(struct csign_registry *registry,
                                         struct csign_error **error);
 
 /**
- * Which providers there are, as a JSON array of {"id", "name", "documentation", "environments", "grants",
- * "extra"}.
+ * Returns all providers as a JSON array of {"id", "name", "documentation", "environments",
+ * "grants", "extra"}.
  *
- * @param out_json  where the text goes; free it with csign_text_free.
+ * @param out_json  receives the text; free it with csign_text_free.
  */
 CSIGN_API
 csign_status csign_registry_providers(const struct csign_registry *registry,
@@ -1349,27 +1433,28 @@ csign_status csign_registry_providers(const struct csign_registry *registry,
                                       struct csign_error **error);
 
 /**
- * Frees a registry. Clients made with it go on. NULL is fine.
+ * Frees a registry. Clients created with it are not affected. NULL is allowed.
  */
 CSIGN_API
 void csign_registry_free(struct csign_registry *registry);
 
 /**
- * The ABI of the library that is running: major << 16 | minor. A binding compares it with the
- * CSIGN_ABI_VERSION it was made for: the major must be the same and the minor at least as high.
+ * Returns the ABI version of the running library: major << 16 | minor.
+ *
+ * A binding compares it with the CSIGN_ABI_VERSION that it was compiled against: the major must be
+ * equal, and the minor at least as high.
  */
 CSIGN_API
 uint32_t csign_abi_version(void);
 
 /**
- * The release of the library that is running, such as "0.1.0". Static; never freed.
+ * Returns the version of the running library, such as "0.1.0". Static; never freed.
  */
 CSIGN_API
 const char *csign_version(void);
 
 /**
- * A status as a word, such as "CONSENT_REQUIRED"; "UNKNOWN" for a number that is not known.
- * Static; never freed.
+ * Returns a status's name, such as "CONSENT_REQUIRED", or "UNKNOWN". Static; never freed.
  *
  * @param status  a csign_status.
  */
@@ -1377,8 +1462,9 @@ CSIGN_API
 const char *csign_status_name(int32_t status);
 
 /**
- * A verdict as the word of every language, such as "fix_configuration"; "unknown" for a number that
- * is not known. Static; never freed.
+ * Returns a verdict's name in every language, such as "fix_configuration", or "unknown".
+ *
+ * Static; never freed.
  *
  * @param verdict  a csign_verdict.
  */
@@ -1387,7 +1473,7 @@ const char *csign_verdict_name(int32_t verdict);
 
 #if defined(CSIGN_TEST_HOOKS)
 /**
- * Panics inside a call on this client. Only in builds for tests.
+ * Panics in a call on this client. Only in builds for tests.
  */
 CSIGN_API
 csign_status csign_test_panic(const struct csign_client *client,
@@ -1395,27 +1481,30 @@ csign_status csign_test_panic(const struct csign_client *client,
 #endif
 
 /**
- * The text, in UTF-8 unless the function that made it says otherwise, followed by a NUL. It is
- * borrowed until csign_text_free. NULL where `text` is no live handle.
+ * Returns the text, NUL-terminated, and in UTF-8 unless its function's documentation says
+ * otherwise.
+ *
+ * Borrowed until csign_text_free. NULL if `text` isn't a live handle.
  *
  * @param text    the text.
- * @param length  where its length in bytes goes, the NUL not counted; may be NULL.
+ * @param length  receives its length in bytes, without the NUL; may be NULL.
  */
 CSIGN_API
 const char *csign_text_value(const struct csign_text *text,
                              size_t *length);
 
 /**
- * Wipes and frees a text. NULL is fine.
+ * Wipes and frees a text. NULL is allowed.
  */
 CSIGN_API
 void csign_text_free(struct csign_text *text);
 
 /**
- * The bare access token, followed by a NUL. A secret: do not log it. Borrowed until
- * csign_token_free. NULL where `token` is no live handle.
+ * The bare access token, NUL-terminated. A secret: don't log it.
  *
- * @param length  where its length in bytes goes, the NUL not counted; may be NULL.
+ * Borrowed until csign_token_free. NULL if `token` isn't a live handle.
+ *
+ * @param length  receives its length in bytes, without the NUL; may be NULL.
  */
 CSIGN_API
 const char *csign_token_value(const struct csign_token *token,
@@ -1423,6 +1512,7 @@ const char *csign_token_value(const struct csign_token *token,
 
 /**
  * The value for an HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). A secret.
+ *
  * Borrowed until csign_token_free.
  */
 CSIGN_API
@@ -1430,7 +1520,7 @@ const char *csign_token_authorization(const struct csign_token *token,
                                       size_t *length);
 
 /**
- * How the token is presented, as the vendor writes it, nearly always "Bearer". Borrowed until
+ * The token's type as the vendor writes it, nearly always "Bearer". Borrowed until
  * csign_token_free.
  */
 CSIGN_API
@@ -1438,30 +1528,32 @@ const char *csign_token_type(const struct csign_token *token,
                              size_t *length);
 
 /**
- * The scopes granted, separated by spaces; NULL if the vendor does not say. Borrowed until
- * csign_token_free.
+ * The granted scopes, separated by spaces; NULL if the vendor doesn't say.
+ *
+ * Borrowed until csign_token_free.
  */
 CSIGN_API
 const char *csign_token_scope(const struct csign_token *token,
                               size_t *length);
 
 /**
- * When the token ends, in seconds since 1970-01-01 UTC; -1 where the vendor does not say.
+ * When the token expires, in seconds since 1970-01-01 UTC; -1 if the vendor doesn't say.
  */
 CSIGN_API
 int64_t csign_token_expires_at(const struct csign_token *token);
 
 /**
- * Where the token came from this time; CSIGN_SOURCE_CACHE where `token` is no live handle.
+ * Where the token came from; CSIGN_SOURCE_CACHE if `token` isn't a live handle.
  */
 CSIGN_API
 csign_source csign_token_source(const struct csign_token *token);
 
 /**
- * What the vendor adds to the token, by name, such as "instance_url"; NULL where it does not. Borrowed
- * until csign_token_free.
+ * A value that the vendor added to the token, such as "instance_url"; NULL if there is none.
  *
- * @param name         the name, in UTF-8.
+ * Borrowed until csign_token_free.
+ *
+ * @param name         the value's name, in UTF-8.
  * @param name_length  its length in bytes.
  */
 CSIGN_API
@@ -1471,24 +1563,26 @@ const char *csign_token_extra(const struct csign_token *token,
                               size_t *length);
 
 /**
- * All that the vendor adds, as a JSON object of texts; "{}" where that is nothing. Borrowed until
- * csign_token_free.
+ * All values that the vendor added, as a JSON object of strings; "{}" if there are none.
+ *
+ * Borrowed until csign_token_free.
  */
 CSIGN_API
 const char *csign_token_extra_json(const struct csign_token *token,
                                    size_t *length);
 
 /**
- * Another share of a token, for another owner: such as one that a listener was lent and wants to keep. Takes no copy,
- * and cannot fail: NULL comes only where `token` is no live handle.
+ * Adds an owner to a token: for example, to keep a token that a listener was lent.
  *
- * @return the same handle, to be freed once more: each share with csign_token_free.
+ * Copies nothing, and can't fail: returns NULL only if `token` isn't a live handle.
+ *
+ * @return the same handle. Each owner frees it with csign_token_free.
  */
 CSIGN_API
 struct csign_token *csign_token_share(const struct csign_token *token);
 
 /**
- * Lets go of a token; the last one wipes it. NULL is fine.
+ * Frees a token. The last owner's call wipes it. NULL is allowed.
  */
 CSIGN_API
 void csign_token_free(struct csign_token *token);

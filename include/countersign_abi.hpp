@@ -15,60 +15,60 @@
 
 namespace countersign {
 
-/// What became of a token at the vendor when its connection was forgotten.
+/// What happened to a token at the vendor when its connection was forgotten.
 enum class Revocation : std::int32_t {
     /// The vendor revoked it.
     revoked = CSIGN_REVOCATION_REVOKED,
-    /// The vendor does not revoke such tokens: only the copy here is gone.
+    /// The vendor can't revoke such tokens: only the copy here is gone.
     not_offered = CSIGN_REVOCATION_NOT_OFFERED,
     /// There was nothing to revoke.
     nothing_held = CSIGN_REVOCATION_NOTHING_HELD,
-    /// The vendor did not revoke it. It is kept for another try, or forgotten all the same if that was forced.
+    /// The vendor did not revoke it. It is kept for another attempt, or was forgotten by force.
     failed = CSIGN_REVOCATION_FAILED,
 };
 
-/// What a client counts, since it was made.
+/// A client's counters, all since it was created.
 enum class Counter : std::int32_t {
-    /// Tokens handed out from memory, as objects: copies of the bare access token are not counted.
+    /// Cached tokens returned as objects. Copies of the bare access token are not counted.
     hits = CSIGN_COUNTER_HITS,
-    /// Tokens taken over from the store.
+    /// Tokens taken from the store.
     adopted = CSIGN_COUNTER_ADOPTED,
-    /// Tokens asked for by assertion, client credentials or login.
+    /// Tokens requested by assertion, client credentials or login.
     minted = CSIGN_COUNTER_MINTED,
-    /// Tokens got with a refresh token.
+    /// Tokens requested with a refresh token.
     refreshed = CSIGN_COUNTER_REFRESHED,
-    /// Callers that waited for a request that another one had started.
+    /// Callers that waited for a request that another caller had started.
     waits = CSIGN_COUNTER_WAITS,
-    /// Requests, or attempts at one, that brought no token.
+    /// Requests, and attempts at one, that returned no token.
     failures = CSIGN_COUNTER_FAILURES,
 };
 
 /// What changed about a connection's token.
 enum class Change : std::int32_t {
-    /// There is a new token; the refresh token is the former one, or there is none.
+    /// There is a new token. The refresh token is unchanged, or there is none.
     obtained = CSIGN_CHANGE_OBTAINED,
-    /// There is a new token, and with it the vendor replaced the refresh token.
+    /// There is a new token, and the vendor replaced the refresh token with it.
     rotated = CSIGN_CHANGE_ROTATED,
     /// The connection was forgotten.
     forgotten = CSIGN_CHANGE_FORGOTTEN,
 };
 
-/// How much a line of the log matters.
+/// How important a log line is.
 enum class LogLevel : std::int32_t {
-    /// Something is lost or about to be.
+    /// Something is lost, or about to be.
     error = CSIGN_LOG_LEVEL_ERROR,
-    /// Something works, but worse than it could.
+    /// Something works, but not as well as it could.
     warn = CSIGN_LOG_LEVEL_WARN,
-    /// Requests and their answers.
+    /// Requests and responses.
     info = CSIGN_LOG_LEVEL_INFO,
-    /// Names of headers, and what plugins say.
+    /// Names of headers, and what plugins log.
     debug = CSIGN_LOG_LEVEL_DEBUG,
 };
 
-/// How a call ended. A number that is not known here is a failure all the same.
+/// How a call ended. Treat a number that you don't know as a failure.
 ///
 /// 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to 79:
-/// the server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
+/// the server said no. 80 to 89: the response could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
 using Status = ::csign_status;
 
 /// What to do about an error. The same words in every language.
@@ -85,15 +85,15 @@ enum class Verdict : std::int32_t {
     unexpected = CSIGN_VERDICT_UNEXPECTED,
 };
 
-/// Where a token came from this time.
+/// Where a token came from.
 enum class Source : std::int32_t {
-    /// Asked for anew: by assertion, client credentials or a login.
+    /// A new token, by assertion, client credentials or a login.
     minted = CSIGN_SOURCE_MINTED,
-    /// Got with a refresh token.
+    /// A new token, with a refresh token.
     refreshed = CSIGN_SOURCE_REFRESHED,
-    /// From this process's memory.
+    /// This process's memory.
     cache = CSIGN_SOURCE_CACHE,
-    /// From the store.
+    /// The store.
     store = CSIGN_SOURCE_STORE,
 };
 
@@ -103,40 +103,40 @@ class ErrorFields {
   public:
     /// What to do about it.
     Verdict verdict() const noexcept { return static_cast<Verdict>(::csign_error_verdict(get())); }
-    /// What happened, as a word that is the same in every language, such as "consent_required"; "usage" where the call
+    /// What happened, as a word that is the same in every language, such as "consent_required", or "usage" if the call
     /// itself was wrong.
     std::string_view kind() const & noexcept { return text(&::csign_error_kind); }
     std::string_view kind() const && = delete;
-    /// One sentence on what happened.
+    /// What happened, in one sentence.
     std::string_view message() const & noexcept { return text(&::csign_error_message); }
     std::string_view message() const && = delete;
-    /// One sentence on what to do about it; empty where there is none.
+    /// What to do about it, in one sentence; empty if there is no hint.
     std::string_view hint() const & noexcept { return text(&::csign_error_hint); }
     std::string_view hint() const && = delete;
-    /// The setting to look at; empty where none is to blame.
+    /// The setting to look at; empty if no setting caused it.
     std::string_view setting() const & noexcept { return text(&::csign_error_setting); }
     std::string_view setting() const && = delete;
-    /// The HTTP status of the answer; 0 where no server answered.
+    /// The HTTP status of the response; 0 if there was no response.
     int http_status() const noexcept { return ::csign_error_http_status(get()); }
-    /// The server's `error` (RFC 6749 section 5.2); empty where there is none.
+    /// The server's `error` (RFC 6749 section 5.2); empty if there is none.
     std::string_view oauth_error() const & noexcept { return text(&::csign_error_oauth_error); }
     std::string_view oauth_error() const && = delete;
-    /// The server's `error_description`, with secrets taken out; empty where there is none.
+    /// The server's `error_description`, without secrets; empty if there is none.
     std::string_view oauth_description() const & noexcept { return text(&::csign_error_oauth_description); }
     std::string_view oauth_description() const && = delete;
-    /// How long to wait before trying again; empty where that is not known.
+    /// How long to wait before trying again; empty if that is unknown.
     std::optional<std::chrono::milliseconds> retry_after() const noexcept {
         const std::int64_t ms = ::csign_error_retry_after_ms(get());
         return ms < 0 ? std::nullopt : std::optional<std::chrono::milliseconds>(ms);
     }
-    /// The URL that a person should open, such as one for consent; empty if there is none. An error that asks for a
-    /// login has none: Client::start_login begins one.
+    /// The URL that a person should open, such as a consent page; empty if there is none. An error that asks for a
+    /// login has none: call Client::start_login.
     std::string_view url() const & noexcept { return text(&::csign_error_url); }
     std::string_view url() const && = delete;
-    /// The vendor's trace id of the failed request, for its support desk; empty where there is none.
+    /// The vendor's trace ID of the failed request, for its support; empty if there is none.
     std::string_view trace_id() const & noexcept { return text(&::csign_error_trace_id); }
     std::string_view trace_id() const && = delete;
-    /// The provider that the error concerns; empty where it concerns none.
+    /// The provider that the error is about; empty if there is none.
     std::string_view provider() const & noexcept { return text(&::csign_error_provider); }
     std::string_view provider() const && = delete;
 

@@ -10,31 +10,31 @@ import (
 	"time"
 )
 
-// Status: how a call ended. A number that is not known here is a failure all the same.
+// Status: how a call ended. Treat a number that you don't know as a failure.
 //
 // 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to 79: the
-// server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
+// server said no. 80 to 89: the response could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
 type Status int32
 
 // The statuses.
 const (
-	// StatusOK: it went well.
+	// StatusOK: the call succeeded.
 	StatusOK Status = C.CSIGN_STATUS_OK
-	// StatusNullArgument: an argument that must not be NULL is.
+	// StatusNullArgument: a required argument is NULL.
 	StatusNullArgument Status = C.CSIGN_STATUS_NULL_ARGUMENT
 	// StatusBadUTF8: text is not UTF-8.
 	StatusBadUTF8 Status = C.CSIGN_STATUS_BAD_UTF8
-	// StatusBadArgument: a number or length is out of range, or calls come in the wrong order.
+	// StatusBadArgument: a number or length is out of range, or the call came in the wrong order.
 	StatusBadArgument Status = C.CSIGN_STATUS_BAD_ARGUMENT
-	// StatusBadHandle: the handle was freed, or is of another type.
+	// StatusBadHandle: the handle was freed, is of another type, or never was a handle.
 	StatusBadHandle Status = C.CSIGN_STATUS_BAD_HANDLE
 	// StatusClosed: the client was closed.
 	StatusClosed Status = C.CSIGN_STATUS_CLOSED
 	// StatusReentered: a callback called the client that is calling it.
 	StatusReentered Status = C.CSIGN_STATUS_REENTERED
-	// StatusForked: the client was made before this process was forked: make one after.
+	// StatusForked: the client was created before this process was forked: create one in the child.
 	StatusForked Status = C.CSIGN_STATUS_FORKED
-	// StatusBufferTooSmall: the buffer is too small; the length that is needed was written.
+	// StatusBufferTooSmall: the buffer is too small; the required length was written.
 	StatusBufferTooSmall Status = C.CSIGN_STATUS_BUFFER_TOO_SMALL
 	// StatusSetting: a setting is missing, unknown, malformed or contradicts another.
 	StatusSetting Status = C.CSIGN_STATUS_SETTING
@@ -74,9 +74,9 @@ const (
 	StatusUnreadable Status = C.CSIGN_STATUS_UNREADABLE
 	// StatusPlugin: a plugin could not be loaded, failed, or broke the plugin ABI's rules.
 	StatusPlugin Status = C.CSIGN_STATUS_PLUGIN
-	// StatusPanic: a panic was caught: a bug of ours. The client is poisoned.
+	// StatusPanic: the library panicked, which is a bug of ours. The client is poisoned.
 	StatusPanic Status = C.CSIGN_STATUS_PANIC
-	// StatusPoisoned: an earlier call on this client panicked; make a new one.
+	// StatusPoisoned: an earlier call on this client panicked; create another client.
 	StatusPoisoned Status = C.CSIGN_STATUS_POISONED
 	// StatusInternal: a bug of ours.
 	StatusInternal Status = C.CSIGN_STATUS_INTERNAL
@@ -117,18 +117,18 @@ func verdictOf(number C.csign_verdict) Verdict {
 	}
 }
 
-// Source: where a token came from this time.
+// Source: where a token came from.
 type Source string
 
 // The sources.
 const (
-	// SourceMinted: asked for anew: by assertion, client credentials or a login.
+	// SourceMinted: a new token, by assertion, client credentials or a login.
 	SourceMinted Source = "minted"
-	// SourceRefreshed: got with a refresh token.
+	// SourceRefreshed: a new token, with a refresh token.
 	SourceRefreshed Source = "refreshed"
-	// SourceCache: from this process's memory.
+	// SourceCache: this process's memory.
 	SourceCache Source = "cache"
-	// SourceStore: from the store.
+	// SourceStore: the store.
 	SourceStore Source = "store"
 )
 
@@ -153,9 +153,9 @@ type Change string
 
 // The changes.
 const (
-	// ChangeObtained: there is a new token; the refresh token is the former one, or there is none.
+	// ChangeObtained: there is a new token. The refresh token is unchanged, or there is none.
 	ChangeObtained Change = "obtained"
-	// ChangeRotated: there is a new token, and with it the vendor replaced the refresh token.
+	// ChangeRotated: there is a new token, and the vendor replaced the refresh token with it.
 	ChangeRotated Change = "rotated"
 	// ChangeForgotten: the connection was forgotten.
 	ChangeForgotten Change = "forgotten"
@@ -175,19 +175,18 @@ func changeOf(number C.csign_change) Change {
 	}
 }
 
-// Revocation: what became of a token at the vendor when its connection was forgotten.
+// Revocation: what happened to a token at the vendor when its connection was forgotten.
 type Revocation string
 
 // The revocations.
 const (
 	// RevocationRevoked: the vendor revoked it.
 	RevocationRevoked Revocation = "revoked"
-	// RevocationNotOffered: the vendor does not revoke such tokens: only the copy here is gone.
+	// RevocationNotOffered: the vendor can't revoke such tokens: only the copy here is gone.
 	RevocationNotOffered Revocation = "not_offered"
 	// RevocationNothingHeld: there was nothing to revoke.
 	RevocationNothingHeld Revocation = "nothing_held"
-	// RevocationFailed: the vendor did not revoke it. It is kept for another try, or forgotten all the same if that was
-	// forced.
+	// RevocationFailed: the vendor did not revoke it. It is kept for another attempt, or was forgotten by force.
 	RevocationFailed Revocation = "failed"
 )
 
@@ -209,17 +208,17 @@ func revocationOf(number C.csign_revocation) Revocation {
 
 // Counts counts events since the client was created.
 type Counts struct {
-	// Hits: tokens handed out from memory, as objects: copies of the bare access token are not counted.
+	// Hits: cached tokens returned as objects. Copies of the bare access token are not counted.
 	Hits uint64
-	// Adopted: tokens taken over from the store.
+	// Adopted: tokens taken from the store.
 	Adopted uint64
-	// Minted: tokens asked for by assertion, client credentials or login.
+	// Minted: tokens requested by assertion, client credentials or login.
 	Minted uint64
-	// Refreshed: tokens got with a refresh token.
+	// Refreshed: tokens requested with a refresh token.
 	Refreshed uint64
-	// Waits: callers that waited for a request that another one had started.
+	// Waits: callers that waited for a request that another caller had started.
 	Waits uint64
-	// Failures: requests, or attempts at one, that brought no token.
+	// Failures: requests, and attempts at one, that returned no token.
 	Failures uint64
 }
 
@@ -241,29 +240,29 @@ type Error struct {
 	Status Status
 	// Verdict: what to do about it.
 	Verdict Verdict
-	// Kind: what happened, as a word that is the same in every language, such as "consent_required"; "usage" where the
+	// Kind: what happened, as a word that is the same in every language, such as "consent_required", or "usage" if the
 	// call itself was wrong.
 	Kind string
-	// Message: one sentence on what happened.
+	// Message: what happened, in one sentence.
 	Message string
-	// Hint: one sentence on what to do about it; empty where there is none.
+	// Hint: what to do about it, in one sentence; empty if there is no hint.
 	Hint string
-	// Setting: the setting to look at; empty where none is to blame.
+	// Setting: the setting to look at; empty if no setting caused it.
 	Setting string
-	// HTTPStatus: the HTTP status of the answer; 0 where no server answered.
+	// HTTPStatus: the HTTP status of the response; 0 if there was no response.
 	HTTPStatus int
-	// OAuthError: the server's `error` (RFC 6749 section 5.2); empty where there is none.
+	// OAuthError: the server's `error` (RFC 6749 section 5.2); empty if there is none.
 	OAuthError string
-	// OAuthDescription: the server's `error_description`, with secrets taken out; empty where there is none.
+	// OAuthDescription: the server's `error_description`, without secrets; empty if there is none.
 	OAuthDescription string
-	// RetryAfter: how long to wait before trying again; negative where that is not known.
+	// RetryAfter: how long to wait before trying again; negative if that is unknown.
 	RetryAfter time.Duration
-	// URL: the URL that a person should open, such as one for consent; empty if there is none. An error that asks for a
-	// login has none: [Client.StartLogin] begins one.
+	// URL: the URL that a person should open, such as a consent page; empty if there is none. An error that asks for a
+	// login has none: call [Client.StartLogin].
 	URL string
-	// TraceID: the vendor's trace id of the failed request, for its support desk; empty where there is none.
+	// TraceID: the vendor's trace ID of the failed request, for its support; empty if there is none.
 	TraceID string
-	// Provider: the provider that the error concerns; empty where it concerns none.
+	// Provider: the provider that the error is about; empty if there is none.
 	Provider string
 
 	cause error

@@ -10,32 +10,32 @@ export interface ErrorDetails {
   /** What to do about it. */
   verdict: Verdict;
   /**
-   * What happened, as a word that is the same in every language, such as "consent_required"; "usage" where
+   * What happened, as a word that is the same in every language, such as "consent_required", or "usage" if
    * the call itself was wrong.
    */
   kind: string;
-  /** One sentence on what happened. */
+  /** What happened, in one sentence. */
   message: string;
-  /** One sentence on what to do about it; null where there is none. */
+  /** What to do about it, in one sentence; null if there is no hint. */
   hint: string | null;
-  /** The setting to look at; null where none is to blame. */
+  /** The setting to look at; null if no setting caused it. */
   setting: string | null;
-  /** The HTTP status of the answer; null where no server answered. */
+  /** The HTTP status of the response; null if there was no response. */
   httpStatus: number | null;
-  /** The server's `error` (RFC 6749 section 5.2); null where there is none. */
+  /** The server's `error` (RFC 6749 section 5.2); null if there is none. */
   oauthError: string | null;
-  /** The server's `error_description`, with secrets taken out; null where there is none. */
+  /** The server's `error_description`, without secrets; null if there is none. */
   oauthDescription: string | null;
-  /** How long to wait before trying again, in seconds; null where that is not known. */
+  /** How long to wait before trying again, in seconds; null if that is unknown. */
   retryAfterS: number | null;
   /**
-   * The URL that a person should open, such as one for consent; null if there is none. An error that asks for
-   * a login has none: `Client.startLogin` begins one.
+   * The URL that a person should open, such as a consent page; null if there is none. An error that asks for
+   * a login has none: call `Client.startLogin`.
    */
   url: string | null;
-  /** The vendor's trace id of the failed request, for its support desk; null where there is none. */
+  /** The vendor's trace ID of the failed request, for its support; null if there is none. */
   traceId: string | null;
-  /** The provider that the error concerns; null where it concerns none. */
+  /** The provider that the error is about; null if there is none. */
   provider: string | null;
 }
 

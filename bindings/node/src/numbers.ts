@@ -6,30 +6,30 @@
 export const ABI_VERSION = 1;
 
 /**
- * How a call ended. A number that is not known here is a failure all the same.
+ * How a call ended. Treat a number that you don't know as a failure.
  *
  * 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60
- * to 79: the server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin. 100 and up: a bug of
- * ours.
+ * to 79: the server said no. 80 to 89: the response could not be read. 90 to 99: a plugin. 100 and up: a bug
+ * of ours.
  */
 export const Status = {
-  /** It went well. */
+  /** The call succeeded. */
   ok: 0,
-  /** An argument that must not be NULL is. */
+  /** A required argument is NULL. */
   nullArgument: 1,
   /** Text is not UTF-8. */
   badUtf8: 2,
-  /** A number or length is out of range, or calls come in the wrong order. */
+  /** A number or length is out of range, or the call came in the wrong order. */
   badArgument: 3,
-  /** The handle was freed, or is of another type. */
+  /** The handle was freed, is of another type, or never was a handle. */
   badHandle: 4,
   /** The client was closed. */
   closed: 5,
   /** A callback called the client that is calling it. */
   reentered: 6,
-  /** The client was made before this process was forked: make one after. */
+  /** The client was created before this process was forked: create one in the child. */
   forked: 7,
-  /** The buffer is too small; the length that is needed was written. */
+  /** The buffer is too small; the required length was written. */
   bufferTooSmall: 8,
   /** A setting is missing, unknown, malformed or contradicts another. */
   setting: 20,
@@ -69,9 +69,9 @@ export const Status = {
   unreadable: 80,
   /** A plugin could not be loaded, failed, or broke the plugin ABI's rules. */
   plugin: 90,
-  /** A panic was caught: a bug of ours. The client is poisoned. */
+  /** The library panicked, which is a bug of ours. The client is poisoned. */
   panic: 100,
-  /** An earlier call on this client panicked; make a new one. */
+  /** An earlier call on this client panicked; create another client. */
   poisoned: 101,
   /** A bug of ours. */
   internal: 102,
@@ -97,12 +97,12 @@ export const VERDICTS: Readonly<Record<number, Verdict>> = Object.freeze({
 });
 
 /**
- * Where a token came from this time.
+ * Where a token came from.
  *
- * - `minted`: Asked for anew: by assertion, client credentials or a login.
- * - `refreshed`: Got with a refresh token.
- * - `cache`: From this process's memory.
- * - `store`: From the store.
+ * - `minted`: A new token, by assertion, client credentials or a login.
+ * - `refreshed`: A new token, with a refresh token.
+ * - `cache`: This process's memory.
+ * - `store`: The store.
  */
 export type Source = 'minted' | 'refreshed' | 'cache' | 'store';
 
@@ -116,8 +116,8 @@ export const SOURCES: Readonly<Record<number, Source>> = Object.freeze({
 /**
  * What changed about a connection's token.
  *
- * - `obtained`: There is a new token; the refresh token is the former one, or there is none.
- * - `rotated`: There is a new token, and with it the vendor replaced the refresh token.
+ * - `obtained`: There is a new token. The refresh token is unchanged, or there is none.
+ * - `rotated`: There is a new token, and the vendor replaced the refresh token with it.
  * - `forgotten`: The connection was forgotten.
  */
 export type Change = 'obtained' | 'rotated' | 'forgotten';
@@ -129,13 +129,12 @@ export const CHANGES: Readonly<Record<number, Change>> = Object.freeze({
 });
 
 /**
- * What became of a token at the vendor when its connection was forgotten.
+ * What happened to a token at the vendor when its connection was forgotten.
  *
  * - `revoked`: The vendor revoked it.
- * - `not_offered`: The vendor does not revoke such tokens: only the copy here is gone.
+ * - `not_offered`: The vendor can't revoke such tokens: only the copy here is gone.
  * - `nothing_held`: There was nothing to revoke.
- * - `failed`: The vendor did not revoke it. It is kept for another try, or forgotten all the same if that was
- *   forced.
+ * - `failed`: The vendor did not revoke it. It is kept for another attempt, or was forgotten by force.
  */
 export type Revocation = 'revoked' | 'not_offered' | 'nothing_held' | 'failed';
 
@@ -147,12 +146,12 @@ export const REVOCATIONS: Readonly<Record<number, Revocation>> = Object.freeze({
 });
 
 /**
- * How much a line of the log matters.
+ * How important a log line is.
  *
- * - `error`: Something is lost or about to be.
- * - `warn`: Something works, but worse than it could.
- * - `info`: Requests and their answers.
- * - `debug`: Names of headers, and what plugins say.
+ * - `error`: Something is lost, or about to be.
+ * - `warn`: Something works, but not as well as it could.
+ * - `info`: Requests and responses.
+ * - `debug`: Names of headers, and what plugins log.
  */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
@@ -165,17 +164,17 @@ export const LOG_LEVELS: Readonly<Record<number, LogLevel>> = Object.freeze({
 
 /** Counts of events since a client was created. */
 export interface Counts {
-  /** Tokens handed out from memory, as objects: copies of the bare access token are not counted. */
+  /** Cached tokens returned as objects. Copies of the bare access token are not counted. */
   hits: number;
-  /** Tokens taken over from the store. */
+  /** Tokens taken from the store. */
   adopted: number;
-  /** Tokens asked for by assertion, client credentials or login. */
+  /** Tokens requested by assertion, client credentials or login. */
   minted: number;
-  /** Tokens got with a refresh token. */
+  /** Tokens requested with a refresh token. */
   refreshed: number;
-  /** Callers that waited for a request that another one had started. */
+  /** Callers that waited for a request that another caller had started. */
   waits: number;
-  /** Requests, or attempts at one, that brought no token. */
+  /** Requests, and attempts at one, that returned no token. */
   failures: number;
 }
 

@@ -1,5 +1,4 @@
-//! The line between C and Rust: what comes in is checked, what goes out is written once, and a panic
-//! ends here.
+//! The boundary between C and Rust: validates inputs, writes outputs, and catches panics.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,27 +9,27 @@ use crate::handle::{Handle, find};
 use crate::slots::Found;
 use crate::{csign_error, csign_status};
 
-/// Runs the body of a call, which runs once. What it returns becomes the status, and the error object
-/// if the caller wants one.
+/// Runs the body of a call once. Converts its result to a status, and to an error object if the
+/// caller asked for one.
 ///
 /// # Safety
 ///
-/// `error` is NULL or can be written to.
-// Once in the library, for all bodies.
+/// `error` is NULL or valid for writes.
+// Not inlined, so that the library contains it once.
 #[inline(never)]
 pub(crate) unsafe fn run(
     error: *mut *mut csign_error,
     body: &mut dyn FnMut() -> Result<(), Failure>,
 ) -> csign_status {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller makes the same promise.
     unsafe { run_inline(error, body) }
 }
 
-/// As [`run`], for what copies cached tokens.
+/// Like [`run`], but inlined, for functions that copy cached tokens.
 ///
 /// # Safety
 ///
-/// As [`run`].
+/// See [`run`].
 #[inline]
 pub(crate) unsafe fn run_inline(
     error: *mut *mut csign_error,
@@ -39,7 +38,7 @@ pub(crate) unsafe fn run_inline(
     let outcome = catch_unwind(AssertUnwindSafe(body));
     match outcome.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(()) => csign_status::OK,
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller makes the same promise.
         Err(failure) => unsafe { report(error, failure) },
     }
 }
@@ -56,18 +55,18 @@ fn panicked(panic: &(dyn Any + Send)) -> Failure {
 
 /// # Safety
 ///
-/// As [`run`].
+/// See [`run`].
 #[cold]
 unsafe fn report(error: *mut *mut csign_error, failure: Failure) -> csign_status {
     let status = failure.status;
     if !error.is_null() {
-        // SAFETY: not NULL, so the caller promises that it can be written to.
+        // SAFETY: not NULL, so by the caller it is valid for writes.
         unsafe { *error = Report::into_handle(failure) };
     }
     status
 }
 
-/// Makes of a body that can run once one that [`run`] takes.
+/// Converts a closure that runs once to one that [`run`] takes.
 pub(crate) fn once(
     body: impl FnOnce() -> Result<(), Failure>,
 ) -> impl FnMut() -> Result<(), Failure> {
@@ -75,47 +74,46 @@ pub(crate) fn once(
     move || body.take().map_or(Ok(()), |body| body())
 }
 
-/// The most that any text or file handed in can be: larger ones are a length gone wrong.
+/// The maximum length of an input. Longer ones are a length gone wrong.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Bytes that the caller lends for the call.
+/// Reads bytes that the caller lends for the call.
 ///
 /// # Safety
 ///
-/// `data` is NULL or points to `length` bytes that stay as they are during the call.
+/// `data` is NULL, or points to `length` bytes that don't change during the call.
 pub(crate) unsafe fn read_bytes<'a>(
     name: &str,
     data: *const u8,
     length: usize,
 ) -> Result<&'a [u8], Failure> {
     if length == 0 {
-        // `from_raw_parts` must not be given NULL even for nothing.
+        // `from_raw_parts` rejects NULL even for a length of 0.
         return Ok(&[]);
     }
     if data.is_null() {
         return Err(null(name));
     }
     if length > MOST_BYTES {
-        let message = format!("`{name}_length` is {length}, and nothing handed in is that long");
-        return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message).hint(
-            "check the length; text needs no NUL at its end, and the length does not count one",
-        ));
+        let message = format!("`{name}_length` is {length}; the maximum is {MOST_BYTES}");
+        return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message)
+            .hint("pass the length in bytes, without a trailing NUL"));
     }
-    // SAFETY: not NULL, and the caller promises `length` bytes.
+    // SAFETY: not NULL, so by the caller it points to `length` bytes.
     Ok(unsafe { std::slice::from_raw_parts(data, length) })
 }
 
-/// Text that the caller lends for the call.
+/// Reads text that the caller lends for the call.
 ///
 /// # Safety
 ///
-/// As [`read_bytes`].
+/// See [`read_bytes`].
 pub(crate) unsafe fn read_text<'a>(
     name: &str,
     data: *const std::ffi::c_char,
     length: usize,
 ) -> Result<&'a str, Failure> {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller makes the same promise.
     let bytes = unsafe { read_bytes(name, data.cast(), length) }?;
     std::str::from_utf8(bytes).map_err(|error| {
         let message = format!("`{name}` is not UTF-8 (at byte {})", error.valid_up_to());
@@ -123,13 +121,13 @@ pub(crate) unsafe fn read_text<'a>(
     })
 }
 
-/// Where a call writes what it makes.
+/// Where a call writes a result.
 pub(crate) struct Out<T>(*mut T);
 
 impl<T> Out<T> {
     /// # Safety
     ///
-    /// `place` is NULL or can be written to, until the call returns.
+    /// `place` is NULL, or valid for writes until the call returns.
     pub(crate) unsafe fn new(name: &str, place: *mut T) -> Result<Self, Failure> {
         match place.is_null() {
             true => Err(null(name)),
@@ -139,28 +137,28 @@ impl<T> Out<T> {
 
     #[inline]
     pub(crate) fn put(self, value: T) {
-        // SAFETY: not NULL, so whoever called `new` promised that it can be written to.
+        // SAFETY: not NULL, so by `new` it is valid for writes.
         unsafe { self.0.write(value) };
     }
 }
 
 impl<T> Out<*mut T> {
-    /// As [`Out::new`], and writes NULL at once, so that a caller who does not look at the status
-    /// stumbles close to the mistake.
+    /// Like [`Out::new`], and writes NULL at once, so that a caller who doesn't check the status
+    /// fails early.
     ///
     /// # Safety
     ///
-    /// As [`Out::new`].
+    /// See [`Out::new`].
     pub(crate) unsafe fn handle(name: &str, place: *mut *mut T) -> Result<Self, Failure> {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller makes the same promise.
         let out = unsafe { Self::new(name, place) }?;
-        // SAFETY: not NULL, so the caller promises that it can be written to.
+        // SAFETY: not NULL, so by the caller it is valid for writes.
         unsafe { out.0.write(ptr::null_mut()) };
         Ok(out)
     }
 }
 
-/// A buffer of the caller's, and where the length of what belongs there goes.
+/// A buffer of the caller, and where the length of its content goes.
 pub(crate) struct Buffer {
     name: &'static str,
     data: *mut u8,
@@ -171,8 +169,8 @@ pub(crate) struct Buffer {
 impl Buffer {
     /// # Safety
     ///
-    /// Until the call returns: `data` is NULL or has room for `capacity` bytes, and `length` is NULL or can be written
-    /// to.
+    /// Until the call returns, `data` is NULL or has room for `capacity` bytes, and `length` is
+    /// NULL or valid for writes.
     #[inline]
     pub(crate) unsafe fn new(
         name: &'static str,
@@ -184,12 +182,12 @@ impl Buffer {
             name,
             data,
             capacity,
-            // SAFETY: the caller's promise is the same.
+            // SAFETY: the caller makes the same promise.
             length: unsafe { Out::new("length", length) }?,
         })
     }
 
-    /// Copies bytes there. Says how many there are even if they do not fit.
+    /// Copies bytes to the buffer. Writes the length even if they don't fit.
     #[inline]
     pub(crate) fn fill(self, from: &[u8]) -> Result<(), Failure> {
         self.length.put(from.len());
@@ -199,25 +197,25 @@ impl Buffer {
         if self.data.is_null() {
             return Err(null(self.name));
         }
-        // SAFETY: whoever called `new` promised room for `capacity` bytes, which these are not more than; the caller's
-        // buffer and what is ours do not overlap.
+        // SAFETY: by `new` there is room for `capacity` bytes, and there are no more than that. The
+        // caller's buffer and our memory don't overlap.
         unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.data, from.len()) };
         Ok(())
     }
 
-    /// As [`Buffer::fill`], and a NUL after the text if there is room.
+    /// Like [`Buffer::fill`], and adds a NUL if there is room.
     #[inline]
     pub(crate) fn fill_text(self, from: &str) -> Result<(), Failure> {
         let (data, capacity) = (self.data, self.capacity);
         self.fill(from.as_bytes())?;
         if from.len() < capacity {
-            // SAFETY: whoever called `new` promised room for `capacity` bytes, and `fill` found that it is not NULL.
+            // SAFETY: by `new` there is room for `capacity` bytes, and `fill` rejects NULL.
             unsafe { data.add(from.len()).write(0) };
         }
         Ok(())
     }
 
-    /// Says that there is nothing.
+    /// Writes a length of 0.
     pub(crate) fn leave_empty(self) {
         self.length.put(0);
     }
@@ -225,7 +223,7 @@ impl Buffer {
 
 #[cold]
 fn too_small(name: &str, needed: usize, capacity: usize) -> Failure {
-    let message = format!("`{name}` has room for {capacity} bytes, and {needed} are needed");
+    let message = format!("`{name}` has room for {capacity} bytes, but {needed} are needed");
     Failure::misuse(csign_status::BUFFER_TOO_SMALL, message)
 }
 
@@ -235,7 +233,7 @@ pub(crate) fn null(name: &str) -> Failure {
     Failure::misuse(csign_status::NULL_ARGUMENT, message)
 }
 
-/// Returns the object behind a handle, which stays alive until that is dropped.
+/// Returns a handle's object. It stays alive until the returned guard is dropped.
 #[inline]
 pub(crate) fn object<H: Handle>(handle: *const H) -> Result<Found<H::Body>, Failure> {
     find(handle).ok_or_else(|| no_object(handle))
@@ -246,34 +244,34 @@ pub(crate) fn no_object<H: Handle>(handle: *const H) -> Failure {
     if handle.is_null() {
         return null(H::NAME);
     }
-    let message = format!("`{}` was freed, or is a handle of another type", H::NAME);
+    let message = format!("`{}` was freed, or is not a handle of this type", H::NAME);
     Failure::misuse(csign_status::BAD_HANDLE, message)
 }
 
-// What an exported function does with its arguments. The macros are for those functions alone, and for arguments as they
-// came from C: what makes each sound is that the head of the header asks it of every caller.
+// The macros handle the arguments of exported functions, and only as C passed them: each is sound
+// because the header requires it of every caller.
 
 /// Runs the body of an exported function; see [`run`].
 macro_rules! call {
     ($error:ident, $body:expr) => {{
         let mut body = $crate::boundary::once($body);
-        // SAFETY: the header: `error` is NULL or can be written to.
+        // SAFETY: by the header, `error` is NULL or valid for writes.
         unsafe { $crate::boundary::run($error, &mut body) }
     }};
 }
 
-/// Reads an argument that is bytes; see [`read_bytes`].
+/// Reads a bytes argument; see [`read_bytes`].
 macro_rules! bytes {
     ($data:ident, $length:ident) => {
-        // SAFETY: the header: bytes come as a pointer and their number, and stay as they are during the call.
+        // SAFETY: by the header, there are this many bytes, and they don't change during the call.
         unsafe { $crate::boundary::read_bytes(stringify!($data), $data, $length) }
     };
 }
 
-/// Reads an argument that is text; see [`read_text`].
+/// Reads a text argument; see [`read_text`].
 macro_rules! text {
     ($data:ident, $length:ident) => {
-        // SAFETY: the header: text comes as a pointer and its length in bytes, and stays as it is during the call.
+        // SAFETY: by the header, the text has this length, and doesn't change during the call.
         unsafe {
             let name = stringify!($data).trim_start_matches("r#");
             $crate::boundary::read_text(name, $data, $length)
@@ -281,7 +279,7 @@ macro_rules! text {
     };
 }
 
-/// As [`text!`]; `None` if it is empty.
+/// Like [`text!`]; `None` if the text is empty.
 macro_rules! optional {
     ($data:ident, $length:ident) => {
         $crate::boundary::text!($data, $length)
@@ -289,26 +287,27 @@ macro_rules! optional {
     };
 }
 
-/// Clears an argument that says where a handle goes; see [`Out::handle`].
+/// Clears a parameter that receives a handle; see [`Out::handle`].
 macro_rules! out {
     ($place:ident) => {
-        // SAFETY: the header: an output is NULL or can be written to.
+        // SAFETY: by the header, an output is NULL or valid for writes.
         unsafe { $crate::boundary::Out::handle(stringify!($place), $place) }
     };
 }
 
-/// Takes an argument that says where a plain value goes; see [`Out::new`].
+/// Checks a parameter that receives a plain value; see [`Out::new`].
 macro_rules! value {
     ($place:ident) => {
-        // SAFETY: the header: an output is NULL or can be written to.
+        // SAFETY: by the header, an output is NULL or valid for writes.
         unsafe { $crate::boundary::Out::new(stringify!($place), $place) }
     };
 }
 
-/// Takes the three arguments that are a buffer; see [`Buffer`].
+/// Checks the three parameters of a buffer; see [`Buffer`].
 macro_rules! buffer {
     ($data:ident, $capacity:ident, $length:ident) => {
-        // SAFETY: the header: a buffer has room for as much as is said, and a length is NULL or can be written to.
+        // SAFETY: by the header, the buffer has this capacity, and `length` is NULL or valid for
+        // writes.
         unsafe {
             $crate::boundary::Buffer::new(stringify!($data), $data.cast(), $capacity, $length)
         }

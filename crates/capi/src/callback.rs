@@ -1,4 +1,4 @@
-//! What the host hands in with a callback.
+//! What the host passes in with a callback.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -6,14 +6,16 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-/// Frees `user_data`. Called once, when nothing will call the callback any more: perhaps on another
-/// thread, and perhaps after the object was freed that the callback was given to, where a request is
-/// still under way. Also called where the function that takes the callback fails.
+/// Frees `user_data`. Called once, when nothing will call the callback any more.
+///
+/// May be called on another thread, and after the callback's object was freed if a request is still
+/// in progress. Also called if the function that takes the callback fails.
 pub type csign_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
-/// Says why the running callback fails: an exception, say, that cannot leave it. Call this inside a
-/// csign_sign_fn or csign_open_fn, on the thread that it runs on, before it returns anything but 0.
-/// csign_error_cause then returns `cause` for the error of that call, and for no other.
+/// Says why the running callback fails: for example, an exception that must not leave it.
+///
+/// Call it in a csign_sign_fn or csign_open_fn, on the callback's thread, before returning anything
+/// but 0. csign_error_cause then returns `cause` for the error of that call, and for no other.
 ///
 /// @param cause    kept with the error; a second one replaces the first.
 /// @param destroy  frees `cause`; may be NULL. Called once, on any thread, when the last error with
@@ -21,16 +23,16 @@ pub type csign_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_callback_set_cause(cause: *mut c_void, destroy: csign_destroy_fn) {
     let cause = UserData::new(cause, destroy);
-    // A destructor of the host's may run in here; it must not unwind, and ours do not.
+    // The host's destructor may run in here. It must not unwind, and ours don't.
     let _ = catch_unwind(AssertUnwindSafe(|| set_cause(cause)));
 }
 
-/// What a failed callback of the host's left: the source of the error that comes of it.
+/// Why the host's callback failed: the source of the error that results.
 #[derive(Debug)]
 pub(crate) struct Cause {
     /// What the callback returned.
     pub(crate) status: i32,
-    /// What it gave [`csign_callback_set_cause`].
+    /// What it passed to [`csign_callback_set_cause`].
     pub(crate) data: Option<UserData>,
 }
 
@@ -49,10 +51,9 @@ pub(crate) struct UserData {
     destroy: csign_destroy_fn,
 }
 
-// SAFETY: the host promises (each callback's documentation asks it) that its data may be used and
-// destroyed on any thread.
+// SAFETY: each callback's documentation says that its data is used and destroyed on any thread.
 unsafe impl Send for UserData {}
-// SAFETY: as above; callbacks may run concurrently, and say so.
+// SAFETY: each callback's documentation says whether it runs concurrently.
 unsafe impl Sync for UserData {}
 
 impl UserData {
@@ -68,31 +69,31 @@ impl UserData {
 impl Drop for UserData {
     fn drop(&mut self) {
         if let Some(destroy) = self.destroy {
-            // SAFETY: the host gave both, for this one call.
+            // SAFETY: the host passed both for this one call.
             unsafe { destroy(self.data) };
         }
     }
 }
 
 thread_local! {
-    /// The innermost callback of the host's that runs on this thread.
+    /// The innermost running callback of this thread.
     static CALLING: Cell<*const Calling> = const { Cell::new(ptr::null()) };
 }
 
-/// A callback that runs for a client, perhaps inside another one's.
+/// A running callback of a client, perhaps inside another client's.
 struct Calling {
     client: u64,
-    /// What the callback says made it fail.
+    /// Why the callback says it fails.
     cause: RefCell<Option<UserData>>,
     outer: *const Calling,
 }
 
-/// Runs a callback of the host's for this client.
+/// Runs a callback of the host for this client.
 pub(crate) fn calling_out<T>(client: u64, callback: impl FnOnce() -> T) -> T {
     calling_out_for_cause(client, callback).0
 }
 
-/// As [`calling_out`], and returns what the callback says made it fail.
+/// Like [`calling_out`], and returns the cause that the callback set.
 pub(crate) fn calling_out_for_cause<T>(
     client: u64,
     callback: impl FnOnce() -> T,
@@ -116,20 +117,20 @@ pub(crate) fn calling_out_for_cause<T>(
     (returned, calling.cause.into_inner())
 }
 
-/// Keeps what made the innermost running callback fail; drops it if none is running.
+/// Stores the cause of the innermost running callback; drops it if none is running.
 fn set_cause(cause: UserData) {
-    // SAFETY: on this thread's stack, and off the chain before its `calling_out` returns.
+    // SAFETY: on this thread's stack, and unlinked before its `calling_out` returns.
     if let Some(calling) = unsafe { CALLING.get().as_ref() } {
         let former = calling.cause.replace(Some(cause));
-        // After the borrow: its destroy function is the host's.
+        // Dropped after the borrow, because it calls the host.
         drop(former);
     }
 }
 
-/// Whether a callback of the host's runs for this client on this thread, be it around another client's.
+/// Returns whether this thread runs a callback of this client, even inside another client's.
 pub(crate) fn is_calling_out(client: u64) -> bool {
     let mut calling = CALLING.get();
-    // SAFETY: each is on this thread's stack, and off the chain before its `calling_out` returns.
+    // SAFETY: each is on this thread's stack, and unlinked before its `calling_out` returns.
     while let Some(this) = unsafe { calling.as_ref() } {
         if this.client == client {
             return true;

@@ -1,4 +1,4 @@
-//! A client: one connection, its token, and what keeps it valid.
+//! A client: gets one connection's token and keeps it valid.
 
 mod cached;
 mod drain;
@@ -30,22 +30,24 @@ use crate::{
     csign_config, csign_error, csign_registry, csign_status, csign_text, csign_token, fork,
 };
 
-/// A connection's client: hands out its token and keeps it valid. Any number of threads may use it at once; at
-/// most one request per connection is under way, whoever asks. Calls block until there is a token or an error, at
-/// most for five times the setting timeout_ms plus 60 s, whatever the store, the server and callbacks do.
+/// A connection's client: returns its token and keeps it valid.
+///
+/// Any number of threads may use it at once. At most one token request per connection is in
+/// progress, whoever asks. Calls block until there is a token or an error, for at most five times
+/// the setting timeout_ms plus 60 s, whatever the store, the server and callbacks do.
 pub struct csign_client {
     _opaque: [u8; 0],
 }
 
 pub(crate) struct Client {
     keeper: Keeper,
-    /// The token in memory as C sees it.
+    /// The cached token's handle.
     shown: Reused<csign_token>,
-    /// Where calls read the cached token without this client; none if they must find the host's clock.
+    /// The place of the cached token's copy. `None` if reading it must look at the host's clock.
     claim: Option<Claim>,
     closed: AtomicBool,
     poisoned: AtomicBool,
-    /// Whether the clock is the host's, which may call us.
+    /// Whether the clock is the host's, and so a callback.
     clock_is_hosts: bool,
     id: u64,
     born: u32,
@@ -53,7 +55,7 @@ pub(crate) struct Client {
 
 handle!(csign_client, Client, "client", Client);
 
-/// Copies the cached token into a buffer, if that takes no look at the client.
+/// Copies the cached token into a buffer, if it can be read without looking up the client.
 macro_rules! copy_cached {
     ($client:ident, $buffer:ident, $capacity:ident, $length:ident) => {
         cached::read($client.addr(), |token| {
@@ -62,21 +64,21 @@ macro_rules! copy_cached {
     };
 }
 
-/// What became of a token at the vendor when its connection was forgotten.
+/// What happened to a token at the vendor when its connection was forgotten.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum csign_revocation {
     /// The vendor revoked it.
     REVOKED = 1,
-    /// The vendor does not revoke such tokens: only the copy here is gone.
+    /// The vendor can't revoke such tokens: only the copy here is gone.
     NOT_OFFERED = 2,
     /// There was nothing to revoke.
     NOTHING_HELD = 3,
-    /// The vendor did not revoke it. It is kept for another try, or forgotten all the same if that was forced.
+    /// The vendor did not revoke it. It is kept for another attempt, or was forgotten by force.
     FAILED = 4,
 }
 
-/// Makes a client. The config is copied and can be freed or used again. Nothing is sent yet.
+/// Creates a client. Copies the config, which may be freed or reused. Sends nothing yet.
 ///
 ///     csign_client *client = NULL;
 ///     csign_token *token = NULL;
@@ -87,10 +89,11 @@ pub enum csign_revocation {
 ///     csign_client_free(client);
 ///
 /// @param registry    the providers; NULL for the built-in ones.
-/// @param out_client  where the client goes; free it with csign_client_free.
-/// @param error       where the error object goes on failure; may be NULL.
+/// @param out_client  receives the client; free it with csign_client_free.
+/// @param error       receives the error object on failure; may be NULL.
 ///
-/// Errors: CSIGN_STATUS_SETTING, CSIGN_STATUS_KEY, naming the setting and what to write; CSIGN_STATUS_STORE.
+/// Errors: CSIGN_STATUS_SETTING and CSIGN_STATUS_KEY, naming the setting and how to fix it;
+/// CSIGN_STATUS_STORE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_new(
     config: *const csign_config,
@@ -122,12 +125,16 @@ pub unsafe extern "C" fn csign_client_new(
     })
 }
 
-/// A token that is valid for at least this long, where the vendor gives such tokens: from memory, from the store, or
-/// by one request that all callers share.
+/// Returns a token: the cached one, the stored one, or a new one from a request that all callers
+/// share.
 ///
-/// @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting min_valid_s.
-/// @param out_token     where the token goes; free it with csign_token_free.
-/// @param error         where the error object goes on failure; may be NULL. Its verdict says what to do.
+/// The token is valid for at least `min_valid_ms`, if the vendor's tokens live that long.
+///
+/// @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting
+///                      min_valid_s.
+/// @param out_token     receives the token; free it with csign_token_free.
+/// @param error         receives the error object on failure; may be NULL. Its verdict says what to
+///                      do.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_token(
     client: *const csign_client,
@@ -144,14 +151,18 @@ pub unsafe extern "C" fn csign_client_token(
     })
 }
 
-/// As csign_client_token, but never waits: for a thread that must not block, such as one that runs an event loop. Where
-/// no such token is in memory, it succeeds with NULL: then have another thread call csign_client_token.
+/// Like csign_client_token, but never waits: for threads that must not block, such as an event
+/// loop's.
 ///
-/// While the token in memory is the same, so is, as a rule, the handle that this and csign_client_token give: each time
-/// one more share of it. Who holds on to one, and is given the same again, need not read it again.
+/// If no such token is cached, it succeeds with NULL: then call csign_client_token on another
+/// thread.
 ///
-/// @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting min_valid_s.
-/// @param out_token     where the token goes, or NULL; free it with csign_token_free.
+/// While the cached token is unchanged, this function and csign_client_token normally return the
+/// same handle with one more owner. A caller that kept the handle needn't read the token again.
+///
+/// @param min_valid_ms  how long it must still be valid, in milliseconds; 0 for the setting
+///                      min_valid_s.
+/// @param out_token     receives the token, or NULL; free it with csign_token_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_peek(
     client: *const csign_client,
@@ -169,12 +180,14 @@ pub unsafe extern "C" fn csign_client_peek(
     })
 }
 
-/// As csign_client_token, but copies the bare access token into a buffer of the caller's: one call, and nothing to
-/// free. The caller wipes the buffer.
+/// Like csign_client_token, but copies the bare access token into a buffer. There is nothing to
+/// free.
 ///
-/// @param buffer    where the token goes, followed by a NUL where there is room for it.
-/// @param capacity  how much fits there, in bytes.
-/// @param length    where the token's length goes, the NUL not counted; also with
+/// The caller wipes the buffer.
+///
+/// @param buffer    receives the token, followed by a NUL if there is room for it.
+/// @param capacity  the buffer's size in bytes.
+/// @param length    receives the token's length, without the NUL; also with
 ///                  CSIGN_STATUS_BUFFER_TOO_SMALL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_copy_token(
@@ -201,11 +214,12 @@ pub unsafe extern "C" fn csign_client_copy_token(
     })
 }
 
-/// As csign_client_copy_token, but never waits: for a thread that must not block, such as one that runs an event loop.
-/// Where no token in memory is fresh, it succeeds with a length of 0: then have another thread call
-/// csign_client_token.
+/// Like csign_client_copy_token, but never waits: for threads that must not block.
 ///
-/// @param length  where the token's length goes; 0 where there is none.
+/// If no valid token is cached, it succeeds with a length of 0: then call csign_client_token on
+/// another thread.
+///
+/// @param length  receives the token's length; 0 if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_peek_token(
     client: *const csign_client,
@@ -225,10 +239,11 @@ pub unsafe extern "C" fn csign_client_peek_token(
     })
 }
 
-/// A token asked for now, even though there may be a valid one. Where that fails and the old token is still valid,
-/// that one is given.
+/// Requests a new token, even if the cached one is valid.
 ///
-/// @param out_token  where the token goes; free it with csign_token_free.
+/// If the request fails and the old token is still valid, returns the old token.
+///
+/// @param out_token  receives the token; free it with csign_token_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_refresh(
     client: *const csign_client,
@@ -245,12 +260,14 @@ pub unsafe extern "C" fn csign_client_refresh(
     })
 }
 
-/// Reports that an API rejected this access token (401). It is not handed out again; the next call gets a new one. Reporting a
-/// token that has been replaced meanwhile does not affect the newer one.
+/// Reports that an API rejected this access token (401). The next call gets a new one.
 ///
-/// There is one exception, so that an API that rejects every token does not cost a token request for each of its calls: a
-/// token that itself replaced a rejected one is kept for its first minute. Until then callers get that same token again, and
-/// csign_client_events says so ("rejected_again"). csign_client_refresh is not bound by this.
+/// Reporting a token that has since been replaced doesn't affect the newer one.
+///
+/// There is one exception, so that an API that rejects every token doesn't cost a token request per
+/// API call: a token that itself replaced a rejected one is kept for its first minute. Until then
+/// callers get that same token again, and csign_client_events lists a "rejected_again" event.
+/// csign_client_refresh always requests a new one.
 ///
 /// @param access_token  the bare token that was rejected.
 #[unsafe(no_mangle)]
@@ -261,19 +278,21 @@ pub unsafe extern "C" fn csign_client_invalidate(
     error: *mut *mut csign_error,
 ) -> csign_status {
     with!(client, error, |client: &Client| {
-        let refused = text!(access_token, access_token_length)?;
+        let rejected = text!(access_token, access_token_length)?;
         client.may_wait()?;
-        client.keeper.invalidate_access_token(&Secret::new(refused));
+        client
+            .keeper
+            .invalidate_access_token(&Secret::new(rejected));
         client.drop_token();
         Ok(())
     })
 }
 
-/// Where a person consents to the app acting for its user, ahead of a jwt-bearer grant.
+/// Returns the URL where a user allows the app to act for them, before the first jwt-bearer grant.
 ///
-/// @param out_url  where the URL goes; free it with csign_text_free.
+/// @param out_url  receives the URL; free it with csign_text_free.
 ///
-/// Errors: CSIGN_STATUS_SETTING where the vendor has no such page or redirect_uri is not set.
+/// Errors: CSIGN_STATUS_SETTING if the vendor has no such page or redirect_uri is not set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_consent_url(
     client: *const csign_client,
@@ -286,12 +305,9 @@ pub unsafe extern "C" fn csign_client_consent_url(
         client.may_wait()?;
         let connection = client.keeper.connection();
         let none = || {
-            let message = format!(
-                "there is no consent page for connection `{}`",
-                connection.name()
-            );
+            let message = format!("connection `{}` has no consent page", connection.name());
             Error::setting("redirect_uri", message).with_hint(
-                "set redirect_uri; vendors without a grant jwt-bearer ask for consent at the login",
+                "set redirect_uri; without jwt-bearer grants, vendors ask for consent during login",
             )
         };
         let url = connection.consent_url().ok_or_else(none)?;
@@ -300,10 +316,12 @@ pub unsafe extern "C" fn csign_client_consent_url(
     })
 }
 
-/// Whom the token stands for and where its API is, as a JSON object of texts: what came with the token and, asked for
-/// once and kept, the vendor's userinfo.
+/// Returns who the token stands for and where its API is, as a JSON object of strings.
 ///
-/// @param out_json  where the text goes; free it with csign_text_free.
+/// It contains what came with the token and the vendor's userinfo, which is requested once and
+/// cached.
+///
+/// @param out_json  receives the text; free it with csign_text_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_identity(
     client: *const csign_client,
@@ -320,8 +338,10 @@ pub unsafe extern "C" fn csign_client_identity(
     })
 }
 
-/// Closes a client while other threads may be using it: calls that are under way end as they would have, later ones give
-/// CSIGN_STATUS_CLOSED. It must still be freed. It waits for nothing: csign_client_drain does.
+/// Closes a client while other threads may be using it.
+///
+/// Calls in progress end as they would have; later ones return CSIGN_STATUS_CLOSED. The client must
+/// still be freed. To wait for requests in flight, call csign_client_drain.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_close(client: *const csign_client) {
     if let Some(client) = find(client) {
@@ -330,16 +350,19 @@ pub unsafe extern "C" fn csign_client_close(client: *const csign_client) {
     }
 }
 
-/// Wipes and frees a client. Calls that are under way on other threads end as they would have; later ones return
-/// CSIGN_STATUS_BAD_HANDLE. Tokens that it gave out go on, and so does a request that is under way, unless the process
-/// exits: csign_client_drain waits for that. It does nothing in a child of fork to a client of the parent, nor in a
-/// callback of the client itself. NULL is fine.
+/// Wipes and frees a client. NULL is allowed.
+///
+/// Calls in progress on other threads end as they would have; later ones return
+/// CSIGN_STATUS_BAD_HANDLE. Its tokens stay valid. A request in flight continues unless the process
+/// exits: csign_client_drain waits for it. Does nothing in a child of fork if the parent created
+/// the client, and nothing in a callback of the client itself.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_free(client: *mut csign_client) {
     let Some(known) = find(client.cast_const()) else {
         return;
     };
-    // In a child its locks may be held for ever by threads that are gone; and in a callback of its own it is in use.
+    // In a child of fork, threads that don't exist may hold its locks. In a callback of its own, it
+    // is in use.
     if known.born == fork::now() && !is_calling_out(known.id) {
         known.end_claim();
         drop(known);
@@ -347,26 +370,27 @@ pub unsafe extern "C" fn csign_client_free(client: *mut csign_client) {
     }
 }
 
-/// Runs the body of a call on a client, if that can be used. A client whose call panics is poisoned.
+/// Runs the body of a call on a client, if the client is usable. Poisons a client whose call
+/// panics.
 ///
 /// # Safety
 ///
-/// `error` is NULL or can be written to.
+/// `error` is NULL or valid for writes.
 pub(crate) unsafe fn run_on(
     client: *const csign_client,
     error: *mut *mut csign_error,
     body: Body<'_>,
 ) -> csign_status {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller makes the same promise.
     let status = unsafe { run(error, &mut || call_on(client, body)) };
     poison_after(client, status)
 }
 
-/// As [`run_on`], unless `first` does what is to be done.
+/// Like [`run_on`], but tries `first` before it looks up the client.
 ///
 /// # Safety
 ///
-/// As [`run_on`].
+/// See [`run_on`].
 #[inline]
 unsafe fn run_first_or_on(
     client: *const csign_client,
@@ -378,18 +402,18 @@ unsafe fn run_first_or_on(
         Some(done) => done,
         None => call_on(client, body),
     };
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller makes the same promise.
     let status = unsafe { run_inline(error, body) };
     poison_after(client, status)
 }
 
-/// The body of a call on a client, which runs once.
+/// The body of a call on a client. Runs once.
 type Body<'a> = &'a mut dyn FnMut(&Client) -> Result<(), Failure>;
 
 #[inline(never)]
 fn call_on(client: *const csign_client, body: Body<'_>) -> Result<(), Failure> {
     let found = object(client)?;
-    // Each time it would be checked that it is a client.
+    // Dereferenced once, because each dereference checks the type.
     let client: &Client = &found;
     client.check()?;
     body(client)
@@ -406,7 +430,7 @@ fn poison_after(client: *const csign_client, status: csign_status) -> csign_stat
     status
 }
 
-/// Makes of a body that can run once one that [`run_on`] takes.
+/// Converts a closure that runs once to one that [`run_on`] takes.
 pub(crate) fn once_on(
     body: impl FnOnce(&Client) -> Result<(), Failure>,
 ) -> impl FnMut(&Client) -> Result<(), Failure> {
@@ -418,12 +442,12 @@ pub(crate) fn once_on(
 macro_rules! with {
     ($client:ident, $error:ident, $body:expr) => {{
         let mut body = $crate::client::once_on($body);
-        // SAFETY: the header: `error` is NULL or can be written to.
+        // SAFETY: by the header, `error` is NULL or valid for writes.
         unsafe { $crate::client::run_on($client, $error, &mut body) }
     }};
     ($client:ident, $error:ident, $first:expr, $body:expr) => {{
         let (first, mut body) = ($first, once_on($body));
-        // SAFETY: the header: `error` is NULL or can be written to.
+        // SAFETY: by the header, `error` is NULL or valid for writes.
         unsafe { run_first_or_on($client, $error, first, &mut body) }
     }};
 }
@@ -444,27 +468,27 @@ impl Client {
     #[cold]
     fn unusable(&self) -> Failure {
         if self.born != fork::now() {
-            let message = "the client was made before this process was forked";
+            let message = "the client was created before this process was forked";
             return Failure::misuse(csign_status::FORKED, message)
-                .hint("make the client in the child, after fork");
+                .hint("create the client in the child, after fork");
         }
         if self.poisoned.load(Ordering::Acquire) {
             let message = "an earlier call on this client panicked";
             return Failure::bug(csign_status::POISONED, message)
-                .hint("make a new client, and report the panic as a bug");
+                .hint("create a new client, and report the panic as a bug");
         }
         Failure::misuse(csign_status::CLOSED, "the client was closed")
-            .hint("make a new client, or close it later")
+            .hint("create a new client, or close this one later")
     }
 
-    /// Refuses to wait on a thread that a callback of this very client runs on.
+    /// Fails on a thread that runs a callback of this client.
     fn may_wait(&self) -> Result<(), Failure> {
         if !is_calling_out(self.id) {
             return Ok(());
         }
         let message = "a callback called the client that is calling it";
         Err(Failure::misuse(csign_status::REENTERED, message)
-            .hint("hand the work to another thread, and return from the callback"))
+            .hint("pass the work to another thread, and return from the callback"))
     }
 
     fn fresh(&self) -> Result<Option<countersign::Fresh<'_>>, Failure> {
@@ -481,7 +505,7 @@ impl Client {
         Ok(fresh)
     }
 
-    /// Lets go of the cached token that is ready for C, so that it can be wiped.
+    /// Drops the cached token's handle and copy, so that it can be wiped.
     fn drop_token(&self) {
         self.shown.clear();
         if let Some(claim) = &self.claim {
@@ -511,7 +535,7 @@ impl Client {
         })
     }
 
-    /// The token as C sees it: made once for all who get it from memory.
+    /// Returns a handle for the token. All callers who get the cached token share one.
     fn show(&self, token: Token) -> Result<*mut csign_token, Full> {
         if token.source() != Source::Cache {
             return new(Shown::new(token));

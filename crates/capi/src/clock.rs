@@ -1,4 +1,4 @@
-//! A clock of the host's.
+//! The host's clock.
 
 use std::ffi::c_void;
 use std::fmt;
@@ -8,13 +8,14 @@ use countersign::{Clock, Moment, SystemClock};
 
 use crate::callback::{UserData, calling_out};
 
-/// Tells the time. Returns 0, or anything else where it cannot: then the machine's clocks are used.
-/// May be called on any thread and concurrently, often, and while a lock is held: it must be quick, and
-/// must not call the client.
+/// Returns the time.
 ///
-/// @param unix_ms  where the milliseconds since 1970-01-01 UTC go.
-/// @param boot_ms  where the milliseconds since the machine started go, sleep included; they never
-///                 go back.
+/// Returns 0. With any other value, the machine's clocks are used. May be called on any thread and
+/// concurrently, often, and while a lock is held: it must be quick, and must not call the client.
+///
+/// @param unix_ms  receives the milliseconds since 1970-01-01 UTC.
+/// @param boot_ms  receives the milliseconds since the machine started, including sleep; they never
+///                 decrease.
 pub type csign_clock_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, unix_ms: *mut i64, boot_ms: *mut u64) -> i32,
 >;
@@ -30,7 +31,7 @@ impl Clock for HostClock {
     fn now(&self) -> Moment {
         let (mut unix_ms, mut boot_ms) = (0, 0);
         let status = calling_out(self.client, || {
-            // SAFETY: the host gave function and data together, and both places are ours.
+            // SAFETY: the host passed function and data together, and both places are ours.
             unsafe { (self.read)(self.user_data.as_ptr(), &mut unix_ms, &mut boot_ms) }
         });
         match status {

@@ -1,4 +1,4 @@
-//! A client in the making: settings, and what the host brings of its own.
+//! Configs: a connection's settings and the host's callbacks, from which clients are created.
 
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
@@ -20,13 +20,12 @@ use crate::{
     csign_text, csign_token,
 };
 
-/// The settings of a connection and what the host brings of its own, from which clients are made. For
-/// one thread at a time.
+/// A connection's settings and callbacks, from which clients are created. For one thread at a time.
 pub struct csign_config {
     _opaque: [u8; 0],
 }
 
-/// A config between two changes. Changing replaces it, so that nobody who reads it has to wait.
+/// A config that can change. A change replaces it, so that readers never wait.
 #[derive(Default)]
 pub(crate) struct Draft(ArcSwap<Config>);
 
@@ -35,7 +34,7 @@ impl Draft {
         self.0.load_full()
     }
 
-    /// Changes it, or leaves it as it is if that fails.
+    /// Changes it, or leaves it unchanged if the change fails.
     fn change(
         &self,
         change: impl FnOnce(&mut Config) -> Result<(), Failure>,
@@ -91,17 +90,18 @@ pub(crate) struct ListenerCallback {
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum csign_change {
-    /// There is a new token; the refresh token is the former one, or there is none.
+    /// There is a new token. The refresh token is unchanged, or there is none.
     OBTAINED = 1,
-    /// There is a new token, and with it the vendor replaced the refresh token.
+    /// There is a new token, and the vendor replaced the refresh token with it.
     ROTATED = 2,
     /// The connection was forgotten.
     FORGOTTEN = 3,
 }
 
-/// Hears of a change, after it is as durable as the store promises and before any caller gets the
-/// token. Called on the thread that made the change, one change of a client after another; must not
-/// call the client.
+/// Called when the token changes: once the change is durable, and before any caller gets the token.
+///
+/// Called on the thread that made the change, for one change of a client at a time. Must not call
+/// the client.
 ///
 /// @param change  a csign_change.
 /// @param token   the new token, borrowed until the function returns; NULL with
@@ -110,8 +110,9 @@ pub type csign_change_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, change: csign_change, token: *const csign_token),
 >;
 
-/// Makes an empty config. It needs a name if the setting store outlives the process: see
-/// csign_config_set_name.
+/// Creates an empty config.
+///
+/// It needs a name if the setting store outlives the process: see csign_config_set_name.
 ///
 ///     csign_config *config = NULL;
 ///     csign_error *error = NULL;
@@ -119,8 +120,8 @@ pub type csign_change_fn = Option<
 ///         || csign_config_set(config, CSIGN_TEXT("provider"), CSIGN_TEXT("boldsign"), &error) != CSIGN_STATUS_OK)
 ///         fprintf(stderr, "%s\n", csign_error_message(error, NULL));
 ///
-/// @param out_config  where the config goes; free it with csign_config_free.
-/// @param error       where the error object goes on failure; may be NULL.
+/// @param out_config  receives the config; free it with csign_config_free.
+/// @param error       receives the error object on failure; may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_config_new(
     out_config: *mut *mut csign_config,
@@ -133,16 +134,17 @@ pub unsafe extern "C" fn csign_config_new(
     })
 }
 
-/// Takes a connection's settings from a TOML file, `[connections.NAME]`. Relative paths in it start from
-/// the file's folder. Comes before csign_config_set and csign_config_unset, which then replace single
-/// settings and take them away.
+/// Loads a connection's settings from a TOML file, `[connections.NAME]`.
 ///
-/// @param path  the file; empty for where the command looks: $COUNTERSIGN_CONFIG, ./countersign.toml,
-///              the user's configuration folder.
+/// Relative paths in it are relative to the file's folder. Call it before csign_config_set and
+/// csign_config_unset, which then change single settings.
+///
+/// @param path  the file; empty to search where the command does: $COUNTERSIGN_CONFIG,
+///              ./countersign.toml, the user's configuration folder.
 /// @param name  the connection's name.
 ///
-/// Errors: CSIGN_STATUS_SETTING, naming the file, the line or the setting; CSIGN_STATUS_BAD_ARGUMENT
-/// where settings are there already.
+/// Errors: CSIGN_STATUS_SETTING, naming the file, the line or the setting;
+/// CSIGN_STATUS_BAD_ARGUMENT if the config already has settings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_config_load(
     config: *mut csign_config,
@@ -158,9 +160,9 @@ pub unsafe extern "C" fn csign_config_load(
         let name = text!(name, name_length)?;
         config.change(|config| {
             if config.settings.keys().next().is_some() {
-                let message = "settings are there already, which loading would replace";
+                let message = "the config already has settings, which loading would replace";
                 return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message)
-                    .hint("call csign_config_load first, and csign_config_set after it"));
+                    .hint("call csign_config_load before csign_config_set"));
             }
             let configuration = match path {
                 Some(path) => Configuration::read(PathBuf::from(path)),
@@ -173,8 +175,10 @@ pub unsafe extern "C" fn csign_config_load(
     })
 }
 
-/// Names the connection: the name is in messages, and tells whose the tokens in a store are. Without a name,
-/// csign_client_new fails if the setting store is anything but "memory".
+/// Names the connection. The name is in messages, and identifies the connection's tokens in a
+/// store.
+///
+/// Without a name, csign_client_new fails if the setting store is anything but "memory".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_config_set_name(
     config: *mut csign_config,
@@ -198,13 +202,15 @@ pub unsafe extern "C" fn csign_config_set_name(
     })
 }
 
-/// Sets one setting, by the key that is the same in every language (csign_settings lists them); setting it
-/// again replaces the value. A secret K may be given as K_file (a path) or K_env (a variable's name).
+/// Sets a setting, or replaces its value. csign_settings lists the keys.
 ///
-/// @param key    such as "client_id"; text is copied.
-/// @param value  its value, as text.
+/// A secret K can also be set as K_file (a path) or K_env (a variable's name).
 ///
-/// Errors: CSIGN_STATUS_SETTING for an unknown key, naming the nearest one, or an empty value.
+/// @param key    such as "client_id"; copied.
+/// @param value  its value, as text; copied.
+///
+/// Errors: CSIGN_STATUS_SETTING if the key is unknown, naming the nearest one, or the value is
+/// empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_config_set(
     config: *mut csign_config,
@@ -222,16 +228,18 @@ pub unsafe extern "C" fn csign_config_set(
     })
 }
 
-/// Takes one setting away: one that csign_config_load found and that the program brings otherwise, as a signer
-/// instead of private_key. The name of a secret K takes away whichever of K, K_file and K_env was given; K_file and
-/// K_env take away only themselves. Taking away what is not set is fine.
+/// Removes a setting: for example, a private_key that csign_config_load found, to set a signer
+/// instead.
+///
+/// The name of a secret K removes whichever of K, K_file and K_env was set; K_file and K_env remove
+/// only themselves. Succeeds if the setting isn't set.
 ///
 ///     if (csign_config_unset(config, CSIGN_TEXT("private_key"), &error) == CSIGN_STATUS_OK)
 ///         status = csign_config_set_signer(config, CSIGN_TEXT("RS256"), NULL, 0, sign, device, NULL, &error);
 ///
 /// @param key  such as "private_key".
 ///
-/// Errors: CSIGN_STATUS_SETTING for an unknown key, naming the nearest one.
+/// Errors: CSIGN_STATUS_SETTING if the key is unknown, naming the nearest one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_config_unset(
     config: *mut csign_config,
@@ -246,9 +254,10 @@ pub unsafe extern "C" fn csign_config_unset(
     })
 }
 
-/// Signs assertions by a callback instead of the setting private_key: for keys that stay in an HSM or a
-/// KMS. Where a file that was loaded has a key, csign_config_unset takes that away. `destroy` is called once,
-/// whatever happens.
+/// Sets a callback that signs assertions, instead of private_key: for keys in an HSM or a KMS.
+///
+/// If the loaded file has a key, remove it with csign_config_unset. `destroy` is called once, even
+/// if this function fails.
 ///
 /// @param algorithm  such as "RS256".
 /// @param key_id     the `kid` of assertions; may be empty.
@@ -283,10 +292,11 @@ pub unsafe extern "C" fn csign_config_set_signer(
     })
 }
 
-/// Hands every line of the library's log to a callback. Without one nothing is logged anywhere. `destroy`
-/// is called once, whatever happens.
+/// Sets a callback for the library's log lines. Without one, nothing is logged anywhere.
 ///
-/// @param most  the last csign_log_level that is wanted.
+/// `destroy` is called once, even if this function fails.
+///
+/// @param most  the most detailed csign_log_level to pass on.
 /// @param take  the callback; see csign_log_fn.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_config_set_log(
@@ -312,8 +322,9 @@ pub unsafe extern "C" fn csign_config_set_log(
     })
 }
 
-/// Reads the time from a callback instead of the machine's clocks: for tests. `destroy` is called once,
-/// whatever happens.
+/// Sets a callback that returns the time, instead of the machine's clocks: for tests.
+///
+/// `destroy` is called once, even if this function fails.
 ///
 /// @param read  the callback; see csign_clock_fn.
 #[unsafe(no_mangle)]
@@ -338,7 +349,9 @@ pub unsafe extern "C" fn csign_config_set_clock(
     })
 }
 
-/// Hands every change of the token to a callback. `destroy` is called once, whatever happens.
+/// Sets a callback for changes of the token.
+///
+/// `destroy` is called once, even if this function fails.
 ///
 /// @param hear  the callback; see csign_change_fn.
 #[unsafe(no_mangle)]
@@ -363,16 +376,17 @@ pub unsafe extern "C" fn csign_config_set_listener(
     })
 }
 
-/// Wipes and frees a config. Clients made from it go on. NULL is fine.
+/// Wipes and frees a config. Its clients are not affected. NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_config_free(config: *mut csign_config) {
     free(config);
 }
 
-/// Every setting there is, as a JSON array of {"name", "secret", "about"}: for completion and help. Vendors
-/// have more, written extra.NAME: see csign_registry_providers.
+/// Returns all settings as a JSON array of {"name", "secret", "about"}: for completion and help.
 ///
-/// @param out_json  where the text goes; free it with csign_text_free.
+/// Vendors have more, written extra.NAME: see csign_registry_providers.
+///
+/// @param out_json  receives the text; free it with csign_text_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_settings(
     out_json: *mut *mut csign_text,

@@ -19,13 +19,13 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A mistake of the calling program. No setting can put it right.
+    /// A mistake of the calling program. No setting can fix it.
     pub(crate) fn misuse(status: csign_status, message: impl Into<String>) -> Self {
         let error = Error::new(ErrorKind::Setting, message).with_verdict(Verdict::Unexpected);
         Self { status, error }
     }
 
-    /// A mistake of ours.
+    /// A bug of ours.
     pub(crate) fn bug(status: csign_status, message: impl Into<String>) -> Self {
         let error = Error::new(ErrorKind::Internal, message).with_verdict(Verdict::Unexpected);
         Self { status, error }
@@ -61,7 +61,7 @@ impl From<Full> for Failure {
     }
 }
 
-/// Why a call failed. Immutable; may be shared by threads. No secret is ever in it.
+/// Why a call failed. Immutable, and safe to share among threads. Contains no secret.
 pub struct csign_error {
     _opaque: [u8; 0],
 }
@@ -87,7 +87,7 @@ impl Report {
         self.error.source()?.downcast_ref()
     }
 
-    /// Makes an error object; NULL if there is no room for one.
+    /// Creates an error object; NULL if the table is full.
     pub(crate) fn into_handle(failure: Failure) -> *mut csign_error {
         let Failure { status, error } = failure;
         let text = |text: Option<&str>| text.map(Terminated::new);
@@ -113,13 +113,13 @@ impl Report {
     }
 }
 
-/// The status that the call returned; CSIGN_STATUS_BAD_HANDLE where `error` is no live handle.
+/// The status that the call returned; CSIGN_STATUS_BAD_HANDLE if `error` isn't a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_status(error: *const csign_error) -> csign_status {
     find(error).map_or(csign_status::BAD_HANDLE, |error| error.status)
 }
 
-/// What to do about it; CSIGN_VERDICT_UNEXPECTED where `error` is no live handle.
+/// What to do about it; CSIGN_VERDICT_UNEXPECTED if `error` isn't a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_verdict(error: *const csign_error) -> csign_verdict {
     find(error).map_or(csign_verdict::UNEXPECTED, |error| {
@@ -127,8 +127,8 @@ pub unsafe extern "C" fn csign_error_verdict(error: *const csign_error) -> csign
     })
 }
 
-/// What happened, as a word that is the same in every language, such as "consent_required"; "usage"
-/// where the call itself was wrong. Borrowed until csign_error_free.
+/// What happened, as a word that is the same in every language, such as "consent_required", or
+/// "usage" if the call itself was wrong. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_kind(
     error: *const csign_error,
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn csign_error_kind(
     lend!(error, length, |error| Some(&error.kind))
 }
 
-/// One sentence on what happened. Borrowed until csign_error_free.
+/// What happened, in one sentence. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_message(
     error: *const csign_error,
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn csign_error_message(
     lend!(error, length, |error| Some(&error.message))
 }
 
-/// One sentence on what to do about it; NULL where there is none. Borrowed until csign_error_free.
+/// What to do about it, in one sentence; NULL if there is no hint. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_hint(
     error: *const csign_error,
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn csign_error_hint(
     lend!(error, length, |error| error.hint.as_ref())
 }
 
-/// The setting to look at; NULL where none is to blame. Borrowed until csign_error_free.
+/// The setting to look at; NULL if no setting caused it. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_setting(
     error: *const csign_error,
@@ -164,14 +164,14 @@ pub unsafe extern "C" fn csign_error_setting(
     lend!(error, length, |error| error.setting.as_ref())
 }
 
-/// The HTTP status of the answer; 0 where no server answered.
+/// The HTTP status of the response; 0 if there was no response.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_http_status(error: *const csign_error) -> i32 {
     let status = find(error).and_then(|error| error.error.http_status());
     status.map_or(0, i32::from)
 }
 
-/// The server's `error` (RFC 6749 section 5.2); NULL where there is none. Borrowed until
+/// The server's `error` (RFC 6749 section 5.2); NULL if there is none. Borrowed until
 /// csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_oauth_error(
@@ -181,7 +181,7 @@ pub unsafe extern "C" fn csign_error_oauth_error(
     lend!(error, length, |error| error.oauth_error.as_ref())
 }
 
-/// The server's `error_description`, with secrets taken out; NULL where there is none. Borrowed until
+/// The server's `error_description`, without secrets; NULL if there is none. Borrowed until
 /// csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_oauth_description(
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn csign_error_oauth_description(
     lend!(error, length, |error| error.oauth_description.as_ref())
 }
 
-/// How long to wait before trying again, in milliseconds; -1 where that is not known.
+/// How long to wait before trying again, in milliseconds; -1 if that is unknown.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_retry_after_ms(error: *const csign_error) -> i64 {
     let wait = find(error).and_then(|error| error.error.retry_after());
@@ -200,8 +200,8 @@ pub unsafe extern "C" fn csign_error_retry_after_ms(error: *const csign_error) -
     })
 }
 
-/// The URL that a person should open, such as one for consent; NULL if there is none. An error that asks for a login
-/// has none: csign_client_start_login begins one. Borrowed until csign_error_free.
+/// The URL that a person should open, such as a consent page; NULL if there is none. An error that
+/// asks for a login has none: call csign_client_start_login. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_url(
     error: *const csign_error,
@@ -210,8 +210,8 @@ pub unsafe extern "C" fn csign_error_url(
     lend!(error, length, |error| error.url.as_ref())
 }
 
-/// The vendor's trace id of the failed request, for its support desk; NULL where there is none.
-/// Borrowed until csign_error_free.
+/// The vendor's trace ID of the failed request, for its support; NULL if there is none. Borrowed
+/// until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_trace_id(
     error: *const csign_error,
@@ -220,7 +220,7 @@ pub unsafe extern "C" fn csign_error_trace_id(
     lend!(error, length, |error| error.trace_id.as_ref())
 }
 
-/// The provider that the error concerns; NULL where it concerns none. Borrowed until csign_error_free.
+/// The provider that the error is about; NULL if there is none. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_provider(
     error: *const csign_error,
@@ -229,25 +229,27 @@ pub unsafe extern "C" fn csign_error_provider(
     lend!(error, length, |error| error.provider.as_ref())
 }
 
-/// What a callback of the program gave csign_callback_set_cause when it failed and so caused this error;
-/// NULL if there is none. Borrowed until csign_error_free. Errors of callers that shared one request
-/// share it.
+/// What the failed callback passed to csign_callback_set_cause; NULL if there is no cause.
+///
+/// Borrowed until csign_error_free. Callers that shared one request have the same cause in their
+/// errors.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_cause(error: *const csign_error) -> *mut c_void {
     let data = find(error).and_then(|error| Some(error.cause()?.data.as_ref()?.as_ptr()));
     data.unwrap_or(ptr::null_mut())
 }
 
-/// What a callback of the program returned when it failed and so caused this error; 0 if there is none.
-/// For hosts that run callbacks on a thread other than the one that the library calls them on, where
-/// csign_callback_set_cause cannot be used: a number tells causes apart as well.
+/// What the failed callback returned; 0 if no callback caused this error.
+///
+/// For programs that can't call csign_callback_set_cause because their callback's code runs on
+/// another thread: the number identifies the cause as well.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_callback_status(error: *const csign_error) -> i32 {
     let status = find(error).and_then(|error| Some(error.cause()?.status));
     status.unwrap_or(0)
 }
 
-/// Frees an error. NULL is fine.
+/// Frees an error. NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_free(error: *mut csign_error) {
     free(error);

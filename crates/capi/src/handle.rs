@@ -1,6 +1,6 @@
-//! Handles: what C holds is the number of an object in its type's table, in the shape of a pointer.
+//! Handles: C holds an object's number in its type's table, in the shape of a pointer.
 //!
-//! Nothing is ever read through a handle, so any value can be handed in.
+//! Nothing is ever read through a handle, so any value is safe to pass in.
 
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,17 +11,17 @@ use arc_swap::ArcSwapOption;
 
 use crate::slots::{Entry, Found, Full, Table};
 
-/// A type that C holds a handle of.
+/// A type whose handles C holds.
 pub(crate) trait Handle: Sized + 'static {
-    /// What stands behind the handle.
+    /// The object behind the handle.
     type Body: Send + Sync + 'static;
-    /// What a message calls it.
+    /// What error messages call it.
     const NAME: &'static str;
 
     fn table() -> &'static Table<Self::Body>;
 }
 
-/// Tells handles of one type from those of another.
+/// Tells the handles of one type from those of another.
 #[repr(u8)]
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
@@ -36,7 +36,7 @@ pub(crate) enum Kind {
     Token,
 }
 
-/// Makes a type of the header one that C holds a handle of.
+/// Implements [`Handle`] for a type of the header.
 macro_rules! handle {
     ($handle:ty, $kind:ident, $name:literal, $body:ty) => {
         impl $crate::handle::Handle for $handle {
@@ -54,25 +54,25 @@ macro_rules! handle {
 }
 pub(crate) use handle;
 
-/// Returns the object behind a handle, unless that was freed, is of another type or never was one.
+/// Returns a handle's object. `None` if it was freed, is of another type, or never existed.
 #[inline]
 pub(crate) fn find<H: Handle>(handle: *const H) -> Option<Found<H::Body>> {
     H::table().find(handle.addr())
 }
 
-/// Makes a handle that its holder frees.
+/// Creates an object, and returns a handle that its owner frees.
 pub(crate) fn new<H: Handle>(body: H::Body) -> Result<*mut H, Full> {
     let entry = H::table().insert(body)?;
     Ok(handle_of(&entry))
 }
 
-/// As [`new`], for an object that knows its handle's number.
+/// Like [`new`], for an object that stores its own number.
 pub(crate) fn new_with<H: Handle>(make: impl FnOnce(usize) -> H::Body) -> Result<*mut H, Full> {
     let entry = H::table().insert_with(make)?;
     Ok(handle_of(&entry))
 }
 
-/// Adds an owner to what a handle names, and returns the handle again; NULL if it names nothing.
+/// Adds an owner to an object, and returns its handle. NULL if the handle names no object.
 pub(crate) fn share<H: Handle>(handle: *const H) -> *mut H {
     match find(handle) {
         Some(found) if found.entry().share() => handle.cast_mut(),
@@ -80,10 +80,10 @@ pub(crate) fn share<H: Handle>(handle: *const H) -> *mut H {
     }
 }
 
-/// Takes an owner away from what a handle names; the last one frees it.
+/// Removes an owner from an object. The last one frees it.
 pub(crate) fn free<H: Handle>(handle: *mut H) {
     if let Some(found) = find(handle.cast_const()) {
-        // A destructor of the host's may run in here; it must not unwind, and ours do not.
+        // The host's destructor may run in here. It must not unwind, and ours don't.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             H::table().release(found.entry());
             drop(found);
@@ -95,7 +95,7 @@ fn handle_of<H: Handle>(entry: &Entry) -> *mut H {
     ptr::without_provenance_mut(entry.number())
 }
 
-/// A handle that is lent for the length of a callback.
+/// A handle lent to a callback until the callback returns.
 pub(crate) struct Lent<H: Handle> {
     entry: Arc<Entry>,
     of: PhantomData<fn() -> H>,
@@ -120,7 +120,7 @@ impl<H: Handle> Drop for Lent<H> {
     }
 }
 
-/// A handle that is given out again and again, while what it stands for is the same.
+/// A handle that is returned again and again while its object is current.
 pub(crate) struct Reused<H: Handle> {
     entry: ArcSwapOption<Entry>,
     of: PhantomData<fn() -> H>,
@@ -134,7 +134,7 @@ impl<H: Handle> Reused<H> {
         }
     }
 
-    /// Gives the handle one more owner if what it stands for is still right, and else makes another.
+    /// Returns the kept handle with one more owner if its object is current, or creates another.
     pub(crate) fn give(
         &self,
         is_right: impl FnOnce(&H::Body) -> bool,
@@ -154,7 +154,7 @@ impl<H: Handle> Reused<H> {
         Ok(handle)
     }
 
-    /// Keeps the handle no longer. It stays valid while it has owners.
+    /// Drops the handle. Its object lives on while it has owners.
     pub(crate) fn clear(&self) {
         self.replace(None);
     }

@@ -1,4 +1,4 @@
-//! Keys: signing and verifying tokens, without a provider.
+//! Keys: sign and verify tokens, without a provider.
 
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -19,14 +19,16 @@ use crate::slots::Full;
 use crate::text::Owned;
 use crate::{csign_error, csign_status, csign_text};
 
-/// Signs bytes with a key that the library does not see. Returns 0, or anything else where it cannot: then the
-/// request that needs the signature fails with CSIGN_STATUS_SIGNING; csign_callback_set_cause says why. May be
-/// called on any thread and concurrently; must not call the client.
+/// Signs bytes with a key that the library never sees.
 ///
-/// @param input     the bytes to sign: the whole message, not its hash.
-/// @param signature where the signature goes: as RFC 7518 has it, or ECDSA in DER.
-/// @param capacity  how much fits there: at least 1024 bytes.
-/// @param written   where the signature's length goes.
+/// Returns 0. With any other value, the request that needs the signature fails with
+/// CSIGN_STATUS_SIGNING; csign_callback_set_cause says why. May be called on any thread and
+/// concurrently. Must not call the client.
+///
+/// @param input      the bytes to sign: the whole message, not its hash.
+/// @param signature  receives the signature: as in RFC 7518, or ECDSA in DER.
+/// @param capacity   the buffer's size in bytes, at least 1024.
+/// @param written    receives the signature's length.
 pub type csign_sign_fn = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -38,8 +40,9 @@ pub type csign_sign_fn = Option<
     ) -> i32,
 >;
 
-/// A key: private, public, a certificate, a JWK Set, or one that stays in a device. Immutable; may be used by
-/// any number of threads at once.
+/// A key: private, public, a certificate, a JWK Set, or one that stays in a device.
+///
+/// Immutable, and safe to share among threads.
 pub struct csign_key {
     _opaque: [u8; 0],
 }
@@ -57,17 +60,18 @@ enum Material {
 
 handle!(csign_key, Key, "key", Key);
 
-/// The most bytes that a device's signature can have: RSA with 8192 bits.
+/// The maximum length of a device's signature: RSA with 8192 bits.
 const LONGEST_SIGNATURE: usize = 1024;
 
-/// Reads a key, whatever its format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, a certificate,
+/// Reads a key in any format: PEM, DER, PKCS#8, PKCS#1, SEC1, PKCS#12, JWK, JWK Set, certificate,
 /// Google's or Box's JSON.
 ///
 /// @param data        the file's bytes; copied.
-/// @param passphrase  of an encrypted key; else empty.
-/// @param out_key     where the key goes; free it with csign_key_free.
+/// @param passphrase  the passphrase of an encrypted key; empty for others.
+/// @param out_key     receives the key; free it with csign_key_free.
 ///
-/// Errors: CSIGN_STATUS_KEY, saying what was found and how to convert it; never a byte of the key.
+/// Errors: CSIGN_STATUS_KEY, saying what was found and how to convert it. Contains no byte of the
+/// key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_key_read(
     data: *const u8,
@@ -87,9 +91,9 @@ pub unsafe extern "C" fn csign_key_read(
     })
 }
 
-/// Takes a shared secret for HS256, HS384 and HS512.
+/// Creates a key from a shared secret, for HS256, HS384 and HS512.
 ///
-/// @param out_key  where the key goes; free it with csign_key_free.
+/// @param out_key  receives the key; free it with csign_key_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_key_from_secret(
     secret: *const u8,
@@ -106,12 +110,14 @@ pub unsafe extern "C" fn csign_key_from_secret(
     })
 }
 
-/// Takes a key that stays in a device and signs by a callback. `destroy` is called once, whatever happens.
+/// Creates a key that stays in a device and signs by a callback.
+///
+/// `destroy` is called once, even if this function fails.
 ///
 /// @param algorithm  such as "ES256".
 /// @param key_id     the `kid` of tokens; may be empty.
 /// @param sign       the callback; see csign_sign_fn.
-/// @param out_key    where the key goes; free it with csign_key_free.
+/// @param out_key    receives the key; free it with csign_key_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_key_from_signer(
     algorithm: *const c_char,
@@ -139,13 +145,13 @@ pub unsafe extern "C" fn csign_key_from_signer(
 
 /// Signs claims as a compact JWS (RFC 7515 section 7.1).
 ///
-/// @param algorithm    such as "RS256"; empty for the key's usual one.
-/// @param key_id       the header's `kid`; empty for the one that came with the key, if any.
+/// @param algorithm    such as "RS256"; empty for the key's default.
+/// @param key_id       the header's `kid`; empty for the key's own, if it has one.
 /// @param type         the header's `typ`, such as "JWT"; empty for none.
 /// @param claims_json  the payload: a JSON object, signed as it is.
-/// @param out_token    where the token goes; free it with csign_text_free.
+/// @param out_token    receives the token; free it with csign_text_free.
 ///
-/// Errors: CSIGN_STATUS_KEY where the key cannot do the algorithm, CSIGN_STATUS_SIGNING.
+/// Errors: CSIGN_STATUS_KEY if the key can't use the algorithm; CSIGN_STATUS_SIGNING.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_key_sign(
     key: *const csign_key,
@@ -182,12 +188,12 @@ pub unsafe extern "C" fn csign_key_sign(
     })
 }
 
-/// Signs bytes as they are: the signature alone, as RFC 7518 section 3 has it.
+/// Signs bytes. Returns the signature alone, in the format of RFC 7518 section 3.
 ///
-/// @param algorithm  such as "RS256"; empty for the key's usual one.
-/// @param signature  where the signature goes.
-/// @param capacity   how much fits there; 1024 is always enough.
-/// @param length     where the signature's length goes, also with CSIGN_STATUS_BUFFER_TOO_SMALL.
+/// @param algorithm  such as "RS256"; empty for the key's default.
+/// @param signature  receives the signature.
+/// @param capacity   the buffer's size in bytes; 1024 is always enough.
+/// @param length     receives the signature's length, also with CSIGN_STATUS_BUFFER_TOO_SMALL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_key_sign_bytes(
     key: *const csign_key,
@@ -214,13 +220,14 @@ pub unsafe extern "C" fn csign_key_sign_bytes(
     })
 }
 
-/// Verifies a compact JWS and gives its payload. The algorithm is the one asked for or the key's own, never the
-/// token's; `none`, an unknown `crit` and members that come twice are refused (RFC 8725). Times and audience are
-/// not looked at.
+/// Verifies a compact JWS and returns its payload. Doesn't check times or audience.
 ///
-/// @param algorithm    such as "RS256"; empty for the key's usual one.
+/// The algorithm is `algorithm` or the key's own, never the token's. Rejects `none`, an unknown
+/// `crit`, and duplicate members (RFC 8725).
+///
+/// @param algorithm    such as "RS256"; empty for the key's default.
 /// @param token        the token.
-/// @param out_payload  where the payload goes, byte for byte; free it with csign_text_free.
+/// @param out_payload  receives the payload, byte for byte; free it with csign_text_free.
 ///
 /// Errors: CSIGN_STATUS_VERIFICATION.
 #[unsafe(no_mangle)]
@@ -246,12 +253,12 @@ pub unsafe extern "C" fn csign_key_verify(
     })
 }
 
-/// What the key is, without the key, as JSON: {"kind", "type", "bits", "curve", "format", "spki_sha256",
-/// "jwk_thumbprint", "algorithms", "public_jwk", "certificates", ...}.
+/// Describes a key, without its secrets, as JSON: {"kind", "type", "bits", "curve", "format",
+/// "spki_sha256", "jwk_thumbprint", "algorithms", "public_jwk", "certificates", ...}.
 ///
-/// @param out_json  where the text goes; free it with csign_text_free.
+/// @param out_json  receives the text; free it with csign_text_free.
 ///
-/// Errors: CSIGN_STATUS_KEY for a JWK Set and for a key in a device, of which nothing is known.
+/// Errors: CSIGN_STATUS_KEY for a JWK Set and for a key in a device.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_key_info(
     key: *const csign_key,
@@ -265,22 +272,22 @@ pub unsafe extern "C" fn csign_key_info(
             Material::Private(key) => key.info(),
             Material::Public(_, file) => key::inspect_bytes(file, None)?,
             Material::Set(_) | Material::Device(_) => {
-                return Err(refuse("a JWK Set or a key in a device has no description").into());
+                return Err(reject("a JWK Set or a key in a device can't be described").into());
             }
         };
-        let json = serde_json::to_string(&info).map_err(|why| refuse(why.to_string()))?;
+        let json = serde_json::to_string(&info).map_err(|why| reject(why.to_string()))?;
         out.put(Owned::into_handle(json)?);
         Ok(())
     })
 }
 
-/// Wipes and frees a key. NULL is fine.
+/// Wipes and frees a key. NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_key_free(key: *mut csign_key) {
     free(key);
 }
 
-/// A signer that asks the host's callback, for this client.
+/// Returns a signer that calls the host's callback for this client.
 pub(crate) fn device(
     algorithm: Algorithm,
     key_id: Option<String>,
@@ -292,8 +299,8 @@ pub(crate) fn device(
         let mut signature = vec![0; LONGEST_SIGNATURE];
         let mut written = 0;
         let (status, data) = calling_out_for_cause(client, || {
-            // SAFETY: the host gave function and data together; input and buffer are ours and as
-            // long as said.
+            // SAFETY: the host passed function and data together; input and buffer are ours and have
+            // these lengths.
             unsafe {
                 sign(
                     user_data.as_ptr(),
@@ -306,15 +313,15 @@ pub(crate) fn device(
             }
         });
         if status != 0 {
-            let message = format!("the signer callback failed with {status}");
+            let message = format!("the signer callback returned {status}");
             let error = Error::new(ErrorKind::Signing, message)
-                .with_hint("look into the program that signs: the key is not in this library");
+                .with_hint("check the program's signer: this library doesn't have the key");
             return Err(error.with_source(Cause { status, data }).into());
         }
         if written > signature.len() {
-            let message = format!("the signer callback says it wrote {written} bytes");
+            let message = format!("the signer callback returned a signature of {written} bytes");
             return Err(Error::new(ErrorKind::Signing, message)
-                .with_hint(format!("a signature has at most {LONGEST_SIGNATURE}"))
+                .with_hint(format!("return at most {LONGEST_SIGNATURE} bytes"))
                 .into());
         }
         signature.truncate(written);
@@ -343,14 +350,11 @@ impl Key {
                 sign(signer)
             }
             Material::Device(signer) => {
-                let message = format!(
-                    "`algorithm`: the key in the device does {}",
-                    signer.algorithm()
-                );
-                Err(refuse(message).with_setting("algorithm"))
+                let message = format!("`algorithm`: the device's key uses {}", signer.algorithm());
+                Err(reject(message).with_setting("algorithm"))
             }
             Material::Public(..) | Material::Set(_) => {
-                Err(refuse("a public key signs nothing").with_hint("read the private key"))
+                Err(reject("a public key can't sign").with_hint("read the private key"))
             }
         }
     }
@@ -369,8 +373,8 @@ impl Key {
                 let key = key.public_key().clone();
                 Ok(VerificationKey::of_public(key, algorithm)?)
             }
-            Material::Device(_) => Err(refuse("a key in a device verifies nothing")
-                .with_hint("read its public key or certificate, and verify with that")),
+            Material::Device(_) => Err(reject("a key in a device can't verify")
+                .with_hint("verify with its public key or certificate")),
         }
     }
 }
@@ -380,7 +384,7 @@ fn read(data: &[u8], passphrase: Option<&Secret>) -> Result<Material, Error> {
         let json = serde_json::from_str::<Value>(text);
         json.is_ok_and(|json| json.get("keys").is_some())
     });
-    let refused = match PrivateKey::from_bytes(data, passphrase.map(Secret::expose)) {
+    let rejected = match PrivateKey::from_bytes(data, passphrase.map(Secret::expose)) {
         Ok(key) => return Ok(Material::Private(key)),
         Err(error) => error,
     };
@@ -389,11 +393,11 @@ fn read(data: &[u8], passphrase: Option<&Secret>) -> Result<Material, Error> {
     }
     match PublicKey::from_bytes(data) {
         Ok(key) => Ok(Material::Public(key, data.to_vec())),
-        // What it says of a private key is the more helpful one.
-        Err(_) => Err(refused.into()),
+        // The private key's error is more helpful.
+        Err(_) => Err(rejected.into()),
     }
 }
 
-fn refuse(why: impl Into<String>) -> Error {
+fn reject(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::Key, why)
 }

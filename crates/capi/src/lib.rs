@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![allow(unsafe_code, reason = "the C ABI")]
-// The names are C's.
+// Types have the names they have in C.
 #![allow(non_camel_case_types)]
 #![deny(unsafe_op_in_unsafe_fn)]
-// What a caller owes is said once, at the head of the header; C has more arguments than Rust likes.
+// The header states once what it requires of callers. C functions have many parameters.
 #![allow(clippy::missing_safety_doc, clippy::too_many_arguments)]
 
 #[cfg(panic = "abort")]

@@ -1,4 +1,4 @@
-//! A log of the host's: what the library has to say, without a value of what it sends.
+//! The host's log: receives lines that never contain what the library sends.
 
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -9,27 +9,27 @@ use crate::callback::{UserData, calling_out};
 use crate::csign_status;
 use crate::error::Failure;
 
-/// How much a line of the log matters.
+/// How important a log line is.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum csign_log_level {
-    /// Something is lost or about to be.
+    /// Something is lost, or about to be.
     ERROR = 1,
-    /// Something works, but worse than it could.
+    /// Something works, but not as well as it could.
     WARN = 2,
-    /// Requests and their answers.
+    /// Requests and responses.
     INFO = 3,
-    /// Names of headers, and what plugins say.
+    /// Names of headers, and what plugins log.
     DEBUG = 4,
 }
 
 impl csign_log_level {
-    /// The last level that is wanted, as a program gives it.
+    /// Checks the most detailed level that a program asks for.
     pub(crate) fn most(most: i32) -> Result<i32, Failure> {
         match (1..=4).contains(&most) {
             true => Ok(most),
             false => {
-                let message = format!("`most` is {most}, and no csign_log_level");
+                let message = format!("`most` is {most}, which is not a csign_log_level");
                 Err(Failure::misuse(csign_status::BAD_ARGUMENT, message))
             }
         }
@@ -47,9 +47,10 @@ impl From<Level> for csign_log_level {
     }
 }
 
-/// Takes a line of the log: UTF-8, without a line feed and without a secret. The line is borrowed until
-/// the function returns. Called on the threads that carry requests, and concurrently; must not call
-/// the client.
+/// Receives a log line: UTF-8, without a line feed and without a secret.
+///
+/// The line is borrowed until the function returns. Called on the threads that carry requests, and
+/// concurrently. Must not call the client.
 ///
 /// @param level  a csign_log_level.
 pub type csign_log_fn = Option<
@@ -77,7 +78,7 @@ impl HostLog {
         let line = crate::text::Terminated::new(line);
         let mut length = 0;
         calling_out(self.client, || {
-            // SAFETY: the host gave function and data together; the line outlives the call.
+            // SAFETY: the host passed function and data together; the line outlives the call.
             unsafe {
                 let start = line.lend(&mut length);
                 (self.take)(self.user_data.as_ptr(), level, start, length);

@@ -1,4 +1,4 @@
-//! A login in a browser, for hosts that run their own web server.
+//! Logins in a browser, for hosts with a web server of their own.
 
 use std::ffi::c_char;
 
@@ -10,8 +10,9 @@ use crate::slots::Full;
 use crate::text::{Owned, Terminated, lend};
 use crate::{csign_error, csign_status, csign_text};
 
-/// A login that has begun (RFC 6749 section 4.1, with PKCE of RFC 7636). Immutable; may be shared by
-/// threads.
+/// A started login (RFC 6749 section 4.1, with PKCE of RFC 7636).
+///
+/// Immutable, and safe to share among threads.
 pub struct csign_login {
     _opaque: [u8; 0],
 }
@@ -34,7 +35,8 @@ impl Begun {
     }
 }
 
-/// Where to send the browser. Borrowed until csign_login_free. NULL where `login` is no live handle.
+/// The URL to send the browser to. Borrowed until csign_login_free. NULL if `login` isn't a live
+/// handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_login_url(
     login: *const csign_login,
@@ -43,8 +45,9 @@ pub unsafe extern "C" fn csign_login_url(
     lend!(login, length, |login| Some(&login.url))
 }
 
-/// The `state` of this login, which the callback repeats: a key under which a web server can keep the saved login until
-/// the browser comes back. Borrowed until csign_login_free. NULL where `login` is no live handle.
+/// The login's `state`, which the redirect contains: a key for storing the login until then.
+///
+/// Borrowed until csign_login_free. NULL if `login` isn't a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_login_state(
     login: *const csign_login,
@@ -53,10 +56,11 @@ pub unsafe extern "C" fn csign_login_state(
     lend!(login, length, |login| Some(&login.state))
 }
 
-/// The login as text, for a web server whose next request may reach another process: keep it in the
-/// session, on the server's side, for it holds the verifier.
+/// Converts a login to text, for web servers whose next request may reach another process.
 ///
-/// @param out_saved  where the text goes; free it with csign_text_free.
+/// Keep the text in the session on the server, because it contains the PKCE verifier.
+///
+/// @param out_saved  receives the text; free it with csign_text_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_login_save(
     login: *const csign_login,
@@ -71,11 +75,11 @@ pub unsafe extern "C" fn csign_login_save(
     })
 }
 
-/// A login that csign_login_save turned into text, here or in another process.
+/// Restores a login from the text of csign_login_save, in this process or another one.
 ///
-/// @param out_login  where the login goes; free it with csign_login_free.
+/// @param out_login  receives the login; free it with csign_login_free.
 ///
-/// Errors: CSIGN_STATUS_CALLBACK where the text is not a saved login.
+/// Errors: CSIGN_STATUS_CALLBACK if the text is not a saved login.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_login_restore(
     saved: *const c_char,
@@ -91,7 +95,7 @@ pub unsafe extern "C" fn csign_login_restore(
     })
 }
 
-/// Wipes and frees a login. NULL is fine.
+/// Wipes and frees a login. NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_login_free(login: *mut csign_login) {
     free(login);

@@ -1,4 +1,4 @@
-//! The providers that clients may name.
+//! Registries: the providers that clients can use.
 
 use std::ffi::{c_char, c_void};
 use std::path::Path;
@@ -19,13 +19,15 @@ use crate::{
     csign_destroy_fn, csign_error, csign_log_fn, csign_log_level, csign_status, csign_text,
 };
 
-/// The providers that clients may name: the built-in ones, and those that the host adds. Add first, from one
-/// thread; after that any number of threads may make clients with it.
+/// The providers that clients can use: the built-in ones and those that the host adds.
+///
+/// Add providers first, from one thread. After that any number of threads may create clients with
+/// it.
 pub struct csign_registry {
     _opaque: [u8; 0],
 }
 
-/// Changing either replaces it, so that nobody who reads it has to wait.
+/// A change replaces the value, so that readers never wait.
 pub(crate) struct Providers {
     registry: ArcSwap<Registry>,
     loader: ArcSwap<Loader>,
@@ -44,9 +46,9 @@ impl Providers {
     }
 }
 
-/// Makes a registry with the built-in providers.
+/// Creates a registry with the built-in providers.
 ///
-/// @param out_registry  where the registry goes; free it with csign_registry_free.
+/// @param out_registry  receives the registry; free it with csign_registry_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_registry_new(
     out_registry: *mut *mut csign_registry,
@@ -62,9 +64,9 @@ pub unsafe extern "C" fn csign_registry_new(
     })
 }
 
-/// Adds a provider that is described as a profile, in TOML.
+/// Adds a provider from a profile in TOML.
 ///
-/// Errors: CSIGN_STATUS_SETTING, naming line or field, or where there is a provider of the same id.
+/// Errors: CSIGN_STATUS_SETTING, naming the line or the field, or if the provider's ID is taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_registry_add_profile(
     registry: *mut csign_registry,
@@ -80,10 +82,12 @@ pub unsafe extern "C" fn csign_registry_add_profile(
     })
 }
 
-/// Hands every line that plugins log to a callback. For plugins loaded after this call; without it, what they log is
-/// dropped. `destroy` is called once, whatever happens, but not before the process ends once a plugin was loaded.
+/// Sets a callback for the log lines of plugins that are loaded after this call.
 ///
-/// @param most  the last csign_log_level that is wanted.
+/// Without one, plugins' log lines are dropped. `destroy` is called once, even if this function
+/// fails, but not before the process exits if a plugin was loaded.
+///
+/// @param most  the most detailed csign_log_level to pass on.
 /// @param take  the callback; see csign_log_fn.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_registry_set_log(
@@ -111,14 +115,17 @@ pub unsafe extern "C" fn csign_registry_set_log(
     })
 }
 
-/// Loads a plugin and adds its providers. A plugin is native code that runs with all rights of this process: load none
-/// that you would not run. It is never unloaded, and cannot take the place of a provider that is there.
+/// Loads a plugin and adds its providers.
 ///
-/// @param path    the plugin's absolute path; the file and its folder must be writable by their owner only.
-/// @param sha256  the file's SHA-256 in hex, to load no other; may be empty.
+/// A plugin is native code that runs with all rights of this process: load only plugins that you
+/// would run. It is never unloaded, and can't replace an existing provider.
 ///
-/// Errors: CSIGN_STATUS_SETTING where path, file or digest are not as they must be; CSIGN_STATUS_PLUGIN where the
-/// plugin breaks its contract.
+/// @param path    the plugin's absolute path; only the owner may be able to write the file and its
+///                folder.
+/// @param sha256  the file's SHA-256 in hex, to load no other file; may be empty.
+///
+/// Errors: CSIGN_STATUS_SETTING if the path, the file or its digest is wrong; CSIGN_STATUS_PLUGIN
+/// if the plugin breaks its contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_registry_load_plugin(
     registry: *mut csign_registry,
@@ -138,10 +145,10 @@ pub unsafe extern "C" fn csign_registry_load_plugin(
     })
 }
 
-/// Which providers there are, as a JSON array of {"id", "name", "documentation", "environments", "grants",
-/// "extra"}.
+/// Returns all providers as a JSON array of {"id", "name", "documentation", "environments",
+/// "grants", "extra"}.
 ///
-/// @param out_json  where the text goes; free it with csign_text_free.
+/// @param out_json  receives the text; free it with csign_text_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_registry_providers(
     registry: *const csign_registry,
@@ -173,7 +180,7 @@ pub unsafe extern "C" fn csign_registry_providers(
     })
 }
 
-/// Frees a registry. Clients made with it go on. NULL is fine.
+/// Frees a registry. Clients created with it are not affected. NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_registry_free(registry: *mut csign_registry) {
     free(registry);

@@ -1,11 +1,11 @@
-//! Numbered slots with a generation: the objects behind one type's handles.
+//! Numbered slots with generations: the objects behind the handles of one type.
 //!
-//! A handle is a number: which type it is of, which slot it names, and which of the objects that the
-//! slot has held. A number that was freed, made up or is of another type finds nothing, because the
-//! object itself knows its number and the two are compared.
+//! A handle is a number: its type, a slot, and which of the slot's objects it names. Each object
+//! stores its own number, and a look-up compares the two. So a number that was freed, made up or
+//! belongs to another type finds nothing.
 //!
 //! Looking up takes no lock and writes nothing that threads share. Nothing here waits for another
-//! thread, so a child of fork() can go on with whatever the parent's other threads left half done.
+//! thread, so a child of fork() can continue whatever state the parent's other threads left.
 
 mod chunks;
 
@@ -30,7 +30,7 @@ const GENERATION_BITS: u32 = usize::BITS - KIND_BITS - INDEX_BITS;
 const MAX_OBJECTS: usize = (1 << INDEX_BITS) - 1;
 const MAX_GENERATION: u32 = ((1_u64 << GENERATION_BITS) - 1) as u32;
 
-/// The slot that a number names.
+/// Returns the slot that a number names.
 #[inline]
 pub(crate) fn index_of(number: usize) -> usize {
     (number >> GENERATION_BITS) & ((1 << INDEX_BITS) - 1)
@@ -42,30 +42,30 @@ pub(crate) struct Table<T> {
     of: PhantomData<fn() -> T>,
 }
 
-/// What of a table is the same for all types, so that the library has it once.
+/// The untyped part of a table, so that the library contains its code once.
 struct Slots {
     kind: u8,
     slots: Chunks<Slot>,
-    /// How many slots have been in use, now or earlier.
+    /// How many slots were ever used.
     used: AtomicUsize,
-    /// The slot that was vacated last, plus one, in the lower half. The upper half counts changes, so
-    /// that a slot that left and came back is not mistaken for one that stayed.
+    /// The lower half is the first vacant slot plus one. The upper half counts changes, so that a
+    /// slot that left and came back isn't mistaken for one that stayed.
     vacant: AtomicU64,
 }
 
 #[derive(Default)]
 struct Slot {
     object: ArcSwapOption<Entry>,
-    /// Of the object that it holds, or held last.
+    /// The generation of its object, or of the last one it had.
     generation: AtomicU32,
-    /// The vacant slot after this one, plus one.
+    /// The next vacant slot plus one.
     next_vacant: AtomicU32,
 }
 
 /// An object in its slot.
 pub(crate) struct Entry {
     number: usize,
-    /// Twice the number of owners, and one more while it is pinned.
+    /// Twice the number of owners, plus one while it is pinned.
     holders: AtomicUsize,
     body: Box<dyn Any + Send + Sync>,
 }
@@ -73,13 +73,13 @@ pub(crate) struct Entry {
 const OWNER: usize = 2;
 const PIN: usize = 1;
 
-/// An object that a number named; it stays alive until this is dropped.
+/// An object that a look-up found. It stays alive until this is dropped.
 pub(crate) struct Found<T> {
     object: Guard<Option<Arc<Entry>>>,
     of: PhantomData<fn() -> T>,
 }
 
-/// There is no room for another object.
+/// The table has no room for another object.
 #[derive(Debug)]
 pub(crate) struct Full;
 
@@ -96,7 +96,7 @@ impl<T: Send + Sync + 'static> Table<T> {
         }
     }
 
-    /// Returns the object that the number names.
+    /// Returns the object that a number names.
     #[inline]
     pub(crate) fn find(&self, number: usize) -> Option<Found<T>> {
         let object = self.slots.find(number)?;
@@ -106,25 +106,26 @@ impl<T: Send + Sync + 'static> Table<T> {
         })
     }
 
-    /// Puts an object into a slot. It has one owner.
+    /// Puts an object with one owner into a slot.
     pub(crate) fn insert(&self, body: T) -> Result<Arc<Entry>, Full> {
         self.insert_with(|_| body)
     }
 
-    /// As [`Table::insert`], for an object that knows its number.
+    /// Like [`Table::insert`], for an object that stores its own number.
     pub(crate) fn insert_with(&self, make: impl FnOnce(usize) -> T) -> Result<Arc<Entry>, Full> {
         let number = self.slots.take()?;
         Ok(self.slots.put(number, Box::new(make(number)), OWNER))
     }
 
-    /// Puts an object into a slot. It has one owner, and stays there without one until [`Table::unpin`].
+    /// Puts an object with one owner into a slot. It stays there without owners until
+    /// [`Table::unpin`].
     pub(crate) fn insert_pinned(&self, body: T) -> Result<Arc<Entry>, Full> {
         let number = self.slots.take()?;
         Ok(self.slots.put(number, Box::new(body), OWNER | PIN))
     }
 
-    /// Takes an owner away. Without any, the number names nothing and the object goes, once nobody
-    /// looks at it any more.
+    /// Removes an owner. Without owners, the number names nothing, and the object is dropped once
+    /// nobody uses it any more.
     pub(crate) fn release(&self, entry: &Entry) {
         let change = |holders: usize| holders.checked_sub(OWNER);
         if entry.change(change) == Some(0) {
@@ -132,14 +133,14 @@ impl<T: Send + Sync + 'static> Table<T> {
         }
     }
 
-    /// Lets go of an object that was put there pinned. It goes when it has no owner.
+    /// Unpins an object, which frees its slot if it has no owner.
     pub(crate) fn unpin(&self, entry: &Entry) {
         if entry.change(|holders| Some(holders & !PIN)) == Some(0) {
             self.slots.vacate(entry);
         }
     }
 
-    /// How many objects there are.
+    /// Returns the number of objects.
     #[cfg(any(test, feature = "test-hooks"))]
     pub(crate) fn len(&self) -> usize {
         let all = self.slots.slots.iter();
@@ -148,7 +149,7 @@ impl<T: Send + Sync + 'static> Table<T> {
 }
 
 impl Slots {
-    // In every exported function it would be 60 KB of the library.
+    // Not inlined: a copy in every exported function adds up.
     #[inline(never)]
     fn find(&self, number: usize) -> Option<Guard<Option<Arc<Entry>>>> {
         if number >> (usize::BITS - KIND_BITS) != usize::from(self.kind) {
@@ -160,14 +161,14 @@ impl Slots {
         named.then_some(object)
     }
 
-    /// Takes a slot that holds nothing, and returns the number of its next object.
+    /// Takes a vacant slot, and returns the number of its next object.
     fn take(&self) -> Result<usize, Full> {
         let index = self
             .take_vacant()
             .or_else(|| self.take_unused())
             .ok_or(Full)?;
         let slot = self.slots.get_or_make(index);
-        // This thread alone has the slot.
+        // No other thread has this slot now.
         let generation = slot.generation.load(Ordering::Relaxed) + 1;
         slot.generation.store(generation, Ordering::Relaxed);
         let kind = usize::from(self.kind) << (usize::BITS - KIND_BITS);
@@ -186,21 +187,21 @@ impl Slots {
         entry
     }
 
-    /// Frees the slot of an object that nobody holds.
+    /// Vacates the slot of an object without owners.
     fn vacate(&self, entry: &Entry) {
         let index = index_of(entry.number);
         let Some(slot) = self.slots.get(index) else {
             return;
         };
         let object = slot.object.swap(None);
-        // A slot whose numbers are used up is given up: no number names two objects.
+        // A slot without unused generations is abandoned: no number names two objects.
         if slot.generation.load(Ordering::Relaxed) < MAX_GENERATION {
             self.change_vacant(|first| {
                 slot.next_vacant.store(first, Ordering::Relaxed);
                 Some(index as u32 + 1)
             });
         }
-        // Last: what goes may call the host.
+        // Last, because dropping it may call the host.
         drop(object);
     }
 
@@ -212,7 +213,7 @@ impl Slots {
         Some(taken?.checked_sub(1)? as usize)
     }
 
-    /// Replaces the first vacant slot, and returns the former first.
+    /// Replaces the first vacant slot, and returns the former one.
     fn change_vacant(&self, change: impl Fn(u32) -> Option<u32>) -> Option<u32> {
         const HALF: u32 = u32::BITS;
         let former = self
@@ -234,12 +235,12 @@ impl Slots {
 }
 
 impl Entry {
-    /// What names it.
+    /// Returns the object's number.
     pub(crate) fn number(&self) -> usize {
         self.number
     }
 
-    /// The object, which is of the type of its table.
+    /// Returns the object, which has its table's type.
     pub(crate) fn body<T: 'static>(&self) -> &T {
         match self.body.downcast_ref() {
             Some(body) => body,
@@ -247,13 +248,13 @@ impl Entry {
         }
     }
 
-    /// Adds an owner, unless nobody holds it any more.
+    /// Adds an owner, unless the object was freed.
     pub(crate) fn share(&self) -> bool {
         self.change(|holders| (holders > 0).then_some(holders + OWNER))
             .is_some()
     }
 
-    /// Returns what it was changed to, if it was.
+    /// Changes the holders, and returns the new value if there is one.
     fn change(&self, change: impl Fn(usize) -> Option<usize>) -> Option<usize> {
         let former = self
             .holders

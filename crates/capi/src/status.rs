@@ -4,35 +4,36 @@ use std::ffi::c_char;
 
 use countersign::{ErrorKind, Verdict};
 
-/// The ABI that a program was compiled against: major << 16 | minor. Within a major there are only
-/// additions; major 0 may change until the first release. See docs/abi.md.
+/// The ABI version that a program was compiled against: major << 16 | minor.
+///
+/// A minor version only adds. Major 0 may change until the first release. See docs/abi.md.
 pub const CSIGN_ABI_VERSION: u32 = 1;
 
-/// How a call ended. A number that is not known here is a failure all the same.
+/// How a call ended. Treat a number that you don't know as a failure.
 ///
 /// 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the
-/// store. 60 to 79: the server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin.
-/// 100 and up: a bug of ours.
+/// store. 60 to 79: the server said no. 80 to 89: the response could not be read. 90 to 99: a
+/// plugin. 100 and up: a bug of ours.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum csign_status {
-    /// It went well.
+    /// The call succeeded.
     OK = 0,
-    /// An argument that must not be NULL is.
+    /// A required argument is NULL.
     NULL_ARGUMENT = 1,
     /// Text is not UTF-8.
     BAD_UTF8 = 2,
-    /// A number or length is out of range, or calls come in the wrong order.
+    /// A number or length is out of range, or the call came in the wrong order.
     BAD_ARGUMENT = 3,
-    /// The handle was freed, or is of another type.
+    /// The handle was freed, is of another type, or never was a handle.
     BAD_HANDLE = 4,
     /// The client was closed.
     CLOSED = 5,
     /// A callback called the client that is calling it.
     REENTERED = 6,
-    /// The client was made before this process was forked: make one after.
+    /// The client was created before this process was forked: create one in the child.
     FORKED = 7,
-    /// The buffer is too small; the length that is needed was written.
+    /// The buffer is too small; the required length was written.
     BUFFER_TOO_SMALL = 8,
     /// A setting is missing, unknown, malformed or contradicts another.
     SETTING = 20,
@@ -72,9 +73,9 @@ pub enum csign_status {
     UNREADABLE = 80,
     /// A plugin could not be loaded, failed, or broke the plugin ABI's rules.
     PLUGIN = 90,
-    /// A panic was caught: a bug of ours. The client is poisoned.
+    /// The library panicked, which is a bug of ours. The client is poisoned.
     PANIC = 100,
-    /// An earlier call on this client panicked; make a new one.
+    /// An earlier call on this client panicked; create another client.
     POISONED = 101,
     /// A bug of ours.
     INTERNAL = 102,
@@ -96,21 +97,22 @@ pub enum csign_verdict {
     UNEXPECTED = 5,
 }
 
-/// The ABI of the library that is running: major << 16 | minor. A binding compares it with the
-/// CSIGN_ABI_VERSION it was made for: the major must be the same and the minor at least as high.
+/// Returns the ABI version of the running library: major << 16 | minor.
+///
+/// A binding compares it with the CSIGN_ABI_VERSION that it was compiled against: the major must be
+/// equal, and the minor at least as high.
 #[unsafe(no_mangle)]
 pub extern "C" fn csign_abi_version() -> u32 {
     CSIGN_ABI_VERSION
 }
 
-/// The release of the library that is running, such as "0.1.0". Static; never freed.
+/// Returns the version of the running library, such as "0.1.0". Static; never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn csign_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// A status as a word, such as "CONSENT_REQUIRED"; "UNKNOWN" for a number that is not known.
-/// Static; never freed.
+/// Returns a status's name, such as "CONSENT_REQUIRED", or "UNKNOWN". Static; never freed.
 ///
 /// @param status  a csign_status.
 #[unsafe(no_mangle)]
@@ -119,8 +121,9 @@ pub extern "C" fn csign_status_name(status: i32) -> *const c_char {
     name.map_or(c"UNKNOWN".as_ptr(), |(_, name)| name.as_ptr())
 }
 
-/// A verdict as the word of every language, such as "fix_configuration"; "unknown" for a number that
-/// is not known. Static; never freed.
+/// Returns a verdict's name in every language, such as "fix_configuration", or "unknown".
+///
+/// Static; never freed.
 ///
 /// @param verdict  a csign_verdict.
 #[unsafe(no_mangle)]
@@ -136,7 +139,7 @@ pub extern "C" fn csign_verdict_name(verdict: i32) -> *const c_char {
     .as_ptr()
 }
 
-/// Every status with its word.
+/// Every status with its name.
 const STATUSES: &[(csign_status, &std::ffi::CStr)] = &[
     (csign_status::OK, c"OK"),
     (csign_status::NULL_ARGUMENT, c"NULL_ARGUMENT"),
@@ -193,7 +196,7 @@ impl From<ErrorKind> for csign_status {
             ErrorKind::Store => Self::STORE,
             ErrorKind::Busy => Self::BUSY,
             ErrorKind::Plugin => Self::PLUGIN,
-            // Core may learn a kind that this file has not: then a test here fails.
+            // A test here fails if core has a kind that is missing here.
             _ => Self::INTERNAL,
         }
     }
@@ -215,7 +218,7 @@ impl From<Verdict> for csign_verdict {
 mod tests {
     use super::*;
 
-    /// Core's own list of kinds, so that a new one is noticed here.
+    /// The source of core's list of kinds, so that a new one is noticed here.
     const CORE: &str = include_str!("../../core/src/error.rs");
 
     #[test]
@@ -227,7 +230,7 @@ mod tests {
         let mut seen = Vec::new();
         for name in names {
             let Ok(kind) = serde_json::from_value::<ErrorKind>(name.into()) else {
-                // A verdict's.
+                // The name of a verdict.
                 continue;
             };
             let status = csign_status::from(kind);

@@ -1,4 +1,4 @@
-//! Provokes what must not happen, for tests of this library and of what binds it.
+//! Provokes what must not happen, for tests of this library and its bindings.
 
 use crate::client::{Client, with};
 use crate::handle::Handle;
@@ -7,7 +7,7 @@ use crate::{
     csign_text, csign_token,
 };
 
-/// Panics inside a call on this client. Only in builds for tests.
+/// Panics in a call on this client. Only in builds for tests.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_test_panic(
     client: *const csign_client,
@@ -16,7 +16,7 @@ pub unsafe extern "C" fn csign_test_panic(
     with!(client, error, |_: &Client| panic!("asked for by a test"))
 }
 
-/// Keeps a function from what reads this file for headers and bindings: tests/abi declares it itself.
+/// Hides a function from the headers and bindings: tests/abi declares it itself.
 macro_rules! undeclared {
     ($function:item) => {
         $function
@@ -24,8 +24,9 @@ macro_rules! undeclared {
 }
 
 undeclared! {
-    /// How many objects of all types there are: a leak checker finds none lost, since the library's tables have them all.
-    /// Only in builds for tests.
+    /// Returns the number of objects of all types. Only in builds for tests.
+    ///
+    /// Leak checkers never report a lost object, because the library's tables refer to all of them.
     #[unsafe(no_mangle)]
     pub extern "C" fn csign_test_objects() -> usize {
         count::<csign_client>()

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::handle::{Handle, find, free, handle, new};
 use crate::slots::Full;
 
-/// Bytes followed by a NUL that their length does not count; wiped when they go.
+/// Bytes followed by a NUL that their length doesn't count. Wiped on drop.
 pub(crate) struct Terminated(Zeroizing<Vec<u8>>);
 
 impl Terminated {
@@ -20,25 +20,25 @@ impl Terminated {
         Self(bytes)
     }
 
-    /// Lends it: its beginning, and its length where that is asked for.
+    /// Returns a pointer to the text, and writes its length unless `length` is NULL.
     ///
     /// # Safety
     ///
-    /// `length` is NULL or can be written to.
+    /// `length` is NULL or valid for writes.
     pub(crate) unsafe fn lend(&self, length: *mut usize) -> *const c_char {
         if !length.is_null() {
-            // SAFETY: not NULL, so the caller promises that it can be written to.
+            // SAFETY: not NULL, so by the caller it is valid for writes.
             unsafe { *length = self.0.len() - 1 };
         }
         self.0.as_ptr().cast()
     }
 }
 
-/// Lends a text of the object behind a handle: NULL and the length 0 if there is none, or no object.
+/// Lends a text of a handle's object. NULL and length 0 if there is no such text or object.
 ///
 /// # Safety
 ///
-/// `length` is NULL or can be written to.
+/// `length` is NULL or valid for writes.
 pub(crate) unsafe fn lend_of<H: Handle>(
     handle: *const H,
     length: *mut usize,
@@ -46,11 +46,11 @@ pub(crate) unsafe fn lend_of<H: Handle>(
 ) -> *const c_char {
     let found = find(handle);
     match found.as_ref().and_then(|found| text(found)) {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller makes the same promise.
         Some(text) => unsafe { text.lend(length) },
         None => {
             if !length.is_null() {
-                // SAFETY: not NULL, so the caller promises that it can be written to.
+                // SAFETY: not NULL, so by the caller it is valid for writes.
                 unsafe { *length = 0 };
             }
             ptr::null()
@@ -58,7 +58,7 @@ pub(crate) unsafe fn lend_of<H: Handle>(
     }
 }
 
-/// Says of a closure what it is, so that the compiler sees what the text is borrowed from.
+/// Gives a closure its type, so that the compiler sees what the text is borrowed from.
 pub(crate) fn choice<H: Handle, F>(_: *const H, text: F) -> F
 where
     F: FnOnce(&H::Body) -> Option<&Terminated>,
@@ -66,19 +66,19 @@ where
     text
 }
 
-/// The body of an exported function that lends a text. The caller of that function promises that `$length` is NULL or
-/// can be written to.
+/// The body of an exported function that lends a text.
 macro_rules! lend {
     ($handle:ident, $length:ident, $text:expr) => {{
         let text = $crate::text::choice($handle, $text);
-        // SAFETY: `$length` is as it came from C, and the head of the header asks this of it.
+        // SAFETY: by the header, `length` is NULL or valid for writes.
         unsafe { $crate::text::lend_of($handle, $length, text) }
     }};
 }
 pub(crate) use lend;
 
-/// Text that a call gave out: a signed token, JSON, a URL. Immutable, may be shared by threads, and
-/// wiped when it is freed.
+/// Text that a call returned: a signed token, JSON, a URL.
+///
+/// Immutable, and safe to share among threads. Wiped when it is freed.
 pub struct csign_text {
     _opaque: [u8; 0],
 }
@@ -97,11 +97,13 @@ impl Owned {
     }
 }
 
-/// The text, in UTF-8 unless the function that made it says otherwise, followed by a NUL. It is
-/// borrowed until csign_text_free. NULL where `text` is no live handle.
+/// Returns the text, NUL-terminated, and in UTF-8 unless its function's documentation says
+/// otherwise.
+///
+/// Borrowed until csign_text_free. NULL if `text` isn't a live handle.
 ///
 /// @param text    the text.
-/// @param length  where its length in bytes goes, the NUL not counted; may be NULL.
+/// @param length  receives its length in bytes, without the NUL; may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_text_value(
     text: *const csign_text,
@@ -110,7 +112,7 @@ pub unsafe extern "C" fn csign_text_value(
     lend!(text, length, |text| Some(&text.value))
 }
 
-/// Wipes and frees a text. NULL is fine.
+/// Wipes and frees a text. NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_text_free(text: *mut csign_text) {
     free(text);

@@ -1,4 +1,4 @@
-//! A token, as C sees it.
+//! Tokens, as C sees them.
 
 use std::collections::BTreeMap;
 use std::ffi::c_char;
@@ -9,22 +9,24 @@ use crate::boundary::text;
 use crate::handle::{find, free, handle, share};
 use crate::text::{Terminated, lend};
 
-/// Where a token came from this time.
+/// Where a token came from.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum csign_source {
-    /// Asked for anew: by assertion, client credentials or a login.
+    /// A new token, by assertion, client credentials or a login.
     MINTED = 1,
-    /// Got with a refresh token.
+    /// A new token, with a refresh token.
     REFRESHED = 2,
-    /// From this process's memory.
+    /// This process's memory.
     CACHE = 3,
-    /// From the store.
+    /// The store.
     STORE = 4,
 }
 
-/// An access token. Immutable; may be shared by threads. It stays what it is when the client gets
-/// another, and is wiped when nobody has it any more: see csign_token_share.
+/// An access token. Immutable, and safe to share among threads.
+///
+/// It doesn't change when the client gets another token. It is wiped when its last owner frees it:
+/// see csign_token_share.
 pub struct csign_token {
     _opaque: [u8; 0],
 }
@@ -59,7 +61,7 @@ impl Shown {
         }
     }
 
-    /// Whether it shows this very token.
+    /// Returns whether it is made from this very token.
     #[inline]
     pub(crate) fn shows(&self, token: &Token) -> bool {
         // Clones of a token share its text.
@@ -67,10 +69,11 @@ impl Shown {
     }
 }
 
-/// The bare access token, followed by a NUL. A secret: do not log it. Borrowed until
-/// csign_token_free. NULL where `token` is no live handle.
+/// The bare access token, NUL-terminated. A secret: don't log it.
 ///
-/// @param length  where its length in bytes goes, the NUL not counted; may be NULL.
+/// Borrowed until csign_token_free. NULL if `token` isn't a live handle.
+///
+/// @param length  receives its length in bytes, without the NUL; may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_value(
     token: *const csign_token,
@@ -80,6 +83,7 @@ pub unsafe extern "C" fn csign_token_value(
 }
 
 /// The value for an HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). A secret.
+///
 /// Borrowed until csign_token_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_authorization(
@@ -89,7 +93,7 @@ pub unsafe extern "C" fn csign_token_authorization(
     lend!(token, length, |token| Some(&token.authorization))
 }
 
-/// How the token is presented, as the vendor writes it, nearly always "Bearer". Borrowed until
+/// The token's type as the vendor writes it, nearly always "Bearer". Borrowed until
 /// csign_token_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_type(
@@ -99,8 +103,9 @@ pub unsafe extern "C" fn csign_token_type(
     lend!(token, length, |token| Some(&token.token_type))
 }
 
-/// The scopes granted, separated by spaces; NULL if the vendor does not say. Borrowed until
-/// csign_token_free.
+/// The granted scopes, separated by spaces; NULL if the vendor doesn't say.
+///
+/// Borrowed until csign_token_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_scope(
     token: *const csign_token,
@@ -109,7 +114,7 @@ pub unsafe extern "C" fn csign_token_scope(
     lend!(token, length, |token| token.scope.as_ref())
 }
 
-/// When the token ends, in seconds since 1970-01-01 UTC; -1 where the vendor does not say.
+/// When the token expires, in seconds since 1970-01-01 UTC; -1 if the vendor doesn't say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_expires_at(token: *const csign_token) -> i64 {
     find(token)
@@ -117,7 +122,7 @@ pub unsafe extern "C" fn csign_token_expires_at(token: *const csign_token) -> i6
         .unwrap_or(-1)
 }
 
-/// Where the token came from this time; CSIGN_SOURCE_CACHE where `token` is no live handle.
+/// Where the token came from; CSIGN_SOURCE_CACHE if `token` isn't a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_source(token: *const csign_token) -> csign_source {
     let source = find(token).map_or(Source::Cache, |token| token.token.source());
@@ -129,10 +134,11 @@ pub unsafe extern "C" fn csign_token_source(token: *const csign_token) -> csign_
     }
 }
 
-/// What the vendor adds to the token, by name, such as "instance_url"; NULL where it does not. Borrowed
-/// until csign_token_free.
+/// A value that the vendor added to the token, such as "instance_url"; NULL if there is none.
 ///
-/// @param name         the name, in UTF-8.
+/// Borrowed until csign_token_free.
+///
+/// @param name         the value's name, in UTF-8.
 /// @param name_length  its length in bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_extra(
@@ -145,8 +151,9 @@ pub unsafe extern "C" fn csign_token_extra(
     lend!(token, length, |token| token.extra.get(name.ok()?))
 }
 
-/// All that the vendor adds, as a JSON object of texts; "{}" where that is nothing. Borrowed until
-/// csign_token_free.
+/// All values that the vendor added, as a JSON object of strings; "{}" if there are none.
+///
+/// Borrowed until csign_token_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_extra_json(
     token: *const csign_token,
@@ -155,16 +162,17 @@ pub unsafe extern "C" fn csign_token_extra_json(
     lend!(token, length, |token| Some(&token.extra_json))
 }
 
-/// Another share of a token, for another owner: such as one that a listener was lent and wants to keep. Takes no copy,
-/// and cannot fail: NULL comes only where `token` is no live handle.
+/// Adds an owner to a token: for example, to keep a token that a listener was lent.
 ///
-/// @return the same handle, to be freed once more: each share with csign_token_free.
+/// Copies nothing, and can't fail: returns NULL only if `token` isn't a live handle.
+///
+/// @return the same handle. Each owner frees it with csign_token_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_share(token: *const csign_token) -> *mut csign_token {
     share(token)
 }
 
-/// Lets go of a token; the last one wipes it. NULL is fine.
+/// Frees a token. The last owner's call wipes it. NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_free(token: *mut csign_token) {
     free(token);

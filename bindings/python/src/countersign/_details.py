@@ -22,41 +22,41 @@ class ErrorDetails(Exception):
     """What to do about it."""
 
     kind: str
-    """What happened, as a word that is the same in every language, such as "consent_required"; "usage" where the call
+    """What happened, as a word that is the same in every language, such as "consent_required", or "usage" if the call
     itself was wrong.
     """
 
     message: str
-    """One sentence on what happened."""
+    """What happened, in one sentence."""
 
     hint: str | None
-    """One sentence on what to do about it; None where there is none."""
+    """What to do about it, in one sentence; None if there is no hint."""
 
     setting: str | None
-    """The setting to look at; None where none is to blame."""
+    """The setting to look at; None if no setting caused it."""
 
     http_status: int | None
-    """The HTTP status of the answer; None where no server answered."""
+    """The HTTP status of the response; None if there was no response."""
 
     oauth_error: str | None
-    """The server's `error` (RFC 6749 section 5.2); None where there is none."""
+    """The server's `error` (RFC 6749 section 5.2); None if there is none."""
 
     oauth_description: str | None
-    """The server's `error_description`, with secrets taken out; None where there is none."""
+    """The server's `error_description`, without secrets; None if there is none."""
 
     retry_after_s: float | None
-    """How long to wait before trying again, in seconds; None where that is not known."""
+    """How long to wait before trying again, in seconds; None if that is unknown."""
 
     url: str | None
-    """The URL that a person should open, such as one for consent; None if there is none. An error that asks for a login
-    has none: `Client.start_login` begins one.
+    """The URL that a person should open, such as a consent page; None if there is none. An error that asks for a login
+    has none: call `Client.start_login`.
     """
 
     trace_id: str | None
-    """The vendor's trace id of the failed request, for its support desk; None where there is none."""
+    """The vendor's trace ID of the failed request, for its support; None if there is none."""
 
     provider: str | None
-    """The provider that the error concerns; None where it concerns none."""
+    """The provider that the error is about; None if there is none."""
 
     def __init__(
         self,

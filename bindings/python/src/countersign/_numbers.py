@@ -7,93 +7,93 @@ ABI_VERSION = 1
 
 
 class Revocation(IntEnum):
-    """What became of a token at the vendor when its connection was forgotten."""
+    """What happened to a token at the vendor when its connection was forgotten."""
 
     REVOKED = 1
     """The vendor revoked it."""
 
     NOT_OFFERED = 2
-    """The vendor does not revoke such tokens: only the copy here is gone."""
+    """The vendor can't revoke such tokens: only the copy here is gone."""
 
     NOTHING_HELD = 3
     """There was nothing to revoke."""
 
     FAILED = 4
-    """The vendor did not revoke it. It is kept for another try, or forgotten all the same if that was forced."""
+    """The vendor did not revoke it. It is kept for another attempt, or was forgotten by force."""
 
 
 class Counter(IntEnum):
-    """What a client counts, since it was made."""
+    """A client's counters, all since it was created."""
 
     HITS = 1
-    """Tokens handed out from memory, as objects: copies of the bare access token are not counted."""
+    """Cached tokens returned as objects. Copies of the bare access token are not counted."""
 
     ADOPTED = 2
-    """Tokens taken over from the store."""
+    """Tokens taken from the store."""
 
     MINTED = 3
-    """Tokens asked for by assertion, client credentials or login."""
+    """Tokens requested by assertion, client credentials or login."""
 
     REFRESHED = 4
-    """Tokens got with a refresh token."""
+    """Tokens requested with a refresh token."""
 
     WAITS = 5
-    """Callers that waited for a request that another one had started."""
+    """Callers that waited for a request that another caller had started."""
 
     FAILURES = 6
-    """Requests, or attempts at one, that brought no token."""
+    """Requests, and attempts at one, that returned no token."""
 
 
 class Change(IntEnum):
     """What changed about a connection's token."""
 
     OBTAINED = 1
-    """There is a new token; the refresh token is the former one, or there is none."""
+    """There is a new token. The refresh token is unchanged, or there is none."""
 
     ROTATED = 2
-    """There is a new token, and with it the vendor replaced the refresh token."""
+    """There is a new token, and the vendor replaced the refresh token with it."""
 
     FORGOTTEN = 3
     """The connection was forgotten."""
 
 
 class LogLevel(IntEnum):
-    """How much a line of the log matters."""
+    """How important a log line is."""
 
     ERROR = 1
-    """Something is lost or about to be."""
+    """Something is lost, or about to be."""
 
     WARN = 2
-    """Something works, but worse than it could."""
+    """Something works, but not as well as it could."""
 
     INFO = 3
-    """Requests and their answers."""
+    """Requests and responses."""
 
     DEBUG = 4
-    """Names of headers, and what plugins say."""
+    """Names of headers, and what plugins log."""
 
 
 class Status(IntEnum):
-    """How a call ended. A number that is not known here is a failure all the same.
+    """How a call ended. Treat a number that you don't know as a failure.
 
     1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to 79:
-    the server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
+    the server said no. 80 to 89: the response could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
     """
 
     OK = 0
-    """It went well."""
+    """The call succeeded."""
 
     NULL_ARGUMENT = 1
-    """An argument that must not be NULL is."""
+    """A required argument is NULL."""
 
     BAD_UTF8 = 2
     """Text is not UTF-8."""
 
     BAD_ARGUMENT = 3
-    """A number or length is out of range, or calls come in the wrong order."""
+    """A number or length is out of range, or the call came in the wrong order."""
 
     BAD_HANDLE = 4
-    """The handle was freed, or is of another type."""
+    """The handle was freed, is of another type, or never was a handle."""
 
     CLOSED = 5
     """The client was closed."""
@@ -102,10 +102,10 @@ class Status(IntEnum):
     """A callback called the client that is calling it."""
 
     FORKED = 7
-    """The client was made before this process was forked: make one after."""
+    """The client was created before this process was forked: create one in the child."""
 
     BUFFER_TOO_SMALL = 8
-    """The buffer is too small; the length that is needed was written."""
+    """The buffer is too small; the required length was written."""
 
     SETTING = 20
     """A setting is missing, unknown, malformed or contradicts another."""
@@ -165,10 +165,10 @@ class Status(IntEnum):
     """A plugin could not be loaded, failed, or broke the plugin ABI's rules."""
 
     PANIC = 100
-    """A panic was caught: a bug of ours. The client is poisoned."""
+    """The library panicked, which is a bug of ours. The client is poisoned."""
 
     POISONED = 101
-    """An earlier call on this client panicked; make a new one."""
+    """An earlier call on this client panicked; create another client."""
 
     INTERNAL = 102
     """A bug of ours."""
@@ -194,16 +194,16 @@ class Verdict(IntEnum):
 
 
 class Source(IntEnum):
-    """Where a token came from this time."""
+    """Where a token came from."""
 
     MINTED = 1
-    """Asked for anew: by assertion, client credentials or a login."""
+    """A new token, by assertion, client credentials or a login."""
 
     REFRESHED = 2
-    """Got with a refresh token."""
+    """A new token, with a refresh token."""
 
     CACHE = 3
-    """From this process's memory."""
+    """This process's memory."""
 
     STORE = 4
-    """From the store."""
+    """The store."""

@@ -1,9 +1,9 @@
-//! Copies of the clients' cached tokens, where a call reads one without looking up the client.
+//! Copies of the clients' cached tokens, which calls read without looking up the client.
 //!
-//! Each client slot has a place, which stays in memory when the client goes: reading a place is always
-//! safe. It says which client may be read there, and a copy says whose it is, because a thread may leave
-//! one there late. So reading costs one look-up of arc-swap, that of the copy, and not another one for
-//! the client.
+//! Each client slot has a place. It stays in memory when the client is freed, so reading a place is
+//! always safe. The place says which client may read there, and the copy says whose it is, because
+//! a thread may leave one late. So a read costs one look-up by arc-swap, that of the copy, instead
+//! of two.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,8 +18,8 @@ static PLACES: Chunks<Place> = Chunks::new();
 
 #[derive(Default)]
 struct Place {
-    /// The number of the client whose token may be read here. Once that was freed, closed or poisoned it is
-    /// another number, and never this one again.
+    /// The number of the client that may read here. When that client is freed, closed or poisoned,
+    /// it changes, and never changes back.
     client: AtomicUsize,
     token: ArcSwapOption<Copied>,
 }
@@ -31,7 +31,7 @@ struct Copied {
     token: Cached,
 }
 
-/// Reads the cached token of a client, if there is a copy, it is fresh, and the client can be used.
+/// Reads a client's cached token, if there is a fresh copy and the client is usable.
 #[inline]
 pub(super) fn read<R>(client: usize, read: impl FnOnce(&Token) -> R) -> Option<R> {
     let place = PLACES.get(index_of(client))?;
@@ -40,7 +40,7 @@ pub(super) fn read<R>(client: usize, read: impl FnOnce(&Token) -> R) -> Option<R
     }
     let copied = place.token.load();
     let copied = copied.as_ref()?;
-    // It may be the token of a client that had the slot before, or has it now.
+    // It may belong to the slot's former or next client.
     if copied.client != client || copied.born != fork::now() {
         return None;
     }
@@ -87,7 +87,7 @@ impl Claim {
         }
     }
 
-    /// Ends the claim: later calls look up the client, and find out why it cannot be used.
+    /// Ends the claim. Later calls look up the client, and report why it can't be used.
     pub(super) fn end(&self) {
         let Some(place) = PLACES.get(index_of(self.client)) else {
             return;
@@ -99,7 +99,7 @@ impl Claim {
         }
     }
 
-    /// The place, while the claim lasts.
+    /// Returns the place, while the claim lasts.
     fn place(&self) -> Option<&'static Place> {
         let place = PLACES.get(index_of(self.client))?;
         (place.client.load(Ordering::SeqCst) == self.client).then_some(place)

@@ -1,4 +1,4 @@
-//! The end of a client's grant: at the vendor, and here.
+//! Revokes and forgets a client's grant.
 
 use countersign::{Error, Keeper, Revocation};
 
@@ -9,12 +9,13 @@ use crate::{csign_client, csign_error, csign_status};
 
 /// Revokes the token at the vendor and forgets it here, in memory and in the store.
 ///
-/// If the vendor cannot be reached or refuses (CSIGN_REVOCATION_FAILED), the token is kept, because a grant that nobody can
-/// revoke any more would live on. It is not handed out, and the next call tries the revocation again. A login replaces it.
+/// If the vendor can't be reached or refuses (CSIGN_REVOCATION_FAILED), the token is kept, because
+/// a forgotten grant could never be revoked. It is not returned by other calls, and the next call
+/// of this function tries again. A login replaces it.
 ///
-/// @param out_revocation  where a csign_revocation goes; may be NULL.
-/// @param out_reason      where the reason goes with CSIGN_REVOCATION_FAILED; may be NULL. Free it with
-///                        csign_error_free.
+/// @param out_revocation  receives a csign_revocation; may be NULL.
+/// @param out_reason      receives the reason with CSIGN_REVOCATION_FAILED; may be NULL. Free it
+///                        with csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_forget(
     client: *const csign_client,
@@ -30,9 +31,9 @@ pub unsafe extern "C" fn csign_client_forget(
 
 /// Like csign_client_forget, but forgets the token here even if the vendor did not revoke it.
 ///
-/// @param out_revocation  where a csign_revocation goes; may be NULL.
-/// @param out_reason      where the reason goes with CSIGN_REVOCATION_FAILED; may be NULL. Free it with
-///                        csign_error_free.
+/// @param out_revocation  receives a csign_revocation; may be NULL.
+/// @param out_reason      receives the reason with CSIGN_REVOCATION_FAILED; may be NULL. Free it
+///                        with csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_force_forget(
     client: *const csign_client,

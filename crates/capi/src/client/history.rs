@@ -1,4 +1,4 @@
-//! What has happened to a client: counts, the events and the end of its grant, and whether all that came of them is stored.
+//! A client's counters, its grant's history, and whether everything is stored.
 
 use serde_json::json;
 
@@ -8,28 +8,28 @@ use crate::error::Failure;
 use crate::text::Owned;
 use crate::{csign_client, csign_error, csign_status, csign_text};
 
-/// What a client counts, since it was made.
+/// A client's counters, all since it was created.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum csign_counter {
-    /// Tokens handed out from memory, as objects: copies of the bare access token are not counted.
+    /// Cached tokens returned as objects. Copies of the bare access token are not counted.
     HITS = 1,
-    /// Tokens taken over from the store.
+    /// Tokens taken from the store.
     ADOPTED = 2,
-    /// Tokens asked for by assertion, client credentials or login.
+    /// Tokens requested by assertion, client credentials or login.
     MINTED = 3,
-    /// Tokens got with a refresh token.
+    /// Tokens requested with a refresh token.
     REFRESHED = 4,
-    /// Callers that waited for a request that another one had started.
+    /// Callers that waited for a request that another caller had started.
     WAITS = 5,
-    /// Requests, or attempts at one, that brought no token.
+    /// Requests, and attempts at one, that returned no token.
     FAILURES = 6,
 }
 
-/// How often something happened since the client was made.
+/// Returns one of the client's counters.
 ///
 /// @param counter    a csign_counter.
-/// @param out_count  where the count goes.
+/// @param out_count  receives the count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_count(
     client: *const csign_client,
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn csign_client_count(
             5 => counts.waits,
             6 => counts.failures,
             _ => {
-                let message = format!("`counter` is {counter}, and no csign_counter");
+                let message = format!("`counter` is {counter}, which is not a csign_counter");
                 return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message));
             }
         };
@@ -57,10 +57,11 @@ pub unsafe extern "C" fn csign_client_count(
     })
 }
 
-/// The last events in the life of the connection's grant, oldest first, as a JSON array and without a token in it: who
-/// refreshed when, and how it ended.
+/// Returns the last events of the connection's grant, oldest first, as a JSON array.
 ///
-/// @param out_json  where the text goes; free it with csign_text_free.
+/// They say who refreshed when, and how it ended. They contain no token.
+///
+/// @param out_json  receives the text; free it with csign_text_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_events(
     client: *const csign_client,
@@ -78,11 +79,12 @@ pub unsafe extern "C" fn csign_client_events(
     })
 }
 
-/// When the stored refresh token expires, as far as the vendor said so: a person must log in again before then, unless a
-/// refresh brings another one. Reads the store.
+/// Returns when the stored refresh token expires, if the vendor says so. Reads the store.
 ///
-/// @param out_expires_at  where the time goes, in seconds since 1970-01-01 UTC; -1 if the vendor did not say, or if no
-///                        refresh token is stored.
+/// A person must log in again before then, unless a refresh brings another refresh token.
+///
+/// @param out_expires_at  receives the time, in seconds since 1970-01-01 UTC; -1 if the vendor
+///                        doesn't say, or if no refresh token is stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_refresh_token_expires_at(
     client: *const csign_client,
@@ -97,8 +99,9 @@ pub unsafe extern "C" fn csign_client_refresh_token_expires_at(
     })
 }
 
-/// Whether all that was got is stored: fails with the reason why the last token is in memory only. Nothing is lost while the
-/// process runs, and each call for a token tries to store it again.
+/// Checks whether everything is stored. Fails with the reason if the last token is only in memory.
+///
+/// Nothing is lost while the process runs, and each call for a token tries to store it again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_check_saved(
     client: *const csign_client,

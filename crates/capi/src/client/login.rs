@@ -1,4 +1,4 @@
-//! Logging in: for hosts with a web server of their own, and for those without.
+//! Logins, for hosts with a web server of their own and for those without.
 
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
@@ -11,17 +11,21 @@ use crate::callback::{Cause, calling_out_for_cause};
 use crate::login::Begun;
 use crate::{csign_client, csign_error, csign_login, csign_status, csign_token};
 
-/// Opens a URL for the person who logs in, or shows it. Returns 0, or anything else where it cannot: then the login
-/// ends; csign_callback_set_cause says why. Called once, on the calling thread; must not call the client.
+/// Opens a URL in the user's browser, or shows it to them.
+///
+/// Returns 0. Any other value ends the login; csign_callback_set_cause says why. Called once, on
+/// the calling thread. Must not call the client.
 pub type csign_open_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, url: *const c_char, url_length: usize) -> i32,
 >;
 
-/// Begins a login, for a host with a web server of its own: send the browser to csign_login_url, and pass the URL that it
-/// comes back to to csign_client_complete_login. csign_login_state is a key to keep the login under until then.
+/// Starts a login, for hosts with a web server of their own.
+///
+/// Send the browser to csign_login_url. When it comes back, pass its URL to
+/// csign_client_complete_login. csign_login_state is a key for storing the login until then.
 ///
 /// @param redirect_uri  where the browser comes back to; empty for the setting redirect_uri.
-/// @param out_login     where the login goes; free it with csign_login_free.
+/// @param out_login     receives the login; free it with csign_login_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_start_login(
     client: *const csign_client,
@@ -40,13 +44,15 @@ pub unsafe extern "C" fn csign_client_start_login(
     })
 }
 
-/// Ends a login: checks what the browser came back with, exchanges the code once, and keeps what that brings.
+/// Completes a login: validates the redirect, exchanges the code once, and stores the grant.
 ///
-/// @param query      the URL that the browser came back to: whole, from its path on, or what follows its ?.
-/// @param out_token  where the token goes; free it with csign_token_free.
+/// @param query      the URL that the browser came back to: the whole URL, its path and query, or
+///                   its query.
+/// @param out_token  receives the token; free it with csign_token_free.
 ///
-/// Errors: CSIGN_STATUS_CALLBACK where the answer is not this login's, or the person said no; CSIGN_STATUS_REFUSED or
-/// CSIGN_STATUS_UNAVAILABLE where the server reported that the request was wrong, or a fault of its own.
+/// Errors: CSIGN_STATUS_CALLBACK if the response belongs to another login, or the person said no;
+/// CSIGN_STATUS_REFUSED or CSIGN_STATUS_UNAVAILABLE if the server reported that the request was
+/// wrong, or that the server failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_complete_login(
     client: *const csign_client,
@@ -68,15 +74,17 @@ pub unsafe extern "C" fn csign_client_complete_login(
     })
 }
 
-/// A whole login on this machine (RFC 8252): listens on the loopback address of the setting redirect_uri, has the
-/// browser opened, and waits for it to come back.
+/// Runs a whole login on this machine (RFC 8252).
+///
+/// Listens on the loopback address of the setting redirect_uri, has the URL opened in a browser,
+/// and waits for the browser to come back.
 ///
 /// @param port        the port to listen on; 0 for the one in redirect_uri, or any.
 /// @param timeout_ms  how long to wait for the person, in milliseconds.
 /// @param open        opens or shows the URL; see csign_open_fn.
-/// @param out_token   where the token goes; free it with csign_token_free.
+/// @param out_token   receives the token; free it with csign_token_free.
 ///
-/// Errors: CSIGN_STATUS_CALLBACK where nobody came back, or the person said no.
+/// Errors: CSIGN_STATUS_CALLBACK if nobody came back, or the person said no.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_login(
     client: *const csign_client,
@@ -106,14 +114,14 @@ pub unsafe extern "C" fn csign_client_login(
         let url = crate::text::Terminated::new(login.url().as_str());
         let (status, data) = calling_out_for_cause(client.id, || {
             let mut length = 0;
-            // SAFETY: the host gave function and data together; the URL outlives the call.
+            // SAFETY: the host passed function and data together; the URL outlives the call.
             unsafe {
                 let start = url.lend(&mut length);
                 open(user_data, start, length)
             }
         });
         if status != 0 {
-            let message = format!("the URL could not be opened: the callback gave {status}");
+            let message = format!("the URL could not be opened: the callback returned {status}");
             let error = Error::new(ErrorKind::Callback, message)
                 .with_hint("have the callback open the URL or show it, and return 0");
             return Err(error.with_source(Cause { status, data }).into());

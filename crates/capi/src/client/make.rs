@@ -1,4 +1,4 @@
-//! From a config to a keeper: settings, providers, and what the host brings of its own.
+//! Builds a client from a config.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::key::device;
 use crate::log::{HostLog, csign_log_level};
 use crate::token::Shown;
 
-/// A number that no other client of this process has; 0 is none's.
+/// Returns a number that no other client of this process has. 0 means no client.
 pub(super) fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -32,12 +32,12 @@ pub(super) fn keeper(config: &Config, registry: &Registry, id: u64) -> Result<Ke
     });
     let connection = connection(config, registry, id)?;
     let network = connection.network().clone();
-    let without_spool = |error: &Error| {
+    let without_fallback = |error: &Error| {
         if let Some(log) = &log {
             log.say(csign_log_level::WARN, &error.to_string());
         }
     };
-    let mut builder = countersign_builtin::keeper(connection, without_spool)?;
+    let mut builder = countersign_builtin::keeper(connection, without_fallback)?;
     if let Some(log) = log.clone() {
         builder = builder.on_warning(move |error| {
             log.say(csign_log_level::WARN, &error.to_string());
@@ -99,7 +99,7 @@ fn hear(listener: &ListenerCallback, id: u64, change: &Change) {
         _ => return,
     };
     let lent = token.as_ref().map_or(std::ptr::null(), Lent::handle);
-    // SAFETY: the host gave function and data together; the token outlives the call.
+    // SAFETY: the host passed function and data together; the token outlives the call.
     calling_out(id, || unsafe {
         (listener.hear)(listener.user_data.as_ptr(), change, lent)
     });

@@ -1,11 +1,11 @@
 //! A list that grows while others read it, and whose items never move.
 
-// Unlike std's OnceLock it waits for nobody: after fork(), whoever was initializing it may be gone.
+// Unlike std's OnceLock, it never waits: after fork(), the thread that initializes it may not exist.
 use once_cell::race::OnceBox;
 
 use super::INDEX_BITS;
 
-/// Items are found by the upper bits of their index: each chunk has twice as many as the former.
+/// Each chunk is twice as long as the one before. The first has 64 items.
 const FIRST_CHUNK_BITS: u32 = 6;
 const CHUNKS: usize = (INDEX_BITS - FIRST_CHUNK_BITS + 1) as usize;
 
@@ -22,7 +22,7 @@ impl<T: Default> Chunks<T> {
         self.0.get(chunk)?.get()?.get(offset)
     }
 
-    /// Returns the item, and makes its chunk if there is none yet.
+    /// Returns the item, and creates its chunk if there is none yet.
     pub(crate) fn get_or_make(&self, index: usize) -> &T {
         let (chunk, offset) = place(index);
         let length = 1 << (chunk as u32 + FIRST_CHUNK_BITS);
@@ -36,7 +36,7 @@ impl<T: Default> Chunks<T> {
     }
 }
 
-/// The chunk of an item, and where it is there.
+/// Returns an item's chunk, and its offset there.
 #[inline]
 fn place(index: usize) -> (usize, usize) {
     let position = index + (1 << FIRST_CHUNK_BITS);

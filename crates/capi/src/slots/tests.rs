@@ -1,4 +1,4 @@
-//! What a number names, and what becomes of it.
+//! What numbers name, and how slots are reused.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -8,7 +8,7 @@ use super::{Full, GENERATION_BITS, MAX_GENERATION, MAX_OBJECTS, Table};
 
 const KIND: u8 = 0x5f;
 
-/// Frees what a number names, as often as it names something.
+/// Frees the object that a number names. Returns whether there was one.
 fn release<T: Send + Sync + 'static>(table: &Table<T>, number: usize) -> bool {
     let found = table.find(number);
     if let Some(found) = &found {
@@ -18,7 +18,7 @@ fn release<T: Send + Sync + 'static>(table: &Table<T>, number: usize) -> bool {
 }
 
 #[test]
-fn a_number_names_its_object_until_that_is_freed() {
+fn a_number_names_its_object_until_it_is_freed() {
     let table = Table::new(KIND);
     let (first, second) = (table.insert("a").unwrap(), table.insert("b").unwrap());
     assert_eq!(*table.find(first.number()).unwrap(), "a");
@@ -31,7 +31,7 @@ fn a_number_names_its_object_until_that_is_freed() {
 }
 
 #[test]
-fn a_slot_is_used_again_under_another_number() {
+fn a_slot_is_reused_with_another_number() {
     let table = Table::new(KIND);
     let mut numbers = Vec::new();
     for body in 0..1000 {
@@ -50,14 +50,14 @@ fn a_slot_is_used_again_under_another_number() {
 }
 
 #[test]
-fn what_was_never_given_out_names_nothing() {
+fn made_up_numbers_name_nothing() {
     let table = Table::new(KIND);
     let numbers: Vec<_> = (0..200)
         .map(|body| table.insert(body).unwrap().number())
         .collect();
     for number in numbers {
         assert!(table.find(number).is_some());
-        // Any other bit makes it another type, slot or generation.
+        // Each bit changes its type, slot or generation.
         for bit in 0..usize::BITS {
             let found = table.find(number ^ (1 << bit));
             assert!(found.is_none_or(|other| other.entry().number() == number ^ (1 << bit)));
@@ -74,7 +74,7 @@ fn what_was_never_given_out_names_nothing() {
 }
 
 #[test]
-fn a_slot_whose_generations_are_used_up_is_never_used_again() {
+fn a_slot_without_unused_generations_is_abandoned() {
     let table = Table::new(KIND);
     let first = table.insert("a").unwrap().number();
     assert!(release(&table, first));
@@ -84,7 +84,7 @@ fn a_slot_whose_generations_are_used_up_is_never_used_again() {
     assert_eq!(last & ((1 << GENERATION_BITS) - 1), MAX_GENERATION as usize);
     assert_eq!(*table.find(last).unwrap(), "b");
     assert!(release(&table, last));
-    // The next one is elsewhere, so that it can't get the first one's number.
+    // The next object is in another slot, so it can't get the first one's number.
     let next = table.insert("c").unwrap().number();
     assert_eq!(table.slots.used.load(Ordering::Relaxed), 2);
     assert_ne!(next, first);
@@ -96,7 +96,7 @@ fn a_slot_whose_generations_are_used_up_is_never_used_again() {
 }
 
 #[test]
-fn a_full_table_takes_another_object_after_one_was_freed() {
+fn a_full_table_has_room_after_a_free() {
     let table = Table::new(KIND);
     let number = table.insert(1).unwrap().number();
     table.slots.used.store(MAX_OBJECTS, Ordering::Relaxed);
@@ -107,7 +107,7 @@ fn a_full_table_takes_another_object_after_one_was_freed() {
 }
 
 #[test]
-fn each_owner_is_taken_away_once() {
+fn each_owner_frees_once() {
     let table = Table::new(KIND);
     let number = table.insert(()).unwrap().number();
     assert!(table.find(number).unwrap().entry().share());
@@ -118,14 +118,14 @@ fn each_owner_is_taken_away_once() {
 }
 
 #[test]
-fn what_is_pinned_stays_but_is_not_found_without_an_owner() {
+fn a_pinned_object_stays_but_is_not_found_without_an_owner() {
     let table = Table::new(KIND);
     let entry = table.insert_pinned(()).unwrap();
     let number = entry.number();
     assert!(release(&table, number));
     assert!(table.find(number).is_none());
     assert_eq!(table.len(), 1);
-    // Given out again, under the same number.
+    // Returned again, with the same number.
     assert!(entry.share());
     assert!(table.find(number).is_some());
     table.unpin(&entry);
@@ -135,7 +135,7 @@ fn what_is_pinned_stays_but_is_not_found_without_an_owner() {
     assert!(!entry.share());
 }
 
-/// Counts how many of it there are.
+/// Counts its instances.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -152,7 +152,7 @@ impl Drop for Counted {
 }
 
 #[test]
-fn an_object_lives_while_somebody_looks_at_it() {
+fn an_object_lives_while_it_is_in_use() {
     let alive = Arc::default();
     let table = Table::new(KIND);
     let number = table.insert(Counted::new(&alive)).unwrap().number();
@@ -165,7 +165,7 @@ fn an_object_lives_while_somebody_looks_at_it() {
 }
 
 #[test]
-fn threads_that_free_and_use_the_same_numbers_never_find_anything_else() {
+fn concurrent_frees_and_look_ups_never_find_another_object() {
     const ROUNDS: usize = 2000;
     const THREADS: usize = 4;
     let alive = Arc::default();
@@ -179,7 +179,7 @@ fn threads_that_free_and_use_the_same_numbers_never_find_anything_else() {
                 let mut old = Vec::new();
                 start.wait();
                 for round in 0..ROUNDS {
-                    // Each object says which number it has; others free it and look it up as they like.
+                    // Each object has its own number. Other threads free it and look it up.
                     let make = |number| (number, Counted::new(&alive));
                     let entry = table.insert_with(make).unwrap();
                     let former = shown.swap(entry.number(), Ordering::SeqCst);
@@ -192,7 +192,7 @@ fn threads_that_free_and_use_the_same_numbers_never_find_anything_else() {
                         }
                     }
                     freed.fetch_add(usize::from(release(&table, former)), Ordering::SeqCst);
-                    // What was freed stays so, whatever the other threads have put there since.
+                    // Freed numbers stay freed, whatever other threads have put in their slots.
                     old.push(former);
                     for former in old.iter().rev().take(32) {
                         freed.fetch_add(usize::from(release(&table, *former)), Ordering::SeqCst);
@@ -208,13 +208,13 @@ fn threads_that_free_and_use_the_same_numbers_never_find_anything_else() {
     assert_eq!(table.len(), 0);
     assert_eq!(alive.load(Ordering::SeqCst), 0);
     assert!(freed.into_inner() == THREADS * ROUNDS - 1);
-    // No more slots than there were objects at once.
+    // There are no more slots than objects that existed at once.
     let most = 3 * THREADS + 1;
     assert!(table.slots.used.load(Ordering::SeqCst) <= most);
     assert_eq!(vacant(&table), table.slots.used.load(Ordering::SeqCst));
 }
 
-/// How many slots are on the list of vacant ones.
+/// Returns the length of the list of vacant slots.
 fn vacant<T>(table: &Table<T>) -> usize {
     let mut next = table.slots.vacant.load(Ordering::SeqCst) as u32;
     let mut count = 0;

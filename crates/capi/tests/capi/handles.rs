@@ -1,4 +1,5 @@
-//! Handles that name nothing: freed, freed twice, of another type, made up, or another thread's to free.
+//! Handles that name nothing: freed, freed twice, of another type, made up, or freed by another
+//! thread.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -11,7 +12,8 @@ use countersign_capi::*;
 
 use crate::program::{Config, call, owned, pair, peek_text, sandbox};
 
-/// Pointers that are no handles: small and large numbers, an address of ours, and what is next to a handle.
+/// Values that are not handles: small and large numbers, an address of ours, and neighbours of a
+/// handle.
 fn rubbish(handle: usize) -> Vec<usize> {
     let here = 0_u64;
     let mut all = vec![1, 8, usize::MAX, usize::MAX / 2, (&raw const here).addr()];
@@ -24,14 +26,14 @@ fn config_status(config: usize) -> csign_status {
     let (value, value_length) = pair("x");
     let config = ptr::without_provenance_mut(config);
     let set = |error| {
-        // SAFETY: both texts are as long as said; a handle may be anything.
+        // SAFETY: both texts have these lengths; a handle may be anything.
         unsafe { csign_config_set(config, key, key_length, value, value_length, error) }
     };
     call(set).map_or_else(|refused| refused.status, |()| csign_status::OK)
 }
 
 #[test]
-fn what_was_freed_or_made_up_is_said_to_be_no_handle() {
+fn freed_and_made_up_handles_are_rejected() {
     let config = Config::new();
     let handle = config.0.addr();
     assert_eq!(config_status(handle), csign_status::OK);
@@ -43,7 +45,7 @@ fn what_was_freed_or_made_up_is_said_to_be_no_handle() {
     assert_eq!(config_status(0), csign_status::NULL_ARGUMENT);
     assert_eq!(config_status(handle), csign_status::OK);
     drop(config);
-    // Freed, and not what comes into its place.
+    // It stays freed when another object gets its slot.
     assert_eq!(config_status(handle), csign_status::BAD_HANDLE);
     let next = Config::new();
     assert_eq!(config_status(handle), csign_status::BAD_HANDLE);
@@ -53,12 +55,12 @@ fn what_was_freed_or_made_up_is_said_to_be_no_handle() {
 }
 
 #[test]
-fn a_handle_of_one_type_is_none_of_another() {
+fn a_handle_of_another_type_is_rejected() {
     let config = Config::new();
     let mut key = ptr::null_mut();
     let mut registry = ptr::null_mut();
     let mut text = ptr::null_mut();
-    // SAFETY: the places can be written to, and what is called with a handle may be anything.
+    // SAFETY: the places are valid for writes; a handle may be anything.
     unsafe {
         call(|error| csign_key_from_secret([7; 32].as_ptr(), 32, &mut key, error)).unwrap();
         call(|error| csign_registry_new(&mut registry, error)).unwrap();
@@ -86,7 +88,7 @@ fn a_handle_of_one_type_is_none_of_another() {
     }
 }
 
-/// What a signer needs: it says when it runs, and waits until it may go on.
+/// A signer's data: it reports when it runs, and waits until it may continue.
 struct Device {
     runs: mpsc::Sender<()>,
     goes_on: mpsc::Receiver<()>,
@@ -120,7 +122,7 @@ unsafe extern "C" fn destroy(device: *mut c_void) {
 }
 
 #[test]
-fn a_call_under_way_keeps_its_object_and_a_later_one_finds_none() {
+fn a_call_in_progress_keeps_its_object_and_a_later_one_is_rejected() {
     let ((runs, is_running), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
     let destroyed = AtomicBool::new(false);
     let device = Device {
@@ -131,7 +133,7 @@ fn a_call_under_way_keeps_its_object_and_a_later_one_finds_none() {
     let data = ptr::from_ref(&device).cast_mut().cast();
     let mut key = ptr::null_mut();
     let (algorithm, length) = pair("ES256");
-    // SAFETY: the text is as long as said, and the device outlives the key.
+    // SAFETY: the text has this length, and the device outlives the key.
     call(|error| unsafe {
         let (sign, destroy) = (Some(sign as _), Some(destroy as _));
         csign_key_from_signer(
@@ -152,7 +154,7 @@ fn a_call_under_way_keeps_its_object_and_a_later_one_finds_none() {
         let (mut signature, mut length) = ([0; 1024], 0);
         let (input, buffer) = (b"x".as_ptr(), signature.as_mut_ptr());
         let key = key.load(Ordering::SeqCst);
-        // SAFETY: input and buffer are as long as said.
+        // SAFETY: input and buffer have these lengths.
         call(|error| unsafe {
             csign_key_sign_bytes(
                 key,
@@ -213,7 +215,7 @@ fn threads_may_free_what_others_use() {
                             unsafe { csign_client_free(client) };
                         }
                         let mut token = ptr::null_mut();
-                        // SAFETY: a handle may be anything, and the place can be written to.
+                        // SAFETY: a handle may be anything, and the place is valid for writes.
                         let peeked = call(|error| unsafe {
                             csign_client_peek(client, 0, &mut token, error)
                         });
@@ -233,10 +235,10 @@ fn threads_may_free_what_others_use() {
 }
 
 #[test]
-fn a_cached_token_goes_with_its_client_for_every_thread() {
+fn a_closed_or_freed_client_has_no_cached_token_on_any_thread() {
     let sandbox = sandbox();
     let config = Config::load(&sandbox, "boldsign-cc");
-    // So that each client has a token of its own.
+    // Gives each client a token of its own.
     config.set("store", "memory").unwrap();
     let mut former = Vec::new();
     for _ in 0..10 {
@@ -264,13 +266,13 @@ fn a_cached_token_goes_with_its_client_for_every_thread() {
                 }
             };
             everywhere(Ok(&token));
-            // What was freed before stays so, although this client has its place.
+            // Freed clients stay freed, although this client has their place.
             for former in &former {
                 let refused = peek_text(ptr::without_provenance_mut(*former)).unwrap_err();
                 assert_eq!(refused.status, csign_status::BAD_HANDLE);
             }
             everywhere(Ok(&token));
-            // SAFETY: live, and the text is as long as said.
+            // SAFETY: live, and the text has this length.
             call(|error| unsafe {
                 let (token, length) = pair(&token);
                 csign_client_invalidate(client.0, token, length, error)
@@ -297,13 +299,13 @@ fn a_cached_token_goes_with_its_client_for_every_thread() {
 }
 
 #[test]
-fn threads_that_make_free_and_read_clients_only_get_the_tokens_of_those() {
+fn concurrent_clients_return_only_their_own_tokens() {
     const THREADS: usize = 4;
     let sandbox = sandbox();
     let config = Config::load(&sandbox, "boldsign-cc");
-    // So that each client has a token of its own.
+    // Gives each client a token of its own.
     config.set("store", "memory").unwrap();
-    // Of the latest client: its handle and its token.
+    // The latest client's handle and token.
     let shown = Mutex::new((0, String::new()));
     let (read, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let stop = AtomicBool::new(false);
@@ -346,7 +348,7 @@ fn threads_that_make_free_and_read_clients_only_get_the_tokens_of_those() {
 }
 
 #[test]
-fn a_token_that_all_owners_freed_is_none_until_it_is_given_out_again() {
+fn a_token_without_owners_is_rejected_until_the_client_returns_it_again() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
     drop(client.token().unwrap());
@@ -365,7 +367,7 @@ fn a_token_that_all_owners_freed_is_none_until_it_is_given_out_again() {
         assert!(csign_token_share(handle).is_null());
         csign_token_free(handle);
     }
-    // The client has kept it, for whoever asks next.
+    // The client kept it for the next call.
     let again = client.token().unwrap();
     assert_eq!((again.0, value()), (handle, Some(again.value())));
     drop(client);
@@ -376,7 +378,7 @@ fn a_token_that_all_owners_freed_is_none_until_it_is_given_out_again() {
 
 #[cfg(unix)]
 #[test]
-fn a_child_uses_and_frees_its_parents_handles_whatever_other_threads_were_doing() {
+fn a_child_can_use_and_free_its_parents_handles() {
     let kept = Config::new();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -390,7 +392,7 @@ fn a_child_uses_and_frees_its_parents_handles_whatever_other_threads_were_doing(
         }
         let all_well = (0..50).all(|_| {
             crate::fork::Child::succeeds(|| {
-                // SAFETY: it ends this process if it hangs.
+                // SAFETY: it only ends this process if it hangs.
                 unsafe { libc::alarm(30) };
                 let parents = kept.0.addr();
                 let used = config_status(parents) == csign_status::OK;
@@ -407,6 +409,6 @@ fn a_child_uses_and_frees_its_parents_handles_whatever_other_threads_were_doing(
         stop.store(true, Ordering::Relaxed);
         assert!(all_well);
     });
-    // What a child frees is its own copy.
+    // A child frees its own copy.
     assert_eq!(config_status(kept.0.addr()), csign_status::OK);
 }

@@ -1,4 +1,4 @@
-//! Whose token is read, and that none stays when its client goes, whatever the order in which threads come.
+//! A client reads only its own token, and no copy stays after it, in whatever order threads run.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -11,7 +11,7 @@ use super::{Claim, Copied, PLACES, read};
 use crate::fork;
 use crate::slots::{Table, index_of};
 
-/// Every token is this long a time valid, and has this name.
+/// Returns this token, valid for an hour.
 #[derive(Debug)]
 struct Canned(&'static str);
 
@@ -22,7 +22,7 @@ impl Transport for Canned {
     }
 }
 
-/// A keeper with this token cached.
+/// Returns a keeper that has this token cached.
 fn keeper(token: &'static str) -> Keeper {
     let profile = r#"
         id = "acme"
@@ -46,10 +46,10 @@ fn keeper(token: &'static str) -> Keeper {
     keeper
 }
 
-/// Numbers as clients have them.
+/// Numbers like those of clients.
 static NUMBERS: Table<()> = Table::new(0x5f);
 
-/// Two clients, one after the other in the same slot.
+/// Returns the numbers of two clients, one after the other in the same slot.
 fn in_the_same_slot() -> [usize; 2] {
     let first = NUMBERS.insert(()).unwrap();
     let next = first.number() + 1;
@@ -65,7 +65,7 @@ fn is_empty(client: usize) -> bool {
     PLACES.get(index_of(client)).unwrap().token.load().is_none()
 }
 
-/// Leaves a token in a client's place, as a thread does that was stopped just before.
+/// Leaves a copy in a client's place, like a thread that was delayed.
 fn leave(client: usize, keeper: &Keeper, born: u32) {
     let token = keeper.cached().unwrap();
     let copied = Copied {
@@ -105,7 +105,7 @@ fn a_client_reads_its_own_token() {
 }
 
 #[test]
-fn a_token_that_comes_when_its_client_has_gone_is_nobodys() {
+fn a_copy_left_by_a_freed_client_is_never_read() {
     let [client, next] = in_the_same_slot();
     let keeper = keeper("a");
     let claim = Claim::new(client);
@@ -116,7 +116,7 @@ fn a_token_that_comes_when_its_client_has_gone_is_nobodys() {
     assert_eq!(text(client), None);
     let new = Claim::new(next);
     assert_eq!(text(next), None);
-    // Whatever the old claim does, it is not the new one's end.
+    // Nothing that the old claim does ends the new one.
     claim.clear();
     claim.end();
     drop(claim);
@@ -125,7 +125,7 @@ fn a_token_that_comes_when_its_client_has_gone_is_nobodys() {
 }
 
 #[test]
-fn a_token_that_its_client_has_dropped_does_not_stay() {
+fn a_copy_of_a_dropped_token_does_not_stay() {
     let [client, _] = in_the_same_slot();
     let keeper = keeper("a");
     let claim = Claim::new(client);
@@ -147,7 +147,7 @@ fn a_token_from_before_a_fork_is_not_read_after_it() {
 }
 
 #[test]
-fn an_ended_claim_leaves_no_token_whoever_puts_one_there_meanwhile() {
+fn an_ended_claim_leaves_no_copy_despite_concurrent_puts() {
     let keeper = keeper("a");
     for _ in 0..200 {
         let [client, _] = in_the_same_slot();

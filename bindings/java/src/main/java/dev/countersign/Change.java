@@ -3,10 +3,10 @@ package dev.countersign;
 
 /** What changed about a connection's token. */
 public enum Change {
-    /** There is a new token; the refresh token is the former one, or there is none. */
+    /** There is a new token. The refresh token is unchanged, or there is none. */
     OBTAINED(1),
 
-    /** There is a new token, and with it the vendor replaced the refresh token. */
+    /** There is a new token, and the vendor replaced the refresh token with it. */
     ROTATED(2),
 
     /** The connection was forgotten. */

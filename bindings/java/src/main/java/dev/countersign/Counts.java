@@ -6,12 +6,12 @@ import java.util.function.IntToLongFunction;
 /**
  * Counts of events since a client was created.
  *
- * @param hits tokens handed out from memory, as objects: copies of the bare access token are not counted
- * @param adopted tokens taken over from the store
- * @param minted tokens asked for by assertion, client credentials or login
- * @param refreshed tokens got with a refresh token
- * @param waits callers that waited for a request that another one had started
- * @param failures requests, or attempts at one, that brought no token
+ * @param hits cached tokens returned as objects. Copies of the bare access token are not counted
+ * @param adopted tokens taken from the store
+ * @param minted tokens requested by assertion, client credentials or login
+ * @param refreshed tokens requested with a refresh token
+ * @param waits callers that waited for a request that another caller had started
+ * @param failures requests, and attempts at one, that returned no token
  */
 public record Counts(long hits, long adopted, long minted, long refreshed, long waits, long failures) {
     /** Reads each count by its number. */

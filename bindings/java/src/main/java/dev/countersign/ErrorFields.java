@@ -28,7 +28,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * What happened, as a word that is the same in every language, such as "consent_required"; "usage" where the call
+     * What happened, as a word that is the same in every language, such as "consent_required", or "usage" if the call
      * itself was wrong.
      *
      * @return the value
@@ -38,7 +38,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * One sentence on what to do about it; empty where there is none.
+     * What to do about it, in one sentence; empty if there is no hint.
      *
      * @return the value
      */
@@ -47,7 +47,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The setting to look at; empty where none is to blame.
+     * The setting to look at; empty if no setting caused it.
      *
      * @return the value
      */
@@ -56,7 +56,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The HTTP status of the answer; empty where no server answered.
+     * The HTTP status of the response; empty if there was no response.
      *
      * @return the value
      */
@@ -65,7 +65,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The server's {@code error} (RFC 6749 section 5.2); empty where there is none.
+     * The server's {@code error} (RFC 6749 section 5.2); empty if there is none.
      *
      * @return the value
      */
@@ -74,7 +74,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The server's {@code error_description}, with secrets taken out; empty where there is none.
+     * The server's {@code error_description}, without secrets; empty if there is none.
      *
      * @return the value
      */
@@ -83,7 +83,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * How long to wait before trying again; empty where that is not known.
+     * How long to wait before trying again; empty if that is unknown.
      *
      * @return the value
      */
@@ -92,8 +92,8 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The URL that a person should open, such as one for consent; empty if there is none. An error that asks for a
-     * login has none: {@link Client#startLogin()} begins one.
+     * The URL that a person should open, such as a consent page; empty if there is none. An error that asks for a login
+     * has none: call {@link Client#startLogin()}.
      *
      * @return the value
      */
@@ -102,7 +102,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The vendor's trace id of the failed request, for its support desk; empty where there is none.
+     * The vendor's trace ID of the failed request, for its support; empty if there is none.
      *
      * @return the value
      */
@@ -111,7 +111,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The provider that the error concerns; empty where it concerns none.
+     * The provider that the error is about; empty if there is none.
      *
      * @return the value
      */

@@ -4,7 +4,7 @@ package dev.countersign;
 import java.util.Optional;
 
 /**
- * What became of a token at the vendor when its connection was forgotten.
+ * What happened to a token at the vendor when its connection was forgotten.
  *
  * @param outcome the outcome
  * @param reason why it failed, with {@link Outcome#FAILED}
@@ -15,13 +15,13 @@ public record Revocation(Outcome outcome, Optional<CountersignException> reason)
         /** The vendor revoked it. */
         REVOKED(1),
 
-        /** The vendor does not revoke such tokens: only the copy here is gone. */
+        /** The vendor can't revoke such tokens: only the copy here is gone. */
         NOT_OFFERED(2),
 
         /** There was nothing to revoke. */
         NOTHING_HELD(3),
 
-        /** The vendor did not revoke it. It is kept for another try, or forgotten all the same if that was forced. */
+        /** The vendor did not revoke it. It is kept for another attempt, or was forgotten by force. */
         FAILED(4),
 
         /** An outcome that this version of the package does not know. */

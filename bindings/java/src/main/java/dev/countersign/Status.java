@@ -2,27 +2,27 @@
 package dev.countersign;
 
 /**
- * How a call ended. A number that is not known here is a failure all the same.
+ * How a call ended. Treat a number that you don't know as a failure.
  *
  * <p>1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to 79:
- * the server said no. 80 to 89: the answer could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
+ * the server said no. 80 to 89: the response could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
  *
  * <p>Use the {@link Verdict} to decide what to do about an error. The status is for messages and tests.
  */
 public enum Status {
-    /** It went well. */
+    /** The call succeeded. */
     OK(0),
 
-    /** An argument that must not be NULL is. */
+    /** A required argument is NULL. */
     NULL_ARGUMENT(1),
 
     /** Text is not UTF-8. */
     BAD_UTF8(2),
 
-    /** A number or length is out of range, or calls come in the wrong order. */
+    /** A number or length is out of range, or the call came in the wrong order. */
     BAD_ARGUMENT(3),
 
-    /** The handle was freed, or is of another type. */
+    /** The handle was freed, is of another type, or never was a handle. */
     BAD_HANDLE(4),
 
     /** The client was closed. */
@@ -31,10 +31,10 @@ public enum Status {
     /** A callback called the client that is calling it. */
     REENTERED(6),
 
-    /** The client was made before this process was forked: make one after. */
+    /** The client was created before this process was forked: create one in the child. */
     FORKED(7),
 
-    /** The buffer is too small; the length that is needed was written. */
+    /** The buffer is too small; the required length was written. */
     BUFFER_TOO_SMALL(8),
 
     /** A setting is missing, unknown, malformed or contradicts another. */
@@ -94,10 +94,10 @@ public enum Status {
     /** A plugin could not be loaded, failed, or broke the plugin ABI's rules. */
     PLUGIN(90),
 
-    /** A panic was caught: a bug of ours. The client is poisoned. */
+    /** The library panicked, which is a bug of ours. The client is poisoned. */
     PANIC(100),
 
-    /** An earlier call on this client panicked; make a new one. */
+    /** An earlier call on this client panicked; create another client. */
     POISONED(101),
 
     /** A bug of ours. */
