@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use super::{Full, GENERATION_BITS, MAX_GENERATION, MAX_OBJECTS, Table};
+use super::{Full, GENERATION_BITS, MAX_GENERATION, MAX_OBJECTS, Table, index_of};
 
 const KIND: u8 = 0x5f;
 
@@ -115,6 +115,24 @@ fn each_owner_frees_once() {
     assert!(release(&table, number));
     assert!(!release(&table, number));
     assert_eq!(table.len(), 0);
+}
+
+#[test]
+fn threads_that_free_an_object_at_once_free_it_once() {
+    let alive = Arc::default();
+    let table = Table::new(KIND);
+    let number = table.insert(Counted::new(&alive)).unwrap().number();
+    // Both threads have found it, and neither has freed it yet.
+    let (first, second) = (table.find(number).unwrap(), table.find(number).unwrap());
+    table.release(first.entry());
+    let next = table.insert(Counted::new(&alive)).unwrap().number();
+    table.release(second.entry());
+    // The second free didn't touch the object that has the slot now, and vacated nothing.
+    assert!(table.find(next).is_some());
+    let another = table.insert(Counted::new(&alive)).unwrap().number();
+    assert_ne!(index_of(another), index_of(next));
+    drop((first, second));
+    assert_eq!(alive.load(Ordering::SeqCst), 2);
 }
 
 #[test]
