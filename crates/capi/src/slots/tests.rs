@@ -1,5 +1,6 @@
 //! What numbers name, and how slots are reused.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -230,6 +231,39 @@ fn concurrent_frees_and_look_ups_never_find_another_object() {
     let most = 3 * THREADS + 1;
     assert!(table.slots.used.load(Ordering::SeqCst) <= most);
     assert_eq!(vacant(&table), table.slots.used.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_slot_that_left_the_vacant_list_and_came_back_is_noticed() {
+    let table = Table::new(KIND);
+    let slots = &table.slots;
+    let numbers = [0, 1, 2].map(|body| table.insert(body).unwrap().number());
+    for number in numbers {
+        assert!(release(&table, number));
+    }
+    // While this thread takes the first vacant slot, another one takes two and returns the first.
+    let others = Cell::new(None);
+    let taken = slots.change_vacant(|first| {
+        let slot = slots.slots.get(first as usize - 1)?;
+        let next = slot.next_vacant.load(Ordering::Relaxed);
+        if others.get().is_none() {
+            let [first, second] = [3, 4].map(|body| table.insert(body).unwrap().number());
+            assert!(release(&table, first));
+            others.set(Some(second));
+        }
+        Some(next)
+    });
+    // Only one slot is vacant now, and no slot is used twice.
+    assert_ne!(
+        Some(taken.unwrap() as usize - 1),
+        others.get().map(index_of)
+    );
+    assert_eq!(vacant(&table), 1);
+    for body in 5..9 {
+        assert!(table.insert(body).is_ok());
+    }
+    assert_eq!(*table.find(others.get().unwrap()).unwrap(), 4);
+    assert_eq!(table.len(), 5);
 }
 
 /// Returns the length of the list of vacant slots.

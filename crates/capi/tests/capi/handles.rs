@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use countersign_capi::*;
 
-use crate::program::{Config, call, owned, pair, peek_text, sandbox};
+use crate::program::{Config, Token, call, owned, pair, peek_text, sandbox};
 
 /// Values that are not handles: small and large numbers, an address of ours, and neighbours of a
 /// handle.
@@ -374,6 +374,80 @@ fn a_token_without_owners_is_rejected_until_the_client_returns_it_again() {
     assert!(value().is_some());
     drop(again);
     assert_eq!(value(), None);
+}
+
+#[test]
+fn a_refreshed_token_has_a_handle_of_its_own() {
+    let sandbox = sandbox();
+    let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
+    drop(client.token().unwrap());
+    let cached = client.token().unwrap();
+    let former = cached.value();
+    let mut refreshed = ptr::null_mut();
+    // SAFETY: live, and the place is valid for writes.
+    call(|error| unsafe { csign_client_refresh(client.0, &mut refreshed, error) }).unwrap();
+    let refreshed = Token(refreshed);
+    assert_ne!(refreshed.value(), former);
+    for token in [client.token().unwrap(), client.peek(0).unwrap().unwrap()] {
+        assert_ne!(token.0, cached.0);
+        assert_eq!(token.value(), refreshed.value());
+    }
+    assert_eq!(client.peek_text().unwrap(), refreshed.value());
+    assert_eq!(cached.value(), former);
+}
+
+/// What a listener is lent: the token's handle, its value, and an owner of its own.
+#[derive(Default)]
+struct LentTokens(Mutex<Vec<(usize, String, usize)>>);
+
+unsafe extern "C" fn keep(lent: *mut c_void, _: csign_change, token: *const csign_token) {
+    // SAFETY: the test's, which outlives the client, and a token that is lent.
+    unsafe {
+        let lent = &*lent.cast::<LentTokens>();
+        let value = owned(csign_token_value(token, ptr::null_mut())).unwrap();
+        let kept = match lent.0.lock().unwrap().is_empty() {
+            true => csign_token_share(token),
+            false => ptr::null_mut(),
+        };
+        lent.0
+            .lock()
+            .unwrap()
+            .push((token.addr(), value, kept.addr()));
+    }
+}
+
+#[test]
+fn a_lent_token_is_valid_until_its_callback_returns_unless_it_got_an_owner() {
+    let sandbox = sandbox();
+    let config = Config::load(&sandbox, "boldsign-cc");
+    let lent = LentTokens::default();
+    let data = (&raw const lent).cast_mut().cast();
+    // SAFETY: live, and the data outlives config and client.
+    call(|error| unsafe { csign_config_set_listener(config.0, Some(keep), data, None, error) })
+        .unwrap();
+    let client = config.client().unwrap();
+    for _ in 0..2 {
+        let mut token = ptr::null_mut();
+        // SAFETY: live, and the place is valid for writes.
+        call(|error| unsafe { csign_client_refresh(client.0, &mut token, error) }).unwrap();
+        drop(Token(token));
+    }
+    let lent = lent.0.lock().unwrap();
+    // SAFETY: a handle may be anything.
+    let value = |handle: usize| unsafe {
+        owned(csign_token_value(
+            ptr::without_provenance(handle),
+            ptr::null_mut(),
+        ))
+    };
+    let [(first, first_value, kept), (second, _, none)] = &lent[..] else {
+        panic!("{} changes", lent.len());
+    };
+    assert_eq!((kept, *none), (first, 0));
+    assert_eq!(value(*first).as_ref(), Some(first_value));
+    assert_eq!(value(*second), None);
+    drop(Token(ptr::without_provenance_mut(*kept)));
+    assert_eq!(value(*first), None);
 }
 
 #[cfg(unix)]
