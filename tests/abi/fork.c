@@ -76,7 +76,9 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     /* The child can read the parent's token. */
     CHECK(csign_token_value(token, &length) != NULL && length > 0);
     csign_client_close(before);
+    /* Freeing it does nothing here. */
     csign_client_free(before);
+    EXPECT(forked, csign_client_check_saved(before, &error));
 
     after = client_of(dir, "boldsign-cc");
     csign_token_free(token_of(after));

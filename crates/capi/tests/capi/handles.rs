@@ -14,10 +14,12 @@ use crate::program::{Config, Token, call, owned, pair, peek_text, sandbox};
 
 /// Values that are not handles: small and large numbers, an address of ours, and neighbours of a
 /// handle.
-fn rubbish(handle: usize) -> Vec<usize> {
+fn made_up(handle: usize) -> Vec<usize> {
     let here = 0_u64;
     let mut all = vec![1, 8, usize::MAX, usize::MAX / 2, (&raw const here).addr()];
-    all.extend((0..usize::BITS).map(|bit| handle ^ (1 << bit)));
+    // Other tests of this process may have the slots nearby.
+    let far = |bit: &u32| usize::BITS < 64 || !(32..44).contains(bit);
+    all.extend((0..usize::BITS).filter(far).map(|bit| handle ^ (1 << bit)));
     all
 }
 
@@ -37,7 +39,7 @@ fn freed_and_made_up_handles_are_rejected() {
     let config = Config::new();
     let handle = config.0.addr();
     assert_eq!(config_status(handle), csign_status::OK);
-    for other in rubbish(handle) {
+    for other in made_up(handle) {
         assert_eq!(config_status(other), csign_status::BAD_HANDLE, "{other:x}");
         // SAFETY: a handle may be anything.
         unsafe { csign_config_free(ptr::without_provenance_mut(other)) };
@@ -185,6 +187,58 @@ fn a_call_in_progress_keeps_its_object_and_a_later_one_is_rejected() {
         assert_eq!(signing.join().unwrap().unwrap(), 64);
     });
     assert!(device.destroyed.load(Ordering::SeqCst));
+}
+
+/// A listener's data: it reports when it runs, and waits until it may continue.
+struct Listener {
+    runs: mpsc::Sender<()>,
+    goes_on: mpsc::Receiver<()>,
+}
+
+unsafe extern "C" fn wait(listener: *mut c_void, _: csign_change, _: *const csign_token) {
+    // SAFETY: the test's listener, which outlives the client.
+    let listener = unsafe { &*listener.cast::<Listener>() };
+    listener.runs.send(()).unwrap();
+    listener.goes_on.recv().unwrap();
+}
+
+#[test]
+fn a_client_freed_during_a_call_has_no_cached_token_on_any_thread() {
+    let sandbox = sandbox();
+    let config = Config::load(&sandbox, "boldsign-cc");
+    let ((runs, is_running), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+    let listener = Listener { runs, goes_on };
+    let data = (&raw const listener).cast_mut().cast();
+    // SAFETY: live, and the data outlives config and client.
+    call(|error| unsafe { csign_config_set_listener(config.0, Some(wait), data, None, error) })
+        .unwrap();
+    let client = config.client().unwrap();
+    go_on.send(()).unwrap();
+    drop(client.token().unwrap());
+    is_running.recv().unwrap();
+    for _ in 0..3 {
+        assert_ne!(client.peek_text().unwrap(), "");
+    }
+    let handle = client.0.addr();
+    let refresh = || {
+        let mut token = ptr::null_mut();
+        let client = ptr::without_provenance(handle);
+        // SAFETY: a handle may be anything, and the place is valid for writes.
+        call(|error| unsafe { csign_client_refresh(client, &mut token, error) })
+            .map(|()| Token(token).value())
+    };
+    thread::scope(|scope| {
+        let refreshing = scope.spawn(refresh);
+        is_running.recv().unwrap();
+        drop(client);
+        for _ in 0..3 {
+            let rejected = peek_text(ptr::without_provenance(handle)).unwrap_err();
+            assert_eq!(rejected.status, csign_status::BAD_HANDLE);
+        }
+        go_on.send(()).unwrap();
+        assert_ne!(refreshing.join().unwrap().unwrap(), "");
+    });
+    assert_eq!(refresh().unwrap_err().status, csign_status::BAD_HANDLE);
 }
 
 #[test]
