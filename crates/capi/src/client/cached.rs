@@ -62,9 +62,12 @@ impl Claim {
     /// Puts a copy of the client's cached token there.
     #[cold]
     pub(super) fn put(&self, token: Cached, born: u32) {
-        let Some(place) = self.place() else {
-            return;
-        };
+        if let Some(place) = self.place() {
+            self.put_at(place, token, born);
+        }
+    }
+
+    fn put_at(&self, place: &Place, token: Cached, born: u32) {
         let client = self.client;
         let copied = Arc::new(Copied {
             client,
@@ -72,8 +75,8 @@ impl Claim {
             token,
         });
         place.token.store(Some(Arc::clone(&copied)));
-        // `end` and `clear` empty the place last. If they did so before the copy arrived, the checks
-        // see what they had changed first, and no copy stays behind.
+        // `end` and `clear` empty the place last. If they did so before the copy arrived, the
+        // checks see what they had changed first, and no copy stays behind.
         let has_ended = place.client.load(Ordering::SeqCst) != client;
         if has_ended || copied.token.fresh().is_none() {
             place.token.store(None);

@@ -109,8 +109,12 @@ fn a_copy_left_by_a_freed_client_is_never_read() {
     let [client, next] = in_the_same_slot();
     let keeper = keeper("a");
     let claim = Claim::new(client);
+    let place = claim.place().unwrap();
     claim.end();
     claim.put(keeper.cached().unwrap(), fork::now());
+    assert!(is_empty(client));
+    // Also if the claim ended while a thread was putting its copy there.
+    claim.put_at(place, keeper.cached().unwrap(), fork::now());
     assert!(is_empty(client));
     leave(client, &keeper, fork::now());
     assert_eq!(text(client), None);
