@@ -140,7 +140,7 @@ fn declaration(function: &Function) -> String {
     format!("{result}{}({parameters})", function.name)
 }
 
-/// A callback: whatever it points to is read and written by address.
+/// Returns the declaration of a callback. koffi passes its pointers as addresses.
 fn proto(callback: &Function) -> String {
     let parameters: Vec<_> = callback
         .parameters
