@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use base64_simd::URL_SAFE_NO_PAD;
-use countersign::jose::Error;
-use countersign::jws::{self, Algorithm, Signer, TokenWriter};
+use countersign_core::jose::Error;
+use countersign_core::jws::{self, Algorithm, Signer, TokenWriter};
 
 use crate::Case;
 use crate::material::{CLAIMS, claims_json};

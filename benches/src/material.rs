@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use countersign::Algorithm;
+use countersign_core::Algorithm;
 use serde::Serialize;
 
 /// The keys, in PKCS#8 PEM.

@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use countersign::jws::{self, VerificationKey};
-use countersign::{
+use countersign_core::jws::{self, VerificationKey};
+use countersign_core::{
     Clock, Connection, Form, Grant, ManualClock, PrivateKey, Profile, Response, Settings,
     SystemRandom, read_token_response, token_request,
 };
@@ -103,7 +103,7 @@ fn verifying(material: &Material) -> Vec<Case> {
 }
 
 /// Returns the public key, and its bytes in ring's format.
-fn public_of(private: &str) -> (countersign::PublicKey, Vec<u8>) {
+fn public_of(private: &str) -> (countersign_core::PublicKey, Vec<u8>) {
     let key = PrivateKey::from_pem(private)
         .expect("openssl's key")
         .public_key()
@@ -201,5 +201,5 @@ fn connection() -> Connection {
         ("client_secret", "s3cret"),
     ])
     .expect("settings");
-    Connection::new("mine", &settings, countersign::from_profile(profile)).expect("a connection")
+    Connection::new("mine", &settings, countersign_core::from_profile(profile)).expect("a connection")
 }

@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use countersign::jws::TokenWriter;
-use countersign::{KeySigner, PrivateKey};
+use countersign_core::jws::TokenWriter;
+use countersign_core::{KeySigner, PrivateKey};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
@@ -14,7 +14,7 @@ use ring::{hmac, signature};
 
 use crate::Case;
 use crate::material::{CLAIMS, Group, Material, SECRET, claims_json, der, signing_input};
-use countersign::Algorithm;
+use countersign_core::Algorithm;
 
 const RAW: &str = "ring: raw sign";
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::{
+use countersign_core::{
     Connection, Error, Grant, GrantKind, Moment, Provider, Request, Response, Secret, Settings,
     SystemRandom, TokenResponse, read_token_response, token_request,
 };

@@ -3,8 +3,8 @@
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use countersign::jws::{self, VerificationKey};
-use countersign::{Algorithm, PrivateKey};
+use countersign_core::jws::{self, VerificationKey};
+use countersign_core::{Algorithm, PrivateKey};
 use serde_json::{Map, Value};
 
 /// Returns a 2048-bit RSA key as PKCS#1 PEM, generated once per run.

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
-use countersign::{
-    Connection, Error, Grant, Keeper, ManualClock, Moment, Provider, Random, Request, Response,
+use countersign_core::{
+    Client, Connection, Error, Grant, ManualClock, Moment, Provider, Random, Request, Response,
     SendError, Settings, Transport, token_request,
 };
 
@@ -99,11 +99,11 @@ pub(crate) struct Canned {
 }
 
 impl Canned {
-    /// Builds a keeper that receives these responses, in order.
-    pub(crate) fn keeper(
+    /// Builds a client that receives these responses, in order.
+    pub(crate) fn client(
         connection: Connection,
         answers: impl IntoIterator<Item = (u16, &'static str)>,
-    ) -> (Keeper, Arc<Self>) {
+    ) -> (Client, Arc<Self>) {
         let answers = answers.into_iter();
         let answers = answers
             .map(|(status, body)| Response::new(status, [], body))
@@ -112,12 +112,12 @@ impl Canned {
             answers: Mutex::new(answers),
             sent: Mutex::default(),
         });
-        let keeper = Keeper::builder(connection)
+        let client = Client::builder(connection)
             .transport(Arc::clone(&canned) as Arc<dyn Transport>)
             .clock(Arc::new(ManualClock::at(NOW)))
             .build()
-            .expect("a keeper");
-        (keeper, canned)
+            .expect("a client");
+        (client, canned)
     }
 
     /// Returns the URL, body and `Authorization` of each request.

@@ -152,7 +152,7 @@ impl Stage {
 
     /// Runs the scenarios in Rust, without the C ABI.
     fn test_rust(&self) -> Result<(), String> {
-        let test = "test --locked -p countersign-builtin --test scenarios";
+        let test = "test --locked -p countersign --test scenarios";
         let words: Vec<_> = test.split(' ').collect();
         let results = [("COUNTERSIGN_SCENARIO_RESULTS", self.results.as_ref())];
         cargo::run(&words, &results).map_err(|_| "the scenarios failed in Rust".into())

@@ -31,9 +31,9 @@ fn resolved(package: &str) -> Result<BTreeSet<String>, String> {
             "-p",
             package,
             "-p",
-            "countersign",
+            "countersign-core",
             "--features",
-            "countersign/ureq",
+            "countersign-core/ureq",
         ])
         .current_dir(root())
         .output()

@@ -68,7 +68,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
 fn properties() -> Result<(), String> {
     let status = Command::new(env!("CARGO"))
         .args(["test", "--release", "--locked"])
-        .args(["-p", "countersign", "-p", "countersign-jose"])
+        .args(["-p", "countersign-core", "-p", "countersign-jose"])
         .args(["--features", "countersign-jose/encrypted-keys"])
         .args(["--test", "fuzz", "--test", "keys"])
         .env("PROPTEST_CASES", PROPERTY_CASES)

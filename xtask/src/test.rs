@@ -51,7 +51,7 @@ fn everything() -> Result<(), String> {
         let bare = [
             "check",
             "-p",
-            "countersign",
+            "countersign-core",
             "--no-default-features",
             "--locked",
         ];
@@ -59,7 +59,7 @@ fn everything() -> Result<(), String> {
     });
     // The workspace's tests build these with the features that the command enables. Test the
     // default features and all features as well.
-    for (package, name) in [("countersign-jose", "jose"), ("countersign", "core")] {
+    for (package, name) in [("countersign-jose", "jose"), ("countersign-core", "core")] {
         report.run(&format!("{name}, default features"), || {
             cargo::run(&["test", "-p", package, "--locked"], &[])
         });

@@ -3,7 +3,7 @@
 //!
 //! Starts the sandbox as a separate process and a PostgreSQL server, builds clients the same way as
 //! the command and libcountersign, and gets a token for each. Prints the Markdown table of
-//! `benches/KEEPER.md`.
+//! `benches/CLIENT.md`.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use countersign::{Keeper, Settings};
+use countersign_core::{Client, Settings};
 use countersign_sandbox::{Options, Sandbox};
 use countersign_store_conformance::servers::PostgresServer;
 
@@ -60,7 +60,7 @@ fn measured(vendor: &Vendor, store: &str, postgres: u16) -> String {
 fn measure(connections: &str, store: &str, vendor: &str, postgres: &str) {
     let port = |text: &str| text.parse::<u16>().expect("a port");
     let (vendor, postgres) = (port(vendor), port(postgres));
-    let registry = countersign_builtin::registry().expect("the built-in providers");
+    let registry = countersign::registry().expect("the built-in providers");
     let text = std::fs::read_to_string(connections).expect("connections.toml");
     let all = Settings::from_toml(&text).expect("the sandbox's connections");
     let mut settings = Settings::select(all, "boldsign-cc").expect("the sandbox's connection");
@@ -70,9 +70,9 @@ fn measure(connections: &str, store: &str, vendor: &str, postgres: &str) {
     let make = |index: usize| {
         let settings = settings.clone().resolve(|_| None)?;
         let name = format!("client-{index}");
-        let connection = countersign_builtin::connection(&name, &settings, &registry, None)?;
-        let transport = countersign_builtin::transport(connection.network())?;
-        countersign_builtin::keeper(connection, |_| ())?
+        let connection = countersign::connection(&name, &settings, &registry, None)?;
+        let transport = countersign::transport(connection.network())?;
+        countersign::client_builder(connection, |_| ())?
             .transport(Arc::new(transport))
             .build()
     };
@@ -80,7 +80,7 @@ fn measure(connections: &str, store: &str, vendor: &str, postgres: &str) {
     let first = make(CLIENTS).expect("a client");
     let (descriptors, resident) = (open_files(), resident_bytes());
     let mut took = Vec::with_capacity(CLIENTS);
-    let clients: Vec<Keeper> = (0..CLIENTS)
+    let clients: Vec<Client> = (0..CLIENTS)
         .map(|index| {
             let start = Instant::now();
             let client = make(index).expect("a client");

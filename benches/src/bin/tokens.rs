@@ -5,8 +5,8 @@
 use std::error::Error;
 use std::io::Write;
 
-use countersign::jws::TokenWriter;
-use countersign::{KeySigner, PrivateKey};
+use countersign_core::jws::TokenWriter;
+use countersign_core::{KeySigner, PrivateKey};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(feature = "peers")]
 fn on_backend(signer: KeySigner, aws_lc: bool) -> Result<KeySigner, Box<dyn Error>> {
-    use countersign::jws::Backend;
+    use countersign_core::jws::Backend;
 
     let backend = if aws_lc {
         Backend::AwsLc

@@ -9,8 +9,8 @@ use aws_lc_rs::signature::{
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
     RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
-use countersign::Algorithm;
-use countersign::jws::Backend;
+use countersign_core::Algorithm;
+use countersign_core::jws::Backend;
 
 use crate::Case;
 use crate::material::{Group, Material, SECRET, der, signing_input};

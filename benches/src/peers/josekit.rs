@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use countersign::Algorithm;
+use countersign_core::Algorithm;
 use josekit::jws::alg::ecdsa::EcdsaJwsAlgorithm;
 use josekit::jws::alg::eddsa::EddsaJwsAlgorithm;
 use josekit::jws::alg::hmac::HmacJwsAlgorithm;

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use countersign::jws;
+use countersign_core::jws;
 
 use crate::Case;
 use crate::material::{CLAIMS, Material, SECRET, claims_json, public_pem};

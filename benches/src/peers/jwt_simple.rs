@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use countersign::Algorithm;
+use countersign_core::Algorithm;
 use jwt_simple::prelude::*;
 
 use crate::Case;

@@ -94,7 +94,7 @@ test('disposing of a client retries storing a token after a failure', async (t) 
   // A file in the place of the fallback store's folder.
   const state = join(folder, 'state', 'countersign');
   mkdirSync(state, { recursive: true, mode: 0o700 });
-  writeFileSync(join(state, 'spool'), '');
+  writeFileSync(join(state, 'fallback'), '');
   process.env.XDG_STATE_HOME = join(folder, 'state');
   const client = await Client.create(settings, { name: 'held' });
   const asked = client.token();

@@ -11,7 +11,7 @@ use std::ffi::c_char;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use countersign::{Error, Keeper, Secret, Source, Token};
+use countersign_core::{Error, Secret, Source, Token};
 use serde_json::json;
 
 use self::cached::Claim;
@@ -40,7 +40,7 @@ pub struct csign_client {
 }
 
 pub(crate) struct Client {
-    keeper: Keeper,
+    inner: countersign_core::Client,
     /// The cached token's handle.
     shown: Reused<csign_token>,
     /// The place of the cached token's copy. `None` if reading it must look at the host's clock.
@@ -105,14 +105,14 @@ pub unsafe extern "C" fn csign_client_new(
         let out = out!(out_client)?;
         let config = object(config)?.settled();
         let registry = match registry.is_null() {
-            true => countersign_builtin::registry()?,
+            true => countersign::registry()?,
             false => object(registry)?.registry(),
         };
         let id = make::next_id();
-        let keeper = make::keeper(&config, &registry, id)?;
+        let inner = make::client(&config, &registry, id)?;
         let clock_is_hosts = config.clock.is_some();
         out.put(new_with(|number| Client {
-            keeper,
+            inner,
             shown: Reused::new(),
             claim: (!clock_is_hosts).then(|| Claim::new(number)),
             closed: AtomicBool::new(false),
@@ -254,7 +254,7 @@ pub unsafe extern "C" fn csign_client_refresh(
     with!(client, error, |client: &Client| {
         let out = out?;
         client.may_wait()?;
-        let token = client.keeper.refresh_now()?;
+        let token = client.inner.refresh_now()?;
         out.put(client.show(token)?);
         Ok(())
     })
@@ -280,9 +280,7 @@ pub unsafe extern "C" fn csign_client_invalidate(
     with!(client, error, |client: &Client| {
         let rejected = text!(access_token, access_token_length)?;
         client.may_wait()?;
-        client
-            .keeper
-            .invalidate_access_token(&Secret::new(rejected));
+        client.inner.invalidate_access_token(&Secret::new(rejected));
         client.drop_token();
         Ok(())
     })
@@ -303,7 +301,7 @@ pub unsafe extern "C" fn csign_client_consent_url(
     with!(client, error, |client: &Client| {
         let out = out?;
         client.may_wait()?;
-        let connection = client.keeper.connection();
+        let connection = client.inner.connection();
         let none = || {
             let message = format!("connection `{}` has no consent page", connection.name());
             Error::setting("redirect_uri", message).with_hint(
@@ -332,7 +330,7 @@ pub unsafe extern "C" fn csign_client_identity(
     with!(client, error, |client: &Client| {
         let out = out?;
         client.may_wait()?;
-        let identity = json!(client.keeper.identity()?);
+        let identity = json!(client.inner.identity()?);
         out.put(Owned::into_handle(identity.to_string())?);
         Ok(())
     })
@@ -491,14 +489,14 @@ impl Client {
             .hint("pass the work to another thread, and return from the callback"))
     }
 
-    fn fresh(&self) -> Result<Option<countersign::Fresh<'_>>, Failure> {
+    fn fresh(&self) -> Result<Option<countersign_core::Fresh<'_>>, Failure> {
         if self.clock_is_hosts {
             self.may_wait()?;
         }
-        let fresh = self.keeper.fresh();
+        let fresh = self.inner.fresh();
         if fresh.is_some()
             && let Some(claim) = &self.claim
-            && let Some(token) = self.keeper.cached()
+            && let Some(token) = self.inner.cached()
         {
             claim.put(token, self.born);
         }
@@ -524,14 +522,14 @@ impl Client {
             self.may_wait()?;
         }
         let least = (min_valid_ms > 0).then(|| Duration::from_millis(min_valid_ms));
-        Ok(self.keeper.peek(least))
+        Ok(self.inner.peek(least))
     }
 
     fn token(&self, min_valid_ms: u64) -> Result<Token, Failure> {
         self.may_wait()?;
         Ok(match min_valid_ms {
-            0 => self.keeper.token()?,
-            ms => self.keeper.token_valid_for(Duration::from_millis(ms))?,
+            0 => self.inner.token()?,
+            ms => self.inner.token_valid_for(Duration::from_millis(ms))?,
         })
     }
 

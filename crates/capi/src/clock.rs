@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
 
-use countersign::{Clock, Moment, SystemClock};
+use countersign_core::{Clock, Moment, SystemClock};
 
 use crate::callback::{UserData, calling_out};
 

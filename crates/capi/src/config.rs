@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use countersign::{Algorithm, SETTINGS, Settings};
-use countersign_builtin::Configuration;
+use countersign::Configuration;
+use countersign_core::{Algorithm, SETTINGS, Settings};
 use serde_json::json;
 
 use crate::boundary::{call, null, object, optional, out, text};

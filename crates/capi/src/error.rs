@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use countersign::{Error, ErrorKind, Verdict, jose};
+use countersign_core::{Error, ErrorKind, Verdict, jose};
 
 use crate::callback::Cause;
 use crate::handle::{find, free, handle, new};

@@ -3,10 +3,10 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use countersign::jws::JwkSet;
-use countersign::jws::{self, VerificationKey};
-use countersign::key;
-use countersign::{
+use countersign_core::jws::JwkSet;
+use countersign_core::jws::{self, VerificationKey};
+use countersign_core::key;
+use countersign_core::{
     Algorithm, CallbackSigner, Error, ErrorKind, KeySigner, PrivateKey, PublicKey, Secret, Signer,
 };
 use serde_json::Value;

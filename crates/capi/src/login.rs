@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use countersign::{Login, Secret};
+use countersign_core::{Login, Secret};
 
 use crate::boundary::{call, object, out, text};
 use crate::handle::{free, handle, new};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use countersign::{Error, Profile, Registry, from_profile};
+use countersign_core::{Error, Profile, Registry, from_profile};
 use countersign_plugin::{Loader, Sha256};
 use serde_json::json;
 
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn csign_registry_new(
     call!(error, || {
         let out = out!(out_registry)?;
         out.put(new(Providers {
-            registry: ArcSwap::from_pointee(countersign_builtin::registry()?),
+            registry: ArcSwap::from_pointee(countersign::registry()?),
             loader: ArcSwap::from_pointee(Loader::new()),
         })?);
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use countersign::{ErrorKind, Verdict};
+use countersign_core::{ErrorKind, Verdict};
 
 /// The ABI version that a program was compiled against: major << 16 | minor.
 ///

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::c_char;
 
-use countersign::{Source, Token};
+use countersign_core::{Source, Token};
 
 use crate::boundary::text;
 use crate::handle::{find, free, handle, share};

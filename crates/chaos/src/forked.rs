@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use countersign::probe::Point;
-use countersign::{Error, Keeper, Verdict};
+use countersign_core::failpoint::Point;
+use countersign_core::{Client, Error, Verdict};
 use fork::Fork;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpid, kill_process};
@@ -49,7 +49,7 @@ impl Forker {
     ///
     /// The child is then a copy of the process at that moment.
     pub(crate) fn at(&self, point: Point) {
-        let waits = !matches!(point, Point::BeforeSpool | Point::Spooled);
+        let waits = !matches!(point, Point::BeforeFallback | Point::InFallback);
         let mut turn = self.turn();
         if let Turn::Wanted { asks } = *turn
             && waits
@@ -63,7 +63,7 @@ impl Forker {
     }
 
     /// Forks on request, on this thread, until `stop` is set.
-    pub(crate) fn run(&self, order: &Order, keepers: &[Keeper], stop: &AtomicBool) {
+    pub(crate) fn run(&self, order: &Order, clients: &[Client], stop: &AtomicBool) {
         let mut turn = self.turn();
         loop {
             if let Turn::Now { asks } = *turn {
@@ -72,7 +72,7 @@ impl Forker {
                         let child = u32::try_from(child).unwrap_or_default();
                         Line::Forked { child, asks }.say();
                     }
-                    Ok(Fork::Child) => run_child(order, keepers, asks),
+                    Ok(Fork::Child) => run_child(order, clients, asks),
                     Err(error) => Line::Wrong(format!("fork: {error}")).say(),
                 }
                 *turn = Turn::Idle;
@@ -95,9 +95,9 @@ impl Forker {
 /// Runs the child: requests tokens if `asks` is set, then waits until the pipe is closed.
 ///
 /// It ends with a signal, so that exit handlers of the worker don't run in the child.
-fn run_child(order: &Order, keepers: &[Keeper], asks: bool) -> ! {
+fn run_child(order: &Order, clients: &[Client], asks: bool) -> ! {
     if asks {
-        ask(order, keepers);
+        ask(order, clients);
         let child = std::process::id();
         Line::ForkDone { child }.say();
     }
@@ -111,25 +111,25 @@ fn run_child(order: &Order, keepers: &[Keeper], asks: bool) -> ! {
     }
 }
 
-fn ask(order: &Order, keepers: &[Keeper]) {
+fn ask(order: &Order, clients: &[Client]) {
     let bound = bound(order.timeout_ms);
     // A thread that doesn't exist in this process may hold the lock of the worker's watch.
     let watch = Watch::default();
-    for (who, keeper) in keepers.iter().enumerate().take(GRANTS) {
-        let cached = watch.timed("token in a child", bound, || keeper.token());
+    for (who, client) in clients.iter().enumerate().take(GRANTS) {
+        let cached = watch.timed("token in a child", bound, || client.token());
         match cached {
             Ok(token) => report_token(who, &token, &mut None),
             Err(error) if is_fork_error(&error) => {}
             Err(error) => Line::Wrong(format!("the parent's client: {error}")).say(),
         }
-        let refreshed = watch.timed("refresh in a child", bound, || keeper.refresh_now());
+        let refreshed = watch.timed("refresh in a child", bound, || client.refresh_now());
         if !refreshed.is_err_and(|error| is_fork_error(&error)) {
             Line::Wrong("the parent's client did not reject a refresh in the child".into()).say();
         }
     }
     let store = open(&order.store);
-    let own = |who| order.keeper(who, &store, None);
-    let own: Vec<Keeper> = (0..GRANTS).map(own).collect();
+    let own = |who| order.client(who, &store, None);
+    let own: Vec<Client> = (0..GRANTS).map(own).collect();
     let mut seen = vec![None; GRANTS];
     for turn in 0..ASKED {
         let who = turn % GRANTS;

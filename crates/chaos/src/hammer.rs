@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use countersign::Keeper;
+use countersign_core::Client;
 use countersign_sandbox::LogEntry;
 
 use self::crew::Crew;
@@ -131,14 +131,14 @@ pub fn run(plan: &Plan) -> (Tally, Vec<String>) {
     let stage = Stage::start(plan.server, TTL_S);
     let place = Place::start(plan.store);
     let store = place.open("hammer");
-    let keeper = |who: usize| {
+    let client = |who: usize| {
         let builder = TENANTS[who].client(stage.sandbox.dir(), plan.server, TIMEOUT_MS);
         let builder = builder.store(Arc::clone(&store));
         builder.build().expect("build a client")
     };
-    let keepers: Vec<_> = (0..TENANTS.len()).map(keeper).collect();
-    for (keeper, tenant) in keepers.iter().zip(TENANTS).take(SEEDED) {
-        stage.log_in(keeper, tenant.login).expect("log in");
+    let clients: Vec<_> = (0..TENANTS.len()).map(client).collect();
+    for (client, tenant) in clients.iter().zip(TENANTS).take(SEEDED) {
+        stage.log_in(client, tenant.login).expect("log in");
     }
     if plan.slow_ms > 0 {
         stage.slow_down(plan.slow_ms);
@@ -148,7 +148,7 @@ pub fn run(plan: &Plan) -> (Tally, Vec<String>) {
         plan,
         stage: &stage,
         place: &place,
-        keepers,
+        clients,
         crew: Crew::new(plan, &stage, place.setting("hammer"), Arc::clone(&seen)),
         seen,
         kills: Vec::new(),
@@ -179,7 +179,7 @@ struct Run<'a> {
     stage: &'a Stage,
     place: &'a Place,
     /// The parent's own clients, one per tenant, for logins and for the history.
-    keepers: Vec<Keeper>,
+    clients: Vec<Client>,
     crew: Crew<'a>,
     seen: Arc<Mutex<Seen>>,
     kills: Vec<Kill>,
@@ -353,7 +353,7 @@ impl Run<'_> {
         let issued: HashMap<_, _> = issued.collect();
         let wrong = seen.got.iter().filter_map(|(who, print)| {
             let tenant = &TENANTS[*who];
-            let client_id = self.keepers[*who].connection().client_id();
+            let client_id = self.clients[*who].connection().client_id();
             match issued.get(print.as_str()) {
                 Some(entry) if tenant.owns(client_id, entry) => None,
                 Some(entry) => Some(format!("{tenant:?} got the token of {entry:?}")),

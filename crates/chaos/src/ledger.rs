@@ -1,6 +1,6 @@
 //! The result of a run, from the server's log and from what the parent process saw.
 
-use countersign::{Event, What};
+use countersign_core::{Event, What};
 use countersign_sandbox::LogEntry;
 use serde::Serialize;
 
@@ -111,7 +111,7 @@ pub struct Kill {
 impl Kill {
     /// Reports whether it may have sent a request for this grant and not stored the response.
     pub fn held_a_response(&self, grant: usize) -> bool {
-        let between = ["BeforeSend", "Answered", "BeforePersist", "BeforeSpool"];
+        let between = ["BeforeSend", "Answered", "BeforePersist", "BeforeFallback"];
         let mut points = self.points.iter();
         points.any(|(of, point)| *of == grant && between.contains(&point.as_str()))
     }
@@ -212,7 +212,7 @@ mod tests {
             "IntentDurable",
             "Persisted",
             "Published",
-            "Spooled",
+            "InFallback",
             "Leased",
         ] {
             assert!(!kill(point).held_a_response(7), "{point}");

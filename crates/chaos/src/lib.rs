@@ -37,9 +37,9 @@ pub mod worker;
 
 use std::str::FromStr;
 
-pub use countersign::probe::Point;
+pub use countersign_core::failpoint::Point;
 
-pub use crate::once::{Mishap, Order, Probing, once};
+pub use crate::once::{Failing, Mishap, Order, once};
 pub use crate::place::{Place, PlaceKind, open};
 pub use crate::stage::{Stage, connection};
 pub use crate::table::{between_marks, table};

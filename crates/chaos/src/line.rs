@@ -2,7 +2,7 @@
 
 use std::io;
 
-use countersign::{Error, Token};
+use countersign_core::{Error, Token};
 use countersign_sandbox::fingerprint;
 use serde::{Deserialize, Serialize};
 

@@ -104,8 +104,8 @@ struct Child {
     shares: bool,
     #[arg(long)]
     point: Option<usize>,
-    #[arg(long, default_value = "spool")]
-    spool: PathBuf,
+    #[arg(long, default_value = "fallback")]
+    fallback: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -133,7 +133,7 @@ fn main() -> ExitCode {
                 folder: child.folder,
                 server: child.server,
                 store: child.store,
-                spool: child.spool,
+                fallback: child.fallback,
                 timeout_ms: child.timeout_ms,
                 point: child.point.map(|point| Point::ALL[point]),
             });

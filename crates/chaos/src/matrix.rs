@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use countersign::probe::Point;
-use countersign::{ErrorKind, FileStore, Keeper, Store, Verdict};
+use countersign_core::failpoint::Point;
+use countersign_core::{Client, ErrorKind, FileStore, Store, Verdict};
 
-use crate::once::{Mishap, Probing};
+use crate::once::{Failing, Mishap};
 use crate::{Place, PlaceKind, Server, Stage, table};
 
 /// The maximum duration of a request.
@@ -62,7 +62,7 @@ impl Case {
     pub fn loses_the_only_response(&self) -> bool {
         let with_holder = matches!(
             self.point,
-            Point::Answered | Point::BeforePersist | Point::BeforeSpool
+            Point::Answered | Point::BeforePersist | Point::BeforeFallback
         );
         self.server == Server::Strict
             && match self.act {
@@ -171,70 +171,74 @@ fn word(case: &Case, outcome: &Outcome) -> String {
 
 fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
     let stage = Stage::start(case.server, 3600);
-    let spool = tempfile::tempdir().expect("create a folder");
-    let spool_folder = spool.path().join("spool");
-    let keeper = |store: Arc<dyn Store>, probe: Option<Arc<Probing>>| {
+    let fallback = tempfile::tempdir().expect("create a folder");
+    let fallback_folder = fallback.path().join("fallback");
+    let client = |store: Arc<dyn Store>, failpoints: Option<Arc<Failing>>| {
         let connection = stage.connection(CONNECTION, TIMEOUT_MS);
-        let spool = FileStore::open(&spool_folder).expect("open the fallback store");
-        let store = match &probe {
-            Some(probe) => probe.around(store),
+        let fallback = FileStore::open(&fallback_folder).expect("open the fallback store");
+        let store = match &failpoints {
+            Some(failpoints) => failpoints.around(store),
             None => store,
         };
-        let mut builder = Keeper::builder(connection)
+        let mut builder = Client::builder(connection)
             .store(store)
-            .spool(Arc::new(spool));
-        if let Some(probe) = probe {
-            builder = builder.probe(probe);
+            .fallback_store(Arc::new(fallback));
+        if let Some(failpoints) = failpoints {
+            builder = builder.failpoints(failpoints);
         }
         builder.build().expect("build a client")
     };
-    if let Err(why) = stage.use_up(&keeper(place.open(name), None)) {
+    if let Err(why) = stage.use_up(&client(place.open(name), None)) {
         return Outcome::Broken(format!("the first refresh: {why}"));
     }
     let survivor = match (case.act, place) {
         (Act::Kill, Place::Memory(_)) => {
-            let probe = Probing::new(case.point, Mishap::Panic);
-            drop(keeper(place.open(name), Some(Arc::clone(&probe))).token());
-            if !probe.fired() {
+            let failpoints = Failing::new(case.point, Mishap::Panic);
+            drop(client(place.open(name), Some(Arc::clone(&failpoints))).token());
+            if !failpoints.fired() {
                 return Outcome::Broken("the refresh did not reach the failpoint".into());
             }
-            probe.mend();
-            keeper(place.open(name), None)
+            failpoints.mend();
+            client(place.open(name), None)
         }
         (Act::Kill, _) => {
-            if let Err(why) =
-                kill_a_child(&stage, &place.setting(name), &spool_folder, case, program)
-            {
+            if let Err(why) = kill_a_child(
+                &stage,
+                &place.setting(name),
+                &fallback_folder,
+                case,
+                program,
+            ) {
                 return Outcome::Broken(why);
             }
-            keeper(place.open(name), None)
+            client(place.open(name), None)
         }
         (Act::Error, _) => {
-            let probe = Probing::new(case.point, Mishap::Error);
-            let same = keeper(place.open(name), Some(Arc::clone(&probe)));
+            let failpoints = Failing::new(case.point, Mishap::Error);
+            let same = client(place.open(name), Some(Arc::clone(&failpoints)));
             drop(same.token());
-            if !probe.fired() {
+            if !failpoints.fired() {
                 return Outcome::Broken("the refresh did not reach the failpoint".into());
             }
-            probe.mend();
+            failpoints.mend();
             same
         }
         (Act::Delay, _) => {
-            let probe = Probing::new(case.point, Mishap::Delay(DELAY));
-            let slow = keeper(place.open(name), Some(Arc::clone(&probe)));
-            let other = keeper(place.open(name), None);
+            let failpoints = Failing::new(case.point, Mishap::Delay(DELAY));
+            let slow = client(place.open(name), Some(Arc::clone(&failpoints)));
+            let other = client(place.open(name), None);
             std::thread::scope(|scope| {
                 let refresh = scope.spawn(|| drop(slow.token()));
-                while !probe.fired() && !refresh.is_finished() {
+                while !failpoints.fired() && !refresh.is_finished() {
                     std::thread::park_timeout(Duration::from_millis(5));
                 }
-                let heals = matches!(case.point, Point::BeforeSpool | Point::Spooled);
+                let heals = matches!(case.point, Point::BeforeFallback | Point::InFallback);
                 if heals {
-                    probe.mend();
+                    failpoints.mend();
                 }
                 drop(other.token());
             });
-            if !probe.fired() {
+            if !failpoints.fired() {
                 return Outcome::Broken("the refresh did not reach the failpoint".into());
             }
             if stage.refreshes().len() > 2 {
@@ -249,7 +253,7 @@ fn one(place: &Place, name: &str, case: Case, program: &Path) -> Outcome {
 fn kill_a_child(
     stage: &Stage,
     store: &str,
-    spool: &Path,
+    fallback: &Path,
     case: Case,
     program: &Path,
 ) -> Result<(), String> {
@@ -260,7 +264,7 @@ fn kill_a_child(
         .args(["--timeout-ms", &TIMEOUT_MS.to_string()])
         .args(["--point", &point.unwrap_or_default().to_string()])
         .args([Path::new("--folder"), stage.sandbox.dir()])
-        .args([Path::new("--spool"), spool])
+        .args([Path::new("--fallback"), fallback])
         .stdin(Stdio::null())
         .status()
         .map_err(|error| error.to_string())?;
@@ -271,12 +275,12 @@ fn kill_a_child(
 }
 
 /// Retries as a caller would, and then checks whether the stored refresh token still works.
-pub(crate) fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
+pub(crate) fn judge(client: &Client, stage: &Stage) -> Outcome {
     // The lease of a killed holder expires after twice the timeout and ten seconds.
     let patience = Duration::from_secs(60);
     let began = Instant::now();
     loop {
-        let error = match keeper.token() {
+        let error = match client.token() {
             Ok(_) => break,
             Err(error) => error,
         };
@@ -294,7 +298,7 @@ pub(crate) fn judge(keeper: &Keeper, stage: &Stage) -> Outcome {
         }
     }
     let before = stage.refreshes().len();
-    match keeper.refresh_now() {
+    match client.refresh_now() {
         Ok(_) => match stage.refreshes().len() - before {
             1 => {}
             sent => return Outcome::Broken(format!("refresh_now sent {sent} requests")),

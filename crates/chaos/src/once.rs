@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use countersign::probe::{Point, Probe};
-use countersign::{Error, ErrorKind, FileStore, Keeper, Store, Swap, Verdict, store};
+use countersign_core::failpoint::{Failpoints, Point};
+use countersign_core::{Client, Error, ErrorKind, FileStore, Store, Swap, Verdict, store};
 use countersign_store_conformance::Intercepted;
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -32,14 +32,14 @@ pub enum Mishap {
 /// If its failpoint is one of the fallback store's, the store rejects every write from the response
 /// on, until it is repaired.
 #[derive(Debug)]
-pub struct Probing {
+pub struct Failing {
     point: Point,
     mishap: Mishap,
     fired: AtomicBool,
     broken: Arc<AtomicBool>,
 }
 
-impl Probing {
+impl Failing {
     /// Returns a fault at a failpoint.
     pub fn new(point: Point, mishap: Mishap) -> Arc<Self> {
         Arc::new(Self {
@@ -75,10 +75,10 @@ impl Probing {
     }
 }
 
-impl Probe for Probing {
+impl Failpoints for Failing {
     fn at(&self, point: Point) -> Result<(), Error> {
-        let of_spool = matches!(self.point, Point::BeforeSpool | Point::Spooled);
-        if of_spool && point == Point::BeforePersist && !self.fired() {
+        let of_fallback = matches!(self.point, Point::BeforeFallback | Point::InFallback);
+        if of_fallback && point == Point::BeforePersist && !self.fired() {
             self.broken.store(true, Ordering::SeqCst);
         }
         if point != self.point || self.fired.swap(true, Ordering::SeqCst) {
@@ -114,7 +114,7 @@ pub struct Order {
     /// The store's setting.
     pub store: String,
     /// The folder of the fallback store.
-    pub spool: PathBuf,
+    pub fallback: PathBuf,
     /// The setting `timeout_ms`.
     pub timeout_ms: u64,
     /// The failpoint at which it kills itself; `None` completes the refresh.
@@ -123,9 +123,9 @@ pub struct Order {
 
 /// Refreshes once, up to a failpoint if there is one. Returns the error, if there is one.
 pub fn once(order: &Order) -> Option<String> {
-    let probe = match order.point {
-        Some(point) => Probing::new(point, Mishap::Kill),
-        None => Probing::new(Point::Leased, Mishap::None),
+    let failpoints = match order.point {
+        Some(point) => Failing::new(point, Mishap::Kill),
+        None => Failing::new(Point::Leased, Mishap::None),
     };
     let connection = connection(
         &order.folder,
@@ -133,13 +133,13 @@ pub fn once(order: &Order) -> Option<String> {
         order.server,
         order.timeout_ms,
     );
-    let keeper = Keeper::builder(connection)
-        .store(probe.around(open(&order.store)))
-        .spool(Arc::new(
-            FileStore::open(&order.spool).expect("open the fallback store"),
+    let client = Client::builder(connection)
+        .store(failpoints.around(open(&order.store)))
+        .fallback_store(Arc::new(
+            FileStore::open(&order.fallback).expect("open the fallback store"),
         ))
-        .probe(probe)
+        .failpoints(failpoints)
         .build()
         .expect("build a client");
-    keeper.token().err().map(|error| error.to_string())
+    client.token().err().map(|error| error.to_string())
 }

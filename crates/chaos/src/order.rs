@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use countersign::probe::Probe;
-use countersign::{Keeper, Store};
+use countersign_core::failpoint::Failpoints;
+use countersign_core::{Client, Store};
 
 use crate::Server;
 use crate::tenants::TENANTS;
@@ -28,16 +28,16 @@ pub struct Order {
 
 impl Order {
     /// Builds a client of one of the tenants.
-    pub(crate) fn keeper(
+    pub(crate) fn client(
         &self,
         who: usize,
         store: &Arc<dyn Store>,
-        probe: Option<Arc<dyn Probe>>,
-    ) -> Keeper {
+        failpoints: Option<Arc<dyn Failpoints>>,
+    ) -> Client {
         let builder = TENANTS[who].client(&self.folder, self.server, self.timeout_ms);
         let mut builder = builder.store(Arc::clone(store));
-        if let Some(probe) = probe {
-            builder = builder.probe(probe);
+        if let Some(failpoints) = failpoints {
+            builder = builder.failpoints(failpoints);
         }
         builder.build().expect("build a client")
     }

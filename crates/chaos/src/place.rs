@@ -4,8 +4,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use countersign::store::{Error, ErrorKind};
-use countersign::{FileStore, MemoryStore, Store};
+use countersign_core::store::{Error, ErrorKind};
+use countersign_core::{FileStore, MemoryStore, Store};
 use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 use tempfile::TempDir;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Connection, Keeper, Provider, Settings, Store, from_profile};
+use countersign_core::{Client, Connection, Provider, Settings, Store, from_profile};
 use countersign_sandbox::{LogEntry, Options, Policy, Rotation, Sandbox};
 
 use crate::Server;
@@ -71,8 +71,8 @@ impl Stage {
     /// # Panics
     ///
     /// If it can't be built.
-    pub fn keeper(&self, name: &str, timeout_ms: u64, store: Arc<dyn Store>) -> Keeper {
-        let builder = Keeper::builder(self.connection(name, timeout_ms)).store(store);
+    pub fn client(&self, name: &str, timeout_ms: u64, store: Arc<dyn Store>) -> Client {
+        let builder = Client::builder(self.connection(name, timeout_ms)).store(store);
         builder.build().expect("build a client")
     }
 
@@ -83,9 +83,9 @@ impl Stage {
     /// # Errors
     ///
     /// If the refresh fails with another error, or succeeds.
-    pub fn use_up(&self, keeper: &Keeper) -> Result<(), String> {
+    pub fn use_up(&self, client: &Client) -> Result<(), String> {
         self.set_access_ttl(0);
-        let outcome = keeper.token();
+        let outcome = client.token();
         self.set_access_ttl(3600);
         match outcome {
             Ok(_) => Err("the client returned an expired token".into()),
@@ -99,16 +99,16 @@ impl Stage {
     /// # Errors
     ///
     /// If the sandbox or the store rejects it.
-    pub fn log_in(&self, keeper: &Keeper, login_hint: &str) -> Result<(), String> {
-        let text = |error: countersign::Error| error.to_string();
-        let login = keeper.start_login(None).map_err(text)?;
+    pub fn log_in(&self, client: &Client, login_hint: &str) -> Result<(), String> {
+        let text = |error: countersign_core::Error| error.to_string();
+        let login = client.start_login(None).map_err(text)?;
         let url = format!(
             "{}&_sandbox=allow&login_hint={login_hint}",
             login.url().as_str()
         );
         let location = location(self.sandbox.url(), &url).map_err(|error| error.to_string())?;
         let query = location.split_once('?').map_or("", |(_, query)| query);
-        keeper.complete_login(&login, query).map_err(text)?;
+        client.complete_login(&login, query).map_err(text)?;
         Ok(())
     }
 

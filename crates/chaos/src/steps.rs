@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use countersign::{FileStore, Keeper, Store};
+use countersign_core::{Client, FileStore, Store};
 
 use crate::matrix::{CONNECTION, Outcome, TIMEOUT_MS, judge};
 use crate::{Server, Stage};
@@ -141,7 +141,7 @@ impl Scene {
         let responded = set.stage.refreshes().len() > before;
         let began = Instant::now();
         let outcome = match set.check("damaged") {
-            Ok(()) => judge(&set.keeper(), &set.stage),
+            Ok(()) => judge(&set.client(), &set.stage),
             Err(why) => Outcome::Broken(why),
         };
         let outcome = set
@@ -188,16 +188,16 @@ impl Set {
             scratch,
         };
         if !scene.first {
-            let used = set.stage.use_up(&set.keeper());
+            let used = set.stage.use_up(&set.client());
             used.expect("refresh");
         }
         set
     }
 
-    fn keeper(&self) -> Keeper {
+    fn client(&self) -> Client {
         let connection = self.stage.connection(CONNECTION, TIMEOUT_MS);
         let store = FileStore::open(&self.folder).expect("open the store");
-        let builder = Keeper::builder(connection).store(Arc::new(store));
+        let builder = Client::builder(connection).store(Arc::new(store));
         builder.build().expect("build a client")
     }
 
@@ -210,7 +210,10 @@ impl Set {
             .arg(format!("file:{}", self.folder.display()))
             .args(["--timeout-ms", &TIMEOUT_MS.to_string()])
             .args([Path::new("--folder"), self.stage.sandbox.dir()])
-            .args([Path::new("--spool"), &self.scratch.path().join("spool")])
+            .args([
+                Path::new("--fallback"),
+                &self.scratch.path().join("fallback"),
+            ])
             .env("KILLER_FOLDER", &self.folder)
             .stdin(Stdio::null());
         command

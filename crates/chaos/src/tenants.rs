@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::{Connection, Keeper, KeeperBuilder, Profile, Provider, from_profile};
-use countersign_builtin::SeedFolder;
+use countersign::SeedFolder;
+use countersign_core::{Client, ClientBuilder, Connection, Profile, Provider, from_profile};
 use countersign_sandbox::{LogEntry, fingerprint};
 
 use crate::Server;
@@ -85,10 +85,10 @@ impl Tenant {
     /// # Panics
     ///
     /// If the sandbox's folder has no connection with this name.
-    pub fn client(&self, folder: &Path, server: Server, timeout_ms: u64) -> KeeperBuilder {
+    pub fn client(&self, folder: &Path, server: Server, timeout_ms: u64) -> ClientBuilder {
         let seeds = SeedFolder::new(folder.join("seeds"));
         let connection = self.connect(folder, server, timeout_ms);
-        Keeper::builder(connection).spent_seeds(Arc::new(seeds))
+        Client::builder(connection).spent_seeds(Arc::new(seeds))
     }
 
     /// Loads its connection.
@@ -162,12 +162,12 @@ mod tests {
         for (who, tenant) in TENANTS.iter().enumerate() {
             let connection = tenant.connect(folder, Server::Strict, 2000);
             let client_id = connection.client_id().to_owned();
-            let keeper = Keeper::builder(connection).store(Arc::clone(&store));
-            let keeper = keeper.build().unwrap();
+            let client = Client::builder(connection).store(Arc::clone(&store));
+            let client = client.build().unwrap();
             if who < SEEDED {
-                stage.log_in(&keeper, tenant.login).unwrap();
+                stage.log_in(&client, tenant.login).unwrap();
             }
-            let token = keeper.token().unwrap();
+            let token = client.token().unwrap();
             let print = fingerprint(token.expose());
             let log = stage.sandbox.log();
             let issuing = |entry: &&LogEntry| {

@@ -3,11 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use countersign::{Clock, Moment, SystemClock};
+use countersign_core::{Clock, Moment, SystemClock};
 
 use crate::line::Line;
 
-/// Returns the documented bound of `Keeper::token`.
+/// Returns the documented bound of `Client::token`.
 ///
 /// It waits for a lease, the end of a lost attempt, two requests and the store.
 pub fn bound(timeout_ms: u64) -> Duration {

@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use countersign::probe::{Point, Probe};
-use countersign::{Error, Keeper};
+use countersign_core::failpoint::{Failpoints, Point};
+use countersign_core::{Client, Error};
 
 use crate::ledger::percentile;
 use crate::{Place, PlaceKind, Server, Stage};
@@ -20,13 +20,13 @@ pub fn measure(kind: PlaceKind, count: usize) -> (u64, u64) {
     let stage = Stage::start(Server::Strict, 3600);
     let place = Place::start(kind);
     let watch = Arc::new(Watch::default());
-    let keeper = Keeper::builder(stage.connection("boldsign-refresh", 5000))
+    let client = Client::builder(stage.connection("boldsign-refresh", 5000))
         .store(place.open("window"))
-        .probe(Arc::clone(&watch) as Arc<dyn Probe>)
+        .failpoints(Arc::clone(&watch) as Arc<dyn Failpoints>)
         .build()
         .expect("build a client");
     for _ in 0..count {
-        keeper.refresh_now().expect("refresh");
+        client.refresh_now().expect("refresh");
     }
     let mut watched = watch.0.lock().unwrap_or_else(PoisonError::into_inner);
     let spans = &mut watched.1;
@@ -36,7 +36,7 @@ pub fn measure(kind: PlaceKind, count: usize) -> (u64, u64) {
 #[derive(Default)]
 struct Watch(Mutex<(Option<Instant>, Vec<u64>)>);
 
-impl Probe for Watch {
+impl Failpoints for Watch {
     fn at(&self, point: Point) -> Result<(), Error> {
         let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match point {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use countersign::probe::{Point, Probe};
-use countersign::{Clock, Error, Keeper, SystemClock, Token};
+use countersign_core::failpoint::{Failpoints, Point};
+use countersign_core::{Client, Clock, Error, SystemClock, Token};
 
 use crate::forked::Forker;
 use crate::line::{Line, report_token};
@@ -21,18 +21,18 @@ use crate::watch::{Watch, bound};
 pub fn work(order: &Order) {
     let forker = Forker::default();
     let store = open(&order.store);
-    let keeper = |who: usize| {
+    let client = |who: usize| {
         let reporter = Reporter {
             who,
             forker: forker.clone(),
             read_at: Mutex::default(),
         };
-        order.keeper(who, &store, Some(Arc::new(reporter)))
+        order.client(who, &store, Some(Arc::new(reporter)))
     };
-    let keepers: Vec<_> = (0..TENANTS.len()).map(keeper).collect();
+    let clients: Vec<_> = (0..TENANTS.len()).map(client).collect();
     let work = Work {
         order,
-        keepers,
+        clients,
         longest_ms: AtomicU64::new(0),
         watch: Watch::default(),
         stop: AtomicBool::new(false),
@@ -48,7 +48,7 @@ pub fn work(order: &Order) {
         }
         scope.spawn(|| work.clerk());
         scope.spawn(|| work.watch());
-        scope.spawn(|| forker.run(order, &work.keepers, &work.stop));
+        scope.spawn(|| forker.run(order, &work.clients, &work.stop));
         work.obey(&forker);
         work.stop.store(true, Ordering::SeqCst);
     });
@@ -57,7 +57,7 @@ pub fn work(order: &Order) {
 /// The state that the threads of a worker share.
 pub(crate) struct Work<'a> {
     pub(crate) order: &'a Order,
-    pub(crate) keepers: Vec<Keeper>,
+    pub(crate) clients: Vec<Client>,
     longest_ms: AtomicU64,
     pub(crate) watch: Watch,
     stop: AtomicBool,
@@ -84,16 +84,16 @@ impl Work<'_> {
     fn shut_down(&self) {
         let timeout = Duration::from_millis(self.order.timeout_ms) + Duration::from_secs(5);
         let until = Instant::now() + timeout;
-        for keeper in &self.keepers {
-            let _ = keeper.drain(Duration::ZERO);
+        for client in &self.clients {
+            let _ = client.drain(Duration::ZERO);
         }
         // Drain may offer a token that the store rejected once more, after its deadline.
         let slack = Duration::from_secs(5);
-        for keeper in &self.keepers {
+        for client in &self.clients {
             let left = until.saturating_duration_since(Instant::now());
             let drained = self
                 .watch
-                .timed("drain", left + slack, || keeper.drain(left));
+                .timed("drain", left + slack, || client.drain(left));
             if let Err(error) = drained {
                 Line::Wrong(format!("drain: {error}")).say();
             }
@@ -103,7 +103,7 @@ impl Work<'_> {
     fn want(&self, who: usize) {
         let mut seen = None;
         while !self.stop.load(Ordering::SeqCst) {
-            let got = self.ask(who, "token", Keeper::token, &mut seen);
+            let got = self.ask(who, "token", Client::token, &mut seen);
             let pause = match got {
                 Some(_) => Duration::from_millis(3),
                 None => Duration::from_millis(50),
@@ -114,27 +114,27 @@ impl Work<'_> {
 
     /// Makes calls that could lose a user's grant, for an app that acts for itself.
     fn clerk(&self) {
-        let keeper = &self.keepers[CLERK];
+        let client = &self.clients[CLERK];
         let mut seen = None;
         for turn in 0_usize.. {
             if self.stop.load(Ordering::SeqCst) {
                 return;
             }
-            let token = self.ask(CLERK, "token", Keeper::token, &mut seen);
+            let token = self.ask(CLERK, "token", Client::token, &mut seen);
             match turn % 4 {
-                0 => drop(self.ask(CLERK, "refresh", Keeper::refresh_now, &mut seen)),
+                0 => drop(self.ask(CLERK, "refresh", Client::refresh_now, &mut seen)),
                 1 => {
                     if let Some(token) = token {
-                        self.timed("invalidate", || keeper.invalidate(&token));
+                        self.timed("invalidate", || client.invalidate(&token));
                     }
                 }
                 2 => {
-                    if let Err(error) = self.timed("events", || keeper.events()) {
+                    if let Err(error) = self.timed("events", || client.events()) {
                         Line::failed(CLERK, &error).say();
                     }
                 }
                 _ => {
-                    if let Err(error) = self.timed("forget", || keeper.forget()) {
+                    if let Err(error) = self.timed("forget", || client.forget()) {
                         Line::failed(CLERK, &error).say();
                     }
                 }
@@ -160,12 +160,12 @@ impl Work<'_> {
         &self,
         who: usize,
         call: &'static str,
-        ask: fn(&Keeper) -> Result<Token, Error>,
+        ask: fn(&Client) -> Result<Token, Error>,
         seen: &mut Option<String>,
     ) -> Option<Token> {
         let clock = SystemClock::new();
         let before = clock.now();
-        let got = self.timed(call, || ask(&self.keepers[who]));
+        let got = self.timed(call, || ask(&self.clients[who]));
         let after = clock.now();
         let waited = after.boot_ms - before.boot_ms;
         if waited > self.longest_ms.fetch_max(waited, Ordering::SeqCst) {
@@ -199,7 +199,7 @@ struct Reporter {
     forker: Forker,
 }
 
-impl Probe for Reporter {
+impl Failpoints for Reporter {
     fn at(&self, point: Point) -> Result<(), Error> {
         let at = Line::At {
             who: self.who,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use countersign::{
-    Clock, Connection, Keeper, ManualClock, MemoryStore, Profile, Request, Response, SendError,
+use countersign_core::{
+    Client, Clock, Connection, ManualClock, MemoryStore, Profile, Request, Response, SendError,
     Settings, Store, Transport, Verdict, from_profile,
 };
 
@@ -40,7 +40,7 @@ impl Transport for Vendor {
 struct Bench {
     clock: Arc<ManualClock>,
     vendor: Arc<Vendor>,
-    keepers: Vec<Keeper>,
+    clients: Vec<Client>,
 }
 
 impl Bench {
@@ -54,8 +54,8 @@ impl Bench {
             posts: Mutex::default(),
         });
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let keeper = || {
-            Keeper::builder(connection())
+        let client = || {
+            Client::builder(connection())
                 .transport(Arc::clone(&vendor) as Arc<dyn Transport>)
                 .clock(Arc::clone(&clock) as Arc<dyn Clock>)
                 .store(Arc::clone(&store))
@@ -63,7 +63,7 @@ impl Bench {
                 .unwrap()
         };
         Self {
-            keepers: vec![keeper(), keeper(), keeper()],
+            clients: vec![client(), client(), client()],
             clock,
             vendor,
         }
@@ -72,8 +72,8 @@ impl Bench {
     /// Requests tokens of all clients repeatedly. None may be expired.
     fn ask(&self) {
         for _ in 0..10 {
-            for keeper in &self.keepers {
-                let token = keeper.token().unwrap();
+            for client in &self.clients {
+                let token = client.token().unwrap();
                 let ends: u64 = token.expose().trim_start_matches("until-").parse().unwrap();
                 let now = self.clock.now().boot_ms;
                 assert!(ends > now, "{now}: the token expired at {ends}");
@@ -171,7 +171,7 @@ fn tokens_that_live_for_a_second_cause_one_request_each() {
 fn a_response_slower_than_its_tokens_lifetime_is_an_error_without_a_storm() {
     let bench = Bench::new(2, Duration::from_secs(3));
     for _ in 0..100 {
-        let error = bench.keepers[0].token().unwrap_err();
+        let error = bench.clients[0].token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::Retry, "{error}");
     }
     assert!(bench.posts() <= 2, "{}", bench.posts());

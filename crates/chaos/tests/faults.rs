@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use countersign::probe::{Point, Probe};
-use countersign::{Error, ErrorKind, FileStore, Keeper};
 use countersign_chaos::{Place, PlaceKind, Server, Stage};
+use countersign_core::failpoint::{Failpoints, Point};
+use countersign_core::{Client, Error, ErrorKind, FileStore};
 use rustix::process::geteuid;
 
 const NAME: &str = "boldsign-refresh";
@@ -24,7 +24,7 @@ const NOBODY: u32 = 65_534;
 /// A grant in a folder, with an expired access token, and the bytes of its record.
 struct Bench {
     stage: Stage,
-    keeper: Keeper,
+    client: Client,
     folder: PathBuf,
     before: Vec<u8>,
 }
@@ -33,12 +33,12 @@ impl Bench {
     fn new(folder: &Path) -> Self {
         let stage = Stage::start(Server::Strict, 3600);
         let store = Arc::new(FileStore::open(folder).unwrap());
-        let keeper = stage.keeper(NAME, TIMEOUT_MS, store);
-        stage.use_up(&keeper).unwrap();
+        let client = stage.client(NAME, TIMEOUT_MS, store);
+        stage.use_up(&client).unwrap();
         let before = fs::read(record(folder)).unwrap();
         Self {
             stage,
-            keeper,
+            client,
             folder: folder.to_owned(),
             before,
         }
@@ -46,7 +46,7 @@ impl Bench {
 
     /// Asserts a store error with these words, and that nothing was sent or changed.
     fn assert_store_error(&self, words: &str) {
-        let error = self.keeper.token().unwrap_err();
+        let error = self.client.token().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
         assert!(error.message().contains(words), "{error}");
         assert!(
@@ -58,8 +58,8 @@ impl Bench {
     }
 
     fn still_works(&self) {
-        self.keeper.token().unwrap();
-        self.keeper.refresh_now().unwrap();
+        self.client.token().unwrap();
+        self.client.refresh_now().unwrap();
     }
 }
 
@@ -121,7 +121,7 @@ fn skip(why: &str) {
 /// Does something once, when a refresh reaches a failpoint.
 struct When<F>(Point, Mutex<Option<F>>);
 
-impl<F: FnOnce() + Send> Probe for When<F> {
+impl<F: FnOnce() + Send> Failpoints for When<F> {
     fn at(&self, point: Point) -> Result<(), Error> {
         if point == self.0
             && let Some(act) = self.1.lock().unwrap().take()
@@ -137,19 +137,19 @@ fn a_full_disk_is_noticed_before_anything_is_sent() {
     let Some(small) = Small::mount() else { return };
     let stage = Stage::start(Server::Strict, 3600);
     let folder = small.0.path().join("tokens");
-    let keeper = stage.keeper(
+    let client = stage.client(
         NAME,
         TIMEOUT_MS,
         Arc::new(FileStore::open(&folder).unwrap()),
     );
     small.fill();
-    let error = keeper.token().unwrap_err();
+    let error = client.token().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
     assert!(error.message().contains("No space left"), "{error}");
     assert!(error.message().contains(&folder.display().to_string()));
     assert_eq!(stage.refreshes().len(), 0, "nothing was sent");
     small.empty();
-    keeper.token().unwrap();
+    client.token().unwrap();
 }
 
 #[test]
@@ -159,22 +159,22 @@ fn a_disk_that_fills_up_between_sending_and_saving_loses_nothing() {
     let folder = small.0.path().join("tokens");
     let bench = Bench::new(&folder);
     let filler = Arc::clone(&small);
-    let keeper = Keeper::builder(bench.stage.connection(NAME, TIMEOUT_MS))
+    let client = Client::builder(bench.stage.connection(NAME, TIMEOUT_MS))
         .store(Arc::new(FileStore::open(&folder).unwrap()))
-        .probe(Arc::new(When(
+        .failpoints(Arc::new(When(
             Point::BeforePersist,
             Mutex::new(Some(move || filler.fill())),
         )))
         .build()
         .unwrap();
     // The intent has reserved the space for it.
-    keeper.token().unwrap();
-    assert!(keeper.unsaved().is_none());
+    client.token().unwrap();
+    assert!(client.unsaved().is_none());
     assert_eq!(bench.stage.refreshes().len(), 2);
     // On a full disk, another process finds the token. Its own refresh succeeds or changes nothing.
-    bench.keeper.token().unwrap();
+    bench.client.token().unwrap();
     assert_eq!(bench.stage.refreshes().len(), 2);
-    drop(bench.keeper.refresh_now());
+    drop(bench.client.refresh_now());
     small.empty();
     bench.still_works();
 }
@@ -211,10 +211,10 @@ fn without_permission_the_error_names_the_file() {
     give_away(bench.stage.sandbox.dir());
     give_away(&folder);
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).unwrap();
-    let spool = room.path().join("spool");
-    fs::create_dir(&spool).unwrap();
-    fs::set_permissions(&spool, fs::Permissions::from_mode(0o700)).unwrap();
-    give_away(&spool);
+    let fallback = room.path().join("fallback");
+    fs::create_dir(&fallback).unwrap();
+    fs::set_permissions(&fallback, fs::Permissions::from_mode(0o700)).unwrap();
+    give_away(&fallback);
     for locked in [false, true] {
         if locked {
             // Nobody may read the record.
@@ -226,7 +226,7 @@ fn without_permission_the_error_names_the_file() {
             .arg("--store")
             .arg(format!("file:{}", folder.display()))
             .args([Path::new("--folder"), bench.stage.sandbox.dir()])
-            .args([Path::new("--spool"), &spool])
+            .args([Path::new("--fallback"), &fallback])
             .uid(NOBODY)
             .gid(NOBODY)
             .current_dir("/")
@@ -270,7 +270,7 @@ fn a_damaged_record_is_kept_and_reported_and_nothing_is_sent() {
         let mut bytes = bench.before.clone();
         damage(&mut bytes);
         fs::write(record(&bench.folder), &bytes).unwrap();
-        let error = bench.keeper.token().unwrap_err();
+        let error = bench.client.token().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
         assert!(error.message().contains("damaged"), "{error}");
         assert_eq!(bench.stage.refreshes().len(), 1, "nothing was sent");
@@ -312,7 +312,7 @@ fn killed_in_the_middle(kind: PlaceKind) {
         let place = Arc::new(Mutex::new(Place::start(kind)));
         let store = place.lock().unwrap().open("cut");
         stage
-            .use_up(&stage.keeper(NAME, TIMEOUT_MS, store))
+            .use_up(&stage.client(NAME, TIMEOUT_MS, store))
             .unwrap();
         let victim = Arc::clone(&place);
         let kill = move || match &mut *victim.lock().unwrap() {
@@ -321,12 +321,12 @@ fn killed_in_the_middle(kind: PlaceKind) {
             _ => {}
         };
         let store = place.lock().unwrap().open("cut");
-        let keeper = Keeper::builder(stage.connection(NAME, TIMEOUT_MS))
+        let client = Client::builder(stage.connection(NAME, TIMEOUT_MS))
             .store(store)
-            .probe(Arc::new(When(point, Mutex::new(Some(kill)))))
+            .failpoints(Arc::new(When(point, Mutex::new(Some(kill)))))
             .build()
             .unwrap();
-        let error = keeper.token().unwrap_err();
+        let error = client.token().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
         assert!(
             error.message().to_lowercase().contains(kind.as_str()),
@@ -338,13 +338,13 @@ fn killed_in_the_middle(kind: PlaceKind) {
             Place::Postgres(server) => server.restart(),
             _ => {}
         }
-        keeper.token().unwrap();
+        client.token().unwrap();
         assert_eq!(
             stage.refreshes().len(),
             2,
             "{point:?}: the response was kept, or one request was sent"
         );
         let store = place.lock().unwrap().open("cut");
-        stage.keeper(NAME, TIMEOUT_MS, store).refresh_now().unwrap();
+        stage.client(NAME, TIMEOUT_MS, store).refresh_now().unwrap();
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! The real code needs real threads, so this is a copy of its state machine, step by step and with
 //! the same field names: `start`, `take_off`, `Landing::drop`, `obtain` and the poll of
-//! `TokenFuture` in `crates/core/src/keeper/flight.rs`.
+//! `TokenFuture` in `crates/core/src/client/single_flight.rs`.
 
 use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::{check_random, thread};
 
 #[derive(Default)]
-struct Flights {
+struct SingleFlight {
     state: Mutex<State>,
     landed: Condvar,
     /// The token that callers see; not protected by the state's lock, as in the real code.
@@ -48,82 +48,82 @@ enum Flaw {
     WakerTooLate,
 }
 
-fn start(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Start {
-    let shown = flights.shown.load(Ordering::SeqCst);
+fn start(single_flight: &Arc<SingleFlight>, fails: bool, flaw: Flaw) -> Start {
+    let shown = single_flight.shown.load(Ordering::SeqCst);
     if shown > 0 {
         return Start::Done(shown);
     }
-    let mut state = flights.state.lock().unwrap();
-    let shown = flights.shown.load(Ordering::SeqCst);
+    let mut state = single_flight.state.lock().unwrap();
+    let shown = single_flight.shown.load(Ordering::SeqCst);
     if shown > 0 && flaw != Flaw::NoSecondLook {
         return Start::Done(shown);
     }
     let landings = state.landings;
     if !state.flying {
-        let flights = Arc::clone(flights);
-        thread::spawn(move || fly(&flights, fails));
+        let single_flight = Arc::clone(single_flight);
+        thread::spawn(move || fly(&single_flight, fails));
         state.flying = true;
     }
     Start::Wait(landings)
 }
 
-fn fly(flights: &Flights, fails: bool) {
+fn fly(single_flight: &SingleFlight, fails: bool) {
     assert_eq!(
-        flights.in_the_air.fetch_add(1, Ordering::SeqCst),
+        single_flight.in_the_air.fetch_add(1, Ordering::SeqCst),
         0,
         "two requests at once"
     );
-    let count = flights.requests.fetch_add(1, Ordering::SeqCst) + 1;
+    let count = single_flight.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let outcome = if fails && count == 1 {
         Err(())
     } else {
         Ok(count)
     };
     if let Ok(token) = outcome {
-        flights.shown.store(token, Ordering::SeqCst);
+        single_flight.shown.store(token, Ordering::SeqCst);
     }
-    flights.in_the_air.fetch_sub(1, Ordering::SeqCst);
-    let mut state = flights.state.lock().unwrap();
+    single_flight.in_the_air.fetch_sub(1, Ordering::SeqCst);
+    let mut state = single_flight.state.lock().unwrap();
     state.outcome = Some(outcome);
     state.flying = false;
     state.landings += 1;
     let wakers = std::mem::take(&mut state.wakers);
     drop(state);
-    flights.landed.notify_all();
+    single_flight.landed.notify_all();
     for waker in wakers {
         *waker.flag.lock().unwrap() = true;
         waker.changed.notify_all();
     }
 }
 
-fn obtain(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
-    let landings = match start(flights, fails, flaw) {
+fn obtain(single_flight: &Arc<SingleFlight>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
+    let landings = match start(single_flight, fails, flaw) {
         Start::Done(token) => return Ok(token),
         Start::Wait(landings) => landings,
     };
-    let mut state = flights.state.lock().unwrap();
+    let mut state = single_flight.state.lock().unwrap();
     while state.landings == landings {
-        state = flights.landed.wait(state).unwrap();
+        state = single_flight.landed.wait(state).unwrap();
     }
     state.outcome.expect("a completed flight has an outcome")
 }
 
 /// Runs a task: polls, sleeps until woken, polls again.
-fn obtain_async(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
-    let landings = match start(flights, fails, flaw) {
+fn obtain_async(single_flight: &Arc<SingleFlight>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
+    let landings = match start(single_flight, fails, flaw) {
         Start::Done(token) => return Ok(token),
         Start::Wait(landings) => landings,
     };
     loop {
         let woken = Arc::new(Woken::default());
-        let mut state = flights.state.lock().unwrap();
+        let mut state = single_flight.state.lock().unwrap();
         if state.landings != landings {
             return state.outcome.expect("a completed flight has an outcome");
         }
         if flaw == Flaw::WakerTooLate {
             drop(state);
             thread::yield_now();
-            state = flights.state.lock().unwrap();
+            state = single_flight.state.lock().unwrap();
         }
         state.wakers.push(Arc::clone(&woken));
         drop(state);
@@ -136,15 +136,15 @@ fn obtain_async(flights: &Arc<Flights>, fails: bool, flaw: Flaw) -> Result<usize
 
 fn explore(fails: bool, flaw: Flaw) {
     let body = move || {
-        let flights = Arc::new(Flights::default());
+        let single_flight = Arc::new(SingleFlight::default());
         let failed = Arc::new(AtomicBool::new(false));
         let callers: Vec<_> = (0..4)
             .map(|index| {
-                let (flights, failed) = (Arc::clone(&flights), Arc::clone(&failed));
+                let (single_flight, failed) = (Arc::clone(&single_flight), Arc::clone(&failed));
                 thread::spawn(move || {
                     let got = match index % 2 {
-                        0 => obtain(&flights, fails, flaw),
-                        _ => obtain_async(&flights, fails, flaw),
+                        0 => obtain(&single_flight, fails, flaw),
+                        _ => obtain_async(&single_flight, fails, flaw),
                     };
                     failed.fetch_or(got.is_err(), Ordering::SeqCst);
                 })
@@ -153,7 +153,7 @@ fn explore(fails: bool, flaw: Flaw) {
         for caller in callers {
             caller.join().unwrap();
         }
-        let requests = flights.requests.load(Ordering::SeqCst);
+        let requests = single_flight.requests.load(Ordering::SeqCst);
         // A failure goes to the callers that waited for it. Later callers send another request.
         assert!(requests <= if fails { 2 } else { 1 }, "{requests} requests");
         assert!(fails || !failed.load(Ordering::SeqCst));

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use countersign::{Algorithm, Error};
+use countersign_core::{Algorithm, Error};
 use countersign_plugin::Sha256;
 
 const EXIT_CODES: &str = "\

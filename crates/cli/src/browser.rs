@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use countersign::profile::LoopbackPort;
-use countersign::{Connection, Error, Listener, Login, SystemRandom, Url};
+use countersign_core::profile::LoopbackPort;
+use countersign_core::{Connection, Error, Listener, Login, SystemRandom, Url};
 use serde_json::json;
 
 use crate::args::BrowserArgs;

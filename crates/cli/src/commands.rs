@@ -16,7 +16,7 @@ mod store;
 mod token;
 mod verify;
 
-use countersign::{Extra, Keeper, Token};
+use countersign_core::{Client, Extra, Token};
 
 use crate::args::{Cli, Command, KeyCommand};
 use crate::output::{Output, Stop};
@@ -43,8 +43,8 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
 }
 
 /// Warns if the token could not be stored. The token is valid anyway.
-fn warn_of_unsaved(keeper: &Keeper, output: &mut Output) {
-    if let Some(error) = keeper.unsaved() {
+fn warn_of_unsaved(client: &Client, output: &mut Output) {
+    if let Some(error) = client.unsaved() {
         output.warn_of("the token could not be stored", &error);
     }
 }
@@ -53,9 +53,9 @@ fn warn_of_unsaved(keeper: &Keeper, output: &mut Output) {
 ///
 /// Only warns if that request fails. If the vendor rejects the token in it, returns the token's
 /// replacement.
-fn with_extra(keeper: &Keeper, token: Token, output: &mut Output) -> (Token, Extra) {
-    let extra = keeper.identity_of(&token);
-    let newer = keeper
+fn with_extra(client: &Client, token: Token, output: &mut Output) -> (Token, Extra) {
+    let extra = client.identity_of(&token);
+    let newer = client
         .peek(None)
         .filter(|newer| newer.secret() != token.secret());
     let token = newer.unwrap_or(token);

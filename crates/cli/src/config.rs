@@ -1,11 +1,11 @@
-//! Builds a connection's keeper from the configuration file, the providers and the transport.
+//! Builds a connection's client from the configuration file, the providers and the transport.
 
 use std::sync::Arc;
 
-use countersign::{
-    Connection, Error, Keeper, KeeperBuilder, Profile, Registry, StoreKey, Transport, from_profile,
+use countersign::{Configuration, place, read_text, variable};
+use countersign_core::{
+    Client, ClientBuilder, Connection, Error, Profile, Registry, StoreKey, Transport, from_profile,
 };
-use countersign_builtin::{Configuration, place, read_text, variable};
 use countersign_plugin::Loader;
 
 use crate::args::Global;
@@ -20,18 +20,18 @@ pub(crate) fn configuration(global: &Global) -> Result<Configuration, Error> {
     }
 }
 
-/// Builds a keeper for the connection of this name.
-pub(crate) fn keeper(global: &Global, name: &str, output: &mut Output) -> Result<Keeper, Stop> {
-    keeper_of(&configuration(global)?, global, name, output)
+/// Builds a client for the connection of this name.
+pub(crate) fn client(global: &Global, name: &str, output: &mut Output) -> Result<Client, Stop> {
+    client_of(&configuration(global)?, global, name, output)
 }
 
-/// Like [`keeper`], with a configuration that was already read.
-pub(crate) fn keeper_of(
+/// Like [`client`], with a configuration that was already read.
+pub(crate) fn client_of(
     config: &Configuration,
     global: &Global,
     name: &str,
     output: &mut Output,
-) -> Result<Keeper, Stop> {
+) -> Result<Client, Stop> {
     let settings = config.settings(name)?;
     for exposed in config.exposed(&settings) {
         output.warn(&format!("{} ({})", exposed.detail(), exposed.fix()));
@@ -39,7 +39,7 @@ pub(crate) fn keeper_of(
     let settings = settings
         .resolve(variable)
         .map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
-    let connection = countersign_builtin::connection(name, &settings, &registry(global)?, None)?;
+    let connection = countersign::connection(name, &settings, &registry(global)?, None)?;
     output.set_connection(&connection);
     output.trace(&format!(
         "connection {name} of {}: {}, environment {}, grant {}, store {}",
@@ -58,23 +58,23 @@ pub(crate) fn store_key(global: &Global, name: &str) -> Option<StoreKey> {
     let settings = configuration(global).ok()?.settings(name).ok()?;
     let settings = settings.resolve(variable).ok()?;
     let registry = registry(global).ok()?;
-    let connection = countersign_builtin::connection(name, &settings, &registry, None).ok()?;
+    let connection = countersign::connection(name, &settings, &registry, None).ok()?;
     Some(connection.record_key())
 }
 
-/// Returns a keeper's builder, with the connection's store and its fallback store.
+/// Returns a client's builder, with the connection's store and its fallback store.
 pub(crate) fn builder(
     connection: Connection,
     transport: Arc<dyn Transport>,
     output: &Output,
-) -> Result<KeeperBuilder, Error> {
+) -> Result<ClientBuilder, Error> {
     let trace = |error: &Error| output.trace(&error.to_string());
-    Ok(countersign_builtin::keeper(connection, trace)?.transport(transport))
+    Ok(countersign::client_builder(connection, trace)?.transport(transport))
 }
 
 /// Returns the built-in providers and those of `--profile` and `--plugin`.
 pub(crate) fn registry(global: &Global) -> Result<Registry, Error> {
-    let mut registry = countersign_builtin::registry()?;
+    let mut registry = countersign::registry()?;
     for path in &global.profiles {
         let shown = path.display();
         let text = read_text("--profile", path)?;

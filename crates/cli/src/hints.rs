@@ -3,7 +3,7 @@
 //! The libraries' hints name settings, files and functions, because most of their callers are
 //! programs. Only this module adds the command that does the same.
 
-use countersign::{Error, ErrorKind, GrantKind, Verdict};
+use countersign_core::{Error, ErrorKind, GrantKind, Verdict};
 
 /// Appends to an error's hint the command that carries it out, if there is one.
 pub(crate) fn with_command(error: Error, connection: &str, grant: GrantKind) -> Error {

@@ -4,9 +4,9 @@ use std::io::{BufRead, Read};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 
-use countersign::trusted::{self, Refusal};
-use countersign::{Error, ErrorKind, Secret};
-use countersign_builtin::variable;
+use countersign::variable;
+use countersign_core::trusted::{self, Refusal};
+use countersign_core::{Error, ErrorKind, Secret};
 use serde_json::Value;
 use zeroize::Zeroizing;
 

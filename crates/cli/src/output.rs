@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use countersign::{Connection, Error, ErrorKind, GrantKind, Verdict, jose};
+use countersign_core::{Connection, Error, ErrorKind, GrantKind, Verdict, jose};
 use serde::Serialize;
 
 use crate::{hints, terminal};

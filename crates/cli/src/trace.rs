@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use countersign::{Error, Network, Transport};
-use countersign_builtin::Observed;
+use countersign::Observed;
+use countersign_core::{Error, Network, Transport};
 use countersign_plugin::Level;
 
 use crate::output;
 
 /// Returns the default transport. With `-v` it logs requests, with `-vv` also header names.
 pub(crate) fn transport(network: &Network, verbosity: u8) -> Result<Arc<dyn Transport>, Error> {
-    let inner = countersign_builtin::transport(network)?;
+    let inner = countersign::transport(network)?;
     if verbosity == 0 {
         return Ok(Arc::new(inner));
     }

@@ -1,6 +1,6 @@
 //! A token as environment variables: for a shell (`token --env`) and for a program (`exec`).
 
-use countersign::{Extra, Token};
+use countersign_core::{Extra, Token};
 
 /// Returns the variables' names and values, `COUNTERSIGN_TOKEN` first.
 pub(crate) fn of(token: &Token, extra: &Extra) -> Vec<(String, String)> {

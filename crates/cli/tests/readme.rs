@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use countersign::{SETTINGS, Settings};
+use countersign_core::{SETTINGS, Settings};
 use countersign_sandbox::{Options, Sandbox};
 
 fn readme() -> String {

@@ -137,10 +137,10 @@ impl StoreSetting {
     /// # Example
     ///
     /// ```
-    /// use countersign::StoreSetting;
+    /// use countersign_core::StoreSetting;
     ///
     /// assert_eq!(StoreSetting::parse("file:tokens")?, StoreSetting::File("tokens".into()));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();

@@ -99,7 +99,7 @@ impl Clock for SystemClock {
 ///
 /// ```
 /// use std::time::Duration;
-/// use countersign::{Clock, ManualClock};
+/// use countersign_core::{Clock, ManualClock};
 ///
 /// let clock = ManualClock::at(1_700_000_000);
 /// clock.advance(Duration::from_secs(90));

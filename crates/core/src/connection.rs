@@ -24,7 +24,7 @@ use crate::{
 /// # Example
 ///
 /// ```
-/// use countersign::{Connection, Profile, Settings};
+/// use countersign_core::{Connection, Profile, Settings};
 ///
 /// # let profile = Profile::from_toml(r#"
 /// #     id = "acme"
@@ -34,7 +34,7 @@ use crate::{
 /// #     endpoints.token = "{base_url}/token"
 /// #     grants.client-credentials.client_auth = ["post"]
 /// # "#)?;
-/// # let provider = countersign::from_profile(profile);
+/// # let provider = countersign_core::from_profile(profile);
 /// let settings = Settings::from_pairs([
 ///     ("provider", "acme"),
 ///     ("grant", "client-credentials"),
@@ -43,7 +43,7 @@ use crate::{
 /// ])?;
 /// let connection = Connection::new("mine", &settings, provider)?;
 /// assert_eq!(connection.token_url().as_str(), "https://login.acme.example/token");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -112,8 +112,8 @@ impl Connection {
     /// # Example
     ///
     /// ```
-    /// use countersign::jws::Backend;
-    /// use countersign::{Connection, Profile, Settings};
+    /// use countersign_core::jws::Backend;
+    /// use countersign_core::{Connection, Profile, Settings};
     ///
     /// # let profile = Profile::from_toml(r#"
     /// #     id = "acme"
@@ -124,7 +124,7 @@ impl Connection {
     /// #     grants.jwt-bearer.client_auth = ["none"]
     /// #     assertion.algorithms = ["EdDSA"]
     /// # "#)?;
-    /// # let provider = countersign::from_profile(profile);
+    /// # let provider = countersign_core::from_profile(profile);
     /// # // RFC 8037 appendix A.1.
     /// # let key = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
     /// #     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
@@ -142,7 +142,7 @@ impl Connection {
     /// let debug = format!("{:?}", connection.signer());
     /// # #[cfg(feature = "aws-lc")]
     /// assert!(debug.contains("backend: AwsLc"));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn with_backend(
         name: &str,

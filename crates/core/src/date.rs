@@ -5,7 +5,7 @@
 /// # Example
 ///
 /// ```
-/// let unix_s = countersign::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+/// let unix_s = countersign_core::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
 /// assert_eq!(unix_s, Some(784_111_777));
 /// ```
 pub fn parse_http_date(text: &str) -> Option<i64> {

@@ -18,7 +18,7 @@ use crate::trusted;
 /// # Example
 ///
 /// ```
-/// use countersign::{Error, ErrorKind, Verdict};
+/// use countersign_core::{Error, ErrorKind, Verdict};
 ///
 /// let error = Error::new(ErrorKind::Setting, "`client_id` is missing")
 ///     .with_hint("set client_id to the app's integration key");
@@ -97,7 +97,7 @@ pub enum ErrorKind {
 ///
 /// ```
 /// use std::time::Duration;
-/// use countersign::{Error, ErrorKind, Verdict};
+/// use countersign_core::{Error, ErrorKind, Verdict};
 ///
 /// /// How long a job waits before it is tried again; `None` where somebody has to act first.
 /// fn wait(error: &Error) -> Option<Duration> {
@@ -163,7 +163,7 @@ impl Error {
     ///
     /// ```
     /// use std::path::Path;
-    /// use countersign::{Error, trusted};
+    /// use countersign_core::{Error, trusted};
     ///
     /// let path = Path::new("missing.pem");
     /// let refuse = |why| Error::setting("ca_file", format!("`ca_file` {} {why}", path.display()));
@@ -256,7 +256,7 @@ impl Error {
     ///
     /// ```
     /// use std::error::Error as _;
-    /// use countersign::{Error, ErrorKind};
+    /// use countersign_core::{Error, ErrorKind};
     ///
     /// let cause = std::io::Error::other("the HSM is offline");
     /// let error = Error::new(ErrorKind::Signing, "the key could not sign").with_source(cause);

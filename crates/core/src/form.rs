@@ -11,7 +11,7 @@ use crate::Error;
 /// # Example
 ///
 /// ```
-/// use countersign::Form;
+/// use countersign_core::Form;
 ///
 /// let form = Form::new().field("grant_type", "refresh_token").field("refresh_token", "5Aep!+/=");
 /// assert_eq!(&*form.encode(), "grant_type=refresh_token&refresh_token=5Aep%21%2B%2F%3D");

@@ -133,7 +133,7 @@ impl Response {
     /// # Example
     ///
     /// ```
-    /// use countersign::Response;
+    /// use countersign_core::Response;
     ///
     /// let response = Response::new(429, [("Retry-After", "7")], "");
     /// assert_eq!(response.header("retry-after"), Some("7"));

@@ -27,7 +27,7 @@ const LEAST_PAUSE: Duration = Duration::from_secs(60);
 /// # Example
 ///
 /// ```
-/// # use countersign::{Request, Response, SendError, Transport};
+/// # use countersign_core::{Request, Response, SendError, Transport};
 /// # #[derive(Debug)]
 /// # struct Canned;
 /// # impl Transport for Canned {
@@ -38,7 +38,7 @@ const LEAST_PAUSE: Duration = Duration::from_secs(60);
 /// # }
 /// # let transport = std::sync::Arc::new(Canned);
 /// use std::sync::Arc;
-/// use countersign::{RemoteJwkSet, SystemClock, Url};
+/// use countersign_core::{RemoteJwkSet, SystemClock, Url};
 ///
 /// let url = Url::parse("https://login.acme.example/jwks")?;
 /// let keys = RemoteJwkSet::new(url, transport, Arc::new(SystemClock::new()));
@@ -48,7 +48,7 @@ const LEAST_PAUSE: Duration = Duration::from_secs(60);
 ///      09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
 /// )?;
 /// assert_eq!(verified.payload, b"Example of Ed25519 signing");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct RemoteJwkSet {

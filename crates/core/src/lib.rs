@@ -1,7 +1,7 @@
 //! countersign gets access tokens for server-side integrations and keeps them valid.
 //!
 //! It signs the assertion, posts the form, understands what the vendor answers, and loses no
-//! refresh token that a client can keep. A [`Connection`] is made from [`Settings`] and a [`Provider`]; a [`Keeper`]
+//! refresh token that a client can keep. A [`Connection`] is made from [`Settings`] and a [`Provider`]; a [`Client`]
 //! hands out its token. Everything between the two ends is a pure function: see
 //! [`token_request`] and [`read_token_response`].
 //!
@@ -14,22 +14,22 @@
 //!
 //! ```no_run
 //! # #[cfg(feature = "ureq")] fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use countersign::{Connection, Keeper, Profile, Settings, from_profile};
+//! use countersign_core::{Connection, Client, Profile, Settings, from_profile};
 //!
 //! // The `provider()` of a provider's crate comes in place of this for the vendors that have one.
 //! let provider = from_profile(Profile::from_toml(&std::fs::read_to_string("acme.toml")?)?);
 //! let file = Settings::from_toml(&std::fs::read_to_string("countersign.toml")?)?;
 //! let settings = Settings::select(file, "work")?.resolve(|name| std::env::var(name).ok())?;
-//! let keeper = Keeper::new(Connection::new("work", &settings, provider)?)?;
+//! let client = Client::new(Connection::new("work", &settings, provider)?)?;
 //! // As often as a token is needed, from any thread; nothing is asked for while there is a valid one.
-//! let header = keeper.token()?.authorization();
+//! let header = client.token()?.authorization();
 //! # Ok(()) }
 //! # #[cfg(not(feature = "ureq"))] fn main() {}
 //! ```
 //!
 //! # Features
 //!
-//! - `ureq` (by default): the transport of [`Keeper::new`], ureq 3 over rustls. Without it hand one to [`Keeper::builder`].
+//! - `ureq` (by default): the transport of [`Client::new`], ureq 3 over rustls. Without it hand one to [`Client::builder`].
 //! - `encrypted-keys`: keys under a passphrase, and PKCS#12.
 //! - `aws-lc`: a second library that signs; the only one for P-521 and for RSA beyond 4096 bits.
 
@@ -43,6 +43,7 @@ mod assertion;
 #[doc(hidden)]
 pub mod certificates;
 mod choices;
+mod client;
 mod clock;
 mod connection;
 mod date;
@@ -53,7 +54,6 @@ mod grant;
 mod http;
 mod id_token;
 mod jwks;
-mod keeper;
 mod login;
 mod loopback;
 mod nearest;
@@ -79,6 +79,12 @@ pub use crate::answer::{
 };
 pub use crate::app::{App, ClientIdentity, Endpoints, GrantPolicy};
 pub use crate::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetting};
+#[doc(hidden)]
+pub use crate::client::failpoint;
+pub use crate::client::{
+    Cached, Change, Client, ClientBuilder, Counts, EndedGrant, Event, Fresh, PendingAttempt,
+    RecordSummary, Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
+};
 pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
 pub use crate::connection::Connection;
 #[doc(hidden)]
@@ -90,12 +96,6 @@ pub use crate::grant::{Grant, TokenTypeHint};
 pub use crate::http::{Method, Request, Response};
 pub use crate::id_token::{IdToken, IdTokenRules};
 pub use crate::jwks::RemoteJwkSet;
-#[doc(hidden)]
-pub use crate::keeper::probe;
-pub use crate::keeper::{
-    Cached, Change, Counts, EndedGrant, Event, Fresh, Keeper, KeeperBuilder, PendingAttempt,
-    RecordSummary, Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
-};
 pub use crate::login::{Login, read_authorization_response};
 pub use crate::loopback::Listener;
 pub use crate::pkce::Pkce;

@@ -17,7 +17,7 @@ use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Ur
 /// # Example
 ///
 /// ```
-/// use countersign::{Connection, Login, Profile, Settings, SystemRandom};
+/// use countersign_core::{Connection, Login, Profile, Settings, SystemRandom};
 ///
 /// # let profile = Profile::from_toml(r#"
 /// #     id = "acme"
@@ -33,13 +33,13 @@ use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Ur
 ///     ("client_id", "app"),
 ///     ("redirect_uri", "https://app.example/callback"),
 /// ])?;
-/// let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
+/// let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
 ///
 /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
 /// // Send the browser to `login.url()`; then pass the URL that it comes back to, or its query.
 /// let error = login.finish("code=x&state=forged").unwrap_err();
 /// assert_eq!(error.message(), "the answer's `state` is not this login's");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -202,7 +202,7 @@ impl Login {
     /// # Example
     ///
     /// ```
-    /// use countersign::{Login, Secret};
+    /// use countersign_core::{Login, Secret};
     ///
     /// let error = Login::restore(&Secret::new("{}")).unwrap_err();
     /// assert_eq!(error.message(), "this is not a saved login");
@@ -242,7 +242,7 @@ impl Login {
     /// # Example
     ///
     /// ```
-    /// use countersign::Login;
+    /// use countersign_core::Login;
     ///
     /// /// Where a web server keeps a login that has begun.
     /// fn session_key(login: &Login) -> String {

@@ -22,13 +22,13 @@ use crate::{Error, ErrorKind, Login, Random, Url, random};
 /// # Example
 ///
 /// ```
-/// use countersign::{Listener, SystemRandom, Url};
+/// use countersign_core::{Listener, SystemRandom, Url};
 ///
 /// let registered = Url::parse("http://127.0.0.1/callback")?;
 /// let listener = Listener::bind(&registered, None, &SystemRandom::new())?;
 /// assert!(listener.redirect_uri().as_str().starts_with("http://127.0.0.1:"));
 /// // Start the login with `listener.redirect_uri()`, open its URL, then `listener.wait(…)`.
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Listener {
@@ -121,7 +121,7 @@ impl Listener {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use countersign::{Connection, Listener, Login, Profile, Settings, SystemRandom};
+    /// # use countersign_core::{Connection, Listener, Login, Profile, Settings, SystemRandom};
     /// # let profile = Profile::from_toml(r#"
     /// #     id = "acme"
     /// #     name = "Acme"
@@ -136,7 +136,7 @@ impl Listener {
     /// #     ("client_id", "app"),
     /// #     ("redirect_uri", "http://127.0.0.1/callback"),
     /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
     /// # let random = SystemRandom::new();
     /// let listener = Listener::bind(connection.redirect_uri().unwrap(), None, &random)?;
     /// let login = Login::start(&connection, listener.redirect_uri().as_str(), &random)?;
@@ -147,7 +147,7 @@ impl Listener {
     ///     |_waited| Some(pasted.clone()),
     ///     |callback| login.finish(callback),
     /// )?;
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn wait_or<T>(
         self,

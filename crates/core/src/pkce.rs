@@ -10,12 +10,12 @@ use crate::{Error, ErrorKind, Secret};
 /// # Example
 ///
 /// ```
-/// use countersign::pkce::Pkce;
+/// use countersign_core::pkce::Pkce;
 ///
 /// // RFC 7636 appendix B; a real one is made from fresh random bytes.
 /// let pkce = Pkce::from_verifier("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")?;
 /// assert_eq!(pkce.challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pkce {

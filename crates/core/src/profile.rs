@@ -25,7 +25,7 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 /// # Example
 ///
 /// ```
-/// use countersign::Profile;
+/// use countersign_core::Profile;
 ///
 /// let profile = Profile::from_toml(r#"
 ///     id = "acme"
@@ -39,7 +39,7 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 ///     client_auth = ["post"]
 /// "#)?;
 /// assert_eq!(profile.id, "acme");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 ///
 /// # Templates
@@ -68,7 +68,7 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 /// PKCS#12 file.
 ///
 /// ```
-/// use countersign::Profile;
+/// use countersign_core::Profile;
 ///
 /// Profile::from_toml(r##"
 ///     id = "acme"
@@ -102,7 +102,7 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 ///     assertion.claims.sub = "{client_secret}"
 /// "#).unwrap_err();
 /// assert!(error.message().ends_with("is secret, and no secret goes into a template"));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -398,7 +398,7 @@ impl Profile {
     /// # Example
     ///
     /// ```
-    /// use countersign::{Algorithm, Profile};
+    /// use countersign_core::{Algorithm, Profile};
     ///
     /// # let profile = Profile::from_toml(r#"
     /// #     id = "acme"
@@ -413,7 +413,7 @@ impl Profile {
     /// assert_eq!(profile.algorithms(Some(Algorithm::ES256))?, [Algorithm::ES256]);
     /// let error = profile.algorithms(Some(Algorithm::EdDSA)).unwrap_err();
     /// assert_eq!(error.message(), "`algorithm` is EdDSA, which Acme does not accept");
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn algorithms(&self, asked: Option<Algorithm>) -> Result<Vec<Algorithm>, Error> {
         let accepted = &self.assertion.algorithms;

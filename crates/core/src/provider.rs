@@ -121,7 +121,7 @@ pub fn from_profile(profile: Profile) -> Arc<dyn Provider> {
 /// # Example
 ///
 /// ```
-/// use countersign::{Profile, Registry};
+/// use countersign_core::{Profile, Registry};
 ///
 /// let profile = Profile::from_toml(r#"
 ///     id = "acme"
@@ -131,10 +131,10 @@ pub fn from_profile(profile: Profile) -> Arc<dyn Provider> {
 ///     endpoints.token = "{base_url}/token"
 ///     grants.client-credentials.client_auth = ["post"]
 /// "#)?;
-/// let registry = Registry::new().with(countersign::from_profile(profile))?;
+/// let registry = Registry::new().with(countersign_core::from_profile(profile))?;
 /// let error = registry.provider("acne").unwrap_err();
 /// assert_eq!(error.message(), "`provider` is `acne`, which is not known; did you mean `acme`?");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Registry(Vec<Arc<dyn Provider>>);

@@ -23,7 +23,7 @@ const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-
 /// # Example
 ///
 /// ```
-/// use countersign::{
+/// use countersign_core::{
 ///     Clock, Connection, Grant, ManualClock, Profile, Settings, SystemRandom, token_request,
 /// };
 ///
@@ -38,14 +38,14 @@ const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-
 /// # let settings = Settings::from_pairs([
 /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
 /// # ])?;
-/// # let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
+/// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
 /// let now = ManualClock::at(1_700_000_000).now();
 /// let request = token_request(&connection, &Grant::ClientCredentials, now, &SystemRandom::new())?;
 /// assert_eq!(
 ///     request.body().unwrap().as_str(),
 ///     "grant_type=client_credentials&client_id=app&client_secret=s3cret",
 /// );
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 pub fn token_request(
     connection: &Connection,

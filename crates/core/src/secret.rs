@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// # Example
 ///
 /// ```
-/// use countersign::Secret;
+/// use countersign_core::Secret;
 ///
 /// let secret = Secret::new("hunter2");
 /// assert_eq!(format!("{secret:?}"), "Secret(redacted)");

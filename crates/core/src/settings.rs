@@ -34,14 +34,14 @@ use crate::{Error, ErrorKind, Secret};
 /// # Example
 ///
 /// ```
-/// use countersign::Settings;
+/// use countersign_core::Settings;
 ///
 /// let settings = Settings::from_pairs([("provider", "docusign"), ("environment", "demo")])?;
 /// assert_eq!(settings.value("environment"), Some("demo"));
 ///
 /// let error = Settings::from_pairs([("client-id", "x")]).unwrap_err();
 /// assert_eq!(error.message(), "`client-id` is not a setting; did you mean `client_id`?");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct Settings {
@@ -86,7 +86,7 @@ impl Settings {
     /// # Example
     ///
     /// ```
-    /// use countersign::Settings;
+    /// use countersign_core::Settings;
     ///
     /// let all = Settings::from_toml(r#"
     ///     [connections.mine]
@@ -95,7 +95,7 @@ impl Settings {
     ///     scopes = ["api", "refresh_token"]
     /// "#)?;
     /// assert_eq!(all["mine"].value("scopes"), Some("api refresh_token"));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn from_toml(text: &str) -> Result<BTreeMap<String, Self>, Error> {
         let all = parse(text)?.into_iter();
@@ -111,12 +111,12 @@ impl Settings {
     /// # Example
     ///
     /// ```
-    /// use countersign::Settings;
+    /// use countersign_core::Settings;
     ///
     /// let all = Settings::from_toml("[connections.sales]\nprovider = \"salesforce\"")?;
     /// let error = Settings::select(all, "sale").unwrap_err();
     /// assert_eq!(error.message(), "there is no connection `sale`; did you mean `sales`?");
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn select(mut all: BTreeMap<String, Self>, name: &str) -> Result<Self, Error> {
         if let Some(found) = all.remove(name) {
@@ -170,12 +170,12 @@ impl Settings {
     /// # Example
     ///
     /// ```
-    /// use countersign::Settings;
+    /// use countersign_core::Settings;
     ///
     /// let mut settings = Settings::from_pairs([("private_key_file", "key.pem")])?;
     /// settings.unset("private_key")?;
     /// assert_eq!(settings.keys().count(), 0);
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn unset(&mut self, key: &str) -> Result<(), Error> {
         refuse_unknown(key)?;
@@ -210,12 +210,12 @@ impl Settings {
     /// # Example
     ///
     /// ```
-    /// use countersign::Settings;
+    /// use countersign_core::Settings;
     ///
     /// let settings = Settings::from_pairs([("client_secret_env", "APP_SECRET")])?;
     /// let settings = settings.resolve(|name| (name == "APP_SECRET").then(|| "s3cret".to_owned()))?;
     /// assert_eq!(settings.secret("client_secret").unwrap().expose(), "s3cret");
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn resolve(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         for key in SETTINGS.iter().filter(|key| key.secret).map(|key| key.name) {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use zeroize::Zeroize;
 
 use crate::answer::explain_send_error;
+use crate::client::rejected::YOUNG;
+use crate::client::{bound, lease};
 use crate::connection::LiveConnection;
-use crate::keeper::rejected::YOUNG;
-use crate::keeper::{bound, lease};
 use crate::{
     Clock, Connection, Error, ErrorKind, Grant, GrantKind, Moment, Random, Secret, SystemClock,
     SystemRandom, TokenResponse, Transport, read_token_response, token_request,
@@ -29,9 +29,9 @@ use crate::{
 ///
 /// ```no_run
 /// use std::sync::Arc;
-/// use countersign::{Connection, Subjects, UreqTransport};
+/// use countersign_core::{Connection, Subjects, UreqTransport};
 ///
-/// # fn example(connection: Connection) -> Result<(), countersign::Error> {
+/// # fn example(connection: Connection) -> Result<(), countersign_core::Error> {
 /// // A `jwt-bearer` connection; its own `subject` is one of many.
 /// let transport = Arc::new(UreqTransport::new(connection.network())?);
 /// let subjects = Subjects::new(connection, transport, 1_000_000)?;
@@ -66,7 +66,7 @@ struct Shard(Mutex<State>);
 struct State {
     kept: HashSet<Kept>,
     /// The requests under way, by subject.
-    flights: HashMap<Box<str>, Arc<Flight>>,
+    single_flight: HashMap<Box<str>, Arc<Flight>>,
     /// The subjects whose last token an API rejected.
     rejected: HashSet<Box<str>>,
 }
@@ -98,7 +98,7 @@ impl Subjects {
                 "grant",
                 format!("`grant` is {grant}, and many subjects need jwt-bearer"),
             )
-            .with_hint("other grants get a keeper for each connection"));
+            .with_hint("other grants get a client for each connection"));
         }
         Ok(Self(Arc::new(Inner {
             live: LiveConnection::new(connection.clone()),
@@ -138,11 +138,11 @@ impl Subjects {
     /// Returns a token of this subject that is valid for at least the connection's `min_valid_s`.
     ///
     /// Returns within five times the connection's `timeout_ms` plus 60 s, whatever the transport
-    /// and the signer do, like [`Keeper::max_wait`](crate::Keeper::max_wait).
+    /// and the signer do, like [`Client::max_wait`](crate::Client::max_wait).
     ///
     /// # Errors
     ///
-    /// As [`Keeper::token`](crate::Keeper::token).
+    /// As [`Client::token`](crate::Client::token).
     pub fn token(&self, subject: &str) -> Result<Secret, Error> {
         let inner = &self.0;
         let flight = {
@@ -151,11 +151,13 @@ impl Subjects {
                 return Ok(token);
             }
             lease::check_process(&inner.connection, inner.process)?;
-            match state.flights.get(subject) {
+            match state.single_flight.get(subject) {
                 Some(flight) => Arc::clone(flight),
                 None => {
                     let flight = Inner::take_off(inner, subject)?;
-                    state.flights.insert(subject.into(), Arc::clone(&flight));
+                    state
+                        .single_flight
+                        .insert(subject.into(), Arc::clone(&flight));
                     flight
                 }
             }
@@ -199,7 +201,7 @@ impl Subjects {
 
     /// Reports that an API rejected this token of a subject (401): the next call gets a new one.
     ///
-    /// As with [`Keeper::invalidate`](crate::Keeper::invalidate), a token that itself replaced a
+    /// As with [`Client::invalidate`](crate::Client::invalidate), a token that itself replaced a
     /// rejected one is kept for its first minute, so that an API that rejects every token does not
     /// cost a token request for each of its calls.
     pub fn invalidate(&self, subject: &str, token: &Secret) {
@@ -268,7 +270,7 @@ impl Inner {
             .or(self.connection.assume_lifetime())
             .unwrap_or(untold);
         if length.is_zero() {
-            return Err(crate::keeper::born_expired(&self.connection));
+            return Err(crate::client::born_expired(&self.connection));
         }
         let mut state = self.shard(subject).lock();
         let replaces_rejected = state.rejected.remove(subject);
@@ -352,7 +354,7 @@ impl Drop for Landing<'_> {
             Err(Error::new(ErrorKind::Internal, message))
         });
         let shard = self.inner.shard(self.subject);
-        shard.lock().flights.remove(self.subject);
+        shard.lock().single_flight.remove(self.subject);
         let mut slot = self
             .flight
             .outcome

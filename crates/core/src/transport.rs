@@ -22,7 +22,7 @@ use crate::{Error, Request, Response};
 /// A transport for a test, which answers without a network:
 ///
 /// ```
-/// use countersign::{Request, Response, SendError, Transport};
+/// use countersign_core::{Request, Response, SendError, Transport};
 ///
 /// #[derive(Debug)]
 /// struct Canned;
@@ -43,7 +43,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
     fn send(&self, request: &Request) -> Result<Response, SendError>;
 
     /// What is wrong although requests still go out, such as a changed `ca_file` that cannot be used.
-    /// A client asks after each request, and reports it to [`crate::KeeperBuilder::on_warning`].
+    /// A client asks after each request, and reports it to [`crate::ClientBuilder::on_warning`].
     fn warning(&self) -> Option<Error> {
         None
     }

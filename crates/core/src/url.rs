@@ -16,14 +16,14 @@ use crate::{Error, form};
 /// # Example
 ///
 /// ```
-/// use countersign::Url;
+/// use countersign_core::Url;
 ///
 /// let url = Url::parse("https://account-d.docusign.com/oauth/token")?;
 /// assert_eq!(url.host(), "account-d.docusign.com");
 /// assert_eq!(url.origin(), "https://account-d.docusign.com");
 /// assert!(Url::parse("http://account-d.docusign.com").is_err());
 /// assert!(Url::parse("http://127.0.0.1:8080/callback").is_ok());
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Url {
@@ -164,11 +164,11 @@ impl Url {
     /// # Example
     ///
     /// ```
-    /// use countersign::Url;
+    /// use countersign_core::Url;
     ///
     /// let url = Url::parse("https://host/oauth/auth")?.with_query([("scope", "signature impersonation")]);
     /// assert_eq!(url.as_str(), "https://host/oauth/auth?scope=signature%20impersonation");
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), countersign_core::Error>(())
     /// ```
     #[must_use]
     pub fn with_query<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use countersign::{Clock, Error, Provider, Registry, SystemClock};
+use countersign_core::{Clock, Error, Provider, Registry, SystemClock};
 
 use self::library::Library;
 use self::provider::PluginProvider;
@@ -23,13 +23,13 @@ pub use crate::abi::csign_plugin_level as Level;
 /// # Example
 ///
 /// ```no_run
-/// use countersign::Registry;
+/// use countersign_core::Registry;
 /// use countersign_plugin::Loader;
 ///
 /// let loader = Loader::new().with_log(|plugin, level, text| println!("{plugin} {level:?}: {text}"));
 /// let plugin = loader.load("/usr/lib/countersign/zoom.so".as_ref(), None)?;
 /// let registry = plugin.register(Registry::new())?;
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Loader(Arc<Services>);
@@ -77,9 +77,9 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// Returns [`ErrorKind::Setting`](countersign::ErrorKind::Setting) if the path or the file
+    /// Returns [`ErrorKind::Setting`](countersign_core::ErrorKind::Setting) if the path or the file
     /// breaks one of these rules, or if the file is not a plugin of this major version of the ABI.
-    /// Returns [`ErrorKind::Plugin`](countersign::ErrorKind::Plugin) if the plugin misbehaves.
+    /// Returns [`ErrorKind::Plugin`](countersign_core::ErrorKind::Plugin) if the plugin misbehaves.
     pub fn load(&self, path: &Path, digest: Option<Sha256>) -> Result<Plugin, Error> {
         let context = |error: Error| error.in_context(format_args!("plugin {}", path.display()));
         let library = Library::load(path, digest).map_err(context)?;

@@ -1,6 +1,6 @@
 //! The low layer of Node: the functions for koffi, the numbers, and the settings.
 
-use countersign::SETTINGS;
+use countersign_core::SETTINGS;
 
 use super::fields::{Idiom, Kind, fields};
 use super::model::{Enum, Function, Model, Type};

@@ -1,6 +1,6 @@
 //! The low layer of Python: the functions for cffi and type checkers, numbers and settings.
 
-use countersign::SETTINGS;
+use countersign_core::SETTINGS;
 
 use super::fields::{Idiom, Kind, fields};
 use super::model::{Enum, Function, Model, Type};

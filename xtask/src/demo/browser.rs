@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use countersign::{Keeper, Listener, Request, SystemRandom, Token, Transport, UreqTransport, Url};
+use countersign_core::{
+    Client, Listener, Request, SystemRandom, Token, Transport, UreqTransport, Url,
+};
 
 use super::stage::describe;
 
 /// Opens a login or consent URL and allows access. Returns the URL of the callback.
-pub(crate) fn allow(keeper: &Keeper, url: &str) -> Result<Url, String> {
+pub(crate) fn allow(client: &Client, url: &str) -> Result<Url, String> {
     let url = Url::parse(url)
         .map_err(describe)?
         .with_query([("_sandbox", "allow")]);
-    let transport = UreqTransport::new(keeper.connection().network()).map_err(describe)?;
+    let transport = UreqTransport::new(client.connection().network()).map_err(describe)?;
     let response = transport
         .send(&Request::get(url))
         .map_err(|error| describe(error.into_error()))?;
@@ -22,19 +24,19 @@ pub(crate) fn allow(keeper: &Keeper, url: &str) -> Result<Url, String> {
 }
 
 /// Logs in: starts a loopback server, opens the browser, and exchanges the code.
-pub(crate) fn login(keeper: &Keeper) -> Result<Token, String> {
-    let registered = keeper
+pub(crate) fn login(client: &Client) -> Result<Token, String> {
+    let registered = client
         .connection()
         .redirect_uri()
         .ok_or("there is no redirect_uri")?;
     let listener = Listener::bind(registered, None, &SystemRandom::new()).map_err(describe)?;
-    let login = keeper
+    let login = client
         .start_login(Some(listener.redirect_uri().as_str()))
         .map_err(describe)?;
     std::thread::scope(|scope| {
         let person = scope.spawn(|| {
-            let back = allow(keeper, login.url().as_str())?;
-            let transport = UreqTransport::new(keeper.connection().network()).map_err(describe)?;
+            let back = allow(client, login.url().as_str())?;
+            let transport = UreqTransport::new(client.connection().network()).map_err(describe)?;
             let page = transport
                 .send(&Request::get(back))
                 .map_err(|e| describe(e.into_error()))?;
@@ -48,7 +50,7 @@ pub(crate) fn login(keeper: &Keeper) -> Result<Token, String> {
             }
         });
         let token = listener.wait(&login, Duration::from_secs(10), |query| {
-            keeper.complete_login(&login, query)
+            client.complete_login(&login, query)
         });
         let shown = person
             .join()

@@ -1,22 +1,22 @@
 //! DocuSign's jobs: 1, 2 and 5.
 
-use countersign::{ErrorKind, Source, Verdict};
+use countersign_core::{ErrorKind, Source, Verdict};
 
 use super::browser;
 use super::stage::{Stage, describe, ensure};
 
 pub(super) fn jwt(stage: &mut Stage) -> Result<(), String> {
     for name in ["docusign-jwt", "docusign-jwt-rs384", "docusign-jwt-rs512"] {
-        let keeper = stage.keeper(name)?;
-        let token = keeper.token().map_err(describe)?;
+        let client = stage.client(name)?;
+        let token = client.token().map_err(describe)?;
         ensure(token.source() == Source::Minted, "the token is new")?;
         ensure(
             token.expires_at().is_some(),
             "DocuSign says when a token expires",
         )?;
-        let about = keeper.identity().map_err(describe)?;
-        stage.obtained(&keeper, &token, &about, &["account_id", "base_uri"])?;
-        let again = stage.keeper(name)?.token().map_err(describe)?;
+        let about = client.identity().map_err(describe)?;
+        stage.obtained(&client, &token, &about, &["account_id", "base_uri"])?;
+        let again = stage.client(name)?.token().map_err(describe)?;
         ensure(
             again.source() == Source::Store,
             "another client finds the token in the store",
@@ -26,8 +26,8 @@ pub(super) fn jwt(stage: &mut Stage) -> Result<(), String> {
 }
 
 pub(super) fn consent(stage: &mut Stage) -> Result<(), String> {
-    let keeper = stage.keeper("docusign-jwt-unconsented")?;
-    let error = match keeper.token() {
+    let client = stage.client("docusign-jwt-unconsented")?;
+    let error = match client.token() {
         Ok(_) => return Err("got a token without consent".into()),
         Err(error) => error,
     };
@@ -35,7 +35,7 @@ pub(super) fn consent(stage: &mut Stage) -> Result<(), String> {
         (error.kind(), error.verdict()) == (ErrorKind::ConsentRequired, Verdict::Reauthorize),
         "consent_required means reauthorize",
     )?;
-    let connection = keeper.connection();
+    let connection = client.connection();
     let url = error.url().ok_or("the error has no consent URL")?;
     let exact = format!(
         "{}/oauth/auth?response_type=code&scope=signature%20impersonation&client_id={}&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback",
@@ -58,26 +58,26 @@ pub(super) fn consent(stage: &mut Stage) -> Result<(), String> {
         .admin_consent_url()
         .ok_or("the connection has no admin consent URL")?;
     stage.note(&format!("admin consent  {admin}"));
-    browser::allow(&keeper, url)?;
-    let token = keeper.token().map_err(describe)?;
-    let about = keeper.identity().map_err(describe)?;
-    stage.obtained(&keeper, &token, &about, &["account_id"])
+    browser::allow(&client, url)?;
+    let token = client.token().map_err(describe)?;
+    let about = client.identity().map_err(describe)?;
+    stage.obtained(&client, &token, &about, &["account_id"])
 }
 
 pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
     const DAY: i64 = 24 * 3600;
-    let keeper = stage.keeper("docusign-code")?;
-    let client_id = keeper.connection().client_id().to_owned();
-    let token = browser::login(&keeper)?;
+    let client = stage.client("docusign-code")?;
+    let client_id = client.connection().client_id().to_owned();
+    let token = browser::login(&client)?;
     ensure(
         token.source() == Source::Minted,
         "the login got a new token",
     )?;
-    let about = keeper.identity().map_err(describe)?;
-    stage.obtained(&keeper, &token, &about, &["account_id", "base_uri"])?;
+    let about = client.identity().map_err(describe)?;
+    stage.obtained(&client, &token, &about, &["account_id", "base_uri"])?;
 
     for _ in 0..3 {
-        let token = keeper.refresh_now().map_err(describe)?;
+        let token = client.refresh_now().map_err(describe)?;
         ensure(
             token.source() == Source::Refreshed,
             "the token was refreshed",
@@ -106,8 +106,8 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
         )?;
         spent.push(fingerprint.clone());
     }
-    let token = keeper.token().map_err(describe)?;
-    stage.obtained(&keeper, &token, &about, &[])?;
+    let token = client.token().map_err(describe)?;
+    stage.obtained(&client, &token, &about, &[])?;
     stage.line(
         "",
         "rotated",
@@ -118,7 +118,7 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
     // Stay idle for longer than the 30 days by which `extended` extends a refresh token.
     stage.sandbox.set_clock_offset(31 * DAY);
     stage.clock.set_forward(31 * DAY);
-    let error = match keeper.token() {
+    let error = match client.token() {
         Ok(_) => return Err("got a token with an expired refresh token".into()),
         Err(error) => error,
     };

@@ -1,6 +1,6 @@
 //! Salesforce's and BoldSign's jobs: 3 and 4.
 
-use countersign::Source;
+use countersign_core::Source;
 
 use super::browser;
 use super::stage::{Stage, describe, ensure};
@@ -11,15 +11,15 @@ pub(super) fn three_hosts(stage: &mut Stage) -> Result<(), String> {
         "salesforce-mydomain-jwt",
         "salesforce-site-jwt",
     ] {
-        let keeper = stage.keeper(name)?;
-        let token = keeper.token().map_err(describe)?;
+        let client = stage.client(name)?;
+        let token = client.token().map_err(describe)?;
         ensure(
             token.expires_at().is_none(),
             "Salesforce doesn't say when a token expires",
         )?;
         let about = token.extra().clone();
         stage.obtained(
-            &keeper,
+            &client,
             &token,
             &about,
             &["instance_url", "org_id", "user_id"],
@@ -29,18 +29,18 @@ pub(super) fn three_hosts(stage: &mut Stage) -> Result<(), String> {
 }
 
 pub(super) fn boldsign(stage: &mut Stage) -> Result<(), String> {
-    let keeper = stage.keeper("boldsign-code")?;
-    let client_id = keeper.connection().client_id().to_owned();
-    let token = browser::login(&keeper)?;
+    let client = stage.client("boldsign-code")?;
+    let client_id = client.connection().client_id().to_owned();
+    let token = browser::login(&client)?;
     let about = token.extra().clone();
-    stage.obtained(&keeper, &token, &about, &["api_base"])?;
+    stage.obtained(&client, &token, &about, &["api_base"])?;
     for _ in 0..2 {
-        let token = keeper.refresh_now().map_err(describe)?;
+        let token = client.refresh_now().map_err(describe)?;
         ensure(
             token.source() == Source::Refreshed,
             "the token was refreshed",
         )?;
-        stage.obtained(&keeper, &token, &about, &[])?;
+        stage.obtained(&client, &token, &about, &[])?;
     }
     let requests = stage.requests("refresh-token", &client_id);
     let sent = requests.iter().filter_map(|request| {
@@ -56,8 +56,8 @@ pub(super) fn boldsign(stage: &mut Stage) -> Result<(), String> {
         "the second refresh sends the new refresh token",
     )?;
 
-    let keeper = stage.keeper("boldsign-cc")?;
-    let token = keeper.token().map_err(describe)?;
+    let client = stage.client("boldsign-cc")?;
+    let token = client.token().map_err(describe)?;
     let about = token.extra().clone();
-    stage.obtained(&keeper, &token, &about, &["api_base"])
+    stage.obtained(&client, &token, &about, &["api_base"])
 }

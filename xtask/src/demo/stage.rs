@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use countersign::{
-    Clock, Connection, Error, Extra, Keeper, Moment, Registry, Settings, SystemClock, Token,
+use countersign_core::{
+    Client, Clock, Connection, Error, Extra, Moment, Registry, Settings, SystemClock, Token,
 };
 use countersign_sandbox::{LogEntry, Options, Sandbox};
 
@@ -49,7 +49,7 @@ impl Stage {
     }
 
     /// Builds a client of one of the sandbox's connections.
-    pub(crate) fn keeper(&self, name: &str) -> Result<Keeper, String> {
+    pub(crate) fn client(&self, name: &str) -> Result<Client, String> {
         let settings = self
             .settings
             .get(name)
@@ -61,7 +61,7 @@ impl Stage {
             .map_err(describe)?;
         let connection =
             Connection::from_registry(name, &settings, &self.registry).map_err(describe)?;
-        Keeper::builder(connection)
+        Client::builder(connection)
             .clock(Arc::clone(&self.clock) as Arc<dyn Clock>)
             .build()
             .map_err(describe)
@@ -70,7 +70,7 @@ impl Stage {
     /// Adds a line about a token, without the token itself.
     pub(crate) fn obtained(
         &mut self,
-        keeper: &Keeper,
+        client: &Client,
         token: &Token,
         about: &Extra,
         names: &[&str],
@@ -87,7 +87,7 @@ impl Stage {
             None => "unknown".to_owned(),
         };
         let length = token.expose().len();
-        let name = keeper.connection().name();
+        let name = client.connection().name();
         self.line(
             name,
             &format!("{} {length} chars", token.source()),

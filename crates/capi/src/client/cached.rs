@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
-use countersign::{Cached, Token};
+use countersign_core::{Cached, Token};
 
 use crate::fork;
 use crate::slots::{Chunks, index_of};

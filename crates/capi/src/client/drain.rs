@@ -36,7 +36,7 @@ pub unsafe extern "C" fn csign_client_drain(
             return Err(client.unusable());
         }
         client.may_wait()?;
-        client.keeper.drain(Duration::from_millis(timeout_ms))?;
+        client.inner.drain(Duration::from_millis(timeout_ms))?;
         Ok(())
     })
 }

@@ -1,6 +1,6 @@
 //! Revokes and forgets a client's grant.
 
-use countersign::{Error, Keeper, Revocation};
+use countersign_core::{Error, Revocation};
 
 use super::{Client, csign_revocation, with};
 use crate::boundary::{Out, out, value};
@@ -25,7 +25,11 @@ pub unsafe extern "C" fn csign_client_forget(
 ) -> csign_status {
     let (revocation, reason) = (value!(out_revocation), out!(out_reason));
     with!(client, error, |client: &Client| {
-        client.forget(Keeper::forget, revocation.ok(), reason.ok())
+        client.forget(
+            countersign_core::Client::forget,
+            revocation.ok(),
+            reason.ok(),
+        )
     })
 }
 
@@ -43,19 +47,23 @@ pub unsafe extern "C" fn csign_client_force_forget(
 ) -> csign_status {
     let (revocation, reason) = (value!(out_revocation), out!(out_reason));
     with!(client, error, |client: &Client| {
-        client.forget(Keeper::force_forget, revocation.ok(), reason.ok())
+        client.forget(
+            countersign_core::Client::force_forget,
+            revocation.ok(),
+            reason.ok(),
+        )
     })
 }
 
 impl Client {
     fn forget(
         &self,
-        how: fn(&Keeper) -> Result<Revocation, Error>,
+        how: fn(&countersign_core::Client) -> Result<Revocation, Error>,
         out_revocation: Option<Out<csign_revocation>>,
         out_reason: Option<Out<*mut csign_error>>,
     ) -> Result<(), Failure> {
         self.may_wait()?;
-        let (revocation, reason) = match how(&self.keeper)? {
+        let (revocation, reason) = match how(&self.inner)? {
             Revocation::Revoked => (csign_revocation::REVOKED, None),
             Revocation::NotOffered => (csign_revocation::NOT_OFFERED, None),
             Revocation::NothingHeld => (csign_revocation::NOTHING_HELD, None),

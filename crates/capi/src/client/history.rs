@@ -39,7 +39,7 @@ pub unsafe extern "C" fn csign_client_count(
 ) -> csign_status {
     with!(client, error, |client: &Client| {
         client.may_wait()?;
-        let counts = client.keeper.counts();
+        let counts = client.inner.counts();
         let count = match counter {
             1 => counts.hits,
             2 => counts.adopted,
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn csign_client_events(
         let out = out?;
         client.may_wait()?;
         out.put(Owned::into_handle(
-            json!(client.keeper.events()?).to_string(),
+            json!(client.inner.events()?).to_string(),
         )?);
         Ok(())
     })
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn csign_client_refresh_token_expires_at(
 ) -> csign_status {
     with!(client, error, |client: &Client| {
         client.may_wait()?;
-        let end = client.keeper.refresh_token_expires_at()?;
+        let end = client.inner.refresh_token_expires_at()?;
         value!(out_expires_at)?.put(end.unwrap_or(-1));
         Ok(())
     })
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn csign_client_check_saved(
 ) -> csign_status {
     with!(client, error, |client: &Client| {
         client.may_wait()?;
-        match client.keeper.unsaved() {
+        match client.inner.unsaved() {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use countersign::{Error, ErrorKind, Listener, SystemRandom};
+use countersign_core::{Error, ErrorKind, Listener, SystemRandom};
 
 use super::{Client, with};
 use crate::boundary::{null, object, optional, out, text};
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn csign_client_start_login(
         let out = out?;
         let uri = optional!(redirect_uri, redirect_uri_length)?;
         client.may_wait()?;
-        out.put(Begun::into_handle(client.keeper.start_login(uri)?)?);
+        out.put(Begun::into_handle(client.inner.start_login(uri)?)?);
         Ok(())
     })
 }
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn csign_client_complete_login(
         let login = object(login)?;
         let query = text!(query, query_length)?;
         client.may_wait()?;
-        let token = client.keeper.complete_login(&login.login, query)?;
+        let token = client.inner.complete_login(&login.login, query)?;
         out.put(client.show(token)?);
         Ok(())
     })
@@ -102,14 +102,14 @@ pub unsafe extern "C" fn csign_client_login(
         client.may_wait()?;
         let missing = || Error::setting("redirect_uri", "`redirect_uri` is missing");
         let redirect_uri = client
-            .keeper
+            .inner
             .connection()
             .redirect_uri()
             .ok_or_else(missing)?;
         let port = Some(port).filter(|port| *port != 0);
         let listener = Listener::bind(redirect_uri, port, &SystemRandom::new())?;
         let login = client
-            .keeper
+            .inner
             .start_login(Some(listener.redirect_uri().as_str()))?;
         let url = crate::text::Terminated::new(login.url().as_str());
         let (status, data) = calling_out_for_cause(client.id, || {
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn csign_client_login(
         }
         let timeout = Duration::from_millis(timeout_ms);
         let token = listener.wait(&login, timeout, |query| {
-            client.keeper.complete_login(&login, query)
+            client.inner.complete_login(&login, query)
         })?;
         out.put(client.show(token)?);
         Ok(())

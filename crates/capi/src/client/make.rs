@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use countersign::{Change, Connection, Error, Keeper, Registry, Signer};
-use countersign_builtin::{Observed, variable};
+use countersign::{Observed, variable};
+use countersign_core::{Change, Connection, Error, Registry, Signer};
 
 use crate::callback::calling_out;
 use crate::clock::HostClock;
@@ -21,7 +21,11 @@ pub(super) fn next_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-pub(super) fn keeper(config: &Config, registry: &Registry, id: u64) -> Result<Keeper, Error> {
+pub(super) fn client(
+    config: &Config,
+    registry: &Registry,
+    id: u64,
+) -> Result<countersign_core::Client, Error> {
     let log = config.log.clone().map(|log| {
         Arc::new(HostLog {
             take: log.take,
@@ -37,13 +41,13 @@ pub(super) fn keeper(config: &Config, registry: &Registry, id: u64) -> Result<Ke
             log.say(csign_log_level::WARN, &error.to_string());
         }
     };
-    let mut builder = countersign_builtin::keeper(connection, without_fallback)?;
+    let mut builder = countersign::client_builder(connection, without_fallback)?;
     if let Some(log) = log.clone() {
         builder = builder.on_warning(move |error| {
             log.say(csign_log_level::WARN, &error.to_string());
         });
     }
-    let transport = countersign_builtin::transport(&network)?;
+    let transport = countersign::transport(&network)?;
     builder = match log {
         None => builder.transport(Arc::new(transport)),
         Some(log) => builder.transport(Arc::new(Observed::new(transport, move |detail, line| {
@@ -70,7 +74,7 @@ pub(super) fn keeper(config: &Config, registry: &Registry, id: u64) -> Result<Ke
 fn connection(config: &Config, registry: &Registry, id: u64) -> Result<Connection, Error> {
     let name = &config.name;
     let settings = config.settings.clone().resolve(variable);
-    let settings = settings.map_err(|e| e.in_context(countersign::label(name)))?;
+    let settings = settings.map_err(|e| e.in_context(countersign_core::label(name)))?;
     let signer = config.signer.clone().map(|signer| -> Arc<dyn Signer> {
         Arc::new(device(
             signer.algorithm,
@@ -80,7 +84,7 @@ fn connection(config: &Config, registry: &Registry, id: u64) -> Result<Connectio
             id,
         ))
     });
-    countersign_builtin::connection(name, &settings, registry, signer)
+    countersign::connection(name, &settings, registry, signer)
 }
 
 fn hear(listener: &ListenerCallback, id: u64, change: &Change) {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use countersign::{Clock, SystemClock};
 use countersign_capi::*;
+use countersign_core::{Clock, SystemClock};
 use countersign_sandbox::Fault;
 
 use crate::keys::read;

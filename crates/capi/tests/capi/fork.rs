@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use countersign::{
-    Error, FileStore, Keeper, Lease, Owner, Request, Response, SendError, Settings, Store,
+use countersign_core::{
+    Client, Error, FileStore, Lease, Owner, Request, Response, SendError, Settings, Store,
     StoreKey, Swap, Transport, Verdict,
 };
 
@@ -222,7 +222,7 @@ impl Transport for Canned {
 }
 
 #[test]
-fn a_child_is_told_to_make_its_own_keeper_and_waits_for_nothing() {
+fn a_child_is_told_to_make_its_own_client_and_waits_for_nothing() {
     let settings = [
         ("provider", "boldsign"),
         ("grant", "client-credentials"),
@@ -231,13 +231,13 @@ fn a_child_is_told_to_make_its_own_keeper_and_waits_for_nothing() {
         ("client_secret", "s3cret"),
     ];
     let settings = Settings::from_pairs(settings).unwrap();
-    let registry = countersign_builtin::registry().unwrap();
-    let connection = countersign_builtin::connection("mine", &settings, &registry, None).unwrap();
-    let keeper = Keeper::builder(connection)
+    let registry = countersign::registry().unwrap();
+    let connection = countersign::connection("mine", &settings, &registry, None).unwrap();
+    let client = Client::builder(connection)
         .transport(Arc::new(Canned::default()))
         .build()
         .unwrap();
-    let token = keeper.token().unwrap();
+    let token = client.token().unwrap();
     let told = Child::succeeds(|| {
         let refused = |error: Error| {
             error.verdict() == Verdict::FixConfiguration
@@ -246,18 +246,18 @@ fn a_child_is_told_to_make_its_own_keeper_and_waits_for_nothing() {
                     .is_some_and(|hint| hint.contains("in the child"))
         };
         // What is in memory is as good here as there.
-        let cached = keeper
+        let cached = client
             .token()
             .is_ok_and(|cached| cached.expose() == token.expose());
-        keeper.invalidate(&token);
+        client.invalidate(&token);
         cached
-            && keeper.refresh_now().is_err_and(refused)
-            && keeper.forget().is_err_and(refused)
-            && keeper.identity().is_ok()
-            && keeper.drain(TTL).is_err_and(refused)
+            && client.refresh_now().is_err_and(refused)
+            && client.forget().is_err_and(refused)
+            && client.identity().is_ok()
+            && client.drain(TTL).is_err_and(refused)
     });
     assert!(told);
-    assert_eq!(keeper.refresh_now().unwrap().expose(), "t1");
+    assert_eq!(client.refresh_now().unwrap().expose(), "t1");
 }
 
 #[test]

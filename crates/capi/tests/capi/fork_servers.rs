@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Lease, Owner, Store, StoreKey, Swap, wait_for_lease};
+use countersign_core::{Lease, Owner, Store, StoreKey, Swap, wait_for_lease};
 use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 
 use crate::fork::{Child, idle_grandchild};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use countersign::{Event, What};
+use countersign_core::{Event, What};
 use countersign_sandbox::LogEntry;
 
 use super::{Run, TIMEOUT_MS, lock};
@@ -64,7 +64,7 @@ impl Run<'_> {
         for _ in 0..5 {
             match self
                 .stage
-                .log_in(&self.keepers[grant], TENANTS[grant].login)
+                .log_in(&self.clients[grant], TENANTS[grant].login)
             {
                 Ok(()) => break,
                 Err(error) => self.notes.push(format!("login: {error}")),
@@ -85,7 +85,7 @@ impl Run<'_> {
         let rotated = log
             .iter()
             .find(|entry| presented(entry) == Some(print) && entry.status == Some(200));
-        let events = self.keepers[grant].events().unwrap_or_default();
+        let events = self.clients[grant].events().unwrap_or_default();
         let intended = rotated.and_then(|rotated| intended(&events, print, rotated.time_ms));
         let pid = intended.and_then(|event| event.by.split(':').nth(1)?.parse::<u32>().ok());
         let (Some(rotated), Some(pid)) = (rotated, pid) else {

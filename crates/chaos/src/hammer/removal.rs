@@ -68,7 +68,7 @@ impl Run<'_> {
             Place::Redis(server) => drop(server.command(&["FLUSHALL"])),
             Place::Postgres(server) => drop(server.sql("DELETE FROM countersign_records")),
             Place::File(_) => {
-                let key = self.keepers[grants[0]].connection().record_key();
+                let key = self.clients[grants[0]].connection().record_key();
                 for path in self.files(&[&format!("{}.rec", key.to_hex())]) {
                     let _ = std::fs::remove_file(path);
                 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use countersign::{Error, FileStore, Keeper, Verdict};
+use countersign_core::{Client, Error, FileStore, Verdict};
 use tempfile::TempDir;
 
 use super::crew::{Worker, order};
@@ -86,8 +86,8 @@ impl Service {
         let refreshed = FileStore::open(&folder)
             .map_err(Error::from)
             .and_then(|store| {
-                let keeper = Keeper::builder(connection).store(Arc::new(store)).build()?;
-                keeper.refresh_now()
+                let client = Client::builder(connection).store(Arc::new(store)).build()?;
+                client.refresh_now()
             });
         let expected = |error: &Error| error.verdict() == Verdict::FixConfiguration;
         if let Err(error) = &refreshed

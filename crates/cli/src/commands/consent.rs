@@ -1,7 +1,7 @@
 //! `countersign consent`: prints or opens the page where a user, or an administrator for all users,
 //! consents to the app.
 
-use countersign::{
+use countersign_core::{
     Connection, Error, ErrorKind, GrantKind, Login, SystemRandom, read_authorization_response,
 };
 use serde_json::json;
@@ -13,8 +13,8 @@ use crate::output::{Output, Stop};
 
 pub(crate) fn run(global: &Global, args: &ConsentArgs, output: &mut Output) -> Result<(), Stop> {
     let config = config::configuration(global)?;
-    let keeper = config::keeper_of(&config, global, &args.name, output)?;
-    let connection = keeper.connection();
+    let client = config::client_of(&config, global, &args.name, output)?;
+    let connection = client.connection();
     if !args.wait {
         return show(connection, args.admin, output);
     }
@@ -34,7 +34,7 @@ pub(crate) fn run(global: &Global, args: &ConsentArgs, output: &mut Output) -> R
     )?;
     // With other grants, a login asks for consent.
     let token = match connection.grant() {
-        GrantKind::JwtBearer => Some(keeper.refresh_now()?),
+        GrantKind::JwtBearer => Some(client.refresh_now()?),
         _ => None,
     };
     if output.is_json() {

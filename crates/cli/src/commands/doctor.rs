@@ -7,8 +7,8 @@ mod trial;
 
 use std::sync::Arc;
 
-use countersign::{Connection, Error, KeeperBuilder, Provider, Registry, Settings, Transport};
-use countersign_builtin::Configuration;
+use countersign::Configuration;
+use countersign_core::{ClientBuilder, Connection, Error, Provider, Registry, Settings, Transport};
 
 use self::attempt::Attempt;
 use self::settings::{Area, Facts};
@@ -90,11 +90,11 @@ fn check_network(connection: Connection, output: &Output, report: &mut Report) -
         return Ok(());
     };
     let builder = config::builder(connection, transport.clone(), output);
-    let keeper = match builder.and_then(KeeperBuilder::build) {
-        Ok(keeper) => keeper,
+    let client = match builder.and_then(ClientBuilder::build) {
+        Ok(client) => client,
         Err(error) => return report.add(Check::failed("store", &error)),
     };
-    for check in network::token(&keeper, transport) {
+    for check in network::token(&client, transport) {
         report.add(check)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use countersign::{Error, ErrorKind};
+use countersign_core::{Error, ErrorKind};
 
 use super::{warn_of_unsaved, with_extra};
 use crate::args::{ExecArgs, Global};
@@ -12,10 +12,10 @@ use crate::{child, config};
 
 pub(crate) fn run(global: &Global, args: &ExecArgs, output: &mut Output) -> Result<(), Stop> {
     let config = config::configuration(global)?;
-    let keeper = config::keeper_of(&config, global, &args.name, output)?;
-    let token = keeper.token()?;
-    warn_of_unsaved(&keeper, output);
-    let (token, extra) = with_extra(&keeper, token, output);
+    let client = config::client_of(&config, global, &args.name, output)?;
+    let token = client.token()?;
+    warn_of_unsaved(&client, output);
+    let (token, extra) = with_extra(&client, token, output);
     let Some((program, rest)) = args.command.split_first() else {
         return Ok(());
     };

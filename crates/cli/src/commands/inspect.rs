@@ -1,6 +1,6 @@
 //! `countersign inspect`: decodes a token without verifying it.
 
-use countersign::jws;
+use countersign_core::jws;
 use serde_json::{Value, json};
 
 use crate::args::InspectArgs;

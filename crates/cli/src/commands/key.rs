@@ -2,8 +2,8 @@
 
 mod new;
 
-use countersign::Secret;
-use countersign::key::{self, KeyInfo};
+use countersign_core::Secret;
+use countersign_core::key::{self, KeyInfo};
 use time::OffsetDateTime;
 
 use crate::args::KeyInspectArgs;

@@ -1,7 +1,7 @@
 //! `countersign login`: opens a browser for a login and stores the tokens.
 
-use countersign::{Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
-use countersign_builtin::place;
+use countersign::place;
+use countersign_core::{Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
 use serde_json::json;
 
 use super::with_extra;
@@ -12,8 +12,8 @@ use crate::output::{Output, Stop};
 
 pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Result<(), Stop> {
     let config = config::configuration(global)?;
-    let keeper = config::keeper_of(&config, global, &args.name, output)?;
-    let connection = keeper.connection();
+    let client = config::client_of(&config, global, &args.name, output)?;
+    let connection = client.connection();
     check_grant(connection)?;
     warn_of_loss(connection, output);
     let token = visit(
@@ -21,13 +21,13 @@ pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Res
         &args.browser,
         &config.secret_variables(),
         output,
-        |redirect_uri| keeper.start_login(Some(redirect_uri)),
-        |login, query| keeper.complete_login(login, query),
+        |redirect_uri| client.start_login(Some(redirect_uri)),
+        |login, query| client.complete_login(login, query),
     )?;
-    let (token, extra) = with_extra(&keeper, token, output);
-    let renewable = keeper.has_refresh_token()?;
+    let (token, extra) = with_extra(&client, token, output);
+    let renewable = client.has_refresh_token()?;
     let missing = connection.scopes_not_granted(&token);
-    for warning in keeper.login_warnings(&token)? {
+    for warning in client.login_warnings(&token)? {
         output.warn(&warned(&warning));
     }
     if output.is_json() {

@@ -1,6 +1,6 @@
 //! `countersign logout`: revokes the token at the vendor and deletes it from the store.
 
-use countersign::Revocation;
+use countersign_core::Revocation;
 use serde_json::json;
 
 use crate::args::{Global, LogoutArgs};
@@ -9,12 +9,12 @@ use crate::output::{Output, Stop};
 
 pub(crate) fn run(global: &Global, args: &LogoutArgs, output: &mut Output) -> Result<(), Stop> {
     let name = args.name.as_str();
-    let keeper = config::keeper(global, name, output)?;
-    let vendor = &keeper.connection().profile().name;
-    let damaged = keeper.set_aside()?;
+    let client = config::client(global, name, output)?;
+    let vendor = &client.connection().profile().name;
+    let damaged = client.set_aside()?;
     let revocation = match args.force {
-        true => keeper.force_forget()?,
-        false => keeper.forget()?,
+        true => client.force_forget()?,
+        false => client.forget()?,
     };
     let (word, mut text) = match revocation {
         Revocation::Revoked => ("revoked", format!("revoked at {vendor} and deleted here")),

@@ -1,7 +1,7 @@
 //! `countersign man`: writes the man pages, which `cargo xtask dist` installs.
 
 use clap::CommandFactory;
-use countersign::{Error, ErrorKind};
+use countersign_core::{Error, ErrorKind};
 
 use crate::args::{Cli, ManArgs};
 use crate::output::Stop;

@@ -1,6 +1,6 @@
 //! `countersign providers`: lists providers with their environments and grants.
 
-use countersign::Profile;
+use countersign_core::Profile;
 use serde_json::{Value, json};
 
 use crate::args::Global;

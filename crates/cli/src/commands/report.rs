@@ -1,6 +1,6 @@
 //! The results of checks: their output, and the exit code.
 
-use countersign::{Error, Verdict};
+use countersign_core::{Error, Verdict};
 use serde::Serialize;
 
 use crate::output::{Output, Stop, exit_code, print};

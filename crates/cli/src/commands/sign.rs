@@ -1,6 +1,6 @@
 //! `countersign sign`: signs claims as a compact JWS (RFC 7515).
 
-use countersign::{Algorithm, Error, ErrorKind, KeySigner, PrivateKey, Secret, jws};
+use countersign_core::{Algorithm, Error, ErrorKind, KeySigner, PrivateKey, Secret, jws};
 use serde_json::{Map, Value, json};
 
 use crate::args::SignArgs;

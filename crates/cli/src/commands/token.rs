@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::{Clock, Error, ErrorKind, Extra, Keeper, SystemClock, Token};
+use countersign_core::{Client, Clock, Error, ErrorKind, Extra, SystemClock, Token};
 use serde::Serialize;
 
 use super::{warn_of_unsaved, with_extra};
@@ -16,15 +16,15 @@ pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Res
         let message = "--json cannot be combined with --header or --env";
         return Err(Error::new(ErrorKind::Setting, message).into());
     }
-    let keeper = config::keeper(global, &args.name, output)?;
-    let token = obtain(&keeper, args, output)?;
-    warn_of_unsaved(&keeper, output);
+    let client = config::client(global, &args.name, output)?;
+    let token = obtain(&client, args, output)?;
+    warn_of_unsaved(&client, output);
     if output.is_json() {
-        let (token, extra) = with_extra(&keeper, token, output);
-        output.print_json(&Printed::of(&keeper, &token, &extra))
+        let (token, extra) = with_extra(&client, token, output);
+        output.print_json(&Printed::of(&client, &token, &extra))
     } else if args.env {
         check_printable(&token)?;
-        let (token, extra) = with_extra(&keeper, token, output);
+        let (token, extra) = with_extra(&client, token, output);
         let mut lines = Vec::new();
         for (name, value) in variables::of(&token, &extra) {
             match printable(&value) {
@@ -46,21 +46,21 @@ pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Res
     }
 }
 
-fn obtain(keeper: &Keeper, args: &TokenArgs, output: &mut Output) -> Result<Token, Error> {
+fn obtain(client: &Client, args: &TokenArgs, output: &mut Output) -> Result<Token, Error> {
     if args.force {
-        return keeper.refresh_now();
+        return client.refresh_now();
     }
     let Some(seconds) = args.min_valid else {
-        return keeper.token();
+        return client.token();
     };
     let min_valid = Duration::from_secs(seconds.into());
-    let token = keeper.token_valid_for(min_valid)?;
+    let token = client.token_valid_for(min_valid)?;
     let left = token.remaining(SystemClock::new().now());
     if left < min_valid {
         output.warn(&format!(
             "the token is valid for only {} s: {} returned none that lasts {seconds} s",
             left.as_secs(),
-            keeper.connection().profile().name
+            client.connection().profile().name
         ));
     }
     Ok(token)
@@ -98,8 +98,8 @@ struct Printed<'a> {
 }
 
 impl<'a> Printed<'a> {
-    fn of(keeper: &'a Keeper, token: &'a Token, extra: &'a Extra) -> Self {
-        let connection = keeper.connection();
+    fn of(client: &'a Client, token: &'a Token, extra: &'a Extra) -> Self {
+        let connection = client.connection();
         Self {
             access_token: token.expose(),
             token_type: token.token_type(),

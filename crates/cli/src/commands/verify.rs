@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use countersign::jws::JwkSet;
-use countersign::jws::{self, VerificationKey, Verified};
-use countersign::{Algorithm, Clock, Error, ErrorKind, PrivateKey, PublicKey, SystemClock};
+use countersign_core::jws::JwkSet;
+use countersign_core::jws::{self, VerificationKey, Verified};
+use countersign_core::{Algorithm, Clock, Error, ErrorKind, PrivateKey, PublicKey, SystemClock};
 use serde_json::{Map, Value};
 
 use super::sign::is_shared;

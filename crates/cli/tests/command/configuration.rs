@@ -150,7 +150,7 @@ fn relative_paths_start_at_the_configurations_folder() {
 fn env_settings_read_secrets_from_the_environment() {
     let setup = Setup::new();
     let text = fs::read_to_string(setup.sandbox.connections()).unwrap();
-    let settings = countersign::Settings::from_toml(&text).unwrap();
+    let settings = countersign_core::Settings::from_toml(&text).unwrap();
     let secret = settings["boldsign-cc"]
         .value("client_secret")
         .unwrap()

@@ -88,7 +88,7 @@ fn a_program_that_cannot_be_run_has_the_exit_code_of_shells() {
 fn the_program_does_not_inherit_secret_variables() {
     let setup = Setup::new();
     let text = std::fs::read_to_string(setup.sandbox.connections()).unwrap();
-    let settings = countersign::Settings::from_toml(&text).unwrap();
+    let settings = countersign_core::Settings::from_toml(&text).unwrap();
     let secret = settings["boldsign-cc"].value("client_secret").unwrap();
     let path = setup.config(
         "boldsign-cc",

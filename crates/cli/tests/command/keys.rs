@@ -213,7 +213,9 @@ fn a_shared_secret_signs_with_an_hs_algorithm() {
 fn the_key_of_a_set_is_selected_by_the_tokens_key_id() {
     let pair = Pair::new(P256);
     let pem = std::fs::read_to_string(pair.path().join("public.pem")).unwrap();
-    let mut jwk = countersign::PublicKey::from_pem(&pem).unwrap().to_jwk();
+    let mut jwk = countersign_core::PublicKey::from_pem(&pem)
+        .unwrap()
+        .to_jwk();
     jwk["kid"] = "k1".into();
     pair.write("jwks.json", json!({ "keys": [jwk] }).to_string());
     let token = pair.sign("ES256");

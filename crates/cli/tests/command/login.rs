@@ -1,6 +1,6 @@
 //! `login` and `logout`, with an HTTP client instead of a browser.
 
-use countersign::{Form, Request, Transport, Url};
+use countersign_core::{Form, Request, Transport, Url};
 use countersign_sandbox::{Fault, Options};
 use serde_json::Value;
 
@@ -100,7 +100,7 @@ fn a_code_that_was_already_used_requires_another_login() {
     let setup = Setup::new();
     let path = setup.config("boldsign-code", &[]);
     let text = std::fs::read_to_string(path).unwrap();
-    let settings = &countersign::Settings::from_toml(&text).unwrap()["boldsign-code"];
+    let settings = &countersign_core::Settings::from_toml(&text).unwrap()["boldsign-code"];
     let mut running = Running::start(&mut setup.command(["login", "boldsign-code", "--json"]));
     let told: Value = serde_json::from_str(&running.line()).unwrap();
     let back = setup.decide(told["url"].as_str().unwrap(), "allow");
@@ -210,7 +210,7 @@ fn the_browser_receives_the_url_as_one_argument_and_no_secret() {
     use std::os::unix::fs::PermissionsExt;
     let setup = Setup::new();
     let text = std::fs::read_to_string(setup.sandbox.connections()).unwrap();
-    let settings = countersign::Settings::from_toml(&text).unwrap();
+    let settings = countersign_core::Settings::from_toml(&text).unwrap();
     let secret = settings["boldsign-code"].value("client_secret").unwrap();
     let by_variable = [("client_secret", ""), ("client_secret_env", "APP_SECRET")];
     setup.config("boldsign-code", &by_variable);

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use countersign::{Request, Response, Settings, Transport, UreqTransport, Url};
+use countersign_core::{Request, Response, Settings, Transport, UreqTransport, Url};
 use countersign_sandbox::{Options, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -120,9 +120,9 @@ impl Setup {
     }
 
     pub(crate) fn transport(&self) -> UreqTransport {
-        let network = countersign::Network {
+        let network = countersign_core::Network {
             ca_file: self.sandbox.ca_file().map(Path::to_owned),
-            ..countersign::Network::default()
+            ..countersign_core::Network::default()
         };
         UreqTransport::new(&network).unwrap()
     }

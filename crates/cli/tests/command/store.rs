@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use countersign::{FileStore, Lease, Owner, Store, StoreKey, Swap};
+use countersign_core::{FileStore, Lease, Owner, Store, StoreKey, Swap};
 use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 use serde_json::Value;
 
@@ -454,16 +454,16 @@ fn a_token_in_the_fallback_store_moves_to_the_store() {
     setup
         .run(["store", "import", "1.json", "--force"])
         .succeeded();
-    let spool = "file:.local/state/countersign/spool";
+    let fallback = "file:.local/state/countersign/fallback";
     setup
-        .run(["store", "import", "2.json", "--store", spool])
+        .run(["store", "import", "2.json", "--store", fallback])
         .succeeded();
     setup.run(["token", NAME, "--force"]).succeeded();
     let shown = setup.run(["store", "show", NAME, "--json"]).json();
     assert_eq!(shown[0]["generation"], 3);
     let events = shown[0]["events"].as_array().unwrap();
     assert!(events.iter().any(|event| event["what"] == "recovered"));
-    let left = setup.run(["store", "list", "--store", spool, "--json"]);
+    let left = setup.run(["store", "list", "--store", fallback, "--json"]);
     assert_eq!(left.json(), Value::Array(vec![]));
 }
 
@@ -472,12 +472,12 @@ fn a_token_in_the_fallback_store_moves_to_the_store() {
 fn a_fallback_store_with_records_or_errors_is_reported() {
     use std::os::unix::fs::PermissionsExt;
     let (setup, _) = with_token("file:tokens");
-    let spool = setup.dir.path().join(".local/state/countersign/spool");
-    let mode = fs::metadata(&spool).unwrap().permissions().mode();
+    let fallback = setup.dir.path().join(".local/state/countersign/fallback");
+    let mode = fs::metadata(&fallback).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
     let record = records(&setup.dir.path().join("tokens")).remove(0);
     let key = StoreKey::from_hex(record.file_stem().unwrap().to_str().unwrap()).unwrap();
-    let store = FileStore::open(&spool).unwrap();
+    let store = FileStore::open(&fallback).unwrap();
     assert!(matches!(
         store.compare_and_swap(&key, None, None, b"{}"),
         Swap::Applied(1)
@@ -491,13 +491,13 @@ fn a_fallback_store_with_records_or_errors_is_reported() {
     );
 
     // A fallback store that can't be opened is logged with -v, and no failure.
-    fs::set_permissions(&spool, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&fallback, fs::Permissions::from_mode(0o755)).unwrap();
     let run = setup.run(["token", NAME, "-v"]).succeeded();
     assert!(run.stderr.contains("# no fallback store: "), "{run:?}");
     let elsewhere = setup.dir.path().join("state");
     let mut moved = setup.command(["token", NAME]);
     Run::of(moved.env("XDG_STATE_HOME", &elsewhere), "").succeeded();
-    assert!(elsewhere.join("countersign/spool").is_dir());
+    assert!(elsewhere.join("countersign/fallback").is_dir());
 }
 
 #[test]

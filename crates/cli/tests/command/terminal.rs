@@ -5,8 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use countersign::jws;
-use countersign::{KeySigner, PrivateKey};
+use countersign_core::jws;
+use countersign_core::{KeySigner, PrivateKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -222,7 +222,7 @@ fn text_of_a_token_is_escaped() {
     let dir = tempfile::tempdir().unwrap();
     let signer = KeySigner::new(
         PrivateKey::from_secret("a shared secret of more than 32 bytes"),
-        Some(countersign::Algorithm::HS256),
+        Some(countersign_core::Algorithm::HS256),
         Some(HOSTILE.replace(['\n', '\r'], "")),
     )
     .unwrap();

@@ -12,7 +12,7 @@ use crate::setup::{Run, Setup};
 fn every_connection_without_a_login_gets_a_token() {
     let setup = Setup::new();
     let text = fs::read_to_string(setup.sandbox.connections()).unwrap();
-    let all = countersign::Settings::from_toml(&text).unwrap();
+    let all = countersign_core::Settings::from_toml(&text).unwrap();
     let mut done = 0;
     for (name, settings) in &all {
         let by_login = settings.value("grant") == Some("authorization-code");

@@ -27,7 +27,7 @@ impl Connection {
 
     /// Adds to an error's hint how a caller gets a person to log in again.
     ///
-    /// An error can't carry the login URL itself: only [`Keeper::start_login`](crate::Keeper) makes
+    /// An error can't carry the login URL itself: only [`Client::start_login`](crate::Client) makes
     /// one with a `state` and a PKCE challenge that can be completed. A program with commands of its
     /// own says which of them does this.
     pub(crate) fn with_login_hint(&self, error: Error) -> Error {

@@ -18,8 +18,8 @@ const MOST_SUBJECT_BYTES: usize = 255;
 /// # Example
 ///
 /// ```
-/// use countersign::jws::{self, Algorithm, KeySigner, VerificationKey};
-/// use countersign::{Clock, IdTokenRules, ManualClock, PrivateKey};
+/// use countersign_core::jws::{self, Algorithm, KeySigner, VerificationKey};
+/// use countersign_core::{Clock, IdTokenRules, ManualClock, PrivateKey};
 ///
 /// # let secret = "a secret of at least thirty-two bytes";
 /// # let signer = KeySigner::new(PrivateKey::from_secret(secret), Some(Algorithm::HS256), None)?;
@@ -30,7 +30,7 @@ const MOST_SUBJECT_BYTES: usize = 255;
 /// let now = ManualClock::at(1_700_000_005).now();
 /// let id_token = rules.check(jws::verify(&token, &key)?, now)?;
 /// assert_eq!(id_token.subject, "joe");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct IdTokenRules<'a> {

@@ -85,7 +85,7 @@ fn is_url(text: &str) -> bool {
 /// # Example
 ///
 /// ```
-/// use countersign::{
+/// use countersign_core::{
 ///     Connection, Login, Profile, Settings, SystemRandom, Verdict, read_authorization_response,
 /// };
 ///
@@ -103,13 +103,13 @@ fn is_url(text: &str) -> bool {
 /// #     ("client_id", "app"),
 /// #     ("redirect_uri", "https://app.example/callback"),
 /// # ])?;
-/// # let connection = Connection::new("mine", &settings, countersign::from_profile(profile))?;
+/// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
 /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
 /// let callback = format!("https://app.example/callback?error=invalid_scope&state={}", login.state());
 /// let error = read_authorization_response(&connection, &login, &callback).unwrap_err();
 /// assert_eq!(error.verdict(), Verdict::FixConfiguration);
 /// assert_eq!(error.setting_name(), Some("scopes"));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 pub fn read_authorization_response(
     connection: &Connection,

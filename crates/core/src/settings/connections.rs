@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind};
 /// # Example
 ///
 /// ```
-/// use countersign::Connections;
+/// use countersign_core::Connections;
 ///
 /// let all = Connections::from_toml(r#"
 ///     [connections.good]
@@ -30,7 +30,7 @@ use crate::{Error, ErrorKind};
 /// assert_eq!(all.select("good")?.value("provider"), Some("salesforce"));
 /// let error = all.select("bad").unwrap_err();
 /// assert!(error.message().contains("did you mean `provider`?"));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 pub struct Connections(Kind);
 

@@ -1,7 +1,7 @@
 //! Assertions: both kinds bounded alike, and what an assertion grant sends besides.
 
-use countersign::jws::{self, CallbackSigner};
-use countersign::{
+use countersign_core::jws::{self, CallbackSigner};
+use countersign_core::{
     Algorithm, Clock, Connection, Error, Form, Grant, ManualClock, Profile, Settings, SystemRandom,
     token_request,
 };
@@ -25,7 +25,7 @@ fn with(lines: &str, pairs: &[(&str, &str)]) -> Result<Connection, Error> {
         settings.set(key, value)?;
     }
     let signer = CallbackSigner::new(Algorithm::RS256, None, |_| Ok(vec![0; 256]));
-    let provider = countersign::from_profile(profile);
+    let provider = countersign_core::from_profile(profile);
     Connection::with_signer("mine", &settings, provider, std::sync::Arc::new(signer))
 }
 

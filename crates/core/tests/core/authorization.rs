@@ -1,7 +1,7 @@
 //! What the authorization endpoint answers by way of the browser: in whatever form a host has it,
 //! and what each error means.
 
-use countersign::{
+use countersign_core::{
     Connection, Error, ErrorKind, Grant, Login, Profile, Response, Settings, SystemRandom, Url,
     Verdict, read_authorization_response,
 };
@@ -24,7 +24,7 @@ fn with(lines: &str, pairs: &[(&str, &str)]) -> Result<Connection, Error> {
     for (key, value) in pairs {
         settings.set(key, value)?;
     }
-    Connection::new("mine", &settings, countersign::from_profile(profile))
+    Connection::new("mine", &settings, countersign_core::from_profile(profile))
 }
 
 fn start(connection: &Connection) -> Login {
@@ -36,8 +36,8 @@ fn start(connection: &Connection) -> Login {
 #[test]
 fn a_callback_is_read_in_every_form_that_hosts_have_it() {
     let connection = with("", &[]).unwrap();
-    let Bench { keeper, .. } = bench(connection, [Ok(rotated_answer("a", "r1", 600))]);
-    let login = keeper.start_login(None).unwrap();
+    let Bench { client, .. } = bench(connection, [Ok(rotated_answer("a", "r1", 600))]);
+    let login = client.start_login(None).unwrap();
     let query = format!("code=a%2Fb%3Fc&state={}", login.state());
     for callback in [
         query.clone(),
@@ -63,7 +63,7 @@ fn a_callback_is_read_in_every_form_that_hosts_have_it() {
     }
     let callback = format!("{REDIRECT_URI}?{query}");
     assert_eq!(
-        keeper.complete_login(&login, &callback).unwrap().expose(),
+        client.complete_login(&login, &callback).unwrap().expose(),
         "a"
     );
 }
@@ -220,11 +220,11 @@ fn the_profiles_rows_explain_what_the_authorization_endpoint_reports() {
         hint = "wait a while"
     "#;
     let connection = with(rows, &[]).unwrap();
-    let keeper = bench(connection, []).keeper;
-    let login = keeper.start_login(None).unwrap();
+    let client = bench(connection, []).client;
+    let login = client.start_login(None).unwrap();
     let told = |answer: &str| {
         let callback = format!("{answer}&state={}", login.state());
-        keeper.complete_login(&login, &callback).unwrap_err()
+        client.complete_login(&login, &callback).unwrap_err()
     };
     for (answer, kind, verdict, hint) in [
         (
@@ -429,8 +429,8 @@ fn a_login_for_openid_sends_a_nonce_and_checks_it() {
         (r#"{"sub":"joe"}"#, Some("has no `nonce`")),
         (r#"{"nonce":7}"#, Some("has no `nonce`")),
     ] {
-        let Bench { keeper, script, .. } = bench(connection.clone(), []);
-        let login = keeper.start_login(None).unwrap();
+        let Bench { client, script, .. } = bench(connection.clone(), []);
+        let login = client.start_login(None).unwrap();
         let sent = query(login.url());
         let nonce = values(&sent, "nonce")[0].to_owned();
         assert_eq!(nonce.len(), 43);
@@ -439,7 +439,7 @@ fn a_login_for_openid_sends_a_nonce_and_checks_it() {
         let login = Login::restore(&login.save()).unwrap();
         script.push(Ok(with_id_token(&claims.replace("NONCE", &nonce))));
         let callback = format!("code=c&state={}", login.state());
-        let result = keeper.complete_login(&login, &callback);
+        let result = client.complete_login(&login, &callback);
         let Some(says) = refusal else {
             assert_eq!(result.unwrap().expose(), "a");
             continue;
@@ -447,16 +447,16 @@ fn a_login_for_openid_sends_a_nonce_and_checks_it() {
         let error = result.unwrap_err();
         assert!(error.message().contains(says), "{error}");
         assert_eq!(error.verdict(), Verdict::Reauthorize);
-        assert!(keeper.peek(None).is_none(), "nothing of it is kept");
+        assert!(client.peek(None).is_none(), "nothing of it is kept");
     }
     // Not every server that knows the scope sends an ID token, and none repeats what was not sent.
     for (lines, scopes) in [("", "sign"), ("[authorize]\nnonce = false", "openid sign")] {
         let connection = with(lines, &[("scopes", scopes)]).unwrap();
         assert!(values(&query(start(&connection).url()), "nonce").is_empty());
-        let Bench { keeper, .. } = bench(connection, [Ok(with_id_token("{}"))]);
-        let login = keeper.start_login(None).unwrap();
+        let Bench { client, .. } = bench(connection, [Ok(with_id_token("{}"))]);
+        let login = client.start_login(None).unwrap();
         let callback = format!("code=c&state={}", login.state());
-        keeper.complete_login(&login, &callback).unwrap();
+        client.complete_login(&login, &callback).unwrap();
     }
 }
 
@@ -471,8 +471,8 @@ fn parameters_of_the_callback_are_kept_with_the_grant() {
         );
         Ok(Response::new(200, [], body))
     };
-    let Bench { keeper, script, .. } = bench(connection.clone(), [answer("a1", "r1", "")]);
-    let login = keeper.start_login(None).unwrap();
+    let Bench { client, script, .. } = bench(connection.clone(), [answer("a1", "r1", "")]);
+    let login = client.start_login(None).unwrap();
     let state = login.state();
     let callback = format!(
         "{REDIRECT_URI}?code=c&state={state}&realmId=123&instance=forged&other=x&twice=1&twice=2"
@@ -487,22 +487,22 @@ fn parameters_of_the_callback_are_kept_with_the_grant() {
     login
         .parameters("realmId=123&code=c&state=forged")
         .unwrap_err();
-    let token = keeper.complete_login(&login, &callback).unwrap();
+    let token = client.complete_login(&login, &callback).unwrap();
     assert_eq!(token.extra()["realmId"], "123");
     assert!(!token.extra().contains_key("other"));
     // No refresh brings it again; what the response itself says wins.
     script.push(answer("a2", "r2", r#","instance":"eu1""#));
-    let token = keeper.refresh_now().unwrap();
+    let token = client.refresh_now().unwrap();
     assert_eq!(
         (token.expose(), token.extra()["realmId"].as_str()),
         ("a2", "123")
     );
     assert_eq!(token.extra()["instance"], "eu1");
     // Another login is another company.
-    let login = keeper.start_login(None).unwrap();
+    let login = client.start_login(None).unwrap();
     script.push(answer("a3", "r3", ""));
     let callback = format!("code=c&state={}", login.state());
-    let token = keeper.complete_login(&login, &callback).unwrap();
+    let token = client.complete_login(&login, &callback).unwrap();
     assert!(!token.extra().contains_key("realmId"), "{token:?}");
 }
 
@@ -516,7 +516,7 @@ fn an_error_that_asks_for_a_login_names_what_starts_one() {
     ] {
         let connection = with("", &[("redirect_uri", redirect_uri)]).unwrap();
         let refused = r#"{"error":"invalid_grant"}"#;
-        let Bench { keeper, script, .. } = bench(connection, []);
+        let Bench { client, script, .. } = bench(connection, []);
         let told = |error: Error| {
             assert_eq!(error.verdict(), Verdict::Reauthorize);
             assert_eq!(error.url(), None, "{error:?}");
@@ -525,24 +525,24 @@ fn an_error_that_asks_for_a_login_names_what_starts_one() {
             assert!(!hint.contains("countersign "), "a command: {error:?}");
         };
         // Never logged in; the code was refused; its answer was lost; the refresh token is over.
-        told(keeper.token().unwrap_err());
+        told(client.token().unwrap_err());
         for lost in [
             Ok(Response::new(400, [], refused)),
             Err(crate::support::cut()),
         ] {
             script.push(lost);
-            let login = keeper.start_login(None).unwrap();
+            let login = client.start_login(None).unwrap();
             let callback = format!("code=c&state={}", login.state());
-            told(keeper.complete_login(&login, &callback).unwrap_err());
+            told(client.complete_login(&login, &callback).unwrap_err());
         }
         script.push(Ok(rotated_answer("a", "r1", 600)));
-        let login = keeper.start_login(None).unwrap();
+        let login = client.start_login(None).unwrap();
         let callback = format!("code=c&state={}", login.state());
-        let token = keeper.complete_login(&login, &callback).unwrap();
-        keeper.invalidate(&token);
+        let token = client.complete_login(&login, &callback).unwrap();
+        client.invalidate(&token);
         script.push(Ok(Response::new(400, [], refused)));
-        told(keeper.token().unwrap_err());
-        told(keeper.token().unwrap_err());
+        told(client.token().unwrap_err());
+        told(client.token().unwrap_err());
     }
 }
 

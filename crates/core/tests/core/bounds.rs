@@ -4,8 +4,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use countersign::{
-    App, Connection, Error, ErrorKind, Extra, FileStore, Keeper, Lease, MemoryStore, Owner,
+use countersign_core::{
+    App, Client, Connection, Error, ErrorKind, Extra, FileStore, Lease, MemoryStore, Owner,
     Profile, Provider, Request, Response, SendError, Settings, Store, Token, Transport, Url,
     Verdict, forward_store,
 };
@@ -81,7 +81,7 @@ impl Provider for Known {
 }
 
 struct Bench {
-    keeper: Keeper,
+    client: Client,
     token: Token,
     store: Arc<Door>,
     server: Arc<Door>,
@@ -104,15 +104,15 @@ fn bench() -> Bench {
     let settings = Settings::from_pairs(settings).unwrap();
     let provider = Arc::new(Known(Profile::from_toml(PROFILE).unwrap()));
     let connection = Connection::new("mine", &settings, provider).unwrap();
-    let keeper = Keeper::builder(connection)
+    let client = Client::builder(connection)
         .store(Arc::clone(&below) as Arc<dyn Store>)
         .transport(Arc::new(Server(Arc::clone(&server))))
         .max_wait(BOUND)
         .build()
         .unwrap();
-    let token = keeper.token().unwrap();
+    let token = client.token().unwrap();
     Bench {
-        keeper,
+        client,
         token,
         store,
         server,
@@ -120,40 +120,40 @@ fn bench() -> Bench {
     }
 }
 
-type Call = (&'static str, fn(&Keeper, &Token) -> Result<(), Error>);
+type Call = (&'static str, fn(&Client, &Token) -> Result<(), Error>);
 
 /// Whatever may use the store or send a request.
 const CALLS: [Call; 13] = [
-    ("token", |keeper, token| {
-        keeper.invalidate(token);
-        keeper.token().map(drop)
+    ("token", |client, token| {
+        client.invalidate(token);
+        client.token().map(drop)
     }),
-    ("token_valid_for", |keeper, token| {
-        keeper.invalidate(token);
-        keeper.token_valid_for(Duration::from_secs(3000)).map(drop)
+    ("token_valid_for", |client, token| {
+        client.invalidate(token);
+        client.token_valid_for(Duration::from_secs(3000)).map(drop)
     }),
-    ("token_async", |keeper, token| {
-        keeper.invalidate(token);
-        block_on(keeper.token_async()).map(drop)
+    ("token_async", |client, token| {
+        client.invalidate(token);
+        block_on(client.token_async()).map(drop)
     }),
-    ("refresh_now", |keeper, token| {
-        keeper.invalidate(token);
-        keeper.refresh_now().map(drop)
+    ("refresh_now", |client, token| {
+        client.invalidate(token);
+        client.refresh_now().map(drop)
     }),
-    ("complete_login", |keeper, _| login(keeper).map(drop)),
-    ("forget", |keeper, _| keeper.forget().map(drop)),
-    ("force_forget", |keeper, _| keeper.force_forget().map(drop)),
-    ("identity", |keeper, _| keeper.identity().map(drop)),
-    ("identity_of", |keeper, token| {
-        keeper.identity_of(token).map(drop)
+    ("complete_login", |client, _| login(client).map(drop)),
+    ("forget", |client, _| client.forget().map(drop)),
+    ("force_forget", |client, _| client.force_forget().map(drop)),
+    ("identity", |client, _| client.identity().map(drop)),
+    ("identity_of", |client, token| {
+        client.identity_of(token).map(drop)
     }),
-    ("events", |keeper, _| keeper.events().map(drop)),
-    ("set_aside", |keeper, _| keeper.set_aside().map(drop)),
-    ("has_refresh_token", |keeper, _| {
-        keeper.has_refresh_token().map(drop)
+    ("events", |client, _| client.events().map(drop)),
+    ("set_aside", |client, _| client.set_aside().map(drop)),
+    ("has_refresh_token", |client, _| {
+        client.has_refresh_token().map(drop)
     }),
-    ("login_warnings", |keeper, token| {
-        keeper.login_warnings(token).map(drop)
+    ("login_warnings", |client, token| {
+        client.login_warnings(token).map(drop)
     }),
 ];
 
@@ -172,8 +172,8 @@ fn returned<T: Send + 'static>(name: &str, call: impl FnOnce() -> T + Send + 'st
 }
 
 fn call(bench: &Bench, (name, call): Call) -> Result<(), Error> {
-    let (keeper, token) = (bench.keeper.clone(), bench.token.clone());
-    returned(name, move || call(&keeper, &token))
+    let (client, token) = (bench.client.clone(), bench.token.clone());
+    returned(name, move || call(&client, &token))
 }
 
 #[test]
@@ -185,9 +185,9 @@ fn the_bound_is_what_the_documentation_says() {
             ("client_secret", "s3cret"),
             ("timeout_ms", timeout_ms),
         ];
-        let keeper = Keeper::builder(connection(settings)).build().unwrap();
+        let client = Client::builder(connection(settings)).build().unwrap();
         let timeout = Duration::from_millis(timeout_ms.parse().unwrap());
-        assert_eq!(keeper.max_wait(), timeout * 5 + Duration::from_secs(60));
+        assert_eq!(client.max_wait(), timeout * 5 + Duration::from_secs(60));
     }
 }
 
@@ -237,7 +237,7 @@ fn every_call_returns_though_another_process_never_gives_the_lease_back() {
         .filter(|(name, _)| needs_the_lease.contains(name))
     {
         let bench = bench();
-        let key = bench.keeper.connection().record_key();
+        let key = bench.client.connection().record_key();
         let hour = Duration::from_secs(3600);
         let lease = bench
             .below
@@ -258,14 +258,14 @@ fn draining_returns_within_its_own_bound_whatever_hangs() {
             _ => bench.server.shut(),
         }
         call(&bench, CALLS[3]).unwrap_err();
-        let keeper = bench.keeper.clone();
-        let error = returned("drain", move || keeper.drain(BOUND)).unwrap_err();
+        let client = bench.client.clone();
+        let error = returned("drain", move || client.drain(BOUND)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
         bench.store.open();
         bench.server.open();
         // What hung goes on, and is waited for.
-        let keeper = bench.keeper.clone();
-        let drained = returned("drain", move || keeper.drain(AT_LAST));
+        let client = bench.client.clone();
+        let drained = returned("drain", move || client.drain(AT_LAST));
         assert!(drained.is_ok(), "{hangs}: {drained:?}");
     }
 }
@@ -277,21 +277,21 @@ fn what_a_caller_did_not_wait_for_is_done_all_the_same() {
     let forget = CALLS.into_iter().find(|(name, _)| *name == "forget");
     call(&bench, forget.unwrap()).unwrap_err();
     bench.server.open();
-    let keeper = bench.keeper.clone();
-    returned("drain", move || keeper.drain(AT_LAST)).unwrap();
-    assert!(bench.keeper.events().unwrap().is_empty(), "it is forgotten");
+    let client = bench.client.clone();
+    returned("drain", move || client.drain(AT_LAST)).unwrap();
+    assert!(bench.client.events().unwrap().is_empty(), "it is forgotten");
 }
 
 #[test]
 fn futures_of_one_refresh_each_have_the_whole_bound() {
     let bench = bench();
-    bench.keeper.invalidate(&bench.token);
+    bench.client.invalidate(&bench.token);
     bench.server.shut();
-    let keeper = bench.keeper.clone();
+    let client = bench.client.clone();
     let (first, second) = returned("token_async", move || {
         // The second one begins when the first one's time is almost up, and has another waker.
-        let first = block_on(keeper.token_async());
-        let second = block_on(keeper.token_async());
+        let first = block_on(client.token_async());
+        let second = block_on(client.token_async());
         (first, second)
     });
     assert_eq!(first.unwrap_err().kind(), ErrorKind::Busy);
@@ -305,17 +305,17 @@ fn a_file_store_whose_lock_is_held_for_ever_answers_within_its_timeout() {
     let at = folder.path().join("tokens");
     let open = || FileStore::open(&at).unwrap().with_timeout(BOUND);
     let (ours, theirs) = (Arc::new(open()), open());
-    let keeper = Keeper::builder(client_credentials())
+    let client = Client::builder(client_credentials())
         .store(Arc::clone(&ours) as Arc<dyn Store>)
         .transport(Arc::new(Server(Arc::default())))
         .max_wait(BOUND)
         .build()
         .unwrap();
-    let key = keeper.connection().record_key();
+    let key = client.connection().record_key();
     let hour = Duration::from_secs(3600);
     theirs.lease(&key, &Owner::new("another"), hour).unwrap();
     let lease = returned("lease", move || ours.lease(&key, &Owner::new("we"), hour));
     assert!(matches!(lease.unwrap(), Lease::Busy { .. }));
-    let error = returned("token", move || keeper.token()).unwrap_err();
+    let error = returned("token", move || client.token()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use countersign::{Cached, Response, Verdict};
+use countersign_core::{Cached, Response, Verdict};
 
 use crate::support::{
     Bench, NOW, bench, by_assertion, by_assertion_or_login, claims_of, client_credentials,
@@ -33,7 +33,7 @@ fn http_date(unix_s: i64) -> String {
 fn an_assertion_refused_for_its_times_is_made_once_more_by_the_servers_clock() {
     for ahead_s in [-600, 600] {
         let Bench {
-            keeper,
+            client,
             script,
             clock,
             ..
@@ -45,7 +45,7 @@ fn an_assertion_refused_for_its_times_is_made_once_more_by_the_servers_clock() {
                 Ok(token_answer("b", 600)),
             ],
         );
-        let token = keeper.token().unwrap();
+        let token = client.token().unwrap();
         // Its life is counted by our own clock.
         assert_eq!(token.expires_at(), Some(NOW + 600));
         let forms = script.forms();
@@ -55,7 +55,7 @@ fn an_assertion_refused_for_its_times_is_made_once_more_by_the_servers_clock() {
         assert_ne!(first["jti"], second["jti"], "a retry is a fresh assertion");
         // It is remembered: the next one is right at once.
         clock.advance(Duration::from_secs(600));
-        keeper.token().unwrap();
+        client.token().unwrap();
         assert_eq!(
             claims_of(&script.forms()[2])["iat"],
             NOW + 600 + ahead_s - 60
@@ -65,8 +65,8 @@ fn an_assertion_refused_for_its_times_is_made_once_more_by_the_servers_clock() {
 
 #[test]
 fn a_clock_that_is_hours_wrong_is_told_and_not_followed() {
-    let Bench { keeper, script, .. } = bench(by_assertion(), [Ok(refused_by_a_clock(5 * 3600))]);
-    let error = keeper.token().unwrap_err();
+    let Bench { client, script, .. } = bench(by_assertion(), [Ok(refused_by_a_clock(5 * 3600))]);
+    let error = client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
     assert!(
         error.hint().unwrap().contains("clock is 18000 s behind"),
@@ -83,11 +83,11 @@ fn a_code_is_not_sent_again_however_far_the_clocks_are_apart() {
         [("Date", http_date(NOW + 600).as_str())],
         r#"{"error":"invalid_client"}"#,
     );
-    let Bench { keeper, script, .. } = bench(connection, [Ok(refused), Ok(token_answer("a", 600))]);
-    let login = keeper.start_login(None).unwrap();
+    let Bench { client, script, .. } = bench(connection, [Ok(refused), Ok(token_answer("a", 600))]);
+    let login = client.start_login(None).unwrap();
     let state = login.url().as_str().split("state=").nth(1).unwrap();
     let state = state.split('&').next().unwrap();
-    let error = keeper
+    let error = client
         .complete_login(&login, &format!("code=c&state={state}"))
         .unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
@@ -96,15 +96,15 @@ fn a_code_is_not_sent_again_however_far_the_clocks_are_apart() {
 
 #[test]
 fn a_refusal_by_a_server_whose_clock_is_right_is_not_asked_again() {
-    let Bench { keeper, script, .. } = bench(by_assertion(), [Ok(refused_by_a_clock(3))]);
-    keeper.token().unwrap_err();
+    let Bench { client, script, .. } = bench(by_assertion(), [Ok(refused_by_a_clock(3))]);
+    client.token().unwrap_err();
     assert_eq!(script.forms().len(), 1);
 }
 
 #[test]
 fn after_five_hours_of_sleep_no_expired_token_is_handed_out() {
     let Bench {
-        keeper,
+        client,
         clock,
         script,
         ..
@@ -112,45 +112,45 @@ fn after_five_hours_of_sleep_no_expired_token_is_handed_out() {
         client_credentials(),
         [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
     );
-    keeper.token().unwrap();
-    assert!(keeper.fresh().is_some());
+    client.token().unwrap();
+    assert!(client.fresh().is_some());
     clock.advance(Duration::from_secs(5 * 3600));
-    assert!(keeper.fresh().is_none());
-    assert_eq!(keeper.token().unwrap().expose(), "b");
+    assert!(client.fresh().is_none());
+    assert_eq!(client.token().unwrap().expose(), "b");
     assert_eq!(script.forms().len(), 2);
 }
 
 #[test]
-fn a_token_read_without_its_keeper_is_fresh_only_while_the_keeper_says_so() {
-    let Bench { keeper, clock, .. } = bench(
+fn a_token_read_without_its_client_is_fresh_only_while_the_client_says_so() {
+    let Bench { client, clock, .. } = bench(
         client_credentials(),
         ["a", "b", "c", "d"].map(|token| Ok(token_answer(token, 3600))),
     );
-    assert!(keeper.cached().is_none());
+    assert!(client.cached().is_none());
     let read = |cached: &Cached| cached.fresh().map(|token| token.expose().to_owned());
     let next = || {
-        keeper.token().unwrap();
-        keeper.cached().unwrap()
+        client.token().unwrap();
+        client.cached().unwrap()
     };
     let expired = next();
     assert_eq!(read(&expired).as_deref(), Some("a"));
     clock.advance(Duration::from_secs(5 * 3600));
     assert_eq!(read(&expired), None);
-    assert_eq!(read(&keeper.cached().unwrap()), None);
+    assert_eq!(read(&client.cached().unwrap()), None);
 
     let rejected = next();
     assert_eq!(read(&rejected).as_deref(), Some("b"));
-    keeper.invalidate(&keeper.token().unwrap());
+    client.invalidate(&client.token().unwrap());
     assert_eq!(read(&rejected), None);
 
     let replaced = next();
     assert_eq!(read(&replaced).as_deref(), Some("c"));
-    keeper.refresh_now().unwrap();
+    client.refresh_now().unwrap();
     assert_eq!(read(&replaced), None);
 
-    let last = keeper.cached().unwrap();
+    let last = client.cached().unwrap();
     assert_eq!(read(&last).as_deref(), Some("d"));
-    drop(keeper);
+    drop(client);
     // The thread of the last request has it for a moment longer.
     let gone = (0..1000).any(|_| {
         thread::sleep(Duration::from_millis(10));
@@ -163,7 +163,7 @@ fn a_token_read_without_its_keeper_is_fresh_only_while_the_keeper_says_so() {
 fn a_wall_clock_that_jumps_makes_no_storm() {
     let answers = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 3600)));
     let Bench {
-        keeper,
+        client,
         clock,
         script,
         ..
@@ -172,8 +172,8 @@ fn a_wall_clock_that_jumps_makes_no_storm() {
         let wall = NOW + step + if step % 2 == 0 { 600 } else { -600 };
         clock.advance(Duration::from_secs(1));
         clock.set_wall(wall);
-        let token = keeper.token().unwrap();
-        assert!(token.remaining(countersign::Clock::now(clock.as_ref())) > Duration::ZERO);
+        let token = client.token().unwrap();
+        assert!(token.remaining(countersign_core::Clock::now(clock.as_ref())) > Duration::ZERO);
     }
     assert!(script.forms().len() <= 2, "{}", script.forms().len());
 }
@@ -182,14 +182,14 @@ fn a_wall_clock_that_jumps_makes_no_storm() {
 fn tokens_of_a_second_are_refreshed_once_a_second_at_most_twice() {
     let answers = (0..200).map(|n| Ok(token_answer(&format!("t{n}"), 1)));
     let Bench {
-        keeper,
+        client,
         clock,
         script,
         ..
     } = bench(client_credentials(), answers);
     for _ in 0..1000 {
-        let token = keeper.token().unwrap();
-        let left = token.remaining(countersign::Clock::now(clock.as_ref()));
+        let token = client.token().unwrap();
+        let left = token.remaining(countersign_core::Clock::now(clock.as_ref()));
         assert!(left > Duration::ZERO, "an expired token was handed out");
         clock.advance(Duration::from_millis(20));
     }
@@ -205,14 +205,14 @@ fn tokens_of_a_second_are_refreshed_once_a_second_at_most_twice() {
 fn a_background_refresher_spares_the_callers_the_wait_until_it_is_stopped() {
     let answers = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 600)));
     let Bench {
-        keeper,
+        client,
         clock,
         script,
         ..
     } = bench(client_credentials(), answers);
-    let stop = countersign::Stop::new();
+    let stop = countersign_core::Stop::new();
     thread::scope(|scope| {
-        let background = scope.spawn(|| keeper.keep_fresh(&stop));
+        let background = scope.spawn(|| client.keep_fresh(&stop));
         script.await_arrivals(1);
         clock.advance(Duration::from_secs(520));
         // Callers would be content with what is left; the background is a bit ahead of them.
@@ -220,5 +220,5 @@ fn a_background_refresher_spares_the_callers_the_wait_until_it_is_stopped() {
         stop.stop();
         background.join().unwrap();
     });
-    assert_eq!(keeper.counts().minted, 2);
+    assert_eq!(client.counts().minted, 2);
 }

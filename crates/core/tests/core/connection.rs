@@ -1,6 +1,6 @@
 //! Settings held against a provider: each refusal names the setting and what to write.
 
-use countersign::{ClientAuth, Connection, GrantKind, Settings, StoreSetting, Verdict};
+use countersign_core::{ClientAuth, Connection, GrantKind, Settings, StoreSetting, Verdict};
 
 use crate::support::{provider, try_connection};
 
@@ -197,7 +197,7 @@ fn a_key_that_is_refused_is_named_by_its_setting() {
 fn a_server_store_without_its_crate_is_refused() {
     let connection =
         try_connection(APP.into_iter().chain([("store", "redis://:canary@h")])).unwrap();
-    let error = countersign::Keeper::new(connection.clone()).unwrap_err();
+    let error = countersign_core::Client::new(connection.clone()).unwrap_err();
     assert_eq!(error.setting_name(), Some("store"));
     assert!(!format!("{error:?} {connection:?}").contains("canary"));
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use countersign::probe::{Point, Probe};
-use countersign::{
-    Error, ErrorKind, Keeper, ManualClock, MemoryStore, Owner, Source, Stop, Store, Verdict,
+use countersign_core::failpoint::{Failpoints, Point};
+use countersign_core::{
+    Client, Error, ErrorKind, ManualClock, MemoryStore, Owner, Source, Stop, Store, Verdict,
 };
 use countersign_store_conformance::Intercepted;
 
@@ -21,22 +21,22 @@ const LONG: Duration = Duration::from_secs(30);
 fn a_refresh_in_flight_is_stored_before_draining_ends() {
     let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
     bench.script.close_gate();
-    let caller = bench.keeper.clone();
+    let caller = bench.client.clone();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| caller.token());
         bench.script.await_arrivals(1);
-        let error = bench.keeper.drain(Duration::ZERO).unwrap_err();
+        let error = bench.client.drain(Duration::ZERO).unwrap_err();
         assert_eq!(
             (error.kind(), error.verdict()),
             (ErrorKind::Busy, Verdict::Retry)
         );
         assert!(error.hint().unwrap().contains("timeout_ms"), "{error:?}");
-        let draining = scope.spawn(|| bench.keeper.drain(LONG));
+        let draining = scope.spawn(|| bench.client.drain(LONG));
         bench.script.open_gate();
         draining.join().unwrap().unwrap();
         // Whoever waited gets what the request brought, and it is in the store.
         let again = bench_with(refreshing(), [], Arc::clone(&bench.store));
-        assert_eq!(again.keeper.token().unwrap().source(), Source::Store);
+        assert_eq!(again.client.token().unwrap().source(), Source::Store);
         assert_eq!(waiting.join().unwrap().unwrap().expose(), "a");
     });
 }
@@ -45,18 +45,18 @@ fn a_refresh_in_flight_is_stored_before_draining_ends() {
 fn nothing_is_sent_after_draining() {
     // A request would panic: the script has no answer for it.
     let bench = bench(by_assertion_or_login(), []);
-    let login = bench.keeper.start_login(None).unwrap();
-    bench.keeper.drain(LONG).unwrap();
+    let login = bench.client.start_login(None).unwrap();
+    bench.client.drain(LONG).unwrap();
     let state = form_value(login.url().as_str(), "state");
     let calls: [(&str, Result<(), Error>); 5] = [
-        ("token", bench.keeper.token().map(drop)),
-        ("refresh_now", bench.keeper.refresh_now().map(drop)),
-        ("forget", bench.keeper.forget().map(drop)),
-        ("identity", bench.keeper.identity().map(drop)),
+        ("token", bench.client.token().map(drop)),
+        ("refresh_now", bench.client.refresh_now().map(drop)),
+        ("forget", bench.client.forget().map(drop)),
+        ("identity", bench.client.identity().map(drop)),
         (
             "complete_login",
             bench
-                .keeper
+                .client
                 .complete_login(&login, &format!("code=c&state={state}"))
                 .map(drop),
         ),
@@ -72,12 +72,12 @@ fn nothing_is_sent_after_draining() {
 #[test]
 fn a_cached_token_is_handed_out_after_draining_while_it_is_valid() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 600))]);
-    bench.keeper.token().unwrap();
-    bench.keeper.drain(LONG).unwrap();
+    bench.client.token().unwrap();
+    bench.client.drain(LONG).unwrap();
     bench.clock.advance(Duration::from_secs(590));
-    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    assert_eq!(bench.client.token().unwrap().expose(), "a");
     bench.clock.advance(Duration::from_secs(10));
-    assert_eq!(bench.keeper.token().unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(bench.client.token().unwrap_err().kind(), ErrorKind::Busy);
     assert_eq!(bench.script.forms().len(), 1);
 }
 
@@ -93,9 +93,9 @@ fn a_refresh_that_waits_for_the_lease_gives_up_instead_of_sending() {
     });
     let bench = bench_with(refreshing(), [], Arc::new(store));
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| bench.keeper.token());
+        let waiting = scope.spawn(|| bench.client.token());
         is_busy.recv().unwrap();
-        bench.keeper.drain(LONG).unwrap();
+        bench.client.drain(LONG).unwrap();
         let error = waiting.join().unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
         assert!(error.message().contains("shutting down"), "{error:?}");
@@ -109,33 +109,33 @@ fn an_intent_that_draining_overtakes_is_taken_back() {
     let script = Script::new([]);
     let drained = Arc::new(DrainAt {
         point: Point::IntentDurable,
-        keeper: std::sync::OnceLock::new(),
+        client: std::sync::OnceLock::new(),
     });
-    let keeper = Keeper::builder(refreshing())
+    let client = Client::builder(refreshing())
         .transport(script.clone())
         .clock(Arc::new(ManualClock::at(NOW)))
         .store(Arc::clone(&store))
-        .probe(Arc::clone(&drained) as Arc<dyn Probe>)
+        .failpoints(Arc::clone(&drained) as Arc<dyn Failpoints>)
         .build()
         .unwrap();
-    drained.keeper.set(keeper.clone()).ok().unwrap();
-    assert_eq!(keeper.token().unwrap_err().kind(), ErrorKind::Busy);
+    drained.client.set(client.clone()).ok().unwrap();
+    assert_eq!(client.token().unwrap_err().kind(), ErrorKind::Busy);
     assert!(script.forms().is_empty());
     // The next process spends the token without asking about an unknown outcome first.
     let next = bench_with(refreshing(), [Ok(rotated_answer("a", "r1", 600))], store);
-    assert_eq!(next.keeper.token().unwrap().expose(), "a");
+    assert_eq!(next.client.token().unwrap().expose(), "a");
 }
 
 struct DrainAt {
     point: Point,
-    keeper: std::sync::OnceLock<Keeper>,
+    client: std::sync::OnceLock<Client>,
 }
 
-impl Probe for DrainAt {
+impl Failpoints for DrainAt {
     fn at(&self, point: Point) -> Result<(), Error> {
         if point == self.point {
             // In flight itself, so that it cannot be waited for from here.
-            self.keeper
+            self.client
                 .get()
                 .unwrap()
                 .drain(Duration::ZERO)
@@ -149,26 +149,26 @@ impl Probe for DrainAt {
 fn a_token_that_the_store_rejected_is_stored_at_last() {
     let store = Arc::new(MemoryStore::new());
     let broken = Arc::new(Broken(AtomicBool::new(true)));
-    let keeper = Keeper::builder(refreshing())
+    let client = Client::builder(refreshing())
         .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
         .clock(Arc::new(ManualClock::at(NOW)))
         .store(store.clone())
-        .probe(Arc::clone(&broken) as Arc<dyn Probe>)
+        .failpoints(Arc::clone(&broken) as Arc<dyn Failpoints>)
         .build()
         .unwrap();
-    assert_eq!(keeper.token().unwrap_err().kind(), ErrorKind::Store);
-    assert!(keeper.unsaved().is_some());
+    assert_eq!(client.token().unwrap_err().kind(), ErrorKind::Store);
+    assert!(client.unsaved().is_some());
     broken.0.store(false, Ordering::SeqCst);
-    keeper.drain(LONG).unwrap();
-    assert!(keeper.unsaved().is_none());
+    client.drain(LONG).unwrap();
+    assert!(client.unsaved().is_none());
     let again = bench_with(refreshing(), [], store);
-    assert_eq!(again.keeper.token().unwrap().source(), Source::Store);
+    assert_eq!(again.client.token().unwrap().source(), Source::Store);
 }
 
 /// Fails what is about to be made durable.
 struct Broken(AtomicBool);
 
-impl Probe for Broken {
+impl Failpoints for Broken {
     fn at(&self, point: Point) -> Result<(), Error> {
         match point {
             Point::BeforePersist if self.0.load(Ordering::SeqCst) => {
@@ -182,10 +182,10 @@ impl Probe for Broken {
 #[test]
 fn draining_ends_a_background_refresher() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 600))]);
-    bench.keeper.token().unwrap();
-    bench.keeper.drain(LONG).unwrap();
+    bench.client.token().unwrap();
+    bench.client.drain(LONG).unwrap();
     // Returns without being stopped.
-    bench.keeper.keep_fresh(&Stop::new());
+    bench.client.keep_fresh(&Stop::new());
 }
 
 fn form_value(url: &str, name: &str) -> String {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{
-    ErrorKind, Keeper, ManualClock, MemoryStore, Request, Response, SendError, Subjects, Transport,
+use countersign_core::{
+    Client, ErrorKind, ManualClock, MemoryStore, Request, Response, SendError, Subjects, Transport,
     Verdict,
 };
 
@@ -24,7 +24,7 @@ fn a_token_without_any_life_is_told_and_costs_one_request() {
     for expires_in in ["0", "-1", "-3600", "\"0\"", "0.0", "-1e300"] {
         for connection in [client_credentials(), refreshing()] {
             let bench = bench(connection, [Ok(answer(expires_in, 1))]);
-            let error = bench.keeper.token().unwrap_err();
+            let error = bench.client.token().unwrap_err();
             let is = (error.kind(), error.verdict());
             let expected = (ErrorKind::Unreadable, Verdict::Unexpected);
             assert_eq!(is, expected, "{expires_in}: {error:?}");
@@ -37,19 +37,19 @@ fn a_token_without_any_life_is_told_and_costs_one_request() {
 #[test]
 fn the_refresh_token_that_came_with_it_is_kept() {
     let bench = bench(refreshing(), [Ok(answer("0", 1))]);
-    bench.keeper.token().unwrap_err();
+    bench.client.token().unwrap_err();
     let next = [Ok(rotated_answer("a2", "r2", 600))];
     let again = bench_with(refreshing(), next, bench.store);
-    assert_eq!(again.keeper.token().unwrap().expose(), "a2");
+    assert_eq!(again.client.token().unwrap().expose(), "a2");
     assert!(again.script.forms()[0].contains("refresh_token=r1"));
 }
 
 #[test]
 fn an_identity_with_a_token_at_hand_asks_for_no_other_one() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 2))]);
-    let token = bench.keeper.token().unwrap();
+    let token = bench.client.token().unwrap();
     bench.clock.advance(Duration::from_secs(3));
-    bench.keeper.identity_of(&token).unwrap();
+    bench.client.identity_of(&token).unwrap();
     assert_eq!(bench.script.forms().len(), 1);
 }
 
@@ -59,7 +59,7 @@ fn a_longer_min_valid_than_any_token_lives_does_not_cause_a_loop() {
         let bench = bench(connection, [Ok(rotated_answer("a", "r1", 100))]);
         let hour = Duration::from_secs(3600);
         for _ in 0..3 {
-            assert_eq!(bench.keeper.token_valid_for(hour).unwrap().expose(), "a");
+            assert_eq!(bench.client.token_valid_for(hour).unwrap().expose(), "a");
         }
         assert_eq!(bench.script.forms().len(), 1);
     }
@@ -80,14 +80,14 @@ impl Transport for Slow {
 fn a_response_slower_than_its_token_lives_costs_one_request_a_call() {
     let clock = Arc::new(ManualClock::at(NOW));
     let script = Script::new((1..=2).map(|n| Ok(answer("5", n))));
-    let keeper = Keeper::builder(refreshing())
+    let client = Client::builder(refreshing())
         .transport(Arc::new(Slow(clock.clone(), script.clone())))
         .clock(clock.clone())
         .store(Arc::new(MemoryStore::new()))
         .build()
         .unwrap();
     for sent in 1..=2 {
-        let error = keeper.token().unwrap_err();
+        let error = client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::Retry, "{error:?}");
         assert_eq!(script.forms().len(), sent);
         clock.advance(Duration::from_secs(60));
@@ -99,8 +99,8 @@ fn a_response_slower_than_its_token_lives_costs_one_request_a_call() {
 fn the_token_before_it_is_used_while_it_is_valid() {
     let answers = [Ok(rotated_answer("old", "r1", 600)), Ok(answer("0", 2))];
     let bench = bench(refreshing(), answers);
-    bench.keeper.token().unwrap();
-    assert_eq!(bench.keeper.refresh_now().unwrap().expose(), "old");
+    bench.client.token().unwrap();
+    assert_eq!(bench.client.refresh_now().unwrap().expose(), "old");
 }
 
 #[test]

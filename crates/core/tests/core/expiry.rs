@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Connection, ErrorKind, MemoryStore, Response, Source, Store, Subjects, Verdict};
+use countersign_core::{
+    Connection, ErrorKind, MemoryStore, Response, Source, Store, Subjects, Verdict,
+};
 
 use crate::support::{
     Bench, NOW, Script, bench, bench_with, by_assertion, client_credentials, connection, login,
@@ -60,8 +62,8 @@ fn a_jwt_tells_its_own_end_if_the_answer_does_not() {
         let token = jwt(&format!(r#"{{"sub":"x","exp":{exp}}}"#));
         let answer = answer(&token, more, headers);
         let bench = bench(client_credentials(), [Ok(answer.clone())]);
-        let token = bench.keeper.token().unwrap();
-        let now = countersign::Clock::now(bench.clock.as_ref());
+        let token = bench.client.token().unwrap();
+        let now = countersign_core::Clock::now(bench.clock.as_ref());
         assert_eq!(token.remaining(now).as_secs(), left, "{exp} {more}");
         assert_eq!(token.expires_at(), Some(NOW + left as i64));
         // The same for the tokens of many.
@@ -75,12 +77,12 @@ fn a_jwt_tells_its_own_end_if_the_answer_does_not() {
     // Over already: told, not handed out.
     let over = jwt(&format!(r#"{{"exp":{}}}"#, NOW - 20));
     let bench = bench(client_credentials(), [Ok(answer(&over, "", &[]))]);
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert!(error.message().contains("has expired already"), "{error:?}");
     for claims in ["{}", r#"{"exp":"soon"}"#, "[]"] {
         let bench =
             crate::support::bench(client_credentials(), [Ok(answer(&jwt(claims), "", &[]))]);
-        assert_eq!(bench.keeper.token().unwrap().expires_at(), None, "{claims}");
+        assert_eq!(bench.client.token().unwrap().expires_at(), None, "{claims}");
     }
 }
 
@@ -93,10 +95,10 @@ fn a_stored_jwt_is_not_served_after_its_end() {
         [Ok(answer(&token, "", &[]))],
         store.clone(),
     );
-    first.keeper.token().unwrap();
+    first.client.token().unwrap();
     let second = bench_with(client_credentials(), [Ok(token_answer("next", 600))], store);
     second.clock.advance(Duration::from_secs(21));
-    assert_eq!(second.keeper.token().unwrap().expose(), "next");
+    assert_eq!(second.client.token().unwrap().expose(), "next");
 }
 
 #[test]
@@ -108,20 +110,20 @@ fn a_guess_does_not_end_what_nothing_can_renew() {
             [Ok(answer("a", "", &[]))],
             store.clone(),
         );
-        let token = login(&first.keeper).unwrap();
+        let token = login(&first.client).unwrap();
         assert_eq!(token.expires_at(), None);
         // In memory and from the store, a year later, with a clock that was set back, too.
         first.clock.advance(365 * DAY);
-        let token = first.keeper.token().unwrap();
+        let token = first.client.token().unwrap();
         assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
         let second = bench_with(by_login(settings), [], store.clone());
         second.clock.advance(365 * DAY);
-        assert_eq!(second.keeper.token().unwrap().source(), Source::Store);
+        assert_eq!(second.client.token().unwrap().source(), Source::Store);
         second.clock.set_wall(NOW - 365 * 24 * 3600);
-        assert_eq!(second.keeper.token().unwrap().expose(), "a");
+        assert_eq!(second.client.token().unwrap().expose(), "a");
         // Until an API rejects it.
-        second.keeper.invalidate(&token);
-        let error = second.keeper.token().unwrap_err();
+        second.client.invalidate(&token);
+        let error = second.client.token().unwrap_err();
         assert_eq!(
             (error.kind(), error.verdict()),
             (ErrorKind::NoToken, Verdict::Reauthorize)
@@ -143,10 +145,10 @@ fn a_guess_ends_what_can_be_renewed() {
         (refreshing(), untold(r#","refresh_token":"r1""#)),
     ] {
         let next = rotated_answer("b", "r2", 600);
-        let Bench { keeper, clock, .. } = bench(connection, [Ok(first), Ok(next)]);
-        keeper.token().unwrap();
+        let Bench { client, clock, .. } = bench(connection, [Ok(first), Ok(next)]);
+        client.token().unwrap();
         clock.advance(guess);
-        assert_eq!(keeper.token().unwrap().expose(), "b");
+        assert_eq!(client.token().unwrap().expose(), "b");
     }
 }
 
@@ -154,7 +156,7 @@ fn a_guess_ends_what_can_be_renewed() {
 fn why_a_login_is_needed_is_told_apart() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let message = |bench: &Bench| {
-        let error = bench.keeper.token().unwrap_err();
+        let error = bench.client.token().unwrap_err();
         assert_eq!(
             (error.kind(), error.verdict()),
             (ErrorKind::NoToken, Verdict::Reauthorize)
@@ -165,18 +167,18 @@ fn why_a_login_is_needed_is_told_apart() {
     };
     let first = bench_with(by_login(&[]), [Ok(token_answer("a", 600))], store.clone());
     assert_eq!(message(&first), "connection `mine` has never logged in");
-    login(&first.keeper).unwrap();
+    login(&first.client).unwrap();
     let other = bench_with(by_login(&[("audience", "other")]), [], store.clone());
     assert!(message(&other).contains("asked for with other settings"));
     first.clock.advance(Duration::from_secs(600));
     assert!(message(&first).contains("its token has expired, and there is no refresh token"));
     first.script.push(Ok(token_answer("b", 600)));
-    login(&first.keeper).unwrap();
-    let token = first.keeper.token().unwrap();
-    first.keeper.invalidate(&token);
+    login(&first.client).unwrap();
+    let token = first.client.token().unwrap();
+    first.client.invalidate(&token);
     assert!(message(&first).contains("rejected its token, and the login brought no refresh token"));
     first.script.push(Ok(Response::new(200, [], "")));
-    first.keeper.forget().unwrap();
+    first.client.forget().unwrap();
     assert_eq!(message(&first), "connection `mine` was logged out");
 }
 
@@ -188,8 +190,8 @@ fn a_configured_refresh_token_is_not_presented_for_somebody_who_logged_in() {
         [Ok(token_answer("a", 600))],
         store,
     );
-    login(&bench.keeper).unwrap();
+    login(&bench.client).unwrap();
     bench.clock.advance(Duration::from_secs(600));
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert!(error.message().contains("has expired"), "{error}");
 }

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign::{
-    Connection, Error, ErrorKind, FileStore, Keeper, MemoryStore, Response, Revocation, SendError,
+use countersign_core::{
+    Client, Connection, Error, ErrorKind, FileStore, MemoryStore, Response, Revocation, SendError,
     Source, Store, Verdict, What,
 };
 
@@ -14,12 +14,12 @@ use crate::support::{
 
 fn logged_in() -> Bench {
     let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
-    bench.keeper.token().unwrap();
+    bench.client.token().unwrap();
     bench
 }
 
-fn failure(keeper: &Keeper) -> Error {
-    match keeper.forget().unwrap() {
+fn failure(client: &Client) -> Error {
+    match client.forget().unwrap() {
         Revocation::Failed(error) => error,
         other => panic!("it did not fail: {other:?}"),
     }
@@ -52,26 +52,26 @@ fn a_grant_that_was_not_revoked_is_kept_and_not_handed_out() {
         let shown = format!("{answer:?}");
         let bench = logged_in();
         bench.script.push(answer);
-        let error = failure(&bench.keeper);
+        let error = failure(&bench.client);
         assert_eq!(error.verdict(), verdict, "{shown}: {error:?}");
-        let error = bench.keeper.token().unwrap_err();
+        let error = bench.client.token().unwrap_err();
         let is = (error.kind(), error.verdict());
         assert_eq!(is, (ErrorKind::NoToken, Verdict::Reauthorize), "{shown}");
         assert!(error.message().contains("was logged out"), "{error:?}");
-        assert!(bench.keeper.peek(None).is_none());
-        let events = bench.keeper.events().unwrap();
+        assert!(bench.client.peek(None).is_none());
+        let events = bench.client.events().unwrap();
         assert_eq!(events.last().unwrap().what, What::NotRevoked);
         // Another process tries again, with the token that was kept.
         let ok = Ok(Response::new(200, [], "<html>revoked</html>"));
         let again = bench_with(refreshing(), [ok], bench.store);
-        assert_eq!(again.keeper.token().unwrap_err().kind(), ErrorKind::NoToken);
-        let revoked = again.keeper.forget().unwrap();
+        assert_eq!(again.client.token().unwrap_err().kind(), ErrorKind::NoToken);
+        let revoked = again.client.forget().unwrap();
         assert!(matches!(revoked, Revocation::Revoked), "{shown}");
         assert_eq!(
             again.script.forms(),
             ["token=r1&token_type_hint=refresh_token"]
         );
-        assert!(again.keeper.events().unwrap().is_empty());
+        assert!(again.client.events().unwrap().is_empty());
     }
 }
 
@@ -80,7 +80,7 @@ fn a_server_that_asks_for_peace_is_told_with_the_time_it_asks_for() {
     let bench = logged_in();
     let busy = Response::new(503, [("Retry-After", "7")], "");
     bench.script.push(Ok(busy));
-    let error = failure(&bench.keeper);
+    let error = failure(&bench.client);
     assert_eq!(error.retry_after().unwrap().as_secs(), 7);
     assert_eq!(error.http_status(), Some(503));
 }
@@ -89,10 +89,10 @@ fn a_server_that_asks_for_peace_is_told_with_the_time_it_asks_for() {
 fn by_force_it_is_forgotten_whatever_the_vendor_does() {
     let bench = logged_in();
     bench.script.push(Err(cut()));
-    let revocation = bench.keeper.force_forget().unwrap();
+    let revocation = bench.client.force_forget().unwrap();
     assert!(matches!(revocation, Revocation::Failed(_)));
     let again = bench_with(refreshing(), [], bench.store);
-    assert!(again.keeper.events().unwrap().is_empty());
+    assert!(again.client.events().unwrap().is_empty());
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn what_the_vendor_does_not_know_any_more_is_revoked() {
     ] {
         let bench = logged_in();
         bench.script.push(Ok(Response::new(400, [], body)));
-        let revocation = bench.keeper.forget().unwrap();
+        let revocation = bench.client.forget().unwrap();
         assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
     }
 }
@@ -115,8 +115,8 @@ fn an_access_token_that_the_vendor_never_revokes_is_forgotten() {
         Ok(refusal(400, "unsupported_token_type")),
     ];
     let bench = bench(client_credentials(), answers);
-    bench.keeper.token().unwrap();
-    let revocation = bench.keeper.forget().unwrap();
+    bench.client.token().unwrap();
+    let revocation = bench.client.forget().unwrap();
     assert!(
         matches!(revocation, Revocation::NotOffered),
         "{revocation:?}"
@@ -127,7 +127,7 @@ fn an_access_token_that_the_vendor_never_revokes_is_forgotten() {
     bench
         .script
         .push(Ok(refusal(400, "unsupported_token_type")));
-    let error = failure(&bench.keeper);
+    let error = failure(&bench.client);
     assert_eq!(error.oauth_error(), Some("unsupported_token_type"));
 }
 
@@ -141,18 +141,18 @@ fn a_login_replaces_a_grant_that_was_not_revoked() {
             Ok(rotated_answer("b", "r2", 600)),
         ],
     );
-    log_in(&bench.keeper);
-    failure(&bench.keeper);
-    bench.keeper.token().unwrap_err();
-    log_in(&bench.keeper);
-    assert_eq!(bench.keeper.token().unwrap().expose(), "b");
+    log_in(&bench.client);
+    failure(&bench.client);
+    bench.client.token().unwrap_err();
+    log_in(&bench.client);
+    assert_eq!(bench.client.token().unwrap().expose(), "b");
 }
 
-fn log_in(keeper: &Keeper) {
-    let login = keeper.start_login(None).unwrap();
+fn log_in(client: &Client) {
+    let login = client.start_login(None).unwrap();
     let (_, state) = login.url().as_str().split_once("state=").unwrap();
     let state = state.split('&').next().unwrap();
-    keeper
+    client
         .complete_login(&login, &format!("code=c&state={state}"))
         .unwrap();
 }
@@ -168,16 +168,16 @@ fn listeners_hear_of_what_is_forgotten_and_not_of_what_is_kept() {
         Err(cut()),
         Ok(Response::new(204, [], "")),
     ]);
-    let keeper = Keeper::builder(refreshing())
+    let client = Client::builder(refreshing())
         .transport(script)
         .store(store)
         .on_change(move |change| noted.lock().unwrap().push(format!("{change:?}")))
         .build()
         .unwrap();
-    assert_eq!(keeper.token().unwrap().source(), Source::Refreshed);
-    failure(&keeper);
+    assert_eq!(client.token().unwrap().source(), Source::Refreshed);
+    failure(&client);
     assert_eq!(heard.lock().unwrap().len(), 1);
-    keeper.forget().unwrap();
+    client.forget().unwrap();
     assert_eq!(heard.lock().unwrap()[1], "Forgotten");
 }
 
@@ -188,9 +188,9 @@ fn not_revoked() -> Bench {
 
 fn not_revoked_of(connection: Connection) -> Bench {
     let bench = bench(connection, [Ok(rotated_answer("a", "r1", 600))]);
-    bench.keeper.token().unwrap();
+    bench.client.token().unwrap();
     bench.script.push(Err(cut()));
-    failure(&bench.keeper);
+    failure(&bench.client);
     bench
 }
 
@@ -204,13 +204,13 @@ fn revocations(bench: &Bench) -> Vec<String> {
 fn a_login_over_a_grant_that_was_not_revoked_keeps_it_for_revocation() {
     let bench = not_revoked();
     bench.script.push(Ok(rotated_answer("b", "s1", 600)));
-    login(&bench.keeper).unwrap();
+    login(&bench.client).unwrap();
     // Neither a refresh nor another process loses it.
     bench.script.push(Ok(rotated_answer("c", "s2", 600)));
-    assert_eq!(bench.keeper.refresh_now().unwrap().expose(), "c");
+    assert_eq!(bench.client.refresh_now().unwrap().expose(), "c");
     let ok = || Ok(Response::new(200, [], ""));
     let again = bench_with(refreshing(), [ok(), ok()], bench.store);
-    let revoked = again.keeper.forget().unwrap();
+    let revoked = again.client.forget().unwrap();
     assert!(matches!(revoked, Revocation::Revoked), "{revoked:?}");
     assert_eq!(
         again.script.forms(),
@@ -225,43 +225,43 @@ fn a_login_over_a_grant_that_was_not_revoked_keeps_it_for_revocation() {
 fn what_of_several_grants_is_not_revoked_is_tried_again_and_nothing_twice() {
     let bench = not_revoked();
     bench.script.push(Ok(rotated_answer("b", "s1", 600)));
-    login(&bench.keeper).unwrap();
+    login(&bench.client).unwrap();
     // The earlier one goes, the new one does not.
     bench.script.push(Ok(Response::new(200, [], "")));
     bench.script.push(Err(cut()));
-    failure(&bench.keeper);
-    assert_eq!(bench.keeper.token().unwrap_err().kind(), ErrorKind::NoToken);
+    failure(&bench.client);
+    assert_eq!(bench.client.token().unwrap_err().kind(), ErrorKind::NoToken);
     bench.script.push(Ok(Response::new(200, [], "")));
-    let revoked = bench.keeper.forget().unwrap();
+    let revoked = bench.client.forget().unwrap();
     assert!(matches!(revoked, Revocation::Revoked), "{revoked:?}");
     let form = |token| format!("token={token}&token_type_hint=refresh_token");
     assert_eq!(revocations(&bench), [form("r1"), form("s1"), form("s1")]);
     // Nothing is left to revoke.
-    assert!(bench.keeper.events().unwrap().is_empty());
+    assert!(bench.client.events().unwrap().is_empty());
 }
 
 #[test]
 fn an_earlier_grant_that_is_still_not_revoked_keeps_the_new_one_as_well() {
     let bench = not_revoked();
     bench.script.push(Ok(rotated_answer("b", "s1", 600)));
-    login(&bench.keeper).unwrap();
+    login(&bench.client).unwrap();
     bench.script.push(Err(cut()));
-    failure(&bench.keeper);
+    failure(&bench.client);
     bench.script.push(Ok(Response::new(200, [], "")));
     bench.script.push(Ok(Response::new(200, [], "")));
-    bench.keeper.forget().unwrap();
+    bench.client.forget().unwrap();
     let form = |token| format!("token={token}&token_type_hint=refresh_token");
     assert_eq!(revocations(&bench), [form("r1"), form("r1"), form("s1")]);
     // Forced, all of them are tried, and forgotten whatever comes of it.
     let bench = not_revoked();
     bench.script.push(Ok(rotated_answer("b", "s1", 600)));
-    login(&bench.keeper).unwrap();
+    login(&bench.client).unwrap();
     bench.script.push(Err(cut()));
     bench.script.push(Err(cut()));
-    let forced = bench.keeper.force_forget().unwrap();
+    let forced = bench.client.force_forget().unwrap();
     assert!(matches!(forced, Revocation::Failed(_)), "{forced:?}");
     assert_eq!(revocations(&bench), [form("r1"), form("s1")]);
-    assert!(bench.keeper.events().unwrap().is_empty());
+    assert!(bench.client.events().unwrap().is_empty());
 }
 
 #[test]
@@ -271,14 +271,14 @@ fn a_login_says_what_it_did_not_bring() {
         let told = Arc::clone(&warnings);
         let store = bench.map_or_else(|| Arc::new(MemoryStore::new()) as _, |bench| bench.store);
         let script = Script::new([Ok(answer)]);
-        let keeper = Keeper::builder(scoped())
+        let client = Client::builder(scoped())
             .store(store)
             .transport(script)
             .on_warning(move |warning| told.lock().unwrap().push(warning.message().to_owned()))
             .build()
             .unwrap();
-        let token = login(&keeper).unwrap();
-        let asked = keeper.login_warnings(&token).unwrap();
+        let token = login(&client).unwrap();
+        let asked = client.login_warnings(&token).unwrap();
         assert!(asked.iter().all(|warning| warning.hint().is_some()));
         let asked: Vec<_> = asked.iter().map(|w| w.message().to_owned()).collect();
         assert_eq!(*warnings.lock().unwrap(), asked);

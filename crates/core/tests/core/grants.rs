@@ -1,6 +1,6 @@
 //! Requests to the letter: RFC vectors, and each client authentication.
 
-use countersign::{
+use countersign_core::{
     Clock, Connection, Form, Grant, ManualClock, Moment, Request, Secret, SystemRandom, jws,
     token_request,
 };
@@ -43,7 +43,7 @@ fn basic_as_rfc_6749_section_2_3_1_has_it() {
             ("rfc6749", "authorization"),
             ("raw", "raw_variant_some_servers_need"),
         ] {
-            let mut settings = countersign::Settings::from_pairs([
+            let mut settings = countersign_core::Settings::from_pairs([
                 ("provider", "acme"),
                 ("environment", "demo"),
                 ("grant", "client-credentials"),

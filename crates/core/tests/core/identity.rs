@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use countersign::{
-    App, Clock, Connection, Error, ErrorKind, Extra, GrantKind, Keeper, MemoryStore, Profile,
+use countersign_core::{
+    App, Client, Clock, Connection, Error, ErrorKind, Extra, GrantKind, MemoryStore, Profile,
     Provider, RecordSummary, Request, Response, Settings, Source, Store, StoreKey, Swap, Token,
     Url, Verdict,
 };
@@ -139,13 +139,13 @@ fn a_stored_token_goes_only_to_a_connection_that_would_send_the_same_request() {
             [Ok(token_answer("first", 600))],
             store.clone(),
         );
-        assert_eq!(first.keeper.token().unwrap().expose(), "first");
+        assert_eq!(first.client.token().unwrap().expose(), "first");
         let second = bench_with(other, [Ok(token_answer("second", 600))], store.clone());
-        assert_eq!(second.keeper.token().unwrap().expose(), "second");
+        assert_eq!(second.client.token().unwrap().expose(), "second");
         // Whoever would send the same request needs none.
-        if second.keeper.connection().record_key() != same.record_key() {
+        if second.client.connection().record_key() != same.record_key() {
             let third = bench_with(same.clone(), [], store);
-            let token = third.keeper.token().unwrap();
+            let token = third.client.token().unwrap();
             assert_eq!((token.expose(), token.source()), ("first", Source::Store));
         }
     }
@@ -155,7 +155,7 @@ fn a_stored_token_goes_only_to_a_connection_that_would_send_the_same_request() {
 fn a_profile_that_asks_for_something_else_gets_a_token_of_its_own() {
     let store = store();
     let first = bench_with(app(&[]), [Ok(token_answer("first", 600))], store.clone());
-    first.keeper.token().unwrap();
+    first.client.token().unwrap();
     let text = PROFILE.replace(
         "[grants.client-credentials]\n",
         "[grants.client-credentials]\nparams = { resource = \"https://api.acme.example\" }\n",
@@ -163,20 +163,20 @@ fn a_profile_that_asks_for_something_else_gets_a_token_of_its_own() {
     let profile = Profile::from_toml(&text).unwrap();
     let settings = [&APP[..], &[("grant", "client-credentials")]].concat();
     let settings = Settings::from_pairs(settings).unwrap();
-    let provider = countersign::from_profile(profile);
+    let provider = countersign_core::from_profile(profile);
     let changed = Connection::new("mine", &settings, provider).unwrap();
     let second = bench_with(changed, [Ok(token_answer("second", 600))], store);
-    assert_eq!(second.keeper.token().unwrap().expose(), "second");
+    assert_eq!(second.client.token().unwrap().expose(), "second");
 }
 
 #[test]
 fn changed_credentials_keep_the_stored_token() {
     let store = store();
     let first = bench_with(app(&[]), [Ok(token_answer("first", 600))], store.clone());
-    first.keeper.token().unwrap();
+    first.client.token().unwrap();
     let rolled = app(&[("client_secret", "new"), ("client_auth", "basic")]);
     let second = bench_with(rolled, [], store);
-    assert_eq!(second.keeper.token().unwrap().expose(), "first");
+    assert_eq!(second.client.token().unwrap().expose(), "first");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn another_audience_gets_its_token_from_the_same_rotating_grant() {
     let ask = |audience, answer| {
         let connection = seeded("r0", &[("audience", audience)]);
         let bench = bench_with(connection, [Ok(answer)], store.clone());
-        let token = bench.keeper.token().unwrap();
+        let token = bench.client.token().unwrap();
         let form = bench.script.forms()[0].clone();
         (token.expose().to_owned(), form)
     };
@@ -206,13 +206,13 @@ fn a_rejected_token_for_another_audience_is_not_handed_out() {
         Ok(rotated_answer("a2", "r2", 600)),
     ];
     let one = bench_with(seeded("r0", &[("audience", "one")]), answers, store.clone());
-    one.keeper.invalidate(&one.keeper.token().unwrap());
-    let foreign = one.keeper.token().unwrap();
+    one.client.invalidate(&one.client.token().unwrap());
+    let foreign = one.client.token().unwrap();
     assert_eq!(foreign.expose(), "a2");
     let answer = Ok(rotated_answer("b", "r3", 600));
     let two = bench_with(seeded("r0", &[("audience", "two")]), [answer], store);
-    two.keeper.invalidate(&foreign);
-    assert_eq!(two.keeper.token().unwrap().expose(), "b");
+    two.client.invalidate(&foreign);
+    assert_eq!(two.client.token().unwrap().expose(), "b");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
         [Ok(rotated_answer("a1", "r1", 600))],
         store.clone(),
     );
-    login(&first.keeper).unwrap();
+    login(&first.client).unwrap();
     for settings in [
         &[("extra.tenant", "two")][..],
         &[],
@@ -232,7 +232,7 @@ fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
         &[("extra.tenant", "one"), ("subject", "somebody")],
     ] {
         let other = bench_with(by_login(settings), [], store.clone());
-        let error = other.keeper.token().unwrap_err();
+        let error = other.client.token().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoToken, "{settings:?}: {error}");
     }
     // Another grant of the same name leaves it alone as well.
@@ -241,10 +241,10 @@ fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
         [Ok(token_answer("app's", 600))],
         store.clone(),
     );
-    assert_eq!(app.keeper.token().unwrap().expose(), "app's");
+    assert_eq!(app.client.token().unwrap().expose(), "app's");
     let back = bench_with(one, [Ok(rotated_answer("a2", "r2", 600))], store);
-    assert_eq!(back.keeper.token().unwrap().expose(), "a1");
-    back.keeper.refresh_now().unwrap();
+    assert_eq!(back.client.token().unwrap().expose(), "a1");
+    back.client.refresh_now().unwrap();
     assert!(back.script.forms()[0].contains("refresh_token=r1"));
 }
 
@@ -254,7 +254,7 @@ fn a_login_for_something_else_is_another_grant() {
     let store = store();
     let one = by_login(&[("authorize.organization", "one")]);
     let answer = Ok(rotated_answer("a1", "r1", 600));
-    login(&bench_with(one, [answer], store.clone()).keeper).unwrap();
+    login(&bench_with(one, [answer], store.clone()).client).unwrap();
     for settings in [
         &[][..],
         &[("authorize.organization", "two")],
@@ -268,7 +268,7 @@ fn a_login_for_something_else_is_another_grant() {
         ],
     ] {
         let other = bench_with(by_login(settings), [], store.clone());
-        let error = other.keeper.token().unwrap_err();
+        let error = other.client.token().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoToken, "{settings:?}: {error}");
     }
     // How a login goes is not.
@@ -278,7 +278,7 @@ fn a_login_for_something_else_is_another_grant() {
         ("authorize.ui_locales", "de"),
     ];
     let same = bench_with(by_login(&how), [], store);
-    assert_eq!(same.keeper.token().unwrap().expose(), "a1");
+    assert_eq!(same.client.token().unwrap().expose(), "a1");
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn going_back_to_an_earlier_refresh_token_goes_on_with_what_it_became() {
     let store = store();
     let ask = |seed, answer| {
         let bench = bench_with(seeded(seed, &[]), [Ok(answer)], store.clone());
-        bench.keeper.refresh_now().unwrap();
+        bench.client.refresh_now().unwrap();
         bench.script.forms()[0].clone()
     };
     assert!(ask("r0", rotated_answer("a1", "r1", 600)).contains("refresh_token=r0"));
@@ -311,17 +311,17 @@ fn a_store_that_outlives_the_process_needs_a_name() {
         assert_eq!(error.verdict(), Verdict::FixConfiguration);
     }
     let nameless = Connection::new("", &settings("memory"), Tenants::provider()).unwrap();
-    let keeper = |store: Arc<dyn Store>| {
-        Keeper::builder(nameless.clone())
+    let client = |store: Arc<dyn Store>| {
+        Client::builder(nameless.clone())
             .store(store)
             .build()
             .map(drop)
     };
-    keeper(store()).unwrap();
+    client(store()).unwrap();
     // A store that a program hands in.
     let folder = tempfile::tempdir().unwrap();
-    let files = countersign::FileStore::open(folder.path().join("tokens")).unwrap();
-    let error = keeper(Arc::new(files)).unwrap_err();
+    let files = countersign_core::FileStore::open(folder.path().join("tokens")).unwrap();
+    let error = client(Arc::new(files)).unwrap_err();
     assert_eq!(error.setting_name(), Some("name"), "{error}");
 }
 
@@ -335,11 +335,11 @@ fn another_login_has_another_identity() {
         Ok(userinfo("bob")),
         Ok(rotated_answer("b2", "s2", 600)),
     ];
-    let Bench { keeper, clock, .. } = bench_with(by_login(&[]), answers, store);
-    let user = || keeper.identity().unwrap()["user"].clone();
-    login(&keeper).unwrap();
+    let Bench { client, clock, .. } = bench_with(by_login(&[]), answers, store);
+    let user = || client.identity().unwrap()["user"].clone();
+    login(&client).unwrap();
     assert_eq!((user(), user()), ("ann".into(), "ann".into()));
-    login(&keeper).unwrap();
+    login(&client).unwrap();
     assert_eq!(user(), "bob");
     // A refresh goes on with the grant, and nobody is asked again.
     clock.advance(Duration::from_secs(600));
@@ -354,18 +354,18 @@ fn an_identity_is_not_noted_for_whoever_logged_in_meanwhile() {
         [Ok(rotated_answer("a1", "r1", 600)), Ok(userinfo("ann"))],
         store.clone(),
     );
-    login(&ann.keeper).unwrap();
+    login(&ann.client).unwrap();
     let bob = bench_with(
         by_login(&[]),
         [Ok(rotated_answer("b1", "s1", 600)), Ok(userinfo("bob"))],
         store.clone(),
     );
-    login(&bob.keeper).unwrap();
+    login(&bob.client).unwrap();
     // This process still has the first one's token, and asks by it.
-    assert_eq!(ann.keeper.identity().unwrap()["user"], "ann");
-    assert_eq!(bob.keeper.identity().unwrap()["user"], "bob");
+    assert_eq!(ann.client.identity().unwrap()["user"], "ann");
+    assert_eq!(bob.client.identity().unwrap()["user"], "bob");
     let other = bench_with(by_login(&[]), [], store);
-    assert_eq!(other.keeper.identity().unwrap()["user"], "bob");
+    assert_eq!(other.client.identity().unwrap()["user"], "bob");
 }
 
 #[test]
@@ -374,8 +374,8 @@ fn another_refresh_token_or_account_has_another_identity() {
     let user = |connection: Connection, name: &str| {
         let answers = [Ok(rotated_answer("a", "r", 600)), Ok(userinfo(name))];
         let bench = bench_with(connection, answers, store.clone());
-        bench.keeper.refresh_now().unwrap();
-        bench.keeper.identity().unwrap()
+        bench.client.refresh_now().unwrap();
+        bench.client.identity().unwrap()
     };
     assert_eq!(user(seeded("r0", &[]), "ann")["user"], "ann");
     assert_eq!(user(seeded("n0", &[]), "bob")["user"], "bob");
@@ -394,28 +394,30 @@ fn what_came_with_the_token_wins_over_the_noted_identity() {
         Ok(Response::new(200, [], body))
     };
     let answers = [answer("one"), Ok(userinfo("ann")), answer("two")];
-    let Bench { keeper, clock, .. } = bench_with(seeded("r0", &[]), answers, store());
-    assert_eq!(keeper.identity().unwrap()["instance"], "one");
+    let Bench { client, clock, .. } = bench_with(seeded("r0", &[]), answers, store());
+    assert_eq!(client.identity().unwrap()["instance"], "one");
     clock.advance(Duration::from_secs(600));
-    let identity = keeper.identity().unwrap();
+    let identity = client.identity().unwrap();
     assert_eq!((&*identity["instance"], &*identity["user"]), ("two", "ann"));
 }
 
 #[test]
-fn an_older_grant_that_waits_in_the_spool_does_not_undo_a_login() {
+fn an_older_grant_that_waits_in_the_fallback_store_does_not_undo_a_login() {
     let moody = Moody::taking(u64::MAX);
     let store = moody.store.clone();
-    let spool: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let machine = |answers: Vec<_>| {
         let script = crate::support::Script::new(answers);
-        let keeper = Keeper::builder(by_login(&[]))
+        let client = Client::builder(by_login(&[]))
             .transport(script.clone())
             .store(store.clone())
-            .spool(spool.clone())
-            .clock(Arc::new(countersign::ManualClock::at(crate::support::NOW)))
+            .fallback_store(fallback.clone())
+            .clock(Arc::new(countersign_core::ManualClock::at(
+                crate::support::NOW,
+            )))
             .build()
             .unwrap();
-        (keeper, script)
+        (client, script)
     };
     let (first, _) = machine(vec![
         Ok(rotated_answer("a1", "r1", 600)),
@@ -427,7 +429,7 @@ fn an_older_grant_that_waits_in_the_spool_does_not_undo_a_login() {
     moody.take_only(1);
     first.refresh_now().unwrap();
     assert!(first.unsaved().is_some());
-    // Elsewhere, where that spool is not seen, the first is logged out and somebody else logs in.
+    // Elsewhere, where that fallback store is not seen, the first is logged out and somebody else logs in.
     moody.mend();
     let elsewhere = bench_with(
         by_login(&[]),
@@ -437,8 +439,8 @@ fn an_older_grant_that_waits_in_the_spool_does_not_undo_a_login() {
         ],
         store.clone(),
     );
-    elsewhere.keeper.forget().unwrap();
-    login(&elsewhere.keeper).unwrap();
+    elsewhere.client.forget().unwrap();
+    login(&elsewhere.client).unwrap();
     let (third, script) = machine(vec![Ok(rotated_answer("b2", "s2", 600))]);
     assert_eq!(third.refresh_now().unwrap().expose(), "b2");
     assert!(script.forms()[0].contains("refresh_token=s1"));
@@ -463,7 +465,7 @@ fn record_of_the_version_before(store: &dyn Store, seed: &str) -> StoreKey {
         r#"{{"format":1,"connection":"mine","provider":"acme","token":{{"access_token":"old",
         "token_type":"Bearer","obtained_ms":{obtained},"lifetime_ms":600000,"expiry_known":true,
         "scope":null,"extra":{{}}}},"refresh_token":"r7","asked_scopes":"","seed":{seed},
-        "identity":{{"user":"ann"}},"generation":7,"attempt":null,"ended":null,"rest":null,"trail":[]}}"#
+        "identity":{{"user":"ann"}},"generation":7,"attempt":null,"ended":null,"rest":null,"history":[]}}"#
     );
     let swap = store.compare_and_swap(&key, None, None, record.as_bytes());
     assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
@@ -478,8 +480,8 @@ fn a_record_of_the_version_before_is_used_only_if_it_is_ours_for_certain() {
     let answers = [Ok(rotated_answer("new", "r8", 600)), Ok(userinfo("bob"))];
     let bench = bench_with(seeded("r0", &[]), answers, store.clone());
     // Its access token may be another tenant's; so may its identity.
-    assert_eq!(bench.keeper.token().unwrap().expose(), "new");
-    assert_eq!(bench.keeper.identity().unwrap()["user"], "bob");
+    assert_eq!(bench.client.token().unwrap().expose(), "new");
+    assert_eq!(bench.client.identity().unwrap()["user"], "bob");
     assert!(bench.script.forms()[0].contains("refresh_token=r7"));
     // A process of that version must not spend it as well.
     assert!(store.load(&old).unwrap().unwrap().value.is_none());
@@ -488,7 +490,7 @@ fn a_record_of_the_version_before_is_used_only_if_it_is_ours_for_certain() {
     let store = self::store();
     let old = record_of_the_version_before(store.as_ref(), "");
     let bench = bench_with(by_login(&[("extra.tenant", "b")]), [], store.clone());
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Reauthorize);
     assert!(error.hint().unwrap().contains("does not say"), "{error:?}");
     assert!(store.load(&old).unwrap().unwrap().value.is_some());
@@ -499,8 +501,8 @@ fn a_record_says_whose_it_is_without_a_secret() {
     let told = |changes: &[(&str, &str)]| {
         let store = store();
         let bench = bench_with(app(changes), [Ok(token_answer("a", 600))], store.clone());
-        bench.keeper.token().unwrap();
-        let key = bench.keeper.connection().record_key();
+        bench.client.token().unwrap();
+        let key = bench.client.connection().record_key();
         let value = store.load(&key).unwrap().unwrap().value.unwrap();
         RecordSummary::read(&value, bench.clock.now()).unwrap()
     };
@@ -545,7 +547,7 @@ fn a_provider_whose_parameters_differ_each_time_is_refused() {
     let settings = [&APP[..], &[("grant", "client-credentials")]].concat();
     let settings = Settings::from_pairs(settings).unwrap();
     let connection = Connection::new("mine", &settings, provider).unwrap();
-    let error = Keeper::builder(connection).build().unwrap_err();
+    let error = Client::builder(connection).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Plugin);
     assert!(error.message().contains("`nonce`"), "{error}");
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use countersign::jws::{self, Backend, KeySigner, VerificationKey};
-use countersign::key::PrivateKey;
-use countersign::{Algorithm, CallbackSigner, Connection, Error, Profile, Provider, Settings};
+use countersign_core::jws::{self, Backend, KeySigner, VerificationKey};
+use countersign_core::key::PrivateKey;
+use countersign_core::{Algorithm, CallbackSigner, Connection, Error, Profile, Provider, Settings};
 use serde_json::json;
 
 use crate::openssl::{openssl, openssl_text};
@@ -215,7 +215,7 @@ fn a_connection_signs_with_the_library_that_was_chosen() {
             assertion.algorithms = ["PS256"]
             "#,
         );
-        countersign::from_profile(profile.unwrap())
+        countersign_core::from_profile(profile.unwrap())
     };
     let app = [("client_id", "app"), ("subject", "joe"), ("key_id", "7")];
     let without_key = Settings::from_pairs(app).unwrap();
@@ -243,8 +243,8 @@ fn a_connection_signs_with_the_library_that_was_chosen() {
 /// The crate of keys and signatures knows no settings and no verdicts: they are added here.
 #[test]
 fn errors_of_keys_get_a_verdict_and_a_setting() {
-    use countersign::jose::{self, ErrorKind as Kind};
-    use countersign::{ErrorKind, Verdict};
+    use countersign_core::jose::{self, ErrorKind as Kind};
+    use countersign_core::{ErrorKind, Verdict};
 
     for (kind, expected, setting, verdict) in [
         (
@@ -320,7 +320,7 @@ fn errors_of_keys_get_a_verdict_and_a_setting() {
 /// A device that is away is a reason to retry, not to change a setting.
 #[test]
 fn the_error_of_a_signer_keeps_its_verdict() {
-    use countersign::{ErrorKind, Verdict};
+    use countersign_core::{ErrorKind, Verdict};
 
     let signer = CallbackSigner::new(Algorithm::RS256, None, |_| {
         let cause = std::io::Error::other("unplugged");
@@ -371,6 +371,6 @@ fn prepared(folder: &Path, pairs: &[(&str, &str)]) -> Result<(Settings, Arc<dyn 
     ];
     let settings = Settings::from_pairs(app.iter().chain(pairs).copied())?;
     let settings = settings.relative_to(folder).resolve(|_| None)?;
-    let provider = countersign::from_profile(Profile::from_toml(PROFILE)?);
+    let provider = countersign_core::from_profile(Profile::from_toml(PROFILE)?);
     Ok((settings, provider))
 }

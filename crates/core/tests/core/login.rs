@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use countersign::{
+use countersign_core::{
     Connection, ErrorKind, Grant, Listener, Login, SystemRandom, Url, Verdict, pkce,
 };
 
@@ -55,13 +55,13 @@ fn the_login_url_has_everything_once_and_new_each_time() {
 
 #[test]
 fn the_verifier_that_is_sent_belongs_to_the_challenge() {
-    let Bench { keeper, script, .. } = bench(
+    let Bench { client, script, .. } = bench(
         by_login("https://app.example/cb"),
         [Ok(rotated_answer("a", "r1", 600))],
     );
-    let login = keeper.start_login(None).unwrap();
+    let login = client.start_login(None).unwrap();
     let query = format!("code=c%252B%3D&state={}", parameter(login.url(), "state"));
-    let token = keeper.complete_login(&login, &query).unwrap();
+    let token = client.complete_login(&login, &query).unwrap();
     assert_eq!(token.expose(), "a");
     let form = &script.forms()[0];
     // Decoded once: %252B is %2B, which goes out encoded again.
@@ -159,11 +159,11 @@ fn an_answer_of_another_server_is_refused_before_its_code_is_used() {
         (&at_base, other, None),
         (&at_base, RIGHT, Some("`iss` is")),
     ] {
-        let keeper = bench(connection.clone(), [Ok(rotated_answer("a", "r1", 600))]);
-        let login = keeper.keeper.start_login(None).unwrap();
+        let client = bench(connection.clone(), [Ok(rotated_answer("a", "r1", 600))]);
+        let login = client.client.start_login(None).unwrap();
         let state = parameter(login.url(), "state");
         let answer = format!("code=c&state={state}&{iss}");
-        let result = keeper.keeper.complete_login(&login, &answer);
+        let result = client.client.complete_login(&login, &answer);
         let Some(says) = refusal else {
             assert_eq!(result.unwrap().expose(), "a", "{iss}");
             continue;
@@ -171,7 +171,7 @@ fn an_answer_of_another_server_is_refused_before_its_code_is_used() {
         let error = result.expect_err(iss);
         assert!(error.message().contains(says), "{iss}: {error}");
         assert_eq!(error.kind(), ErrorKind::Callback);
-        assert!(keeper.script.forms().is_empty(), "the code went out: {iss}");
+        assert!(client.script.forms().is_empty(), "the code went out: {iss}");
         // Nor is another server's word taken for why the login failed.
         let answer = format!("error=access_denied&state={state}&{iss}");
         let error = login.finish(&answer).unwrap_err();
@@ -185,7 +185,7 @@ fn iss_required(issuer: Option<&str>) -> Connection {
         "[endpoints]",
         "[endpoints]\nauthorization_response_iss_parameter_supported = true",
     );
-    let mut settings = countersign::Settings::from_pairs([
+    let mut settings = countersign_core::Settings::from_pairs([
         ("environment", "demo"),
         ("grant", "authorization-code"),
         ("client_id", "app"),
@@ -196,19 +196,19 @@ fn iss_required(issuer: Option<&str>) -> Connection {
     if let Some(issuer) = issuer {
         settings.set("issuer", issuer).unwrap();
     }
-    let profile = countersign::Profile::from_toml(&profile).unwrap();
-    Connection::new("mine", &settings, countersign::from_profile(profile)).unwrap()
+    let profile = countersign_core::Profile::from_toml(&profile).unwrap();
+    Connection::new("mine", &settings, countersign_core::from_profile(profile)).unwrap()
 }
 
 #[test]
 fn a_lost_exchange_asks_for_a_new_login_and_sends_the_code_once() {
-    let Bench { keeper, script, .. } = bench(
+    let Bench { client, script, .. } = bench(
         by_login("https://app.example/cb"),
         [Err(crate::support::cut())],
     );
-    let login = keeper.start_login(None).unwrap();
+    let login = client.start_login(None).unwrap();
     let query = format!("code=c&state={}", parameter(login.url(), "state"));
-    let error = keeper.complete_login(&login, &query).unwrap_err();
+    let error = client.complete_login(&login, &query).unwrap_err();
     assert_eq!(error.verdict(), Verdict::Reauthorize);
     assert!(error.hint().unwrap().contains("log in once more"));
     assert_eq!(script.forms().len(), 1);
@@ -302,7 +302,7 @@ fn the_browser_is_told_when_the_exchange_fails() {
             )
         });
         let failed: Result<(), _> = listener.wait(&login, Duration::from_secs(20), |_| {
-            Err(countersign::Error::new(ErrorKind::Refused, "canary"))
+            Err(countersign_core::Error::new(ErrorKind::Refused, "canary"))
         });
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Refused);
         let answer = visitor.join().unwrap();

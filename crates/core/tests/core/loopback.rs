@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-use countersign::{
+use countersign_core::{
     Connection, Error, ErrorKind, Listener, Login, SystemRandom, Verdict,
     read_authorization_response,
 };
@@ -175,7 +175,7 @@ fn a_callback_that_comes_another_way_ends_the_wait() {
 
 #[test]
 fn an_https_address_of_this_machine_is_no_listeners() {
-    let url = countersign::Url::parse("https://localhost:8400/callback").unwrap();
+    let url = countersign_core::Url::parse("https://localhost:8400/callback").unwrap();
     let error = Listener::bind(&url, None, &SystemRandom::new()).unwrap_err();
     assert_eq!(error.setting_name(), Some("redirect_uri"));
     assert_eq!(

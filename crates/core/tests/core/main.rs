@@ -9,6 +9,7 @@
 mod assertions;
 mod authorization;
 mod bounds;
+mod client;
 mod clocks;
 mod connection;
 mod drain;
@@ -18,7 +19,6 @@ mod expiry;
 mod forget;
 mod grants;
 mod identity;
-mod keeper;
 mod key_settings;
 mod login;
 mod loopback;

@@ -1,6 +1,6 @@
 //! Profiles: every text is checked when the profile is read, and URLs are joined once.
 
-use countersign::{Connection, Login, Profile, Settings, SystemRandom};
+use countersign_core::{Connection, Login, Profile, Settings, SystemRandom};
 
 /// A whole profile, to which a test adds what it is about.
 const ACME: &str = r#"
@@ -179,7 +179,7 @@ fn a_base_url_that_ends_in_a_slash_is_joined_with_one_slash() {
             base = given;
         }
         let connection =
-            Connection::new("mine", &settings, countersign::from_profile(profile)).unwrap();
+            Connection::new("mine", &settings, countersign_core::from_profile(profile)).unwrap();
         assert_eq!(connection.token_url().as_str(), format!("{base}/token"));
         assert_eq!(
             connection.userinfo_url().unwrap().as_str(),
@@ -220,7 +220,8 @@ fn a_base_url_with_a_query_is_refused() {
         ("base_url", "https://set.acme.example/?tenant=1"),
     ])
     .unwrap();
-    let error = Connection::new("mine", &settings, countersign::from_profile(profile)).unwrap_err();
+    let error =
+        Connection::new("mine", &settings, countersign_core::from_profile(profile)).unwrap_err();
     assert_eq!(error.setting_name(), Some("base_url"), "{error}");
 }
 
@@ -238,8 +239,8 @@ fn a_placeholder_left_in_a_url_is_refused() {
         settings
             .set(key, "https://login.acme.example/{tenant}/x")
             .unwrap();
-        let error =
-            Connection::new("mine", &settings, countersign::from_profile(profile)).unwrap_err();
+        let error = Connection::new("mine", &settings, countersign_core::from_profile(profile))
+            .unwrap_err();
         assert_eq!(error.setting_name(), Some(key), "{error}");
         assert!(error.message().contains("{tenant}"), "{error}");
     }

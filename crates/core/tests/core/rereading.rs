@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use countersign::{
-    Connection, Error, Keeper, ManualClock, MemoryStore, Request, Response, SendError, Settings,
+use countersign_core::{
+    Client, Connection, Error, ManualClock, MemoryStore, Request, Response, SendError, Settings,
     Store, Subjects, Transport, jws,
 };
 use tempfile::TempDir;
@@ -93,25 +93,25 @@ impl Files {
 
 type Warnings = Arc<Mutex<Vec<Error>>>;
 
-fn keeper(connection: Connection, vendor: &Arc<Vendor>) -> (Keeper, Warnings) {
-    keeper_over(connection, vendor, Arc::new(MemoryStore::new()))
+fn client(connection: Connection, vendor: &Arc<Vendor>) -> (Client, Warnings) {
+    client_over(connection, vendor, Arc::new(MemoryStore::new()))
 }
 
-fn keeper_over(
+fn client_over(
     connection: Connection,
     vendor: &Arc<Vendor>,
     store: Arc<dyn Store>,
-) -> (Keeper, Warnings) {
+) -> (Client, Warnings) {
     let warnings = Warnings::default();
     let told = Arc::clone(&warnings);
-    let keeper = Keeper::builder(connection)
+    let client = Client::builder(connection)
         .transport(vendor.clone())
         .clock(Arc::new(ManualClock::at(NOW)))
         .store(store)
         .on_warning(move |error| told.lock().unwrap().push(error.clone()))
         .build()
         .unwrap();
-    (keeper, warnings)
+    (client, warnings)
 }
 
 fn new_key() -> String {
@@ -121,10 +121,10 @@ fn new_key() -> String {
 /// Whether the assertion in a form was signed with this private key.
 fn is_signed_with(form: &str, private: &str) -> bool {
     let public = openssl_text("pkey -pubout", private);
-    let key = countersign::PublicKey::from_bytes(public.as_bytes()).unwrap();
+    let key = countersign_core::PublicKey::from_bytes(public.as_bytes()).unwrap();
     let assertion = form.split("assertion=").nth(1).unwrap();
     let assertion = assertion.split('&').next().unwrap();
-    let key = jws::VerificationKey::new(key, countersign::Algorithm::ES256).unwrap();
+    let key = jws::VerificationKey::new(key, countersign_core::Algorithm::ES256).unwrap();
     jws::verify(assertion, &key).is_ok()
 }
 
@@ -133,13 +133,13 @@ fn a_replaced_secret_is_sent_from_the_next_request_on() {
     let files = Files::new();
     files.replace("secret", "one\n");
     let vendor = Vendor::content();
-    let (keeper, warnings) = keeper(files.with_secret(), &vendor);
-    keeper.token().unwrap();
+    let (client, warnings) = client(files.with_secret(), &vendor);
+    client.token().unwrap();
     files.replace("secret", "two\n");
-    keeper.refresh_now().unwrap();
+    client.refresh_now().unwrap();
     // Written in place, with the same length.
     std::fs::write(files.at("secret"), "six\n").unwrap();
-    keeper.refresh_now().unwrap();
+    client.refresh_now().unwrap();
     let sent: Vec<_> = vendor.forms();
     for (form, secret) in sent.iter().zip(["one", "two", "six"]) {
         assert!(form.ends_with(&format!("client_secret={secret}")), "{form}");
@@ -162,11 +162,11 @@ fn a_link_that_is_moved_is_a_change() {
     lead_to("..1", "one");
     symlink(Path::new("..data").join("secret"), files.at("secret")).unwrap();
     let vendor = Vendor::content();
-    let (keeper, _) = keeper(files.with_secret(), &vendor);
-    keeper.token().unwrap();
+    let (client, _) = client(files.with_secret(), &vendor);
+    client.token().unwrap();
     lead_to("..2", "two");
     std::fs::remove_dir_all(files.at("..1")).unwrap();
-    keeper.refresh_now().unwrap();
+    client.refresh_now().unwrap();
     assert!(vendor.last_form().ends_with("client_secret=two"));
 }
 
@@ -182,8 +182,8 @@ fn a_replaced_key_signs_and_what_is_no_key_leaves_the_former_one() {
         ("private_key_file", "key.pem"),
     ]);
     let vendor = Vendor::content();
-    let (keeper, warnings) = keeper(connection, &vendor);
-    keeper.token().unwrap();
+    let (client, warnings) = client(connection, &vendor);
+    client.token().unwrap();
     assert!(is_signed_with(&vendor.last_form(), &keys[0]));
     // Half written, of another kind than the settings say, and gone: the former key signs.
     let rsa = openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", b"");
@@ -195,7 +195,7 @@ fn a_replaced_key_signs_and_what_is_no_key_leaves_the_former_one() {
             Some(broken) => files.replace("key.pem", broken),
             None => std::fs::remove_file(files.at("key.pem")).unwrap(),
         }
-        keeper.refresh_now().unwrap();
+        client.refresh_now().unwrap();
         assert!(is_signed_with(&vendor.last_form(), &keys[0]));
         let warnings = warnings.lock().unwrap();
         assert_eq!(warnings.len(), count + 1);
@@ -204,7 +204,7 @@ fn a_replaced_key_signs_and_what_is_no_key_leaves_the_former_one() {
         assert!(told.contains("key.pem"), "{told}");
     }
     files.replace("key.pem", &keys[1]);
-    keeper.refresh_now().unwrap();
+    client.refresh_now().unwrap();
     assert!(is_signed_with(&vendor.last_form(), &keys[1]));
 }
 
@@ -232,15 +232,15 @@ fn a_pkcs12_file_and_its_passphrase_are_used_once_they_fit() {
         ("private_key_passphrase_file", "passphrase"),
     ]);
     let vendor = Vendor::content();
-    let (keeper, warnings) = keeper(connection, &vendor);
-    keeper.token().unwrap();
+    let (client, warnings) = client(connection, &vendor);
+    client.token().unwrap();
     assert!(is_signed_with(&vendor.last_form(), &keys[0]));
     files.replace("key.p12", container(&keys[1], "two"));
-    keeper.refresh_now().unwrap();
+    client.refresh_now().unwrap();
     assert!(is_signed_with(&vendor.last_form(), &keys[0]));
     assert_eq!(warnings.lock().unwrap().len(), 1);
     files.replace("passphrase", "two");
-    keeper.refresh_now().unwrap();
+    client.refresh_now().unwrap();
     assert!(is_signed_with(&vendor.last_form(), &keys[1]));
 }
 
@@ -257,8 +257,8 @@ fn files_are_read_again_once_when_the_server_rejects_the_credentials() {
         }
         false => token_answer("a", 3600),
     });
-    let (keeper, _) = keeper(files.with_secret(), &vendor);
-    assert_eq!(keeper.token().unwrap().expose(), "a");
+    let (client, _) = client(files.with_secret(), &vendor);
+    assert_eq!(client.token().unwrap().expose(), "a");
     assert_eq!(vendor.forms().len(), 2);
 }
 
@@ -267,8 +267,8 @@ fn rejected_credentials_are_not_sent_again_if_the_files_have_no_others() {
     let files = Files::new();
     files.replace("secret", "one");
     let vendor = Vendor::new(|_| refusal(401, "invalid_client"));
-    let (keeper, _) = keeper(files.with_secret(), &vendor);
-    let error = keeper.token().unwrap_err();
+    let (client, _) = client(files.with_secret(), &vendor);
+    let error = client.token().unwrap_err();
     assert_eq!(error.oauth_error(), Some("invalid_client"));
     assert_eq!(vendor.forms().len(), 1);
 }
@@ -292,12 +292,12 @@ fn a_refresh_token_that_can_be_spent_once_is_not_sent_again_with_other_credentia
         ("client_secret_file", "secret"),
         ("refresh_token_file", "refresh"),
     ]);
-    let (keeper, _) = keeper(connection, &vendor);
-    keeper.token().unwrap_err();
+    let (client, _) = client(connection, &vendor);
+    client.token().unwrap_err();
     assert_eq!(vendor.forms().len(), 1);
     // What starts a grant is read once: half of a token would take its place.
     files.replace("refresh", "r");
-    keeper.refresh_now().unwrap();
+    client.refresh_now().unwrap();
     let form = vendor.last_form();
     assert!(form.contains("refresh_token=r0"), "{form}");
     assert!(form.contains("client_secret=two"), "{form}");
@@ -339,14 +339,14 @@ fn a_store_is_sealed_with_the_key_of_now() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let vendor = Vendor::content();
     let key = connection.record_key();
-    let (keeper, _) = keeper_over(connection, &vendor, Arc::clone(&store));
-    keeper.token().unwrap();
+    let (client, _) = client_over(connection, &vendor, Arc::clone(&store));
+    client.token().unwrap();
     let sealed_with = || store.load(&key).unwrap().unwrap().value.unwrap()[..12].to_vec();
     // Magic and the id of the key.
     let former = sealed_with();
     // As for every change of the key: the new one first, the old one after it.
     files.replace("store.key", format!("{} {}", keys[1], keys[0]));
-    keeper.refresh_now().unwrap();
+    client.refresh_now().unwrap();
     assert_ne!(sealed_with(), former);
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{
-    App, Connection, Error, ErrorKind, Extra, Grant, Keeper, ManualClock, MemoryStore, Profile,
+use countersign_core::{
+    App, Client, Connection, Error, ErrorKind, Extra, Grant, ManualClock, MemoryStore, Profile,
     Provider, Request, Response, Revocation, Settings, Store, SystemRandom, Token, Url, Verdict,
     read_resource_response, read_token_response, token_request,
 };
@@ -20,24 +20,24 @@ fn answer(status: u16, body: &str) -> Response {
 
 #[test]
 fn a_refusal_without_a_code_is_told_and_ends_no_grant() {
-    let Bench { keeper, script, .. } = bench(
+    let Bench { client, script, .. } = bench(
         refreshing(),
         [Ok(answer(400, "")), Ok(rotated_answer("a", "r1", 600))],
     );
-    let error = keeper.token().unwrap_err();
+    let error = client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Reauthorize);
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
     // Had something between answered so, the grant still works.
-    assert_eq!(keeper.token().unwrap().expose(), "a");
+    assert_eq!(client.token().unwrap().expose(), "a");
     assert!(script.forms()[1].ends_with("refresh_token=r0"));
 }
 
 #[test]
 fn a_refusal_in_the_vendors_words_ends_the_grant() {
     let said = r#"{"status":"BAD_REFRESH_TOKEN","message":"unknown refresh token"}"#;
-    let Bench { keeper, script, .. } = bench(refreshing(), [Ok(answer(400, said))]);
+    let Bench { client, script, .. } = bench(refreshing(), [Ok(answer(400, said))]);
     for _ in 0..2 {
-        let error = keeper.token().unwrap_err();
+        let error = client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::Reauthorize);
         assert!(error.message().contains("BAD_REFRESH_TOKEN"), "{error}");
     }
@@ -48,19 +48,19 @@ fn a_refusal_in_the_vendors_words_ends_the_grant() {
 fn a_redirect_of_a_refresh_spends_nothing() {
     for status in [301, 302, 307, 308] {
         let moved = Response::new(status, [("Location", "https://new.example/t?s=canary")], "");
-        let Bench { keeper, script, .. } = bench(
+        let Bench { client, script, .. } = bench(
             refreshing(),
             [Ok(moved), Ok(rotated_answer("a", "r1", 600))],
         );
-        let error = keeper.token().unwrap_err();
+        let error = client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
         assert_eq!(error.setting_name(), Some("token_url"));
         assert!(error.message().contains("https://new.example,"), "{error}");
         assert!(!format!("{error:?}").contains("canary"));
         // Not a question about a lost answer: the next refresh is one like any other.
-        assert_eq!(keeper.token().unwrap().expose(), "a");
+        assert_eq!(client.token().unwrap().expose(), "a");
         assert!(script.forms()[1].ends_with("refresh_token=r0"));
-        assert!(!format!("{:?}", keeper.events().unwrap()).contains("AnswerLost"));
+        assert!(!format!("{:?}", client.events().unwrap()).contains("AnswerLost"));
     }
 }
 
@@ -71,8 +71,8 @@ fn a_redirect_of_a_revocation_names_where_it_leads() {
         refreshing(),
         [Ok(rotated_answer("a", "r1", 600)), Ok(moved)],
     );
-    bench.keeper.token().unwrap();
-    let failed = match bench.keeper.forget() {
+    bench.client.token().unwrap();
+    let failed = match bench.client.forget() {
         Ok(Revocation::Failed(error)) | Err(error) => error,
         other => panic!("{other:?}"),
     };
@@ -86,13 +86,13 @@ fn a_wait_is_told_as_the_server_asked_for_it() {
     let wait = Response::new(429, [("Retry-After", "86400")], "");
     let first = bench_with(refreshing(), [Ok(wait)], Arc::clone(&store));
     let day = Duration::from_secs(86400);
-    assert_eq!(first.keeper.token().unwrap_err().retry_after(), Some(day));
+    assert_eq!(first.client.token().unwrap_err().retry_after(), Some(day));
     first.clock.advance(Duration::from_secs(3600));
     let left = day - Duration::from_secs(3600);
-    assert_eq!(first.keeper.token().unwrap_err().retry_after(), Some(left));
+    assert_eq!(first.client.token().unwrap_err().retry_after(), Some(left));
     // Another process learns of it through the store.
     let second = bench_with(refreshing(), [], store);
-    let told = second.keeper.token().unwrap_err().retry_after().unwrap();
+    let told = second.client.token().unwrap_err().retry_after().unwrap();
     assert!(told >= left, "{told:?}");
 }
 
@@ -100,16 +100,16 @@ fn a_wait_is_told_as_the_server_asked_for_it() {
 fn no_wait_is_too_long_to_be_told_and_none_lasts_for_ever() {
     let wait = Response::new(429, [("Retry-After", "99999999999999999999")], "");
     let Bench {
-        keeper,
+        client,
         clock,
         script,
         ..
     } = bench(refreshing(), [Ok(wait)]);
-    let told = keeper.token().unwrap_err().retry_after().unwrap();
+    let told = client.token().unwrap_err().retry_after().unwrap();
     assert!(told > Duration::from_secs(90 * 365 * 86400), "{told:?}");
     clock.advance(Duration::from_secs(27 * 3600));
     script.push(Ok(rotated_answer("a", "r1", 600)));
-    assert_eq!(keeper.token().unwrap().expose(), "a");
+    assert_eq!(client.token().unwrap().expose(), "a");
 }
 
 #[test]
@@ -128,18 +128,18 @@ fn a_token_is_presented_as_bearer_unless_the_profile_says_otherwise() {
         "BearerToken",
     ] {
         let bench = bench(client_credentials(), [Ok(typed(word))]);
-        let token = bench.keeper.token().unwrap();
+        let token = bench.client.token().unwrap();
         assert_eq!(token.authorization().expose(), "Bearer t", "{word}");
     }
     for word in ["mac", "DPoP", "Bearer\\r\\nX: 1", "Be arer", "pop"] {
         let bench = bench(client_credentials(), [Ok(typed(word))]);
-        let error = bench.keeper.token().unwrap_err();
+        let error = bench.client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{word}");
         let told = word.split('\\').next().unwrap();
         assert!(error.message().contains(told), "{error}");
     }
     let listed = format!("{PROFILE}\n[response.token_types]\nmac = \"MAC\"\nbot = \"Bearer\"\n");
-    let provider = countersign::from_profile(Profile::from_toml(&listed).unwrap());
+    let provider = countersign_core::from_profile(Profile::from_toml(&listed).unwrap());
     let settings = Settings::from_pairs([
         ("environment", "demo"),
         ("grant", "client-credentials"),
@@ -155,26 +155,26 @@ fn a_token_is_presented_as_bearer_unless_the_profile_says_otherwise() {
     ] {
         let bench = bench(own.clone(), [Ok(typed(word))]);
         assert_eq!(
-            bench.keeper.token().unwrap().authorization().expose(),
+            bench.client.token().unwrap().authorization().expose(),
             header
         );
     }
     let bench = bench(own, [Ok(typed("user"))]);
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert!(error.message().contains("`user`"), "{error}");
 }
 
 #[test]
 fn a_token_that_cannot_be_used_costs_no_refresh_token() {
     let bound = r#"{"access_token":"t","token_type":"DPoP","refresh_token":"r1"}"#;
-    let Bench { keeper, script, .. } = bench(
+    let Bench { client, script, .. } = bench(
         refreshing(),
         [Ok(answer(200, bound)), Ok(rotated_answer("a", "r2", 600))],
     );
-    let error = keeper.token().unwrap_err();
+    let error = client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
     assert!(error.hint().unwrap().contains("response.token_types"));
-    assert_eq!(keeper.token().unwrap().expose(), "a");
+    assert_eq!(client.token().unwrap().expose(), "a");
     assert!(script.forms()[1].ends_with("refresh_token=r1"));
 }
 
@@ -207,7 +207,7 @@ fn a_row_makes_a_failure_of_a_200_and_reaches_every_status() {
         hint = "as good as dead"
     "#;
     let provider =
-        countersign::from_profile(Profile::from_toml(&format!("{PROFILE}\n{rows}")).unwrap());
+        countersign_core::from_profile(Profile::from_toml(&format!("{PROFILE}\n{rows}")).unwrap());
     let settings = Settings::from_pairs([
         ("environment", "demo"),
         ("grant", "refresh-token"),
@@ -224,14 +224,14 @@ fn a_row_makes_a_failure_of_a_200_and_reaches_every_status() {
         (400, "", "as good as dead"),
         (400, r#"{"code":"odd"}"#, "as good as dead"),
     ] {
-        let Bench { keeper, .. } = bench(own.clone(), [Ok(answer(status, body))]);
-        let error = keeper.token().unwrap_err();
+        let Bench { client, .. } = bench(own.clone(), [Ok(answer(status, body))]);
+        let error = client.token().unwrap_err();
         let told = error.hint().unwrap();
         assert!(told.starts_with(hint), "{status} {body}: {error:?}");
     }
     let fine = answer(200, r#"{"access_token":"t","code":7,"expires_in":600}"#);
     let bench = bench(own, [Ok(fine)]);
-    assert_eq!(bench.keeper.token().unwrap().expose(), "t");
+    assert_eq!(bench.client.token().unwrap().expose(), "t");
 }
 
 #[test]
@@ -250,10 +250,10 @@ fn a_row_that_ends_in_a_login_is_for_grants_that_have_one() {
         ("client_secret", "s3cret"),
     ];
     let settings = Settings::from_pairs(settings).unwrap();
-    let connection = Connection::new("mine", &settings, countersign::from_profile(profile));
+    let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile));
     let body = r#"{"error":"invalid_grant","error_description":"no such app"}"#;
     let bench = bench(connection.unwrap(), [Ok(answer(400, body))]);
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
 }
 
@@ -261,7 +261,7 @@ fn a_row_that_ends_in_a_login_is_for_grants_that_have_one() {
 fn with_401_no_word_makes_it_the_servers_fault() {
     let said = r#"{"error":"server_error","error_description":"access_denied"}"#;
     let bench = bench(client_credentials(), [Ok(answer(401, said))]);
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
     assert_eq!(error.setting_name(), Some("client_secret"));
 }
@@ -292,7 +292,7 @@ fn a_secret_that_is_a_word_of_the_rfcs_leaves_the_error_readable() {
     ]);
     let said = r#"{"error":"invalid_client","error_description":"the secret is 'client'"}"#;
     let bench = bench(own, [Ok(answer(400, said))]);
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert_eq!(error.oauth_error(), Some("invalid_client"));
     assert_eq!(
         error.oauth_description(),
@@ -315,7 +315,7 @@ fn headers_are_as_clean_as_bodies() {
     ];
     for status in [200, 302, 303, 400, 401, 404, 500] {
         let bench = bench(own.clone(), [Ok(Response::new(status, headers, "odd"))]);
-        let error = bench.keeper.token().unwrap_err();
+        let error = bench.client.token().unwrap_err();
         let shown = format!("{error} {error:?}");
         for part in ["p@ss", "p%40ss", "rd 1", "w%2Brd"] {
             assert!(!shown.contains(part), "{status}: {shown}");
@@ -356,13 +356,13 @@ fn what_a_resource_says_is_told_without_the_token() {
     let own = Connection::new("mine", &settings, Arc::new(WithUserinfo(profile))).unwrap();
     let said = r#"{"errorCode":"E9","message":"no such thing as canary!token"}"#;
     let script = Script::new([Ok(token_answer("canary!token", 600)), Ok(answer(404, said))]);
-    let keeper = Keeper::builder(own)
+    let client = Client::builder(own)
         .transport(script)
         .clock(Arc::new(ManualClock::at(crate::support::NOW)))
         .build()
         .unwrap();
-    keeper.token().unwrap();
-    let error = keeper.identity().unwrap_err();
+    client.token().unwrap();
+    let error = client.identity().unwrap_err();
     assert_eq!(error.oauth_error(), Some("E9"));
     assert!(
         error.message().contains("no such thing as [redacted]"),
@@ -384,7 +384,7 @@ fn a_redirect_spends_no_code() {
         redirect_uri: "https://app.example/callback".into(),
         verifier: "canary-verifier".into(),
     };
-    let now = countersign::Clock::now(&ManualClock::at(crate::support::NOW));
+    let now = countersign_core::Clock::now(&ManualClock::at(crate::support::NOW));
     let request = token_request(&own, &grant, now, &SystemRandom::new()).unwrap();
     let moved = Response::new(307, [("Location", "https://x.example/?c=canary-code")], "");
     let error = read_token_response(&own, &grant, &request, &moved, now).unwrap_err();
@@ -400,7 +400,7 @@ fn when_the_refresh_token_ends_is_kept_with_it() {
         Ok(answer(200, &body))
     };
     let Bench {
-        keeper,
+        client,
         clock,
         store,
         ..
@@ -416,14 +416,14 @@ fn when_the_refresh_token_ends_is_kept_with_it() {
             told("d", r#","refresh_expires_in":"700""#),
         ],
     );
-    assert_eq!(keeper.refresh_token_expires_at().unwrap(), None);
+    assert_eq!(client.refresh_token_expires_at().unwrap(), None);
     let end = || {
         let stored = store.load(&refreshing().record_key());
         let value = stored.unwrap().unwrap().value.unwrap();
-        let now = countersign::Clock::now(clock.as_ref());
-        let record = countersign::RecordSummary::read(&value, now).unwrap();
+        let now = countersign_core::Clock::now(clock.as_ref());
+        let record = countersign_core::RecordSummary::read(&value, now).unwrap();
         let end = record.refresh_token_expires_at();
-        assert_eq!(keeper.refresh_token_expires_at().unwrap(), end);
+        assert_eq!(client.refresh_token_expires_at().unwrap(), end);
         end
     };
     let start = crate::support::NOW;
@@ -433,7 +433,7 @@ fn when_the_refresh_token_ends_is_kept_with_it() {
         None,
         Some(start + 3 * 600 + 700),
     ] {
-        keeper.token().unwrap();
+        client.token().unwrap();
         // The same token without a word keeps its end; another one has none until told.
         assert_eq!(end(), expected);
         clock.advance(Duration::from_secs(600));
@@ -456,7 +456,7 @@ fn shapes_of_refusals_in_a_200_are_refusals() {
     ] {
         let response = Response::new(200, [("Content-Type", kind)], body);
         let error = bench(refreshing(), [Ok(response)])
-            .keeper
+            .client
             .token()
             .unwrap_err();
         let is = (
@@ -477,7 +477,7 @@ fn the_words_of_any_200_are_told() {
         "<OAuth><error>invalid_grant</error><error_description>over</error_description></OAuth>",
     ] {
         let bench = bench(refreshing(), [Ok(answer(200, body))]);
-        let error = bench.keeper.token().unwrap_err();
+        let error = bench.client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::OutcomeUnknown, "{error:?}");
         assert!(
             error.message().contains("it says: invalid_grant: over"),
@@ -495,10 +495,10 @@ fn a_token_is_read_in_any_character_encoding_and_as_a_form() {
     for body in [utf16, latin1, form] {
         let response = Response::new(200, [("Content-Type", "text/plain")], body);
         let answers = [Ok(response), Ok(rotated_answer("a2", "r2", 600))];
-        let Bench { keeper, script, .. } = bench(refreshing(), answers);
-        let token = keeper.token().unwrap();
+        let Bench { client, script, .. } = bench(refreshing(), answers);
+        let token = client.token().unwrap();
         assert_eq!(token.expose(), "a");
-        keeper.refresh_now().unwrap();
+        client.refresh_now().unwrap();
         assert!(script.forms()[1].ends_with("refresh_token=r1"));
     }
 }
@@ -507,9 +507,9 @@ fn a_token_is_read_in_any_character_encoding_and_as_a_form() {
 fn the_new_refresh_token_of_a_flawed_form_is_kept() {
     let form = "access_token=a&access_token=b&refresh_token=r1";
     let answers = [Ok(answer(200, form)), Ok(rotated_answer("a2", "r2", 600))];
-    let Bench { keeper, script, .. } = bench(refreshing(), answers);
-    assert_eq!(keeper.token().unwrap_err().verdict(), Verdict::Retry);
-    keeper.token().unwrap();
+    let Bench { client, script, .. } = bench(refreshing(), answers);
+    assert_eq!(client.token().unwrap_err().verdict(), Verdict::Retry);
+    client.token().unwrap();
     assert!(script.forms()[1].ends_with("refresh_token=r1"));
 }
 
@@ -518,7 +518,7 @@ fn a_body_that_cannot_be_decoded_asks_for_no_login() {
     let headers = [("Content-Encoding", "br")];
     let response = Response::new(400, headers, b"\x0b\x02\x80abc\x03".to_vec());
     let error = bench(refreshing(), [Ok(response)])
-        .keeper
+        .client
         .token()
         .unwrap_err();
     assert_eq!(error.verdict(), Verdict::Unexpected, "{error:?}");
@@ -532,7 +532,7 @@ fn a_body_that_cannot_be_decoded_asks_for_no_login() {
 fn a_request_that_is_too_large_names_what_to_leave_out() {
     for status in [413, 414, 431] {
         let error = bench(refreshing(), [Ok(answer(status, "<html>Too large</html>"))])
-            .keeper
+            .client
             .token()
             .unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");

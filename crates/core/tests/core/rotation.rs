@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::probe::{Point, Probe};
-use countersign::{
-    Clock, Error, ErrorKind, Keeper, ManualClock, MemoryStore, Moment, Request, Response,
+use countersign_core::failpoint::{Failpoints, Point};
+use countersign_core::{
+    Client, Clock, Error, ErrorKind, ManualClock, MemoryStore, Moment, Request, Response,
     SendError, Source, Store, Transport, Verdict, What,
 };
 
@@ -16,7 +16,7 @@ use crate::support::{
 /// Ends the refresh thread at a point, as a crash of it would: what follows does not happen.
 struct PanicAt(Point);
 
-impl Probe for PanicAt {
+impl Failpoints for PanicAt {
     fn at(&self, point: Point) -> Result<(), Error> {
         assert!(point != self.0, "the test ends the refresh here");
         Ok(())
@@ -29,15 +29,15 @@ fn crashed_at(
     clock: &Arc<ManualClock>,
     script: &Arc<Script>,
 ) {
-    let keeper = Keeper::builder(refreshing())
+    let client = Client::builder(refreshing())
         .transport(script.clone())
         .store(Arc::clone(store))
         .clock(clock.clone())
-        .probe(Arc::new(PanicAt(point)))
+        .failpoints(Arc::new(PanicAt(point)))
         .build()
         .unwrap();
     // Once the token was shown, its callers have it in spite of the crash.
-    if let Err(error) = keeper.token() {
+    if let Err(error) = client.token() {
         assert_eq!(error.kind(), ErrorKind::Internal, "{error:?}");
     }
 }
@@ -57,7 +57,7 @@ fn after_a_crash_before_sending_the_token_is_not_lost() {
         assert!(script.forms().is_empty());
         // Whoever comes next waits until the intent's request could not arrive any more.
         clock.advance(Duration::from_secs(31));
-        let next = Keeper::builder(refreshing())
+        let next = Client::builder(refreshing())
             .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
             .store(store)
             .clock(clock)
@@ -81,7 +81,7 @@ fn after_a_crash_with_the_answer_in_hand_one_question_tells_what_became_of_it() 
         clock.advance(Duration::from_secs(31));
         let script = Script::new([Ok(refusal(400, "invalid_grant"))]);
         let next = || {
-            Keeper::builder(refreshing())
+            Client::builder(refreshing())
                 .transport(script.clone())
                 .store(Arc::clone(&store))
                 .clock(clock.clone())
@@ -129,7 +129,7 @@ fn after_a_crash_once_it_is_durable_nothing_is_asked_again() {
             &clock,
             &Script::new([Ok(rotated_answer("a", "r1", 600))]),
         );
-        let next = Keeper::builder(refreshing())
+        let next = Client::builder(refreshing())
             .transport(Script::new([]))
             .store(store)
             .clock(clock)
@@ -147,19 +147,19 @@ fn after_a_crash_once_it_is_durable_nothing_is_asked_again() {
 #[test]
 fn a_lost_answer_is_resolved_by_one_question_after_its_deadline() {
     let bench = bench(refreshing(), [Err(cut())]);
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
     // The server had not acted on it, and says so by giving a token.
     bench.clock.advance(Duration::from_secs(31));
     bench.script.push(Ok(rotated_answer("a", "r1", 600)));
-    assert_eq!(bench.keeper.token().unwrap().expose(), "a");
+    assert_eq!(bench.client.token().unwrap().expose(), "a");
     assert_eq!(bench.script.forms().len(), 2);
 }
 
 #[test]
 fn a_valid_access_token_is_used_up_before_the_question_is_asked() {
     let Bench {
-        keeper,
+        client,
         clock,
         script,
         ..
@@ -167,17 +167,17 @@ fn a_valid_access_token_is_used_up_before_the_question_is_asked() {
         refreshing(),
         [Ok(rotated_answer("a", "r1", 600)), Err(cut())],
     );
-    keeper.token().unwrap();
+    client.token().unwrap();
     clock.advance(Duration::from_secs(560));
     // The refresh loses its answer; the old access token serves on, and nothing is replayed.
     for _ in 0..5 {
-        assert_eq!(keeper.token().unwrap().expose(), "a");
+        assert_eq!(client.token().unwrap().expose(), "a");
         clock.advance(Duration::from_secs(7));
     }
     assert_eq!(script.forms().len(), 2);
     clock.advance(Duration::from_secs(10));
     script.push(Ok(rotated_answer("b", "r2", 600)));
-    assert_eq!(keeper.token().unwrap().expose(), "b");
+    assert_eq!(client.token().unwrap().expose(), "b");
     assert_eq!(script.forms().len(), 3);
 }
 
@@ -189,14 +189,14 @@ fn a_refusal_without_a_lost_answer_is_a_dead_grant_and_is_kept() {
         [Ok(refusal(400, "invalid_grant"))],
         Arc::clone(&store),
     );
-    let error = first.keeper.token().unwrap_err();
+    let error = first.client.token().unwrap_err();
     assert_eq!(
         (error.kind(), error.verdict()),
         (ErrorKind::LoginRequired, Verdict::Reauthorize)
     );
     // Another process is told the same, without presenting the dead token again.
     let second = bench_with(refreshing(), [], Arc::clone(&store));
-    let error = second.keeper.token().unwrap_err();
+    let error = second.client.token().unwrap_err();
     assert_eq!(
         (error.kind(), error.verdict()),
         (ErrorKind::LoginRequired, Verdict::Reauthorize)
@@ -208,7 +208,7 @@ fn a_refusal_without_a_lost_answer_is_a_dead_grant_and_is_kept() {
     assert!(error.hint().unwrap().contains("refresh_token"), "{error:?}");
     // Asked to by force, it tries: the vendor may have reinstated the user.
     second.script.push(Ok(rotated_answer("a", "r1", 600)));
-    assert_eq!(second.keeper.refresh_now().unwrap().expose(), "a");
+    assert_eq!(second.client.refresh_now().unwrap().expose(), "a");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_dead_grant_is_asked_about_once_more_with_other_credentials() {
         bench_with(connection(settings), answers, Arc::clone(&store))
     };
     let dead = |bench: &Bench| {
-        let error = bench.keeper.token().unwrap_err();
+        let error = bench.client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::Reauthorize);
         bench.script.forms().len()
     };
@@ -236,13 +236,13 @@ fn a_dead_grant_is_asked_about_once_more_with_other_credentials() {
     let other = with_secret("other", vec![refusal(400, "invalid_grant")]);
     assert_eq!((dead(&other), dead(&other)), (1, 1));
     let right = with_secret("right", vec![rotated_answer("a", "r1", 600)]);
-    assert_eq!(right.keeper.token().unwrap().expose(), "a");
+    assert_eq!(right.client.token().unwrap().expose(), "a");
 }
 
 #[test]
 fn a_refusal_for_another_reason_leaves_the_token_alone() {
     let Bench {
-        keeper,
+        client,
         script,
         clock,
         ..
@@ -254,12 +254,12 @@ fn a_refusal_for_another_reason_leaves_the_token_alone() {
         ],
     );
     assert_eq!(
-        keeper.token().unwrap_err().verdict(),
+        client.token().unwrap_err().verdict(),
         Verdict::FixConfiguration
     );
     clock.advance(Duration::from_secs(1));
     // No waiting and no doubt: the intent was taken back.
-    assert_eq!(keeper.token().unwrap().expose(), "a");
+    assert_eq!(client.token().unwrap().expose(), "a");
     assert!(script.forms()[1].ends_with("refresh_token=r0"));
 }
 
@@ -269,11 +269,11 @@ fn a_servers_wish_for_peace_is_shared_through_the_store() {
     let wait = Response::new(429, [("Retry-After", "60")], "");
     let first = bench_with(refreshing(), [Ok(wait)], Arc::clone(&store));
     assert_eq!(
-        first.keeper.token().unwrap_err().kind(),
+        first.client.token().unwrap_err().kind(),
         ErrorKind::Throttled
     );
     let second = bench_with(refreshing(), [], Arc::clone(&store));
-    let error = second.keeper.token().unwrap_err();
+    let error = second.client.token().unwrap_err();
     assert_eq!(
         (error.kind(), error.http_status()),
         (ErrorKind::Throttled, Some(429))
@@ -281,11 +281,11 @@ fn a_servers_wish_for_peace_is_shared_through_the_store() {
     assert!(error.retry_after().unwrap() >= Duration::from_secs(60));
     second.clock.advance(Duration::from_secs(61));
     second.script.push(Ok(rotated_answer("a", "r1", 600)));
-    assert_eq!(second.keeper.token().unwrap().expose(), "a");
+    assert_eq!(second.client.token().unwrap().expose(), "a");
 }
 
 #[test]
-fn the_trail_tells_the_last_eight_events_without_a_token() {
+fn the_history_has_the_last_eight_events_without_a_token() {
     let answers = (1..=6).map(|n| {
         Ok(rotated_answer(
             "access-canary",
@@ -293,12 +293,12 @@ fn the_trail_tells_the_last_eight_events_without_a_token() {
             600,
         ))
     });
-    let Bench { keeper, clock, .. } = bench(refreshing(), answers);
+    let Bench { client, clock, .. } = bench(refreshing(), answers);
     for _ in 0..6 {
-        keeper.token().unwrap();
+        client.token().unwrap();
         clock.advance(Duration::from_secs(600));
     }
-    let events = keeper.events().unwrap();
+    let events = client.events().unwrap();
     assert_eq!(events.len(), 8);
     assert!(!format!("{events:?}").contains("canary"));
     let last = events.last().unwrap();
@@ -333,16 +333,16 @@ impl Clock for Lagging {
 fn a_token_that_has_run_out_is_not_fresh_by_a_clock_that_lags() {
     let clock = Arc::new(Lagging(ManualClock::at(crate::support::NOW)));
     let script = Script::new([Ok(rotated_answer("a", "r1", 2))]);
-    let keeper = Keeper::builder(refreshing())
+    let client = Client::builder(refreshing())
         .transport(script.clone())
         .clock(clock.clone())
         .build()
         .unwrap();
-    keeper.token().unwrap();
+    client.token().unwrap();
     clock.0.advance(Duration::from_secs(2));
-    assert!(keeper.fresh().is_none());
+    assert!(client.fresh().is_none());
     script.push(Ok(rotated_answer("b", "r2", 2)));
-    assert_eq!(keeper.token().unwrap().expose(), "b");
+    assert_eq!(client.token().unwrap().expose(), "b");
 }
 
 /// Takes its time before it answers.
@@ -360,31 +360,31 @@ impl Transport for Slow {
 fn a_token_that_ran_out_on_its_way_is_stored_but_not_handed_out() {
     let clock = Arc::new(ManualClock::at(crate::support::NOW));
     let script = Script::new([Ok(rotated_answer("a", "r1", 2))]);
-    let keeper = Keeper::builder(refreshing())
+    let client = Client::builder(refreshing())
         .transport(Arc::new(Slow(clock.clone(), script.clone())))
         .clock(clock.clone())
         .build()
         .unwrap();
-    assert_eq!(keeper.token().unwrap_err().verdict(), Verdict::Retry);
-    assert_eq!(keeper.token().unwrap_err().verdict(), Verdict::Retry);
+    assert_eq!(client.token().unwrap_err().verdict(), Verdict::Retry);
+    assert_eq!(client.token().unwrap_err().verdict(), Verdict::Retry);
     assert_eq!(script.forms().len(), 1, "no storm");
     clock.advance(Duration::from_secs(1));
     script.push(Ok(rotated_answer("b", "r2", 600)));
-    assert_eq!(keeper.token().unwrap().expose(), "b");
+    assert_eq!(client.token().unwrap().expose(), "b");
     assert!(script.forms()[1].contains("r1"));
 }
 
 #[test]
 fn a_wall_clock_set_back_does_not_make_the_stored_token_young_again() {
     let Bench {
-        keeper,
+        client,
         clock,
         script,
         ..
     } = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
-    keeper.token().unwrap();
+    client.token().unwrap();
     clock.advance(Duration::from_secs(600));
     clock.set_wall(crate::support::NOW - 30);
     script.push(Ok(rotated_answer("b", "r2", 600)));
-    assert_eq!(keeper.token().unwrap().expose(), "b");
+    assert_eq!(client.token().unwrap().expose(), "b");
 }

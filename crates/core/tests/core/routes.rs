@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::mpsc;
 
-use countersign::{
+use countersign_core::{
     Error, ErrorKind, Network, Request, SendError, Transport, Transports, UreqTransport, Url,
     Verdict,
 };

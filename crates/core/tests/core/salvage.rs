@@ -1,6 +1,6 @@
 //! Responses that are flawed, but have a new refresh token in them.
 
-use countersign::{ErrorKind, Response, Verdict, What};
+use countersign_core::{ErrorKind, Response, Verdict, What};
 
 use crate::support::{
     bench, bench_with, by_assertion_or_login, connection, refreshing, refusal, rotated_answer,
@@ -24,7 +24,7 @@ fn flawed(body: &str) -> Response {
 fn the_new_refresh_token_of_a_flawed_response_is_presented_next() {
     for body in FLAWED {
         let bench = bench(refreshing(), [Ok(flawed(body))]);
-        let error = bench.keeper.token().unwrap_err();
+        let error = bench.client.token().unwrap_err();
         let is = (error.kind(), error.verdict(), error.http_status());
         let expected = (ErrorKind::Unreadable, Verdict::Retry, Some(200));
         assert_eq!(is, expected, "{body}: {error:?}");
@@ -35,9 +35,9 @@ fn the_new_refresh_token_of_a_flawed_response_is_presented_next() {
             [Ok(rotated_answer("a2", "r2", 600))],
             bench.store,
         );
-        assert_eq!(again.keeper.token().unwrap().expose(), "a2", "{body}");
+        assert_eq!(again.client.token().unwrap().expose(), "a2", "{body}");
         assert!(again.script.forms()[0].contains("refresh_token=r1"));
-        let events = again.keeper.events().unwrap();
+        let events = again.client.events().unwrap();
         let told = events.iter().find(|event| event.what == What::Salvaged);
         assert!(told.unwrap().got.is_some(), "{events:?}");
     }
@@ -47,8 +47,8 @@ fn the_new_refresh_token_of_a_flawed_response_is_presented_next() {
 fn the_same_client_may_try_again_at_once() {
     let answers = [Ok(flawed(FLAWED[0])), Ok(rotated_answer("a2", "r2", 600))];
     let bench = bench(refreshing(), answers);
-    bench.keeper.token().unwrap_err();
-    assert_eq!(bench.keeper.token().unwrap().expose(), "a2");
+    bench.client.token().unwrap_err();
+    assert_eq!(bench.client.token().unwrap().expose(), "a2");
 }
 
 #[test]
@@ -56,12 +56,12 @@ fn a_server_whose_responses_are_always_flawed_gets_one_request_a_call() {
     let body = |n: usize| format!(r#"{{"access_token":"a b","refresh_token":"r{n}"}}"#);
     let answers: Vec<_> = (1..=50).map(|n| Ok(flawed(&body(n)))).collect();
     let bench = bench(refreshing(), answers);
-    assert_eq!(bench.keeper.token().unwrap_err().verdict(), Verdict::Retry);
-    let error = bench.keeper.token().unwrap_err();
+    assert_eq!(bench.client.token().unwrap_err().verdict(), Verdict::Retry);
+    let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Unexpected);
     assert_eq!(bench.script.forms().len(), 2);
     for _ in 0..20 {
-        bench.keeper.token().unwrap_err();
+        bench.client.token().unwrap_err();
     }
     // Failures in a row are spaced out, and the grant is never lost.
     let sent = bench.script.forms();
@@ -78,9 +78,9 @@ fn the_old_access_token_is_used_while_it_is_valid() {
         Ok(rotated_answer("a3", "r3", 600)),
     ];
     let bench = bench(refreshing(), answers);
-    bench.keeper.token().unwrap();
-    assert_eq!(bench.keeper.refresh_now().unwrap().expose(), "a1");
-    assert_eq!(bench.keeper.refresh_now().unwrap().expose(), "a3");
+    bench.client.token().unwrap();
+    assert_eq!(bench.client.refresh_now().unwrap().expose(), "a1");
+    assert_eq!(bench.client.refresh_now().unwrap().expose(), "a3");
     assert!(bench.script.forms()[2].contains("refresh_token=r2"));
 }
 
@@ -88,15 +88,15 @@ fn the_old_access_token_is_used_while_it_is_valid() {
 fn a_login_whose_response_is_flawed_is_not_lost() {
     for body in FLAWED {
         let bench = bench(by_assertion_or_login(), [Ok(flawed(body))]);
-        let login = bench.keeper.start_login(None).unwrap();
+        let login = bench.client.start_login(None).unwrap();
         let (_, state) = login.url().as_str().split_once("state=").unwrap();
         let state = state.split('&').next().unwrap();
         let query = format!("code=c&state={state}");
-        let error = bench.keeper.complete_login(&login, &query).unwrap_err();
+        let error = bench.client.complete_login(&login, &query).unwrap_err();
         assert_eq!(error.verdict(), Verdict::Retry, "{body}: {error:?}");
         assert_eq!(error.url(), None);
         bench.script.push(Ok(rotated_answer("a2", "r2", 600)));
-        assert_eq!(bench.keeper.token().unwrap().expose(), "a2", "{body}");
+        assert_eq!(bench.client.token().unwrap().expose(), "a2", "{body}");
         assert!(bench.script.forms()[1].contains("refresh_token=r1"));
     }
 }
@@ -110,28 +110,28 @@ fn a_flawed_login_does_not_leave_the_one_before_it() {
     ];
     let bench = bench(by_assertion_or_login(), answers);
     for _ in 0..2 {
-        let login = bench.keeper.start_login(None).unwrap();
+        let login = bench.client.start_login(None).unwrap();
         let (_, state) = login.url().as_str().split_once("state=").unwrap();
         let state = state.split('&').next().unwrap();
         let query = format!("code=c&state={state}");
-        let _ = bench.keeper.complete_login(&login, &query);
+        let _ = bench.client.complete_login(&login, &query);
     }
-    assert!(bench.keeper.peek(None).is_none());
-    assert_eq!(bench.keeper.token().unwrap_err().verdict(), Verdict::Retry);
+    assert!(bench.client.peek(None).is_none());
+    assert_eq!(bench.client.token().unwrap_err().verdict(), Verdict::Retry);
 }
 
 #[test]
 fn a_refusal_salvages_nothing() {
     let body = r#"{"error":"invalid_grant","refresh_token":"r1"}"#;
     let bench = bench(refreshing(), [Ok(flawed(body))]);
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
 }
 
 #[test]
 fn a_response_without_a_refresh_token_is_an_unknown_outcome_as_before() {
     let bench = bench(refreshing(), [Ok(flawed(r#"{"expires_in":1e400}"#))]);
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
     // A grant that spends nothing has nothing to salvage.
     let connection = connection([
@@ -140,6 +140,6 @@ fn a_response_without_a_refresh_token_is_an_unknown_outcome_as_before() {
         ("client_secret", "s3cret"),
     ]);
     let bench = crate::support::bench(connection, [Ok(flawed(FLAWED[3]))]);
-    let error = bench.keeper.token().unwrap_err();
+    let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Unexpected);
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use countersign::{
-    Connection, Error, Grant, Keeper, MemoryStore, Response, Secret, Settings, SystemRandom,
+use countersign_core::{
+    Client, Connection, Error, Grant, MemoryStore, Response, Secret, Settings, SystemRandom,
     read_token_response, token_request,
 };
 
@@ -59,7 +59,7 @@ fn debug_of_everything_shows_no_secret() {
     let settings = planted();
     let connection = Connection::new("mine", &settings, provider()).unwrap();
     let grant = Grant::RefreshToken(Secret::new("canary"));
-    let now = countersign::Clock::now(&countersign::ManualClock::at(1));
+    let now = countersign_core::Clock::now(&countersign_core::ManualClock::at(1));
     let request = token_request(&connection, &grant, now, &SystemRandom::new()).unwrap();
     let response = Response::new(
         200,
@@ -71,17 +71,17 @@ fn debug_of_everything_shows_no_secret() {
         .authorization_url(
             "https://app.example/callback",
             "s",
-            &countersign::pkce::Pkce::new([7; 32]),
+            &countersign_core::pkce::Pkce::new([7; 32]),
         )
         .unwrap();
     let store = Arc::new(MemoryStore::new());
     let script = Script::new([Ok(response.clone())]);
-    let keeper = Keeper::builder(connection.clone())
+    let client = Client::builder(connection.clone())
         .transport(script)
         .store(store.clone())
         .build()
         .unwrap();
-    let token = keeper.token().unwrap();
+    let token = client.token().unwrap();
     for (what, text) in [
         ("Settings", format!("{settings:?}")),
         (
@@ -93,7 +93,7 @@ fn debug_of_everything_shows_no_secret() {
         ("Response", format!("{response:?}")),
         ("TokenResponse", format!("{read:?}")),
         ("Token", format!("{token:?}")),
-        ("Keeper", format!("{keeper:?} {store:?}")),
+        ("Client", format!("{client:?} {store:?}")),
         ("URL", format!("{login:?}")),
     ] {
         assert_unseen(&text, what);
@@ -123,11 +123,11 @@ fn what_a_server_echoes_is_taken_out() {
     ] {
         let connection = Connection::new("mine", &planted(), provider()).unwrap();
         let script = Script::new([Ok(answer.clone())]);
-        let keeper = Keeper::builder(connection)
+        let client = Client::builder(connection)
             .transport(script)
             .build()
             .unwrap();
-        let error = keeper.token().unwrap_err();
+        let error = client.token().unwrap_err();
         assert_unseen(&all_of(&error), "the error");
     }
 }
@@ -135,15 +135,15 @@ fn what_a_server_echoes_is_taken_out() {
 #[test]
 fn an_error_of_the_store_shows_no_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(countersign::FileStore::open(folder.path().join("tokens")).unwrap());
+    let store = Arc::new(countersign_core::FileStore::open(folder.path().join("tokens")).unwrap());
     let answer = r#"{"access_token":"canary","refresh_token":"canary","expires_in":600}"#;
     let script = Script::new([Ok(Response::new(200, [], answer))]);
-    let keeper = Keeper::builder(refreshing())
+    let client = Client::builder(refreshing())
         .transport(script)
         .store(store.clone())
         .build()
         .unwrap();
-    keeper.token().unwrap();
+    client.token().unwrap();
     let record = std::fs::read_dir(store.folder())
         .unwrap()
         .map(|e| e.unwrap().path());
@@ -154,7 +154,7 @@ fn an_error_of_the_store_shows_no_secret() {
     let mut bytes = std::fs::read(&record).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&record, bytes).unwrap();
-    let fresh = Keeper::builder(refreshing())
+    let fresh = Client::builder(refreshing())
         .transport(Script::new([]))
         .store(store)
         .build()

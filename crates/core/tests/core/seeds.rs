@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use countersign::{
-    Connection, Error, ErrorKind, Keeper, MemoryStore, Response, SendError, SpentSeeds, Store,
+use countersign_core::{
+    Client, Connection, Error, ErrorKind, MemoryStore, Response, SendError, SpentSeeds, Store,
     StoreKey, Verdict,
 };
 
@@ -45,20 +45,20 @@ fn with(more: &[(&str, &str)]) -> Connection {
 
 type Answers = Vec<Result<Response, SendError>>;
 
-fn keeper(
+fn client(
     connection: Connection,
     notes: &Arc<Notes>,
     store: Arc<dyn Store>,
     answers: Answers,
-) -> (Keeper, Arc<Script>) {
+) -> (Client, Arc<Script>) {
     let script = Script::new(answers);
-    let keeper = Keeper::builder(connection)
+    let client = Client::builder(connection)
         .transport(script.clone())
         .spent_seeds(notes.clone())
         .store(store)
         .build()
         .unwrap();
-    (keeper, script)
+    (client, script)
 }
 
 fn lost() -> Arc<dyn Store> {
@@ -87,14 +87,14 @@ impl SpentSeeds for NoNotes {
 fn a_note_that_cannot_be_written_is_a_warning() {
     let warnings = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&warnings);
-    let keeper = Keeper::builder(with(&[]))
+    let client = Client::builder(with(&[]))
         .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
         .spent_seeds(Arc::new(NoNotes))
         .store(lost())
         .on_warning(move |warning| told.lock().unwrap().push(warning.message().to_owned()))
         .build()
         .unwrap();
-    assert_eq!(keeper.token().unwrap().expose(), "a");
+    assert_eq!(client.token().unwrap().expose(), "a");
     let warnings = warnings.lock().unwrap();
     assert!(
         warnings.len() == 1 && warnings[0].contains("read-only"),
@@ -107,11 +107,11 @@ fn a_seed_that_was_rotated_is_not_presented_to_a_lost_store() {
     let notes = Arc::new(Notes::default());
     let store = lost();
     let answer = Ok(rotated_answer("a", "r1", 600));
-    let (first, _) = keeper(with(&[]), &notes, store.clone(), vec![answer]);
+    let (first, _) = client(with(&[]), &notes, store.clone(), vec![answer]);
     first.token().unwrap();
     // With its store all is well, also after a restart.
     let answer = Ok(rotated_answer("b", "r2", 600));
-    let (again, script) = keeper(with(&[]), &notes, store, vec![answer]);
+    let (again, script) = client(with(&[]), &notes, store, vec![answer]);
     again.refresh_now().unwrap();
     assert!(script.forms()[0].contains("refresh_token=r1"));
     // Without it, or with a typo that leads to another record, nothing is sent.
@@ -122,8 +122,8 @@ fn a_seed_that_was_rotated_is_not_presented_to_a_lost_store() {
         &[("subject", "typo")],
         &[("grant", "refresh-token")],
     ] {
-        let (next, script) = keeper(with(settings), &notes, lost(), vec![]);
-        for ask in [Keeper::token, Keeper::refresh_now] {
+        let (next, script) = client(with(settings), &notes, lost(), vec![]);
+        for ask in [Client::token, Client::refresh_now] {
             let error = ask(&next).unwrap_err();
             assert_eq!(error.setting_name(), Some("refresh_token"), "{error:?}");
             assert_eq!(error.verdict(), Verdict::FixConfiguration);
@@ -134,20 +134,20 @@ fn a_seed_that_was_rotated_is_not_presented_to_a_lost_store() {
     // A new one, and a login, are clear instructions.
     let answer = Ok(rotated_answer("n", "n1", 600));
     let other = with(&[("refresh_token", "n0")]);
-    let (other, _) = keeper(other, &notes, lost(), vec![answer]);
+    let (other, _) = client(other, &notes, lost(), vec![answer]);
     other.token().unwrap();
     let answers = vec![
         Ok(rotated_answer("l", "l1", 600)),
         Ok(rotated_answer("m", "l2", 600)),
     ];
-    let (person, script) = keeper(with(&[]), &notes, lost(), answers);
+    let (person, script) = client(with(&[]), &notes, lost(), answers);
     login(&person).unwrap();
     person.refresh_now().unwrap();
     assert!(script.forms()[1].contains("refresh_token=l1"));
     // So is removing the note.
     notes.0.lock().unwrap().clear();
     let answer = Ok(rotated_answer("c", "r9", 600));
-    let (last, script) = keeper(with(&[]), &notes, lost(), vec![answer]);
+    let (last, script) = client(with(&[]), &notes, lost(), vec![answer]);
     last.token().unwrap();
     assert!(script.forms()[0].contains("refresh_token=r0"));
 }
@@ -168,7 +168,7 @@ fn a_seed_is_noted_only_if_it_may_be_spent() {
     ] {
         let notes = Arc::new(Notes::default());
         let shown = format!("{answer:?}");
-        let (first, _) = keeper(with(&[]), &notes, lost(), vec![answer]);
+        let (first, _) = client(with(&[]), &notes, lost(), vec![answer]);
         let _ = first.token();
         assert_eq!(!notes.0.lock().unwrap().is_empty(), noted, "{shown}");
     }
@@ -179,7 +179,7 @@ fn a_seed_whose_outcome_was_lost_stays_noted_though_the_next_try_is_not_sent() {
     let notes = Arc::new(Notes::default());
     let not_sent = SendError::NotSent(Error::new(ErrorKind::Connect, "no route"));
     let store = lost();
-    let (first, _) = keeper(
+    let (first, _) = client(
         with(&[("timeout_ms", "1")]),
         &notes,
         store,
@@ -197,10 +197,10 @@ fn after_a_logout_the_seed_is_not_presented_again() {
         Ok(rotated_answer("a", "r1", 600)),
         Ok(Response::new(200, [], "")),
     ];
-    let (keeper, script) = keeper(with(&[]), &notes, lost(), answers);
-    keeper.token().unwrap();
-    keeper.forget().unwrap();
-    let error = keeper.token().unwrap_err();
+    let (client, script) = client(with(&[]), &notes, lost(), answers);
+    client.token().unwrap();
+    client.forget().unwrap();
+    let error = client.token().unwrap_err();
     assert_eq!(error.setting_name(), Some("refresh_token"));
     assert_eq!(script.forms().len(), 2);
 }

@@ -1,12 +1,12 @@
-//! A keeper and its store: opened, missing, failing, damaged.
+//! A client and its store: opened, missing, failing, damaged.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use countersign::{
-    Capabilities, Error, ErrorKind, FileStore, Keeper, MemoryStore, Response, Revocation, Store,
+use countersign_core::{
+    Capabilities, Client, Error, ErrorKind, FileStore, MemoryStore, Response, Revocation, Store,
     StoreKey, Swap, Verdict, store,
 };
 use countersign_store_conformance::Intercepted;
@@ -55,7 +55,7 @@ fn creating_a_store_can_be_switched_off() {
             ("store_create", create),
         ])
     };
-    let open = |create| Keeper::new(settings(create));
+    let open = |create| Client::new(settings(create));
     let error = open("false").unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
     assert!(error.message().contains(&path.display().to_string()));
@@ -85,7 +85,7 @@ fn what_the_file_system_refuses_for_good_reaches_the_caller_as_such() {
         });
         let answers = [Ok(rotated_answer("a", "r1", 600))];
         let bench = bench_with(refreshing(), answers, Arc::new(store));
-        let error = bench.keeper.token().unwrap_err();
+        let error = bench.client.token().unwrap_err();
         assert_eq!(
             (error.kind(), error.verdict(), error.setting_name()),
             (ErrorKind::Store, Verdict::FixConfiguration, Some("store")),
@@ -94,7 +94,7 @@ fn what_the_file_system_refuses_for_good_reaches_the_caller_as_such() {
         let hint = error.hint().unwrap();
         assert!(hint.starts_with("mount it read-write"), "{hint}");
         assert_eq!(bench.script.forms().len() as u64, writes);
-        let kept = bench.keeper.unsaved().is_some();
+        let kept = bench.client.unsaved().is_some();
         assert_eq!(kept, writes == 1, "what was sent was answered");
     }
 }
@@ -109,7 +109,7 @@ fn a_logout_leaves_no_damaged_record_behind() {
         [Ok(rotated_answer("a", "refresh-1", 600))],
         store,
     );
-    bench.keeper.token().unwrap();
+    bench.client.token().unwrap();
     let record = names(&folder)
         .into_iter()
         .find(|name| name.ends_with(".rec"));
@@ -117,18 +117,18 @@ fn a_logout_leaves_no_damaged_record_behind() {
     let whole = fs::read(&record).unwrap();
     fs::write(&record, &whole[..whole.len() - 1]).unwrap();
     assert!(
-        bench.keeper.forget().is_err(),
+        bench.client.forget().is_err(),
         "that it is damaged is told once"
     );
-    let aside = bench.keeper.set_aside().unwrap().unwrap();
+    let aside = bench.client.set_aside().unwrap().unwrap();
     assert!(Path::new(&aside).exists());
     bench.script.push(Ok(Response::new(503, [], "")));
-    let revocation = bench.keeper.forget().unwrap();
+    let revocation = bench.client.forget().unwrap();
     assert!(matches!(revocation, Revocation::Failed(_)));
-    assert_eq!(bench.keeper.set_aside().unwrap().unwrap(), aside);
+    assert_eq!(bench.client.set_aside().unwrap().unwrap(), aside);
     bench.script.push(Ok(Response::new(200, [], "")));
-    drop(bench.keeper.forget().unwrap());
-    assert_eq!(bench.keeper.set_aside().unwrap(), None);
+    drop(bench.client.forget().unwrap());
+    assert_eq!(bench.client.set_aside().unwrap(), None);
     let left: Vec<_> = names(&folder)
         .into_iter()
         .filter(|name| {
@@ -184,7 +184,7 @@ impl Store for Broken {
         self.below.tombstone(key, expected, fence)
     }
 
-    countersign::forward_store!(self => self.error()?; load, lease, renew, release, keys, now_ms);
+    countersign_core::forward_store!(self => self.error()?; load, lease, renew, release, keys, now_ms);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_grant_that_needs_no_store_gives_its_token_without_one() {
             Ok(token_answer("c", 3600)),
         ]);
         let opens = Arc::clone(&store);
-        let keeper = Keeper::builder(connection)
+        let client = Client::builder(connection)
             .transport(script.clone())
             .open_store(move |_| {
                 opens.error()?;
@@ -209,17 +209,17 @@ fn a_grant_that_needs_no_store_gives_its_token_without_one() {
             .unwrap()
             .build()
             .unwrap();
-        assert_eq!(keeper.token().unwrap().expose(), "a");
-        assert_eq!(keeper.token().unwrap().expose(), "a", "it is cached");
-        let unsaved = keeper.unsaved().unwrap();
+        assert_eq!(client.token().unwrap().expose(), "a");
+        assert_eq!(client.token().unwrap().expose(), "a", "it is cached");
+        let unsaved = client.unsaved().unwrap();
         assert!(unsaved.message().contains("read-only"), "{unsaved}");
-        assert!(keeper.identity().is_ok());
-        assert_eq!(keeper.refresh_now().unwrap().expose(), "b");
+        assert!(client.identity().is_ok());
+        assert_eq!(client.refresh_now().unwrap().expose(), "b");
         assert_eq!(script.forms().len(), 2, "one request for each");
         // The store is there: the next token is kept in it.
         store.works.store(true, Ordering::SeqCst);
-        assert_eq!(keeper.refresh_now().unwrap().expose(), "c");
-        assert!(keeper.unsaved().is_none());
+        assert_eq!(client.refresh_now().unwrap().expose(), "c");
+        assert!(client.unsaved().is_none());
         assert_eq!(store.below.keys().unwrap().len(), 1);
     }
 }
@@ -230,10 +230,10 @@ fn a_grant_that_could_be_lost_is_not_used_without_the_store() {
         let kind = store::ErrorKind::Unavailable;
         Err(store::Error::new(kind, "the disk is read-only"))
     };
-    let opened = Keeper::builder(refreshing()).open_store(move |_| broken());
+    let opened = Client::builder(refreshing()).open_store(move |_| broken());
     assert_eq!(opened.err().unwrap().kind(), ErrorKind::Store);
     let script = Script::new([]);
-    let keeper = Keeper::builder(refreshing())
+    let client = Client::builder(refreshing())
         .transport(script.clone())
         .store(Arc::new(Broken {
             works: AtomicBool::new(false),
@@ -241,10 +241,10 @@ fn a_grant_that_could_be_lost_is_not_used_without_the_store() {
         }))
         .build()
         .unwrap();
-    assert_eq!(keeper.token().unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!(client.token().unwrap_err().kind(), ErrorKind::Store);
     assert!(script.forms().is_empty(), "nothing is sent");
     // A setting that is wrong is wrong with any grant.
     let wrong = || Err(store::Error::setting("store", "`store` has no host"));
-    let opened = Keeper::builder(client_credentials()).open_store(move |_| wrong());
+    let opened = Client::builder(client_credentials()).open_store(move |_| wrong());
     assert_eq!(opened.err().unwrap().setting_name(), Some("store"));
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use countersign::{
+use countersign_core::{
     ErrorKind, ManualClock, Request, Response, SendError, Subjects, Transport, Verdict,
 };
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 
-use countersign::{
-    Connection, Error, ErrorKind, Keeper, ManualClock, MemoryStore, Profile, Request, Response,
+use countersign_core::{
+    Client, Connection, Error, ErrorKind, ManualClock, MemoryStore, Profile, Request, Response,
     SendError, Settings, Store, Swap, Token, Transport, store,
 };
 use countersign_store_conformance::Intercepted;
@@ -67,8 +67,8 @@ pub(crate) const PROFILE: &str = r#"
 
 pub(crate) const NOW: i64 = 1_800_000_000;
 
-pub(crate) fn provider() -> Arc<dyn countersign::Provider> {
-    countersign::from_profile(Profile::from_toml(PROFILE).unwrap())
+pub(crate) fn provider() -> Arc<dyn countersign_core::Provider> {
+    countersign_core::from_profile(Profile::from_toml(PROFILE).unwrap())
 }
 
 pub(crate) fn connection<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Connection {
@@ -109,12 +109,12 @@ pub(crate) fn refreshing() -> Connection {
 #[derive(Debug)]
 struct NoKey;
 
-impl countersign::Signer for NoKey {
-    fn algorithm(&self) -> countersign::Algorithm {
-        countersign::Algorithm::RS256
+impl countersign_core::Signer for NoKey {
+    fn algorithm(&self) -> countersign_core::Algorithm {
+        countersign_core::Algorithm::RS256
     }
 
-    fn sign(&self, _: &[u8], signature: &mut Vec<u8>) -> Result<(), countersign::jose::Error> {
+    fn sign(&self, _: &[u8], signature: &mut Vec<u8>) -> Result<(), countersign_core::jose::Error> {
         signature.extend_from_slice(&[0; 32]);
         Ok(())
     }
@@ -148,7 +148,7 @@ pub(crate) fn by_assertion_or_login() -> Connection {
 /// The claims of the assertion in a form.
 pub(crate) fn claims_of(form: &str) -> serde_json::Value {
     let assertion = form.split("assertion=").nth(1).unwrap();
-    let parsed = countersign::jws::inspect(assertion).unwrap();
+    let parsed = countersign_core::jws::inspect(assertion).unwrap();
     serde_json::from_slice(&parsed.payload).unwrap()
 }
 
@@ -238,11 +238,11 @@ impl Transport for Script {
     }
 }
 
-/// Randomness without jitter: the first two bytes, which keepers are spread by, are 0.
+/// Randomness without jitter: the first two bytes, which clients are spread by, are 0.
 #[derive(Debug)]
-struct Unspread(countersign::SystemRandom);
+struct Unspread(countersign_core::SystemRandom);
 
-impl countersign::Random for Unspread {
+impl countersign_core::Random for Unspread {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
         self.0.fill(bytes)?;
         bytes[..2].fill(0);
@@ -251,13 +251,13 @@ impl countersign::Random for Unspread {
 }
 
 pub(crate) struct Bench {
-    pub(crate) keeper: Keeper,
+    pub(crate) client: Client,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) script: Arc<Script>,
     pub(crate) store: Arc<dyn Store>,
 }
 
-/// A keeper with a scripted transport, a clock that stands, and a memory store.
+/// A client with a scripted transport, a clock that stands, and a memory store.
 pub(crate) fn bench(
     connection: Connection,
     answers: impl IntoIterator<Item = Result<Response, SendError>>,
@@ -272,15 +272,15 @@ pub(crate) fn bench_with(
 ) -> Bench {
     let clock = Arc::new(ManualClock::at(NOW));
     let script = Script::new(answers);
-    let keeper = Keeper::builder(connection)
+    let client = Client::builder(connection)
         .transport(script.clone())
         .clock(clock.clone())
-        .random(Arc::new(Unspread(countersign::SystemRandom::new())))
+        .random(Arc::new(Unspread(countersign_core::SystemRandom::new())))
         .store(Arc::clone(&store))
         .build()
         .unwrap();
     Bench {
-        keeper,
+        client,
         clock,
         script,
         store,
@@ -321,11 +321,11 @@ impl Moody {
 }
 
 /// A login as a browser brings it back.
-pub(crate) fn login(keeper: &Keeper) -> Result<Token, Error> {
-    let login = keeper.start_login(None)?;
+pub(crate) fn login(client: &Client) -> Result<Token, Error> {
+    let login = client.start_login(None)?;
     let (_, state) = login.url().as_str().split_once("state=").unwrap();
     let state = state.split('&').next().unwrap();
-    keeper.complete_login(&login, &format!("code=c0de&state={state}"))
+    client.complete_login(&login, &format!("code=c0de&state={state}"))
 }
 
 /// Waits for a future as a runtime without timers does.

@@ -1,8 +1,8 @@
 //! Templates of a profile: what vendors want in assertions and requests beyond the RFCs.
 
-use countersign::jws::{self, Algorithm, CallbackSigner};
-use countersign::key::Certificate;
-use countersign::{
+use countersign_core::jws::{self, Algorithm, CallbackSigner};
+use countersign_core::key::Certificate;
+use countersign_core::{
     Clock, Connection, Error, ErrorKind, Form, Grant, ManualClock, Profile, Settings, SystemRandom,
     token_request,
 };
@@ -310,7 +310,7 @@ fn what_a_template_lacks_is_named_when_the_connection_is_made() {
         ("grant", "authorization-code"),
         ("redirect_uri", "https://app.example/cb"),
     ]);
-    let provider = countersign::from_profile(profile);
+    let provider = countersign_core::from_profile(profile);
     let error = Connection::new("mine", &settings.unwrap(), provider).unwrap_err();
     assert_eq!(error.setting_name(), Some("extra.region"));
 }
@@ -439,7 +439,7 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
         let says = format!("params.{name}` proves the app or spends a grant");
         refused(&format!("grants.jwt-bearer.params.{name} = 1"), &says);
     }
-    for secret in countersign::SETTINGS.iter().filter(|s| s.secret) {
+    for secret in countersign_core::SETTINGS.iter().filter(|s| s.secret) {
         for field in [
             "assertion.claims.x",
             "assertion.header.x",
@@ -471,9 +471,9 @@ fn refused(entry: &str, says: &str) {
     assert_eq!(error.kind(), ErrorKind::Setting);
 }
 
-fn provider(rules: &str) -> std::sync::Arc<dyn countersign::Provider> {
+fn provider(rules: &str) -> std::sync::Arc<dyn countersign_core::Provider> {
     let profile = Profile::from_toml(&format!("{BASE}{rules}"));
-    countersign::from_profile(profile.unwrap_or_else(|error| panic!("{error}")))
+    countersign_core::from_profile(profile.unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// A connection of these rules, with this key unless it is empty.

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use countersign::{
+use countersign_core::{
     ErrorKind, Form, Network, Request, Roots, SendError, Transport, UreqTransport, Url,
 };
 

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use countersign::{
-    Error, ErrorKind, Keeper, Network, Request, Response, SendError, Transport, UreqTransport, Url,
+use countersign_core::{
+    Client, Error, ErrorKind, Network, Request, Response, SendError, Transport, UreqTransport, Url,
     Verdict,
 };
 use rcgen::{
@@ -427,12 +427,12 @@ fn a_client_reports_what_its_transport_and_store_complain_of() {
     let warnings: Arc<Mutex<Vec<Error>>> = Arc::default();
     let told = Arc::clone(&warnings);
     let script = Script::new([Ok(token_answer("a", 600))]);
-    let keeper = Keeper::builder(client_credentials())
+    let client = Client::builder(client_credentials())
         .transport(Arc::new(Complaining(script)))
         .on_warning(move |warning| told.lock().unwrap().push(warning.clone()))
         .build()
         .unwrap();
-    assert_eq!(keeper.token().unwrap().expose(), "a");
+    assert_eq!(client.token().unwrap().expose(), "a");
     let warnings = warnings.lock().unwrap();
     assert_eq!(warnings[0].setting_name(), Some("ca_file"));
 }

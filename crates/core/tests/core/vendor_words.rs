@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::{
+use countersign_core::{
     App, Clock, Connection, Error, ErrorKind, Grant, GrantKind, ManualClock, Profile, Provider,
     Request, Response, Settings, SystemRandom, TokenResponse, Verdict, read_json,
     read_token_response, token_request,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{
+use countersign_core::{
     App, Connection, Error, Extra, Profile, Provider, Request, Response, Settings, Token, Url,
     Verdict, read_resource_response,
 };
@@ -67,8 +67,8 @@ fn a_token_that_the_vendor_dropped_is_replaced_once() {
         ada(),
     ];
     let bench = asking(answers);
-    assert_eq!(bench.keeper.identity().unwrap()["name"], "ada");
-    assert_eq!(bench.keeper.token().unwrap().expose(), "b");
+    assert_eq!(bench.client.identity().unwrap()["name"], "ada");
+    assert_eq!(bench.client.token().unwrap().expose(), "b");
     assert_eq!(bench.script.forms().len(), 4);
 }
 
@@ -84,7 +84,7 @@ fn a_vendor_that_rejects_new_tokens_as_well_is_a_matter_of_configuration() {
     ];
     let bench = asking(answers);
     for asked in [4, 6] {
-        let error = bench.keeper.identity().unwrap_err();
+        let error = bench.client.identity().unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
         assert_eq!(error.setting_name(), Some("environment"));
         // The second time no token is asked for: the API rejects everything.
@@ -97,9 +97,9 @@ fn another_failure_is_not_a_reason_for_a_new_token() {
     let answers = vec![token_answer("a", 3600), refusal(503, "down"), ada()];
     let bench = asking(answers);
     assert_eq!(
-        bench.keeper.identity().unwrap_err().verdict(),
+        bench.client.identity().unwrap_err().verdict(),
         Verdict::Retry
     );
     bench.clock.advance(Duration::from_secs(60));
-    assert_eq!(bench.keeper.identity().unwrap()["name"], "ada");
+    assert_eq!(bench.client.identity().unwrap()["name"], "ada");
 }

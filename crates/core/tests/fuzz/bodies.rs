@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use countersign::jws::{self, Algorithm, VerificationKey};
-use countersign::{
+use countersign_core::jws::{self, Algorithm, VerificationKey};
+use countersign_core::{
     Clock, Connection, Error, Grant, IdTokenRules, Listener, Login, ManualClock, Moment, Profile,
     Random, Response, Secret, Settings, Url, read_token_response, token_request,
 };
@@ -33,7 +33,8 @@ static CONNECTION: LazyLock<Connection> = LazyLock::new(|| {
         ("redirect_uri", "http://127.0.0.1/callback"),
     ])
     .expect("settings");
-    Connection::new("mine", &settings, countersign::from_profile(profile)).expect("a connection")
+    Connection::new("mine", &settings, countersign_core::from_profile(profile))
+        .expect("a connection")
 });
 
 const SECRET: &str = "s3cret-s3cret-s3cret";
@@ -53,8 +54,8 @@ pub(crate) fn compact_jws(data: &[u8]) {
 /// Claims that the right key signed: only the judging is left.
 pub(crate) fn id_token(data: &[u8]) {
     let secret = "a secret of at least thirty-two bytes";
-    let key = countersign::PrivateKey::from_secret(secret);
-    let signer = countersign::KeySigner::new(key, None, None).expect("a signer");
+    let key = countersign_core::PrivateKey::from_secret(secret);
+    let signer = countersign_core::KeySigner::new(key, None, None).expect("a signer");
     let token = jws::sign(&signer, data, None).expect("a token");
     // Longer than 64 KiB is refused; anything else verifies.
     if let Ok(verified) = jws::verify(&token, &KEYS[1]) {
@@ -132,7 +133,7 @@ pub(crate) fn profile_template(data: &[u8]) {
         ("client_secret", &secret),
         ("extra.a", "Some_thing.else"),
     ]);
-    let provider = countersign::from_profile(profile);
+    let provider = countersign_core::from_profile(profile);
     let settings = settings.expect("settings");
     let Ok(connection) = Connection::new("mine", &settings, provider) else {
         return;

@@ -114,8 +114,9 @@ proptest! {
 /// The target's body gets as far as the code: else it would fuzz the first line only.
 #[test]
 fn a_callback_request_is_parsed_without_a_socket() {
-    let redirect_uri = countersign::Url::parse("http://127.0.0.1:20001/callback").unwrap();
-    let heard = |request: &str| countersign::Listener::query_of(request.as_bytes(), &redirect_uri);
+    let redirect_uri = countersign_core::Url::parse("http://127.0.0.1:20001/callback").unwrap();
+    let heard =
+        |request: &str| countersign_core::Listener::query_of(request.as_bytes(), &redirect_uri);
     assert_eq!(
         heard(REQUESTS[0]).as_deref(),
         Some("code=abc&state=AAAAAAAAAAAAAAAAAAAAAA")

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use countersign::jws::{self, Algorithm, KeySigner, VerificationKey, Verified};
-use countersign::{
+use countersign_core::jws::{self, Algorithm, KeySigner, VerificationKey, Verified};
+use countersign_core::{
     Clock, Error, ErrorKind, IdToken, IdTokenRules, ManualClock, Moment, PrivateKey, Secret,
     Verdict,
 };

@@ -14,9 +14,9 @@ mod remote;
 
 use std::sync::LazyLock;
 
-use countersign::jws::{Algorithm, KeySigner, Signer, VerificationKey};
-use countersign::key::PrivateKey;
-use countersign::{Error, ErrorKind};
+use countersign_core::jws::{Algorithm, KeySigner, Signer, VerificationKey};
+use countersign_core::key::PrivateKey;
+use countersign_core::{Error, ErrorKind};
 use serde_json::Value;
 
 use openssl::openssl_text;

@@ -1,6 +1,6 @@
 //! PKCE: the vector of RFC 7636 appendix B, and what a verifier may be.
 
-use countersign::pkce::{self, Pkce};
+use countersign_core::pkce::{self, Pkce};
 
 use super::vector;
 

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
-use countersign::jws::{self, Algorithm, KeySigner};
-use countersign::{
+use countersign_core::jws::{self, Algorithm, KeySigner};
+use countersign_core::{
     Error, ErrorKind, ManualClock, PrivateKey, RemoteJwkSet, Request, Response, SendError,
     Transport, Url, Verdict,
 };

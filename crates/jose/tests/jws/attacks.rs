@@ -67,7 +67,7 @@ fn every_listed_attack_is_rejected_here_or_tested_elsewhere() {
             "Mix-up: iss in the authorization response",
             "core, the login",
         ),
-        ("Refresh-token replay", "core, the keeper"),
+        ("Refresh-token replay", "core, the client"),
     ];
     for attack in vector("rfc8725_attacks").as_array().unwrap() {
         let name = attack["attack"].as_str().unwrap();

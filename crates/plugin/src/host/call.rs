@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use countersign::{Error, ErrorKind};
+use countersign_core::{Error, ErrorKind};
 use zeroize::Zeroizing;
 
 use super::Services;

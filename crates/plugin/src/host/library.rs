@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use countersign::{Error, ErrorKind};
+use countersign_core::{Error, ErrorKind};
 
 use super::place::{self, Stamp};
 use super::{Sha256, table};

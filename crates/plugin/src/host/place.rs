@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use countersign::trusted::{self, Refusal, Trusted};
-use countersign::{Error, ErrorKind};
+use countersign_core::trusted::{self, Refusal, Trusted};
+use countersign_core::{Error, ErrorKind};
 
 /// Opens a plugin's file.
 ///

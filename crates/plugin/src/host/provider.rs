@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use countersign::{
+use countersign_core::{
     App, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Request, Response, Token, Url,
     read_resource_response,
 };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use countersign::{App, Extra, GrantKind, Response, Url, scalar_text};
+use countersign_core::{App, Extra, GrantKind, Response, Url, scalar_text};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::{Error, ErrorKind, Registry};
+use countersign_core::{Error, ErrorKind, Registry};
 use countersign_plugin::{Loader, Sha256};
 use countersign_plugin_testing::{Built, c, rust};
 
@@ -182,7 +182,7 @@ fn threads_that_load_the_same_file_get_the_same_plugin() {
 #[test]
 fn a_plugin_cannot_replace_a_provider() {
     let built = c("tests/plugins/misshapen.c", HEADERS, &[]);
-    let there = countersign::from_profile(load(&built).providers()[0].profile().clone());
+    let there = countersign_core::from_profile(load(&built).providers()[0].profile().clone());
     let registry = Registry::new().with(there).unwrap();
     let error = load(&built).register(registry).unwrap_err();
     assert_eq!(error.setting_name(), Some("provider"));

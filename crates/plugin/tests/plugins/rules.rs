@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign::{Error, ErrorKind, Grant, Verdict};
+use countersign_core::{Error, ErrorKind, Grant, Verdict};
 use countersign_plugin::{Loader, Plugin};
 use countersign_plugin_testing::{Built, c, rust};
 
-use crate::support::{HEADERS, connection, json, keeper, load, read, request};
+use crate::support::{HEADERS, client, connection, json, load, read, request};
 
 struct Rude {
     // Dropping it deletes the file.
@@ -168,18 +168,18 @@ fn no_token_is_sent_to_an_invalid_identity_url() {
     let rude = Rude::new();
     let settings = [("extra.how", "bad-url"), ("extra.where", "identity")];
     let connection = connection(&rude.plugin, settings).unwrap();
-    let error = keeper(connection, Plain).identity().unwrap_err();
+    let error = client(connection, Plain).identity().unwrap_err();
     is_the_plugins(&error, "`identity` set an invalid URL");
 }
 
 #[derive(Debug)]
 struct Plain;
 
-impl countersign::Transport for Plain {
+impl countersign_core::Transport for Plain {
     fn send(
         &self,
-        request: &countersign::Request,
-    ) -> Result<countersign::Response, countersign::SendError> {
+        request: &countersign_core::Request,
+    ) -> Result<countersign_core::Response, countersign_core::SendError> {
         assert!(request.url().as_str().ends_with("/token"));
         Ok(json(200, r#"{"access_token":"at1","expires_in":60}"#))
     }

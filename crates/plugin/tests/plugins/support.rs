@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use countersign::{
-    Clock, Connection, Error, Grant, Keeper, ManualClock, Moment, Registry, Request, Response,
+use countersign_core::{
+    Client, Clock, Connection, Error, Grant, ManualClock, Moment, Registry, Request, Response,
     Settings, SystemRandom, TokenResponse, Transport, read_token_response, token_request,
 };
 use countersign_plugin::{Loader, Plugin};
@@ -53,12 +53,12 @@ pub(crate) fn read(connection: &Connection, response: &Response) -> Result<Token
     read_token_response(connection, &grant, &request, response, now())
 }
 
-/// Builds a keeper with a stopped clock.
-pub(crate) fn keeper(connection: Connection, transport: impl Transport + 'static) -> Keeper {
-    let keeper = Keeper::builder(connection)
+/// Builds a client with a stopped clock.
+pub(crate) fn client(connection: Connection, transport: impl Transport + 'static) -> Client {
+    let client = Client::builder(connection)
         .transport(Arc::new(transport))
         .clock(Arc::new(ManualClock::at(NOW)));
-    keeper.build().unwrap()
+    client.build().unwrap()
 }
 
 pub(crate) fn json(status: u16, body: &str) -> Response {

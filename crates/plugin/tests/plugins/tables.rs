@@ -1,6 +1,6 @@
 //! Plugins with invalid tables are rejected.
 
-use countersign::{Error, ErrorKind};
+use countersign_core::{Error, ErrorKind};
 use countersign_plugin::Loader;
 use countersign_plugin_testing::c;
 

@@ -3,12 +3,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign::{ErrorKind, Grant, ManualClock, Registry, SendError, Transport, Verdict};
-use countersign::{Request, Response, Settings};
+use countersign_core::{ErrorKind, Grant, ManualClock, Registry, SendError, Transport, Verdict};
+use countersign_core::{Request, Response, Settings};
 use countersign_plugin::{Level, Loader, Plugin};
 use countersign_plugin_testing::{Built, c};
 
-use crate::support::{HEADERS, NOW, connection, json, keeper, load, read, request};
+use crate::support::{HEADERS, NOW, client, connection, json, load, read, request};
 
 /// Builds the frozen plugin with its own header.
 fn frozen() -> Built {
@@ -117,11 +117,11 @@ fn the_frozen_plugin_reads_whose_token_it_is() {
     let built = frozen();
     let connection = connection(&load(&built), []).unwrap();
     let answer = Scripted(r#"{"users":[{"id":42},{"id":43}]}"#);
-    let extra = keeper(connection.clone(), answer).identity().unwrap();
+    let extra = client(connection.clone(), answer).identity().unwrap();
     assert_eq!(extra["user_id"], "42");
     assert_eq!(extra["region"], "s7");
     let answer = Scripted(r#"{"users":[{"id":null}]}"#);
-    let error = keeper(connection, answer).identity().unwrap_err();
+    let error = client(connection, answer).identity().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreadable);
     assert_eq!(error.message(), "the answer names no user");
 }
@@ -174,7 +174,7 @@ fn threads_call_one_plugin_concurrently() {
                 settings.set("extra.tenant", &tenant).unwrap();
                 for _ in 0..200 {
                     let connection =
-                        countersign::Connection::from_registry("mine", &settings, registry)
+                        countersign_core::Connection::from_registry("mine", &settings, registry)
                             .unwrap();
                     let request = request(&connection, &Grant::ClientCredentials).unwrap();
                     assert_eq!(request.form().unwrap().value("tenant"), Some(&*tenant));

@@ -1,6 +1,6 @@
 //! The identity of a token's user (OpenID Connect userinfo), and checks of the settings.
 
-use countersign::{
+use countersign_core::{
     App, Error, Extra, GrantKind, Profile, Provider, Request, Response, Token,
     read_resource_response, scalar_text,
 };

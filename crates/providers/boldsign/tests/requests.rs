@@ -11,8 +11,8 @@ mod key;
 #[path = "../../../../tests/providers/requests.rs"]
 mod requests;
 
-use countersign::profile::Rotation;
-use countersign::{
+use countersign_core::profile::Rotation;
+use countersign_core::{
     BasicEncoding, Connection, ErrorKind, Grant, GrantKind, Login, Settings, TokenTypeHint,
     Verdict, revocation_request,
 };
@@ -208,8 +208,8 @@ fn userinfo_is_requested_if_openid_was_granted() {
             false,
         ),
     ] {
-        let (keeper, canned) = Canned::keeper(boldsign(&refresh), [(200, answer), USER]);
-        let identity = keeper.identity().unwrap();
+        let (client, canned) = Canned::client(boldsign(&refresh), [(200, answer), USER]);
+        let identity = client.identity().unwrap();
         assert_eq!(identity["api_base"], "https://api.boldsign.com");
         let user = ["user_id", "email", "name"].map(|name| identity.get(name).map(String::as_str));
         let expected = match asked {
@@ -221,9 +221,9 @@ fn userinfo_is_requested_if_openid_was_granted() {
     }
     // A token for the app itself has no user.
     let own = boldsign(&[("grant", "client-credentials"), ("environment", "eu")]);
-    let (keeper, canned) = Canned::keeper(own, [(200, r#"{"access_token":"t0ken"}"#)]);
+    let (client, canned) = Canned::client(own, [(200, r#"{"access_token":"t0ken"}"#)]);
     assert_eq!(
-        keeper.identity().unwrap()["api_base"],
+        client.identity().unwrap()["api_base"],
         "https://api-eu.boldsign.com"
     );
     assert_eq!(canned.sent().len(), 1);
@@ -241,8 +241,8 @@ fn userinfo_errors_have_the_right_verdict() {
         let token = (200, r#"{"access_token":"t0ken","expires_in":3600}"#);
         let another = (200, r#"{"access_token":"t1ken","expires_in":3600}"#);
         let answers = [token, (status, ""), another, (status, "")];
-        let (keeper, _) = Canned::keeper(boldsign(&refresh), answers);
-        let error = keeper.identity().unwrap_err();
+        let (client, _) = Canned::client(boldsign(&refresh), answers);
+        let error = client.identity().unwrap_err();
         assert_eq!(
             (error.kind(), error.verdict(), error.http_status()),
             (kind, verdict, Some(status))

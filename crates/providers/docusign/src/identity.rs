@@ -1,6 +1,6 @@
 //! The identity and the API URL of a token's user (userinfo), and checks of the settings.
 
-use countersign::{
+use countersign_core::{
     App, Error, ErrorKind, Extra, Profile, Provider, Request, Response, Token,
     read_resource_response, scalar_text,
 };

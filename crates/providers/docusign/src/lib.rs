@@ -5,7 +5,7 @@ mod identity;
 
 use std::sync::{Arc, LazyLock};
 
-use countersign::{Profile, Provider};
+use countersign_core::{Profile, Provider};
 
 use crate::identity::DocuSign;
 
@@ -14,15 +14,15 @@ pub const ID: &str = "docusign";
 
 /// Returns the provider for DocuSign.
 ///
-/// Add it to a [`Registry`](countersign::Registry), or pass it to
-/// [`Connection::new`](countersign::Connection::new).
+/// Add it to a [`Registry`](countersign_core::Registry), or pass it to
+/// [`Connection::new`](countersign_core::Connection::new).
 ///
 /// # Example
 ///
 /// ```
-/// let registry = countersign::Registry::new().with(countersign_docusign::provider())?;
+/// let registry = countersign_core::Registry::new().with(countersign_docusign::provider())?;
 /// assert_eq!(registry.provider(countersign_docusign::ID)?.profile().name, "DocuSign");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 pub fn provider() -> Arc<dyn Provider> {
     Arc::new(DocuSign)
@@ -32,11 +32,6 @@ pub fn provider() -> Arc<dyn Provider> {
 static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
     Profile::from_toml(include_str!("../profile.toml")).expect("the built-in profile is valid")
 });
-
-/// Compiles the example in the project's README, which uses DocuSign, with the doc tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../../README.md")]
-struct Readme;
 
 #[cfg(test)]
 mod tests {

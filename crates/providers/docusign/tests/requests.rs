@@ -13,9 +13,9 @@ mod requests;
 
 use std::sync::Arc;
 
-use countersign::profile::Rotation;
-use countersign::{
-    Algorithm, Connection, Error, ErrorKind, Grant, Keeper, Login, Provider, Settings,
+use countersign_core::profile::Rotation;
+use countersign_core::{
+    Algorithm, Client, Connection, Error, ErrorKind, Grant, Login, Provider, Settings,
     TokenTypeHint, Verdict, revocation_request, token_request,
 };
 use serde_json::{Value, json};
@@ -275,13 +275,13 @@ const TWO_ACCOUNTS: &str = r#"{"sub":"464f7988-1a2b-4d5a-9a51-3f0d4b6c7a01","nam
     {"account_id":"bbbbbbbb-0000-4000-8000-000000000002","is_default":"true","account_name":"Second","base_uri":"https://eu.docusign.net",
      "organization":{"organization_id":"cccccccc-0000-4000-8000-000000000003","links":[]}}]}"#;
 
-fn keeper(more: &[(&str, &str)], userinfo: (u16, &'static str)) -> (Keeper, Arc<Canned>) {
+fn client(more: &[(&str, &str)], userinfo: (u16, &'static str)) -> (Client, Arc<Canned>) {
     // The last two responses are for the new token if userinfo rejects the first one.
-    Canned::keeper(docusign(more), [TOKEN, userinfo, ANOTHER_TOKEN, userinfo])
+    Canned::client(docusign(more), [TOKEN, userinfo, ANOTHER_TOKEN, userinfo])
 }
 
 fn identity_error(more: &[(&str, &str)], userinfo: (u16, &'static str)) -> Error {
-    keeper(more, userinfo)
+    client(more, userinfo)
         .0
         .identity()
         .expect_err("there is no identity")
@@ -289,8 +289,8 @@ fn identity_error(more: &[(&str, &str)], userinfo: (u16, &'static str)) -> Error
 
 #[test]
 fn userinfo_returns_the_default_account_and_is_requested_once() {
-    let (keeper, canned) = keeper(&[], (200, TWO_ACCOUNTS));
-    let identity = keeper.identity().unwrap();
+    let (client, canned) = client(&[], (200, TWO_ACCOUNTS));
+    let identity = client.identity().unwrap();
     let expected = [
         ("account_id", "bbbbbbbb-0000-4000-8000-000000000002"),
         ("account_name", "Second"),
@@ -300,7 +300,7 @@ fn userinfo_returns_the_default_account_and_is_requested_once() {
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(identity.clone().into_iter().collect::<Vec<_>>(), expected);
-    assert_eq!(keeper.identity().unwrap(), identity);
+    assert_eq!(client.identity().unwrap(), identity);
     let asked = &canned.sent()[1..];
     let url = "https://account-d.docusign.com/oauth/userinfo".to_owned();
     assert_eq!(
@@ -312,7 +312,7 @@ fn userinfo_returns_the_default_account_and_is_requested_once() {
 #[test]
 fn userinfo_returns_the_configured_account() {
     let asked = [("extra.account_id", "AAAAAAAA-0000-4000-8000-000000000001")];
-    let identity = keeper(&asked, (200, TWO_ACCOUNTS)).0.identity().unwrap();
+    let identity = client(&asked, (200, TWO_ACCOUNTS)).0.identity().unwrap();
     assert_eq!(identity["base_uri"], "https://na3.docusign.net");
     assert_eq!(identity.get("organization_id"), None);
     // A boolean as documented, and a single account without a default.
@@ -321,7 +321,7 @@ fn userinfo_returns_the_configured_account() {
         r#"{"sub":"u","accounts":[{"account_id":"y"}]}"#,
     ] {
         assert_eq!(
-            keeper(&[], (200, accounts)).0.identity().unwrap()["account_id"],
+            client(&[], (200, accounts)).0.identity().unwrap()["account_id"],
             "y"
         );
     }

@@ -1,6 +1,6 @@
 //! The response's `id` and `signature`, and checks of the settings.
 
-use countersign::{App, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Verdict};
+use countersign_core::{App, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Verdict};
 
 use crate::{ID, PROFILE};
 

@@ -5,7 +5,7 @@ mod identity;
 
 use std::sync::{Arc, LazyLock};
 
-use countersign::{Profile, Provider};
+use countersign_core::{Profile, Provider};
 
 use crate::identity::Salesforce;
 
@@ -14,15 +14,15 @@ pub const ID: &str = "salesforce";
 
 /// Returns the provider for Salesforce.
 ///
-/// Add it to a [`Registry`](countersign::Registry), or pass it to
-/// [`Connection::new`](countersign::Connection::new).
+/// Add it to a [`Registry`](countersign_core::Registry), or pass it to
+/// [`Connection::new`](countersign_core::Connection::new).
 ///
 /// # Example
 ///
 /// ```
-/// let registry = countersign::Registry::new().with(countersign_salesforce::provider())?;
+/// let registry = countersign_core::Registry::new().with(countersign_salesforce::provider())?;
 /// assert_eq!(registry.provider(countersign_salesforce::ID)?.profile().name, "Salesforce");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 pub fn provider() -> Arc<dyn Provider> {
     Arc::new(Salesforce)

@@ -13,8 +13,8 @@ mod requests;
 
 use std::time::Duration;
 
-use countersign::profile::Rotation;
-use countersign::{
+use countersign_core::profile::Rotation;
+use countersign_core::{
     Algorithm, Connection, Grant, GrantKind, Login, Settings, TokenTypeHint, jws,
     revocation_request, token_request,
 };
@@ -387,12 +387,12 @@ fn a_token_without_expires_in_is_cached_for_15_minutes() {
     );
     for (setting, seconds) in [("", 900), ("7200", 7200)] {
         let connection = salesforce(&[("assume_lifetime_s", setting)]);
-        let (keeper, canned) = Canned::keeper(connection, [answer]);
-        let token = keeper.token().unwrap();
+        let (client, canned) = Canned::client(connection, [answer]);
+        let token = client.token().unwrap();
         assert_eq!(token.expires_at(), None);
         assert_eq!(token.remaining(at(NOW)), Duration::from_secs(seconds));
         // The response has the user's identity, so no further request is sent.
-        let identity = keeper.identity().unwrap();
+        let identity = client.identity().unwrap();
         assert_eq!(
             (identity["org_id"].as_str(), identity["user_id"].as_str()),
             ("00D1", "0051")

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use countersign::jws::Algorithm;
-use countersign::{Error, ErrorKind, Profile, Secret, Settings, Signer};
+use countersign_core::jws::Algorithm;
+use countersign_core::{Error, ErrorKind, Profile, Secret, Settings, Signer};
 
 use crate::uri::after_scheme;
 use crate::{KeyUri, Module, Pkcs11Signer};
 
 /// Creates a signer if the setting `private_key` is a `pkcs11:` URI.
 ///
-/// Pass it to [`Connection::with_signer`](countersign::Connection::with_signer). Returns `None` if
+/// Pass it to [`Connection::with_signer`](countersign_core::Connection::with_signer). Returns `None` if
 /// `private_key` is a key, or not set.
 ///
 /// `module-path` in the URI names the library. The PIN is `pin-source` or `pin-value` in the URI, or
@@ -28,7 +28,7 @@ use crate::{KeyUri, Module, Pkcs11Signer};
 /// # Example
 ///
 /// ```
-/// use countersign::{Connection, Profile, Settings};
+/// use countersign_core::{Connection, Profile, Settings};
 ///
 /// # let profile = Profile::from_toml(r#"
 /// #     id = "acme"
@@ -39,7 +39,7 @@ use crate::{KeyUri, Module, Pkcs11Signer};
 /// #     grants.jwt-bearer.client_auth = ["none"]
 /// #     assertion.algorithms = ["RS256"]
 /// # "#)?;
-/// # let provider = countersign::from_profile(profile);
+/// # let provider = countersign_core::from_profile(profile);
 /// let settings = Settings::from_pairs([
 ///     ("provider", "acme"),
 ///     ("client_id", "app"),
@@ -53,7 +53,7 @@ use crate::{KeyUri, Module, Pkcs11Signer};
 /// }
 /// .unwrap_err();
 /// assert!(error.message().contains("/nowhere/lib.so"));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 pub fn signer_from_settings(
     settings: &Settings,

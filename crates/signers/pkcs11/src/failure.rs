@@ -1,6 +1,6 @@
 //! Maps a device's errors to kinds, verdicts and hints.
 
-use countersign::{Error, ErrorKind, Verdict};
+use countersign_core::{Error, ErrorKind, Verdict};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 
 /// Builds the error for a device that failed, for example "to open a session".

@@ -1,8 +1,8 @@
 //! Finds a key on a token, its type, its public key and its certificate.
 
-use countersign::jws::Algorithm;
-use countersign::key::Certificate;
-use countersign::{Error, ErrorKind, PublicKey};
+use countersign_core::jws::Algorithm;
+use countersign_core::key::Certificate;
+use countersign_core::{Error, ErrorKind, PublicKey};
 use cryptoki::error::Error as Pkcs11Error;
 use cryptoki::object::{
     Attribute, AttributeType, CertificateType, KeyType, ObjectClass, ObjectHandle,

@@ -14,9 +14,9 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use countersign::{Connection, Secret, Settings};
+//! use countersign_core::{Connection, Secret, Settings};
 //! use countersign_pkcs11::{KeyUri, Module};
-//! # fn connect(settings: &Settings, provider: Arc<dyn countersign::Provider>) -> Result<(), countersign::Error> {
+//! # fn connect(settings: &Settings, provider: Arc<dyn countersign_core::Provider>) -> Result<(), countersign_core::Error> {
 //!
 //! let module = Module::load("/usr/lib/softhsm/libsofthsm2.so")?;
 //! let uri = KeyUri::parse("pkcs11:token=Signing;object=docusign")?;

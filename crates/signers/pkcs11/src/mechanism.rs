@@ -1,6 +1,6 @@
 //! Maps algorithms to PKCS#11 mechanisms.
 
-use countersign::jws::Algorithm;
+use countersign_core::jws::Algorithm;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use countersign::{Error, ErrorKind, trusted};
+use countersign_core::{Error, ErrorKind, trusted};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::slot::Slot;
@@ -22,7 +22,7 @@ impl Module {
     /// Loads a library, such as `/usr/lib/softhsm/libsofthsm2.so`.
     ///
     /// This runs the library's code in this process, so the file is rejected if other users can write
-    /// or replace it ([`countersign::trusted`]).
+    /// or replace it ([`countersign_core::trusted`]).
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use countersign::{Error, Secret};
+use countersign_core::{Error, Secret};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::session::UserType;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign::jws::{Algorithm, CallbackSigner};
-use countersign::key::Certificate;
-use countersign::{Error, ErrorKind, PublicKey, Secret, Signer, jose};
+use countersign_core::jws::{Algorithm, CallbackSigner};
+use countersign_core::key::Certificate;
+use countersign_core::{Error, ErrorKind, PublicKey, Secret, Signer, jose};
 
 use crate::key::Kind;
 use crate::sessions::Sessions;

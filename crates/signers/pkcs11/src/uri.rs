@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign::{Error, ErrorKind, Secret, trusted};
+use countersign_core::{Error, ErrorKind, Secret, trusted};
 
 /// A `pkcs11:` URI (RFC 7512), which identifies a key on a token.
 ///
@@ -23,7 +23,7 @@ use countersign::{Error, ErrorKind, Secret, trusted};
 ///
 /// let uri = KeyUri::parse("pkcs11:token=My%20Token;object=docusign;id=%01%02")?;
 /// assert_eq!(uri.to_string(), "pkcs11:token=My%20Token;object=docusign;id=%01%02");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyUri {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Barrier};
 
-use countersign::jws::{self, Algorithm, VerificationKey};
-use countersign::key::Certificate;
-use countersign::{
+use countersign_core::jws::{self, Algorithm, VerificationKey};
+use countersign_core::key::Certificate;
+use countersign_core::{
     Clock, Connection, ErrorKind, Grant, ManualClock, Profile, Provider, PublicKey, Secret,
     Settings, Signer, SystemRandom, Verdict, token_request,
 };
@@ -134,7 +134,10 @@ fn in_folder(name: &str) -> PathBuf {
     Path::new(&std::env::var_os("SOFTHSM2_FOLDER").unwrap()).join(name)
 }
 
-fn signer(uri: &str, algorithm: Option<Algorithm>) -> Result<Pkcs11Signer, countersign::Error> {
+fn signer(
+    uri: &str,
+    algorithm: Option<Algorithm>,
+) -> Result<Pkcs11Signer, countersign_core::Error> {
     let pin = Some(Secret::new(PIN));
     module().signer(&KeyUri::parse(uri)?, pin, algorithm, Some("7".into()))
 }
@@ -325,11 +328,11 @@ const PROFILE: &str = r#"
 "#;
 
 fn provider() -> Arc<dyn Provider> {
-    countersign::from_profile(Profile::from_toml(PROFILE).unwrap())
+    countersign_core::from_profile(Profile::from_toml(PROFILE).unwrap())
 }
 
 /// Connects as a program does that includes PKCS#11.
-fn connect(pairs: &[(&str, &str)]) -> Result<Connection, countersign::Error> {
+fn connect(pairs: &[(&str, &str)]) -> Result<Connection, countersign_core::Error> {
     let app = [("client_id", "app"), ("subject", "joe")];
     let settings = Settings::from_pairs(app.iter().chain(pairs).copied())?.resolve(|_| None)?;
     match signer_from_settings(&settings, provider().profile())? {

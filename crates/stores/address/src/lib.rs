@@ -17,7 +17,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use countersign::Secret;
+use countersign_core::Secret;
 use countersign_store::{Error, ErrorKind, trusted};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;

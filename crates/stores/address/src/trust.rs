@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::certificates::{Rejected, Verifier, Words};
+use countersign_core::certificates::{Rejected, Verifier, Words};
 use countersign_store::Error;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use countersign::{
-    Connection, Keeper, Profile, Request, Response, SendError, Settings, Transport, from_profile,
+use countersign_core::{
+    Connection, Profile, Request, Response, SendError, Settings, Transport, from_profile,
 };
 
 use super::{Claim, Copied, PLACES, read};
@@ -22,8 +22,8 @@ impl Transport for Canned {
     }
 }
 
-/// Returns a keeper that has this token cached.
-fn keeper(token: &'static str) -> Keeper {
+/// Returns a client that has this token cached.
+fn with_token(token: &'static str) -> countersign_core::Client {
     let profile = r#"
         id = "acme"
         name = "Acme"
@@ -40,10 +40,10 @@ fn keeper(token: &'static str) -> Keeper {
     ];
     let settings = Settings::from_pairs(settings).unwrap();
     let connection = Connection::new("mine", &settings, profile).unwrap();
-    let builder = Keeper::builder(connection).transport(Arc::new(Canned(token)));
-    let keeper = builder.build().unwrap();
-    keeper.token().unwrap();
-    keeper
+    let builder = countersign_core::Client::builder(connection).transport(Arc::new(Canned(token)));
+    let inner = builder.build().unwrap();
+    inner.token().unwrap();
+    inner
 }
 
 /// Numbers like those of clients.
@@ -66,8 +66,8 @@ fn is_empty(client: usize) -> bool {
 }
 
 /// Leaves a copy in a client's place, like a thread that was delayed.
-fn leave(client: usize, keeper: &Keeper, born: u32) {
-    let token = keeper.cached().unwrap();
+fn leave(client: usize, inner: &countersign_core::Client, born: u32) {
+    let token = inner.cached().unwrap();
     let copied = Copied {
         client,
         born,
@@ -80,7 +80,7 @@ fn leave(client: usize, keeper: &Keeper, born: u32) {
 #[test]
 fn a_client_reads_its_own_token() {
     let [client, next] = in_the_same_slot();
-    let (first, second) = (keeper("a"), keeper("b"));
+    let (first, second) = (with_token("a"), with_token("b"));
     assert_eq!(text(client), None);
     let claim = Claim::new(client);
     assert_eq!(text(client), None);
@@ -107,16 +107,16 @@ fn a_client_reads_its_own_token() {
 #[test]
 fn a_copy_left_by_a_freed_client_is_never_read() {
     let [client, next] = in_the_same_slot();
-    let keeper = keeper("a");
+    let inner = with_token("a");
     let claim = Claim::new(client);
     let place = claim.place().unwrap();
     claim.end();
-    claim.put(keeper.cached().unwrap(), fork::now());
+    claim.put(inner.cached().unwrap(), fork::now());
     assert!(is_empty(client));
     // Also if the claim ended while a thread was putting its copy there.
-    claim.put_at(place, keeper.cached().unwrap(), fork::now());
+    claim.put_at(place, inner.cached().unwrap(), fork::now());
     assert!(is_empty(client));
-    leave(client, &keeper, fork::now());
+    leave(client, &inner, fork::now());
     assert_eq!(text(client), None);
     let new = Claim::new(next);
     assert_eq!(text(next), None);
@@ -124,17 +124,17 @@ fn a_copy_left_by_a_freed_client_is_never_read() {
     claim.clear();
     claim.end();
     drop(claim);
-    new.put(keeper.cached().unwrap(), fork::now());
+    new.put(inner.cached().unwrap(), fork::now());
     assert_eq!(text(next).as_deref(), Some("a"));
 }
 
 #[test]
 fn a_copy_of_a_dropped_token_does_not_stay() {
     let [client, _] = in_the_same_slot();
-    let keeper = keeper("a");
+    let inner = with_token("a");
     let claim = Claim::new(client);
-    let token = keeper.cached().unwrap();
-    keeper.invalidate(&keeper.token().unwrap());
+    let token = inner.cached().unwrap();
+    inner.invalidate(&inner.token().unwrap());
     claim.put(token, fork::now());
     assert!(is_empty(client));
 }
@@ -142,17 +142,17 @@ fn a_copy_of_a_dropped_token_does_not_stay() {
 #[test]
 fn a_token_from_before_a_fork_is_not_read_after_it() {
     let [client, _] = in_the_same_slot();
-    let keeper = keeper("a");
+    let inner = with_token("a");
     let _claim = Claim::new(client);
-    leave(client, &keeper, fork::now());
+    leave(client, &inner, fork::now());
     assert_eq!(text(client).as_deref(), Some("a"));
-    leave(client, &keeper, fork::now() + 1);
+    leave(client, &inner, fork::now() + 1);
     assert_eq!(text(client), None);
 }
 
 #[test]
 fn an_ended_claim_leaves_no_copy_despite_concurrent_puts() {
-    let keeper = keeper("a");
+    let inner = with_token("a");
     for _ in 0..200 {
         let [client, _] = in_the_same_slot();
         let claim = Claim::new(client);
@@ -162,7 +162,7 @@ fn an_ended_claim_leaves_no_copy_despite_concurrent_puts() {
                 scope.spawn(|| {
                     start.wait();
                     for _ in 0..20 {
-                        claim.put(keeper.cached().unwrap(), fork::now());
+                        claim.put(inner.cached().unwrap(), fork::now());
                     }
                 });
             }

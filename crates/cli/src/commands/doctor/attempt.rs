@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::{Algorithm, Connection, Error, Profile, Provider, Settings, Signer, jose};
+use countersign_core::{Algorithm, Connection, Error, Profile, Provider, Settings, Signer, jose};
 
 use super::settings::{Area, bare};
 
@@ -68,11 +68,11 @@ fn build(
     provider: &Arc<dyn Provider>,
     without_key: bool,
 ) -> Result<(Settings, Connection), Error> {
-    let settings = settings.clone().resolve(countersign_builtin::variable)?;
+    let settings = settings.clone().resolve(countersign::variable)?;
     let provider = Arc::clone(provider);
     let connection = match without_key {
         true => Connection::with_signer(name, &settings, provider, Arc::new(NoSigner)),
-        false => countersign_builtin::connection_at(name, &settings, provider, None),
+        false => countersign::connection_at(name, &settings, provider, None),
     };
     connection.map(|connection| (settings, connection))
 }

@@ -4,11 +4,11 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::Instant;
 
-use countersign::{
-    Clock, Connection, ErrorKind, GrantKind, Keeper, MemoryStore, Request, Response, SendError,
+use countersign::variable;
+use countersign_core::{
+    Client, Clock, Connection, ErrorKind, GrantKind, MemoryStore, Request, Response, SendError,
     SystemClock, Transport, Verdict, parse_http_date,
 };
-use countersign_builtin::variable;
 
 use super::settings::loses_refresh_tokens;
 use crate::commands::report::Check;
@@ -152,12 +152,12 @@ fn clock(response: &Response, before_ms: i64) -> Check {
 }
 
 /// Makes one real token request, unless that could lose a refresh token.
-pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check> {
-    let connection = keeper.connection();
+pub(super) fn token(client: &Client, transport: Arc<dyn Transport>) -> Vec<Check> {
+    let connection = client.connection();
     let tried = match connection.grant() {
         // Bypasses the store, and leaves it unchanged.
         GrantKind::JwtBearer | GrantKind::ClientCredentials => {
-            let builder = Keeper::builder(connection.clone()).transport(transport);
+            let builder = Client::builder(connection.clone()).transport(transport);
             builder.store(Arc::new(MemoryStore::new())).build()
         }
         GrantKind::RefreshToken if loses_refresh_tokens(connection) => {
@@ -167,13 +167,13 @@ pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check
                 "set store = \"file:FOLDER\" and run doctor again",
             )];
         }
-        _ => Ok(keeper.clone()),
+        _ => Ok(client.clone()),
     };
-    let keeper = match tried {
-        Ok(keeper) => keeper,
+    let client = match tried {
+        Ok(client) => client,
         Err(error) => return vec![Check::failed("token", &error)],
     };
-    let token = match keeper.refresh_now() {
+    let token = match client.refresh_now() {
         Ok(token) => token,
         Err(error) if error.kind() == ErrorKind::NoToken => {
             let fix = format!("countersign login {}", connection.name());
@@ -197,7 +197,7 @@ pub(super) fn token(keeper: &Keeper, transport: Arc<dyn Transport>) -> Vec<Check
         "token",
         format!("{}, {lifetime}", token.source()),
     )];
-    checks.push(match keeper.identity() {
+    checks.push(match client.identity() {
         Ok(extra) => {
             let known: Vec<_> = extra.keys().map(String::as_str).collect();
             let vendor = &connection.profile().name;

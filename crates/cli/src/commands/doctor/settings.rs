@@ -1,11 +1,11 @@
 //! The checks of settings. They run independently of each other.
 
-use countersign::key::{self, KeyInfo};
-use countersign::profile::Rotation;
-use countersign::{
+use countersign::{Configuration, Exposed, place};
+use countersign_core::key::{self, KeyInfo};
+use countersign_core::profile::Rotation;
+use countersign_core::{
     Connection, Error, ErrorKind, GrantKind, Profile, Secret, Settings, StoreSetting, Url, Verdict,
 };
-use countersign_builtin::{Configuration, Exposed, place};
 
 use super::trial;
 use crate::browser::port_warning;
@@ -298,7 +298,7 @@ fn describe(info: &KeyInfo) -> String {
 /// Returns the name of the setting that a key such as `private_key_file` spells.
 pub(super) fn bare(spelling: &str) -> &str {
     let is_secret = |name: &str| {
-        let mut secrets = countersign::SETTINGS.iter().filter(|s| s.secret);
+        let mut secrets = countersign_core::SETTINGS.iter().filter(|s| s.secret);
         secrets.any(|secret| secret.name == name)
     };
     let bare = spelling

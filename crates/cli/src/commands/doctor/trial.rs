@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::{
+use countersign::{open_existing_store, open_store};
+use countersign_core::{
     Clock, Connection, Error, ErrorKind, SealedStore, Store, StoreKey, StoreSetting, SystemClock,
 };
-use countersign_builtin::{open_existing_store, open_store};
 
 use crate::commands::store::{RoundTrip, round_trip, scratch};
 

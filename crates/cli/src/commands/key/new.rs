@@ -4,9 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use countersign::key::{Certificate, KeyInfo, PrivateKey};
-use countersign::trusted::{self, Refusal};
-use countersign::{Error, ErrorKind};
+use countersign_core::key::{Certificate, KeyInfo, PrivateKey};
+use countersign_core::trusted::{self, Refusal};
+use countersign_core::{Error, ErrorKind};
 use pem::{EncodeConfig, LineEnding, Pem};
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::Encode;
@@ -232,7 +232,7 @@ fn as_json(
     json["public_key_file"] = json!(files.public);
     json["certificate_file"] = json!(files.certificate);
     json["certificates"] = match certificate {
-        Some(certificate) => json!([countersign::key::CertificateInfo::from(certificate)]),
+        Some(certificate) => json!([countersign_core::key::CertificateInfo::from(certificate)]),
         None => json!([]),
     };
     Ok(json)

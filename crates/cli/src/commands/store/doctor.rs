@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use countersign::{
+use countersign_core::{
     Clock, Durability, FileStore, Lease, LeaseKind, Owner, RecordSummary, Store, StoreKey,
     StoreSetting, SystemClock, Verdict,
 };
@@ -364,8 +364,8 @@ fn grant(summary: &RecordSummary, label: &str, now_ms: i64) -> Option<Check> {
 
 /// Reports tokens in the fallback store, which the next request of their connection moves.
 fn fallback_store() -> Option<Check> {
-    let folder = countersign_builtin::spool_folder().filter(|folder| folder.exists())?;
-    let waiting = FileStore::open(&folder).and_then(|spool| spool.keys());
+    let folder = countersign::fallback_folder().filter(|folder| folder.exists())?;
+    let waiting = FileStore::open(&folder).and_then(|fallback| fallback.keys());
     match waiting {
         Ok(keys) if keys.is_empty() => None,
         Ok(keys) => Some(Check::warn(

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
-use countersign::trusted::{self, Refusal};
-use countersign::{
+use countersign_core::trusted::{self, Refusal};
+use countersign_core::{
     Clock, Error, ErrorKind, Owner, Random, RecordSummary, Store, StoreKey, Swap, SystemClock,
     SystemRandom, Verdict, wait_for_lease,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign::{Clock, RecordSummary, StoreKey, SystemClock};
+use countersign_core::{Clock, RecordSummary, StoreKey, SystemClock};
 use serde_json::{Value, json};
 
 use super::record_key::brief;

@@ -1,6 +1,6 @@
 //! Records' keys on the command line and in messages.
 
-use countersign::StoreKey;
+use countersign_core::StoreKey;
 
 /// Returns whether a word can be the beginning of a record's key. A shorter word is a name.
 pub(super) fn is_key(word: &str) -> bool {

@@ -1,6 +1,6 @@
 //! `countersign store rekey`: encrypts every record again with the first of the store's keys.
 
-use countersign::{Error, ErrorKind};
+use countersign_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use super::record_key::brief;
@@ -76,7 +76,7 @@ impl Tally {
     fn rekey(
         &mut self,
         opened: &Opened<'_>,
-        key: &countersign::StoreKey,
+        key: &countersign_core::StoreKey,
         seal_plain: bool,
         output: &Output,
     ) -> Result<Result<(), Error>, Stop> {
@@ -149,7 +149,7 @@ fn not_encrypted(place: &str, count: usize) -> Error {
     );
     Error::new(ErrorKind::Store, message)
         .with_setting("store_key")
-        .with_verdict(countersign::Verdict::FixConfiguration)
+        .with_verdict(countersign_core::Verdict::FixConfiguration)
         .with_hint(
             "check who wrote each of them, and where its token is sent; if all of them are yours, \
              run countersign store rekey --seal-plain",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::{
+use countersign_core::{
     Clock, Error, ErrorKind, Lease, Owner, Store, StoreKey, Swap, SystemClock, Verdict,
 };
 

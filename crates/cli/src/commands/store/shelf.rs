@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use countersign::{
+use countersign::{Configuration, open_existing_store, open_store, place, variable};
+use countersign_core::{
     Clock, Error, ErrorKind, KeyRing, RecordSummary, SealedStore, Secret, Settings, Store,
     StoreKey, StoreSetting, Stored, SystemClock, Verdict,
 };
-use countersign_builtin::{Configuration, open_existing_store, open_store, place, variable};
 use zeroize::Zeroizing;
 
 use super::record_key::{brief, is_key};

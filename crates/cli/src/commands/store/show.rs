@@ -1,6 +1,6 @@
 //! `countersign store show`: prints everything stored for a connection, and tokens with `--reveal`.
 
-use countersign::{Error, ErrorKind, Secret, Verdict};
+use countersign_core::{Error, ErrorKind, Secret, Verdict};
 use serde_json::{Value, json};
 
 use super::list::{relative, state};

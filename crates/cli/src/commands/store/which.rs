@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign::{RecordSummary, StoreKey};
+use countersign_core::{RecordSummary, StoreKey};
 
 use super::record_key::{brief, is_key};
 

@@ -17,13 +17,13 @@ use crate::{Error, Network};
 /// # Example
 ///
 /// ```
-/// use countersign::{Network, Transports};
+/// use countersign_core::{Network, Transports};
 ///
 /// let transports = Transports::new();
 /// let one = transports.get(&Network::default())?;
 /// let another = transports.get(&Network::default())?;
 /// assert!(one.shares_connections_with(&another));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Default)]
 pub struct Transports(Mutex<Known>);

@@ -4,9 +4,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use countersign::probe::{Point, Probe};
-use countersign::{
-    Connection, Error, ErrorKind, Keeper, KeyRing, Lease, Profile, Request, Response, SealedStore,
+use countersign_core::failpoint::{Failpoints, Point};
+use countersign_core::{
+    Client, Connection, Error, ErrorKind, KeyRing, Lease, Profile, Request, Response, SealedStore,
     SendError, Settings, Store, StoreKey, Transport, store,
 };
 
@@ -23,7 +23,7 @@ pub(super) fn while_refreshed(backend: &Backend) {
         format!("{NEW} {OLD}"),
     ] {
         for point in Point::ALL {
-            if !matches!(point, Point::BeforeSpool | Point::Spooled) {
+            if !matches!(point, Point::BeforeFallback | Point::InFallback) {
                 resealed_at(*point, &store_key, backend);
             }
         }
@@ -35,12 +35,12 @@ fn resealed_at(point: Point, store_key: &str, backend: &Backend) {
     // Each case has its own connection.
     let client_id = fresh_key().to_hex();
     let connection = |store_key| connection(&client_id, store_key);
-    let before = keeper(&connection(OLD), backend, None);
+    let before = client(&connection(OLD), backend, None);
     before.token().unwrap();
     let connection = connection(store_key);
     let key = connection.record_key();
     let meddler = Meddler::new(point, backend.open(), key);
-    let refreshing = keeper(&connection, backend, Some(meddler.clone()));
+    let refreshing = client(&connection, backend, Some(meddler.clone()));
     // The refresh spends the first refresh token, and the caller gets the new access token.
     let token = refreshing.refresh_now();
     assert_eq!(token.expect(&case).expose(), "access-2", "{case}");
@@ -62,7 +62,7 @@ fn resealed_at(point: Point, store_key: &str, backend: &Backend) {
     }
     // A process without the new key uses its token until it expires. New processes fail.
     assert_eq!(refreshing.refresh_now().expect(&case).expose(), "access-2");
-    let error = keeper(&connection, backend, None).token().unwrap_err();
+    let error = client(&connection, backend, None).token().unwrap_err();
     assert_eq!(error.setting_name(), Some("store_key"), "{case}: {error}");
     let kept = sealed(backend.open(), NEW).load(&key).expect(&case);
     let kept = kept.unwrap().value.unwrap();
@@ -94,7 +94,7 @@ impl Meddler {
     }
 }
 
-impl Probe for Meddler {
+impl Failpoints for Meddler {
     fn at(&self, point: Point) -> Result<(), Error> {
         let store = match point == self.at {
             true => self.store.lock().unwrap().take(),
@@ -142,13 +142,13 @@ impl Transport for Vendor {
     }
 }
 
-fn keeper(connection: &Connection, backend: &Backend, meddler: Option<Arc<Meddler>>) -> Keeper {
-    let keeper = Keeper::builder(connection.clone())
+fn client(connection: &Connection, backend: &Backend, meddler: Option<Arc<Meddler>>) -> Client {
+    let client = Client::builder(connection.clone())
         .transport(Arc::new(Vendor))
         .store(backend.open());
     match meddler {
-        Some(meddler) => keeper.probe(meddler),
-        None => keeper,
+        Some(meddler) => client.failpoints(meddler),
+        None => client,
     }
     .build()
     .unwrap()
@@ -173,7 +173,7 @@ fn connection(client_id: &str, store_key: &str) -> Connection {
         ("refresh_token", "refresh-0"),
         ("store_key", store_key),
     ]);
-    let provider = countersign::from_profile(profile.unwrap());
+    let provider = countersign_core::from_profile(profile.unwrap());
     Connection::new("resealed", &settings.unwrap(), provider).unwrap()
 }
 

@@ -1,0 +1,77 @@
+//! Secrets and keys as their files have them now.
+
+use std::sync::Arc;
+
+use super::Inner;
+use crate::connection::LiveConnection;
+use crate::{Connection, Error, SealedStore, Store};
+
+/// A client's connection with its secrets of now, and the stores that are sealed with one of them.
+pub(super) struct Credentials {
+    live: LiveConnection,
+    sealed: Vec<Arc<SealedStore>>,
+}
+
+impl Credentials {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self {
+            live: LiveConnection::new(connection),
+            sealed: Vec::new(),
+        }
+    }
+
+    /// The store, sealed if the connection has a key for that.
+    pub(super) fn seal(&mut self, store: Arc<dyn Store>) -> Arc<dyn Store> {
+        match self.current().store_key() {
+            None => store,
+            Some(ring) => {
+                let sealed = SealedStore::new(store, ring.clone());
+                let sealed = Arc::new(sealed);
+                self.sealed.push(Arc::clone(&sealed));
+                sealed
+            }
+        }
+    }
+
+    /// The connection to make requests with.
+    pub(super) fn current(&self) -> Arc<Connection> {
+        self.live.current()
+    }
+
+    fn reread(&self, always: bool) -> Result<bool, Error> {
+        let differs = self.live.reread(always)?;
+        if differs && let Some(ring) = self.current().store_key() {
+            for store in &self.sealed {
+                store.replace_ring(ring.clone());
+            }
+        }
+        Ok(differs)
+    }
+}
+
+impl Inner {
+    /// Reads the files of secrets again if they have changed. One that cannot be used, such as one
+    /// that is being written, leaves the former secrets in use.
+    pub(super) fn reread_changed(&self) {
+        self.reread(false);
+    }
+
+    /// Reads them again after an error that other credentials may mend, whether or not they look
+    /// changed; whether there are others now.
+    pub(super) fn has_other_credentials(&self, error: &Error) -> bool {
+        error.blames_credentials() && self.reread(true)
+    }
+
+    fn reread(&self, always: bool) -> bool {
+        self.credentials.reread(always).unwrap_or_else(|error| {
+            self.warn(&error.in_context("the previous value stays in use"));
+            false
+        })
+    }
+
+    pub(super) fn warn(&self, error: &Error) {
+        if let Some(warning) = &self.warning {
+            warning(error);
+        }
+    }
+}

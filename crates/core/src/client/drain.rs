@@ -1,0 +1,140 @@
+//! Shutting down: waits for the requests in flight, and starts no new one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Client, Inner};
+use crate::{Error, ErrorKind, Token};
+
+impl Client {
+    /// Waits for requests in flight, for at most `timeout`, and starts no new request from now on.
+    /// It returns within `timeout`, whatever hangs.
+    ///
+    /// Call it before the process exits. A process that ends while a rotating refresh token is
+    /// being spent may lose the grant, because nobody is left to store the new one. Draining covers
+    /// refreshes, code exchanges, revocations and identity requests, on whatever thread they run.
+    /// A refresh that has sent nothing yet gives up instead of sending. A new token that the store
+    /// rejected earlier is offered to it once more.
+    ///
+    /// Afterwards a cached token is still handed out while it is valid; whatever needs a request
+    /// fails with [`ErrorKind::Busy`] at once. There is no way back: build a new client instead. A
+    /// timeout of zero only stops new requests. Calling it again waits again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Busy`] if a request is still in flight when the time is up, and the store's
+    /// error if a new token is held in memory only.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
+    /// # #[derive(Debug)]
+    /// # struct Canned;
+    /// # impl Transport for Canned {
+    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
+    /// #     }
+    /// # }
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// # let client = Client::builder(connection).transport(Arc::new(Canned)).build()?;
+    /// use std::time::Duration;
+    ///
+    /// client.token()?;
+    /// client.drain(Duration::from_secs(10))?;
+    /// assert_eq!(client.token()?.expose(), "t0ken");
+    /// assert!(client.refresh_now().is_ok(), "the cached token is still valid");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn drain(&self, timeout: Duration) -> Result<(), Error> {
+        const MOST: Duration = Duration::from_secs(24 * 3600);
+        let timeout = timeout.min(MOST);
+        // Real time: the threads waited for are real, whatever clock was injected.
+        let until = Instant::now() + timeout;
+        self.0.check_process()?;
+        let single_flight = &self.0.single_flight;
+        single_flight.start_draining();
+        let mut idle = single_flight.wait_until_idle(timeout);
+        if idle && single_flight.unsaved().is_some() {
+            Inner::save_at_last(&self.0)?;
+            idle = single_flight.wait_until_idle(until.saturating_duration_since(Instant::now()));
+        }
+        match (idle, single_flight.unsaved()) {
+            (true, None) => Ok(()),
+            (true, Some(error)) => Err(error),
+            (false, _) => Err(self.0.still_in_flight(timeout)),
+        }
+    }
+}
+
+impl Inner {
+    /// Counts a request on the caller's own thread as one in flight, unless draining has begun.
+    pub(super) fn enter(&self) -> Result<InFlight<'_>, Error> {
+        self.check_process()?;
+        match self.single_flight.enter() {
+            true => Ok(InFlight(self)),
+            false => Err(self.drained()),
+        }
+    }
+
+    /// The error for whatever needs a request after draining has begun.
+    pub(super) fn drained(&self) -> Error {
+        let connection = self.connection.label();
+        let message = format!("{connection}: the client is shutting down and sends no new request");
+        Error::new(ErrorKind::Busy, message)
+            .with_provider(&self.connection.profile().id)
+            .with_hint("make a new client; nothing was sent by this one")
+    }
+
+    /// Offers the store once more what it rejected. Runs on the refresh thread.
+    pub(super) fn save_unsaved(&self) -> Result<Token, Error> {
+        let lease = self.lease(|| false)?;
+        let loaded = self.load_recovered(&lease)?;
+        let token = loaded.record.and_then(|record| record.token);
+        token.ok_or_else(|| self.drained())
+    }
+
+    /// Whether a refresh that has sent nothing yet should give up.
+    pub(super) fn is_draining(&self) -> bool {
+        self.single_flight.is_draining()
+    }
+
+    fn save_at_last(this: &Arc<Self>) -> Result<(), Error> {
+        Self::take_off_once(this, Self::save_unsaved)
+    }
+
+    fn still_in_flight(&self, timeout: Duration) -> Error {
+        let connection = self.connection.label();
+        let waited = timeout.as_millis();
+        let limit = self.connection.network().timeout.as_millis();
+        let message = format!("{connection}: a request is still in flight after {waited} ms");
+        Error::new(ErrorKind::Busy, message)
+            .with_provider(&self.connection.profile().id)
+            .with_hint(format!(
+                "drain again, and allow it at least timeout_ms ({limit} ms)"
+            ))
+    }
+}
+
+/// A request on the caller's own thread, such as a code exchange.
+pub(super) struct InFlight<'a>(&'a Inner);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if self.0.check_process().is_ok() {
+            self.0.single_flight.leave();
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Ending a connection's grant: at the vendor first, and then here.
+
+use std::time::Instant;
+
+use super::history::What;
+use super::lease::Held;
+use super::record::{Record, Unrevoked};
+use super::save::{Loaded, not_stored};
+use super::{Change, Client, Inner};
+use crate::{
+    Error, ErrorKind, Secret, Swap, TokenTypeHint, read_revocation_response, revocation_request,
+};
+
+/// What the vendor did when a connection was forgotten.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// The vendor revoked the token.
+    Revoked,
+    /// The vendor does not revoke such tokens, so only the copy here is gone.
+    NotOffered,
+    /// There was nothing to revoke.
+    NothingHeld,
+    /// The vendor did not revoke the token. [`Client::forget`] keeps it then, without handing it
+    /// out, so that the revocation can be tried again; [`Client::force_forget`] has forgotten it.
+    Failed(Error),
+}
+
+impl Client {
+    /// Revokes the token at the vendor, where it can be, and forgets it here, with every damaged
+    /// record that was set aside.
+    ///
+    /// If the vendor cannot be reached or refuses ([`Revocation::Failed`]), the token is kept: a
+    /// grant that nobody can revoke any more would live on. It is not handed out, and the next call
+    /// tries the revocation again. A login may take its place; then the old token stays beside the
+    /// new one until the next call revokes both. Damaged records are kept then as well.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn forget(&self) -> Result<Revocation, Error> {
+        Inner::bounded(&self.0, "the revocation", |inner| inner.forget(false))
+    }
+
+    /// Like [`Client::forget`], but forgets the token here even if the vendor did not revoke it.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn force_forget(&self) -> Result<Revocation, Error> {
+        Inner::bounded(&self.0, "the revocation", |inner| inner.forget(true))
+    }
+
+    /// Where a damaged record of the connection was set aside, if one was. [`Client::forget`]
+    /// removes it, and a person may want to look at it before.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn set_aside(&self) -> Result<Option<String>, Error> {
+        Inner::bounded(&self.0, "the reading of the record", |inner| {
+            Ok(inner.store.set_aside(&inner.key)?)
+        })
+    }
+}
+
+impl Inner {
+    fn forget(&self, force: bool) -> Result<Revocation, Error> {
+        let _in_flight = self.enter()?;
+        self.reread_changed();
+        let lease = self.lease(|| self.is_draining())?;
+        let loaded = self.load_recovered(&lease)?;
+        let mut left = loaded.record.clone().unwrap_or_default().unrevoked;
+        let revocation = match self.revoke_earlier(&mut left, force)? {
+            Some(failed) => failed,
+            None => match self.held(&loaded) {
+                Some(held) => self.revoke(&held.token, held.hint)?,
+                None => Revocation::NothingHeld,
+            },
+        };
+        // Whatever the vendor did, nobody here wants the token any more.
+        self.single_flight.clear();
+        self.shown.clear();
+        if matches!(revocation, Revocation::Failed(_)) && !force {
+            self.keep_for_revocation(&lease, loaded, left)?;
+            return Ok(revocation);
+        }
+        if let Some(version) = loaded.version {
+            match self.store.tombstone(&self.key, version, Some(lease.fence)) {
+                Swap::Applied(_) => {}
+                other => return Err(not_stored(other)),
+            }
+        }
+        self.remove_set_aside()?;
+        self.tell(&Change::Forgotten);
+        Ok(revocation)
+    }
+
+    /// Revokes what earlier logins left, and takes out of the list what is done. Ends at the first
+    /// failure, or if there is no time left for the grant of now; with `force`, only then.
+    fn revoke_earlier(
+        &self,
+        left: &mut Vec<Unrevoked>,
+        force: bool,
+    ) -> Result<Option<Revocation>, Error> {
+        let timeout = self.connection.network().timeout;
+        let began = Instant::now();
+        while let Some(earlier) = left.first() {
+            if began.elapsed() >= timeout {
+                return Ok(Some(Revocation::Failed(self.more_to_revoke(left.len()))));
+            }
+            let revocation = self.revoke(&earlier.token, earlier.hint)?;
+            if matches!(revocation, Revocation::Failed(_)) && !force {
+                return Ok(Some(revocation));
+            }
+            left.remove(0);
+        }
+        Ok(None)
+    }
+
+    fn more_to_revoke(&self, count: usize) -> Error {
+        let vendor = &self.connection.profile().name;
+        let message =
+            format!("{vendor} is slow: {count} tokens of earlier logins are not revoked yet");
+        Error::new(ErrorKind::Unavailable, message)
+            .with_provider(&self.connection.profile().id)
+            .with_hint("call forget again")
+    }
+
+    /// Marks the record, so that nobody is given its token, and the revocation can be tried again.
+    fn keep_for_revocation(
+        &self,
+        lease: &Held<'_>,
+        loaded: Loaded,
+        left: Vec<Unrevoked>,
+    ) -> Result<(), Error> {
+        let Some(mut record) = loaded.record else {
+            return Ok(());
+        };
+        if record.logged_out && record.unrevoked.len() == left.len() {
+            return Ok(());
+        }
+        record.unrevoked = left;
+        if !record.logged_out {
+            record.logged_out = true;
+            record
+                .history
+                .add(self.event(What::NotRevoked, None, None, None));
+        }
+        self.write(lease, loaded.version, &record).map(drop)
+    }
+
+    /// The token whose revocation ends the grant.
+    fn held(&self, loaded: &Loaded) -> Option<Unrevoked> {
+        let of_settings = || {
+            let token = self.connection.policy().refresh_token.clone()?;
+            let hint = TokenTypeHint::RefreshToken;
+            Some(Unrevoked { token, hint })
+        };
+        let of_record = loaded.record.as_ref().and_then(Record::held);
+        of_record.or_else(of_settings)
+    }
+
+    fn revoke(&self, token: &Secret, hint: TokenTypeHint) -> Result<Revocation, Error> {
+        let now = self.clock.now();
+        let connection = self.credentials.current();
+        let request = revocation_request(&connection, token, hint, now, self.random.as_ref())?;
+        let Some(request) = request else {
+            return Ok(Revocation::NotOffered);
+        };
+        let response = match self.send_request(&request) {
+            Ok(response) => response,
+            Err(error) => {
+                let error = error.into_error().with_provider(&connection.profile().id);
+                return Ok(Revocation::Failed(error.in_context("revocation")));
+            }
+        };
+        let read = read_revocation_response(&connection, &request, &response, self.clock.now());
+        Ok(match read {
+            Ok(()) => Revocation::Revoked,
+            // It ends by itself; there is nothing to try again.
+            Err(error)
+                if hint == TokenTypeHint::AccessToken
+                    && error.oauth_error() == Some("unsupported_token_type") =>
+            {
+                Revocation::NotOffered
+            }
+            Err(error) => Revocation::Failed(error),
+        })
+    }
+
+    /// The error for whoever wants a token of a grant that was to be forgotten.
+    pub(super) fn logged_out(&self) -> Error {
+        let (name, vendor) = (self.connection.name(), &self.connection.profile().name);
+        let message = format!(
+            "connection `{name}` was logged out, but {vendor} has not revoked its token yet"
+        );
+        Error::new(ErrorKind::NoToken, message)
+            .with_provider(&self.connection.profile().id)
+            .with_hint("log in again, or call forget again to retry the revocation")
+    }
+}

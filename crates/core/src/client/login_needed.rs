@@ -1,0 +1,100 @@
+//! Errors for connections that can't get a token without a new login.
+
+use super::Inner;
+use super::fresh;
+use super::save::Loaded;
+use crate::{Connection, Error, ErrorKind, Token};
+
+impl Inner {
+    /// Builds the error for a connection that has neither a usable token nor a refresh token.
+    pub(super) fn login_needed(&self, loaded: &Loaded) -> Error {
+        let connection = &self.connection;
+        let label = connection.label();
+        let token = loaded.record.as_ref().and_then(|record| {
+            let token = record.token.as_ref()?;
+            Some((token, record.token_for == self.asks_for))
+        });
+        let (why, hint) = match token {
+            None if loaded.version.is_some() && loaded.record.is_none() => {
+                (format!("{label} was logged out"), None)
+            }
+            None => (
+                format!("{label} has never logged in"),
+                self.has_doubtful_record().then_some(
+                    "the record of an earlier version does not say for which extra settings it was, and is left alone",
+                ),
+            ),
+            Some((token, asked_alike)) => (
+                format!("{label}: {}", self.not_renewable(token, asked_alike)),
+                lacks_refresh_scope(connection).then_some(
+                    "to get a refresh token, add the scope to scopes that the vendor wants for it",
+                ),
+            ),
+        };
+        let hint = match hint {
+            Some(more) => format!("log in; {more}"),
+            None => "log in".to_owned(),
+        };
+        asks_for_login(
+            connection,
+            Error::new(ErrorKind::NoToken, why).with_hint(hint),
+        )
+    }
+
+    pub(super) fn has_refresh_token(&self) -> Result<bool, Error> {
+        let unsaved = self.single_flight.unsaved_record();
+        let record = match unsaved {
+            Some(record) => Some(record),
+            None => self.load()?.record,
+        };
+        Ok(record.is_some_and(|record| record.refresh_token.is_some()))
+    }
+
+    fn not_renewable(&self, token: &Token, asked_alike: bool) -> &'static str {
+        let left = token.remaining(self.clock.now());
+        if self.single_flight.has_refused(token.secret()) {
+            "an API rejected its token, and the login brought no refresh token to replace it with"
+        } else if !asked_alike {
+            "its token was asked for with other settings, and the login brought no refresh token to get another with"
+        } else if left <= fresh::enough_of(token, self.early(token)) {
+            "its token has expired, and there is no refresh token to renew it with"
+        } else {
+            "the login brought no refresh token to get a new token with"
+        }
+    }
+}
+
+/// Whether the login requested none of the scopes that the vendor issues a refresh token for.
+fn lacks_refresh_scope(connection: &Connection) -> bool {
+    let wanted = &connection.rules().refresh_scopes;
+    let asked = connection.scopes();
+    !wanted.is_empty() && !wanted.iter().any(|scope| asked.contains(scope))
+}
+
+/// Builds the error for a record that was damaged. The setting `refresh_token` is not presented:
+/// the damaged record may have spent it, and presenting it again could end a grant that a person
+/// can still recover from that record.
+pub(super) fn damaged(connection: &Connection, place: &str) -> Error {
+    let label = connection.label();
+    let message = format!("{label}: its record was damaged and set aside as {place}");
+    let error = Error::new(ErrorKind::LoginRequired, message)
+        .with_hint("restore the record from a backup or log in again; to start anew from the setting refresh_token, remove that file");
+    asks_for_login(connection, error)
+}
+
+/// Builds the error for a configured refresh token that may be spent. It is not presented again,
+/// because a strict server would revoke the grant.
+pub(super) fn spent_seed(connection: &Connection, place: &str) -> Error {
+    let label = connection.label();
+    let message = format!(
+        "{label}: its `refresh_token` was presented before, and the store has no record of what the vendor replaced it with"
+    );
+    let error = Error::setting("refresh_token", message).with_hint(format!(
+        "mount or restore the store, or correct the name, client_id or other setting that was changed, or log in again; to present this refresh_token once more all the same, remove {place}"
+    ));
+    error.with_provider(&connection.profile().id)
+}
+
+fn asks_for_login(connection: &Connection, error: Error) -> Error {
+    connection.with_login_hint(error.with_provider(&connection.profile().id))
+}

@@ -1,0 +1,474 @@
+//! The client: reuse, one request at a time, what survives a failure, and what is durable when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::{Error, ErrorKind, FileStore, MemoryStore, Source, Store, Verdict};
+
+use crate::support::{
+    Bench, bench, bench_with, block_on, client_credentials, connection, cut, refreshing, refusal,
+    rotated_answer, token_answer,
+};
+
+#[test]
+fn a_token_is_reused_until_less_than_min_valid_is_left() {
+    let Bench {
+        client,
+        clock,
+        script,
+        ..
+    } = bench(
+        client_credentials(),
+        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+    );
+    let first = client.token().unwrap();
+    assert_eq!((first.expose(), first.source()), ("a", Source::Minted));
+    clock.advance(Duration::from_secs(3600 - 61));
+    let again = client.token().unwrap();
+    assert_eq!((again.expose(), again.source()), ("a", Source::Cache));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(client.token().unwrap().expose(), "b");
+    assert_eq!(script.forms().len(), 2);
+}
+
+#[test]
+fn a_caller_can_ask_for_more_time() {
+    let bench = bench(
+        client_credentials(),
+        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+    );
+    assert_eq!(bench.client.token().unwrap().expose(), "a");
+    bench.clock.advance(Duration::from_secs(3000));
+    let short = bench
+        .client
+        .token_valid_for(Duration::from_secs(300))
+        .unwrap();
+    assert_eq!(short.expose(), "a");
+    let longer = bench
+        .client
+        .token_valid_for(Duration::from_secs(900))
+        .unwrap();
+    assert_eq!(longer.expose(), "b");
+}
+
+#[test]
+fn a_peek_gives_what_is_in_memory_and_asks_for_nothing() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
+    let peek = |least: Option<u64>| {
+        let token = bench.client.peek(least.map(Duration::from_secs))?;
+        assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
+        Some(())
+    };
+    assert_eq!((peek(None), peek(Some(1))), (None, None));
+    bench.client.token().unwrap();
+    assert_eq!((peek(None), peek(Some(3000))), (Some(()), Some(())));
+    bench.clock.advance(Duration::from_secs(1000));
+    assert_eq!((peek(None), peek(Some(3000))), (Some(()), None));
+    assert_eq!(bench.client.counts().hits, 3);
+    assert_eq!(bench.script.forms().len(), 1);
+}
+
+#[test]
+fn a_server_whose_tokens_are_short_does_not_cause_a_loop() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 5))]);
+    assert_eq!(bench.client.token().unwrap().expose(), "a");
+    assert_eq!(bench.script.forms().len(), 1);
+}
+
+#[test]
+fn a_thousand_threads_make_one_request() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
+    bench.script.close_gate();
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..1000)
+            .map(|_| scope.spawn(|| bench.client.token().unwrap().expose().to_owned()))
+            .collect();
+        bench.script.await_arrivals(1);
+        bench.script.open_gate();
+        for caller in callers {
+            assert_eq!(caller.join().unwrap(), "a");
+        }
+    });
+    assert_eq!(bench.script.forms().len(), 1);
+}
+
+#[test]
+fn the_old_token_is_served_while_a_refresh_fails_and_it_is_valid() {
+    let Bench {
+        client,
+        clock,
+        script,
+        ..
+    } = bench(
+        client_credentials(),
+        [
+            Ok(token_answer("a", 600)),
+            Ok(refusal(400, "temporarily_unavailable")),
+            Err(cut()),
+            Ok(refusal(503, "down")),
+        ],
+    );
+    client.token().unwrap();
+    clock.advance(Duration::from_secs(580));
+    for _ in 0..2 {
+        let token = client.token().unwrap();
+        assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
+        clock.advance(Duration::from_secs(1));
+    }
+    clock.advance(Duration::from_secs(20));
+    let error = client.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry);
+    assert_eq!(script.forms().len(), 4);
+}
+
+#[test]
+fn failures_in_a_row_are_further_and_further_apart() {
+    let down = || Ok(refusal(503, "down"));
+    let Bench {
+        client,
+        clock,
+        script,
+        ..
+    } = bench(client_credentials(), std::iter::repeat_with(down).take(100));
+    // A caller that asks every tenth of a second, for ten minutes.
+    for _ in 0..6000 {
+        let error = client.token().unwrap_err();
+        assert_eq!(error.verdict(), Verdict::Retry);
+        clock.advance(Duration::from_millis(100));
+    }
+    // Doubling from an eighth of a second to fifteen seconds.
+    assert!(
+        (40..=55).contains(&script.forms().len()),
+        "{}",
+        script.forms().len()
+    );
+    assert_eq!(client.counts().failures, script.forms().len() as u64);
+}
+
+#[test]
+fn a_token_that_an_api_refused_is_not_handed_out_again() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let answers = [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))];
+    let bench = bench_with(client_credentials(), answers, Arc::clone(&store));
+    let first = bench.client.token().unwrap();
+    bench.client.invalidate(&first);
+    let second = bench.client.token().unwrap();
+    assert_eq!(second.expose(), "b");
+    // Somebody late with the old one takes nothing away from the new one.
+    bench.client.invalidate(&first);
+    assert_eq!(bench.client.token().unwrap().expose(), "b");
+    // Another client's newer token in the store is taken before anything is asked for.
+    let other = bench_with(client_credentials(), [Ok(token_answer("c", 3600))], store);
+    other.client.refresh_now().unwrap();
+    bench.client.invalidate(&second);
+    let third = bench.client.token().unwrap();
+    assert_eq!((third.expose(), third.source()), ("c", Source::Store));
+    assert_eq!(bench.script.forms().len(), 2);
+}
+
+#[test]
+fn a_refused_token_is_no_fallback_when_the_refresh_fails() {
+    let bench = bench(
+        client_credentials(),
+        [Ok(token_answer("a", 3600)), Err(cut())],
+    );
+    let token = bench.client.token().unwrap();
+    bench.client.invalidate(&token);
+    assert_eq!(bench.client.token().unwrap_err().verdict(), Verdict::Retry);
+}
+
+#[test]
+fn counts_and_changes_tell_what_happened() {
+    let changes = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = Arc::clone(&changes);
+    let script = crate::support::Script::new([
+        Ok(rotated_answer("a", "r1", 600)),
+        Ok(token_answer("b", 600)),
+        Ok(countersign_core::Response::new(200, [], "")),
+    ]);
+    let client = countersign_core::Client::builder(refreshing())
+        .transport(script)
+        .on_change(move |change| {
+            let told = match change {
+                countersign_core::Change::Obtained { token, rotated, .. } => {
+                    format!("{} {rotated}", token.expose())
+                }
+                _ => "forgotten".to_owned(),
+            };
+            noted.lock().unwrap().push(told);
+        })
+        .build()
+        .unwrap();
+    client.token().unwrap();
+    client.token().unwrap();
+    client.refresh_now().unwrap();
+    client.forget().unwrap();
+    assert_eq!(*changes.lock().unwrap(), ["a true", "b false", "forgotten"]);
+    let counts = client.counts();
+    assert_eq!((counts.refreshed, counts.hits, counts.failures), (2, 1, 0));
+}
+
+#[test]
+fn async_callers_share_the_one_request() {
+    use std::task::{Context, Waker};
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
+    bench.script.close_gate();
+    let mut first = Box::pin(bench.client.token_async());
+    let mut dropped = Box::pin(bench.client.token_async());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(dropped.as_mut().poll(&mut context).is_pending());
+    bench.script.await_arrivals(1);
+    drop(dropped);
+    bench.script.open_gate();
+    // A blocking caller gets the same token, from the flight or from memory.
+    assert_eq!(bench.client.token().unwrap().expose(), "a");
+    assert_eq!(block_on(first).unwrap().expose(), "a");
+    let mut fresh = Box::pin(bench.client.token_async());
+    assert!(fresh.as_mut().poll(&mut context).is_ready());
+    assert_eq!(bench.script.forms().len(), 1);
+}
+
+#[test]
+fn a_server_that_asks_for_peace_gets_it() {
+    let wait = countersign_core::Response::new(429, [("Retry-After", "30")], "");
+    let Bench {
+        client,
+        clock,
+        script,
+        ..
+    } = bench(
+        client_credentials(),
+        [Ok(wait), Ok(token_answer("a", 3600))],
+    );
+    let error = client.token().unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+    clock.advance(Duration::from_secs(10));
+    let error = client.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.retry_after()),
+        (ErrorKind::Throttled, Some(Duration::from_secs(20)))
+    );
+    assert_eq!(script.forms().len(), 1);
+    clock.advance(Duration::from_secs(20));
+    assert_eq!(client.token().unwrap().expose(), "a");
+}
+
+#[test]
+fn neither_clock_alone_makes_a_token_last_longer() {
+    let Bench { client, clock, .. } = bench(
+        client_credentials(),
+        [
+            Ok(token_answer("a", 600)),
+            Ok(token_answer("b", 600)),
+            Ok(token_answer("c", 600)),
+        ],
+    );
+    client.token().unwrap();
+    // Set back by an hour, while ten minutes really pass.
+    clock.set_wall(crate::support::NOW - 3600);
+    clock.advance(Duration::from_secs(600));
+    assert_eq!(client.token().unwrap().expose(), "b");
+    // Set forward: the token may be over, so that a new one is asked for.
+    clock.set_wall(crate::support::NOW + 7200);
+    assert_eq!(client.token().unwrap().expose(), "c");
+}
+
+#[test]
+fn lifetime_counts_from_the_start_of_the_request() {
+    let bench = bench(client_credentials(), [Ok(token_answer("a", 100))]);
+    bench.script.close_gate();
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| bench.client.token().unwrap());
+        bench.script.await_arrivals(1);
+        bench.clock.advance(Duration::from_secs(40));
+        bench.script.open_gate();
+        let token = caller.join().unwrap();
+        let now = countersign_core::Clock::now(bench.clock.as_ref());
+        assert_eq!(token.remaining(now), Duration::from_secs(60));
+        assert_eq!(token.expires_at(), Some(crate::support::NOW + 100));
+    });
+}
+
+#[test]
+fn unknown_expiry_is_never_for_ever() {
+    let answer = || countersign_core::Response::new(200, [], r#"{"access_token":"a"}"#);
+    let Bench { client, clock, .. } = bench(client_credentials(), [Ok(answer()), Ok(answer())]);
+    let token = client.token().unwrap();
+    assert_eq!(token.expires_at(), None);
+    clock.advance(Duration::from_secs(15 * 60));
+    assert_eq!(client.token().unwrap().source(), Source::Minted);
+}
+
+#[test]
+fn a_rotated_refresh_token_is_sent_next() {
+    let Bench {
+        client,
+        clock,
+        script,
+        ..
+    } = bench(
+        refreshing(),
+        [
+            Ok(rotated_answer("a", "r1", 600)),
+            Ok(rotated_answer("b", "r2", 600)),
+            Ok(token_answer("c", 600)),
+            Ok(token_answer("d", 600)),
+        ],
+    );
+    for _ in 0..4 {
+        client.token().unwrap();
+        clock.advance(Duration::from_secs(600));
+    }
+    let sent: Vec<_> = script
+        .forms()
+        .iter()
+        .map(|form| form.rsplit('=').next().unwrap().to_owned())
+        .collect();
+    // An answer without a new one leaves the old one in use.
+    assert_eq!(sent, ["r0", "r1", "r2", "r2"]);
+}
+
+#[test]
+fn a_new_refresh_token_in_the_settings_starts_anew() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let first = bench_with(
+        refreshing(),
+        [Ok(rotated_answer("a", "r1", 600))],
+        Arc::clone(&store),
+    );
+    first.client.token().unwrap();
+    let settings = [
+        ("grant", "refresh-token"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("refresh_token", "n0"),
+    ];
+    let second = bench_with(
+        connection(settings),
+        [Ok(rotated_answer("b", "n1", 600))],
+        store,
+    );
+    assert_eq!(second.client.token().unwrap().expose(), "b");
+    assert!(second.script.forms()[0].ends_with("refresh_token=n0"));
+}
+
+#[test]
+fn a_lost_answer_to_a_rotating_refresh_is_an_unknown_outcome() {
+    for lost in [
+        Err(cut()),
+        Ok(refusal(500, "oops")),
+        Ok(countersign_core::Response::new(200, [], "{\"acc")),
+    ] {
+        let bench = bench(refreshing(), [lost]);
+        let error = bench.client.token().unwrap_err();
+        assert_eq!(error.verdict(), Verdict::OutcomeUnknown, "{error:?}");
+        assert_eq!(error.url(), None, "nothing could complete it");
+        // One request, whatever happened to it.
+        assert_eq!(bench.script.forms().len(), 1);
+    }
+}
+
+#[test]
+fn a_refresh_that_never_left_may_be_tried_again() {
+    let refused = Error::new(ErrorKind::Connect, "refused");
+    let bench = bench(
+        refreshing(),
+        [Err(countersign_core::SendError::NotSent(refused))],
+    );
+    assert_eq!(bench.client.token().unwrap_err().verdict(), Verdict::Retry);
+}
+
+#[test]
+fn the_store_is_shared_and_its_token_adopted() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Arc::new(FileStore::open(folder.path().join("tokens")).unwrap());
+    let first = bench_with(client_credentials(), [Ok(token_answer("a", 3600))], open());
+    first.client.token().unwrap();
+    let second = bench_with(client_credentials(), [], open());
+    let token = second.client.token().unwrap();
+    assert_eq!((token.expose(), token.source()), ("a", Source::Store));
+    assert_eq!(token.expires_at(), Some(crate::support::NOW + 3600));
+}
+
+#[test]
+fn forced_means_asked_for_now() {
+    let bench = bench(
+        client_credentials(),
+        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+    );
+    bench.client.token().unwrap();
+    assert_eq!(bench.client.refresh_now().unwrap().expose(), "b");
+    assert_eq!(bench.client.token().unwrap().expose(), "b");
+}
+
+#[test]
+fn a_grant_by_login_without_a_token_says_so() {
+    let connection = connection([
+        ("grant", "authorization-code"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("redirect_uri", "https://app.example/callback"),
+    ]);
+    let error = bench(connection, []).client.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::NoToken, Verdict::Reauthorize)
+    );
+    assert!(error.hint().unwrap().contains("start_login"), "{error:?}");
+    assert_eq!(error.url(), None, "nothing could complete it");
+}
+
+#[test]
+fn forgetting_revokes_and_leaves_nothing() {
+    let bench = bench(
+        refreshing(),
+        [
+            Ok(rotated_answer("a", "r1", 600)),
+            Ok(countersign_core::Response::new(200, [], "")),
+        ],
+    );
+    bench.client.token().unwrap();
+    let revocation = bench.client.forget().unwrap();
+    assert!(
+        matches!(revocation, countersign_core::Revocation::Revoked),
+        "{revocation:?}"
+    );
+    assert_eq!(
+        bench.script.forms()[1],
+        "token=r1&token_type_hint=refresh_token"
+    );
+    // The configured token is all that is left, and it is the one that was spent.
+    bench.script.push(Ok(refusal(400, "invalid_grant")));
+    let error = bench.client.token().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+}
+
+#[test]
+fn a_panic_in_the_transport_is_an_error_for_every_waiting_caller() {
+    // The script has no answer, which panics on the refresh thread.
+    let bench = bench(client_credentials(), []);
+    let error = bench.client.token().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::Internal, Verdict::Unexpected)
+    );
+    bench.script.push(Ok(token_answer("a", 600)));
+    assert_eq!(bench.client.token().unwrap().expose(), "a");
+}
+
+#[test]
+fn a_caller_that_gives_up_does_not_cut_the_refresh_off() {
+    let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
+    bench.script.close_gate();
+    let (client, store) = (bench.client.clone(), Arc::clone(&bench.store));
+    // The caller's thread is left behind, as a cancelled request handler's would be.
+    let caller = std::thread::spawn(move || client.token());
+    bench.script.await_arrivals(1);
+    drop(bench.client);
+    bench.script.open_gate();
+    caller.join().unwrap().unwrap();
+    let settings = refreshing();
+    let again = bench_with(settings, [], store);
+    assert_eq!(again.client.token().unwrap().source(), Source::Store);
+}

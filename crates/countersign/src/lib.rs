@@ -1,0 +1,218 @@
+//! countersign gets OAuth access tokens for server-side programs and keeps them valid.
+//!
+//! It signs the JWT, posts the form, understands the vendor's response, and never loses a refresh
+//! token that a client could have kept. [`load`] reads a connection from `countersign.toml` and
+//! returns its [`Client`]:
+//!
+//! ```no_run
+//! let client = countersign::load("work")?;
+//! // Call it whenever you need a token, from any thread. It sends a request only if no valid
+//! // token is cached.
+//! let authorization = client.token()?.authorization();
+//! # Ok::<(), countersign::Error>(())
+//! ```
+//!
+//! Every failure is an [`Error`]. Its [`Verdict`] says what to do about it.
+//!
+//! # What this crate adds to `countersign-core`
+//!
+//! `countersign-core` knows no vendor, reads no environment variable and opens no database. This
+//! crate adds the providers ([`registry`]), the stores that the setting `store` can name
+//! ([`open_store`]), and the search for the configuration file ([`Configuration`]). The
+//! `countersign` command and `libcountersign` are built on it, so a connection means the same in
+//! the command, in C and in every language on top. Everything else is in [`core`].
+//!
+//! # Features
+//!
+//! - `docusign`, `salesforce`, `boldsign` (default): the providers.
+//! - `postgres`, `redis`: stores for several hosts.
+//! - `pkcs11`: keys in an HSM (`private_key = "pkcs11:…"`).
+
+#![forbid(unsafe_code)]
+
+mod configuration;
+mod environment;
+mod observed;
+mod private_folder;
+mod seeds;
+mod shared;
+mod stores;
+
+use std::sync::Arc;
+
+use countersign_core::{Network, Profile, Signer, UreqTransport};
+
+/// What this crate is built on: profiles, stores, transports, keys, requests and responses.
+pub use countersign_core as core;
+pub use countersign_core::{
+    Client, ClientBuilder, Connection, Error, ErrorKind, Login, Provider, Registry, Settings,
+    Token, Verdict,
+};
+
+pub use self::configuration::{Configuration, Exposed, read_text};
+pub use self::environment::{path_variable, variable};
+pub use self::observed::Observed;
+pub use self::seeds::SeedFolder;
+pub use self::stores::{
+    fallback_folder, fallback_store, open_existing_store, open_store, place, spent_seeds,
+};
+
+/// Returns the built-in providers: all whose features are enabled, as they are by default.
+///
+/// This is cheap: a provider parses its profile once per process, on first use.
+///
+/// # Errors
+///
+/// If two of them have the same ID, which the example rules out.
+///
+/// # Example
+///
+/// ```
+/// let registry = countersign::registry()?;
+/// let ids: Vec<_> = registry.iter().map(|provider| provider.profile().id.as_str()).collect();
+/// # #[cfg(all(feature = "docusign", feature = "salesforce", feature = "boldsign"))]
+/// assert_eq!(ids, ["docusign", "salesforce", "boldsign"]);
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
+pub fn registry() -> Result<Registry, Error> {
+    let providers: [Arc<dyn Provider>; _] = [
+        #[cfg(feature = "docusign")]
+        countersign_docusign::provider(),
+        #[cfg(feature = "salesforce")]
+        countersign_salesforce::provider(),
+        #[cfg(feature = "boldsign")]
+        countersign_boldsign::provider(),
+    ];
+    providers
+        .into_iter()
+        .try_fold(Registry::new(), Registry::with)
+}
+
+/// Builds a connection from its settings, for the provider that they name.
+///
+/// It signs with `signer`. If that is `None`, it signs with the device that `private_key` names
+/// (RFC 7512, feature `pkcs11`), or with the key that `private_key` contains.
+///
+/// # Errors
+///
+/// The errors of [`Connection::from_registry`] and [`Connection::with_signer`], and of the device.
+pub fn connection(
+    name: &str,
+    settings: &Settings,
+    registry: &Registry,
+    signer: Option<Arc<dyn Signer>>,
+) -> Result<Connection, Error> {
+    let Some(id) = settings.value("provider") else {
+        // Its error lists the providers.
+        return Connection::from_registry(name, settings, registry);
+    };
+    let provider = registry
+        .provider(id)
+        .map_err(|e| e.in_context(countersign_core::label(name)))?;
+    connection_at(name, settings, provider, signer)
+}
+
+/// Like [`connection`], for this provider.
+///
+/// # Errors
+///
+/// The errors of [`connection`].
+pub fn connection_at(
+    name: &str,
+    settings: &Settings,
+    provider: Arc<dyn Provider>,
+    signer: Option<Arc<dyn Signer>>,
+) -> Result<Connection, Error> {
+    let signer = match signer {
+        Some(signer) => Some(signer),
+        None => device(settings, provider.profile())
+            .map_err(|e| e.in_context(countersign_core::label(name)))?,
+    };
+    match signer {
+        Some(signer) => Connection::with_signer(name, settings, provider, signer),
+        None => Connection::new(name, settings, provider),
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+fn device(settings: &Settings, profile: &Profile) -> Result<Option<Arc<dyn Signer>>, Error> {
+    countersign_pkcs11::signer_from_settings(settings, profile)
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn device(_: &Settings, _: &Profile) -> Result<Option<Arc<dyn Signer>>, Error> {
+    Ok(None)
+}
+
+/// Returns the transport for these network settings.
+///
+/// All clients of this process with the same network settings share it; see
+/// [`Transports`](countersign_core::Transports).
+///
+/// # Errors
+///
+/// The errors of [`UreqTransport::new`].
+pub fn transport(network: &Network) -> Result<UreqTransport, Error> {
+    shared::shared().transport(network)
+}
+
+/// Returns a client for a connection of the configuration file.
+///
+/// Finds the file as [`Configuration::find`] does: `$COUNTERSIGN_CONFIG`, then
+/// `./countersign.toml`, then the user's configuration folder. Sends nothing yet.
+///
+/// # Errors
+///
+/// If there is no such file or connection, if one of its settings is invalid, or if its store can't
+/// be opened.
+///
+/// # Example
+///
+/// ```no_run
+/// let client = countersign::load("work")?;
+/// println!("valid until {:?}", client.token()?.expires_at());
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub fn load(name: &str) -> Result<Client, Error> {
+    Configuration::find()?.client(name)
+}
+
+/// Returns a client's builder with the connection's store, its fallback store and its transport.
+///
+/// If the fallback store can't be opened, `without_fallback` receives the error. The client works
+/// without it, but may lose a refresh token if the store fails.
+///
+/// # Errors
+///
+/// The errors of [`transport`] and [`ClientBuilder::open_store`].
+pub fn client_builder(
+    connection: Connection,
+    without_fallback: impl FnOnce(&Error),
+) -> Result<ClientBuilder, Error> {
+    let fallback = fallback_store(&connection).unwrap_or_else(|error| {
+        without_fallback(&error.into());
+        None
+    });
+    let seeds = spent_seeds(&connection);
+    let transport = transport(connection.network())?;
+    let open = match connection.store_create() {
+        true => open_store,
+        false => open_existing_store,
+    };
+    let builder = Client::builder(connection)
+        .open_store(open)?
+        .transport(Arc::new(transport));
+    let builder = match seeds {
+        Some(seeds) => builder.spent_seeds(seeds),
+        None => builder,
+    };
+    Ok(match fallback {
+        Some(fallback) => builder.fallback_store(fallback),
+        None => builder,
+    })
+}
+
+/// Compiles the examples in the project's README with the doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,51 @@
+//! From a configuration file to a token.
+
+use std::env;
+use std::process::Command;
+
+use countersign::{Configuration, ErrorKind};
+use countersign_sandbox::{Options, Sandbox};
+
+const CHILD: &str = "COUNTERSIGN_TEST_CHILD";
+
+/// Runs one test of this file in a process whose configuration and state are in these folders.
+fn in_a_child(test: &str, sandbox: &Sandbox) {
+    let home = tempfile::tempdir().unwrap();
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(CHILD, "1")
+        .env("HOME", home.path())
+        .env("XDG_STATE_HOME", home.path().join("state"))
+        .env("COUNTERSIGN_CONFIG", sandbox.connections())
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{printed}");
+    assert!(printed.contains("1 passed"), "{printed}");
+}
+
+#[test]
+fn load_returns_a_client_of_the_configuration_that_it_finds() {
+    if env::var_os(CHILD).is_none() {
+        let sandbox = Sandbox::start(Options::default()).unwrap();
+        in_a_child(
+            "load_returns_a_client_of_the_configuration_that_it_finds",
+            &sandbox,
+        );
+        // The second call was answered from memory.
+        assert_eq!(sandbox.log().len(), 1);
+        return;
+    }
+    let client = countersign::load("boldsign-cc").unwrap();
+    let token = client.token().unwrap();
+    assert_eq!(client.token().unwrap().expose(), token.expose());
+}
+
+#[test]
+fn an_unknown_connection_is_named() {
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    let configuration = Configuration::read(sandbox.connections().to_owned()).unwrap();
+    let error = configuration.client("boldsign-bc").map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Setting);
+    assert!(error.to_string().contains("boldsign-bc"), "{error}");
+}
