@@ -30,19 +30,19 @@ export class CountersignError extends Error implements ErrorDetails {
   }
 }
 
-/** Retry, after `retryAfterS` seconds if that is not null. */
+/** Try again, after the wait that the error gives, if any: `retryAfterS`. */
 export class RetryError extends CountersignError {}
 
-/** A person must act, at `url` if that is not null. */
+/** A person must act, at the error's URL if it has one: `url`. */
 export class ReauthorizeError extends CountersignError {}
 
-/** A setting is wrong, here or at the vendor. `message` and `setting` name it. */
+/** A setting is wrong, here or at the vendor; the message names it. */
 export class FixConfigurationError extends CountersignError {}
 
-/** The server may have rotated the refresh token. Nothing was sent twice. */
+/** The server may have rotated the refresh token; nothing was sent twice. */
 export class OutcomeUnknownError extends CountersignError {}
 
-/** An unreadable response, an invalid signature, a wrong call, or a bug. */
+/** An unreadable response, a signature that does not verify, a wrong call, or a bug. */
 export class UnexpectedError extends CountersignError {}
 
 /** Returns the error of a call on a closed object. */

@@ -32,23 +32,23 @@ class Error(ErrorDetails):
 
 
 class RetryError(Error):
-    """Retry, after `retry_after_s` seconds if that is not None."""
+    """Try again, after the wait that the error gives, if any: `retry_after_s`."""
 
 
 class ReauthorizeError(Error):
-    """A person must act, at `url` if that is not None."""
+    """A person must act, at the error's URL if it has one: `url`."""
 
 
 class FixConfigurationError(Error):
-    """A setting is wrong, here or at the vendor. `message` and `setting` name it."""
+    """A setting is wrong, here or at the vendor; the message names it."""
 
 
 class OutcomeUnknownError(Error):
-    """The server may have rotated the refresh token. Nothing was sent twice."""
+    """The server may have rotated the refresh token; nothing was sent twice."""
 
 
 class UnexpectedError(Error):
-    """An unreadable response, an invalid signature, a wrong call, or a bug."""
+    """An unreadable response, a signature that does not verify, a wrong call, or a bug."""
 
 
 CLASSES: dict[int, type[Error]] = {
