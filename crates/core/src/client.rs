@@ -13,6 +13,7 @@ mod fresh;
 mod history;
 mod inspect;
 mod invalidate;
+mod journal;
 pub(crate) mod lease;
 mod login_needed;
 mod login_result;

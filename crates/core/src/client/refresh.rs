@@ -49,7 +49,7 @@ impl Inner {
             Grant::RefreshToken(token)
                 if spends_single_use_secret(self.connection.profile(), &grant) =>
             {
-                self.rotate(&lease, loaded, token, want.force)
+                self.rotate(&lease, loaded, token, want)
             }
             _ => {
                 let mark = self.grant_mark(&grant, loaded.record.as_ref());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Inner;
 use super::failpoint::Point;
 use super::history::{Event, What};
+use super::journal;
 use super::lease::Held;
 use super::record::Record;
 use crate::secret::fingerprint;
@@ -49,11 +50,9 @@ impl Inner {
             }
             Err(_) => None,
         };
-        let newest = [in_memory, in_fallback]
-            .into_iter()
-            .flatten()
-            .max_by_key(|r| r.generation);
-        let Some(mut newer) = newest.filter(|record| loaded.is_followed_by(record)) else {
+        let waiting = [in_memory, in_fallback].into_iter().flatten();
+        let newest = journal::newest_unsaved(loaded.record.as_ref(), waiting);
+        let Some(mut newer) = newest else {
             self.single_flight.keep_unsaved(None);
             return Ok(loaded);
         };
@@ -168,7 +167,7 @@ impl Inner {
             }
             let seen_fence = now.as_ref().map_or(0, |now| now.fence);
             let now = Loaded::of(now, self.clock.now())?;
-            if !now.is_superseded_by(record, spent) {
+            if !journal::supersedes(now.record.as_ref(), record, spent) {
                 let message = "another successor of the same refresh token is stored; ours is kept as a spare";
                 return Err(Error::new(ErrorKind::Store, message));
             }
@@ -235,14 +234,7 @@ impl Inner {
         spent: Option<&str>,
         got: Option<&Secret>,
     ) -> Event {
-        Event {
-            at_ms: self.store_ms(),
-            by: self.who.clone(),
-            attempt: attempt.map(str::to_owned),
-            what,
-            spent: spent.map(str::to_owned),
-            got: got.map(fingerprint),
-        }
+        self.journal().event(what, attempt, spent, got)
     }
 
     /// The store's clock, by which a fleet agrees; ours where it does not tell.
@@ -275,31 +267,6 @@ impl Loaded {
         match &self.record {
             Some(record) => record.logged_out,
             None => self.version.is_some(),
-        }
-    }
-
-    /// Whether a record that the store did not take follows the one that is there. A login that
-    /// somebody else made since is not undone by an older grant that waited elsewhere.
-    fn is_followed_by(&self, newer: &Record) -> bool {
-        let Some(record) = &self.record else {
-            return true;
-        };
-        let same_line = record.grant.is_none()
-            || record.grant == newer.grant
-            || record.grant == newer.replaced_grant;
-        same_line && newer.generation > record.generation
-    }
-
-    /// Whether a record got with `spent` is newer than this one: this one still holds the token
-    /// that was spent, or none, or is an earlier state of the same.
-    fn is_superseded_by(&self, newer: &Record, spent: Option<&str>) -> bool {
-        let Some(record) = &self.record else {
-            return true;
-        };
-        let held = record.refresh_token.as_ref().map(fingerprint);
-        match (held.as_deref(), spent) {
-            (Some(held), Some(spent)) => held == spent,
-            _ => record.generation < newer.generation,
         }
     }
 }
