@@ -56,6 +56,12 @@ impl Inner {
         };
         if let Some(attempt) = &unresolved {
             self.wait_out(attempt);
+            // Meanwhile its process may have received the new token. If the store rejected that, it
+            // waits in the fallback store.
+            let now = self.load_recovered(lease)?;
+            if now.version != loaded.version {
+                return self.adopt(&now, want).ok_or_else(replaced_meanwhile);
+            }
         }
         self.failpoint(Point::BeforeIntent)?;
         let grant = Grant::RefreshToken(token.clone());

@@ -1,16 +1,17 @@
 //! A refresh token that can be spent once: what is known after a crash, a lost answer, a refusal.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign_core::failpoint::{Failpoints, Point};
 use countersign_core::{
     Client, Clock, Error, ErrorKind, ManualClock, MemoryStore, Moment, Request, Response,
-    SendError, Source, Store, Transport, Verdict, What,
+    SendError, Source, Store, StoreKey, Stored, Transport, Verdict, What, forward_store, store,
 };
 
 use crate::support::{
-    Bench, Script, bench, bench_with, connection, cut, refreshing, refusal, rotated_answer,
+    Bench, Moody, Script, bench, bench_with, connection, cut, refreshing, refusal, rotated_answer,
 };
 
 /// Ends the refresh thread at a point, as a crash of it would: what follows does not happen.
@@ -65,6 +66,57 @@ fn after_a_crash_before_sending_the_token_is_not_lost() {
             .unwrap();
         assert_eq!(next.token().unwrap().expose(), "a", "{point:?}");
     }
+}
+
+/// A fallback store that another process fills after this one has read it once.
+#[derive(Debug)]
+struct FilledLater {
+    store: Arc<dyn Store>,
+    was_read: AtomicBool,
+}
+
+impl Store for FilledLater {
+    fn load(&self, key: &StoreKey) -> Result<Option<Stored>, store::Error> {
+        match self.was_read.swap(true, Ordering::SeqCst) {
+            true => self.store.load(key),
+            false => Ok(None),
+        }
+    }
+
+    forward_store!(self => self.store; capabilities, compare_and_swap, tombstone, lease, renew,
+        release, keys, fit_for_rotation, set_aside, remove_set_aside, holder, warning, now_ms);
+}
+
+#[test]
+fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
+    // The store takes the intent, and not the new token.
+    let store = Moody::taking(1);
+    let clock = Arc::new(ManualClock::at(crate::support::NOW));
+    let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let client = |fallback, script: &Arc<Script>| {
+        Client::builder(refreshing())
+            .transport(script.clone())
+            .store(store.store.clone())
+            .fallback_store(fallback)
+            .clock(clock.clone())
+            .build()
+            .unwrap()
+    };
+    let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
+    let first = client(Arc::clone(&fallback), &script);
+    assert_eq!(first.token().unwrap().expose(), "a");
+    store.mend();
+    // The deadline of its attempt is over, as that of a process whose lease has run out.
+    clock.advance(Duration::from_secs(31));
+    let filled_later = Arc::new(FilledLater {
+        store: fallback,
+        was_read: AtomicBool::new(false),
+    });
+    let script = Script::new([]);
+    let second = client(filled_later, &script);
+    assert_eq!(second.token().unwrap().expose(), "a");
+    // Above all, the spent refresh token was not presented.
+    assert!(script.forms().is_empty());
 }
 
 #[test]
