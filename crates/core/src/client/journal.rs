@@ -5,12 +5,15 @@
 //! that request can't arrive anymore, and finds out with one request. See docs/reliability.md.
 //!
 //! Everything here is a pure function of its arguments, so the tests can run it in every order that
-//! two processes and a server allow.
+//! two processes and a server allow: see [`model`].
 
 use super::history::{Ended, Event, Rest, What};
 use super::record::{Attempt, Record};
 use crate::secret::fingerprint;
 use crate::{Error, Secret, Verdict};
+
+#[cfg(test)]
+mod model;
 
 /// Writes the events of one process into records, at one moment.
 pub(super) struct RotationJournal<'a> {
