@@ -1,4 +1,5 @@
-//! Why a callback failed: bound to the error that came of it, whichever thread ran the callback.
+//! The cause of a callback's failure belongs to the error that it led to, whichever thread ran the
+//! callback.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -9,11 +10,11 @@ use std::thread;
 use countersign_capi::*;
 
 use crate::keys::Key;
-use crate::program::{Config, Refused, call, pair, sandbox};
+use crate::program::{Config, Rejected, call, pair, sandbox};
 
-/// What a failing signer is given.
+/// The `user_data` of a signer that fails.
 struct Device {
-    /// Where two failing calls meet, so that both have failed before either returns.
+    /// Two failing calls wait for each other here, so that both have failed before either returns.
     meeting: Option<Barrier>,
     destroyed: AtomicUsize,
 }
@@ -31,14 +32,14 @@ impl Device {
     }
 }
 
-/// A cause: which input could not be signed.
+/// A cause: the input that could not be signed.
 struct Why<'a> {
     input: u8,
     device: &'a Device,
 }
 
 unsafe extern "C" fn destroy(why: *mut c_void) {
-    // SAFETY: `fail` made it, and this is called once.
+    // SAFETY: `fail` created it, and this is called once.
     let why = unsafe { Box::from_raw(why.cast::<Why>()) };
     why.device.destroyed.fetch_add(1, Ordering::SeqCst);
 }
@@ -86,10 +87,10 @@ fn key(device: &Device) -> Key {
     Key(key)
 }
 
-/// The error of signing this byte, which fails.
-fn refused(key: *const csign_key, input: u8) -> *mut csign_error {
+/// Signs this byte, which fails, and returns the error.
+fn signing_error(key: *const csign_key, input: u8) -> *mut csign_error {
     let (mut signature, mut length, mut error) = ([0; 1024], 0, ptr::null_mut());
-    // SAFETY: live, and as long as said.
+    // SAFETY: live, and input and buffer have these lengths.
     let status = unsafe {
         let room = signature.as_mut_ptr();
         csign_key_sign_bytes(
@@ -114,21 +115,21 @@ fn input_of(error: *const csign_error) -> Option<u8> {
 }
 
 #[test]
-fn two_failures_at_once_keep_their_own_causes() {
+fn concurrent_failures_keep_their_own_causes() {
     let device = Device::new(Some(Barrier::new(2)));
     let key = key(&device);
     let address = key.0 as usize;
     thread::scope(|scope| {
         for input in [1, 2] {
             scope.spawn(move || {
-                let error = refused(address as *const csign_key, input);
+                let error = signing_error(address as *const csign_key, input);
                 assert_eq!(input_of(error), Some(input));
                 // SAFETY: live, and freed once.
                 unsafe { csign_error_free(error) };
             });
         }
     });
-    // Of each call, the one that was replaced and the one of the error.
+    // Two per call: the one that was replaced, and the error's.
     assert_eq!(device.destroyed.load(Ordering::SeqCst), 4);
 }
 
@@ -136,11 +137,11 @@ fn two_failures_at_once_keep_their_own_causes() {
 fn a_cause_lives_as_long_as_its_error() {
     let device = Device::new(None);
     let key = key(&device);
-    let error = refused(key.0, 7);
+    let error = signing_error(key.0, 7);
     drop(key);
     assert_eq!(device.destroyed.load(Ordering::SeqCst), 1);
     assert_eq!(input_of(error), Some(7));
-    // SAFETY: live, and NULL.
+    // SAFETY: live, or NULL.
     let statuses = unsafe {
         (
             csign_error_callback_status(error),
@@ -153,7 +154,7 @@ fn a_cause_lives_as_long_as_its_error() {
     assert_eq!(device.destroyed.load(Ordering::SeqCst), 2);
 }
 
-/// The signer runs on the thread that carries the request, and not on the caller's.
+/// The signer runs on the refresh thread, not on the caller's.
 #[test]
 fn the_cause_of_a_failed_request_reaches_its_callers() {
     let sandbox = sandbox();
@@ -161,7 +162,7 @@ fn the_cause_of_a_failed_request_reaches_its_callers() {
     let config = Config::load(&sandbox, "docusign-jwt");
     config.unset("private_key").unwrap();
     let (alg, length) = pair("RS256");
-    // SAFETY: live; the device outlives the client.
+    // SAFETY: live, and the device outlives the client.
     call(|error| unsafe {
         let (none, sign) = (ptr::null(), Some(fail as _));
         csign_config_set_signer(
@@ -188,13 +189,13 @@ fn the_cause_of_a_failed_request_reaches_its_callers() {
 }
 
 #[test]
-fn without_a_callback_a_cause_is_destroyed_at_once() {
+fn a_cause_set_outside_a_callback_is_destroyed_at_once() {
     let device = Device::new(None);
     let why = Box::new(Why {
         input: 0,
         device: &device,
     });
-    // SAFETY: the cause and its destroy function go together; no error is live.
+    // SAFETY: the cause and its destroy function go together, and NULL is allowed.
     unsafe {
         csign_callback_set_cause(Box::into_raw(why).cast(), Some(destroy));
         assert!(csign_error_cause(ptr::null()).is_null());
@@ -202,30 +203,31 @@ fn without_a_callback_a_cause_is_destroyed_at_once() {
     assert_eq!(device.destroyed.load(Ordering::SeqCst), 1);
 }
 
-/// Neither is a setting wrong where the calling program is, nor where a stranger's token does not verify.
+/// A mistake in the program or in somebody else's token isn't a wrong setting.
 #[test]
-fn a_wrong_call_and_a_wrong_signature_blame_no_setting() {
+fn wrong_calls_and_wrong_signatures_are_unexpected_errors() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "docusign-jwt").client().unwrap();
     // SAFETY: live.
     unsafe { csign_client_close(client.0) };
     let closed = client.token().err().unwrap();
-    // SAFETY: NULL is what is tried.
+    // SAFETY: NULL is rejected.
     let null = call(|error| unsafe { csign_settings(ptr::null_mut(), error) }).unwrap_err();
     let unverified = unverified();
-    for (refused, status) in [
+    for (rejected, status) in [
         (closed, csign_status::CLOSED),
         (null, csign_status::NULL_ARGUMENT),
         (unverified, csign_status::VERIFICATION),
     ] {
-        assert_eq!(refused.status, status);
-        assert_eq!(refused.verdict, csign_verdict::UNEXPECTED, "{refused:?}");
+        assert_eq!(rejected.status, status);
+        assert_eq!(rejected.verdict, csign_verdict::UNEXPECTED, "{rejected:?}");
     }
 }
 
-fn unverified() -> Refused {
+/// Returns the error of verifying a wrong signature.
+fn unverified() -> Rejected {
     let mut key = ptr::null_mut();
-    // SAFETY: as long as said.
+    // SAFETY: the secret has this length.
     call(|error| unsafe { csign_key_from_secret([1; 32].as_ptr(), 32, &mut key, error) }).unwrap();
     let key = Key(key);
     crate::keys::verify(&key, "HS256", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA").unwrap_err()

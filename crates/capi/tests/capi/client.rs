@@ -1,4 +1,4 @@
-//! Clients: tokens, buffers, callbacks, and what is refused.
+//! Clients: tokens, buffers, callbacks, and errors.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -14,7 +14,7 @@ use crate::keys::read;
 use crate::program::{Config, call, owned, pair, sandbox, text};
 
 #[test]
-fn a_token_is_minted_once_and_then_from_memory() {
+fn further_calls_return_the_cached_token() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "docusign-jwt").client().unwrap();
     let first = client.token().unwrap();
@@ -23,7 +23,7 @@ fn a_token_is_minted_once_and_then_from_memory() {
     assert_eq!(again.source(), csign_source::CACHE);
     assert_eq!((first.value(), same.0), (again.value(), again.0));
     assert_eq!(client.count(csign_counter::MINTED), 1);
-    // It outlives its client.
+    // A token outlives its client.
     drop(client);
     assert_eq!(first.value(), again.value());
 }
@@ -43,27 +43,27 @@ fn a_store_that_outlives_the_process_needs_a_name() {
     ] {
         config.set(key, value).unwrap();
     }
-    let refused = config.client().map(drop).unwrap_err();
-    assert_eq!(refused.verdict, csign_verdict::FIX_CONFIGURATION);
-    assert_eq!(refused.setting.as_deref(), Some("name"), "{refused:?}");
-    // Nothing was made for nobody.
+    let rejected = config.client().map(drop).unwrap_err();
+    assert_eq!(rejected.verdict, csign_verdict::FIX_CONFIGURATION);
+    assert_eq!(rejected.setting.as_deref(), Some("name"), "{rejected:?}");
+    // No store was created for a client without a name.
     assert!(!folder.path().join("tokens").exists());
     config.set("store", "memory").unwrap();
     config.client().unwrap();
     config.set("store", &store).unwrap();
     let (name, length) = pair("ann");
-    // SAFETY: live, and as long as said.
+    // SAFETY: live, and the text has this length.
     call(|error| unsafe { csign_config_set_name(config.0, name, length, error) }).unwrap();
     config.client().unwrap();
 }
 
 #[test]
-fn the_end_of_a_refresh_token_is_known_as_far_as_the_vendor_said() {
+fn the_refresh_tokens_expiry_is_what_the_vendor_reports() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "salesforce-refresh")
         .client()
         .unwrap();
-    let end = || {
+    let expiry = || {
         let mut seconds = 7;
         // SAFETY: live.
         call(|error| unsafe {
@@ -72,26 +72,30 @@ fn the_end_of_a_refresh_token_is_known_as_far_as_the_vendor_said() {
         .unwrap();
         seconds
     };
-    assert_eq!(end(), -1);
+    assert_eq!(expiry(), -1);
     let body = r#"{"access_token":"a","refresh_token":"r1","refresh_token_expires_in":5000}"#;
-    let told = Fault {
+    let reported = Fault {
         body: Some(body.into()),
         content_type: Some("application/json".into()),
         ..Fault::status(200)
     };
-    sandbox.fault(told).unwrap();
+    sandbox.fault(reported).unwrap();
     let before = SystemClock::new().now().unix_s();
     client.token().unwrap();
     let after = SystemClock::new().now().unix_s();
-    assert!((before + 5000..=after + 5000).contains(&end()), "{}", end());
+    assert!(
+        (before + 5000..=after + 5000).contains(&expiry()),
+        "{}",
+        expiry()
+    );
 }
 
 #[test]
-fn a_token_is_copied_where_it_fits() {
+fn a_token_is_copied_if_it_fits_the_buffer() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
     let mut length = 99;
-    // SAFETY: live; the buffer is as long as said.
+    // SAFETY: live, and the buffer has this length.
     let peeked = call(|error| unsafe {
         csign_client_peek_token(client.0, ptr::null_mut(), 0, &mut length, error)
     });
@@ -100,11 +104,11 @@ fn a_token_is_copied_where_it_fits() {
     let token = client.token().unwrap().value();
     let mut small = [7; 4];
     // SAFETY: as above.
-    let refused = call(|error| unsafe {
+    let rejected = call(|error| unsafe {
         csign_client_copy_token(client.0, 0, small.as_mut_ptr(), 4, &mut length, error)
     })
     .unwrap_err();
-    assert_eq!(refused.status, csign_status::BUFFER_TOO_SMALL);
+    assert_eq!(rejected.status, csign_status::BUFFER_TOO_SMALL);
     assert_eq!((length, small), (token.len(), [7; 4]));
 
     let mut buffer = vec![7; token.len() + 1];
@@ -125,7 +129,7 @@ fn a_token_is_copied_where_it_fits() {
 }
 
 #[test]
-fn a_peek_gives_a_share_of_what_is_in_memory_and_never_asks() {
+fn peek_returns_the_cached_token_and_sends_no_request() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
     assert!(client.peek(0).unwrap().is_none());
@@ -133,26 +137,28 @@ fn a_peek_gives_a_share_of_what_is_in_memory_and_never_asks() {
     assert_eq!(client.count(csign_counter::MINTED), 0);
 
     let minted = client.token().unwrap();
-    let (usual, longer) = (client.peek(0).unwrap(), client.peek(60_000).unwrap());
-    let (usual, longer, same) = (usual.unwrap(), longer.unwrap(), client.token().unwrap());
-    assert_eq!(usual.value(), minted.value());
-    assert_eq!(usual.source(), csign_source::CACHE);
-    // One object for all who get it from memory.
-    assert_eq!((usual.0, usual.0), (longer.0, same.0));
+    let (peeked, longer) = (client.peek(0).unwrap(), client.peek(60_000).unwrap());
+    let (peeked, longer, same) = (peeked.unwrap(), longer.unwrap(), client.token().unwrap());
+    assert_eq!(peeked.value(), minted.value());
+    assert_eq!(peeked.source(), csign_source::CACHE);
+    // While the cached token is unchanged, every call returns the same handle.
+    assert_eq!((peeked.0, peeked.0), (longer.0, same.0));
     assert_eq!(client.count(csign_counter::HITS), 3);
 
-    let share = usual.share();
-    drop((client, usual, longer, same));
+    let share = peeked.share();
+    drop((client, peeked, longer, same));
     assert_eq!(share.value(), minted.value());
 }
 
 #[test]
-fn a_peek_looks_past_what_ends_too_soon() {
+fn peek_skips_a_token_that_expires_too_soon() {
     let sandbox = sandbox();
     let config = Config::load(&sandbox, "boldsign-cc");
-    // SAFETY: live; the callback takes no data.
-    call(|e| unsafe { csign_config_set_clock(config.0, Some(tell), ptr::null_mut(), None, e) })
-        .unwrap();
+    // SAFETY: live, and the callback uses no data.
+    call(|e| unsafe {
+        csign_config_set_clock(config.0, Some(read_clock), ptr::null_mut(), None, e)
+    })
+    .unwrap();
     let client = config.client().unwrap();
     client.token().unwrap();
     AHEAD_MS.store(3_000_000, Ordering::SeqCst);
@@ -163,38 +169,38 @@ fn a_peek_looks_past_what_ends_too_soon() {
 
 static AHEAD_MS: AtomicU64 = AtomicU64::new(0);
 
-unsafe extern "C" fn tell(_: *mut c_void, unix_ms: *mut i64, boot_ms: *mut u64) -> i32 {
+unsafe extern "C" fn read_clock(_: *mut c_void, unix_ms: *mut i64, boot_ms: *mut u64) -> i32 {
     let ahead = AHEAD_MS.load(Ordering::SeqCst);
-    // SAFETY: the library lends both places.
+    // SAFETY: the library passes two places that are valid for writes.
     unsafe { (*unix_ms, *boot_ms) = (1_800_000_000_000 + ahead as i64, 1_000 + ahead) };
     0
 }
 
 #[test]
-fn a_signer_takes_the_place_of_the_key_in_a_file() {
+fn a_signer_needs_private_key_to_be_unset() {
     let sandbox = sandbox();
     let config = Config::load(&sandbox, "docusign-jwt");
     let key = std::fs::read(sandbox.dir().join("docusign.pem")).unwrap();
     let key = read(&key).unwrap();
     let ((alg, length), data) = (pair("RS256"), key.0.cast());
-    // SAFETY: live; the key outlives the client.
+    // SAFETY: live, and the key outlives the client.
     call(|error| unsafe {
         let (none, sign) = (ptr::null(), Some(sign_with as _));
         csign_config_set_signer(config.0, alg, length, none, 0, sign, data, None, error)
     })
     .unwrap();
-    let refused = config.client().err().unwrap();
-    assert_eq!(refused.setting.as_deref(), Some("private_key"));
+    let rejected = config.client().err().unwrap();
+    assert_eq!(rejected.setting.as_deref(), Some("private_key"));
 
-    // The name of a secret takes away the form that the file has.
+    // Unsetting a secret also removes its `_file` form, which the file has.
     config.unset("private_key").unwrap();
     config.unset("private_key").unwrap();
     let client = config.client().unwrap();
     assert_eq!(client.token().unwrap().source(), csign_source::MINTED);
 
-    let refused = config.unset("private_kee").unwrap_err();
-    assert_eq!(refused.status, csign_status::SETTING);
-    assert!(refused.message.contains("`private_key`"), "{refused:?}");
+    let rejected = config.unset("private_kee").unwrap_err();
+    assert_eq!(rejected.status, csign_status::SETTING);
+    assert!(rejected.message.contains("`private_key`"), "{rejected:?}");
 }
 
 unsafe extern "C" fn sign_with(
@@ -206,7 +212,7 @@ unsafe extern "C" fn sign_with(
     written: *mut usize,
 ) -> i32 {
     let (alg, length) = pair("RS256");
-    // SAFETY: the key is live, and the rest is as the library lends it.
+    // SAFETY: the key is live, and the library passes the rest.
     let signed = call(|error| unsafe {
         csign_key_sign_bytes(
             key.cast(),
@@ -224,31 +230,31 @@ unsafe extern "C" fn sign_with(
 }
 
 #[test]
-fn settings_are_refused_by_name() {
+fn errors_name_the_rejected_setting() {
     let config = Config::new();
-    let refused = config.set("client-id", "x").unwrap_err();
-    assert_eq!(refused.status, csign_status::SETTING);
-    assert_eq!(refused.verdict, csign_verdict::FIX_CONFIGURATION);
-    assert!(refused.message.contains("`client_id`"), "{refused:?}");
+    let rejected = config.set("client-id", "x").unwrap_err();
+    assert_eq!(rejected.status, csign_status::SETTING);
+    assert_eq!(rejected.verdict, csign_verdict::FIX_CONFIGURATION);
+    assert!(rejected.message.contains("`client_id`"), "{rejected:?}");
     config.set("provider", "docusing").unwrap();
-    let refused = config.client().err().unwrap();
-    assert_eq!(refused.setting.as_deref(), Some("provider"));
+    let rejected = config.client().err().unwrap();
+    assert_eq!(rejected.setting.as_deref(), Some("provider"));
 }
 
 #[test]
-fn loading_comes_before_setting() {
+fn load_after_set_is_rejected() {
     let config = Config::new();
     config.set("provider", "docusign").unwrap();
     let ((path, path_length), (name, name_length)) = (pair("connections.toml"), pair("x"));
-    // SAFETY: live, and both texts are as long as said.
-    let refused = call(|error| unsafe {
+    // SAFETY: live, and both texts have these lengths.
+    let rejected = call(|error| unsafe {
         csign_config_load(config.0, path, path_length, name, name_length, error)
     });
-    assert_eq!(refused.unwrap_err().status, csign_status::BAD_ARGUMENT);
+    assert_eq!(rejected.unwrap_err().status, csign_status::BAD_ARGUMENT);
 }
 
 #[test]
-fn a_closed_client_says_so() {
+fn calls_on_a_closed_client_return_closed() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
     client.token().unwrap();
@@ -258,12 +264,12 @@ fn a_closed_client_says_so() {
 }
 
 #[test]
-fn a_refused_token_is_replaced() {
+fn an_invalidated_token_is_replaced() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "docusign-jwt").client().unwrap();
     let first = client.token().unwrap().value();
     let (token, length) = pair(&first);
-    // SAFETY: live, and the text is as long as said.
+    // SAFETY: live, and the text has this length.
     call(|error| unsafe { csign_client_invalidate(client.0, token, length, error) }).unwrap();
     let second = client.token().unwrap();
     assert_ne!(first, second.value());
@@ -278,35 +284,35 @@ fn a_login_survives_a_restart_of_the_web_server() {
     // SAFETY: live.
     call(|error| unsafe { csign_client_start_login(client.0, ptr::null(), 0, &mut login, error) })
         .unwrap();
-    // SAFETY: live, and freed once.
+    // SAFETY: live.
     let saved = text(|out, error| unsafe { csign_login_save(login, out, error) }).unwrap();
     // SAFETY: live, and freed once.
     unsafe { csign_login_free(login) };
     let (saved, length) = pair(&saved);
-    // SAFETY: as long as said.
+    // SAFETY: the text has this length.
     call(|error| unsafe { csign_login_restore(saved, length, &mut login, error) }).unwrap();
     let mut token = ptr::null_mut();
     let mut complete = |callback: &str| {
         let (callback, length) = pair(callback);
-        // SAFETY: live, and the text is as long as said.
+        // SAFETY: live, and the text has this length.
         call(|error| unsafe {
             csign_client_complete_login(client.0, login, callback, length, &mut token, error)
         })
     };
-    let refused = complete("code=x&state=forged").unwrap_err();
-    assert_eq!(refused.status, csign_status::CALLBACK);
+    let rejected = complete("code=x&state=forged").unwrap_err();
+    assert_eq!(rejected.status, csign_status::CALLBACK);
     // SAFETY: live until csign_login_free.
     let state = unsafe { owned(csign_login_state(login, ptr::null_mut())) }.unwrap();
     // SAFETY: as above.
     let url = unsafe { owned(csign_login_url(login, ptr::null_mut())) }.unwrap();
     assert!(url.contains(&format!("&state={state}&")), "{url}");
-    // The whole URL, as web frameworks give it: the state is this login's, the request was wrong.
+    // The whole URL or its query, as web frameworks pass them. The state is this login's.
     for callback in [
         format!("https://app.example/cb?error=invalid_scope&state={state}"),
         format!("?error=invalid_scope&state={state}"),
     ] {
-        let refused = complete(&callback).unwrap_err();
-        assert_eq!(refused.status, csign_status::REFUSED, "{callback}");
+        let rejected = complete(&callback).unwrap_err();
+        assert_eq!(rejected.status, csign_status::REFUSED, "{callback}");
     }
     assert!(token.is_null());
     // SAFETY: live, and freed once.
@@ -327,12 +333,16 @@ struct Heard {
     client: AtomicPtr<csign_client>,
 }
 
-unsafe extern "C" fn hear(heard: *mut c_void, change: csign_change, token: *const csign_token) {
-    // SAFETY: it lives for ever.
+unsafe extern "C" fn record_change(
+    heard: *mut c_void,
+    change: csign_change,
+    token: *const csign_token,
+) {
+    // SAFETY: it is never freed.
     let heard = unsafe { &*heard.cast::<Heard>() };
     assert_eq!(token.is_null(), change == csign_change::FORGOTTEN);
     let mut again = ptr::null_mut();
-    // SAFETY: the client is live while it calls.
+    // SAFETY: the client is live while it runs its callback.
     let status = unsafe {
         csign_client_token(
             heard.client.load(Ordering::Acquire),
@@ -345,13 +355,13 @@ unsafe extern "C" fn hear(heard: *mut c_void, change: csign_change, token: *cons
     heard.changes.lock().unwrap().push(change);
 }
 
-unsafe extern "C" fn take(
+unsafe extern "C" fn record_line(
     heard: *mut c_void,
     _: csign_log_level,
     line: *const std::ffi::c_char,
     length: usize,
 ) {
-    // SAFETY: it lives for ever; the line is as long as said.
+    // SAFETY: it is never freed, and the line has this length.
     let (heard, line) = unsafe {
         (
             &*heard.cast::<Heard>(),
@@ -366,14 +376,14 @@ unsafe extern "C" fn take(
 }
 
 unsafe extern "C" fn destroy(heard: *mut c_void) {
-    // SAFETY: it lives for ever.
+    // SAFETY: it is never freed.
     let heard = unsafe { &*heard.cast::<Heard>() };
     *heard.destroyed.lock().unwrap() += 1;
     heard.destruction.notify_all();
 }
 
 impl Heard {
-    /// Waits until so many callbacks were destroyed: the thread that carried a request may be the last to let go.
+    /// Waits until this many callbacks were destroyed. The last owner may be a refresh thread.
     fn wait_for_destroyed(&self, wanted: u32) {
         let destroyed = self.destroyed.lock().unwrap();
         let patience = Duration::from_secs(20);
@@ -385,29 +395,34 @@ impl Heard {
 }
 
 #[test]
-fn callbacks_hear_cannot_reenter_and_are_destroyed_once() {
+fn callbacks_run_cannot_reenter_and_are_destroyed_once() {
     let sandbox = sandbox();
-    // For ever, since nothing says when the last thread has returned from a callback.
+    // Never freed, because nothing says when the last thread has returned from a callback.
     let heard: &'static Heard = Box::leak(Box::default());
     let data = (&raw const *heard).cast_mut().cast();
     let config = Config::load(&sandbox, "boldsign-cc");
-    // SAFETY: live; the callbacks fit their data.
-    call(|e| unsafe { csign_config_set_listener(config.0, Some(hear), data, Some(destroy), e) })
-        .unwrap();
+    // SAFETY: live, and the callbacks fit their data.
+    call(|e| unsafe {
+        csign_config_set_listener(config.0, Some(record_change), data, Some(destroy), e)
+    })
+    .unwrap();
     // SAFETY: as above.
-    call(|e| unsafe { csign_config_set_log(config.0, 4, Some(take), data, Some(destroy), e) })
-        .unwrap();
-    // SAFETY: as above; a level that is none.
-    let refused =
-        call(|e| unsafe { csign_config_set_log(config.0, 9, Some(take), data, Some(destroy), e) });
-    assert_eq!(refused.unwrap_err().status, csign_status::BAD_ARGUMENT);
+    call(|e| unsafe {
+        csign_config_set_log(config.0, 4, Some(record_line), data, Some(destroy), e)
+    })
+    .unwrap();
+    // SAFETY: as above. The level doesn't exist.
+    let rejected = call(|e| unsafe {
+        csign_config_set_log(config.0, 9, Some(record_line), data, Some(destroy), e)
+    });
+    assert_eq!(rejected.unwrap_err().status, csign_status::BAD_ARGUMENT);
     heard.wait_for_destroyed(1);
 
     let client = config.client().unwrap();
     heard.client.store(client.0, Ordering::Release);
     let token = client.token().unwrap().value();
     assert_eq!(*heard.changes.lock().unwrap(), [csign_change::OBTAINED]);
-    // From memory nothing has to be waited for, so that may go through; never a deadlock.
+    // A cached token may be returned, because that needs no waiting. It must not deadlock.
     let reentered = heard.reentered.lock().unwrap()[0];
     assert!(
         matches!(reentered, csign_status::REENTERED | csign_status::OK),
@@ -429,8 +444,8 @@ fn a_panic_poisons_the_client() {
     let sandbox = sandbox();
     let client = Config::load(&sandbox, "boldsign-cc").client().unwrap();
     // SAFETY: live.
-    let refused = call(|error| unsafe { csign_test_panic(client.0, error) }).unwrap_err();
-    assert_eq!(refused.status, csign_status::PANIC);
-    assert!(refused.message.contains("asked for by a test"));
+    let rejected = call(|error| unsafe { csign_test_panic(client.0, error) }).unwrap_err();
+    assert_eq!(rejected.status, csign_status::PANIC);
+    assert!(rejected.message.contains("asked for by a test"));
     assert_eq!(client.token().unwrap_err().status, csign_status::POISONED);
 }

@@ -1,5 +1,4 @@
-//! What a forked child keeps of its parent's store at a server, which must be nothing: neither its
-//! leases nor its connections.
+//! A forked child keeps nothing of its parent's store on a server: no leases and no connections.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,8 +29,8 @@ fn is_busy(store: &dyn Store) -> bool {
 
 type Open = Arc<dyn Fn() -> Arc<dyn Store>>;
 
-/// The child of a holder has none of its leases and ends none, and each lease ends with its owner.
-fn leases_stay_the_parents(open: &Open) {
+/// Checks that a child neither holds nor releases its parent's leases.
+fn check_that_leases_stay_the_parents(open: &Open) {
     let (store, owner) = (open(), Owner::new("parent"));
     let fence = granted(store.as_ref(), &owner, TTL);
     let mut store = Some(store);
@@ -39,26 +38,26 @@ fn leases_stay_the_parents(open: &Open) {
         let parents = store.take().unwrap();
         let lost = !parents.renew(&key(), &owner, fence, TTL).unwrap()
             && !parents.release(&key(), &owner, fence).unwrap();
-        let told = parents.lease(&key(), &owner, TTL).is_err_and(|error| {
+        let is_hinted = parents.lease(&key(), &owner, TTL).is_err_and(|error| {
             error
                 .hint()
                 .is_some_and(|hint| hint.contains("in the child"))
         });
-        // What the child does at its end leaves everything to the parent, too.
+        // Dropping the store in the child doesn't release the lease either.
         drop(parents);
-        lost && told
+        lost && is_hinted
     });
     assert!(disowned);
     let store = store.unwrap();
     assert!(store.renew(&key(), &owner, fence, TTL).unwrap());
     let other = open();
     assert!(is_busy(other.as_ref()));
-    // Given back, it is free, though a child lives that was forked meanwhile.
+    // A released lease is free although a forked child lives.
     let _child = Child::idle();
     assert!(store.release(&key(), &owner, fence).unwrap());
     let fence = granted(other.as_ref(), &owner, TTL);
     assert!(other.release(&key(), &owner, fence).unwrap());
-    // What the child opens itself, works there.
+    // A store that the child opens works.
     assert!(Child::succeeds(|| {
         let own = open();
         let owner = Owner::new("child");
@@ -67,8 +66,8 @@ fn leases_stay_the_parents(open: &Open) {
     }));
 }
 
-/// A holder that is killed lets go, though its child lives and has its sockets.
-fn a_lease_ends_with_its_owner(open: &Open) {
+/// Checks that a lease ends with its holder, although a child of it lives and has its sockets.
+fn check_that_a_lease_ends_with_its_holder(open: &Open) {
     const SHORT: Duration = Duration::from_secs(2);
     let in_holder = Arc::clone(open);
     let holder = idle_grandchild(move || {
@@ -83,16 +82,16 @@ fn a_lease_ends_with_its_owner(open: &Open) {
     assert!(store.release(&key(), &owner, fence).unwrap());
 }
 
-/// Whether the server is there to test with.
-fn is_there(program: &str) -> bool {
+/// Whether the server's program is installed.
+fn is_installed(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&paths).any(|folder| folder.join(program).exists());
     found || std::path::Path::new("/usr/lib/postgresql").exists() && program == "postgres"
 }
 
 #[test]
-fn a_child_has_none_of_its_parents_redis() {
-    if !is_there("redis-server") {
+fn a_child_uses_no_redis_connection_of_its_parent() {
+    if !is_installed("redis-server") {
         return;
     }
     let server = RedisServer::durable();
@@ -101,10 +100,10 @@ fn a_child_has_none_of_its_parents_redis() {
         let url = url.clone();
         Arc::new(move || countersign_redis::open(&url).unwrap())
     };
-    leases_stay_the_parents(&open);
-    a_lease_ends_with_its_owner(&open);
+    check_that_leases_stay_the_parents(&open);
+    check_that_a_lease_ends_with_its_holder(&open);
 
-    // Each of the child's commands goes over a connection of its own, which the server counts.
+    // The child opens a connection of its own, which the server counts.
     let store = open();
     store.load(&key()).unwrap();
     let connections = || -> u64 {
@@ -119,9 +118,9 @@ fn a_child_has_none_of_its_parents_redis() {
         let swap = store.compare_and_swap(&key(), None, None, b"of the child");
         matches!(swap, Swap::Applied(1))
     }));
-    // One is that of the question itself.
+    // One of them is the connection that reads the count.
     assert!(connections() - before >= 2);
-    // The parent's conversation goes on where it was, in its own connection.
+    // The parent continues to use its own connection.
     let before = connections();
     let stored = store.load(&key()).unwrap().unwrap();
     assert_eq!(stored.value.unwrap().as_slice(), b"of the child");
@@ -129,8 +128,8 @@ fn a_child_has_none_of_its_parents_redis() {
 }
 
 #[test]
-fn a_child_has_none_of_its_parents_postgresql() {
-    if !is_there("postgres") {
+fn a_child_uses_no_postgresql_connection_of_its_parent() {
+    if !is_installed("postgres") {
         return;
     }
     let server = PostgresServer::start("");
@@ -139,8 +138,8 @@ fn a_child_has_none_of_its_parents_postgresql() {
             let url = url.clone();
             Arc::new(move || countersign_postgres::open(&url).unwrap())
         };
-        leases_stay_the_parents(&open);
-        a_lease_ends_with_its_owner(&open);
+        check_that_leases_stay_the_parents(&open);
+        check_that_a_lease_ends_with_its_holder(&open);
 
         let store = open();
         let swap = store.compare_and_swap(&key(), None, None, b"of the parent");
@@ -151,26 +150,26 @@ fn a_child_has_none_of_its_parents_postgresql() {
             pids.lines().map(str::to_owned).collect()
         };
         let before = sessions();
-        // The child says nothing over the parent's sessions, and ends none of them.
+        // The child sends nothing over the parent's sessions, and ends none of them.
         let mut store = Some(store);
         assert!(Child::succeeds(|| {
             let parents = store.take().unwrap();
-            let refused = parents.load(&key()).is_err_and(|error| {
+            let is_hinted = parents.load(&key()).is_err_and(|error| {
                 error
                     .hint()
                     .is_some_and(|hint| hint.contains("in the child"))
             });
             drop(parents);
-            refused
+            is_hinted
         }));
         let store = store.unwrap();
         let stored = store.load(&key()).unwrap().unwrap();
         assert_eq!(stored.value.unwrap().as_slice(), b"of the parent");
-        // Those of earlier stores may be about to end.
+        // Sessions of earlier stores may be ending.
         let after = sessions();
         assert!(
             !after.is_empty() && after.is_subset(&before),
-            "the same sessions, and no other: {after:?}, {before:?}"
+            "sessions {after:?}, expected some of {before:?}"
         );
     }
 }

@@ -31,7 +31,7 @@ fn config_status(config: usize) -> csign_status {
         // SAFETY: both texts have these lengths; a handle may be anything.
         unsafe { csign_config_set(config, key, key_length, value, value_length, error) }
     };
-    call(set).map_or_else(|refused| refused.status, |()| csign_status::OK)
+    call(set).map_or_else(|rejected| rejected.status, |()| csign_status::OK)
 }
 
 #[test]
@@ -79,8 +79,8 @@ fn a_handle_of_another_type_is_rejected() {
         let (key_as_config, config_as_key) = (key.addr(), config.0.cast_const().cast());
         assert_eq!(config_status(key_as_config), csign_status::BAD_HANDLE);
         let mut json = ptr::null_mut();
-        let refused = call(|error| csign_key_info(config_as_key, &mut json, error)).unwrap_err();
-        assert_eq!(refused.status, csign_status::BAD_HANDLE);
+        let rejected = call(|error| csign_key_info(config_as_key, &mut json, error)).unwrap_err();
+        assert_eq!(rejected.status, csign_status::BAD_HANDLE);
         call(|error| csign_key_info(key, &mut json, error)).unwrap();
         csign_text_free(json);
         csign_key_free(key);
@@ -180,8 +180,8 @@ fn a_call_in_progress_keeps_its_object_and_a_later_one_is_rejected() {
             csign_key_free(key.load(Ordering::SeqCst));
             csign_key_free(key.load(Ordering::SeqCst));
         }
-        let refused = sign_with_it().unwrap_err();
-        assert_eq!(refused.status, csign_status::BAD_HANDLE);
+        let rejected = sign_with_it().unwrap_err();
+        assert_eq!(rejected.status, csign_status::BAD_HANDLE);
         assert!(!device.destroyed.load(Ordering::SeqCst));
         go_on.send(()).unwrap();
         assert_eq!(signing.join().unwrap().unwrap(), 64);
@@ -242,7 +242,7 @@ fn a_client_freed_during_a_call_has_no_cached_token_on_any_thread() {
 }
 
 #[test]
-fn threads_may_free_what_others_use() {
+fn a_client_may_be_freed_while_other_threads_use_it() {
     const THREADS: usize = 4;
     let sandbox = sandbox();
     let config = Config::load(&sandbox, "boldsign-cc");
@@ -254,11 +254,11 @@ fn threads_may_free_what_others_use() {
             handle
         })
         .collect();
-    let (found, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (found, rejected) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let start = Barrier::new(THREADS);
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let (clients, found, refused, start) = (&clients, &found, &refused, &start);
+            let (clients, found, rejected, start) = (&clients, &found, &rejected, &start);
             scope.spawn(move || {
                 for handle in clients {
                     let client = ptr::without_provenance_mut(*handle);
@@ -273,10 +273,10 @@ fn threads_may_free_what_others_use() {
                         let peeked = call(|error| unsafe {
                             csign_client_peek(client, 0, &mut token, error)
                         });
-                        match peeked.map_err(|refused| refused.status) {
+                        match peeked.map_err(|rejected| rejected.status) {
                             Ok(()) => found.fetch_add(1, Ordering::Relaxed),
                             Err(csign_status::BAD_HANDLE) => {
-                                refused.fetch_add(1, Ordering::Relaxed)
+                                rejected.fetch_add(1, Ordering::Relaxed)
                             }
                             Err(other) => panic!("{other:?}"),
                         };
@@ -285,7 +285,7 @@ fn threads_may_free_what_others_use() {
             });
         }
     });
-    assert!(refused.into_inner() > 0);
+    assert!(rejected.into_inner() > 0);
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn a_closed_or_freed_client_has_no_cached_token_on_any_thread() {
         let handle = client.0.addr();
         let read = || {
             let client = ptr::without_provenance_mut(handle);
-            peek_text(client).map_err(|refused| refused.status)
+            peek_text(client).map_err(|rejected| rejected.status)
         };
         let (ask, asked) = mpsc::channel::<()>();
         let (answer, answered) = mpsc::channel();
@@ -322,8 +322,8 @@ fn a_closed_or_freed_client_has_no_cached_token_on_any_thread() {
             everywhere(Ok(&token));
             // Freed clients stay freed, although this client has their place.
             for former in &former {
-                let refused = peek_text(ptr::without_provenance_mut(*former)).unwrap_err();
-                assert_eq!(refused.status, csign_status::BAD_HANDLE);
+                let rejected = peek_text(ptr::without_provenance_mut(*former)).unwrap_err();
+                assert_eq!(rejected.status, csign_status::BAD_HANDLE);
             }
             everywhere(Ok(&token));
             // SAFETY: live, and the text has this length.
@@ -361,7 +361,7 @@ fn concurrent_clients_return_only_their_own_tokens() {
     config.set("store", "memory").unwrap();
     // The latest client's handle and token.
     let shown = Mutex::new((0, String::new()));
-    let (read, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (read, rejected) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -370,12 +370,14 @@ fn concurrent_clients_return_only_their_own_tokens() {
                     let (handle, token) = shown.lock().unwrap().clone();
                     for _ in 0..20 {
                         let client = ptr::without_provenance_mut(handle);
-                        let counted = match peek_text(client).map_err(|refused| refused.status) {
+                        let counted = match peek_text(client).map_err(|rejected| rejected.status) {
                             Ok(text) => {
                                 assert_eq!(text, token);
                                 &read
                             }
-                            Err(csign_status::BAD_HANDLE | csign_status::NULL_ARGUMENT) => &refused,
+                            Err(csign_status::BAD_HANDLE | csign_status::NULL_ARGUMENT) => {
+                                &rejected
+                            }
                             Err(other) => panic!("{other:?}"),
                         };
                         counted.fetch_add(1, Ordering::Relaxed);
@@ -398,7 +400,7 @@ fn concurrent_clients_return_only_their_own_tokens() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    assert!(read.into_inner() > 0 && refused.into_inner() > 0);
+    assert!(read.into_inner() > 0 && rejected.into_inner() > 0);
 }
 
 #[test]
@@ -421,7 +423,7 @@ fn a_token_without_owners_is_rejected_until_the_client_returns_it_again() {
         assert!(csign_token_share(handle).is_null());
         csign_token_free(handle);
     }
-    // The client kept it for the next call.
+    // The client still has it cached.
     let again = client.token().unwrap();
     assert_eq!((again.0, value()), (handle, Some(again.value())));
     drop(client);
@@ -450,12 +452,12 @@ fn a_refreshed_token_has_a_handle_of_its_own() {
     assert_eq!(cached.value(), former);
 }
 
-/// What a listener is lent: the token's handle, its value, and an owner of its own.
+/// The tokens that a listener received: the handle, the value, and the handle of an added owner.
 #[derive(Default)]
 struct LentTokens(Mutex<Vec<(usize, String, usize)>>);
 
 unsafe extern "C" fn keep(lent: *mut c_void, _: csign_change, token: *const csign_token) {
-    // SAFETY: the test's, which outlives the client, and a token that is lent.
+    // SAFETY: the test's tokens, which outlive the client. The token is lent to this call.
     unsafe {
         let lent = &*lent.cast::<LentTokens>();
         let value = owned(csign_token_value(token, ptr::null_mut())).unwrap();
@@ -471,7 +473,7 @@ unsafe extern "C" fn keep(lent: *mut c_void, _: csign_change, token: *const csig
 }
 
 #[test]
-fn a_lent_token_is_valid_until_its_callback_returns_unless_it_got_an_owner() {
+fn a_lent_token_outlives_its_callback_only_with_an_owner() {
     let sandbox = sandbox();
     let config = Config::load(&sandbox, "boldsign-cc");
     let lent = LentTokens::default();

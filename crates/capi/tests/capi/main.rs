@@ -1,4 +1,6 @@
-//! The exports as a program calls them, against the sandbox over TLS. What only C can do wrong is in tests/abi.
+//! The exports as a program calls them, against the sandbox over TLS.
+//!
+//! Mistakes that only a C program can make are in tests/abi.
 
 #![allow(unsafe_code)]
 

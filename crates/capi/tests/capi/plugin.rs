@@ -7,21 +7,21 @@ use std::ptr;
 use countersign_capi::*;
 use countersign_plugin_testing::{Built, Vendor, Xero, c, rust, zoom};
 
-use crate::program::{Config, Refused, call, pair, text};
+use crate::program::{Config, Rejected, call, pair, text};
 
 struct Registry(*mut csign_registry);
 
 impl Registry {
     fn new() -> Self {
         let mut registry = ptr::null_mut();
-        // SAFETY: both places can be written to.
+        // SAFETY: both places are valid for writes.
         call(|error| unsafe { csign_registry_new(&mut registry, error) }).unwrap();
         Self(registry)
     }
 
-    fn load(&self, path: &str, sha256: &str) -> Result<(), Refused> {
+    fn load(&self, path: &str, sha256: &str) -> Result<(), Rejected> {
         let ((path, length), (sha256, digits)) = (pair(path), pair(sha256));
-        // SAFETY: live, and both texts are as long as said.
+        // SAFETY: live, and both texts have these lengths.
         call(|error| unsafe {
             csign_registry_load_plugin(self.0, path, length, sha256, digits, error)
         })
@@ -73,7 +73,7 @@ fn a_plugin_in_rust_gets_a_token() {
 }
 
 #[test]
-fn a_plugin_in_c_gets_a_token_and_keeps_the_next_refresh_token() {
+fn a_plugin_in_c_refreshes_a_token() {
     let xero = Xero::new();
     let registry = Registry::new();
     registry.load_built(&c("examples/plugins/xero/xero.c", "include", &[]));
@@ -94,27 +94,27 @@ fn a_plugin_in_c_gets_a_token_and_keeps_the_next_refresh_token() {
 }
 
 #[test]
-fn what_must_not_be_loaded_is_refused_by_name() {
+fn a_plugin_that_must_not_be_loaded_is_rejected() {
     let registry = Registry::new();
-    let refused = registry.load("plugin.so", "").unwrap_err();
-    assert_eq!(refused.status, csign_status::SETTING);
-    assert!(refused.message.contains("absolute"), "{refused:?}");
+    let rejected = registry.load("plugin.so", "").unwrap_err();
+    assert_eq!(rejected.status, csign_status::SETTING);
+    assert!(rejected.message.contains("absolute"), "{rejected:?}");
     let built = c("examples/plugins/xero/xero.c", "include", &[]);
     let path = built.path().to_str().unwrap();
-    let refused = registry.load(path, &"0".repeat(64)).unwrap_err();
-    assert_eq!(refused.status, csign_status::SETTING);
+    let rejected = registry.load(path, &"0".repeat(64)).unwrap_err();
+    assert_eq!(rejected.status, csign_status::SETTING);
     registry.load(path, "").unwrap();
     let twice = registry.load(path, "").unwrap_err();
     assert!(twice.message.contains("xero"), "{twice:?}");
 }
 
-unsafe extern "C" fn count_lines(
+unsafe extern "C" fn record_line(
     lines: *mut std::ffi::c_void,
     _: csign_log_level,
     line: *const std::ffi::c_char,
     length: usize,
 ) {
-    // SAFETY: static, and the line is as long as said.
+    // SAFETY: static, and the line has this length.
     let (lines, line) = unsafe {
         let lines = &*lines.cast::<std::sync::Mutex<Vec<String>>>();
         (lines, std::slice::from_raw_parts(line.cast::<u8>(), length))
@@ -126,12 +126,12 @@ unsafe extern "C" fn count_lines(
 }
 
 #[test]
-fn what_a_plugin_logs_reaches_the_host() {
+fn a_plugins_log_reaches_the_host() {
     static LINES: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
     let registry = Registry::new();
     let data = (&raw const LINES).cast_mut().cast();
-    // SAFETY: live; the callback fits its data, which is static.
-    call(|e| unsafe { csign_registry_set_log(registry.0, 4, Some(count_lines), data, None, e) })
+    // SAFETY: live, and the callback fits its data, which is static.
+    call(|e| unsafe { csign_registry_set_log(registry.0, 4, Some(record_line), data, None, e) })
         .unwrap();
     registry.load_built(&c("tests/plugins/v1_0/plugin.c", "tests/plugins/v1_0", &[]));
     let config = Config::new();
