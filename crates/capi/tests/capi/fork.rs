@@ -1,5 +1,6 @@
-//! What a forked child keeps of its parent's store, which must be nothing. Here because it takes
-//! `fork`, which core's own tests cannot call.
+//! A forked child keeps nothing of its parent's store.
+//!
+//! The tests are here because `fork` is unsafe, and core denies unsafe code.
 
 use std::io;
 use std::path::Path;
@@ -14,30 +15,30 @@ use countersign_core::{
 
 const TTL: Duration = Duration::from_secs(30);
 
-/// A forked child, killed at the latest when this is dropped.
+/// A forked child. Killed on drop.
 pub(crate) struct Child(libc::pid_t);
 
 impl Child {
-    /// A child that lives on and does nothing.
+    /// Forks a child that does nothing.
     pub(crate) fn idle() -> Self {
-        // SAFETY: the child calls nothing but `pause`, which is async-signal-safe.
+        // SAFETY: the child only calls `pause`, which is async-signal-safe.
         match unsafe { libc::fork() } {
             0 => loop {
-                // SAFETY: it takes nothing and touches nothing.
+                // SAFETY: it has no parameters.
                 unsafe { libc::pause() };
             },
             pid => Self(pid),
         }
     }
 
-    /// A child that does something, and whether that went well.
+    /// Forks a child that does this work, and returns whether it succeeded.
     pub(crate) fn succeeds(work: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child allocates, which glibc and musl allow after a fork of a process with
-        // threads, and ends without running what the parent registered for its end.
+        // threads, and exits without running the parent's exit handlers.
         match unsafe { libc::fork() } {
             0 => {
                 let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-                // SAFETY: it ends this process, and nothing else.
+                // SAFETY: it only ends this process.
                 unsafe { libc::_exit(i32::from(!done.unwrap_or(false))) }
             }
             pid => {
@@ -49,7 +50,7 @@ impl Child {
 
     fn wait(&mut self) -> Option<i32> {
         let mut status = 0;
-        // SAFETY: the status is a valid place, and the child is ours and was not waited for.
+        // SAFETY: the status is valid for writes, and nobody has waited for this child.
         let waited = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
         assert_eq!(waited, self.0, "{}", io::Error::last_os_error());
         self.0 = 0;
@@ -60,24 +61,24 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         if self.0 > 0 {
-            // SAFETY: the child is ours and was not waited for, so that its number is not another's.
+            // SAFETY: nobody has waited for this child, so its pid is still its own.
             unsafe { libc::kill(self.0, libc::SIGKILL) };
             self.wait();
         }
     }
 }
 
-/// A process that prepared something and waits, and a child of its own that lives on.
+/// A process that waits, and its own child, which outlives it.
 pub(crate) struct Family {
     parent: Child,
     grandchild: Grandchild,
 }
 
-/// Ends when this is dropped.
+/// A process that ends on drop.
 pub(crate) struct Grandchild(libc::c_int);
 
 impl Family {
-    /// Kills the one that prepared something; its child goes on.
+    /// Kills the process. Its child lives on.
     pub(crate) fn kill_parent(self) -> Grandchild {
         drop(self.parent);
         self.grandchild
@@ -86,16 +87,16 @@ impl Family {
 
 impl Drop for Grandchild {
     fn drop(&mut self) {
-        // SAFETY: the pipe is ours; the grandchild ends when nobody can write to it any more.
+        // SAFETY: the pipe is ours. The grandchild ends when nobody can write to it any more.
         unsafe { libc::close(self.0) };
     }
 }
 
-/// A child that prepares something and then forks a child which does nothing.
+/// Forks a child that runs `prepare`, and then forks a child that does nothing.
 pub(crate) fn idle_grandchild<T>(prepare: impl FnOnce() -> T) -> Family {
     let (mut ends, mut begins) = ([0; 2], [0; 2]);
     for pipe in [&mut ends, &mut begins] {
-        // SAFETY: there is room for two descriptors.
+        // SAFETY: the array has room for two descriptors.
         assert_eq!(unsafe { libc::pipe(pipe.as_mut_ptr()) }, 0);
     }
     // SAFETY: as in `Child::succeeds`.
@@ -103,7 +104,7 @@ pub(crate) fn idle_grandchild<T>(prepare: impl FnOnce() -> T) -> Family {
         0 => {
             let prepared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(prepare));
             let Ok(_kept) = prepared else {
-                // SAFETY: it ends this process, and nothing else.
+                // SAFETY: it only ends this process.
                 unsafe { libc::_exit(1) }
             };
             // SAFETY: the grandchild writes a byte and waits for another, both async-signal-safe.
@@ -121,7 +122,7 @@ pub(crate) fn idle_grandchild<T>(prepare: impl FnOnce() -> T) -> Family {
         }
         pid => Child(pid),
     };
-    // SAFETY: the pipe is ours; nothing comes of it once a holder that failed is gone.
+    // SAFETY: the pipe is ours. Without this copy, reading ends if the child fails.
     unsafe { libc::close(begins[1]) };
     // SAFETY: the buffer has room for a byte.
     let begun = unsafe { libc::read(begins[0], [0_u8].as_mut_ptr().cast(), 1) };
@@ -150,7 +151,7 @@ fn is_busy(folder: &Path) -> bool {
 }
 
 #[test]
-fn a_lease_that_was_given_back_is_free_though_a_child_lives_that_was_forked_meanwhile() {
+fn a_released_lease_is_free_despite_a_forked_child() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("tokens");
     let store = FileStore::open(&folder).unwrap();
@@ -164,7 +165,7 @@ fn a_lease_that_was_given_back_is_free_though_a_child_lives_that_was_forked_mean
 }
 
 #[test]
-fn a_lease_ends_with_its_holder_though_a_child_lives_that_was_forked_meanwhile() {
+fn a_lease_ends_with_its_holder_despite_a_forked_child() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("tokens");
     let in_holder = folder.clone();
@@ -179,7 +180,7 @@ fn a_lease_ends_with_its_holder_though_a_child_lives_that_was_forked_meanwhile()
 }
 
 #[test]
-fn a_child_neither_has_nor_ends_its_parents_lease() {
+fn a_child_neither_holds_nor_releases_its_parents_lease() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("tokens");
     let store = FileStore::open(&folder).unwrap();
@@ -191,7 +192,7 @@ fn a_child_neither_has_nor_ends_its_parents_lease() {
         let lost = !parents.renew(&key(), &owner, fence, TTL).unwrap()
             && !parents.release(&key(), &owner, fence).unwrap()
             && parents.lease(&key(), &owner, TTL).is_err();
-        // Also what the child does at its end leaves the lease to the parent.
+        // Dropping the store in the child doesn't release the lease either.
         drop(parents);
         lost && is_busy(&folder)
     });
@@ -200,7 +201,7 @@ fn a_child_neither_has_nor_ends_its_parents_lease() {
     assert!(store.renew(&key(), &owner, fence, TTL).unwrap());
     assert!(is_busy(&folder));
     assert!(store.release(&key(), &owner, fence).unwrap());
-    // What the child opens itself, works there.
+    // A store that the child opens works.
     assert!(Child::succeeds(|| {
         let own = FileStore::open(&folder).unwrap();
         let owner = Owner::new("child");
@@ -222,7 +223,7 @@ impl Transport for Canned {
 }
 
 #[test]
-fn a_child_is_told_to_make_its_own_client_and_waits_for_nothing() {
+fn a_client_inherited_by_a_child_fails_without_waiting() {
     let settings = [
         ("provider", "boldsign"),
         ("grant", "client-credentials"),
@@ -238,30 +239,30 @@ fn a_child_is_told_to_make_its_own_client_and_waits_for_nothing() {
         .build()
         .unwrap();
     let token = client.token().unwrap();
-    let told = Child::succeeds(|| {
-        let refused = |error: Error| {
+    let failed = Child::succeeds(|| {
+        let is_hinted = |error: Error| {
             error.verdict() == Verdict::FixConfiguration
                 && error
                     .hint()
                     .is_some_and(|hint| hint.contains("in the child"))
         };
-        // What is in memory is as good here as there.
+        // The cached token is still good in the child.
         let cached = client
             .token()
             .is_ok_and(|cached| cached.expose() == token.expose());
         client.invalidate(&token);
         cached
-            && client.refresh_now().is_err_and(refused)
-            && client.forget().is_err_and(refused)
+            && client.refresh_now().is_err_and(is_hinted)
+            && client.forget().is_err_and(is_hinted)
             && client.identity().is_ok()
-            && client.drain(TTL).is_err_and(refused)
+            && client.drain(TTL).is_err_and(is_hinted)
     });
-    assert!(told);
+    assert!(failed);
     assert_eq!(client.refresh_now().unwrap().expose(), "t1");
 }
 
 #[test]
-fn records_are_changed_whatever_is_forked_in_the_middle_of_a_change() {
+fn a_fork_during_a_write_blocks_no_later_write() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("tokens");
     let writer = FileStore::open(&folder).unwrap();
