@@ -417,8 +417,8 @@ typedef int32_t csign_counter;
  * A connection's client: returns its token and keeps it valid.
  *
  * Any number of threads may use it at once. At most one token request per connection is in
- * progress, whoever asks. Calls block until there is a token or an error, for at most five times
- * the setting timeout_ms plus 60 s, whatever the store, the server and callbacks do.
+ * progress at a time. Calls block until there is a token or an error, for at most five times the
+ * setting timeout_ms plus 60 s, even if the store, the server or a callback hangs.
  */
 typedef struct csign_client csign_client;
 
@@ -742,11 +742,11 @@ void csign_client_free(struct csign_client *client);
  * Call it before csign_client_free and before the process exits: a process that exits while it
  * spends a rotating refresh token may lose the grant.
  *
- * A refresh that has sent nothing yet gives up instead of sending. If the store rejected a new
- * token earlier, it is offered to the store once more. Afterwards a cached token is still returned
- * while it is valid, and whatever needs a request fails with CSIGN_STATUS_BUSY at once. Draining
- * can't be undone: create a new client instead. It also works on a closed client, and calling it
- * again waits again.
+ * A refresh that has sent nothing yet is abandoned. If the store rejected a new token earlier,
+ * that token is offered to the store once more. Afterwards a cached token is still returned while
+ * it is valid, and calls that need a request fail with CSIGN_STATUS_BUSY at once. Draining can't
+ * be undone: create a new client instead. It also works on a closed client, and calling it again
+ * waits again.
  *
  * @param timeout_ms  how long to wait, in milliseconds; 0 only stops new requests.
  * @param error       receives the error object on failure; may be NULL.
@@ -763,9 +763,9 @@ csign_status csign_client_drain(const struct csign_client *client,
 /**
  * Revokes the token at the vendor and forgets it here, in memory and in the store.
  *
- * If the vendor can't be reached or refuses (CSIGN_REVOCATION_FAILED), the token is kept, because
- * a forgotten grant could never be revoked. It is not returned by other calls, and the next call
- * of this function tries again. A login replaces it.
+ * If the vendor can't be reached or rejects the request (CSIGN_REVOCATION_FAILED), the token is
+ * kept, because a forgotten grant could never be revoked. It is not returned by other calls, and
+ * the next call of this function tries again. A login replaces it.
  *
  * @param out_revocation  receives a csign_revocation; may be NULL.
  * @param out_reason      receives the reason with CSIGN_REVOCATION_FAILED; may be NULL. Free it
@@ -817,7 +817,7 @@ csign_status csign_client_events(const struct csign_client *client,
 /**
  * Returns when the stored refresh token expires, if the vendor says so. Reads the store.
  *
- * A person must log in again before then, unless a refresh brings another refresh token.
+ * A person must log in again before then, unless a refresh returns another refresh token.
  *
  * @param out_expires_at  receives the time, in seconds since 1970-01-01 UTC; -1 if the vendor
  *                        doesn't say, or if no refresh token is stored.
@@ -839,10 +839,10 @@ csign_status csign_client_check_saved(const struct csign_client *client,
 /**
  * Starts a login, for hosts with a web server of their own.
  *
- * Send the browser to csign_login_url. When it comes back, pass its URL to
+ * Send the browser to csign_login_url. When it returns, pass its URL to
  * csign_client_complete_login. csign_login_state is a key for storing the login until then.
  *
- * @param redirect_uri  where the browser comes back to; empty for the setting redirect_uri.
+ * @param redirect_uri  the URL that the browser returns to; empty for the setting redirect_uri.
  * @param out_login     receives the login; free it with csign_login_free.
  */
 CSIGN_API

@@ -33,8 +33,8 @@ use crate::{
 /// A connection's client: returns its token and keeps it valid.
 ///
 /// Any number of threads may use it at once. At most one token request per connection is in
-/// progress, whoever asks. Calls block until there is a token or an error, for at most five times
-/// the setting timeout_ms plus 60 s, whatever the store, the server and callbacks do.
+/// progress at a time. Calls block until there is a token or an error, for at most five times the
+/// setting timeout_ms plus 60 s, even if the store, the server or a callback hangs.
 pub struct csign_client {
     _opaque: [u8; 0],
 }

@@ -139,7 +139,7 @@ pub extern "C" fn csign_verdict_name(verdict: i32) -> *const c_char {
     .as_ptr()
 }
 
-/// Every status with its name.
+/// All statuses, with their names.
 const STATUSES: &[(csign_status, &std::ffi::CStr)] = &[
     (csign_status::OK, c"OK"),
     (csign_status::NULL_ARGUMENT, c"NULL_ARGUMENT"),
@@ -218,7 +218,7 @@ impl From<Verdict> for csign_verdict {
 mod tests {
     use super::*;
 
-    /// The source of core's list of kinds, so that a new one is noticed here.
+    /// The source of core's list of kinds. The test reads it, so that it notices a new kind.
     const CORE: &str = include_str!("../../core/src/error.rs");
 
     #[test]
@@ -230,13 +230,13 @@ mod tests {
         let mut seen = Vec::new();
         for name in names {
             let Ok(kind) = serde_json::from_value::<ErrorKind>(name.into()) else {
-                // The name of a verdict.
+                // A verdict's name.
                 continue;
             };
             let status = csign_status::from(kind);
             assert!(
                 !seen.contains(&status),
-                "{name}: {status:?} is another kind's"
+                "{name} has the status of another kind: {status:?}"
             );
             assert_eq!(
                 status == csign_status::INTERNAL,
@@ -249,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn every_status_has_its_word() {
+    fn every_status_is_named_like_its_variant() {
         for (status, name) in STATUSES {
-            // SAFETY: static and terminated.
-            let said = unsafe { std::ffi::CStr::from_ptr(csign_status_name(*status as i32)) };
-            assert_eq!(said, *name);
-            assert_eq!(said.to_str().unwrap(), format!("{status:?}"));
+            // SAFETY: the name is static and ends with a NUL.
+            let returned = unsafe { std::ffi::CStr::from_ptr(csign_status_name(*status as i32)) };
+            assert_eq!(returned, *name);
+            assert_eq!(returned.to_str().unwrap(), format!("{status:?}"));
         }
-        // SAFETY: static and terminated.
+        // SAFETY: the name is static and ends with a NUL.
         let unknown = unsafe { std::ffi::CStr::from_ptr(csign_status_name(-5)) };
         assert_eq!(unknown, c"UNKNOWN");
     }

@@ -10,11 +10,11 @@ use crate::{csign_client, csign_error, csign_status, fork};
 /// Call it before csign_client_free and before the process exits: a process that exits while it
 /// spends a rotating refresh token may lose the grant.
 ///
-/// A refresh that has sent nothing yet gives up instead of sending. If the store rejected a new
-/// token earlier, it is offered to the store once more. Afterwards a cached token is still returned
-/// while it is valid, and whatever needs a request fails with CSIGN_STATUS_BUSY at once. Draining
-/// can't be undone: create a new client instead. It also works on a closed client, and calling it
-/// again waits again.
+/// A refresh that has sent nothing yet is abandoned. If the store rejected a new token earlier,
+/// that token is offered to the store once more. Afterwards a cached token is still returned while
+/// it is valid, and calls that need a request fail with CSIGN_STATUS_BUSY at once. Draining can't
+/// be undone: create a new client instead. It also works on a closed client, and calling it again
+/// waits again.
 ///
 /// @param timeout_ms  how long to wait, in milliseconds; 0 only stops new requests.
 /// @param error       receives the error object on failure; may be NULL.

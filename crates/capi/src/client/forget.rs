@@ -9,9 +9,9 @@ use crate::{csign_client, csign_error, csign_status};
 
 /// Revokes the token at the vendor and forgets it here, in memory and in the store.
 ///
-/// If the vendor can't be reached or refuses (CSIGN_REVOCATION_FAILED), the token is kept, because
-/// a forgotten grant could never be revoked. It is not returned by other calls, and the next call
-/// of this function tries again. A login replaces it.
+/// If the vendor can't be reached or rejects the request (CSIGN_REVOCATION_FAILED), the token is
+/// kept, because a forgotten grant could never be revoked. It is not returned by other calls, and
+/// the next call of this function tries again. A login replaces it.
 ///
 /// @param out_revocation  receives a csign_revocation; may be NULL.
 /// @param out_reason      receives the reason with CSIGN_REVOCATION_FAILED; may be NULL. Free it

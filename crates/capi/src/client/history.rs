@@ -81,7 +81,7 @@ pub unsafe extern "C" fn csign_client_events(
 
 /// Returns when the stored refresh token expires, if the vendor says so. Reads the store.
 ///
-/// A person must log in again before then, unless a refresh brings another refresh token.
+/// A person must log in again before then, unless a refresh returns another refresh token.
 ///
 /// @param out_expires_at  receives the time, in seconds since 1970-01-01 UTC; -1 if the vendor
 ///                        doesn't say, or if no refresh token is stored.

@@ -21,10 +21,10 @@ pub type csign_open_fn = Option<
 
 /// Starts a login, for hosts with a web server of their own.
 ///
-/// Send the browser to csign_login_url. When it comes back, pass its URL to
+/// Send the browser to csign_login_url. When it returns, pass its URL to
 /// csign_client_complete_login. csign_login_state is a key for storing the login until then.
 ///
-/// @param redirect_uri  where the browser comes back to; empty for the setting redirect_uri.
+/// @param redirect_uri  the URL that the browser returns to; empty for the setting redirect_uri.
 /// @param out_login     receives the login; free it with csign_login_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_start_login(
