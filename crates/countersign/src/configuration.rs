@@ -22,6 +22,7 @@ use crate::environment::{path_variable, variable};
 /// std::fs::write(&path, "[connections.sales]\nprovider = \"salesforce\"\n").unwrap();
 ///
 /// let configuration = Configuration::read(path)?;
+/// assert_eq!(configuration.names().collect::<Vec<_>>(), ["sales"]);
 /// assert_eq!(configuration.settings("sales")?.value("provider"), Some("salesforce"));
 /// # Ok::<(), countersign_core::Error>(())
 /// ```

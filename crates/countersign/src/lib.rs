@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 use countersign_core::{Network, Profile, Signer, UreqTransport};
 
-/// What this crate is built on: profiles, stores, transports, keys, requests and responses.
+/// The crate that this one is built on: profiles, stores, transports, keys, requests, responses.
 pub use countersign_core as core;
 pub use countersign_core::{
     Client, ClientBuilder, Connection, Error, ErrorKind, Login, Provider, Registry, Settings,
@@ -63,7 +63,7 @@ pub use self::stores::{
 ///
 /// # Errors
 ///
-/// If two of them have the same ID, which the example rules out.
+/// If two of them have the same ID. The example shows that they don't.
 ///
 /// # Example
 ///
@@ -96,6 +96,21 @@ pub fn registry() -> Result<Registry, Error> {
 /// # Errors
 ///
 /// The errors of [`Connection::from_registry`] and [`Connection::with_signer`], and of the device.
+///
+/// # Example
+///
+/// ```
+/// let settings = countersign::Settings::from_pairs([
+///     ("provider", "boldsign"),
+///     ("environment", "us"),
+///     ("grant", "client-credentials"),
+///     ("client_id", "app"),
+///     ("client_secret", "s3cret"),
+/// ])?;
+/// let connection = countersign::connection("work", &settings, &countersign::registry()?, None)?;
+/// assert_eq!(connection.token_url().as_str(), "https://account.boldsign.com/connect/token");
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub fn connection(
     name: &str,
     settings: &Settings,
@@ -185,6 +200,19 @@ pub fn load(name: &str) -> Result<Client, Error> {
 /// # Errors
 ///
 /// The errors of [`transport`] and [`ClientBuilder::open_store`].
+///
+/// # Example
+///
+/// ```no_run
+/// let path = "countersign.toml".into();
+/// let settings = countersign::Configuration::read(path)?.settings("work")?;
+/// let settings = settings.resolve(countersign::variable)?;
+/// let connection = countersign::connection("work", &settings, &countersign::registry()?, None)?;
+/// let client = countersign::client_builder(connection, |error| eprintln!("{error}"))?
+///     .on_change(|change| println!("{change:?}"))
+///     .build()?;
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub fn client_builder(
     connection: Connection,
     without_fallback: impl FnOnce(&Error),

@@ -1,5 +1,6 @@
-//! Transports and stores that all clients of a process share: one transport per set of network
-//! settings, one store per address.
+//! Transports and stores that all clients of a process share.
+//!
+//! There is one transport per set of network settings, and one store per address.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -22,12 +23,15 @@ pub(crate) struct Shared {
     child: OnceLock<Box<Shared>>,
 }
 
-/// A store's setting, and whether the store must exist already. A caller that may create the store
-/// doesn't share the result of an attempt that must not.
+/// A store's setting, and whether the store must exist already.
+///
+/// A caller that may create the store doesn't share the result of an attempt that must not.
 type Address = (StoreSetting, bool);
 
-/// One attempt to open a store. Callers that need the store in the meantime wait for this attempt
-/// and share its result. It doesn't keep the store open.
+/// One attempt to open a store.
+///
+/// Callers that need the store in the meantime wait for this attempt and share its result. It
+/// doesn't keep the store open.
 type Opening = OnceLock<Result<Weak<dyn Store>, store::Error>>;
 
 impl Shared {

@@ -20,6 +20,15 @@ use crate::shared::shared;
 ///
 /// If the folder or server can't be used, or this build doesn't include support for the server.
 /// Clients that wait for the same store to open receive the same error.
+///
+/// # Example
+///
+/// ```
+/// use countersign::core::StoreSetting;
+///
+/// let store = countersign::open_store(&StoreSetting::Memory)?;
+/// # Ok::<(), countersign::core::store::Error>(())
+/// ```
 pub fn open_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
     shared().store(setting, || open(setting))
 }
@@ -39,6 +48,16 @@ fn open(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
 ///
 /// The errors of [`open_store`]. Also if the folder or the tables are missing, and always for
 /// Redis, which can't tell an empty store from a lost one.
+///
+/// # Example
+///
+/// ```
+/// use countersign::core::StoreSetting;
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let missing = StoreSetting::File(folder.path().join("tokens"));
+/// assert!(countersign::open_existing_store(&missing).is_err());
+/// ```
 pub fn open_existing_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
     shared().existing_store(setting, || open_existing(setting))
 }
@@ -57,6 +76,15 @@ fn open_existing(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
 }
 
 /// Formats a store's address for display, without username and password.
+///
+/// # Example
+///
+/// ```
+/// use countersign::core::StoreSetting;
+///
+/// let setting = StoreSetting::Server("postgres://app:s3cret@db.example/tokens".into());
+/// assert_eq!(countersign::place(&setting), "postgres://db.example/tokens");
+/// ```
 pub fn place(setting: &StoreSetting) -> String {
     let StoreSetting::Server(url) = setting else {
         return format!("{setting:?}");
@@ -90,11 +118,11 @@ pub fn fallback_store(connection: &Connection) -> Result<Option<Arc<dyn Store>>,
     if !connection.grant().needs_login() || *connection.store() == StoreSetting::Memory {
         return Ok(None);
     }
-    let homeless = || {
+    let no_home = || {
         let message = "no fallback store: neither XDG_STATE_HOME nor HOME is set";
         Error::new(ErrorKind::Unavailable, message)
     };
-    let state = state_folder().ok_or_else(homeless)?;
+    let state = state_folder().ok_or_else(no_home)?;
     let folder = state.join("fallback");
     let fallback = shared().store(&StoreSetting::File(folder.clone()), || {
         create_private_folder(&state).map_err(|why| {

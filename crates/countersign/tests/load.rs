@@ -32,7 +32,7 @@ fn load_returns_a_client_of_the_configuration_that_it_finds() {
             "load_returns_a_client_of_the_configuration_that_it_finds",
             &sandbox,
         );
-        // The second call was answered from memory.
+        // The second call returned the cached token.
         assert_eq!(sandbox.log().len(), 1);
         return;
     }

@@ -72,7 +72,9 @@ impl<'a> Maker<'a> {
             SignerCallback::None => None,
             _ => Some(self.signer(&settings)),
         };
-        let settings = self.put_over(settings)?.resolve(countersign::variable)?;
+        let settings = self
+            .override_settings(settings)?
+            .resolve(countersign::variable)?;
         let registry = self.registry()?;
         match signer {
             None => Connection::from_registry(name, &settings, &registry),
@@ -98,7 +100,7 @@ impl<'a> Maker<'a> {
     }
 
     /// Overrides and removes settings as the scenario says.
-    fn put_over(&self, mut settings: Settings) -> Result<Settings, Error> {
+    fn override_settings(&self, mut settings: Settings) -> Result<Settings, Error> {
         settings.set("store", "memory")?;
         for (key, value) in &self.scenario.settings {
             match value {
@@ -109,7 +111,7 @@ impl<'a> Maker<'a> {
         Ok(settings)
     }
 
-    /// Returns a signer that signs like an HSM: the library doesn't see the key.
+    /// Returns a signer that works like an HSM: the library doesn't see the key.
     fn signer(&self, settings: &Settings) -> Arc<dyn Signer> {
         let path = settings.path("private_key_file").expect("a key's file");
         let file = std::fs::read(path).expect("the key's file");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::scenario::{Action, Facts, Scenario};
 
-/// What was changed, and the scenario with that change.
+/// A description of the change, and the scenario with it.
 type Wrong = (String, Scenario);
 
 /// Changes each expectation to a wrong one.
@@ -66,7 +66,7 @@ pub(crate) fn of_instructions(scenario: &Scenario) -> Vec<Wrong> {
         }
     }
     for key in scenario.settings.keys() {
-        // It only makes a scenario shorter.
+        // This setting only makes a scenario faster.
         if key == "timeout_ms" {
             continue;
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What a step expects, or its result.
+/// A step's expectations, or its result.
 pub(crate) type Facts = Map<String, Value>;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -15,7 +15,7 @@ pub(crate) struct Scenario {
     pub(crate) name: String,
     pub(crate) about: String,
     pub(crate) connection: String,
-    /// Override those of the connection. Null removes a setting.
+    /// Settings that override the connection's. Null removes a setting.
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, Option<String>>,
     #[serde(default)]
@@ -124,7 +124,7 @@ impl Scenario {
         );
         assert!(
             scenario.open.is_none() || scenario.steps.is_empty(),
-            "{shown}: there are no steps without a client"
+            "{shown}: a scenario with `open` can't have steps"
         );
         scenario
     }
@@ -142,7 +142,7 @@ impl TryFrom<Value> for SignerCallback {
         match value {
             Value::Bool(true) => Ok(Self::Signs),
             Value::String(word) if word == "fails" => Ok(Self::Fails),
-            other => Err(format!("`signer` is {other}")),
+            other => Err(format!("`signer` must be true or \"fails\", not {other}")),
         }
     }
 }
@@ -154,12 +154,12 @@ impl TryFrom<Facts> for Step {
         let expect = match members.remove("expect") {
             None => None,
             Some(Value::Object(expect)) => Some(expect),
-            Some(other) => return Err(format!("`expect` is {other}")),
+            Some(other) => return Err(format!("`expect` must be an object, not {other}")),
         };
         let name = match members.remove("as") {
             None => None,
             Some(Value::String(name)) => Some(name),
-            Some(other) => return Err(format!("`as` is {other}")),
+            Some(other) => return Err(format!("`as` must be a string, not {other}")),
         };
         let word = members.get("do").and_then(Value::as_str);
         let word = word.ok_or("a step has no `do`")?.to_owned();

@@ -111,7 +111,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Returns a token's or an error's facts. Keeps the token if the step names it.
+    /// Describes a token or an error. Keeps the token if the step names it.
     fn token(&mut self, step: &Step, result: Result<Token, Error>) -> Result<Seen, Stop> {
         let token = match result {
             Ok(token) => token,
