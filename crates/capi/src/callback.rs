@@ -1,4 +1,4 @@
-//! What the host passes in with a callback.
+//! Callbacks: the functions and data that the host passes in.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -30,9 +30,9 @@ pub unsafe extern "C" fn csign_callback_set_cause(cause: *mut c_void, destroy: c
 /// Why the host's callback failed: the source of the error that results.
 #[derive(Debug)]
 pub(crate) struct Cause {
-    /// What the callback returned.
+    /// The callback's return value.
     pub(crate) status: i32,
-    /// What it passed to [`csign_callback_set_cause`].
+    /// The cause that it set with [`csign_callback_set_cause`].
     pub(crate) data: Option<UserData>,
 }
 

@@ -15,7 +15,7 @@ use crate::slots::{Entry, Found, Full, Table};
 pub(crate) trait Handle: Sized + 'static {
     /// The object behind the handle.
     type Body: Send + Sync + 'static;
-    /// What error messages call it.
+    /// The type's name in error messages.
     const NAME: &'static str;
 
     fn table() -> &'static Table<Self::Body>;

@@ -12,7 +12,7 @@ pub(super) fn jwt(stage: &mut Stage) -> Result<(), String> {
         ensure(token.source() == Source::Minted, "the token is new")?;
         ensure(
             token.expires_at().is_some(),
-            "DocuSign says when a token expires",
+            "DocuSign reports when a token expires",
         )?;
         let about = client.identity().map_err(describe)?;
         stage.obtained(&client, &token, &about, &["account_id", "base_uri"])?;
@@ -28,7 +28,7 @@ pub(super) fn jwt(stage: &mut Stage) -> Result<(), String> {
 pub(super) fn consent(stage: &mut Stage) -> Result<(), String> {
     let client = stage.client("docusign-jwt-unconsented")?;
     let error = match client.token() {
-        Ok(_) => return Err("got a token without consent".into()),
+        Ok(_) => return Err("received a token without consent".into()),
         Err(error) => error,
     };
     ensure(
@@ -71,7 +71,7 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
     let token = browser::login(&client)?;
     ensure(
         token.source() == Source::Minted,
-        "the login got a new token",
+        "the login returned a new token",
     )?;
     let about = client.identity().map_err(describe)?;
     stage.obtained(&client, &token, &about, &["account_id", "base_uri"])?;
@@ -119,7 +119,7 @@ pub(super) fn rotation(stage: &mut Stage) -> Result<(), String> {
     stage.sandbox.set_clock_offset(31 * DAY);
     stage.clock.set_forward(31 * DAY);
     let error = match client.token() {
-        Ok(_) => return Err("got a token with an expired refresh token".into()),
+        Ok(_) => return Err("received a token with an expired refresh token".into()),
         Err(error) => error,
     };
     stage.sandbox.set_clock_offset(0);

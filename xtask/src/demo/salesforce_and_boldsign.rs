@@ -15,7 +15,7 @@ pub(super) fn three_hosts(stage: &mut Stage) -> Result<(), String> {
         let token = client.token().map_err(describe)?;
         ensure(
             token.expires_at().is_none(),
-            "Salesforce doesn't say when a token expires",
+            "Salesforce doesn't report when a token expires",
         )?;
         let about = token.extra().clone();
         stage.obtained(

@@ -1,4 +1,4 @@
-//! What the jobs share: the sandbox, its connections, and a clock that can be set forward.
+//! The sandbox, its connections and a clock that can be set forward, for all jobs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What numbers name, and how slots are reused.
+//! Tests of look-ups by number, and of the reuse of slots.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
