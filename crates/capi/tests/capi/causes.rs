@@ -1,5 +1,4 @@
-//! The cause of a callback's failure belongs to the error that it led to, whichever thread ran the
-//! callback.
+//! The cause of a callback's failure belongs to its error, whichever thread ran the callback.
 
 use std::ffi::c_void;
 use std::ptr;
