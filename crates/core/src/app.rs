@@ -1,4 +1,4 @@
-//! One app at its provider, as values: what requests are built from and responses are read by.
+//! One app at its provider, as values that requests are built from and responses are read with.
 
 mod fill;
 
@@ -10,8 +10,9 @@ pub(crate) use self::fill::no_certificate;
 use crate::profile::GrantRules;
 use crate::{BasicEncoding, ClientAuth, Error, GrantKind, Profile, Secret, Signer, Url, jws};
 
-/// A connection as its provider and the builders of requests see it, without where tokens are
-/// stored and how requests are sent.
+/// The part of a connection that providers and request builders need.
+///
+/// It says nothing about where tokens are stored or how requests are sent.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct App<'a> {
@@ -19,11 +20,11 @@ pub struct App<'a> {
     pub name: &'a str,
     /// The provider's profile.
     pub profile: &'a Profile,
-    /// Where requests go.
+    /// The environment and its endpoints.
     pub endpoints: &'a Endpoints,
-    /// Who asks.
+    /// The client ID and how the client authenticates.
     pub client: &'a ClientIdentity,
-    /// What is asked for.
+    /// The grant type, subject, audience and scopes.
     pub policy: &'a GrantPolicy,
 }
 
@@ -44,13 +45,14 @@ impl<'a> App<'a> {
         }
     }
 
-    /// The profile's rules for the connection's grant.
+    /// Returns the profile's rules for the connection's grant type.
     pub fn rules(self) -> &'a GrantRules {
-        // A connection with a grant that the profile does not have is rejected.
+        // A connection whose grant type isn't in the profile has been rejected.
         &self.profile.grants[&self.policy.grant]
     }
 
-    /// The grants that token requests use: what a login brought is refreshed.
+    /// Returns the grant types that token requests use: the connection's own, and `refresh-token`
+    /// if it starts with a login.
     pub(crate) fn requested_grants(self) -> impl Iterator<Item = GrantKind> {
         let grant = self.policy.grant;
         let refresh = grant.needs_login().then_some(GrantKind::RefreshToken);
@@ -59,13 +61,13 @@ impl<'a> App<'a> {
     }
 }
 
-/// The deployment of the provider, and where it is reached.
+/// The environment of a connection and the URLs of its endpoints.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Endpoints {
-    /// The word for the provider's deployment.
+    /// The name of the environment, such as `demo`.
     pub environment: String,
-    /// The base of the endpoints, if there is one.
+    /// The URL that the endpoints are based on, if any.
     pub base_url: Option<Url>,
     /// The token endpoint.
     pub token_url: Url,
@@ -75,29 +77,32 @@ pub struct Endpoints {
     pub userinfo_url: Option<Url>,
     /// The revocation endpoint.
     pub revoke_url: Option<Url>,
-    /// The server's issuer.
+    /// The issuer identifier of the authorization server.
     pub issuer: Option<String>,
 }
 
-/// The app, and how it proves that it is the one.
+/// The client ID of the app, and how the app authenticates.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientIdentity {
-    /// The app's id.
+    /// The client ID.
     pub id: String,
-    /// How the app proves itself.
+    /// The client authentication method.
     pub auth: ClientAuth,
-    /// How id and secret are written in Basic.
+    /// How the client ID and secret are encoded in the `Basic` header.
     pub basic_encoding: BasicEncoding,
-    /// Where the browser comes back to after a login.
+    /// The redirect URI of logins.
     pub redirect_uri: Option<Url>,
     pub(crate) secret: Option<Secret>,
     pub(crate) signer: Option<Arc<dyn Signer>>,
 }
 
 impl ClientIdentity {
-    /// Whether `expected` is the base64 of HMAC-SHA256 of the message under the client secret;
-    /// `None` if no secret is known. Lets a provider check without seeing the secret.
+    /// Checks whether `expected` is the base64 HMAC-SHA256 of the message, keyed with the client
+    /// secret.
+    ///
+    /// Returns `None` if there is no client secret. Providers verify signatures with this without
+    /// seeing the secret.
     pub fn secret_signed(&self, message: &[u8], expected: &str) -> Option<bool> {
         let secret = self.secret.as_ref()?;
         Some(jws::hmac_sha256_base64_matches(
@@ -118,28 +123,28 @@ impl ClientIdentity {
     }
 }
 
-/// Which grant is used, for whom and for what.
+/// The grant type of a connection, and what its tokens are requested for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GrantPolicy {
-    /// The grant that tokens are requested by.
+    /// The grant type.
     pub grant: GrantKind,
-    /// Whom assertions stand for.
+    /// The subject of assertions.
     pub subject: Option<String>,
-    /// The audience of assertions, apart from the endpoint.
+    /// The audience of assertions. If unset, it is the token endpoint.
     pub audience: Option<String>,
-    /// The scopes to ask for.
+    /// The scopes to request.
     pub scopes: Vec<String>,
     /// The lifetime of assertions.
     pub assertion_ttl: Duration,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) extra: BTreeMap<String, String>,
-    /// Parameters of the authorization request, settings `authorize.NAME`.
+    /// Extra parameters of the authorization request, settings `authorize.NAME`.
     pub(crate) authorize: BTreeMap<String, String>,
 }
 
 impl GrantPolicy {
-    /// A vendor-specific setting, `extra.NAME`.
+    /// Returns the vendor-specific setting `extra.NAME`.
     pub fn extra(&self, name: &str) -> Option<&str> {
         self.extra.get(name).map(String::as_str)
     }

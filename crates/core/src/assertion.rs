@@ -1,4 +1,4 @@
-//! Assertions: the signed JWTs that ask for a token, or prove the app (RFC 7523 section 3).
+//! Assertions: signed JWTs that request a token or authenticate the client (RFC 7523 section 3).
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::profile::ClientAudience;
 use crate::{App, ClientAuth, Error, ErrorKind, GrantKind, Moment, Random, Signer};
 use crate::{jws, random};
 
-/// The assertion of the `jwt-bearer` grant.
+/// Builds the assertion of the `jwt-bearer` grant type.
 pub(crate) fn of_grant(app: App<'_>, now: Moment, random: &dyn Random) -> Result<String, Error> {
     let rules = &app.profile.assertion;
     let scope = rules.scope_claim.then(|| app.policy.scopes.join(" "));
@@ -26,7 +26,7 @@ pub(crate) fn of_grant(app: App<'_>, now: Moment, random: &dyn Random) -> Result
     sign(app, app.client.require_signer()?, assertion, now, random)
 }
 
-/// The assertion that authenticates the client.
+/// Builds the assertion that authenticates the client.
 pub(crate) fn of_client(
     app: App<'_>,
     signer: &dyn Signer,
@@ -54,8 +54,8 @@ pub(crate) fn of_client(
     sign(app, signer, assertion, now, random)
 }
 
-/// Fails where the profile's templates for assertions lack what they need: better when the
-/// connection is made than with its first request.
+/// Checks that the templates for assertions have all they need, so that a missing setting is
+/// reported when the connection is built, not with its first request.
 pub(crate) fn check(app: App<'_>) -> Result<(), Error> {
     let signer = match (app.policy.grant, app.client.auth) {
         (GrantKind::JwtBearer, _) | (_, ClientAuth::PrivateKeyJwt) => {
@@ -97,13 +97,13 @@ fn add_header<'a>(
             let vendor = &app.profile.name;
             return Err(no_certificate(&format!("{vendor}'s `assertion.x5c`")));
         }
-        let chain: Vec<_> = chain.iter().map(|one| one.x5c()).collect();
+        let chain: Vec<_> = chain.iter().map(|certificate| certificate.x5c()).collect();
         header.add("x5c", Some(chain));
     }
     Ok(())
 }
 
-/// Builds and signs either kind of assertion: the lifetime is bounded here, for both.
+/// Builds and signs an assertion of either kind. Limits the lifetime of both.
 fn sign(
     app: App<'_>,
     signer: &dyn Signer,
@@ -114,7 +114,7 @@ fn sign(
     let rules = &app.profile.assertion;
     let issued_at = now.unix_s() - i64::from(rules.backdate_s);
     let expires = now.unix_s() + app.policy.assertion_ttl.as_secs() as i64;
-    // Servers measure the lifetime from `iat`, which is put back.
+    // Servers measure the lifetime from `iat`, which is backdated.
     let expires = expires.min(issued_at + i64::from(rules.max_ttl_s));
     let jwt_id = assertion.jwt_id.then(|| random::word(random)).transpose()?;
     let mut claims = Members::default();
@@ -140,17 +140,17 @@ fn sign(
     )?)
 }
 
-/// What differs between an assertion that asks for a token and one that authenticates the client.
+/// The claims that differ between grant assertions and client assertions.
 struct Assertion<'a> {
     subject: Option<&'a str>,
     audience: &'a str,
     scope: Option<String>,
     jwt_id: bool,
-    /// Whether the profile's claims belong into it.
+    /// Whether the profile's claims are added.
     adds_claims: bool,
 }
 
-/// The members of a header or of claims, in order; times in seconds since 1970.
+/// The members of a JWT header or claims set, in order.
 #[derive(Default)]
 struct Members<'a>(Vec<(&'a str, Value)>);
 
@@ -160,7 +160,7 @@ impl<'a> Members<'a> {
         self.0.extend(member);
     }
 
-    /// Puts a member in the place of the one of its name, or at the end; none takes it away.
+    /// Replaces the member of this name, or appends it. `None` removes the member.
     fn set(&mut self, name: &'a str, value: Option<Value>) {
         let at = self.0.iter().position(|(known, _)| *known == name);
         match (at, value) {
@@ -171,8 +171,12 @@ impl<'a> Members<'a> {
     }
 
     fn json(&self) -> Result<Vec<u8>, Error> {
-        serde_json::to_vec(self)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("an assertion: {error}")))
+        serde_json::to_vec(self).map_err(|error| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("the assertion cannot be encoded: {error}"),
+            )
+        })
     }
 }
 

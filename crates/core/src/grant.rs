@@ -1,19 +1,19 @@
-//! What a token is requested with, and which token is revoked.
+//! The grant of a token request, and the token type of a revocation request.
 
 use crate::{GrantKind, Secret};
 
-/// One use of a grant, with what it spends.
+/// The grant of one token request, including its code or refresh token.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Grant {
     /// A signed assertion (RFC 7523 section 2.1).
     JwtBearer,
-    /// The app for itself (RFC 6749 section 4.4).
+    /// The app's own credentials (RFC 6749 section 4.4).
     ClientCredentials,
-    /// The code that a login brought (RFC 6749 section 4.1.3); made by
+    /// An authorization code (RFC 6749 section 4.1.3), returned by
     /// [`Login::finish`](crate::Login::finish).
     AuthorizationCode {
-        /// The code, to be sent once.
+        /// The code. It must be sent only once.
         code: Secret,
         /// The redirect URI of the login.
         redirect_uri: String,
@@ -24,17 +24,17 @@ pub enum Grant {
     RefreshToken(Secret),
 }
 
-/// Which kind of token is to be revoked (RFC 7009 section 2.1).
+/// The type of a token to revoke (RFC 7009 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenTypeHint {
     /// An access token.
     AccessToken,
-    /// A refresh token, whose revocation ends the grant.
+    /// A refresh token. Revoking it ends the grant.
     RefreshToken,
 }
 
 impl TokenTypeHint {
-    /// The value of the parameter `token_type_hint`.
+    /// Returns the value of the `token_type_hint` parameter.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "access_token",
@@ -44,7 +44,15 @@ impl TokenTypeHint {
 }
 
 impl Grant {
-    /// Which grant it is.
+    /// Returns the grant type.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Grant, GrantKind};
+    ///
+    /// assert_eq!(Grant::ClientCredentials.kind(), GrantKind::ClientCredentials);
+    /// ```
     pub fn kind(&self) -> GrantKind {
         match self {
             Self::JwtBearer => GrantKind::JwtBearer,

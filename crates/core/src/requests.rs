@@ -1,4 +1,4 @@
-//! Requests for tokens and to revoke them: each grant as a form, with the client authentication.
+//! Builds token requests and revocation requests.
 
 use crate::parameters::is_ours;
 use crate::profile::Rotation;
@@ -12,13 +12,13 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// `client_assertion_type` (RFC 7523 section 2.2).
 const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The request that asks for a token: a pure function of its inputs, no I/O.
+/// Builds a token request. A pure function of its inputs, without I/O.
 ///
-/// Each call makes fresh assertions, with their own `jti`, `iat` and `exp`.
+/// Each call signs new assertions with their own `jti`, `iat` and `exp`.
 ///
 /// # Errors
 ///
-/// Where the connection lacks what the grant needs, or signing fails.
+/// If the connection lacks a setting that the grant needs, or signing fails.
 ///
 /// # Example
 ///
@@ -65,12 +65,13 @@ pub fn token_request(
     Ok(request)
 }
 
-/// The request that revokes a token (RFC 7009 section 2.1); `None` if the provider has no
-/// revocation endpoint.
+/// Builds a request that revokes a token (RFC 7009 section 2.1).
+///
+/// Returns `None` if the provider has no revocation endpoint.
 ///
 /// # Errors
 ///
-/// If the client authentication cannot be made.
+/// If the client can't authenticate: a secret or key is missing, or signing fails.
 pub fn revocation_request(
     connection: &Connection,
     token: &Secret,
@@ -97,7 +98,7 @@ pub fn revocation_request(
     }))
 }
 
-/// Whether this grant spends something that the server takes once.
+/// Whether this grant contains a secret that the server accepts only once.
 pub(crate) fn spends_single_use_secret(profile: &Profile, grant: &Grant) -> bool {
     match grant {
         Grant::AuthorizationCode { .. } => true,
@@ -144,12 +145,12 @@ fn grant_form(
         true => form.field("scope", scopes),
         false => form,
     };
-    let form = with_params(app, form, grant.kind())?;
-    with_parameters(connection, form, grant.kind())
+    let form = with_profile_params(app, form, grant.kind())?;
+    with_provider_parameters(connection, form, grant.kind())
 }
 
-/// Adds what the profile says in `params`, in the place of a field of the same name.
-fn with_params(app: App<'_>, form: Form, grant: GrantKind) -> Result<Form, Error> {
+/// Adds the profile's `params` for the grant type. They replace fields of the same name.
+fn with_profile_params(app: App<'_>, form: Form, grant: GrantKind) -> Result<Form, Error> {
     let Some(rules) = app.profile.grants.get(&grant) else {
         return Ok(form);
     };
@@ -161,27 +162,30 @@ fn with_params(app: App<'_>, form: Form, grant: GrantKind) -> Result<Form, Error
                 Some(first) => form.with(name.to_owned(), first),
                 None => form.without(name),
             };
-            Ok(values.fold(form, |form, more| form.field(name.to_owned(), more)))
+            Ok(values.fold(form, |form, value| form.field(name.to_owned(), value)))
         })
 }
 
-/// Adds what only this vendor wants.
-fn with_parameters(connection: &Connection, form: Form, grant: GrantKind) -> Result<Form, Error> {
+/// Adds the parameters that the provider's code returns.
+fn with_provider_parameters(
+    connection: &Connection,
+    form: Form,
+    grant: GrantKind,
+) -> Result<Form, Error> {
     let parameters = connection.provider().parameters(connection.app(), grant)?;
     parameters
         .into_iter()
         .try_fold(form, |form, (name, value)| {
             if is_ours(&name) {
                 let id = &connection.profile().id;
-                let message =
-                    format!("provider `{id}` may not write the parameter `{name}` of a request");
+                let message = format!("provider `{id}` may not set the request parameter `{name}`");
                 return Err(Error::new(ErrorKind::Plugin, message));
             }
             Ok(form.with(name, value))
         })
 }
 
-/// Adds the app's proof to the form, or makes the `Authorization` header that carries it.
+/// Adds the client authentication to the form, or returns it as an `Authorization` header.
 fn authenticate_client(
     app: App<'_>,
     form: Form,
@@ -192,10 +196,10 @@ fn authenticate_client(
     let client = app.client;
     let id = client.id.as_str();
     let rules = app.profile.grants.get(&grant.kind());
-    let says_who = rules.is_some_and(|rules| rules.send_client_id);
+    let send_client_id = rules.is_some_and(|rules| rules.send_client_id);
     let form = match client.auth {
-        // The assertion says who asks.
-        ClientAuth::None if matches!(grant, Grant::JwtBearer) && !says_who => form,
+        // The assertion identifies the client.
+        ClientAuth::None if matches!(grant, Grant::JwtBearer) && !send_client_id => form,
         ClientAuth::None => form.field("client_id", id),
         ClientAuth::Basic => return Ok((form, Some(basic(client)?))),
         ClientAuth::Post => form
@@ -222,7 +226,7 @@ fn authenticate_client(
     Ok((form, None))
 }
 
-/// `Basic` (RFC 6749 section 2.3.1, RFC 7617 section 2).
+/// Returns the `Basic` credentials (RFC 6749 section 2.3.1, RFC 7617 section 2).
 fn basic(client: &ClientIdentity) -> Result<Secret, Error> {
     let (id, secret) = (client.id.as_str(), client.require_secret()?.expose());
     let mut pair =

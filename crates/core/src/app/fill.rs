@@ -10,8 +10,9 @@ use crate::profile::template::{self, Hole, Name, Part, Templated, Unset, Value};
 use crate::{Error, ErrorKind, GrantKind, Signer};
 
 impl App<'_> {
-    /// The value of each entry of a profile's table, none for one that is to be left out. `table`
-    /// is the table's name, for messages; `signer` is what signs the request, if anything does.
+    /// Fills each entry of a profile's table. The value is `None` if the entry is to be left out.
+    ///
+    /// `table` is the table's name for messages; `signer` signs the request, if it is signed.
     pub(crate) fn fill<'b>(
         self,
         table: &str,
@@ -29,8 +30,10 @@ impl App<'_> {
         })
     }
 
-    /// The parameters that the profile adds to this grant, filled. One that is an array comes
-    /// several times (as RFC 8707 section 2 has it), one without a value not at all.
+    /// Fills the parameters that the profile adds to requests with this grant type.
+    ///
+    /// An array becomes one parameter per item (as in RFC 8707 section 2). A parameter without a
+    /// value is left out.
     pub(crate) fn params(
         self,
         grant: GrantKind,
@@ -53,7 +56,7 @@ impl App<'_> {
     }
 }
 
-/// One entry of a profile's table being filled.
+/// An entry of a profile's table that is being filled.
 struct Filling<'a> {
     app: App<'a>,
     signer: Option<&'a dyn Signer>,
@@ -68,7 +71,7 @@ impl Filling<'_> {
             Value::Whole(number) => Some(Json::from(*number)),
             Value::Real(number) => Some(Json::from(*number)),
             Value::Truth(truth) => Some(Json::from(*truth)),
-            // What drops an item of an array leaves the others.
+            // A placeholder without a value drops its item, not the whole array.
             Value::List(items) => {
                 let items = items.iter().map(|item| self.value(item).transpose());
                 Some(Json::Array(items.flatten().collect::<Result<_, _>>()?))
@@ -76,10 +79,10 @@ impl Filling<'_> {
         })
     }
 
-    /// The text with its holes filled; none where one of them drops it.
+    /// Fills the placeholders of a text. Returns `None` if one of them drops the entry.
     fn text(&self, text: &str) -> Result<Option<String>, Error> {
         let parts = template::parse(text).map_err(|why| {
-            // `Profile::from_toml` has refused it, unless the profile was made in another way.
+            // `Profile::from_toml` rejects this, but a profile can be built in other ways.
             Error::new(ErrorKind::Setting, format!("{}: {why}", self.field()))
         })?;
         let mut filled = String::new();
@@ -100,7 +103,7 @@ impl Filling<'_> {
             (Some(value), _) => value,
             (None, Unset::Fallback(text)) => text.to_owned(),
             (None, Unset::DropEntry) => return Ok(None),
-            (None, Unset::Refuse) => return Err(self.lacking(hole.name)),
+            (None, Unset::Refuse) => return Err(self.missing(hole.name)),
         };
         Ok(Some(hole.filtered(value)))
     }
@@ -132,18 +135,22 @@ impl Filling<'_> {
         }
     }
 
-    fn lacking(&self, name: Name<'_>) -> Error {
+    fn missing(&self, name: Name<'_>) -> Error {
         match name {
             Name::CertSha256 | Name::CertSha1 => no_certificate(&self.field()),
             Name::SpkiSha256 => Error::setting(
                 "private_key",
-                "nothing tells the public half of the key that signs",
+                "the signer does not provide its public key",
             )
             .with_hint(format!(
-                "{} needs it: set private_key, or have the signer tell its public key",
+                "set private_key, or use a signer that provides its public key: {} needs it",
                 self.field()
             )),
-            name => Error::missing(&name.setting()).with_hint(format!("{} needs it", self.field())),
+            name => {
+                let setting = name.setting();
+                let hint = format!("set {setting}: {} needs it", self.field());
+                Error::missing(&setting).with_hint(hint)
+            }
         }
     }
 
@@ -153,13 +160,10 @@ impl Filling<'_> {
     }
 }
 
-/// The key that signs has no certificate, and `field` of the profile names it by one.
+/// The error for a key without a certificate that `field` of the profile requires.
 pub(crate) fn no_certificate(field: &str) -> Error {
-    Error::setting(
-        "private_key",
-        "the private key comes without its certificate",
-    )
+    Error::setting("private_key", "the private key has no certificate")
     .with_hint(format!(
-        "{field} needs it: put the certificate beside the key in the PEM file, or give the PKCS#12 file that holds both"
+        "add the certificate to the PEM file of the key, or use a PKCS#12 file that contains both: {field} needs it"
     ))
 }

@@ -140,7 +140,9 @@ fn a_key_without_its_certificate_is_refused_where_the_vendor_wants_it() {
             let error = with(rules, &text, &[]).unwrap_err();
             assert_eq!(error.setting_name(), Some("private_key"));
             assert!(
-                error.message().contains("without its certificate"),
+                error
+                    .message()
+                    .contains("the private key has no certificate"),
                 "{error:?}"
             );
             let hint = error.hint().unwrap();
@@ -287,8 +289,8 @@ fn what_a_template_lacks_is_named_when_the_connection_is_made() {
                     .ends_with(&format!("`{setting}` is missing")),
                 "{error}"
             );
-            let field = format!("Acme's `assertion.{table}.thing` needs it");
-            assert_eq!(error.hint(), Some(field.as_str()));
+            let hint = format!("set {setting}: Acme's `assertion.{table}.thing` needs it");
+            assert_eq!(error.hint(), Some(hint.as_str()));
         }
     }
     let rules = "[grants.client-credentials]\nclient_auth = [\"post\"]\n\
@@ -297,7 +299,7 @@ fn what_a_template_lacks_is_named_when_the_connection_is_made() {
     assert_eq!(error.setting_name(), Some("extra.region"));
     assert_eq!(
         error.hint(),
-        Some("Acme's `grants.client-credentials.params.who` needs it")
+        Some("set extra.region: Acme's `grants.client-credentials.params.who` needs it")
     );
     // What only the refresh after a login needs is asked for before the login.
     let rules = "[grants.authorization-code]\nclient_auth = [\"none\"]\n\
