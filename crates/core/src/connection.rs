@@ -1,4 +1,4 @@
-//! The settings of one app and one principal at one provider, checked and ready to use.
+//! The validated settings of one app at one provider.
 
 mod identity;
 mod live;
@@ -19,7 +19,7 @@ use crate::{
     KeyRing, Network, Profile, Provider, Registry, Settings, Signer, StoreSetting, Url,
 };
 
-/// A connection: settings held against a provider, with every word checked.
+/// The settings of one app at one provider, validated.
 ///
 /// # Example
 ///
@@ -58,12 +58,12 @@ pub struct Connection {
     store: StoreSetting,
     store_create: bool,
     store_key: Option<KeyRing>,
-    /// What it was made from, if files have a part in that.
+    /// The settings it was built from, if some of them came from files.
     origin: Option<Arc<Origin>>,
 }
 
 impl Connection {
-    /// The same connection for another subject.
+    /// Returns a copy of the connection for another subject.
     #[must_use]
     pub fn for_subject(&self, subject: &str) -> Self {
         let mut other = self.clone();
@@ -71,13 +71,15 @@ impl Connection {
         other
     }
 
-    /// Holds settings against a provider. `name` may be empty as long as nothing outlives the
-    /// process: in a shared store it tells whose the tokens are.
+    /// Validates settings against a provider.
+    ///
+    /// `name` identifies the connection's tokens in a store. It may be empty if
+    /// tokens are only kept in memory.
     ///
     /// # Errors
     ///
-    /// Where a setting is missing, malformed, not the provider's, or contradicts another; the
-    /// error names it and says what to write.
+    /// If a setting is missing, malformed, unknown to the provider, or contradicts another one. The
+    /// error names the setting and how to correct it.
     pub fn new(
         name: &str,
         settings: &Settings,
@@ -86,13 +88,14 @@ impl Connection {
         Self::build(name, settings, provider, None, None)
     }
 
-    /// As [`Connection::new`], with a signer in place of `private_key`: a key that stays in an
-    /// HSM or a KMS. A `private_key` that is a `pkcs11:` URI (RFC 7512) may stay: it is what the
-    /// signer was made from.
+    /// Like [`Connection::new`], but signs with a signer instead of `private_key`, such as a key in
+    /// an HSM or a KMS.
+    ///
+    /// `private_key` must be unset or a `pkcs11:` URI (RFC 7512), which names the signer's key.
     ///
     /// # Errors
     ///
-    /// As [`Connection::new`]; also where `private_key` is set as well and holds a key.
+    /// As [`Connection::new`], and if `private_key` contains a key.
     pub fn with_signer(
         name: &str,
         settings: &Settings,
@@ -102,12 +105,13 @@ impl Connection {
         Self::build(name, settings, provider, Some(signer), None)
     }
 
-    /// As [`Connection::new`], with the library that signs with `private_key`; it is ring where
-    /// none is chosen. What is signed with `client_secret` stays with ring, which is as fast.
+    /// Like [`Connection::new`], but chooses the library that signs with `private_key`.
+    ///
+    /// The default is ring. ring always signs with `client_secret`: for HMAC it is just as fast.
     ///
     /// # Errors
     ///
-    /// As [`Connection::new`]; also where that library does not take the key.
+    /// As [`Connection::new`], and if the library does not support the key.
     ///
     /// # Example
     ///
@@ -153,7 +157,7 @@ impl Connection {
         Self::build(name, settings, provider, None, Some(backend))
     }
 
-    /// As [`Connection::new`], with the provider that the settings name.
+    /// Like [`Connection::new`], but looks up the provider that the settings name.
     ///
     /// # Errors
     ///
@@ -205,28 +209,30 @@ impl Connection {
         })
     }
 
-    /// The name it has in the configuration; empty if it was given none.
+    /// Returns the connection's name in the configuration, which may be empty.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What messages call it.
+    /// Returns how messages refer to the connection.
     pub(crate) fn label(&self) -> String {
         label(&self.name)
     }
 
-    /// Fails without a name: where its tokens outlive the process, nothing else tells whose they are.
+    /// Checks that the connection has a name, which identifies its tokens in a store that outlives
+    /// the process.
     pub(crate) fn check_named(&self) -> Result<(), Error> {
         if !self.name.trim().is_empty() {
             return Ok(());
         }
-        let message = "`name` is missing: the store outlives this process, and only the name tells whose the tokens in it are";
+        let message =
+            "`name` is missing: it identifies the tokens in a store that outlives this process";
         Err(Error::setting("name", message).with_hint(
-            "give this client a name that no other user of the store has, or set store = \"memory\"",
+            "set name to one that nothing else in the store uses, or set store = \"memory\"",
         ))
     }
 
-    /// What providers, requests and responses see of it.
+    /// Returns the part that providers, requests and responses need.
     pub fn app(&self) -> App<'_> {
         App::new(
             &self.name,
@@ -237,164 +243,164 @@ impl Connection {
         )
     }
 
-    /// Where its requests go.
+    /// Returns the environment and its endpoints.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// Who asks.
+    /// Returns the client ID and how the client authenticates.
     pub fn client(&self) -> &ClientIdentity {
         &self.client
     }
 
-    /// What it asks for.
+    /// Returns the grant type, subject, audience and scopes.
     pub fn policy(&self) -> &GrantPolicy {
         &self.policy
     }
 
-    /// The provider.
+    /// Returns the provider.
     pub fn provider(&self) -> &Arc<dyn Provider> {
         &self.provider
     }
 
-    /// The provider's profile.
+    /// Returns the provider's profile.
     pub fn profile(&self) -> &Profile {
         self.provider.profile()
     }
 
-    /// The word for the provider's deployment.
+    /// Returns the name of the environment, such as `demo`.
     pub fn environment(&self) -> &str {
         &self.endpoints.environment
     }
 
-    /// The grant it asks by.
+    /// Returns the grant type.
     pub fn grant(&self) -> GrantKind {
         self.policy.grant
     }
 
-    /// The profile's rules for its grant.
+    /// Returns the profile's rules for the grant type.
     pub fn rules(&self) -> &GrantRules {
         self.app().rules()
     }
 
-    /// The app's id.
+    /// Returns the client ID.
     pub fn client_id(&self) -> &str {
         &self.client.id
     }
 
-    /// How the app proves itself.
+    /// Returns the client authentication method.
     pub fn client_auth(&self) -> ClientAuth {
         self.client.auth
     }
 
-    /// How id and secret are written in Basic.
+    /// Returns how the client ID and secret are encoded in the `Basic` header.
     pub fn basic_encoding(&self) -> BasicEncoding {
         self.client.basic_encoding
     }
 
-    /// What signs its assertions.
+    /// Returns the signer of assertions, if there is one.
     pub fn signer(&self) -> Option<&Arc<dyn Signer>> {
         self.client.signer.as_ref()
     }
 
-    /// Whom its assertions stand for.
+    /// Returns the subject of assertions.
     pub fn subject(&self) -> Option<&str> {
         self.policy.subject.as_deref()
     }
 
-    /// The audience of its assertions, apart from the endpoint.
+    /// Returns the audience of assertions. If there is none, it is the token endpoint.
     pub fn audience(&self) -> Option<&str> {
         self.policy.audience.as_deref()
     }
 
-    /// The server's issuer.
+    /// Returns the issuer identifier of the authorization server.
     pub fn issuer(&self) -> Option<&str> {
         self.endpoints.issuer.as_deref()
     }
 
-    /// The scopes to ask for.
+    /// Returns the scopes to request.
     pub fn scopes(&self) -> &[String] {
         &self.policy.scopes
     }
 
-    /// The lifetime of its assertions.
+    /// Returns the lifetime of assertions.
     pub fn assertion_ttl(&self) -> Duration {
         self.policy.assertion_ttl
     }
 
-    /// Where the browser comes back to.
+    /// Returns the redirect URI of logins.
     pub fn redirect_uri(&self) -> Option<&Url> {
         self.client.redirect_uri.as_ref()
     }
 
-    /// The base of the provider's endpoints, where it has one.
+    /// Returns the URL that the endpoints are based on, if any.
     pub fn base_url(&self) -> Option<&Url> {
         self.endpoints.base_url.as_ref()
     }
 
-    /// The token endpoint.
+    /// Returns the token endpoint.
     pub fn token_url(&self) -> &Url {
         &self.endpoints.token_url
     }
 
-    /// The userinfo endpoint.
+    /// Returns the userinfo endpoint.
     pub fn userinfo_url(&self) -> Option<&Url> {
         self.endpoints.userinfo_url.as_ref()
     }
 
-    /// The revocation endpoint.
+    /// Returns the revocation endpoint.
     pub fn revoke_url(&self) -> Option<&Url> {
         self.endpoints.revoke_url.as_ref()
     }
 
-    /// How it reaches the network.
+    /// Returns the network settings.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// How long a token must still be valid to be handed out without a refresh.
+    /// Returns how long a token must still be valid to be returned without a refresh.
     pub fn min_valid(&self) -> Duration {
         self.min_valid
     }
 
-    /// The lifetime to assume where an answer has none.
+    /// Returns the lifetime to assume if a response has none.
     pub fn assume_lifetime(&self) -> Option<Duration> {
         let by_profile = self.profile().response.assume_lifetime_s;
         let by_profile = by_profile.map(|s| Duration::from_secs(s.into()));
         self.assume_lifetime.or(by_profile)
     }
 
-    /// Where its tokens survive.
+    /// Returns the setting `store`.
     pub fn store(&self) -> &StoreSetting {
         &self.store
     }
 
-    /// Whether a store that is missing is created, setting `store_create`.
+    /// Whether a missing store is created, setting `store_create`.
     pub fn store_create(&self) -> bool {
         self.store_create
     }
 
-    /// The keys that encrypt the store, setting `store_key`.
+    /// Returns the keys that encrypt the store, setting `store_key`.
     pub fn store_key(&self) -> Option<&KeyRing> {
         self.store_key.as_ref()
     }
 
-    /// A vendor-specific setting, `extra.NAME`.
+    /// Returns the vendor-specific setting `extra.NAME`.
     pub fn extra(&self, name: &str) -> Option<&str> {
         self.policy.extra(name)
     }
 
-    /// Facts about its environment that come along with every token.
+    /// Returns facts about the environment that are added to every token.
     pub fn environment_extra(&self) -> &BTreeMap<String, String> {
         &self.profile().environments[&self.endpoints.environment].extra
     }
 }
 
-/// What messages call a connection of this name.
+/// Returns how messages refer to a connection with this name.
 #[doc(hidden)]
 pub fn label(name: &str) -> String {
     match name {
-        "" => "the connection without a name".to_owned(),
+        "" => "the unnamed connection".to_owned(),
         name => format!("connection `{name}`"),
     }
 }

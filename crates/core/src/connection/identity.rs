@@ -1,17 +1,17 @@
-//! What a connection's grant and its token are identified by, wherever they are shared.
+//! The identity of a connection's grant and of its token in shared stores.
 //!
-//! Two questions, answered apart. *Whose grant is it?* decides which refresh token may be used, and
-//! is the key of the record ([`Connection::record_key`]). *What was asked for?* decides which
-//! access token may be handed out, and is a fingerprint beside the token in the record. So another
-//! `audience` gets a token of its own from the same grant, and another tenant never gets near it.
+//! These are two separate things. The identity of the grant decides which refresh token may be
+//! used; it is the key of the record ([`Connection::record_key`]). The identity of the request
+//! decides which access token may be returned; it is a fingerprint stored with the token. So another
+//! `audience` gets its own token from the same grant, and another tenant never uses the grant.
 
 use super::Connection;
 use crate::profile::template::Templated;
 use crate::secret::fingerprint;
 use crate::{Error, ErrorKind, Extra, Secret, StoreKey};
 
-/// Names and values, hashed in order. Each value follows its name, so that a missing one cannot be
-/// taken for its neighbour.
+/// Names and values, hashed in order. Each value follows its name, so a value can't be mistaken
+/// for the next one if it is missing.
 #[derive(Default)]
 struct Words(Vec<String>);
 
@@ -31,8 +31,8 @@ impl Words {
     }
 }
 
-/// Authorization request parameters that say how a login goes, not what is granted: OpenID Connect
-/// Core 3.1.2.1, and Google's. Changing one of them keeps the grant.
+/// Authorization request parameters that control how a login proceeds, not what is granted: those
+/// of OpenID Connect Core 3.1.2.1 and Google's. Changing one of them keeps the grant.
 const SAME_GRANT: &[&str] = &[
     "access_type",
     "acr_values",
@@ -47,8 +47,8 @@ const SAME_GRANT: &[&str] = &[
 ];
 
 impl Connection {
-    /// The fingerprint of everything but credentials that this connection's token requests are
-    /// made from. Two connections of the same fingerprint ask for the same token.
+    /// Returns the fingerprint of everything that token requests are built from, except
+    /// credentials. Two connections with the same fingerprint request the same token.
     ///
     /// # Errors
     ///
@@ -77,8 +77,8 @@ impl Connection {
         Ok(words.hashed().to_hex())
     }
 
-    /// The fingerprint of the credentials that the client authenticates with, salted with the
-    /// refresh token that they go with.
+    /// Returns the fingerprint of the client's credentials, salted with the refresh token that they
+    /// are used with.
     pub(crate) fn credentials_fingerprint(&self, refresh_token: &Secret) -> String {
         let signer = self.client.signer.as_ref();
         let public = signer.and_then(|signer| signer.public_key());
@@ -96,16 +96,16 @@ impl Connection {
         .to_hex()
     }
 
-    /// Checks that the provider adds the same parameters each time it is asked: they identify the
-    /// stored token, which nobody could find again otherwise.
+    /// Checks that the provider returns the same parameters each time. They identify the stored
+    /// token, which couldn't be found again otherwise.
     ///
     /// # Errors
     ///
-    /// If they differ, naming one that does. What else is wrong with them, requests say.
+    /// If they differ, naming one that does. Other mistakes are reported by requests.
     pub(crate) fn check_parameters(&self) -> Result<(), Error> {
         for grant in self.app().requested_grants() {
-            let ask = || self.provider.parameters(self.app(), grant);
-            let (Ok(first), Ok(second)) = (ask(), ask()) else {
+            let parameters = || self.provider.parameters(self.app(), grant);
+            let (Ok(first), Ok(second)) = (parameters(), parameters()) else {
                 continue;
             };
             if first == second {
@@ -118,19 +118,19 @@ impl Connection {
             let name = only_in(&first, &second).or_else(|| only_in(&second, &first));
             let profile = self.profile();
             let message = format!(
-                "provider `{}` adds another value of the parameter `{}` to each request, so that a stored token cannot be told from others",
+                "provider `{}` sets the parameter `{}` differently in each request, so stored tokens cannot be identified",
                 profile.id,
                 name.unwrap_or_default()
             );
             return Err(Error::new(ErrorKind::Plugin, message)
                 .with_provider(&profile.id)
-                .with_hint("have the provider's `parameters` return the same for the same connection, without time or randomness"));
+                .with_hint("change the provider's `parameters` to return the same values for the same connection: no times, no randomness"));
         }
         Ok(())
     }
 
-    /// What a login is asked for: an audience, resource, tenant or organization there is one of the
-    /// grant.
+    /// Adds the parameters of the login. An audience, resource, tenant or organization in them is
+    /// part of the grant.
     fn add_login(&self, words: &mut Words) {
         let url = self
             .endpoints
@@ -155,8 +155,8 @@ impl Connection {
         words.add_if_set("issuer", self.issuer());
     }
 
-    /// What the profile adds to requests, unfilled: all that fills it is either among the words
-    /// already or a credential.
+    /// Adds the profile's templates, not filled in: the values that fill them are either among the
+    /// words already or credentials.
     fn add_templates(&self, words: &mut Words) {
         let mut add = |table: String, name: &str, value: &Templated| {
             words.add(format!("{table}.{name}"), value.to_json().to_string());
@@ -176,7 +176,7 @@ impl Connection {
         }
     }
 
-    /// Whether no setting could name another tenant at the same endpoint.
+    /// Whether no setting can select another tenant at the same endpoint.
     pub(crate) fn has_no_tenants(&self) -> bool {
         let by_identity = self.provider.identity_settings();
         let mut extra = self.profile().extra.keys();
@@ -187,8 +187,8 @@ impl Connection {
 }
 
 impl Connection {
-    /// What identifies the grant, by name: the settings that its key is made of, without secrets,
-    /// for a person who has to tell several records apart.
+    /// Returns the settings that identify the grant, without secrets, to help a person tell records
+    /// apart.
     pub(crate) fn grant_settings(&self) -> Extra {
         let words = self.grant_words().0;
         let pairs = words.chunks_exact(2).skip(3);
@@ -197,8 +197,8 @@ impl Connection {
             .collect()
     }
 
-    /// The marker of our keys, the names of connection and provider, and then what tells grants of
-    /// one name apart.
+    /// Returns a marker, the names of the connection and its provider, and the settings that
+    /// distinguish grants with the same names.
     fn grant_words(&self) -> Words {
         let mut words = Words::default();
         words.add("countersign", "grant");
@@ -236,7 +236,7 @@ impl Connection {
         self.grant_words().hashed()
     }
 
-    /// Returns the key that versions used which did not tell tenants apart.
+    /// Returns the key that earlier versions used, which did not distinguish tenants.
     pub(crate) fn earlier_record_key(&self) -> StoreKey {
         StoreKey::of([
             self.name(),

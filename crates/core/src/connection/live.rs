@@ -1,4 +1,4 @@
-//! A connection whose secrets follow the files they came from.
+//! A connection whose secrets are read again when their files change.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,7 +6,7 @@ use super::Connection;
 use crate::jws::Backend;
 use crate::{Error, Settings, Signer};
 
-/// What a connection was made from, to make it again when a file has changed.
+/// What a connection was built from, to build it again when a file changes.
 #[derive(Debug)]
 pub(super) struct Origin {
     settings: Settings,
@@ -15,7 +15,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// None if no secret came from a file.
+    /// Returns `None` if no secret came from a file.
     pub(super) fn of(
         settings: &Settings,
         signer: Option<Arc<dyn Signer>>,
@@ -32,8 +32,10 @@ impl Origin {
 }
 
 impl Connection {
-    /// The same connection with the secrets that its files hold now, and whether any differs. None
-    /// if no file has changed; with `always`, files are read that look unchanged, too.
+    /// Builds the connection again with the current contents of its files. Also returns whether a
+    /// secret changed.
+    ///
+    /// Returns `None` if no file changed. With `always`, reads all files even if they look unchanged.
     fn reread(&self, always: bool) -> Result<Option<(Self, bool)>, Error> {
         let Some(origin) = &self.origin else {
             return Ok(None);
@@ -59,8 +61,8 @@ impl Connection {
     }
 }
 
-/// The connection in use. It is replaced whole, so that a key, its passphrase and the secret always
-/// are of one reading.
+/// The current connection. It is replaced as a whole, so that the key, its passphrase and the
+/// client secret always come from the same read.
 #[derive(Debug)]
 pub(crate) struct LiveConnection(Mutex<Arc<Connection>>);
 
@@ -69,17 +71,16 @@ impl LiveConnection {
         Self(Mutex::new(Arc::new(connection)))
     }
 
-    /// The connection as it was last read.
+    /// Returns the connection as last read.
     pub(crate) fn current(&self) -> Arc<Connection> {
         Arc::clone(&self.lock())
     }
 
-    /// Reads files again that have changed, or with `always` all of them; whether the connection
-    /// is another now.
+    /// Reads the files that changed, or all of them with `always`. Returns whether a secret changed.
     ///
     /// # Errors
     ///
-    /// If what the files hold makes no connection: the former one stays in use.
+    /// If a file can't be read or its contents are not valid. The previous connection stays in use.
     pub(crate) fn reread(&self, always: bool) -> Result<bool, Error> {
         let current = self.current();
         let Some((fresh, differs)) = current.reread(always)? else {

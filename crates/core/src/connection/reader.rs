@@ -1,4 +1,4 @@
-//! Reads a connection's settings by its provider's profile: every word checked, every refusal named.
+//! Validates a connection's settings against its provider's profile.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::{
     StoreSetting, Url, assertion,
 };
 
-/// Reads settings by a profile's rules.
+/// Validates settings by a profile's rules.
 pub(super) struct Reader<'a> {
     pub(super) settings: &'a Settings,
     pub(super) profile: &'a Profile,
-    /// The library to sign with, where one was chosen.
+    /// The library to sign with, if one was chosen.
     pub(super) backend: Option<Backend>,
 }
 
@@ -31,7 +31,7 @@ impl Reader<'_> {
         provider: Arc<dyn Provider>,
         signer: Option<Arc<dyn Signer>>,
     ) -> Result<Connection, Error> {
-        self.check_unresolved()?;
+        self.check_resolved()?;
         let (environment, facts) = self.environment()?;
         let grant = self.grant()?;
         let rules = &self.profile.grants[&grant];
@@ -121,8 +121,8 @@ impl Reader<'_> {
         Ok(connection)
     }
 
-    /// `K_file` and `K_env` must have become `K` by now.
-    fn check_unresolved(&self) -> Result<(), Error> {
+    /// Checks that every `K_file` and `K_env` has been resolved to `K`.
+    fn check_resolved(&self) -> Result<(), Error> {
         let left = self.settings.keys().find(|key| {
             SETTINGS.iter().filter(|s| s.secret).any(|s| {
                 key.strip_prefix(s.name)
@@ -130,8 +130,10 @@ impl Reader<'_> {
             })
         });
         match left {
-            Some(key) => Err(Error::setting(key, format!("`{key}` was not read"))
-                .with_hint("call Settings::resolve before making a connection")),
+            Some(key) => Err(
+                Error::setting(key, format!("`{key}` has not been resolved"))
+                    .with_hint("call Settings::resolve before you build a connection"),
+            ),
             None => Ok(()),
         }
     }
@@ -139,11 +141,11 @@ impl Reader<'_> {
     fn environment(&self) -> Result<(String, &Environment), Error> {
         let environments = &self.profile.environments;
         let known: Vec<_> = environments.keys().map(String::as_str).collect();
-        let hint = format!("{} has: {}", self.profile.name, known.join(", "));
+        let hint = format!("set environment to one of: {}", known.join(", "));
         let Some(word) = self.settings.value("environment") else {
             return match environments.iter().next() {
                 Some((word, facts)) if environments.len() == 1 => Ok((word.clone(), facts)),
-                // Never guessed: a demo key at production fails in ways that do not say so.
+                // Not guessed: the errors that production returns for a demo key are misleading.
                 _ => Err(Error::missing("environment").with_hint(hint)),
             };
         };
@@ -154,20 +156,20 @@ impl Reader<'_> {
     }
 
     fn grant(&self) -> Result<GrantKind, Error> {
-        let offered = &self.profile.grants;
-        let words: Vec<_> = offered.keys().map(|kind| kind.as_str()).collect();
-        let hint = format!("{} offers: {}", self.profile.name, words.join(", "));
+        let supported = &self.profile.grants;
+        let words: Vec<_> = supported.keys().map(|kind| kind.as_str()).collect();
+        let hint = format!("set grant to one of: {}", words.join(", "));
         let Some(grant) = self.parsed::<GrantKind>("grant")? else {
-            return match offered.keys().next() {
-                Some(only) if offered.len() == 1 => Ok(*only),
+            return match supported.keys().next() {
+                Some(only) if supported.len() == 1 => Ok(*only),
                 _ => Err(Error::missing("grant").with_hint(hint)),
             };
         };
-        if offered.contains_key(&grant) {
+        if supported.contains_key(&grant) {
             return Ok(grant);
         }
         let message = format!(
-            "`grant` is {grant}, which {} does not offer",
+            "`grant` is {grant}, which {} does not support",
             self.profile.name
         );
         Err(Error::setting("grant", message).with_hint(hint))
@@ -175,12 +177,12 @@ impl Reader<'_> {
 
     fn client_auth(&self, grant: GrantKind, rules: &GrantRules) -> Result<ClientAuth, Error> {
         let words: Vec<_> = rules.client_auth.iter().map(|auth| auth.as_str()).collect();
-        let hint = format!("{} takes {} here", self.profile.name, words.join(", "));
+        let hint = format!("set client_auth to one of: {}", words.join(", "));
         match self.parsed::<ClientAuth>("client_auth")? {
             None => Ok(rules.client_auth[0]),
             Some(auth) if rules.client_auth.contains(&auth) => Ok(auth),
             Some(auth) => {
-                let message = format!("`client_auth` is {auth}, which does not go with {grant}");
+                let message = format!("`client_auth` is {auth}, which does not work with {grant}");
                 Err(Error::setting("client_auth", message).with_hint(hint))
             }
         }
@@ -190,13 +192,12 @@ impl Reader<'_> {
         let key = self.settings.secret("private_key");
         let (Some(key), None) = (&key, &given) else {
             return match (key, given) {
-                (Some(key), Some(_)) if !is_pkcs11_uri(key.expose().trim_start()) => {
-                    Err(Error::setting(
-                        "private_key",
-                        "`private_key` is set and a signer is given as well",
-                    )
-                    .with_hint("leave private_key out, or take it away from what a file has: the signer holds the key"))
-                }
+                (Some(key), Some(_)) if !is_pkcs11_uri(key.expose().trim_start()) => Err(
+                    Error::setting("private_key", "`private_key` and a signer are both set")
+                        .with_hint(
+                            "remove private_key from the settings: the signer has its own key",
+                        ),
+                ),
                 (_, given) => Ok(given),
             };
         };
@@ -211,7 +212,7 @@ impl Reader<'_> {
             Error::from(error).in_context(origin.unwrap_or("`private_key`"))
         })?;
         let accepted = self.profile.algorithms(self.parsed("algorithm")?)?;
-        // `KeySigner` says what is wrong with one that does not fit, with the key at hand.
+        // If none fits, `KeySigner` explains why.
         let fits = accepted.iter().find(|a| key.algorithms().contains(*a));
         let algorithm = fits.or(accepted.first()).copied();
         let own_id = || key.key_id().map(str::to_owned);
@@ -236,23 +237,23 @@ impl Reader<'_> {
             None => Ok(scopes),
             Some(scope) => Err(Error::setting(
                 "scopes",
-                format!("`scopes` lacks `{scope}`, without which this grant cannot work"),
+                format!("`scopes` lacks `{scope}`, which this grant requires"),
             )
-            .with_hint(format!("write scopes = \"{} {scope}\"", scopes.join(" ")))),
+            .with_hint(format!("set scopes = \"{} {scope}\"", scopes.join(" ")))),
         }
     }
 
     fn assertion_ttl(&self) -> Result<Duration, Error> {
         let rules = &self.profile.assertion;
-        let longest = Duration::from_secs(rules.max_ttl_s.into());
+        let max = Duration::from_secs(rules.max_ttl_s.into());
         match self.seconds("assertion_ttl_s")? {
             None => Ok(Duration::from_secs(rules.ttl_s.into())),
-            Some(ttl) if ttl <= longest && !ttl.is_zero() => Ok(ttl),
+            Some(ttl) if ttl <= max && !ttl.is_zero() => Ok(ttl),
             Some(_) => Err(Error::setting(
                 "assertion_ttl_s",
                 format!("`assertion_ttl_s` must be from 1 to {}", rules.max_ttl_s),
             )
-            .with_hint("leave it out for the provider's usual lifetime")),
+            .with_hint("remove it to use the provider's default lifetime")),
         }
     }
 
@@ -260,7 +261,7 @@ impl Reader<'_> {
         let timeout = match self.number("timeout_ms")? {
             Some(0) => {
                 return Err(Error::setting("timeout_ms", "`timeout_ms` is 0")
-                    .with_hint("give at least 1 millisecond; there is no endless wait"));
+                    .with_hint("set timeout_ms to at least 1, or remove it for the default"));
             }
             Some(ms) => Duration::from_millis(ms),
             None => Network::default().timeout,
@@ -275,8 +276,8 @@ impl Reader<'_> {
         }
         if ca_only && roots.is_some() {
             return Err(
-                Error::setting("ca_only", "`ca_only` and `roots` are both given")
-                    .with_hint("leave roots out: with ca_only = true, ca_file alone is trusted"),
+                Error::setting("ca_only", "`ca_only` and `roots` are both set")
+                    .with_hint("remove roots: with ca_only = true, only ca_file is trusted"),
             );
         }
         Ok(Network {
@@ -313,8 +314,10 @@ impl Reader<'_> {
                 let message = format!("`{key}` is not a setting of {}", self.profile.name);
                 let hint = match (nearest(key, &known), known.is_empty()) {
                     (Some(near), _) => format!("did you mean `{near}`?"),
-                    (None, false) => format!("it has: {}", known.join(", ")),
-                    (None, true) => "it has no extra settings".to_owned(),
+                    (None, false) => format!("use one of: {}", known.join(", ")),
+                    (None, true) => {
+                        format!("remove {key}: {} has no extra settings", self.profile.name)
+                    }
                 };
                 return Err(Error::setting(key, message).with_hint(hint));
             }
@@ -323,20 +326,20 @@ impl Reader<'_> {
         Ok(extra)
     }
 
-    /// Servers take what is before the first colon for the id (RFC 7617 section 2).
+    /// Servers end the client ID at the first colon (RFC 7617 section 2).
     fn check_basic(&self, connection: &Connection) -> Result<(), Error> {
         let is_raw = connection.client.auth == ClientAuth::Basic
             && connection.client.basic_encoding == BasicEncoding::Raw;
         if !is_raw || !connection.client.id.contains(':') {
             return Ok(());
         }
-        let message = "`client_id` has a colon, which `basic_encoding` raw cannot carry";
+        let message = "`client_id` has a colon, which `basic_encoding` = \"raw\" cannot encode";
         Err(Error::setting("client_id", message).with_hint(
             "set basic_encoding = \"rfc6749\" if the server decodes it, or client_auth = \"post\"",
         ))
     }
 
-    /// The parameters that are added to the authorization request.
+    /// Reads the parameters that are added to the authorization request.
     fn authorize(&self) -> Result<BTreeMap<String, String>, Error> {
         let mut params = BTreeMap::new();
         for key in self.settings.keys() {
@@ -349,14 +352,14 @@ impl Reader<'_> {
             }
             params.insert(name.to_owned(), self.text(key).unwrap_or_default());
         }
-        // A listener hears the query of a GET and nothing else.
-        let by_listener = self.settings.value("redirect_uri").is_some_and(|uri| {
+        // The loopback server reads the query of a GET request and nothing else.
+        let on_loopback = self.settings.value("redirect_uri").is_some_and(|uri| {
             Url::parse(uri.trim()).is_ok_and(|uri| uri.is_loopback() && uri.scheme() == "http")
         });
         match params.get("response_mode") {
-            Some(mode) if by_listener && mode != "query" => {
+            Some(mode) if on_loopback && mode != "query" => {
                 let message = format!(
-                    "`authorize.response_mode` is {mode}, which a login on this machine cannot read"
+                    "`authorize.response_mode` is {mode}, which the loopback server cannot read"
                 );
                 Err(Error::setting("authorize.response_mode", message)
                     .with_hint("remove authorize.response_mode, or set redirect_uri to a page of your web server"))
@@ -365,11 +368,11 @@ impl Reader<'_> {
         }
     }
 
-    /// What a grant and a client authentication need must be there.
+    /// Checks for the settings that the grant type and the client authentication require.
     fn check_needs(&self, connection: &Connection, rules: &GrantRules) -> Result<(), Error> {
         let grant = connection.policy.grant;
         let by_grant: &[&str] = match grant {
-            // A profile's own `sub` says itself what it needs.
+            // The profile's template for `sub` requires what it needs.
             GrantKind::JwtBearer if self.profile.assertion.claims.contains_key("sub") => {
                 &["private_key"]
             }
@@ -382,12 +385,12 @@ impl Reader<'_> {
             .copied()
             .chain(rules.required.iter().map(String::as_str))
         {
-            let there = match key {
+            let is_set = match key {
                 "private_key" => connection.client.signer.is_some(),
                 _ => self.settings.value(key).is_some(),
             };
-            if !there {
-                return Err(Error::missing(key).with_hint(format!("grant {grant} needs it")));
+            if !is_set {
+                return Err(missing(key, &format!("grant {grant}")));
             }
         }
         let auth = connection.client.auth;
@@ -396,17 +399,18 @@ impl Reader<'_> {
             ClientAuth::PrivateKeyJwt => "private_key",
             ClientAuth::None => return Ok(()),
         };
-        let there = match by_auth {
+        let is_set = match by_auth {
             "client_secret" => connection.client.secret.is_some(),
             _ => connection.client.signer.is_some(),
         };
-        if there {
+        if is_set {
             return Ok(());
         }
-        Err(Error::missing(by_auth).with_hint(format!("client_auth {auth} needs it")))
+        Err(missing(by_auth, &format!("client_auth {auth}")))
     }
 
-    /// What the profile's templates need must be there: better said now than with a request.
+    /// Checks that the profile's templates have all they need, so that a missing setting is
+    /// reported before the first request.
     fn check_templates(&self, connection: &Connection) -> Result<(), Error> {
         assertion::check(connection.app()).map_err(|error| {
             let about_key = error.setting_name() == Some("private_key");
@@ -418,7 +422,7 @@ impl Reader<'_> {
         if connection.endpoints.authorize_url.is_some() {
             connection.authorize_params(&connection.policy.scopes.join(" "))?;
         }
-        // What a login brings is refreshed by rules of its own.
+        // After a login, tokens are requested by the rules of `refresh-token`.
         for grant in connection.app().requested_grants() {
             if let Some(rules) = self.profile.grants.get(&grant) {
                 connection.app().params(grant, rules)?;
@@ -429,7 +433,7 @@ impl Reader<'_> {
 
     fn needs_base_url(&self, environment: &str, about: &str) -> Error {
         Error::missing("base_url").with_hint(format!(
-            "environment {environment} has no host of its own ({about}): set base_url to yours"
+            "set base_url: environment {environment} has no default host ({about})"
         ))
     }
 
@@ -440,8 +444,7 @@ impl Reader<'_> {
     }
 
     fn required(&self, key: &str, by: &str) -> Result<String, Error> {
-        let absent = || Error::missing(key).with_hint(format!("{by} needs it"));
-        self.text(key).ok_or_else(absent)
+        self.text(key).ok_or_else(|| missing(key, by))
     }
 
     fn base_url(&self) -> Result<Option<Url>, Error> {
@@ -473,14 +476,14 @@ impl Reader<'_> {
     fn number(&self, key: &str) -> Result<Option<u64>, Error> {
         let number = self.text(key).map(|text| {
             text.parse().map_err(|_| {
-                Error::setting(key, format!("`{key}` must be a whole number, not negative"))
+                Error::setting(key, format!("`{key}` must be a non-negative whole number"))
             })
         });
         number.transpose()
     }
 
     fn seconds(&self, key: &str) -> Result<Option<Duration>, Error> {
-        // A century is for ever, and keeps sums of times in range.
+        // Longer durations are capped so that sums of times don't overflow.
         const CENTURY: u64 = 100 * 366 * 24 * 3600;
         Ok(self
             .number(key)?
@@ -496,7 +499,12 @@ impl Reader<'_> {
     }
 }
 
-/// Puts the base into a template; nothing where the base is needed and unknown.
+/// Returns the error for a missing setting that `by` needs.
+fn missing(setting: &str, by: &str) -> Error {
+    Error::missing(setting).with_hint(format!("set {setting}: {by} needs it"))
+}
+
+/// Fills in the base URL of a template. Returns `None` if the template needs it and it is unknown.
 fn expand(template: &str, base_url: Option<&Url>) -> Option<String> {
     if !template.contains("{base_url}") {
         return Some(template.to_owned());
@@ -504,12 +512,12 @@ fn expand(template: &str, base_url: Option<&Url>) -> Option<String> {
     Some(template.replace("{base_url}", base_url?.as_str()))
 }
 
-/// A store that must exist and never does is a store that somebody forgot to name.
+/// Rejects `store_create = false` without a store: a store in memory never exists beforehand.
 fn check_store(connection: &Connection) -> Result<(), Error> {
     if connection.store_create || connection.store != StoreSetting::Memory {
         return Ok(());
     }
-    let message = "`store_create` is false, so that the store must exist, and `store` is memory";
+    let message = "`store_create` is false, but `store` is memory, which never exists beforehand";
     Err(Error::setting("store_create", message)
-        .with_hint("set store = \"file:FOLDER\" or a PostgreSQL server, or remove store_create"))
+        .with_hint("set store = \"file:FOLDER\" or a postgres:// URL, or remove store_create"))
 }

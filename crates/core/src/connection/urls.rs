@@ -1,4 +1,4 @@
-//! The URLs a person is sent to: login and consent.
+//! The URLs of login and consent pages.
 
 use serde_json::Value;
 
@@ -6,11 +6,11 @@ use super::Connection;
 use crate::{Error, GrantKind, Pkce, Url};
 
 impl Connection {
-    /// The login URL of one authorization (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+    /// Builds the URL of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
     ///
     /// # Errors
     ///
-    /// Where the provider has no authorization endpoint.
+    /// If the provider has no authorization endpoint.
     pub fn authorization_url(
         &self,
         redirect_uri: &str,
@@ -25,11 +25,11 @@ impl Connection {
         ]))
     }
 
-    /// Adds to an error's hint how a caller gets a person to log in again.
+    /// Adds to the hint of an error how to have the user log in again.
     ///
-    /// An error can't carry the login URL itself: only [`Client::start_login`](crate::Client) makes
-    /// one with a `state` and a PKCE challenge that can be completed. A program with commands of its
-    /// own says which of them does this.
+    /// The error can't contain the login URL: only [`Client::start_login`](crate::Client) builds one
+    /// with a `state` and a PKCE challenge, which completing the login requires. A program with its
+    /// own login command adds that command to the hint.
     pub(crate) fn with_login_hint(&self, error: Error) -> Error {
         let how = match self.grant() {
             GrantKind::AuthorizationCode => {
@@ -47,8 +47,8 @@ impl Connection {
         error.with_hint(hint)
     }
 
-    /// Adds to an error with the verdict reauthorize what a person can do: open the consent URL, or
-    /// log in.
+    /// Adds to an error with the verdict `reauthorize` what the user can do: open the consent URL
+    /// or log in.
     pub(crate) fn with_way_out(&self, error: Error) -> Error {
         let needs_login = [GrantKind::AuthorizationCode, GrantKind::RefreshToken];
         if needs_login.contains(&self.grant()) {
@@ -70,16 +70,16 @@ impl Connection {
         }
     }
 
-    /// The URL where the connection's subject consents to the app acting for it.
+    /// Returns the URL where the subject consents to the app acting for it.
     ///
-    /// There is none where the provider knows no such consent, or `redirect_uri` is not set.
+    /// Returns `None` if the provider has no consent page or `redirect_uri` is not set.
     pub fn consent_url(&self) -> Option<Url> {
         self.consent_base(self.redirect_uri()?.as_str())
     }
 
-    /// The URL where an administrator consents for everybody in the organization.
+    /// Returns the URL where an administrator consents for the whole organization.
     ///
-    /// There is none where the provider knows no such consent, or `redirect_uri` is not set.
+    /// Returns `None` if the provider has no admin consent page or `redirect_uri` is not set.
     pub fn admin_consent_url(&self) -> Option<Url> {
         self.admin_consent_base(self.redirect_uri()?.as_str())
     }
@@ -89,7 +89,7 @@ impl Connection {
         self.authorize_base(redirect_uri, &scope).ok()
     }
 
-    /// The value of `scope` where a person, or an administrator, is asked for consent.
+    /// Returns the `scope` parameter of the consent page for the subject or an administrator.
     pub(crate) fn consent_scope(&self, admin: bool) -> Option<String> {
         let consent = self.profile().consent.as_ref()?;
         match admin {
@@ -105,7 +105,7 @@ impl Connection {
         Some(url.with_query([("admin_consent_scope", scopes.as_str())]))
     }
 
-    /// The issuer that a login's answer must come from, where one is known (RFC 9207).
+    /// Returns the issuer that `iss` in a login's callback must match (RFC 9207), if known.
     pub(crate) fn login_issuer(&self) -> Option<&str> {
         let by_profile = || {
             let base = self.base_url().filter(|_| self.iss_required())?;
@@ -114,7 +114,7 @@ impl Connection {
         self.issuer().or_else(by_profile)
     }
 
-    /// Whether a login's answer without `iss` is refused.
+    /// Whether a login's callback without `iss` is rejected.
     pub(crate) fn iss_required(&self) -> bool {
         let endpoints = &self.profile().endpoints;
         endpoints.authorization_response_iss_parameter_supported
@@ -137,12 +137,14 @@ impl Connection {
             ("client_id", self.client_id()),
             ("redirect_uri", redirect_uri),
         ]);
-        let more = self.authorize_params(scope)?;
-        Ok(url.with_query(more.iter().map(|(name, value)| (*name, value.as_str()))))
+        let params = self.authorize_params(scope)?;
+        Ok(url.with_query(params.iter().map(|(name, value)| (*name, value.as_str()))))
     }
 
-    /// The parameters that the settings and the profile add to an authorization request for this
-    /// scope. Settings override the profile; an array comes once for each item.
+    /// Returns the parameters that the settings and the profile add to an authorization request
+    /// for this scope.
+    ///
+    /// Settings override the profile. An array becomes one parameter per item.
     pub(super) fn authorize_params(&self, scope: &str) -> Result<Vec<(&str, String)>, Error> {
         let rules = &self.profile().authorize;
         let mut params = Vec::new();
@@ -169,13 +171,13 @@ impl Connection {
         Ok(params)
     }
 
-    /// Whether a login for this scope is one of OpenID Connect, whose ID token repeats a `nonce`.
+    /// Whether a login for this scope uses OpenID Connect and sends a `nonce`.
     pub(crate) fn wants_nonce(&self, scope: &str) -> bool {
         self.profile().authorize.nonce && scope.split(' ').any(|word| word == "openid")
     }
 
     fn fill_scopes(&self, template: &str) -> String {
-        // A scope that the template adds may be among the connection's already.
+        // The template may add a scope that the connection already has.
         let filled = template.replace("{scopes}", &self.policy.scopes.join(" "));
         let mut words: Vec<&str> = Vec::new();
         for word in filled.split_whitespace() {

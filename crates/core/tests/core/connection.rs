@@ -28,13 +28,13 @@ fn every_refusal_names_the_setting_and_what_to_do() {
         (
             "grant",
             "device-code",
-            "Acme does not offer",
-            "Acme offers: jwt-bearer",
+            "Acme does not support",
+            "set grant to one of: jwt-bearer",
         ),
         (
             "client_auth",
             "none",
-            "does not go with client-credentials",
+            "does not work with client-credentials",
             "post, basic",
         ),
         ("client_auth", "basci", "did you mean `basic`?", ""),
