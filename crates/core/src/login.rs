@@ -1,4 +1,4 @@
-//! One login in a browser: from the URL to the code (RFC 6749 section 4.1, RFC 7636, RFC 8252).
+//! One login in a browser, from its URL to the code (RFC 6749 section 4.1, RFC 7636, RFC 8252).
 
 mod callback;
 mod id_token;
@@ -12,7 +12,7 @@ pub(crate) use self::callback::kept_parameters;
 pub use self::callback::read_authorization_response;
 use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Url, random};
 
-/// A login that has begun: the URL to open, and what is needed to believe what comes back.
+/// A login in progress: the URL to open, and the secrets that verify the callback.
 ///
 /// # Example
 ///
@@ -36,9 +36,9 @@ use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Ur
 /// let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
 ///
 /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
-/// // Send the browser to `login.url()`; then pass the URL that it comes back to, or its query.
+/// // Open `login.url()` in the browser. Then pass the callback URL, or its query, to `finish`.
 /// let error = login.finish("code=x&state=forged").unwrap_err();
-/// assert_eq!(error.message(), "the answer's `state` is not this login's");
+/// assert_eq!(error.message(), "the callback's `state` does not match this login");
 /// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -47,17 +47,18 @@ pub struct Login {
     redirect_uri: String,
     state: Secret,
     verifier: Secret,
-    /// What the ID token must repeat (OpenID Connect Core section 3.1.2.1), if one was sent.
+    /// The nonce that the ID token must contain (OpenID Connect Core section 3.1.2.1), if one was
+    /// sent.
     nonce: Option<Secret>,
     purpose: Purpose,
     provider: String,
-    /// The issuer that `iss` of the answer must be, where one is known (RFC 9207).
+    /// The issuer that `iss` in the callback must match (RFC 9207), if known.
     issuer: Option<String>,
-    /// Whether an answer without `iss` is refused.
+    /// Whether a callback without `iss` is rejected.
     iss_required: bool,
 }
 
-/// What a person is sent to the vendor for.
+/// What the user is sent to the vendor's page for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Purpose {
@@ -66,7 +67,7 @@ pub(crate) enum Purpose {
     Consent,
 }
 
-/// A login as text.
+/// The JSON form of a login.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved<'a> {
@@ -85,12 +86,14 @@ struct Saved<'a> {
 }
 
 impl Login {
-    /// Begins a login that comes back to `redirect_uri`, which is the connection's or, on a
-    /// loopback address, the same with the port listened on (RFC 8252 section 7.3).
+    /// Starts a login.
+    ///
+    /// `redirect_uri` is the connection's. On a loopback address it may have another port, on which
+    /// the callback is awaited (RFC 8252 section 7.3).
     ///
     /// # Errors
     ///
-    /// Where the provider has no authorization endpoint, or there is no randomness.
+    /// If the provider has no authorization endpoint, or random bytes are unavailable.
     pub fn start(
         connection: &Connection,
         redirect_uri: &str,
@@ -105,13 +108,14 @@ impl Login {
         }
     }
 
-    /// Begins asking for consent ([`Connection::consent_url`], or an administrator's) with a
-    /// `state`, so that the answer can be waited for. The code that comes back is of no use:
-    /// [`Login::finish`] only says whether consent was given.
+    /// Starts a request for consent, with a `state` so that its callback can be recognized.
+    ///
+    /// The URL is [`Connection::consent_url`], or [`Connection::admin_consent_url`] with `admin`.
+    /// The callback's code has no use: [`Login::finish`] only shows whether consent was given.
     ///
     /// # Errors
     ///
-    /// Where the provider knows no such consent, or there is no randomness.
+    /// If the provider has no such consent page, or random bytes are unavailable.
     pub fn start_consent(
         connection: &Connection,
         redirect_uri: &str,
@@ -123,9 +127,9 @@ impl Login {
             false => connection.consent_base(redirect_uri),
         };
         let name = &connection.profile().name;
-        let whose = if admin { "an administrator's" } else { "a" };
+        let page = if admin { "admin consent" } else { "consent" };
         let base = base.ok_or_else(|| {
-            let message = format!("{name} has no page for {whose} consent");
+            let message = format!("{name} has no {page} page");
             Error::new(ErrorKind::Setting, message).with_provider(&connection.profile().id)
         })?;
         let login = Self::begin(connection, redirect_uri, random, |state, pkce| {
@@ -176,8 +180,9 @@ impl Login {
         })
     }
 
-    /// The login as text, for a web server whose next request may reach another process: keep it
-    /// in the browser's session on the server's side, for it holds the verifier.
+    /// Returns the login as text, for web servers that handle the callback in another process.
+    ///
+    /// Keep it in the server-side session: it contains the PKCE verifier.
     pub fn save(&self) -> Secret {
         let saved = Saved {
             url: self.url.as_str().into(),
@@ -193,11 +198,11 @@ impl Login {
         Secret::new(serde_json::json!(saved).to_string())
     }
 
-    /// A login that was saved by [`Login::save`].
+    /// Restores a login from the text that [`Login::save`] returned.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Callback`] where the text is not a saved login.
+    /// [`ErrorKind::Callback`] if the text is not a saved login.
     ///
     /// # Example
     ///
@@ -208,13 +213,13 @@ impl Login {
     /// assert_eq!(error.message(), "this is not a saved login");
     /// ```
     pub fn restore(saved: &Secret) -> Result<Self, Error> {
-        let refuse = || {
+        let rejection = || {
             Error::new(ErrorKind::Callback, "this is not a saved login")
-                .with_hint("hand over the text that saving the login gave, or start a new login")
+                .with_hint("pass the saved text unchanged, or start a new login")
         };
-        let saved: Saved<'_> = serde_json::from_str(saved.expose()).map_err(|_| refuse())?;
+        let saved: Saved<'_> = serde_json::from_str(saved.expose()).map_err(|_| rejection())?;
         Ok(Self {
-            url: Url::parse(&saved.url).map_err(|_| refuse())?,
+            url: Url::parse(&saved.url).map_err(|_| rejection())?,
             redirect_uri: saved.redirect_uri.into_owned(),
             state: Secret::new(saved.state),
             verifier: Secret::new(saved.verifier),
@@ -226,25 +231,26 @@ impl Login {
         })
     }
 
-    /// Where to send the browser.
+    /// Returns the URL to open in the browser.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Where it comes back to.
+    /// Returns the redirect URI.
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// The `state` of this login, which the callback repeats: a key under which a web server can
-    /// keep the saved login until the browser comes back.
+    /// Returns the `state` of this login, which its callback repeats.
+    ///
+    /// A web server can use it as the key of the saved login.
     ///
     /// # Example
     ///
     /// ```
     /// use countersign_core::Login;
     ///
-    /// /// Where a web server keeps a login that has begun.
+    /// /// Returns the key of a saved login in the session.
     /// fn session_key(login: &Login) -> String {
     ///     format!("login:{}", login.state())
     /// }
@@ -257,40 +263,66 @@ impl Login {
         self.purpose
     }
 
-    /// Whether a callback carries this login's `state`: one that does not is somebody else's.
-    /// Takes what [`Login::finish`] takes.
+    /// Whether a callback has this login's `state`. If not, it belongs to another login.
+    ///
+    /// Accepts the same forms as [`Login::finish`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Login, Profile, Settings, SystemRandom};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     endpoints.authorize = "{base_url}/authorize"
+    /// #     grants.authorization-code.client_auth = ["none"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
+    /// assert!(login.is_answered_by(&format!("code=c&state={}", login.state())));
+    /// assert!(!login.is_answered_by("code=c&state=forged"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn is_answered_by(&self, callback: &str) -> bool {
         Callback::parse(callback).is_ok_and(|callback| callback.has_state(&self.state))
     }
 
-    /// Reads what the browser came back with and returns the grant to exchange.
+    /// Validates the callback and returns the grant to exchange.
     ///
-    /// `callback` is the URL that the browser was sent to, whole or from its path on, or only its
+    /// `callback` is the URL that the browser was redirected to, its path and query, or only its
     /// query, with or without the `?`.
     ///
-    /// `state` is checked before anything else is believed, in constant time. Then comes `iss`
-    /// (RFC 9207): if the connection has an `issuer`, a response of another server is rejected
-    /// before its code or error is looked at. A response without `iss` is accepted, unless the
-    /// profile says that the server always sends it
+    /// `state` is checked first, in constant time. Then `iss` is checked (RFC 9207): if the
+    /// connection has an `issuer`, a callback from another server is rejected, whatever its code or
+    /// error. A callback without `iss` is accepted, unless the profile says that the server always
+    /// sends it
     /// ([`authorization_response_iss_parameter_supported`](crate::profile::Endpoints::authorization_response_iss_parameter_supported)).
     ///
-    /// [`read_authorization_response`] does the same and explains the server's error
-    /// by the provider's table.
+    /// [`read_authorization_response`] does the same, and also explains the server's errors with the
+    /// provider's table.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Callback`] if the state is not this login's, another server answered, the
-    /// person said no, or there is no code. The server's error decides the verdict: see
+    /// [`ErrorKind::Callback`] if `state` or `iss` does not match, access was denied, or the code is
+    /// missing. If the server reported an error, it decides the verdict: see
     /// [`read_authorization_response`].
     pub fn finish(&self, callback: &str) -> Result<Grant, Error> {
         self.read(&[], callback)
     }
 
-    /// The callback's parameters besides those of the protocol, such as the `realmId` that
-    /// QuickBooks adds, after the checks of [`Login::finish`].
+    /// Returns the callback's parameters that are not part of the protocol, such as the `realmId`
+    /// of QuickBooks. Performs the checks of [`Login::finish`] first.
     ///
-    /// Those that the profile's `authorize.keep` names are kept with the token's `extra`. The
-    /// others came through a browser, and nobody vouches for them but the person who logged in.
+    /// Those in the profile's `authorize.keep` are also stored in the token's `extra`. Don't rely on
+    /// any of them for authorization: the user's browser can change them.
     ///
     /// # Errors
     ///
@@ -306,7 +338,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_saved_login_is_the_same_login() {
+    fn a_restored_login_equals_the_saved_one() {
         let login = Login {
             url: Url::parse("https://login.example/authorize?state=s").unwrap(),
             redirect_uri: "https://app.example/callback".into(),
@@ -329,7 +361,7 @@ mod tests {
             ..
         } = restored.finish("code=c&state=s").unwrap()
         else {
-            panic!("a login ends in a code");
+            panic!("finish must return an authorization code");
         };
         assert_eq!(
             (verifier.expose(), redirect_uri.as_str()),
@@ -337,9 +369,9 @@ mod tests {
         );
     }
 
-    /// During a deployment, a login that the version before began is completed by this one.
+    /// During a deployment, a login that the old version started is completed by the new one.
     #[test]
-    fn a_login_that_an_earlier_version_saved_is_restored() {
+    fn a_login_saved_by_an_earlier_version_is_restored() {
         let saved = Secret::new(
             r#"{"url":"https://login.example/authorize","redirect_uri":"https://app.example/cb",
             "state":"s","verifier":"v","provider":"acme","issuer":null,"iss_required":false}"#,

@@ -1,6 +1,6 @@
-//! Waits on this machine's loopback for the browser to come back (RFC 8252 section 7.3).
+//! The loopback server, which receives the callback of a login (RFC 8252 section 7.3).
 
-#![expect(clippy::disallowed_types, reason = "the end that listens for a login")]
+#![expect(clippy::disallowed_types, reason = "the loopback server of a login")]
 
 mod page;
 mod visitor;
@@ -12,12 +12,12 @@ use self::visitor::{Visit, Visitor};
 use crate::login::Purpose;
 use crate::{Error, ErrorKind, Login, Random, Url, random};
 
-/// A listener for one login: on 127.0.0.1 and, where the machine has it, on `[::1]`.
+/// A loopback server for one login, on 127.0.0.1 and, if the machine has IPv6, on `[::1]`.
 ///
-/// It answers only GET requests for the redirect URI's path, with the redirect URI's host and
-/// port in `Host` (against DNS rebinding) and with the login's own `state`; whatever else comes
-/// is refused and waited past. Nothing that came in a request is shown in a page, but for the
-/// error that the server reports, encoded.
+/// It accepts only GET requests for the redirect URI's path with the login's `state`. `Host` must be
+/// the host and port of the redirect URI, which prevents DNS rebinding. Other requests are rejected,
+/// and the wait goes on. The pages show nothing from a request except the error that the server
+/// reports, encoded.
 ///
 /// # Example
 ///
@@ -36,25 +36,25 @@ pub struct Listener {
     redirect_uri: Url,
 }
 
-/// The most connections at once. Browsers open some ahead and leave them idle.
+/// The maximum number of open connections. Browsers open some in advance and leave them idle.
 const MAX_VISITORS: usize = 16;
-/// How often the sockets are looked at.
+/// How often the sockets are polled.
 const TICK: Duration = Duration::from_millis(10);
 
 impl Listener {
-    /// Listens where the redirect URI says: on its port, or on `port`, or on any free one.
+    /// Listens on `port`, or the redirect URI's port, or any free port.
     ///
     /// # Errors
     ///
-    /// Where the redirect URI is not `http` on 127.0.0.1, `[::1]` or localhost, or the port is taken.
+    /// If the redirect URI is not `http` on 127.0.0.1, `[::1]` or localhost, or the port is in use.
     pub fn bind(redirect_uri: &Url, port: Option<u16>, random: &dyn Random) -> Result<Self, Error> {
         let host = redirect_uri.host();
         let known = ["127.0.0.1", "[::1]", "localhost"].contains(&host);
         if redirect_uri.scheme() != "http" || !known {
             let message =
-                format!("`redirect_uri` {redirect_uri} is not one that can be listened on here");
+                format!("`redirect_uri` {redirect_uri} is not an http URL of this machine");
             let hint = match redirect_uri.is_loopback() {
-                // No browser would trust the certificate that answers there.
+                // No browser would trust the loopback server's certificate.
                 true => {
                     "start the login, and pass the address that the browser ends at to complete_login; or register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it"
                 }
@@ -66,7 +66,7 @@ impl Listener {
         }
         let sockets = match port.or(redirect_uri.explicit_port()) {
             Some(port) => listen(host, port).map_err(|error| {
-                let message = format!("port {port} cannot be listened on: {error}");
+                let message = format!("cannot listen on port {port}: {error}");
                 Error::setting("redirect_uri", message)
                     .with_hint("stop the program that uses the port, or set redirect_uri to another port that is registered at the vendor")
             })?,
@@ -80,24 +80,54 @@ impl Listener {
         })
     }
 
-    /// The redirect URI with the port that is listened on: what to start the login with.
+    /// Returns the redirect URI with the actual port, to start the login with.
     pub fn redirect_uri(&self) -> &Url {
         &self.redirect_uri
     }
 
-    /// Parses a request as the listener does: for the fuzz target, which cannot wait for sockets.
+    /// Parses a request like the server does, for the fuzz target, which has no sockets.
     #[doc(hidden)]
     pub fn query_of(request: &[u8], redirect_uri: &Url) -> Option<String> {
         visitor::query_of(request, redirect_uri)
     }
 
-    /// Waits for the answer to this login, hands its query to `complete`, shows the browser
-    /// whether that went well, and returns what it gave.
+    /// Waits for the callback of this login and passes its query to `complete`.
+    ///
+    /// Shows the browser whether `complete` succeeded, and returns its result.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Callback`] where nobody came back within `timeout`; and whatever `complete`
-    /// gives.
+    /// [`ErrorKind::Callback`] if there is no callback within `timeout`, and the errors of
+    /// `complete`.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use countersign_core::{Connection, Listener, Login, Profile, Settings, SystemRandom};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     endpoints.authorize = "{base_url}/authorize"
+    /// #     grants.authorization-code.client_auth = ["none"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("redirect_uri", "http://127.0.0.1/callback"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// # let random = SystemRandom::new();
+    /// let listener = Listener::bind(connection.redirect_uri().unwrap(), None, &random)?;
+    /// let login = Login::start(&connection, listener.redirect_uri().as_str(), &random)?;
+    /// println!("open {}", login.url());
+    /// let timeout = Duration::from_secs(300);
+    /// let grant = listener.wait(&login, timeout, |callback| login.finish(callback))?;
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn wait<T>(
         self,
         login: &Login,
@@ -107,11 +137,11 @@ impl Listener {
         self.wait_or(login, timeout, |_| None, complete)
     }
 
-    /// Like [`Listener::wait`], but also takes a callback that arrives another way, such as an
-    /// address that a person pastes because the browser runs on another machine.
+    /// Like [`Listener::wait`], but also accepts a callback that arrives another way, such as a URL
+    /// that a person pastes because the browser runs on another machine.
     ///
-    /// `other` is called often, with the time waited so far. When it returns a text, that goes to
-    /// `complete`, and the wait is over.
+    /// `other` is polled with the time waited so far. When it returns a callback, the wait ends and
+    /// the callback is passed to `complete`.
     ///
     /// # Errors
     ///
@@ -162,15 +192,15 @@ impl Listener {
             self.accept(&mut visitors);
             let mut waiting = Vec::with_capacity(visitors.len());
             for mut visitor in visitors {
-                match visitor.hear(&self.redirect_uri) {
+                match visitor.read(&self.redirect_uri) {
                     Visit::Unfinished => waiting.push(visitor),
                     Visit::Over => {}
-                    Visit::Asks(query) if login.is_answered_by(&query) => {
+                    Visit::Callback(query) if login.is_answered_by(&query) => {
                         let outcome = complete(&query);
-                        visitor.say(&page::outcome(login.purpose(), &outcome));
+                        visitor.send(&page::outcome(login.purpose(), &outcome));
                         return outcome;
                     }
-                    Visit::Asks(_) => visitor.say(&page::not_this_login()),
+                    Visit::Callback(_) => visitor.send(&page::not_this_login()),
                 }
             }
             visitors = waiting;
@@ -178,20 +208,20 @@ impl Listener {
                 return complete(&callback);
             }
             if started.elapsed() >= timeout {
-                return Err(self.nobody_came(login.purpose(), timeout));
+                return Err(self.timed_out(login.purpose(), timeout));
             }
             std::thread::sleep(TICK);
         }
     }
 
-    /// Takes new connections. When there are too many, the one that has been idle the longest
-    /// makes room: a browser's callback is not kept waiting by connections that say nothing.
+    /// Accepts new connections. If there are too many, drops the one that has been idle longest, so
+    /// idle connections can't keep the callback waiting.
     fn accept(&self, visitors: &mut Vec<Visitor>) {
         for socket in &self.sockets {
             while let Ok((stream, _)) = socket.accept() {
                 if visitors.len() >= MAX_VISITORS {
                     let idle = visitors.iter().enumerate();
-                    let idle = idle.min_by_key(|(_, visitor)| visitor.heard_at());
+                    let idle = idle.min_by_key(|(_, visitor)| visitor.last_read());
                     if let Some((at, _)) = idle {
                         visitors.remove(at);
                     }
@@ -201,24 +231,25 @@ impl Listener {
         }
     }
 
-    fn nobody_came(&self, purpose: Purpose, timeout: Duration) -> Error {
+    fn timed_out(&self, purpose: Purpose, timeout: Duration) -> Error {
         let page = match purpose {
             Purpose::Login => "login",
             Purpose::Consent => "consent",
         };
         let uri = &self.redirect_uri;
         let message = format!(
-            "nobody came back from the {page} within {} s",
+            "the {page} was not completed in the browser within {} s",
             timeout.as_secs()
         );
         Error::new(ErrorKind::Callback, message).with_hint(format!(
-            "start the {page} again and finish it in the browser; if the vendor's page reported a wrong redirect URI, register {uri} with the app, letter by letter, and set redirect_uri to it"
+            "start the {page} again and complete it in the browser; if the vendor's page reported a wrong redirect URI, register exactly {uri} for the app and set redirect_uri to it"
         ))
     }
 }
 
-/// Listens on both loopback addresses, since a browser may take either for `localhost`. The one
-/// that the redirect URI names must be had; the other one is welcome.
+/// Listens on both loopback addresses, because a browser may resolve `localhost` to either.
+///
+/// The address in the redirect URI is required, the other one optional.
 fn listen(host: &str, port: u16) -> std::io::Result<Vec<TcpListener>> {
     let four = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let six = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
@@ -235,15 +266,15 @@ fn listen(host: &str, port: u16) -> std::io::Result<Vec<TcpListener>> {
             second.set_nonblocking(true)?;
             sockets.push(second);
         }
-        // Somebody else's port on the other address would get the code in our place.
+        // The program that owns this port on the other address could receive the code.
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => return Err(error),
         Err(_) => {}
     }
     Ok(sockets)
 }
 
-/// Any port that is free on both addresses, from below those that the system gives to outgoing
-/// connections, which come and go.
+/// Listens on a port that is free on both addresses. It is below the range that the system uses for
+/// outgoing connections.
 fn listen_anywhere(host: &str, random: &dyn Random) -> Result<Vec<TcpListener>, Error> {
     let bytes = random::bytes(random)?;
     let mut last = None;
@@ -255,8 +286,8 @@ fn listen_anywhere(host: &str, random: &dyn Random) -> Result<Vec<TcpListener>, 
         }
     }
     let why = last.map_or_else(String::new, |error| error.to_string());
-    let message = format!("no free port was found on the loopback: {why}");
+    let message = format!("no free port was found on the loopback interface: {why}");
     Err(Error::new(ErrorKind::Callback, message).with_hint(
-        "free a port between 20000 and 32000, or set redirect_uri to one with a port that is free",
+        "free a port between 20000 and 32000, or set redirect_uri to a URL with a free port",
     ))
 }

@@ -1,4 +1,4 @@
-//! What the browser comes back with: the authorization response (RFC 6749 section 4.1.2).
+//! The callback of a login: the authorization response (RFC 6749 section 4.1.2).
 
 use super::{Login, Purpose};
 use crate::answer::Redactor;
@@ -8,12 +8,12 @@ use crate::{
     Connection, Error, ErrorKind, Extra, Grant, GrantKind, Profile, Secret, Verdict, form,
 };
 
-/// The parameters of a callback, decoded, in order.
+/// The decoded parameters of a callback, in order.
 pub(super) struct Callback(Vec<(String, String)>);
 
 impl Callback {
-    /// Takes a URL, a path with a query, or a query with or without its `?`; a fragment is not
-    /// the server's.
+    /// Parses a URL, a path with a query, or a query with or without its `?`. Ignores the fragment,
+    /// which doesn't come from the server.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
         let text = text.split('#').next().unwrap_or_default();
@@ -23,16 +23,13 @@ impl Callback {
             _ => text,
         };
         if !query.contains('=') {
-            return Err(
-                Error::new(ErrorKind::Callback, "the callback has no query").with_hint(
-                    "pass the whole URL that the browser came back to, or all of it after the ?",
-                ),
-            );
+            return Err(Error::new(ErrorKind::Callback, "the callback has no query")
+                .with_hint("pass the whole callback URL, or everything after its ?"));
         }
         Ok(Self(form::parse_query(query)?))
     }
 
-    /// Whether it carries this `state`, once.
+    /// Whether `state` is present once and has this value.
     pub(super) fn has_state(&self, expected: &Secret) -> bool {
         let mut states = self.0.iter().filter(|(name, _)| name == "state");
         match (states.next(), states.next()) {
@@ -41,17 +38,17 @@ impl Callback {
         }
     }
 
-    /// The only parameter of this name.
+    /// Returns the parameter of this name, which must not be repeated.
     fn one(&self, name: &str) -> Result<Option<&str>, Error> {
         let mut found = self.0.iter().filter(|(known, _)| known == name);
         match (found.next(), found.next()) {
             (Some((_, value)), None) => Ok(Some(value.as_str())),
             (None, _) => Ok(None),
-            (Some(_), Some(_)) => Err(refuse(format!("`{name}` is there twice"))),
+            (Some(_), Some(_)) => Err(rejection(format!("the callback has `{name}` twice"))),
         }
     }
 
-    /// What the vendor adds of its own. Of a name that is there twice, neither value is believed.
+    /// Returns the vendor's own parameters. Leaves out those that are repeated.
     pub(super) fn parameters(&self) -> Extra {
         let names = self.0.iter().map(|(name, _)| name.as_str());
         let once = names
@@ -72,15 +69,15 @@ fn is_url(text: &str) -> bool {
     scheme("https://") || scheme("http://") || text.starts_with('/')
 }
 
-/// Reads what the browser came back with, as [`Login::finish`] does, and explains the server's
-/// error by the provider's table first.
+/// Validates a callback like [`Login::finish`], and explains the server's errors with the
+/// provider's table.
 ///
 /// # Errors
 ///
-/// As [`Login::finish`]. What the authorization endpoint reported (RFC 6749 section 4.1.2.1,
-/// OpenID Connect Core section 3.1.2.6) is [`Verdict::FixConfiguration`] if the request was
-/// wrong, [`Verdict::Retry`] if the server is at fault, and [`Verdict::Reauthorize`] if the
-/// person said no or has to act.
+/// As [`Login::finish`]. An error of the authorization endpoint (RFC 6749 section 4.1.2.1, OpenID
+/// Connect Core section 3.1.2.6) has [`Verdict::FixConfiguration`] if the request was wrong,
+/// [`Verdict::Retry`] if the server is at fault, and [`Verdict::Reauthorize`] if the user denied
+/// access or has to act.
 ///
 /// # Example
 ///
@@ -119,7 +116,7 @@ pub fn read_authorization_response(
     login.read(&connection.profile().errors, callback)
 }
 
-/// The callback's parameters that are kept with the token.
+/// Returns the callback's parameters that are stored with the token.
 pub(crate) fn kept_parameters(profile: &Profile, callback: &str) -> Result<Extra, Error> {
     let keep = &profile.authorize.keep;
     let mut found = Callback::parse(callback)?.parameters();
@@ -136,8 +133,10 @@ impl Login {
     fn check(&self, rows: &[ErrorRow], callback: &str) -> Result<Grant, Error> {
         let callback = Callback::parse(callback)?;
         if !callback.has_state(&self.state) {
-            return Err(refuse("the answer's `state` is not this login's".into())
-                .with_hint("start a new login, and finish it in the same browser"));
+            return Err(
+                rejection("the callback's `state` does not match this login".into())
+                    .with_hint("start a new login, and finish it in the same browser"),
+            );
         }
         self.check_issuer(callback.one("iss")?)?;
         if let Some(error) = callback.one("error")? {
@@ -151,58 +150,61 @@ impl Login {
                 redirect_uri: self.redirect_uri.clone(),
                 verifier: self.verifier.clone(),
             }),
-            _ => Err(refuse("the answer has no `code`".into()).with_hint("start a new login")),
+            _ => Err(rejection("the callback has no `code`".into()).with_hint("start a new login")),
         }
     }
 
-    /// What the authorization endpoint reported: the provider's table first, then the RFCs.
+    /// Explains an error of the authorization endpoint with the provider's table or the RFCs.
     fn reported(&self, rows: &[ErrorRow], word: &str, said: Option<&str>) -> Error {
         let redactor = Redactor::of_secrets([&self.state, &self.verifier]);
         let clean = said.map(|text| redactor.clean(text));
         let shown = redactor.clean(word);
-        let what = match self.purpose {
-            Purpose::Login => "the login was refused",
-            Purpose::Consent => "consent was refused",
+        let failure = match self.purpose {
+            Purpose::Login => "the login failed",
+            Purpose::Consent => "the request for consent failed",
         };
         let message = match &clean {
-            Some(text) => format!("{what}: {shown}: {text}"),
-            None => format!("{what}: {shown}"),
+            Some(text) => format!("{failure}: {shown}: {text}"),
+            None => format!("{failure}: {shown}"),
         };
         let row = rows
             .iter()
             .find(|row| row.fits(GrantKind::AuthorizationCode, None, None, word, said));
         let error = match row {
             Some(row) => match row.error(message.clone()) {
-                // The person said no or has to act: it is this login that did not succeed.
+                // The error is about this login, not about the stored grant.
                 error if error.verdict() == Verdict::Reauthorize => {
-                    refuse(message).with_hint(&row.hint)
+                    rejection(message).with_hint(&row.hint)
                 }
                 error => error,
             },
             None if word == "access_denied" && self.purpose == Purpose::Consent => {
-                refuse(message).with_hint("ask for consent again, and allow access")
+                rejection(message).with_hint("ask for consent again, and allow access")
             }
             None => by_rfc(word, message),
         };
         error.with_oauth(shown, clean)
     }
 
-    /// Whether the server that was asked is the one that answers (RFC 9207 section 2.4).
+    /// Checks that the callback comes from the server that the login was sent to (RFC 9207 section
+    /// 2.4).
     fn check_issuer(&self, iss: Option<&str>) -> Result<(), Error> {
-        let refuse = |message: String, hint: &str| {
-            let error = Error::new(ErrorKind::Callback, message).with_setting("issuer");
-            Err(error.with_hint(format!("its code was not used: {hint}")))
+        let reject = |message: String, hint: &str| {
+            let error = rejection(format!("{message}; its code was not used"));
+            Err(error.with_setting("issuer").with_hint(hint))
         };
         match (iss, &self.issuer) {
             (Some(iss), Some(expected)) if iss != expected => {
                 let iss: String = iss.chars().take(200).collect();
-                refuse(
-                    format!("the answer's `iss` is {iss:?}, and this login went to {expected:?}"),
-                    "another server answered than was asked; if it is the same one, set issuer to the `issuer` of its metadata, letter by letter",
+                reject(
+                    format!(
+                        "the callback's `iss` is {iss:?}, but this login was sent to {expected:?}"
+                    ),
+                    "start a new login; if both are the same server, set issuer to exactly the `issuer` in its metadata",
                 )
             }
-            (None, _) if self.iss_required => refuse(
-                "the answer has no `iss`, which this server always sends".into(),
+            (None, _) if self.iss_required => reject(
+                "the callback has no `iss`, which this server always sends".into(),
                 "start a new login, and finish it in the same browser",
             ),
             _ => Ok(()),
@@ -210,53 +212,56 @@ impl Login {
     }
 }
 
-fn refuse(why: String) -> Error {
+fn rejection(why: String) -> Error {
     Error::new(ErrorKind::Callback, why)
 }
 
-/// RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6, RFC 8707, RFC 9470.
+/// Explains the errors of RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6, RFC 8707
+/// and RFC 9470.
 fn by_rfc(word: &str, message: String) -> Error {
-    let wrong = |setting: &str, hint: &str| {
+    let misconfigured = |setting: &str, hint: &str| {
         Error::new(ErrorKind::Refused, message.clone())
             .with_setting(setting)
             .with_hint(hint)
     };
     match word {
-        "access_denied" => refuse(message).with_hint("log in again and allow access"),
+        "access_denied" => rejection(message).with_hint("log in again and allow access"),
         "login_required"
         | "consent_required"
         | "interaction_required"
-        | "account_selection_required" => refuse(message.clone()).with_hint(
-            "the server could not go on without asking the person: leave authorize.prompt out, and log in again",
-        ),
-        "unmet_authentication_requirements" => refuse(message)
-            .with_hint("the server wants another way to log in than the person used: log in again"),
+        | "account_selection_required" => rejection(message)
+            .with_hint("remove authorize.prompt and log in again: the server has to ask the user"),
+        "unmet_authentication_requirements" => rejection(message)
+            .with_hint("log in again, with the authentication method that the server requires"),
         "server_error" | "temporarily_unavailable" => {
-            Error::new(ErrorKind::Unavailable, message).with_hint("start a new login in a while")
+            Error::new(ErrorKind::Unavailable, message).with_hint("start a new login later")
         }
-        "invalid_scope" => wrong(
+        "invalid_scope" => misconfigured(
             "scopes",
-            "a scope is unknown, or not allowed for this app: correct scopes, or allow it at the vendor",
+            "correct scopes, or allow them for this app at the vendor",
         ),
-        "unauthorized_client" | "unsupported_response_type" => wrong(
+        "unauthorized_client" | "unsupported_response_type" => misconfigured(
             "grant",
-            "the app may not use the authorization code flow: enable it at the vendor",
+            "enable the authorization code flow for this app at the vendor",
         ),
-        "invalid_client" => wrong(
+        "invalid_client" => misconfigured(
             "client_id",
-            "the app is unknown here: check client_id and environment",
+            "check client_id and environment: the server does not know the app",
         ),
-        "invalid_target" => wrong(
+        "invalid_target" => misconfigured(
             "authorize.resource",
-            "the resource is unknown, or not allowed for this app: correct authorize.resource",
+            "correct authorize.resource, or allow that resource for this app at the vendor",
         ),
-        "invalid_request" | "request_not_supported" | "request_uri_not_supported"
-        | "registration_not_supported" | "invalid_request_object" | "invalid_request_uri" => wrong(
+        "invalid_request"
+        | "request_not_supported"
+        | "request_uri_not_supported"
+        | "registration_not_supported"
+        | "invalid_request_object"
+        | "invalid_request_uri" => misconfigured(
             "authorize_url",
-            "the server misses a parameter or does not understand one: check authorize_url, scopes, redirect_uri and what is set as authorize.NAME",
+            "check authorize_url, scopes, redirect_uri and the authorize.NAME settings: a parameter is missing or not valid",
         ),
-        _ => refuse(message).with_hint(
-            "look the error up in the vendor's documentation, and start a new login",
-        ),
+        _ => rejection(message)
+            .with_hint("look up the error in the vendor's documentation, and start a new login"),
     }
 }

@@ -1,10 +1,9 @@
-//! The pages a browser is shown: whole responses, with nothing from outside in them but what the
-//! server said, encoded.
+//! The loopback server's responses. The only text from outside is the server's error, encoded.
 
 use crate::Error;
 use crate::login::Purpose;
 
-/// The head of every page: readable on a phone, and in the dark.
+/// The head of every page. Supports phones and dark mode.
 const STYLE: &str = concat!(
     "<meta charset=\"utf-8\">",
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
@@ -16,7 +15,7 @@ const STYLE: &str = concat!(
     "blockquote{margin:1rem 0;padding:.1rem 1rem;border-left:.25rem solid GrayText}</style>",
 );
 
-/// What came back was this login's, and the program is done with it.
+/// Returns the page for this login's callback, after the program has processed it.
 pub(super) fn outcome<T>(purpose: Purpose, outcome: &Result<T, Error>) -> String {
     let (done, failed) = match purpose {
         Purpose::Login => ("You are logged in", "The login did not succeed"),
@@ -32,17 +31,17 @@ pub(super) fn outcome<T>(purpose: Purpose, outcome: &Result<T, Error>) -> String
     }
 }
 
-/// A request for our path that belongs to another login, or to none.
+/// Returns the page for a callback that does not belong to this login.
 pub(super) fn not_this_login() -> String {
     page(
         "400 Bad Request",
         "Not this login",
-        "<p>This is not a response to the login under way. Finish the login in the window that was \
-         opened last, or start it again.</p>",
+        "<p>This callback does not belong to the current login. Complete the login in the window \
+         that was opened last, or start it again.</p>",
     )
 }
 
-/// Anything else.
+/// Returns the page for any other request.
 pub(super) fn not_found() -> String {
     page(
         "404 Not Found",
@@ -51,13 +50,13 @@ pub(super) fn not_found() -> String {
     )
 }
 
-/// A request that is longer than any that a browser should send.
-pub(super) fn too_large(most_bytes: usize, host: &str) -> String {
+/// Returns the page for a request whose head is too large.
+pub(super) fn too_large(max_bytes: usize, host: &str) -> String {
     let body = format!(
         "<p>The browser sent more than {} KiB of headers, most likely cookies of other programs on \
          this machine. Delete the cookies of {}, or use a private window, and load this page \
          again.</p>",
-        most_bytes / 1024,
+        max_bytes / 1024,
         encode(host)
     );
     page(
@@ -67,18 +66,18 @@ pub(super) fn too_large(most_bytes: usize, host: &str) -> String {
     )
 }
 
-/// What the server said of its own, else where to look.
+/// Returns the server's error, or where to find the reason.
 fn reason(error: &Error) -> String {
     let Some(word) = error.oauth_error() else {
-        return "<p>The program that asked for it says why.</p>".to_owned();
+        return "<p>The program that opened this page shows the reason.</p>".to_owned();
     };
-    let said = match error.oauth_description() {
+    let error = match error.oauth_description() {
         Some(text) => format!("{}: {}", encode(word), encode(text)),
         None => encode(word),
     };
     format!(
-        "<p>The server says:</p><blockquote><p>{said}</p></blockquote>\
-         <p>The program that asked for it says more.</p>"
+        "<p>The server says:</p><blockquote><p>{error}</p></blockquote>\
+         <p>The program that opened this page shows more details.</p>"
     )
 }
 
@@ -90,7 +89,7 @@ fn page(status: &str, heading: &str, body: &str) -> String {
     )
 }
 
-/// Text for a page. Characters that are not seen but change what is, are left out.
+/// Encodes text for HTML. Removes control characters, which could change how the text is displayed.
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for c in text.chars() {
@@ -119,7 +118,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn what_the_server_said_is_shown_and_encoded() {
+    fn the_servers_error_is_shown_and_encoded() {
         let error = Error::new(ErrorKind::Callback, "canary").with_oauth(
             "access_denied",
             Some("<script>alert(\"1\")</script> & \u{202e}'x'\u{1b}[2J".to_owned()),
@@ -135,11 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn a_consent_is_called_consent() {
+    fn consent_pages_do_not_mention_a_login() {
         let given = outcome(Purpose::Consent, &Ok(()));
         assert!(given.contains("<h1>Consent was given</h1>") && !given.contains("logged in"));
         let error = Error::new(ErrorKind::Callback, "denied");
-        let refused = outcome::<()>(Purpose::Consent, &Err(error));
-        assert!(refused.contains("<h1>Consent was not given</h1>") && !refused.contains("login"));
+        let denied = outcome::<()>(Purpose::Consent, &Err(error));
+        assert!(denied.contains("<h1>Consent was not given</h1>") && !denied.contains("login"));
     }
 }

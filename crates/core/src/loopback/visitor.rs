@@ -1,6 +1,6 @@
-//! One browser connection: hears one small request without ever blocking, and answers it.
+//! A browser's connection. Reads one request without blocking, and sends one response.
 
-#![expect(clippy::disallowed_types, reason = "the end that listens for a login")]
+#![expect(clippy::disallowed_types, reason = "the loopback server of a login")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -9,34 +9,34 @@ use std::time::{Duration, Instant};
 use super::page;
 use crate::Url;
 
-/// The longest head of a request that is read. Browsers send every cookie of this host, whatever
-/// port it was set from.
+/// The maximum length of a request's head. Browsers send all cookies of the host, including those of
+/// programs on other ports.
 const MAX_HEAD: usize = 256 * 1024;
-/// The most headers that it may have.
+/// The maximum number of headers.
 const MAX_HEADERS: usize = 1024;
-/// The most that is read and thrown away after a page was sent.
+/// The maximum number of bytes to read and discard after the page was sent.
 const MAX_DISCARDED: usize = 16 * 1024 * 1024;
-/// The longest that one may take to say it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit for a request, and for writing its response.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Visitor {
     stream: TcpStream,
-    heard: Vec<u8>,
-    heard_at: Instant,
+    received: Vec<u8>,
+    last_read: Instant,
     deadline: Instant,
-    /// How much was thrown away, once a page was sent before all was read: a connection that is
-    /// closed with bytes unread is reset, and its page lost.
+    /// The number of bytes discarded after a page was sent early. Closing a connection with unread
+    /// bytes resets it, and the browser loses the page.
     discarded: Option<usize>,
 }
 
-/// How far a visit is.
+/// The state of a visit.
 pub(super) enum Visit {
-    /// There may be more to come.
+    /// The request is not complete.
     Unfinished,
-    /// It was refused, or the visitor went away.
+    /// The request was rejected, timed out, or its connection was closed.
     Over,
-    /// A request for our path, with this query.
-    Asks(String),
+    /// A request for the redirect URI's path, with this query.
+    Callback(String),
 }
 
 impl Visitor {
@@ -45,22 +45,22 @@ impl Visitor {
         let now = Instant::now();
         Some(Self {
             stream,
-            heard: Vec::new(),
-            heard_at: now,
-            deadline: now + PATIENCE,
+            received: Vec::new(),
+            last_read: now,
+            deadline: now + TIMEOUT,
             discarded: None,
         })
     }
 
-    /// When it last said something.
-    pub(super) fn heard_at(&self) -> Instant {
-        self.heard_at
+    /// Returns when bytes were last received.
+    pub(super) fn last_read(&self) -> Instant {
+        self.last_read
     }
 
-    /// Reads what is there, and judges it once it is whole.
-    pub(super) fn hear(&mut self, redirect_uri: &Url) -> Visit {
+    /// Reads the available bytes. Once the request is complete, validates it.
+    pub(super) fn read(&mut self, redirect_uri: &Url) -> Visit {
         let mut chunk = [0; 4096];
-        let before = self.heard.len();
+        let before = self.received.len();
         loop {
             let count = match self.stream.read(&mut chunk) {
                 Ok(0) => return Visit::Over,
@@ -69,7 +69,7 @@ impl Visitor {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Visit::Over,
             };
-            self.heard_at = Instant::now();
+            self.last_read = Instant::now();
             if let Some(discarded) = &mut self.discarded {
                 *discarded += count;
                 if *discarded > MAX_DISCARDED {
@@ -77,78 +77,79 @@ impl Visitor {
                 }
                 continue;
             }
-            self.heard.extend_from_slice(&chunk[..count]);
-            if self.heard.len() > MAX_HEAD {
-                self.refuse_size(redirect_uri);
+            self.received.extend_from_slice(&chunk[..count]);
+            if self.received.len() > MAX_HEAD {
+                self.reject_size(redirect_uri);
             }
         }
         let unfinished = match Instant::now() < self.deadline {
             true => Visit::Unfinished,
             false => Visit::Over,
         };
-        if self.discarded.is_some() || self.heard.len() == before {
+        if self.discarded.is_some() || self.received.len() == before {
             return unfinished;
         }
-        match judge(&self.heard, redirect_uri) {
-            Judgement::Partial => unfinished,
-            Judgement::TooLarge => {
-                self.refuse_size(redirect_uri);
+        match parse(&self.received, redirect_uri) {
+            Parsed::Partial => unfinished,
+            Parsed::TooLarge => {
+                self.reject_size(redirect_uri);
                 Visit::Unfinished
             }
-            Judgement::Refused => {
-                self.say(&page::not_found());
+            Parsed::Rejected => {
+                self.send(&page::not_found());
                 Visit::Over
             }
-            Judgement::Query(query) => Visit::Asks(query),
+            Parsed::Query(query) => Visit::Callback(query),
         }
     }
 
-    /// Says that the request is too large, and goes on reading so that the browser gets to read.
-    fn refuse_size(&mut self, redirect_uri: &Url) {
-        self.say(&page::too_large(MAX_HEAD, redirect_uri.host()));
+    /// Sends the page for a request that is too large, and keeps reading so that the browser
+    /// receives the page.
+    fn reject_size(&mut self, redirect_uri: &Url) {
+        self.send(&page::too_large(MAX_HEAD, redirect_uri.host()));
         let _ = self.stream.set_nonblocking(true);
         self.discarded = Some(0);
-        self.heard = Vec::new();
-        self.deadline = Instant::now() + PATIENCE;
+        self.received = Vec::new();
+        self.deadline = Instant::now() + TIMEOUT;
     }
 
-    /// Sends a page and closes. A browser that does not listen misses only the page.
-    pub(super) fn say(&mut self, page: &str) {
+    /// Sends a page and closes the connection. Ignores errors: the browser only misses the page.
+    pub(super) fn send(&mut self, page: &str) {
         let _ = self.stream.set_nonblocking(false);
-        let _ = self.stream.set_write_timeout(Some(PATIENCE));
+        let _ = self.stream.set_write_timeout(Some(TIMEOUT));
         let _ = self.stream.write_all(page.as_bytes());
         let _ = self.stream.shutdown(std::net::Shutdown::Write);
     }
 }
 
-/// The query of a whole request, if it is one that is heard: what a [`Visitor`] does, without a socket.
+/// Returns the query of a complete request, like a [`Visitor`] but without a socket.
 pub(super) fn query_of(request: &[u8], redirect_uri: &Url) -> Option<String> {
     if request.len() > MAX_HEAD {
         return None;
     }
-    match judge(request, redirect_uri) {
-        Judgement::Query(query) => Some(query),
+    match parse(request, redirect_uri) {
+        Parsed::Query(query) => Some(query),
         _ => None,
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Judgement {
+enum Parsed {
     Partial,
     TooLarge,
-    Refused,
+    Rejected,
     Query(String),
 }
 
-/// A request is ours if it is a GET for our path, to our host and port, sent by no other site's page.
-fn judge(heard: &[u8], redirect_uri: &Url) -> Judgement {
+/// Accepts a GET for the redirect URI's path, host and port that no page of another site sent.
+fn parse(received: &[u8], redirect_uri: &Url) -> Parsed {
     let mut headers = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
-    match request.parse(heard) {
-        Ok(httparse::Status::Partial) => return Judgement::Partial,
+    match request.parse(received) {
+        Ok(httparse::Status::Partial) => return Parsed::Partial,
         Ok(httparse::Status::Complete(_)) => {}
-        Err(httparse::Error::TooManyHeaders) => return Judgement::TooLarge,
-        Err(_) => return Judgement::Refused,
+        Err(httparse::Error::TooManyHeaders) => return Parsed::TooLarge,
+        Err(_) => return Parsed::Rejected,
     }
     let values = |name: &str| -> Vec<&[u8]> {
         let of_name = request
@@ -158,15 +159,15 @@ fn judge(heard: &[u8], redirect_uri: &Url) -> Judgement {
         of_name.map(|header| header.value).collect()
     };
     let hosts = values("host");
-    let for_us = hosts.len() == 1
+    let is_ours = hosts.len() == 1
         && hosts[0].eq_ignore_ascii_case(redirect_uri.authority().as_bytes())
         && values("origin").is_empty();
     let target = request.path.unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    if !for_us || request.method != Some("GET") || path != redirect_uri.path() {
-        return Judgement::Refused;
+    if !is_ours || request.method != Some("GET") || path != redirect_uri.path() {
+        return Parsed::Rejected;
     }
-    Judgement::Query(query.to_owned())
+    Parsed::Query(query.to_owned())
 }
 
 #[cfg(test)]
@@ -174,19 +175,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_requests_are_heard() {
+    fn only_requests_for_the_redirect_uri_are_accepted() {
         let ours = Url::parse("http://127.0.0.1:20001/callback").unwrap();
-        let judged = |text: &str| judge(text.as_bytes(), &ours);
+        let parsed = |text: &str| parse(text.as_bytes(), &ours);
         let host = "Host: 127.0.0.1:20001\r\n\r\n";
         assert_eq!(
-            judged(&format!("GET /callback?code=a&state=b HTTP/1.1\r\n{host}")),
-            Judgement::Query("code=a&state=b".into())
+            parsed(&format!("GET /callback?code=a&state=b HTTP/1.1\r\n{host}")),
+            Parsed::Query("code=a&state=b".into())
         );
         assert_eq!(
-            judged("GET /callback HTTP/1.1\r\nHost: 127"),
-            Judgement::Partial
+            parsed("GET /callback HTTP/1.1\r\nHost: 127"),
+            Parsed::Partial
         );
-        for refused in [
+        for request in [
             format!("POST /callback?code=a HTTP/1.1\r\n{host}"),
             format!("GET /favicon.ico HTTP/1.1\r\n{host}"),
             format!("GET /callback/ HTTP/1.1\r\n{host}"),
@@ -199,7 +200,7 @@ mod tests {
             format!("GET /callback?code=a HTTP/1.1\r\nOrigin: https://evil.example\r\n{host}"),
             "\x16\x03\x01\x02 tls hello\r\n\r\n".into(),
         ] {
-            assert_eq!(judged(&refused), Judgement::Refused, "{refused}");
+            assert_eq!(parsed(&request), Parsed::Rejected, "{request}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What the authorization endpoint answers by way of the browser: in whatever form a host has it,
-//! and what each error means.
+//! Authorization requests and callbacks: every form of a callback, and what each error means.
 
 use countersign_core::{
     Connection, Error, ErrorKind, Grant, Login, Profile, Response, Settings, SystemRandom, Url,
@@ -10,7 +9,7 @@ use crate::support::{Bench, PROFILE, bench, rotated_answer};
 
 const REDIRECT_URI: &str = "https://app.example/cb";
 
-/// A connection by login at the provider of the tests, whose profile has these lines too.
+/// Builds a connection with a login, with these lines added to the profile.
 fn with(lines: &str, pairs: &[(&str, &str)]) -> Result<Connection, Error> {
     let profile = Profile::from_toml(&format!("{PROFILE}\n{lines}"))?;
     let mut settings = Settings::from_pairs([
@@ -32,9 +31,9 @@ fn start(connection: &Connection) -> Login {
     Login::start(connection, redirect_uri, &SystemRandom::new()).unwrap()
 }
 
-/// Web frameworks give the whole URL, the request's target, or the query with its `?`.
+/// Web frameworks pass the whole URL, the path and query, or the query with its `?`.
 #[test]
-fn a_callback_is_read_in_every_form_that_hosts_have_it() {
+fn a_callback_can_be_a_url_a_path_or_a_query() {
     let connection = with("", &[]).unwrap();
     let Bench { client, .. } = bench(connection, [Ok(rotated_answer("a", "r1", 600))]);
     let login = client.start_login(None).unwrap();
@@ -50,14 +49,14 @@ fn a_callback_is_read_in_every_form_that_hosts_have_it() {
         format!("/?{query}"),
         format!("localhost:8400/callback?{query}"),
         format!("https://app.example/cb;a=b?tenant=1&{query}"),
-        // Not all that needs to be encoded is.
+        // Some characters that should be encoded are not.
         format!("https://app.example/cb?{query}&next=/?a=b"),
         format!("{query}&iss=https://login.example/?a"),
     ] {
         assert!(login.is_answered_by(&callback), "{callback}");
         let grant = login.finish(&callback).expect(&callback);
         let Grant::AuthorizationCode { code, .. } = grant else {
-            panic!("a login ends in a code");
+            panic!("finish must return an authorization code");
         };
         assert_eq!(code.expose(), "a/b?c", "{callback}");
     }
@@ -68,9 +67,9 @@ fn a_callback_is_read_in_every_form_that_hosts_have_it() {
     );
 }
 
-/// An address without a query is not a forged answer, and whoever pasted it is told so.
+/// A pasted URL without a query is a mistake, not a forgery.
 #[test]
-fn a_callback_without_a_query_is_called_that() {
+fn a_callback_without_a_query_has_its_own_error() {
     let login = start(&with("", &[]).unwrap());
     for callback in [
         "",
@@ -92,7 +91,7 @@ fn a_callback_without_a_query_is_called_that() {
 }
 
 #[test]
-fn the_state_of_a_login_is_the_one_in_its_url() {
+fn state_is_in_the_url_and_survives_saving() {
     let login = start(&with("", &[]).unwrap());
     assert!(
         login
@@ -106,7 +105,7 @@ fn the_state_of_a_login_is_the_one_in_its_url() {
 
 /// RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6.
 #[test]
-fn an_error_of_the_authorization_endpoint_has_the_verdict_of_its_kind() {
+fn errors_of_the_authorization_endpoint_have_verdicts() {
     use Verdict::{FixConfiguration, Reauthorize, Retry};
     let connection = with("", &[]).unwrap();
     let login = start(&connection);
@@ -185,9 +184,9 @@ fn an_error_of_the_authorization_endpoint_has_the_verdict_of_its_kind() {
     }
 }
 
-/// The vendor's own words, and its own meaning of the RFC's.
+/// Vendors have their own errors, and give those of the RFCs other meanings.
 #[test]
-fn the_profiles_rows_explain_what_the_authorization_endpoint_reports() {
+fn the_profile_explains_errors_of_the_authorization_endpoint() {
     let rows = r#"
         [[errors]]
         error = "access_denied"
@@ -208,7 +207,7 @@ fn the_profiles_rows_explain_what_the_authorization_endpoint_reports() {
         status = 400
         error = "app_blocked"
         kind = "throttled"
-        hint = "nor this one: there was no status"
+        hint = "nor this one: a callback has no status"
         [[errors]]
         error = "app_blocked"
         kind = "refused"
@@ -222,18 +221,18 @@ fn the_profiles_rows_explain_what_the_authorization_endpoint_reports() {
     let connection = with(rows, &[]).unwrap();
     let client = bench(connection, []).client;
     let login = client.start_login(None).unwrap();
-    let told = |answer: &str| {
-        let callback = format!("{answer}&state={}", login.state());
+    let report = |error: &str| {
+        let callback = format!("{error}&state={}", login.state());
         client.complete_login(&login, &callback).unwrap_err()
     };
-    for (answer, kind, verdict, hint) in [
+    for (reported, kind, verdict, hint) in [
         (
             "error=access_denied&error_description=Needs+Admin+Approval",
             ErrorKind::Refused,
             Verdict::FixConfiguration,
             "have the app approved",
         ),
-        // It is this login that did not succeed, whatever the row calls it.
+        // The error is about this login, whatever its kind in the profile.
         (
             "error=access_denied",
             ErrorKind::Callback,
@@ -259,13 +258,14 @@ fn the_profiles_rows_explain_what_the_authorization_endpoint_reports() {
             "consent once",
         ),
     ] {
-        let error = told(answer);
-        assert_eq!((error.kind(), error.verdict()), (kind, verdict), "{answer}");
-        assert_eq!(error.hint(), Some(hint), "{answer}");
+        let error = report(reported);
+        let found = (error.kind(), error.verdict());
+        assert_eq!(found, (kind, verdict), "{reported}");
+        assert_eq!(error.hint(), Some(hint), "{reported}");
     }
 }
 
-/// The query of a URL, decoded, in order.
+/// Returns the decoded query of a URL, in order.
 fn query(url: &Url) -> Vec<(String, String)> {
     let query = url.as_str().split_once('?').unwrap().1;
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap());
@@ -324,7 +324,7 @@ fn parameters_are_added_to_the_authorization_request() {
 }
 
 #[test]
-fn what_a_login_sets_itself_cannot_be_added() {
+fn parameters_that_a_login_sets_cannot_be_added() {
     for name in [
         "response_type",
         "client_id",
@@ -341,10 +341,10 @@ fn what_a_login_sets_itself_cannot_be_added() {
         let error = with("", &[(&key, "x")]).unwrap_err();
         assert_eq!(error.setting_name(), Some(key.as_str()), "{error}");
         let error = with(&format!("[authorize.params]\n\"{name}\" = \"x\""), &[]).unwrap_err();
-        let says = format!("`authorize.params.{name}`");
-        assert!(error.message().contains(&says), "{error}");
+        let expected = format!("`authorize.params.{name}`");
+        assert!(error.message().contains(&expected), "{error}");
     }
-    for (line, says) in [
+    for (line, expected) in [
         (
             "params.x = \"{nobody}\"",
             "`authorize.params.x` cannot be filled",
@@ -357,29 +357,29 @@ fn what_a_login_sets_itself_cannot_be_added() {
         ("nonces = true", "did you mean `nonce`?"),
     ] {
         let error = with(&format!("[authorize]\n{line}"), &[]).unwrap_err();
-        assert!(error.message().contains(says), "{line}: {error}");
+        assert!(error.message().contains(expected), "{line}: {error}");
     }
-    // A template that lacks its setting is told when the connection is made.
+    // A missing setting of a template is reported when the connection is built.
     let lines = "[authorize.params]\ntenant = \"{extra.tenant}\"";
     let error = with(lines, &[]).unwrap_err();
     assert_eq!(error.setting_name(), Some("extra.tenant"), "{error}");
 }
 
-/// A form that is posted, or a fragment, never reaches a listener.
+/// The loopback server receives neither posted forms nor fragments.
 #[test]
-fn a_response_mode_that_a_listener_cannot_hear_is_refused() {
+fn a_response_mode_that_the_loopback_server_cannot_read_is_rejected() {
     let loopback = ("redirect_uri", "http://127.0.0.1/callback");
-    for (mode, heard) in [("form_post", false), ("fragment", false), ("query", true)] {
+    for (mode, accepted) in [("form_post", false), ("fragment", false), ("query", true)] {
         let mode = ("authorize.response_mode", mode);
         let result = with("", &[loopback, mode]);
-        assert_eq!(result.is_ok(), heard, "{mode:?}");
+        assert_eq!(result.is_ok(), accepted, "{mode:?}");
         with("", &[mode]).unwrap();
     }
 }
 
 /// OpenID Connect Core section 11.
 #[test]
-fn offline_access_brings_the_prompt_that_the_profile_names() {
+fn offline_access_adds_the_prompt_of_the_profile() {
     let lines = "[authorize]\noffline_access_prompt = \"consent\"";
     for (scopes, set, prompt) in [
         ("sign offline_access", None, Some("consent")),
@@ -401,7 +401,7 @@ fn offline_access_brings_the_prompt_that_the_profile_names() {
     }
 }
 
-/// An answer with an ID token of these claims.
+/// A token response that includes an ID token with these claims.
 fn with_id_token(claims: &str) -> Response {
     let part = |text: &str| base64_simd::URL_SAFE_NO_PAD.encode_to_string(text);
     let id_token = format!(
@@ -420,11 +420,11 @@ fn with_id_token(claims: &str) -> Response {
 #[test]
 fn a_login_for_openid_sends_a_nonce_and_checks_it() {
     let connection = with("", &[("scopes", "openid sign")]).unwrap();
-    for (claims, refusal) in [
+    for (claims, rejection) in [
         (r#"{"nonce":"NONCE"}"#, None),
         (
             r#"{"nonce":"of another login"}"#,
-            Some("is of another login"),
+            Some("belongs to another login"),
         ),
         (r#"{"sub":"joe"}"#, Some("has no `nonce`")),
         (r#"{"nonce":7}"#, Some("has no `nonce`")),
@@ -435,21 +435,21 @@ fn a_login_for_openid_sends_a_nonce_and_checks_it() {
         let nonce = values(&sent, "nonce")[0].to_owned();
         assert_eq!(nonce.len(), 43);
         assert_ne!(nonce, login.state());
-        // A web server completes it in another process.
+        // Web servers may complete the login in another process.
         let login = Login::restore(&login.save()).unwrap();
         script.push(Ok(with_id_token(&claims.replace("NONCE", &nonce))));
         let callback = format!("code=c&state={}", login.state());
         let result = client.complete_login(&login, &callback);
-        let Some(says) = refusal else {
+        let Some(expected) = rejection else {
             assert_eq!(result.unwrap().expose(), "a");
             continue;
         };
         let error = result.unwrap_err();
-        assert!(error.message().contains(says), "{error}");
+        assert!(error.message().contains(expected), "{error}");
         assert_eq!(error.verdict(), Verdict::Reauthorize);
-        assert!(client.peek(None).is_none(), "nothing of it is kept");
+        assert!(client.peek(None).is_none(), "the token was cached");
     }
-    // Not every server that knows the scope sends an ID token, and none repeats what was not sent.
+    // Without a nonce, an ID token needs none.
     for (lines, scopes) in [("", "sign"), ("[authorize]\nnonce = false", "openid sign")] {
         let connection = with(lines, &[("scopes", scopes)]).unwrap();
         assert!(values(&query(start(&connection).url()), "nonce").is_empty());
@@ -460,29 +460,29 @@ fn a_login_for_openid_sends_a_nonce_and_checks_it() {
     }
 }
 
-/// QuickBooks names the company in the callback, and nowhere else.
+/// QuickBooks sends the company only in the callback.
 #[test]
-fn parameters_of_the_callback_are_kept_with_the_grant() {
+fn parameters_of_the_callback_are_stored_with_the_grant() {
     let lines = "[authorize]\nkeep = [\"realmId\", \"instance\"]";
     let connection = with(lines, &[]).unwrap();
-    let answer = |token: &str, refresh: &str, more: &str| {
+    let response = |token: &str, refresh: &str, more: &str| {
         let body = format!(
             r#"{{"access_token":"{token}","refresh_token":"{refresh}","expires_in":600{more}}}"#
         );
         Ok(Response::new(200, [], body))
     };
-    let Bench { client, script, .. } = bench(connection.clone(), [answer("a1", "r1", "")]);
+    let Bench { client, script, .. } = bench(connection.clone(), [response("a1", "r1", "")]);
     let login = client.start_login(None).unwrap();
     let state = login.state();
     let callback = format!(
         "{REDIRECT_URI}?code=c&state={state}&realmId=123&instance=forged&other=x&twice=1&twice=2"
     );
-    let told = login.parameters(&callback).unwrap();
-    let names: Vec<_> = told.keys().map(String::as_str).collect();
+    let parameters = login.parameters(&callback).unwrap();
+    let names: Vec<_> = parameters.keys().map(String::as_str).collect();
     assert_eq!(
         names,
         ["instance", "other", "realmId"],
-        "for the caller, with what is not kept"
+        "includes parameters that are not stored"
     );
     login
         .parameters("realmId=123&code=c&state=forged")
@@ -490,65 +490,68 @@ fn parameters_of_the_callback_are_kept_with_the_grant() {
     let token = client.complete_login(&login, &callback).unwrap();
     assert_eq!(token.extra()["realmId"], "123");
     assert!(!token.extra().contains_key("other"));
-    // No refresh brings it again; what the response itself says wins.
-    script.push(answer("a2", "r2", r#","instance":"eu1""#));
+    // A refresh does not return it again. A value in the token response overrides it.
+    script.push(response("a2", "r2", r#","instance":"eu1""#));
     let token = client.refresh_now().unwrap();
     assert_eq!(
         (token.expose(), token.extra()["realmId"].as_str()),
         ("a2", "123")
     );
     assert_eq!(token.extra()["instance"], "eu1");
-    // Another login is another company.
+    // Another login may be for another company.
     let login = client.start_login(None).unwrap();
-    script.push(answer("a3", "r3", ""));
+    script.push(response("a3", "r3", ""));
     let callback = format!("code=c&state={}", login.state());
     let token = client.complete_login(&login, &callback).unwrap();
     assert!(!token.extra().contains_key("realmId"), "{token:?}");
 }
 
-/// A URL made ahead has neither `state` nor a PKCE challenge: nobody could complete what it starts.
+/// A URL in the error would have no `state` or PKCE challenge, so its login could not be completed.
 #[test]
-fn an_error_that_asks_for_a_login_names_what_starts_one() {
+fn errors_that_need_a_login_say_how_to_start_one() {
     for redirect_uri in [
         "http://127.0.0.1/callback",
         "http://localhost:8400/callback",
         REDIRECT_URI,
     ] {
         let connection = with("", &[("redirect_uri", redirect_uri)]).unwrap();
-        let refused = r#"{"error":"invalid_grant"}"#;
+        let rejected = r#"{"error":"invalid_grant"}"#;
         let Bench { client, script, .. } = bench(connection, []);
-        let told = |error: Error| {
+        let assert_login_hint = |error: Error| {
             assert_eq!(error.verdict(), Verdict::Reauthorize);
             assert_eq!(error.url(), None, "{error:?}");
             let hint = error.hint().unwrap();
             assert!(hint.contains("call start_login"), "{error:?}");
-            assert!(!hint.contains("countersign "), "a command: {error:?}");
+            assert!(
+                !hint.contains("countersign "),
+                "the hint of a library names a command: {error:?}"
+            );
         };
-        // Never logged in; the code was refused; its answer was lost; the refresh token is over.
-        told(client.token().unwrap_err());
-        for lost in [
-            Ok(Response::new(400, [], refused)),
+        // Never logged in; code rejected; response lost; refresh token expired.
+        assert_login_hint(client.token().unwrap_err());
+        for outcome in [
+            Ok(Response::new(400, [], rejected)),
             Err(crate::support::cut()),
         ] {
-            script.push(lost);
+            script.push(outcome);
             let login = client.start_login(None).unwrap();
             let callback = format!("code=c&state={}", login.state());
-            told(client.complete_login(&login, &callback).unwrap_err());
+            assert_login_hint(client.complete_login(&login, &callback).unwrap_err());
         }
         script.push(Ok(rotated_answer("a", "r1", 600)));
         let login = client.start_login(None).unwrap();
         let callback = format!("code=c&state={}", login.state());
         let token = client.complete_login(&login, &callback).unwrap();
         client.invalidate(&token);
-        script.push(Ok(Response::new(400, [], refused)));
-        told(client.token().unwrap_err());
-        told(client.token().unwrap_err());
+        script.push(Ok(Response::new(400, [], rejected)));
+        assert_login_hint(client.token().unwrap_err());
+        assert_login_hint(client.token().unwrap_err());
     }
 }
 
-/// A person who is asked for consent does not log in.
+/// A request for consent is not a login.
 #[test]
-fn a_consent_that_is_refused_is_called_consent() {
+fn a_denied_consent_is_not_called_a_login() {
     let lines = "[consent]\nindividual = \"{scopes}\"";
     let connection = with(lines, &[]).unwrap();
     let random = SystemRandom::new();
@@ -557,7 +560,10 @@ fn a_consent_that_is_refused_is_called_consent() {
     for login in [asked, restored] {
         let callback = format!("error=access_denied&state={}", login.state());
         let error = login.finish(&callback).unwrap_err();
-        assert_eq!(error.message(), "consent was refused: access_denied");
+        assert_eq!(
+            error.message(),
+            "the request for consent failed: access_denied"
+        );
         assert_eq!(
             error.hint(),
             Some("ask for consent again, and allow access")
@@ -565,7 +571,7 @@ fn a_consent_that_is_refused_is_called_consent() {
     }
 }
 
-/// A server that refuses `openid` without a nonce refuses it on its consent page as well.
+/// A server that requires a nonce with `openid` requires it on its consent page as well.
 #[test]
 fn a_consent_for_openid_sends_a_nonce() {
     let lines = "[consent]\nindividual = \"{scopes} openid\"\nadmin.scope = \"sign\"\nadmin.admin_consent_scope = \"{scopes}\"";

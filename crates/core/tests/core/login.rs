@@ -1,4 +1,4 @@
-//! A login: what is believed of the answer, and the listener that hears it.
+//! Logins: the URL, validating the callback, and the loopback server.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -24,12 +24,12 @@ fn parameter(url: &Url, name: &str) -> String {
     let pair = query
         .split('&')
         .find_map(|pair| pair.strip_prefix(&format!("{name}=")));
-    pair.unwrap_or_else(|| panic!("{url} has no {name}"))
+    pair.unwrap_or_else(|| panic!("{url} has no parameter `{name}`"))
         .to_owned()
 }
 
 #[test]
-fn the_login_url_has_everything_once_and_new_each_time() {
+fn a_login_url_is_complete_and_has_a_new_state_and_challenge() {
     let connection = by_login(
         "https://app.example/call back?x=1&y"
             .replace(' ', "%20")
@@ -54,7 +54,7 @@ fn the_login_url_has_everything_once_and_new_each_time() {
 }
 
 #[test]
-fn the_verifier_that_is_sent_belongs_to_the_challenge() {
+fn the_code_verifier_matches_the_challenge() {
     let Bench { client, script, .. } = bench(
         by_login("https://app.example/cb"),
         [Ok(rotated_answer("a", "r1", 600))],
@@ -64,7 +64,7 @@ fn the_verifier_that_is_sent_belongs_to_the_challenge() {
     let token = client.complete_login(&login, &query).unwrap();
     assert_eq!(token.expose(), "a");
     let form = &script.forms()[0];
-    // Decoded once: %252B is %2B, which goes out encoded again.
+    // The code is decoded once, from %252B to %2B, and encoded again in the form.
     assert!(form.starts_with("grant_type=authorization_code&code=c%252B%3D&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&code_verifier="), "{form}");
     let verifier = form.split("code_verifier=").nth(1).unwrap();
     assert_eq!(
@@ -74,11 +74,11 @@ fn the_verifier_that_is_sent_belongs_to_the_challenge() {
 }
 
 #[test]
-fn state_is_checked_before_anything_else_is_believed() {
+fn state_is_checked_before_the_rest_of_the_callback() {
     let connection = by_login("https://app.example/cb");
     let login = Login::start(&connection, "https://app.example/cb", &SystemRandom::new()).unwrap();
     let state = parameter(login.url(), "state");
-    for (query, says) in [
+    for (query, expected) in [
         ("code=x".to_owned(), "`state`"),
         ("error=access_denied".to_owned(), "`state`"),
         ("code=x&state=".to_owned(), "`state`"),
@@ -86,10 +86,7 @@ fn state_is_checked_before_anything_else_is_believed() {
         (format!("code=x&state={state}x"), "`state`"),
         (format!("state={state}"), "no `code`"),
         (format!("code=&state={state}"), "no `code`"),
-        (
-            format!("code=a&code=b&state={state}"),
-            "`code` is there twice",
-        ),
+        (format!("code=a&code=b&state={state}"), "`code` twice"),
         (format!("code=%zz&state={state}"), "hex digits"),
         (
             format!("error=access_denied&error_description=end-user+denied&state={state}"),
@@ -106,7 +103,7 @@ fn state_is_checked_before_anything_else_is_believed() {
             (ErrorKind::Callback, Verdict::Reauthorize),
             "{query}"
         );
-        assert!(error.message().contains(says), "{query}: {error}");
+        assert!(error.message().contains(expected), "{query}: {error}");
     }
     assert!(matches!(
         login
@@ -116,9 +113,9 @@ fn state_is_checked_before_anything_else_is_believed() {
     ));
 }
 
-/// The mix-up of RFC 9207 section 1: the code goes to no server but the one that made it.
+/// The mix-up attack of RFC 9207 section 1: a code is sent only to the server that issued it.
 #[test]
-fn an_answer_of_another_server_is_refused_before_its_code_is_used() {
+fn a_callback_from_another_server_is_rejected_without_using_its_code() {
     const ISSUER: &str = "https://demo.acme.example/tenant";
     const RIGHT: &str = "iss=https%3A%2F%2Fdemo.acme.example%2Ftenant";
     let with_issuer = connection([
@@ -131,7 +128,7 @@ fn an_answer_of_another_server_is_refused_before_its_code_is_used() {
     let without = by_login("https://app.example/cb");
     let (required, at_base) = (iss_required(Some(ISSUER)), iss_required(None));
     let other = "iss=https%3A%2F%2Fdemo.acme.example";
-    for (connection, iss, refusal) in [
+    for (connection, iss, rejection) in [
         (&with_issuer, RIGHT, None),
         (&with_issuer, "x=1", None),
         (
@@ -143,14 +140,14 @@ fn an_answer_of_another_server_is_refused_before_its_code_is_used() {
         (
             &with_issuer,
             "iss=https%3A%2F%2Fdemo.acme.example%2Ftenant%2F",
-            Some("this login went to \"https://demo.acme.example/tenant\""),
+            Some("this login was sent to \"https://demo.acme.example/tenant\""),
         ),
         (
             &with_issuer,
             "iss=HTTPS%3A%2F%2Fdemo.acme.example%2Ftenant",
             Some("`iss` is"),
         ),
-        (&with_issuer, "iss=a&iss=b", Some("`iss` is there twice")),
+        (&with_issuer, "iss=a&iss=b", Some("`iss` twice")),
         (&without, other, None),
         (&without, "x=1", None),
         (&required, RIGHT, None),
@@ -162,24 +159,24 @@ fn an_answer_of_another_server_is_refused_before_its_code_is_used() {
         let client = bench(connection.clone(), [Ok(rotated_answer("a", "r1", 600))]);
         let login = client.client.start_login(None).unwrap();
         let state = parameter(login.url(), "state");
-        let answer = format!("code=c&state={state}&{iss}");
-        let result = client.client.complete_login(&login, &answer);
-        let Some(says) = refusal else {
+        let callback = format!("code=c&state={state}&{iss}");
+        let result = client.client.complete_login(&login, &callback);
+        let Some(expected) = rejection else {
             assert_eq!(result.unwrap().expose(), "a", "{iss}");
             continue;
         };
         let error = result.expect_err(iss);
-        assert!(error.message().contains(says), "{iss}: {error}");
+        assert!(error.message().contains(expected), "{iss}: {error}");
         assert_eq!(error.kind(), ErrorKind::Callback);
-        assert!(client.script.forms().is_empty(), "the code went out: {iss}");
-        // Nor is another server's word taken for why the login failed.
-        let answer = format!("error=access_denied&state={state}&{iss}");
-        let error = login.finish(&answer).unwrap_err();
+        assert!(client.script.forms().is_empty(), "the code was sent: {iss}");
+        // Another server's error is ignored as well.
+        let callback = format!("error=access_denied&state={state}&{iss}");
+        let error = login.finish(&callback).unwrap_err();
         assert!(!error.message().contains("access_denied"), "{error}");
     }
 }
 
-/// A server that always names itself in its answers.
+/// A connection to a server that always sends `iss`.
 fn iss_required(issuer: Option<&str>) -> Connection {
     let profile = crate::support::PROFILE.replace(
         "[endpoints]",
@@ -214,17 +211,17 @@ fn a_lost_exchange_asks_for_a_new_login_and_sends_the_code_once() {
     assert_eq!(script.forms().len(), 1);
 }
 
-/// One request to the listener, and what it answers.
+/// Sends one request to the loopback server and returns the response.
 fn visit(address: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
 }
 
 #[test]
-fn the_listener_hears_its_own_login_and_nothing_else() {
+fn the_loopback_server_accepts_only_the_callback_of_its_login() {
     let connection = by_login("http://127.0.0.1/callback");
     let random = SystemRandom::new();
     let listener = Listener::bind(connection.redirect_uri().unwrap(), None, &random).unwrap();
@@ -232,10 +229,10 @@ fn the_listener_hears_its_own_login_and_nothing_else() {
     assert!(ours.port() < 32_768);
     let login = Login::start(&connection, ours.as_str(), &random).unwrap();
     let state = parameter(login.url(), "state");
-    let answers = std::thread::scope(|scope| {
+    let responses = std::thread::scope(|scope| {
         let visits = scope.spawn(|| {
             let host = ours.authority();
-            // One that says nothing must not hold up the others.
+            // A silent connection must not delay the others.
             let silent = TcpStream::connect(host).unwrap();
             let get = |target: &str, host_header: &str| {
                 visit(
@@ -243,48 +240,48 @@ fn the_listener_hears_its_own_login_and_nothing_else() {
                     &format!("GET {target} HTTP/1.1\r\nHost: {host_header}\r\n\r\n"),
                 )
             };
-            let right = format!("/callback?code=c&state={state}");
-            let answers = [
+            let callback = format!("/callback?code=c&state={state}");
+            let responses = [
                 get("/favicon.ico", host),
                 get("/callback?code=c&state=forged", host),
                 get("/callback?error=access_denied", host),
-                get(&right, "evil.example"),
-                get(&right, &format!("{host}.evil.example")),
+                get(&callback, "evil.example"),
+                get(&callback, &format!("{host}.evil.example")),
                 visit(
                     host,
-                    &format!("POST {right} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+                    &format!("POST {callback} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
                 ),
-                get(&right, host),
+                get(&callback, host),
             ];
             drop(silent);
-            answers
+            responses
         });
-        let heard = listener.wait(
+        let query = listener.wait(
             &login,
             Duration::from_secs(20),
             |query| Ok(query.to_owned()),
         );
-        assert_eq!(heard.unwrap(), format!("code=c&state={state}"));
+        assert_eq!(query.unwrap(), format!("code=c&state={state}"));
         visits.join().unwrap()
     });
-    let statuses: Vec<_> = answers.iter().map(|answer| &answer[9..12]).collect();
+    let statuses: Vec<_> = responses.iter().map(|page| &page[9..12]).collect();
     assert_eq!(statuses, ["404", "400", "400", "404", "404", "404", "200"]);
-    for answer in &answers {
-        assert!(answer.contains("Cache-Control: no-store"));
-        assert!(answer.contains("Content-Security-Policy: default-src 'none'"));
+    for response in &responses {
+        assert!(response.contains("Cache-Control: no-store"));
+        assert!(response.contains("Content-Security-Policy: default-src 'none'"));
         assert!(
-            !answer.contains("forged") && !answer.contains(&state),
-            "nothing is reflected"
+            !response.contains("forged") && !response.contains(&state),
+            "the page repeats the request: {response}"
         );
         assert!(
-            !answer.contains("http://") && !answer.contains("https://"),
-            "nothing from outside"
+            !response.contains("http://") && !response.contains("https://"),
+            "the page has links: {response}"
         );
     }
 }
 
 #[test]
-fn the_browser_is_told_when_the_exchange_fails() {
+fn the_browser_shows_that_the_exchange_failed() {
     let connection = by_login("http://[::1]/callback");
     let random = SystemRandom::new();
     let Ok(listener) = Listener::bind(connection.redirect_uri().unwrap(), None, &random) else {
@@ -305,13 +302,13 @@ fn the_browser_is_told_when_the_exchange_fails() {
             Err(countersign_core::Error::new(ErrorKind::Refused, "canary"))
         });
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Refused);
-        let answer = visitor.join().unwrap();
-        assert!(answer.contains("did not succeed") && !answer.contains("canary"));
+        let page = visitor.join().unwrap();
+        assert!(page.contains("did not succeed") && !page.contains("canary"));
     });
 }
 
 #[test]
-fn nobody_coming_back_is_told_after_the_time_given() {
+fn waiting_for_a_callback_times_out() {
     let connection = by_login("http://127.0.0.1/callback");
     let random = SystemRandom::new();
     let listener = Listener::bind(connection.redirect_uri().unwrap(), None, &random).unwrap();
@@ -320,14 +317,14 @@ fn nobody_coming_back_is_told_after_the_time_given() {
         .wait(&login, Duration::from_millis(30), |_| Ok(()))
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Callback);
-    assert_eq!(error.url(), None, "nobody listens there any more");
-    // The vendor's page said so in the browser, perhaps, while the program waited.
+    assert_eq!(error.url(), None, "the loopback server is closed");
+    // The vendor's page may have reported a wrong redirect URI in the browser.
     let hint = error.hint().unwrap();
     assert!(hint.contains(login.redirect_uri()), "{hint}");
 }
 
 #[test]
-fn a_taken_port_and_a_foreign_address_are_refused() {
+fn a_port_in_use_and_a_remote_redirect_uri_are_rejected() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let url = Url::parse("http://127.0.0.1/callback").unwrap();
@@ -339,7 +336,7 @@ fn a_taken_port_and_a_foreign_address_are_refused() {
 }
 
 #[test]
-fn what_the_authorization_endpoint_repeats_of_a_login_is_taken_out() {
+fn a_state_repeated_by_the_authorization_endpoint_is_redacted() {
     let connection = by_login("https://app.example/callback");
     let random = SystemRandom::new();
     let login = Login::start(&connection, "https://app.example/callback", &random);

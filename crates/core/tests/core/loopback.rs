@@ -1,4 +1,4 @@
-//! The listener of a login on a person's machine, as browsers treat it.
+//! The loopback server with requests as browsers send them.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,7 +12,7 @@ use countersign_core::{
 
 use crate::support::connection;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn by_login() -> Connection {
     connection([
@@ -30,31 +30,31 @@ fn listen(connection: &Connection) -> (Listener, Login) {
     (listener, login)
 }
 
-/// Completes as the connection does, without exchanging the code.
+/// Validates the callback without exchanging the code.
 fn finish(connection: &Connection, login: &Login, callback: &str) -> Result<(), Error> {
     let response = read_authorization_response(connection, login, callback);
     response.map(drop)
 }
 
-/// The callback's request with these headers, and what is answered. It is all sent before anything
-/// is read, as browsers do.
+/// Requests the callback with these headers and returns the response. Like a browser, it sends the
+/// whole request before it reads.
 fn visit(login: &Login, query: &str, headers: &str) -> String {
     let authority = login.redirect_uri().split('/').nth(2).unwrap();
     let mut stream = TcpStream::connect(authority).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let state = login.state();
     let head = format!(
         "GET /callback?{query}&state={state} HTTP/1.1\r\nHost: {authority}\r\n{headers}\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
 }
 
-/// Browsers send the cookies of every program that ever listened on this host.
+/// Browsers send the cookies of all programs that ever used this host.
 #[test]
-fn a_callback_with_many_cookies_and_headers_is_heard() {
+fn a_callback_with_many_cookies_or_headers_is_accepted() {
     let cookies = format!("Cookie: a={}\r\n", "x".repeat(200 * 1024));
     let many: String = (0..500).map(|at| format!("X-Header-{at}: 1\r\n")).collect();
     for headers in [cookies, many] {
@@ -63,7 +63,7 @@ fn a_callback_with_many_cookies_and_headers_is_heard() {
         std::thread::scope(|scope| {
             let page = scope.spawn(|| visit(&login, "code=c", &headers));
             let outcome =
-                listener.wait(&login, PATIENCE, |query| finish(&connection, &login, query));
+                listener.wait(&login, TIMEOUT, |query| finish(&connection, &login, query));
             outcome.unwrap();
             assert!(page.join().unwrap().starts_with("HTTP/1.1 200 OK"));
         });
@@ -71,7 +71,7 @@ fn a_callback_with_many_cookies_and_headers_is_heard() {
 }
 
 #[test]
-fn a_request_that_is_too_large_is_told_so_and_waited_past() {
+fn a_request_that_is_too_large_gets_an_error_page_and_the_wait_goes_on() {
     let cookies = format!("Cookie: a={}\r\n", "x".repeat(1024 * 1024));
     let many: String = (0..2000).map(|at| format!("X-{at}: 1\r\n")).collect();
     let connection = by_login();
@@ -84,7 +84,7 @@ fn a_request_that_is_too_large_is_told_so_and_waited_past() {
             ];
             (large, visit(&login, "code=c", ""))
         });
-        let outcome = listener.wait(&login, PATIENCE, |query| finish(&connection, &login, query));
+        let outcome = listener.wait(&login, TIMEOUT, |query| finish(&connection, &login, query));
         outcome.unwrap();
         let (large, last) = pages.join().unwrap();
         for page in large {
@@ -96,13 +96,13 @@ fn a_request_that_is_too_large_is_told_so_and_waited_past() {
     });
 }
 
-/// Browsers connect ahead, and other programs connect for reasons of their own.
+/// Browsers open connections in advance, and other programs may connect as well.
 #[test]
-fn idle_connections_make_room_for_the_callback() {
+fn idle_connections_do_not_block_the_callback() {
     let connection = by_login();
     let (listener, login) = listen(&connection);
     let authority = login.redirect_uri().split('/').nth(2).unwrap();
-    // All of them are there before the listener looks, and none ever says anything whole.
+    // They are open before the server starts to accept, and never send a whole request.
     let idle: Vec<_> = (0..60)
         .map(|at| {
             let mut stream = TcpStream::connect(authority).unwrap();
@@ -114,7 +114,7 @@ fn idle_connections_make_room_for_the_callback() {
         .collect();
     std::thread::scope(|scope| {
         let page = scope.spawn(|| visit(&login, "code=c", ""));
-        let outcome = listener.wait(&login, PATIENCE, |query| finish(&connection, &login, query));
+        let outcome = listener.wait(&login, TIMEOUT, |query| finish(&connection, &login, query));
         outcome.unwrap();
         assert!(page.join().unwrap().starts_with("HTTP/1.1 200 OK"));
     });
@@ -124,13 +124,13 @@ fn idle_connections_make_room_for_the_callback() {
 fn page_of(login: &Login, connection: &Connection, listener: Listener, query: &str) -> String {
     std::thread::scope(|scope| {
         let page: ScopedJoinHandle<'_, String> = scope.spawn(|| visit(login, query, ""));
-        let _ = listener.wait(login, PATIENCE, |query| finish(connection, login, query));
+        let _ = listener.wait(login, TIMEOUT, |query| finish(connection, login, query));
         page.join().unwrap()
     })
 }
 
 #[test]
-fn the_pages_are_readable_everywhere_and_say_why() {
+fn pages_suit_phones_and_dark_mode_and_show_the_servers_error() {
     let connection = by_login();
     let (listener, login) = listen(&connection);
     let done = page_of(&login, &connection, listener, "code=c");
@@ -153,28 +153,28 @@ fn the_pages_are_readable_everywhere_and_say_why() {
     );
 }
 
-/// An address that a person pastes, from a browser on another machine.
+/// A person pastes the URL if the browser runs on another machine.
 #[test]
-fn a_callback_that_comes_another_way_ends_the_wait() {
+fn a_callback_from_elsewhere_ends_the_wait() {
     let connection = by_login();
     let (listener, login) = listen(&connection);
     let pasted = format!("{}?code=c&state={}", login.redirect_uri(), login.state());
-    let mut asked = 0;
+    let mut polls = 0;
     let outcome = listener.wait_or(
         &login,
-        PATIENCE,
+        TIMEOUT,
         |_| {
-            asked += 1;
-            (asked == 3).then(|| pasted.clone())
+            polls += 1;
+            (polls == 3).then(|| pasted.clone())
         },
         |callback| finish(&connection, &login, callback),
     );
     outcome.unwrap();
-    assert_eq!(asked, 3);
+    assert_eq!(polls, 3);
 }
 
 #[test]
-fn an_https_address_of_this_machine_is_no_listeners() {
+fn the_loopback_server_does_not_support_https() {
     let url = countersign_core::Url::parse("https://localhost:8400/callback").unwrap();
     let error = Listener::bind(&url, None, &SystemRandom::new()).unwrap_err();
     assert_eq!(error.setting_name(), Some("redirect_uri"));
@@ -188,9 +188,8 @@ fn an_https_address_of_this_machine_is_no_listeners() {
     );
 }
 
-/// Whoever goes away without a word costs nothing.
 #[test]
-fn a_visitor_that_leaves_is_forgotten() {
+fn closed_connections_do_not_block_the_callback() {
     let connection = by_login();
     let (listener, login) = listen(&connection);
     let authority = login.redirect_uri().split('/').nth(2).unwrap();
