@@ -1,4 +1,4 @@
-//! Assertions: both kinds bounded alike, and what an assertion grant sends besides.
+//! Lifetimes, claims and parameters of both kinds of assertion.
 
 use countersign_core::jws::{self, CallbackSigner};
 use countersign_core::{
@@ -17,7 +17,7 @@ const BASE: &str = r#"
     endpoints.token = "{base_url}/token"
 "#;
 
-/// A connection at a provider whose profile has these lines too.
+/// Builds a connection with a signer, with these lines added to the profile.
 fn with(lines: &str, pairs: &[(&str, &str)]) -> Result<Connection, Error> {
     let profile = Profile::from_toml(&format!("{BASE}{lines}"))?;
     let mut settings = Settings::from_pairs([("provider", "acme"), ("client_id", "app")])?;
@@ -40,9 +40,9 @@ fn claims(form: &Form, field: &str) -> Value {
     serde_json::from_slice(&parsed.payload).unwrap()
 }
 
-/// Servers measure the lifetime from `iat`, which is put back: in either kind of assertion.
+/// Servers measure the lifetime from the backdated `iat`, in both kinds of assertion.
 #[test]
-fn no_assertion_outlives_the_longest_lifetime_after_its_iat() {
+fn no_assertion_exceeds_the_maximum_lifetime_after_its_iat() {
     let rules =
         "assertion.algorithms = [\"RS256\"]\nassertion.ttl_s = 300\nassertion.max_ttl_s = 300\n";
     for (grant, field, lines) in [
@@ -72,7 +72,7 @@ fn no_assertion_outlives_the_longest_lifetime_after_its_iat() {
             "grants.jwt-bearer.client_auth = [\"private_key_jwt\"]\n",
         ),
     ] {
-        let secret = "a secret long enough to sign with HS256, which wants 32 bytes";
+        let secret = "a secret of at least the 32 bytes that HS256 requires";
         let settings = [("subject", "joe"), ("client_secret", secret)];
         for (backdate, ttl, exp) in [
             (60, None, NOW + 240),
@@ -91,7 +91,7 @@ fn no_assertion_outlives_the_longest_lifetime_after_its_iat() {
 }
 
 #[test]
-fn an_assertion_that_is_over_before_it_is_sent_is_refused_with_the_profile() {
+fn a_profile_whose_assertions_would_already_be_expired_is_rejected() {
     let error = Profile::from_toml(&format!(
         "{BASE}grants.jwt-bearer.client_auth = [\"none\"]\nassertion.algorithms = [\"RS256\"]\n\
          assertion.ttl_s = 60\nassertion.max_ttl_s = 60\n"
@@ -106,9 +106,9 @@ fn an_assertion_that_is_over_before_it_is_sent_is_refused_with_the_profile() {
 const JWT_BEARER: &str =
     "grants.jwt-bearer.client_auth = [\"none\", \"basic\"]\nassertion.algorithms = [\"RS256\"]\n";
 
-/// ServiceNow knows a public client by its `client_id`, whoever signed.
+/// ServiceNow identifies public clients by `client_id`, not by the assertion.
 #[test]
-fn an_assertion_without_client_authentication_names_the_client_if_the_profile_says_so() {
+fn send_client_id_adds_the_client_id_to_an_assertion_without_client_authentication() {
     for (line, auth, client_id) in [
         ("", "none", None),
         (
@@ -116,7 +116,7 @@ fn an_assertion_without_client_authentication_names_the_client_if_the_profile_sa
             "none",
             Some("app"),
         ),
-        // Basic names it already.
+        // The Basic header contains it already.
         ("grants.jwt-bearer.send_client_id = true\n", "basic", None),
     ] {
         let settings = [
@@ -130,9 +130,9 @@ fn an_assertion_without_client_authentication_names_the_client_if_the_profile_sa
     }
 }
 
-/// Google's service accounts stand for themselves, unless they are delegated a user.
+/// Google's service accounts act for themselves unless a user delegates to them.
 #[test]
-fn a_subject_is_demanded_where_the_profile_needs_one() {
+fn a_subject_is_required_only_if_the_profile_uses_it() {
     let error = with(JWT_BEARER, &[]).unwrap_err();
     assert_eq!(error.setting_name(), Some("subject"), "{error}");
     for (sub, subject, claim) in [

@@ -1,4 +1,4 @@
-//! Requests to the letter: RFC vectors, and each client authentication.
+//! Exact token requests: RFC vectors, and every client authentication method.
 
 use countersign_core::{
     Clock, Connection, Form, Grant, ManualClock, Moment, Request, Secret, SystemRandom, jws,
@@ -30,7 +30,7 @@ fn authorization(request: &Request) -> &str {
 }
 
 #[test]
-fn basic_as_rfc_6749_section_2_3_1_has_it() {
+fn basic_credentials_match_rfc_6749_section_2_3_1() {
     let vectors = vectors("rfc6749_form_and_basic.json");
     let cases = vectors["basic"].as_array().unwrap();
     assert!(cases.len() >= 4);
@@ -55,7 +55,7 @@ fn basic_as_rfc_6749_section_2_3_1_has_it() {
             settings.set("client_secret", secret).unwrap();
             let connection = Connection::new("mine", &settings, crate::support::provider());
             if encoding == "raw" && id.contains(':') {
-                // A server takes what is before the colon for the id (RFC 7617 section 2).
+                // Servers end the ID at the first colon (RFC 7617 section 2).
                 let error = connection.unwrap_err();
                 assert_eq!(error.setting_name(), Some("client_id"));
                 assert!(
@@ -66,7 +66,7 @@ fn basic_as_rfc_6749_section_2_3_1_has_it() {
             }
             let connection = connection.unwrap();
             if connection.client_id() != id {
-                // Blanks around an id are taken for a slip of the pen; the vector has them inside.
+                // Spaces around a client ID are trimmed, but this vector has some.
                 continue;
             }
             let request = request(&connection, &Grant::ClientCredentials);
@@ -79,7 +79,7 @@ fn basic_as_rfc_6749_section_2_3_1_has_it() {
 }
 
 #[test]
-fn forms_as_rfc_6749_appendix_b_has_them() {
+fn forms_match_rfc_6749_appendix_b() {
     let vectors = vectors("rfc6749_form_and_basic.json");
     let appendix = &vectors["appendix_b"];
     let body = Form::new()
@@ -112,7 +112,7 @@ fn the_assertion_parameters_are_those_of_rfc_7523() {
     assert_eq!(
         body.matches('=').count(),
         2,
-        "an assertion says who asks: nothing else is sent"
+        "only the two parameters are sent"
     );
 
     let client = try_connection([
@@ -175,7 +175,7 @@ fn assertions_are_back_dated_bounded_and_fresh() {
         (&(NOW - 60).into(), &(NOW + 300).into())
     );
     assert_ne!(first["jti"], second["jti"]);
-    // Never more than the longest lifetime after the back-dated `iat`.
+    // At most the maximum lifetime after the backdated `iat`.
     assert_eq!(of(&jwt("3600"))["exp"], NOW - 60 + 3600);
 }
 
@@ -209,7 +209,10 @@ fn each_client_authentication_sends_its_own_and_no_more() {
         assert_eq!(request.body().unwrap().as_str(), body);
         let sent = request.headers().find(|(name, _)| *name == "Authorization");
         assert_eq!(sent.map(|(_, value)| value.expose()), header);
-        assert!(request.is_single_use(), "a rotating refresh token is spent");
+        assert!(
+            request.is_single_use(),
+            "a refresh token that rotates is single-use"
+        );
     }
 }
 
@@ -242,11 +245,11 @@ fn claims(token: &str) -> Value {
     serde_json::from_slice(&parsed.payload).unwrap()
 }
 
-/// A fresh key, as DocuSign hands them out.
+/// A new key in the format of DocuSign.
 fn rsa_key() -> String {
-    let made = std::process::Command::new("openssl")
+    let output = std::process::Command::new("openssl")
         .args(["genrsa", "-traditional", "2048"])
         .output()
         .expect("these tests need the openssl command");
-    String::from_utf8(made.stdout).unwrap()
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What core promises, tested through its public API.
+//! Tests of core through its public API.
 
 #![allow(
     clippy::disallowed_methods,
