@@ -1,4 +1,4 @@
-//! ID tokens: who logged in, believed only after every check of OpenID Connect Core 1.0.
+//! ID tokens, validated as OpenID Connect Core 1.0 requires.
 
 mod rules;
 
@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 
 pub use self::rules::IdTokenRules;
 
-/// An ID token that was verified and judged: who logged in.
+/// A validated ID token, which identifies the user who logged in.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct IdToken {
-    /// Who issued it: `iss`.
+    /// The issuer: `iss`.
     pub issuer: String,
-    /// Who logged in: `sub`, never reused within the issuer.
+    /// The user: `sub`. Issuers never reuse it for another user.
     pub subject: String,
-    /// When it ends, in seconds since 1970: `exp`.
+    /// The expiry in seconds since 1970: `exp`.
     pub expires_at: i64,
-    /// When it was made, in seconds since 1970: `iat`.
+    /// The time of issue in seconds since 1970: `iat`.
     pub issued_at: i64,
-    /// All claims, those above among them.
+    /// All claims, including those above.
     pub claims: Map<String, Value>,
 }

@@ -1,4 +1,4 @@
-//! The keys that a server publishes: fetched, kept, and fetched again when it changes them.
+//! A server's JWK Set: fetched, cached, and fetched again when keys change.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -7,22 +7,22 @@ use crate::answer::explain_plain_get;
 use crate::jws::{self, Algorithm, Jwk, JwkSet, VerificationKey, Verified};
 use crate::{Clock, Error, ErrorKind, Moment, Request, Response, Transport, Url};
 
-/// How long a set is used where the server does not say.
-const USUAL_LIFE: Duration = Duration::from_secs(3600);
-/// Whatever the server says, a set is used for this long at least and at most.
-const LIFE: std::ops::RangeInclusive<Duration> =
+/// How long a set is cached if the server does not say.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+/// The minimum and maximum time to cache a set, whatever the server says.
+const LIFETIMES: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(5 * 60)..=Duration::from_secs(24 * 3600);
-/// How long an outlived set is used while the server cannot be reached.
+/// How long a stale set is used while the server cannot be reached.
 const GRACE: Duration = Duration::from_secs(3600);
-/// The least time between two requests, so that made-up `kid`s cannot make us ask without end.
-const LEAST_PAUSE: Duration = Duration::from_secs(60);
+/// The minimum time between requests, so that forged `kid`s can't cause a flood of them.
+const MIN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The JWK Set at a server's `jwks_uri` (RFC 7517 section 5, OpenID Connect Discovery 1.0).
 ///
-/// It is fetched when first needed and kept for as long as the server's `Cache-Control` says,
-/// between five minutes and a day. A token whose `kid` is not in it has the set fetched again, as
-/// servers change their keys; there is at most one request a minute, whatever tokens come. While
-/// the server is down, an outlived set serves for one more hour. May be shared among threads.
+/// The set is fetched when first needed. It is cached for as long as the server's `Cache-Control`
+/// says, but at least five minutes and at most a day. If a token's `kid` is not in the set, the set
+/// is fetched again, because servers rotate their keys. There is at most one request per minute. While
+/// the server is down, a stale set is used for one more hour. Can be shared among threads.
 ///
 /// # Example
 ///
@@ -56,49 +56,51 @@ pub struct RemoteJwkSet {
     algorithm: Option<Algorithm>,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
-    kept: RwLock<Option<Arc<Kept>>>,
-    /// When the server was last asked, whatever came of it. Held while asking.
-    asked: Mutex<Option<Moment>>,
+    cached: RwLock<Option<Arc<CachedSet>>>,
+    /// When the last request was sent, successful or not. Locked during a request.
+    requested: Mutex<Option<Moment>>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedSet {
     set: JwkSet,
     fetched: Moment,
-    life: Duration,
+    lifetime: Duration,
 }
 
 impl RemoteJwkSet {
-    /// The keys at this URL; nothing is fetched yet.
+    /// Creates a set for this URL without fetching it.
     pub fn new(url: Url, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
         Self {
             url,
             algorithm: None,
             transport,
             clock,
-            kept: RwLock::new(None),
-            asked: Mutex::new(None),
+            cached: RwLock::new(None),
+            requested: Mutex::new(None),
         }
     }
 
-    /// Takes tokens of this algorithm alone, as registered with the server
-    /// (`id_token_signed_response_alg`). Without it a key's own `alg` counts, and a key without one
-    /// is taken for the usual algorithm of its type: RS256 for RSA.
+    /// Accepts only tokens with this algorithm, which was registered with the server as
+    /// `id_token_signed_response_alg`.
+    ///
+    /// The default is the key's `alg`, or the default algorithm of its type: RS256 for RSA.
     #[must_use]
     pub fn for_algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = Some(algorithm);
         self
     }
 
-    /// Checks a token's signature with the key of the set that its `kid` names.
+    /// Verifies a token's signature with the key that its `kid` names.
     ///
-    /// `kid` only chooses among the server's keys, and the key says which algorithm; `jku`, `x5u`
-    /// and `jwk` of a token are never followed.
+    /// `kid` only selects one of the server's keys, and the key determines the algorithm. A token's
+    /// `jku`, `x5u` and `jwk` are ignored.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Verification`] if the set has no such key or the signature is not right; what
-    /// the transport gives, or [`ErrorKind::Unavailable`], where the set cannot be had.
+    /// - [`ErrorKind::Verification`] if the set has no such key or the signature is not valid.
+    /// - [`ErrorKind::Unavailable`], or an error of the transport, if the set can't be fetched.
+    /// - [`ErrorKind::Key`] or [`ErrorKind::Unreadable`] if the response is not a JWK Set.
     pub fn verify(&self, token: &str) -> Result<Verified, Error> {
         let header = jws::inspect(token)?.header;
         let key_id = match header.get("kid") {
@@ -112,70 +114,75 @@ impl RemoteJwkSet {
         Ok(jws::verify(token, &self.key(key_id)?)?)
     }
 
-    /// The key of this `kid`, bound to its algorithm; a set of one key needs no `kid`.
+    /// Returns the key with this `kid`, bound to its algorithm. A set of one key needs no `kid`.
     ///
     /// # Errors
     ///
     /// As [`RemoteJwkSet::verify`].
     pub fn key(&self, key_id: Option<&str>) -> Result<VerificationKey, Error> {
-        let kept = self.current()?;
-        match self.choose(&kept.set, key_id) {
-            Err(error) if is_missing(&kept.set, key_id) => match self.newer_than(&kept)? {
-                Some(newer) => self.choose(&newer.set, key_id),
-                None => Err(error),
-            },
-            chosen => chosen,
+        let cached = self.current()?;
+        match self.select(&cached.set, key_id) {
+            Err(error) if is_missing(&cached.set, key_id) => {
+                match self.fetch_newer(Some(&cached))? {
+                    Some(newer) => self.select(&newer.set, key_id),
+                    None => Err(error),
+                }
+            }
+            selected => selected,
         }
     }
 
-    /// The set, fetched if there is none or it has outlived what the server said.
-    fn current(&self) -> Result<Arc<Kept>, Error> {
+    /// Returns the set. Fetches it if none is cached or the cached one is stale.
+    fn current(&self) -> Result<Arc<CachedSet>, Error> {
         let now = self.clock.now();
-        let kept = self.kept();
-        if let Some(kept) = &kept
-            && kept.age(now) < kept.life
+        let cached = self.cached();
+        if let Some(cached) = &cached
+            && cached.age(now) < cached.lifetime
         {
-            return Ok(Arc::clone(kept));
+            return Ok(Arc::clone(cached));
         }
-        let fetched = self.fetch_unless_asked(kept.as_ref());
-        match (fetched, kept) {
+        let fetched = self.fetch_newer(cached.as_ref());
+        match (fetched, cached) {
             (Ok(Some(newer)), _) => Ok(newer),
-            (_, Some(kept)) if kept.age(now) < kept.life + GRACE => Ok(kept),
+            (_, Some(cached)) if cached.age(now) < cached.lifetime + GRACE => Ok(cached),
             (Err(error), _) => Err(error),
             (Ok(None), _) => Err(Error::new(
                 ErrorKind::Unavailable,
-                format!("the keys at {} could not be had a moment ago", self.url),
+                format!(
+                    "fetching the keys at {} failed less than a minute ago",
+                    self.url
+                ),
             )
-            .with_retry_after(LEAST_PAUSE)),
+            .with_retry_after(MIN_INTERVAL)),
         }
     }
 
-    /// A set that was fetched after this one; none where the server was asked less than a minute
-    /// ago. That it cannot be reached is no reason to refuse what the old set knows.
-    fn newer_than(&self, known: &Arc<Kept>) -> Result<Option<Arc<Kept>>, Error> {
-        self.fetch_unless_asked(Some(known))
-    }
-
-    /// Asks the server, one caller at a time; who waited takes what the other one got.
-    fn fetch_unless_asked(&self, known: Option<&Arc<Kept>>) -> Result<Option<Arc<Kept>>, Error> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = self.kept();
-        let is_new = |newer: &Arc<Kept>| known.is_none_or(|known| !Arc::ptr_eq(known, newer));
-        if let Some(newer) = kept.filter(is_new) {
+    /// Returns a set that is newer than this one, or `None` if the last request was less than a
+    /// minute ago.
+    ///
+    /// One caller sends the request. The others wait and use its result.
+    fn fetch_newer(&self, known: Option<&Arc<CachedSet>>) -> Result<Option<Arc<CachedSet>>, Error> {
+        let mut requested = self
+            .requested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let cached = self.cached();
+        let is_new = |newer: &Arc<CachedSet>| known.is_none_or(|known| !Arc::ptr_eq(known, newer));
+        if let Some(newer) = cached.filter(is_new) {
             return Ok(Some(newer));
         }
         let now = self.clock.now();
-        if asked.is_some_and(|asked| since(asked, now) < LEAST_PAUSE) {
+        if requested.is_some_and(|requested| since(requested, now) < MIN_INTERVAL) {
             return Ok(None);
         }
-        *asked = Some(now);
+        *requested = Some(now);
         let newer = Arc::new(self.fetch(now)?);
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        *kept = Some(Arc::clone(&newer));
+        let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
+        *cached = Some(Arc::clone(&newer));
         Ok(Some(newer))
     }
 
-    fn fetch(&self, now: Moment) -> Result<Kept, Error> {
+    fn fetch(&self, now: Moment) -> Result<CachedSet, Error> {
         let context = |error: Error| error.in_context(format_args!("the keys at {}", self.url));
         let response = self
             .transport
@@ -185,50 +192,50 @@ impl RemoteJwkSet {
             return Err(context(explain_plain_get(&self.url, &response, now)));
         }
         let text = std::str::from_utf8(&response.body).map_err(|_| {
-            let message = "the answer is not UTF-8";
+            let message = "the response is not UTF-8";
             context(Error::new(ErrorKind::Unreadable, message))
         })?;
-        Ok(Kept {
+        Ok(CachedSet {
             set: JwkSet::from_json(text).map_err(|error| context(error.into()))?,
             fetched: now,
-            life: life(&response),
+            lifetime: lifetime(&response),
         })
     }
 
-    fn choose(&self, set: &JwkSet, key_id: Option<&str>) -> Result<VerificationKey, Error> {
+    fn select(&self, set: &JwkSet, key_id: Option<&str>) -> Result<VerificationKey, Error> {
         let Some(expected) = self.algorithm else {
             return Ok(set.verification_key(key_id)?);
         };
         let bound = |key: &Jwk| match key.algorithm() {
             Some(other) if other != expected => Err(Error::new(
                 ErrorKind::Verification,
-                format!("the server's key is for {other}, and {expected} is expected"),
+                format!("the server's key is for {other}, but {expected} is expected"),
             )),
             _ => Ok(VerificationKey::new(key.public_key().clone(), expected)?),
         };
         match (key_id.map(|id| set.find(id)), set.keys()) {
             (Some(Some(key)), _) => bound(key),
             (None, [only]) => bound(only),
-            // The set says what is wrong.
+            // Returns the set's error, which explains what is wrong.
             _ => Ok(set.verification_key(key_id)?),
         }
     }
 
-    fn kept(&self) -> Option<Arc<Kept>> {
-        self.kept
+    fn cached(&self) -> Option<Arc<CachedSet>> {
+        self.cached
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 }
 
-impl Kept {
+impl CachedSet {
     fn age(&self, now: Moment) -> Duration {
         since(self.fetched, now)
     }
 }
 
-/// Whether another set could have the key.
+/// Whether the set lacks the key, so that a newer set may have it.
 fn is_missing(set: &JwkSet, key_id: Option<&str>) -> bool {
     match key_id {
         Some(id) => set.find(id).is_none(),
@@ -236,15 +243,15 @@ fn is_missing(set: &JwkSet, key_id: Option<&str>) -> bool {
     }
 }
 
-/// The time between two moments, by the clock that saw more of it.
+/// Returns the time between two moments by the clock that measured more.
 fn since(then: Moment, now: Moment) -> Duration {
     let boot = now.boot_ms.saturating_sub(then.boot_ms);
     let wall = now.unix_ms.saturating_sub(then.unix_ms).max(0) as u64;
     Duration::from_millis(boot.max(wall))
 }
 
-/// `max-age` of `Cache-Control` (RFC 9111 section 5.2.2.1), within our own bounds.
-fn life(response: &Response) -> Duration {
+/// Returns `max-age` of `Cache-Control` (RFC 9111 section 5.2.2.1), limited to [`LIFETIMES`].
+fn lifetime(response: &Response) -> Duration {
     let directives = response.header("cache-control").unwrap_or_default();
     let seconds = directives.split(',').find_map(|directive| {
         let (name, value) = directive.split_once('=')?;
@@ -252,6 +259,6 @@ fn life(response: &Response) -> Duration {
         is_it.then(|| value.trim().trim_matches('"').parse::<u64>().ok())?
     });
     seconds
-        .map_or(USUAL_LIFE, Duration::from_secs)
-        .clamp(*LIFE.start(), *LIFE.end())
+        .map_or(DEFAULT_LIFETIME, Duration::from_secs)
+        .clamp(*LIFETIMES.start(), *LIFETIMES.end())
 }

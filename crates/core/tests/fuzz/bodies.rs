@@ -1,5 +1,5 @@
-//! What is done with bytes from outside: the bodies of the property tests here and of the targets
-//! of cargo-fuzz. Each takes any bytes and must come back; what it panics over is a finding.
+//! The bodies of the property tests and of the cargo-fuzz targets. Each takes arbitrary bytes. A
+//! panic or a hang is a finding.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use countersign_core::{
     Random, Response, Secret, Settings, Url, read_token_response, token_request,
 };
 
-/// RFC 8037 appendix A.2, and a secret: one key of each kind of check.
+/// A public key (RFC 8037 appendix A.2) and a secret.
 static KEYS: LazyLock<[VerificationKey; 2]> = LazyLock::new(|| {
     let jwk = serde_json::json!({
         "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     });
     let secret = "a secret of at least thirty-two bytes";
     [
-        VerificationKey::from_jwk(&jwk).expect("the RFC's key"),
-        VerificationKey::hmac(secret, Algorithm::HS256).expect("long enough"),
+        VerificationKey::from_jwk(&jwk).expect("the key of the RFC is valid"),
+        VerificationKey::hmac(secret, Algorithm::HS256).expect("the secret is long enough"),
     ]
 });
 
 static CONNECTION: LazyLock<Connection> = LazyLock::new(|| {
     let profile = include_str!("../../../../tests/profiles/acme.toml");
-    let profile = Profile::from_toml(profile).expect("a profile");
+    let profile = Profile::from_toml(profile).expect("the profile is valid");
     let settings = Settings::from_pairs([
         ("provider", "acme"),
         ("grant", "authorization-code"),
@@ -32,14 +32,14 @@ static CONNECTION: LazyLock<Connection> = LazyLock::new(|| {
         ("client_secret", SECRET),
         ("redirect_uri", "http://127.0.0.1/callback"),
     ])
-    .expect("settings");
+    .expect("the settings are valid");
     Connection::new("mine", &settings, countersign_core::from_profile(profile))
-        .expect("a connection")
+        .expect("the connection is valid")
 });
 
 const SECRET: &str = "s3cret-s3cret-s3cret";
 
-/// A token from outside: verified, shown, and judged as an ID token.
+/// Inspects and verifies a token, and validates it as an ID token.
 pub(crate) fn compact_jws(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let _ = jws::inspect(&text);
@@ -51,13 +51,13 @@ pub(crate) fn compact_jws(data: &[u8]) {
     }
 }
 
-/// Claims that the right key signed: only the judging is left.
+/// Validates an ID token with these claims and a valid signature.
 pub(crate) fn id_token(data: &[u8]) {
     let secret = "a secret of at least thirty-two bytes";
     let key = countersign_core::PrivateKey::from_secret(secret);
-    let signer = countersign_core::KeySigner::new(key, None, None).expect("a signer");
-    let token = jws::sign(&signer, data, None).expect("a token");
-    // Longer than 64 KiB is refused; anything else verifies.
+    let signer = countersign_core::KeySigner::new(key, None, None).expect("the key can sign");
+    let token = jws::sign(&signer, data, None).expect("the key signs anything");
+    // Tokens longer than 64 KiB are rejected; all others verify.
     if let Ok(verified) = jws::verify(&token, &KEYS[1]) {
         assert_eq!(verified.payload, data);
         let access_token = Secret::new("t");
@@ -68,7 +68,7 @@ pub(crate) fn id_token(data: &[u8]) {
     }
 }
 
-/// An answer of a token endpoint: the first byte chooses the status, the rest is the body.
+/// Reads a token response. The first byte selects the status, the rest is the body.
 pub(crate) fn token_response(data: &[u8]) {
     let (status, body) = match data.split_first() {
         Some((first, body)) => (
@@ -83,15 +83,16 @@ pub(crate) fn token_response(data: &[u8]) {
         Grant::RefreshToken(Secret::new("r3fresh-r3fresh")),
         Grant::ClientCredentials,
     ] {
-        let request = token_request(&CONNECTION, &grant, now(), &Zeros).expect("a request");
+        let request =
+            token_request(&CONNECTION, &grant, now(), &Zeros).expect("the grant is complete");
         if let Err(error) = read_token_response(&CONNECTION, &grant, &request, &response, now()) {
-            // What the server repeats of our secrets is taken out.
+            // Secrets that the server repeats are redacted.
             assert!(!format!("{error:?}").contains(SECRET), "{error:?}");
         }
     }
 }
 
-/// The text of a configuration file.
+/// Parses a configuration file.
 pub(crate) fn settings_toml(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Ok(all) = Settings::from_toml(&text) else {
@@ -105,9 +106,9 @@ pub(crate) fn settings_toml(data: &[u8]) {
     }
 }
 
-/// A template of a profile that somebody brings: what is taken fills, and with no secret.
+/// Fills a profile's template. A template that is accepted can be filled, and never with a secret.
 pub(crate) fn profile_template(data: &[u8]) {
-    // What JSON escapes, TOML reads; DEL it refuses, which is as well.
+    // TOML accepts all escapes of JSON. It rejects an unescaped DEL.
     let text = serde_json::json!(String::from_utf8_lossy(data));
     let profile = Profile::from_toml(&format!(
         r#"
@@ -134,36 +135,38 @@ pub(crate) fn profile_template(data: &[u8]) {
         ("extra.a", "Some_thing.else"),
     ]);
     let provider = countersign_core::from_profile(profile);
-    let settings = settings.expect("settings");
+    let settings = settings.expect("the settings are valid");
     let Ok(connection) = Connection::new("mine", &settings, provider) else {
         return;
     };
     let request = token_request(&connection, &Grant::ClientCredentials, now(), &Zeros)
-        .expect("what is lacking was said when the connection was made");
-    let form = request.form().expect("a form");
-    let assertion = form.value("client_assertion").expect("an assertion");
-    let key = VerificationKey::hmac(secret, Algorithm::HS256).expect("a key");
-    let verified = jws::verify(assertion, &key).expect("signed");
-    let claims = verified.claims().expect("claims are an object");
+        .expect("a valid connection has all settings");
+    let form = request.form().expect("a token request has a form");
+    let assertion = form
+        .value("client_assertion")
+        .expect("the form has an assertion");
+    let key = VerificationKey::hmac(secret, Algorithm::HS256).expect("the secret is long enough");
+    let verified = jws::verify(assertion, &key).expect("the signature is valid");
+    let claims = verified.claims().expect("the claims are an object");
     let shown = format!("{claims:?} {:?} {:?}", verified.header, form.value("thing"));
     assert!(!shown.contains(SECRET), "{shown}");
 }
 
-/// The query that a browser comes back with.
+/// Validates a callback's query.
 pub(crate) fn callback_query(data: &[u8]) {
     let query = String::from_utf8_lossy(data);
     let login = login("http://127.0.0.1/callback");
-    let answers = login.is_answered_by(&query);
+    let is_answered = login.is_answered_by(&query);
     match login.finish(&query) {
-        Ok(_) => assert!(answers),
+        Ok(_) => assert!(is_answered),
         Err(error) => assert!(!format!("{error:?}").contains(SECRET)),
     }
 }
 
-/// What comes in at the loopback listener. Without the socket, which is the system's and makes a case take 20 ms.
+/// Parses a request to the loopback server, without a socket, which would take 20 ms per case.
 pub(crate) fn callback_request(data: &[u8]) {
     static LOGIN: LazyLock<(Url, Login)> = LazyLock::new(|| {
-        let redirect_uri = Url::parse("http://127.0.0.1:20001/callback").expect("a URL");
+        let redirect_uri = Url::parse("http://127.0.0.1:20001/callback").expect("the URL is valid");
         let login = login(redirect_uri.as_str());
         (redirect_uri, login)
     });
@@ -176,14 +179,15 @@ pub(crate) fn callback_request(data: &[u8]) {
 }
 
 fn login(redirect_uri: &str) -> Login {
-    Login::start(&CONNECTION, redirect_uri, &Zeros).expect("a login")
+    Login::start(&CONNECTION, redirect_uri, &Zeros)
+        .expect("the provider has an authorization endpoint")
 }
 
 fn now() -> Moment {
     ManualClock::at(1_700_000_000).now()
 }
 
-/// No randomness: the same input does the same each time.
+/// Not random, so that every run of an input is the same.
 #[derive(Debug)]
 struct Zeros;
 

@@ -1,6 +1,6 @@
-//! Nothing from outside makes it panic: a short run of the bodies that `cargo xtask fuzz` runs long.
+//! Input from outside causes no panics. Runs the bodies of `cargo xtask fuzz` for a short time.
 //!
-//! Inputs are seeds that mean something, cut and changed. `PROPTEST_CASES` sets how many.
+//! The inputs are mutated seeds. `PROPTEST_CASES` sets how many.
 
 #![allow(
     clippy::disallowed_methods,
@@ -20,7 +20,7 @@ const CLAIMS: &[&str] = &[
         "iat":1700000000,"nonce":"n","at_hash":"x","auth_time":1.5e9,"nbf":0}"#,
     r#"{"aud":"app","exp":-9223372036854775808,"iat":18446744073709551615}"#,
 ];
-const ANSWERS: &[&str] = &[
+const RESPONSES: &[&str] = &[
     r#"0{"access_token":"t","token_type":"Bearer","expires_in":3600,"refresh_token":"r","scope":"a b"}"#,
     r#"1{"error":"invalid_grant","error_description":"s3cret-s3cret-s3cret","error_uri":"https://x"}"#,
     r#"0{"access_token":7,"expires_in":"1e400","scope":null}"#,
@@ -49,8 +49,8 @@ const REQUESTS: &[&str] = &[
     "GET http://x/ HTTP/9.9\r\n\r\n",
 ];
 
-/// A seed with bytes cut, put in and changed, and sometimes none of it.
-fn mangled(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+/// Cuts, inserts, changes and repeats bytes of a seed.
+fn mutated(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     let edit = (any::<prop::sample::Index>(), any::<u8>(), 0..5u8);
     let edits = prop::collection::vec(edit, 0..8);
     (prop::sample::select(seeds), edits).prop_map(|(seed, edits)| {
@@ -61,7 +61,7 @@ fn mangled(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
                 0 if at < bytes.len() => bytes[at] = with,
                 1 => bytes.truncate(at),
                 2 => bytes.insert(at, with),
-                // Twice the same, which is how members come twice.
+                // Repeats the end, which can result in duplicate members.
                 3 => bytes.extend_from_within(at..),
                 _ => {
                     bytes.drain(..at);
@@ -76,51 +76,51 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn compact_jws(data in mangled(TOKENS)) {
+    fn compact_jws(data in mutated(TOKENS)) {
         bodies::compact_jws(&data);
     }
 
     #[test]
-    fn id_token(data in mangled(CLAIMS)) {
+    fn id_token(data in mutated(CLAIMS)) {
         bodies::id_token(&data);
     }
 
     #[test]
-    fn token_response(data in mangled(ANSWERS)) {
+    fn token_response(data in mutated(RESPONSES)) {
         bodies::token_response(&data);
     }
 
     #[test]
-    fn settings_toml(data in mangled(SETTINGS)) {
+    fn settings_toml(data in mutated(SETTINGS)) {
         bodies::settings_toml(&data);
     }
 
     #[test]
-    fn profile_template(data in mangled(TEMPLATES)) {
+    fn profile_template(data in mutated(TEMPLATES)) {
         bodies::profile_template(&data);
     }
 
     #[test]
-    fn callback_query(data in mangled(QUERIES)) {
+    fn callback_query(data in mutated(QUERIES)) {
         bodies::callback_query(&data);
     }
 
     #[test]
-    fn callback_request(data in mangled(REQUESTS)) {
+    fn callback_request(data in mutated(REQUESTS)) {
         bodies::callback_request(&data);
     }
 }
 
-/// The target's body gets as far as the code: else it would fuzz the first line only.
+/// If the seed were rejected, the fuzzer would only test the first checks.
 #[test]
 fn a_callback_request_is_parsed_without_a_socket() {
     let redirect_uri = countersign_core::Url::parse("http://127.0.0.1:20001/callback").unwrap();
-    let heard =
+    let query_of =
         |request: &str| countersign_core::Listener::query_of(request.as_bytes(), &redirect_uri);
     assert_eq!(
-        heard(REQUESTS[0]).as_deref(),
+        query_of(REQUESTS[0]).as_deref(),
         Some("code=abc&state=AAAAAAAAAAAAAAAAAAAAAA")
     );
-    assert_eq!(heard(REQUESTS[1]), None);
-    assert_eq!(heard(REQUESTS[0].trim_end()), None);
+    assert_eq!(query_of(REQUESTS[1]), None);
+    assert_eq!(query_of(REQUESTS[0].trim_end()), None);
 }

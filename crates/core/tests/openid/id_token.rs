@@ -1,4 +1,4 @@
-//! ID tokens: the checks of OpenID Connect Core 1.0 section 3.1.3.7, each with its refusal.
+//! Validating ID tokens: the checks of OpenID Connect Core 1.0 section 3.1.3.7.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ fn now() -> Moment {
     ManualClock::at(NOW).now()
 }
 
-fn usual() -> Value {
+fn valid_claims() -> Value {
     json!({"iss": ISSUER, "sub": "joe", "aud": "app", "iat": NOW - 5, "exp": NOW + 600})
 }
 
 fn with(changes: Value) -> Value {
-    let mut claims = usual();
+    let mut claims = valid_claims();
     for (name, value) in changes.as_object().unwrap() {
         match value {
             Value::Null => claims.as_object_mut().unwrap().remove(name),
@@ -65,7 +65,7 @@ fn rules() -> IdTokenRules<'static> {
 }
 
 #[test]
-fn a_good_one_says_who_logged_in() {
+fn a_valid_id_token_is_accepted() {
     let id_token = check(&rules(), &with(json!({"name": "Joe"}))).unwrap();
     assert_eq!(
         (id_token.issuer.as_str(), id_token.subject.as_str()),
@@ -76,30 +76,33 @@ fn a_good_one_says_who_logged_in() {
         (NOW - 5, NOW + 600)
     );
     assert_eq!(id_token.claims["name"], "Joe");
-    for good in [
+    for valid in [
         json!({"aud": ["app"]}),
         json!({"azp": "app"}),
         json!({"exp": NOW - 59}),
         json!({"exp": NOW as f64 + 0.5}),
         json!({"iat": NOW + 60}),
         json!({"nbf": NOW + 60}),
-        json!({"at_hash": "of a token we have not got"}),
+        json!({"at_hash": "of an access token that was not passed"}),
     ] {
-        let shown = good.to_string();
-        check(&rules(), &with(good)).expect(&shown);
+        let shown = valid.to_string();
+        check(&rules(), &with(valid)).expect(&shown);
     }
     let both = ["app", "api"];
     let trusting = rules().trust_audiences(&["api"]);
     check(&trusting, &with(json!({"aud": both, "azp": "app"}))).unwrap();
     for header in [r#"{"alg":"RS256"}"#, r#"{"alg":"RS256","typ":"jwt"}"#] {
         rules()
-            .check(verified(Algorithm::RS256, Some(header), &usual()), now())
+            .check(
+                verified(Algorithm::RS256, Some(header), &valid_claims()),
+                now(),
+            )
             .expect(header);
     }
 }
 
 #[test]
-pub(super) fn what_is_meant_for_others_is_refused() {
+pub(super) fn tokens_of_other_issuers_and_for_other_clients_are_rejected() {
     for (changes, message) in [
         (json!({"iss": "https://login.acme.example/"}), "`iss` is"),
         (json!({"iss": null}), "`iss` is missing"),
@@ -108,32 +111,38 @@ pub(super) fn what_is_meant_for_others_is_refused() {
         (json!({"aud": "App"}), "`aud` does not name this client"),
         (json!({"aud": null}), "`aud` is missing"),
         (json!({"aud": []}), "`aud` does not name this client"),
-        (json!({"aud": ["app", 7]}), "`aud` holds no strings"),
-        (json!({"aud": {"app": 1}}), "`aud` is missing or no string"),
+        (
+            json!({"aud": ["app", 7]}),
+            "`aud` contains a value that is not a string",
+        ),
+        (
+            json!({"aud": {"app": 1}}),
+            "`aud` is missing or not a string",
+        ),
         (
             json!({"aud": ["app", "evil"], "azp": "app"}),
-            "others besides",
+            "other audiences besides",
         ),
         (json!({"azp": "other"}), "`azp` is not this client"),
         (json!({"azp": 7}), "`azp` is not this client"),
         (json!({"sub": null}), "`sub` is missing"),
         (json!({"sub": ""}), "`sub` is not 1 to 255"),
         (json!({"sub": "x".repeat(256)}), "`sub` is not 1 to 255"),
-        (json!({"sub": 7}), "`sub` is missing or no string"),
+        (json!({"sub": 7}), "`sub` is missing or not a string"),
         (json!({"events": {}}), "logout"),
     ] {
-        refused(check(&rules(), &with(changes)), message);
+        rejected(check(&rules(), &with(changes)), message);
     }
     let claims = with(json!({"aud": ["app", "api"]}));
-    refused(
+    rejected(
         check(&rules().trust_audiences(&["api"]), &claims),
-        "`azp` none",
+        "`azp` is missing",
     );
 }
 
-/// A token of another kind, rightly signed with the server's own key.
+/// The tokens are correctly signed with the server's key.
 #[test]
-pub(super) fn other_kinds_of_token_are_refused() {
+pub(super) fn other_kinds_of_token_are_rejected() {
     for typ in [
         "at+jwt",
         "application/at+jwt",
@@ -143,12 +152,12 @@ pub(super) fn other_kinds_of_token_are_refused() {
         "",
     ] {
         let header = json!({"alg": "RS256", "typ": typ}).to_string();
-        let verified = verified(Algorithm::RS256, Some(&header), &usual());
-        refused(rules().check(verified, now()), "another kind of token");
+        let verified = verified(Algorithm::RS256, Some(&header), &valid_claims());
+        rejected(rules().check(verified, now()), "another kind of token");
     }
     // A client assertion names the server, not the client, as its audience.
     let assertion = with(json!({"iss": "app", "sub": "app", "aud": ISSUER}));
-    refused(check(&rules(), &assertion), "`iss` is");
+    rejected(check(&rules(), &assertion), "`iss` is");
 }
 
 #[test]
@@ -165,17 +174,17 @@ pub(super) fn times_nonce_and_hashes_are_checked() {
         (json!({"nbf": "soon"}), "`nbf` is not a time"),
         (json!({"nonce": "n"}), "none was sent"),
     ] {
-        refused(check(&rules(), &with(changes)), message);
+        rejected(check(&rules(), &with(changes)), message);
     }
     let strict = rules().leeway(Duration::ZERO);
-    refused(check(&strict, &with(json!({"exp": NOW}))), "expired");
+    rejected(check(&strict, &with(json!({"exp": NOW}))), "expired");
     check(&strict, &with(json!({"exp": NOW + 1, "iat": NOW}))).unwrap();
     let expired = check(&rules(), &with(json!({"exp": NOW - 60}))).unwrap_err();
     assert_eq!(expired.verdict(), Verdict::Reauthorize);
 
     let aged = rules().max_age(Duration::from_secs(100));
-    refused(check(&aged, &usual()), "`auth_time` is missing");
-    refused(
+    rejected(check(&aged, &valid_claims()), "`auth_time` is missing");
+    rejected(
         check(&aged, &with(json!({"auth_time": NOW - 161}))),
         "max_age",
     );
@@ -183,24 +192,27 @@ pub(super) fn times_nonce_and_hashes_are_checked() {
 
     let sent = rules().nonce("n-0S6");
     check(&sent, &with(json!({"nonce": "n-0S6"}))).unwrap();
-    refused(check(&sent, &usual()), "it has no `nonce`");
+    rejected(check(&sent, &valid_claims()), "it has no `nonce`");
     for other in [json!("n-0S7"), json!(""), json!(7), json!(["n-0S6"])] {
         let error = check(&sent, &with(json!({"nonce": other}))).unwrap_err();
-        assert!(error.message().contains("not the login's"), "{error:?}");
+        assert!(
+            error.message().contains("does not match the login's"),
+            "{error:?}"
+        );
         assert!(!format!("{error:?}").contains("n-0S"), "{error:?}");
     }
     let refreshed = rules().nonce_if_present("n-0S6");
-    check(&refreshed, &usual()).unwrap();
+    check(&refreshed, &valid_claims()).unwrap();
     check(&refreshed, &with(json!({"nonce": "n-0S6"}))).unwrap();
-    refused(
+    rejected(
         check(&refreshed, &with(json!({"nonce": "x"}))),
-        "not the login's",
+        "does not match the login's",
     );
 }
 
 /// The hashes of OpenID Connect Core 1.0 appendix A, by the token's own algorithm.
 #[test]
-fn the_hash_vectors() {
+fn hashes_match_the_vectors_of_openid_connect() {
     let vector = vector("rfc/oidc_hashes");
     let secret = |name: &str| Secret::new(vector[name].as_str().unwrap());
     let (access_token, code) = (secret("access_token"), secret("code"));
@@ -212,29 +224,29 @@ fn the_hash_vectors() {
         (Algorithm::HS512, "at_hash_EdDSA_Ed25519_uses_SHA512"),
     ] {
         let claims = with(json!({"at_hash": vector[name]}));
-        let judge = |token: &Secret| {
+        let check_hash = |token: &Secret| {
             rules()
                 .access_token(token)
                 .check(verified(algorithm, None, &claims), now())
         };
-        judge(&access_token).expect(name);
-        refused(judge(&code), "`at_hash`");
+        check_hash(&access_token).expect(name);
+        rejected(check_hash(&code), "`at_hash`");
     }
-    // Without `at_hash` there is nothing to compare; with another type it is wrong.
-    check(&rules().access_token(&access_token), &usual()).unwrap();
+    // `at_hash` may be missing, but must be a string.
+    check(&rules().access_token(&access_token), &valid_claims()).unwrap();
     let claims = with(json!({"at_hash": 7}));
-    refused(
+    rejected(
         check(&rules().access_token(&access_token), &claims),
         "`at_hash`",
     );
 
     let claims = with(json!({"c_hash": vector["c_hash_RS256"]}));
     check(&rules().code(&code), &claims).unwrap();
-    refused(check(&rules().code(&access_token), &claims), "`c_hash`");
-    refused(check(&rules().code(&code), &usual()), "no `c_hash`");
+    rejected(check(&rules().code(&access_token), &claims), "`c_hash`");
+    rejected(check(&rules().code(&code), &valid_claims()), "no `c_hash`");
 }
 
-fn refused(result: Result<IdToken, Error>, message: &str) {
+fn rejected(result: Result<IdToken, Error>, message: &str) {
     let error = result.expect_err(message);
     assert_eq!(error.kind(), ErrorKind::Verification, "{error:?}");
     assert!(

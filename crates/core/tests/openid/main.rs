@@ -1,4 +1,4 @@
-//! OpenID Connect and PKCE: ID tokens, the keys that servers publish, code challenges.
+//! OpenID Connect and PKCE: ID tokens, JWK Sets of servers, code challenges.
 
 #![allow(
     clippy::disallowed_methods,
@@ -29,18 +29,18 @@ static P256: LazyLock<String> =
     LazyLock::new(|| openssl_text("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", ""));
 static ED25519: LazyLock<String> = LazyLock::new(|| openssl_text("genpkey -algorithm ED25519", ""));
 
-/// What the list of RFC 8725 and its neighbours has about claims and codes. The rest is tried in
-/// crates/jose/tests/jws/attacks.rs.
+/// The attacks on claims and codes in the list of RFC 8725 and related documents. The others are
+/// tested in crates/jose/tests/jws/attacks.rs.
 #[test]
 fn every_attack_on_claims_and_codes_is_rejected() {
-    let tried: &[(&str, fn())] = &[
+    let tests: &[(&str, fn())] = &[
         (
             "Substitution: iss, sub, aud not validated",
-            id_token::what_is_meant_for_others_is_refused,
+            id_token::tokens_of_other_issuers_and_for_other_clients_are_rejected,
         ),
         (
             "Cross-JWT confusion (at+jwt, logout+jwt, client assertion as id_token)",
-            id_token::other_kinds_of_token_are_refused,
+            id_token::other_kinds_of_token_are_rejected,
         ),
         (
             "nonce, exp, iat, azp, at_hash",
@@ -48,18 +48,18 @@ fn every_attack_on_claims_and_codes_is_rejected() {
         ),
         (
             "PKCE downgrade, short verifiers",
-            pkce::the_pkce_vector_and_its_limits,
+            pkce::pkce_matches_the_vector_and_rejects_other_verifiers,
         ),
     ];
     let list = vector("rfc8725_attacks");
-    for (name, attempt) in tried {
+    for (name, test) in tests {
         let mut attacks = list.as_array().unwrap().iter();
         assert!(attacks.any(|attack| attack["attack"] == *name), "{name}");
-        attempt();
+        test();
     }
 }
 
-fn assert_refused<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
+fn assert_rejected<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
     let error = result.expect_err(message);
     assert_eq!(error.kind(), ErrorKind::Verification, "{error:?}");
     assert!(
@@ -68,7 +68,7 @@ fn assert_refused<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
     );
 }
 
-/// A token with this header, correctly signed with RS256 by the RSA test key whatever the header says.
+/// Builds a token with this header. It is signed by the RSA test key with RS256, whatever the header.
 fn sign_raw(header: impl AsRef<[u8]>, payload: &[u8]) -> String {
     let signer = KeySigner::new(
         PrivateKey::from_pem(&RSA).unwrap(),

@@ -1,11 +1,11 @@
-//! PKCE: the vector of RFC 7636 appendix B, and what a verifier may be.
+//! PKCE: the vector of RFC 7636 appendix B, and which verifiers are valid.
 
 use countersign_core::pkce::{self, Pkce};
 
 use super::vector;
 
 #[test]
-pub(super) fn the_pkce_vector_and_its_limits() {
+pub(super) fn pkce_matches_the_vector_and_rejects_other_verifiers() {
     let vector = vector("rfc/rfc7636_pkce");
     let octets: Vec<u8> = vector["octets"]
         .as_array()

@@ -1,4 +1,4 @@
-//! The keys a server publishes: fetched once, kept, changed, and never asked for without end.
+//! JWK Sets of servers: fetching, caching, key rotation and the limit on requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Barrier, Mutex};
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use super::{CLAIMS, ED25519, P256, RSA};
 
-/// A server that gives these answers in turn, the last one for ever.
+/// A server that returns these responses in turn, and the last one repeatedly.
 #[derive(Debug, Default)]
 struct Server {
-    answers: Mutex<VecDeque<Result<Response, SendError>>>,
+    responses: Mutex<VecDeque<Result<Response, SendError>>>,
     requests: Mutex<Vec<String>>,
 }
 
@@ -26,32 +26,32 @@ impl Transport for Server {
             .lock()
             .unwrap()
             .push(request.url().to_string());
-        let mut answers = self.answers.lock().unwrap();
-        match answers.len() {
-            1 => answers[0].clone(),
-            _ => answers.pop_front().unwrap(),
+        let mut responses = self.responses.lock().unwrap();
+        match responses.len() {
+            1 => responses[0].clone(),
+            _ => responses.pop_front().unwrap(),
         }
     }
 }
 
 impl Server {
-    fn answering(answers: impl IntoIterator<Item = Result<Response, SendError>>) -> Arc<Self> {
+    fn new(responses: impl IntoIterator<Item = Result<Response, SendError>>) -> Arc<Self> {
         Arc::new(Self {
-            answers: Mutex::new(answers.into_iter().collect()),
+            responses: Mutex::new(responses.into_iter().collect()),
             ..Self::default()
         })
     }
 
-    fn asked(&self) -> usize {
+    fn request_count(&self) -> usize {
         self.requests.lock().unwrap().len()
     }
 }
 
 #[test]
-fn a_set_is_fetched_once_and_kept() {
-    let server = Server::answering([keys(&[("a", &RSA), ("b", &P256), ("c", &ED25519)])]);
+fn a_set_is_fetched_once_and_cached() {
+    let server = Server::new([keys(&[("a", &RSA), ("b", &P256), ("c", &ED25519)])]);
     let (remote, clock) = remote(&server);
-    assert_eq!(server.asked(), 0);
+    assert_eq!(server.request_count(), 0);
     for (kid, pem) in [("a", &RSA), ("b", &P256), ("c", &ED25519), ("a", &RSA)] {
         let verified = remote.verify(&token(Some(kid), pem)).unwrap();
         assert_eq!(verified.payload, CLAIMS);
@@ -64,61 +64,65 @@ fn a_set_is_fetched_once_and_kept() {
     );
     clock.advance(Duration::from_secs(1));
     remote.verify(&token(Some("a"), &RSA)).unwrap();
-    assert_eq!(server.asked(), 2);
-    // A key of the set under another's name, and a token of nobody's.
-    refused(remote.verify(&token(Some("b"), &RSA)), "bound to ES256");
-    refused(remote.verify(&token(None, &RSA)), "has no kid");
+    assert_eq!(server.request_count(), 2);
+    // A wrong `kid`, no `kid`, and a key that is not in the set.
+    rejected(remote.verify(&token(Some("b"), &RSA)), "bound to ES256");
+    rejected(remote.verify(&token(None, &RSA)), "has no kid");
     let other = super::openssl_text("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", "");
-    refused(
+    rejected(
         remote.verify(&token(Some("b"), &other)),
         "signature is not valid",
     );
 }
 
 #[test]
-fn a_changed_key_is_found_and_made_up_ones_do_not_make_us_ask() {
-    let server = Server::answering([keys(&[("old", &RSA)]), keys(&[("new", &P256)])]);
+fn a_new_key_is_found_and_forged_key_ids_do_not_cause_requests() {
+    let server = Server::new([keys(&[("old", &RSA)]), keys(&[("new", &P256)])]);
     let (remote, clock) = remote(&server);
     remote.verify(&token(Some("old"), &RSA)).unwrap();
-    // The set is a minute old at least before it is asked for again.
-    refused(
+    // The set is fetched again after a minute at the earliest.
+    rejected(
         remote.verify(&token(Some("new"), &P256)),
         "no key in the JWK Set",
     );
-    assert_eq!(server.asked(), 1);
+    assert_eq!(server.request_count(), 1);
     clock.advance(Duration::from_secs(60));
     remote.verify(&token(Some("new"), &P256)).unwrap();
-    assert_eq!(server.asked(), 2);
-    refused(
+    assert_eq!(server.request_count(), 2);
+    rejected(
         remote.verify(&token(Some("old"), &RSA)),
         "no key in the JWK Set",
     );
     for n in 0..1000 {
-        let made_up = token_with(json!({"alg": "ES256", "kid": format!("x{n}")}));
-        refused(remote.verify(&made_up), "no key in the JWK Set");
+        let forged = token_with(json!({"alg": "ES256", "kid": format!("x{n}")}));
+        rejected(remote.verify(&forged), "no key in the JWK Set");
         clock.advance(Duration::from_millis(100));
     }
-    // 1000 tokens in 100 seconds: one request a minute.
-    assert_eq!(server.asked(), 3);
+    // 1000 tokens in 100 seconds cause one request per minute.
+    assert_eq!(server.request_count(), 3);
     let odd = token_with(json!({"alg": "ES256", "kid": ["new"]}));
-    refused(remote.verify(&odd), "`kid` is not a string");
+    rejected(remote.verify(&odd), "`kid` is not a string");
 }
 
 #[test]
-fn while_the_server_is_down_an_outlived_set_serves_for_an_hour() {
+fn a_stale_set_is_used_for_an_hour_while_the_server_is_down() {
     let down = || {
         let error = Error::new(ErrorKind::Connect, "connection refused");
         Err(SendError::NotSent(error))
     };
-    let server = Server::answering([keys(&[("a", &RSA)]), down()]);
+    let server = Server::new([keys(&[("a", &RSA)]), down()]);
     let (remote, clock) = remote(&server);
     let verify = || remote.verify(&token(Some("a"), &RSA));
     verify().unwrap();
     clock.advance(Duration::from_secs(3600 + 3599));
     verify().unwrap();
-    assert_eq!(server.asked(), 2);
+    assert_eq!(server.request_count(), 2);
     verify().unwrap();
-    assert_eq!(server.asked(), 2, "asked again within a minute");
+    assert_eq!(
+        server.request_count(),
+        2,
+        "a second request within a minute"
+    );
     clock.advance(Duration::from_secs(1));
     let error = verify().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -127,13 +131,13 @@ fn while_the_server_is_down_an_outlived_set_serves_for_an_hour() {
     let error = verify().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.message().contains("https://login.acme.example/jwks"));
-    *server.answers.lock().unwrap() = [keys(&[("a", &RSA)])].into();
+    *server.responses.lock().unwrap() = [keys(&[("a", &RSA)])].into();
     clock.advance(Duration::from_secs(60));
     verify().unwrap();
 }
 
 #[test]
-fn the_server_says_how_long_within_bounds() {
+fn cache_control_sets_the_lifetime_within_limits() {
     for (header, seconds) in [
         ("max-age=600", 600),
         ("public, Max-Age=\"600\"", 600),
@@ -143,35 +147,37 @@ fn the_server_says_how_long_within_bounds() {
         ("max-age=-1", 3600),
         ("s-maxage=600", 3600),
     ] {
-        let mut answer = keys(&[("a", &P256)]).unwrap();
-        answer.headers.push(("Cache-Control".into(), header.into()));
-        let server = Server::answering([Ok(answer)]);
+        let mut response = keys(&[("a", &P256)]).unwrap();
+        response
+            .headers
+            .push(("Cache-Control".into(), header.into()));
+        let server = Server::new([Ok(response)]);
         let (remote, clock) = remote(&server);
         let verify = || remote.verify(&token(Some("a"), &P256)).unwrap();
         verify();
         clock.advance(Duration::from_secs(seconds - 1));
         verify();
-        assert_eq!(server.asked(), 1, "{header}");
+        assert_eq!(server.request_count(), 1, "{header}");
         clock.advance(Duration::from_secs(1));
         verify();
-        assert_eq!(server.asked(), 2, "{header}");
+        assert_eq!(server.request_count(), 2, "{header}");
     }
-    // A wall clock put forward counts; put back, the boot clock does.
-    let server = Server::answering([keys(&[("a", &P256)])]);
+    // Setting the wall clock forward counts. If it is set back, the boot clock counts.
+    let server = Server::new([keys(&[("a", &P256)])]);
     let (remote, clock) = remote(&server);
     remote.key(Some("a")).unwrap();
     clock.set_wall(1_700_003_600);
     remote.key(Some("a")).unwrap();
-    assert_eq!(server.asked(), 2);
+    assert_eq!(server.request_count(), 2);
     clock.set_wall(1_600_000_000);
     clock.advance(Duration::from_secs(3600));
     remote.key(Some("a")).unwrap();
-    assert_eq!(server.asked(), 3);
+    assert_eq!(server.request_count(), 3);
 }
 
 #[test]
-fn an_answer_that_is_no_key_set_is_not_one() {
-    for (answer, kind) in [
+fn a_response_that_is_not_a_jwk_set_is_rejected() {
+    for (response, kind) in [
         (
             Response::new(404, [], "{\"keys\":[]}"),
             ErrorKind::Unreadable,
@@ -185,37 +191,36 @@ fn an_answer_that_is_no_key_set_is_not_one() {
             ErrorKind::Verification,
         ),
     ] {
-        let server = Server::answering([Ok(answer.clone())]);
+        let server = Server::new([Ok(response.clone())]);
         let error = remote(&server).0.key(Some("a")).unwrap_err();
-        assert_eq!(error.kind(), kind, "{answer:?} {error:?}");
+        assert_eq!(error.kind(), kind, "{response:?} {error:?}");
     }
 }
 
 #[test]
-fn a_registered_algorithm_is_the_only_one_taken() {
-    let server = Server::answering([keys(&[("a", &RSA)])]);
+fn only_the_registered_algorithm_is_accepted() {
+    let server = Server::new([keys(&[("a", &RSA)])]);
     let ps256 = remote(&server).0.for_algorithm(Algorithm::PS256);
     let key = PrivateKey::from_pem(&RSA).unwrap();
     let signer = KeySigner::new(key, Some(Algorithm::PS256), Some("a".into())).unwrap();
     let signed = jws::sign(&signer, CLAIMS, None).unwrap();
     ps256.verify(&signed).unwrap();
-    refused(ps256.verify(&token(Some("a"), &RSA)), "bound to PS256");
-    refused(remote(&server).0.verify(&signed), "bound to RS256");
+    rejected(ps256.verify(&token(Some("a"), &RSA)), "bound to PS256");
+    rejected(remote(&server).0.verify(&signed), "bound to RS256");
 
     let mut jwk = jwk("a", &RSA);
     jwk["alg"] = json!("RS256");
     let body = json!({"keys": [jwk]}).to_string();
-    let server = Server::answering([Ok(Response::new(200, [], body))]);
+    let server = Server::new([Ok(Response::new(200, [], body))]);
     let ps256 = remote(&server).0.for_algorithm(Algorithm::PS256);
-    refused(ps256.verify(&signed), "for RS256, and PS256 is expected");
+    rejected(ps256.verify(&signed), "for RS256, but PS256 is expected");
     let hs256 = remote(&server).0.for_algorithm(Algorithm::HS256);
-    hs256.key(None).expect_err("an HMAC with a public key");
+    hs256.key(None).expect_err("HMAC with a public key");
 }
 
-/// Sixteen threads at once: one request.
 #[test]
 fn threads_share_one_request() {
-    let server = Server::answering([keys(&[("a", &P256)])]);
+    let server = Server::new([keys(&[("a", &P256)])]);
     let (remote, _) = remote(&server);
     let token = token(Some("a"), &P256);
     let together = Barrier::new(16);
@@ -227,7 +232,7 @@ fn threads_share_one_request() {
             });
         }
     });
-    assert_eq!(server.asked(), 1);
+    assert_eq!(server.request_count(), 1);
 }
 
 fn remote(server: &Arc<Server>) -> (RemoteJwkSet, Arc<ManualClock>) {
@@ -259,23 +264,23 @@ fn token_with(header: Value) -> String {
     super::sign_raw(header.to_string(), CLAIMS)
 }
 
-fn refused<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
-    super::assert_refused(result, message);
+fn rejected<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
+    super::assert_rejected(result, message);
 }
 
 #[test]
-fn what_the_server_says_of_its_keys_is_told() {
+fn the_servers_error_is_in_the_message() {
     let moved = Response::new(301, [("Location", "https://new.example/jwks?x")], "");
     let gone = Response::new(404, [], r#"{"message":"no such realm"}"#);
-    for (answer, verdict, says) in [
+    for (response, verdict, expected) in [
         (moved, Verdict::FixConfiguration, "https://new.example,"),
         (gone, Verdict::FixConfiguration, "no such realm"),
     ] {
-        let server = Server::answering([Ok(answer)]);
+        let server = Server::new([Ok(response)]);
         let (remote, _) = remote(&server);
         let error = remote.verify(&token(Some("a"), &RSA)).unwrap_err();
         assert_eq!(error.verdict(), verdict);
-        assert!(error.message().contains(says), "{error}");
+        assert!(error.message().contains(expected), "{error}");
         assert!(error.message().contains("https://login.acme.example/jwks"));
     }
 }
