@@ -21,21 +21,21 @@ pub struct Verifier {
     words: Words,
 }
 
-/// What hints call the settings that decide whom TLS trusts, and where the server is.
+/// The names of the TLS settings and the server's address in hints.
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
-    /// The setting that an error about trust names.
+    /// The setting that errors about trust are about.
     pub setting: &'static str,
-    /// What names the file of further authorities.
+    /// The setting for a file with further authorities.
     pub ca_file: &'static str,
-    /// What makes the system's authorities trusted.
+    /// The setting that trusts the system's authorities.
     pub system_roots: &'static str,
-    /// What has the server's host.
+    /// The setting with the server's host.
     pub address: &'static str,
 }
 
 impl Words {
-    /// For the servers of vendors.
+    /// The settings of connections to vendors.
     pub const VENDOR: Self = Self {
         setting: "ca_file",
         ca_file: "ca_file",
@@ -45,7 +45,7 @@ impl Words {
 }
 
 impl Verifier {
-    /// A verifier that trusts these roots.
+    /// Builds a verifier that trusts these roots.
     ///
     /// # Errors
     ///
@@ -119,12 +119,12 @@ pub struct Rejected {
     pub message: String,
     /// What to do.
     pub hint: String,
-    /// The setting to change, if it is one's own.
+    /// The setting to change, if the cause is a setting.
     pub setting: Option<&'static str>,
 }
 
 impl Rejected {
-    /// What a verifier of this module found, if this is its error.
+    /// Returns the rejection in an error of [`Verifier`], if it has one.
     pub fn of(error: &rustls::Error) -> Option<&Self> {
         match error {
             rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
@@ -174,17 +174,17 @@ fn explain(
         Bad::Expired
         | Bad::ExpiredContext { .. }
         | Bad::NotValidYet
-        | Bad::NotValidYetContext { .. } => outside_its_dates(bad, chain),
+        | Bad::NotValidYetContext { .. } => outside_validity(bad, chain),
         Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
             wrong_name(bad, server_name, words)
         }
         Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => Rejected::new(
             "its certificate is not for servers (extendedKeyUsage lacks serverAuth)",
-            "have the server given a certificate with extendedKeyUsage = serverAuth",
+            "have a certificate with extendedKeyUsage = serverAuth issued to the server",
         ),
         _ if chain.iter().any(|certificate| certificate.version < 3) => Rejected::new(
-            "a certificate it sent is X.509 version 1, which cannot say for which hosts or purposes it is",
-            "have it issued again as version 3, with subjectAltName = the host's name",
+            "a certificate it sent is X.509 version 1, which names no hosts or purposes",
+            "have it issued again as version 3, with subjectAltName = the host name",
         ),
         Bad::UnknownIssuer | Bad::Other(_) if server.is_self_issued() => self_signed(server, words),
         Bad::Other(_) if server.is_authority() => Rejected::new(
@@ -203,9 +203,9 @@ fn self_signed(server: &CertificateParts<'_>, words: Words) -> Rejected {
     match server.is_authority() {
         true => Rejected::new(
             format!("{message} and marked as that of an authority (CA:TRUE)"),
-            format!("make one with basicConstraints = CA:FALSE and subjectAltName = the host's name, and set {ca_file} to it; openssl req -x509 takes both with -addext"),
+            format!("create one with basicConstraints = CA:FALSE and subjectAltName = the host name (openssl req -x509 has -addext for both), and set {ca_file} to it"),
         ),
-        false => Rejected::new(message, format!("set {ca_file} to a PEM file with that certificate, if it is the server's you mean")),
+        false => Rejected::new(message, format!("if you trust this server, set {ca_file} to a PEM file with that certificate")),
     }
     .about(words.setting)
 }
@@ -227,7 +227,7 @@ fn unknown_issuer(chain: &[CertificateParts<'_>], words: Words) -> Rejected {
     }
     let issuer = name(top.issuer);
     let trust = format!(
-        "set {} to a PEM file with the certificate of {issuer}, or, if this machine trusts it, set {}",
+        "set {} to a PEM file with the certificate of {issuer}, or set {} if this machine trusts it",
         words.ca_file, words.system_roots
     );
     match alone {
@@ -236,7 +236,7 @@ fn unknown_issuer(chain: &[CertificateParts<'_>], words: Words) -> Rejected {
                 "its certificate was issued by {issuer}, which is not trusted, and it sent no intermediate certificate"
             ),
             format!(
-                "if {issuer} is an intermediate authority, have the server send its whole chain; else {trust}"
+                "if {issuer} is an intermediate authority, have the server send its whole chain; otherwise {trust}"
             ),
         ),
         false => Rejected::new(
@@ -247,7 +247,7 @@ fn unknown_issuer(chain: &[CertificateParts<'_>], words: Words) -> Rejected {
     .about(words.setting)
 }
 
-fn outside_its_dates(bad: &CertificateError, chain: &[CertificateParts<'_>]) -> Rejected {
+fn outside_validity(bad: &CertificateError, chain: &[CertificateParts<'_>]) -> Rejected {
     use CertificateError as Bad;
     let now = match bad {
         Bad::ExpiredContext { time, .. } | Bad::NotValidYetContext { time, .. } => time.as_secs(),
@@ -275,7 +275,7 @@ fn outside_its_dates(bad: &CertificateError, chain: &[CertificateParts<'_>]) -> 
             check,
         ),
         _ => Rejected::new(
-            format!("{whose} is outside its dates"),
+            format!("{whose} is outside its validity period"),
             "check this machine's clock",
         ),
     }
@@ -294,7 +294,9 @@ fn wrong_name(bad: &CertificateError, server_name: &ServerName<'_>, words: Words
     let host = server_name.to_str();
     if names.is_empty() {
         return Rejected::new(
-            format!("its certificate names no host (subjectAltName), so that it is not for {host}"),
+            format!(
+                "its certificate names no host (subjectAltName), so it is not valid for {host}"
+            ),
             format!("have it issued again with subjectAltName = {host}"),
         );
     }

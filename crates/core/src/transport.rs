@@ -1,4 +1,4 @@
-//! What carries a request to a server and brings back the answer.
+//! Transports, which send requests to servers.
 
 mod network;
 #[cfg(feature = "ureq")]
@@ -11,15 +11,19 @@ pub use self::network::Network;
 pub use self::ureq::{Transports, UreqTransport};
 use crate::{Error, Request, Response};
 
-/// Sends one request and returns one answer, whatever its status.
+/// Sends a request and returns the response, whatever its status.
 ///
-/// An implementation follows no redirect, retries nothing, ends within a total time limit, reads
-/// at most [`MAX_BODY`] bytes, and uses a fresh connection where [`Request::is_single_use`]: what
-/// is sent must be sent once.
+/// An implementation must:
+///
+/// - not follow redirects,
+/// - not retry,
+/// - return within a total time limit,
+/// - read at most [`MAX_BODY`] bytes of the body,
+/// - open a new connection if [`Request::is_single_use`], so that the request can't be sent twice.
 ///
 /// # Example
 ///
-/// A transport for a test, which answers without a network:
+/// A transport for tests, without a network:
 ///
 /// ```
 /// use countersign_core::{Request, Response, SendError, Transport};
@@ -35,34 +39,46 @@ use crate::{Error, Request, Response};
 /// }
 /// ```
 pub trait Transport: Send + Sync + fmt::Debug {
-    /// Sends the request and waits for the whole answer.
+    /// Sends the request and waits for the complete response.
     ///
     /// # Errors
     ///
-    /// [`SendError`], which says whether any of the request can have reached the server.
+    /// [`SendError`], which says whether the server may have received the request.
     fn send(&self, request: &Request) -> Result<Response, SendError>;
 
-    /// What is wrong although requests still go out, such as a changed `ca_file` that cannot be used.
-    /// A client asks after each request, and reports it to [`crate::ClientBuilder::on_warning`].
+    /// Returns a problem that doesn't prevent requests, such as a changed `ca_file` that is not
+    /// valid.
+    ///
+    /// A client calls this after each request and passes the warning to
+    /// [`crate::ClientBuilder::on_warning`].
     fn warning(&self) -> Option<Error> {
         None
     }
 }
 
-/// The most that is read of an answer's body: 1 MiB.
+/// The maximum length of a response's body: 1 MiB.
 pub const MAX_BODY: u64 = 1024 * 1024;
 
-/// Why there is no answer, and whether the server can have seen the request.
+/// Why there is no response, and whether the server may have received the request.
 #[derive(Clone, Debug)]
 pub enum SendError {
-    /// Not one byte of the request left: sending it again is safe.
+    /// No byte of the request was sent. Sending it again is safe.
     NotSent(Error),
-    /// The request may have arrived and been acted on.
+    /// The server may have received and processed the request.
     MaybeSent(Error),
 }
 
 impl SendError {
-    /// The error, without the knowledge of what was sent.
+    /// Returns the error, whether or not the request was sent.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind, SendError};
+    ///
+    /// let error = Error::new(ErrorKind::Connect, "connection refused");
+    /// assert_eq!(SendError::NotSent(error).into_error().kind(), ErrorKind::Connect);
+    /// ```
     pub fn into_error(self) -> Error {
         match self {
             Self::NotSent(error) | Self::MaybeSent(error) => error,

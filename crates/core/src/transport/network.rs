@@ -1,22 +1,22 @@
-//! How requests reach the network, as settings have it.
+//! The network settings of a connection.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::{Roots, Secret};
 
-/// How a connection reaches the network; what a transport is made from.
+/// The network settings of a connection, which a transport is built from.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// The total time for one request, setting `timeout_ms`; 30 seconds by default.
+    /// The total time limit of a request, setting `timeout_ms`. The default is 30 seconds.
     pub timeout: Duration,
-    /// The roots to trust, setting `roots`.
+    /// The trusted roots, setting `roots`.
     pub roots: Roots,
-    /// Certificates to trust besides the roots, setting `ca_file`.
+    /// A PEM file with further trusted authorities, setting `ca_file`.
     pub ca_file: Option<PathBuf>,
-    /// Whether `ca_file` alone is trusted, without the roots, setting `ca_only`.
+    /// Whether only `ca_file` is trusted, not the roots, setting `ca_only`.
     pub ca_only: bool,
-    /// The proxy, setting `proxy`. None is used unless set. It may hold a password.
+    /// The proxy, setting `proxy`. May contain a password. There is no default proxy.
     pub proxy: Option<Secret>,
 }
 
@@ -39,7 +39,7 @@ impl Network {
         (self.roots, self.ca_only) == (other.roots, other.ca_only) && self.ca_file == other.ca_file
     }
 
-    /// Whether both reach servers in the same way; they may differ in their time limits.
+    /// Whether both use the same trust and proxy. Their time limits may differ.
     pub(crate) fn same_route(&self, other: &Self) -> bool {
         self.same_trust(other) && self.proxy == other.proxy
     }

@@ -22,8 +22,8 @@ pub use self::shared::Transports;
 use self::trust::Trust;
 use crate::{Error, ErrorKind, MAX_BODY, Network, Request, Response, SendError, Transport};
 
-/// Posts over HTTP/1.1 with TLS by rustls: status as data, no redirects, no retries, one total
-/// time limit, no proxy but the one that is set, and none to this machine's loopback.
+/// The default transport: HTTP/1.1 with rustls, without redirects or retries, with one total time
+/// limit. Only uses the proxy that is set, and none for loopback addresses.
 ///
 /// An idle transport holds no connection: connections are reused only by requests that follow
 /// within seconds. Transports from the same [`Transports`] share connections and TLS sessions.
@@ -38,8 +38,17 @@ impl UreqTransport {
     ///
     /// # Errors
     ///
-    /// Where `ca_file` cannot be read or holds no certificate, the system's roots cannot be
-    /// loaded, or `proxy` is not a usable URL.
+    /// If `ca_file` can't be read or contains no certificate, the system's roots can't be loaded, or
+    /// `proxy` is not a valid URL.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Network, UreqTransport};
+    ///
+    /// let transport = UreqTransport::new(&Network::default())?;
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn new(network: &Network) -> Result<Self, Error> {
         let trust = Arc::new(Trust::new(network)?);
         let route = Route::new(network.proxy.as_ref(), trust)?;
@@ -69,10 +78,9 @@ impl Transport for UreqTransport {
             |builder, (name, value)| builder.header(name, value.expose()),
         );
         let sending = self.route.begin(request.is_single_use());
-        // The proxy's loopback isn't ours: a secret sent in the clear would reach the proxy's
-        // machine.
+        // The proxy's loopback is on the proxy's machine, which would receive secrets in cleartext.
         let direct = request.url().is_loopback();
-        let answer = match request.body() {
+        let response = match request.body() {
             None => builder
                 .body(())
                 .map(|request| sending.run(request, self.timeout, direct)),
@@ -82,16 +90,16 @@ impl Transport for UreqTransport {
                 .body(body.as_bytes())
                 .map(|request| sending.run(request, self.timeout, direct)),
         };
-        // Only a header that cannot be written gets here: nothing was sent.
-        let answer = answer.map_err(|error| {
-            let message = format!("the request cannot be written: {error}");
+        // Only an invalid header fails here, before anything is sent.
+        let response = response.map_err(|error| {
+            let message = format!("the request cannot be built: {error}");
             SendError::NotSent(Error::new(ErrorKind::Setting, message))
         })?;
         let fail = |error| explain.error(error);
-        let mut answer = answer.map_err(fail)?;
-        // Room for a usual response: growing would leave copies of tokens behind.
+        let mut response = response.map_err(fail)?;
+        // Large enough for most responses: growing would leave copies of tokens behind.
         let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
-        let mut reader = answer
+        let mut reader = response
             .body_mut()
             .with_config()
             .limit(MAX_BODY + 1) // ureq's limit is the first length that is too long
@@ -103,7 +111,7 @@ impl Transport for UreqTransport {
         }
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
         let received = Received {
-            headers: answer
+            headers: response
                 .headers()
                 .iter()
                 .map(|(name, value)| (name.to_string(), text(value)))
@@ -114,7 +122,7 @@ impl Transport for UreqTransport {
             .decode()
             .map_err(|TooLong| SendError::MaybeSent(explain.too_long()))?;
         Ok(Response {
-            status: answer.status().as_u16(),
+            status: response.status().as_u16(),
             headers,
             body,
         })

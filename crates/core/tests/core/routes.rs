@@ -1,4 +1,4 @@
-//! How the default transport gets to a server: connections kept and closed, proxies, descriptors.
+//! Connections, proxies and file descriptors of the default transport.
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use countersign_core::{
     Verdict,
 };
 
-use crate::transport::{post, say, serve};
+use crate::transport::{post, send, serve};
 use crate::trust::{Chain, TlsServer};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
@@ -30,7 +30,7 @@ fn not_sent(transport: &UreqTransport, url: &str) -> Error {
     }
 }
 
-/// Serves each connection until the client closes it, and tells the requests heard on each then.
+/// Serves each connection until the client closes it, then reports the number of its requests.
 fn serve_until_closed() -> (Url, mpsc::Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = Url::parse(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
@@ -40,23 +40,23 @@ fn serve_until_closed() -> (Url, mpsc::Receiver<usize>) {
             let closed = closed.clone();
             std::thread::spawn(move || {
                 let mut stream = stream.unwrap();
-                let mut heard = 0;
+                let mut count = 0;
                 while request(&mut stream).is_some() {
-                    heard += 1;
-                    say(&mut stream, OK);
+                    count += 1;
+                    send(&mut stream, OK);
                 }
-                let _ = closed.send(heard);
+                let _ = closed.send(count);
             });
         }
     });
     (url, closings)
 }
 
-/// The first line of a GET or CONNECT; none once the client has closed the connection.
+/// Reads a GET or CONNECT and returns its first line, or `None` if the connection was closed.
 fn request(stream: &mut TcpStream) -> Option<String> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next()?.ok()?;
-    // What is left of the head.
+    // Read the rest of the head.
     lines
         .find(|line| line.as_ref().is_ok_and(String::is_empty))
         .map(|_| first)
@@ -66,20 +66,20 @@ fn request(stream: &mut TcpStream) -> Option<String> {
 fn an_idle_transport_holds_no_connection() {
     let (url, closings) = serve_until_closed();
     let transport = UreqTransport::new(&Network::default()).unwrap();
-    let send = || transport.send(&Request::get(url.clone())).unwrap();
-    send();
-    // Closed by the client, which is alive: nobody knows whether there will be another request.
+    let get = || transport.send(&Request::get(url.clone())).unwrap();
+    get();
+    // The client closes the connection although the transport still exists.
     assert_eq!(closings.recv(), Ok(1));
     for _ in 0..3 {
-        send();
+        get();
     }
-    // Requests that follow each other share a connection. It is closed though none comes after.
+    // Requests in quick succession share a connection, which is then closed as well.
     assert_eq!(closings.recv(), Ok(3));
     drop(transport);
 }
 
 #[test]
-fn transports_of_one_kind_share_connections_whatever_their_time_limits() {
+fn transports_with_different_timeouts_share_connections() {
     let (url, closings) = serve_until_closed();
     let transports = Transports::new();
     let clients: Vec<_> = (1..=50)
@@ -106,11 +106,11 @@ fn transports_of_one_kind_share_connections_whatever_their_time_limits() {
 }
 
 #[test]
-fn what_is_for_the_loopback_never_goes_to_the_proxy() {
+fn requests_to_the_loopback_bypass_the_proxy() {
     let (proxy, at_proxy) = serve_until_closed();
     let transport = through(proxy.origin());
     for host in ["127.0.0.1", "localhost"] {
-        let (url, server) = serve(1, |stream| say(stream, OK));
+        let (url, server) = serve(1, |stream| send(stream, OK));
         let url = Url::parse(&url.as_str().replace("127.0.0.1", host)).unwrap();
         let secret = post(&url).with_header("Authorization", "Basic c2VjcmV0".into());
         assert_eq!(transport.send(&secret).unwrap().status, 200, "{host}");
@@ -120,18 +120,18 @@ fn what_is_for_the_loopback_never_goes_to_the_proxy() {
 }
 
 #[test]
-fn a_tunnel_leads_to_the_server_whose_certificate_is_checked() {
+fn tls_through_a_proxy_verifies_the_servers_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::new(folder.path(), "login.acme.example");
     let server = TlsServer::of(&chain, &[]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     let port = server.port;
-    let (tell, asked) = mpsc::channel();
+    let (sender, requests) = mpsc::channel();
     std::thread::spawn(move || {
         let (mut client, _) = listener.accept().unwrap();
-        tell.send(request(&mut client).unwrap()).unwrap();
-        say(&mut client, "HTTP/1.1 200 Connection established\r\n\r\n");
+        sender.send(request(&mut client).unwrap()).unwrap();
+        send(&mut client, "HTTP/1.1 200 Connection established\r\n\r\n");
         let mut server = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
         std::thread::spawn(move || {
@@ -150,7 +150,7 @@ fn a_tunnel_leads_to_the_server_whose_certificate_is_checked() {
     let transport = UreqTransport::new(&network).unwrap();
     assert_eq!(transport.send(&Request::get(url)).unwrap().status, 200);
     assert_eq!(
-        asked.recv().unwrap(),
+        requests.recv().unwrap(),
         "CONNECT login.acme.example:443 HTTP/1.1"
     );
 }
@@ -160,7 +160,7 @@ fn a_proxy_that_is_down_is_reported_as_the_proxy() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     drop(listener);
-    for (proxy, said) in [
+    for (proxy, message) in [
         (format!("http://user:s3cret@{at}"), format!("the proxy {at} cannot be reached: ")),
         (
             "http://no-such-proxy.invalid:3128".to_owned(),
@@ -169,7 +169,7 @@ fn a_proxy_that_is_down_is_reported_as_the_proxy() {
         ),
     ] {
         let error = not_sent(&through(&proxy), "https://login.acme.example/token");
-        assert!(error.message().starts_with(&said), "{error}");
+        assert!(error.message().starts_with(&message), "{error}");
         assert_eq!(error.setting_name(), Some("proxy"));
         assert_eq!(
             (error.kind(), error.verdict()),
@@ -181,30 +181,30 @@ fn a_proxy_that_is_down_is_reported_as_the_proxy() {
 }
 
 #[test]
-fn what_a_proxy_answers_is_told() {
+fn a_proxys_error_is_explained() {
     let fix = Verdict::FixConfiguration;
     let origin = "https://login.acme.example";
-    for (login, answer, verdict, said, hint) in [
+    for (login, response, verdict, message, hint) in [
         (
             "",
             "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
             fix,
-            "asks for a user and password (407)",
+            "requires a user name and password (407)",
             "http://user:password@host:port",
         ),
         (
             "user:s3cret@",
             "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
             fix,
-            "rejected the user or password in `proxy` (407)",
-            "percent-encoded",
+            "rejected the user name or password in `proxy` (407)",
+            "percent-encode",
         ),
         (
             "",
             "HTTP/1.1 403 Forbidden\r\n\r\n",
             fix,
-            "refused to connect to https://login.acme.example (403)",
-            "have the proxy allow https://login.acme.example",
+            "rejected the connection to https://login.acme.example (403)",
+            "allow https://login.acme.example in the proxy",
         ),
         (
             "",
@@ -217,14 +217,14 @@ fn what_a_proxy_answers_is_told() {
             "",
             "",
             Verdict::Retry,
-            "closed the connection without an answer",
+            "closed the connection without a response",
             "names an HTTP proxy",
         ),
         (
             "",
             "SSH-2.0-OpenSSH_9.6\r\n\r\n",
             fix,
-            "its answer is not HTTP",
+            "its response is not HTTP",
             "address of an HTTP proxy",
         ),
     ] {
@@ -233,12 +233,12 @@ fn what_a_proxy_answers_is_told() {
         let proxy = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             request(&mut stream);
-            say(&mut stream, answer);
+            send(&mut stream, response);
         });
         let transport = through(&format!("http://{login}{at}"));
         let error = not_sent(&transport, &format!("{origin}/token"));
         proxy.join().unwrap();
-        assert!(error.message().contains(said), "{error}");
+        assert!(error.message().contains(message), "{error}");
         assert!(error.message().contains(&at.to_string()), "{error}");
         assert!(error.hint().unwrap().contains(hint), "{error:?}");
         assert_eq!(error.verdict(), verdict, "{error}");
@@ -247,11 +247,11 @@ fn what_a_proxy_answers_is_told() {
     }
 }
 
-/// The number of this process's file descriptors is limited for all its threads, so that the test
-/// runs in a process of its own: [`in_a_process_without_descriptors`].
+/// The limit on file descriptors applies to the whole process, so the test runs in another one:
+/// [`in_a_process_without_descriptors`].
 #[cfg(unix)]
 #[test]
-fn a_process_without_descriptors_names_the_limit() {
+fn running_out_of_descriptors_names_the_limit() {
     let output = Command::new("sh")
         .args(["-c", "ulimit -n 40 && exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
@@ -259,15 +259,15 @@ fn a_process_without_descriptors_names_the_limit() {
         .args(["--ignored", "--nocapture", "--test-threads=1"])
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        output.status.success() && said.contains("1 passed"),
+        output.status.success() && stdout.contains("1 passed"),
         "{output:?}"
     );
 }
 
 #[test]
-#[ignore = "run by a_process_without_descriptors_names_the_limit"]
+#[ignore = "run by running_out_of_descriptors_names_the_limit"]
 fn in_a_process_without_descriptors() {
     let transport = UreqTransport::new(&Network::default()).unwrap();
     let proxied = through("http://proxy.example:3128");

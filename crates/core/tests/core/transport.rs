@@ -1,4 +1,4 @@
-//! The default transport against real sockets that misbehave.
+//! The default transport with servers that misbehave.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,30 +9,31 @@ use countersign_core::{
     ErrorKind, Form, Network, Request, Roots, SendError, Transport, UreqTransport, Url,
 };
 
-/// Serves so many connections with this behaviour, and tells how many requests were heard.
+/// Serves this many connections. The thread returns the number of requests.
 pub(crate) fn serve(
     connections: usize,
-    behave: impl Fn(&mut TcpStream) + Send + 'static,
+    respond: impl Fn(&mut TcpStream) + Send + 'static,
 ) -> (Url, JoinHandle<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/token", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
-        let mut heard = 0;
+        let mut count = 0;
         for stream in listener.incoming().take(connections) {
             let mut stream = stream.unwrap();
-            if hear(&mut stream).is_some() {
-                heard += 1;
-                behave(&mut stream);
+            if receive(&mut stream).is_some() {
+                count += 1;
+                respond(&mut stream);
             }
         }
-        heard
+        count
     });
     (Url::parse(&url).unwrap(), server)
 }
 
-/// Reads one request with its body; `None` if the peer has gone away. What is left unread when a socket
-/// is closed resets the connection, so an answer could be lost.
-fn hear(stream: &mut TcpStream) -> Option<String> {
+/// Reads one request with its body. Returns `None` if the connection was closed.
+///
+/// Closing a socket with unread bytes resets the connection, which could lose the response.
+fn receive(stream: &mut TcpStream) -> Option<String> {
     let mut text = Vec::new();
     let mut chunk = [0; 4096];
     loop {
@@ -57,7 +58,7 @@ fn hear(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-pub(crate) fn say(stream: &mut TcpStream, text: &str) {
+pub(crate) fn send(stream: &mut TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).unwrap();
 }
 
@@ -74,9 +75,9 @@ pub(crate) fn post(url: &Url) -> Request {
 }
 
 #[test]
-fn an_error_status_is_an_answer_like_any_other() {
+fn an_error_status_is_returned_as_a_response() {
     let (url, _server) = serve(1, |stream| {
-        say(
+        send(
             stream,
             "HTTP/1.1 400 Bad Request\r\nX-Trace: 7\r\nContent-Length: 2\r\n\r\n{}",
         );
@@ -99,9 +100,9 @@ fn a_redirect_is_not_followed() {
         "308 Permanent",
     ] {
         let (elsewhere, _) = serve(1, |_| panic!("the redirect was followed"));
-        let answer =
+        let response =
             format!("HTTP/1.1 {status}\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n");
-        let (url, _server) = serve(1, move |stream| say(stream, &answer));
+        let (url, _server) = serve(1, move |stream| send(stream, &response));
         let response = transport(5000).send(&post(&url)).unwrap();
         assert_eq!(response.status.to_string(), status[..3]);
     }
@@ -110,11 +111,11 @@ fn a_redirect_is_not_followed() {
 #[test]
 fn a_giant_body_is_cut_off() {
     let (url, _server) = serve(1, |stream| {
-        say(
+        send(
             stream,
             "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
         );
-        // The client hangs up long before this ends.
+        // The client closes the connection long before the end.
         let megabyte = vec![b' '; 1 << 20];
         while stream.write_all(&megabyte).is_ok() {}
     });
@@ -130,7 +131,7 @@ fn a_giant_body_is_cut_off() {
 #[test]
 fn a_body_of_a_mebibyte_is_read() {
     let (url, _server) = serve(1, |stream| {
-        say(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n");
+        send(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n");
         stream.write_all(&vec![b' '; 1 << 20]).unwrap();
     });
     assert_eq!(
@@ -142,8 +143,8 @@ fn a_body_of_a_mebibyte_is_read() {
 #[test]
 fn the_total_time_is_limited_however_slowly_bytes_drip() {
     let (url, _server) = serve(1, |stream| {
-        say(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
-        // Blocks until the client has had enough and closes.
+        send(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        // Blocks until the client times out and closes the connection.
         let _ = stream.read(&mut [0; 1]);
     });
     match transport(300).send(&post(&url)).unwrap_err() {
@@ -168,9 +169,9 @@ fn a_cut_connection_may_have_been_sent_and_is_not_tried_again() {
 }
 
 #[test]
-fn half_an_answer_is_an_interruption() {
+fn a_truncated_response_is_an_interruption() {
     let (url, _server) = serve(1, |stream| {
-        say(
+        send(
             stream,
             "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"access_tok",
         );
@@ -184,12 +185,12 @@ fn half_an_answer_is_an_interruption() {
 
 /// A wrong `Content-Length` must not cost the new refresh token.
 #[test]
-fn a_complete_object_is_read_though_more_was_declared() {
+fn a_complete_object_is_read_despite_a_larger_content_length() {
     let body = r#"{"access_token":"a","refresh_token":"r1"}"#;
     for status in ["200 OK", "400 Bad Request"] {
         let (url, _server) = serve(1, move |stream| {
             let head = format!("HTTP/1.1 {status}\r\nContent-Length: 100\r\n\r\n");
-            say(stream, &format!("{head}{body}"));
+            send(stream, &format!("{head}{body}"));
         });
         let response = transport(5000).send(&post(&url)).unwrap();
         assert_eq!(response.body.as_slice(), body.as_bytes(), "{status}");
@@ -197,7 +198,7 @@ fn a_complete_object_is_read_though_more_was_declared() {
 }
 
 #[test]
-fn a_port_nobody_listens_on_is_not_sent() {
+fn a_refused_connection_is_reported_as_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = Url::parse(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
     drop(listener);
@@ -209,7 +210,7 @@ fn a_port_nobody_listens_on_is_not_sent() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve_is_not_sent() {
+fn an_unresolvable_host_is_reported_as_not_sent() {
     let url = Url::parse("https://no-such-host.invalid/token").unwrap();
     let error = transport(5000).send(&post(&url)).unwrap_err();
     assert!(
@@ -219,14 +220,14 @@ fn a_name_that_does_not_resolve_is_not_sent() {
 }
 
 #[test]
-fn what_answers_in_plain_text_is_no_tls_server() {
+fn a_server_without_tls_is_a_tls_error() {
     let (url, _server) = serve(1, |_| {});
     let url = Url::parse(&url.as_str().replace("http://", "https://")).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        say(&mut stream, "HTTP/1.1 400 Bad Request\r\n\r\n");
+        send(&mut stream, "HTTP/1.1 400 Bad Request\r\n\r\n");
         let _ = stream.read(&mut [0; 64]);
     });
     let url = url.with_port(address.port());
@@ -239,7 +240,7 @@ fn what_answers_in_plain_text_is_no_tls_server() {
 }
 
 #[test]
-fn a_single_use_request_never_takes_a_kept_connection() {
+fn a_single_use_request_never_reuses_a_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = Url::parse(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
     let server = std::thread::spawn(move || {
@@ -247,9 +248,9 @@ fn a_single_use_request_never_takes_a_kept_connection() {
         for stream in listener.incoming().take(4) {
             let mut stream = stream.unwrap();
             let mut served = 0;
-            while hear(&mut stream).is_some() {
+            while receive(&mut stream).is_some() {
                 served += 1;
-                say(
+                send(
                     &mut stream,
                     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
                 );
@@ -270,15 +271,15 @@ fn a_single_use_request_never_takes_a_kept_connection() {
             .send(&post(&url).spending_a_single_use_secret())
             .unwrap();
     }
-    // One before there is a reason to keep it, two on the kept one, then one each.
+    // The first connection is not kept, the second serves two requests, the others one each.
     assert_eq!(server.join().unwrap(), [1, 2, 1, 1]);
 }
 
 #[test]
-fn settings_that_cannot_work_are_named() {
-    let refused = |network: Network| UreqTransport::new(&network).unwrap_err();
+fn errors_name_the_network_setting() {
+    let error_of = |network: Network| UreqTransport::new(&network).unwrap_err();
     for proxy in ["socks5://127.0.0.1:1", "127.0.0.1:1", "http://"] {
-        let error = refused(Network {
+        let error = error_of(Network {
             proxy: Some(proxy.into()),
             ..Network::default()
         });
@@ -288,7 +289,7 @@ fn settings_that_cannot_work_are_named() {
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "no certificate").unwrap();
     for path in [folder.path().join("missing.pem"), empty] {
-        let error = refused(Network {
+        let error = error_of(Network {
             ca_file: Some(path.clone()),
             ..Network::default()
         });
@@ -301,7 +302,7 @@ fn settings_that_cannot_work_are_named() {
 }
 
 #[test]
-fn the_systems_roots_load_where_the_machine_has_them() {
+fn the_systems_roots_are_loaded_if_there_are_any() {
     if std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
         let network = Network {
             roots: Roots::System,
@@ -311,7 +312,7 @@ fn the_systems_roots_load_where_the_machine_has_them() {
     }
 }
 
-/// What gzip itself makes of a text.
+/// Compresses a text with the `gzip` command.
 fn gzipped(text: &[u8]) -> Vec<u8> {
     use std::process::{Command, Stdio};
     let mut child = Command::new("gzip")
@@ -328,28 +329,31 @@ fn gzipped(text: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_gzip_response_in_chunks_is_decoded_though_none_was_asked_for() {
+fn a_chunked_gzip_response_is_decoded_although_identity_was_requested() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = Url::parse(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let request = hear(&mut stream).unwrap();
+        let request = receive(&mut stream).unwrap();
         let body = gzipped(br#"{"access_token":"t"}"#);
-        let answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
-        say(&mut stream, answer);
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
+        send(&mut stream, head);
         for part in body.chunks(7) {
-            say(&mut stream, &format!("{:x}\r\n", part.len()));
+            send(&mut stream, &format!("{:x}\r\n", part.len()));
             stream.write_all(part).unwrap();
-            say(&mut stream, "\r\n");
+            send(&mut stream, "\r\n");
         }
-        say(&mut stream, "0\r\n\r\n");
+        send(&mut stream, "0\r\n\r\n");
         request.to_lowercase()
     });
     let response = transport(5000).send(&post(&url)).unwrap();
     assert_eq!(response.body.as_slice(), br#"{"access_token":"t"}"#);
     assert_eq!(response.header("content-encoding"), None);
-    let asked = server.join().unwrap();
-    assert!(asked.contains("accept-encoding: identity\r\n"), "{asked}");
+    let request = server.join().unwrap();
+    assert!(
+        request.contains("accept-encoding: identity\r\n"),
+        "{request}"
+    );
 }
 
 #[test]
@@ -358,7 +362,7 @@ fn a_body_that_grows_too_long_when_decoded_is_cut_off() {
     assert!(bomb.len() < 4096);
     let (url, _server) = serve(1, move |stream| {
         let length = bomb.len();
-        say(
+        send(
             stream,
             &format!(
                 "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n"
@@ -375,9 +379,9 @@ fn a_body_that_grows_too_long_when_decoded_is_cut_off() {
 }
 
 #[test]
-fn a_coding_that_is_not_known_leaves_the_status() {
+fn an_unknown_coding_keeps_the_status() {
     let (url, _server) = serve(1, |stream| {
-        say(
+        send(
             stream,
             "HTTP/1.1 400 Bad Request\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nxx",
         );

@@ -1,4 +1,4 @@
-//! Which servers the default transport trusts, held against `openssl s_server`.
+//! Which servers the default transport trusts, tested with `openssl s_server`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use rcgen::{
 use crate::openssl::openssl;
 use crate::support::{Script, client_credentials, token_answer};
 
-/// A root, an intermediate authority and a server's certificate, each in a PEM file.
+/// A root, an intermediate authority and a server certificate, each in a PEM file.
 pub(crate) struct Chain {
     pub(crate) root: PathBuf,
     intermediate: PathBuf,
@@ -31,7 +31,7 @@ impl Chain {
         Self::with(folder, host, |_| ())
     }
 
-    /// As [`Chain::new`], with a server's certificate that something is wrong with.
+    /// Like [`Chain::new`], with a change to the server certificate.
     fn with(folder: &Path, host: &str, change: impl Fn(&mut CertificateParams)) -> Self {
         let authority = |name: &str| {
             let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -64,21 +64,21 @@ impl Chain {
     }
 }
 
-/// `openssl s_server`, which answers every GET.
+/// An `openssl s_server` that responds to every GET.
 pub(crate) struct TlsServer {
     child: Child,
     pub(crate) port: u16,
 }
 
 impl TlsServer {
-    /// Starts it with a server's certificate and the intermediate one, as it should be.
+    /// Starts the server with a complete chain: its certificate and the intermediate one.
     pub(crate) fn of(chain: &Chain, arguments: &[&str]) -> Self {
         let between = chain.intermediate.display().to_string();
         let arguments = [&["-cert_chain", &between], arguments].concat();
         Self::start(&chain.server, &chain.key, &arguments)
     }
 
-    /// Starts it with a server's certificate alone.
+    /// Starts the server with only its own certificate.
     fn start(certificate: &Path, key: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new("openssl")
             .args(["s_server", "-accept", "127.0.0.1:0", "-www"])
@@ -97,9 +97,9 @@ impl TlsServer {
             let line = line.unwrap();
             line.strip_prefix("ACCEPT 127.0.0.1:")?.trim().parse().ok()
         });
-        // It goes on writing, and ends when nobody reads.
+        // The server exits if its output isn't read.
         std::thread::spawn(move || lines.for_each(drop));
-        let port = port.expect("openssl s_server says where it listens");
+        let port = port.expect("openssl s_server prints its port");
         Self { child, port }
     }
 
@@ -110,8 +110,8 @@ impl TlsServer {
             .send(&Request::get(url))
     }
 
-    /// What a client is told that trusts these authorities, or none but the public ones.
-    fn refusal(&self, host: &str, trusted: Option<&Path>) -> Error {
+    /// Returns the error of a client that trusts these authorities, or only the public ones.
+    fn rejection(&self, host: &str, trusted: Option<&Path>) -> Error {
         match self.get(host, &trusting(trusted)) {
             Err(SendError::NotSent(error)) => {
                 assert_eq!(error.kind(), ErrorKind::Tls, "{error:?}");
@@ -138,7 +138,7 @@ fn trusting(file: Option<&Path>) -> Network {
     }
 }
 
-fn assert_told(error: &Error, message: &str, hint: &str, setting: Option<&str>) {
+fn assert_error(error: &Error, message: &str, hint: &str, setting: Option<&str>) {
     assert!(error.message().ends_with(message), "{error:?}");
     assert!(error.hint().unwrap().contains(hint), "{error:?}");
     assert_eq!(error.setting_name(), setting, "{error:?}");
@@ -149,64 +149,64 @@ fn a_private_authority_alone_is_trusted() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::new(folder.path(), "localhost");
     let server = TlsServer::of(&chain, &[]);
-    let answer = server.get("localhost", &trusting(Some(&chain.root)));
-    assert_eq!(answer.unwrap().status, 200);
-    // Another authority, and the right one no more.
+    let response = server.get("localhost", &trusting(Some(&chain.root)));
+    assert_eq!(response.unwrap().status, 200);
+    // The client trusts another authority.
     let other = tempfile::tempdir().unwrap();
     let other = Chain::new(other.path(), "localhost");
-    server.refusal("localhost", Some(&other.root));
+    server.rejection("localhost", Some(&other.root));
 }
 
 #[test]
-fn a_self_signed_certificate_is_told_and_can_be_trusted() {
+fn a_self_signed_certificate_is_explained_and_can_be_trusted() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("s.pem"), folder.path().join("s.key"));
-    let make = |extensions: &str| {
+    let create = |extensions: &str| {
         let (certificate, key) = (certificate.display(), key.display());
         let arguments = format!(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=localhost -keyout {key} -out {certificate} {extensions}"
         );
         openssl(&arguments, b"");
     };
-    // As openssl makes it unasked, and as people do.
-    make("");
+    // The default of openssl, which people often use.
+    create("");
     let server = TlsServer::start(&certificate, &key, &[]);
     for trusted in [None, Some(certificate.as_path())] {
-        assert_told(
-            &server.refusal("localhost", trusted),
+        assert_error(
+            &server.rejection("localhost", trusted),
             "its certificate is self-signed and marked as that of an authority (CA:TRUE)",
             "basicConstraints = CA:FALSE and subjectAltName",
             Some("ca_file"),
         );
     }
     // As the hint says.
-    make("-addext basicConstraints=CA:FALSE -addext subjectAltName=DNS:localhost");
+    create("-addext basicConstraints=CA:FALSE -addext subjectAltName=DNS:localhost");
     let server = TlsServer::start(&certificate, &key, &[]);
-    assert_told(
-        &server.refusal("localhost", None),
+    assert_error(
+        &server.rejection("localhost", None),
         "its certificate is self-signed",
         "set ca_file to a PEM file with that certificate",
         Some("ca_file"),
     );
-    let answer = server.get("localhost", &trusting(Some(&certificate)));
-    assert_eq!(answer.unwrap().status, 200);
+    let response = server.get("localhost", &trusting(Some(&certificate)));
+    assert_eq!(response.unwrap().status, 200);
 }
 
 #[test]
-fn a_missing_intermediate_is_told() {
+fn a_missing_intermediate_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::new(folder.path(), "localhost");
     let server = TlsServer::start(&chain.server, &chain.key, &[]);
     for trusted in [None, Some(chain.root.as_path())] {
-        assert_told(
-            &server.refusal("localhost", trusted),
+        assert_error(
+            &server.rejection("localhost", trusted),
             "its certificate was issued by \"Acme Issuing\", which is not trusted, and it sent no intermediate certificate",
-            "have the server send its whole chain; else set ca_file",
+            "have the server send its whole chain; otherwise set ca_file",
             Some("ca_file"),
         );
     }
-    let answer = server.get("localhost", &trusting(Some(&chain.intermediate)));
-    assert_eq!(answer.unwrap().status, 200);
+    let response = server.get("localhost", &trusting(Some(&chain.intermediate)));
+    assert_eq!(response.unwrap().status, 200);
 }
 
 #[test]
@@ -214,8 +214,8 @@ fn an_unknown_authority_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::new(folder.path(), "localhost");
     let server = TlsServer::of(&chain, &[]);
-    assert_told(
-        &server.refusal("localhost", None),
+    assert_error(
+        &server.rejection("localhost", None),
         "its certificate comes from the authority \"Acme Root\", which is not trusted",
         "set ca_file to a PEM file with the certificate of \"Acme Root\"",
         Some("ca_file"),
@@ -223,7 +223,7 @@ fn an_unknown_authority_is_named() {
 }
 
 #[test]
-fn a_version_1_certificate_is_told() {
+fn a_version_1_certificate_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let (ca, ca_key, key) = (at("ca.pem"), at("ca.key"), at("v1.key"));
@@ -237,16 +237,16 @@ fn a_version_1_certificate_is_told() {
         &format!("req {new} -subj /CN=localhost -keyout {key} -out {request}"),
         b"",
     );
-    // Without -extfile it is of version 1.
+    // Without -extfile, the certificate has version 1.
     openssl(
         &format!("x509 -req -days 9 -in {request} -CA {ca} -CAkey {ca_key} -out {v1}"),
         b"",
     );
     let server = TlsServer::start(v1.as_ref(), key.as_ref(), &[]);
     for trusted in [None, Some(Path::new(&ca))] {
-        assert_told(
-            &server.refusal("localhost", trusted),
-            "a certificate it sent is X.509 version 1, which cannot say for which hosts or purposes it is",
+        assert_error(
+            &server.rejection("localhost", trusted),
+            "a certificate it sent is X.509 version 1, which names no hosts or purposes",
             "issued again as version 3",
             None,
         );
@@ -254,7 +254,7 @@ fn a_version_1_certificate_is_told() {
 }
 
 #[test]
-fn a_certificate_outside_its_dates_is_told_with_the_date() {
+fn the_error_for_an_expired_or_future_certificate_has_the_date() {
     let day = Duration::from_secs(86_400);
     let now = SystemTime::now();
     for (from, to, message, hint) in [
@@ -276,19 +276,19 @@ fn a_certificate_outside_its_dates_is_told_with_the_date() {
             (params.not_before, params.not_after) = (from.into(), to.into());
         });
         let server = TlsServer::of(&chain, &[]);
-        let error = server.refusal("localhost", Some(&chain.root));
+        let error = server.rejection("localhost", Some(&chain.root));
         assert!(error.message().contains(message), "{error:?}");
         assert!(error.hint().unwrap().contains(hint), "{error:?}");
     }
 }
 
 #[test]
-fn a_certificate_for_another_host_is_told_with_its_names() {
+fn the_error_for_a_certificate_of_another_host_has_its_names() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::new(folder.path(), "login.acme.example");
     let server = TlsServer::of(&chain, &[]);
-    assert_told(
-        &server.refusal("localhost", Some(&chain.root)),
+    assert_error(
+        &server.rejection("localhost", Some(&chain.root)),
         "its certificate is for login.acme.example, not for localhost",
         "use a name from the certificate in base_url or token_url",
         None,
@@ -298,23 +298,23 @@ fn a_certificate_for_another_host_is_told_with_its_names() {
         params.subject_alt_names.clear();
     });
     let server = TlsServer::of(&chain, &[]);
-    assert_told(
-        &server.refusal("localhost", Some(&chain.root)),
-        "its certificate names no host (subjectAltName), so that it is not for localhost",
+    assert_error(
+        &server.rejection("localhost", Some(&chain.root)),
+        "its certificate names no host (subjectAltName), so it is not valid for localhost",
         "subjectAltName = localhost",
         None,
     );
 }
 
 #[test]
-fn a_certificate_that_is_not_for_servers_is_told() {
+fn a_client_certificate_of_a_server_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::with(folder.path(), "localhost", |params| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     });
     let server = TlsServer::of(&chain, &[]);
-    assert_told(
-        &server.refusal("localhost", Some(&chain.root)),
+    assert_error(
+        &server.rejection("localhost", Some(&chain.root)),
         "its certificate is not for servers (extendedKeyUsage lacks serverAuth)",
         "serverAuth",
         None,
@@ -322,42 +322,42 @@ fn a_certificate_that_is_not_for_servers_is_told() {
 }
 
 #[test]
-fn a_server_that_demands_a_client_certificate_is_a_matter_of_the_configuration() {
+fn a_server_that_requires_a_client_certificate_is_a_configuration_error() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::new(folder.path(), "localhost");
     for version in ["-tls1_2", "-tls1_3"] {
         let server = TlsServer::of(&chain, &["-Verify", "2", version]);
-        assert_told(
-            &server.refusal("localhost", Some(&chain.root)),
+        assert_error(
+            &server.rejection("localhost", Some(&chain.root)),
             "accepts only clients that have a TLS certificate (mutual TLS)",
             "endpoint without mutual TLS",
             Some("token_url"),
         );
-        // One that only asks is content without.
+        // The server accepts a client without a certificate if it only requests one.
         let server = TlsServer::of(&chain, &["-verify", "2", version]);
-        let answer = server.get("localhost", &trusting(Some(&chain.root)));
-        assert_eq!(answer.unwrap().status, 200, "{version}");
+        let response = server.get("localhost", &trusting(Some(&chain.root)));
+        assert_eq!(response.unwrap().status, 200, "{version}");
     }
 }
 
-/// As Kubernetes does it: a new folder, and a symbolic link that is moved to it at once.
+/// Like Kubernetes, replaces a folder by renaming a symbolic link.
 #[cfg(unix)]
 #[test]
-fn authorities_are_read_again_when_their_file_has_changed() {
+fn a_changed_ca_file_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let made = ["one", "two"].map(|name| {
+    let chains = ["one", "two"].map(|name| {
         std::fs::create_dir(at(name)).unwrap();
         Chain::new(&at(name), "localhost")
     });
-    let lead_to = |name: &str| {
+    let link_to = |name: &str| {
         std::os::unix::fs::symlink(name, at("next")).unwrap();
         std::fs::rename(at("next"), at("current")).unwrap();
     };
-    lead_to("one");
+    link_to("one");
     let network = trusting(Some(&at("current").join("root.pem")));
     let transport = UreqTransport::new(&network).unwrap();
-    let servers = made.iter().map(|chain| TlsServer::of(chain, &[]));
+    let servers = chains.iter().map(|chain| TlsServer::of(chain, &[]));
     let servers: Vec<_> = servers.collect();
     let trusts = |server: &TlsServer| {
         let url = Url::parse(&format!("https://localhost:{}/", server.port)).unwrap();
@@ -365,11 +365,11 @@ fn authorities_are_read_again_when_their_file_has_changed() {
     };
     let trusted = || (trusts(&servers[0]), trusts(&servers[1]));
     assert_eq!(trusted(), (true, false));
-    lead_to("two");
+    link_to("two");
     assert_eq!(trusted(), (false, true));
-    // Half written, and gone: the last good one stays.
+    // While the file is incomplete or missing, the previous certificates stay trusted.
     let root = at("two").join("root.pem");
-    let text = std::fs::read_to_string(&made[0].root).unwrap();
+    let text = std::fs::read_to_string(&chains[0].root).unwrap();
     std::fs::write(&root, &text[..40]).unwrap();
     assert_eq!(trusted(), (false, true));
     std::fs::remove_file(&root).unwrap();
@@ -379,7 +379,7 @@ fn authorities_are_read_again_when_their_file_has_changed() {
 }
 
 #[test]
-fn a_changed_ca_file_that_cannot_be_used_is_reported_and_the_former_stays_trusted() {
+fn a_changed_ca_file_that_is_not_valid_is_reported_and_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::new(folder.path(), "localhost");
     let server = TlsServer::of(&chain, &[]);
@@ -388,9 +388,9 @@ fn a_changed_ca_file_that_cannot_be_used_is_reported_and_the_former_stays_truste
     std::fs::write(&ca_file, &good).unwrap();
     let transport = UreqTransport::new(&trusting(Some(&ca_file))).unwrap();
     let url = Url::parse(&format!("https://localhost:{}/", server.port)).unwrap();
-    let ask = || transport.send(&Request::get(url.clone())).unwrap().status;
-    assert_eq!((ask(), transport.warning().is_none()), (200, true));
-    // Half written, not a certificate, gone: the service goes on, and its operator is told.
+    let status = || transport.send(&Request::get(url.clone())).unwrap().status;
+    assert_eq!((status(), transport.warning().is_none()), (200, true));
+    // With an incomplete, wrong or missing file, requests succeed and the client gets a warning.
     for bad in [
         Some(&good[..good.len() / 2]),
         Some(b"none".as_slice()),
@@ -400,22 +400,22 @@ fn a_changed_ca_file_that_cannot_be_used_is_reported_and_the_former_stays_truste
             Some(bytes) => std::fs::write(&ca_file, bytes).unwrap(),
             None => std::fs::remove_file(&ca_file).unwrap(),
         }
-        assert_eq!(ask(), 200);
+        assert_eq!(status(), 200);
         let warning = transport.warning().unwrap();
         assert_eq!(warning.setting_name(), Some("ca_file"), "{warning}");
-        let former = "the former certificates stay trusted";
-        assert!(warning.message().starts_with(former), "{warning}");
+        let previous = "the previous certificates stay trusted";
+        assert!(warning.message().starts_with(previous), "{warning}");
         assert!(warning.message().contains("ca.pem"), "{warning}");
     }
     std::fs::write(&ca_file, &good).unwrap();
-    assert_eq!((ask(), transport.warning().is_none()), (200, true));
+    assert_eq!((status(), transport.warning().is_none()), (200, true));
 }
 
 #[test]
-fn a_client_reports_what_its_transport_and_store_complain_of() {
+fn a_client_reports_its_transports_warning() {
     #[derive(Debug)]
-    struct Complaining(Arc<Script>);
-    impl Transport for Complaining {
+    struct Warning(Arc<Script>);
+    impl Transport for Warning {
         fn send(&self, request: &Request) -> Result<Response, SendError> {
             self.0.send(request)
         }
@@ -425,11 +425,11 @@ fn a_client_reports_what_its_transport_and_store_complain_of() {
         }
     }
     let warnings: Arc<Mutex<Vec<Error>>> = Arc::default();
-    let told = Arc::clone(&warnings);
+    let reported = Arc::clone(&warnings);
     let script = Script::new([Ok(token_answer("a", 600))]);
     let client = Client::builder(client_credentials())
-        .transport(Arc::new(Complaining(script)))
-        .on_warning(move |warning| told.lock().unwrap().push(warning.clone()))
+        .transport(Arc::new(Warning(script)))
+        .on_warning(move |warning| reported.lock().unwrap().push(warning.clone()))
         .build()
         .unwrap();
     assert_eq!(client.token().unwrap().expose(), "a");

@@ -10,8 +10,8 @@ use crate::MAX_BODY;
 /// How a gzip stream starts (RFC 1952 section 2.3.1).
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 
-/// How often gzip is undone that no header declares.
-const MOST_UNDECLARED: usize = 2;
+/// The maximum number of undeclared gzip codings to undo.
+const MAX_UNDECLARED: usize = 2;
 
 /// The decoded body is longer than [`MAX_BODY`].
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Received {
         }
         // A proxy may have removed the header, or compressed once more. No format of a token
         // endpoint starts with these bytes.
-        for _ in 0..MOST_UNDECLARED {
+        for _ in 0..MAX_UNDECLARED {
             if !codings.is_empty() || !self.body.starts_with(GZIP) {
                 break;
             }
@@ -99,7 +99,7 @@ mod tests {
 
     const TEXT: &[u8] = br#"{"access_token":"t0ken","expires_in":60}"#;
 
-    /// What Python's zlib makes of it.
+    /// The text, compressed by Python's zlib.
     const ZLIB: &str =
         "78daab564a4c4e4e2d2e8e2fc9cf4ecd53b2522a3100d13a4aa915059945a9c5f199404133835a00236e0dd5";
     const DEFLATE: &str =
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn every_coding_that_is_known_is_undone() {
+    fn every_known_coding_is_decoded() {
         for (coding, hex) in [
             ("gzip", GZIP),
             ("x-gzip", GZIP),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_that_no_header_declares_is_undone() {
+    fn undeclared_gzip_is_decoded() {
         for coding in ["", "identity"] {
             let received = decoded(coding, bytes(GZIP));
             assert_eq!(received.body.as_slice(), TEXT, "{coding}");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_undone_stays_and_says_so() {
+    fn unknown_codings_stay_in_the_header() {
         for (coding, body, left) in [
             ("br", TEXT.to_vec(), "br"),
             ("gzip", TEXT.to_vec(), "gzip"),
@@ -165,13 +165,13 @@ mod tests {
         ] {
             let received = decoded(coding, body);
             assert_eq!(received.body.as_slice(), TEXT, "{coding}");
-            let told = received.headers.last().unwrap();
-            assert_eq!(told, &("content-encoding".to_owned(), left.to_owned()));
+            let last = received.headers.last().unwrap();
+            assert_eq!(last, &("content-encoding".to_owned(), left.to_owned()));
         }
     }
 
     #[test]
-    fn of_a_stream_that_is_cut_off_the_beginning_is_read() {
+    fn the_beginning_of_a_truncated_stream_is_decoded() {
         let cut = bytes(GZIP)[..50].to_vec();
         let received = decoded("gzip", cut);
         assert!(TEXT.starts_with(&received.body) && !received.body.is_empty());

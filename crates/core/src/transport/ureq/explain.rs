@@ -27,7 +27,7 @@ impl Explain<'_> {
             },
             ureq::Error::BodyExceedsLimit(_) => SendError::MaybeSent(self.too_long()),
             ureq::Error::Timeout(_) => {
-                let text = format!("no whole answer within {}", self.limit());
+                let text = format!("no complete response within {}", self.limit());
                 SendError::MaybeSent(self.interrupted(&text))
             }
             // With TLS 1.3 the server reports this only after the client has finished its part of
@@ -42,9 +42,12 @@ impl Explain<'_> {
 
     /// The error for a body over the limit, decoded or not.
     pub(super) fn too_long(&self) -> Error {
-        let message = format!("{} answered with more than {MAX_BODY} bytes", self.origin());
+        let message = format!(
+            "the response of {} is longer than {MAX_BODY} bytes",
+            self.origin()
+        );
         Error::new(ErrorKind::Unreadable, message)
-            .with_hint("check base_url and token_url: a token service never answers so much")
+            .with_hint("check base_url and token_url: token responses are never that long")
     }
 
     fn not_connected(&self, why: &NotConnected) -> Error {
@@ -60,7 +63,7 @@ impl Explain<'_> {
         match self.tls_failed(origin, &why.error) {
             Some(error) => error,
             None => unreachable(origin, &self.words(&why.error)).with_hint(
-                "check that the server runs and that a firewall or proxy lets the connection out",
+                "check that the server is running, and that no firewall blocks the connection",
             ),
         }
     }
@@ -85,13 +88,13 @@ impl Explain<'_> {
             ),
             (Step::Connect, error) => named(self.tls_failed(&name, error).unwrap_or_else(|| {
                 unreachable(&name, &self.words(error))
-                    .with_hint("check that the proxy runs, or set proxy to another")
+                    .with_hint("check that the proxy is running, or set proxy to another one")
             })),
             (Step::Tunnel, ureq::Error::ConnectProxyFailed(text)) => {
-                named(self.tunnel_refused(&name, text))
+                named(self.tunnel_rejected(&name, text))
             }
             (Step::Tunnel, ureq::Error::Protocol(_)) => named(
-                unreachable(&name, "its answer is not HTTP")
+                unreachable(&name, "its response is not HTTP")
                     .with_verdict(Verdict::FixConfiguration)
                     .with_hint("set proxy to the address of an HTTP proxy"),
             ),
@@ -102,10 +105,10 @@ impl Explain<'_> {
         }
     }
 
-    /// The status of the proxy's response to CONNECT.
-    fn tunnel_refused(&self, name: &str, text: &str) -> Error {
+    /// The error for the status of the proxy's response to CONNECT.
+    fn tunnel_rejected(&self, name: &str, text: &str) -> Error {
         let origin = self.origin();
-        // ureq's only form of it: "proxy server responded 407/407".
+        // ureq only returns it as text: "proxy server responded 407/407".
         let status = text
             .rsplit('/')
             .next()
@@ -113,15 +116,14 @@ impl Explain<'_> {
         let has_login = self.proxy.is_some_and(|proxy| proxy.username().is_some());
         let (text, verdict, hint) = match (status, has_login) {
             (Some(407), false) => (
-                format!("{name} asks for a user and password (407)"),
+                format!("{name} requires a user name and password (407)"),
                 Verdict::FixConfiguration,
-                "write them in proxy: http://user:password@host:port".to_owned(),
+                "set proxy to http://user:password@host:port".to_owned(),
             ),
             (Some(407), true) => (
-                format!("{name} rejected the user or password in `proxy` (407)"),
+                format!("{name} rejected the user name or password in `proxy` (407)"),
                 Verdict::FixConfiguration,
-                "correct them in proxy, with special characters percent-encoded: @ is %40"
-                    .to_owned(),
+                "correct them in proxy, and percent-encode special characters: @ is %40".to_owned(),
             ),
             (Some(status @ (408 | 429 | 500..)), _) => (
                 format!("{name} could not reach {origin} ({status})"),
@@ -129,12 +131,12 @@ impl Explain<'_> {
                 format!("check that {origin} can be reached from the proxy"),
             ),
             (Some(status), _) => (
-                format!("{name} refused to connect to {origin} ({status})"),
+                format!("{name} rejected the connection to {origin} ({status})"),
                 Verdict::FixConfiguration,
-                format!("have the proxy allow {origin}, or set proxy to another"),
+                format!("allow {origin} in the proxy, or set proxy to another one"),
             ),
             (None, _) => (
-                format!("{name} closed the connection without an answer"),
+                format!("{name} closed the connection without a response"),
                 Verdict::Retry,
                 "check that proxy names an HTTP proxy".to_owned(),
             ),
@@ -174,7 +176,7 @@ impl Explain<'_> {
         )
         .with_setting("token_url")
         .with_hint(
-            "set base_url or token_url to the vendor's endpoint without mutual TLS: this client has no certificate to show",
+            "set base_url or token_url to the vendor's endpoint without mutual TLS: this client has no certificate",
         )
     }
 
@@ -198,7 +200,7 @@ impl Explain<'_> {
         let origin = self.origin();
         Error::new(
             ErrorKind::Interrupted,
-            format!("{origin} was sent the request and gave no whole answer: {why}"),
+            format!("{origin} was sent the request but returned no complete response: {why}"),
         )
     }
 }
@@ -210,7 +212,7 @@ fn unreachable(whom: &str, why: &str) -> Error {
 
 fn unknown(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::HostNotFound => "it is not known".to_owned(),
+        ureq::Error::HostNotFound => "unknown host".to_owned(),
         error => error.to_string(),
     }
 }
@@ -230,7 +232,7 @@ fn out_of_descriptors(whom: &str, error: &ureq::Error, step: Step) -> Option<Err
         unreachable(whom, &exhausted.to_string())
             .with_verdict(Verdict::FixConfiguration)
             .with_hint(
-                "raise the limit on open files (ulimit -n, LimitNOFILE= in a systemd unit), or find what this program leaves open",
+                "raise the limit on open files (ulimit -n, or LimitNOFILE= in a systemd unit), or find the files that this program leaves open",
             ),
     )
 }
@@ -255,6 +257,6 @@ fn tls_rejected(whom: &str, error: &rustls::Error) -> Error {
     }
     Error::new(ErrorKind::Tls, format!("TLS with {whom} failed: {error}")).with_hint(match error {
         rustls::Error::InvalidCertificate(_) => "have the server's certificate renewed",
-        _ => "check that base_url and token_url name a TLS port, and that nothing stands between",
+        _ => "check that base_url and token_url name a TLS port, and that no proxy intercepts the connection",
     })
 }

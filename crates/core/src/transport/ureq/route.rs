@@ -48,7 +48,7 @@ impl Kept {
 impl Route {
     /// # Errors
     ///
-    /// If `proxy` is not a usable URL.
+    /// If `proxy` is not a valid URL.
     pub(super) fn new(proxy: Option<&Secret>, trust: Arc<Trust>) -> Result<Self, Error> {
         Ok(Self {
             proxy: proxy.map(|proxy| read_proxy(proxy.expose())).transpose()?,
@@ -167,13 +167,13 @@ impl Sending {
 }
 
 fn read_proxy(text: &str) -> Result<Proxy, Error> {
-    let refuse = || {
-        Error::setting("proxy", "`proxy` is not a usable proxy URL")
-            .with_hint("write it as http://host:port or http://user:password@host:port")
+    let rejection = || {
+        Error::setting("proxy", "`proxy` is not a valid proxy URL")
+            .with_hint("set proxy to http://host:port or http://user:password@host:port")
     };
     // ureq panics on a SOCKS proxy if that feature is off, so other schemes are rejected here.
     if !text.starts_with("http://") && !text.starts_with("https://") {
-        return Err(refuse());
+        return Err(rejection());
     }
-    Proxy::new(text).map_err(|_| refuse())
+    Proxy::new(text).map_err(|_| rejection())
 }

@@ -1,5 +1,5 @@
-//! TLS by rustls under ureq. ureq's own takes bundled roots or given ones, never both, and makes a
-//! configuration for each agent; here all agents of the same trust share one, with its sessions.
+//! TLS for ureq. ureq's own TLS can't combine bundled roots with others, and builds a configuration
+//! for each agent. Here, agents that trust the same roots share a configuration and its sessions.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -58,24 +58,24 @@ impl Tls {
         Arc::ptr_eq(&self.config, &other.config)
     }
 
-    fn speak(
+    fn handshake(
         &self,
         details: &ConnectionDetails<'_>,
         plain: Box<dyn Transport>,
     ) -> Result<Box<dyn Transport>, ureq::Error> {
-        // An IPv6 address stands in brackets in a URL, and without them in a certificate.
+        // An IPv6 address has brackets in a URL, but not in a certificate.
         let host = details.uri.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| ureq::Error::Tls("the host's name is none that a certificate can have"))?;
+            .map_err(|_| ureq::Error::Tls("the host name is not valid in a certificate"))?;
         let mut conn =
             ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
         let mut sock = TransportAdapter::new(plain, details.current_time.clone());
         sock.set_timeout(remaining(details));
         self.requests.forget();
-        let shaken = conn.complete_io(&mut sock);
+        let completed = conn.complete_io(&mut sock);
         let certificate_requested = self.requests.forget();
-        shaken.map_err(|error| CertificateDemanded::mark(error, certificate_requested))?;
+        completed.map_err(|error| CertificateDemanded::mark(error, certificate_requested))?;
         let buffers = LazyBuffers::new(
             details.config.input_buffer_size(),
             details.config.output_buffer_size(),
@@ -103,11 +103,11 @@ impl<In: Transport> Connector<In> for Tls {
         if !details.needs_tls() || plain.is_tls() {
             return Ok(Some(Box::new(plain)));
         }
-        self.speak(details, Box::new(plain)).map(Some)
+        self.handshake(details, Box::new(plain)).map(Some)
     }
 }
 
-/// What the connectors before have left of the time to connect.
+/// Returns the time that the previous connectors left for the handshake.
 fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
     let mut timeout = details.timeout;
     if let (Duration::Exact(limit), Instant::Exact(began), Instant::Exact(now)) =

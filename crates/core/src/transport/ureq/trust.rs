@@ -1,5 +1,4 @@
-//! The trusted certificate authorities: the chosen roots, with those of `ca_file` added, or those
-//! of `ca_file` alone.
+//! The trusted certificate authorities: the selected roots, those of `ca_file`, or both.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,14 +20,14 @@ struct Current {
     /// The stamp of `ca_file` when it was last checked.
     stamp: Option<FileStamp>,
     tls: Tls,
-    /// Why the file that changed since could not be used.
+    /// Why the changed `ca_file` can't be used.
     unusable: Option<Error>,
 }
 
 impl Trust {
     /// # Errors
     ///
-    /// If `ca_file` can't be read or holds no certificate, or the system's roots can't be loaded.
+    /// If `ca_file` can't be read or contains no certificate, or the system's roots can't be loaded.
     pub(super) fn new(network: &Network) -> Result<Self, Error> {
         // Taken before the file is read, so that a change in between is noticed next time.
         let stamp = network.ca_file.as_deref().map(FileStamp::of);
@@ -42,8 +41,10 @@ impl Trust {
         })
     }
 
-    /// The configuration for the next connection. A file that changed and cannot be used, such as
-    /// one that is half written, leaves the former certificates trusted; [`Trust::warning`] says so.
+    /// Returns the configuration for the next connection.
+    ///
+    /// If a changed file can't be used, for example because it is half written, the previous
+    /// certificates stay trusted, and [`Trust::warning`] returns the error.
     pub(super) fn tls(&self) -> Tls {
         let mut current = self.lock();
         let stamp = self.network.ca_file.as_deref().map(FileStamp::of);
@@ -60,13 +61,13 @@ impl Trust {
                 }
             }
             Err(error) => {
-                current.unusable = Some(error.in_context("the former certificates stay trusted"));
+                current.unusable = Some(error.in_context("the previous certificates stay trusted"));
             }
         }
         current.tls.clone()
     }
 
-    /// Why `ca_file`, as it is now, is not what is trusted.
+    /// Returns why the current `ca_file` is not in use.
     pub(super) fn warning(&self) -> Option<Error> {
         self.lock().unusable.clone()
     }
@@ -90,7 +91,7 @@ fn roots(network: &Network) -> Result<RootCertStore, Error> {
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
     let shown = path.display();
-    let refuse = |why: String| Error::setting("ca_file", format!("`ca_file` {shown} {why}"));
+    let rejection = |why: String| Error::setting("ca_file", format!("`ca_file` {shown} {why}"));
     let text = read_trusted("ca_file", path)?;
     let blocks = pem::parse_many(&text).unwrap_or_default();
     let certificates: Vec<_> = blocks
@@ -99,13 +100,13 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
         .map(|block| CertificateDer::from(block.into_contents()))
         .collect();
     if certificates.is_empty() {
-        return Err(refuse(
-            "holds no PEM certificate (-----BEGIN CERTIFICATE-----)".into(),
+        return Err(rejection(
+            "contains no PEM certificate (-----BEGIN CERTIFICATE-----)".into(),
         ));
     }
-    // One that cannot be read among others is passed over: bundles of a machine hold all kinds.
+    // Invalid certificates are skipped if others are valid: system bundles often contain some.
     match roots.add_parsable_certificates(certificates) {
-        (0, _) => Err(refuse("holds no certificate that can be read".into())),
+        (0, _) => Err(rejection("contains no valid certificate".into())),
         _ => Ok(()),
     }
 }
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_authority_of_ones_own_is_trusted_beside_the_roots_or_alone() {
+    fn a_private_authority_is_trusted_alone_or_with_the_roots() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
         let key = rcgen::KeyPair::generate().unwrap();
