@@ -103,6 +103,31 @@ impl ClientIdentity {
     ///
     /// Returns `None` if there is no client secret. Providers verify signatures with this without
     /// seeing the secret.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Profile, Settings};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// use countersign_core::jws;
+    ///
+    /// let expected = jws::hmac_sha256_base64("s3cret", b"message");
+    /// assert_eq!(connection.client().secret_signed(b"message", &expected), Some(true));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn secret_signed(&self, message: &[u8], expected: &str) -> Option<bool> {
         let secret = self.secret.as_ref()?;
         Some(jws::hmac_sha256_base64_matches(

@@ -64,6 +64,29 @@ pub struct Connection {
 
 impl Connection {
     /// Returns a copy of the connection for another subject.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Profile, Settings};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// let other = connection.for_subject("joe");
+    /// assert_eq!(other.subject(), Some("joe"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn for_subject(&self, subject: &str) -> Self {
         let mut other = self.clone();
@@ -162,6 +185,30 @@ impl Connection {
     /// # Errors
     ///
     /// As [`Connection::new`] and [`Registry::provider`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Connection, Profile, Registry, Settings};
+    ///
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("client_secret", "s3cret"),
+    /// # ])?;
+    /// let registry = Registry::new().with(countersign_core::from_profile(profile))?;
+    /// let connection = Connection::from_registry("mine", &settings, &registry)?;
+    /// assert_eq!(connection.profile().name, "Acme");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn from_registry(
         name: &str,
         settings: &Settings,

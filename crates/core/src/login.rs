@@ -116,6 +116,35 @@ impl Login {
     /// # Errors
     ///
     /// If the provider has no such consent page, or random bytes are unavailable.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Login, Profile, Settings, SystemRandom};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     endpoints.authorize = "{base_url}/authorize"
+    /// #     consent.individual = "{scopes}"
+    /// #     grants.authorization-code.client_auth = ["none"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// let redirect_uri = "https://app.example/callback";
+    /// let random = SystemRandom::new();
+    /// let consent = Login::start_consent(&connection, redirect_uri, false, &random)?;
+    /// let callback = format!("error=access_denied&state={}", consent.state());
+    /// let error = consent.finish(&callback).unwrap_err();
+    /// assert_eq!(error.oauth_error(), Some("access_denied"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn start_consent(
         connection: &Connection,
         redirect_uri: &str,
@@ -183,6 +212,32 @@ impl Login {
     /// Returns the login as text, for web servers that handle the callback in another process.
     ///
     /// Keep it in the server-side session: it contains the PKCE verifier.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Login, Profile, Settings, SystemRandom};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     endpoints.authorize = "{base_url}/authorize"
+    /// #     grants.authorization-code.client_auth = ["none"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// let redirect_uri = "https://app.example/callback";
+    /// let login = Login::start(&connection, redirect_uri, &SystemRandom::new())?;
+    /// let restored = Login::restore(&login.save())?;
+    /// assert_eq!(restored.url(), login.url());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn save(&self) -> Secret {
         let saved = Saved {
             url: self.url.as_str().into(),
@@ -327,6 +382,33 @@ impl Login {
     /// # Errors
     ///
     /// As [`Login::finish`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Login, Profile, Settings, SystemRandom};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     endpoints.authorize = "{base_url}/authorize"
+    /// #     grants.authorization-code.client_auth = ["none"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// let redirect_uri = "https://app.example/callback";
+    /// let login = Login::start(&connection, redirect_uri, &SystemRandom::new())?;
+    /// let callback = format!("code=c&state={}&realmId=123", login.state());
+    /// let parameters = login.parameters(&callback)?;
+    /// assert_eq!(parameters["realmId"], "123");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn parameters(&self, callback: &str) -> Result<Extra, Error> {
         self.finish(callback)?;
         Ok(Callback::parse(callback)?.parameters())

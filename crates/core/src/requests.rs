@@ -72,6 +72,35 @@ pub fn token_request(
 /// # Errors
 ///
 /// If the client can't authenticate: a secret or key is missing, or signing fails.
+///
+/// # Example
+///
+/// ```
+/// # use countersign_core::{Connection, Profile, Settings};
+/// # let profile = Profile::from_toml(r#"
+/// #     id = "acme"
+/// #     name = "Acme"
+/// #     documentation = "https://acme.example/docs"
+/// #     environments.production.base_url = "https://login.acme.example"
+/// #     endpoints.token = "{base_url}/token"
+/// #     endpoints.revoke = "{base_url}/revoke"
+/// #     grants.client-credentials.client_auth = ["post"]
+/// # "#)?;
+/// # let settings = Settings::from_pairs([
+/// #     ("provider", "acme"),
+/// #     ("client_id", "app"),
+/// #     ("client_secret", "s3cret"),
+/// # ])?;
+/// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+/// use countersign_core::{Clock, ManualClock, SystemRandom, TokenTypeHint, revocation_request};
+///
+/// let now = ManualClock::at(1_700_000_000).now();
+/// let hint = TokenTypeHint::RefreshToken;
+/// let random = SystemRandom::new();
+/// let request = revocation_request(&connection, &"r1".into(), hint, now, &random)?.unwrap();
+/// assert_eq!(request.url().as_str(), "https://login.acme.example/revoke");
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
 pub fn revocation_request(
     connection: &Connection,
     token: &Secret,

@@ -232,6 +232,29 @@ impl Connection {
     ///
     /// It depends on everything that may select another tenant or another person, but not on
     /// `audience`, `scopes` or credentials: changing those keeps the grant.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Profile, Settings};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// let other = connection.for_subject("joe");
+    /// assert_ne!(connection.record_key(), other.record_key());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn record_key(&self) -> StoreKey {
         self.grant_words().hashed()
     }

@@ -372,7 +372,7 @@ impl Reader<'_> {
     fn check_needs(&self, connection: &Connection, rules: &GrantRules) -> Result<(), Error> {
         let grant = connection.policy.grant;
         let by_grant: &[&str] = match grant {
-            // The profile's template for `sub` requires what it needs.
+            // The profile's template for `sub` names the settings that it needs.
             GrantKind::JwtBearer if self.profile.assertion.claims.contains_key("sub") => {
                 &["private_key"]
             }

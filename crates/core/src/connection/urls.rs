@@ -11,6 +11,31 @@ impl Connection {
     /// # Errors
     ///
     /// If the provider has no authorization endpoint.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Pkce, Profile, Settings};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     endpoints.authorize = "{base_url}/authorize"
+    /// #     grants.authorization-code.client_auth = ["none"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// let redirect_uri = "https://app.example/callback";
+    /// let url = connection.authorization_url(redirect_uri, "a-random-state", &Pkce::new([7; 32]))?;
+    /// assert!(url.as_str().starts_with("https://login.acme.example/authorize?response_type=code&"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn authorization_url(
         &self,
         redirect_uri: &str,
@@ -73,6 +98,31 @@ impl Connection {
     /// Returns the URL where the subject consents to the app acting for it.
     ///
     /// Returns `None` if the provider has no consent page or `redirect_uri` is not set.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Profile, Settings};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     endpoints.authorize = "{base_url}/authorize"
+    /// #     consent.individual = "{scopes}"
+    /// #     grants.authorization-code.client_auth = ["none"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// let url = connection.consent_url().unwrap();
+    /// assert!(url.as_str().starts_with("https://login.acme.example/authorize?response_type=code&"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn consent_url(&self) -> Option<Url> {
         self.consent_base(self.redirect_uri()?.as_str())
     }

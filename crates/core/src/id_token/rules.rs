@@ -86,6 +86,15 @@ impl<'a> IdTokenRules<'a> {
 
     /// Checks `at_hash`, if present, against the access token that came with the ID token (section
     /// 3.1.3.8).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{IdTokenRules, Secret};
+    ///
+    /// let token = Secret::new("t0ken");
+    /// let rules = IdTokenRules::new("https://login.acme.example", "app").access_token(&token);
+    /// ```
     #[must_use]
     pub fn access_token(mut self, token: &'a Secret) -> Self {
         self.access_token = Some(token);
@@ -101,6 +110,14 @@ impl<'a> IdTokenRules<'a> {
     }
 
     /// Allows these audiences besides the client. A token with any other audience is rejected.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::IdTokenRules;
+    ///
+    /// let rules = IdTokenRules::new("https://login.acme.example", "app").trust_audiences(&["api"]);
+    /// ```
     #[must_use]
     pub fn trust_audiences(mut self, others: &'a [&'a str]) -> Self {
         self.other_audiences = others;
@@ -108,6 +125,16 @@ impl<'a> IdTokenRules<'a> {
     }
 
     /// Requires an `auth_time` no older than the `max_age` that the login requested.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::IdTokenRules;
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// let rules = IdTokenRules::new("https://login.acme.example", "app").max_age(hour);
+    /// ```
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);

@@ -141,8 +141,8 @@ impl Login {
         self.check_issuer(callback.one("iss")?)?;
         if let Some(error) = callback.one("error")? {
             let description = callback.one("error_description")?;
-            let said = description.or(callback.one("error_message")?);
-            return Err(self.reported(rows, error, said));
+            let description = description.or(callback.one("error_message")?);
+            return Err(self.reported(rows, error, description));
         }
         match callback.one("code")? {
             Some(code) if !code.is_empty() => Ok(Grant::AuthorizationCode {
@@ -155,9 +155,9 @@ impl Login {
     }
 
     /// Explains an error of the authorization endpoint with the provider's table or the RFCs.
-    fn reported(&self, rows: &[ErrorRow], word: &str, said: Option<&str>) -> Error {
+    fn reported(&self, rows: &[ErrorRow], word: &str, description: Option<&str>) -> Error {
         let redactor = Redactor::of_secrets([&self.state, &self.verifier]);
-        let clean = said.map(|text| redactor.clean(text));
+        let clean = description.map(|text| redactor.clean(text));
         let shown = redactor.clean(word);
         let failure = match self.purpose {
             Purpose::Login => "the login failed",
@@ -169,7 +169,7 @@ impl Login {
         };
         let row = rows
             .iter()
-            .find(|row| row.fits(GrantKind::AuthorizationCode, None, None, word, said));
+            .find(|row| row.fits(GrantKind::AuthorizationCode, None, None, word, description));
         let error = match row {
             Some(row) => match row.error(message.clone()) {
                 // The error is about this login, not about the stored grant.
