@@ -56,7 +56,7 @@ impl Listener {
             let hint = match redirect_uri.is_loopback() {
                 // No browser would trust the loopback server's certificate.
                 true => {
-                    "start the login, and pass the address that the browser ends at to complete_login; or register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it"
+                    "start the login and pass the URL in the browser's address bar to complete_login; or register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it"
                 }
                 false => {
                     "register http://127.0.0.1:PORT/callback at the vendor and set redirect_uri to it"
@@ -73,7 +73,10 @@ impl Listener {
             None => listen_anywhere(host, random)?,
         };
         let port = sockets[0].local_addr().map(|address| address.port());
-        let port = port.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+        let port = port.map_err(|error| {
+            let message = format!("cannot read the port of the loopback server: {error}");
+            Error::new(ErrorKind::Internal, message)
+        })?;
         Ok(Self {
             redirect_uri: redirect_uri.with_port(port),
             sockets,
