@@ -63,41 +63,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Returns a copy of the connection for another subject.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// # use countersign_core::{Connection, Profile, Settings};
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"),
-    /// #     ("client_id", "app"),
-    /// #     ("client_secret", "s3cret"),
-    /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
-    /// let other = connection.for_subject("joe");
-    /// assert_eq!(other.subject(), Some("joe"));
-    /// # Ok::<(), countersign_core::Error>(())
-    /// ```
-    #[must_use]
-    pub fn for_subject(&self, subject: &str) -> Self {
-        let mut other = self.clone();
-        other.policy.subject = Some(subject.to_owned());
-        other
-    }
-
     /// Validates settings against a provider.
     ///
-    /// `name` identifies the connection's tokens in a store. It may be empty if
-    /// tokens are only kept in memory.
+    /// `name` identifies the connection's tokens in a store. It may be empty if tokens are only
+    /// kept in memory.
     ///
     /// # Errors
     ///
@@ -119,6 +88,37 @@ impl Connection {
     /// # Errors
     ///
     /// As [`Connection::new`], and if `private_key` contains a key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Profile, Settings};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     assertion.algorithms = ["RS256"]
+    /// #     grants.jwt-bearer.client_auth = ["none"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("subject", "joe"),
+    /// # ])?;
+    /// # let provider = countersign_core::from_profile(profile);
+    /// use std::sync::Arc;
+    /// use countersign_core::{Algorithm, CallbackSigner};
+    ///
+    /// let signer = CallbackSigner::new(Algorithm::RS256, None, |_message| {
+    ///     // Sign with the key in the KMS.
+    ///     Ok(vec![0; 256])
+    /// });
+    /// let connection = Connection::with_signer("mine", &settings, provider, Arc::new(signer))?;
+    /// assert!(connection.signer().is_some());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn with_signer(
         name: &str,
         settings: &Settings,
@@ -224,6 +224,37 @@ impl Connection {
         })?;
         let provider = registry.provider(id).map_err(named)?;
         Self::new(name, settings, provider)
+    }
+
+    /// Returns a copy of the connection for another subject.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Connection, Profile, Settings};
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"),
+    /// #     ("client_id", "app"),
+    /// #     ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// let other = connection.for_subject("joe");
+    /// assert_eq!(other.subject(), Some("joe"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn for_subject(&self, subject: &str) -> Self {
+        let mut other = self.clone();
+        other.policy.subject = Some(subject.to_owned());
+        other
     }
 
     fn build(

@@ -236,7 +236,11 @@ fn settings_that_docusign_would_reject_are_rejected() {
             "scopes",
             "scopes = \"signature impersonation\"",
         ),
-        (("client_auth", "basic"), "client_auth", "set client_auth to one of: none"),
+        (
+            ("client_auth", "basic"),
+            "client_auth",
+            "set client_auth to one of: none",
+        ),
         (("algorithm", "ES256"), "algorithm", "RS256, RS384, RS512"),
         (("environment", "stage"), "environment", "demo, production"),
         (("environment", ""), "environment", "demo, production"),
