@@ -21,8 +21,8 @@ const MIN_INTERVAL: Duration = Duration::from_secs(60);
 ///
 /// The set is fetched when first needed. It is cached for as long as the server's `Cache-Control`
 /// says, but at least five minutes and at most a day. If a token's `kid` is not in the set, the set
-/// is fetched again, because servers rotate their keys. There is at most one request per minute. While
-/// the server is down, a stale set is used for one more hour. Can be shared among threads.
+/// is fetched again, because servers rotate their keys. There is at most one request per minute.
+/// While the server is down, a stale set is used for one more hour. Can be shared among threads.
 ///
 /// # Example
 ///

@@ -361,13 +361,13 @@ impl Login {
     /// sends it
     /// ([`authorization_response_iss_parameter_supported`](crate::profile::Endpoints::authorization_response_iss_parameter_supported)).
     ///
-    /// [`read_authorization_response`] does the same, and also explains the server's errors with the
-    /// provider's table.
+    /// [`read_authorization_response`] does the same, and also explains the server's errors with
+    /// the provider's table.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Callback`] if `state` or `iss` does not match, access was denied, or the code is
-    /// missing. If the server reported an error, it decides the verdict: see
+    /// [`ErrorKind::Callback`] if `state` or `iss` does not match, access was denied, or the code
+    /// is missing. If the server reported an error, it decides the verdict: see
     /// [`read_authorization_response`].
     pub fn finish(&self, callback: &str) -> Result<Grant, Error> {
         self.read(&[], callback)
@@ -376,8 +376,8 @@ impl Login {
     /// Returns the callback's parameters that are not part of the protocol, such as the `realmId`
     /// of QuickBooks. Performs the checks of [`Login::finish`] first.
     ///
-    /// Those in the profile's `authorize.keep` are also stored in the token's `extra`. Don't rely on
-    /// any of them for authorization: the user's browser can change them.
+    /// Those in the profile's `authorize.keep` are also stored in the token's `extra`. Don't rely
+    /// on any of them for authorization: the user's browser can change them.
     ///
     /// # Errors
     ///

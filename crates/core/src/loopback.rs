@@ -14,10 +14,10 @@ use crate::{Error, ErrorKind, Login, Random, Url, random};
 
 /// A loopback server for one login, on 127.0.0.1 and, if the machine has IPv6, on `[::1]`.
 ///
-/// It accepts only GET requests for the redirect URI's path with the login's `state`. `Host` must be
-/// the host and port of the redirect URI, which prevents DNS rebinding. Other requests are rejected,
-/// and the wait goes on. The pages show nothing from a request except the error that the server
-/// reports, encoded.
+/// It accepts only GET requests for the redirect URI's path with the login's `state`. `Host` must
+/// be the host and port of the redirect URI, which prevents DNS rebinding. Other requests are
+/// rejected, and the wait goes on. The pages show nothing from a request except the error that the
+/// server reports, encoded.
 ///
 /// # Example
 ///

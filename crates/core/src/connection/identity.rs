@@ -2,8 +2,9 @@
 //!
 //! These are two separate things. The identity of the grant decides which refresh token may be
 //! used; it is the key of the record ([`Connection::record_key`]). The identity of the request
-//! decides which access token may be returned; it is a fingerprint stored with the token. So another
-//! `audience` gets its own token from the same grant, and another tenant never uses the grant.
+//! decides which access token may be returned; it is a fingerprint stored with the token. So
+//! another `audience` gets its own token from the same grant, and another tenant never uses the
+//! grant.
 
 use super::Connection;
 use crate::profile::template::Templated;

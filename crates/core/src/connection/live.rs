@@ -32,10 +32,10 @@ impl Origin {
 }
 
 impl Connection {
-    /// Builds the connection again with the current contents of its files. Also returns whether a
-    /// secret changed.
+    /// Builds the connection again with the current contents of its files.
     ///
-    /// Returns `None` if no file changed. With `always`, reads all files even if they look unchanged.
+    /// Also returns whether a secret changed. Returns `None` if no file changed. With `always`,
+    /// reads all files even if they look unchanged.
     fn reread(&self, always: bool) -> Result<Option<(Self, bool)>, Error> {
         let Some(origin) = &self.origin else {
             return Ok(None);
@@ -76,7 +76,7 @@ impl LiveConnection {
         Arc::clone(&self.lock())
     }
 
-    /// Reads the files that changed, or all of them with `always`. Returns whether a secret changed.
+    /// Reads the changed files, or all with `always`. Returns whether a secret changed.
     ///
     /// # Errors
     ///

@@ -52,9 +52,9 @@ impl Connection {
 
     /// Adds to the hint of an error how to have the user log in again.
     ///
-    /// The error can't contain the login URL: only [`Client::start_login`](crate::Client) builds one
-    /// with a `state` and a PKCE challenge, which completing the login requires. A program with its
-    /// own login command adds that command to the hint.
+    /// The error can't contain the login URL: only [`Client::start_login`](crate::Client) builds
+    /// one with a `state` and a PKCE challenge, which completing the login requires. A program with
+    /// its own login command adds that command to the hint.
     pub(crate) fn with_login_hint(&self, error: Error) -> Error {
         let how = match self.grant() {
             GrantKind::AuthorizationCode => {

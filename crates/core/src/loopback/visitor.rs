@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::page;
 use crate::Url;
 
-/// The maximum length of a request's head. Browsers send all cookies of the host, including those of
-/// programs on other ports.
+/// The maximum length of a request's head. Browsers send all cookies of the host, including those
+/// of programs on other ports.
 const MAX_HEAD: usize = 256 * 1024;
 /// The maximum number of headers.
 const MAX_HEADERS: usize = 1024;

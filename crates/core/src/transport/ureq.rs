@@ -38,8 +38,8 @@ impl UreqTransport {
     ///
     /// # Errors
     ///
-    /// If `ca_file` can't be read or contains no certificate, the system's roots can't be loaded, or
-    /// `proxy` is not a valid URL.
+    /// If `ca_file` can't be read or contains no certificate, the system's roots can't be loaded,
+    /// or `proxy` is not a valid URL.
     ///
     /// # Example
     ///

@@ -68,7 +68,8 @@ fn assert_rejected<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) 
     );
 }
 
-/// Builds a token with this header. It is signed by the RSA test key with RS256, whatever the header.
+/// Builds a token with this header. It is signed by the RSA test key with RS256, whatever the
+/// header.
 fn sign_raw(header: impl AsRef<[u8]>, payload: &[u8]) -> String {
     let signer = KeySigner::new(
         PrivateKey::from_pem(&RSA).unwrap(),

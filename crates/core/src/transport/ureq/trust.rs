@@ -27,7 +27,8 @@ struct Current {
 impl Trust {
     /// # Errors
     ///
-    /// If `ca_file` can't be read or contains no certificate, or the system's roots can't be loaded.
+    /// If `ca_file` can't be read or contains no certificate, or the system's roots can't be
+    /// loaded.
     pub(super) fn new(network: &Network) -> Result<Self, Error> {
         // Taken before the file is read, so that a change in between is noticed next time.
         let stamp = network.ca_file.as_deref().map(FileStamp::of);
