@@ -1,15 +1,15 @@
-//! What a token endpoint answered: a token, or an error with a verdict.
+//! Reads the responses of servers: a token, or an error with a verdict.
 
 mod charset;
 mod json;
 mod redact;
 mod redirect;
 mod reference;
-mod refusal;
+mod rejection;
 mod resource;
 mod revocation;
-mod said;
 mod salvage;
+mod server_error;
 mod spelling;
 mod token;
 
@@ -24,25 +24,24 @@ pub(crate) use self::redirect::leaves_unprocessed;
 pub(crate) use self::resource::explain_plain_get;
 pub use self::resource::read_resource_response;
 pub use self::revocation::read_revocation_response;
-use self::said::Said;
 pub(crate) use self::salvage::salvage;
+use self::server_error::ServerError;
 use crate::profile::Rotation;
 use crate::{
     Connection, Error, ErrorKind, Grant, Moment, Request, Response, SendError, TokenResponse, Url,
     Verdict,
 };
 
-/// Reads what the token endpoint answered: a pure function, no I/O.
+/// Reads a response of the token endpoint. A pure function without I/O.
 ///
-/// Tolerant of what vendors do: numbers as strings, no `expires_in`, members nobody knows, an
-/// error in a 200. `now` is only used to compare the server's `Date` with.
+/// Tolerates the habits of vendors: numbers as strings, a missing `expires_in`, unknown members, an
+/// error in a 200. `now` is only compared with the server's `Date`.
 ///
 /// # Errors
 ///
-/// What the server refused, by the provider's table of errors and RFC 6749 section 5.2; or
-/// [`ErrorKind::Unreadable`] where the answer is not one of a token endpoint. Where the
-/// request may have spent a rotating refresh token, the verdict is
-/// [`Verdict::OutcomeUnknown`].
+/// If the server rejected the request: the provider's table of errors decides, then RFC 6749
+/// section 5.2. [`ErrorKind::Unreadable`] if this isn't a response of a token endpoint. If the
+/// request may have spent a rotating refresh token, the verdict is [`Verdict::OutcomeUnknown`].
 pub fn read_token_response(
     connection: &Connection,
     grant: &Grant,
@@ -50,7 +49,7 @@ pub fn read_token_response(
     response: &Response,
     now: Moment,
 ) -> Result<TokenResponse, Error> {
-    let answer = Answer {
+    let reader = ResponseReader {
         connection,
         grant,
         asked: request.url(),
@@ -61,10 +60,10 @@ pub fn read_token_response(
     let translated = connection
         .provider()
         .translate(connection.app(), response)
-        .map_err(|error| answer.explain_untranslated(error));
+        .map_err(|error| reader.explain_untranslated(error));
     let read = translated.and_then(|translated| {
         let body = translated.as_ref().unwrap_or(&response.body);
-        answer.read(body)
+        reader.read(body)
     });
     read.map_err(|error| {
         let error = match leaves_doubt(response, &error) {
@@ -74,14 +73,15 @@ pub fn read_token_response(
         let error = error
             .with_http_status(response.status)
             .with_provider(&connection.profile().id);
-        match answer.trace_id() {
+        match reader.trace_id() {
             Some(id) => error.with_trace_id(id),
             None => error,
         }
     })
 }
 
-/// Turns a failure to send into an error, with the verdict that fits what may be spent.
+/// Converts a failure to send into an error. Its verdict depends on whether the request may have
+/// spent something.
 pub(crate) fn explain_send_error(
     connection: &Connection,
     grant: &Grant,
@@ -94,8 +94,8 @@ pub(crate) fn explain_send_error(
     error.with_provider(&connection.profile().id)
 }
 
-/// Whether an answer that is an error leaves open what the server did: it is neither a
-/// readable success nor a refusal, nor a redirect of a request that was not processed.
+/// Returns whether a response leaves open what the server did: it is neither a readable success,
+/// nor a rejection, nor a redirect of a request that was not processed.
 pub(crate) fn leaves_doubt(response: &Response, error: &Error) -> bool {
     match response.status {
         503 => false,
@@ -104,7 +104,7 @@ pub(crate) fn leaves_doubt(response: &Response, error: &Error) -> bool {
         status if leaves_unprocessed(status) => false,
         300..=399 => true,
         _ => match error.kind() {
-            // A token of a type that cannot be used: what the server did is plain.
+            // The server issued a token of a type that isn't supported.
             ErrorKind::Unreadable => error.verdict() != Verdict::FixConfiguration,
             ErrorKind::Verification | ErrorKind::Plugin | ErrorKind::Internal => true,
             _ => false,
@@ -112,80 +112,82 @@ pub(crate) fn leaves_doubt(response: &Response, error: &Error) -> bool {
     }
 }
 
-/// The verdict where the server may have acted on the request and its answer is lost.
+/// Sets the verdict for when the server may have acted on the request, but its response was lost.
 pub(crate) fn explain_doubt(connection: &Connection, grant: &Grant, error: Error) -> Error {
     let refresh = &connection.profile().refresh;
     match grant {
         Grant::AuthorizationCode { .. } => connection.with_login_hint(
             error
                 .with_verdict(Verdict::Reauthorize)
-                .with_hint("the code may be spent and is not sent again: log in once more"),
+                .with_hint("the code may have been used and is not sent again: log in again"),
         ),
         Grant::RefreshToken(_) if refresh.rotation != Rotation::Never && refresh.grace_s == 0 => {
             connection.with_login_hint(error
                 .with_verdict(Verdict::OutcomeUnknown)
-                .with_hint("the server may have replaced the refresh token, and nothing was sent twice: if the next refresh is refused, log in again"))
+                .with_hint("the server may have replaced the refresh token, and nothing was sent twice: if the next refresh is rejected, log in again"))
         }
         _ => error,
     }
 }
 
-struct Answer<'a> {
+/// A response of the token endpoint, with the request that it belongs to.
+struct ResponseReader<'a> {
     connection: &'a Connection,
     grant: &'a Grant,
-    /// Where the response comes from.
+    /// The URL that the request was sent to.
     asked: &'a Url,
     response: &'a Response,
     redactor: Redactor,
     now: Moment,
 }
 
-impl Answer<'_> {
+impl ResponseReader<'_> {
     fn read(&self, body: &[u8]) -> Result<TokenResponse, Error> {
         let members = Members::read(self.response, body);
         if !(200..300).contains(&self.response.status) {
-            let said = Said::of(self.response, body);
+            let reported = ServerError::of(self.response, body);
             return Err(match members {
-                // It may mean one thing or the other.
+                // Which of the two members counts is unknown.
                 Err(why) if why.contains("twice") && !self.is_about_load() => {
-                    self.unreadable(&why, &said)
+                    self.unreadable(&why, &reported)
                 }
-                _ => self.refusal(&said),
+                _ => self.rejection(&reported),
             });
         }
-        let said = || Said::besides_tokens(self.response, body);
+        let reported = || ServerError::besides_tokens(self.response, body);
         match members {
-            Ok(members) if members.says_oauth_error() => Err(self.refusal(&said())),
+            Ok(members) if members.says_oauth_error() => Err(self.rejection(&reported())),
             Ok(members) if members.has_access_token() => self.read_token(&members),
             Ok(members) => {
-                let said = said();
-                let is_failure = members.has_errors() && !said.is_nothing();
-                // A failure that only the profile knows as one.
-                Err(match is_failure || self.row(&said).is_some() {
-                    true => self.refusal(&said),
-                    false => self.unreadable("the answer has no `access_token`", &said),
+                let reported = reported();
+                let is_failure = members.has_errors() && !reported.is_nothing();
+                // Some failures only the profile recognizes.
+                Err(match is_failure || self.row(&reported).is_some() {
+                    true => self.rejection(&reported),
+                    false => self.unreadable("the response has no `access_token`", &reported),
                 })
             }
-            Err(why) => Err(self.unreadable(&why, &said())),
+            Err(why) => Err(self.unreadable(&why, &reported())),
         }
     }
 
-    /// What a provider could not put into the words of RFC 6749, with what the server said.
+    /// Adds the server's message to the error of a provider that couldn't translate a response.
     fn explain_untranslated(&self, error: Error) -> Error {
         let error = self.redactor.scrub(error);
         let is_refusal = !(200..300).contains(&self.response.status);
         match is_refusal && error.oauth_error().is_none() {
             true => {
-                let said = Said::of(self.response, &self.response.body);
-                let quoted = self.redactor.quoted(&said);
-                self.redactor.note(error.with_more(&quoted), &said)
+                let reported = ServerError::of(self.response, &self.response.body);
+                let quoted = self.redactor.quoted(&reported);
+                self.redactor.note(error.with_more(&quoted), &reported)
             }
             false => error,
         }
     }
 
-    /// A response that is not one of a token endpoint: of a proxy, a captive portal, a wrong URL.
-    fn unreadable(&self, why: &str, said: &Said) -> Error {
+    /// Returns the error for something other than a token response: from a proxy, a captive portal
+    /// or a wrong URL.
+    fn unreadable(&self, why: &str, reported: &ServerError) -> Error {
         let response = self.response;
         let origin = self.asked.origin();
         let header = |name: &str, word: &str| {
@@ -196,21 +198,21 @@ impl Answer<'_> {
         let encoding = header("content-encoding", "in encoding").unwrap_or_default();
         let status = response.status;
         let message = format!(
-            "{origin} answered {status} with {} bytes{kind}{encoding}, which is not an answer of a token endpoint: {why}{}",
+            "{origin} returned HTTP {status} with {} bytes{kind}{encoding}, which is not a token response: {why}{}",
             response.body.len(),
-            self.redactor.quoted(said),
+            self.redactor.quoted(reported),
         );
         Error::new(ErrorKind::Unreadable, message)
-            .with_hint("check base_url and token_url, and what stands between")
+            .with_hint("check base_url, token_url, and any proxy in between")
     }
 
     fn throttled(&self, message: String) -> Error {
         let hint =
-            "wait, and ask less often: a store keeps a token for every process that needs it";
+            "wait, and request tokens less often: a store shares one token between all processes";
         self.wait(Error::new(ErrorKind::Throttled, message).with_hint(hint))
     }
 
-    /// Adds the wait that the server asks for.
+    /// Adds the wait that the server requests.
     fn wait(&self, error: Error) -> Error {
         match retry_after(self.response, Some(self.now.unix_s())) {
             Some(wait) => error.with_retry_after(wait),
@@ -230,8 +232,8 @@ impl Answer<'_> {
     }
 }
 
-/// How long `Retry-After` asks to wait (RFC 9110 section 10.2.3), as seconds or as a date; at least
-/// a second. A century is for ever, and keeps sums of times in range.
+/// Returns the wait that `Retry-After` requests as seconds or as a date (RFC 9110 section 10.2.3),
+/// at least one second. The maximum of a century keeps sums of times in range.
 fn retry_after(response: &Response, now_unix_s: Option<i64>) -> Option<Duration> {
     const CENTURY_S: u64 = 100 * 366 * 24 * 3600;
     let text = response.header("retry-after")?.trim();
@@ -246,24 +248,35 @@ fn retry_after(response: &Response, now_unix_s: Option<i64>) -> Option<Duration>
     Some(Duration::from_secs(seconds.clamp(1, CENTURY_S)))
 }
 
-/// Reads the members that `names` lists from a JSON answer to another request than a token's,
-/// such as userinfo: for providers.
+/// Reads the JSON object in a response that is not a token response, such as userinfo.
+///
+/// For providers. Call it from [`Provider::translate`](crate::Provider::translate), for example.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Unreadable`] where the body is not a JSON object.
+/// [`ErrorKind::Unreadable`] if the body is not a JSON object.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{Response, read_json};
+///
+/// let response = Response::new(200, [], r#"{"sub":"42"}"#);
+/// assert_eq!(read_json(&response)?["sub"], "42");
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
 pub fn read_json(response: &Response) -> Result<serde_json::Map<String, Value>, Error> {
     serde_json::from_slice(&response.body).map_err(|_| {
         let message = format!(
-            "the answer with status {} is not a JSON object{}",
+            "the response with status {} is not a JSON object{}",
             response.status,
-            Redactor::of_secrets([]).quoted(&Said::besides_tokens(response, &response.body)),
+            Redactor::of_secrets([]).quoted(&ServerError::besides_tokens(response, &response.body)),
         );
         Error::new(ErrorKind::Unreadable, message).with_http_status(response.status)
     })
 }
 
-/// A JSON scalar as text, for [`Extra`](crate::Extra).
+/// Returns a JSON scalar as text, for [`Extra`](crate::Extra), or `None` if it isn't a scalar.
 pub fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -24,7 +24,7 @@ pub(super) fn to_utf8(body: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(std::mem::take(&mut *text).into_bytes().into())
 }
 
-/// Whether a body that was converted to UTF-8 is text, and not an image or compressed data.
+/// Returns whether a body that was converted to UTF-8 is text, and not an image or compressed data.
 pub(super) fn is_text(body: &[u8]) -> bool {
     !body.iter().any(|b| matches!(b, 0..=8 | 0x0e..=0x1a))
 }

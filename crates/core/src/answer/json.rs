@@ -1,4 +1,4 @@
-//! The members of an answer's JSON object, refusing those that are there twice.
+//! The members of a token response, without duplicates.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::charset;
 use crate::{Response, form};
 
-/// Members that decide what a client does: there twice, they may mean two things.
+/// Members that decide what a client does. If one occurs twice, which one counts is unknown.
 const DECISIVE: &[&str] = &[
     "access_token",
     "refresh_token",
@@ -21,7 +21,7 @@ const DECISIVE: &[&str] = &[
 pub(super) struct Members(Vec<(String, Value)>);
 
 impl Members {
-    /// Reads the body as JSON, or as a form, which GitHub and Facebook used to answer with.
+    /// Reads the body as JSON, or as a form, which GitHub and Facebook used to return.
     pub(super) fn read(response: &Response, body: &[u8]) -> Result<Self, String> {
         let converted = charset::to_utf8(body);
         let body = converted.as_ref().map_or(body, |converted| converted);
@@ -53,7 +53,7 @@ impl Members {
             .map_err(|error| match error.classify() {
                 serde_json::error::Category::Eof => "it ends early".to_owned(),
                 serde_json::error::Category::Data if error.to_string().contains("twice") => {
-                    // Our own message, with a member's name and nothing of a value.
+                    // Our own message, which names a member and contains no value.
                     error
                         .to_string()
                         .split(" at line")
@@ -86,7 +86,7 @@ impl Members {
             .is_some_and(|token| !token.is_empty())
     }
 
-    /// Whether the response reports errors in a shape other than RFC 6749's.
+    /// Returns whether the response reports errors in a shape other than RFC 6749's.
     pub(super) fn has_errors(&self) -> bool {
         let found = ["error", "errors"].map(|name| self.member(name));
         found.into_iter().flatten().any(|errors| match errors {
@@ -127,7 +127,7 @@ impl Collected {
         let again =
             DECISIVE.contains(&name.as_str()) && self.0.iter().any(|(known, _)| *known == name);
         if again {
-            return Err(format!("`{name}` is there twice"));
+            return Err(format!("`{name}` occurs twice"));
         }
         self.0.push((name, value));
         Ok(())

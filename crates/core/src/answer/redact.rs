@@ -1,34 +1,35 @@
-//! Takes secrets out of what a server said before it reaches an error.
+//! Removes secrets from a server's messages before they reach an error.
 
 use zeroize::Zeroizing;
 
 use super::spelling;
 use crate::{App, Error, Request, Secret, form};
 
-/// Knows the secrets of one request, and the look of tokens.
+/// Removes the secrets of one request, and everything that looks like a token.
 pub(crate) struct Redactor {
-    /// What must not be shown, the longest first.
+    /// The secrets, the longest first.
     secrets: Vec<Zeroizing<Vec<char>>>,
-    /// Words that stay, even if they are or hold a secret: a client secret `client` must not make
-    /// `invalid_client` unreadable.
+    /// Words that stay, even if they are or contain a secret: the client secret `client` must not
+    /// make `invalid_client` unreadable.
     vocabulary: Vec<String>,
 }
 
-/// The longest text of a server that an error repeats, in characters.
-const LONGEST: usize = 300;
+/// The maximum length of a server's text in an error, in characters.
+const MAX_TEXT: usize = 300;
 
-/// A word this long without blanks is a token, or as good as one.
-const TOKEN_LENGTH: usize = 40;
+/// The minimum length of a word that is considered a token.
+const MIN_TOKEN: usize = 40;
 
-/// A secret shorter than this, in characters, is taken out only as a word of its own.
-const SHORT: usize = 8;
+/// The minimum length, in characters, of a secret that is removed within a word. Shorter ones are
+/// removed only if they are a whole word.
+const MIN_WITHIN_WORD: usize = 8;
 
-/// A beginning of a secret this long is taken out as well: servers cut what they repeat.
-const TELLING: usize = 16;
+/// The minimum length of the start of a secret that is removed: servers truncate what they repeat.
+const MIN_START: usize = 16;
 
 const REDACTED: &str = "[redacted]";
 
-/// Fields of a token request that hold no secret.
+/// Fields of a token request that contain no secret.
 const PLAIN: &[&str] = &[
     "grant_type",
     "client_id",
@@ -87,7 +88,7 @@ impl Redactor {
         )
     }
 
-    /// One for responses to requests that are not at hand.
+    /// Returns a redactor for responses whose request is not available.
     pub(crate) fn of_app(app: App<'_>) -> Self {
         let own = app.profile.errors.iter();
         Self::new(
@@ -96,7 +97,7 @@ impl Redactor {
         )
     }
 
-    /// One for these secrets.
+    /// Returns a redactor for these secrets.
     pub(crate) fn of_secrets<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         Self::new(secrets.into_iter().cloned().collect(), Vec::new())
     }
@@ -117,31 +118,31 @@ impl Redactor {
         }
     }
 
-    /// The text on one line, without secrets, escaped where a terminal would act on it, and cut to
-    /// a bearable length.
+    /// Returns the text on one line, without secrets, with terminal control characters escaped, and
+    /// truncated to [`MAX_TEXT`].
     pub(crate) fn clean(&self, text: &str) -> String {
         let mut clean = String::new();
         let mut length = 0;
         let mut word = String::new();
         let mut at = 0;
-        while at < text.len() && length <= LONGEST {
+        while at < text.len() && length <= MAX_TEXT {
             let (shown, next) = self.next(text, at);
             match shown {
-                Shown::Blank => {
+                Piece::Space => {
                     length += flush(&mut word, &mut clean);
                 }
-                Shown::Text(shown) => word.push_str(&shown),
+                Piece::Text(shown) => word.push_str(&shown),
             }
             at = next;
         }
         flush(&mut word, &mut clean);
-        match clean.char_indices().nth(LONGEST) {
+        match clean.char_indices().nth(MAX_TEXT) {
             Some((end, _)) => format!("{}…", &clean[..end]),
             None => clean,
         }
     }
 
-    /// The error without secrets in what a provider wrote of a response.
+    /// Removes secrets from the error that a provider made of a response.
     pub(crate) fn scrub(&self, error: Error) -> Error {
         error.map_texts(|text| {
             let mut out = String::new();
@@ -159,23 +160,23 @@ impl Redactor {
         })
     }
 
-    /// What stands for the text from here on, and where the rest begins.
-    fn next(&self, text: &str, at: usize) -> (Shown, usize) {
+    /// Returns the next piece of the redacted text, and where the rest of the text begins.
+    fn next(&self, text: &str, at: usize) -> (Piece, usize) {
         let starts_word = !spelling::ends_in_word(text, at);
         if starts_word && let Some(end) = self.known_word(text, at) {
-            return (Shown::Text(text[at..end].to_owned()), end);
+            return (Piece::Text(text[at..end].to_owned()), end);
         }
         if let Some(end) = self.secret(text, at, starts_word) {
-            return (Shown::Text(REDACTED.to_owned()), end);
+            return (Piece::Text(REDACTED.to_owned()), end);
         }
         let Some(character) = text[at..].chars().next() else {
-            return (Shown::Blank, text.len());
+            return (Piece::Space, text.len());
         };
         let next = at + character.len_utf8();
         match character {
-            c if c.is_whitespace() => (Shown::Blank, next),
-            c if acts_on_terminals(c) => (Shown::Text(c.escape_unicode().to_string()), next),
-            c => (Shown::Text(c.to_string()), next),
+            c if c.is_whitespace() => (Piece::Space, next),
+            c if acts_on_terminals(c) => (Piece::Text(c.escape_unicode().to_string()), next),
+            c => (Piece::Text(c.to_string()), next),
         }
     }
 
@@ -188,29 +189,31 @@ impl Redactor {
         is_known.then_some(at + word.len())
     }
 
-    /// Where a secret that begins here ends: the longest, however it is written.
+    /// Returns where a secret that begins here ends, in any encoding. The longest secret wins.
     fn secret(&self, text: &str, at: usize, starts_word: bool) -> Option<usize> {
         self.secrets.iter().find_map(|secret| {
             let (end, matched) = spelling::spelled(text, at, secret);
             let is_whole = matched == secret.len();
             let stands_alone = starts_word && !spelling::starts_with_word(text, end);
-            let is_telling = matched >= TELLING && matched * 2 >= secret.len();
-            let taken = match is_whole {
-                true => secret.len() >= SHORT || stands_alone,
-                false => is_telling,
+            let is_start = matched >= MIN_START && matched * 2 >= secret.len();
+            let is_removed = match is_whole {
+                true => secret.len() >= MIN_WITHIN_WORD || stands_alone,
+                false => is_start,
             };
-            taken.then_some(end)
+            is_removed.then_some(end)
         })
     }
 }
 
-enum Shown {
-    Blank,
+/// A piece of redacted text.
+enum Piece {
+    Space,
     Text(String),
 }
 
-/// What a request carries that is secret: fields, and `Authorization`. `is_public` names the
-/// fields that a profile adds: no secret goes into those.
+/// Returns the secrets that a request contains: in fields, and in `Authorization`.
+///
+/// `is_public` selects the fields that a profile adds, which never contain a secret.
 fn sent<'a>(
     request: &'a Request,
     is_public: impl Fn(&str) -> bool + 'a,
@@ -233,7 +236,7 @@ fn sent<'a>(
     }))
 }
 
-/// What the settings hold that is secret, and what is made of it for `Basic`.
+/// Returns the secrets of the settings, and the values derived from them for `Basic`.
 fn configured(app: App<'_>) -> impl Iterator<Item = Secret> {
     let secrets = [&app.client.secret, &app.policy.refresh_token];
     let in_basic = app
@@ -250,7 +253,8 @@ fn configured(app: App<'_>) -> impl Iterator<Item = Secret> {
         .into_iter()
 }
 
-/// The secret and its pairs with the id, in base64: raw and form-encoded, with and without padding.
+/// Returns the base64 of the secret and of its pair with the id: raw and form-encoded, with and
+/// without padding.
 fn basic_pairs(id: &str, secret: &Secret) -> Vec<Secret> {
     let secret = secret.expose();
     let mut encoded = Zeroizing::new(String::new());
@@ -264,7 +268,7 @@ fn basic_pairs(id: &str, secret: &Secret) -> Vec<Secret> {
         for alphabet in [base64_simd::STANDARD, base64_simd::URL_SAFE] {
             let padded = Zeroizing::new(alphabet.encode_to_string(text.as_bytes()));
             let bare = padded.trim_end_matches('=');
-            if bare.len() >= SHORT {
+            if bare.len() >= MIN_WITHIN_WORD {
                 pairs.push(Secret::from(padded.as_str()));
                 pairs.push(Secret::from(bare));
             }
@@ -273,7 +277,8 @@ fn basic_pairs(id: &str, secret: &Secret) -> Vec<Secret> {
     pairs
 }
 
-/// Moves a finished word over, unless it looks like a token; tells how many characters that were.
+/// Moves a complete word to the clean text, redacted if it looks like a token. Returns the number
+/// of characters added.
 fn flush(word: &mut String, clean: &mut String) -> usize {
     if word.is_empty() {
         return 0;
@@ -290,13 +295,14 @@ fn flush(word: &mut String, clean: &mut String) -> usize {
     clean.chars().count() - before
 }
 
-/// Controls, and what changes the direction of text.
+/// Returns whether this is a control character, or changes the direction of text.
 fn acts_on_terminals(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Long and of the characters that tokens are made of; a URL's slashes and colons mark it as not.
+/// Returns whether a word has a long run of the characters that tokens consist of. Slashes and
+/// colons end a run, so URLs don't count.
 fn looks_like_token(word: &str) -> bool {
     let of_token = |b: u8| b.is_ascii_alphanumeric() || b"-_.+=!~%".contains(&b);
     let longest = word
@@ -304,7 +310,7 @@ fn looks_like_token(word: &str) -> bool {
         .split(|b| !of_token(*b))
         .map(<[u8]>::len)
         .max();
-    longest.is_some_and(|length| length >= TOKEN_LENGTH)
+    longest.is_some_and(|length| length >= MIN_TOKEN)
 }
 
 #[cfg(test)]
@@ -317,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_out_what_was_sent_and_what_looks_like_a_token() {
+    fn removes_sent_secrets_and_token_like_words() {
         let url = Url::parse("https://host/token").unwrap();
         let form = Form::new()
             .field("client_secret", "hunter2")
@@ -330,20 +336,20 @@ mod tests {
             Vec::new(),
         );
         let jwt = format!("eyJ{}.{}.x", "a".repeat(30), "b".repeat(30));
-        let said = format!("bad hunter2, c2VjcmV0 and\r\n\"{jwt}\" for x of ledger");
+        let text = format!("bad hunter2, c2VjcmV0 and\r\n\"{jwt}\" for x of ledger");
         assert_eq!(
-            redactor.clean(&said),
+            redactor.clean(&text),
             "bad [redacted], [redacted] and [redacted] for x of ledger"
         );
         assert_eq!(
             redactor.clean("user hasn't approved this consumer"),
             "user hasn't approved this consumer"
         );
-        assert!(redactor.clean(&"word ".repeat(200)).chars().count() <= LONGEST + 1);
+        assert!(redactor.clean(&"word ".repeat(200)).chars().count() <= MAX_TEXT + 1);
     }
 
     #[test]
-    fn every_form_on_the_wire_is_the_same_secret() {
+    fn a_secret_is_removed_in_every_encoding() {
         let secret = "p@ss/w+rd 1&x<é>\"";
         for text in [
             "p@ss/w+rd 1&x<é>\"",
@@ -375,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_the_rfcs_stay() {
+    fn words_of_the_rfcs_are_kept() {
         for (secret, text, expected) in [
             ("client", "invalid_client", "invalid_client"),
             (
@@ -401,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_secret_goes_first_and_nothing_is_read_twice() {
+    fn the_longest_secret_is_removed_first() {
         let (long, short) = (Secret::from("hunter2hunter2"), Secret::from("redacted"));
         let redactor = Redactor::of_secrets([&short, &long, &Secret::from("hunter2")]);
         assert_eq!(
@@ -411,14 +417,14 @@ mod tests {
     }
 
     #[test]
-    fn a_beginning_that_tells_enough_is_taken_out() {
+    fn a_long_start_of_a_secret_is_removed() {
         let secret = "0123456789abcdefghijklmnop";
         assert_eq!(cleaned(secret, "0123456789abcdefg..."), "[redacted]...");
         assert_eq!(cleaned(secret, "0123456789"), "0123456789");
     }
 
     #[test]
-    fn what_acts_on_a_terminal_is_escaped() {
+    fn terminal_control_characters_are_escaped() {
         assert_eq!(
             cleaned("x!", "bad\r\n\u{1b}[31m\u{9b}1m\u{202e}token\u{7}"),
             "bad \\u{1b}[31m\\u{9b}1m\\u{202e}token\\u{7}"
@@ -426,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn basic_is_taken_out_in_either_alphabet() {
+    fn basic_pairs_come_in_both_alphabets() {
         let pairs = basic_pairs("app?", &Secret::from("s3~>cret?"));
         let texts: Vec<_> = pairs.iter().map(Secret::expose).collect();
         let raw = base64_simd::STANDARD.encode_to_string("app?:s3~>cret?");

@@ -1,16 +1,16 @@
-//! What a redirect means to a client that follows none.
+//! Redirects, which are never followed.
 
 use super::Redactor;
 use crate::{Error, ErrorKind, Response, Url, Verdict};
 
-/// Whether a server that answers so has processed nothing and names the address to ask instead
-/// (RFC 9110 sections 15.4.2, 15.4.3, 15.4.8 and 15.4.9). With 303 it may have done what was asked.
+/// Returns whether a status is a redirect of a request that was not processed (RFC 9110 sections
+/// 15.4.2, 15.4.3, 15.4.8 and 15.4.9). With 303, the server may have processed it.
 pub(crate) fn leaves_unprocessed(status: u16) -> bool {
     matches!(status, 301 | 302 | 307 | 308)
 }
 
-/// The error for a redirect: what to change, and to which origin it leads. Nothing else of
-/// `Location` is shown, since what servers put behind the origin may be private.
+/// Returns the error for a redirect, which names the setting to change and the origin of
+/// `Location`. Path and query aren't shown, because they may be private.
 pub(crate) fn explain_redirect(
     asked: &Url,
     place: &str,
@@ -22,14 +22,15 @@ pub(crate) fn explain_redirect(
     let target = origin_of(location).map(|origin| redactor.clean(&origin));
     let (to, new) = match &target {
         Some(target) if target != origin => (format!("to {target}"), target.as_str()),
-        _ if location.is_empty() => ("without saying where to".to_owned(), ""),
+        _ if location.is_empty() => ("without a Location header".to_owned(), ""),
         _ => ("to another path of the same host".to_owned(), ""),
     };
-    let message = format!("{origin} answered {status}, a redirect {to}, which was not followed");
+    let message =
+        format!("{origin} returned HTTP {status}, a redirect {to}, which was not followed");
     let hint = match new {
         "" => format!("redirects are not followed: set {place} to the final address"),
         new => format!(
-            "redirects are not followed: set {place} to the final address if {new} is the vendor's; if it is not, a proxy or portal on the way answers instead"
+            "redirects are not followed: if {new} is the vendor's, set {place} to the final address; if not, look for a proxy or captive portal in between"
         ),
     };
     Error::new(ErrorKind::Unreadable, message)
@@ -38,7 +39,7 @@ pub(crate) fn explain_redirect(
         .with_http_status(status)
 }
 
-/// Scheme, host and port of an absolute URL or of one that only leaves the scheme out.
+/// Returns scheme, host and port of an absolute URL, or of one that only omits the scheme.
 fn origin_of(location: &str) -> Option<String> {
     let absolute = match location.strip_prefix("//") {
         Some(rest) => format!("https://{rest}"),
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_the_origin_and_nothing_else() {
+    fn shows_only_the_origin() {
         for (location, expected) in [
             (
                 "https://new.example/token?state=canary",

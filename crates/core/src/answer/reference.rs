@@ -1,6 +1,6 @@
 //! Character references of HTML and XML.
 
-/// The character that a reference at the start of the text stands for, and the reference's length.
+/// Decodes the reference at the start of the text. Returns its character and its length.
 pub(super) fn character(text: &str) -> Option<(char, usize)> {
     const NAMED: &[(&str, char)] = &[
         ("amp", '&'),

@@ -1,21 +1,21 @@
-//! What an endpoint behind the access token answered, such as userinfo (RFC 6750 section 3).
+//! Responses of resources, such as userinfo (RFC 6750 section 3) and a server's public keys.
 
 use serde_json::{Map, Value};
 
-use super::{Redactor, Said, explain_redirect, read_json, retry_after};
+use super::{Redactor, ServerError, explain_redirect, read_json, retry_after};
 use crate::{App, Error, ErrorKind, Moment, Response, Url, Verdict};
 
-/// The error for a document that anybody may read and the server did not give, such as its keys.
+/// Returns the error for a public document that the server did not return, such as its keys.
 pub(crate) fn explain_plain_get(url: &Url, response: &Response, now: Moment) -> Error {
     let redactor = Redactor::of_secrets([]);
     let status = response.status;
     if (300..400).contains(&status) {
         return explain_redirect(url, "the URL", response, &redactor);
     }
-    let said = Said::of(response, &response.body);
+    let reported = ServerError::of(response, &response.body);
     let message = format!(
-        "the server answered with status {status}{}",
-        redactor.quoted(&said)
+        "the server returned HTTP {status}{}",
+        redactor.quoted(&reported)
     );
     let kind = match status {
         429 => ErrorKind::Throttled,
@@ -32,14 +32,15 @@ pub(crate) fn explain_plain_get(url: &Url, response: &Response, now: Moment) -> 
     }
 }
 
-/// Reads the JSON object that an endpoint behind the access token answered: for providers, in
-/// [`Provider::read_identity`](crate::Provider::read_identity).
+/// Reads the JSON object of a response to a request with an access token.
+///
+/// For providers, in [`Provider::read_identity`](crate::Provider::read_identity).
 ///
 /// # Errors
 ///
-/// If the server refused: 401 means that the token is dead, whatever word the body has for
-/// it (RFC 6750 section 3.1). [`ErrorKind::Unreadable`] if the body is not a JSON object. What
-/// the server said is in the error.
+/// If the server rejected the request. A 401 means that the token is no longer valid, whatever the
+/// body says (RFC 6750 section 3.1). [`ErrorKind::Unreadable`] if the body is not a JSON object.
+/// The error contains the server's message.
 pub fn read_resource_response(
     app: App<'_>,
     response: &Response,
@@ -52,7 +53,7 @@ pub fn read_resource_response(
         (300..=399, Some(url)) => {
             explain_redirect(url, "base_url", response, &redactor).with_setting("base_url")
         }
-        _ => refusal(app, response, &redactor),
+        _ => rejection(app, response, &redactor),
     };
     let error = match (error.kind(), retry_after(response, None)) {
         (ErrorKind::Throttled | ErrorKind::Unavailable, Some(wait)) => error.with_retry_after(wait),
@@ -66,29 +67,36 @@ pub fn read_resource_response(
     Err(error.with_http_status(response.status))
 }
 
-fn refusal(app: App<'_>, response: &Response, redactor: &Redactor) -> Error {
-    let said = Said::of(response, &response.body);
-    let words = redactor.quoted(&said);
+fn rejection(app: App<'_>, response: &Response, redactor: &Redactor) -> Error {
+    let reported = ServerError::of(response, &response.body);
+    let words = redactor.quoted(&reported);
     let (name, status) = (&app.profile.name, response.status);
-    let error =
-        |kind, what: &str| Error::new(kind, format!("{name} answered {status}: {what}{words}"));
+    let error = |kind, what: &str| {
+        Error::new(
+            kind,
+            format!("{name} returned HTTP {status}: {what}{words}"),
+        )
+    };
     let error = match status {
         401 => error(
             ErrorKind::Refused,
-            "the access token is not valid, or not any more",
+            "the access token is invalid, expired or revoked",
         )
         .with_verdict(Verdict::Retry)
-        .with_hint("report the token with invalidate, and ask for another one"),
-        403 => error(ErrorKind::Refused, "the access token may not do this")
-            .with_setting("scopes")
-            .with_hint("add the scope that is missing to scopes, and consent or log in again"),
+        .with_hint("invalidate the token, and request another one"),
+        403 => error(
+            ErrorKind::Refused,
+            "the access token isn't allowed to do this",
+        )
+        .with_setting("scopes")
+        .with_hint("add the missing scope to scopes, and consent or log in again"),
         429 => error(ErrorKind::Throttled, "too many requests"),
-        500..=599 => error(ErrorKind::Unavailable, "it is not able to answer now"),
+        500..=599 => error(ErrorKind::Unavailable, "the server is unavailable"),
         _ => error(
             ErrorKind::Unreadable,
-            "this is not an answer of this endpoint",
+            "this is not a response of this endpoint",
         )
-        .with_hint("check environment and base_url, and what stands between"),
+        .with_hint("check environment, base_url, and any proxy in between"),
     };
-    redactor.note(error, &said)
+    redactor.note(error, &reported)
 }

@@ -1,12 +1,12 @@
-//! What a revocation endpoint answered (RFC 7009 section 2.2), which is not a token response.
+//! Responses of revocation endpoints (RFC 7009 section 2.2).
 
 use super::read_token_response;
 use crate::{Connection, Error, ErrorKind, Grant, Moment, Request, Response, Verdict};
 
-/// Reads what the revocation endpoint answered: a pure function, no I/O.
+/// Reads a response of the revocation endpoint. A pure function without I/O.
 ///
-/// A 2xx is a success, whatever its body. So is 400 `invalid_token`, which some vendors send
-/// for a token that is already invalid: RFC 7009 has no error for that.
+/// A 2xx is a success, whatever its body is. So is 400 `invalid_token`, which some vendors send for
+/// a token that is already invalid: RFC 7009 has no error for that.
 ///
 /// # Errors
 ///
@@ -22,7 +22,7 @@ pub fn read_revocation_response(
         return Ok(());
     }
     let response = as_form(response);
-    // Refused by a grant that spends nothing and needs no login: neither is at stake here.
+    // A grant that spends nothing and needs no login: a revocation does neither.
     let read = read_token_response(
         connection,
         &Grant::ClientCredentials,
@@ -38,16 +38,17 @@ pub fn read_revocation_response(
         (404 | 405, _) => error
             .with_verdict(Verdict::FixConfiguration)
             .with_setting("base_url")
-            .with_hint("the server has no revocation endpoint there: check base_url and the profile's endpoints.revoke"),
+            .with_hint("there is no revocation endpoint at this address: check base_url and the profile's endpoints.revoke"),
         (_, ErrorKind::LoginRequired | ErrorKind::ConsentRequired) => error
             .with_verdict(Verdict::Unexpected)
-            .with_hint("end the grant at the vendor, in the list of apps that the person has allowed"),
+            .with_hint("revoke the grant at the vendor, in the person's list of authorized apps"),
         _ => error,
     };
     Err(error.in_context("revocation"))
 }
 
-/// The response, called a form if its body is one: Salesforce sends errors so, whatever it calls them.
+/// Sets the content type of a response whose body is a form: Salesforce sends errors as forms with
+/// another content type.
 fn as_form(response: &Response) -> Response {
     let mut response = response.clone();
     if response.body.trim_ascii_start().starts_with(b"error=") {

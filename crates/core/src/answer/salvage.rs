@@ -1,14 +1,14 @@
-//! The refresh token in a response that cannot be read as a whole.
+//! Finds the refresh token in a malformed response.
 //!
-//! A server that answers 200 to a rotating refresh has replaced the refresh token, whatever is wrong
-//! with the rest of the response: a number out of range, a member that is there twice, bytes after
-//! the object, an end that is missing. Throwing the new one away would lose the grant.
+//! A server that returns 200 to a rotating refresh has replaced the refresh token, whatever is wrong
+//! with the rest of the response: a number out of range, a duplicate member, bytes after the object,
+//! a missing end. Discarding the new token would lose the grant.
 
 use super::charset;
 use crate::{Connection, Error, Response, Secret, form};
 
-/// The new refresh token in a response that was rejected with this error, if the response is a
-/// success and has one that can be read.
+/// Returns the new refresh token in a response that failed with this error, if the response is a
+/// success and contains one.
 pub(crate) fn salvage(
     connection: &Connection,
     response: &Response,
@@ -41,7 +41,7 @@ fn in_form(body: &[u8]) -> Option<Secret> {
     Some(Secret::new(value)).filter(is_refresh_token)
 }
 
-/// The last `refresh_token` of the first JSON object in a body, however that ends.
+/// Returns the last `refresh_token` of the first JSON object in a body, even if it is incomplete.
 fn refresh_token(body: &[u8]) -> Option<Secret> {
     let mut scan = Scan {
         rest: &body[body.iter().position(|b| *b == b'{')?..],
@@ -60,7 +60,7 @@ fn refresh_token(body: &[u8]) -> Option<Secret> {
                 let Some(text) = scan.text() else { break };
                 let is_name = depth == 1 && scan.take(b':');
                 if is_name && text.expose() == "refresh_token" && scan.take(b'"') {
-                    // As JSON parsers do: of two with one name the last one counts.
+                    // As in most JSON parsers, the last of several members with one name wins.
                     found = scan.text().filter(is_refresh_token).or(found);
                 }
             }
@@ -70,7 +70,7 @@ fn refresh_token(body: &[u8]) -> Option<Secret> {
     found
 }
 
-/// RFC 6749 appendix A.17: `1*VSCHAR`.
+/// Returns whether a text has the syntax of a refresh token (RFC 6749 appendix A.17).
 fn is_refresh_token(text: &Secret) -> bool {
     !text.is_empty() && text.expose().bytes().all(|b| (0x20..=0x7e).contains(&b))
 }
@@ -86,7 +86,7 @@ impl Scan<'_> {
         Some(*first)
     }
 
-    /// Skips whitespace and this byte; `false` if another one is next.
+    /// Skips whitespace and this byte. Returns `false` if another byte follows.
     fn take(&mut self, byte: u8) -> bool {
         let rest = self.rest.trim_ascii_start();
         let taken = rest.strip_prefix(&[byte]);
@@ -94,7 +94,7 @@ impl Scan<'_> {
         taken.is_some()
     }
 
-    /// The string whose opening quote was taken; none if it does not end or is not text.
+    /// Parses the string after its opening quote. Returns `None` if it doesn't end.
     fn text(&mut self) -> Option<Secret> {
         let mut escaped = false;
         let end = self.rest.iter().position(|byte| {
@@ -108,7 +108,7 @@ impl Scan<'_> {
         literal.push(b'"');
         literal.extend_from_slice(inside);
         literal.push(b'"');
-        // What is no string of JSON has a name or value that nobody asks for.
+        // An invalid string is neither the name nor the value of a refresh token.
         let text: String = serde_json::from_slice(&literal).unwrap_or_default();
         Some(Secret::new(text))
     }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_refresh_token_is_found_whatever_is_wrong_elsewhere() {
+    fn the_refresh_token_is_found_in_malformed_responses() {
         let flawed: &[&[u8]] = &[
             br#"{"access_token":"a","expires_in":1e400,"refresh_token":"r1"}"#,
             br#"{"access_token":"a","access_token":"b","refresh_token":"r1"}"#,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_taken_for_a_refresh_token_that_is_none() {
+    fn nothing_else_is_taken_for_a_refresh_token() {
         let others: &[&[u8]] = &[
             b"",
             b"refresh_token=r1",

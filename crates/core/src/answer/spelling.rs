@@ -1,18 +1,19 @@
-//! The ways in which a text writes a character: as it is, percent-encoded, escaped as in JSON, or
-//! as a character reference of HTML; and these on top of each other.
+//! Finds a text in another one in any encoding: as it is, percent-encoded, escaped as in JSON, as
+//! character references of HTML, or with several of these on top of each other.
 
 use super::reference;
 
-/// How many encodings a secret is looked for under, such as HTML in JSON in a form.
-const LAYERS: usize = 3;
+/// The maximum number of encodings on top of each other, such as HTML in JSON in a form.
+const MAX_LAYERS: usize = 3;
 
-/// The most characters of a line break and the indentation after it.
-const LONGEST_BREAK: usize = 40;
+/// The maximum length of a line break and the indentation after it.
+const MAX_BREAK: usize = 40;
 
-/// How far the text from `at` on spells `secret`: where that ends, and how many characters it is.
+/// Matches `secret` against the text from `at` on. Returns where the match ends, and how many
+/// characters of the secret it has.
 ///
-/// Spellings may be mixed, and one may be the beginning of another (`%` of `%25`): all are
-/// followed until one of them leads to the end. Line breaks between two characters are skipped.
+/// Encodings may be mixed, and one may be the start of another (`%` of `%25`), so all are followed.
+/// Line breaks between two characters are skipped.
 pub(super) fn spelled(text: &str, at: usize, secret: &[char]) -> (usize, usize) {
     let mut ends = vec![at];
     for (count, character) in secret.iter().enumerate() {
@@ -35,33 +36,34 @@ pub(super) fn spelled(text: &str, at: usize, secret: &[char]) -> (usize, usize) 
     (ends.into_iter().max().unwrap_or(at), secret.len())
 }
 
-/// Adds where each spelling of this character ends that begins at `at`. Servers that print in
-/// capitals exist, so case doesn't matter.
+/// Adds the ends of all encodings of this character that begin at `at`. Ignores case, because some
+/// servers print in capitals.
 fn push_spellings(text: &str, at: usize, character: char, ends: &mut Vec<usize>) {
     let same =
         |found: char| found == character || found.to_lowercase().eq(character.to_lowercase());
-    let read = readings(text, at, LAYERS);
+    let read = readings(text, at, MAX_LAYERS);
     let fits = read.into_iter().filter(|(found, _)| same(*found));
     ends.extend(fits.map(|(_, end)| end));
 }
 
-/// Where the text may go on after a line break at `at`: the next line may be indented.
+/// Returns where the text may continue after a line break at `at`. The next line may be indented.
 fn after_line_break(text: &str, at: usize) -> Vec<usize> {
     let next = |at: usize, expected: &[char]| {
-        let read = readings(text, at, LAYERS);
+        let read = readings(text, at, MAX_LAYERS);
         let mut fits = read.into_iter().filter(|(c, _)| expected.contains(c));
         fits.next().map(|(_, end)| end)
     };
     let first = next(at, &['\r', '\n']);
     std::iter::successors(first, |end| next(*end, &['\r', '\n', ' ', '\t']))
-        .take(LONGEST_BREAK)
+        .take(MAX_BREAK)
         .collect()
 }
 
-/// A character that is read at some place, and where it ends.
+/// A decoded character, and where it ends.
 type Reading = (char, usize);
 
-/// All ways to read the character at `at` under this many encodings: as it is comes first.
+/// Returns all ways to decode the character at `at` with up to this many encodings. The undecoded
+/// character comes first.
 fn readings(text: &str, at: usize, layers: usize) -> Vec<Reading> {
     let Some(plain) = text.get(at..).and_then(|rest| rest.chars().next()) else {
         return Vec::new();
@@ -86,7 +88,7 @@ fn readings(text: &str, at: usize, layers: usize) -> Vec<Reading> {
     found
 }
 
-/// The character whose bytes are percent-encoded; the first `%` is before `at`.
+/// Decodes a percent-encoded character whose first `%` is before `at`.
 fn percent_encoded(text: &str, at: usize, layers: usize) -> Option<Reading> {
     let (first, mut end) = percent_byte(text, at, layers)?;
     let length = match first {
@@ -109,13 +111,13 @@ fn percent_encoded(text: &str, at: usize, layers: usize) -> Option<Reading> {
     Some((decoded.chars().next()?, end))
 }
 
-/// The byte that two digits after `%` stand for, and where they end.
+/// Decodes the two digits after a `%`. Returns the byte and where they end.
 fn percent_byte(text: &str, at: usize, layers: usize) -> Option<(u8, usize)> {
     let (byte, end) = hex(text, at, 2, layers)?;
     Some((u8::try_from(byte).ok()?, end))
 }
 
-/// The character that a backslash before `at` escapes.
+/// Decodes the character that a backslash before `at` escapes.
 fn escaped(text: &str, at: usize, layers: usize) -> Option<Reading> {
     let (kind, end) = one_of(text, at, layers, |c| c.is_ascii())?;
     let short = match kind {
@@ -141,7 +143,7 @@ fn escaped(text: &str, at: usize, layers: usize) -> Option<Reading> {
     Some((short, end))
 }
 
-/// The character of a reference of HTML whose `&` is before `at`.
+/// Decodes a character reference of HTML whose `&` is before `at`.
 fn reference(text: &str, at: usize, layers: usize) -> Option<Reading> {
     let mut reference = String::from("&");
     let mut end = at;
@@ -150,7 +152,7 @@ fn reference(text: &str, at: usize, layers: usize) -> Option<Reading> {
         let (character, next) = one_of(text, end, layers, of_reference)?;
         reference.push(character);
         end = next;
-        if reference.len() > LONGEST_REFERENCE {
+        if reference.len() > MAX_REFERENCE {
             return None;
         }
     }
@@ -158,14 +160,14 @@ fn reference(text: &str, at: usize, layers: usize) -> Option<Reading> {
     Some((character, end))
 }
 
-/// `&#x10FFFF;`, with room for leading zeros.
-const LONGEST_REFERENCE: usize = 12;
+/// The length of `&#x10FFFF;`, with room for leading zeros.
+const MAX_REFERENCE: usize = 12;
 
 fn character_of((code, end): (u32, usize)) -> Option<Reading> {
     Some((char::from_u32(code)?, end))
 }
 
-/// A number of so many hexadecimal digits, and where it ends.
+/// Reads a number with this many hexadecimal digits. Returns it and where it ends.
 fn hex(text: &str, at: usize, digits: usize, layers: usize) -> Option<(u32, usize)> {
     let (mut number, mut end) = (0, at);
     for _ in 0..digits {
@@ -176,23 +178,23 @@ fn hex(text: &str, at: usize, digits: usize, layers: usize) -> Option<(u32, usiz
     Some((number, end))
 }
 
-/// The first reading at `at` that fits.
+/// Returns the first decoding at `at` that fits.
 fn one_of(text: &str, at: usize, layers: usize, fits: impl Fn(char) -> bool) -> Option<Reading> {
     readings(text, at, layers)
         .into_iter()
         .find(|(character, _)| fits(*character))
 }
 
-/// Whether a word goes on at `at`: a letter, digit or `_` is before it, however it is written.
+/// Returns whether the character before `at`, in any encoding, is a letter, a digit or `_`.
 pub(super) fn ends_in_word(text: &str, at: usize) -> bool {
     let before = &text.as_bytes()[..at];
     let last = |count: usize| &before[before.len().saturating_sub(count)..];
     let whole = |count: usize| {
         let start = at.checked_sub(count)?;
-        let read = readings(text, start, LAYERS);
+        let read = readings(text, start, MAX_LAYERS);
         read.into_iter().find(|(_, end)| *end == at && count > 1)
     };
-    // `%XX`, `%25XX`, `\u00XX`: what they stand for decides.
+    // `%XX`, `%25XX`, `\u00XX`: the encoded character decides.
     for length in [6, 5, 3] {
         let encoded =
             before.len() >= length && matches!(before[before.len() - length], b'%' | b'\\');
@@ -206,7 +208,7 @@ pub(super) fn ends_in_word(text: &str, at: usize) -> bool {
     text[..at].chars().next_back().is_some_and(is_of_word)
 }
 
-/// Whether a word goes on from `at`.
+/// Returns whether the character at `at` is a letter, a digit or `_`.
 pub(super) fn starts_with_word(text: &str, at: usize) -> bool {
     text.get(at..)
         .and_then(|rest| rest.chars().next())

@@ -207,7 +207,7 @@ fn a_lost_exchange_asks_for_a_new_login_and_sends_the_code_once() {
     let query = format!("code=c&state={}", parameter(login.url(), "state"));
     let error = client.complete_login(&login, &query).unwrap_err();
     assert_eq!(error.verdict(), Verdict::Reauthorize);
-    assert!(error.hint().unwrap().contains("log in once more"));
+    assert!(error.hint().unwrap().contains("may have been used"));
     assert_eq!(script.forms().len(), 1);
 }
 

@@ -372,7 +372,7 @@ fn userinfo_errors_have_the_right_verdict() {
     }
     let error = identity_error(&[], (401, dead));
     assert!(
-        error.message().contains("the access token is not valid"),
+        error.message().contains("the access token is invalid"),
         "{error}"
     );
 }

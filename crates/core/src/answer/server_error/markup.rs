@@ -1,11 +1,11 @@
-//! The words in an HTML page or an XML document.
+//! Errors in HTML pages and XML documents.
 
 use super::super::reference;
-use super::{Said, may_be_secret};
+use super::{ServerError, may_be_secret};
 
-/// Elements with a code in the XML that gateways and object stores answer with.
+/// Elements with a code, in the XML of gateways and object stores.
 const CODES: &[&str] = &["code", "error", "errorcode", "error_code", "faultcode"];
-/// Elements with words.
+/// Elements with a message.
 const TEXTS: &[&str] = &[
     "message",
     "error_description",
@@ -15,45 +15,45 @@ const TEXTS: &[&str] = &[
     "description",
 ];
 
-/// Reads markup: a page's title or text, or an XML document's code and words.
-pub(super) fn read(text: &str) -> Said {
+/// Reads a page's title or text, or an XML document's code and message.
+pub(super) fn read(text: &str) -> ServerError {
     let head = text.get(..200).unwrap_or(text).to_ascii_lowercase();
     if head.contains("<!doctype html") || head.contains("<html") {
-        return Said {
+        return ServerError {
             text: title(text).or_else(|| words(text)),
             is_page: true,
-            ..Said::default()
+            ..ServerError::default()
         };
     }
     let first = |names: &[&str]| names.iter().find_map(|name| element(text, name));
     let is_word = |code: &String| !code.contains(char::is_whitespace);
-    Said {
+    ServerError {
         code: first(CODES).filter(is_word),
         text: first(TEXTS).or_else(|| title(text)).or_else(|| words(text)),
         is_page: first(CODES).is_none(),
     }
 }
 
-/// Reads only the elements that hold a code or words for people: no other text of an XML document,
-/// which may be a token.
-pub(super) fn read_marked(text: &str) -> Said {
-    let said = read(text);
+/// Reads a page's title, or an XML document's code and message, but no other text: it may be a
+/// token.
+pub(super) fn read_marked(text: &str) -> ServerError {
+    let reported = read(text);
     let first = |names: &[&str]| names.iter().find_map(|name| element(text, name));
-    Said {
-        text: match said.is_page {
+    ServerError {
+        text: match reported.is_page {
             true => title(text),
             false => first(TEXTS),
         },
-        ..said
+        ..reported
     }
 }
 
-/// The page's title, or its first heading.
+/// Returns the page's title or its first heading.
 fn title(text: &str) -> Option<String> {
     element(text, "title").or_else(|| element(text, "h1"))
 }
 
-/// The text of the first element of this name, in any case, that holds no other element.
+/// Returns the text of the first element with this name, in any case, that has text only.
 fn element(text: &str, name: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let open = format!("<{name}");
@@ -76,7 +76,7 @@ fn element(text: &str, name: &str) -> Option<String> {
     None
 }
 
-/// All text between tags, without that of scripts, styles, comments and what may be secret.
+/// Returns all text except scripts, styles, comments and elements that may be secret.
 fn words(text: &str) -> Option<String> {
     let mut words = String::new();
     let mut rest = text;
@@ -108,7 +108,7 @@ fn words(text: &str) -> Option<String> {
     (!words.is_empty()).then(|| unescape(&words.join(" ")))
 }
 
-/// Replaces character references by what they stand for; those of HTML's names that occur in text.
+/// Decodes character references: numbers, and HTML's most common names.
 fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_pages_and_documents() {
+    fn text_of_pages_and_documents() {
         for (text, expected) in [
             (
                 "<p>Access <b>denied</b></p><script>x=1</script>",

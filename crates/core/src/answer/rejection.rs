@@ -1,42 +1,42 @@
-//! What a refusal means: the provider's table first, then RFC 6749 section 5.2.
+//! Errors for rejected requests, by the provider's table first, then by RFC 6749 section 5.2.
 
 use std::time::Duration;
 
-use super::{Answer, Said, explain_redirect};
+use super::{ResponseReader, ServerError, explain_redirect};
 use crate::profile::ErrorRow;
 use crate::{BasicEncoding, ClientAuth, Error, ErrorKind, Grant, GrantKind, Verdict, form};
 
-impl Answer<'_> {
-    /// The error for a response that brings no token.
-    pub(super) fn refusal(&self, said: &Said) -> Error {
+impl ResponseReader<'_> {
+    /// Returns the error for a response without a token.
+    pub(super) fn rejection(&self, reported: &ServerError) -> Error {
         let status = self.response.status;
-        let row = self.row(said);
+        let row = self.row(reported);
         if row.is_none() && (300..400).contains(&status) {
             return self.redirected();
         }
-        let (code, text) = self.redactor.shown(said);
+        let (code, text) = self.redactor.shown(reported);
         let vendor = self.vendor();
         let message = match (&code, &text) {
-            (Some(code), Some(text)) => format!("{vendor} refused: {code}: {text}"),
-            (Some(code), None) => format!("{vendor} refused: {code}"),
-            (None, Some(text)) => format!("{vendor} answered {status}: {text}"),
+            (Some(code), Some(text)) => format!("{vendor} rejected the request: {code}: {text}"),
+            (Some(code), None) => format!("{vendor} rejected the request: {code}"),
+            (None, Some(text)) => format!("{vendor} returned HTTP {status}: {text}"),
             (None, None) => match self.undecoded() {
                 Some(encoding) => {
-                    format!("{vendor} answered {status} in the unknown encoding {encoding}")
+                    format!("{vendor} returned HTTP {status} in the unknown encoding {encoding}")
                 }
-                None => format!("{vendor} answered {status} and gave no reason"),
+                None => format!("{vendor} returned HTTP {status} without a reason"),
             },
         };
         let error = match row {
             Some(row) => self.by_row(row, message),
-            None => self.by_rfc(said, message),
+            None => self.by_rfc(reported, message),
         };
-        let error = self.redactor.note(error, said);
+        let error = self.redactor.note(error, reported);
         self.with_clock_hint(self.with_way_out(error))
     }
 
     fn redirected(&self) -> Error {
-        // Revocation is asked for elsewhere, at an address that has no setting of its own.
+        // The URLs of other endpoints derive from the base URL.
         let setting = match self.asked == self.connection.token_url() {
             true => "token_url",
             false => "base_url",
@@ -52,7 +52,7 @@ impl Answer<'_> {
         }
     }
 
-    /// The `Content-Encoding` that the transport couldn't undo.
+    /// Returns the `Content-Encoding` that the transport couldn't decode.
     fn undecoded(&self) -> Option<String> {
         let encoding = self.response.header("content-encoding")?;
         Some(self.redactor.clean(encoding))
@@ -62,12 +62,12 @@ impl Answer<'_> {
         &self.connection.profile().name
     }
 
-    /// The row of the profile's table that fits. A row has to name something of a 2xx to make it a
-    /// failure.
-    pub(super) fn row(&self, said: &Said) -> Option<&ErrorRow> {
+    /// Returns the matching row of the profile's table. Only a row that names a status, an error or a
+    /// description makes a 2xx a failure.
+    pub(super) fn row(&self, reported: &ServerError) -> Option<&ErrorRow> {
         let kind = self.grant.kind();
         let status = self.response.status;
-        let error = said.code.as_deref().unwrap_or_default();
+        let error = reported.code.as_deref().unwrap_or_default();
         let client_auth = Some(self.connection.client_auth());
         let rows = &self.connection.profile().errors;
         rows.iter().find(|row| {
@@ -78,7 +78,13 @@ impl Answer<'_> {
                     .as_ref()
                     .is_some_and(|text| !text.is_empty());
             (names_a_failure || !(200..300).contains(&status))
-                && row.fits(kind, client_auth, Some(status), error, said.text.as_deref())
+                && row.fits(
+                    kind,
+                    client_auth,
+                    Some(status),
+                    error,
+                    reported.text.as_deref(),
+                )
         })
     }
 
@@ -96,10 +102,11 @@ impl Answer<'_> {
         error
     }
 
-    /// What RFC 6749 section 5.2 and its kin say, for what the provider's table does not name.
-    fn by_rfc(&self, said: &Said, message: String) -> Error {
-        let code = said.code.as_deref().unwrap_or_default();
-        let refused = |setting: &str, hint: &str| {
+    /// Returns the error by RFC 6749 section 5.2 and related RFCs, if the provider's table has no
+    /// row for it.
+    fn by_rfc(&self, reported: &ServerError, message: String) -> Error {
+        let code = reported.code.as_deref().unwrap_or_default();
+        let rejected = |setting: &str, hint: &str| {
             Error::new(ErrorKind::Refused, message.clone())
                 .with_setting(setting)
                 .with_hint(hint)
@@ -107,66 +114,67 @@ impl Answer<'_> {
         match (self.response.status, code.to_ascii_lowercase().as_str()) {
             (429, _) | (_, "slow_down" | "rate_limit_exceeded") => self.throttled(message),
             (500..=599, _) => self.wait(Error::new(ErrorKind::Unavailable, message)),
-            // With 401 it is the credentials, whatever word the server has for them.
+            // A 401 is about the credentials, whatever its error code is.
             (status, "temporarily_unavailable" | "server_error") if status != 401 => {
                 self.wait(Error::new(ErrorKind::Unavailable, message))
             }
             (_, "consent_required" | "interaction_required") => self.by_consent(message),
             (_, "login_required" | "access_denied") => self.by_login(message),
             (_, "invalid_client") | (401, "unauthorized_client") => self.by_client(message),
-            (_, "unauthorized_client") => refused(
+            (_, "unauthorized_client") => rejected(
                 "grant",
-                "the app is not allowed this grant: enable it at the vendor",
+                "the app isn't allowed to use this grant: enable it at the vendor",
             ),
-            (_, "unsupported_grant_type") => refused(
+            (_, "unsupported_grant_type") => rejected(
                 "grant",
-                "the server does not offer this grant: check grant and token_url",
+                "the server doesn't support this grant: check grant and token_url",
             ),
-            (_, "invalid_scope") => refused(
+            (_, "invalid_scope") => rejected(
                 "scopes",
-                "a scope is unknown, or not allowed for this app: check scopes",
+                "a scope is unknown or not allowed for this app: check scopes",
             ),
-            (_, "invalid_target") => refused(
+            (_, "invalid_target") => rejected(
                 "audience",
-                "the server does not know the resource or audience: check audience",
+                "the server doesn't know the resource or audience: check audience",
             ),
-            (_, "redirect_uri_mismatch") => refused(
+            (_, "redirect_uri_mismatch") => rejected(
                 "redirect_uri",
-                "set redirect_uri to one of those registered with the app, letter by letter",
+                "set redirect_uri to exactly one of the URIs registered for the app",
             ),
             (_, "invalid_grant") => self.by_grant(message),
-            _ if self.names_refresh_token(said) => self.by_grant(message),
-            (_, "invalid_request") => refused(
+            _ if self.names_refresh_token(reported) => self.by_grant(message),
+            (_, "invalid_request") => rejected(
                 "grant",
-                "the server misses or does not understand a parameter: check the app's set-up at the vendor",
+                "a parameter is missing or invalid: check the app's settings at the vendor",
             ),
-            (407, _) => refused(
+            (407, _) => rejected(
                 "proxy",
-                "the proxy wants to know who asks: set proxy to http://user:password@host:port",
+                "the proxy requires authentication: set proxy to http://user:password@host:port",
             ),
-            (401 | 403, _) => self.by_client_or_firewall(said, message),
+            (401 | 403, _) => self.by_client_or_firewall(reported, message),
             (404 | 405 | 410, "") => Error::new(ErrorKind::Unreadable, message)
                 .with_verdict(Verdict::FixConfiguration)
                 .with_setting("token_url")
                 .with_hint("there is no token endpoint at this address: check base_url and token_url"),
-            (413 | 414 | 431, _) => refused(
+            (413 | 414 | 431, _) => rejected(
                 "scopes",
-                "the server, or a proxy, limits the size of a request: ask for fewer scopes, and remove claims and parameters",
+                "the server or a proxy limits the size of requests: request fewer scopes, and remove claims and parameters",
             ),
             (408, "") => self.wait(Error::new(ErrorKind::Unavailable, message)),
-            _ if said.is_page => Error::new(ErrorKind::Unreadable, message).with_hint(
-                "a web page is not from a token endpoint: check base_url, token_url and proxy, and what stands between",
+            _ if reported.is_page => Error::new(ErrorKind::Unreadable, message).with_hint(
+                "token endpoints don't return web pages: check base_url, token_url, proxy, and any firewall in between",
             ),
-            // Whatever else is wrong is said with a code, as a rule.
+            // Servers report most other failures with a code.
             (400, "") if self.spends_a_grant() && self.undecoded().is_none() => self.by_grant(message),
             _ => Error::new(ErrorKind::Refused, message)
                 .with_verdict(Verdict::Unexpected)
-                .with_hint("look the server's answer up in the vendor's documentation"),
+                .with_hint("look up the server's response in the vendor's documentation"),
         }
     }
 
-    /// Whether it is said, in words of the vendor's own, that the refresh token is of no use.
-    fn names_refresh_token(&self, said: &Said) -> bool {
+    /// Returns whether the server says, in the vendor's own words, that the refresh token is
+    /// invalid.
+    fn names_refresh_token(&self, reported: &ServerError) -> bool {
         const FLAWS: &[&str] = &[
             "invalid",
             "expired",
@@ -186,10 +194,10 @@ impl Answer<'_> {
             self.response.status,
             200..=299 | 400 | 401 | 403 | 404 | 410
         );
-        if !is_refresh || !may_say_so || said.is_page {
+        if !is_refresh || !may_say_so || reported.is_page {
             return false;
         }
-        let words = [&said.code, &said.text];
+        let words = [&reported.code, &reported.text];
         let words: Vec<_> = words.into_iter().flatten().map(String::as_str).collect();
         let words = words.join(" ").to_lowercase().replace(['_', '-'], " ");
         let names_it = words.contains("refresh token") || words.contains("refreshtoken");
@@ -208,7 +216,7 @@ impl Answer<'_> {
             Grant::RefreshToken(_) => Error::new(ErrorKind::LoginRequired, message)
                 .with_hint("the refresh token is expired, revoked or replaced: log in again"),
             Grant::AuthorizationCode { .. } => Error::new(ErrorKind::LoginRequired, message)
-                .with_hint("the code is expired, used or of another login: log in again"),
+                .with_hint("the code is expired, used or from another login: log in again"),
             Grant::JwtBearer => Error::new(ErrorKind::Refused, message)
                 .with_setting("private_key")
                 .with_hint(
@@ -216,7 +224,7 @@ impl Answer<'_> {
                 ),
             Grant::ClientCredentials => Error::new(ErrorKind::Refused, message)
                 .with_setting("client_id")
-                .with_hint("check that the app may act for itself at the vendor"),
+                .with_hint("check that the vendor lets the app request tokens for itself"),
         }
     }
 
@@ -227,11 +235,11 @@ impl Answer<'_> {
                 .with_verdict(Verdict::FixConfiguration)
                 .with_setting("client_id")
                 .with_hint("have an administrator approve the app at the vendor"),
-            _ => error.with_hint("the person must consent once: open the URL"),
+            _ => error.with_hint("a person must consent once: open the URL"),
         }
     }
 
-    /// A login helps only a grant that began with one.
+    /// A new login only helps if the grant started with one.
     fn by_login(&self, message: String) -> Error {
         let (setting, hint) = match self.grant {
             Grant::RefreshToken(_) | Grant::AuthorizationCode { .. } => {
@@ -243,7 +251,7 @@ impl Answer<'_> {
             ),
             Grant::ClientCredentials => (
                 "client_id",
-                "check that the app may act for itself at the vendor",
+                "check that the vendor lets the app request tokens for itself",
             ),
         };
         Error::new(ErrorKind::Refused, message)
@@ -251,7 +259,7 @@ impl Answer<'_> {
             .with_hint(hint)
     }
 
-    /// The app was not accepted: what to check depends on how it proves itself.
+    /// Returns the error for an app that was rejected. The hint depends on its authentication.
     fn by_client(&self, message: String) -> Error {
         let (setting, hint) = self.client_advice();
         let error = Error::new(ErrorKind::Refused, message)
@@ -260,12 +268,12 @@ impl Answer<'_> {
         self.with_basic_hint(error)
     }
 
-    fn by_client_or_firewall(&self, said: &Said, message: String) -> Error {
+    fn by_client_or_firewall(&self, reported: &ServerError, message: String) -> Error {
         let error = self.by_client(message);
-        match (said.is_page, error.hint()) {
+        match (reported.is_page, error.hint()) {
             (true, Some(hint)) => {
                 let hint = format!(
-                    "a web page is as a rule from something between: check proxy, firewall and token_url first; else {hint}"
+                    "a web page usually comes from a proxy or firewall: check proxy, firewall and token_url first; otherwise {hint}"
                 );
                 error.with_hint(hint)
             }
@@ -277,24 +285,24 @@ impl Answer<'_> {
         match self.connection.client_auth() {
             ClientAuth::Basic | ClientAuth::Post => (
                 "client_secret",
-                "the app is unknown here or its proof is wrong: check client_id, client_secret and client_auth, and that they belong to this environment",
+                "the app is unknown or its credentials are wrong: check client_id, client_secret and client_auth, and that they belong to this environment",
             ),
             ClientAuth::ClientSecretJwt => (
                 "client_secret",
-                "the app is unknown here or what its secret signed is not accepted: check client_id and client_secret, and this machine's clock",
+                "the app is unknown or the assertion signed with its secret is not accepted: check client_id, client_secret and this machine's clock",
             ),
             ClientAuth::PrivateKeyJwt => (
                 "private_key",
-                "the app is unknown here or what its key signed is not accepted: check client_id, that the key of private_key and key_id is registered with the app, algorithm, issuer, and this machine's clock",
+                "the app is unknown or the assertion signed with its key is not accepted: check client_id, algorithm, issuer and this machine's clock, and that the key of private_key and key_id is registered for the app",
             ),
             ClientAuth::None => (
                 "client_id",
-                "the app is unknown here or has to prove itself: check client_id and that it belongs to this environment; if the app has a secret, set client_secret and client_auth",
+                "the app is unknown or must authenticate: check client_id, and that it belongs to this environment; if the app has a secret, set client_secret and client_auth",
             ),
         }
     }
 
-    /// A table's advice about the secret is of no use to an app that proves itself without one.
+    /// Replaces a table's hint about the secret if the app authenticates without one.
     fn without_secret(&self, error: Error) -> Error {
         let has_secret = matches!(
             self.connection.client_auth(),
@@ -311,7 +319,7 @@ impl Answer<'_> {
         error.with_setting(setting).with_hint(hint)
     }
 
-    /// If the two ways to write Basic differ for this app, a wrong secret may be a wrong encoding.
+    /// Adds a hint about `basic_encoding` if the two encodings differ for this app.
     fn with_basic_hint(&self, error: Error) -> Error {
         let connection = self.connection;
         let used = connection.basic_encoding();
@@ -334,12 +342,12 @@ impl Answer<'_> {
         };
         let hint = error.hint().unwrap_or_default();
         let hint = format!(
-            "{hint}; client_id or client_secret has characters that servers decode from Basic in two ways: if both are right, set basic_encoding = \"{other}\""
+            "{hint}; servers decode some characters of client_id or client_secret in two ways: if both are correct, set basic_encoding = \"{other}\""
         );
         error.with_hint(hint)
     }
 
-    /// Says what a person has to do, if one has to.
+    /// Adds what a person must do, if a person must act.
     fn with_way_out(&self, error: Error) -> Error {
         match error.verdict() {
             Verdict::Reauthorize => self.connection.with_way_out(error),
@@ -347,9 +355,9 @@ impl Answer<'_> {
         }
     }
 
-    /// Refused assertions are often a clock's fault, and servers hardly ever say so.
+    /// Adds a hint about the clock, a frequent cause of rejected assertions that servers rarely name.
     fn with_clock_hint(&self, error: Error) -> Error {
-        const NOTABLE_S: i64 = 30;
+        const MIN_SKEW_S: i64 = 30;
         let signed = self.grant.kind() == GrantKind::JwtBearer
             || matches!(
                 self.connection.client_auth(),
@@ -365,12 +373,12 @@ impl Answer<'_> {
         else {
             return error;
         };
-        if ahead.abs() <= NOTABLE_S {
+        if ahead.abs() <= MIN_SKEW_S {
             return error;
         }
         let word = if ahead > 0 { "ahead of" } else { "behind" };
         let clock = format!(
-            "this machine's clock is {} s {word} the server's: set it right",
+            "this machine's clock is {} s {word} the server's: correct it",
             ahead.abs()
         );
         let hint = match error.hint() {

@@ -1,24 +1,26 @@
-//! What a server said about a request it did not grant, in whatever shape it said it.
+//! The code and the message of a server's error, in any shape that servers use.
 
 mod markup;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value};
 
 use super::{Redactor, charset};
 use crate::{Error, Response, form};
 
-/// The code and the words of a response that brings no token.
+/// The code and the message of a response without a token.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Said {
+pub(crate) struct ServerError {
     /// The code, such as `invalid_grant`.
     pub(crate) code: Option<String>,
-    /// The words for people.
+    /// The message for people.
     pub(crate) text: Option<String>,
-    /// Whether it is a web page. Proxies, firewalls and captive portals answer so, too.
+    /// Whether it is a web page. Proxies, firewalls and captive portals return those.
     pub(crate) is_page: bool,
 }
 
-/// Members that hold a code, the most telling first: RFC 6749 section 5.2, then what vendors use.
+/// Members that contain a code, the most specific first: RFC 6749 section 5.2, then the vendors'.
 const CODES: &[&str] = &[
     "error",
     "errorCode",
@@ -35,7 +37,7 @@ const CODES: &[&str] = &[
     "name",
 ];
 
-/// Members that hold words, the most telling first.
+/// Members that contain a message, the most specific first.
 const TEXTS: &[&str] = &[
     "error_description",
     "errorDescription",
@@ -57,19 +59,19 @@ const TEXTS: &[&str] = &[
     "error_uri",
 ];
 
-/// Members that hold another object, or several, with a code or words.
+/// Members that contain objects with a code or a message.
 const NESTS: &[&str] = &[
     "error", "errors", "fault", "Fault", "response", "error_v2", "status", "detail", "details",
     "data",
 ];
 
-/// Strava, for one, says in these what the words are about.
+/// Members that name what the message is about, such as Strava's.
 const ABOUT: &[&str] = &["resource", "field"];
 
-/// How deep objects are looked into.
-const DEPTH: usize = 4;
+/// The maximum depth of nested objects.
+const MAX_DEPTH: usize = 4;
 
-impl Said {
+impl ServerError {
     /// Reads the body, and then the `WWW-Authenticate` header (RFC 6750 section 3).
     pub(crate) fn of(response: &Response, body: &[u8]) -> Self {
         let converted = charset::to_utf8(body);
@@ -77,22 +79,22 @@ impl Said {
         Self::in_body(response, body).or_in_challenges(response)
     }
 
-    /// Reads only what cannot be a token: for a response that should have brought one.
+    /// Reads only what can't be a token, for a response that should have contained one.
     pub(crate) fn besides_tokens(response: &Response, body: &[u8]) -> Self {
         let converted = charset::to_utf8(body);
         let body = trim(converted.as_ref().map_or(body, |converted| converted));
         let text = String::from_utf8_lossy(body);
-        let said = match first_value(body) {
-            Some(value) => Self::in_json(&value, response.status, DEPTH),
+        let reported = match first_value(body) {
+            Some(value) => Self::in_json(&value, response.status, MAX_DEPTH),
             None if is_markup(body) => markup::read_marked(&text),
             None => form_fields(response, &text)
-                .map(|fields| Self::in_json(&fields, response.status, DEPTH))
+                .map(|fields| Self::in_json(&fields, response.status, MAX_DEPTH))
                 .unwrap_or_default(),
         };
-        said.or_in_challenges(response)
+        reported.or_in_challenges(response)
     }
 
-    /// Whether nothing was said.
+    /// Returns whether there is neither a code nor a message.
     pub(crate) fn is_nothing(&self) -> bool {
         self.code.is_none() && self.text.is_none()
     }
@@ -104,14 +106,14 @@ impl Said {
         }
         let value = serde_json::from_slice(body).ok();
         if let Some(value) = value.or_else(|| first_value(body)) {
-            let said = Self::in_json(&value, response.status, DEPTH);
-            let shape_is_unknown = said.is_nothing();
+            let reported = Self::in_json(&value, response.status, MAX_DEPTH);
+            let shape_is_unknown = reported.is_nothing();
             return Self {
                 text: match shape_is_unknown {
                     true => shown(value),
-                    false => said.text,
+                    false => reported.text,
                 },
-                ..said
+                ..reported
             };
         }
         let text = String::from_utf8_lossy(body);
@@ -119,9 +121,9 @@ impl Said {
             return markup::read(&text);
         }
         if let Some(fields) = form_fields(response, &text) {
-            let said = Self::in_json(&fields, response.status, DEPTH);
-            if !said.is_nothing() {
-                return said;
+            let reported = Self::in_json(&fields, response.status, MAX_DEPTH);
+            if !reported.is_nothing() {
+                return reported;
             }
         }
         Self {
@@ -151,7 +153,7 @@ impl Said {
         let code = codes.find_map(|(name, value)| code_in(name, value, status));
         let text_of = |name: &&str| {
             let text = members.get(*name)?.as_str()?.trim();
-            // The code in other members is not repeated as words.
+            // A message that repeats the code adds nothing.
             (!text.is_empty() && code.as_deref() != Some(text)).then(|| text.to_owned())
         };
         let about: Vec<_> = ABOUT.iter().filter_map(text_of).collect();
@@ -171,7 +173,7 @@ impl Said {
             .fold(outer, Self::and)
     }
 
-    /// Adds what `WWW-Authenticate` says if no code was found elsewhere.
+    /// Adds the error in `WWW-Authenticate` if no code was found elsewhere.
     fn or_in_challenges(self, response: &Response) -> Self {
         if self.code.is_some() {
             return self;
@@ -180,7 +182,10 @@ impl Said {
         let challenges = headers
             .filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"))
             .map(|(_, value)| Self::in_challenge(value));
-        let Some(found) = challenges.into_iter().find(|said| !said.is_nothing()) else {
+        let Some(found) = challenges
+            .into_iter()
+            .find(|reported| !reported.is_nothing())
+        else {
             return self;
         };
         Self {
@@ -205,7 +210,7 @@ impl Said {
         }
     }
 
-    /// Words without a code.
+    /// Returns a message without a code.
     fn words(text: &str) -> Self {
         let text = text.trim();
         Self {
@@ -214,11 +219,11 @@ impl Said {
         }
     }
 
-    /// Adds what was said in another place. The first code counts; all words do.
+    /// Merges an error from another place. The first code wins; messages are joined.
     fn and(self, other: Self) -> Self {
         let (code, second) = match (self.code, other.code) {
             (None, code) => (code, None),
-            // A second code has something to say as well, such as Strava's `invalid`.
+            // A second code is part of the message, such as Strava's `invalid`.
             (code, second) => (
                 code.clone(),
                 second.filter(|second| Some(second) != code.as_ref()),
@@ -240,9 +245,9 @@ impl Said {
 }
 
 impl Redactor {
-    /// What the server said, as the end of a message.
-    pub(crate) fn quoted(&self, said: &Said) -> String {
-        let (code, text) = self.shown(said);
+    /// Returns the server's error as the end of a message.
+    pub(crate) fn quoted(&self, reported: &ServerError) -> String {
+        let (code, text) = self.shown(reported);
         let words: Vec<_> = [code, text].into_iter().flatten().collect();
         match words.is_empty() {
             true => String::new(),
@@ -250,32 +255,34 @@ impl Redactor {
         }
     }
 
-    /// The error with what the server said.
-    pub(crate) fn note(&self, error: Error, said: &Said) -> Error {
-        match self.shown(said) {
+    /// Adds the server's code and message to an error.
+    pub(crate) fn note(&self, error: Error, reported: &ServerError) -> Error {
+        match self.shown(reported) {
             (Some(code), text) => error.with_oauth(code, text),
             (None, Some(text)) => error.with_oauth_description(text),
             (None, None) => error,
         }
     }
 
-    /// The code and the words, fit to be shown.
-    pub(crate) fn shown(&self, said: &Said) -> (Option<String>, Option<String>) {
+    /// Returns the code and the message without secrets.
+    pub(crate) fn shown(&self, reported: &ServerError) -> (Option<String>, Option<String>) {
         let clean = |text: &Option<String>| {
             let clean = text.as_ref().map(|text| self.clean(text));
             clean.filter(|text| !text.is_empty())
         };
-        (clean(&said.code), clean(&said.text))
+        (clean(&reported.code), clean(&reported.text))
     }
 }
 
-/// A member's value as a code. In `error` any text counts, as RFC 6749 has it; elsewhere a code is
-/// one word, and says more than the HTTP status or the name of a schema does.
+/// Returns a member's value as a code.
+///
+/// In `error`, any text is a code, as in RFC 6749. In other members, a code is one word that says
+/// more than the HTTP status.
 fn code_in(name: &str, value: &Value, status: u16) -> Option<String> {
     if super::scalar_text(value)? == status.to_string() {
         return None;
     }
-    const EMPTY: &[&str] = &["error", "fail", "failed", "failure", "about:blank"];
+    const MEANINGLESS: &[&str] = &["error", "fail", "failed", "failure", "about:blank"];
     match value {
         Value::String(text) if text.is_empty() => None,
         Value::String(text) if name == "error" => Some(text.clone()),
@@ -283,9 +290,9 @@ fn code_in(name: &str, value: &Value, status: u16) -> Option<String> {
             let of_code = |b: u8| b.is_ascii_alphanumeric() || b"_-.:".contains(&b);
             let is_word = text.len() <= 64 && text.bytes().all(of_code);
             let is_number = text.bytes().all(|b| b.is_ascii_digit());
-            let says_nothing = EMPTY.contains(&text.to_ascii_lowercase().as_str())
+            let is_meaningless = MEANINGLESS.contains(&text.to_ascii_lowercase().as_str())
                 || is_number && matches!(name, "status" | "id" | "name");
-            (is_word && !says_nothing).then(|| text.clone())
+            (is_word && !is_meaningless).then(|| text.clone())
         }
         Value::Number(number) if matches!(name, "error" | "code" | "errorCode" | "error_code") => {
             Some(number.to_string())
@@ -294,7 +301,7 @@ fn code_in(name: &str, value: &Value, status: u16) -> Option<String> {
     }
 }
 
-/// The parameters of the challenges in a `WWW-Authenticate` header (RFC 9110 section 11.2).
+/// Parses the parameters of the challenges in a `WWW-Authenticate` header (RFC 9110 section 11.2).
 fn challenge_parameters(header: &str) -> Vec<(&str, String)> {
     let mut parameters = Vec::new();
     let mut rest = header;
@@ -314,7 +321,8 @@ fn challenge_parameters(header: &str) -> Vec<(&str, String)> {
     parameters
 }
 
-/// A quoted string whose opening quote was taken (RFC 9110 section 5.6.4), and what follows it.
+/// Parses a quoted string after its opening quote (RFC 9110 section 5.6.4). Returns its value and
+/// the rest of the text.
 fn unquote(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut characters = text.char_indices();
@@ -328,14 +336,14 @@ fn unquote(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// The JSON object or array that a body starts with, whatever follows it.
+/// Parses the JSON object or array at the start of a body, and ignores what follows it.
 fn first_value(body: &[u8]) -> Option<Value> {
     let mut values = serde_json::Deserializer::from_slice(body).into_iter();
     let first: Value = values.next()?.ok()?;
     (first.is_object() || first.is_array()).then_some(first)
 }
 
-/// The fields of a form-encoded body: what GitHub, for one, used to answer with.
+/// Parses the fields of a form-encoded body, which GitHub used to return.
 fn form_fields(response: &Response, body: &str) -> Option<Value> {
     if !response.is_form() && !form::has_field(body, "error") {
         return None;
@@ -347,7 +355,7 @@ fn form_fields(response: &Response, body: &str) -> Option<Value> {
     Some(Value::Object(members.collect()))
 }
 
-/// JSON in a shape that is not known, without the values of members that may be secret.
+/// Returns JSON of an unknown shape as text, without the values of members that may be secret.
 fn shown(value: Value) -> Option<String> {
     says_something(&value).then(|| without_secrets(value).to_string())
 }
@@ -376,7 +384,7 @@ fn without_secrets(value: Value) -> Value {
     }
 }
 
-/// Whether what goes by this name may be a credential.
+/// Returns whether the value of a member with this name may be a credential.
 fn may_be_secret(name: &str) -> bool {
     const PARTS: &[&str] = &["token", "secret", "password", "assertion", "key", "cookie"];
     let name = name.to_ascii_lowercase();
@@ -391,205 +399,4 @@ fn trim(body: &[u8]) -> &[u8] {
 
 fn is_markup(body: &[u8]) -> bool {
     body.first() == Some(&b'<')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(body: &str) -> (Option<String>, Option<String>) {
-        let said = Said::of(&Response::new(400, [], body), body.as_bytes());
-        (said.code, said.text)
-    }
-
-    #[test]
-    fn every_shape_that_vendors_use_is_read() {
-        for (body, code, text) in [
-            (
-                r#"{"error":"invalid_grant","error_description":"d"}"#,
-                "invalid_grant",
-                "d",
-            ),
-            (
-                r#"{"status":"BAD_REFRESH_TOKEN","message":"missing or unknown"}"#,
-                "BAD_REFRESH_TOKEN",
-                "missing or unknown",
-            ),
-            (
-                r#"{"code":"invalid_client","message":"no"}"#,
-                "invalid_client",
-                "no",
-            ),
-            (r#"{"error":{"message":"m","code":"c"}}"#, "c", "m"),
-            (
-                r#"{"error":{"message":"m","code":400,"status":"UNAUTHENTICATED"}}"#,
-                "UNAUTHENTICATED",
-                "m",
-            ),
-            (
-                r#"{"error":{"error_name":"unauthorized","error_msg":"m"}}"#,
-                "unauthorized",
-                "m",
-            ),
-            (r#"{"errorCode":"E1","errorSummary":"s"}"#, "E1", "s"),
-            (r#"{"error_code":19,"error_msg":"s"}"#, "19", "s"),
-            (
-                r#"[{"message":"Session expired","errorCode":"INVALID_SESSION_ID"}]"#,
-                "INVALID_SESSION_ID",
-                "Session expired",
-            ),
-            (
-                r#"{"errors":[{"errorType":"invalid_grant","message":"m"}],"success":false}"#,
-                "invalid_grant",
-                "m",
-            ),
-            (r#"{"errors":["one","two"]}"#, "", "one; two"),
-            (
-                r#"{"response":{"errors":[{"code":"10401","message":"m"}]}}"#,
-                "10401",
-                "m",
-            ),
-            (
-                r#"{"fault":{"faultstring":"f","detail":{"errorcode":"x"}}}"#,
-                "",
-                "f",
-            ),
-            (
-                r#"{"message":"Bad Request","errors":[{"resource":"RefreshToken","field":"refresh_token","code":"invalid"}]}"#,
-                "invalid",
-                "Bad Request; RefreshToken refresh_token",
-            ),
-            (
-                r#"{"message":"Bad Request","error":400}"#,
-                "",
-                "Bad Request",
-            ),
-            (r#"{"error":true,"status":400,"message":"m"}"#, "", "m"),
-            (r#"{"detail":"d"}"#, "", "d"),
-            (
-                r#"{"type":"about:blank","title":"t","status":400}"#,
-                "",
-                "t",
-            ),
-            (
-                r#"{"id":"unauthorized","message":"m"}"#,
-                "unauthorized",
-                "m",
-            ),
-            (
-                "error=bad_refresh_token&error_description=It+is+gone.",
-                "bad_refresh_token",
-                "It is gone.",
-            ),
-            (
-                "error_description=It+is+over&error=bad",
-                "bad",
-                "It is over",
-            ),
-            (
-                "{\"error\":\"e\",\"message\":\"m\"}\n{\"trace\":1}",
-                "e",
-                "m",
-            ),
-            (
-                r#"{"error":"e","error_description":"d"}<!-- proxy 7 -->"#,
-                "e",
-                "d",
-            ),
-            ("Invalid credentials.", "", "Invalid credentials."),
-            ("1 and 1=2", "", "1 and 1=2"),
-            (
-                "<html><head><title>Sign in</title></head><body>x</body></html>",
-                "",
-                "Sign in",
-            ),
-            (
-                "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>a &amp; b</Message></Error>",
-                "AccessDenied",
-                "a & b",
-            ),
-            (
-                r#"{"odd":[1,{"access_token":"t"}]}"#,
-                "",
-                r#"{"odd":[1,{"access_token":"[redacted]"}]}"#,
-            ),
-            ("", "", ""),
-            ("{}", "", ""),
-            (r#"{"error":null,"x":[""]}"#, "", ""),
-        ] {
-            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-            assert_eq!(said(body), (some(code), some(text)), "{body}");
-        }
-    }
-
-    #[test]
-    fn a_challenge_is_read_if_the_body_has_no_code() {
-        let headers = [(
-            "WWW-Authenticate",
-            r#"Bearer realm="x", error="invalid_token", error_description="it expired""#,
-        )];
-        let said = |body: &str| Said::of(&Response::new(401, headers, body), body.as_bytes());
-        assert_eq!(said("").code.as_deref(), Some("invalid_token"));
-        assert_eq!(said("").text.as_deref(), Some("it expired"));
-        assert_eq!(said("no").text.as_deref(), Some("no"));
-        assert_eq!(said(r#"{"error":"e"}"#).code.as_deref(), Some("e"));
-    }
-
-    #[test]
-    fn challenges_are_parsed_as_quoted_strings() {
-        for (headers, code, text) in [
-            (&[r#"Basic realm="error=x, or not""#][..], None, None),
-            (
-                &[r#"Bearer error = "e", error_description="say \"no\", \\ too""#],
-                Some("e"),
-                Some(r#"say "no", \ too"#),
-            ),
-            (&[r#"Bearer error="cut o"#], Some("cut o"), None),
-            (&["Negotiate YWJj==", "Bearer error=e,x=y"], Some("e"), None),
-        ] {
-            let headers = headers.iter().map(|value| ("WWW-Authenticate", *value));
-            let response = Response::new(401, headers, "");
-            for said in [
-                Said::of(&response, b""),
-                Said::besides_tokens(&response, b"{}"),
-            ] {
-                assert_eq!((said.code.as_deref(), said.text.as_deref()), (code, text));
-            }
-        }
-    }
-
-    #[test]
-    fn any_character_encoding_is_read_and_what_is_no_text_is_not() {
-        let said = |body: &[u8]| Said::of(&Response::new(400, [], body), body);
-        let utf16: Vec<_> =
-            r#"{"error":"e","message":"é"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        for body in [&utf16[..], b"{\"error\":\"e\",\"message\":\"\xe9\"}"] {
-            assert_eq!(said(body).code.as_deref(), Some("e"));
-            assert_eq!(said(body).text.as_deref(), Some("é"));
-        }
-        assert_eq!(said(b"Schl\xfcssel").text.as_deref(), Some("Schlüssel"));
-        assert!(said(b"\x0b\x02\x80abc\x03").is_nothing());
-    }
-
-    #[test]
-    fn what_should_have_brought_a_token_shows_none_of_it() {
-        let said = |body: &str| {
-            let said = Said::besides_tokens(&Response::new(200, [], body), body.as_bytes());
-            (said.code, said.text)
-        };
-        assert_eq!(said(r#"{"access_tok"#), (None, None));
-        assert_eq!(said(r#""t0ken""#), (None, None));
-        assert_eq!(said("t0ken"), (None, None));
-        assert_eq!(said("<a>t0ken</a>"), (None, None));
-        let page = said("<html><title>Wi-Fi</title>t0ken</html>");
-        assert_eq!(page, (None, Some("Wi-Fi".to_owned())));
-        let json = said(r#"{"code":40105,"message":"m","data":{"access_token":"t0ken"}}"#);
-        assert_eq!(json, (Some("40105".to_owned()), Some("m".to_owned())));
-        for body in [
-            r#"[{"errorCode":"e","message":"m"}]"#,
-            "<OAuth><error>e</error><error_description>m</error_description><x>t0ken</x></OAuth>",
-        ] {
-            assert_eq!(said(body), (Some("e".to_owned()), Some("m".to_owned())));
-        }
-    }
 }
