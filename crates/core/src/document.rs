@@ -1,4 +1,4 @@
-//! TOML texts, read field by field: a refusal names the field and its line, and never repeats a value.
+//! Reads TOML field by field. Errors name the field and its line, and never contain a value.
 
 use std::collections::BTreeMap;
 
@@ -9,41 +9,41 @@ use toml::de::{DeTable, DeValue};
 
 use crate::nearest::nearest;
 
-/// A value of a document, and where it stands.
+/// A value of a document, with its position.
 pub(crate) struct Field<'t> {
-    /// Its name from the top, such as `grants.jwt-bearer.client_auth`.
+    /// Its full name, such as `grants.jwt-bearer.client_auth`.
     pub(crate) path: String,
     pub(crate) value: DeValue<'t>,
-    /// Where it begins in the text, in bytes.
+    /// Its offset in the text, in bytes.
     at: usize,
 }
 
-/// The fields of a table that has only some known ones; each is taken out as it is read.
+/// The fields of a table, all of them known. Reading a field removes it.
 pub(crate) struct Fields<'t> {
     table: DeTable<'t>,
     path: String,
     at: usize,
 }
 
-/// Why a document is refused.
-pub(crate) struct Refusal {
+/// Why a document is rejected.
+pub(crate) struct Rejection {
     pub(crate) message: String,
-    /// Where, in bytes; 0 where the document as a whole is to blame.
+    /// The offset of the mistake, in bytes. 0 if it is about the whole document.
     pub(crate) at: usize,
 }
 
-/// The top of a document, which is a table without a name.
-pub(crate) fn parse(text: &str) -> Result<Field<'_>, Refusal> {
-    // The error's Display quotes the line, and with it perhaps a secret; its message does not.
+/// Parses a document. Returns its top-level table, which has no name.
+pub(crate) fn parse(text: &str) -> Result<Field<'_>, Rejection> {
+    // The error's Display quotes the line, which may contain a secret. Its message doesn't.
     let table = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         let message = match (error.message(), text.get(span.clone())) {
-            // There it is a key's name and never a value.
+            // The span of this error is a key, never a value.
             ("duplicate key", Some(name)) => format!("duplicate key `{name}`"),
             (message, _) => message.to_owned(),
         };
         let at = span.start;
-        Refusal { message, at }
+        Rejection { message, at }
     })?;
     Ok(Field {
         path: String::new(),
@@ -61,36 +61,36 @@ impl<'t> Field<'t> {
         }
     }
 
-    pub(crate) fn refuse(&self, why: &str) -> Refusal {
-        Refusal {
+    pub(crate) fn reject(&self, why: &str) -> Rejection {
+        Rejection {
             message: format!("`{}` {why}", self.path),
             at: self.at,
         }
     }
 
-    pub(crate) fn must_be(&self, what: &str) -> Refusal {
-        self.refuse(&format!("must be {what}, and is of type {}", self.kind()))
+    pub(crate) fn must_be(&self, what: &str) -> Rejection {
+        self.reject(&format!("must be {what}, but is of type {}", self.kind()))
     }
 
-    /// The word for what the value is.
+    /// Returns the name of the value's type.
     pub(crate) fn kind(&self) -> &'static str {
         self.value.type_str()
     }
 
-    pub(crate) fn text(self) -> Result<String, Refusal> {
+    pub(crate) fn text(self) -> Result<String, Rejection> {
         match self.value {
             DeValue::String(text) => Ok(text.into_owned()),
             _ => Err(self.must_be("text")),
         }
     }
 
-    pub(crate) fn flag(self) -> Result<bool, Refusal> {
+    pub(crate) fn flag(self) -> Result<bool, Rejection> {
         let flag = self.value.as_bool();
         flag.ok_or_else(|| self.must_be("true or false"))
     }
 
-    /// A whole number that is not negative.
-    pub(crate) fn count(self) -> Result<u32, Refusal> {
+    /// Reads a whole number that is not negative.
+    pub(crate) fn count(self) -> Result<u32, Rejection> {
         let number = self.whole().and_then(|number| u32::try_from(number).ok());
         number.ok_or_else(|| self.must_be("a whole number from 0 to 4294967295"))
     }
@@ -100,17 +100,17 @@ impl<'t> Field<'t> {
         i64::from_str_radix(number.as_str(), number.radix()).ok()
     }
 
-    /// One of the words that a type knows.
-    pub(crate) fn word<T: for<'w> Deserialize<'w>>(self) -> Result<T, Refusal> {
+    /// Reads one of the words of a type.
+    pub(crate) fn word<T: for<'w> Deserialize<'w>>(self) -> Result<T, Rejection> {
         let Some(word) = self.value.as_str() else {
             return Err(self.must_be("text"));
         };
         T::deserialize(StrDeserializer::<value::Error>::new(word))
-            .map_err(|error| self.refuse(&format!("cannot be {word:?}: {error}")))
+            .map_err(|error| self.reject(&format!("cannot be {word:?}: {error}")))
     }
 
-    /// The items of an array.
-    pub(crate) fn items(self) -> Result<impl Iterator<Item = Field<'t>>, Refusal> {
+    /// Reads the items of an array.
+    pub(crate) fn items(self) -> Result<impl Iterator<Item = Field<'t>>, Rejection> {
         match self.value {
             DeValue::Array(items) => Ok(items
                 .into_iter()
@@ -119,8 +119,8 @@ impl<'t> Field<'t> {
         }
     }
 
-    /// The entries of a table, by name.
-    pub(crate) fn entries(self) -> Result<impl Iterator<Item = (String, Field<'t>)>, Refusal> {
+    /// Reads the entries of a table, by name.
+    pub(crate) fn entries(self) -> Result<impl Iterator<Item = (String, Field<'t>)>, Rejection> {
         let Fields { table, path, .. } = self.table()?;
         Ok(table.into_iter().map(move |(name, value)| {
             let name = name.into_inner().into_owned();
@@ -128,8 +128,8 @@ impl<'t> Field<'t> {
         }))
     }
 
-    /// A table whose fields are these; another is refused.
-    pub(crate) fn fields(self, known: &[&str]) -> Result<Fields<'t>, Refusal> {
+    /// Reads a table, and rejects fields that are not in `known`.
+    pub(crate) fn fields(self, known: &[&str]) -> Result<Fields<'t>, Rejection> {
         let fields = self.table()?;
         for name in fields.table.keys() {
             let (at, name) = (name.span().start, name.get_ref());
@@ -137,16 +137,16 @@ impl<'t> Field<'t> {
                 let path = join(&fields.path, name);
                 let meant = match nearest(name, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known are {}", known.join(", ")),
+                    None => format!("expected one of {}", known.join(", ")),
                 };
                 let message = format!("`{path}` is not known here; {meant}");
-                return Err(Refusal { message, at });
+                return Err(Rejection { message, at });
             }
         }
         Ok(fields)
     }
 
-    fn table(self) -> Result<Fields<'t>, Refusal> {
+    fn table(self) -> Result<Fields<'t>, Rejection> {
         match self.value {
             DeValue::Table(table) => Ok(Fields {
                 table,
@@ -164,63 +164,63 @@ impl<'t> Fields<'t> {
         Some(Field::new(join(&self.path, name), value))
     }
 
-    pub(crate) fn required(&mut self, name: &str) -> Result<Field<'t>, Refusal> {
+    pub(crate) fn required(&mut self, name: &str) -> Result<Field<'t>, Rejection> {
         self.take(name).ok_or_else(|| self.missing(name))
     }
 
-    /// Refuses the table where this field is not in it.
-    pub(crate) fn present(&self, name: &str) -> Result<(), Refusal> {
+    /// Returns an error if the table doesn't have this field.
+    pub(crate) fn present(&self, name: &str) -> Result<(), Rejection> {
         match self.table.contains_key(name) {
             true => Ok(()),
             false => Err(self.missing(name)),
         }
     }
 
-    fn missing(&self, name: &str) -> Refusal {
-        Refusal {
+    fn missing(&self, name: &str) -> Rejection {
+        Rejection {
             message: format!("`{}` is missing", join(&self.path, name)),
             at: self.at,
         }
     }
 
-    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, Refusal> {
+    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, Rejection> {
         self.take(name).map(Field::text).transpose()
     }
 
-    pub(crate) fn count(&mut self, name: &str) -> Result<Option<u32>, Refusal> {
+    pub(crate) fn count(&mut self, name: &str) -> Result<Option<u32>, Rejection> {
         self.take(name).map(Field::count).transpose()
     }
 
     pub(crate) fn word<T: for<'w> Deserialize<'w>>(
         &mut self,
         name: &str,
-    ) -> Result<Option<T>, Refusal> {
+    ) -> Result<Option<T>, Rejection> {
         self.take(name).map(Field::word).transpose()
     }
 
-    /// A truth value, which is `usual` where it is not there.
-    pub(crate) fn flag(&mut self, name: &str, usual: bool) -> Result<bool, Refusal> {
-        self.take(name).map_or(Ok(usual), Field::flag)
+    /// Reads a boolean, by default `default`.
+    pub(crate) fn flag(&mut self, name: &str, default: bool) -> Result<bool, Rejection> {
+        self.take(name).map_or(Ok(default), Field::flag)
     }
 
-    /// An array, which is empty where it is not there.
+    /// Reads an array, by default an empty one.
     pub(crate) fn list<T>(
         &mut self,
         name: &str,
-        item: fn(Field<'t>) -> Result<T, Refusal>,
-    ) -> Result<Vec<T>, Refusal> {
+        item: fn(Field<'t>) -> Result<T, Rejection>,
+    ) -> Result<Vec<T>, Rejection> {
         match self.take(name) {
             Some(field) => field.items()?.map(item).collect(),
             None => Ok(Vec::new()),
         }
     }
 
-    /// A table by names, which is empty where it is not there.
+    /// Reads a table by name, by default an empty one.
     pub(crate) fn named<T>(
         &mut self,
         name: &str,
-        entry: fn(Field<'t>) -> Result<T, Refusal>,
-    ) -> Result<BTreeMap<String, T>, Refusal> {
+        entry: fn(Field<'t>) -> Result<T, Rejection>,
+    ) -> Result<BTreeMap<String, T>, Rejection> {
         let mut named = BTreeMap::new();
         if let Some(field) = self.take(name) {
             for (name, field) in field.entries()? {
@@ -231,14 +231,14 @@ impl<'t> Fields<'t> {
     }
 }
 
-impl Refusal {
-    /// The line of the text, counted from 1; none where the whole document is to blame.
+impl Rejection {
+    /// Returns the line, counted from 1, or `None` if the mistake is about the whole document.
     pub(crate) fn line(&self, text: &str) -> Option<usize> {
         (self.at > 0).then(|| line(text, self.at))
     }
 }
 
-/// The line of a byte, counted from 1.
+/// Returns the line of a byte, counted from 1.
 pub(crate) fn line(text: &str, at: usize) -> usize {
     let before = text.as_bytes().iter().take(at);
     before.filter(|byte| **byte == b'\n').count() + 1

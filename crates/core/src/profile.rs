@@ -1,4 +1,4 @@
-//! A provider described as data.
+//! Providers described as data.
 
 pub(crate) mod check;
 mod read;
@@ -13,14 +13,14 @@ pub use self::template::Templated;
 use crate::document;
 use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, Verdict};
 
-/// What a vendor's token service is like: everything that can be said without code.
+/// A vendor's token service, described as data.
 ///
-/// The text is TOML; every provider crate's `profile.toml` is an example, and the same engine
-/// reads the profiles that users bring. Unknown fields are refused.
+/// Profiles are written in TOML. The `profile.toml` of each provider crate is an example; users'
+/// own profiles have the same format. Unknown fields are rejected.
 ///
-/// Texts in [`Endpoints`] and `audience` may hold `{base_url}`: the environment's base URL or the
-/// setting of that name, without slashes at its end. Texts in [`Consent`] may hold `{scopes}`. Any
-/// other placeholder is rejected when the profile is read.
+/// Texts in [`Endpoints`] and `audience` may contain `{base_url}`: the setting of that name, or the
+/// environment's base URL, without trailing slashes. Texts in [`Consent`] may contain `{scopes}`.
+/// Any other placeholder is rejected when the profile is read.
 ///
 /// # Example
 ///
@@ -44,28 +44,28 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 ///
 /// # Templates
 ///
-/// What a vendor wants in an assertion or a request beyond the RFCs is written in
-/// [`AssertionRules::claims`], [`AssertionRules::header`], [`GrantRules::params`] and
-/// [`AuthorizeRules::params`]. Values are texts, numbers, truth values and arrays of these. A text may have holes:
+/// Requirements of a vendor beyond the RFCs are templates in [`AssertionRules::claims`],
+/// [`AssertionRules::header`], [`GrantRules::params`] and [`AuthorizeRules::params`]. Values are
+/// texts, numbers, booleans and arrays of these. A text may contain placeholders:
 ///
-/// | hole | is filled with |
+/// | Placeholder | Value |
 /// |---|---|
 /// | `{client_id}` `{subject}` `{audience}` `{issuer}` | the setting of that name |
-/// | `{base_url}` `{token_url}` | the URL that is used, by setting or environment |
+/// | `{base_url}` `{token_url}` | the URL in use, from the setting or the environment |
 /// | `{scopes}` | the requested scopes, separated by spaces |
 /// | `{key_id}` | the setting, or the `kid` that came with the key |
-/// | `{extra.NAME}` | the setting of that name, which the profile's `extra` must list |
+/// | `{extra.NAME}` | the setting of that name, which must be in the profile's `extra` |
 /// | `{cert_sha256}` `{cert_sha1}` | the thumbprint of the key's certificate in base64url: `x5t#S256` and `x5t` (RFC 7515 sections 4.1.7 and 4.1.8) |
 /// | `{spki_sha256}` | the SHA-256 of the public key's SubjectPublicKeyInfo in base64 with padding |
 ///
-/// Where there is nothing to fill a hole with, the connection is refused, naming the setting;
-/// `{name?}` leaves the entry out instead, or the item of an array, and with it the usual member
-/// of that name; `{name:text}` takes the text. Behind that come filters, from left to right:
-/// `|upper`, `|lower`, `|dash` (`_` becomes `-`), `|label` (what is before the first dot). There is
-/// nothing more to the language; a secret cannot be named in it.
+/// If a placeholder has no value, the connection is rejected, and the error names the setting.
+/// `{name?}` omits the entry or array item instead, and with it the default member of that name.
+/// `{name:text}` falls back to the text. Filters follow, and apply from left to right: `|upper`,
+/// `|lower`, `|dash` (replaces `_` with `-`) and `|label` (keeps the part before the first dot).
+/// Templates can't contain secrets.
 ///
-/// The certificate is what comes with the private key: beside it in the PEM file, or in the
-/// PKCS#12 file.
+/// The certificate is the one that comes with the private key, in the same PEM file or PKCS#12
+/// file.
 ///
 /// ```
 /// use countersign_core::Profile;
@@ -101,53 +101,52 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 ///     grants.client-credentials.client_auth = ["post"]
 ///     assertion.claims.sub = "{client_secret}"
 /// "#).unwrap_err();
-/// assert!(error.message().ends_with("is secret, and no secret goes into a template"));
+/// assert!(error.message().ends_with("is secret, and templates can't contain secrets"));
 /// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Profile {
-    /// The word used in the setting `provider`.
+    /// The value of the setting `provider`.
     pub id: String,
-    /// The vendor's name, as people write it.
+    /// The vendor's name for people.
     pub name: String,
-    /// The vendor's page on its token service.
+    /// The URL of the vendor's documentation of its token service.
     pub documentation: String,
-    /// The deployments, by the word used in the setting `environment`.
+    /// The deployments, by the value of the setting `environment`.
     pub environments: BTreeMap<String, Environment>,
-    /// Where requests and browsers go.
+    /// The URLs of the token service.
     pub endpoints: Endpoints,
-    /// The grants on offer, by the word used in the setting `grant`.
+    /// The supported grants, by the value of the setting `grant`.
     pub grants: BTreeMap<GrantKind, GrantRules>,
-    /// How id and secret are written in Basic, where the setting `basic_encoding` does not say;
-    /// `raw` where absent.
+    /// The default of the setting `basic_encoding`; `raw` if absent.
     pub basic_encoding: Option<BasicEncoding>,
-    /// What assertions look like: the `jwt-bearer` grant's and `private_key_jwt`'s.
+    /// The rules for assertions, of the `jwt-bearer` grant and of `private_key_jwt`.
     pub assertion: AssertionRules,
-    /// What the authorization endpoint wants and gives beyond the RFCs.
+    /// The rules for authorization requests beyond the RFCs.
     pub authorize: AuthorizeRules,
-    /// How a person is asked for consent ahead of a `jwt-bearer` grant.
+    /// How to request a person's consent to a `jwt-bearer` grant.
     pub consent: Option<Consent>,
     /// What happens to refresh tokens.
     pub refresh: RefreshRules,
-    /// How a successful answer is read beyond RFC 6749.
+    /// The rules for successful responses beyond RFC 6749.
     pub response: ResponseRules,
-    /// The `extra.*` settings, by name, with what each is for.
+    /// The `extra.*` settings by name, with descriptions.
     pub extra: BTreeMap<String, String>,
-    /// What the vendor's refusals mean; the first row that fits decides.
+    /// The meaning of the vendor's errors. The first matching row decides.
     pub errors: Vec<ErrorRow>,
 }
 
 /// One deployment of a provider.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// The base of the endpoints. Where absent, the setting `base_url` must be given.
+    /// The base URL of the endpoints. If absent, the setting `base_url` is required.
     pub base_url: Option<String>,
-    /// The audience of `jwt-bearer` assertions: apart from the endpoint.
+    /// The audience of `jwt-bearer` assertions, independent of the endpoint.
     pub audience: Option<String>,
-    /// For whom this deployment is.
+    /// The users of this deployment.
     pub about: String,
-    /// Facts about this deployment that come along with every token, such as the API's base.
+    /// Facts about this deployment that every token has in `extra`, such as the API's base URL.
     pub extra: BTreeMap<String, String>,
 }
 
@@ -158,45 +157,47 @@ pub struct Endpoints {
     pub token: String,
     /// The authorization endpoint (RFC 6749 section 3.1).
     pub authorize: Option<String>,
-    /// Whether the authorization endpoint's answers always name the issuer in `iss`; the name is
-    /// that of the server's metadata (RFC 9207 section 3). Then an answer without `iss` is
-    /// refused, and one with another than the setting `issuer`, or where that is not set than the
-    /// base URL.
+    /// Whether authorization responses always contain the issuer in `iss`. The name is that of the
+    /// server's metadata (RFC 9207 section 3).
+    ///
+    /// If true, a response is rejected if it has no `iss`, or another one than the setting
+    /// `issuer`, which defaults to the base URL.
     pub authorization_response_iss_parameter_supported: bool,
-    /// Who the token stands for.
+    /// The endpoint that returns whom a token is for.
     pub userinfo: Option<String>,
-    /// Revocation (RFC 7009).
+    /// The revocation endpoint (RFC 7009).
     pub revoke: Option<String>,
-    /// Whether revocation takes a token alone, without client authentication.
+    /// Whether a revocation request has only the token, without client authentication.
     pub revoke_without_client: bool,
 }
 
 /// The rules of one grant.
 #[derive(Clone, Debug)]
 pub struct GrantRules {
-    /// The client authentications that work; the first is the default. Never probed.
+    /// The supported client authentications. The first one is the default.
     pub client_auth: Vec<ClientAuth>,
-    /// Scopes asked for where none are set.
+    /// The default of the setting `scopes`.
     pub default_scopes: Vec<String>,
-    /// Scopes without which the grant cannot work.
+    /// Scopes that the grant requires.
     pub required_scopes: Vec<String>,
-    /// Scopes that an authorization must ask for to get a refresh token; any one is enough.
+    /// Scopes of which an authorization must request one to get a refresh token.
     pub refresh_scopes: Vec<String>,
-    /// Whether the token request carries `scope`.
+    /// Whether the token request contains `scope`.
     pub send_scope: bool,
-    /// Whether a `jwt-bearer` request without client authentication carries `client_id` besides its
-    /// assertion. Requests of the other grants always do.
+    /// Whether a `jwt-bearer` request without client authentication contains `client_id` in
+    /// addition to its assertion. Requests of the other grants always do.
     pub send_client_id: bool,
     /// Whether the code exchange repeats `redirect_uri` (RFC 6749 section 4.1.3).
     pub send_redirect_uri: bool,
     /// Whether an authorization without PKCE is rejected. Logins always use it.
     pub pkce_required: bool,
-    /// Settings this grant needs besides those every provider needs for it.
+    /// Settings that this grant requires, in addition to those of every provider.
     pub required: Vec<String>,
-    /// Parameters of the token request besides the grant's own, as templates. One of the same
-    /// name takes the place of the grant's, such as a `grant_type` that only this vendor has; an
-    /// array comes once for each item. `client_*`, `assertion`, `code`, `code_verifier` and
-    /// `refresh_token` are refused.
+    /// Additional parameters of the token request, as templates.
+    ///
+    /// A parameter overrides one of the grant, such as a `grant_type` that only this vendor has. An
+    /// array becomes one parameter for each item. `client_*`, `assertion`, `code`, `code_verifier`
+    /// and `refresh_token` are rejected.
     pub params: BTreeMap<String, Templated>,
 }
 
@@ -207,16 +208,16 @@ pub struct AuthorizeRules {
     /// setting `authorize.NAME` overrides one of that name. Those of the protocol itself are
     /// rejected.
     pub params: BTreeMap<String, Templated>,
-    /// Whether a login that asks for the scope `openid` sends a `nonce`, which the ID token must
-    /// repeat (OpenID Connect Core section 3.1.2.1); true by default.
+    /// Whether a login with the scope `openid` sends a `nonce`, which the ID token must repeat
+    /// (OpenID Connect Core section 3.1.2.1). True by default.
     pub nonce: bool,
-    /// The `prompt` of logins that ask for the scope `offline_access`: servers may ignore that
-    /// scope unless it is `consent` (OpenID Connect Core section 11).
+    /// The `prompt` of logins with the scope `offline_access`. Servers may ignore that scope unless
+    /// the prompt is `consent` (OpenID Connect Core section 11).
     pub offline_access_prompt: Option<String>,
-    /// Parameters of the callback that are kept with the grant and given out as `extra`, such as
+    /// Parameters of the callback that are stored with the grant and returned as `extra`, such as
     /// QuickBooks' `realmId`.
     pub keep: Vec<String>,
-    /// Which ports a redirect URI on the loopback may have, if that is known.
+    /// The ports that a redirect URI on the loopback may have, if known.
     pub loopback_port: Option<LoopbackPort>,
 }
 
@@ -230,36 +231,37 @@ pub enum LoopbackPort {
     Exact,
 }
 
-/// What goes into an assertion (RFC 7523 section 3).
+/// The contents of an assertion (RFC 7523 section 3).
 #[derive(Clone, Debug)]
 pub struct AssertionRules {
-    /// The algorithms that are accepted; the first that the key can do is the default.
+    /// The algorithms that the vendor accepts. The first one that the key supports is the default.
     pub algorithms: Vec<Algorithm>,
     /// The lifetime from now, in seconds.
     pub ttl_s: u32,
-    /// The longest lifetime that is accepted, in seconds.
+    /// The maximum lifetime that the vendor accepts, in seconds.
     pub max_ttl_s: u32,
-    /// How far `iat` is put back, in seconds, against clocks that differ.
+    /// How far `iat` is in the past, in seconds, to tolerate clocks that differ.
     pub backdate_s: u32,
     /// Whether `iat` is sent.
     pub issued_at: bool,
     /// Whether `jti` is sent.
     pub jwt_id: bool,
-    /// Whether the scopes travel inside the assertion.
+    /// Whether the assertion contains the scopes.
     pub scope_claim: bool,
     /// The audience of `private_key_jwt` and `client_secret_jwt`: `token_url` or `issuer`.
     pub client_audience: ClientAudience,
-    /// Claims as templates, besides the usual ones or in their place. With a template for `sub`,
-    /// the setting `subject` is needed only if that names it as `{subject}`: `sub = "{subject?}"`
-    /// makes it optional. They go into the assertion
-    /// of the `jwt-bearer` grant; where the connection asks by another grant, into the one that
-    /// authenticates the client. `exp`, `iat`, `jti` and `nbf` are refused: they make an assertion
-    /// fresh.
+    /// Additional claims, as templates. They override the default ones.
+    ///
+    /// They are part of the assertion of the `jwt-bearer` grant. With any other grant, they are
+    /// part of the assertion that authenticates the client. If there is a template for `sub`, the
+    /// setting `subject` is required only if the template contains `{subject}`; `sub =
+    /// "{subject?}"` makes it optional. `exp`, `iat`, `jti` and `nbf` are rejected, because each
+    /// assertion has its own.
     pub claims: BTreeMap<String, Templated>,
-    /// Header members as templates, besides `typ` and `kid` or in their place, in every assertion.
-    /// `alg`, `b64`, `crit` and `x5c` are refused.
+    /// Additional header members of every assertion, as templates. They override `typ` and `kid`.
+    /// `alg`, `b64`, `crit` and `x5c` are rejected.
     pub header: BTreeMap<String, Templated>,
-    /// Whether the header of every assertion carries the key's certificates in `x5c` (RFC 7515
+    /// Whether the header of every assertion contains the key's certificates in `x5c` (RFC 7515
     /// section 4.1.6).
     pub x5c: bool,
 }
@@ -271,112 +273,113 @@ pub enum ClientAudience {
     /// The URL of the token endpoint.
     #[default]
     TokenUrl,
-    /// The issuer: the setting `issuer`, else the base URL (RFC 8414 section 2).
+    /// The issuer: the setting `issuer`, which defaults to the base URL (RFC 8414 section 2).
     Issuer,
 }
 
-/// How consent is asked for.
+/// How consent is requested.
 #[derive(Clone, Debug)]
 pub struct Consent {
-    /// The scopes an individual is asked for; `{scopes}` stands for the connection's.
+    /// The scopes that an individual consents to. `{scopes}` stands for the connection's.
     pub individual: String,
-    /// What an administrator is asked for on behalf of everybody.
+    /// The request for an administrator's consent on behalf of all users.
     pub admin: Option<AdminConsent>,
 }
 
-/// The parameters of an administrator's consent.
+/// The parameters of a request for an administrator's consent.
 #[derive(Clone, Debug)]
 pub struct AdminConsent {
     /// The value of `scope`.
     pub scope: String,
-    /// The value of `admin_consent_scope`; `{scopes}` stands for the connection's.
+    /// The value of `admin_consent_scope`. `{scopes}` stands for the connection's.
     pub admin_consent_scope: String,
 }
 
-/// What becomes of a refresh token when it is used.
+/// What happens to refresh tokens.
 #[derive(Clone, Debug)]
 pub struct RefreshRules {
-    /// Whether an answer brings a new refresh token.
+    /// Whether a refresh returns a new refresh token.
     pub rotation: Rotation,
-    /// For how many seconds the previous refresh token may be sent again after a lost answer;
-    /// 0 where that is not known to be safe.
+    /// For how many seconds the previous refresh token may be sent again after a lost response. 0
+    /// if that isn't known to be safe.
     pub grace_s: u32,
-    /// Days until an unused refresh token dies, where known.
+    /// Days until an unused refresh token expires, if known.
     pub idle_days: Option<u32>,
-    /// Days until the grant dies however often it is used, where known.
+    /// Days until the grant expires even if it is used, if known.
     pub absolute_days: Option<u32>,
 }
 
-/// Whether refreshing replaces the refresh token.
+/// Whether a refresh replaces the refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rotation {
-    /// Every answer brings a new one.
+    /// Every response contains a new one.
     Always,
-    /// Depending on how the app is set up.
+    /// It depends on the app's configuration at the vendor.
     Sometimes,
-    /// The same one is used for ever.
+    /// The refresh token never changes.
     Never,
 }
 
-/// How a successful answer is read.
+/// How a successful response is read.
 #[derive(Clone, Debug, Default)]
 pub struct ResponseRules {
-    /// Members of the answer that are kept and given out as `extra`.
+    /// Members of the response that are kept and returned as `extra`.
     pub keep: Vec<String>,
-    /// The types of tokens that are accepted besides `Bearer`, each with the scheme by which such a
-    /// token is presented, such as `bot = "Bearer"`. If there are any, all others are rejected. If
-    /// there are none, a token of another type is presented as `Bearer`, unless its type is known
-    /// to need a proof, such as `DPoP`: that is rejected.
+    /// Token types in addition to `Bearer`, each with the scheme of its `Authorization` header,
+    /// such as `bot = "Bearer"`.
+    ///
+    /// If there are any, all other types are rejected. If there are none, every type is sent as
+    /// `Bearer`, except those known to need a proof, such as `DPoP`, which are rejected.
     pub token_types: BTreeMap<String, String>,
-    /// The lifetime to assume where the answer has no `expires_in`, in seconds.
+    /// The lifetime to assume if the response has no `expires_in`, in seconds.
     pub assume_lifetime_s: Option<u32>,
-    /// The header that holds the vendor's trace id.
+    /// The header that contains the vendor's trace id.
     pub trace_header: Option<String>,
 }
 
-/// What one kind of refusal means.
+/// The meaning of one of the vendor's errors.
 #[derive(Clone, Debug)]
 pub struct ErrorRow {
-    /// Only for these grants; empty for all.
+    /// Matches only these grants; all if empty.
     pub grants: Vec<GrantKind>,
-    /// Only for apps that prove themselves so; empty for all.
+    /// Matches only these client authentications; all if empty.
     pub client_auth: Vec<ClientAuth>,
-    /// Only with this HTTP status. A row that names a 2xx makes a response without an access token
-    /// the failure it describes.
+    /// Matches only this HTTP status. If it is a 2xx, a response without an access token is this
+    /// error.
     pub status: Option<u16>,
-    /// The response's `error`, or the code that it has instead.
+    /// Matches only this `error`, or the code that the response has instead.
     pub error: Option<String>,
-    /// A part of the response's `error_description`, or of the words that it has instead, in any
-    /// case; `""` means that there are none.
+    /// Matches only if the response's `error_description`, or the message that it has instead,
+    /// contains this text. Ignores case. `""` matches a response without a message.
     pub description: Option<String>,
-    /// What it is.
+    /// What happened.
     pub kind: ErrorKind,
-    /// What to do; by default what goes with the kind.
+    /// What to do. Defaults to the kind's verdict.
     pub verdict: Option<Verdict>,
-    /// One sentence on what to do.
+    /// One sentence that says what to do.
     pub hint: String,
-    /// The setting to look at.
+    /// The setting that the error is about.
     pub setting: Option<String>,
-    /// Seconds to wait where the answer does not say.
+    /// Seconds to wait if the response has no `Retry-After`.
     pub retry_after_s: Option<u32>,
 }
 
 impl Profile {
-    /// Reads a profile from TOML and checks that it holds together.
+    /// Reads a profile from TOML and validates it.
     ///
     /// # Errors
     ///
-    /// Where the text is not TOML, a field is unknown, missing or of the wrong type, or a
-    /// template or rule contradicts another; the message names the field.
+    /// If the text is not TOML, a field is unknown, missing or of the wrong type, or two fields
+    /// contradict each other. The message names the field.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
         let profile = document::parse(text).and_then(Self::read);
-        let profile = profile.map_err(|refusal| {
-            let line = refusal.line(text).map(|line| format!(" in line {line}"));
+        let profile = profile.map_err(|rejection| {
+            let line = rejection.line(text).map(|line| format!(" in line {line}"));
             let line = line.unwrap_or_default();
             Error::new(
                 ErrorKind::Setting,
-                format!("profile{line}: {}", refusal.message),
+                format!("profile{line}: {}", rejection.message),
             )
         })?;
         profile.check().map_err(|why| {
@@ -388,12 +391,14 @@ impl Profile {
         Ok(profile)
     }
 
-    /// What assertions may be signed with, the first choice first: what the setting `algorithm`
-    /// asks for, or all that the vendor accepts. Empty where the key alone decides.
+    /// Returns the algorithms for assertions, the preferred one first.
+    ///
+    /// That is `asked`, the setting `algorithm`, if it is set. Otherwise it is all that the vendor
+    /// accepts; if empty, the key decides.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`], naming `algorithm`, where the vendor does not accept what is asked.
+    /// [`ErrorKind::Setting`] for `algorithm` if the vendor doesn't accept `asked`.
     ///
     /// # Example
     ///
@@ -425,7 +430,7 @@ impl Profile {
                 let words: Vec<_> = accepted.iter().map(|a| a.as_str()).collect();
                 let message = format!("`algorithm` is {asked}, which {name} does not accept");
                 Err(Error::setting("algorithm", message)
-                    .with_hint(format!("{name} accepts {}", words.join(", "))))
+                    .with_hint(format!("set algorithm to one of: {}", words.join(", "))))
             }
         }
     }
@@ -462,7 +467,7 @@ impl Default for AssertionRules {
 }
 
 impl Default for RefreshRules {
-    /// What is safe where nothing is known: the token may be replaced, and must not be replayed.
+    /// The safe assumptions: a refresh may replace the refresh token, which must not be sent again.
     fn default() -> Self {
         Self {
             rotation: Rotation::Sometimes,

@@ -1,4 +1,4 @@
-//! Whether a profile holds together: what its types cannot say.
+//! Validates a profile beyond the types of its fields.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use super::{Profile, Templated, template};
 use crate::GrantKind;
 use crate::parameters::{is_of_callback, is_ours};
 
-/// The hole of endpoints and audiences.
+/// The placeholder of endpoints and audiences.
 const BASE_URL: &str = "base_url";
-/// The hole of what a person consents to.
+/// The placeholder of consent requests.
 const SCOPES: &str = "scopes";
 
 impl Profile {
-    /// Why the profile does not hold together, if it does not; names the field.
+    /// Validates the profile. The error names the field.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.id.is_empty()
             || !self
@@ -20,7 +20,7 @@ impl Profile {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-')
         {
-            return Err("`id` must be of letters, digits and `-`".into());
+            return Err("`id` must consist of letters, digits and `-`".into());
         }
         if self.environments.is_empty() {
             return Err("`environments` is empty".into());
@@ -36,7 +36,9 @@ impl Profile {
                 return Err(format!("`grants.{kind}.client_auth` is empty"));
             }
             if *kind == GrantKind::JwtBearer && self.assertion.algorithms.is_empty() {
-                return Err("`assertion.algorithms` is empty, and grant jwt-bearer signs".into());
+                return Err(
+                    "`assertion.algorithms` is empty, but grant jwt-bearer needs one".into(),
+                );
             }
             if *kind == GrantKind::AuthorizationCode && self.endpoints.authorize.is_none() {
                 return Err("`endpoints.authorize` is missing for grant authorization-code".into());
@@ -45,9 +47,9 @@ impl Profile {
         if self.assertion.ttl_s > self.assertion.max_ttl_s {
             return Err("`assertion.ttl_s` exceeds `assertion.max_ttl_s`".into());
         }
-        // Lifetimes count from `iat`, which is put back.
+        // Lifetimes count from `iat`, which is backdated.
         if self.assertion.backdate_s >= self.assertion.max_ttl_s {
-            return Err("`assertion.backdate_s` is not below `assertion.max_ttl_s`".into());
+            return Err("`assertion.backdate_s` must be less than `assertion.max_ttl_s`".into());
         }
         self.check_texts()?;
         // RFC 9110 section 11.1.
@@ -62,11 +64,10 @@ impl Profile {
         self.check_templates()
     }
 
-    /// Checks the texts that have at most one hole, and those that have none.
+    /// Validates the texts that may contain one placeholder, and those that may contain none.
     fn check_texts(&self) -> Result<(), String> {
         let check = |field: &str, text: &str, known: &[&str]| {
-            template::check_holes(text, known)
-                .map_err(|why| format!("`{field}` cannot be filled: {why}"))
+            template::check_holes(text, known).map_err(|why| format!("`{field}` is invalid: {why}"))
         };
         for (name, environment) in &self.environments {
             if let Some(audience) = &environment.audience {
@@ -112,10 +113,10 @@ impl Profile {
         ] {
             let Some(text) = endpoint else { continue };
             template::check_holes(text, &[BASE_URL])
-                .map_err(|why| format!("`endpoints.{name}` cannot be filled: {why}"))?;
+                .map_err(|why| format!("`endpoints.{name}` is invalid: {why}"))?;
             let path = match text.strip_prefix("{base_url}") {
                 Some(path) => path,
-                // What does not depend on a setting is checked whole.
+                // Without a placeholder, the whole URL is known.
                 None if !text.contains('{') => {
                     let parsed = crate::Url::parse(text);
                     parsed.map_err(|e| format!("`endpoints.{name}`: {e}"))?;
@@ -125,7 +126,7 @@ impl Profile {
             };
             if !path.is_empty() && !path.starts_with(['/', '?']) {
                 return Err(format!(
-                    "`endpoints.{name}` must begin with `{{base_url}}` and go on with a `/`"
+                    "`endpoints.{name}` must begin with `{{base_url}}`, followed by `/`"
                 ));
             }
         }
@@ -135,15 +136,15 @@ impl Profile {
     fn check_templates(&self) -> Result<(), String> {
         let fresh = |name: &str| ["exp", "iat", "jti", "nbf"].contains(&name);
         self.check_table("assertion.claims", &self.assertion.claims, |name| {
-            fresh(name).then_some("makes an assertion fresh, and is set for each one anew")
+            fresh(name).then_some("is set for each assertion, so a profile can't set it")
         })?;
         self.check_table(
             "assertion.header",
             &self.assertion.header,
             |name| match name {
-                "alg" => Some("is the signer's: see `assertion.algorithms`"),
-                "b64" | "crit" => Some("changes what a signature is made of"),
-                "x5c" => Some("is no text: write `assertion.x5c = true`"),
+                "alg" => Some("is set by the signer: use `assertion.algorithms`"),
+                "b64" | "crit" => Some("changes what the signature covers"),
+                "x5c" => Some("is not a text: use `assertion.x5c = true`"),
                 _ => None,
             },
         )?;
@@ -152,14 +153,14 @@ impl Profile {
         })?;
         if let Some(name) = self.authorize.keep.iter().find(|name| is_of_callback(name)) {
             return Err(format!(
-                "`authorize.keep` names `{name}`, which is the protocol's own"
+                "`authorize.keep` names `{name}`, which is a parameter of the protocol"
             ));
         }
         for (kind, rules) in &self.grants {
             let table = format!("grants.{kind}.params");
             self.check_table(&table, &rules.params, |name| {
                 if is_ours(name) {
-                    Some("proves the app or spends a grant, and is not a profile's to write")
+                    Some("authenticates the app or spends a grant, so a profile can't set it")
                 } else if !name.bytes().all(is_of_name) {
                     Some(OF_NAMES)
                 } else {
@@ -174,13 +175,13 @@ impl Profile {
         &self,
         table: &str,
         entries: &BTreeMap<String, Templated>,
-        refused: impl Fn(&str) -> Option<&'static str>,
+        why_rejected: impl Fn(&str) -> Option<&'static str>,
     ) -> Result<(), String> {
         entries.iter().try_for_each(|(name, entry)| {
-            let why = match (refused(name), entry.check(self.extra.keys())) {
+            let why = match (why_rejected(name), entry.check(self.extra.keys())) {
                 _ if name.is_empty() => "has no name".to_owned(),
                 (Some(why), _) => why.to_owned(),
-                (None, Err(why)) => format!("cannot be filled: {why}"),
+                (None, Err(why)) => format!("is invalid: {why}"),
                 (None, Ok(())) => return Ok(()),
             };
             Err(format!("`{table}.{name}` {why}"))
@@ -188,14 +189,14 @@ impl Profile {
     }
 }
 
-const OF_NAMES: &str = "must be of letters, digits, `-`, `.` and `_`";
+const OF_NAMES: &str = "must consist of letters, digits, `-`, `.` and `_`";
 
-/// Whether a parameter's name may have this byte (RFC 6749 appendix A).
+/// Returns whether a parameter's name may contain this byte (RFC 6749 appendix A).
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 
-/// Why a parameter cannot be added to the authorization request, if it cannot.
+/// Returns why a parameter can't be added to the authorization request, or `None` if it can.
 pub(crate) fn refuse_authorize_param(name: &str) -> Option<&'static str> {
     const OF_THE_PROTOCOL: &[&str] = &[
         "response_type",

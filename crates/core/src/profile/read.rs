@@ -1,4 +1,4 @@
-//! A profile out of its TOML.
+//! Reads a profile from TOML.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use super::{
     AdminConsent, AssertionRules, AuthorizeRules, Consent, Endpoints, Environment, ErrorRow,
     GrantRules, Profile, RefreshRules, ResponseRules, Templated,
 };
-use crate::document::{Field, Refusal};
+use crate::document::{Field, Rejection};
 use crate::{Algorithm, Error, jose};
 
 impl Profile {
-    pub(super) fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    pub(super) fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&[
             "id",
             "name",
@@ -33,7 +33,7 @@ impl Profile {
         let mut grants = BTreeMap::new();
         for (name, field) in fields.required("grants")?.entries()? {
             let kind = name.parse().map_err(|error: Error| {
-                field.refuse(&format!("is no grant: {}", error.message()))
+                field.reject(&format!("is not a grant: {}", error.message()))
             })?;
             grants.insert(kind, GrantRules::read(field)?);
         }
@@ -70,7 +70,7 @@ impl Profile {
 }
 
 impl Environment {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&["base_url", "audience", "about", "extra"])?;
         Ok(Self {
             base_url: fields.text("base_url")?,
@@ -82,7 +82,7 @@ impl Environment {
 }
 
 impl Endpoints {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&[
             "token",
             "authorize",
@@ -104,7 +104,7 @@ impl Endpoints {
 }
 
 impl GrantRules {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&[
             "client_auth",
             "default_scopes",
@@ -134,7 +134,7 @@ impl GrantRules {
 }
 
 impl AssertionRules {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&[
             "algorithms",
             "ttl_s",
@@ -148,25 +148,25 @@ impl AssertionRules {
             "header",
             "x5c",
         ])?;
-        let usual = Self::default();
+        let default = Self::default();
         Ok(Self {
             algorithms: fields.list("algorithms", algorithm)?,
-            ttl_s: fields.count("ttl_s")?.unwrap_or(usual.ttl_s),
-            max_ttl_s: fields.count("max_ttl_s")?.unwrap_or(usual.max_ttl_s),
-            backdate_s: fields.count("backdate_s")?.unwrap_or(usual.backdate_s),
-            issued_at: fields.flag("issued_at", usual.issued_at)?,
-            jwt_id: fields.flag("jwt_id", usual.jwt_id)?,
-            scope_claim: fields.flag("scope_claim", usual.scope_claim)?,
+            ttl_s: fields.count("ttl_s")?.unwrap_or(default.ttl_s),
+            max_ttl_s: fields.count("max_ttl_s")?.unwrap_or(default.max_ttl_s),
+            backdate_s: fields.count("backdate_s")?.unwrap_or(default.backdate_s),
+            issued_at: fields.flag("issued_at", default.issued_at)?,
+            jwt_id: fields.flag("jwt_id", default.jwt_id)?,
+            scope_claim: fields.flag("scope_claim", default.scope_claim)?,
             client_audience: fields.word("client_audience")?.unwrap_or_default(),
             claims: fields.named("claims", Templated::read)?,
             header: fields.named("header", Templated::read)?,
-            x5c: fields.flag("x5c", usual.x5c)?,
+            x5c: fields.flag("x5c", default.x5c)?,
         })
     }
 }
 
 impl AuthorizeRules {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&[
             "params",
             "nonce",
@@ -185,7 +185,7 @@ impl AuthorizeRules {
 }
 
 impl Consent {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&["individual", "admin"])?;
         Ok(Self {
             individual: fields.required("individual")?.text()?,
@@ -195,7 +195,7 @@ impl Consent {
 }
 
 impl AdminConsent {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&["scope", "admin_consent_scope"])?;
         Ok(Self {
             scope: fields.required("scope")?.text()?,
@@ -205,12 +205,12 @@ impl AdminConsent {
 }
 
 impl RefreshRules {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&["rotation", "grace_s", "idle_days", "absolute_days"])?;
-        let usual = Self::default();
+        let default = Self::default();
         Ok(Self {
-            rotation: fields.word("rotation")?.unwrap_or(usual.rotation),
-            grace_s: fields.count("grace_s")?.unwrap_or(usual.grace_s),
+            rotation: fields.word("rotation")?.unwrap_or(default.rotation),
+            grace_s: fields.count("grace_s")?.unwrap_or(default.grace_s),
             idle_days: fields.count("idle_days")?,
             absolute_days: fields.count("absolute_days")?,
         })
@@ -218,7 +218,7 @@ impl RefreshRules {
 }
 
 impl ResponseRules {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields =
             field.fields(&["keep", "token_types", "assume_lifetime_s", "trace_header"])?;
         Ok(Self {
@@ -231,7 +231,7 @@ impl ResponseRules {
 }
 
 impl ErrorRow {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         let mut fields = field.fields(&[
             "grants",
             "client_auth",
@@ -246,7 +246,7 @@ impl ErrorRow {
         ])?;
         let status = fields.take("status").map(|field| {
             let status = field.whole().and_then(|status| u16::try_from(status).ok());
-            status.ok_or_else(|| field.refuse("must be an HTTP status"))
+            status.ok_or_else(|| field.reject("must be an HTTP status"))
         });
         Ok(Self {
             grants: fields.list("grants", Field::word)?,
@@ -264,17 +264,17 @@ impl ErrorRow {
 }
 
 impl Templated {
-    fn read(field: Field<'_>) -> Result<Self, Refusal> {
+    fn read(field: Field<'_>) -> Result<Self, Rejection> {
         Ok(Self(match &field.value {
             DeValue::String(_) => Value::Text(field.text()?),
             DeValue::Boolean(truth) => Value::Truth(*truth),
             DeValue::Integer(_) => {
                 let number = field.whole();
-                Value::Whole(number.ok_or_else(|| field.refuse("is too large a number"))?)
+                Value::Whole(number.ok_or_else(|| field.reject("is too large"))?)
             }
             DeValue::Float(number) => {
                 let number = number.as_str().parse();
-                Value::Real(number.map_err(|_| field.refuse("is not a number"))?)
+                Value::Real(number.map_err(|_| field.reject("is not a number"))?)
             }
             DeValue::Array(_) => {
                 Value::List(field.items()?.map(Self::read).collect::<Result<_, _>>()?)
@@ -286,10 +286,10 @@ impl Templated {
     }
 }
 
-fn algorithm(field: Field<'_>) -> Result<Algorithm, Refusal> {
+fn algorithm(field: Field<'_>) -> Result<Algorithm, Rejection> {
     let word = field.value.as_str().ok_or_else(|| field.must_be("text"))?;
     word.parse()
-        .map_err(|error: jose::Error| field.refuse(&format!("is refused: {}", error.message())))
+        .map_err(|error: jose::Error| field.reject(&format!("is invalid: {}", error.message())))
 }
 
 #[cfg(test)]
@@ -306,7 +306,7 @@ grants.client-credentials.client_auth = ["post"]
 "#;
 
     #[test]
-    fn a_refusal_names_the_field_and_its_line() {
+    fn errors_name_the_field_and_its_line() {
         for (line, says) in [
             (
                 "endpoint.token = \"x\"",
@@ -318,31 +318,31 @@ grants.client-credentials.client_auth = ["post"]
             ),
             (
                 "consent.quite_another = 3",
-                "`consent.quite_another` is not known here; known are individual, admin",
+                "`consent.quite_another` is not known here; expected one of individual, admin",
             ),
             (
                 "endpoints.authorize = 3",
-                "`endpoints.authorize` must be text, and is of type integer",
+                "`endpoints.authorize` must be text, but is of type integer",
             ),
             (
                 "refresh.grace_s = -1",
-                "`refresh.grace_s` must be a whole number from 0 to 4294967295, and is of type integer",
+                "`refresh.grace_s` must be a whole number from 0 to 4294967295, but is of type integer",
             ),
             (
                 "assertion.jwt_id = \"yes\"",
-                "`assertion.jwt_id` must be true or false, and is of type string",
+                "`assertion.jwt_id` must be true or false, but is of type string",
             ),
             (
                 "grants.device-code.client_auth = \"post\"",
-                "`grants.device-code.client_auth` must be an array, and is of type string",
+                "`grants.device-code.client_auth` must be an array, but is of type string",
             ),
             (
                 "extra = [1]",
-                "`extra` must be a table, and is of type array",
+                "`extra` must be a table, but is of type array",
             ),
             (
                 "grants.device.client_auth = [\"post\"]",
-                "`grants.device` is no grant: ",
+                "`grants.device` is not a grant: ",
             ),
             (
                 "basic_encoding = \"cooked\"",
@@ -354,7 +354,7 @@ grants.client-credentials.client_auth = ["post"]
             ),
             (
                 "assertion.algorithms = [\"none\"]",
-                "`assertion.algorithms` is refused: ",
+                "`assertion.algorithms` is invalid: ",
             ),
             (
                 "errors = [{ status = 70000, kind = \"refused\", hint = \"\" }]",
@@ -378,7 +378,7 @@ grants.client-credentials.client_auth = ["post"]
     }
 
     #[test]
-    fn what_is_required_is_missed_by_name() {
+    fn errors_name_missing_fields() {
         for name in [
             "id",
             "name",

@@ -1,11 +1,11 @@
-//! Which row of a provider's table explains an error, and what it says.
+//! The rows of a provider's table of errors.
 
 use super::ErrorRow;
 use crate::{ClientAuth, Error, ErrorKind, GrantKind};
 
 impl ErrorRow {
-    /// Whether the row is about this error. `client_auth` and `status` are none at the
-    /// authorization endpoint, whose errors come by way of the browser.
+    /// Returns whether the row matches this error. `client_auth` and `status` are `None` for the
+    /// authorization endpoint, whose errors come through the browser.
     pub(crate) fn fits(
         &self,
         grant: GrantKind,
@@ -15,7 +15,7 @@ impl ErrorRow {
         description: Option<&str>,
     ) -> bool {
         let of_grant = self.grants.is_empty() || self.grants.contains(&grant);
-        // Who signs an assertion or shows a secret has no login to repeat.
+        // A grant without a login can't repeat it.
         let of_grant = of_grant && (self.kind != ErrorKind::LoginRequired || grant.needs_login());
         let of_client = self.client_auth.is_empty()
             || client_auth.is_some_and(|client_auth| self.client_auth.contains(&client_auth));
@@ -33,7 +33,7 @@ impl ErrorRow {
         of_grant && of_client && of_status && of_error && of_description
     }
 
-    /// The error that the row makes of a message.
+    /// Returns the row's error with this message.
     pub(crate) fn error(&self, message: String) -> Error {
         let error = Error::new(self.kind, message).with_hint(&self.hint);
         let error = match &self.setting {

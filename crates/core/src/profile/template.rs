@@ -1,10 +1,12 @@
-//! The closed language of a profile's claims, header members and parameters: texts with holes.
+//! Templates for claims, header members and parameters: texts with placeholders.
 
 use crate::SETTINGS;
 use crate::nearest::nearest;
 
-/// A value in a profile that is filled in for each request: a text with holes, a number, a truth
-/// value, or an array of these. The language is described at [`Profile`](super::Profile).
+/// A value in a profile that is filled in for each request: a text with placeholders, a number, a
+/// boolean, or an array of these.
+///
+/// See [`Profile`](super::Profile#templates) for the syntax.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Templated(pub(crate) Value);
 
@@ -24,7 +26,7 @@ pub(crate) enum Part<'a> {
     Hole(Hole<'a>),
 }
 
-/// What stands between braces: `{name}`, `{name?}`, `{name:fallback}`, each with filters behind.
+/// A placeholder: `{name}`, `{name?}` or `{name:fallback}`, each followed by filters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Hole<'a> {
     pub(crate) name: Name<'a>,
@@ -32,7 +34,7 @@ pub(crate) struct Hole<'a> {
     filters: &'a str,
 }
 
-/// What a hole is filled with.
+/// The value of a placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Name<'a> {
     ClientId,
@@ -49,7 +51,7 @@ pub(crate) enum Name<'a> {
     Extra(&'a str),
 }
 
-/// What becomes of a hole that there is nothing for.
+/// What happens to a placeholder without a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Unset<'a> {
     Refuse,
@@ -83,7 +85,7 @@ const FILTERS: &[(&str, Filter)] = &[
 ];
 
 impl Templated {
-    /// The template as JSON, with its holes unfilled.
+    /// Returns the template as JSON, with its placeholders unfilled.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match &self.0 {
             Value::Text(text) => text.as_str().into(),
@@ -94,7 +96,7 @@ impl Templated {
         }
     }
 
-    /// Checks every text; `extra` are the names of the profile's own settings.
+    /// Validates every text. `extra` contains the names of the profile's own settings.
     pub(super) fn check<'a>(
         &self,
         extra: impl Iterator<Item = &'a String> + Clone,
@@ -110,7 +112,7 @@ impl Templated {
     }
 }
 
-/// Checks a text whose holes are only these, without filters and fallbacks.
+/// Validates a text that may contain only these placeholders, without filters and fallbacks.
 pub(super) fn check_holes(text: &str, known: &[&str]) -> Result<(), String> {
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -123,8 +125,8 @@ pub(super) fn check_holes(text: &str, known: &[&str]) -> Result<(), String> {
             let shown: String = inner.chars().take(64).collect();
             let meant = match (nearest(inner, known.iter().copied()), known) {
                 (Some(near), _) => format!("did you mean `{{{near}}}`?"),
-                (None, []) => "no placeholder is".to_owned(),
-                (None, known) => format!("known is `{{{}}}`", known.join("}`, `{")),
+                (None, []) => "this field can't have placeholders".to_owned(),
+                (None, known) => format!("expected `{{{}}}`", known.join("}`, `{")),
             };
             return Err(format!("`{{{shown}}}` is not known here; {meant}"));
         }
@@ -134,10 +136,10 @@ pub(super) fn check_holes(text: &str, known: &[&str]) -> Result<(), String> {
 }
 
 fn lone_brace(text: &str) -> String {
-    format!("{text:?} has a brace without its other half")
+    format!("{text:?} has an unmatched brace")
 }
 
-/// Takes a text apart. Whether a profile has an `{extra.…}` is not known here.
+/// Parses a text. Does not check that the profile has the settings of `{extra.…}`.
 pub(crate) fn parse(text: &str) -> Result<Vec<Part<'_>>, String> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -201,7 +203,7 @@ impl<'a> Hole<'a> {
         Ok(hole)
     }
 
-    /// The value as its filters make it, from left to right.
+    /// Applies the filters to a value, from left to right.
     pub(crate) fn filtered(&self, value: String) -> String {
         let filters = self.filters.split('|').filter_map(filter);
         filters.fold(value, |value, filter| filter(&value))
@@ -219,14 +221,14 @@ impl<'a> Name<'a> {
         let is_secret = |word: &str| SETTINGS.iter().any(|s| s.secret && s.name == word);
         if is_secret(word) {
             return Err(format!(
-                "`{{{word}}}` is secret, and no secret goes into a template"
+                "`{{{word}}}` is secret, and templates can't contain secrets"
             ));
         }
         let known: Vec<_> = NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
         Err(unknown(word, &known))
     }
 
-    /// The setting that it comes from.
+    /// Returns the setting that provides the value.
     pub(crate) fn setting(self) -> String {
         match self {
             Self::Extra(name) => format!("extra.{name}"),
@@ -249,7 +251,7 @@ fn unknown(word: &str, known: &[String]) -> String {
     let meant = match nearest(word, known) {
         Some(near) => format!("did you mean `{{{near}}}`?"),
         None if known.is_empty() => "the profile has no `extra`".to_owned(),
-        None => format!("known are {}", known.join(", ")),
+        None => format!("expected one of {}", known.join(", ")),
     };
     format!("`{{{shown}}}` is not known; {meant}")
 }
@@ -262,7 +264,7 @@ fn unknown_filter(word: &str) -> String {
     let known: Vec<_> = FILTERS.iter().map(|(name, _)| *name).collect();
     let meant = match nearest(word, known.iter().copied()) {
         Some(near) => format!("did you mean `|{near}`?"),
-        None => format!("known are {}", known.join(", ")),
+        None => format!("expected one of {}", known.join(", ")),
     };
     format!("the filter `|{shown}` is not known; {meant}")
 }

@@ -347,7 +347,7 @@ fn parameters_that_a_login_sets_cannot_be_added() {
     for (line, expected) in [
         (
             "params.x = \"{nobody}\"",
-            "`authorize.params.x` cannot be filled",
+            "`authorize.params.x` is invalid",
         ),
         ("keep = [\"state\"]", "`authorize.keep` names `state`"),
         (

@@ -121,7 +121,7 @@ fn a_hole_that_nothing_fills_is_refused_in_every_field() {
     let error = Profile::from_toml(&ACME.replace("{scopes} more", "{scope}")).unwrap_err();
     assert_eq!(
         error.message(),
-        "profile `acme`: `consent.individual` cannot be filled: `{scope}` is not known here; did you mean `{scopes}`?"
+        "profile `acme`: `consent.individual` is invalid: `{scope}` is not known here; did you mean `{scopes}`?"
     );
 }
 

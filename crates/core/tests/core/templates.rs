@@ -353,7 +353,7 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
     for (entry, says) in [
         (
             "assertion.claims.sub = \"{subjet}\"",
-            "`assertion.claims.sub` cannot be filled: `{subjet}` is not known; did you mean `{subject}`?",
+            "`assertion.claims.sub` is invalid: `{subjet}` is not known; did you mean `{subject}`?",
         ),
         (
             "assertion.claims.sub = \"{extra.acount}\"",
@@ -361,7 +361,7 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
         ),
         (
             "assertion.header.kid = \"{zzzzzz}\"",
-            "`assertion.header.kid` cannot be filled: `{zzzzzz}` is not known; known are client_id, subject",
+            "`assertion.header.kid` is invalid: `{zzzzzz}` is not known; expected one of client_id, subject",
         ),
         (
             "assertion.claims.x = \"{subject|uper}\"",
@@ -369,7 +369,7 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
         ),
         (
             "assertion.claims.x = \"{subject|}\"",
-            "the filter `|` is not known; known are upper, lower, dash, label",
+            "the filter `|` is not known; expected one of upper, lower, dash, label",
         ),
         (
             "assertion.claims.x = \"{subject|upper?}\"",
@@ -381,15 +381,15 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
         ),
         (
             "assertion.claims.x = \"{subject\"",
-            "without its other half",
+            "unmatched brace",
         ),
         (
             "assertion.claims.x = \"subject}\"",
-            "without its other half",
+            "unmatched brace",
         ),
         (
             "assertion.claims.x = \"{{subject}}\"",
-            "without its other half",
+            "unmatched brace",
         ),
         ("assertion.claims.x = \"{}\"", "`{}` is not known"),
         ("assertion.claims.x = \"{ subject }\"", "is not known"),
@@ -402,30 +402,30 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
         ("assertion.claims.x = { y = 1 }", "an array of these"),
         ("assertion.claims.x = 1979-05-27", "an array of these"),
         ("assertion.claims.\"\" = 1", "has no name"),
-        ("assertion.header.alg = \"none\"", "is the signer's"),
+        ("assertion.header.alg = \"none\"", "is set by the signer"),
         (
             "assertion.header.crit = [\"x\"]",
-            "what a signature is made of",
+            "what the signature covers",
         ),
         (
             "assertion.header.b64 = false",
-            "what a signature is made of",
+            "what the signature covers",
         ),
         (
             "assertion.header.x5c = \"x\"",
-            "write `assertion.x5c = true`",
+            "use `assertion.x5c = true`",
         ),
         ("grants.jwt-bearer.params.\"a b\" = 1", "letters, digits"),
         ("grants.jwt-bearer.params.\"a&b\" = 1", "letters, digits"),
         (
             "grants.jwt-bearer.params.x = \"{nobody}\"",
-            "`grants.jwt-bearer.params.x` cannot be filled: `{nobody}`",
+            "`grants.jwt-bearer.params.x` is invalid: `{nobody}`",
         ),
     ] {
         refused(entry, says);
     }
     for name in ["exp", "iat", "jti", "nbf"] {
-        let says = format!("`assertion.claims.{name}` makes an assertion fresh");
+        let says = format!("`assertion.claims.{name}` is set for each assertion");
         refused(&format!("assertion.claims.{name} = 1"), &says);
     }
     for name in [
@@ -438,7 +438,7 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
         "code_verifier",
         "refresh_token",
     ] {
-        let says = format!("params.{name}` proves the app or spends a grant");
+        let says = format!("params.{name}` authenticates the app or spends a grant");
         refused(&format!("grants.jwt-bearer.params.{name} = 1"), &says);
     }
     for secret in countersign_core::SETTINGS.iter().filter(|s| s.secret) {
