@@ -5,11 +5,11 @@ export type SettingValue = string | number | null | undefined;
 
 /** The settings that every provider has. */
 export type KnownSettings = {
-  /** the vendor, by the id of its provider */
+  /** the id of the vendor's provider */
   provider?: SettingValue;
   /** the vendor's deployment, such as demo or production */
   environment?: SettingValue;
-  /** jwt-bearer, authorization-code, refresh-token, client-credentials or device-code */
+  /** how a token is requested: jwt-bearer, authorization-code, refresh-token or client-credentials */
   grant?: SettingValue;
   /** the app's id: integration key, consumer key */
   client_id?: SettingValue;
@@ -19,7 +19,7 @@ export type KnownSettings = {
   client_secret_file?: SettingValue;
   /** the environment variable with the app's secret */
   client_secret_env?: SettingValue;
-  /** none, basic, post, private_key_jwt or client_secret_jwt */
+  /** how the app authenticates: none, basic, post, private_key_jwt or client_secret_jwt */
   client_auth?: SettingValue;
   /** raw or rfc6749: whether id and secret are form-encoded in Basic */
   basic_encoding?: SettingValue;
@@ -44,47 +44,47 @@ export type KnownSettings = {
   key_id?: SettingValue;
   /** the `alg` of assertions, such as RS256 */
   algorithm?: SettingValue;
-  /** whom an assertion stands for: user id or user name */
+  /** the user that an assertion is for: user id or user name */
   subject?: SettingValue;
-  /** the `aud` of assertions, apart from the endpoint */
+  /** the `aud` of assertions, independent of the endpoint */
   audience?: SettingValue;
   /** the scopes to request, separated by spaces */
   scopes?: SettingValue;
-  /** lifetime of assertions in seconds */
+  /** lifetime of assertions, in seconds */
   assertion_ttl_s?: SettingValue;
-  /** where the browser comes back to after a login */
+  /** the URI that the browser returns to after a login */
   redirect_uri?: SettingValue;
-  /** a refresh token obtained elsewhere, to start from */
+  /** a refresh token to start from, obtained elsewhere */
   refresh_token?: SettingValue;
-  /** a file with a refresh token obtained elsewhere, to start from */
+  /** a file with a refresh token to start from, obtained elsewhere */
   refresh_token_file?: SettingValue;
-  /** the environment variable with a refresh token obtained elsewhere, to start from */
+  /** the environment variable with a refresh token to start from, obtained elsewhere */
   refresh_token_env?: SettingValue;
-  /** base of the provider's endpoints, instead of the environment's */
+  /** base URL of the endpoints, instead of the environment's */
   base_url?: SettingValue;
   /** the token endpoint, instead of the provider's */
   token_url?: SettingValue;
   /** the authorization endpoint, instead of the provider's */
   authorize_url?: SettingValue;
-  /** the server's issuer: client assertions are for it, and login answers must be from it */
+  /** the server's issuer: the audience of client assertions, and the issuer of login responses */
   issuer?: SettingValue;
-  /** PEM certificates to trust besides the roots */
+  /** a file of PEM certificates to trust in addition to the roots */
   ca_file?: SettingValue;
-  /** true or false: whether ca_file alone is trusted, without the roots */
+  /** true to trust only the certificates in ca_file */
   ca_only?: SettingValue;
-  /** bundled or system: which roots to trust */
+  /** the roots to trust: bundled or system */
   roots?: SettingValue;
   /** http://host:port of a proxy */
   proxy?: SettingValue;
   /** total time for one request, in milliseconds */
   timeout_ms?: SettingValue;
-  /** how long a token must still be valid, in seconds */
+  /** minimum time that a returned token must still be valid, in seconds */
   min_valid_s?: SettingValue;
-  /** lifetime to assume where the answer has none, in seconds */
+  /** lifetime to assume if the response has none, in seconds */
   assume_lifetime_s?: SettingValue;
-  /** memory, file:DIR, redis://, rediss:// or postgres:// */
+  /** the token store: memory, file:FOLDER, redis://, rediss:// or postgres:// */
   store?: SettingValue;
-  /** false: the store must exist; nothing of it is created */
+  /** false if the store must already exist */
   store_create?: SettingValue;
   /** the key that encrypts the store */
   store_key?: SettingValue;

@@ -16,13 +16,13 @@ class Settings(TypedDict, total=False):
     """
 
     provider: str | None
-    """the vendor, by the id of its provider"""
+    """the id of the vendor's provider"""
 
     environment: str | None
     """the vendor's deployment, such as demo or production"""
 
     grant: str | None
-    """jwt-bearer, authorization-code, refresh-token, client-credentials or device-code"""
+    """how a token is requested: jwt-bearer, authorization-code, refresh-token or client-credentials"""
 
     client_id: str | None
     """the app's id: integration key, consumer key"""
@@ -37,7 +37,7 @@ class Settings(TypedDict, total=False):
     """the environment variable with the app's secret"""
 
     client_auth: str | None
-    """none, basic, post, private_key_jwt or client_secret_jwt"""
+    """how the app authenticates: none, basic, post, private_key_jwt or client_secret_jwt"""
 
     basic_encoding: str | None
     """raw or rfc6749: whether id and secret are form-encoded in Basic"""
@@ -68,31 +68,31 @@ class Settings(TypedDict, total=False):
     """the `alg` of assertions, such as RS256"""
 
     subject: str | None
-    """whom an assertion stands for: user id or user name"""
+    """the user that an assertion is for: user id or user name"""
 
     audience: str | None
-    """the `aud` of assertions, apart from the endpoint"""
+    """the `aud` of assertions, independent of the endpoint"""
 
     scopes: str | None
     """the scopes to request, separated by spaces"""
 
     assertion_ttl_s: int | str | None
-    """lifetime of assertions in seconds"""
+    """lifetime of assertions, in seconds"""
 
     redirect_uri: str | None
-    """where the browser comes back to after a login"""
+    """the URI that the browser returns to after a login"""
 
     refresh_token: str | None
-    """a refresh token obtained elsewhere, to start from"""
+    """a refresh token to start from, obtained elsewhere"""
 
     refresh_token_file: Path | None
-    """a file with a refresh token obtained elsewhere, to start from"""
+    """a file with a refresh token to start from, obtained elsewhere"""
 
     refresh_token_env: str | None
-    """the environment variable with a refresh token obtained elsewhere, to start from"""
+    """the environment variable with a refresh token to start from, obtained elsewhere"""
 
     base_url: str | None
-    """base of the provider's endpoints, instead of the environment's"""
+    """base URL of the endpoints, instead of the environment's"""
 
     token_url: str | None
     """the token endpoint, instead of the provider's"""
@@ -101,16 +101,16 @@ class Settings(TypedDict, total=False):
     """the authorization endpoint, instead of the provider's"""
 
     issuer: str | None
-    """the server's issuer: client assertions are for it, and login answers must be from it"""
+    """the server's issuer: the audience of client assertions, and the issuer of login responses"""
 
     ca_file: Path | None
-    """PEM certificates to trust besides the roots"""
+    """a file of PEM certificates to trust in addition to the roots"""
 
     ca_only: str | None
-    """true or false: whether ca_file alone is trusted, without the roots"""
+    """true to trust only the certificates in ca_file"""
 
     roots: str | None
-    """bundled or system: which roots to trust"""
+    """the roots to trust: bundled or system"""
 
     proxy: str | None
     """http://host:port of a proxy"""
@@ -119,16 +119,16 @@ class Settings(TypedDict, total=False):
     """total time for one request, in milliseconds"""
 
     min_valid_s: int | str | None
-    """how long a token must still be valid, in seconds"""
+    """minimum time that a returned token must still be valid, in seconds"""
 
     assume_lifetime_s: int | str | None
-    """lifetime to assume where the answer has none, in seconds"""
+    """lifetime to assume if the response has none, in seconds"""
 
     store: str | None
-    """memory, file:DIR, redis://, rediss:// or postgres://"""
+    """the token store: memory, file:FOLDER, redis://, rediss:// or postgres://"""
 
     store_create: str | None
-    """false: the store must exist; nothing of it is created"""
+    """false if the store must already exist"""
 
     store_key: str | None
     """the key that encrypts the store"""

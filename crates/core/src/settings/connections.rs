@@ -1,4 +1,4 @@
-//! The connections of a TOML text, each parsed when it is asked for.
+//! The connections of a TOML text, each parsed on first use.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use super::{Settings, sections};
 use crate::nearest::nearest;
 use crate::{Error, ErrorKind};
 
-/// The connections of a TOML text, each parsed only when it is asked for.
+/// The connections of a TOML text, each parsed only when it is selected.
 ///
-/// A mistake in one connection is an error of that connection alone, and a text with ten thousand
-/// of them costs little more than finding the one.
+/// A mistake in one connection is an error of that connection only. Selecting one of ten thousand
+/// connections costs little more than finding it.
 ///
 /// # Example
 ///
@@ -35,13 +35,13 @@ use crate::{Error, ErrorKind};
 pub struct Connections(Kind);
 
 enum Kind {
-    /// Tables with headers, parsed one by one.
+    /// Tables with headers, which are parsed one by one.
     Sections {
         text: Zeroizing<String>,
         tables: BTreeMap<String, Vec<Range<usize>>>,
         unclear: Option<usize>,
     },
-    /// Written in another way, and parsed as a whole.
+    /// Connections in any other form of TOML, parsed as a whole.
     Parsed(BTreeMap<String, Result<Settings, Error>>),
 }
 
@@ -50,8 +50,8 @@ impl Connections {
     ///
     /// # Errors
     ///
-    /// If a table other than `connections` is there. If the connections are not written as tables
-    /// with headers, the whole text is parsed, and a syntax error anywhere is an error.
+    /// If there is a table other than `connections`. If the connections aren't tables with headers,
+    /// the whole text is parsed, and any syntax error is an error.
     pub fn from_toml(text: String) -> Result<Self, Error> {
         let text = Zeroizing::new(text);
         let Some(sections) = sections::cut(&text) else {
@@ -68,7 +68,7 @@ impl Connections {
         }))
     }
 
-    /// The names of all connections, in order.
+    /// Returns the names of all connections, in order.
     pub fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
         match &self.0 {
             Kind::Sections { tables, .. } => Box::new(tables.keys().map(String::as_str)),
@@ -76,11 +76,11 @@ impl Connections {
         }
     }
 
-    /// The settings of one connection.
+    /// Returns the settings of one connection.
     ///
     /// # Errors
     ///
-    /// As [`Settings::select`], and if this connection's table is wrong, as [`Settings::from_toml`].
+    /// As [`Settings::select`], and as [`Settings::from_toml`] for this connection's table.
     pub fn select(&self, name: &str) -> Result<Settings, Error> {
         match &self.0 {
             Kind::Parsed(all) => match all.get(name) {
@@ -120,40 +120,40 @@ fn parse_one(text: &str, name: &str, spans: &[Range<usize>]) -> Result<Settings,
         Some(settings) => settings,
         None => Err(Error::new(
             ErrorKind::Internal,
-            format!("connection `{name}` was found and is not there"),
+            format!("connection `{name}` was found but not parsed"),
         )),
     }
 }
 
-/// There is no connection of this name.
+/// Returns the error for an unknown connection.
 pub(super) fn none_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Error {
-    /// More names than these help nobody.
-    const MOST: usize = 20;
+    /// The maximum number of names in the hint.
+    const MAX_NAMES: usize = 20;
     let names: Vec<_> = names.collect();
     let meant = match nearest(name, names.iter().copied()) {
         Some(near) => format!("; did you mean `{near}`?"),
         None => String::new(),
     };
     let hint = match names.len() {
-        0 => "write one: [connections.NAME]".to_owned(),
-        count if count > MOST => format!(
-            "there are {count} connections here, such as {}",
-            names[..MOST].join(", ")
+        0 => "add the connection: [connections.NAME]".to_owned(),
+        count if count > MAX_NAMES => format!(
+            "use one of the {count} connections, such as {}",
+            names[..MAX_NAMES].join(", ")
         ),
-        _ => format!("the connections here are: {}", names.join(", ")),
+        _ => format!("use one of: {}", names.join(", ")),
     };
     let message = format!("there is no connection `{name}`{meant}");
     Error::new(ErrorKind::Setting, message).with_hint(hint)
 }
 
-/// There is no connection of this name, but a place from which on the text is not clear.
+/// Returns the error for an unknown connection in a text whose structure is unclear from `at` on.
 fn none_but(name: &str, text: &str, at: usize) -> Error {
     let line = text[..at].matches('\n').count() + 1;
     let message = format!(
         "line {line}: a table's header or a string does not end, so connection `{name}` was not found"
     );
     Error::new(ErrorKind::Setting, message).with_hint(format!(
-        "look at line {line}: close the bracket of the header, or the three quotes of the string"
+        "in line {line}, close the bracket of the header, or the triple quotes of the string"
     ))
 }
 
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_in_one_connection_leaves_the_others_alone() {
+    fn a_mistake_in_one_connection_does_not_affect_the_others() {
         for (bad, line) in [
             ("[connections.bad]\nprovidr = \"x\"", None),
             ("[connections.bad]\nprovider = \"x", Some("line 2")),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_end_is_told_with_its_line() {
+    fn errors_name_the_line_of_an_unclosed_header_or_string() {
         for text in [
             "[connections.bad]\nprovider = \"\"\"x\n[connections.good]\nprovider = \"x\"",
             "[connections.bad]\n[connections.good\nprovider = \"x\"",
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_header_is_not_always_one() {
+    fn text_that_looks_like_a_header_is_not_always_one() {
         let all = read(
             "# [connections.comment]\n[connections.a] # the first\nclient_id = \"\"\"\n[connections.x]\n\\\"\"\"\"\"\nclient_secret = '''\n\
              [connections.y]'''\nscopes = [\n  [\"connections\"], # ]\n  '[', \"]\\\"[\",\n]\n[connections.a.extra]\n\
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_way_to_write_connections_is_read_as_well() {
+    fn connections_in_any_other_form_are_read() {
         for text in [
             "connections.a.provider = \"x\"\nconnections.b = { providr = 1 }",
             "connections = { a = { provider = \"x\" }, b = 3 }",
@@ -261,17 +261,17 @@ mod tests {
             "provider = \"x\"",
             "[[connections.a]]\nprovider = 1",
         ] {
-            let refused = Connections::from_toml(format!("{GOOD}{text}"));
-            let refused = refused.and_then(|all| all.select("a").map(drop));
-            assert!(refused.is_err(), "{text}");
+            let result = Connections::from_toml(format!("{GOOD}{text}"));
+            let result = result.and_then(|all| all.select("a").map(drop));
+            assert!(result.is_err(), "{text}");
         }
         assert_eq!(read("").names().count(), 0);
         assert_eq!(read("# nothing\n\n").names().count(), 0);
     }
 
-    /// Whatever the text, what is read by sections is what the parser reads of the whole.
+    /// Reading by sections must agree with parsing the whole text.
     #[test]
-    fn reads_what_the_parser_reads() {
+    fn sections_agree_with_the_parser() {
         let lines = [
             "[connections.a]",
             "[connections.b]",

@@ -1,32 +1,41 @@
-//! Every setting there is: one table, read by the parser, the command and the bindings.
+//! The table of all settings, for the parser, the command and the bindings.
 
 /// One setting of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct SettingKey {
-    /// Its name, the same in every language.
+    /// The name, the same in every language.
     pub name: &'static str,
-    /// Whether it is secret: then `NAME_file` and `NAME_env` work as well.
+    /// Whether it is secret. Then `NAME_file` and `NAME_env` are settings too.
     pub secret: bool,
-    /// What it is for, in one line.
+    /// A description of one line.
     pub about: &'static str,
 }
 
-/// All settings but the vendors' own (`extra.NAME`).
+/// All settings except the vendors' own (`extra.NAME`) and `authorize.NAME`.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::SETTINGS;
+///
+/// let key = SETTINGS.iter().find(|setting| setting.name == "private_key").unwrap();
+/// assert!(key.secret);
+/// ```
 pub const SETTINGS: &[SettingKey] = &[
-    public("provider", "the vendor, by the id of its provider"),
+    public("provider", "the id of the vendor's provider"),
     public(
         "environment",
         "the vendor's deployment, such as demo or production",
     ),
     public(
         "grant",
-        "jwt-bearer, authorization-code, refresh-token, client-credentials or device-code",
+        "how a token is requested: jwt-bearer, authorization-code, refresh-token or client-credentials",
     ),
     public("client_id", "the app's id: integration key, consumer key"),
     secret("client_secret", "the app's secret"),
     public(
         "client_auth",
-        "none, basic, post, private_key_jwt or client_secret_jwt",
+        "how the app authenticates: none, basic, post, private_key_jwt or client_secret_jwt",
     ),
     public(
         "basic_encoding",
@@ -44,25 +53,25 @@ pub const SETTINGS: &[SettingKey] = &[
     public("algorithm", "the `alg` of assertions, such as RS256"),
     public(
         "subject",
-        "whom an assertion stands for: user id or user name",
+        "the user that an assertion is for: user id or user name",
     ),
     public(
         "audience",
-        "the `aud` of assertions, apart from the endpoint",
+        "the `aud` of assertions, independent of the endpoint",
     ),
     public("scopes", "the scopes to request, separated by spaces"),
-    public("assertion_ttl_s", "lifetime of assertions in seconds"),
+    public("assertion_ttl_s", "lifetime of assertions, in seconds"),
     public(
         "redirect_uri",
-        "where the browser comes back to after a login",
+        "the URI that the browser returns to after a login",
     ),
     secret(
         "refresh_token",
-        "a refresh token obtained elsewhere, to start from",
+        "a refresh token to start from, obtained elsewhere",
     ),
     public(
         "base_url",
-        "base of the provider's endpoints, instead of the environment's",
+        "base URL of the endpoints, instead of the environment's",
     ),
     public("token_url", "the token endpoint, instead of the provider's"),
     public(
@@ -71,32 +80,29 @@ pub const SETTINGS: &[SettingKey] = &[
     ),
     public(
         "issuer",
-        "the server's issuer: client assertions are for it, and login answers must be from it",
+        "the server's issuer: the audience of client assertions, and the issuer of login responses",
     ),
-    public("ca_file", "PEM certificates to trust besides the roots"),
     public(
-        "ca_only",
-        "true or false: whether ca_file alone is trusted, without the roots",
+        "ca_file",
+        "a file of PEM certificates to trust in addition to the roots",
     ),
-    public("roots", "bundled or system: which roots to trust"),
+    public("ca_only", "true to trust only the certificates in ca_file"),
+    public("roots", "the roots to trust: bundled or system"),
     public("proxy", "http://host:port of a proxy"),
     public("timeout_ms", "total time for one request, in milliseconds"),
     public(
         "min_valid_s",
-        "how long a token must still be valid, in seconds",
+        "minimum time that a returned token must still be valid, in seconds",
     ),
     public(
         "assume_lifetime_s",
-        "lifetime to assume where the answer has none, in seconds",
+        "lifetime to assume if the response has none, in seconds",
     ),
     public(
         "store",
-        "memory, file:DIR, redis://, rediss:// or postgres://",
+        "the token store: memory, file:FOLDER, redis://, rediss:// or postgres://",
     ),
-    public(
-        "store_create",
-        "false: the store must exist; nothing of it is created",
-    ),
+    public("store_create", "false if the store must already exist"),
     secret("store_key", "the key that encrypts the store"),
 ];
 
@@ -116,10 +122,10 @@ const fn secret(name: &'static str, about: &'static str) -> SettingKey {
     }
 }
 
-/// Settings whose names are not fixed: a vendor's own, and parameters of the authorization request.
+/// Tables of settings with any name: a vendor's own, and parameters of the authorization request.
 const TABLES: &[&str] = &["extra", "authorize"];
 
-/// The table that a setting is of and its name there, such as `extra` and `account_id`.
+/// Splits the name of a setting in a table, such as into `extra` and `account_id`.
 pub(super) fn table_of(key: &str) -> Option<(&str, &str)> {
     let (table, name) = key.split_once('.')?;
     TABLES.contains(&table).then_some((table, name))
@@ -141,7 +147,7 @@ pub(super) fn is_known(key: &str) -> bool {
         .any(|known| known.name == key || (known.secret && Some(known.name) == bare))
 }
 
-/// Whether its value is `true` or `false`.
+/// Returns whether the setting's value is `true` or `false`.
 pub(super) fn is_flag(key: &str) -> bool {
     matches!(key, "ca_only" | "store_create")
 }
@@ -152,7 +158,7 @@ pub(super) fn is_secret(key: &str) -> bool {
         .any(|known| known.secret && known.name == key)
 }
 
-/// Every way to write a setting, for finding the nearest one.
+/// Returns all spellings of all settings, to find the nearest one.
 pub(super) fn all_spellings() -> impl Iterator<Item = String> {
     SETTINGS.iter().flat_map(|key| {
         let also = ["_file", "_env"].into_iter().filter(|_| key.secret);

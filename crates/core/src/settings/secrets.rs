@@ -1,4 +1,4 @@
-//! Secrets from files and variables, and files that settings name and that cannot be read.
+//! Reads secrets and other files that settings name.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use super::FileStamp;
 use crate::trusted::{self, Refusal};
 use crate::{Error, Secret};
 
-/// The secret whose file is not read again: what it holds is spent by the first refresh, and half a
-/// token from a file that is being written would take the place of a living grant.
+/// The secret whose file is read only once: the first refresh spends the token, and a part of a
+/// token, from a file that is being written, would replace a valid grant.
 pub(super) const SEED: &str = "refresh_token";
 
 /// A file that a secret was read from.
@@ -23,14 +23,14 @@ pub(super) struct FileSecret {
 impl FileSecret {
     /// Reads the secret `key` from a file.
     pub(super) fn read(key: &str, path: PathBuf) -> Result<(Self, Secret), Error> {
-        // Before the file is read: a change in between is seen the next time.
+        // Taken before the file is read, so that a change in between is noticed the next time.
         let stamp = FileStamp::of(&path);
         let setting = format!("{key}_file");
         let secret = read_secret(&setting, &path)?;
         if secret.expose().trim().is_empty() {
-            let message = format!("`{setting}` {} holds nothing", path.display());
+            let message = format!("`{setting}` {} is empty", path.display());
             return Err(Error::setting(key, message)
-                .with_hint(format!("put the {key} there, or leave {setting} out")));
+                .with_hint(format!("write the {key} to it, or remove {setting}")));
         }
         Ok((Self { path, stamp }, secret))
     }
@@ -44,46 +44,46 @@ impl FileSecret {
     }
 }
 
-/// Whether a path is the contents of a key file: PEM, a JWK, base64, or a `pkcs11:` URI, which may
-/// have a PIN in it.
+/// Returns whether a path is the contents of a key file: PEM, a JWK, base64, or a `pkcs11:` URI,
+/// which may contain a PIN.
 fn is_key(path: &str) -> bool {
-    const LONGEST_NAME: usize = 255;
+    const MAX_NAME: usize = 255;
     path.contains('\n')
         || path.contains("-----BEGIN")
         || path.contains("{\"")
         || path.to_ascii_lowercase().contains("pkcs11:")
-        || path.split('/').any(|name| name.len() > LONGEST_NAME)
+        || path.split('/').any(|name| name.len() > MAX_NAME)
 }
 
-/// The secret in a file that the setting `key` names.
+/// Reads the secret from the file of the setting `key`.
 fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
     let text = path.to_string_lossy();
     if is_key(&text) {
-        // The secret itself was given in place of its path: it is not repeated.
+        // The value isn't shown, because it is the secret itself.
         let bare = key.trim_end_matches("_file");
         return Err(
-            Error::setting(key, format!("`{key}` holds the key itself, not a path")).with_hint(
+            Error::setting(key, format!("`{key}` contains the key itself, not a path")).with_hint(
                 format!("set {bare} to the key, or {key} to the path of its file"),
             ),
         );
     }
     let shown = path.display();
-    let refuse = |why: String| Error::setting(key, format!("`{key}` {shown} {why}"));
+    let reject = |why: &str| Error::setting(key, format!("`{key}` {shown} {why}"));
     let bytes = read_trusted(key, path)?;
     let Ok(text) = std::str::from_utf8(&bytes) else {
-        // Keys come in binary as well, and are told from text again where they are read.
+        // Keys may be binary. Reading a key recognizes the base64 of DER and PKCS#12.
         return match key {
             "private_key_file" => Ok(Secret::new(
                 base64_simd::STANDARD.encode_to_string(bytes.as_slice()),
             )),
-            _ => Err(refuse("is not UTF-8 text".into())),
+            _ => Err(reject("is not UTF-8 text")),
         };
     };
-    // An editor's last line feed is not part of a secret.
+    // Most editors add a line feed, which is not part of the secret.
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
-/// The contents of a file that a setting names, unless other users may have written it.
+/// Reads a file that a setting names, unless other users can write it.
 pub(crate) fn read_trusted(key: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     trusted::read(path).map_err(|refusal| match refusal {
         Refusal::Io(error) => unreadable(key, path, &error),
@@ -93,21 +93,24 @@ pub(crate) fn read_trusted(key: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>,
     })
 }
 
-/// A setting names a file that cannot be read.
+/// Returns the error for a file that can't be read.
 fn unreadable(key: &str, path: &Path, error: &io::Error) -> Error {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => {
-            "check the path; a relative one starts from the configuration file's folder, and from \
-             the working directory where a program gives the settings"
+            "check the path; a relative path starts at the configuration file's folder or, if a \
+             program passes the settings, at the working directory"
         }
-        io::ErrorKind::PermissionDenied => "let the user read it that this program runs as",
-        _ => "give the path of a file",
+        io::ErrorKind::PermissionDenied => {
+            "give the user that this program runs as permission to read it"
+        }
+        _ => "use the path of a file",
     };
     let message = format!("`{key}` {} cannot be read: {error}", path.display());
     Error::setting(key, message).with_hint(hint)
 }
 
-/// A name that every shell can set (POSIX, "Environment Variable Definition").
+/// Returns whether every shell can set a variable of this name (POSIX, "Environment Variable
+/// Definition").
 pub(super) fn is_variable_name(text: &str) -> bool {
     let begins_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     begins_well && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

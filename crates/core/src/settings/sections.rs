@@ -1,26 +1,28 @@
-//! Cuts a TOML text into the tables of its connections, without parsing what is in them.
+//! Splits a TOML text into the tables of its connections without parsing their contents.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The tables of a text, in order, and what could not be told apart.
+/// The tables of a text, in order.
 #[derive(Debug, Default)]
 pub(super) struct Sections {
-    /// The connection that a table belongs to, and the table with its header.
+    /// Each table's connection, and its range including the header.
     pub(super) named: Vec<(String, Range<usize>)>,
-    /// Where the first thing begins that has no end, or is no header: what follows it may be missing.
+    /// Where the first unclosed string or malformed header begins. Tables after it may be missing.
     pub(super) unclear: Option<usize>,
 }
 
-/// A string that goes on over several lines.
+/// A string of several lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     Basic,
     Literal,
 }
 
-/// Cuts a text whose connections are tables with headers: `[connections.NAME]` and below. Nothing if
-/// it is written in another way, or has other tables: then it has to be parsed as a whole.
+/// Splits a text whose connections are tables with headers: `[connections.NAME]` and their
+/// subtables.
+///
+/// Returns `None` if the text has another form or other tables, and must be parsed as a whole.
 pub(super) fn cut(text: &str) -> Option<Sections> {
     let mut sections = Sections::default();
     let (mut open, mut opened_at, mut depth) = (None, 0, 0_usize);
@@ -69,8 +71,8 @@ impl Sections {
     }
 }
 
-/// Whether a line that begins with a bracket is a header. Within an array it may be an array; but no
-/// array begins with a bare word: there the array's end is what is missing.
+/// Returns whether a line that begins with a bracket is a header. Within an array it may be a
+/// nested array. But no array begins with a bare word, so then the outer array is unclosed.
 fn is_header(content: &str, depth: usize) -> bool {
     let inner = content.trim_start_matches('[').trim_start();
     depth == 0 || inner.starts_with("connections.") || inner.starts_with("connections]")
@@ -82,7 +84,7 @@ enum Header {
     Other,
 }
 
-/// The connection that a header is of.
+/// Returns the connection of a header.
 fn connection_of(header: &str) -> Header {
     let Some(inner) = header.strip_prefix('[').filter(|i| !i.starts_with('[')) else {
         return Header::Other;
@@ -96,7 +98,7 @@ fn connection_of(header: &str) -> Header {
     }
     let name = rest.strip_prefix('.').and_then(key);
     match name {
-        // What is below the name, and behind the bracket, is for the parser to read.
+        // The parser reads the rest of the header.
         Some((name, rest)) if rest.trim_start().starts_with([']', '.']) => {
             Header::Connection(name.into_owned())
         }
@@ -104,7 +106,7 @@ fn connection_of(header: &str) -> Header {
     }
 }
 
-/// The first key of a dotted one, and what comes after it.
+/// Returns the first part of a dotted key, and the rest of the text.
 fn key(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let text = text.trim_start();
     if let Some(quoted) = text.strip_prefix('\'') {
@@ -114,7 +116,7 @@ fn key(text: &str) -> Option<(Cow<'_, str>, &str)> {
     if text.starts_with('"') {
         let end = end_of_basic(text.as_bytes(), 1)?;
         let (quoted, rest) = text.split_at(end);
-        // Escapes are the parser's to read.
+        // The parser decodes escapes.
         let line = format!("{quoted} = 0");
         let table = toml::de::DeTable::parse(&line).ok()?;
         let name = table.get_ref().keys().next()?.get_ref().to_string();
@@ -125,7 +127,7 @@ fn key(text: &str) -> Option<(Cow<'_, str>, &str)> {
     (end > 0).then(|| (Cow::Borrowed(&text[..end]), &text[end..]))
 }
 
-/// Follows strings and brackets through a line.
+/// Tracks strings and brackets through a line.
 fn follow(line: &str, open: &mut Option<Open>, depth: &mut usize) {
     let bytes = line.as_bytes();
     let mut at = 0;
@@ -142,7 +144,7 @@ fn follow(line: &str, open: &mut Option<Open>, depth: &mut usize) {
             b'#' => return,
             b'"' if rest.starts_with(b"\"\"\"") => (*open, at) = (Some(Open::Basic), at + 3),
             b'\'' if rest.starts_with(b"'''") => (*open, at) = (Some(Open::Literal), at + 3),
-            // A string on one line ends with it, closed or not.
+            // A single-line string ends with its line, closed or not.
             b'"' => at = end_of_basic(bytes, at + 1).unwrap_or(bytes.len()),
             b'\'' => {
                 let end = rest[1..].iter().position(|b| *b == b'\'');
@@ -160,7 +162,7 @@ fn follow(line: &str, open: &mut Option<Open>, depth: &mut usize) {
     }
 }
 
-/// Where a basic string ends, behind its quote.
+/// Returns where a basic string ends, after its quote.
 fn end_of_basic(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match bytes.get(at)? {
@@ -172,7 +174,7 @@ fn end_of_basic(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// Where a string over several lines ends, behind its quotes: up to two more may belong to it.
+/// Returns where a multi-line string ends, after its quotes. It may itself end with two quotes.
 fn end_of_multi_line(bytes: &[u8], mut at: usize, kind: Open) -> Option<usize> {
     let quote = if kind == Open::Basic { b'"' } else { b'\'' };
     while at < bytes.len() {

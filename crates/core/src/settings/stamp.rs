@@ -1,17 +1,18 @@
-//! Whether a file has changed since it was read.
+//! Detects whether a file has changed since it was read.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "whether a file that a setting names has changed"
+    reason = "detects changes of a file that a setting names"
 )]
 
 use std::fs::Metadata;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// What tells whether a file has changed since it was read: identity, size and times, as the
-/// system has them for what the path leads to in the end. A file that is replaced and a symbolic
-/// link that is moved, as Kubernetes does with a whole folder, are changes like any other.
+/// The identity, size and times of a file, which show whether it has changed.
+///
+/// Symbolic links are followed, so replacing the file and changing a link are changes too.
+/// Kubernetes does the latter with a whole folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileStamp(Option<Stamp>);
 
@@ -19,12 +20,12 @@ pub(crate) struct FileStamp(Option<Stamp>);
 struct Stamp {
     length: u64,
     modified: Option<SystemTime>,
-    /// Device, inode and the time of its last change: no program can set the last back.
+    /// Device, inode and `ctime`, which programs can't set.
     identity: [i64; 4],
 }
 
 impl FileStamp {
-    /// The stamp of the file at this path.
+    /// Returns the stamp of the file at this path.
     pub(crate) fn of(path: &Path) -> Self {
         let metadata = std::fs::metadata(path);
         Self(metadata.ok().map(|metadata| Stamp {

@@ -1,8 +1,9 @@
-//! Windows paths between double quotes, where TOML takes a backslash for the beginning of an escape.
+//! Windows paths in double quotes, where TOML reads a backslash as the start of an escape.
 
-pub(super) const HINT: &str = "write a Windows path between single quotes, as in 'C:\\keys\\app.pem', or with / in place of \\";
+pub(super) const HINT: &str =
+    "write a Windows path in single quotes, as in 'C:\\keys\\app.pem', or with / instead of \\";
 
-/// Whether the line of a syntax error has such a path.
+/// Returns whether the line of a syntax error has such a path.
 pub(super) fn in_line(text: &str, at: usize) -> bool {
     let begin = text.get(..at).and_then(|before| before.rfind('\n'));
     let begin = begin.map_or(0, |feed| feed + 1);
@@ -13,7 +14,7 @@ pub(super) fn in_line(text: &str, at: usize) -> bool {
     starts.any(|path| has_drive(path, |c| c == '\\') || path.starts_with(r"\\"))
 }
 
-/// Whether a value is such a path whose escapes were all valid: `"C:\temp\new.pem"` has a tab in it
+/// Returns whether a value is such a path with valid escapes: `"C:\temp\new.pem"` contains a tab
 /// and a line feed.
 pub(super) fn is_unescaped(value: &str) -> bool {
     let path = value.strip_prefix("file:").unwrap_or(value);
@@ -21,7 +22,7 @@ pub(super) fn is_unescaped(value: &str) -> bool {
         && path.contains(|c: char| c.is_ascii_control())
 }
 
-/// Whether a text begins like `C:` and one of these.
+/// Returns whether a text begins with a drive, such as `C:`, and a character that fits.
 fn has_drive(path: &str, then: impl Fn(char) -> bool) -> bool {
     let mut first = path.chars();
     first.next().is_some_and(|c| c.is_ascii_alphabetic())
@@ -35,7 +36,7 @@ mod tests {
     use crate::Settings;
 
     #[test]
-    fn a_windows_path_between_double_quotes_is_told_about_single_quotes() {
+    fn the_hint_for_a_windows_path_in_double_quotes_is_to_use_single_quotes() {
         for value in [
             r#""C:\Users\app\key.pem""#,
             r#""c:\keys\app.pem""#,
