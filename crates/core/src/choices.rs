@@ -1,4 +1,4 @@
-//! Settings whose value is one of a few words.
+//! Settings with a fixed set of values.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::Error;
 use crate::nearest::unknown_word;
 
-/// An enum of words: `as_str`, `Display`, `FromStr` with the setting's name, and serde.
+/// Defines an enum of words with `as_str`, `Display`, `FromStr` and serde.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident, $setting:literal, { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$about])*
@@ -18,10 +18,10 @@ macro_rules! words {
         pub enum $name { $($(#[$doc])* $variant,)* }
 
         impl $name {
-            /// Every value, in order.
+            /// All values, in order.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The word used in settings.
+            /// Returns the value of the setting.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
@@ -53,25 +53,25 @@ macro_rules! words {
 }
 
 words! {
-    /// How a token is asked for: the setting `grant`.
+    /// How a token is requested: the setting `grant`.
     GrantKind, "grant", {
         /// A signed assertion (RFC 7523 section 2.1).
         JwtBearer = "jwt-bearer",
-        /// A person logs in in a browser (RFC 6749 section 4.1), with PKCE (RFC 7636).
+        /// A person's login in a browser (RFC 6749 section 4.1), with PKCE (RFC 7636).
         AuthorizationCode = "authorization-code",
         /// A refresh token obtained elsewhere (RFC 6749 section 6).
         RefreshToken = "refresh-token",
-        /// The app for itself (RFC 6749 section 4.4).
+        /// The app's own credentials (RFC 6749 section 4.4).
         ClientCredentials = "client-credentials",
-        /// A person logs in on another device (RFC 8628).
+        /// A person's login on another device (RFC 8628).
         DeviceCode = "device-code",
     }
 }
 
 words! {
-    /// How the app proves itself at the token endpoint: the setting `client_auth`.
+    /// How the app authenticates at the token endpoint: the setting `client_auth`.
     ClientAuth, "client_auth", {
-        /// Not at all: the `client_id` alone, or nothing beside an assertion.
+        /// No authentication: the request has only the `client_id`, or only an assertion.
         None = "none",
         /// `client_secret_basic` (RFC 6749 section 2.3.1).
         Basic = "basic",
@@ -85,12 +85,12 @@ words! {
 }
 
 words! {
-    /// How id and secret are written in Basic: the setting `basic_encoding`.
+    /// How id and secret are encoded in Basic: the setting `basic_encoding`.
     BasicEncoding, "basic_encoding", {
-        /// As they are: what the vendors' own SDKs send, and the default. The two differ for
-        /// reserved characters alone.
+        /// Unencoded, like in the vendors' own SDKs. This is the default. The two encodings differ
+        /// only for reserved characters.
         Raw = "raw",
-        /// Each form-encoded first, as RFC 6749 section 2.3.1 asks.
+        /// Form-encoded, as in RFC 6749 section 2.3.1.
         Rfc6749 = "rfc6749",
     }
 }
@@ -98,15 +98,25 @@ words! {
 words! {
     /// Which certificate authorities are trusted: the setting `roots`.
     Roots, "roots", {
-        /// Mozilla's, compiled in; the default.
+        /// Mozilla's, compiled in. This is the default.
         Bundled = "bundled",
-        /// Those this machine trusts.
+        /// Those that this machine trusts.
         System = "system",
     }
 }
 
 impl GrantKind {
-    /// Whether only a person can renew it: then its refresh token must not be lost.
+    /// Returns whether only a person can renew the grant, so that its refresh token must not be
+    /// lost.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::GrantKind;
+    ///
+    /// assert!(GrantKind::AuthorizationCode.needs_login());
+    /// assert!(!GrantKind::JwtBearer.needs_login());
+    /// ```
     pub fn needs_login(self) -> bool {
         match self {
             Self::AuthorizationCode | Self::RefreshToken | Self::DeviceCode => true,
@@ -115,24 +125,24 @@ impl GrantKind {
     }
 }
 
-/// Where tokens survive: the setting `store`.
+/// Where tokens are stored: the setting `store`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum StoreSetting {
-    /// Only as long as the process.
+    /// In memory, until the process ends.
     Memory,
-    /// In files of this folder.
+    /// In files in this folder.
     File(PathBuf),
-    /// At a server, by the URL of a store crate.
+    /// On a server. The URL is for a store crate.
     Server(String),
 }
 
 impl StoreSetting {
-    /// Reads what the setting says.
+    /// Parses the value of the setting.
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::Setting`] where it is of no known kind. The text is not repeated: it
-    /// may hold a password.
+    /// [`crate::ErrorKind::Setting`] if the kind of store is unknown. The error doesn't contain the
+    /// value, which may contain a password.
     ///
     /// # Example
     ///
@@ -151,7 +161,7 @@ impl StoreSetting {
             if folder.is_empty() {
                 return Err(
                     Error::setting("store", "`store` is `file:` without a folder")
-                        .with_hint("write store = \"file:FOLDER\""),
+                        .with_hint("set store to file:FOLDER"),
                 );
             }
             return Ok(Self::File(PathBuf::from(folder)));
@@ -160,9 +170,9 @@ impl StoreSetting {
         if servers.iter().any(|scheme| text.starts_with(scheme)) {
             return Ok(Self::Server(text.to_owned()));
         }
-        // The text may hold a password: it is not repeated.
-        Err(Error::setting("store", "`store` is of no known kind")
-            .with_hint("write memory, file:FOLDER, redis://…, rediss://… or postgres://…"))
+        // The value isn't shown, because it may contain a password.
+        Err(Error::setting("store", "`store` is of an unknown kind")
+            .with_hint("set store to memory, file:FOLDER, redis://…, rediss://… or postgres://…"))
     }
 }
 

@@ -1,6 +1,6 @@
-//! HTTP dates (RFC 9110 section 5.6.7), as `Date` and `Retry-After` write them.
+//! Dates of HTTP headers (RFC 9110 section 5.6.7) and of responses (RFC 3339).
 
-/// Seconds since 1970 of an IMF-fixdate such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Parses an IMF-fixdate such as `Sun, 06 Nov 1994 08:49:37 GMT`. Returns seconds since 1970.
 ///
 /// # Example
 ///
@@ -30,8 +30,8 @@ pub fn parse_http_date(text: &str) -> Option<i64> {
     Some(days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
-/// Seconds since 1970 of a date such as `1994-11-06T08:49:37Z` or `1994-11-06 08:49:37.5+01:00`
-/// (RFC 3339 section 5.6).
+/// Parses a date such as `1994-11-06T08:49:37Z` or `1994-11-06 08:49:37.5+01:00` (RFC 3339
+/// section 5.6). Returns seconds since 1970.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
     let text = text.trim();
     let (date, rest) = (text.get(..10)?, text.get(11..)?);
@@ -70,17 +70,18 @@ pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
     Some(days * 86_400 + hour * 3600 + minute * 60 + second - offset)
 }
 
-/// Days of the Gregorian calendar, counting years from March so that leap days come last.
+/// Converts a date of the Gregorian calendar to days since 1970. Counts years from March, so that
+/// leap days come last.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     365 * year + year / 4 - year / 100 + year / 400 + of_year - 719_468
 }
 
-/// The day of a time since 1970, as people write it: `1994-11-06`.
+/// Formats the day of a time since 1970 for people, such as `1994-11-06`.
 #[cfg(feature = "tls")]
 pub(crate) fn iso_date(unix_s: u64) -> String {
-    // Counted in eras of 400 years, whose days start with a March.
+    // Counts in eras of 400 years that start in March.
     let days = unix_s / 86_400 + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -20,52 +20,52 @@ use crate::Error;
 pub struct Form(Vec<(Cow<'static, str>, Zeroizing<String>)>);
 
 impl Form {
-    /// A form without fields.
+    /// Returns a form without fields.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The form with one more field.
+    /// Adds a field.
     #[must_use]
     pub fn field(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.0.push((name.into(), Zeroizing::new(value.into())));
         self
     }
 
-    /// The form with one more field, in the place of the one of that name where there is one.
+    /// Sets a field: replaces the first one of this name, or adds it.
     #[must_use]
     pub(crate) fn with(mut self, name: String, value: String) -> Self {
-        let there = self.0.iter_mut().find(|(known, _)| *known == name);
-        match there {
+        let existing = self.0.iter_mut().find(|(known, _)| *known == name);
+        match existing {
             Some((_, known)) => *known = Zeroizing::new(value),
             None => self.0.push((name.into(), Zeroizing::new(value))),
         }
         self
     }
 
-    /// The form without the fields of this name.
+    /// Removes the fields of this name.
     #[must_use]
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.0.retain(|(known, _)| known != name);
         self
     }
 
-    /// The value of the first field of this name.
+    /// Returns the value of the first field of this name.
     pub fn value(&self, name: &str) -> Option<&str> {
         let field = self.0.iter().find(|(known, _)| *known == name);
         field.map(|(_, value)| value.as_str())
     }
 
-    /// The names of the fields, in order.
+    /// Returns the names of the fields, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_ref())
     }
 
-    /// The body of the request: unreserved characters (RFC 3986 section 2.3) as they are, a
-    /// blank as `+`, all else percent-encoded.
+    /// Returns the body of the request. Encodes a space as `+` and percent-encodes everything else
+    /// except unreserved characters (RFC 3986 section 2.3).
     pub fn encode(&self) -> Zeroizing<String> {
-        // All the room that is needed, so that no half-filled copy of a secret is left behind by
-        // growth; and not more, for every byte of it is wiped in the end.
+        // Enough capacity, so that growth leaves no partial copy of a secret behind; but not more,
+        // because every byte is wiped in the end.
         let room = |text: &str| text.len() + 2 * not_plain(text.as_bytes());
         let rooms = self.0.iter().map(|(n, v)| room(n) + room(v) + 2);
         let mut body = Zeroizing::new(String::with_capacity(rooms.sum()));
@@ -81,19 +81,19 @@ impl Form {
     }
 }
 
-/// Form-encodes one value: a blank becomes `+`.
+/// Form-encodes a value: a space becomes `+`.
 pub(crate) fn encode_into(text: &str, out: &mut String) {
     escape(text, out, "+");
 }
 
-/// Percent-encodes one value for a query: a blank becomes `%20`.
+/// Percent-encodes a value for a query: a space becomes `%20`.
 pub(crate) fn percent_encode_into(text: &str, out: &mut String) {
     escape(text, out, "%20");
 }
 
-fn escape(text: &str, out: &mut String, blank: &str) {
+fn escape(text: &str, out: &mut String, space: &str) {
     let bytes = text.as_bytes();
-    // Tokens and assertions have nothing to escape, and are most of a request.
+    // Tokens and assertions need no escapes, and are most of a request.
     if not_plain(bytes) == 0 {
         return out.push_str(text);
     }
@@ -102,12 +102,12 @@ fn escape(text: &str, out: &mut String, blank: &str) {
         if PLAIN[usize::from(byte)] {
             continue;
         }
-        // Within a character that is not ASCII there is no run, nor a boundary to cut at.
+        // Within a character that isn't ASCII there is no run, and no boundary to cut at.
         if run < at {
             out.push_str(&text[run..at]);
         }
         match byte {
-            b' ' => out.push_str(blank),
+            b' ' => out.push_str(space),
             _ => out.push_str(escaped(byte)),
         }
         run = at + 1;
@@ -117,8 +117,8 @@ fn escape(text: &str, out: &mut String, blank: &str) {
     }
 }
 
-/// How many bytes do not stay as they are. Chunk by chunk, without a branch per byte: compilers
-/// make that as fast as copying.
+/// Counts the bytes that must be encoded. Without a branch per byte, chunk by chunk, this compiles
+/// to code that is as fast as copying.
 fn not_plain(bytes: &[u8]) -> usize {
     let chunks = bytes.chunks(128);
     let in_chunk = |chunk: &[u8]| {
@@ -130,9 +130,9 @@ fn not_plain(bytes: &[u8]) -> usize {
     chunks.map(|chunk| usize::from(in_chunk(chunk))).sum()
 }
 
-/// Unreserved (RFC 3986 section 2.3).
+/// Returns whether a byte is unreserved (RFC 3986 section 2.3).
 const fn is_plain(byte: u8) -> bool {
-    // Upper and lower case at once: the bit 0x20 is all that tells them apart.
+    // Upper and lower case differ only in the bit 0x20.
     (byte | 0x20).wrapping_sub(b'a') < 26
         || byte.wrapping_sub(b'0') < 10
         || byte == b'-'
@@ -151,7 +151,7 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
-/// `%00` to `%FF`, one after the other.
+/// The escapes `%00` to `%FF`, concatenated.
 const ESCAPES: [u8; 768] = {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut escapes = [b'%'; 768];
@@ -173,17 +173,17 @@ fn escaped(byte: u8) -> &'static str {
     &TEXT[at..at + 3]
 }
 
-/// Whether a text is a form, whatever its `Content-Type`, that has a field of this name.
+/// Returns whether a text is a form with a field of this name, whatever its `Content-Type` is.
 pub(crate) fn has_field(text: &str, name: &str) -> bool {
     let mut names = text.split('&').map(|pair| pair.split('=').next());
     !text.contains(char::is_whitespace) && names.any(|found| found == Some(name))
 }
 
-/// Takes a query string apart, decoding each name and value exactly once.
+/// Parses a query string, and decodes each name and value exactly once.
 ///
 /// # Errors
 ///
-/// Where a percent sign is not followed by two hex digits, or the bytes are not UTF-8.
+/// If a percent sign is not followed by two hex digits, or the decoded bytes are not UTF-8.
 pub(crate) fn parse_query(query: &str) -> Result<Vec<(String, String)>, Error> {
     query
         .split('&')
@@ -196,7 +196,7 @@ pub(crate) fn parse_query(query: &str) -> Result<Vec<(String, String)>, Error> {
 }
 
 fn decode(text: &str) -> Result<String, Error> {
-    let refuse = |why| Error::new(crate::ErrorKind::Callback, format!("the query has {why}"));
+    let reject = |why| Error::new(crate::ErrorKind::Callback, format!("the query has {why}"));
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes().iter();
     while let Some(&byte) = rest.next() {
@@ -206,13 +206,13 @@ fn decode(text: &str) -> Result<String, Error> {
                 let mut digit = || rest.next().and_then(|d| char::from(*d).to_digit(16));
                 match (digit(), digit()) {
                     (Some(high), Some(low)) => (high * 16 + low) as u8,
-                    _ => return Err(refuse("a `%` without two hex digits")),
+                    _ => return Err(reject("a `%` without two hex digits")),
                 }
             }
             _ => byte,
         });
     }
-    String::from_utf8(bytes).map_err(|_| refuse("bytes that are not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| reject("bytes that are not UTF-8"))
 }
 
 #[cfg(test)]
@@ -230,21 +230,21 @@ mod tests {
     }
 
     #[test]
-    fn refuses_broken_escapes() {
+    fn rejects_invalid_escapes() {
         for query in ["a=%", "a=%2", "a=%zz", "a=%ff"] {
             assert!(parse_query(query).is_err(), "{query}");
         }
     }
 
-    /// Against the definition, written as it reads: every byte, alone and among others.
+    /// Compares every byte, alone and among others, with a plain version of the definition.
     #[test]
     fn each_byte_is_encoded_as_defined() {
-        let slowly = |text: &str, blank: &str| -> String {
+        let slowly = |text: &str, space: &str| -> String {
             let one = |byte: u8| match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                     char::from(byte).to_string()
                 }
-                b' ' => blank.to_owned(),
+                b' ' => space.to_owned(),
                 _ => format!("%{byte:02X}"),
             };
             text.bytes().map(one).collect()
@@ -268,14 +268,14 @@ mod tests {
             assert_eq!(query, slowly(&text, "%20"));
             let body = Form::new().field(text.clone(), text.clone()).encode();
             assert_eq!(*body, format!("{form}={form}"));
-            // It never grew, and has little to spare: for blanks, and the `&` of a next field.
+            // It never grew, and has little to spare: for spaces, and the `&` of a next field.
             let spare = 1 + 4 * text.matches(' ').count();
             assert_eq!(body.capacity(), body.len() + spare, "{text:?}");
         }
     }
 
     #[test]
-    fn what_is_encoded_comes_back() {
+    fn decoding_reverses_encoding() {
         let value = "p@ss w%rd +&=/?~*()!'£€";
         let body = Form::new().field("v", value).encode();
         assert_eq!(parse_query(&body).unwrap()[0].1, value);

@@ -1,4 +1,4 @@
-//! What is sent and what comes back, without any I/O.
+//! HTTP requests and responses, without I/O.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use zeroize::Zeroizing;
 
 use crate::{Form, Secret, Url};
 
-/// A request, ready to be sent by a [`crate::Transport`].
+/// A request for a [`crate::Transport`] to send.
 ///
-/// `Debug` shows method, URL and the names of headers and fields, never a value.
+/// `Debug` shows the method, the URL and the names of headers and fields, but no values.
 pub struct Request {
     method: Method,
     url: Url,
@@ -20,14 +20,14 @@ pub struct Request {
 /// The method of a [`Request`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// `GET`, without a body.
+    /// `GET` without a body.
     Get,
-    /// `POST`, with a form.
+    /// `POST` with a form.
     Post,
 }
 
 impl Request {
-    /// A form posted to this URL.
+    /// Returns a request that posts a form to this URL.
     pub fn post(url: Url, form: Form) -> Self {
         Self {
             method: Method::Post,
@@ -38,7 +38,7 @@ impl Request {
         }
     }
 
-    /// A GET without credentials, as for asking whether a server is there.
+    /// Returns a GET request without credentials.
     pub fn get(url: Url) -> Self {
         Self {
             method: Method::Get,
@@ -49,53 +49,67 @@ impl Request {
         }
     }
 
-    /// A GET with a bearer token (RFC 6750 section 2.1).
+    /// Returns a GET request with a bearer token (RFC 6750 section 2.1).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Request, Secret, Url};
+    ///
+    /// let url = Url::parse("https://host/userinfo")?;
+    /// let request = Request::get_with_bearer(url, &Secret::new("t0ken"));
+    /// assert!(request.headers().any(|(name, _)| name == "Authorization"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn get_with_bearer(url: Url, token: &Secret) -> Self {
         let authorization = format!("Bearer {}", token.expose());
         Self::get(url).with_header("Authorization", authorization.into())
     }
 
-    /// The request with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: Secret) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// Marks that the request spends something that must not be sent twice: the transport then
-    /// uses a connection of its own, so that a kept one closed by the peer leaves no doubt.
+    /// Marks the request as spending a secret that must not be sent twice.
+    ///
+    /// The transport then opens a new connection: if the server has closed a kept one, it is
+    /// unknown whether the request arrived.
     #[must_use]
     pub fn spending_a_single_use_secret(mut self) -> Self {
         self.single_use = true;
         self
     }
 
-    /// The method.
+    /// Returns the method.
     pub fn method(&self) -> Method {
         self.method
     }
 
-    /// Where it goes.
+    /// Returns the URL.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The headers, besides those that every transport sets (`Content-Type`, `Content-Length`).
+    /// Returns the headers, except those that every transport sets (`Content-Type`,
+    /// `Content-Length`).
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
         self.headers.iter().map(|(name, value)| (*name, value))
     }
 
-    /// The fields of a POST.
+    /// Returns the form of a POST.
     pub fn form(&self) -> Option<&Form> {
         self.form.as_ref()
     }
 
-    /// The body: the encoded form, or nothing for a GET.
+    /// Returns the body: the encoded form of a POST, or `None` for a GET.
     pub fn body(&self) -> Option<Zeroizing<String>> {
         self.form.as_ref().map(Form::encode)
     }
 
-    /// Whether it spends something that must not be sent twice.
+    /// Returns whether the request spends a secret that must not be sent twice.
     pub fn is_single_use(&self) -> bool {
         self.single_use
     }
@@ -114,21 +128,21 @@ impl fmt::Debug for Request {
     }
 }
 
-/// What a server answered: status, headers and at most 1 MiB of body.
+/// A server's response: the status, the headers and at most 1 MiB of body.
 ///
-/// `Debug` shows the status, header names and the length of the body.
+/// `Debug` shows the status, the names of the headers and the length of the body.
 #[derive(Clone, Default)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The headers as they came.
+    /// The headers, unchanged.
     pub headers: Vec<(String, String)>,
-    /// The body as it came.
+    /// The body, decoded if its `Content-Encoding` is supported.
     pub body: Zeroizing<Vec<u8>>,
 }
 
 impl Response {
-    /// A response made by hand, as for a transport of your own or a test.
+    /// Creates a response, for your own transport or a test.
     ///
     /// # Example
     ///
@@ -151,7 +165,7 @@ impl Response {
         }
     }
 
-    /// The first header of this name, in any case.
+    /// Returns the first header of this name. Ignores case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers
@@ -160,12 +174,12 @@ impl Response {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// When the server says it answered, in seconds since 1970.
+    /// Returns the time of the response by the server's `Date`, in seconds since 1970.
     pub(crate) fn date(&self) -> Option<i64> {
         self.header("date").and_then(crate::parse_http_date)
     }
 
-    /// Whether the body is called a form.
+    /// Returns whether the content type is that of a form.
     pub(crate) fn is_form(&self) -> bool {
         let kind = self.header("content-type").unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();

@@ -1,8 +1,8 @@
-//! The known word that somebody probably meant.
+//! Finds the known word that a typo probably stands for.
 
 use crate::Error;
 
-/// The known word nearest to what was written, if any is near.
+/// Returns the known word that is most similar to `written`, if any is similar enough.
 pub(crate) fn nearest(
     written: &str,
     known: impl IntoIterator<Item = impl Into<String>>,
@@ -23,7 +23,7 @@ fn nearest_of(written: &str, known: Vec<String>) -> Option<String> {
 }
 
 fn likeness(a: &str, b: &str) -> f64 {
-    // A word that the other begins with is meant more often than its letters tell.
+    // A common prefix is stronger evidence than the edit distance suggests.
     let prefix = if b.starts_with(a) || a.starts_with(b) {
         0.2
     } else {
@@ -32,7 +32,7 @@ fn likeness(a: &str, b: &str) -> f64 {
     strsim::normalized_damerau_levenshtein(a, b) + prefix
 }
 
-/// The error for a setting whose value is none of the words it knows.
+/// Returns the error for a setting whose value isn't one of the known words.
 pub(crate) fn unknown_word(key: &str, word: &str, known: &[&str]) -> Error {
     let meant = match nearest(word, known.iter().copied()) {
         Some(near) => format!("; did you mean `{near}`?"),
@@ -42,5 +42,5 @@ pub(crate) fn unknown_word(key: &str, word: &str, known: &[&str]) -> Error {
         key,
         format!("`{key}` is `{word}`, which is not known{meant}"),
     )
-    .with_hint(format!("write one of: {}", known.join(", ")))
+    .with_hint(format!("set {key} to one of: {}", known.join(", ")))
 }

@@ -1,12 +1,13 @@
-//! Names of parameters that belong to the protocol itself.
+//! The names of the protocol's parameters.
 
-/// Whether a parameter proves the app or spends a grant, and so is nobody's to write but ours.
+/// Returns whether a parameter authenticates the app or spends a grant, so that nobody else may set
+/// it.
 pub(crate) fn is_ours(name: &str) -> bool {
     let spends = ["assertion", "code", "code_verifier", "refresh_token"];
     name.starts_with("client_") || spends.contains(&name)
 }
 
-/// The parameters of the protocol itself: everything else is the vendor's own.
+/// The parameters of a callback that the protocol defines. All others are the vendor's.
 const OF_THE_PROTOCOL: &[&str] = &[
     "code",
     "state",
@@ -18,7 +19,7 @@ const OF_THE_PROTOCOL: &[&str] = &[
     "session_state",
 ];
 
-/// Whether a callback's parameter is the protocol's own.
+/// Returns whether the protocol defines a callback's parameter.
 pub(crate) fn is_of_callback(name: &str) -> bool {
     OF_THE_PROTOCOL.contains(&name)
 }

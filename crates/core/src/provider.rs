@@ -1,4 +1,4 @@
-//! A vendor's token service: its profile, and the little that data cannot say.
+//! Providers: a profile, and code for what a profile can't express.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,57 +10,59 @@ use crate::{App, Error, Extra, GrantKind, Profile, Request, Response, Token};
 
 /// A vendor's token service.
 ///
-/// A provider sees no key and does no I/O: it describes, checks and reads. One that is only data
-/// is made with [`from_profile`].
+/// A provider describes requests, validates settings and reads responses. It sees no key and does
+/// no I/O. Use [`from_profile`] for a provider that needs no code.
 pub trait Provider: Send + Sync + fmt::Debug {
-    /// The provider as data.
+    /// Returns the provider's profile.
     fn profile(&self) -> &Profile;
 
-    /// The profile's id. A provider that reads its profile when it is first used says it without.
+    /// Returns the profile's id. Override it to avoid parsing the profile only for its id.
     fn id(&self) -> &str {
         &self.profile().id
     }
 
-    /// Checks a connection's settings beyond what the profile says.
+    /// Validates a connection's settings beyond the rules of the profile.
     ///
     /// # Errors
     ///
-    /// An [`Error::setting`] that names the setting and what to write instead.
+    /// An [`Error::setting`] that names the setting, with a hint that says how to correct it.
     fn check(&self, app: App<'_>) -> Result<(), Error> {
         let _ = app;
         Ok(())
     }
 
-    /// The parameters that the vendor wants in a token request besides the grant's own. One of the
-    /// same name takes the place of the grant's, such as a `grant_type` that only this vendor has.
+    /// Returns additional parameters for the token request. A parameter overrides one of the grant,
+    /// such as a `grant_type` that only this vendor has.
     ///
-    /// What proves the app or spends a grant (`client_*`, `assertion`, `code`, `code_verifier`,
-    /// `refresh_token`) is refused: that is not a provider's to write. The same connection must
-    /// always get the same parameters, in the same order and in every process: they identify its
-    /// stored token. A client is not built if two calls differ.
+    /// Parameters that authenticate the app or spend a grant are rejected: `client_*`, `assertion`,
+    /// `code`, `code_verifier` and `refresh_token`. The same connection must always get the same
+    /// parameters, in the same order and in every process, because they identify its stored token.
+    /// Building a client fails if two calls return different parameters.
     ///
     /// # Errors
     ///
-    /// Where the connection lacks what a parameter needs.
+    /// If the connection lacks a setting that a parameter needs.
     fn parameters(&self, app: App<'_>, grant: GrantKind) -> Result<Vec<(String, String)>, Error> {
         let _ = (app, grant);
         Ok(Vec::new())
     }
 
-    /// The `extra.*` settings that only choose what [`Provider::read_identity`] returns, and take no
-    /// part in a login or a token request. Changing one keeps the grant. Every other `extra.*` may
-    /// name another tenant, whose grant is another one.
+    /// Returns the `extra.*` settings that only [`Provider::read_identity`] uses.
+    ///
+    /// Logins and token requests don't depend on them, so changing one keeps the grant. Any other
+    /// `extra.*` may name a tenant, so another value belongs to another grant.
     fn identity_settings(&self) -> &[&str] {
         &[]
     }
 
-    /// The answer of the token endpoint in the words of RFC 6749 (sections 5.1 and 5.2), from a
-    /// vendor that has its own: a JSON object that takes the place of the body. Nothing where the
-    /// answer can be read as it is.
+    /// Translates a vendor-specific response of the token endpoint.
+    ///
+    /// Returns a JSON object with the members of RFC 6749 (sections 5.1 and 5.2), which replaces
+    /// the body, or `None` to keep the body.
     ///
     /// # Errors
     ///
-    /// Where the answer is not one of this vendor's.
+    /// If this isn't a response of the vendor.
     fn translate(
         &self,
         app: App<'_>,
@@ -70,39 +72,40 @@ pub trait Provider: Send + Sync + fmt::Debug {
         Ok(None)
     }
 
-    /// Reads the vendor's additions to a successful answer: adds to `extra`, or refuses an answer
-    /// that is not the vendor's.
+    /// Reads the vendor's own members of a successful response. Changes `extra`, which contains
+    /// those that the profile keeps.
     ///
     /// # Errors
     ///
-    /// Where the answer contradicts itself, such as a signature that does not verify.
+    /// If the response is invalid, for example because a signature doesn't verify.
     fn read(&self, app: App<'_>, extra: &mut Extra) -> Result<(), Error> {
         let _ = (app, extra);
         Ok(())
     }
 
-    /// The request that tells whom a token stands for, where the vendor has one worth asking.
+    /// Returns the request that finds out whom a token is for, or `None` if the vendor has none.
     ///
     /// # Errors
     ///
-    /// Where the connection lacks what the request needs.
+    /// If the connection lacks a setting that the request needs.
     fn identity_request(&self, app: App<'_>, token: &Token) -> Result<Option<Request>, Error> {
         let _ = (app, token);
         Ok(None)
     }
 
-    /// Reads the answer to [`Provider::identity_request`].
+    /// Reads the response to [`Provider::identity_request`].
     ///
     /// # Errors
     ///
-    /// Where the server refused, or the answer lacks what the connection asks for.
+    /// If the server rejected the request, or the response lacks something that the connection's
+    /// settings ask for.
     fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
         let _ = (app, response);
         Ok(Extra::new())
     }
 }
 
-/// A provider that is nothing but its profile, such as one read from a user's file.
+/// Returns a provider that consists only of its profile, such as one from a user's file.
 pub fn from_profile(profile: Profile) -> Arc<dyn Provider> {
     #[derive(Debug)]
     struct Described(Profile);
@@ -116,7 +119,7 @@ pub fn from_profile(profile: Profile) -> Arc<dyn Provider> {
     Arc::new(Described(profile))
 }
 
-/// The providers a program knows.
+/// The providers that a program knows.
 ///
 /// # Example
 ///
@@ -140,32 +143,32 @@ pub fn from_profile(profile: Profile) -> Arc<dyn Provider> {
 pub struct Registry(Vec<Arc<dyn Provider>>);
 
 impl Registry {
-    /// A registry that knows no provider.
+    /// Returns an empty registry.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The registry with one more provider.
+    /// Adds a provider.
     ///
     /// # Errors
     ///
-    /// Where one of the same id is there: nothing can shadow a provider.
+    /// If there is already a provider with this id, because nothing can shadow a provider.
     pub fn with(mut self, provider: Arc<dyn Provider>) -> Result<Self, Error> {
         let id = provider.id();
         if self.iter().any(|known| known.id() == id) {
-            let message = format!("there is a provider `{id}` already");
+            let message = format!("there is already a provider with the id `{id}`");
             return Err(Error::setting("provider", message)
-                .with_hint("give the new provider's profile another id"));
+                .with_hint("change the id of the new provider's profile"));
         }
         self.0.push(provider);
         Ok(self)
     }
 
-    /// The provider of this id.
+    /// Returns the provider with this id.
     ///
     /// # Errors
     ///
-    /// Where none is known; the message names the nearest one.
+    /// If there is none. The message suggests the nearest id.
     pub fn provider(&self, id: &str) -> Result<Arc<dyn Provider>, Error> {
         if let Some(provider) = self.iter().find(|known| known.id() == id) {
             return Ok(Arc::clone(provider));
@@ -177,10 +180,10 @@ impl Registry {
         };
         let message = format!("`provider` is `{id}`, which is not known{meant}");
         Err(Error::setting("provider", message)
-            .with_hint(format!("the providers here are: {}", ids.join(", "))))
+            .with_hint(format!("set provider to one of: {}", ids.join(", "))))
     }
 
-    /// The providers, in the order they were added.
+    /// Returns the providers, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
         self.0.iter()
     }

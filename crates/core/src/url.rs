@@ -1,4 +1,4 @@
-//! Addresses that may be talked to: https, or http on this machine's loopback.
+//! URLs that requests may go to: https, or http on this machine's loopback.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,9 +9,8 @@ use crate::{Error, form};
 
 /// An absolute URL that a request may go to or a browser may be sent to.
 ///
-/// Only `https` is accepted, and `http` where the host is a loopback address or `localhost`.
-/// User names, fragments, blanks and non-ASCII host names are refused: write the host in its
-/// ASCII form.
+/// The scheme is `https`, or `http` if the host is a loopback address or `localhost`. User names,
+/// fragments, spaces and non-ASCII host names are rejected. Write such a host in its ASCII form.
 ///
 /// # Example
 ///
@@ -33,52 +32,52 @@ pub struct Url {
 }
 
 impl Url {
-    /// Reads a URL and checks that it may be used.
+    /// Parses and validates a URL.
     ///
     /// # Errors
     ///
-    /// A [`crate::ErrorKind::Setting`] error that says which rule is broken. The URL itself is
-    /// repeated without its query and user, which may hold something private.
+    /// A [`crate::ErrorKind::Setting`] error that says which rule the URL breaks. The error doesn't
+    /// contain the URL's user and query, which may be private.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let shown = public_part(text);
-        let refuse = |why: &str| {
+        let reject = |why: &str| {
             Err(Error::new(
                 crate::ErrorKind::Setting,
                 format!("`{shown}` is not a usable URL: {why}"),
             ))
         };
         if text.contains('#') {
-            return refuse("it has a fragment");
+            return reject("it has a fragment");
         }
-        // RFC 3986 has no braces: they are a placeholder of the vendor's page.
+        // RFC 3986 has no braces. These are a placeholder from the vendor's documentation.
         if text.contains(['{', '}']) {
-            return refuse("replace the placeholder in braces with its value");
+            return reject("replace the placeholder in braces with its value");
         }
-        let shape = "write it as https://host/path, percent-encoded and without blanks";
+        let shape = "write it as https://host/path, percent-encoded and without spaces";
         let Ok(uri) = text.parse::<Uri>() else {
-            return refuse(shape);
+            return reject(shape);
         };
         if !text.is_ascii() {
-            return refuse(shape);
+            return reject(shape);
         }
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return refuse("it must begin with https://");
+            return reject("it must begin with https://");
         };
         if authority.as_str().contains('@') {
-            return refuse("it holds a user name or password");
+            return reject("it contains a user name or password");
         }
         if authority.host().is_empty() {
-            return refuse("it has no host");
+            return reject("it has no host");
         }
         let port = &authority.as_str()[authority.host().len()..];
         if !port.is_empty() && authority.port_u16().is_none() {
-            return refuse("its port is not a number up to 65535");
+            return reject("its port is not a number up to 65535");
         }
         match scheme {
             "https" => {}
             "http" if is_loopback(authority.host()) => {}
-            "http" => return refuse("only https is allowed, except on a loopback address"),
-            _ => return refuse("only https is allowed"),
+            "http" => return reject("only https is allowed, except on a loopback address"),
+            _ => return reject("only https is allowed"),
         }
         let start = scheme.len() + "://".len();
         Ok(Self {
@@ -87,11 +86,11 @@ impl Url {
         })
     }
 
-    /// Parses a URL that paths are appended to: slashes at its end are dropped.
+    /// Parses a URL that paths are appended to. Removes trailing slashes.
     ///
     /// # Errors
     ///
-    /// As [`Url::parse`]; also if it has a query, which no path can follow.
+    /// As [`Url::parse`], and if the URL has a query, to which no path can be appended.
     pub(crate) fn parse_base(text: &str) -> Result<Self, Error> {
         let url = Self::parse(text.trim_end_matches('/'))?;
         if url.text.contains('?') {
@@ -103,22 +102,22 @@ impl Url {
         Ok(url)
     }
 
-    /// The whole URL.
+    /// Returns the whole URL.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// `https` or `http`.
+    /// Returns `https` or `http`.
     pub fn scheme(&self) -> &str {
         &self.text[..self.authority.0 - "://".len()]
     }
 
-    /// Host and port as written.
+    /// Returns host and port as written.
     pub fn authority(&self) -> &str {
         &self.text[self.authority.0..self.authority.1]
     }
 
-    /// The host without the port; an IPv6 address keeps its brackets.
+    /// Returns the host without the port. An IPv6 address has brackets.
     pub fn host(&self) -> &str {
         let authority = self.authority();
         match authority.rfind(':') {
@@ -127,25 +126,25 @@ impl Url {
         }
     }
 
-    /// The port, given or that of the scheme.
+    /// Returns the port, which defaults to the scheme's.
     pub fn port(&self) -> u16 {
         self.explicit_port()
             .unwrap_or(if self.scheme() == "https" { 443 } else { 80 })
     }
 
-    /// The port, where it is written out.
+    /// Returns the port if the URL contains one.
     pub fn explicit_port(&self) -> Option<u16> {
         self.authority()[self.host().len()..]
             .strip_prefix(':')
             .and_then(|port| port.parse().ok())
     }
 
-    /// Scheme, host and port.
+    /// Returns scheme, host and port.
     pub fn origin(&self) -> &str {
         &self.text[..self.authority.1]
     }
 
-    /// The path, at least `/`.
+    /// Returns the path, at least `/`.
     pub fn path(&self) -> &str {
         let rest = &self.text[self.authority.1..];
         match rest.split('?').next() {
@@ -154,12 +153,12 @@ impl Url {
         }
     }
 
-    /// Whether the host is this machine's loopback.
+    /// Returns whether the host is this machine's loopback.
     pub fn is_loopback(&self) -> bool {
         is_loopback(self.host())
     }
 
-    /// The URL with these pairs added to its query, blanks as `%20`.
+    /// Returns the URL with these pairs added to its query. Encodes spaces as `%20`.
     ///
     /// # Example
     ///
@@ -187,7 +186,7 @@ impl Url {
         }
     }
 
-    /// The URL with this port instead of the one it has.
+    /// Returns the URL with this port.
     #[must_use]
     pub fn with_port(&self, port: u16) -> Self {
         let (start, end) = self.authority;
@@ -199,10 +198,10 @@ impl Url {
     }
 }
 
-/// A URL for an error: no query, no fragment, no user name or password.
+/// Returns a URL without query, fragment, user name and password, for an error.
 fn public_part(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-    // What stands before the last `@` may be a password, even if it has a `?` in it.
+    // Everything before the last `@` may be a password, even if it contains a `?`.
     let (user, rest) = match rest.rsplit_once('@') {
         Some((_, rest)) => ("…@", rest),
         None => ("", rest),
@@ -237,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_what_must_not_be_talked_to() {
+    fn rejects_unsafe_urls() {
         for (text, why) in [
             ("account-d.docusign.com", "https://"),
             ("http://example.com/", "only https"),
@@ -246,7 +245,7 @@ mod tests {
             ("ftp://example.com/", "only https"),
             ("https://user:pass@example.com/", "user name"),
             ("https://example.com/#x", "fragment"),
-            ("https://exa mple.com/", "blanks"),
+            ("https://exa mple.com/", "spaces"),
             ("https://bücher.example/", "percent-encoded"),
             ("https://example.com:99999/", "65535"),
             ("https://login.example/{tenant}/token", "placeholder"),
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_apart_hosts_and_ports() {
+    fn splits_hosts_and_ports() {
         let url = Url::parse("http://[::1]:8123/callback?x=1").unwrap();
         assert_eq!(
             (url.host(), url.port(), url.path()),
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_does_not_repeat_query_or_password() {
+    fn errors_contain_no_query_or_password() {
         for text in [
             "http://example.com/?token=canary",
             "https://user:canary@example.com/",

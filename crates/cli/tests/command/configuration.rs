@@ -23,7 +23,7 @@ fn an_unknown_connection_is_an_error_that_names_the_nearest() {
         message.ends_with("there is no connection `sale`; did you mean `sales`?"),
         "{message}"
     );
-    assert_eq!(error["hint"], "the connections here are: sales, signing");
+    assert_eq!(error["hint"], "use one of: sales, signing");
     assert_eq!(run.stdout, "");
 }
 

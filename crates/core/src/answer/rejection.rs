@@ -62,8 +62,8 @@ impl ResponseReader<'_> {
         &self.connection.profile().name
     }
 
-    /// Returns the matching row of the profile's table. Only a row that names a status, an error or a
-    /// description makes a 2xx a failure.
+    /// Returns the matching row of the profile's table. A 2xx is a failure only if the row names a
+    /// status, an error or a description.
     pub(super) fn row(&self, reported: &ServerError) -> Option<&ErrorRow> {
         let kind = self.grant.kind();
         let status = self.response.status;
@@ -355,7 +355,7 @@ impl ResponseReader<'_> {
         }
     }
 
-    /// Adds a hint about the clock, a frequent cause of rejected assertions that servers rarely name.
+    /// Adds a hint about the clock, a frequent cause of rejections that servers rarely name.
     fn with_clock_hint(&self, error: Error) -> Error {
         const MIN_SKEW_S: i64 = 30;
         let signed = self.grant.kind() == GrantKind::JwtBearer

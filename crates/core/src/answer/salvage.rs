@@ -1,8 +1,8 @@
 //! Finds the refresh token in a malformed response.
 //!
-//! A server that returns 200 to a rotating refresh has replaced the refresh token, whatever is wrong
-//! with the rest of the response: a number out of range, a duplicate member, bytes after the object,
-//! a missing end. Discarding the new token would lose the grant.
+//! A server that returns 200 to a rotating refresh has replaced the refresh token, whatever is
+//! wrong with the rest of the response: a number out of range, a duplicate member, bytes after the
+//! object, a missing end. Discarding the new token would lose the grant.
 
 use super::charset;
 use crate::{Connection, Error, Response, Secret, form};

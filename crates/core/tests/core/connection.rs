@@ -23,7 +23,7 @@ fn every_refusal_names_the_setting_and_what_to_do() {
             "grant",
             "password",
             "`grant` is `password`",
-            "write one of: jwt-bearer",
+            "set grant to one of: jwt-bearer",
         ),
         (
             "grant",
@@ -52,7 +52,7 @@ fn every_refusal_names_the_setting_and_what_to_do() {
             "`ca_only` is true without a `ca_file`",
             "set ca_file",
         ),
-        ("store", "sqlite:x", "no known kind", "file:FOLDER"),
+        ("store", "sqlite:x", "unknown kind", "file:FOLDER"),
         ("store", "file:", "without a folder", ""),
         (
             "store_key",

@@ -1,3 +1,5 @@
+//! Tests of reading errors of servers.
+
 use super::*;
 
 fn reported(body: &str) -> (Option<String>, Option<String>) {
