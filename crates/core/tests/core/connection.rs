@@ -1,4 +1,4 @@
-//! Settings held against a provider: each refusal names the setting and what to write.
+//! Validation of settings against a provider: errors name the setting and how to correct it.
 
 use countersign_core::{ClientAuth, Connection, GrantKind, Settings, StoreSetting, Verdict};
 
@@ -11,7 +11,7 @@ const APP: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn every_refusal_names_the_setting_and_what_to_do() {
+fn every_error_names_the_setting_and_a_correction() {
     for (key, value, message, hint) in [
         (
             "environment",
@@ -84,7 +84,7 @@ fn every_refusal_names_the_setting_and_what_to_do() {
 }
 
 #[test]
-fn what_a_grant_needs_must_be_there() {
+fn settings_that_a_grant_requires_must_be_set() {
     for (pairs, setting) in [
         (
             vec![("grant", "client-credentials"), ("client_id", "app")],
@@ -130,7 +130,7 @@ fn the_environment_is_never_guessed() {
 }
 
 #[test]
-fn endpoint_and_audience_are_apart() {
+fn endpoint_and_audience_are_separate_settings() {
     let moved = try_connection(
         APP.into_iter()
             .chain([("base_url", "https://127.0.0.1:8443/")]),
@@ -138,13 +138,16 @@ fn endpoint_and_audience_are_apart() {
     .unwrap();
     assert_eq!(moved.token_url().as_str(), "https://127.0.0.1:8443/token");
     assert_eq!(moved.audience(), Some("demo.acme.example"));
-    let told = try_connection(APP.into_iter().chain([("audience", "other")])).unwrap();
-    assert_eq!(told.audience(), Some("other"));
-    assert_eq!(told.token_url().as_str(), "https://demo.acme.example/token");
+    let other = try_connection(APP.into_iter().chain([("audience", "other")])).unwrap();
+    assert_eq!(other.audience(), Some("other"));
+    assert_eq!(
+        other.token_url().as_str(),
+        "https://demo.acme.example/token"
+    );
 }
 
 #[test]
-fn an_environment_without_a_host_takes_it_from_the_settings() {
+fn an_environment_without_a_base_url_requires_the_setting() {
     let own = APP.into_iter().chain([("environment", "own")]);
     let error = try_connection(own.clone()).unwrap_err();
     assert_eq!(error.setting_name(), Some("base_url"));
@@ -157,7 +160,7 @@ fn an_environment_without_a_host_takes_it_from_the_settings() {
 }
 
 #[test]
-fn defaults_are_the_profiles() {
+fn defaults_come_from_the_profile() {
     let connection = try_connection(APP).unwrap();
     assert_eq!(connection.client_auth(), ClientAuth::Post);
     assert_eq!(connection.grant(), GrantKind::ClientCredentials);
@@ -167,7 +170,7 @@ fn defaults_are_the_profiles() {
 }
 
 #[test]
-fn a_secret_that_was_not_read_is_noticed() {
+fn unresolved_secrets_are_rejected() {
     let error = try_connection([
         ("grant", "client-credentials"),
         ("client_id", "app"),
@@ -178,7 +181,7 @@ fn a_secret_that_was_not_read_is_noticed() {
 }
 
 #[test]
-fn a_key_that_is_refused_is_named_by_its_setting() {
+fn the_error_of_an_invalid_key_names_its_setting() {
     let error = try_connection([
         ("grant", "jwt-bearer"),
         ("client_id", "app"),
@@ -194,7 +197,7 @@ fn a_key_that_is_refused_is_named_by_its_setting() {
 }
 
 #[test]
-fn a_server_store_without_its_crate_is_refused() {
+fn a_server_store_without_its_crate_is_rejected() {
     let connection =
         try_connection(APP.into_iter().chain([("store", "redis://:canary@h")])).unwrap();
     let error = countersign_core::Client::new(connection.clone()).unwrap_err();
@@ -203,8 +206,8 @@ fn a_server_store_without_its_crate_is_refused() {
 }
 
 #[test]
-fn a_store_that_must_exist_is_named_and_can_exist() {
-    let refused = |store: &str, create: &str| {
+fn store_create_is_a_boolean_and_not_for_memory() {
+    let error_of = |store: &str, create: &str| {
         let settings = [
             ("provider", "acme"),
             ("environment", "demo"),
@@ -221,11 +224,11 @@ fn a_store_that_must_exist_is_named_and_can_exist() {
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
         error
     };
-    let error = refused("memory", "false");
+    let error = error_of("memory", "false");
     assert!(error.message().contains("must exist"), "{error}");
     assert!(error.hint().unwrap().contains("file:FOLDER"), "{error}");
     for word in ["no", "0", "False"] {
-        let error = refused("file:tokens", word);
+        let error = error_of("file:tokens", word);
         let hint = error.hint().unwrap_or_default();
         assert!(hint.contains("true"), "{word}: {error}: {hint}");
     }

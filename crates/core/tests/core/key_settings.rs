@@ -1,4 +1,4 @@
-//! Keys as a connection's settings bring them.
+//! Keys in a connection's settings.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -44,7 +44,7 @@ fn a_key_file_may_be_text_or_binary() {
 }
 
 #[test]
-fn a_refusal_names_the_file_and_shows_no_secret() {
+fn errors_name_the_file_and_show_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
     write("public.pem", &openssl("pkey -pubout", RSA.as_bytes()));
@@ -69,7 +69,7 @@ fn a_refusal_names_the_file_and_shows_no_secret() {
 
 #[cfg(feature = "encrypted-keys")]
 #[test]
-fn a_passphrase_opens_what_the_file_holds() {
+fn a_passphrase_opens_an_encrypted_key() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
     let p256 = openssl_text(
@@ -122,15 +122,16 @@ fn a_passphrase_opens_what_the_file_holds() {
 }
 
 #[test]
-fn the_keys_own_id_and_algorithm_are_used_unless_settings_say_otherwise() {
+fn key_id_and_algorithm_default_to_the_keys() {
     let google = json!({"type": "service_account", "private_key_id": "abc", "private_key": *RSA});
     let google = google.to_string();
     let key = ("private_key", google.as_str());
     let here = Path::new(".");
-    let told = |pairs: &[(&str, &str)]| connection(here, pairs).unwrap().signer().unwrap().clone();
-    assert_eq!(told(&[key]).key_id(), Some("abc"));
-    assert_eq!(told(&[key, ("key_id", "other")]).key_id(), Some("other"));
-    assert_eq!(told(&[("private_key", RSA.as_str())]).key_id(), None);
+    let signer =
+        |pairs: &[(&str, &str)]| connection(here, pairs).unwrap().signer().unwrap().clone();
+    assert_eq!(signer(&[key]).key_id(), Some("abc"));
+    assert_eq!(signer(&[key, ("key_id", "other")]).key_id(), Some("other"));
+    assert_eq!(signer(&[("private_key", RSA.as_str())]).key_id(), None);
 
     let mut jwk = PrivateKey::from_pem(&ED25519)
         .unwrap()
@@ -141,11 +142,12 @@ fn the_keys_own_id_and_algorithm_are_used_unless_settings_say_otherwise() {
     let seed = &der[der.len() - 32..];
     jwk["d"] = json!(base64_simd::URL_SAFE_NO_PAD.encode_to_string(seed));
     let jwk = jwk.to_string();
-    assert_eq!(told(&[("private_key", &jwk)]).algorithm(), Algorithm::EdDSA);
+    let signer = signer(&[("private_key", &jwk)]);
+    assert_eq!(signer.algorithm(), Algorithm::EdDSA);
 }
 
 #[test]
-fn key_id_chooses_among_the_keys_of_a_set() {
+fn key_id_selects_a_key_of_a_set() {
     let secret = |kid: &str, k: &str| json!({"kty": "oct", "kid": kid, "k": k});
     let mut ed25519 = PrivateKey::from_pem(&ED25519)
         .unwrap()
@@ -174,9 +176,10 @@ fn key_id_chooses_among_the_keys_of_a_set() {
     assert!(!format!("{error:?}").contains(&canary), "{error:?}");
 }
 
-/// Core asks no device: who can makes the signer, and the URI may stay in the settings.
+/// Core doesn't use devices. A program that does passes a signer, and may keep the URI in the
+/// settings.
 #[test]
-fn a_pkcs11_uri_is_told_from_a_key_and_goes_with_a_signer() {
+fn a_pkcs11_uri_needs_a_signer() {
     const URI: &str = "pkcs11:token=a;object=b?module-path=/lib.so&pin-value=canary";
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("key"), format!("{URI}\n")).unwrap();
@@ -193,16 +196,16 @@ fn a_pkcs11_uri_is_told_from_a_key_and_goes_with_a_signer() {
         assert_eq!(error.setting_name(), Some("private_key"));
         assert!(error.hint().unwrap().contains("countersign-pkcs11"));
         assert!(!format!("{error:?}").contains("canary"), "{error:?}");
-        let made = with_signer(folder.path(), &[pair]).unwrap();
-        assert_eq!(made.signer().unwrap().key_id(), Some("device"));
+        let connection = with_signer(folder.path(), &[pair]).unwrap();
+        assert_eq!(connection.signer().unwrap().key_id(), Some("device"));
     }
     let error = with_signer(folder.path(), &[("private_key", &RSA)]).unwrap_err();
     assert!(error.message().contains("and a signer are both set"));
 }
 
-/// The library is a program's choice, with the connection or with a signer: no setting names it.
+/// Programs choose the backend with the connection or with a signer. There is no setting for it.
 #[test]
-fn a_connection_signs_with_the_library_that_was_chosen() {
+fn a_connection_signs_with_the_chosen_backend() {
     let provider = || {
         let profile = Profile::from_toml(
             r#"
@@ -240,7 +243,7 @@ fn a_connection_signs_with_the_library_that_was_chosen() {
     }
 }
 
-/// The crate of keys and signatures knows no settings and no verdicts: they are added here.
+/// countersign-jose has no settings and no verdicts. Core adds them.
 #[test]
 fn errors_of_keys_get_a_verdict_and_a_setting() {
     use countersign_core::jose::{self, ErrorKind as Kind};
@@ -317,7 +320,7 @@ fn errors_of_keys_get_a_verdict_and_a_setting() {
     }
 }
 
-/// A device that is away is a reason to retry, not to change a setting.
+/// A missing device is a reason to retry, not to change a setting.
 #[test]
 fn the_error_of_a_signer_keeps_its_verdict() {
     use countersign_core::{ErrorKind, Verdict};

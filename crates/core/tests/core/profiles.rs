@@ -1,8 +1,8 @@
-//! Profiles: every text is checked when the profile is read, and URLs are joined once.
+//! Validation of profiles, and the URLs made of them.
 
 use countersign_core::{Connection, Login, Profile, Settings, SystemRandom};
 
-/// A whole profile, to which a test adds what it is about.
+/// A valid profile, which tests change.
 const ACME: &str = r#"
     id = "acme"
     name = "Acme"
@@ -28,7 +28,7 @@ const ACME: &str = r#"
 "#;
 
 #[test]
-fn a_hole_that_nothing_fills_is_refused_in_every_field() {
+fn unknown_placeholders_are_rejected_in_every_field() {
     Profile::from_toml(ACME).unwrap();
     for (field, from, to) in [
         (
@@ -125,9 +125,9 @@ fn a_hole_that_nothing_fills_is_refused_in_every_field() {
     );
 }
 
-/// `{base_url}` is a whole origin and path: what follows it must not become a part of the host.
+/// `{base_url}` is an origin and a path. The text after it must not become a part of the host.
 #[test]
-fn what_follows_the_base_url_of_an_endpoint_begins_a_path() {
+fn the_base_url_of_an_endpoint_is_followed_by_a_path() {
     for wrong in [
         "{base_url}token",
         "{base_url}.example/token",
@@ -151,7 +151,7 @@ fn what_follows_the_base_url_of_an_endpoint_begins_a_path() {
 }
 
 #[test]
-fn a_base_url_that_ends_in_a_slash_is_joined_with_one_slash() {
+fn trailing_slashes_of_a_base_url_are_removed() {
     let given = "https://set.acme.example/base";
     for (by_profile, by_setting) in [
         ("/", None),
@@ -201,9 +201,9 @@ fn a_base_url_that_ends_in_a_slash_is_joined_with_one_slash() {
     }
 }
 
-/// A path cannot be added behind a query.
+/// A path can't follow a query.
 #[test]
-fn a_base_url_with_a_query_is_refused() {
+fn a_base_url_with_a_query_is_rejected() {
     let text = ACME.replacen("login.acme.example", "login.acme.example/?tenant=1", 1);
     let error = Profile::from_toml(&text).unwrap_err();
     assert!(
@@ -225,9 +225,9 @@ fn a_base_url_with_a_query_is_refused() {
     assert_eq!(error.setting_name(), Some("base_url"), "{error}");
 }
 
-/// Vendors' pages write `https://login.example/{tenant}/token`: copied as it is, nothing says so.
+/// Vendors' documentation has URLs such as `https://login.example/{tenant}/token`.
 #[test]
-fn a_placeholder_left_in_a_url_is_refused() {
+fn a_url_with_a_placeholder_is_rejected() {
     for key in ["base_url", "token_url", "authorize_url", "redirect_uri"] {
         let profile = Profile::from_toml(ACME).unwrap();
         let mut settings = Settings::from_pairs([

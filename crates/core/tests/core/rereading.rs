@@ -1,4 +1,4 @@
-//! Secrets and keys in files that change while a program runs.
+//! Files of secrets and keys that change while a program runs.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -12,24 +12,25 @@ use tempfile::TempDir;
 use crate::openssl::{openssl, openssl_text};
 use crate::support::{NOW, provider, refusal, token_answer};
 
-/// Answers a request by its form, and notes the forms.
-type Answer = Box<dyn FnMut(&str) -> Response + Send>;
+/// Returns the response to a request with this form.
+type Respond = Box<dyn FnMut(&str) -> Response + Send>;
 
+/// A transport that records the forms of its requests.
 struct Vendor {
-    answer: Mutex<Answer>,
+    respond: Mutex<Respond>,
     forms: Mutex<Vec<String>>,
 }
 
 impl Vendor {
-    fn new(answer: impl FnMut(&str) -> Response + Send + 'static) -> Arc<Self> {
+    fn new(respond: impl FnMut(&str) -> Response + Send + 'static) -> Arc<Self> {
         Arc::new(Self {
-            answer: Mutex::new(Box::new(answer)),
+            respond: Mutex::new(Box::new(respond)),
             forms: Mutex::default(),
         })
     }
 
-    /// Answers every request with a token.
-    fn content() -> Arc<Self> {
+    /// Returns a vendor that responds to every request with a token.
+    fn lenient() -> Arc<Self> {
         Self::new(|_| token_answer("a", 3600))
     }
 
@@ -46,7 +47,7 @@ impl Transport for Vendor {
     fn send(&self, request: &Request) -> Result<Response, SendError> {
         let form = request.body().unwrap().to_string();
         self.forms.lock().unwrap().push(form.clone());
-        Ok((self.answer.lock().unwrap())(&form))
+        Ok((self.respond.lock().unwrap())(&form))
     }
 }
 
@@ -56,7 +57,7 @@ impl std::fmt::Debug for Vendor {
     }
 }
 
-/// A folder of secrets, each replaced as careful programs do.
+/// A folder of secrets, which are replaced atomically.
 struct Files(TempDir);
 
 impl Files {
@@ -103,12 +104,12 @@ fn client_over(
     store: Arc<dyn Store>,
 ) -> (Client, Warnings) {
     let warnings = Warnings::default();
-    let told = Arc::clone(&warnings);
+    let reported = Arc::clone(&warnings);
     let client = Client::builder(connection)
         .transport(vendor.clone())
         .clock(Arc::new(ManualClock::at(NOW)))
         .store(store)
-        .on_warning(move |error| told.lock().unwrap().push(error.clone()))
+        .on_warning(move |error| reported.lock().unwrap().push(error.clone()))
         .build()
         .unwrap();
     (client, warnings)
@@ -118,7 +119,7 @@ fn new_key() -> String {
     openssl_text("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", "")
 }
 
-/// Whether the assertion in a form was signed with this private key.
+/// Returns whether the assertion in a form was signed with this private key.
 fn is_signed_with(form: &str, private: &str) -> bool {
     let public = openssl_text("pkey -pubout", private);
     let key = countersign_core::PublicKey::from_bytes(public.as_bytes()).unwrap();
@@ -129,10 +130,10 @@ fn is_signed_with(form: &str, private: &str) -> bool {
 }
 
 #[test]
-fn a_replaced_secret_is_sent_from_the_next_request_on() {
+fn the_next_request_has_the_replaced_secret() {
     let files = Files::new();
     files.replace("secret", "one\n");
-    let vendor = Vendor::content();
+    let vendor = Vendor::lenient();
     let (client, warnings) = client(files.with_secret(), &vendor);
     client.token().unwrap();
     files.replace("secret", "two\n");
@@ -147,10 +148,10 @@ fn a_replaced_secret_is_sent_from_the_next_request_on() {
     assert!(warnings.lock().unwrap().is_empty());
 }
 
-/// As Kubernetes does it: a new folder, and a symbolic link that is moved to it at once.
+/// Kubernetes creates a new folder, and atomically changes a symbolic link to it.
 #[cfg(unix)]
 #[test]
-fn a_link_that_is_moved_is_a_change() {
+fn a_changed_symbolic_link_is_a_change() {
     use std::os::unix::fs::symlink;
     let files = Files::new();
     let lead_to = |folder: &str, secret: &str| {
@@ -161,7 +162,7 @@ fn a_link_that_is_moved_is_a_change() {
     };
     lead_to("..1", "one");
     symlink(Path::new("..data").join("secret"), files.at("secret")).unwrap();
-    let vendor = Vendor::content();
+    let vendor = Vendor::lenient();
     let (client, _) = client(files.with_secret(), &vendor);
     client.token().unwrap();
     lead_to("..2", "two");
@@ -171,7 +172,7 @@ fn a_link_that_is_moved_is_a_change() {
 }
 
 #[test]
-fn a_replaced_key_signs_and_what_is_no_key_leaves_the_former_one() {
+fn a_replaced_key_is_used_unless_it_is_invalid() {
     let files = Files::new();
     let keys = [new_key(), new_key()];
     files.replace("key.pem", &keys[0]);
@@ -181,11 +182,12 @@ fn a_replaced_key_signs_and_what_is_no_key_leaves_the_former_one() {
         ("algorithm", "ES256"),
         ("private_key_file", "key.pem"),
     ]);
-    let vendor = Vendor::content();
+    let vendor = Vendor::lenient();
     let (client, warnings) = client(connection, &vendor);
     client.token().unwrap();
     assert!(is_signed_with(&vendor.last_form(), &keys[0]));
-    // Half written, of another kind than the settings say, and gone: the former key signs.
+    // The former key is used while the file is incomplete, of another kind than in the settings, or
+    // missing.
     let rsa = openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", b"");
     for (count, broken) in [Some(keys[1].as_bytes()[..90].to_vec()), Some(rsa), None]
         .into_iter()
@@ -199,9 +201,9 @@ fn a_replaced_key_signs_and_what_is_no_key_leaves_the_former_one() {
         assert!(is_signed_with(&vendor.last_form(), &keys[0]));
         let warnings = warnings.lock().unwrap();
         assert_eq!(warnings.len(), count + 1);
-        let told = warnings[count].message();
-        assert!(told.contains("stays in use"), "{told}");
-        assert!(told.contains("key.pem"), "{told}");
+        let message = warnings[count].message();
+        assert!(message.contains("stays in use"), "{message}");
+        assert!(message.contains("key.pem"), "{message}");
     }
     files.replace("key.pem", &keys[1]);
     client.refresh_now().unwrap();
@@ -210,7 +212,7 @@ fn a_replaced_key_signs_and_what_is_no_key_leaves_the_former_one() {
 
 #[cfg(feature = "encrypted-keys")]
 #[test]
-fn a_pkcs12_file_and_its_passphrase_are_used_once_they_fit() {
+fn a_pkcs12_file_is_used_once_its_passphrase_fits() {
     let files = Files::new();
     let keys = [new_key(), new_key()];
     let container = |key: &str, passphrase: &str| {
@@ -231,7 +233,7 @@ fn a_pkcs12_file_and_its_passphrase_are_used_once_they_fit() {
         ("private_key_file", "key.p12"),
         ("private_key_passphrase_file", "passphrase"),
     ]);
-    let vendor = Vendor::content();
+    let vendor = Vendor::lenient();
     let (client, warnings) = client(connection, &vendor);
     client.token().unwrap();
     assert!(is_signed_with(&vendor.last_form(), &keys[0]));
@@ -249,7 +251,7 @@ fn files_are_read_again_once_when_the_server_rejects_the_credentials() {
     let files = Files::new();
     files.replace("secret", "one");
     let path = files.at("secret");
-    // The file changes while the request is under way: it looked unchanged before.
+    // The file changes during the request.
     let vendor = Vendor::new(move |form| match form.ends_with("=one") {
         true => {
             std::fs::write(&path, "two").unwrap();
@@ -263,7 +265,7 @@ fn files_are_read_again_once_when_the_server_rejects_the_credentials() {
 }
 
 #[test]
-fn rejected_credentials_are_not_sent_again_if_the_files_have_no_others() {
+fn rejected_credentials_are_not_sent_again_if_the_files_are_unchanged() {
     let files = Files::new();
     files.replace("secret", "one");
     let vendor = Vendor::new(|_| refusal(401, "invalid_client"));
@@ -274,7 +276,7 @@ fn rejected_credentials_are_not_sent_again_if_the_files_have_no_others() {
 }
 
 #[test]
-fn a_refresh_token_that_can_be_spent_once_is_not_sent_again_with_other_credentials() {
+fn a_single_use_refresh_token_is_not_sent_again_with_other_credentials() {
     let files = Files::new();
     files.replace("secret", "one");
     files.replace("refresh", "r0");
@@ -295,7 +297,8 @@ fn a_refresh_token_that_can_be_spent_once_is_not_sent_again_with_other_credentia
     let (client, _) = client(connection, &vendor);
     client.token().unwrap_err();
     assert_eq!(vendor.forms().len(), 1);
-    // What starts a grant is read once: half of a token would take its place.
+    // The file of the first refresh token is read once, because an incomplete token would replace
+    // the grant.
     files.replace("refresh", "r");
     client.refresh_now().unwrap();
     let form = vendor.last_form();
@@ -304,7 +307,7 @@ fn a_refresh_token_that_can_be_spent_once_is_not_sent_again_with_other_credentia
 }
 
 #[test]
-fn every_subject_is_asked_for_with_the_key_of_now() {
+fn requests_for_subjects_use_the_current_key() {
     let files = Files::new();
     let keys = [new_key(), new_key()];
     files.replace("key.pem", &keys[0]);
@@ -314,7 +317,7 @@ fn every_subject_is_asked_for_with_the_key_of_now() {
         ("algorithm", "ES256"),
         ("private_key_file", "key.pem"),
     ]);
-    let vendor = Vendor::content();
+    let vendor = Vendor::lenient();
     let subjects = Subjects::new(connection, vendor.clone(), 100).unwrap();
     subjects.token("ann").unwrap();
     assert!(is_signed_with(&vendor.last_form(), &keys[0]));
@@ -326,7 +329,7 @@ fn every_subject_is_asked_for_with_the_key_of_now() {
 }
 
 #[test]
-fn a_store_is_sealed_with_the_key_of_now() {
+fn records_are_encrypted_with_the_current_key() {
     let files = Files::new();
     let keys = [1u8, 2].map(|byte| base64_of([byte; 32]));
     files.replace("secret", "one");
@@ -337,14 +340,14 @@ fn a_store_is_sealed_with_the_key_of_now() {
         ("store_key_file", "store.key"),
     ]);
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let vendor = Vendor::content();
+    let vendor = Vendor::lenient();
     let key = connection.record_key();
     let (client, _) = client_over(connection, &vendor, Arc::clone(&store));
     client.token().unwrap();
     let sealed_with = || store.load(&key).unwrap().unwrap().value.unwrap()[..12].to_vec();
-    // Magic and the id of the key.
+    // The format's magic bytes and the id of the key.
     let former = sealed_with();
-    // As for every change of the key: the new one first, the old one after it.
+    // The first key encrypts, the others only decrypt.
     files.replace("store.key", format!("{} {}", keys[1], keys[0]));
     client.refresh_now().unwrap();
     assert_ne!(sealed_with(), former);

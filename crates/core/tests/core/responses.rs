@@ -1,4 +1,4 @@
-//! What becomes of a connection when a server answers in a way of its own.
+//! Responses that RFC 6749 doesn't describe.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,34 +14,34 @@ use crate::support::{
     rotated_answer, token_answer,
 };
 
-fn answer(status: u16, body: &str) -> Response {
+fn response(status: u16, body: &str) -> Response {
     Response::new(status, [], body)
 }
 
 #[test]
-fn a_refusal_without_a_code_is_told_and_ends_no_grant() {
+fn a_400_without_a_code_does_not_end_the_grant() {
     let Bench { client, script, .. } = bench(
         refreshing(),
-        [Ok(answer(400, "")), Ok(rotated_answer("a", "r1", 600))],
+        [Ok(response(400, "")), Ok(rotated_answer("a", "r1", 600))],
     );
     let error = client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Reauthorize);
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
-    // Had something between answered so, the grant still works.
+    // It may have come from a proxy, so the grant is tried again.
     assert_eq!(client.token().unwrap().expose(), "a");
     assert!(script.forms()[1].ends_with("refresh_token=r0"));
 }
 
 #[test]
-fn a_refusal_in_the_vendors_words_ends_the_grant() {
+fn a_rejection_in_the_vendors_words_ends_the_grant() {
     let said = r#"{"status":"BAD_REFRESH_TOKEN","message":"unknown refresh token"}"#;
-    let Bench { client, script, .. } = bench(refreshing(), [Ok(answer(400, said))]);
+    let Bench { client, script, .. } = bench(refreshing(), [Ok(response(400, said))]);
     for _ in 0..2 {
         let error = client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::Reauthorize);
         assert!(error.message().contains("BAD_REFRESH_TOKEN"), "{error}");
     }
-    assert_eq!(script.forms().len(), 1, "nothing is asked of a dead grant");
+    assert_eq!(script.forms().len(), 1, "the rejected token is sent once");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_redirect_of_a_refresh_spends_nothing() {
         assert_eq!(error.setting_name(), Some("token_url"));
         assert!(error.message().contains("https://new.example,"), "{error}");
         assert!(!format!("{error:?}").contains("canary"));
-        // Not a question about a lost answer: the next refresh is one like any other.
+        // The response isn't lost, so the next refresh is an ordinary one.
         assert_eq!(client.token().unwrap().expose(), "a");
         assert!(script.forms()[1].ends_with("refresh_token=r0"));
         assert!(!format!("{:?}", client.events().unwrap()).contains("AnswerLost"));
@@ -65,7 +65,7 @@ fn a_redirect_of_a_refresh_spends_nothing() {
 }
 
 #[test]
-fn a_redirect_of_a_revocation_names_where_it_leads() {
+fn a_redirected_revocation_names_the_target() {
     let moved = Response::new(302, [("Location", "https://new.example/login")], "");
     let bench = bench(
         refreshing(),
@@ -81,7 +81,7 @@ fn a_redirect_of_a_revocation_names_where_it_leads() {
 }
 
 #[test]
-fn a_wait_is_told_as_the_server_asked_for_it() {
+fn errors_contain_the_wait_that_the_server_requested() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let wait = Response::new(429, [("Retry-After", "86400")], "");
     let first = bench_with(refreshing(), [Ok(wait)], Arc::clone(&store));
@@ -90,14 +90,14 @@ fn a_wait_is_told_as_the_server_asked_for_it() {
     first.clock.advance(Duration::from_secs(3600));
     let left = day - Duration::from_secs(3600);
     assert_eq!(first.client.token().unwrap_err().retry_after(), Some(left));
-    // Another process learns of it through the store.
+    // Another process reads it from the store.
     let second = bench_with(refreshing(), [], store);
-    let told = second.client.token().unwrap_err().retry_after().unwrap();
-    assert!(told >= left, "{told:?}");
+    let wait = second.client.token().unwrap_err().retry_after().unwrap();
+    assert!(wait >= left, "{wait:?}");
 }
 
 #[test]
-fn no_wait_is_too_long_to_be_told_and_none_lasts_for_ever() {
+fn an_excessive_wait_is_reported_but_limited() {
     let wait = Response::new(429, [("Retry-After", "99999999999999999999")], "");
     let Bench {
         client,
@@ -105,18 +105,18 @@ fn no_wait_is_too_long_to_be_told_and_none_lasts_for_ever() {
         script,
         ..
     } = bench(refreshing(), [Ok(wait)]);
-    let told = client.token().unwrap_err().retry_after().unwrap();
-    assert!(told > Duration::from_secs(90 * 365 * 86400), "{told:?}");
+    let wait = client.token().unwrap_err().retry_after().unwrap();
+    assert!(wait > Duration::from_secs(90 * 365 * 86400), "{wait:?}");
     clock.advance(Duration::from_secs(27 * 3600));
     script.push(Ok(rotated_answer("a", "r1", 600)));
     assert_eq!(client.token().unwrap().expose(), "a");
 }
 
 #[test]
-fn a_token_is_presented_as_bearer_unless_the_profile_says_otherwise() {
+fn a_token_is_sent_as_bearer_unless_the_profile_says_otherwise() {
     let typed = |word: &str| {
         let body = format!(r#"{{"access_token":"t","token_type":"{word}","expires_in":600}}"#);
-        answer(200, &body)
+        response(200, &body)
     };
     for word in [
         "Bearer",
@@ -135,8 +135,8 @@ fn a_token_is_presented_as_bearer_unless_the_profile_says_otherwise() {
         let bench = bench(client_credentials(), [Ok(typed(word))]);
         let error = bench.client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{word}");
-        let told = word.split('\\').next().unwrap();
-        assert!(error.message().contains(told), "{error}");
+        let reported = word.split('\\').next().unwrap();
+        assert!(error.message().contains(reported), "{error}");
     }
     let listed = format!("{PROFILE}\n[response.token_types]\nmac = \"MAC\"\nbot = \"Bearer\"\n");
     let provider = countersign_core::from_profile(Profile::from_toml(&listed).unwrap());
@@ -165,11 +165,11 @@ fn a_token_is_presented_as_bearer_unless_the_profile_says_otherwise() {
 }
 
 #[test]
-fn a_token_that_cannot_be_used_costs_no_refresh_token() {
+fn an_unsupported_token_keeps_its_refresh_token() {
     let bound = r#"{"access_token":"t","token_type":"DPoP","refresh_token":"r1"}"#;
     let Bench { client, script, .. } = bench(
         refreshing(),
-        [Ok(answer(200, bound)), Ok(rotated_answer("a", "r2", 600))],
+        [Ok(response(200, bound)), Ok(rotated_answer("a", "r2", 600))],
     );
     let error = client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
@@ -179,7 +179,7 @@ fn a_token_that_cannot_be_used_costs_no_refresh_token() {
 }
 
 #[test]
-fn a_scheme_that_no_header_can_have_is_refused_in_a_profile() {
+fn a_profile_with_an_invalid_scheme_is_rejected() {
     let profile = format!("{PROFILE}\n[response.token_types]\nbot = \"Bearer x\"\n");
     let error = Profile::from_toml(&profile).unwrap_err();
     assert!(
@@ -189,7 +189,7 @@ fn a_scheme_that_no_header_can_have_is_refused_in_a_profile() {
 }
 
 #[test]
-fn a_row_makes_a_failure_of_a_200_and_reaches_every_status() {
+fn rows_match_any_status_and_make_a_200_an_error() {
     let rows = r#"
         [[errors]]
         status = 200
@@ -224,18 +224,18 @@ fn a_row_makes_a_failure_of_a_200_and_reaches_every_status() {
         (400, "", "as good as dead"),
         (400, r#"{"code":"odd"}"#, "as good as dead"),
     ] {
-        let Bench { client, .. } = bench(own.clone(), [Ok(answer(status, body))]);
+        let Bench { client, .. } = bench(own.clone(), [Ok(response(status, body))]);
         let error = client.token().unwrap_err();
-        let told = error.hint().unwrap();
-        assert!(told.starts_with(hint), "{status} {body}: {error:?}");
+        let shown = error.hint().unwrap();
+        assert!(shown.starts_with(hint), "{status} {body}: {error:?}");
     }
-    let fine = answer(200, r#"{"access_token":"t","code":7,"expires_in":600}"#);
+    let fine = response(200, r#"{"access_token":"t","code":7,"expires_in":600}"#);
     let bench = bench(own, [Ok(fine)]);
     assert_eq!(bench.client.token().unwrap().expose(), "t");
 }
 
 #[test]
-fn a_row_that_ends_in_a_login_is_for_grants_that_have_one() {
+fn a_row_that_requires_a_login_matches_only_grants_with_a_login() {
     let row = r#"
         [[errors]]
         error = "invalid_grant"
@@ -252,22 +252,22 @@ fn a_row_that_ends_in_a_login_is_for_grants_that_have_one() {
     let settings = Settings::from_pairs(settings).unwrap();
     let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile));
     let body = r#"{"error":"invalid_grant","error_description":"no such app"}"#;
-    let bench = bench(connection.unwrap(), [Ok(answer(400, body))]);
+    let bench = bench(connection.unwrap(), [Ok(response(400, body))]);
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
 }
 
 #[test]
-fn with_401_no_word_makes_it_the_servers_fault() {
+fn a_401_is_about_the_credentials_whatever_its_code_is() {
     let said = r#"{"error":"server_error","error_description":"access_denied"}"#;
-    let bench = bench(client_credentials(), [Ok(answer(401, said))]);
+    let bench = bench(client_credentials(), [Ok(response(401, said))]);
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
     assert_eq!(error.setting_name(), Some("client_secret"));
 }
 
 #[test]
-fn a_colon_does_not_go_into_a_raw_id() {
+fn a_raw_id_cannot_contain_a_colon() {
     let with = |encoding| {
         crate::support::try_connection([
             ("grant", "client-credentials"),
@@ -284,14 +284,14 @@ fn a_colon_does_not_go_into_a_raw_id() {
 }
 
 #[test]
-fn a_secret_that_is_a_word_of_the_rfcs_leaves_the_error_readable() {
+fn a_secret_that_is_part_of_an_error_code_leaves_the_code_readable() {
     let own = connection([
         ("grant", "client-credentials"),
         ("client_id", "app"),
         ("client_secret", "client"),
     ]);
     let said = r#"{"error":"invalid_client","error_description":"the secret is 'client'"}"#;
-    let bench = bench(own, [Ok(answer(400, said))]);
+    let bench = bench(own, [Ok(response(400, said))]);
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.oauth_error(), Some("invalid_client"));
     assert_eq!(
@@ -301,7 +301,7 @@ fn a_secret_that_is_a_word_of_the_rfcs_leaves_the_error_readable() {
 }
 
 #[test]
-fn headers_are_as_clean_as_bodies() {
+fn secrets_in_headers_are_redacted() {
     let own = connection([
         ("grant", "client-credentials"),
         ("client_id", "app"),
@@ -323,7 +323,7 @@ fn headers_are_as_clean_as_bodies() {
     }
 }
 
-/// Says whom a token is for at an endpoint of its own.
+/// A provider with an identity endpoint.
 #[derive(Debug)]
 struct WithUserinfo(Profile);
 
@@ -344,7 +344,7 @@ impl Provider for WithUserinfo {
 }
 
 #[test]
-fn what_a_resource_says_is_told_without_the_token() {
+fn the_error_of_a_resource_does_not_contain_the_token() {
     let profile = Profile::from_toml(PROFILE).unwrap();
     let settings = Settings::from_pairs([
         ("environment", "demo"),
@@ -355,7 +355,10 @@ fn what_a_resource_says_is_told_without_the_token() {
     .unwrap();
     let own = Connection::new("mine", &settings, Arc::new(WithUserinfo(profile))).unwrap();
     let said = r#"{"errorCode":"E9","message":"no such thing as canary!token"}"#;
-    let script = Script::new([Ok(token_answer("canary!token", 600)), Ok(answer(404, said))]);
+    let script = Script::new([
+        Ok(token_answer("canary!token", 600)),
+        Ok(response(404, said)),
+    ]);
     let client = Client::builder(own)
         .transport(script)
         .clock(Arc::new(ManualClock::at(crate::support::NOW)))
@@ -394,10 +397,10 @@ fn a_redirect_spends_no_code() {
 }
 
 #[test]
-fn when_the_refresh_token_ends_is_kept_with_it() {
-    let told = |access: &str, refresh: &str| {
+fn the_expiry_of_a_refresh_token_is_stored() {
+    let with = |access: &str, refresh: &str| {
         let body = format!(r#"{{"access_token":"{access}","expires_in":600{refresh}}}"#);
-        Ok(answer(200, &body))
+        Ok(response(200, &body))
     };
     let Bench {
         client,
@@ -407,13 +410,13 @@ fn when_the_refresh_token_ends_is_kept_with_it() {
     } = bench(
         refreshing(),
         [
-            told(
+            with(
                 "a",
                 r#","refresh_token":"r1","refresh_token_expires_in":5000"#,
             ),
-            told("b", ""),
-            told("c", r#","refresh_token":"r2""#),
-            told("d", r#","refresh_expires_in":"700""#),
+            with("b", ""),
+            with("c", r#","refresh_token":"r2""#),
+            with("d", r#","refresh_expires_in":"700""#),
         ],
     );
     assert_eq!(client.refresh_token_expires_at().unwrap(), None);
@@ -434,15 +437,15 @@ fn when_the_refresh_token_ends_is_kept_with_it() {
         Some(start + 3 * 600 + 700),
     ] {
         client.token().unwrap();
-        // The same token without a word keeps its end; another one has none until told.
+        // The same token keeps its expiry. A new one has none until a response contains it.
         assert_eq!(end(), expected);
         clock.advance(Duration::from_secs(600));
     }
 }
 
-/// What is not the shape of RFC 6749 still tells what the server decided.
+/// Some vendors report errors with a 200, and not in the shape of RFC 6749.
 #[test]
-fn shapes_of_refusals_in_a_200_are_refusals() {
+fn errors_of_any_shape_in_a_200_are_errors() {
     for (kind, body) in [
         (
             "application/json",
@@ -459,24 +462,24 @@ fn shapes_of_refusals_in_a_200_are_refusals() {
             .client
             .token()
             .unwrap_err();
-        let is = (
+        let actual = (
             error.verdict(),
             error.oauth_error(),
             error.oauth_description(),
         );
         let expected = (Verdict::Reauthorize, Some("invalid_grant"), Some("over"));
-        assert_eq!(is, expected, "{body}");
+        assert_eq!(actual, expected, "{body}");
     }
 }
 
-/// An XML document or a list that is no token response leaves a doubt, but not in silence.
+/// The outcome is unknown, but the error contains the server's message.
 #[test]
-fn the_words_of_any_200_are_told() {
+fn errors_contain_the_message_of_a_200_that_is_not_a_token_response() {
     for body in [
         r#"[{"errorCode":"invalid_grant","message":"over"}]"#,
         "<OAuth><error>invalid_grant</error><error_description>over</error_description></OAuth>",
     ] {
-        let bench = bench(refreshing(), [Ok(answer(200, body))]);
+        let bench = bench(refreshing(), [Ok(response(200, body))]);
         let error = bench.client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::OutcomeUnknown, "{error:?}");
         assert!(
@@ -494,8 +497,8 @@ fn a_token_is_read_in_any_character_encoding_and_as_a_form() {
     let form = b"access_token=a&refresh_token=r1&expires_in=60".to_vec();
     for body in [utf16, latin1, form] {
         let response = Response::new(200, [("Content-Type", "text/plain")], body);
-        let answers = [Ok(response), Ok(rotated_answer("a2", "r2", 600))];
-        let Bench { client, script, .. } = bench(refreshing(), answers);
+        let responses = [Ok(response), Ok(rotated_answer("a2", "r2", 600))];
+        let Bench { client, script, .. } = bench(refreshing(), responses);
         let token = client.token().unwrap();
         assert_eq!(token.expose(), "a");
         client.refresh_now().unwrap();
@@ -504,17 +507,17 @@ fn a_token_is_read_in_any_character_encoding_and_as_a_form() {
 }
 
 #[test]
-fn the_new_refresh_token_of_a_flawed_form_is_kept() {
+fn the_new_refresh_token_of_a_malformed_form_is_kept() {
     let form = "access_token=a&access_token=b&refresh_token=r1";
-    let answers = [Ok(answer(200, form)), Ok(rotated_answer("a2", "r2", 600))];
-    let Bench { client, script, .. } = bench(refreshing(), answers);
+    let responses = [Ok(response(200, form)), Ok(rotated_answer("a2", "r2", 600))];
+    let Bench { client, script, .. } = bench(refreshing(), responses);
     assert_eq!(client.token().unwrap_err().verdict(), Verdict::Retry);
     client.token().unwrap();
     assert!(script.forms()[1].ends_with("refresh_token=r1"));
 }
 
 #[test]
-fn a_body_that_cannot_be_decoded_asks_for_no_login() {
+fn a_body_that_cannot_be_decoded_requires_no_login() {
     let headers = [("Content-Encoding", "br")];
     let response = Response::new(400, headers, b"\x0b\x02\x80abc\x03".to_vec());
     let error = bench(refreshing(), [Ok(response)])
@@ -529,12 +532,15 @@ fn a_body_that_cannot_be_decoded_asks_for_no_login() {
 }
 
 #[test]
-fn a_request_that_is_too_large_names_what_to_leave_out() {
+fn the_error_of_a_request_that_is_too_large_names_scopes() {
     for status in [413, 414, 431] {
-        let error = bench(refreshing(), [Ok(answer(status, "<html>Too large</html>"))])
-            .client
-            .token()
-            .unwrap_err();
+        let error = bench(
+            refreshing(),
+            [Ok(response(status, "<html>Too large</html>"))],
+        )
+        .client
+        .token()
+        .unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
         assert_eq!(error.setting_name(), Some("scopes"));
     }

@@ -1,4 +1,4 @@
-//! Canaries: a secret planted everywhere turns up nowhere that people look.
+//! Secrets appear in no output for people. Canaries, planted everywhere, show it.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use countersign_core::{
 
 use crate::support::{Script, provider, refreshing};
 
-/// Where a canary must not be: as it is, in base64 and percent-encoded.
-fn assert_unseen(text: &str, where_: &str) {
+/// Asserts that a text contains no canary: as it is, in base64 or percent-encoded.
+fn assert_unseen(text: &str, place: &str) {
     assert!(!text.is_empty());
     let of = |canary: &str| {
         let base64 = base64_of(canary);
@@ -18,9 +18,9 @@ fn assert_unseen(text: &str, where_: &str) {
         [canary.to_owned(), base64, encoded]
     };
     for canary in ["canary", "CANARY"].iter().flat_map(|word| of(word)) {
-        // Base64 of a part of a longer text is found by its middle.
+        // Padding would prevent a match within a longer text.
         let core = canary.trim_end_matches('=');
-        assert!(!text.contains(core), "{where_} shows {core}: {text}");
+        assert!(!text.contains(core), "{place} shows {core}: {text}");
     }
 }
 
@@ -101,7 +101,7 @@ fn debug_of_everything_shows_no_secret() {
 }
 
 #[test]
-fn what_a_server_echoes_is_taken_out() {
+fn secrets_that_a_server_echoes_are_redacted() {
     let echo = |status, body: &str| {
         Response::new(
             status,
@@ -109,7 +109,7 @@ fn what_a_server_echoes_is_taken_out() {
             body,
         )
     };
-    for answer in [
+    for response in [
         echo(
             400,
             r#"{"error":"invalid_grant","error_description":"bad token canary-refresh-token of canary-client-secret"}"#,
@@ -122,7 +122,7 @@ fn what_a_server_echoes_is_taken_out() {
         echo(429, "canary-refresh-token"),
     ] {
         let connection = Connection::new("mine", &planted(), provider()).unwrap();
-        let script = Script::new([Ok(answer.clone())]);
+        let script = Script::new([Ok(response.clone())]);
         let client = Client::builder(connection)
             .transport(script)
             .build()
@@ -133,11 +133,11 @@ fn what_a_server_echoes_is_taken_out() {
 }
 
 #[test]
-fn an_error_of_the_store_shows_no_secret() {
+fn errors_of_the_store_show_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(countersign_core::FileStore::open(folder.path().join("tokens")).unwrap());
-    let answer = r#"{"access_token":"canary","refresh_token":"canary","expires_in":600}"#;
-    let script = Script::new([Ok(Response::new(200, [], answer))]);
+    let body = r#"{"access_token":"canary","refresh_token":"canary","expires_in":600}"#;
+    let script = Script::new([Ok(Response::new(200, [], body))]);
     let client = Client::builder(refreshing())
         .transport(script)
         .store(store.clone())

@@ -1,4 +1,4 @@
-//! Templates of a profile: what vendors want in assertions and requests beyond the RFCs.
+//! Templates of profiles, for requirements of vendors beyond the RFCs.
 
 use countersign_core::jws::{self, Algorithm, CallbackSigner};
 use countersign_core::key::Certificate;
@@ -23,8 +23,8 @@ const BASE: &str = r#"
     region = "the region"
 "#;
 
-/// Snowflake's key pair, as its drivers build it: the names in capitals, the account without what
-/// follows its first dot, the fingerprint of the public key in the issuer, no audience.
+/// Snowflake's key pair authentication, as in its drivers: the names in capitals, the account up to
+/// its first dot, the fingerprint of the public key in the issuer, no audience.
 const KEY_PAIR: &str = r#"
     [grants.jwt-bearer]
     client_auth = ["none"]
@@ -38,7 +38,7 @@ const KEY_PAIR: &str = r#"
     aud = "{audience?}"
 "#;
 
-/// Entra ID's certificate credential: the app is known by its certificate's thumbprint.
+/// Entra ID's certificate credential, which identifies the certificate by its thumbprint.
 const CERTIFICATE: &str = r#"
     [grants.client-credentials]
     client_auth = ["private_key_jwt"]
@@ -53,7 +53,7 @@ const CERTIFICATE: &str = r#"
 const APP: [(&str, &str); 2] = [("client_id", "app"), ("subject", "joe")];
 
 #[test]
-fn claims_in_the_manner_of_snowflake_to_the_byte() {
+fn claims_of_snowflake() {
     let key = openssl_text("genrsa 2048", "");
     let spki = openssl("pkey -pubout -outform DER", key.as_bytes());
     let fingerprint =
@@ -70,7 +70,7 @@ fn claims_in_the_manner_of_snowflake_to_the_byte() {
 }
 
 #[test]
-fn a_header_in_the_manner_of_entra_to_the_byte() {
+fn header_of_entra() {
     let key = openssl_text("genrsa 2048", "");
     let own = certificate(&key);
     let issuer = certificate(&openssl_text("genrsa 2048", ""));
@@ -96,7 +96,7 @@ fn a_header_in_the_manner_of_entra_to_the_byte() {
         )
     );
 
-    // The chain as well, the key's own certificate first.
+    // With the chain, in which the key's own certificate comes first.
     let with_chain = CERTIFICATE.replace("ttl_s", "x5c = true\n    ttl_s");
     let connection = with(&with_chain, &chained, &[]).unwrap();
     let form = self::form(&connection, &Grant::ClientCredentials);
@@ -107,11 +107,11 @@ fn a_header_in_the_manner_of_entra_to_the_byte() {
         format!(r#"{{"alg":"PS256","typ":"JWT",{thumbprints},{chain}}}"#)
     );
 
-    // A key in a device comes with the certificate that it is told.
+    // A program sets the certificate of a key in a device.
     let own = Certificate::from_bytes(own.as_bytes()).unwrap();
     let device = CallbackSigner::new(Algorithm::PS256, None, |_| Ok(vec![0; 256]));
-    let told = device.with_certificates(vec![own]).unwrap();
-    let connection = by_signer(CERTIFICATE, told).unwrap();
+    let device = device.with_certificates(vec![own]).unwrap();
+    let connection = by_signer(CERTIFICATE, device).unwrap();
     let error = token_request(
         &connection,
         &Grant::ClientCredentials,
@@ -119,14 +119,18 @@ fn a_header_in_the_manner_of_entra_to_the_byte() {
         &SystemRandom::new(),
     )
     .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Signing, "checked by it: {error:?}");
-    let untold = CallbackSigner::new(Algorithm::PS256, None, |_| Ok(vec![0; 256]));
-    let error = by_signer(CERTIFICATE, untold).unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Signing,
+        "wrong signature: {error:?}"
+    );
+    let device = CallbackSigner::new(Algorithm::PS256, None, |_| Ok(vec![0; 256]));
+    let error = by_signer(CERTIFICATE, device).unwrap_err();
     assert_eq!(error.setting_name(), Some("private_key"), "{error:?}");
 }
 
 #[test]
-fn a_key_without_its_certificate_is_refused_where_the_vendor_wants_it() {
+fn a_key_without_its_certificate_is_rejected_if_the_vendor_needs_it() {
     let key = openssl_text("genrsa 2048", "");
     let other = certificate(&openssl_text("genrsa 2048", ""));
     let switch = CERTIFICATE.replace("header", "x5c = true\n#");
@@ -158,7 +162,7 @@ fn a_key_without_its_certificate_is_refused_where_the_vendor_wants_it() {
             .unwrap_err();
         assert!(error.message().contains("key.pem"), "{error}");
     }
-    // `?` is for vendors that can do without.
+    // With `?`, the certificate is optional.
     let rules = CERTIFICATE.replace("256}", "256?}").replace("1}", "1?}");
     let connection = with(&rules, &key, &[]).unwrap();
     let form = form(&connection, &Grant::ClientCredentials);
@@ -168,7 +172,7 @@ fn a_key_without_its_certificate_is_refused_where_the_vendor_wants_it() {
 
 #[cfg(feature = "encrypted-keys")]
 #[test]
-fn a_pkcs12_file_brings_the_certificate() {
+fn the_certificate_of_a_pkcs12_file_is_used() {
     let key = openssl_text("genrsa 2048", "");
     let own = certificate(&key);
     let both = [key.as_str(), &own].concat();
@@ -180,9 +184,9 @@ fn a_pkcs12_file_brings_the_certificate() {
     assert!(parts(&form, "client_assertion").0.contains(&own.x5t_s256()));
 }
 
-/// Each hole and filter, each kind of value, and where they go.
+/// Every placeholder, filter and type of value.
 #[test]
-fn every_hole_and_filter() {
+fn every_placeholder_and_filter() {
     let claims = r#"
         a = "{client_id}/{subject}/{audience}/{issuer}"
         b = "{base_url} {token_url}"
@@ -196,7 +200,7 @@ fn every_hole_and_filter() {
         j = 12
         k = 1.5
         l = false
-        m = "plain, with: no | holes?"
+        m = "plain, with: no | placeholders?"
         scope = "s-{scopes}"
         sub = "{extra.region?}"
     "#;
@@ -225,14 +229,14 @@ fn every_hole_and_filter() {
             r#"{"iss":"app","aud":"aud","scope":"s-r w","iat":1799999940,"exp":1800000300,"#,
             r#""a":"app/joe/aud/https://i","b":"https://login.acme.example https://login.acme.example/token","#,
             r#""c":"r w","d":"KEY","e":"AC_ME.EU ac_me.eu Ac-me.EU Ac_me","f":"ac-me","g":"NO-WHERE","#,
-            r#""i":["app",7,true,["x"]],"j":12,"k":1.5,"l":false,"m":"plain, with: no | holes?"}"#
+            r#""i":["app",7,true,["x"]],"j":12,"k":1.5,"l":false,"m":"plain, with: no | placeholders?"}"#
         )
     );
 }
 
-/// With a grant that is an assertion itself, the one that proves the app is left as it is.
+/// If the grant is an assertion, the one that authenticates the client has no additional claims.
 #[test]
-fn claims_go_into_the_assertion_that_asks() {
+fn claims_are_part_of_the_assertion_of_the_grant() {
     let key = openssl_text("genrsa 2048", "");
     let rules = r#"
         [grants.jwt-bearer]
@@ -245,12 +249,12 @@ fn claims_go_into_the_assertion_that_asks() {
         header.typ = "x"
     "#;
     let set = [("extra.account", "acct")];
-    let asks = |grant: &'static str| with(rules, &key, &[set[0], ("grant", grant)]).unwrap();
-    let both = form(&asks("jwt-bearer"), &Grant::JwtBearer);
+    let by = |grant: &'static str| with(rules, &key, &[set[0], ("grant", grant)]).unwrap();
+    let both = form(&by("jwt-bearer"), &Grant::JwtBearer);
     assert!(parts(&both, "assertion").1.contains(r#""tenant":"acct""#));
     assert!(!parts(&both, "client_assertion").1.contains("tenant"));
     assert!(parts(&both, "client_assertion").0.contains(r#""typ":"x""#));
-    let alone = form(&asks("client-credentials"), &Grant::ClientCredentials);
+    let alone = form(&by("client-credentials"), &Grant::ClientCredentials);
     assert!(parts(&alone, "client_assertion").1.contains("tenant"));
     let secret = [
         set[0],
@@ -264,7 +268,7 @@ fn claims_go_into_the_assertion_that_asks() {
 }
 
 #[test]
-fn what_a_template_lacks_is_named_when_the_connection_is_made() {
+fn the_error_of_a_connection_names_the_setting_that_a_template_lacks() {
     let key = openssl_text("genrsa 2048", "");
     for (template, setting) in [
         ("{extra.account}", "extra.account"),
@@ -301,7 +305,7 @@ fn what_a_template_lacks_is_named_when_the_connection_is_made() {
         error.hint(),
         Some("set extra.region: Acme's `grants.client-credentials.params.who` needs it")
     );
-    // What only the refresh after a login needs is asked for before the login.
+    // A setting that only a refresh needs is required before the login.
     let rules = "[grants.authorization-code]\nclient_auth = [\"none\"]\n\
                  [grants.refresh-token]\nclient_auth = [\"none\"]\nparams.r = \"{extra.region}\"";
     let rules =
@@ -317,9 +321,9 @@ fn what_a_template_lacks_is_named_when_the_connection_is_made() {
     assert_eq!(error.setting_name(), Some("extra.region"));
 }
 
-/// Zoom's grant, which no RFC has; a resource that comes twice (RFC 8707 section 2).
+/// Zoom's own grant type, and a resource that occurs twice (RFC 8707 section 2).
 #[test]
-fn parameters_are_added_and_take_the_place_of_the_grants_own() {
+fn parameters_are_added_and_override_those_of_the_grant() {
     let rules = r#"
         [grants.client-credentials]
         client_auth = ["post"]
@@ -343,13 +347,13 @@ fn parameters_are_added_and_take_the_place_of_the_grants_own() {
          &resource=https%3A%2F%2Fone.example%2Fapp&resource=https%3A%2F%2Ftwo.example&strict=true\
          &client_id=app&client_secret=s3cret"
     );
-    // They belong to one grant, and not to what follows from it.
+    // They are for one grant, and not for the refreshes after it.
     let refresh = form(&connection, &Grant::RefreshToken("r".into())).encode();
     assert!(!refresh.contains("account"), "{}", *refresh);
 }
 
 #[test]
-fn a_template_that_means_nothing_is_refused_with_the_profile() {
+fn a_profile_with_an_invalid_template_is_rejected() {
     for (entry, says) in [
         (
             "assertion.claims.sub = \"{subjet}\"",
@@ -379,18 +383,9 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
             "assertion.claims.x = \"{subject|upper:A}\"",
             "come right after the name",
         ),
-        (
-            "assertion.claims.x = \"{subject\"",
-            "unmatched brace",
-        ),
-        (
-            "assertion.claims.x = \"subject}\"",
-            "unmatched brace",
-        ),
-        (
-            "assertion.claims.x = \"{{subject}}\"",
-            "unmatched brace",
-        ),
+        ("assertion.claims.x = \"{subject\"", "unmatched brace"),
+        ("assertion.claims.x = \"subject}\"", "unmatched brace"),
+        ("assertion.claims.x = \"{{subject}}\"", "unmatched brace"),
         ("assertion.claims.x = \"{}\"", "`{}` is not known"),
         ("assertion.claims.x = \"{ subject }\"", "is not known"),
         (
@@ -407,14 +402,8 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
             "assertion.header.crit = [\"x\"]",
             "what the signature covers",
         ),
-        (
-            "assertion.header.b64 = false",
-            "what the signature covers",
-        ),
-        (
-            "assertion.header.x5c = \"x\"",
-            "use `assertion.x5c = true`",
-        ),
+        ("assertion.header.b64 = false", "what the signature covers"),
+        ("assertion.header.x5c = \"x\"", "use `assertion.x5c = true`"),
         ("grants.jwt-bearer.params.\"a b\" = 1", "letters, digits"),
         ("grants.jwt-bearer.params.\"a&b\" = 1", "letters, digits"),
         (
@@ -422,11 +411,11 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
             "`grants.jwt-bearer.params.x` is invalid: `{nobody}`",
         ),
     ] {
-        refused(entry, says);
+        assert_rejected(entry, says);
     }
     for name in ["exp", "iat", "jti", "nbf"] {
         let says = format!("`assertion.claims.{name}` is set for each assertion");
-        refused(&format!("assertion.claims.{name} = 1"), &says);
+        assert_rejected(&format!("assertion.claims.{name} = 1"), &says);
     }
     for name in [
         "assertion",
@@ -439,7 +428,7 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
         "refresh_token",
     ] {
         let says = format!("params.{name}` authenticates the app or spends a grant");
-        refused(&format!("grants.jwt-bearer.params.{name} = 1"), &says);
+        assert_rejected(&format!("grants.jwt-bearer.params.{name} = 1"), &says);
     }
     for secret in countersign_core::SETTINGS.iter().filter(|s| s.secret) {
         for field in [
@@ -448,13 +437,13 @@ fn a_template_that_means_nothing_is_refused_with_the_profile() {
             "grants.jwt-bearer.params.x",
         ] {
             let says = format!("`{{{}}}` is secret", secret.name);
-            refused(&format!("{field} = \"{{{}}}\"", secret.name), &says);
+            assert_rejected(&format!("{field} = \"{{{}}}\"", secret.name), &says);
         }
     }
 }
 
-fn refused(entry: &str, says: &str) {
-    // All in dotted keys, so that an entry can be put behind.
+fn assert_rejected(entry: &str, says: &str) {
+    // All keys are dotted, so that an entry can be appended.
     let rules = r#"
         grants.jwt-bearer.client_auth = ["none"]
         assertion.algorithms = ["RS256"]
@@ -478,7 +467,7 @@ fn provider(rules: &str) -> std::sync::Arc<dyn countersign_core::Provider> {
     countersign_core::from_profile(profile.unwrap_or_else(|error| panic!("{error}")))
 }
 
-/// A connection of these rules, with this key unless it is empty.
+/// Returns a connection with these rules, and with this key unless it is empty.
 fn with(rules: &str, key: &str, more: &[(&str, &str)]) -> Result<Connection, Error> {
     let key = [("private_key", key)];
     let key = key.iter().filter(|(_, text)| !text.is_empty());
@@ -502,7 +491,7 @@ fn form(connection: &Connection, grant: &Grant) -> Form {
     request.unwrap().form().unwrap().clone()
 }
 
-/// Header and claims of an assertion, as they were signed.
+/// Returns the header and the claims of an assertion.
 fn parts(form: &Form, field: &str) -> (String, String) {
     let token = form.value(field).unwrap();
     let header = token.split('.').next().unwrap();

@@ -1,4 +1,4 @@
-//! What a provider may add to a request, and how it puts an answer into the words of RFC 6749.
+//! Parameters that a provider adds to requests, and responses that it translates to RFC 6749.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::support::{NOW, PROFILE};
 
-/// A vendor with a grant type of its own, and answers in its own words.
+/// A vendor with its own grant type and its own responses.
 #[derive(Debug)]
 struct Peculiar {
     profile: Profile,
@@ -34,16 +34,16 @@ impl Provider for Peculiar {
         _: App<'_>,
         response: &Response,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let mut answer = read_json(response)?;
-        if answer.contains_key("access_token") {
+        let mut members = read_json(response)?;
+        if members.contains_key("access_token") {
             return Ok(None);
         }
         for (theirs, ours) in [("token", "access_token"), ("status", "error")] {
-            if let Some(value) = answer.remove(theirs) {
-                answer.insert(ours.to_owned(), value);
+            if let Some(value) = members.remove(theirs) {
+                members.insert(ours.to_owned(), value);
             }
         }
-        Ok(Some(Zeroizing::new(serde_json::to_vec(&answer).unwrap())))
+        Ok(Some(Zeroizing::new(serde_json::to_vec(&members).unwrap())))
     }
 }
 
@@ -94,7 +94,7 @@ fn read(grant: &str, status: u16, body: &str) -> Result<TokenResponse, Error> {
 }
 
 #[test]
-fn a_parameter_takes_the_place_of_the_grants_own_or_comes_after_it() {
+fn a_parameter_overrides_one_of_the_grant_or_follows_them() {
     let connection = connection(
         "client-credentials",
         &[
@@ -110,7 +110,7 @@ fn a_parameter_takes_the_place_of_the_grants_own_or_comes_after_it() {
 }
 
 #[test]
-fn what_proves_the_app_or_spends_a_grant_is_not_a_providers_to_write() {
+fn a_provider_cannot_set_parameters_that_authenticate_or_spend_a_grant() {
     const FORBIDDEN: &[&[(&str, &str)]] = &[
         &[("client_id", "x")],
         &[("client_secret", "x")],
@@ -129,7 +129,7 @@ fn what_proves_the_app_or_spends_a_grant_is_not_a_providers_to_write() {
 }
 
 #[test]
-fn an_answer_in_the_vendors_words_is_read_like_any_other() {
+fn a_translated_response_is_read_like_any_other() {
     let token = read(
         "client-credentials",
         200,
@@ -146,14 +146,14 @@ fn an_answer_in_the_vendors_words_is_read_like_any_other() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_translated_leaves_the_doubt_it_should() {
+fn a_response_that_cannot_be_translated_has_an_unknown_outcome() {
     let error = read("refresh-token", 200, "<html>").unwrap_err();
     assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
     assert_eq!(error.http_status(), Some(200));
 }
 
 #[test]
-fn an_answer_that_cannot_be_translated_still_tells_what_the_server_said() {
+fn the_error_of_a_response_that_cannot_be_translated_has_the_servers_message() {
     let page = "<html><title>Blocked: s3cret is not welcome</title></html>";
     let error = read("client-credentials", 403, page).unwrap_err();
     assert!(
