@@ -42,6 +42,39 @@ use crate::{
 /// If the server rejected the request: the provider's table of errors decides, then RFC 6749
 /// section 5.2. [`ErrorKind::Unreadable`] if this isn't a response of a token endpoint. If the
 /// request may have spent a rotating refresh token, the verdict is [`Verdict::OutcomeUnknown`].
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{Response, read_token_response};
+///
+/// # use countersign_core::{
+/// #     Clock, Connection, Grant, ManualClock, Profile, Settings, SystemRandom, token_request,
+/// # };
+/// # let profile = Profile::from_toml(r#"
+/// #     id = "acme"
+/// #     name = "Acme"
+/// #     documentation = "https://acme.example/docs"
+/// #     environments.production.base_url = "https://login.acme.example"
+/// #     endpoints.token = "{base_url}/token"
+/// #     grants.client-credentials.client_auth = ["post"]
+/// # "#)?;
+/// # let settings = Settings::from_pairs([
+/// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+/// # ])?;
+/// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+/// # let grant = Grant::ClientCredentials;
+/// # let now = ManualClock::at(1_700_000_000).now();
+/// # let request = token_request(&connection, &grant, now, &SystemRandom::new())?;
+/// let response = Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#);
+/// let token = read_token_response(&connection, &grant, &request, &response, now)?;
+/// assert_eq!(token.access_token.expose(), "t0ken");
+///
+/// let response = Response::new(400, [], r#"{"error":"invalid_scope"}"#);
+/// let error = read_token_response(&connection, &grant, &request, &response, now).unwrap_err();
+/// assert_eq!(error.setting_name(), Some("scopes"));
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
 pub fn read_token_response(
     connection: &Connection,
     grant: &Grant,
@@ -277,6 +310,15 @@ pub fn read_json(response: &Response) -> Result<serde_json::Map<String, Value>, 
 }
 
 /// Returns a JSON scalar as text, for [`Extra`](crate::Extra), or `None` if it isn't a scalar.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::scalar_text;
+///
+/// assert_eq!(scalar_text(&42.into()).as_deref(), Some("42"));
+/// assert_eq!(scalar_text(&serde_json::Value::Null), None);
+/// ```
 pub fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

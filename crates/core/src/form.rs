@@ -51,6 +51,16 @@ impl Form {
     }
 
     /// Returns the value of the first field of this name.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Form;
+    ///
+    /// let form = Form::new().field("grant_type", "client_credentials");
+    /// assert_eq!(form.value("grant_type"), Some("client_credentials"));
+    /// assert_eq!(form.value("scope"), None);
+    /// ```
     pub fn value(&self, name: &str) -> Option<&str> {
         let field = self.0.iter().find(|(known, _)| *known == name);
         field.map(|(_, value)| value.as_str())

@@ -28,6 +28,18 @@ pub enum Method {
 
 impl Request {
     /// Returns a request that posts a form to this URL.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Form, Method, Request, Url};
+    ///
+    /// let url = Url::parse("https://host/token")?;
+    /// let request = Request::post(url, Form::new().field("scope", "a b"));
+    /// assert_eq!(request.method(), Method::Post);
+    /// assert_eq!(request.body().unwrap().as_str(), "scope=a+b");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn post(url: Url, form: Form) -> Self {
         Self {
             method: Method::Post,

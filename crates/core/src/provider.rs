@@ -106,6 +106,23 @@ pub trait Provider: Send + Sync + fmt::Debug {
 }
 
 /// Returns a provider that consists only of its profile, such as one from a user's file.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{Profile, from_profile};
+///
+/// let profile = Profile::from_toml(r#"
+///     id = "acme"
+///     name = "Acme"
+///     documentation = "https://acme.example/docs"
+///     environments.production.base_url = "https://login.acme.example"
+///     endpoints.token = "{base_url}/token"
+///     grants.client-credentials.client_auth = ["post"]
+/// "#)?;
+/// assert_eq!(from_profile(profile).id(), "acme");
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
 pub fn from_profile(profile: Profile) -> Arc<dyn Provider> {
     #[derive(Debug)]
     struct Described(Profile);

@@ -152,6 +152,18 @@ impl Settings {
     /// # Errors
     ///
     /// If the key is not a setting (the message suggests the nearest one), or the value is empty.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Settings;
+    ///
+    /// let mut settings = Settings::new();
+    /// settings.set("scopes", "api")?;
+    /// assert_eq!(settings.value("scopes"), Some("api"));
+    /// assert!(settings.set("scope", "api").is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
         reject_unknown(key)?;
         if value.trim().is_empty() {

@@ -127,6 +127,16 @@ impl Url {
     }
 
     /// Returns the port, which defaults to the scheme's.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// assert_eq!(Url::parse("https://host/path")?.port(), 443);
+    /// assert_eq!(Url::parse("https://host:8443/path")?.port(), 8443);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn port(&self) -> u16 {
         self.explicit_port()
             .unwrap_or(if self.scheme() == "https" { 443 } else { 80 })
@@ -145,6 +155,16 @@ impl Url {
     }
 
     /// Returns the path, at least `/`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// assert_eq!(Url::parse("https://host/path?x=1")?.path(), "/path");
+    /// assert_eq!(Url::parse("https://host")?.path(), "/");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn path(&self) -> &str {
         let rest = &self.text[self.authority.1..];
         match rest.split('?').next() {
@@ -187,6 +207,16 @@ impl Url {
     }
 
     /// Returns the URL with this port.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// let url = Url::parse("http://127.0.0.1/callback")?.with_port(8080);
+    /// assert_eq!(url.as_str(), "http://127.0.0.1:8080/callback");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with_port(&self, port: u16) -> Self {
         let (start, end) = self.authority;

@@ -41,6 +41,34 @@ pub(crate) fn explain_plain_get(url: &Url, response: &Response, now: Moment) -> 
 /// If the server rejected the request. A 401 means that the token is no longer valid, whatever the
 /// body says (RFC 6750 section 3.1). [`ErrorKind::Unreadable`] if the body is not a JSON object.
 /// The error contains the server's message.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{Response, read_resource_response};
+///
+/// # use countersign_core::{Connection, Profile, Settings};
+/// # let profile = Profile::from_toml(r#"
+/// #     id = "acme"
+/// #     name = "Acme"
+/// #     documentation = "https://acme.example/docs"
+/// #     environments.production.base_url = "https://login.acme.example"
+/// #     endpoints.token = "{base_url}/token"
+/// #     grants.client-credentials.client_auth = ["post"]
+/// # "#)?;
+/// # let settings = Settings::from_pairs([
+/// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+/// # ])?;
+/// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+/// let response = Response::new(200, [], r#"{"sub":"42"}"#);
+/// let members = read_resource_response(connection.app(), &response)?;
+/// assert_eq!(members["sub"], "42");
+///
+/// let response = Response::new(403, [], r#"{"error":"insufficient_scope"}"#);
+/// let error = read_resource_response(connection.app(), &response).unwrap_err();
+/// assert_eq!(error.setting_name(), Some("scopes"));
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
 pub fn read_resource_response(
     app: App<'_>,
     response: &Response,

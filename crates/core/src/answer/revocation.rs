@@ -12,6 +12,35 @@ use crate::{Connection, Error, ErrorKind, Grant, Moment, Request, Response, Verd
 ///
 /// If the server did not revoke the token. The error's `oauth_error` is `unsupported_token_type`
 /// if it never revokes tokens of this type.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{Form, Request, Response, Url, read_revocation_response};
+///
+/// # use countersign_core::{Clock, Connection, ManualClock, Profile, Settings};
+/// # let profile = Profile::from_toml(r#"
+/// #     id = "acme"
+/// #     name = "Acme"
+/// #     documentation = "https://acme.example/docs"
+/// #     environments.production.base_url = "https://login.acme.example"
+/// #     endpoints.token = "{base_url}/token"
+/// #     grants.client-credentials.client_auth = ["post"]
+/// # "#)?;
+/// # let settings = Settings::from_pairs([
+/// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+/// # ])?;
+/// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+/// # let now = ManualClock::at(1_700_000_000).now();
+/// let url = Url::parse("https://login.acme.example/revoke")?;
+/// let request = Request::post(url, Form::new().field("token", "t0ken"));
+/// read_revocation_response(&connection, &request, &Response::new(200, [], ""), now)?;
+///
+/// let response = Response::new(400, [], r#"{"error":"unsupported_token_type"}"#);
+/// let error = read_revocation_response(&connection, &request, &response, now).unwrap_err();
+/// assert_eq!(error.oauth_error(), Some("unsupported_token_type"));
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
 pub fn read_revocation_response(
     connection: &Connection,
     request: &Request,

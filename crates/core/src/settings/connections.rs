@@ -69,6 +69,17 @@ impl Connections {
     }
 
     /// Returns the names of all connections, in order.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Connections;
+    ///
+    /// let text = "[connections.b]\nprovider = \"acme\"\n[connections.a]\nprovider = \"acme\"";
+    /// let all = Connections::from_toml(text.to_owned())?;
+    /// assert_eq!(all.names().collect::<Vec<_>>(), ["a", "b"]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
         match &self.0 {
             Kind::Sections { tables, .. } => Box::new(tables.keys().map(String::as_str)),
