@@ -144,7 +144,7 @@ pub struct Environment {
     pub base_url: Option<String>,
     /// The audience of `jwt-bearer` assertions, independent of the endpoint.
     pub audience: Option<String>,
-    /// The users of this deployment.
+    /// Who this deployment is for.
     pub about: String,
     /// Facts about this deployment that every token has in `extra`, such as the API's base URL.
     pub extra: BTreeMap<String, String>,

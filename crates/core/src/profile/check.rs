@@ -36,9 +36,7 @@ impl Profile {
                 return Err(format!("`grants.{kind}.client_auth` is empty"));
             }
             if *kind == GrantKind::JwtBearer && self.assertion.algorithms.is_empty() {
-                return Err(
-                    "`assertion.algorithms` is empty, but grant jwt-bearer needs one".into(),
-                );
+                return Err("`assertion.algorithms` is empty, but grant jwt-bearer signs".into());
             }
             if *kind == GrantKind::AuthorizationCode && self.endpoints.authorize.is_none() {
                 return Err("`endpoints.authorize` is missing for grant authorization-code".into());
