@@ -286,7 +286,7 @@ pub(crate) fn judge(client: &Client, stage: &Stage) -> Outcome {
         };
         match (error.verdict(), error.kind()) {
             (Verdict::Reauthorize, ErrorKind::LoginRequired) => {
-                return match error.message().contains("the answer to refresh attempt ") {
+                return match error.message().contains("the response to refresh attempt ") {
                     true => Outcome::LostAndReported,
                     false => Outcome::Lost(error.to_string()),
                 };

@@ -89,7 +89,7 @@ impl Stage {
         self.set_access_ttl(3600);
         match outcome {
             Ok(_) => Err("the client returned an expired token".into()),
-            Err(error) if error.message().contains("has expired already") => Ok(()),
+            Err(error) if error.message().contains("expired access token") => Ok(()),
             Err(error) => Err(error.to_string()),
         }
     }

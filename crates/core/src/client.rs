@@ -1,4 +1,4 @@
-//! Keeps a connection's token: from memory, from the store, or by one request at a time.
+//! The client: returns a connection's token from the cache, the store or one request at a time.
 
 mod background;
 pub(crate) mod bound;
@@ -53,18 +53,19 @@ use crate::{
     read_authorization_response, store,
 };
 
-/// Hands out a connection's token and keeps it valid.
+/// Returns a connection's token and keeps it valid.
 ///
-/// A token is reused until less than `min_valid_s` of it is left. However many threads ask, at
-/// most one request is under way; it runs on a thread of its own, so that a caller that goes away
-/// does not cut it off. Where a refresh fails and the old token is still valid, callers get that.
-/// A new refresh token is in the store before any caller sees the access token it came with.
+/// A token is reused until less than `min_valid_s` of its lifetime is left. However many threads
+/// call, at most one request is in flight. It runs on a thread of its own, so that a caller that
+/// goes away doesn't interrupt it. If a refresh fails and the old token is still valid, callers get
+/// the old one. A new refresh token is in the store before any caller sees the access token that
+/// came with it.
 ///
-/// Whatever other processes, the server or the store do, a call returns within [`Client::max_wait`],
-/// five times the connection's `timeout_ms` plus 60 s, and usually long before. After `fork`, a child makes its own
-/// client: its parent's hands out what it has in memory and refuses everything else.
+/// Every call returns within [`Client::max_wait`], whatever other processes, the server or the
+/// store do. After `fork`, a child must create its own client: the parent's client returns a valid
+/// cached token there and rejects every other call.
 ///
-/// Cloning gives another handle to the same client.
+/// Clones are handles to the same client.
 ///
 /// # Example
 ///
@@ -108,17 +109,17 @@ struct Inner {
     random: Arc<dyn Random>,
     store: Arc<dyn Store>,
     key: StoreKey,
-    /// What the connection asks for: only a token that was asked for alike is its own. None if the
-    /// provider fails to say, as its requests then do.
+    /// The fingerprint of the connection's requests. Only a token that was requested with the same
+    /// one belongs to the connection. `None` if the provider fails, which fails its requests too.
     asks_for: Option<String>,
     owner: Owner,
-    /// A child of fork has none of the threads and leases that this state is about.
+    /// The process that created the client. A forked child has none of its threads and leases.
     process: u32,
-    /// Host, process and client, as the history of events names them.
+    /// The host, process and client, as events name them.
     who: String,
-    /// Between 0 and 1, and another for every client: keeps a fleet from acting all at once.
+    /// A random number between 0 and 1 that keeps the clients of a fleet from acting all at once.
     jitter: f32,
-    /// How far the server's clock is ahead of ours, where assertions must follow it.
+    /// How far the server's clock is ahead of ours, if assertions must follow it.
     skew_s: AtomicI64,
     single_flight: SingleFlight,
     shown: Shown,
@@ -128,29 +129,29 @@ struct Inner {
     listener: Option<Listener>,
     warning: Option<OnWarning>,
     failpoints: Option<Arc<dyn Failpoints>>,
-    /// Instead of what the settings say, for tests.
+    /// Overrides the settings, for tests.
     max_wait: Option<Duration>,
 }
 
 type OnWarning = Arc<dyn Fn(&Error) + Send + Sync>;
 type Listener = Arc<dyn Fn(&Change) + Send + Sync>;
 
-/// A change that is durable, as far as the store promises.
+/// A change of a connection's grant. It is as durable as the store promises.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Change {
-    /// There is a new token.
+    /// The client has a new token.
     Obtained {
         /// The token.
         token: Token,
         /// Whether the refresh token was replaced.
         rotated: bool,
     },
-    /// The connection was forgotten.
+    /// The connection was logged out, and its record was deleted.
     Forgotten,
 }
 
-/// Puts a client together; what is not given is the usual.
+/// Builds a client. Anything not set uses its default.
 pub struct ClientBuilder {
     connection: Connection,
     transport: Option<Arc<dyn Transport>>,
@@ -166,7 +167,8 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// A client with the usual transport, clock and randomness, and the connection's store.
+    /// Creates a client with the default transport, clock and random number generator, and the
+    /// connection's store.
     ///
     /// # Errors
     ///
@@ -176,7 +178,7 @@ impl Client {
         Self::builder(connection).build()
     }
 
-    /// A client put together piece by piece.
+    /// Creates a builder for this connection's client.
     pub fn builder(connection: Connection) -> ClientBuilder {
         ClientBuilder {
             connection,
@@ -193,25 +195,25 @@ impl Client {
         }
     }
 
-    /// The connection.
+    /// Returns the connection.
     pub fn connection(&self) -> &Connection {
         &self.0.connection
     }
 
-    /// A token that is valid for at least the connection's `min_valid_s`, where the vendor gives
-    /// such tokens.
+    /// Returns a token that is valid for at least the connection's `min_valid_s`, if the vendor
+    /// issues tokens that long.
     ///
     /// # Errors
     ///
-    /// Where there is no valid token and none can be had; [`Error::verdict`] says what to do.
+    /// If there is no valid token and the client can't get one. [`Error::verdict`] says what to do.
     pub fn token(&self) -> Result<Token, Error> {
         match self.peek(None) {
             Some(token) => Ok(token),
-            None => Inner::obtain(&self.0, USUAL),
+            None => Inner::obtain(&self.0, DEFAULT_WANT),
         }
     }
 
-    /// The token in memory, where it is fresh: without a lock, and without waiting for anything.
+    /// Returns the cached token if it is fresh, without taking a lock or waiting.
     ///
     /// # Example
     ///
@@ -248,24 +250,27 @@ impl Client {
         self.0.shown.fresh(self.0.clock.as_ref())
     }
 
-    /// As [`Client::token`], or with `min_valid` as [`Client::token_valid_for`], where such a token
-    /// is in memory; never waits.
+    /// Returns the cached token if it is valid long enough, without waiting.
+    ///
+    /// Long enough means `min_valid`, or the connection's `min_valid_s` if that is `None`.
     pub fn peek(&self, min_valid: Option<Duration>) -> Option<Token> {
         let token = match min_valid {
             None => self.fresh()?.with_source(Source::Cache),
-            Some(least) => self.0.shown.valid_for(least, self.0.clock.now())?,
+            Some(min) => self.0.shown.valid_for(min, self.0.clock.now())?,
         };
         self.0.counters.hits.add();
         Some(token)
     }
 
-    /// As [`Client::token`], for async code on any runtime: resolves at once where the token is
-    /// fresh, and else when the request's own thread is done. Dropping it does not cut that off.
+    /// Like [`Client::token`], for async code on any runtime.
+    ///
+    /// The future resolves at once if the cached token is fresh, or else when the request's own
+    /// thread has finished. Dropping the future doesn't interrupt that thread.
     pub fn token_async(&self) -> TokenFuture {
-        TokenFuture::new(&self.0, USUAL)
+        TokenFuture::new(&self.0, DEFAULT_WANT)
     }
 
-    /// As [`Client::token`], valid for at least this long.
+    /// Returns a token that is valid for at least this long, if the vendor issues tokens that long.
     ///
     /// # Errors
     ///
@@ -278,33 +283,34 @@ impl Client {
         Inner::obtain(&self.0, want)
     }
 
-    /// A token asked for now, even though there may be a valid one.
+    /// Requests a new token, even if the cached one is valid.
+    ///
+    /// If the request fails and the cached token is still valid, that one is returned.
     ///
     /// # Errors
     ///
-    /// As [`Client::token`]. Where the refresh fails and the old token is still valid, that one
-    /// is returned.
+    /// As [`Client::token`].
     pub fn refresh_now(&self) -> Result<Token, Error> {
         let want = Want {
             force: true,
-            ..USUAL
+            ..DEFAULT_WANT
         };
         Inner::obtain(&self.0, want)
     }
 
-    /// How often what happened, since this client was made.
+    /// Returns this client's counters.
     pub fn counts(&self) -> Counts {
         self.0.counters.counts()
     }
 
-    /// The last events in the life of the connection's grant, oldest first, without a token in
-    /// them: who refreshed when, and how it ended.
+    /// Returns the last events in the history of the connection's grant, oldest first: who
+    /// refreshed when, and how it ended. They contain no token.
     ///
     /// # Errors
     ///
-    /// Where the store cannot be read.
+    /// If the store can't be read.
     pub fn events(&self) -> Result<Vec<Event>, Error> {
-        Inner::bounded(&self.0, "the reading of events", |inner| {
+        Inner::bounded(&self.0, "reading the events", |inner| {
             save::events(inner.store.as_ref(), &inner.key, inner.clock.now())
         })
     }
@@ -313,32 +319,37 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the store cannot be read.
+    /// If the store can't be read.
     pub fn refresh_token_expires_at(&self) -> Result<Option<i64>, Error> {
         save::refresh_token_expires_at(self.0.store.as_ref(), &self.0.key, self.0.clock.now())
     }
 
-    /// Begins a login that comes back to this redirect URI, by default the connection's.
+    /// Starts a login that returns to this redirect URI, which defaults to the connection's.
     ///
     /// # Errors
     ///
-    /// As [`Login::start`]; also where no redirect URI is known.
+    /// As [`Login::start`], and if there is no redirect URI.
     pub fn start_login(&self, redirect_uri: Option<&str>) -> Result<Login, Error> {
         let connection = &self.0.connection;
         let own = connection.redirect_uri().map(crate::Url::as_str);
-        let missing = || Error::missing("redirect_uri").with_hint("a login needs it");
+        let missing = || {
+            Error::missing("redirect_uri").with_hint(
+                "set redirect_uri to a redirect URI that is registered for the app at the vendor",
+            )
+        };
         let redirect_uri = redirect_uri.or(own).ok_or_else(missing)?;
         Login::start(connection, redirect_uri, self.0.random.as_ref())
     }
 
-    /// Ends a login: checks what the browser came back with, exchanges the code once, and keeps
-    /// what it brings. `callback` is the URL that the browser was sent to, or its query.
+    /// Completes a login: validates the callback, exchanges the code once, and stores the tokens.
     ///
-    /// [`Client::login_warnings`] says what the login did not bring.
+    /// `callback` is the URL that the vendor redirected the browser to, or its query.
+    /// [`Client::login_warnings`] returns what is missing from a login that succeeded.
     ///
     /// # Errors
     ///
-    /// As [`read_authorization_response`](crate::read_authorization_response), and if the exchange or the store fails.
+    /// As [`read_authorization_response`](crate::read_authorization_response), and if the exchange
+    /// or the store fails.
     pub fn complete_login(&self, login: &Login, callback: &str) -> Result<Token, Error> {
         let connection = &self.0.connection;
         let grant = read_authorization_response(connection, login, callback)?;
@@ -350,26 +361,26 @@ impl Client {
         })
     }
 
-    /// Whether a refresh token is kept: without one, a person has to log in again when the token of
-    /// a login ends.
+    /// Returns whether a refresh token is stored. Without one, a person has to log in again when
+    /// the access token expires.
     ///
     /// # Errors
     ///
-    /// If the store cannot be read.
+    /// If the store can't be read.
     pub fn has_refresh_token(&self) -> Result<bool, Error> {
-        Inner::bounded(&self.0, "the reading of the record", |inner| {
+        Inner::bounded(&self.0, "reading the record", |inner| {
             inner.has_refresh_token()
         })
     }
 
-    /// Returns whom the token stands for and where its API is, if the vendor tells: what came with
-    /// the token and the vendor's userinfo, which is asked for once and kept.
+    /// Returns whom the token is for and where its API is, if the vendor says so.
     ///
-    /// If the vendor rejects the token (401), it is invalidated and replaced once.
+    /// This combines what came with the token and the vendor's userinfo, which is requested once
+    /// and stored. If the vendor rejects the token (401), it is invalidated and replaced once.
     ///
     /// # Errors
     ///
-    /// As [`Client::token`], and if the vendor refuses.
+    /// As [`Client::token`], and if the vendor rejects the userinfo request.
     pub fn identity(&self) -> Result<Extra, Error> {
         Inner::bounded(&self.0, "the identity request", |inner| {
             let token = Self(Arc::clone(inner)).token()?;
@@ -377,8 +388,8 @@ impl Client {
         })
     }
 
-    /// Like [`Client::identity`], for a token that the caller has already: asks for no other one,
-    /// unless the vendor rejects it.
+    /// Like [`Client::identity`], for a token that you already have. Another token is requested
+    /// only if the vendor rejects this one.
     ///
     /// # Errors
     ///
@@ -390,8 +401,10 @@ impl Client {
         })
     }
 
-    /// Why the last token that was got could not be stored, if so. It is in memory then: nothing
-    /// is lost while this process runs, and each call tries to store it again.
+    /// Returns why the latest token couldn't be stored, if so.
+    ///
+    /// The token is in memory then. Nothing is lost while this process runs, and each call
+    /// that is not answered from the cache tries to store it again.
     pub fn unsaved(&self) -> Option<Error> {
         self.0.check_process().ok()?;
         self.0.single_flight.unsaved()
@@ -399,41 +412,43 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// What posts.
+    /// Sets the HTTP transport.
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
     }
 
-    /// What tells the time.
+    /// Sets the clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// What gives randomness.
+    /// Sets the random number generator.
     #[must_use]
     pub fn random(mut self, random: Arc<dyn Random>) -> Self {
         self.random = Some(random);
         self
     }
 
-    /// Where tokens survive, instead of what the setting `store` says.
+    /// Sets the store. Overrides the setting `store`.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Opens the store that the connection names with this function. If it cannot be opened and the
-    /// grant needs no store (`jwt-bearer`, `client-credentials`), the client gives tokens without,
-    /// and tries again when it next asks for one; [`Client::unsaved`] tells why.
+    /// Opens the store that the connection names, using this function.
+    ///
+    /// If the store can't be opened and the grant doesn't need one (`jwt-bearer`,
+    /// `client-credentials`), the client returns tokens without it and tries to open it again with
+    /// the next request. [`Client::unsaved`] returns the reason.
     ///
     /// # Errors
     ///
-    /// What the function says, if the grant needs the store or the setting is wrong.
+    /// The function's error, if the grant needs the store or the setting is wrong.
     pub fn open_store(
         self,
         open: impl Fn(&StoreSetting) -> Result<Arc<dyn Store>, store::Error> + Send + Sync + 'static,
@@ -442,40 +457,43 @@ impl ClientBuilder {
         Ok(self.store(store))
     }
 
-    /// A second place, for a new token that the store does not take: best on another disk. It is
-    /// durable there, and moves to the store as soon as that takes it.
+    /// Sets a second store, preferably on another disk, for new tokens that the store rejects.
+    ///
+    /// Such a token is durable there, and moves to the store as soon as the store accepts it.
     #[must_use]
     pub fn fallback_store(mut self, fallback: Arc<dyn Store>) -> Self {
         self.fallback = Some(fallback);
         self
     }
 
-    /// Remembers, apart from the store, that the setting `refresh_token` is spent: a store that was
-    /// lost must not make it be presented again.
+    /// Sets where to remember, apart from the store, that the setting `refresh_token` was spent. A
+    /// client whose store was lost doesn't send it again.
     #[must_use]
     pub fn spent_seeds(mut self, spent: Arc<dyn SpentSeeds>) -> Self {
         self.spent_seeds = Some(spent);
         self
     }
 
-    /// What is called after each change that is durable, on the thread that made it. It must not
-    /// wait for a token of the same client.
+    /// Sets a function to call after each durable change, on the thread that made it.
+    ///
+    /// It must not wait for a token of the same client.
     #[must_use]
     pub fn on_change(mut self, listener: impl Fn(&Change) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(listener));
         self
     }
 
-    /// Sets what is called about a problem that kept nothing from working so far, such as a file of
-    /// a secret that has changed and cannot be read: the former secret stays in use. Also about a
-    /// login that brought less than was asked for, as [`Client::login_warnings`] says it.
+    /// Sets a function to call about problems that nothing failed from so far.
+    ///
+    /// For example, a secret's file changed and can't be read, so the previous secret stays in use.
+    /// Also called with each of the [`Client::login_warnings`] after a login.
     #[must_use]
     pub fn on_warning(mut self, warning: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.warning = Some(Arc::new(warning));
         self
     }
 
-    /// For tests of the client itself.
+    /// Sets the failpoints, for tests of the client itself.
     #[doc(hidden)]
     #[must_use]
     pub fn failpoints(mut self, failpoints: Arc<dyn Failpoints>) -> Self {
@@ -483,7 +501,7 @@ impl ClientBuilder {
         self
     }
 
-    /// For tests of the bound itself, which would take minutes otherwise.
+    /// Overrides [`Client::max_wait`], for tests that would take minutes otherwise.
     #[doc(hidden)]
     #[must_use]
     pub fn max_wait(mut self, max_wait: Duration) -> Self {
@@ -491,12 +509,12 @@ impl ClientBuilder {
         self
     }
 
-    /// The client.
+    /// Builds the client.
     ///
     /// # Errors
     ///
-    /// Where the transport or store cannot be made from the connection's settings, or there is no
-    /// randomness; and if the provider's [`crate::Provider::parameters`] are others each time.
+    /// If the transport or the store can't be created from the connection's settings, if there are
+    /// no random bytes, or if the provider's [`crate::Provider::parameters`] differ between calls.
     pub fn build(self) -> Result<Client, Error> {
         let connection = self.connection;
         let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom::new()));
@@ -550,11 +568,11 @@ impl ClientBuilder {
 }
 
 impl Inner {
-    /// How much must be left of a token for it to be handed out without a refresh: the
-    /// connection's `min_valid_s`, and a bit by which a fleet's clients differ.
+    /// Returns how much of a token's lifetime must be left to use it without a refresh: the
+    /// connection's `min_valid_s` plus this client's share of the jitter.
     fn early(&self, token: &Token) -> Duration {
-        const MOST: Duration = Duration::from_secs(60);
-        let spread = (token.facts().lifetime.length / 20).min(MOST);
+        const MAX_SPREAD: Duration = Duration::from_secs(60);
+        let spread = (token.facts().lifetime.length / 20).min(MAX_SPREAD);
         self.connection.min_valid() + spread.mul_f32(self.jitter)
     }
 
@@ -565,15 +583,15 @@ impl Inner {
         }
     }
 
-    fn tell(&self, change: &Change) {
+    fn notify(&self, change: &Change) {
         if let Some(listener) = &self.listener {
             listener(change);
         }
     }
 }
 
-/// What a caller wants who says nothing.
-const USUAL: Want = Want {
+/// The default: the connection's `min_valid_s`, without forcing a request.
+const DEFAULT_WANT: Want = Want {
     min_valid: None,
     force: false,
 };
@@ -587,14 +605,14 @@ impl fmt::Debug for Client {
     }
 }
 
-/// A server that says so gives what no API takes, or means something else by it. The new refresh
-/// token, if there is one, is kept.
+/// Builds the error for a response whose access token has already expired. No API accepts such a
+/// token. The response's new refresh token, if any, is stored.
 pub(crate) fn born_expired(connection: &Connection) -> Error {
     let vendor = &connection.profile().name;
     let message = format!(
-        "{vendor} gave an access token that has expired already: its `expires_in` is not above 0, or its own `exp` is over"
+        "{vendor} returned an expired access token: its `expires_in` is not above 0, or its own `exp` has passed"
     );
     Error::new(crate::ErrorKind::Unreadable, message)
         .with_provider(&connection.profile().id)
-        .with_hint("set the lifetime of access tokens in the app's settings at the vendor, and check this machine's clock")
+        .with_hint("raise the access token lifetime in the app's settings at the vendor, and check this machine's clock")
 }

@@ -126,13 +126,13 @@ impl Seen {
                 self.wrong.push(message);
             }
             ("reauthorize", "login_required")
-                if message.contains("the answer to refresh attempt ") =>
+                if message.contains("the response to refresh attempt ") =>
             {
                 self.losses.push((now_ms(), grant, message));
             }
             ("reauthorize", "no_token") if self.was_removed(grant) => {}
             ("fix_configuration", "setting")
-                if message.contains("was presented before") && self.was_removed(grant) => {}
+                if message.contains("was already used") && self.was_removed(grant) => {}
             // Nothing is lost yet. The caller can retry.
             ("retry", _) | ("outcome_unknown", "interrupted" | "unavailable") => {}
             _ => self.wrong.push(format!(

@@ -507,7 +507,7 @@ fn a_login_without_a_refresh_token_causes_a_warning() {
         setup.config("boldsign-code", &[("scopes", scopes)]);
         let (run, _) = log_in(&setup, &["login", "boldsign-code", "--no-browser"]);
         let run = run.succeeded();
-        let says = "BoldSign gave no refresh token";
+        let says = "BoldSign returned no refresh token";
         assert_eq!(run.stderr.contains(says), warns, "{run:?}");
     }
 }

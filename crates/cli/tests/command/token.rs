@@ -274,5 +274,5 @@ fn after_losing_the_store_a_configured_refresh_token_is_not_sent_again() {
     assert!(!fs::read_to_string(note).unwrap().contains("s3cret"));
     fs::remove_file(note).unwrap();
     let again = setup.run(["token", NAME, "--json"]);
-    assert!(!again.stderr.contains("was presented before"), "{again:?}");
+    assert!(!again.stderr.contains("was already used"), "{again:?}");
 }

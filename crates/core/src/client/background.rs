@@ -1,4 +1,4 @@
-//! Keeping a token fresh ahead of its callers, on a thread that the caller owns.
+//! Refreshes a token before callers need it, on the caller's thread.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,24 +7,24 @@ use super::single_flight::Want;
 use super::{Client, Inner};
 use crate::Verdict;
 
-/// Ends [`Client::keep_fresh`], from any thread. Cloning gives another handle to the same.
+/// Stops [`Client::keep_fresh`] from any thread. Clones are handles to the same stop signal.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
 impl Stop {
-    /// A handle that stops nothing yet.
+    /// Creates a stop signal that is not set yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stops whatever runs with it, now and later.
+    /// Stops every call that was given this signal, and every later one.
     pub fn stop(&self) {
         let (stopped, changed) = &*self.0;
         *stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();
     }
 
-    /// Waits so long, or until it is stopped; tells whether it is.
+    /// Waits this long or until stopped. Returns whether it was stopped.
     fn wait(&self, time: Duration) -> bool {
         let (stopped, changed) = &*self.0;
         let guard = stopped.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,12 +34,12 @@ impl Stop {
 }
 
 impl Client {
-    /// Refreshes ahead of the callers, so that none of them waits, until told to stop or
-    /// [drained](Client::drain). It takes the thread it is called on; the client itself starts
-    /// none for this.
+    /// Refreshes the token before it expires, so that no caller has to wait, until stopped or
+    /// [drained](Client::drain).
     ///
-    /// A refresh that fails is tried again after a while, longer each time; one that needs a
-    /// person ends the loop, since callers are told the same.
+    /// This blocks the calling thread; the client starts none for it. A failed refresh is retried,
+    /// with longer and longer pauses. The loop ends if a retry can't help, such as when a person
+    /// has to log in: callers of [`Client::token`] get the same error.
     ///
     /// # Example
     ///
@@ -50,21 +50,22 @@ impl Client {
     /// let stop = Stop::new();
     /// let (background, until) = (client.clone(), stop.clone());
     /// let thread = std::thread::spawn(move || background.keep_fresh(&until));
-    /// // … the program does its work with `client.token()` …
+    /// // … the program calls `client.token()` …
     /// stop.stop();
     /// thread.join().unwrap();
     /// # }
     /// ```
     pub fn keep_fresh(&self, stop: &Stop) {
-        const LOOK: Duration = Duration::from_millis(500);
-        // However long a server wants to be left alone: a login may bring a token before that.
-        const LONGEST: Duration = Duration::from_secs(15 * 60);
+        const INTERVAL: Duration = Duration::from_millis(500);
+        // Even if the server asks for a longer pause: a login may store a token before that.
+        const MAX_PAUSE: Duration = Duration::from_secs(15 * 60);
         let mut pause = Duration::ZERO;
         while !stop.wait(pause) && !self.0.is_draining() {
             pause = match Inner::obtain(&self.0, self.0.ahead()) {
-                Ok(_) => LOOK,
+                Ok(_) => INTERVAL,
                 Err(error) if error.verdict() == Verdict::Retry => {
-                    error.retry_after().unwrap_or(LOOK).clamp(LOOK, LONGEST)
+                    let asked = error.retry_after().unwrap_or(INTERVAL);
+                    asked.clamp(INTERVAL, MAX_PAUSE)
                 }
                 Err(_) => return,
             };
@@ -73,7 +74,7 @@ impl Client {
 }
 
 impl Inner {
-    /// A bit earlier than callers need it.
+    /// Requests a token a little earlier than callers would.
     fn ahead(&self) -> Want {
         let early = self.shown.any().map(|token| {
             let spread = token.facts().lifetime.length / 20;

@@ -1,23 +1,24 @@
-//! How often a client did what.
+//! A client's counters.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts since the client was made.
+/// A client's counters since it was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Tokens handed out from memory by [`Client::token`](crate::Client::token) and its kin;
-    /// [`Client::fresh`](crate::Client::fresh) does not count, to stay fast.
+    /// Cached tokens that [`Client::token`](crate::Client::token) and similar calls returned.
+    ///
+    /// [`Client::fresh`](crate::Client::fresh) doesn't count, to stay fast.
     pub hits: u64,
-    /// Tokens taken over from the store.
+    /// Tokens taken from the store.
     pub adopted: u64,
-    /// Tokens asked for by assertion, client credentials or login.
+    /// Tokens requested by assertion, client credentials or login.
     pub minted: u64,
-    /// Tokens got with a refresh token.
+    /// Tokens requested with a refresh token.
     pub refreshed: u64,
-    /// Callers that waited for a request that another one had started.
+    /// Callers that waited for a request that another caller had started.
     pub waits: u64,
-    /// Requests, or attempts at one, that brought no token.
+    /// Requests, or attempts at one, that returned no token.
     pub failures: u64,
 }
 

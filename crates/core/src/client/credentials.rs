@@ -1,4 +1,4 @@
-//! Secrets and keys as their files have them now.
+//! Reads the files of secrets and keys again when they change.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::Inner;
 use crate::connection::LiveConnection;
 use crate::{Connection, Error, SealedStore, Store};
 
-/// A client's connection with its secrets of now, and the stores that are sealed with one of them.
+/// A client's connection with its current secrets, and the stores that are sealed with one of them.
 pub(super) struct Credentials {
     live: LiveConnection,
     sealed: Vec<Arc<SealedStore>>,
@@ -20,7 +20,7 @@ impl Credentials {
         }
     }
 
-    /// The store, sealed if the connection has a key for that.
+    /// Wraps the store in encryption if the connection has a `store_key`.
     pub(super) fn seal(&mut self, store: Arc<dyn Store>) -> Arc<dyn Store> {
         match self.current().store_key() {
             None => store,
@@ -33,7 +33,7 @@ impl Credentials {
         }
     }
 
-    /// The connection to make requests with.
+    /// Returns the connection with the current secrets.
     pub(super) fn current(&self) -> Arc<Connection> {
         self.live.current()
     }
@@ -50,14 +50,14 @@ impl Credentials {
 }
 
 impl Inner {
-    /// Reads the files of secrets again if they have changed. One that cannot be used, such as one
-    /// that is being written, leaves the former secrets in use.
+    /// Reads the files of secrets again if they have changed. If one can't be used, for example
+    /// because it is being written, the previous secrets stay in use.
     pub(super) fn reread_changed(&self) {
         self.reread(false);
     }
 
-    /// Reads them again after an error that other credentials may mend, whether or not they look
-    /// changed; whether there are others now.
+    /// Reads the files again after an error that other credentials may fix, even if they look
+    /// unchanged. Returns whether the credentials are different now.
     pub(super) fn has_other_credentials(&self, error: &Error) -> bool {
         error.blames_credentials() && self.reread(true)
     }

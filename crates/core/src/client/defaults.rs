@@ -1,4 +1,4 @@
-//! The transport and store that a client uses if it is given none.
+//! A client's default transport and store.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::ErrorKind;
 use crate::UreqTransport;
 use crate::{Connection, Error, FileStore, MemoryStore, Store, StoreSetting, Transport, store};
 
-/// The transport for the settings of a connection.
+/// Creates the transport for a connection's settings.
 #[cfg(feature = "ureq")]
 pub(super) fn transport(connection: &Connection) -> Result<Arc<dyn Transport>, Error> {
     Ok(Arc::new(UreqTransport::new(connection.network())?))
@@ -16,8 +16,9 @@ pub(super) fn transport(connection: &Connection) -> Result<Arc<dyn Transport>, E
 
 #[cfg(not(feature = "ureq"))]
 pub(super) fn transport(_: &Connection) -> Result<Arc<dyn Transport>, Error> {
-    let message = "a client needs a transport where the feature `ureq` is off";
-    Err(Error::new(ErrorKind::Setting, message).with_hint("call ClientBuilder::transport"))
+    let message = "the client has no transport, and the feature `ureq` is off";
+    Err(Error::new(ErrorKind::Setting, message)
+        .with_hint("set a transport with ClientBuilder::transport"))
 }
 
 /// Opens the store that a connection's setting names.
@@ -30,8 +31,10 @@ pub(super) fn store(setting: &StoreSetting, create: bool) -> Result<Arc<dyn Stor
         })),
         StoreSetting::Server(_) => Err(store::Error::setting(
             "store",
-            "`store` names a server, and this program has no store for it",
+            "`store` names a server, but this program has no store for it",
         )
-        .with_hint("use memory or file:FOLDER, or give the client that server's store")),
+        .with_hint(
+            "set store to memory or file:FOLDER, or build the client with a store for that server",
+        )),
     }
 }

@@ -1,4 +1,4 @@
-//! Shutting down: waits for the requests in flight, and starts no new one.
+//! Shuts a client down: waits for requests in flight and starts no new ones.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,23 +7,24 @@ use super::{Client, Inner};
 use crate::{Error, ErrorKind, Token};
 
 impl Client {
-    /// Waits for requests in flight, for at most `timeout`, and starts no new request from now on.
+    /// Stops new requests, and waits up to `timeout` for the requests in flight.
+    ///
     /// It returns within `timeout`, whatever hangs.
     ///
     /// Call it before the process exits. A process that ends while a rotating refresh token is
     /// being spent may lose the grant, because nobody is left to store the new one. Draining covers
     /// refreshes, code exchanges, revocations and identity requests, on whatever thread they run.
-    /// A refresh that has sent nothing yet gives up instead of sending. A new token that the store
-    /// rejected earlier is offered to it once more.
+    /// A refresh that has sent nothing yet gives up instead of sending. If the store rejected a new
+    /// token earlier, the client tries to store it once more.
     ///
-    /// Afterwards a cached token is still handed out while it is valid; whatever needs a request
-    /// fails with [`ErrorKind::Busy`] at once. There is no way back: build a new client instead. A
-    /// timeout of zero only stops new requests. Calling it again waits again.
+    /// Afterwards the client still returns the cached token while it is valid. Calls that need a
+    /// request fail with [`ErrorKind::Busy`] at once. This can't be undone: build a new client
+    /// instead. A timeout of zero only stops new requests. Calling `drain` again waits again.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Busy`] if a request is still in flight when the time is up, and the store's
-    /// error if a new token is held in memory only.
+    /// [`ErrorKind::Busy`] if a request is still in flight after `timeout`, and the store's error
+    /// if a new token is only in memory.
     ///
     /// # Example
     ///
@@ -59,8 +60,8 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn drain(&self, timeout: Duration) -> Result<(), Error> {
-        const MOST: Duration = Duration::from_secs(24 * 3600);
-        let timeout = timeout.min(MOST);
+        const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+        let timeout = timeout.min(MAX_TIMEOUT);
         // Real time: the threads waited for are real, whatever clock was injected.
         let until = Instant::now() + timeout;
         self.0.check_process()?;
@@ -68,7 +69,7 @@ impl Client {
         single_flight.start_draining();
         let mut idle = single_flight.wait_until_idle(timeout);
         if idle && single_flight.unsaved().is_some() {
-            Inner::save_at_last(&self.0)?;
+            Inner::save_before_exit(&self.0)?;
             idle = single_flight.wait_until_idle(until.saturating_duration_since(Instant::now()));
         }
         match (idle, single_flight.unsaved()) {
@@ -80,7 +81,7 @@ impl Client {
 }
 
 impl Inner {
-    /// Counts a request on the caller's own thread as one in flight, unless draining has begun.
+    /// Counts a request on the caller's own thread as in flight, unless draining has started.
     pub(super) fn enter(&self) -> Result<InFlight<'_>, Error> {
         self.check_process()?;
         match self.single_flight.enter() {
@@ -89,16 +90,17 @@ impl Inner {
         }
     }
 
-    /// The error for whatever needs a request after draining has begun.
+    /// Builds the error for a call that needs a request after draining has started.
     pub(super) fn drained(&self) -> Error {
         let connection = self.connection.label();
-        let message = format!("{connection}: the client is shutting down and sends no new request");
+        let message =
+            format!("{connection}: the client is shutting down and sends no new requests");
         Error::new(ErrorKind::Busy, message)
             .with_provider(&self.connection.profile().id)
-            .with_hint("make a new client; nothing was sent by this one")
+            .with_hint("build a new client; this one sent nothing")
     }
 
-    /// Offers the store once more what it rejected. Runs on the refresh thread.
+    /// Tries once more to store the token that the store rejected. Runs on the refresh thread.
     pub(super) fn save_unsaved(&self) -> Result<Token, Error> {
         let lease = self.lease(|| false)?;
         let loaded = self.load_recovered(&lease)?;
@@ -106,13 +108,13 @@ impl Inner {
         token.ok_or_else(|| self.drained())
     }
 
-    /// Whether a refresh that has sent nothing yet should give up.
+    /// Returns whether a refresh that has sent nothing yet should give up.
     pub(super) fn is_draining(&self) -> bool {
         self.single_flight.is_draining()
     }
 
-    fn save_at_last(this: &Arc<Self>) -> Result<(), Error> {
-        Self::take_off_once(this, Self::save_unsaved)
+    fn save_before_exit(this: &Arc<Self>) -> Result<(), Error> {
+        Self::start_unless_busy(this, Self::save_unsaved)
     }
 
     fn still_in_flight(&self, timeout: Duration) -> Error {
@@ -123,7 +125,7 @@ impl Inner {
         Error::new(ErrorKind::Busy, message)
             .with_provider(&self.connection.profile().id)
             .with_hint(format!(
-                "drain again, and allow it at least timeout_ms ({limit} ms)"
+                "drain again with a timeout of at least timeout_ms ({limit} ms)"
             ))
     }
 }

@@ -1,29 +1,30 @@
-//! Named points of a refresh, where a test can kill, fail or delay it. Not part of the public API.
+//! Failpoints: named points of a refresh where a test can kill, fail or delay it. Not part of the
+//! public API.
 
 use crate::Error;
 
-/// The points, in the order that a refresh passes them.
+/// The points, in the order in which a refresh passes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Point {
-    /// The lease is held, nothing was read under it.
+    /// The lease is held; nothing was read under it.
     Leased,
     /// The record was read; the intent is about to be written.
     BeforeIntent,
     /// The intent is durable; nothing was sent.
     IntentDurable,
-    /// The last look at the lease is done; the request is about to be sent.
+    /// The lease was checked for the last time; the request is about to be sent.
     BeforeSend,
-    /// The answer is here, not read.
+    /// The response arrived; it was not read.
     Answered,
-    /// It was read; it is about to be made durable.
+    /// The response was read; its tokens are about to be stored.
     BeforePersist,
-    /// It is durable; callers do not see it.
+    /// The tokens are durable; callers don't see them yet.
     Persisted,
-    /// Callers see it; the lease is held.
+    /// Callers see the token; the lease is still held.
     Published,
-    /// The store did not take it; it is about to go into the fallback store.
+    /// The store rejected the tokens; they are about to be written to the fallback store.
     BeforeFallback,
-    /// It is in the fallback store.
+    /// The tokens are in the fallback store.
     InFallback,
 }
 
@@ -43,12 +44,12 @@ impl Point {
     ];
 }
 
-/// Is told where a refresh is, and may end the process there, take its time, or fail the step.
+/// Observes a refresh. It may end the process at a point, delay the refresh, or fail the next step.
 pub trait Failpoints: Send + Sync {
-    /// A refresh has come to this point.
+    /// Called when a refresh reaches this point.
     ///
     /// # Errors
     ///
-    /// Whatever the step that follows should fail with.
+    /// The error that the next step should fail with.
     fn at(&self, point: Point) -> Result<(), Error>;
 }

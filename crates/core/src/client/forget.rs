@@ -1,4 +1,4 @@
-//! Ending a connection's grant: at the vendor first, and then here.
+//! Revokes a connection's grant at the vendor, and then deletes it from the store.
 
 use std::time::Instant;
 
@@ -11,29 +11,29 @@ use crate::{
     Error, ErrorKind, Secret, Swap, TokenTypeHint, read_revocation_response, revocation_request,
 };
 
-/// What the vendor did when a connection was forgotten.
+/// The outcome of [`Client::forget`] at the vendor.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Revocation {
     /// The vendor revoked the token.
     Revoked,
-    /// The vendor does not revoke such tokens, so only the copy here is gone.
+    /// The vendor does not revoke such tokens, so only the stored copy was deleted.
     NotOffered,
     /// There was nothing to revoke.
     NothingHeld,
-    /// The vendor did not revoke the token. [`Client::forget`] keeps it then, without handing it
-    /// out, so that the revocation can be tried again; [`Client::force_forget`] has forgotten it.
+    /// The vendor did not revoke the token. [`Client::forget`] then keeps it to retry the
+    /// revocation, but no longer returns it. [`Client::force_forget`] deleted it anyway.
     Failed(Error),
 }
 
 impl Client {
-    /// Revokes the token at the vendor, where it can be, and forgets it here, with every damaged
-    /// record that was set aside.
+    /// Revokes the token at the vendor, if the vendor supports that, and deletes it from the store,
+    /// together with damaged copies of the record.
     ///
-    /// If the vendor cannot be reached or refuses ([`Revocation::Failed`]), the token is kept: a
-    /// grant that nobody can revoke any more would live on. It is not handed out, and the next call
-    /// tries the revocation again. A login may take its place; then the old token stays beside the
-    /// new one until the next call revokes both. Damaged records are kept then as well.
+    /// If the vendor can't be reached or rejects the request ([`Revocation::Failed`]), the token
+    /// and the damaged copies are kept, because otherwise nobody could revoke the grant any more.
+    /// The token is no longer returned, and the next call retries the revocation. After a new
+    /// login, the old token is kept beside the new one until the next call revokes both.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl Client {
         Inner::bounded(&self.0, "the revocation", |inner| inner.forget(false))
     }
 
-    /// Like [`Client::forget`], but forgets the token here even if the vendor did not revoke it.
+    /// Like [`Client::forget`], but deletes the token even if the vendor did not revoke it.
     ///
     /// # Errors
     ///
@@ -51,14 +51,15 @@ impl Client {
         Inner::bounded(&self.0, "the revocation", |inner| inner.forget(true))
     }
 
-    /// Where a damaged record of the connection was set aside, if one was. [`Client::forget`]
-    /// removes it, and a person may want to look at it before.
+    /// Returns the path of the damaged copy of the connection's record, if there is one.
+    ///
+    /// [`Client::forget`] deletes it. A person may want to look at it first.
     ///
     /// # Errors
     ///
-    /// If the store cannot be read.
+    /// If the store can't be read.
     pub fn set_aside(&self) -> Result<Option<String>, Error> {
-        Inner::bounded(&self.0, "the reading of the record", |inner| {
+        Inner::bounded(&self.0, "reading the record", |inner| {
             Ok(inner.store.set_aside(&inner.key)?)
         })
     }
@@ -78,7 +79,7 @@ impl Inner {
                 None => Revocation::NothingHeld,
             },
         };
-        // Whatever the vendor did, nobody here wants the token any more.
+        // Whatever the vendor did, the token is not returned any more.
         self.single_flight.clear();
         self.shown.clear();
         if matches!(revocation, Revocation::Failed(_)) && !force {
@@ -92,21 +93,21 @@ impl Inner {
             }
         }
         self.remove_set_aside()?;
-        self.tell(&Change::Forgotten);
+        self.notify(&Change::Forgotten);
         Ok(revocation)
     }
 
-    /// Revokes what earlier logins left, and takes out of the list what is done. Ends at the first
-    /// failure, or if there is no time left for the grant of now; with `force`, only then.
+    /// Revokes the tokens of earlier logins, and removes the revoked ones from the list. Stops when
+    /// there is no time left for the current grant and, without `force`, at the first failure.
     fn revoke_earlier(
         &self,
         left: &mut Vec<Unrevoked>,
         force: bool,
     ) -> Result<Option<Revocation>, Error> {
         let timeout = self.connection.network().timeout;
-        let began = Instant::now();
+        let started = Instant::now();
         while let Some(earlier) = left.first() {
-            if began.elapsed() >= timeout {
+            if started.elapsed() >= timeout {
                 return Ok(Some(Revocation::Failed(self.more_to_revoke(left.len()))));
             }
             let revocation = self.revoke(&earlier.token, earlier.hint)?;
@@ -127,7 +128,7 @@ impl Inner {
             .with_hint("call forget again")
     }
 
-    /// Marks the record, so that nobody is given its token, and the revocation can be tried again.
+    /// Marks the record so that its token is not returned and the revocation can be retried.
     fn keep_for_revocation(
         &self,
         lease: &Held<'_>,
@@ -150,15 +151,15 @@ impl Inner {
         self.write(lease, loaded.version, &record).map(drop)
     }
 
-    /// The token whose revocation ends the grant.
+    /// Returns the token whose revocation ends the grant.
     fn held(&self, loaded: &Loaded) -> Option<Unrevoked> {
-        let of_settings = || {
+        let from_settings = || {
             let token = self.connection.policy().refresh_token.clone()?;
             let hint = TokenTypeHint::RefreshToken;
             Some(Unrevoked { token, hint })
         };
-        let of_record = loaded.record.as_ref().and_then(Record::held);
-        of_record.or_else(of_settings)
+        let from_record = loaded.record.as_ref().and_then(Record::held);
+        from_record.or_else(from_settings)
     }
 
     fn revoke(&self, token: &Secret, hint: TokenTypeHint) -> Result<Revocation, Error> {
@@ -178,7 +179,7 @@ impl Inner {
         let read = read_revocation_response(&connection, &request, &response, self.clock.now());
         Ok(match read {
             Ok(()) => Revocation::Revoked,
-            // It ends by itself; there is nothing to try again.
+            // The access token expires by itself, so a retry is pointless.
             Err(error)
                 if hint == TokenTypeHint::AccessToken
                     && error.oauth_error() == Some("unsupported_token_type") =>
@@ -189,7 +190,7 @@ impl Inner {
         })
     }
 
-    /// The error for whoever wants a token of a grant that was to be forgotten.
+    /// Builds the error for a caller that wants a token of a grant that is to be revoked.
     pub(super) fn logged_out(&self) -> Error {
         let (name, vendor) = (self.connection.name(), &self.connection.profile().name);
         let message = format!(

@@ -12,50 +12,52 @@ use crate::{Clock, Moment, Source, Token};
 
 /// The cached token, if there is one.
 #[derive(Default)]
-pub(super) struct Shown(ArcSwapOption<Held>);
+pub(super) struct Shown(ArcSwapOption<Entry>);
 
-/// A token, and the span of wall clock time in which the coarse clock is enough to judge it.
-struct Held {
+/// A token, and the span of wall clock time in which reading the coarse clock is enough to know
+/// that the token is fresh.
+struct Entry {
     token: Token,
-    /// How much must be left of it, as far as its own lifetime allows.
+    /// How much of the lifetime must be left, unless the whole lifetime is hardly longer.
     early: Duration,
-    looked: Look,
-    /// Whether it is still the cached token.
+    checked: Check,
+    /// Whether this is still the cached token.
     is_cached: AtomicBool,
 }
 
-/// When the last closer look was, and for how long it holds, both in milliseconds and in one word, so that both are of
-/// the same look. The time is since 1970.
-struct Look(AtomicI64);
+/// The time of the last check of both clocks in milliseconds since 1970, and the milliseconds for
+/// which its result holds. Both share one word, so that they always belong to the same check.
+struct Check(AtomicI64);
 
 /// A valid cached token, borrowed: the cheapest way to read it.
 ///
 /// Drop it promptly: like a read lock, it delays wiping the token.
 pub struct Fresh<'a> {
-    /// Never empty.
-    held: Guard<Option<Arc<Held>>>,
+    /// Always `Some`.
+    held: Guard<Option<Arc<Entry>>>,
     client: PhantomData<&'a Shown>,
 }
 
-/// A client's cached token, to read again and again without the client.
+/// A client's cached token, to read repeatedly without the client.
 ///
-/// It has the same answer as [`Client::fresh`](crate::Client::fresh), but costs no more than a look at the
+/// It returns the same as [`Client::fresh`](crate::Client::fresh), but only costs one read of the
 /// clock. It delays wiping the token until it is dropped.
 #[derive(Clone)]
 pub struct Cached {
-    held: Arc<Held>,
+    held: Arc<Entry>,
     clock: Arc<dyn Clock>,
 }
 
-/// How long a closer look at both clocks holds. A wall clock set back to a moment within this
-/// span goes unnoticed for no longer than this.
-const LOOK_MS: i64 = 1000;
+/// How long the result of a check of both clocks holds. If the wall clock is set back to a time
+/// within this span, that goes unnoticed for at most this long.
+const CHECK_MS: i64 = 1000;
 
-/// By how much a coarse clock may be behind the look.
+/// How far the coarse clock may be behind the clock of the check.
 const LAG_MS: i64 = 20;
 
 impl Shown {
-    /// Returns the token if more than `early` of it was left when it was last checked, at most a second ago.
+    /// Returns the token if more than `early` of it was left at the last check, at most a second
+    /// ago.
     #[inline]
     pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<Fresh<'_>> {
         let guard = self.0.load();
@@ -88,13 +90,13 @@ impl Shown {
     }
 
     pub(super) fn show(&self, token: Token, early: Duration, now: Moment) {
-        let held = Held {
+        let held = Entry {
             token,
             early,
-            looked: Look(AtomicI64::new(0)),
+            checked: Check(AtomicI64::new(0)),
             is_cached: AtomicBool::new(true),
         };
-        held.look_closer(now);
+        held.check(now);
         self.replace(Some(Arc::new(held)));
     }
 
@@ -102,17 +104,18 @@ impl Shown {
         self.replace(None);
     }
 
-    fn replace(&self, held: Option<Arc<Held>>) {
-        if let Some(former) = self.0.swap(held) {
-            former.is_cached.store(false, Ordering::Release);
+    fn replace(&self, held: Option<Arc<Entry>>) {
+        if let Some(previous) = self.0.swap(held) {
+            previous.is_cached.store(false, Ordering::Release);
         }
     }
 }
 
 impl Client {
-    /// Returns the cached token, fresh or not, to read without the client. `None` if there is none.
+    /// Returns a handle to read the cached token without the client. `None` if there is no token.
     ///
-    /// Once the client has another token, or none, this one is never fresh again.
+    /// The token may have expired. Once the client has another token, or none, the handle's token
+    /// is never fresh again.
     pub fn cached(&self) -> Option<Cached> {
         self.0.shown.cached(&self.0.clock)
     }
@@ -140,39 +143,38 @@ impl std::fmt::Debug for Cached {
     }
 }
 
-impl Held {
-    /// Whether more than `early` of it was left when it was last checked, at most a second ago.
+impl Entry {
+    /// Returns whether more than `early` was left at the last check, at most a second ago.
     #[inline]
     fn is_fresh(&self, clock: &dyn Clock) -> bool {
         let now = clock.coarse_unix_ms();
-        if self.looked.holds(now) {
+        if self.checked.holds(now) {
             return true;
         }
-        self.look_closer(clock.now());
-        self.looked.holds(now)
+        self.check(clock.now());
+        self.checked.holds(now)
     }
 
-    fn look_closer(&self, now: Moment) {
+    fn check(&self, now: Moment) {
         let left = self
             .token
             .remaining(now)
             .saturating_sub(enough_of(&self.token, self.early));
         let holds = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
-        // Both ends are as a coarse clock sees them: one that lags must neither find the look to be
-        // in its future nor a token that has run out to have a moment left. What has less left
-        // than the lag is looked at closely by whoever wants it.
-        self.looked.set(now.unix_ms - LAG_MS, holds.min(LOOK_MS));
+        // The coarse clock may lag. It must neither see the check in its future nor return a token
+        // that has just expired. A token with less than the lag left is checked each time.
+        self.checked.set(now.unix_ms - LAG_MS, holds.min(CHECK_MS));
     }
 }
 
-impl Look {
-    /// Room for `LOOK_MS` below the time of the look.
+impl Check {
+    /// The number of bits that `CHECK_MS` needs, below the time of the check.
     const BITS: u32 = 10;
 
     #[inline]
     fn holds(&self, now_ms: i64) -> bool {
-        let look = self.0.load(Ordering::Relaxed);
-        let (from, span) = (look >> Self::BITS, look & ((1 << Self::BITS) - 1));
+        let check = self.0.load(Ordering::Relaxed);
+        let (from, span) = (check >> Self::BITS, check & ((1 << Self::BITS) - 1));
         now_ms >= from && now_ms < from + span
     }
 
@@ -182,7 +184,7 @@ impl Look {
     }
 }
 
-const _: () = assert!(LOOK_MS < 1 << Look::BITS);
+const _: () = assert!(CHECK_MS < 1 << Check::BITS);
 
 impl std::ops::Deref for Fresh<'_> {
     type Target = Token;
@@ -191,7 +193,7 @@ impl std::ops::Deref for Fresh<'_> {
     fn deref(&self) -> &Token {
         match self.held.as_ref() {
             Some(held) => &held.token,
-            None => unreachable!("only made of a token"),
+            None => unreachable!("created with a token"),
         }
     }
 }
@@ -202,8 +204,8 @@ impl std::fmt::Debug for Fresh<'_> {
     }
 }
 
-/// How much must be left of a token for a caller who wants `wanted`. Where its whole life is
-/// hardly longer than that, half of it must do: asking again would bring the same.
+/// Returns how much of a token's lifetime must be left for a caller that wants `wanted`. If the
+/// whole lifetime is hardly longer than that, half of it is enough: a new token would be no better.
 pub(super) fn enough_of(token: &Token, wanted: Duration) -> Duration {
     let whole = token.facts().lifetime.length;
     match wanted < whole.mul_f32(0.9) {

@@ -1,4 +1,4 @@
-//! What happened to a connection's grant: the last events, without a token in them.
+//! The history of a connection's grant: its last events, which contain no token.
 
 use std::time::Duration;
 
@@ -6,53 +6,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Connection, Error, ErrorKind};
 
-/// One event in the life of a grant.
+/// One event in the history of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// When, by the store's clock, in milliseconds since 1970.
+    /// The time by the store's clock, in milliseconds since 1970.
     pub at_ms: i64,
-    /// Which host, process and client.
+    /// The host, process and client.
     pub by: String,
-    /// The attempt it belongs to.
+    /// The attempt that the event belongs to.
     pub attempt: Option<String>,
-    /// What happened.
+    /// The kind of event.
     pub what: What,
     /// The fingerprint of the refresh token that was spent.
     pub spent: Option<String>,
-    /// The fingerprint of the refresh token that was got.
+    /// The fingerprint of the refresh token that was received.
     pub got: Option<String>,
 }
 
-/// What an [`Event`] tells.
+/// The kind of an [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum What {
     /// A person logged in.
     LoggedIn,
-    /// A request was noted, about to be sent.
+    /// The intent to send a request was recorded.
     Intended,
-    /// It was not sent after all.
+    /// The request was not sent.
     NotSent,
-    /// The server refused it.
+    /// The server rejected the request.
     Refused,
-    /// Its answer was lost.
+    /// The response was lost.
     AnswerLost,
-    /// It brought a new token.
+    /// The response had a new token.
     Refreshed,
-    /// Its response had a new refresh token, and was of no use otherwise.
+    /// The response had a new refresh token, but was unusable otherwise.
     Salvaged,
-    /// The grant is lost to an answer that never came.
+    /// The grant is lost because the response with the new refresh token never arrived.
     Lost,
     /// The vendor ended the grant.
     Dead,
-    /// It was to be forgotten, but the vendor did not revoke it.
+    /// The vendor did not revoke the token at a logout.
     NotRevoked,
-    /// A token that could not be stored was recovered.
+    /// A token that couldn't be stored at first was recovered.
     Recovered,
-    /// An API rejected a token that had replaced a rejected one less than a minute before. It was
-    /// handed out again: another one would be rejected as well, so the fault is not the token's.
+    /// An API rejected a token that had replaced a rejected one less than a minute before. The
+    /// client returned it again: the API would reject another one too, so the token is not at
+    /// fault.
     RejectedAgain,
 }
 
@@ -75,17 +76,17 @@ impl History {
     }
 }
 
-/// Why a refresh token is of no use any more.
+/// Why a refresh token can't be used any more.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Ended {
-    /// The fingerprint of that refresh token.
+    /// The fingerprint of the refresh token.
     pub(super) token: String,
-    /// The fingerprint of the client's credentials that it was presented with: with others the
-    /// vendor may say something else. Nothing in records of earlier versions.
+    /// The fingerprint of the client's credentials that the token was sent with. With others the
+    /// vendor may decide otherwise. `None` in records of earlier versions.
     #[serde(default)]
     pub(super) credentials: Option<String>,
     pub(super) at_ms: i64,
-    /// The attempt whose answer was lost, where that is why.
+    /// The attempt whose response was lost, if that is the reason.
     pub(super) lost_attempt: Option<String>,
     pub(super) by: String,
     message: String,
@@ -119,19 +120,19 @@ impl Ended {
         &self.message
     }
 
-    /// Tells it again, to whoever asks next: nothing needs to be sent for that.
+    /// Builds the error again for later callers, without another request.
     pub(super) fn error(&self, connection: &Connection) -> Error {
         let error = match &self.lost_attempt {
             Some(attempt) => Error::new(
                 ErrorKind::LoginRequired,
                 format!(
-                    "the answer to refresh attempt {attempt} (by {}) was lost, and the server has replaced the refresh token since: {}",
+                    "the response to refresh attempt {attempt} (by {}) was lost, and the server has since replaced the refresh token: {}",
                     self.by, self.message
                 ),
             )
-            .with_hint("no client can recover a rotated token whose only answer was lost: log in again"),
+            .with_hint("log in again: a rotated refresh token cannot be recovered if its response was lost"),
             None => Error::new(ErrorKind::LoginRequired, self.message.clone())
-                .with_hint("the refresh token is expired, revoked or replaced: log in again"),
+                .with_hint("log in again: the refresh token has expired or was revoked or replaced"),
         };
         let error = error.with_provider(&connection.profile().id);
         let error = match &self.oauth_error {
@@ -146,12 +147,12 @@ impl Ended {
     }
 }
 
-/// A server's wish to be left alone, shared with everybody who uses the store.
+/// A pause that a server asked for, shared with all clients that use the store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Rest {
     /// By the store's clock, in milliseconds since 1970.
     pub(super) until_ms: i64,
-    /// For how long that was when it was noted; records of older versions do not tell.
+    /// The length of the pause. `None` in records of earlier versions.
     #[serde(default)]
     pub(super) wait_ms: Option<i64>,
     pub(super) message: String,
@@ -159,15 +160,15 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// The longest that a client leaves a server alone, whatever that asks for.
-    pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3600);
+    /// The longest pause that a client observes, even if a server asks for more.
+    pub(super) const MAX: Duration = Duration::from_secs(24 * 3600);
 
-    /// What is left of it. A store's clock that was set wrong must not make it longer than the
+    /// Returns the rest of the pause. A wrong clock of the store must not make it longer than the
     /// server asked for.
     pub(super) fn left(&self, now_ms: i64) -> Duration {
-        const OF_OLD_RECORDS_MS: i64 = 900_000;
-        let longest = self.wait_ms.unwrap_or(OF_OLD_RECORDS_MS);
-        let left = (self.until_ms - now_ms).min(longest);
+        const OLD_RECORDS_MS: i64 = 900_000;
+        let max = self.wait_ms.unwrap_or(OLD_RECORDS_MS);
+        let left = (self.until_ms - now_ms).min(max);
         Duration::from_millis(u64::try_from(left).unwrap_or(0))
     }
 }

@@ -1,4 +1,4 @@
-//! Looking at what a store keeps, for a person: which grants there are and how they are.
+//! Summaries of stored records, for tools that show a store's contents to a person.
 
 use serde::Serialize;
 
@@ -6,9 +6,9 @@ use super::record::Record;
 use crate::secret::fingerprint;
 use crate::{Error, Event, Extra, Moment, Secret, Token};
 
-/// What a store keeps of one connection, read from a record's value. `Debug` shows no secret.
+/// One connection's record in a store, parsed. `Debug` prints no secret.
 ///
-/// Clients need none of this: it is for tools that list, show and move records.
+/// It is for tools that list, show and move records. Clients don't need it.
 ///
 /// # Example
 ///
@@ -54,59 +54,60 @@ pub struct RecordSummary {
     record: Record,
 }
 
-/// A request with a single-use refresh token that is under way, or whose outcome nobody knows.
+/// A request with a single-use refresh token that is in flight, or whose outcome is unknown.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct PendingAttempt {
-    /// What events call it.
+    /// The attempt's ID in events.
     pub id: String,
-    /// Host, process and client that made it.
+    /// The host, process and client that made it.
     pub by: String,
     /// The fingerprint of the refresh token it spends.
     pub spends: String,
-    /// By the store's clock, in milliseconds since 1970.
+    /// When it started by the store's clock, in milliseconds since 1970.
     pub started_ms: i64,
-    /// After this the server cannot get it any more.
+    /// When the request can no longer reach the server.
     pub deadline_ms: i64,
-    /// Whether its answer is known to be lost.
+    /// Whether its response is known to be lost.
     pub ambiguous: bool,
-    /// The attempt whose outcome this one is to find out.
+    /// The attempt whose outcome this one determines.
     pub replay_of: Option<String>,
 }
 
-/// Why a refresh token is of no use any more.
+/// Why a refresh token can't be used any more.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct EndedGrant {
-    /// By the store's clock, in milliseconds since 1970.
+    /// When that was found out by the store's clock, in milliseconds since 1970.
     pub at_ms: i64,
-    /// Host, process and client that found it out.
+    /// The host, process and client that found it out, or whose response was lost.
     pub by: String,
-    /// What the vendor said.
+    /// The vendor's message.
     pub message: String,
-    /// The attempt whose answer was lost, where that is why.
+    /// The attempt whose response was lost, if that is the reason.
     pub lost_attempt: Option<String>,
 }
 
-/// A server's wish to be left alone.
+/// A pause that a server asked for.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ServerRest {
-    /// By the store's clock, in milliseconds since 1970.
+    /// When the pause ends by the store's clock, in milliseconds since 1970.
     pub until_ms: i64,
-    /// What the vendor said.
+    /// The vendor's message.
     pub message: String,
-    /// The status of that answer.
+    /// The HTTP status of the response that asked for the pause.
     pub http_status: Option<u16>,
 }
 
 impl RecordSummary {
-    /// Reads a record's value, as [`crate::Store::load`] gives it; that of an encrypted store as
-    /// [`crate::SealedStore`] gives it.
+    /// Parses a record's value, as [`crate::Store::load`] returns it.
+    ///
+    /// If the store is encrypted, read the value through a [`crate::SealedStore`].
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::Store`] where it is not a record, or is encrypted.
+    /// [`crate::ErrorKind::Store`] if the value is not a record, or is encrypted.
     pub fn read(value: &[u8], now: Moment) -> Result<Self, Error> {
         let (record, connection, provider) = Record::decode_named(value, now)?;
         Ok(Self {
@@ -116,70 +117,72 @@ impl RecordSummary {
         })
     }
 
-    /// Whether a value is encrypted: a [`crate::SealedStore`] has to read it.
+    /// Returns whether a value is encrypted and must be read through a [`crate::SealedStore`].
     pub fn is_encrypted(value: &[u8]) -> bool {
         crate::SealedStore::is_sealed(value)
     }
 
-    /// The name of the connection that wrote it.
+    /// Returns the name of the connection that wrote the record.
     pub fn connection(&self) -> &str {
         &self.connection
     }
 
-    /// The id of that connection's provider.
+    /// Returns the ID of that connection's provider.
     pub fn provider(&self) -> &str {
         &self.provider
     }
 
-    /// The settings that identify the grant, by name: `environment`, `client_id`, `subject`,
-    /// `extra.NAME` and the like. They tell records of one connection's name apart. Secrets are
-    /// left out or fingerprints; records of earlier versions have none of this.
+    /// Returns the settings that identify the grant, by name: `environment`, `client_id`,
+    /// `subject`, `extra.NAME` and so on.
+    ///
+    /// They distinguish the records of connections with the same name. Secrets are omitted or
+    /// replaced by fingerprints. Records of earlier versions have no settings.
     pub fn settings(&self) -> &Extra {
         &self.record.settings
     }
 
-    /// The access token, if there was an answer yet. Its [`Token::expose`] shows it.
+    /// Returns the access token, if one was received.
     pub fn token(&self) -> Option<&Token> {
         self.record.token.as_ref()
     }
 
-    /// The refresh token, if there is one.
+    /// Returns the refresh token, if there is one.
     pub fn refresh_token(&self) -> Option<&Secret> {
         self.record.refresh_token.as_ref()
     }
 
-    /// When the refresh token ends, in seconds since 1970, if the vendor told.
+    /// Returns when the refresh token expires, in seconds since 1970, if the vendor said so.
     pub fn refresh_token_expires_at(&self) -> Option<i64> {
         self.record.refresh_token_expires_at()
     }
 
-    /// What events call the refresh token: a fingerprint of it.
+    /// Returns the refresh token's fingerprint, which stands for it in events.
     pub fn refresh_fingerprint(&self) -> Option<String> {
         self.refresh_token().map(fingerprint)
     }
 
-    /// The scopes that were requested, separated by spaces.
+    /// Returns the requested scopes, separated by spaces.
     pub fn asked_scopes(&self) -> &str {
         &self.record.asked_scopes
     }
 
-    /// Whom the token stands for, where that was asked.
+    /// Returns whom the token is for, if that was requested.
     pub fn identity(&self) -> Option<&Extra> {
         self.record.identity.as_ref()
     }
 
-    /// The mark of the grant that the token descends from: another login has another mark. Records
-    /// of earlier versions have none.
+    /// Returns the mark of the token's grant. Each login has another mark. Records of earlier
+    /// versions have none.
     pub fn grant(&self) -> Option<&str> {
         self.record.grant.as_deref()
     }
 
-    /// How many answers there have been: what is newer has more.
+    /// Returns the record's generation, which each token response increments.
     pub fn generation(&self) -> u64 {
         self.record.generation
     }
 
-    /// The request that is under way, if one is.
+    /// Returns the request that is in flight or whose outcome is unknown, if any.
     pub fn attempt(&self) -> Option<PendingAttempt> {
         let attempt = self.record.attempt.clone()?;
         Some(PendingAttempt {
@@ -193,7 +196,7 @@ impl RecordSummary {
         })
     }
 
-    /// Why the refresh token is of no use any more, if that is so.
+    /// Returns why the refresh token can't be used any more. `None` if it can.
     pub fn ended(&self) -> Option<EndedGrant> {
         let ended = self.record.ended.as_ref()?;
         Some(EndedGrant {
@@ -204,7 +207,7 @@ impl RecordSummary {
         })
     }
 
-    /// Until when the vendor wants to be left alone, if it said so.
+    /// Returns the pause that the vendor asked for, if any.
     pub fn rest(&self) -> Option<ServerRest> {
         let rest = self.record.rest.as_ref()?;
         Some(ServerRest {
@@ -214,19 +217,19 @@ impl RecordSummary {
         })
     }
 
-    /// Whether the grant was to be forgotten, but the vendor has not revoked it yet. It is not
-    /// handed out.
+    /// Returns whether the grant was logged out, but the vendor has not revoked it yet. Clients
+    /// don't return its token.
     pub fn is_logged_out(&self) -> bool {
         self.record.logged_out
     }
 
-    /// How many tokens of earlier logins were to be revoked and are not yet. They are not handed out;
-    /// [`crate::Client::forget`] revokes them.
+    /// Returns how many tokens of earlier logins are still to be revoked. Clients don't return
+    /// them. [`crate::Client::forget`] revokes them.
     pub fn unrevoked(&self) -> usize {
         self.record.unrevoked.len()
     }
 
-    /// The last events in the life of the grant, oldest first.
+    /// Returns the last events in the grant's history, oldest first.
     pub fn events(&self) -> Vec<Event> {
         self.record.history.events()
     }

@@ -39,7 +39,7 @@ impl Client {
 }
 
 impl Inner {
-    /// Whether the next token replaces a rejected one.
+    /// Returns whether the next token replaces a rejected one.
     pub(super) fn replaces_rejected(&self, before: Option<&Record>) -> bool {
         let stored = before.and_then(|record| record.token.clone());
         let token = stored.or_else(|| self.single_flight.last_rejected());

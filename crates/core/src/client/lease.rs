@@ -6,42 +6,42 @@ use super::Inner;
 use crate::store::Patience;
 use crate::{Connection, Error, ErrorKind, Lease, StoreKey, Verdict};
 
-/// Fails in a child of the process that made the client.
+/// Fails in a forked child of the process that created the client.
 pub(crate) fn check_process(connection: &Connection, process: u32) -> Result<(), Error> {
     if process == std::process::id() {
         return Ok(());
     }
     let connection = connection.label();
-    let message = format!("{connection}: the client was made before this process was forked");
+    let message = format!("{connection}: the client was created before this process was forked");
     Err(Error::new(ErrorKind::Busy, message)
         .with_verdict(Verdict::FixConfiguration)
-        .with_hint("make the client in the child, after the fork"))
+        .with_hint("create the client in the child, after the fork"))
 }
 
-/// A lease that is given back when it goes out of scope.
+/// A lease that is released when it is dropped.
 pub(super) struct Held<'a> {
     inner: &'a Inner,
     key: StoreKey,
     pub(super) fence: u64,
     ttl: Duration,
-    /// When it runs out, by our boot clock; nothing where the kernel ends it.
+    /// When the lease expires, by our boot clock. `None` if the kernel ends it.
     until_boot_ms: Option<u64>,
 }
 
 impl Inner {
-    /// Refuses to go on in a child of fork. What the parent's threads were doing there will never
-    /// end, and locks that they held are held for ever.
+    /// Fails in a forked child. The parent's threads don't exist there, so that their work never
+    /// ends and the locks they held stay locked.
     pub(super) fn check_process(&self) -> Result<(), Error> {
         check_process(&self.connection, self.process)
     }
 
-    /// Waits for the lease, within bounds: longer than one request of another holder can take.
-    /// Stops waiting once `give_up` says so.
+    /// Waits for the lease, for at most a little longer than another holder's request can take.
+    /// Gives up early if `give_up` returns `true`.
     pub(super) fn lease(&self, give_up: impl Fn() -> bool) -> Result<Held<'_>, Error> {
         self.lease_of(self.key, give_up)
     }
 
-    /// As [`Inner::lease`], of the record under another key.
+    /// Like [`Inner::lease`], for the record under another key.
     pub(super) fn lease_of(
         &self,
         key: StoreKey,
@@ -49,8 +49,7 @@ impl Inner {
     ) -> Result<Held<'_>, Error> {
         let timeout = self.connection.network().timeout;
         let ttl = timeout * 2 + Duration::from_secs(10);
-        let longest = timeout * 2 + Duration::from_secs(15);
-        let patience = Patience::new(longest);
+        let patience = Patience::new(timeout * 2 + Duration::from_secs(15));
         loop {
             let asked = self.clock.now().boot_ms;
             match self.store.lease(&key, &self.owner, ttl)? {
@@ -68,8 +67,8 @@ impl Inner {
                         return Err(self.drained());
                     }
                     if !patience.pause(retry_in) {
-                        let what = self.connection.label();
-                        let busy = patience.busy(self.store.as_ref(), &key, &what.to_string());
+                        let label = self.connection.label();
+                        let busy = patience.busy(self.store.as_ref(), &key, &label.to_string());
                         return Err(busy.into());
                     }
                 }
@@ -79,7 +78,7 @@ impl Inner {
 }
 
 impl Held<'_> {
-    /// The last look before something is sent: the lease must last for the whole request.
+    /// Checks, right before a request is sent, that the lease lasts for the whole request.
     pub(super) fn still_ours(&self) -> Result<(), Error> {
         let inner = self.inner;
         inner.check_process()?;
@@ -106,12 +105,12 @@ impl Held<'_> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         let inner = self.inner;
-        // A fork by what a refresh calls (a transport, a signer, a listener) copies this guard: the
-        // lease stays the parent's.
+        // If a transport, a signer or a listener forks during a refresh, the child has a copy of
+        // this guard. The lease stays the parent's.
         if inner.check_process().is_err() {
             return;
         }
-        // A lease that cannot be given back runs out or ends with the process.
+        // A lease that can't be released expires or ends with the process.
         let _ = inner.store.release(&self.key, &inner.owner, self.fence);
     }
 }

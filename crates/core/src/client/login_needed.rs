@@ -21,13 +21,13 @@ impl Inner {
             None => (
                 format!("{label} has never logged in"),
                 self.has_doubtful_record().then_some(
-                    "the record of an earlier version does not say for which extra settings it was, and is left alone",
+                    "a record that an earlier version wrote does not say which extra settings it belongs to, so it is not used",
                 ),
             ),
             Some((token, asked_alike)) => (
                 format!("{label}: {}", self.not_renewable(token, asked_alike)),
                 lacks_refresh_scope(connection).then_some(
-                    "to get a refresh token, add the scope to scopes that the vendor wants for it",
+                    "to get a refresh token, add the vendor's scope for refresh tokens to scopes",
                 ),
             ),
         };
@@ -53,44 +53,46 @@ impl Inner {
     fn not_renewable(&self, token: &Token, asked_alike: bool) -> &'static str {
         let left = token.remaining(self.clock.now());
         if self.single_flight.has_refused(token.secret()) {
-            "an API rejected its token, and the login brought no refresh token to replace it with"
+            "an API rejected its token, and there is no refresh token to replace it with"
         } else if !asked_alike {
-            "its token was asked for with other settings, and the login brought no refresh token to get another with"
+            "its token was requested with other settings, and there is no refresh token to get a new one with"
         } else if left <= fresh::enough_of(token, self.early(token)) {
             "its token has expired, and there is no refresh token to renew it with"
         } else {
-            "the login brought no refresh token to get a new token with"
+            "there is no refresh token to get a new token with"
         }
     }
 }
 
-/// Whether the login requested none of the scopes that the vendor issues a refresh token for.
+/// Returns whether the login requested none of the scopes that the vendor issues a refresh token
+/// for.
 fn lacks_refresh_scope(connection: &Connection) -> bool {
     let wanted = &connection.rules().refresh_scopes;
     let asked = connection.scopes();
     !wanted.is_empty() && !wanted.iter().any(|scope| asked.contains(scope))
 }
 
-/// Builds the error for a record that was damaged. The setting `refresh_token` is not presented:
-/// the damaged record may have spent it, and presenting it again could end a grant that a person
-/// can still recover from that record.
+/// Builds the error for a damaged record.
+///
+/// The setting `refresh_token` is not sent. It may have been spent already, and sending it again
+/// could end a grant that a person can still recover from the damaged record.
 pub(super) fn damaged(connection: &Connection, place: &str) -> Error {
     let label = connection.label();
     let message = format!("{label}: its record was damaged and set aside as {place}");
     let error = Error::new(ErrorKind::LoginRequired, message)
-        .with_hint("restore the record from a backup or log in again; to start anew from the setting refresh_token, remove that file");
+        .with_hint("restore the record from a backup or log in again; to start over with the setting refresh_token, remove that file");
     asks_for_login(connection, error)
 }
 
-/// Builds the error for a configured refresh token that may be spent. It is not presented again,
-/// because a strict server would revoke the grant.
+/// Builds the error for a configured refresh token that may be spent. It is not sent again, because
+/// a strict server would revoke the grant.
 pub(super) fn spent_seed(connection: &Connection, place: &str) -> Error {
     let label = connection.label();
     let message = format!(
-        "{label}: its `refresh_token` was presented before, and the store has no record of what the vendor replaced it with"
+        "{label}: its `refresh_token` was already used, and the store has no record of the token that replaced it"
     );
     let error = Error::setting("refresh_token", message).with_hint(format!(
-        "mount or restore the store, or correct the name, client_id or other setting that was changed, or log in again; to present this refresh_token once more all the same, remove {place}"
+        "mount or restore the store, or undo the change of name, client_id or another setting, or log in again; to send this refresh_token once more anyway, remove {place}"
     ));
     error.with_provider(&connection.profile().id)
 }

@@ -1,21 +1,21 @@
-//! What a login did not bring although it was asked for.
+//! Warnings about a login that succeeded but returned less than requested.
 
 use super::{Client, Inner};
 use crate::{Connection, Error, ErrorKind, Token};
 
 impl Client {
-    /// Returns what a person should know about a login that succeeded: no refresh token came, fewer
-    /// scopes were granted than asked for, or an earlier login's token is still not revoked.
+    /// Returns the warnings about a login that succeeded.
     ///
-    /// `token` is the one that [`Client::complete_login`] returned, which also reports these to
-    /// [`crate::ClientBuilder::on_warning`].
+    /// The vendor returned no refresh token, granted fewer scopes than requested, or has not
+    /// revoked an earlier login's token. `token` is the one that [`Client::complete_login`]
+    /// returned, which also reports these warnings to [`crate::ClientBuilder::on_warning`].
     ///
     /// # Errors
     ///
-    /// If the store cannot be read.
+    /// If the store can't be read.
     pub fn login_warnings(&self, token: &Token) -> Result<Vec<Error>, Error> {
         let token = token.clone();
-        Inner::bounded(&self.0, "the reading of the record", move |inner| {
+        Inner::bounded(&self.0, "reading the record", move |inner| {
             inner.login_warnings(&token)
         })
     }
@@ -45,7 +45,7 @@ impl Inner {
         Ok(named.collect())
     }
 
-    /// The login is done: what cannot be found out here is not told.
+    /// Reports the login's warnings. Errors are ignored, because the login has succeeded.
     pub(super) fn warn_of_login(&self, token: &Token) {
         for warning in self.login_warnings(token).unwrap_or_default() {
             self.warn(&warning);
@@ -54,15 +54,17 @@ impl Inner {
 }
 
 impl Connection {
-    /// Returns the scopes that were asked for and not granted, if the token says which were. Those
-    /// that bring a refresh token or an ID token are no permissions: servers may leave them out.
+    /// Returns the requested scopes that were not granted, if the token says which ones were.
+    ///
+    /// Scopes for a refresh token or an ID token don't count, because they are not permissions and
+    /// servers may omit them.
     pub fn scopes_not_granted(&self, token: &Token) -> Vec<&str> {
         lacking(self.scopes(), token.scope(), &self.rules().refresh_scopes)
     }
 }
 
 fn lacking<'a>(asked: &'a [String], granted: Option<&str>, for_refresh: &[String]) -> Vec<&'a str> {
-    const OF_THE_PROTOCOL: &[&str] = &["openid", "offline_access"];
+    const PROTOCOL_SCOPES: &[&str] = &["openid", "offline_access"];
     let Some(granted) = granted else {
         return Vec::new();
     };
@@ -71,21 +73,22 @@ fn lacking<'a>(asked: &'a [String], granted: Option<&str>, for_refresh: &[String
         .iter()
         .filter(|scope| !for_refresh.contains(scope))
         .map(String::as_str)
-        .filter(|scope| !granted.contains(scope) && !OF_THE_PROTOCOL.contains(scope))
+        .filter(|scope| !granted.contains(scope) && !PROTOCOL_SCOPES.contains(scope))
         .collect()
 }
 
 fn no_refresh_token(connection: &Connection) -> Error {
     let vendor = &connection.profile().name;
-    let message =
-        format!("{vendor} gave no refresh token: a login is needed again when this token ends");
+    let message = format!(
+        "{vendor} returned no refresh token: a new login is needed when this token expires"
+    );
     let is_offline = |scope: &String| scope == "offline_access";
     match connection.scopes().iter().any(is_offline) {
         true => Error::setting("authorize.prompt", message).with_hint(
-            "if the vendor gives one only with consent, set authorize.prompt = \"consent\" and log in again",
+            "if the vendor returns one only after consent, set authorize.prompt = \"consent\" and log in again",
         ),
         false => Error::setting("scopes", message).with_hint(
-            "add the scope that brings one to scopes, if the vendor has such a scope, and log in again",
+            "if the vendor has a scope for refresh tokens, add it to scopes and log in again",
         ),
     }
 }
@@ -93,7 +96,7 @@ fn no_refresh_token(connection: &Connection) -> Error {
 fn not_granted(connection: &Connection, missing: &[&str]) -> Error {
     let vendor = &connection.profile().name;
     let missing = missing.join(" ");
-    let message = format!("{vendor} did not grant all that was asked for: {missing} is missing");
+    let message = format!("{vendor} did not grant all requested scopes: {missing} is missing");
     Error::setting("scopes", message).with_hint(
         "allow these scopes in the app's settings at the vendor and log in again, or remove them from scopes",
     )
@@ -105,8 +108,9 @@ fn unrevoked(connection: &Connection, count: usize) -> Error {
         1 => "a token of an earlier login".to_owned(),
         count => format!("{count} tokens of earlier logins"),
     };
-    let message =
-        format!("{vendor} has still not revoked {tokens}: that access goes on beside the new one");
+    let message = format!(
+        "{vendor} has not revoked {tokens} yet, so that access continues beside the new one"
+    );
     Error::new(ErrorKind::Unavailable, message)
         .with_hint("log out to revoke all of them, or end the access at the vendor")
 }
@@ -116,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_that_were_not_granted_are_told() {
+    fn missing_scopes_are_reported() {
         let asked = ["read", "write", "openid", "offline_access", "refresh_token"];
         let asked = asked.map(str::to_owned);
         let for_refresh = ["refresh_token".to_owned()];

@@ -1,4 +1,4 @@
-//! What the store keeps of a connection, as JSON.
+//! A connection's record in the store, as JSON.
 
 use std::time::Duration;
 
@@ -13,45 +13,45 @@ use crate::{
     TokenTypeHint,
 };
 
-/// A connection's tokens and what goes with them.
+/// A connection's tokens, and the state of their grant.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
-    /// The settings that identify the grant, as the record was read; written anew each time.
-    /// Nothing in records of earlier versions.
+    /// The settings that identify the grant, when the record was read. They are written anew each
+    /// time. Empty in records of earlier versions.
     pub(super) settings: Extra,
-    /// Nothing before the first answer.
+    /// `None` before the first response.
     pub(super) token: Option<Token>,
     pub(super) refresh_token: Option<Secret>,
-    /// When a refresh token ends, if the vendor told.
+    /// When the refresh token expires, if the vendor said so.
     pub(super) refresh_end: Option<RefreshEnd>,
-    /// The fingerprint of the requests that the token was asked for with. Nothing in records of
-    /// earlier versions: their token belongs to nobody who asks.
+    /// The fingerprint of the requests that returned the token. `None` in records of earlier
+    /// versions, whose token is never returned.
     pub(super) token_for: Option<String>,
-    /// The scopes that were asked for.
+    /// The requested scopes.
     pub(super) asked_scopes: String,
-    /// The mark of the grant that the token descends from: a login, a configured refresh token.
+    /// The mark of the token's grant: a login or a configured refresh token.
     pub(super) grant: Option<String>,
-    /// The mark of the grant that this one took the place of.
+    /// The mark of the grant that this one replaced.
     pub(super) replaced_grant: Option<String>,
-    /// The fingerprint of the setting `refresh_token` that this grant descends from.
+    /// The fingerprint of the setting `refresh_token` that this grant started with.
     pub(super) seed: Option<String>,
-    /// What the login's callback told besides the code: no refresh brings it again.
+    /// The login callback's other parameters that are kept, because no refresh returns them again.
     pub(super) callback: Extra,
-    /// Whom the token stands for, where that was asked.
+    /// Whom the token is for, if that was requested.
     pub(super) identity: Option<Extra>,
-    /// What the identity is bound to: see [`identity_mark`].
+    /// The mark that the identity is bound to: see [`identity_mark`].
     pub(super) identity_of: Option<String>,
-    /// How many answers there have been.
+    /// The number of token responses so far.
     pub(super) generation: u64,
-    /// A request with a single-use refresh token that is under way, or whose outcome nobody knows.
+    /// A request with a single-use refresh token that is in flight, or whose outcome is unknown.
     pub(super) attempt: Option<Attempt>,
-    /// Why the refresh token is of no use any more.
+    /// Why the refresh token can't be used any more.
     pub(super) ended: Option<Ended>,
-    /// Until when the server wants to be left alone.
+    /// The pause that the server asked for.
     pub(super) rest: Option<Rest>,
-    /// Whether it was to be forgotten, but the vendor has not revoked it yet.
+    /// Whether the connection was logged out, but the vendor has not revoked the token yet.
     pub(super) logged_out: bool,
-    /// Tokens of earlier logins that were to be revoked and are not yet.
+    /// Tokens of earlier logins that are still to be revoked.
     pub(super) unrevoked: Vec<Unrevoked>,
     pub(super) history: History,
 }
@@ -64,74 +64,76 @@ pub(super) struct Unrevoked {
 }
 
 impl Unrevoked {
-    /// How many are kept: each costs a request when the connection is forgotten.
-    const MOST: usize = 8;
+    /// The maximum kept, because a logout needs one request for each.
+    const MAX: usize = 8;
 }
 
-/// When a refresh token ends by what the vendor told with it, or with a later response.
+/// When a refresh token expires, as the vendor said with it or with a later response.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct RefreshEnd {
-    /// The fingerprint of the refresh token: another one may have taken its place since.
+    /// The fingerprint of the refresh token, which may have been replaced since.
     token: String,
     at_unix_s: i64,
 }
 
-/// A request with a single-use refresh token, noted before it is sent.
+/// A request with a single-use refresh token, recorded before it is sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Attempt {
     pub(super) id: String,
-    /// Host, process and client that make it.
+    /// The host, process and client that make it.
     pub(super) by: String,
     /// The fingerprint of the refresh token it spends.
     pub(super) spends: String,
-    /// By the store's clock, in milliseconds since 1970.
+    /// When it started by the store's clock, in milliseconds since 1970.
     pub(super) started_ms: i64,
-    /// After this the server cannot get it any more.
+    /// When the request can no longer reach the server.
     pub(super) deadline_ms: i64,
-    /// Whether its answer is known to be lost.
+    /// Whether its response is known to be lost.
     pub(super) ambiguous: bool,
-    /// The attempt whose outcome this one is to find out.
+    /// The attempt whose outcome this one determines.
     pub(super) replay_of: Option<String>,
 }
 
-/// How an answer was asked for.
+/// How a response was requested.
 pub(super) struct Asked<'a> {
     pub(super) started: Moment,
-    /// The refresh token that was presented, if one was.
+    /// The refresh token that was sent, if one was.
     pub(super) spent: Option<&'a Secret>,
     /// The mark of the grant.
     pub(super) grant: String,
     /// The fingerprint of the connection's requests.
     pub(super) token_for: Option<String>,
     pub(super) seed: Option<String>,
-    /// Whether it is for a token that an API rejected.
+    /// Whether it replaces a token that an API rejected.
     pub(super) replaces_rejected: bool,
-    /// What the login's callback told besides the code, if this is one.
+    /// The login callback's other parameters that are kept, if this is a login.
     pub(super) callback: Option<Extra>,
 }
 
 impl Record {
-    /// What an answer brought, taking over from the record before it.
+    /// Builds the record for a response, based on the record before it.
     pub(super) fn of(
         connection: &Connection,
         asked: Asked<'_>,
-        answer: TokenResponse,
+        response: TokenResponse,
         before: Option<&Self>,
     ) -> Self {
-        // A quarter of an hour is the shortest session that the known vendors set.
-        const UNTOLD: Duration = Duration::from_secs(15 * 60);
-        // An answer without a new one leaves the old one in use.
-        let refresh_token = answer.refresh_token.or(asked.spent.cloned());
-        let told_end = answer.refresh_token_expires_in.zip(refresh_token.as_ref());
-        let refresh_end = told_end.map(|(lifetime, token)| RefreshEnd {
+        // A quarter of an hour is the shortest session lifetime of the known vendors.
+        const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
+        // Without a new refresh token, the old one stays in use.
+        let refresh_token = response.refresh_token.or(asked.spent.cloned());
+        let stated_end = response
+            .refresh_token_expires_in
+            .zip(refresh_token.as_ref());
+        let refresh_end = stated_end.map(|(lifetime, token)| RefreshEnd {
             token: fingerprint(token),
             at_unix_s: asked.started.unix_s() + lifetime.as_secs() as i64,
         });
         let renewable = refresh_token.is_some() || !connection.grant().needs_login();
-        let told = answer.expires_in;
-        let length = match told {
-            Some(told) => told,
-            None if renewable => connection.assume_lifetime().unwrap_or(UNTOLD),
+        let stated = response.expires_in;
+        let length = match stated {
+            Some(stated) => stated,
+            None if renewable => connection.assume_lifetime().unwrap_or(DEFAULT_LIFETIME),
             None => Lifetime::UNTIL_REJECTED,
         };
         let source = match asked.spent {
@@ -143,19 +145,19 @@ impl Record {
             .callback
             .or_else(|| same_grant.map(|before| before.callback.clone()))
             .unwrap_or_default();
-        // What the response itself says wins.
-        let extra = callback.clone().into_iter().chain(answer.extra).collect();
+        // The response overrides the callback.
+        let extra = callback.clone().into_iter().chain(response.extra).collect();
         let facts = Facts {
-            access_token: answer.access_token,
-            token_type: answer.token_type,
+            access_token: response.access_token,
+            token_type: response.token_type,
             grant: asked.grant.clone(),
             lifetime: Lifetime {
                 obtained: asked.started,
                 length,
             },
-            expiry_known: told.is_some(),
+            expiry_known: stated.is_some(),
             replaces_rejected: asked.replaces_rejected,
-            scope: answer.scope,
+            scope: response.scope,
             extra,
         };
         let replaced = match same_grant {
@@ -187,7 +189,7 @@ impl Record {
         }
     }
 
-    /// The token whose revocation ends the grant: the refresh token, if there is one.
+    /// Returns the token whose revocation ends the grant: the refresh token, if there is one.
     pub(super) fn held(&self) -> Option<Unrevoked> {
         let access = || Some((self.token.as_ref()?.secret(), TokenTypeHint::AccessToken));
         let refresh = self.refresh_token.as_ref();
@@ -199,17 +201,17 @@ impl Record {
         })
     }
 
-    /// What a record that follows this one has to have revoked: a login takes the place of a grant
-    /// that was logged out, but does not end it.
+    /// Returns the tokens that the next record must still revoke. A new login replaces a grant that
+    /// was logged out, but does not revoke it.
     pub(super) fn unrevoked_before(&self) -> Vec<Unrevoked> {
         let own = self.logged_out.then(|| self.held()).flatten();
         let mut all: Vec<_> = self.unrevoked.iter().cloned().chain(own).collect();
-        let surplus = all.len().saturating_sub(Unrevoked::MOST);
+        let surplus = all.len().saturating_sub(Unrevoked::MAX);
         all.drain(..surplus);
         all
     }
 
-    /// When the refresh token ends, in seconds since 1970, if the vendor told.
+    /// Returns when the refresh token expires, in seconds since 1970, if the vendor said so.
     pub(super) fn refresh_token_expires_at(&self) -> Option<i64> {
         let (end, token) = (self.refresh_end.as_ref()?, self.refresh_token.as_ref()?);
         (end.token == fingerprint(token)).then_some(end.at_unix_s)
@@ -243,7 +245,8 @@ impl Record {
             unrevoked: self.unrevoked.iter().map(WrittenUnrevoked::of).collect(),
             history: self.history.clone(),
         };
-        // Room ahead, so that growing leaves no copy behind; strings and numbers always encode.
+        // The capacity avoids growing, which would leave an unwiped copy behind. Encoding strings
+        // and numbers never fails.
         let mut bytes = Zeroizing::new(Vec::with_capacity(16 * 1024));
         serde_json::to_writer(&mut *bytes, &written).unwrap_or_default();
         bytes
@@ -253,15 +256,15 @@ impl Record {
         Self::decode_named(bytes, now).map(|(record, _, _)| record)
     }
 
-    /// As [`Record::decode`], with the names of the connection and the provider.
+    /// Like [`Record::decode`], and returns the names of the connection and the provider as well.
     pub(super) fn decode_named(bytes: &[u8], now: Moment) -> Result<(Self, String, String), Error> {
         let damaged = |why: &str| {
             Error::new(
                 ErrorKind::Store,
-                format!("the stored record is not understood: {why}"),
+                format!("the stored record cannot be read: {why}"),
             )
             .with_verdict(crate::Verdict::Unexpected)
-            .with_hint("it may be of a newer version; log out to forget it")
+            .with_hint("if a newer version wrote it, upgrade this program; otherwise delete the record from the store")
         };
         if crate::SealedStore::is_sealed(bytes) {
             let message = "the stored record is encrypted, and `store_key` is not set";
@@ -271,9 +274,9 @@ impl Record {
                 .with_hint("set store_key, store_key_file or store_key_env to the key it was encrypted with"));
         }
         let written: Written =
-            serde_json::from_slice(bytes).map_err(|_| damaged("not our JSON"))?;
+            serde_json::from_slice(bytes).map_err(|_| damaged("it is not the JSON of a record"))?;
         if written.format != 1 {
-            return Err(damaged("another format"));
+            return Err(damaged("its format is unknown"));
         }
         let record = Self {
             settings: written.settings,
@@ -400,8 +403,8 @@ impl WrittenToken {
     }
 
     fn read(&self, grant: String, now: Moment) -> Token {
-        // Another process's boot clock may be of another boot: what the wall clock says has
-        // passed is what has passed, and a record from the future counts as spent.
+        // The record may be from another boot, so only the wall clock tells its age. A token from
+        // the future counts as expired.
         let passed = now.unix_ms - self.obtained_ms;
         let length = match Duration::from_millis(self.lifetime_ms) {
             length if length == Lifetime::UNTIL_REJECTED => length,
@@ -429,7 +432,8 @@ impl WrittenToken {
     }
 }
 
-/// What an identity is bound to: the grant that it was read with, and the settings that chose it.
+/// Returns the mark that an identity is bound to: the grant it was read with, and the settings that
+/// select it.
 pub(super) fn identity_mark(token: &Token, asks_for: Option<&str>) -> String {
     StoreKey::of([token.facts().grant.as_str(), asks_for.unwrap_or_default()]).to_hex()
 }

@@ -1,4 +1,5 @@
-//! One refresh: store, lease, store again, request, store, callers. And what else needs the lease.
+//! One refresh: store, lease, store again, request, store, callers. Also a login's code exchange
+//! and the identity request.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,21 +19,21 @@ use crate::{
     Source, Token, TokenResponse, Verdict, random, read_token_response, token_request,
 };
 
-/// What a refresh begins with.
+/// How a refresh starts.
 enum Begun<'a> {
-    /// The store has what is wanted.
+    /// The store has a token that the caller can use.
     Adopted(Token),
-    /// The lease is ours; the record as it is under it.
+    /// The lease is held, and the record was read under it.
     Leased(Held<'a>, Box<Loaded>),
 }
 
 impl Inner {
-    /// Gets a token from the store or the server. Runs on the refresh thread.
+    /// Returns a token from the store or the server. Runs on the refresh thread.
     pub(super) fn refresh(&self, want: Want) -> Result<Token, Error> {
         self.reread_changed();
         let begun = match self.begin(want) {
             Ok(begun) => begun,
-            // Nothing was sent so far.
+            // Nothing was sent yet.
             Err(error) => return self.without_store(want, error),
         };
         let (lease, loaded) = match begun {
@@ -40,7 +41,7 @@ impl Inner {
             Begun::Leased(lease, loaded) => (lease, *loaded),
         };
         if loaded.is_logged_out() {
-            // Elsewhere: no failure below may bring the old token back.
+            // Another process logged out: no failure below may return the old token again.
             self.shown.clear();
         }
         self.respect_rest(&loaded)?;
@@ -58,7 +59,7 @@ impl Inner {
         }
     }
 
-    /// Looks into the store, takes the lease, and looks again.
+    /// Reads the store, takes the lease, and reads the store again.
     fn begin(&self, want: Want) -> Result<Begun<'_>, Error> {
         if !want.force
             && let Some(token) = self.adopt(&self.load()?, want)
@@ -69,7 +70,7 @@ impl Inner {
         let lease = self.lease(|| self.is_draining())?;
         self.failpoint(Point::Leased)?;
         let loaded = self.load_recovered(&lease)?;
-        // Somebody else may have refreshed while we waited for the lease.
+        // Another holder may have refreshed while this client waited for the lease.
         let renewed = loaded.record.as_ref().is_some_and(|record| {
             let (Some(shown), Some(stored)) = (&shown, &record.token) else {
                 return false;
@@ -100,7 +101,7 @@ impl Inner {
         let lease = self.lease(|| self.is_draining())?;
         let loaded = self.load_recovered(&lease)?;
         self.single_flight.clear();
-        // Every login is a grant of its own, whoever it was that logged in.
+        // Each login is a grant of its own, even if the same person logged in before.
         let mark = random::word(self.random.as_ref())?[..12].to_owned();
         let token = self.exchange(&lease, grant, mark, &loaded, Some(returned))?;
         drop(lease);
@@ -108,7 +109,7 @@ impl Inner {
         Ok(token)
     }
 
-    /// Sends a request that spends nothing which a lost answer could lose.
+    /// Sends a request whose response may be lost without losing the grant.
     fn exchange(
         &self,
         lease: &Held<'_>,
@@ -122,30 +123,30 @@ impl Inner {
         self.failpoint(Point::BeforeSend)?;
         let mut started = self.clock.now();
         let mut asked = self.ask(grant, started);
-        if let Err(refusal) = &asked {
-            let other_credentials = self.has_other_credentials(&refusal.error);
-            // What can be spent once is spent by the first request, whatever its answer blames.
+        if let Err(rejection) = &asked {
+            let other_credentials = self.has_other_credentials(&rejection.error);
+            // A single-use secret in the request is spent now, whatever the response says.
             if !spends_single_use_secret(connection.profile(), grant)
-                && refusal.salvaged.is_none()
-                && (other_credentials || self.follow_the_servers_clock(refusal))
+                && rejection.salvaged.is_none()
+                && (other_credentials || self.follow_the_servers_clock(rejection))
             {
-                // A fresh request, dated by the server's clock; nothing is sent twice.
+                // A new request with a new assertion, dated by the server's clock.
                 lease.still_ours()?;
                 started = self.clock.now();
                 asked = self.ask(grant, started);
             }
         }
-        let answer = asked.map_err(|refusal| match refusal.salvaged {
+        let response = asked.map_err(|rejection| match rejection.salvaged {
             Some(token) => {
                 let mut record = self.salvaged_grant(grant, &mark, loaded, token);
                 if let Some(returned) = returned {
                     record.callback = returned.kept.clone();
                 }
-                self.keep_salvaged(lease, loaded.version, record, None, refusal.error)
+                self.keep_salvaged(lease, loaded.version, record, None, rejection.error)
             }
             None => {
-                self.note_rest(lease, loaded, &refusal.error);
-                refusal.error
+                self.note_rest(lease, loaded, &rejection.error);
+                rejection.error
             }
         })?;
         let spent = match grant {
@@ -153,14 +154,14 @@ impl Inner {
             _ => None,
         };
         if let Some(returned) = returned {
-            returned.login.check_id_token(answer.id_token.as_ref())?;
+            returned.login.check_id_token(response.id_token.as_ref())?;
         }
         let before = loaded.record.as_ref();
         let asked = Asked {
             callback: returned.map(|returned| returned.kept.clone()),
             ..self.asked(started, spent, mark, before)
         };
-        let mut record = Record::of(connection, asked, answer, before);
+        let mut record = Record::of(connection, asked, response, before);
         if let Grant::AuthorizationCode { .. } = grant {
             let got = record.refresh_token.clone();
             record
@@ -188,8 +189,8 @@ impl Inner {
         }
     }
 
-    /// The mark of the grant that a request goes on with: that of the record whose refresh token
-    /// it presents, else one that the grant itself tells.
+    /// Returns the mark of a request's grant: the record's mark if the request sends the record's
+    /// refresh token, or else a mark that is derived from the grant.
     pub(super) fn grant_mark(&self, grant: &Grant, record: Option<&Record>) -> String {
         match grant {
             Grant::RefreshToken(token) => record
@@ -200,7 +201,7 @@ impl Inner {
         }
     }
 
-    /// Sends a request, and reports what is wrong with the transport or the store although they work.
+    /// Sends a request, and reports the warnings of the transport and the store.
     pub(super) fn send_request(&self, request: &Request) -> Result<Response, SendError> {
         let sent = self.transport.send(request);
         let warnings = [
@@ -213,10 +214,10 @@ impl Inner {
         sent
     }
 
-    /// One request and its answer.
-    pub(super) fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Refusal> {
+    /// Sends one request and reads its response.
+    pub(super) fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Rejection> {
         let connection = self.credentials.current();
-        let plain = |error| Refusal {
+        let plain = |error| Rejection {
             error,
             ahead_s: None,
             salvaged: None,
@@ -234,39 +235,41 @@ impl Inner {
         self.failpoint(Point::Answered).map_err(plain)?;
         let now = self.clock.now();
         let date = response.header("date").and_then(crate::parse_http_date);
-        read_token_response(&connection, grant, &request, &response, now).map_err(|error| Refusal {
-            ahead_s: date.map(|date| date - now.unix_s()),
-            salvaged: match grant {
-                Grant::AuthorizationCode { .. } | Grant::RefreshToken(_) => {
-                    salvage(&connection, &response, &error)
-                }
-                Grant::JwtBearer | Grant::ClientCredentials => None,
-            },
-            error,
+        read_token_response(&connection, grant, &request, &response, now).map_err(|error| {
+            Rejection {
+                ahead_s: date.map(|date| date - now.unix_s()),
+                salvaged: match grant {
+                    Grant::AuthorizationCode { .. } | Grant::RefreshToken(_) => {
+                        salvage(&connection, &response, &error)
+                    }
+                    Grant::JwtBearer | Grant::ClientCredentials => None,
+                },
+                error,
+            }
         })
     }
 
-    /// Whether an assertion was refused by a server whose clock differs so much from ours that
-    /// this may be why; then later assertions follow its clock.
-    pub(super) fn follow_the_servers_clock(&self, refusal: &Refusal) -> bool {
+    /// Returns whether the server may have rejected an assertion because its clock differs from
+    /// ours. If so, later assertions follow the server's clock.
+    pub(super) fn follow_the_servers_clock(&self, rejection: &Rejection) -> bool {
         const NOTABLE_S: i64 = 20;
-        // Beyond this the machine is set wrong, and says so instead of hiding it.
-        const MOST_S: i64 = 15 * 60;
+        // Beyond this, this machine's clock is wrong, and hiding that wouldn't help.
+        const MAX_S: i64 = 15 * 60;
         let signs = self.connection.signer().is_some();
-        let judged = refusal.error.kind() == ErrorKind::Clock
-            || refusal.error.verdict() == Verdict::FixConfiguration;
-        let Some(ahead_s) = refusal.ahead_s.filter(|_| signs && judged) else {
+        let plausible = rejection.error.kind() == ErrorKind::Clock
+            || rejection.error.verdict() == Verdict::FixConfiguration;
+        let Some(ahead_s) = rejection.ahead_s.filter(|_| signs && plausible) else {
             return false;
         };
         let differs = (ahead_s - self.skew_s.load(Ordering::Relaxed)).abs() > NOTABLE_S;
-        let follow = differs && ahead_s.abs() <= MOST_S;
+        let follow = differs && ahead_s.abs() <= MAX_S;
         if follow {
             self.skew_s.store(ahead_s, Ordering::Relaxed);
         }
         follow
     }
 
-    /// Makes a record durable, and then shows its token.
+    /// Makes a record durable, and then caches its token.
     pub(super) fn keep(
         &self,
         lease: &Held<'_>,
@@ -277,7 +280,7 @@ impl Inner {
         let Some(token) = record.token.clone() else {
             return Err(Error::new(
                 ErrorKind::Internal,
-                "an answer without a token was kept",
+                "a response without a token was about to be stored",
             ));
         };
         match self.save(lease, expected, &record, spent) {
@@ -286,7 +289,7 @@ impl Inner {
                 self.failpoint(Point::Persisted)?;
             }
             Saved::Fallback => {}
-            // What could be asked for again need not wait for the store.
+            // Only a refresh token must be durable before callers see the access token.
             Saved::Memory(_) if record.refresh_token.is_none() => {}
             Saved::Memory(error) => return Err(error),
         }
@@ -295,11 +298,11 @@ impl Inner {
             _ => self.counters.minted.add(),
         }
         let expired = token.remaining(self.clock.now()).is_zero();
-        // Callers may still have use for the token before it.
+        // Otherwise the cached token before it may still be usable.
         if !expired {
             self.show(&token);
         }
-        self.tell(&Change::Obtained {
+        self.notify(&Change::Obtained {
             token: token.clone(),
             rotated: spent.is_some() && record.refresh_token.as_ref() != spent,
         });
@@ -307,23 +310,23 @@ impl Inner {
         if !expired {
             return Ok(token);
         }
-        let life = token.facts().lifetime.length;
-        let error = match life.is_zero() {
+        let lifetime = token.facts().lifetime.length;
+        let error = match lifetime.is_zero() {
             true => super::born_expired(&self.connection),
-            false => too_slow(life),
+            false => too_slow(lifetime),
         };
         Err(error.with_provider(&self.connection.profile().id))
     }
 
     pub(super) fn identity(&self, token: &Token) -> Result<Extra, Error> {
         let mark = identity_mark(token, self.asks_for.as_deref());
-        // What came with the token says what holds for this token.
+        // What came with the token overrides what the vendor says about the person.
         let with_token = |mut identity: Extra| {
             identity.extend(token.extra().clone());
             identity
         };
         let loaded = match self.load() {
-            // The vendor tells it again.
+            // The vendor can be asked again.
             Err(error) if error.kind() == ErrorKind::Store && self.needs_no_store() => {
                 Loaded::default()
             }
@@ -354,8 +357,8 @@ impl Inner {
         Ok(with_token(identity))
     }
 
-    /// Notes whom the token stands for, unless somebody has logged in anew meanwhile. It can be
-    /// asked for again: what fails here is not told.
+    /// Stores whom the token is for, unless somebody has logged in since. Errors are ignored,
+    /// because the identity can be requested again.
     fn keep_identity(&self, token: &Token, identity: &Extra, mark: String) {
         let Ok(loaded) = self.load() else { return };
         let same_grant = |record: &Record| record.grant.as_ref() == Some(&token.facts().grant);
@@ -386,7 +389,7 @@ impl Inner {
                 {
                     return Err(login_needed::damaged(connection, &place));
                 }
-                // The record is of this grant alone: the setting `refresh_token` is in its key.
+                // The record belongs to this grant: its key includes the setting `refresh_token`.
                 let stored = record.and_then(|record| record.refresh_token.clone());
                 let token = match stored {
                     Some(stored) => Some(stored),
@@ -403,7 +406,7 @@ impl Inner {
         }
     }
 
-    /// Takes over what is in the store, where it is what the caller wants.
+    /// Takes the token from the store if the caller can use it.
     pub(super) fn adopt(&self, loaded: &Loaded, want: Want) -> Option<Token> {
         let record = loaded.record.as_ref()?;
         let token = record.token.as_ref()?;
@@ -411,15 +414,15 @@ impl Inner {
             return None;
         }
         let now = self.clock.now();
-        // The record tells its age by the wall clock alone. If it is the token in memory, that one
-        // knows by the boot clock as well, and a wall clock set back does not make it young again.
-        // A vendor may give the same token twice: then it is another answer.
+        // The record's age is known by the wall clock only. If the same token is cached, its age is
+        // known by the boot clock as well, so that setting the wall clock back doesn't make it
+        // young again. If a vendor returned the same token twice, the later response counts.
         let since = |token: &Token| token.facts().lifetime.obtained.unix_ms;
         let known = self.shown.any();
         let known =
             known.filter(|known| known.secret() == token.secret() && since(known) == since(token));
         let token = &known.map_or_else(|| token.clone(), |known| known.with_source(Source::Store));
-        // Still valid but not for long enough: callers may need it if the refresh fails.
+        // If it isn't valid long enough, callers may still need it if the refresh fails.
         if token.remaining(now) > Duration::ZERO {
             self.show(token);
         }
@@ -431,7 +434,7 @@ impl Inner {
         })
     }
 
-    /// Whether the record's token is what this connection asks for, and of a grant that goes on.
+    /// Returns whether the connection would send the record's request, and the grant wasn't ended.
     pub(super) fn may_hand_out(&self, record: &Record) -> bool {
         !record.logged_out && record.token_for.is_some() && record.token_for == self.asks_for
     }
@@ -441,7 +444,7 @@ impl Inner {
             .show(token.clone(), self.early(token), self.clock.now());
     }
 
-    /// Answers with the wait that a server asked of anybody who shares the store.
+    /// Fails while a pause lasts that the server asked for and that is stored for all clients.
     fn respect_rest(&self, loaded: &Loaded) -> Result<(), Error> {
         let Some(rest) = loaded
             .record
@@ -463,8 +466,8 @@ impl Inner {
         })
     }
 
-    /// Notes in the store for how long a server wants to be left alone. Whoever does not read it
-    /// asks once too often: what fails here is not told.
+    /// Stores the pause that a server asked for. Errors are ignored: they cost other clients one
+    /// request too many.
     pub(super) fn note_rest(&self, lease: &Held<'_>, loaded: &Loaded, error: &Error) {
         let (Some(wait), Verdict::Retry) = (error.retry_after(), error.verdict()) else {
             return;
@@ -475,8 +478,8 @@ impl Inner {
     }
 
     pub(super) fn rest(&self, wait: Duration, error: &Error) -> Rest {
-        // So that a fleet does not come back all at once.
-        let wait = wait.min(Rest::LONGEST);
+        // Jitter keeps a fleet from coming back all at once.
+        let wait = wait.min(Rest::MAX);
         let wait_ms = (wait + wait.mul_f32(self.jitter / 10.0)).as_millis() as i64;
         Rest {
             until_ms: self.store_ms() + wait_ms,
@@ -487,28 +490,30 @@ impl Inner {
     }
 }
 
-/// A login whose browser came back.
+/// A login whose callback has arrived.
 pub(super) struct Returned<'a> {
     pub(super) login: &'a Login,
-    /// What its callback told besides the code, and is kept.
+    /// The callback's other parameters that are kept.
     pub(super) kept: Extra,
 }
 
-/// A request that brought no token, with how far the server's clock was ahead of ours.
-pub(super) struct Refusal {
+/// A request that returned no token.
+pub(super) struct Rejection {
     pub(super) error: Error,
+    /// How far the server's clock was ahead of ours.
     ahead_s: Option<i64>,
-    /// The new refresh token in a response that is of no other use.
+    /// The new refresh token of a response that is unusable otherwise.
     salvaged: Option<Secret>,
 }
 
-/// Lifetimes count from the start of the request, since nobody knows when in it they began.
-fn too_slow(life: Duration) -> Error {
+/// Builds the error for a token that expired before its response arrived. A lifetime counts from
+/// the start of the request, because nobody knows when the server issued the token.
+fn too_slow(lifetime: Duration) -> Error {
     let message = format!(
-        "the token's {} s of life were over before its answer was here",
-        life.as_secs()
+        "the token's lifetime of {} s ended before the response arrived",
+        lifetime.as_secs()
     );
     Error::new(ErrorKind::Unavailable, message)
         .with_verdict(Verdict::Retry)
-        .with_hint("the server or the way to it is slow; ask for tokens that live longer")
+        .with_hint("check why the server or the network is slow, or raise the access token lifetime at the vendor")
 }

@@ -1,4 +1,4 @@
-//! Access tokens that an API rejected, and how soon one may be replaced again.
+//! Access tokens that an API rejected, and how soon the next one may be replaced.
 
 use std::time::Duration;
 

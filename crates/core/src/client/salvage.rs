@@ -1,4 +1,4 @@
-//! Keeping the refresh token of a response that is of no other use.
+//! Keeps the refresh token of a response that is unusable otherwise.
 
 use super::Inner;
 use super::history::What;
@@ -8,9 +8,10 @@ use super::save::{Loaded, Saved};
 use crate::{Error, ErrorKind, Grant, Secret, Verdict};
 
 impl Inner {
-    /// Makes a salvaged refresh token durable and returns the error for the caller: the next call
-    /// presents it. Nothing more is sent here, so that a server whose every response is flawed
-    /// costs one request a call.
+    /// Makes a salvaged refresh token durable and returns the error for the caller.
+    ///
+    /// The next call sends the token. Nothing more is sent here, so that a server whose responses
+    /// are all malformed costs one request per call.
     pub(super) fn keep_salvaged(
         &self,
         lease: &Held<'_>,
@@ -41,7 +42,7 @@ impl Inner {
         explain(error, again)
     }
 
-    /// The record of a grant whose code exchange brought a refresh token and no usable access token.
+    /// Builds the record for a response with a refresh token and no usable access token.
     pub(super) fn salvaged_grant(
         &self,
         grant: &Grant,
@@ -56,7 +57,7 @@ impl Inner {
                 ..before
             };
         }
-        // The old grant's token, which may be another person's, ends here.
+        // The old grant's token may be another person's.
         self.shown.clear();
         let unrevoked = before.unrevoked_before();
         let mut history = before.history;
@@ -75,7 +76,8 @@ impl Inner {
     }
 }
 
-/// The first time another try may help; a server whose responses are always flawed has to be mended.
+/// Builds the caller's error. The first time a retry may help. After that the server has to be
+/// fixed.
 fn explain(error: Error, again: bool) -> Error {
     if error.verdict() == Verdict::FixConfiguration {
         return error;
@@ -83,11 +85,11 @@ fn explain(error: Error, again: bool) -> Error {
     let (verdict, hint) = match again {
         false => (
             Verdict::Retry,
-            "try again: the new refresh token in the response was kept and is presented next, so no login is needed",
+            "try again: the new refresh token in the response was kept and is sent next, so no login is needed",
         ),
         true => (
             Verdict::Unexpected,
-            "the responses before were flawed as well: check base_url and token_url, and what stands between; the new refresh token was kept",
+            "check base_url, token_url and any proxy: earlier responses were malformed as well; the new refresh token was kept",
         ),
     };
     let kept = Error::new(ErrorKind::Unreadable, error.message())

@@ -1,4 +1,4 @@
-//! The configured refresh token, which must not be presented again once it is spent.
+//! The configured refresh token, which must not be sent again once it is spent.
 
 use std::fmt;
 
@@ -7,32 +7,33 @@ use super::{Inner, login_needed};
 use crate::secret::fingerprint;
 use crate::{Error, Secret, StoreKey};
 
-/// Remembers which configured refresh tokens may be spent, in another place than the store.
+/// Remembers, apart from the store, which configured refresh tokens may be spent.
 ///
-/// A store can be lost: a volume that is not mounted, a flushed server, an empty backup. Then the
-/// setting `refresh_token` is all that is left, and a strict server that is shown it a second time
-/// ends the grant. A client that is given one of these with [`crate::ClientBuilder::spent_seeds`]
-/// does not present it.
+/// A store can be lost: a volume isn't mounted, a server was flushed, a backup was empty. Then only
+/// the setting `refresh_token` is left, and a strict server ends the grant if it receives that
+/// token a second time. A client with [`crate::ClientBuilder::spent_seeds`] doesn't send it again.
 pub trait SpentSeeds: Send + Sync + fmt::Debug {
-    /// Notes durably that this refresh token may be spent. `connection` is for a person who reads it.
+    /// Records durably that this refresh token may be spent. `connection` is for people who read
+    /// the note.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If the note can't be written.
     fn note(&self, seed: &StoreKey, connection: &str) -> Result<(), Error>;
 
-    /// Takes the note back: the refresh token is still good.
+    /// Removes the note, because the refresh token is still valid.
     ///
     /// # Errors
     ///
-    /// If it cannot be removed.
+    /// If the note can't be removed.
     fn withdraw(&self, seed: &StoreKey) -> Result<(), Error>;
 
-    /// What a person removes to have this refresh token presented again, if it may be spent.
+    /// Returns the note's path if this refresh token may be spent. A person who removes that file
+    /// has the token sent again.
     ///
     /// # Errors
     ///
-    /// If it cannot be read.
+    /// If the note can't be read.
     fn find(&self, seed: &StoreKey) -> Result<Option<String>, Error>;
 }
 
@@ -45,12 +46,12 @@ impl Inner {
             .map(fingerprint)
     }
 
-    /// The configured refresh token, to begin with. Not if somebody has logged in since, whose
-    /// grant is another one.
+    /// Returns the configured refresh token, unless somebody has logged in since, which made
+    /// another grant.
     ///
     /// # Errors
     ///
-    /// If it may be spent, and the store does not know what became of it.
+    /// If it may be spent, and the store has no record of the token that replaced it.
     pub(super) fn seed_for(&self, record: Option<&Record>) -> Result<Option<Secret>, Error> {
         let Some(seed) = self.connection.policy().refresh_token.clone() else {
             return Ok(None);
@@ -69,32 +70,31 @@ impl Inner {
         }
     }
 
-    /// Notes that the configured refresh token is about to be presented. If that fails, the refresh
-    /// goes on with one safeguard less, and the host is warned.
-    pub(super) fn note_seed(&self, presented: &Secret) {
-        if let Some(spent) = self.spent_seeds_for(presented)
-            && let Err(error) = spent.note(&self.seed_id(presented), self.connection.name())
+    /// Records that the configured refresh token is about to be sent. If that fails, the refresh
+    /// continues with one safeguard less, and the program is warned.
+    pub(super) fn note_seed(&self, sent: &Secret) {
+        if let Some(spent) = self.spent_seeds_for(sent)
+            && let Err(error) = spent.note(&self.seed_id(sent), self.connection.name())
         {
-            let without =
-                "if the store is lost, the refresh_token of the settings may be sent again";
-            self.warn(&error.in_context(without));
+            let risk = "if the store is lost, the refresh_token of the settings may be sent again";
+            self.warn(&error.in_context(risk));
         }
     }
 
-    /// Takes that back, since the refresh token is still good.
-    pub(super) fn withdraw_seed(&self, presented: &Secret) {
-        if let Some(spent) = self.spent_seeds_for(presented) {
-            let _ = spent.withdraw(&self.seed_id(presented));
+    /// Removes that note, because the refresh token is still valid.
+    pub(super) fn withdraw_seed(&self, sent: &Secret) {
+        if let Some(spent) = self.spent_seeds_for(sent) {
+            let _ = spent.withdraw(&self.seed_id(sent));
         }
     }
 
-    fn spent_seeds_for(&self, presented: &Secret) -> Option<&dyn SpentSeeds> {
-        let is_seed = self.connection.policy().refresh_token.as_ref() == Some(presented);
+    fn spent_seeds_for(&self, sent: &Secret) -> Option<&dyn SpentSeeds> {
+        let is_seed = self.connection.policy().refresh_token.as_ref() == Some(sent);
         self.spent_seeds.as_deref().filter(|_| is_seed)
     }
 
-    /// Names the refresh token at its server, whatever else the settings say: a mistyped
-    /// `client_id` makes no new one of it.
+    /// Identifies the refresh token by its server only. Changing another setting, such as a
+    /// mistyped `client_id`, doesn't make it a new token.
     fn seed_id(&self, seed: &Secret) -> StoreKey {
         let token_url = self.connection.token_url().as_str();
         StoreKey::of(["refresh_token", token_url, seed.expose()])

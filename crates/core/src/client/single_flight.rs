@@ -1,4 +1,4 @@
-//! One request at a time among threads: who starts it, who waits, and what they get.
+//! Single flight: one request at a time, whose outcome all threads share.
 
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,73 +12,75 @@ use super::record::Record;
 use super::rejected::Rejected;
 use crate::{Error, ErrorKind, Moment, Secret, Token, Verdict};
 
-/// What the threads of a client share.
+/// The state that the threads of a client share.
 #[derive(Default)]
 pub(super) struct SingleFlight {
     state: Mutex<State>,
-    landed: Condvar,
+    ended: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// Whether a request is under way.
-    flying: bool,
-    /// How many requests are under way on their callers' own threads.
+    /// Whether a request is in flight.
+    in_flight: bool,
+    /// How many requests are in flight on their callers' own threads.
     entered: usize,
     /// Whether no new request may start.
     draining: bool,
-    /// How many have ended.
-    landings: u64,
-    /// How the last one ended.
+    /// How many requests have ended.
+    finished: u64,
+    /// The outcome of the last request.
     outcome: Option<Result<Token, Error>>,
-    /// How many have failed since one succeeded.
+    /// How many requests have failed since the last success.
     failures: u32,
     pause: Option<Pause>,
     rejected: Rejected,
-    /// A record that the store did not take.
+    /// A record that the store rejected.
     unsaved: Option<(Record, Error)>,
     wakers: Vec<Waker>,
-    /// Whether a thread watches that no future waits too long.
+    /// Whether a thread ensures that no future waits too long.
     watched: bool,
 }
 
-/// A time without requests: the server asked for it, or the last ones failed.
+/// A time without requests, because the server asked for it or the last requests failed.
 struct Pause {
     since: Moment,
     length: Duration,
+    /// Whether the server asked for it.
     asked_for: bool,
     error: Error,
 }
 
 const THE_REFRESH: &str = "the refresh";
 
-/// What a caller wants.
+/// A caller's requirements.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Want {
-    /// How much must be left of the token; nothing for the connection's `min_valid_s` and a bit,
-    /// by which a fleet's clients differ.
+    /// How much of the token's lifetime must be left. `None` means the connection's `min_valid_s`
+    /// plus jitter.
     pub(super) min_valid: Option<Duration>,
-    /// Whether a new one is wanted though the old one may do.
+    /// Whether to request a new token even if the cached one is valid.
     pub(super) force: bool,
 }
 
-/// What a caller got at once, or the landing it has to wait for.
+/// A caller's result, or the request that it has to wait for.
 enum Start {
     Done(Result<Token, Error>),
+    /// The number of requests that had ended when the wait began.
     Wait(u64),
 }
 
 impl Inner {
-    /// A token from memory, or from one request that all threads share.
+    /// Returns the cached token, or the outcome of one request that all threads share.
     pub(super) fn obtain(this: &Arc<Self>, want: Want) -> Result<Token, Error> {
-        let landings = match Self::start(this, want) {
+        let finished = match Self::start(this, want) {
             Start::Done(result) => return result,
-            Start::Wait(landings) => landings,
+            Start::Wait(finished) => finished,
         };
-        let longest = this.max_wait();
-        let under_way = |state: &mut State| state.landings == landings;
-        let landed = &this.single_flight.landed;
-        let waited = landed.wait_timeout_while(this.single_flight.state(), longest, under_way);
+        let is_in_flight = |state: &mut State| state.finished == finished;
+        let ended = &this.single_flight.ended;
+        let waited =
+            ended.wait_timeout_while(this.single_flight.state(), this.max_wait(), is_in_flight);
         let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         match waited.timed_out() {
             true => this.still_valid(&state, this.hangs(THE_REFRESH)),
@@ -98,7 +100,7 @@ impl Inner {
         }
         let now = this.clock.now();
         let mut state = this.single_flight.state();
-        // Between the look and the lock a flight may have landed.
+        // A request may have ended before the lock was taken.
         if !want.force
             && let Some(token) = this.remembered(want)
         {
@@ -108,17 +110,17 @@ impl Inner {
         if let Some(error) = state.paused(now, want.force) {
             return Start::Done(this.still_valid(&state, error));
         }
-        let landings = state.landings;
-        if state.flying {
+        let finished = state.finished;
+        if state.in_flight {
             this.counters.waits.add();
         } else if state.draining {
             return Start::Done(this.still_valid(&state, this.drained()));
-        } else if let Err(error) = Self::take_off(this, move |inner| inner.refresh(want)) {
+        } else if let Err(error) = Self::start_thread(this, move |inner| inner.refresh(want)) {
             return Start::Done(Err(error));
         } else {
-            state.flying = true;
+            state.in_flight = true;
         }
-        Start::Wait(landings)
+        Start::Wait(finished)
     }
 
     fn remembered(&self, want: Want) -> Option<Token> {
@@ -143,7 +145,7 @@ impl Inner {
         }
     }
 
-    /// The old token, as long as it is valid and no API has refused it; else the error.
+    /// Returns the cached token if it is still valid and no API has rejected it, or else the error.
     fn still_valid(&self, state: &State, error: Error) -> Result<Token, Error> {
         let token = self.shown.valid_for(Duration::ZERO, self.clock.now());
         let token = token.filter(|token| {
@@ -152,30 +154,30 @@ impl Inner {
         token.ok_or(error)
     }
 
-    /// Starts the request on a thread of its own: a caller that goes away leaves it flying.
-    fn take_off(
+    /// Starts the request on a thread of its own, so that a caller that goes away doesn't end it.
+    fn start_thread(
         this: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<Token, Error> + Send + 'static,
     ) -> Result<(), Error> {
         let inner = Arc::clone(this);
-        let flight = move || {
-            let mut landing = Landing {
+        let request = move || {
+            let mut completion = Completion {
                 inner: &inner,
                 outcome: None,
             };
-            landing.outcome = Some(work(&inner));
+            completion.outcome = Some(work(&inner));
         };
-        spawn("countersign-refresh", flight)
+        spawn("countersign-refresh", request)
     }
 
-    /// Wakes the futures that wait for this landing once so much time has passed: no runtime's timer
-    /// is at hand. Ends with the flight.
-    fn watch(this: &Arc<Self>, landings: u64, left: Duration) -> Result<(), Error> {
+    /// Wakes the futures that wait for this request after `left`, because no runtime's timer is
+    /// available. Ends with the request.
+    fn watch(this: &Arc<Self>, finished: u64, left: Duration) -> Result<(), Error> {
         let inner = Arc::clone(this);
         let watch = move || {
-            let under_way = |state: &mut State| state.landings == landings;
-            let landed = &inner.single_flight.landed;
-            let waited = landed.wait_timeout_while(inner.single_flight.state(), left, under_way);
+            let is_in_flight = |state: &mut State| state.finished == finished;
+            let ended = &inner.single_flight.ended;
+            let waited = ended.wait_timeout_while(inner.single_flight.state(), left, is_in_flight);
             let (mut state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             state.watched = false;
             let wakers = match waited.timed_out() {
@@ -188,35 +190,35 @@ impl Inner {
         spawn("countersign-bound", watch)
     }
 
-    /// Starts this work on the refresh thread, unless something is in flight already.
-    pub(super) fn take_off_once(
+    /// Starts this work on the refresh thread, unless a request is in flight.
+    pub(super) fn start_unless_busy(
         this: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<Token, Error> + Send + 'static,
     ) -> Result<(), Error> {
         let mut state = this.single_flight.state();
-        if !state.flying {
-            Self::take_off(this, work)?;
-            state.flying = true;
+        if !state.in_flight {
+            Self::start_thread(this, work)?;
+            state.in_flight = true;
         }
         Ok(())
     }
 }
 
-/// Tells the waiting threads how a flight ended, even where it ended in a panic.
-struct Landing<'a> {
+/// Publishes a request's outcome to the waiting threads when dropped, even after a panic.
+struct Completion<'a> {
     inner: &'a Inner,
     outcome: Option<Result<Token, Error>>,
 }
 
-impl Drop for Landing<'_> {
+impl Drop for Completion<'_> {
     fn drop(&mut self) {
         if self.inner.check_process().is_err() {
             return;
         }
-        let outcome = self.outcome.take().unwrap_or_else(|| {
-            let message = "the thread that carried the request panicked";
-            Err(Error::new(ErrorKind::Internal, message))
-        });
+        let outcome = self
+            .outcome
+            .take()
+            .unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "the request panicked")));
         let now = self.inner.clock.now();
         let mut state = self.inner.single_flight.state();
         match &outcome {
@@ -231,31 +233,31 @@ impl Drop for Landing<'_> {
             }
         }
         state.outcome = Some(outcome);
-        state.flying = false;
-        state.landings += 1;
+        state.in_flight = false;
+        state.finished += 1;
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
-        self.inner.single_flight.landed.notify_all();
+        self.inner.single_flight.ended.notify_all();
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
-/// How long to leave a server alone after a failure: what it asks for, else longer each time.
+/// Returns the pause after a failure: as long as the server asks for, or else longer each time.
 fn pause_after(error: &Error, failures: u32, now: Moment, jitter: f32) -> Option<Pause> {
     const FIRST: Duration = Duration::from_millis(250);
-    const LONGEST: Duration = Duration::from_secs(30);
+    const MAX: Duration = Duration::from_secs(30);
     let grow = |failures: u32| {
-        let full = FIRST.saturating_mul(1 << failures.min(10)).min(LONGEST);
+        let full = FIRST.saturating_mul(1 << failures.min(10)).min(MAX);
         full.mul_f32(0.5 + jitter / 2.0)
     };
     let length = match (error.verdict(), error.kind(), error.retry_after()) {
         // Nothing was sent.
         (_, ErrorKind::NoToken | ErrorKind::Busy | ErrorKind::Store, None) => return None,
-        // What was salvaged from a flawed response is presented at once, the first time.
+        // The first time, a token that was salvaged from a malformed response is sent at once.
         (Verdict::Retry, ErrorKind::Unreadable, None) if failures == 1 => return None,
-        (_, _, Some(asked)) => asked.min(Rest::LONGEST),
+        (_, _, Some(asked)) => asked.min(Rest::MAX),
         (Verdict::Retry, _, None) => grow(failures - 1),
-        // A person may be mending it right now; whoever does not notice is slowed down.
+        // A person may be fixing it right now. Programs that keep calling are slowed down.
         _ if failures > 3 => grow(failures - 4),
         _ => return None,
     };
@@ -272,7 +274,7 @@ impl SingleFlight {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts anew, as after a login or a logout.
+    /// Resets the state after a login or a logout.
     pub(super) fn clear(&self) {
         let mut state = self.state();
         state.unsaved = None;
@@ -281,7 +283,7 @@ impl SingleFlight {
         state.rejected.clear();
     }
 
-    /// Lets no new request start from now on.
+    /// Stops new requests from now on.
     pub(super) fn start_draining(&self) {
         self.state().draining = true;
     }
@@ -290,7 +292,7 @@ impl SingleFlight {
         self.state().draining
     }
 
-    /// Counts a request on its caller's own thread; `false` if none may start.
+    /// Counts a request on its caller's own thread. Returns `false` if none may start.
     pub(super) fn enter(&self) -> bool {
         let mut state = self.state();
         state.entered += usize::from(!state.draining);
@@ -299,22 +301,24 @@ impl SingleFlight {
 
     pub(super) fn leave(&self) {
         self.state().entered -= 1;
-        self.landed.notify_all();
+        self.ended.notify_all();
     }
 
-    /// Waits until nothing is in flight, for at most so long, and returns whether that is so.
+    /// Waits up to `timeout` until nothing is in flight, and returns whether that is so.
     pub(super) fn wait_until_idle(&self, timeout: Duration) -> bool {
-        let busy = |state: &mut State| state.flying || state.entered > 0;
-        let waited = self.landed.wait_timeout_while(self.state(), timeout, busy);
+        let is_busy = |state: &mut State| state.in_flight || state.entered > 0;
+        let waited = self
+            .ended
+            .wait_timeout_while(self.state(), timeout, is_busy);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// Notes that an API has rejected this access token, with the token if it is the one in memory.
+    /// Records that an API rejected this access token, with the token if it is the cached one.
     pub(super) fn reject(&self, access_token: &Secret, token: Option<Token>) {
         self.state().rejected.add(access_token, token);
     }
 
-    /// Takes a rejection back.
+    /// Removes a rejection.
     pub(super) fn forgive(&self, access_token: &Secret) {
         self.state().rejected.forgive(access_token);
     }
@@ -327,12 +331,12 @@ impl SingleFlight {
         self.state().has_refused(access_token)
     }
 
-    /// Keeps a record that the store did not take, or lets go of it.
+    /// Sets or clears the record that the store rejected.
     pub(super) fn keep_unsaved(&self, unsaved: Option<(Record, Error)>) {
         self.state().unsaved = unsaved;
     }
 
-    /// The record that the store did not take.
+    /// Returns the record that the store rejected.
     pub(super) fn unsaved_record(&self) -> Option<Record> {
         self.state()
             .unsaved
@@ -349,7 +353,8 @@ impl SingleFlight {
 }
 
 impl State {
-    /// The error to answer with during a pause. Force ends a pause of our own making only.
+    /// Returns the error for callers during a pause. `force` overrides a pause unless the server
+    /// asked for it.
     fn paused(&self, now: Moment, force: bool) -> Option<Error> {
         let pause = self
             .pause
@@ -368,19 +373,21 @@ impl State {
     }
 }
 
-/// A token that is being got: resolves at once where there is a fresh one, and costs no thread
-/// but the one that carries the request. Any async runtime can await it.
-#[must_use = "nothing is asked for until it is awaited"]
+/// A future that resolves to a token, on any async runtime.
+///
+/// It resolves at once if there is a fresh token. Otherwise it waits for the request's own thread
+/// without blocking the runtime's.
+#[must_use = "requests nothing unless awaited"]
 pub struct TokenFuture {
     inner: Arc<Inner>,
     want: Want,
     waits_for: Option<Wait>,
 }
 
-/// The landing that a future waits for, and until when.
+/// The request that a future waits for, and until when.
 #[derive(Clone, Copy)]
 struct Wait {
-    landings: u64,
+    finished: u64,
     until: Instant,
 }
 
@@ -405,15 +412,15 @@ impl Future for TokenFuture {
             },
             None => match Inner::start(&self.inner, self.want) {
                 Start::Done(result) => return Poll::Ready(result),
-                Start::Wait(landings) => {
+                Start::Wait(finished) => {
                     let until = Instant::now() + self.inner.max_wait();
-                    *self.waits_for.insert(Wait { landings, until })
+                    *self.waits_for.insert(Wait { finished, until })
                 }
             },
         };
         let inner = Arc::clone(&self.inner);
         let mut state = inner.single_flight.state();
-        if state.landings != wait.landings {
+        if state.finished != wait.finished {
             return Poll::Ready(inner.read_outcome(&state));
         }
         let left = wait.until.saturating_duration_since(Instant::now());
@@ -421,7 +428,7 @@ impl Future for TokenFuture {
             return Poll::Ready(inner.still_valid(&state, inner.hangs(THE_REFRESH)));
         }
         if !state.watched {
-            if let Err(error) = Inner::watch(&inner, wait.landings, left) {
+            if let Err(error) = Inner::watch(&inner, wait.finished, left) {
                 return Poll::Ready(inner.still_valid(&state, error));
             }
             state.watched = true;

@@ -1,4 +1,4 @@
-//! A token without the store, for grants that keep nothing which could not be asked for again.
+//! Requests tokens without the store, for grants whose tokens can be requested at any time.
 
 use std::sync::Arc;
 
@@ -10,8 +10,7 @@ use crate::{
     store,
 };
 
-/// Opens a connection's store; one that cannot be opened is tried again later, if the grant needs
-/// none.
+/// Opens a connection's store. If that fails and the grant doesn't need a store, later calls retry.
 pub(super) fn open(
     connection: &Connection,
     open: impl Fn(&StoreSetting) -> Result<Arc<dyn Store>, store::Error> + Send + Sync + 'static,
@@ -25,7 +24,7 @@ pub(super) fn open(
     }
 }
 
-/// The grant of a connection that needs no store.
+/// Returns the grant of a connection that doesn't need a store.
 fn grant_of(connection: &Connection) -> Option<Grant> {
     match connection.grant() {
         GrantKind::JwtBearer => Some(Grant::JwtBearer),
@@ -35,12 +34,12 @@ fn grant_of(connection: &Connection) -> Option<Grant> {
 }
 
 impl Inner {
-    /// Asks for a token although the store failed with `error`, if the grant needs no store: the app
-    /// signs or proves itself anew each time. Other grants fail with the store's error, because what
-    /// they would spend could be lost.
+    /// Requests a token although the store failed with `error`, if the grant doesn't need a store,
+    /// because the app can request a token at any time. Other grants fail with `error`: they could
+    /// lose a new refresh token.
     ///
-    /// Nobody else is kept from asking at the same time; that costs a request and no grant. The
-    /// token counts as unsaved, so [`crate::Client::unsaved`] tells why it is not stored.
+    /// Other processes may request a token at the same time, which costs one request but no grant.
+    /// The token counts as unsaved, so [`crate::Client::unsaved`] returns why it isn't stored.
     pub(super) fn without_store(&self, want: Want, error: Error) -> Result<Token, Error> {
         let grant = grant_of(&self.connection).filter(|_| error.kind() == ErrorKind::Store);
         let Some(grant) = grant else {
@@ -50,38 +49,38 @@ impl Inner {
             return Ok(token);
         }
         let mut started = self.clock.now();
-        let asked = self.ask(&grant, started).or_else(|refusal| {
-            if !self.follow_the_servers_clock(&refusal) {
-                return Err(refusal);
+        let asked = self.ask(&grant, started).or_else(|rejection| {
+            if !self.follow_the_servers_clock(&rejection) {
+                return Err(rejection);
             }
             started = self.clock.now();
             self.ask(&grant, started)
         });
-        let answer = asked.map_err(|refusal| refusal.error)?;
+        let response = asked.map_err(|rejection| rejection.error)?;
         let mark = self.grant_mark(&grant, None);
         let mut record = Record::of(
             &self.connection,
             self.asked(started, None, mark, None),
-            answer,
+            response,
             None,
         );
-        // Without a store a refresh token would be lost with this process, and none is needed.
+        // This grant needs no refresh token, and without a store it would be lost anyway.
         record.refresh_token = None;
         let Some(token) = record.token.clone() else {
-            let message = "an answer without a token was kept";
+            let message = "a response without a token was about to be stored";
             return Err(Error::new(ErrorKind::Internal, message));
         };
         self.single_flight.keep_unsaved(Some((record, error)));
         self.counters.minted.add();
         self.show(&token);
-        self.tell(&Change::Obtained {
+        self.notify(&Change::Obtained {
             token: token.clone(),
             rotated: false,
         });
         Ok(token)
     }
 
-    /// Whether the grant can do without the store.
+    /// Returns whether the grant doesn't need a store.
     pub(super) fn needs_no_store(&self) -> bool {
         grant_of(&self.connection).is_some()
     }

@@ -1,4 +1,4 @@
-//! Whom a token stands for, with one new token if the vendor rejects it.
+//! Requests whom a token is for, and replaces the token once if the vendor rejects it.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl Inner {
             error
                 .with_verdict(Verdict::FixConfiguration)
                 .with_setting("environment")
-                .with_hint("it rejects new tokens as well: check that environment and base_url belong to the app that the tokens are for")
+                .with_hint("check that environment and base_url belong to the app that the tokens are for; the vendor rejects new tokens as well")
         })
     }
 }

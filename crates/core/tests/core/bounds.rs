@@ -201,7 +201,7 @@ fn every_call_returns_though_the_store_does_not() {
             (error.kind(), error.verdict()),
             (ErrorKind::Busy, Verdict::Retry)
         );
-        assert!(error.message().contains("did not end within"), "{error}");
+        assert!(error.message().contains("did not finish within"), "{error}");
         bench.store.open();
     }
 }
@@ -216,7 +216,7 @@ fn every_call_returns_though_the_server_does_not() {
         let bench = bench();
         bench.server.shut();
         let error = call(&bench, each).expect_err(each.0);
-        assert!(error.message().contains("did not end within"), "{error}");
+        assert!(error.message().contains("did not finish within"), "{error}");
         bench.server.open();
     }
 }

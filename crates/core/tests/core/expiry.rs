@@ -78,7 +78,10 @@ fn a_jwt_tells_its_own_end_if_the_answer_does_not() {
     let over = jwt(&format!(r#"{{"exp":{}}}"#, NOW - 20));
     let bench = bench(client_credentials(), [Ok(answer(&over, "", &[]))]);
     let error = bench.client.token().unwrap_err();
-    assert!(error.message().contains("has expired already"), "{error:?}");
+    assert!(
+        error.message().contains("expired access token"),
+        "{error:?}"
+    );
     for claims in ["{}", r#"{"exp":"soon"}"#, "[]"] {
         let bench =
             crate::support::bench(client_credentials(), [Ok(answer(&jwt(claims), "", &[]))]);
@@ -129,7 +132,7 @@ fn a_guess_does_not_end_what_nothing_can_renew() {
             (ErrorKind::NoToken, Verdict::Reauthorize)
         );
         assert!(
-            error.message().contains("brought no refresh token"),
+            error.message().contains("there is no refresh token"),
             "{error}"
         );
     }
@@ -169,14 +172,14 @@ fn why_a_login_is_needed_is_told_apart() {
     assert_eq!(message(&first), "connection `mine` has never logged in");
     login(&first.client).unwrap();
     let other = bench_with(by_login(&[("audience", "other")]), [], store.clone());
-    assert!(message(&other).contains("asked for with other settings"));
+    assert!(message(&other).contains("requested with other settings"));
     first.clock.advance(Duration::from_secs(600));
     assert!(message(&first).contains("its token has expired, and there is no refresh token"));
     first.script.push(Ok(token_answer("b", 600)));
     login(&first.client).unwrap();
     let token = first.client.token().unwrap();
     first.client.invalidate(&token);
-    assert!(message(&first).contains("rejected its token, and the login brought no refresh token"));
+    assert!(message(&first).contains("rejected its token, and there is no refresh token"));
     first.script.push(Ok(Response::new(200, [], "")));
     first.client.forget().unwrap();
     assert_eq!(message(&first), "connection `mine` was logged out");

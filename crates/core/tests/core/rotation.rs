@@ -148,7 +148,7 @@ fn after_a_crash_with_the_answer_in_hand_one_question_tells_what_became_of_it() 
             "{error:?}"
         );
         assert!(
-            error.message().contains("the answer to refresh attempt ")
+            error.message().contains("the response to refresh attempt ")
                 && error.message().contains(" was lost"),
             "{error}"
         );
