@@ -1,4 +1,4 @@
-//! Tokens of many subjects of one app: impersonation by the thousand, or the million.
+//! Tokens of many subjects of one app: impersonation at the scale of thousands or millions.
 
 use std::borrow::Borrow;
 use std::collections::hash_map::RandomState;
@@ -18,12 +18,12 @@ use crate::{
     SystemRandom, TokenResponse, Transport, read_token_response, token_request,
 };
 
-/// Keeps access tokens of many subjects that one app impersonates, in little memory.
+/// Caches access tokens of many subjects that one app impersonates, in little memory.
 ///
-/// The connection's grant must be `jwt-bearer`: every token can be asked for again, so none needs
-/// a store. At most one request per subject is under way; everybody who waits for it gets its
-/// outcome. When `most` subjects are kept, expired tokens make room first, then those that expire
-/// soonest among a few candidates.
+/// The connection's grant must be `jwt-bearer`, whose tokens can be requested at any time, so no
+/// store is needed. At most one request per subject is in flight; all callers that wait for it get
+/// its outcome. When the cache is full, expired tokens are evicted first, and then the one that
+/// expires soonest among a few candidates.
 ///
 /// # Example
 ///
@@ -32,7 +32,7 @@ use crate::{
 /// use countersign_core::{Connection, Subjects, UreqTransport};
 ///
 /// # fn example(connection: Connection) -> Result<(), countersign_core::Error> {
-/// // A `jwt-bearer` connection; its own `subject` is one of many.
+/// // A `jwt-bearer` connection. Its own `subject` is one of many.
 /// let transport = Arc::new(UreqTransport::new(connection.network())?);
 /// let subjects = Subjects::new(connection, transport, 1_000_000)?;
 /// let token = subjects.token("464f5d25-4be5-4bc4-b3d0-4e2f42c5f0f5")?;
@@ -44,16 +44,16 @@ pub struct Subjects(Arc<Inner>);
 
 struct Inner {
     connection: Connection,
-    /// The same with the secrets that its files hold now.
+    /// The connection with the current contents of its secrets' files.
     live: LiveConnection,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     hasher: RandomState,
     shards: Vec<Shard>,
-    most_per_shard: usize,
+    max_per_shard: usize,
     max_wait: Duration,
-    /// The process that made it. A child of fork has none of its threads.
+    /// The process that created it. A forked child has none of its threads.
     process: u32,
 }
 
@@ -65,40 +65,40 @@ struct Shard(Mutex<State>);
 #[derive(Default)]
 struct State {
     kept: HashSet<Kept>,
-    /// The requests under way, by subject.
+    /// The requests in flight, by subject.
     single_flight: HashMap<Box<str>, Arc<Flight>>,
     /// The subjects whose last token an API rejected.
     rejected: HashSet<Box<str>>,
 }
 
-/// A subject and its token in one allocation, with the end by both clocks in seconds.
+/// A subject and its token in one allocation, with the expiry by both clocks in seconds.
 struct Kept {
     text: Box<str>,
     subject_len: u32,
     until_unix_s: u32,
     until_boot_s: u32,
-    /// Until when it is not replaced, even if an API rejects it.
+    /// Until when the token is not replaced, even if an API rejects it.
     firm_until_boot_s: u32,
 }
 
 impl Subjects {
-    /// Keeps tokens of at most `most` subjects of this connection's app.
+    /// Creates a cache for the tokens of at most `max` subjects of this connection's app.
     ///
     /// # Errors
     ///
-    /// Where the connection's grant is not `jwt-bearer`.
+    /// If the connection's grant is not `jwt-bearer`.
     pub fn new(
         connection: Connection,
         transport: Arc<dyn Transport>,
-        most: usize,
+        max: usize,
     ) -> Result<Self, Error> {
         if connection.grant() != GrantKind::JwtBearer {
             let grant = connection.grant();
             return Err(Error::setting(
                 "grant",
-                format!("`grant` is {grant}, and many subjects need jwt-bearer"),
+                format!("`grant` is {grant}, but many subjects need jwt-bearer"),
             )
-            .with_hint("other grants get a client for each connection"));
+            .with_hint("set grant to jwt-bearer, or build one client for each connection"));
         }
         Ok(Self(Arc::new(Inner {
             live: LiveConnection::new(connection.clone()),
@@ -110,7 +110,7 @@ impl Subjects {
             random: Arc::new(SystemRandom::new()),
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
-            most_per_shard: most.div_ceil(SHARDS).max(1),
+            max_per_shard: max.div_ceil(SHARDS).max(1),
         })))
     }
 
@@ -120,7 +120,7 @@ impl Subjects {
         self.with(|inner| inner.clock = clock)
     }
 
-    /// For tests of the bound itself, which would take minutes otherwise.
+    /// Overrides the maximum wait, for tests that would take minutes otherwise.
     #[doc(hidden)]
     #[must_use]
     pub fn with_max_wait(self, max_wait: Duration) -> Self {
@@ -137,8 +137,8 @@ impl Subjects {
 
     /// Returns a token of this subject that is valid for at least the connection's `min_valid_s`.
     ///
-    /// Returns within five times the connection's `timeout_ms` plus 60 s, whatever the transport
-    /// and the signer do, like [`Client::max_wait`](crate::Client::max_wait).
+    /// Like [`Client::max_wait`](crate::Client::max_wait), it returns within five times the
+    /// connection's `timeout_ms` plus 60 s, whatever the transport and the signer do.
     ///
     /// # Errors
     ///
@@ -154,7 +154,7 @@ impl Subjects {
             match state.single_flight.get(subject) {
                 Some(flight) => Arc::clone(flight),
                 None => {
-                    let flight = Inner::take_off(inner, subject)?;
+                    let flight = Inner::start(inner, subject)?;
                     state
                         .single_flight
                         .insert(subject.into(), Arc::clone(&flight));
@@ -174,9 +174,10 @@ impl Subjects {
         self.0.look(&self.0.shard(subject).lock(), subject)
     }
 
-    /// Gets tokens of many subjects, on so many threads at once, and hands each outcome to
-    /// `each` as it comes; returns when all are done. Signing is most of the work: as many
-    /// threads as there are cores is as fast as it gets, more only hide the network.
+    /// Gets the tokens of many subjects on this many threads, and calls `each` with each outcome.
+    ///
+    /// It returns when all subjects are done. Signing is most of the work, so use about as many
+    /// threads as there are cores; more threads only help with a slow network.
     pub fn fetch_all(
         &self,
         subjects: &[&str],
@@ -201,84 +202,83 @@ impl Subjects {
 
     /// Reports that an API rejected this token of a subject (401): the next call gets a new one.
     ///
-    /// As with [`Client::invalidate`](crate::Client::invalidate), a token that itself replaced a
-    /// rejected one is kept for its first minute, so that an API that rejects every token does not
-    /// cost a token request for each of its calls.
+    /// Like with [`Client::invalidate`](crate::Client::invalidate), a token that itself replaced a
+    /// rejected one is kept for its first minute, so that an API that rejects every token doesn't
+    /// cost one token request per call.
     pub fn invalidate(&self, subject: &str, token: &Secret) {
         let inner = &self.0;
         let mut state = inner.shard(subject).lock();
-        // Somebody late with an old token takes nothing away from a newer one.
+        // A late report of an old token must not remove a newer one.
         if state
             .kept
             .get(subject)
             .is_some_and(|kept| kept.token() == token.expose() && !kept.is_firm(inner.clock.now()))
         {
             state.kept.remove(subject);
-            // Subjects that are never asked for again must not pile up.
-            if state.rejected.len() >= inner.most_per_shard {
+            // Subjects that nobody requests again must not accumulate.
+            if state.rejected.len() >= inner.max_per_shard {
                 state.rejected.clear();
             }
             state.rejected.insert(subject.into());
         }
     }
 
-    /// How many subjects have a token here.
+    /// Returns the number of cached tokens, including expired ones.
     pub fn len(&self) -> usize {
         let shards = self.0.shards.iter();
         shards.map(|shard| shard.lock().kept.len()).sum()
     }
 
-    /// Whether there is none.
+    /// Returns whether no token is cached.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl Inner {
-    /// Starts the request on a thread of its own: a caller who has waited long enough leaves it
-    /// under way.
-    fn take_off(this: &Arc<Self>, subject: &str) -> Result<Arc<Flight>, Error> {
+    /// Starts the request on a thread of its own, so that it continues if a caller stops waiting.
+    fn start(this: &Arc<Self>, subject: &str) -> Result<Arc<Flight>, Error> {
         let flight = Arc::new(Flight::default());
         let (inner, subject) = (Arc::clone(this), Box::<str>::from(subject));
-        let landing = Arc::clone(&flight);
+        let shared = Arc::clone(&flight);
         let request = move || {
-            let mut landing = Landing {
+            let mut completion = Completion {
                 inner: &inner,
                 subject: &subject,
-                flight: landing,
+                flight: shared,
                 outcome: None,
             };
-            landing.outcome = Some(inner.mint(&subject));
+            completion.outcome = Some(inner.mint(&subject));
         };
         bound::spawn("countersign-subject", request)?;
         Ok(flight)
     }
 
     fn mint(&self, subject: &str) -> Result<Secret, Error> {
-        // What cannot be read now leaves the former secrets in use.
+        // If a file can't be read now, the previous secrets stay in use.
         let _ = self.live.reread(false);
         let started = self.clock.now();
-        let answer = match self.ask(subject, started) {
+        let response = match self.ask(subject, started) {
             Err(error) if error.blames_credentials() && self.live.reread(true).unwrap_or(false) => {
                 self.ask(subject, started)
             }
             asked => asked,
         }?;
-        let untold = Duration::from_secs(15 * 60);
-        let length = answer
+        let default_length = Duration::from_secs(15 * 60);
+        let length = response
             .expires_in
             .or(self.connection.assume_lifetime())
-            .unwrap_or(untold);
+            .unwrap_or(default_length);
         if length.is_zero() {
             return Err(crate::client::born_expired(&self.connection));
         }
         let mut state = self.shard(subject).lock();
         let replaces_rejected = state.rejected.remove(subject);
-        let access_token = answer.access_token.expose();
+        let access_token = response.access_token.expose();
         let kept = Kept::new(subject, access_token, started, length, replaces_rejected);
         self.make_room(&mut state);
         state.kept.replace(kept);
-        Ok(answer.access_token)
+        Ok(response.access_token)
     }
 
     fn ask(&self, subject: &str, started: Moment) -> Result<TokenResponse, Error> {
@@ -300,14 +300,14 @@ impl Inner {
     }
 
     fn make_room(&self, state: &mut State) {
-        if state.kept.len() < self.most_per_shard {
+        if state.kept.len() < self.max_per_shard {
             return;
         }
         let now = self.clock.now();
         state.kept.retain(|kept| kept.is_valid(now, Duration::ZERO));
-        while state.kept.len() >= self.most_per_shard {
-            let looked_at = state.kept.iter().take(8);
-            let soonest = looked_at.min_by_key(|kept| kept.until_unix_s);
+        while state.kept.len() >= self.max_per_shard {
+            let candidates = state.kept.iter().take(8);
+            let soonest = candidates.min_by_key(|kept| kept.until_unix_s);
             let Some(subject) = soonest.map(|kept| kept.subject().to_owned()) else {
                 return;
             };
@@ -321,38 +321,38 @@ impl Inner {
     }
 }
 
-/// One request, and those who wait for it.
+/// One request, and the callers that wait for it.
 #[derive(Default)]
 struct Flight {
     outcome: Mutex<Option<Result<Secret, Error>>>,
-    landed: Condvar,
+    ended: Condvar,
 }
 
 impl Flight {
-    /// Waits for the outcome, for at most so long.
-    fn wait(&self, longest: Duration) -> Option<Result<Secret, Error>> {
+    /// Waits up to `max` for the outcome.
+    fn wait(&self, max: Duration) -> Option<Result<Secret, Error>> {
         let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
-            .landed
-            .wait_timeout_while(outcome, longest, |outcome| outcome.is_none());
+            .ended
+            .wait_timeout_while(outcome, max, |outcome| outcome.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 }
 
-/// Hands out the outcome, even if the request ended in a panic.
-struct Landing<'a> {
+/// Publishes a request's outcome to the waiting callers when dropped, even after a panic.
+struct Completion<'a> {
     inner: &'a Inner,
     subject: &'a str,
     flight: Arc<Flight>,
     outcome: Option<Result<Secret, Error>>,
 }
 
-impl Drop for Landing<'_> {
+impl Drop for Completion<'_> {
     fn drop(&mut self) {
-        let outcome = self.outcome.take().unwrap_or_else(|| {
-            let message = "the thread that carried the request panicked";
-            Err(Error::new(ErrorKind::Internal, message))
-        });
+        let outcome = self
+            .outcome
+            .take()
+            .unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "the request panicked")));
         let shard = self.inner.shard(self.subject);
         shard.lock().single_flight.remove(self.subject);
         let mut slot = self
@@ -362,7 +362,7 @@ impl Drop for Landing<'_> {
             .unwrap_or_else(PoisonError::into_inner);
         *slot = Some(outcome);
         drop(slot);
-        self.flight.landed.notify_all();
+        self.flight.ended.notify_all();
     }
 }
 
@@ -409,7 +409,7 @@ impl Kept {
         now.boot_ms / 1000 < u64::from(self.firm_until_boot_s)
     }
 
-    /// Whether more than this is left of it by both clocks.
+    /// Returns whether more than `early` of the lifetime is left by both clocks.
     fn is_valid(&self, now: Moment, early: Duration) -> bool {
         let early = early.as_secs() as i64;
         now.unix_s() + early < i64::from(self.until_unix_s)
@@ -423,7 +423,7 @@ impl Drop for Kept {
     }
 }
 
-// A kept token is found by its subject.
+// A set of entries is looked up by subject.
 impl Borrow<str> for Kept {
     fn borrow(&self) -> &str {
         self.subject()
