@@ -1,4 +1,4 @@
-//! The time, handed in: a wall clock and a clock that counts since boot, read together.
+//! The clock: wall time and time since boot, read together.
 
 #![expect(clippy::disallowed_methods, reason = "the system clock")]
 
@@ -6,13 +6,14 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Tells the time. Programs use [`SystemClock`]; tests use [`ManualClock`].
+/// A source of the current time. Programs use [`SystemClock`]; tests use [`ManualClock`].
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// Both clocks, read now.
+    /// Reads both clocks.
     fn now(&self) -> Moment;
 
-    /// The wall clock alone, in milliseconds since 1970, some milliseconds late at most: for the
-    /// look at a token in memory, which happens at every call of an API.
+    /// Returns the wall clock's time in milliseconds since 1970. It may be a few milliseconds late.
+    ///
+    /// Each read of a cached token calls this, so it should be fast.
     fn coarse_unix_ms(&self) -> i64 {
         self.now().unix_ms
     }
@@ -20,18 +21,25 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
 /// One reading of both clocks.
 ///
-/// The wall clock can be set back or forward by a person or NTP; the boot clock cannot, and goes
-/// on while the machine sleeps, but means nothing to another boot. Expiry is judged by both.
+/// A person or NTP can set the wall clock back or forward. Nobody can set the boot clock, and it
+/// continues while the machine sleeps, but it starts over with each boot. Expiry is judged by both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// Milliseconds since 1970-01-01 UTC.
     pub unix_ms: i64,
-    /// Milliseconds since this machine started, sleep included.
+    /// Milliseconds since this machine started, including sleep.
     pub boot_ms: u64,
 }
 
 impl Moment {
-    /// Whole seconds since 1970-01-01 UTC: a NumericDate (RFC 7519 section 2).
+    /// Returns whole seconds since 1970-01-01 UTC: a NumericDate (RFC 7519 section 2).
+    ///
+    /// ```
+    /// use countersign_core::Moment;
+    ///
+    /// let moment = Moment { unix_ms: 1_700_000_000_900, boot_ms: 0 };
+    /// assert_eq!(moment.unix_s(), 1_700_000_000);
+    /// ```
     pub fn unix_s(self) -> i64 {
         self.unix_ms.div_euclid(1000)
     }
@@ -39,8 +47,8 @@ impl Moment {
 
 /// The machine's clocks: `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
 ///
-/// Outside Linux the second one is `Instant`, which stops during sleep on some systems; there
-/// the wall clock is what notices.
+/// Outside Linux, [`std::time::Instant`] replaces `CLOCK_BOOTTIME`. It stops during sleep on some
+/// systems, where only the wall clock shows that time has passed.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     #[cfg(not(target_os = "linux"))]
@@ -48,7 +56,13 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// The clocks; nothing is read yet.
+    /// Creates the clock.
+    ///
+    /// ```
+    /// use countersign_core::{Clock, SystemClock};
+    ///
+    /// assert!(SystemClock::new().now().unix_s() > 1_700_000_000);
+    /// ```
     pub fn new() -> Self {
         Self {
             #[cfg(not(target_os = "linux"))]
@@ -93,7 +107,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told: for tests without sleeps.
+/// A clock that only moves when you move it, for tests that don't sleep.
 ///
 /// # Example
 ///
@@ -111,7 +125,7 @@ impl Clock for SystemClock {
 pub struct ManualClock(Mutex<Moment>);
 
 impl ManualClock {
-    /// A clock that stands at this unix time, in seconds.
+    /// Creates a clock that shows this Unix time, in seconds.
     pub fn at(unix_s: i64) -> Self {
         Self(Mutex::new(Moment {
             unix_ms: unix_s * 1000,
@@ -119,14 +133,14 @@ impl ManualClock {
         }))
     }
 
-    /// Moves both clocks on.
+    /// Moves both clocks forward.
     pub fn advance(&self, by: Duration) {
         let mut now = self.lock();
         now.unix_ms += by.as_millis() as i64;
         now.boot_ms += by.as_millis() as u64;
     }
 
-    /// Sets the wall clock alone, as a person or NTP would.
+    /// Sets only the wall clock, as a person or NTP would.
     pub fn set_wall(&self, unix_s: i64) {
         self.lock().unix_ms = unix_s * 1000;
     }

@@ -1,4 +1,4 @@
-//! The one error: what happened, what to do about it, and what the server said.
+//! The error type: what happened, what to do about it, and what the server said.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::trusted;
 
 /// What went wrong and what the caller should do about it.
 ///
-/// Every error carries a [`Verdict`]: the same word in every language and the base of the
-/// command's exit code. What a server said is kept (status, `error`, `error_description`, trace
-/// id) with anything that looks like a secret taken out.
+/// Every error has a [`Verdict`], the same in every language, which also determines the exit code
+/// of the command. The error keeps what the server said (status, `error`, `error_description`,
+/// trace id), with anything that looks like a secret removed.
 ///
 /// # Example
 ///
@@ -99,7 +99,7 @@ pub enum ErrorKind {
 /// use std::time::Duration;
 /// use countersign_core::{Error, ErrorKind, Verdict};
 ///
-/// /// How long a job waits before it is tried again; `None` where somebody has to act first.
+/// /// How long to wait before retrying a job. `None` if somebody has to act first.
 /// fn wait(error: &Error) -> Option<Duration> {
 ///     match error.verdict() {
 ///         Verdict::Retry => Some(error.retry_after().unwrap_or(Duration::from_secs(30))),
@@ -108,8 +108,8 @@ pub enum ErrorKind {
 ///     }
 /// }
 ///
-/// let refused = Error::new(ErrorKind::Connect, "login.acme.example cannot be reached");
-/// assert_eq!(wait(&refused), Some(Duration::from_secs(30)));
+/// let unreachable = Error::new(ErrorKind::Connect, "login.acme.example cannot be reached");
+/// assert_eq!(wait(&unreachable), Some(Duration::from_secs(30)));
 /// assert_eq!(wait(&Error::setting("client_id", "`client_id` is missing")), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -128,7 +128,14 @@ pub enum Verdict {
 }
 
 impl Error {
-    /// An error of this kind, with the verdict that usually goes with it.
+    /// Creates an error of this kind, with the kind's default verdict.
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind, Verdict};
+    ///
+    /// let error = Error::new(ErrorKind::Connect, "login.acme.example cannot be reached");
+    /// assert_eq!(error.verdict(), Verdict::Retry);
+    /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -147,68 +154,103 @@ impl Error {
         }))
     }
 
-    /// An error about one setting, named in [`Error::setting`].
+    /// Creates an error about one setting, which [`Error::setting_name`] returns.
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::setting("client_id", "`client_id` is missing");
+    /// assert_eq!(error.kind(), ErrorKind::Setting);
+    /// assert_eq!(error.setting_name(), Some("client_id"));
+    /// ```
     pub fn setting(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Setting, message).with_setting(name)
     }
 
-    /// The error for a setting that is needed and not set.
+    /// Creates the error for a required setting that is not set.
     pub(crate) fn missing(setting: &str) -> Self {
         Self::setting(setting, format!("`{setting}` is missing"))
     }
 
-    /// Builds the error for a file that can't be read or isn't trusted. `refuse` makes it from the
-    /// reason, which continues a sentence about the file. If the file isn't trusted, the hint says
-    /// what to change.
+    /// Builds the error for a file that can't be read or isn't trusted.
+    ///
+    /// `build` makes it from the reason, which continues a sentence about the file. If the file
+    /// isn't trusted, the hint says what to change.
     ///
     /// ```
     /// use std::path::Path;
     /// use countersign_core::{Error, trusted};
     ///
     /// let path = Path::new("missing.pem");
-    /// let refuse = |why| Error::setting("ca_file", format!("`ca_file` {} {why}", path.display()));
-    /// let refused = trusted::read(path).map_err(|refusal| Error::of_file(&refusal, refuse));
-    /// let message = refused.unwrap_err().message().to_owned();
+    /// let build = |why| Error::setting("ca_file", format!("`ca_file` {} {why}", path.display()));
+    /// let error = trusted::read(path).map_err(|rejection| Error::of_file(&rejection, build));
+    /// let message = error.unwrap_err().message().to_owned();
     /// assert!(message.starts_with("`ca_file` missing.pem cannot be read: "));
     /// ```
     #[must_use]
-    pub fn of_file(refusal: &trusted::Refusal, refuse: impl FnOnce(String) -> Self) -> Self {
-        let error = refuse(refusal.to_string());
-        match refusal.hint() {
+    pub fn of_file(rejection: &trusted::Refusal, build: impl FnOnce(String) -> Self) -> Self {
+        let error = build(rejection.to_string());
+        match rejection.hint() {
             Some(hint) => error.with_hint(hint),
             None => error,
         }
     }
 
-    /// The same error with another verdict.
+    /// Sets the verdict.
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind, Verdict};
+    ///
+    /// let error = Error::new(ErrorKind::Store, "the disk is read-only")
+    ///     .with_verdict(Verdict::FixConfiguration);
+    /// assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    /// ```
     #[must_use]
     pub fn with_verdict(mut self, verdict: Verdict) -> Self {
         self.0.verdict = verdict;
         self
     }
 
-    /// The same error with advice: one sentence that says what to do.
+    /// Sets the hint: one sentence that says what to do.
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Store, "the disk is read-only")
+    ///     .with_hint("mount it read-write");
+    /// assert_eq!(error.hint(), Some("mount it read-write"));
+    /// ```
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// The same error, naming the setting to look at.
+    /// Sets the setting that the error is about.
     #[must_use]
     pub fn with_setting(mut self, name: impl Into<String>) -> Self {
         self.0.setting = Some(name.into());
         self
     }
 
-    /// The same error with the HTTP status of the answer.
+    /// Sets the HTTP status of the response.
     #[must_use]
     pub fn with_http_status(mut self, status: u16) -> Self {
         self.0.http_status = Some(status);
         self
     }
 
-    /// The same error with what the server said: `error` and `error_description`.
+    /// Sets the server's `error` and `error_description`.
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Refused, "Acme rejected the request")
+    ///     .with_http_status(400)
+    ///     .with_oauth("invalid_scope", Some("unknown scope: sing".to_owned()));
+    /// assert_eq!(error.oauth_error(), Some("invalid_scope"));
+    /// assert_eq!(error.oauth_description(), Some("unknown scope: sing"));
+    /// ```
     #[must_use]
     pub fn with_oauth(mut self, error: impl Into<String>, description: Option<String>) -> Self {
         self.0.oauth_error = Some(error.into());
@@ -216,43 +258,44 @@ impl Error {
         self
     }
 
-    /// The same error with the server's words, if it gave no code with them.
+    /// Sets the server's description, for a response without an error code.
     #[must_use]
     pub fn with_oauth_description(mut self, description: impl Into<String>) -> Self {
         self.0.oauth_description = Some(description.into());
         self
     }
 
-    /// The same error with the time to wait before trying again.
+    /// Sets how long to wait before trying again.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// The same error with the URL a person should open.
+    /// Sets the URL that a person should open.
     #[must_use]
     pub fn with_url(mut self, url: impl Into<String>) -> Self {
         self.0.url = Some(url.into());
         self
     }
 
-    /// The same error with the vendor's trace id, for its support desk.
+    /// Sets the vendor's trace ID, for its support team.
     #[must_use]
     pub fn with_trace_id(mut self, id: impl Into<String>) -> Self {
         self.0.trace_id = Some(id.into());
         self
     }
 
-    /// The same error, naming the provider it concerns.
+    /// Sets the ID of the provider.
     #[must_use]
     pub fn with_provider(mut self, provider: impl Into<String>) -> Self {
         self.0.provider = Some(provider.into());
         self
     }
 
-    /// Returns the same error with what caused it, for example the error of the device that a
-    /// signer asked. Clones of the error share it; see [`std::error::Error::source`].
+    /// Sets the cause, for example the error of a signer's device.
+    ///
+    /// [`std::error::Error::source`] returns it. Clones of the error share it.
     ///
     /// ```
     /// use std::error::Error as _;
@@ -268,20 +311,28 @@ impl Error {
         self
     }
 
-    /// The same error with words put before its message, as in "connection `x`: …".
+    /// Prepends a context to the message, as in "connection `x`: …".
+    ///
+    /// ```
+    /// use countersign_core::Error;
+    ///
+    /// let error = Error::setting("client_id", "`client_id` is missing");
+    /// let error = error.in_context("connection `mine`");
+    /// assert_eq!(error.message(), "connection `mine`: `client_id` is missing");
+    /// ```
     #[must_use]
     pub fn in_context(mut self, context: impl fmt::Display) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
         self
     }
 
-    /// The same error with more words at the end of its message.
+    /// Appends to the message.
     pub(crate) fn with_more(mut self, more: &str) -> Self {
         self.0.message.push_str(more);
         self
     }
 
-    /// The same error with its message, hint and what the server said rewritten.
+    /// Rewrites the message, the hint and what the server said.
     pub(crate) fn map_texts(mut self, map: impl Fn(&str) -> String) -> Self {
         let inner = &mut self.0;
         inner.message = map(&inner.message);
@@ -297,70 +348,72 @@ impl Error {
         self
     }
 
-    /// Whether a server refused, and other credentials may be what it wants.
+    /// Returns whether a server rejected the request and other credentials may help.
     pub(crate) fn blames_credentials(&self) -> bool {
         self.0.http_status.is_some()
             && (self.0.verdict == Verdict::FixConfiguration
                 || self.0.oauth_error.as_deref() == Some("invalid_client"))
     }
 
-    /// What happened.
+    /// Returns what happened.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// What to do.
+    /// Returns what to do.
     pub fn verdict(&self) -> Verdict {
         self.0.verdict
     }
 
-    /// One sentence on what happened.
+    /// Returns one sentence that says what happened.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// One sentence on what to do about it.
+    /// Returns one sentence that says what to do about it.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// The setting to look at, where one is to blame.
+    /// Returns the setting that the error is about, if any.
     pub fn setting_name(&self) -> Option<&str> {
         self.0.setting.as_deref()
     }
 
-    /// The HTTP status, where a server answered.
+    /// Returns the HTTP status, if a server responded.
     pub fn http_status(&self) -> Option<u16> {
         self.0.http_status
     }
 
-    /// The server's `error` (RFC 6749 section 5.2), or the code that it has instead.
+    /// Returns the server's `error` (RFC 6749 section 5.2), or the vendor's equivalent.
     pub fn oauth_error(&self) -> Option<&str> {
         self.0.oauth_error.as_deref()
     }
 
-    /// The server's `error_description`, or the words that it has instead, with secrets taken out.
+    /// Returns the server's `error_description` or its equivalent, with secrets removed.
     pub fn oauth_description(&self) -> Option<&str> {
         self.0.oauth_description.as_deref()
     }
 
-    /// How long the server asks to wait.
+    /// Returns how long to wait before trying again, if the server said so.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The URL a person should open, such as one where consent is given. An error that asks for a
-    /// login has none: only a login that has begun can be completed, and the hint says what starts one.
+    /// Returns the URL that a person should open, for example to give consent.
+    ///
+    /// An error that asks for a login has none, because only a login that was started can be
+    /// completed. Its hint says how to start one.
     pub fn url(&self) -> Option<&str> {
         self.0.url.as_deref()
     }
 
-    /// The vendor's trace id of the failed request.
+    /// Returns the vendor's trace ID of the failed request.
     pub fn trace_id(&self) -> Option<&str> {
         self.0.trace_id.as_deref()
     }
 
-    /// The provider the error concerns.
+    /// Returns the ID of the provider.
     pub fn provider(&self) -> Option<&str> {
         self.0.provider.as_deref()
     }
@@ -440,8 +493,8 @@ impl std::error::Error for Error {
     }
 }
 
-/// Adds the verdict, and the setting to look at. The error of a signer that is itself an [`Error`]
-/// keeps its own.
+/// Adds the verdict, and the setting that the error is about. If a signer's error was an
+/// [`Error`], it is returned unchanged.
 impl From<jose::Error> for Error {
     fn from(error: jose::Error) -> Self {
         use jose::ErrorKind as Kind;
@@ -491,7 +544,7 @@ impl From<Error> for jose::Error {
 }
 
 impl ErrorKind {
-    /// The verdict that usually goes with this kind.
+    /// Returns the kind's default verdict.
     fn verdict(self) -> Verdict {
         match self {
             Self::Setting | Self::Key | Self::Signing => Verdict::FixConfiguration,
@@ -503,14 +556,14 @@ impl ErrorKind {
             Self::LoginRequired | Self::ConsentRequired | Self::NoToken | Self::Callback => {
                 Verdict::Reauthorize
             }
-            // Whoever sent a token that does not verify is not this program: no setting is wrong.
+            // A token that does not verify came from somebody else, so no setting is wrong.
             Self::Verification | Self::Unreadable | Self::Plugin | Self::Internal => {
                 Verdict::Unexpected
             }
         }
     }
 
-    /// The name used in JSON, data files and every binding, such as `consent_required`.
+    /// Returns the name used in JSON, data files and every binding, such as `consent_required`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Setting => "setting",
@@ -538,7 +591,7 @@ impl ErrorKind {
 }
 
 impl Verdict {
-    /// The name used in JSON, data files and every binding, such as `fix_configuration`.
+    /// Returns the name used in JSON, data files and every binding, such as `fix_configuration`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Retry => "retry",

@@ -1,14 +1,14 @@
 //! countersign gets access tokens for server-side integrations and keeps them valid.
 //!
-//! It signs the assertion, posts the form, understands what the vendor answers, and loses no
-//! refresh token that a client can keep. A [`Connection`] is made from [`Settings`] and a [`Provider`]; a [`Client`]
-//! hands out its token. Everything between the two ends is a pure function: see
-//! [`token_request`] and [`read_token_response`].
+//! It signs the assertion, posts the form, understands the vendor's response, and never loses a
+//! refresh token that a client could have kept. [`Settings`] and a [`Provider`] make a
+//! [`Connection`]; a [`Client`] returns the connection's token. Building a request and reading its
+//! response are pure functions: see [`token_request`] and [`read_token_response`].
 //!
-//! This crate knows no vendor. `countersign-docusign`, `countersign-salesforce` and
-//! `countersign-boldsign` do; any other is described by a [`Profile`].
+//! This crate knows no vendor. The crates `countersign-docusign`, `countersign-salesforce` and
+//! `countersign-boldsign` know theirs. A [`Profile`] describes any other.
 //!
-//! Every failure is one [`Error`], whose [`Verdict`] says what to do.
+//! Every function fails with the same [`Error`] type, whose [`Verdict`] says what to do.
 //!
 //! # Example
 //!
@@ -16,12 +16,12 @@
 //! # #[cfg(feature = "ureq")] fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use countersign_core::{Connection, Client, Profile, Settings, from_profile};
 //!
-//! // The `provider()` of a provider's crate comes in place of this for the vendors that have one.
+//! // If the vendor has a crate of its own, call its `provider()` instead.
 //! let provider = from_profile(Profile::from_toml(&std::fs::read_to_string("acme.toml")?)?);
 //! let file = Settings::from_toml(&std::fs::read_to_string("countersign.toml")?)?;
 //! let settings = Settings::select(file, "work")?.resolve(|name| std::env::var(name).ok())?;
 //! let client = Client::new(Connection::new("work", &settings, provider)?)?;
-//! // As often as a token is needed, from any thread; nothing is asked for while there is a valid one.
+//! // Call this whenever you need a token, from any thread. A valid token is reused.
 //! let header = client.token()?.authorization();
 //! # Ok(()) }
 //! # #[cfg(not(feature = "ureq"))] fn main() {}
@@ -29,9 +29,10 @@
 //!
 //! # Features
 //!
-//! - `ureq` (by default): the transport of [`Client::new`], ureq 3 over rustls. Without it hand one to [`Client::builder`].
-//! - `encrypted-keys`: keys under a passphrase, and PKCS#12.
-//! - `aws-lc`: a second library that signs; the only one for P-521 and for RSA beyond 4096 bits.
+//! - `ureq` (default): the transport of [`Client::new`], ureq 3 with rustls. Without it, pass a
+//!   transport to [`Client::builder`].
+//! - `encrypted-keys`: private keys with a passphrase, and PKCS#12.
+//! - `aws-lc`: a second signing library, required for P-521 and for RSA keys over 4096 bits.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests do I/O"))]
@@ -111,7 +112,7 @@ pub use crate::transport::{MAX_BODY, Network, SendError, Transport};
 #[cfg(feature = "ureq")]
 pub use crate::transport::{Transports, UreqTransport};
 pub use crate::url::Url;
-/// The stores. Their error is [`store::Error`]; an [`Error`] can be made from it.
+/// The stores. Their error type is [`store::Error`], which converts to [`Error`].
 pub use countersign_store as store;
 pub use countersign_store::{
     Capabilities, Durability, FileStore, Holder, KeyRing, Lease, LeaseKind, MemoryStore, Owner,

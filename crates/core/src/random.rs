@@ -1,4 +1,4 @@
-//! Randomness, handed in: for `state`, the PKCE verifier and `jti`.
+//! The source of random bytes for `state`, the PKCE verifier and `jti`.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use ring::rand::SecureRandom;
 
 use crate::{Error, ErrorKind};
 
-/// Gives unpredictable bytes. Programs use [`SystemRandom`].
+/// A cryptographically secure random number generator. Programs use [`SystemRandom`].
 pub trait Random: Send + Sync + fmt::Debug {
     /// Fills the whole buffer.
     ///
     /// # Errors
     ///
-    /// Where the operating system has no randomness to give.
+    /// If the generator has no random bytes.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error>;
 }
 
@@ -21,7 +21,16 @@ pub trait Random: Send + Sync + fmt::Debug {
 pub struct SystemRandom(ring::rand::SystemRandom);
 
 impl SystemRandom {
-    /// The generator; nothing is read yet.
+    /// Creates the generator. Reads nothing yet.
+    ///
+    /// ```
+    /// use countersign_core::{Random, SystemRandom};
+    ///
+    /// let mut bytes = [0; 32];
+    /// SystemRandom::new().fill(&mut bytes)?;
+    /// assert_ne!(bytes, [0; 32]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self(ring::rand::SystemRandom::new())
     }
@@ -38,20 +47,20 @@ impl Random for SystemRandom {
         self.0.fill(bytes).map_err(|_| {
             Error::new(
                 ErrorKind::Internal,
-                "the operating system gave no random bytes",
+                "the operating system returned no random bytes",
             )
         })
     }
 }
 
-/// 32 random bytes.
+/// Returns 32 random bytes.
 pub(crate) fn bytes(random: &dyn Random) -> Result<[u8; 32], Error> {
     let mut bytes = [0; 32];
     random.fill(&mut bytes)?;
     Ok(bytes)
 }
 
-/// A random word of 256 bits: a `state` or a `jti`.
+/// Returns 256 random bits in base64url, for a `state` or a `jti`.
 pub(crate) fn word(random: &dyn Random) -> Result<String, Error> {
     Ok(base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes(random)?))
 }

@@ -1,4 +1,4 @@
-//! Strings that must not be seen: redacted when printed, wiped when dropped.
+//! Secret strings, which are redacted when printed and wiped when dropped.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 /// A secret string: a client secret, a refresh token, a passphrase, an access token.
 ///
-/// `Debug` prints a redaction, there is no `Display`, and the bytes are overwritten when the
-/// value is dropped. Comparing two secrets takes the same time whatever they hold.
+/// `Debug` prints `Secret(redacted)`, and there is no `Display`. The bytes are overwritten when the
+/// value is dropped. Comparing two secrets of the same length takes constant time.
 ///
 /// # Example
 ///
@@ -22,17 +22,17 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes over a string as a secret.
+    /// Wraps a string.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Zeroizing::new(secret.into()))
     }
 
-    /// Shows the secret. The name is meant to stand out in review.
+    /// Returns the secret. The name is meant to stand out in code review.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether the string is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -65,7 +65,7 @@ impl From<&str> for Secret {
     }
 }
 
-/// Tells one secret from another without showing either.
+/// Returns a short digest that tells secrets apart without revealing them.
 pub(crate) fn fingerprint(secret: &Secret) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, secret.expose().as_bytes());
     let digits = digest.as_ref()[..8]

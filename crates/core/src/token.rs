@@ -1,4 +1,4 @@
-//! What comes back: the token that callers get, and all that an answer brought.
+//! The token that callers get, and the token endpoint's parsed response.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,12 +7,45 @@ use std::time::Duration;
 
 use crate::{Moment, Secret};
 
-/// What a vendor adds to a token, such as `instance_url`, `org_id` or `account_id`.
+/// A vendor's additions to a token, such as `instance_url`, `org_id` or `account_id`.
 pub type Extra = BTreeMap<String, String>;
 
-/// An access token, ready to be used. Cloning shares it.
+/// An access token. Clones share the same memory.
 ///
-/// `Debug` does not show it; [`Token::expose`] does.
+/// `Debug` doesn't print it. [`Token::expose`] returns it.
+///
+/// # Example
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
+/// # #[derive(Debug)]
+/// # struct Canned;
+/// # impl Transport for Canned {
+/// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
+/// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
+/// #     }
+/// # }
+/// # let profile = Profile::from_toml(r#"
+/// #     id = "acme"
+/// #     name = "Acme"
+/// #     documentation = "https://acme.example/docs"
+/// #     environments.production.base_url = "https://login.acme.example"
+/// #     endpoints.token = "{base_url}/token"
+/// #     grants.client-credentials.client_auth = ["post"]
+/// # "#)?;
+/// # let settings = Settings::from_pairs([
+/// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+/// # ])?;
+/// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+/// # let client = Client::builder(connection).transport(Arc::new(Canned)).build()?;
+/// let token = client.token()?;
+/// assert_eq!(token.expose(), "t0ken");
+/// assert_eq!(token.authorization().expose(), "Bearer t0ken");
+/// assert!(token.expires_at().is_some());
+/// assert!(!format!("{token:?}").contains("t0ken"));
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Token {
     facts: Arc<Facts>,
@@ -23,11 +56,11 @@ pub struct Token {
 pub(crate) struct Facts {
     pub(crate) access_token: Secret,
     pub(crate) token_type: String,
-    /// The mark of the grant that it descends from.
+    /// The mark of the grant that the token belongs to.
     pub(crate) grant: String,
     pub(crate) lifetime: Lifetime,
     pub(crate) expiry_known: bool,
-    /// Whether it took the place of one that an API had rejected.
+    /// Whether the token replaced one that an API had rejected.
     pub(crate) replaces_rejected: bool,
     pub(crate) scope: Option<String>,
     pub(crate) extra: Extra,
@@ -41,7 +74,7 @@ impl Token {
         }
     }
 
-    /// The same token, from elsewhere.
+    /// Returns the same token with another source.
     pub(crate) fn with_source(&self, source: Source) -> Self {
         Self {
             facts: Arc::clone(&self.facts),
@@ -53,59 +86,61 @@ impl Token {
         &self.facts
     }
 
-    /// The bare access token.
+    /// Returns the access token as a string.
     pub fn expose(&self) -> &str {
         self.facts.access_token.expose()
     }
 
-    /// The access token as a secret.
+    /// Returns the access token as a secret.
     pub fn secret(&self) -> &Secret {
         &self.facts.access_token
     }
 
-    /// How it is presented, nearly always `Bearer` (RFC 6750).
+    /// Returns the token type, nearly always `Bearer` (RFC 6750).
     pub fn token_type(&self) -> &str {
         &self.facts.token_type
     }
 
-    /// The value for an `Authorization` header: `Bearer …`.
+    /// Returns the value for an `Authorization` header: `Bearer …`.
     pub fn authorization(&self) -> Secret {
-        // Vendors write the scheme in all cases; servers of APIs are not all as tolerant. What a
-        // header cannot have as a scheme comes from a record of an old version.
-        let told = self.facts.token_type.as_str();
-        let of_scheme = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-        let scheme = match told.to_ascii_lowercase().as_str() {
+        // Vendors write `bearer` in upper, lower and mixed case, and not every API accepts that. A
+        // record of an old version may have a token type that is not valid as a scheme.
+        let token_type = self.facts.token_type.as_str();
+        let is_valid = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+        let scheme = match token_type.to_ascii_lowercase().as_str() {
             "" | "bearer" => "Bearer",
-            _ if !told.bytes().all(of_scheme) => "Bearer",
-            _ => told,
+            _ if !token_type.bytes().all(is_valid) => "Bearer",
+            _ => token_type,
         };
         Secret::new(format!("{scheme} {}", self.expose()))
     }
 
-    /// When it ends, in seconds since 1970; nothing where the vendor does not say.
+    /// Returns when the token expires, in seconds since 1970. `None` if the vendor didn't say.
     pub fn expires_at(&self) -> Option<i64> {
         self.facts
             .expiry_known
             .then(|| self.facts.lifetime.end_unix_s())
     }
 
-    /// How long it is still taken to be valid: by what the vendor said, else by the assumed
-    /// lifetime; a century if the vendor does not say and nothing can renew it.
+    /// Returns how much of the token's lifetime is left.
+    ///
+    /// If the vendor didn't state a lifetime, the assumed one counts. If nothing can renew such a
+    /// token either, the lifetime is a century: the token is used until an API rejects it.
     pub fn remaining(&self, now: Moment) -> Duration {
         self.facts.lifetime.remaining(now)
     }
 
-    /// The scopes granted, where the vendor says so.
+    /// Returns the granted scopes, if the vendor stated them.
     pub fn scope(&self) -> Option<&str> {
         self.facts.scope.as_deref()
     }
 
-    /// What the vendor adds.
+    /// Returns the vendor's additions.
     pub fn extra(&self) -> &Extra {
         &self.facts.extra
     }
 
-    /// Where it came from this time.
+    /// Returns where the token came from.
     pub fn source(&self) -> Source {
         self.source
     }
@@ -114,9 +149,9 @@ impl Token {
 /// Where a token came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Asked for anew: by assertion, client credentials or a login.
+    /// Requested by assertion, client credentials or a login.
     Minted,
-    /// Got with a refresh token.
+    /// Requested with a refresh token.
     Refreshed,
     /// From this process's memory.
     Cache,
@@ -125,7 +160,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The word used in JSON and every binding.
+    /// Returns the name used in JSON and every binding, such as `minted`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Minted => "minted",
@@ -142,7 +177,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A span of validity, counted from the start of the request that brought it.
+/// A token's lifetime, counted from the start of the request that returned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lifetime {
     pub(crate) obtained: Moment,
@@ -150,16 +185,16 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// The length for a token whose end nobody told and that nothing can renew: until an API
-    /// rejects it. A guess must not end it sooner.
+    /// The length for a token whose expiry is unknown and that nothing can renew: it is used until
+    /// an API rejects it. A guess must not end it sooner.
     pub(crate) const UNTIL_REJECTED: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
     pub(crate) fn end_unix_s(self) -> i64 {
         self.obtained.unix_s() + self.length.as_secs() as i64
     }
 
-    /// What is left by both clocks: the shorter of the two, so that neither a wall clock set
-    /// back nor a sleeping machine makes a token last longer.
+    /// Returns the rest by the clock on which more time has passed, so that neither a wall clock
+    /// that was set back nor a sleeping machine makes a token last longer.
     pub(crate) fn remaining(self, now: Moment) -> Duration {
         if self.length == Self::UNTIL_REJECTED {
             return self.length;
@@ -171,24 +206,25 @@ impl Lifetime {
     }
 }
 
-/// A successful answer of a token endpoint (RFC 6749 section 5.1), read.
+/// A successful response of a token endpoint (RFC 6749 section 5.1), parsed.
 #[derive(Clone, Debug)]
 pub struct TokenResponse {
     /// The access token.
     pub access_token: Secret,
-    /// The scheme it is presented by: `Bearer`, unless the profile has another one for the
-    /// response's `token_type` ([`ResponseRules::token_types`](crate::profile::ResponseRules)).
+    /// The scheme for the `Authorization` header: `Bearer`, unless the profile maps the response's
+    /// `token_type` to another one
+    /// ([`ResponseRules::token_types`](crate::profile::ResponseRules)).
     pub token_type: String,
-    /// Its lifetime, if the answer says, or an access token that is a JWT does.
+    /// The lifetime, if the response states it, or else the `exp` of a JWT access token.
     pub expires_in: Option<Duration>,
-    /// The new refresh token; where absent, the old one stays in use.
+    /// The new refresh token. Without one, the old one stays in use.
     pub refresh_token: Option<Secret>,
-    /// The lifetime of the refresh token, if the response tells it.
+    /// The lifetime of the refresh token, if the response states it.
     pub refresh_token_expires_in: Option<Duration>,
-    /// The OpenID Connect id token.
+    /// The OpenID Connect ID token.
     pub id_token: Option<Secret>,
-    /// The scopes granted, with spaces between.
+    /// The granted scopes, separated by spaces.
     pub scope: Option<String>,
-    /// What the vendor adds.
+    /// The vendor's additions.
     pub extra: Extra,
 }
