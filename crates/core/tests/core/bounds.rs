@@ -12,12 +12,12 @@ use countersign_core::{
 
 use crate::support::{PROFILE, block_on, client_credentials, connection, login, rotated_answer};
 
-/// Long enough for a call that fails at once, and far less than what hangs.
+/// Longer than a call that fails at once, and much shorter than a call that hangs.
 const BOUND: Duration = Duration::from_millis(80);
-/// What a busy machine may add.
-const AT_LAST: Duration = Duration::from_secs(30);
+/// Time enough for any call on a busy machine.
+const AMPLE: Duration = Duration::from_secs(30);
 
-/// A door that is shut while a test wants something to hang.
+/// Blocks calls while it is shut.
 #[derive(Debug, Default)]
 struct Door {
     shut: Mutex<bool>,
@@ -40,7 +40,7 @@ impl Door {
     }
 }
 
-/// A store whose calls do not come back while the door is shut.
+/// A store whose calls hang while the door is shut.
 #[derive(Debug)]
 struct Hanging(Arc<Door>, MemoryStore);
 
@@ -50,7 +50,7 @@ impl Store for Hanging {
         renew, release, keys, set_aside);
 }
 
-/// A server that gives rotating tokens, or does not answer while the door is shut.
+/// A server that returns a rotated token, and hangs while the door is shut.
 #[derive(Debug)]
 struct Server(Arc<Door>);
 
@@ -61,7 +61,7 @@ impl Transport for Server {
     }
 }
 
-/// Acme with somebody to ask whom a token stands for.
+/// Acme with a userinfo endpoint.
 #[derive(Debug)]
 struct Known(Profile);
 
@@ -88,7 +88,7 @@ struct Bench {
     below: Arc<Hanging>,
 }
 
-/// A client that has a token.
+/// Creates a client that has a token.
 fn bench() -> Bench {
     let (store, server) = (Arc::<Door>::default(), Arc::<Door>::default());
     let below = Arc::new(Hanging(Arc::clone(&store), MemoryStore::new()));
@@ -122,7 +122,7 @@ fn bench() -> Bench {
 
 type Call = (&'static str, fn(&Client, &Token) -> Result<(), Error>);
 
-/// Whatever may use the store or send a request.
+/// All calls that may use the store or send a request.
 const CALLS: [Call; 13] = [
     ("token", |client, token| {
         client.invalidate(token);
@@ -159,12 +159,12 @@ const CALLS: [Call; 13] = [
 
 const READS_ONLY: [&str; 4] = ["events", "set_aside", "has_refresh_token", "login_warnings"];
 
-/// What a call returns, which has to return.
+/// Runs a call that must return, and returns its result.
 #[track_caller]
 fn returned<T: Send + 'static>(name: &str, call: impl FnOnce() -> T + Send + 'static) -> T {
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || tell.send(call()));
-    match told.recv_timeout(AT_LAST) {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(call()));
+    match receiver.recv_timeout(AMPLE) {
         Ok(outcome) => outcome,
         Err(RecvTimeoutError::Timeout) => panic!("{name} did not return"),
         Err(RecvTimeoutError::Disconnected) => panic!("{name} panicked"),
@@ -177,7 +177,7 @@ fn call(bench: &Bench, (name, call): Call) -> Result<(), Error> {
 }
 
 #[test]
-fn the_bound_is_what_the_documentation_says() {
+fn the_bound_is_as_documented() {
     for timeout_ms in ["1000", "30000"] {
         let settings = [
             ("grant", "client-credentials"),
@@ -192,7 +192,7 @@ fn the_bound_is_what_the_documentation_says() {
 }
 
 #[test]
-fn every_call_returns_though_the_store_does_not() {
+fn every_call_returns_if_the_store_hangs() {
     for each in CALLS {
         let bench = bench();
         bench.store.shut();
@@ -207,8 +207,8 @@ fn every_call_returns_though_the_store_does_not() {
 }
 
 #[test]
-fn every_call_returns_though_the_server_does_not() {
-    // Only what sends a request has to wait for the server.
+fn every_call_returns_if_the_server_hangs() {
+    // Calls that only read don't wait for the server.
     for each in CALLS
         .into_iter()
         .filter(|(name, _)| !READS_ONLY.contains(name))
@@ -222,7 +222,7 @@ fn every_call_returns_though_the_server_does_not() {
 }
 
 #[test]
-fn every_call_returns_though_another_process_never_gives_the_lease_back() {
+fn every_call_returns_if_another_process_never_releases_the_lease() {
     let needs_the_lease = [
         "token",
         "token_valid_for",
@@ -263,23 +263,26 @@ fn draining_returns_within_its_own_bound_whatever_hangs() {
         assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
         bench.store.open();
         bench.server.open();
-        // What hung goes on, and is waited for.
+        // The work that hung continues, and draining waits for it.
         let client = bench.client.clone();
-        let drained = returned("drain", move || client.drain(AT_LAST));
+        let drained = returned("drain", move || client.drain(AMPLE));
         assert!(drained.is_ok(), "{hangs}: {drained:?}");
     }
 }
 
 #[test]
-fn what_a_caller_did_not_wait_for_is_done_all_the_same() {
+fn work_continues_after_its_caller_stopped_waiting() {
     let bench = bench();
     bench.server.shut();
     let forget = CALLS.into_iter().find(|(name, _)| *name == "forget");
     call(&bench, forget.unwrap()).unwrap_err();
     bench.server.open();
     let client = bench.client.clone();
-    returned("drain", move || client.drain(AT_LAST)).unwrap();
-    assert!(bench.client.events().unwrap().is_empty(), "it is forgotten");
+    returned("drain", move || client.drain(AMPLE)).unwrap();
+    assert!(
+        bench.client.events().unwrap().is_empty(),
+        "the record is deleted"
+    );
 }
 
 #[test]
@@ -289,7 +292,7 @@ fn futures_of_one_refresh_each_have_the_whole_bound() {
     bench.server.shut();
     let client = bench.client.clone();
     let (first, second) = returned("token_async", move || {
-        // The second one begins when the first one's time is almost up, and has another waker.
+        // The second future starts when the first one's time is up, and has another waker.
         let first = block_on(client.token_async());
         let second = block_on(client.token_async());
         (first, second)
@@ -300,7 +303,7 @@ fn futures_of_one_refresh_each_have_the_whole_bound() {
 }
 
 #[test]
-fn a_file_store_whose_lock_is_held_for_ever_answers_within_its_timeout() {
+fn a_file_store_whose_lock_is_never_released_fails_within_its_timeout() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().join("tokens");
     let open = || FileStore::open(&at).unwrap().with_timeout(BOUND);

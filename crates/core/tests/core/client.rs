@@ -1,4 +1,4 @@
-//! The client: reuse, one request at a time, what survives a failure, and what is durable when.
+//! The client: the cache, one request at a time, failures, and the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn a_token_is_reused_until_less_than_min_valid_is_left() {
 }
 
 #[test]
-fn a_caller_can_ask_for_more_time() {
+fn min_valid_can_be_longer_for_one_call() {
     let bench = bench(
         client_credentials(),
         [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
@@ -52,10 +52,10 @@ fn a_caller_can_ask_for_more_time() {
 }
 
 #[test]
-fn a_peek_gives_what_is_in_memory_and_asks_for_nothing() {
+fn peek_returns_the_cached_token_and_sends_no_request() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
-    let peek = |least: Option<u64>| {
-        let token = bench.client.peek(least.map(Duration::from_secs))?;
+    let peek = |min: Option<u64>| {
+        let token = bench.client.peek(min.map(Duration::from_secs))?;
         assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
         Some(())
     };
@@ -69,7 +69,7 @@ fn a_peek_gives_what_is_in_memory_and_asks_for_nothing() {
 }
 
 #[test]
-fn a_server_whose_tokens_are_short_does_not_cause_a_loop() {
+fn short_lived_tokens_do_not_cause_a_request_loop() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 5))]);
     assert_eq!(bench.client.token().unwrap().expose(), "a");
     assert_eq!(bench.script.forms().len(), 1);
@@ -93,7 +93,7 @@ fn a_thousand_threads_make_one_request() {
 }
 
 #[test]
-fn the_old_token_is_served_while_a_refresh_fails_and_it_is_valid() {
+fn the_old_token_is_returned_while_valid_if_a_refresh_fails() {
     let Bench {
         client,
         clock,
@@ -122,7 +122,7 @@ fn the_old_token_is_served_while_a_refresh_fails_and_it_is_valid() {
 }
 
 #[test]
-fn failures_in_a_row_are_further_and_further_apart() {
+fn consecutive_failures_back_off() {
     let down = || Ok(refusal(503, "down"));
     let Bench {
         client,
@@ -130,13 +130,13 @@ fn failures_in_a_row_are_further_and_further_apart() {
         script,
         ..
     } = bench(client_credentials(), std::iter::repeat_with(down).take(100));
-    // A caller that asks every tenth of a second, for ten minutes.
+    // A caller calls every tenth of a second, for ten minutes.
     for _ in 0..6000 {
         let error = client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::Retry);
         clock.advance(Duration::from_millis(100));
     }
-    // Doubling from an eighth of a second to fifteen seconds.
+    // The pauses double from an eighth of a second to fifteen seconds.
     assert!(
         (40..=55).contains(&script.forms().len()),
         "{}",
@@ -146,18 +146,18 @@ fn failures_in_a_row_are_further_and_further_apart() {
 }
 
 #[test]
-fn a_token_that_an_api_refused_is_not_handed_out_again() {
+fn a_token_that_an_api_rejected_is_not_returned_again() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let answers = [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))];
-    let bench = bench_with(client_credentials(), answers, Arc::clone(&store));
+    let responses = [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))];
+    let bench = bench_with(client_credentials(), responses, Arc::clone(&store));
     let first = bench.client.token().unwrap();
     bench.client.invalidate(&first);
     let second = bench.client.token().unwrap();
     assert_eq!(second.expose(), "b");
-    // Somebody late with the old one takes nothing away from the new one.
+    // A late report of the old token doesn't remove the new one.
     bench.client.invalidate(&first);
     assert_eq!(bench.client.token().unwrap().expose(), "b");
-    // Another client's newer token in the store is taken before anything is asked for.
+    // Another client's newer token in the store is used before a new one is requested.
     let other = bench_with(client_credentials(), [Ok(token_answer("c", 3600))], store);
     other.client.refresh_now().unwrap();
     bench.client.invalidate(&second);
@@ -167,7 +167,7 @@ fn a_token_that_an_api_refused_is_not_handed_out_again() {
 }
 
 #[test]
-fn a_refused_token_is_no_fallback_when_the_refresh_fails() {
+fn a_rejected_token_is_not_returned_if_the_refresh_fails() {
     let bench = bench(
         client_credentials(),
         [Ok(token_answer("a", 3600)), Err(cut())],
@@ -178,7 +178,7 @@ fn a_refused_token_is_no_fallback_when_the_refresh_fails() {
 }
 
 #[test]
-fn counts_and_changes_tell_what_happened() {
+fn counts_and_changes_report_what_happened() {
     let changes = Arc::new(std::sync::Mutex::new(Vec::new()));
     let noted = Arc::clone(&changes);
     let script = crate::support::Script::new([
@@ -189,13 +189,13 @@ fn counts_and_changes_tell_what_happened() {
     let client = countersign_core::Client::builder(refreshing())
         .transport(script)
         .on_change(move |change| {
-            let told = match change {
+            let reported = match change {
                 countersign_core::Change::Obtained { token, rotated, .. } => {
                     format!("{} {rotated}", token.expose())
                 }
                 _ => "forgotten".to_owned(),
             };
-            noted.lock().unwrap().push(told);
+            noted.lock().unwrap().push(reported);
         })
         .build()
         .unwrap();
@@ -209,7 +209,7 @@ fn counts_and_changes_tell_what_happened() {
 }
 
 #[test]
-fn async_callers_share_the_one_request() {
+fn async_callers_share_one_request() {
     use std::task::{Context, Waker};
     let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
     bench.script.close_gate();
@@ -221,7 +221,7 @@ fn async_callers_share_the_one_request() {
     bench.script.await_arrivals(1);
     drop(dropped);
     bench.script.open_gate();
-    // A blocking caller gets the same token, from the flight or from memory.
+    // A blocking caller gets the same token, from the request or the cache.
     assert_eq!(bench.client.token().unwrap().expose(), "a");
     assert_eq!(block_on(first).unwrap().expose(), "a");
     let mut fresh = Box::pin(bench.client.token_async());
@@ -230,7 +230,7 @@ fn async_callers_share_the_one_request() {
 }
 
 #[test]
-fn a_server_that_asks_for_peace_gets_it() {
+fn retry_after_is_observed() {
     let wait = countersign_core::Response::new(429, [("Retry-After", "30")], "");
     let Bench {
         client,
@@ -265,11 +265,11 @@ fn neither_clock_alone_makes_a_token_last_longer() {
         ],
     );
     client.token().unwrap();
-    // Set back by an hour, while ten minutes really pass.
+    // The wall clock is set back by an hour, while ten minutes pass.
     clock.set_wall(crate::support::NOW - 3600);
     clock.advance(Duration::from_secs(600));
     assert_eq!(client.token().unwrap().expose(), "b");
-    // Set forward: the token may be over, so that a new one is asked for.
+    // The wall clock is set forward: the token may have expired, so a new one is requested.
     clock.set_wall(crate::support::NOW + 7200);
     assert_eq!(client.token().unwrap().expose(), "c");
 }
@@ -291,9 +291,9 @@ fn lifetime_counts_from_the_start_of_the_request() {
 }
 
 #[test]
-fn unknown_expiry_is_never_for_ever() {
-    let answer = || countersign_core::Response::new(200, [], r#"{"access_token":"a"}"#);
-    let Bench { client, clock, .. } = bench(client_credentials(), [Ok(answer()), Ok(answer())]);
+fn a_token_without_expiry_is_refreshed_after_the_default_lifetime() {
+    let response = || countersign_core::Response::new(200, [], r#"{"access_token":"a"}"#);
+    let Bench { client, clock, .. } = bench(client_credentials(), [Ok(response()), Ok(response())]);
     let token = client.token().unwrap();
     assert_eq!(token.expires_at(), None);
     clock.advance(Duration::from_secs(15 * 60));
@@ -325,12 +325,12 @@ fn a_rotated_refresh_token_is_sent_next() {
         .iter()
         .map(|form| form.rsplit('=').next().unwrap().to_owned())
         .collect();
-    // An answer without a new one leaves the old one in use.
+    // Without a new refresh token, the old one stays in use.
     assert_eq!(sent, ["r0", "r1", "r2", "r2"]);
 }
 
 #[test]
-fn a_new_refresh_token_in_the_settings_starts_anew() {
+fn a_new_refresh_token_in_the_settings_starts_a_new_grant() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let first = bench_with(
         refreshing(),
@@ -354,7 +354,7 @@ fn a_new_refresh_token_in_the_settings_starts_anew() {
 }
 
 #[test]
-fn a_lost_answer_to_a_rotating_refresh_is_an_unknown_outcome() {
+fn a_lost_response_to_a_rotating_refresh_is_an_unknown_outcome() {
     for lost in [
         Err(cut()),
         Ok(refusal(500, "oops")),
@@ -363,24 +363,28 @@ fn a_lost_answer_to_a_rotating_refresh_is_an_unknown_outcome() {
         let bench = bench(refreshing(), [lost]);
         let error = bench.client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::OutcomeUnknown, "{error:?}");
-        assert_eq!(error.url(), None, "nothing could complete it");
-        // One request, whatever happened to it.
+        assert_eq!(
+            error.url(),
+            None,
+            "no login was started that a URL could complete"
+        );
+        // One request is sent, whatever happens to it.
         assert_eq!(bench.script.forms().len(), 1);
     }
 }
 
 #[test]
-fn a_refresh_that_never_left_may_be_tried_again() {
-    let refused = Error::new(ErrorKind::Connect, "refused");
+fn a_refresh_that_was_not_sent_may_be_retried() {
+    let error = Error::new(ErrorKind::Connect, "connection refused");
     let bench = bench(
         refreshing(),
-        [Err(countersign_core::SendError::NotSent(refused))],
+        [Err(countersign_core::SendError::NotSent(error))],
     );
     assert_eq!(bench.client.token().unwrap_err().verdict(), Verdict::Retry);
 }
 
 #[test]
-fn the_store_is_shared_and_its_token_adopted() {
+fn a_client_uses_the_token_that_another_one_stored() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Arc::new(FileStore::open(folder.path().join("tokens")).unwrap());
     let first = bench_with(client_credentials(), [Ok(token_answer("a", 3600))], open());
@@ -392,7 +396,7 @@ fn the_store_is_shared_and_its_token_adopted() {
 }
 
 #[test]
-fn forced_means_asked_for_now() {
+fn refresh_now_requests_a_new_token() {
     let bench = bench(
         client_credentials(),
         [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
@@ -403,7 +407,7 @@ fn forced_means_asked_for_now() {
 }
 
 #[test]
-fn a_grant_by_login_without_a_token_says_so() {
+fn a_login_grant_without_a_token_asks_for_a_login() {
     let connection = connection([
         ("grant", "authorization-code"),
         ("client_id", "app"),
@@ -416,11 +420,15 @@ fn a_grant_by_login_without_a_token_says_so() {
         (ErrorKind::NoToken, Verdict::Reauthorize)
     );
     assert!(error.hint().unwrap().contains("start_login"), "{error:?}");
-    assert_eq!(error.url(), None, "nothing could complete it");
+    assert_eq!(
+        error.url(),
+        None,
+        "no login was started that a URL could complete"
+    );
 }
 
 #[test]
-fn forgetting_revokes_and_leaves_nothing() {
+fn forget_revokes_and_deletes_the_token() {
     let bench = bench(
         refreshing(),
         [
@@ -438,7 +446,7 @@ fn forgetting_revokes_and_leaves_nothing() {
         bench.script.forms()[1],
         "token=r1&token_type_hint=refresh_token"
     );
-    // The configured token is all that is left, and it is the one that was spent.
+    // Only the configured token is left, and it was spent.
     bench.script.push(Ok(refusal(400, "invalid_grant")));
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
@@ -446,7 +454,7 @@ fn forgetting_revokes_and_leaves_nothing() {
 
 #[test]
 fn a_panic_in_the_transport_is_an_error_for_every_waiting_caller() {
-    // The script has no answer, which panics on the refresh thread.
+    // The script has no response, so the refresh thread panics.
     let bench = bench(client_credentials(), []);
     let error = bench.client.token().unwrap_err();
     assert_eq!(
@@ -458,11 +466,11 @@ fn a_panic_in_the_transport_is_an_error_for_every_waiting_caller() {
 }
 
 #[test]
-fn a_caller_that_gives_up_does_not_cut_the_refresh_off() {
+fn a_caller_that_gives_up_does_not_interrupt_the_refresh() {
     let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
     bench.script.close_gate();
     let (client, store) = (bench.client.clone(), Arc::clone(&bench.store));
-    // The caller's thread is left behind, as a cancelled request handler's would be.
+    // Nobody waits for the caller's thread, as with a cancelled request handler.
     let caller = std::thread::spawn(move || client.token());
     bench.script.await_arrivals(1);
     drop(bench.client);

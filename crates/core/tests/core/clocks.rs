@@ -1,4 +1,4 @@
-//! Clocks that differ, jump and sleep.
+//! Clocks that differ or jump, and machines that sleep.
 
 use std::thread;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use crate::support::{
     token_answer,
 };
 
-/// What a server says whose clock is this far from ours.
-fn refused_by_a_clock(ahead_s: i64) -> Response {
-    // 2027-01-15 08:00:00 UTC is `NOW`.
+/// The rejection of a server whose clock is this far ahead of ours.
+fn rejected_by_a_clock(ahead_s: i64) -> Response {
+    // `NOW` is 2027-01-15 08:00:00 UTC.
     let date = http_date(NOW + ahead_s);
     Response::new(
         400,
@@ -30,7 +30,7 @@ fn http_date(unix_s: i64) -> String {
 }
 
 #[test]
-fn an_assertion_refused_for_its_times_is_made_once_more_by_the_servers_clock() {
+fn an_assertion_rejected_for_its_times_is_retried_by_the_servers_clock() {
     for ahead_s in [-600, 600] {
         let Bench {
             client,
@@ -40,20 +40,20 @@ fn an_assertion_refused_for_its_times_is_made_once_more_by_the_servers_clock() {
         } = bench(
             by_assertion(),
             [
-                Ok(refused_by_a_clock(ahead_s)),
+                Ok(rejected_by_a_clock(ahead_s)),
                 Ok(token_answer("a", 600)),
                 Ok(token_answer("b", 600)),
             ],
         );
         let token = client.token().unwrap();
-        // Its life is counted by our own clock.
+        // The lifetime is counted by our own clock.
         assert_eq!(token.expires_at(), Some(NOW + 600));
         let forms = script.forms();
         let (first, second) = (claims_of(&forms[0]), claims_of(&forms[1]));
         assert_eq!(first["iat"], NOW - 60);
         assert_eq!(second["iat"], NOW + ahead_s - 60);
-        assert_ne!(first["jti"], second["jti"], "a retry is a fresh assertion");
-        // It is remembered: the next one is right at once.
+        assert_ne!(first["jti"], second["jti"], "a retry has a new assertion");
+        // The difference is remembered: the next assertion is right at once.
         clock.advance(Duration::from_secs(600));
         client.token().unwrap();
         assert_eq!(
@@ -64,8 +64,8 @@ fn an_assertion_refused_for_its_times_is_made_once_more_by_the_servers_clock() {
 }
 
 #[test]
-fn a_clock_that_is_hours_wrong_is_told_and_not_followed() {
-    let Bench { client, script, .. } = bench(by_assertion(), [Ok(refused_by_a_clock(5 * 3600))]);
+fn a_clock_that_is_hours_off_is_reported_and_not_followed() {
+    let Bench { client, script, .. } = bench(by_assertion(), [Ok(rejected_by_a_clock(5 * 3600))]);
     let error = client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
     assert!(
@@ -78,12 +78,13 @@ fn a_clock_that_is_hours_wrong_is_told_and_not_followed() {
 #[test]
 fn a_code_is_not_sent_again_however_far_the_clocks_are_apart() {
     let connection = by_assertion_or_login();
-    let refused = Response::new(
+    let rejected = Response::new(
         401,
         [("Date", http_date(NOW + 600).as_str())],
         r#"{"error":"invalid_client"}"#,
     );
-    let Bench { client, script, .. } = bench(connection, [Ok(refused), Ok(token_answer("a", 600))]);
+    let Bench { client, script, .. } =
+        bench(connection, [Ok(rejected), Ok(token_answer("a", 600))]);
     let login = client.start_login(None).unwrap();
     let state = login.url().as_str().split("state=").nth(1).unwrap();
     let state = state.split('&').next().unwrap();
@@ -95,14 +96,14 @@ fn a_code_is_not_sent_again_however_far_the_clocks_are_apart() {
 }
 
 #[test]
-fn a_refusal_by_a_server_whose_clock_is_right_is_not_asked_again() {
-    let Bench { client, script, .. } = bench(by_assertion(), [Ok(refused_by_a_clock(3))]);
+fn a_rejection_by_a_server_with_the_same_clock_is_not_retried() {
+    let Bench { client, script, .. } = bench(by_assertion(), [Ok(rejected_by_a_clock(3))]);
     client.token().unwrap_err();
     assert_eq!(script.forms().len(), 1);
 }
 
 #[test]
-fn after_five_hours_of_sleep_no_expired_token_is_handed_out() {
+fn no_expired_token_is_returned_after_five_hours_of_sleep() {
     let Bench {
         client,
         clock,
@@ -121,7 +122,7 @@ fn after_five_hours_of_sleep_no_expired_token_is_handed_out() {
 }
 
 #[test]
-fn a_token_read_without_its_client_is_fresh_only_while_the_client_says_so() {
+fn a_cached_handle_is_fresh_only_while_its_client_has_the_token() {
     let Bench { client, clock, .. } = bench(
         client_credentials(),
         ["a", "b", "c", "d"].map(|token| Ok(token_answer(token, 3600))),
@@ -151,7 +152,7 @@ fn a_token_read_without_its_client_is_fresh_only_while_the_client_says_so() {
     let last = client.cached().unwrap();
     assert_eq!(read(&last).as_deref(), Some("d"));
     drop(client);
-    // The thread of the last request has it for a moment longer.
+    // The last request's thread holds the client for a moment longer.
     let gone = (0..1000).any(|_| {
         thread::sleep(Duration::from_millis(10));
         read(&last).is_none()
@@ -160,14 +161,14 @@ fn a_token_read_without_its_client_is_fresh_only_while_the_client_says_so() {
 }
 
 #[test]
-fn a_wall_clock_that_jumps_makes_no_storm() {
-    let answers = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 3600)));
+fn wall_clock_jumps_do_not_cause_many_requests() {
+    let responses = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 3600)));
     let Bench {
         client,
         clock,
         script,
         ..
-    } = bench(client_credentials(), answers);
+    } = bench(client_credentials(), responses);
     for step in 0..600 {
         let wall = NOW + step + if step % 2 == 0 { 600 } else { -600 };
         clock.advance(Duration::from_secs(1));
@@ -179,21 +180,21 @@ fn a_wall_clock_that_jumps_makes_no_storm() {
 }
 
 #[test]
-fn tokens_of_a_second_are_refreshed_once_a_second_at_most_twice() {
-    let answers = (0..200).map(|n| Ok(token_answer(&format!("t{n}"), 1)));
+fn tokens_that_live_a_second_are_refreshed_at_most_twice_a_second() {
+    let responses = (0..200).map(|n| Ok(token_answer(&format!("t{n}"), 1)));
     let Bench {
         client,
         clock,
         script,
         ..
-    } = bench(client_credentials(), answers);
+    } = bench(client_credentials(), responses);
     for _ in 0..1000 {
         let token = client.token().unwrap();
         let left = token.remaining(countersign_core::Clock::now(clock.as_ref()));
-        assert!(left > Duration::ZERO, "an expired token was handed out");
+        assert!(left > Duration::ZERO, "an expired token was returned");
         clock.advance(Duration::from_millis(20));
     }
-    // Twenty seconds: half of a token's life is used at least.
+    // In these twenty seconds, each token is used for at least half of its lifetime.
     assert!(
         (20..=41).contains(&script.forms().len()),
         "{}",
@@ -202,20 +203,20 @@ fn tokens_of_a_second_are_refreshed_once_a_second_at_most_twice() {
 }
 
 #[test]
-fn a_background_refresher_spares_the_callers_the_wait_until_it_is_stopped() {
-    let answers = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 600)));
+fn keep_fresh_refreshes_before_callers_need_it_until_stopped() {
+    let responses = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 600)));
     let Bench {
         client,
         clock,
         script,
         ..
-    } = bench(client_credentials(), answers);
+    } = bench(client_credentials(), responses);
     let stop = countersign_core::Stop::new();
     thread::scope(|scope| {
         let background = scope.spawn(|| client.keep_fresh(&stop));
         script.await_arrivals(1);
         clock.advance(Duration::from_secs(520));
-        // Callers would be content with what is left; the background is a bit ahead of them.
+        // Callers would still use this token; the background thread refreshes a little earlier.
         script.await_arrivals(2);
         stop.stop();
         background.join().unwrap();

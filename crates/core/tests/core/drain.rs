@@ -1,4 +1,4 @@
-//! Shutting down: what is in flight is waited for, and nothing new starts.
+//! Draining: requests in flight are waited for, and no new ones start.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +34,7 @@ fn a_refresh_in_flight_is_stored_before_draining_ends() {
         let draining = scope.spawn(|| bench.client.drain(LONG));
         bench.script.open_gate();
         draining.join().unwrap().unwrap();
-        // Whoever waited gets what the request brought, and it is in the store.
+        // The waiting caller gets the request's token, which is in the store.
         let again = bench_with(refreshing(), [], Arc::clone(&bench.store));
         assert_eq!(again.client.token().unwrap().source(), Source::Store);
         assert_eq!(waiting.join().unwrap().unwrap().expose(), "a");
@@ -43,7 +43,7 @@ fn a_refresh_in_flight_is_stored_before_draining_ends() {
 
 #[test]
 fn nothing_is_sent_after_draining() {
-    // A request would panic: the script has no answer for it.
+    // A request would panic, because the script has no response for it.
     let bench = bench(by_assertion_or_login(), []);
     let login = bench.client.start_login(None).unwrap();
     bench.client.drain(LONG).unwrap();
@@ -70,7 +70,7 @@ fn nothing_is_sent_after_draining() {
 }
 
 #[test]
-fn a_cached_token_is_handed_out_after_draining_while_it_is_valid() {
+fn a_cached_token_is_returned_after_draining_while_it_is_valid() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 600))]);
     bench.client.token().unwrap();
     bench.client.drain(LONG).unwrap();
@@ -104,7 +104,7 @@ fn a_refresh_that_waits_for_the_lease_gives_up_instead_of_sending() {
 }
 
 #[test]
-fn an_intent_that_draining_overtakes_is_taken_back() {
+fn draining_withdraws_an_intent_that_was_not_sent() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let script = Script::new([]);
     let drained = Arc::new(DrainAt {
@@ -121,7 +121,7 @@ fn an_intent_that_draining_overtakes_is_taken_back() {
     drained.client.set(client.clone()).ok().unwrap();
     assert_eq!(client.token().unwrap_err().kind(), ErrorKind::Busy);
     assert!(script.forms().is_empty());
-    // The next process spends the token without asking about an unknown outcome first.
+    // The next process spends the token without resolving an unknown outcome first.
     let next = bench_with(refreshing(), [Ok(rotated_answer("a", "r1", 600))], store);
     assert_eq!(next.client.token().unwrap().expose(), "a");
 }
@@ -134,7 +134,7 @@ struct DrainAt {
 impl Failpoints for DrainAt {
     fn at(&self, point: Point) -> Result<(), Error> {
         if point == self.point {
-            // In flight itself, so that it cannot be waited for from here.
+            // This refresh is itself in flight, so it can't be waited for from here.
             self.client
                 .get()
                 .unwrap()
@@ -146,7 +146,7 @@ impl Failpoints for DrainAt {
 }
 
 #[test]
-fn a_token_that_the_store_rejected_is_stored_at_last() {
+fn draining_stores_a_token_that_the_store_rejected_earlier() {
     let store = Arc::new(MemoryStore::new());
     let broken = Arc::new(Broken(AtomicBool::new(true)));
     let client = Client::builder(refreshing())
@@ -165,7 +165,7 @@ fn a_token_that_the_store_rejected_is_stored_at_last() {
     assert_eq!(again.client.token().unwrap().source(), Source::Store);
 }
 
-/// Fails what is about to be made durable.
+/// Fails before the tokens are stored.
 struct Broken(AtomicBool);
 
 impl Failpoints for Broken {
@@ -184,7 +184,7 @@ fn draining_ends_a_background_refresher() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 600))]);
     bench.client.token().unwrap();
     bench.client.drain(LONG).unwrap();
-    // Returns without being stopped.
+    // This returns although nobody stops it.
     bench.client.keep_fresh(&Stop::new());
 }
 

@@ -1,4 +1,4 @@
-//! What is durable when, and what happens where the store does not take it.
+//! When tokens are durable, and what happens if the store rejects them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Moody, Script, bench_with, client_credentials, connection, refreshing, rotated_answer,
+    LimitedStore, Script, bench_with, client_credentials, connection, refreshing, rotated_answer,
     token_answer,
 };
 
 #[test]
 fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
-    // The intent is taken, and then nothing more.
-    let store = Moody::taking(1);
+    // The store accepts the intent and nothing after it.
+    let store = LimitedStore::accepting(1);
     let bench = bench_with(
         refreshing(),
         [Ok(rotated_answer("a", "r1", 600))],
@@ -27,11 +27,11 @@ fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
         (ErrorKind::Store, Verdict::Retry)
     );
     assert!(bench.client.unsaved().is_some());
-    // Still broken: nothing is sent, least of all the spent token.
+    // While the store is broken, nothing is sent, in particular not the spent token.
     assert!(bench.client.token().is_err());
     assert_eq!(bench.script.forms().len(), 1);
-    // Mended: the kept answer is stored and handed out, without another request.
-    store.mend();
+    // Once the store works, the kept token is stored and returned without another request.
+    store.accept_all();
     assert_eq!(bench.client.token().unwrap().expose(), "a");
     assert_eq!(bench.script.forms().len(), 1);
     assert!(bench.client.unsaved().is_none());
@@ -42,8 +42,8 @@ fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
 }
 
 #[test]
-fn without_a_durable_intent_nothing_is_sent() {
-    let bench = bench_with(refreshing(), [], Moody::taking(0).store);
+fn nothing_is_sent_without_a_durable_intent() {
+    let bench = bench_with(refreshing(), [], LimitedStore::accepting(0).store);
     let error = bench.client.token().unwrap_err();
     assert_eq!(
         (error.kind(), error.verdict()),
@@ -53,8 +53,8 @@ fn without_a_durable_intent_nothing_is_sent() {
 }
 
 #[test]
-fn a_fallback_store_takes_what_the_store_does_not() {
-    let store = Moody::taking(1);
+fn a_token_that_the_store_rejects_goes_to_the_fallback_store() {
+    let store = LimitedStore::accepting(1);
     let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let client = |script: &Arc<Script>| {
         Client::builder(refreshing())
@@ -66,12 +66,14 @@ fn a_fallback_store_takes_what_the_store_does_not() {
     };
     let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
     let first = client(&script);
-    // Durable in the fallback store: callers may see it, and are told that the store is behind.
+    // The token is durable in the fallback store, so callers get it, and the client reports that
+    // the store lacks it.
     assert_eq!(first.token().unwrap().expose(), "a");
     assert!(first.unsaved().is_some());
     drop(first);
-    // The process ended with the store still behind: the next one finds it in the fallback store.
-    store.mend();
+    // The process ended before the store accepted the token. The next one finds it in the fallback
+    // store.
+    store.accept_all();
     let second = client(&Script::new([]));
     assert_eq!(second.token().unwrap().expose(), "a");
     assert!(
@@ -85,11 +87,11 @@ fn a_fallback_store_takes_what_the_store_does_not() {
 }
 
 #[test]
-fn a_fallback_store_under_a_key_that_is_not_given_is_not_passed_over() {
+fn a_fallback_store_that_cannot_be_decrypted_is_an_error() {
     const OLD: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
     const NEW: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
     let both = format!("{NEW} {OLD}");
-    let store = Moody::taking(1);
+    let store = LimitedStore::accepting(1);
     let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let under = |keys: &str| {
         connection([
@@ -110,12 +112,12 @@ fn a_fallback_store_under_a_key_that_is_not_given_is_not_passed_over() {
     };
     let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
     assert_eq!(client(OLD, &script).token().unwrap().expose(), "a");
-    store.mend();
+    store.accept_all();
     let ring = KeyRing::parse(&both).unwrap();
     let sealed = SealedStore::new(store.store.clone(), ring);
     let key = under(NEW).record_key();
     assert!(sealed.reseal(&key).unwrap());
-    // The store alone can be read, and holds the token that was spent: it is not presented again.
+    // Only the store can be decrypted. It holds the spent token, which is not sent again.
     let error = client(NEW, &Script::new([])).token().unwrap_err();
     assert_eq!(
         (error.setting_name(), error.verdict()),
@@ -127,11 +129,11 @@ fn a_fallback_store_under_a_key_that_is_not_given_is_not_passed_over() {
 }
 
 #[test]
-fn a_token_that_can_be_minted_again_is_not_held_back_by_the_store() {
+fn a_token_that_can_be_requested_again_is_returned_if_the_store_fails() {
     let bench = bench_with(
         client_credentials(),
         [Ok(token_answer("a", 600))],
-        Moody::taking(0).store,
+        LimitedStore::accepting(0).store,
     );
     assert_eq!(bench.client.token().unwrap().expose(), "a");
     assert!(
@@ -145,7 +147,7 @@ fn a_token_that_can_be_minted_again_is_not_held_back_by_the_store() {
 }
 
 #[test]
-fn a_store_key_keeps_every_token_out_of_the_store() {
+fn with_a_store_key_the_store_holds_no_token_in_plain_text() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens");
     let with_key = [
@@ -168,14 +170,14 @@ fn a_store_key_keeps_every_token_out_of_the_store() {
     }
     let second = bench_with(connection(with_key), [], open());
     assert_eq!(second.client.token().unwrap().expose(), "access-canary");
-    // Without the key there is an error that says so, and no request.
+    // Without the key, the call fails with an error about the key and sends no request.
     let without = bench_with(refreshing(), [], open());
     let error = without.client.token().unwrap_err();
     assert_eq!(error.setting_name(), Some("store_key"));
 }
 
 #[test]
-fn a_damaged_record_does_not_make_the_spent_setting_be_presented_again() {
+fn a_damaged_record_does_not_cause_the_spent_setting_to_be_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens");
     let open = || Arc::new(FileStore::open(&path).unwrap());
@@ -192,7 +194,7 @@ fn a_damaged_record_does_not_make_the_spent_setting_be_presented_again() {
     let record = of_record(".rec").unwrap();
     let whole = std::fs::read(&record).unwrap();
     std::fs::write(&record, &whole[..100]).unwrap();
-    // The first call tells of the damage; the next ones send nothing, least of all `r0`.
+    // The first call reports the damage. The next ones send nothing, in particular not `r0`.
     let second = bench_with(refreshing(), [], open());
     assert_eq!(second.client.token().unwrap_err().kind(), ErrorKind::Store);
     let error = second.client.token().unwrap_err();
@@ -201,7 +203,7 @@ fn a_damaged_record_does_not_make_the_spent_setting_be_presented_again() {
         (ErrorKind::LoginRequired, Verdict::Reauthorize)
     );
     assert!(error.message().contains(".damaged-"), "{error}");
-    // A person restores the record, and the grant goes on.
+    // After a person has restored the record, the grant works again.
     let aside = of_record(".damaged-").unwrap();
     std::fs::remove_file(aside).unwrap();
     std::fs::write(&record, whole).unwrap();

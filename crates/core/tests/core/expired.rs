@@ -1,4 +1,4 @@
-//! Access tokens that have expired when they arrive: told, and never two requests for one call.
+//! Access tokens that have expired when they arrive: an error, and never two requests per call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use crate::support::{
     token_answer,
 };
 
-fn answer(expires_in: &str, n: usize) -> Response {
+fn response(expires_in: &str, n: usize) -> Response {
     let body =
         format!(r#"{{"access_token":"a{n}","expires_in":{expires_in},"refresh_token":"r{n}"}}"#);
     Response::new(200, [], body)
 }
 
 #[test]
-fn a_token_without_any_life_is_told_and_costs_one_request() {
+fn an_expired_token_is_an_error_and_costs_one_request() {
     for expires_in in ["0", "-1", "-3600", "\"0\"", "0.0", "-1e300"] {
         for connection in [client_credentials(), refreshing()] {
-            let bench = bench(connection, [Ok(answer(expires_in, 1))]);
+            let bench = bench(connection, [Ok(response(expires_in, 1))]);
             let error = bench.client.token().unwrap_err();
             let is = (error.kind(), error.verdict());
             let expected = (ErrorKind::Unreadable, Verdict::Unexpected);
@@ -35,8 +35,8 @@ fn a_token_without_any_life_is_told_and_costs_one_request() {
 }
 
 #[test]
-fn the_refresh_token_that_came_with_it_is_kept() {
-    let bench = bench(refreshing(), [Ok(answer("0", 1))]);
+fn the_refresh_token_of_that_response_is_kept() {
+    let bench = bench(refreshing(), [Ok(response("0", 1))]);
     bench.client.token().unwrap_err();
     let next = [Ok(rotated_answer("a2", "r2", 600))];
     let again = bench_with(refreshing(), next, bench.store);
@@ -45,7 +45,7 @@ fn the_refresh_token_that_came_with_it_is_kept() {
 }
 
 #[test]
-fn an_identity_with_a_token_at_hand_asks_for_no_other_one() {
+fn identity_of_requests_no_other_token() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 2))]);
     let token = bench.client.token().unwrap();
     bench.clock.advance(Duration::from_secs(3));
@@ -54,7 +54,7 @@ fn an_identity_with_a_token_at_hand_asks_for_no_other_one() {
 }
 
 #[test]
-fn a_longer_min_valid_than_any_token_lives_does_not_cause_a_loop() {
+fn a_min_valid_beyond_every_lifetime_does_not_cause_a_request_loop() {
     for connection in [client_credentials(), refreshing()] {
         let bench = bench(connection, [Ok(rotated_answer("a", "r1", 100))]);
         let hour = Duration::from_secs(3600);
@@ -65,7 +65,7 @@ fn a_longer_min_valid_than_any_token_lives_does_not_cause_a_loop() {
     }
 }
 
-/// Answers after the token's whole life has passed.
+/// Responds after the token's whole lifetime has passed.
 #[derive(Debug)]
 struct Slow(Arc<ManualClock>, Arc<Script>);
 
@@ -77,9 +77,9 @@ impl Transport for Slow {
 }
 
 #[test]
-fn a_response_slower_than_its_token_lives_costs_one_request_a_call() {
+fn a_response_slower_than_the_lifetime_costs_one_request_per_call() {
     let clock = Arc::new(ManualClock::at(NOW));
-    let script = Script::new((1..=2).map(|n| Ok(answer("5", n))));
+    let script = Script::new((1..=2).map(|n| Ok(response("5", n))));
     let client = Client::builder(refreshing())
         .transport(Arc::new(Slow(clock.clone(), script.clone())))
         .clock(clock.clone())
@@ -96,16 +96,16 @@ fn a_response_slower_than_its_token_lives_costs_one_request_a_call() {
 }
 
 #[test]
-fn the_token_before_it_is_used_while_it_is_valid() {
-    let answers = [Ok(rotated_answer("old", "r1", 600)), Ok(answer("0", 2))];
-    let bench = bench(refreshing(), answers);
+fn the_previous_token_is_returned_while_it_is_valid() {
+    let responses = [Ok(rotated_answer("old", "r1", 600)), Ok(response("0", 2))];
+    let bench = bench(refreshing(), responses);
     bench.client.token().unwrap();
     assert_eq!(bench.client.refresh_now().unwrap().expose(), "old");
 }
 
 #[test]
-fn a_subjects_token_without_any_life_is_told_as_well() {
-    let script = Script::new([Ok(answer("0", 1))]);
+fn an_expired_token_of_a_subject_is_an_error() {
+    let script = Script::new([Ok(response("0", 1))]);
     let subjects = Subjects::new(by_assertion(), script, 10).unwrap();
     let error = subjects.token("ada").unwrap_err();
     assert!(error.message().contains("`expires_in`"), "{error:?}");

@@ -1,4 +1,4 @@
-//! When a token ends if the answer does not say: by its own words, by a guess, or not at all.
+//! When a token expires if the response doesn't say: at its `exp`, by a guess, or never.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn by_login(more: &[(&str, &str)]) -> Connection {
     connection([&own, more].concat())
 }
 
-/// An unsigned JWT with these claims; nobody here verifies it.
+/// An unsigned JWT with these claims. Nothing verifies it here.
 fn jwt(claims: &str) -> String {
     let part = |text: &str| base64_simd::URL_SAFE_NO_PAD.encode_to_string(text.as_bytes());
     format!(
@@ -35,23 +35,23 @@ fn jwt(claims: &str) -> String {
     )
 }
 
-fn answer(access_token: &str, more: &str, headers: &[(&'static str, &str)]) -> Response {
+fn response(access_token: &str, more: &str, headers: &[(&'static str, &str)]) -> Response {
     let body = format!(r#"{{"access_token":"{access_token}","token_type":"bearer"{more}}}"#);
     Response::new(200, headers.iter().copied(), body)
 }
 
 #[test]
-fn a_jwt_tells_its_own_end_if_the_answer_does_not() {
+fn the_exp_of_a_jwt_counts_if_the_response_states_no_lifetime() {
     for (exp, more, headers, left) in [
         (NOW + 20, "", &[][..], 20),
-        // As far away as it says, and not as far as a guess goes.
+        // Later than the guess.
         (NOW + 7200, "", &[], 7200),
-        // What the answer says holds.
+        // The response overrides the `exp`.
         (NOW + 7200, r#","expires_in":60"#, &[], 60),
         (NOW + 20, r#","expires_in":60"#, &[], 60),
-        // Some write milliseconds.
+        // Some vendors write milliseconds.
         ((NOW + 20) * 1000, "", &[], 20),
-        // By the clock of the server that wrote it: an hour ahead of ours.
+        // By the clock of the server that issued it, which is an hour ahead of ours.
         (
             NOW + 3620,
             "",
@@ -60,23 +60,23 @@ fn a_jwt_tells_its_own_end_if_the_answer_does_not() {
         ),
     ] {
         let token = jwt(&format!(r#"{{"sub":"x","exp":{exp}}}"#));
-        let answer = answer(&token, more, headers);
-        let bench = bench(client_credentials(), [Ok(answer.clone())]);
+        let response = response(&token, more, headers);
+        let bench = bench(client_credentials(), [Ok(response.clone())]);
         let token = bench.client.token().unwrap();
         let now = countersign_core::Clock::now(bench.clock.as_ref());
         assert_eq!(token.remaining(now).as_secs(), left, "{exp} {more}");
         assert_eq!(token.expires_at(), Some(NOW + left as i64));
-        // The same for the tokens of many.
-        let script = Script::new([Ok(answer), Ok(token_answer("next", 600))]);
+        // The same holds for the tokens of many subjects.
+        let script = Script::new([Ok(response), Ok(token_answer("next", 600))]);
         let subjects = Subjects::new(by_assertion(), script.clone(), 8).unwrap();
         let subjects = subjects.with_clock(bench.clock.clone());
         subjects.token("joe").unwrap();
         bench.clock.advance(Duration::from_secs(left));
         assert_eq!(subjects.token("joe").unwrap().expose(), "next");
     }
-    // Over already: told, not handed out.
+    // A token that has already expired is an error.
     let over = jwt(&format!(r#"{{"exp":{}}}"#, NOW - 20));
-    let bench = bench(client_credentials(), [Ok(answer(&over, "", &[]))]);
+    let bench = bench(client_credentials(), [Ok(response(&over, "", &[]))]);
     let error = bench.client.token().unwrap_err();
     assert!(
         error.message().contains("expired access token"),
@@ -84,18 +84,18 @@ fn a_jwt_tells_its_own_end_if_the_answer_does_not() {
     );
     for claims in ["{}", r#"{"exp":"soon"}"#, "[]"] {
         let bench =
-            crate::support::bench(client_credentials(), [Ok(answer(&jwt(claims), "", &[]))]);
+            crate::support::bench(client_credentials(), [Ok(response(&jwt(claims), "", &[]))]);
         assert_eq!(bench.client.token().unwrap().expires_at(), None, "{claims}");
     }
 }
 
 #[test]
-fn a_stored_jwt_is_not_served_after_its_end() {
+fn a_stored_jwt_is_not_returned_after_its_exp() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let token = jwt(&format!(r#"{{"exp":{}}}"#, NOW + 20));
     let first = bench_with(
         client_credentials(),
-        [Ok(answer(&token, "", &[]))],
+        [Ok(response(&token, "", &[]))],
         store.clone(),
     );
     first.client.token().unwrap();
@@ -105,17 +105,18 @@ fn a_stored_jwt_is_not_served_after_its_end() {
 }
 
 #[test]
-fn a_guess_does_not_end_what_nothing_can_renew() {
+fn a_guess_does_not_end_a_token_that_nothing_can_renew() {
     for settings in [&[][..], &[("assume_lifetime_s", "60")]] {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let first = bench_with(
             by_login(settings),
-            [Ok(answer("a", "", &[]))],
+            [Ok(response("a", "", &[]))],
             store.clone(),
         );
         let token = login(&first.client).unwrap();
         assert_eq!(token.expires_at(), None);
-        // In memory and from the store, a year later, with a clock that was set back, too.
+        // It is returned from the cache and the store a year later, and after the wall clock was
+        // set back.
         first.clock.advance(365 * DAY);
         let token = first.client.token().unwrap();
         assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
@@ -124,7 +125,7 @@ fn a_guess_does_not_end_what_nothing_can_renew() {
         assert_eq!(second.client.token().unwrap().source(), Source::Store);
         second.clock.set_wall(NOW - 365 * 24 * 3600);
         assert_eq!(second.client.token().unwrap().expose(), "a");
-        // Until an API rejects it.
+        // It is used until an API rejects it.
         second.client.invalidate(&token);
         let error = second.client.token().unwrap_err();
         assert_eq!(
@@ -139,13 +140,13 @@ fn a_guess_does_not_end_what_nothing_can_renew() {
 }
 
 #[test]
-fn a_guess_ends_what_can_be_renewed() {
+fn a_guess_ends_a_token_that_can_be_renewed() {
     let guess = Duration::from_secs(15 * 60);
-    let untold = |refresh: &str| answer("a", refresh, &[]);
+    let without_expiry = |refresh: &str| response("a", refresh, &[]);
     for (connection, first) in [
-        (client_credentials(), untold("")),
-        (refreshing(), untold("")),
-        (refreshing(), untold(r#","refresh_token":"r1""#)),
+        (client_credentials(), without_expiry("")),
+        (refreshing(), without_expiry("")),
+        (refreshing(), without_expiry(r#","refresh_token":"r1""#)),
     ] {
         let next = rotated_answer("b", "r2", 600);
         let Bench { client, clock, .. } = bench(connection, [Ok(first), Ok(next)]);
@@ -156,7 +157,7 @@ fn a_guess_ends_what_can_be_renewed() {
 }
 
 #[test]
-fn why_a_login_is_needed_is_told_apart() {
+fn the_error_says_why_a_login_is_needed() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let message = |bench: &Bench| {
         let error = bench.client.token().unwrap_err();
@@ -165,7 +166,11 @@ fn why_a_login_is_needed_is_told_apart() {
             (ErrorKind::NoToken, Verdict::Reauthorize)
         );
         assert!(error.hint().unwrap().contains("start_login"), "{error:?}");
-        assert_eq!(error.url(), None, "nothing could complete it");
+        assert_eq!(
+            error.url(),
+            None,
+            "no login was started that a URL could complete"
+        );
         error.message().to_owned()
     };
     let first = bench_with(by_login(&[]), [Ok(token_answer("a", 600))], store.clone());
@@ -186,7 +191,7 @@ fn why_a_login_is_needed_is_told_apart() {
 }
 
 #[test]
-fn a_configured_refresh_token_is_not_presented_for_somebody_who_logged_in() {
+fn a_configured_refresh_token_is_not_sent_after_a_login() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let bench = bench_with(
         by_login(&[("refresh_token", "r0")]),

@@ -1,4 +1,4 @@
-//! Logging out: at the vendor first, and then here.
+//! Logging out: revocation at the vendor, and then deletion from the store.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,20 +21,20 @@ fn logged_in() -> Bench {
 fn failure(client: &Client) -> Error {
     match client.forget().unwrap() {
         Revocation::Failed(error) => error,
-        other => panic!("it did not fail: {other:?}"),
+        other => panic!("the revocation did not fail: {other:?}"),
     }
 }
 
-fn answers_that_revoke_nothing() -> Vec<(Result<Response, SendError>, Verdict)> {
-    let refused = |status, error| Ok(refusal(status, error));
+fn responses_that_revoke_nothing() -> Vec<(Result<Response, SendError>, Verdict)> {
+    let rejected = |status, error| Ok(refusal(status, error));
     let busy = Response::new(503, [("Retry-After", "7")], "down for maintenance");
     vec![
         (Err(cut()), Verdict::Retry),
         (Ok(busy), Verdict::Retry),
         (Ok(Response::new(500, [], "")), Verdict::Retry),
-        (refused(401, "invalid_client"), Verdict::FixConfiguration),
+        (rejected(401, "invalid_client"), Verdict::FixConfiguration),
         (Ok(Response::new(404, [], "")), Verdict::FixConfiguration),
-        (refused(400, "invalid_grant"), Verdict::FixConfiguration),
+        (rejected(400, "invalid_grant"), Verdict::FixConfiguration),
         (
             Ok(Response::new(
                 400,
@@ -47,11 +47,11 @@ fn answers_that_revoke_nothing() -> Vec<(Result<Response, SendError>, Verdict)> 
 }
 
 #[test]
-fn a_grant_that_was_not_revoked_is_kept_and_not_handed_out() {
-    for (answer, verdict) in answers_that_revoke_nothing() {
-        let shown = format!("{answer:?}");
+fn a_grant_that_was_not_revoked_is_kept_and_not_returned() {
+    for (response, verdict) in responses_that_revoke_nothing() {
+        let shown = format!("{response:?}");
         let bench = logged_in();
-        bench.script.push(answer);
+        bench.script.push(response);
         let error = failure(&bench.client);
         assert_eq!(error.verdict(), verdict, "{shown}: {error:?}");
         let error = bench.client.token().unwrap_err();
@@ -61,7 +61,7 @@ fn a_grant_that_was_not_revoked_is_kept_and_not_handed_out() {
         assert!(bench.client.peek(None).is_none());
         let events = bench.client.events().unwrap();
         assert_eq!(events.last().unwrap().what, What::NotRevoked);
-        // Another process tries again, with the token that was kept.
+        // Another process retries with the token that was kept.
         let ok = Ok(Response::new(200, [], "<html>revoked</html>"));
         let again = bench_with(refreshing(), [ok], bench.store);
         assert_eq!(again.client.token().unwrap_err().kind(), ErrorKind::NoToken);
@@ -76,7 +76,7 @@ fn a_grant_that_was_not_revoked_is_kept_and_not_handed_out() {
 }
 
 #[test]
-fn a_server_that_asks_for_peace_is_told_with_the_time_it_asks_for() {
+fn a_failed_revocation_reports_retry_after() {
     let bench = logged_in();
     let busy = Response::new(503, [("Retry-After", "7")], "");
     bench.script.push(Ok(busy));
@@ -86,7 +86,7 @@ fn a_server_that_asks_for_peace_is_told_with_the_time_it_asks_for() {
 }
 
 #[test]
-fn by_force_it_is_forgotten_whatever_the_vendor_does() {
+fn force_forget_deletes_the_token_whatever_the_vendor_does() {
     let bench = logged_in();
     bench.script.push(Err(cut()));
     let revocation = bench.client.force_forget().unwrap();
@@ -96,7 +96,7 @@ fn by_force_it_is_forgotten_whatever_the_vendor_does() {
 }
 
 #[test]
-fn what_the_vendor_does_not_know_any_more_is_revoked() {
+fn a_token_that_the_vendor_does_not_know_counts_as_revoked() {
     for body in [
         r#"{"error":"invalid_token"}"#,
         "error=invalid_token&error_description=invalid+token",
@@ -109,12 +109,12 @@ fn what_the_vendor_does_not_know_any_more_is_revoked() {
 }
 
 #[test]
-fn an_access_token_that_the_vendor_never_revokes_is_forgotten() {
-    let answers = [
+fn an_access_token_that_the_vendor_cannot_revoke_is_deleted() {
+    let responses = [
         Ok(token_answer("a", 600)),
         Ok(refusal(400, "unsupported_token_type")),
     ];
-    let bench = bench(client_credentials(), answers);
+    let bench = bench(client_credentials(), responses);
     bench.client.token().unwrap();
     let revocation = bench.client.forget().unwrap();
     assert!(
@@ -122,7 +122,7 @@ fn an_access_token_that_the_vendor_never_revokes_is_forgotten() {
         "{revocation:?}"
     );
     assert!(bench.script.forms()[1].starts_with("token=a&token_type_hint=access_token"));
-    // A refresh token is the grant itself: that it lives on is not passed over.
+    // A refresh token is the grant itself, so failing to revoke it is an error.
     let bench = logged_in();
     bench
         .script
@@ -158,7 +158,7 @@ fn log_in(client: &Client) {
 }
 
 #[test]
-fn listeners_hear_of_what_is_forgotten_and_not_of_what_is_kept() {
+fn listeners_are_called_only_if_the_token_was_deleted() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&heard);
     let folder = tempfile::tempdir().unwrap();
@@ -181,7 +181,7 @@ fn listeners_hear_of_what_is_forgotten_and_not_of_what_is_kept() {
     assert_eq!(heard.lock().unwrap()[1], "Forgotten");
 }
 
-/// Logged in, and logged out without the vendor having revoked anything.
+/// A client after a login and a logout that the vendor did not revoke.
 fn not_revoked() -> Bench {
     not_revoked_of(refreshing())
 }
@@ -205,7 +205,7 @@ fn a_login_over_a_grant_that_was_not_revoked_keeps_it_for_revocation() {
     let bench = not_revoked();
     bench.script.push(Ok(rotated_answer("b", "s1", 600)));
     login(&bench.client).unwrap();
-    // Neither a refresh nor another process loses it.
+    // Neither a refresh nor another process loses the earlier grant.
     bench.script.push(Ok(rotated_answer("c", "s2", 600)));
     assert_eq!(bench.client.refresh_now().unwrap().expose(), "c");
     let ok = || Ok(Response::new(200, [], ""));
@@ -222,11 +222,11 @@ fn a_login_over_a_grant_that_was_not_revoked_keeps_it_for_revocation() {
 }
 
 #[test]
-fn what_of_several_grants_is_not_revoked_is_tried_again_and_nothing_twice() {
+fn only_the_grants_that_were_not_revoked_are_retried() {
     let bench = not_revoked();
     bench.script.push(Ok(rotated_answer("b", "s1", 600)));
     login(&bench.client).unwrap();
-    // The earlier one goes, the new one does not.
+    // The vendor revokes the earlier grant and not the new one.
     bench.script.push(Ok(Response::new(200, [], "")));
     bench.script.push(Err(cut()));
     failure(&bench.client);
@@ -236,12 +236,12 @@ fn what_of_several_grants_is_not_revoked_is_tried_again_and_nothing_twice() {
     assert!(matches!(revoked, Revocation::Revoked), "{revoked:?}");
     let form = |token| format!("token={token}&token_type_hint=refresh_token");
     assert_eq!(revocations(&bench), [form("r1"), form("s1"), form("s1")]);
-    // Nothing is left to revoke.
+    // No token is left to revoke.
     assert!(bench.client.events().unwrap().is_empty());
 }
 
 #[test]
-fn an_earlier_grant_that_is_still_not_revoked_keeps_the_new_one_as_well() {
+fn an_earlier_grant_that_is_not_revoked_keeps_the_new_one_too() {
     let bench = not_revoked();
     bench.script.push(Ok(rotated_answer("b", "s1", 600)));
     login(&bench.client).unwrap();
@@ -252,7 +252,7 @@ fn an_earlier_grant_that_is_still_not_revoked_keeps_the_new_one_as_well() {
     bench.client.forget().unwrap();
     let form = |token| format!("token={token}&token_type_hint=refresh_token");
     assert_eq!(revocations(&bench), [form("r1"), form("r1"), form("s1")]);
-    // Forced, all of them are tried, and forgotten whatever comes of it.
+    // With force, all revocations are tried, and the record is deleted whatever their outcomes.
     let bench = not_revoked();
     bench.script.push(Ok(rotated_answer("b", "s1", 600)));
     login(&bench.client).unwrap();
@@ -265,16 +265,16 @@ fn an_earlier_grant_that_is_still_not_revoked_keeps_the_new_one_as_well() {
 }
 
 #[test]
-fn a_login_says_what_it_did_not_bring() {
-    let warned = |answer: Response, bench: Option<Bench>| {
+fn a_login_warns_about_what_is_missing() {
+    let warned = |response: Response, bench: Option<Bench>| {
         let warnings: Arc<Mutex<Vec<String>>> = Arc::default();
-        let told = Arc::clone(&warnings);
+        let reported = Arc::clone(&warnings);
         let store = bench.map_or_else(|| Arc::new(MemoryStore::new()) as _, |bench| bench.store);
-        let script = Script::new([Ok(answer)]);
+        let script = Script::new([Ok(response)]);
         let client = Client::builder(scoped())
             .store(store)
             .transport(script)
-            .on_warning(move |warning| told.lock().unwrap().push(warning.message().to_owned()))
+            .on_warning(move |warning| reported.lock().unwrap().push(warning.message().to_owned()))
             .build()
             .unwrap();
         let token = login(&client).unwrap();
@@ -291,7 +291,7 @@ fn a_login_says_what_it_did_not_bring() {
     let all = r#","refresh_token":"r","scope":"read write""#;
     assert_eq!(warned(body(all), None), Vec::<String>::new());
     let [no_refresh] = &warned(body(""), None)[..] else {
-        panic!("one warning");
+        panic!("expected one warning");
     };
     assert!(no_refresh.contains("no refresh token"), "{no_refresh}");
     let fewer = warned(body(r#","refresh_token":"r","scope":"read""#), None);

@@ -1,5 +1,5 @@
-//! Whose a stored token is: it goes only to a connection that would send the same request, and an
-//! identity only to the grant that it was read with.
+//! A stored token is used only by a connection that would send the same request, and an identity
+//! only by the grant that it was read with.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,9 +11,11 @@ use countersign_core::{
     Url, Verdict,
 };
 
-use crate::support::{Bench, Moody, PROFILE, bench_with, login, rotated_answer, token_answer};
+use crate::support::{
+    Bench, LimitedStore, PROFILE, bench_with, login, rotated_answer, token_answer,
+};
 
-/// Acme with a tenant in every request, and somebody to ask whom a token stands for.
+/// Acme with a tenant in every request, and a userinfo endpoint.
 #[derive(Debug)]
 struct Tenants(Profile);
 
@@ -142,7 +144,7 @@ fn a_stored_token_goes_only_to_a_connection_that_would_send_the_same_request() {
         assert_eq!(first.client.token().unwrap().expose(), "first");
         let second = bench_with(other, [Ok(token_answer("second", 600))], store.clone());
         assert_eq!(second.client.token().unwrap().expose(), "second");
-        // Whoever would send the same request needs none.
+        // A connection that would send the same request sends none.
         if second.client.connection().record_key() != same.record_key() {
             let third = bench_with(same.clone(), [], store);
             let token = third.client.token().unwrap();
@@ -152,7 +154,7 @@ fn a_stored_token_goes_only_to_a_connection_that_would_send_the_same_request() {
 }
 
 #[test]
-fn a_profile_that_asks_for_something_else_gets_a_token_of_its_own() {
+fn a_profile_with_other_requests_gets_its_own_token() {
     let store = store();
     let first = bench_with(app(&[]), [Ok(token_answer("first", 600))], store.clone());
     first.client.token().unwrap();
@@ -182,9 +184,9 @@ fn changed_credentials_keep_the_stored_token() {
 #[test]
 fn another_audience_gets_its_token_from_the_same_rotating_grant() {
     let store = store();
-    let ask = |audience, answer| {
+    let ask = |audience, response| {
         let connection = seeded("r0", &[("audience", audience)]);
-        let bench = bench_with(connection, [Ok(answer)], store.clone());
+        let bench = bench_with(connection, [Ok(response)], store.clone());
         let token = bench.client.token().unwrap();
         let form = bench.script.forms()[0].clone();
         (token.expose().to_owned(), form)
@@ -193,24 +195,28 @@ fn another_audience_gets_its_token_from_the_same_rotating_grant() {
     assert!(token == "a1" && form.contains("refresh_token=r0"), "{form}");
     let (token, form) = ask("two", rotated_answer("a2", "r2", 600));
     assert!(token == "a2" && form.contains("refresh_token=r1"), "{form}");
-    // Back again: the grant went on, and the token for the other audience is not handed out.
+    // Back at the first audience, the grant continues, and the other audience's token is not used.
     let (token, form) = ask("one", rotated_answer("a3", "r3", 600));
     assert!(token == "a3" && form.contains("refresh_token=r2"), "{form}");
 }
 
 #[test]
-fn a_rejected_token_for_another_audience_is_not_handed_out() {
+fn a_rejected_token_for_another_audience_is_not_returned() {
     let store = store();
-    let answers = [
+    let responses = [
         Ok(rotated_answer("a1", "r1", 600)),
         Ok(rotated_answer("a2", "r2", 600)),
     ];
-    let one = bench_with(seeded("r0", &[("audience", "one")]), answers, store.clone());
+    let one = bench_with(
+        seeded("r0", &[("audience", "one")]),
+        responses,
+        store.clone(),
+    );
     one.client.invalidate(&one.client.token().unwrap());
     let foreign = one.client.token().unwrap();
     assert_eq!(foreign.expose(), "a2");
-    let answer = Ok(rotated_answer("b", "r3", 600));
-    let two = bench_with(seeded("r0", &[("audience", "two")]), [answer], store);
+    let response = Ok(rotated_answer("b", "r3", 600));
+    let two = bench_with(seeded("r0", &[("audience", "two")]), [response], store);
     two.client.invalidate(&foreign);
     assert_eq!(two.client.token().unwrap().expose(), "b");
 }
@@ -235,7 +241,7 @@ fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
         let error = other.client.token().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoToken, "{settings:?}: {error}");
     }
-    // Another grant of the same name leaves it alone as well.
+    // Another grant with the same connection name doesn't change it either.
     let app = bench_with(
         app(&[("extra.tenant", "one")]),
         [Ok(token_answer("app's", 600))],
@@ -248,13 +254,13 @@ fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
     assert!(back.script.forms()[0].contains("refresh_token=r1"));
 }
 
-/// What a login asks for is one of its grant: at Auth0, say, its audience and organization.
+/// The parameters of a login identify its grant, such as audience and organization at Auth0.
 #[test]
-fn a_login_for_something_else_is_another_grant() {
+fn a_login_with_other_parameters_is_another_grant() {
     let store = store();
     let one = by_login(&[("authorize.organization", "one")]);
-    let answer = Ok(rotated_answer("a1", "r1", 600));
-    login(&bench_with(one, [answer], store.clone()).client).unwrap();
+    let response = Ok(rotated_answer("a1", "r1", 600));
+    login(&bench_with(one, [response], store.clone()).client).unwrap();
     for settings in [
         &[][..],
         &[("authorize.organization", "two")],
@@ -271,7 +277,7 @@ fn a_login_for_something_else_is_another_grant() {
         let error = other.client.token().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoToken, "{settings:?}: {error}");
     }
-    // How a login goes is not.
+    // Parameters that only affect how the login proceeds do not.
     let how = [
         ("authorize.organization", "one"),
         ("authorize.prompt", "consent"),
@@ -282,21 +288,21 @@ fn a_login_for_something_else_is_another_grant() {
 }
 
 #[test]
-fn going_back_to_an_earlier_refresh_token_goes_on_with_what_it_became() {
+fn going_back_to_an_earlier_refresh_token_continues_its_grant() {
     let store = store();
-    let ask = |seed, answer| {
-        let bench = bench_with(seeded(seed, &[]), [Ok(answer)], store.clone());
+    let ask = |seed, response| {
+        let bench = bench_with(seeded(seed, &[]), [Ok(response)], store.clone());
         bench.client.refresh_now().unwrap();
         bench.script.forms()[0].clone()
     };
     assert!(ask("r0", rotated_answer("a1", "r1", 600)).contains("refresh_token=r0"));
     assert!(ask("n0", rotated_answer("b1", "n1", 600)).contains("refresh_token=n0"));
-    // `r0` is spent: presenting it would end the grant.
+    // `r0` is spent: sending it would end the grant.
     assert!(ask("r0", rotated_answer("a2", "r2", 600)).contains("refresh_token=r1"));
 }
 
 #[test]
-fn a_store_that_outlives_the_process_needs_a_name() {
+fn a_durable_store_requires_a_connection_name() {
     let settings = |store| {
         let more = [("grant", "client-credentials"), ("store", store)];
         Settings::from_pairs([&APP[..], &more].concat()).unwrap()
@@ -318,7 +324,7 @@ fn a_store_that_outlives_the_process_needs_a_name() {
             .map(drop)
     };
     client(store()).unwrap();
-    // A store that a program hands in.
+    // The same holds for a store that the program passes.
     let folder = tempfile::tempdir().unwrap();
     let files = countersign_core::FileStore::open(folder.path().join("tokens")).unwrap();
     let error = client(Arc::new(files)).unwrap_err();
@@ -328,26 +334,26 @@ fn a_store_that_outlives_the_process_needs_a_name() {
 #[test]
 fn another_login_has_another_identity() {
     let store = store();
-    let answers = [
+    let responses = [
         Ok(rotated_answer("a1", "r1", 600)),
         Ok(userinfo("ann")),
         Ok(rotated_answer("b1", "s1", 600)),
         Ok(userinfo("bob")),
         Ok(rotated_answer("b2", "s2", 600)),
     ];
-    let Bench { client, clock, .. } = bench_with(by_login(&[]), answers, store);
+    let Bench { client, clock, .. } = bench_with(by_login(&[]), responses, store);
     let user = || client.identity().unwrap()["user"].clone();
     login(&client).unwrap();
     assert_eq!((user(), user()), ("ann".into(), "ann".into()));
     login(&client).unwrap();
     assert_eq!(user(), "bob");
-    // A refresh goes on with the grant, and nobody is asked again.
+    // A refresh continues the grant, so the identity is not requested again.
     clock.advance(Duration::from_secs(600));
     assert_eq!(user(), "bob");
 }
 
 #[test]
-fn an_identity_is_not_noted_for_whoever_logged_in_meanwhile() {
+fn an_identity_is_not_stored_for_a_later_login() {
     let store = store();
     let ann = bench_with(
         by_login(&[]),
@@ -361,7 +367,7 @@ fn an_identity_is_not_noted_for_whoever_logged_in_meanwhile() {
         store.clone(),
     );
     login(&bob.client).unwrap();
-    // This process still has the first one's token, and asks by it.
+    // This client still has Ann's token, and requests the identity with it.
     assert_eq!(ann.client.identity().unwrap()["user"], "ann");
     assert_eq!(bob.client.identity().unwrap()["user"], "bob");
     let other = bench_with(by_login(&[]), [], store);
@@ -372,8 +378,8 @@ fn an_identity_is_not_noted_for_whoever_logged_in_meanwhile() {
 fn another_refresh_token_or_account_has_another_identity() {
     let store = store();
     let user = |connection: Connection, name: &str| {
-        let answers = [Ok(rotated_answer("a", "r", 600)), Ok(userinfo(name))];
-        let bench = bench_with(connection, answers, store.clone());
+        let responses = [Ok(rotated_answer("a", "r", 600)), Ok(userinfo(name))];
+        let bench = bench_with(connection, responses, store.clone());
         bench.client.refresh_now().unwrap();
         bench.client.identity().unwrap()
     };
@@ -386,15 +392,15 @@ fn another_refresh_token_or_account_has_another_identity() {
 }
 
 #[test]
-fn what_came_with_the_token_wins_over_the_noted_identity() {
-    let answer = |instance: &str| {
+fn additions_to_the_token_override_the_stored_identity() {
+    let response = |instance: &str| {
         let body = format!(
             r#"{{"access_token":"{instance}","expires_in":600,"refresh_token":"r","instance":"{instance}"}}"#
         );
         Ok(Response::new(200, [], body))
     };
-    let answers = [answer("one"), Ok(userinfo("ann")), answer("two")];
-    let Bench { client, clock, .. } = bench_with(seeded("r0", &[]), answers, store());
+    let responses = [response("one"), Ok(userinfo("ann")), response("two")];
+    let Bench { client, clock, .. } = bench_with(seeded("r0", &[]), responses, store());
     assert_eq!(client.identity().unwrap()["instance"], "one");
     clock.advance(Duration::from_secs(600));
     let identity = client.identity().unwrap();
@@ -402,12 +408,12 @@ fn what_came_with_the_token_wins_over_the_noted_identity() {
 }
 
 #[test]
-fn an_older_grant_that_waits_in_the_fallback_store_does_not_undo_a_login() {
-    let moody = Moody::taking(u64::MAX);
-    let store = moody.store.clone();
+fn an_older_grant_in_the_fallback_store_does_not_undo_a_login() {
+    let limited = LimitedStore::accepting(u64::MAX);
+    let store = limited.store.clone();
     let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let machine = |answers: Vec<_>| {
-        let script = crate::support::Script::new(answers);
+    let machine = |responses: Vec<_>| {
+        let script = crate::support::Script::new(responses);
         let client = Client::builder(by_login(&[]))
             .transport(script.clone())
             .store(store.clone())
@@ -426,11 +432,11 @@ fn an_older_grant_that_waits_in_the_fallback_store_does_not_undo_a_login() {
     ]);
     login(&first).unwrap();
     first.refresh_now().unwrap();
-    moody.take_only(1);
+    limited.accept_only(1);
     first.refresh_now().unwrap();
     assert!(first.unsaved().is_some());
-    // Elsewhere, where that fallback store is not seen, the first is logged out and somebody else logs in.
-    moody.mend();
+    // Another machine, without that fallback store, logs out and somebody else logs in.
+    limited.accept_all();
     let elsewhere = bench_with(
         by_login(&[]),
         [
@@ -446,8 +452,8 @@ fn an_older_grant_that_waits_in_the_fallback_store_does_not_undo_a_login() {
     assert!(script.forms()[0].contains("refresh_token=s1"));
 }
 
-/// A record as the version before wrote it, under the key of that version.
-fn record_of_the_version_before(store: &dyn Store, seed: &str) -> StoreKey {
+/// Writes a record as an earlier version did, under that version's key.
+fn record_of_an_earlier_version(store: &dyn Store, seed: &str) -> StoreKey {
     let key = StoreKey::of(["mine", "acme", "https://demo.acme.example/token", "app", ""]);
     let seed = match seed {
         "" => "null".to_owned(),
@@ -473,22 +479,22 @@ fn record_of_the_version_before(store: &dyn Store, seed: &str) -> StoreKey {
 }
 
 #[test]
-fn a_record_of_the_version_before_is_used_only_if_it_is_ours_for_certain() {
-    // It descends from the very token of the settings.
+fn an_earlier_versions_record_is_used_only_if_it_certainly_belongs_to_the_connection() {
+    // The record started with the refresh token of the settings.
     let store = store();
-    let old = record_of_the_version_before(store.as_ref(), "r0");
-    let answers = [Ok(rotated_answer("new", "r8", 600)), Ok(userinfo("bob"))];
-    let bench = bench_with(seeded("r0", &[]), answers, store.clone());
-    // Its access token may be another tenant's; so may its identity.
+    let old = record_of_an_earlier_version(store.as_ref(), "r0");
+    let responses = [Ok(rotated_answer("new", "r8", 600)), Ok(userinfo("bob"))];
+    let bench = bench_with(seeded("r0", &[]), responses, store.clone());
+    // Its access token and its identity may be another tenant's, so they are not used.
     assert_eq!(bench.client.token().unwrap().expose(), "new");
     assert_eq!(bench.client.identity().unwrap()["user"], "bob");
     assert!(bench.script.forms()[0].contains("refresh_token=r7"));
-    // A process of that version must not spend it as well.
+    // A process of that version must not spend the refresh token too.
     assert!(store.load(&old).unwrap().unwrap().value.is_none());
 
-    // A login that may have been another tenant's.
+    // The record of a login that may have been another tenant's is not used.
     let store = self::store();
-    let old = record_of_the_version_before(store.as_ref(), "");
+    let old = record_of_an_earlier_version(store.as_ref(), "");
     let bench = bench_with(by_login(&[("extra.tenant", "b")]), [], store.clone());
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Reauthorize);
@@ -497,8 +503,8 @@ fn a_record_of_the_version_before_is_used_only_if_it_is_ours_for_certain() {
 }
 
 #[test]
-fn a_record_says_whose_it_is_without_a_secret() {
-    let told = |changes: &[(&str, &str)]| {
+fn a_record_names_its_settings_without_secrets() {
+    let record = |changes: &[(&str, &str)]| {
         let store = store();
         let bench = bench_with(app(changes), [Ok(token_answer("a", 600))], store.clone());
         bench.client.token().unwrap();
@@ -507,8 +513,8 @@ fn a_record_says_whose_it_is_without_a_secret() {
         RecordSummary::read(&value, bench.clock.now()).unwrap()
     };
     let (a, b) = (
-        told(&[("extra.tenant", "a")]),
-        told(&[("extra.tenant", "b")]),
+        record(&[("extra.tenant", "a")]),
+        record(&[("extra.tenant", "b")]),
     );
     assert_eq!(a.settings()["extra.tenant"], "a");
     assert_eq!(a.settings()["client_id"], "app");
@@ -522,7 +528,7 @@ fn a_record_says_whose_it_is_without_a_secret() {
     assert!(!a.settings().values().any(|value| value == "s3cret"));
 }
 
-/// Acme with a parameter that is another each time.
+/// Acme with a parameter that differs each time.
 #[derive(Debug)]
 struct Fickle(Profile, AtomicU64);
 
@@ -541,7 +547,7 @@ impl Provider for Fickle {
 }
 
 #[test]
-fn a_provider_whose_parameters_differ_each_time_is_refused() {
+fn a_provider_whose_parameters_differ_each_time_is_rejected() {
     let profile = Profile::from_toml(PROFILE).unwrap();
     let provider = Arc::new(Fickle(profile, AtomicU64::new(0)));
     let settings = [&APP[..], &[("grant", "client-credentials")]].concat();

@@ -1,4 +1,4 @@
-//! A refresh token that can be spent once: what is known after a crash, a lost answer, a refusal.
+//! Single-use refresh tokens after a crash, a lost response or a rejection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::support::{
     Bench, Moody, Script, bench, bench_with, connection, cut, refreshing, refusal, rotated_answer,
 };
 
-/// Ends the refresh thread at a point, as a crash of it would: what follows does not happen.
+/// Panics on the refresh thread at a point, like a crash: the rest of the refresh doesn't happen.
 struct PanicAt(Point);
 
 impl Failpoints for PanicAt {
@@ -37,7 +37,7 @@ fn crashed_at(
         .failpoints(Arc::new(PanicAt(point)))
         .build()
         .unwrap();
-    // Once the token was shown, its callers have it in spite of the crash.
+    // Once the token was cached, callers get it despite the crash.
     if let Err(error) = client.token() {
         assert_eq!(error.kind(), ErrorKind::Internal, "{error:?}");
     }
@@ -56,7 +56,7 @@ fn after_a_crash_before_sending_the_token_is_not_lost() {
         let script = Script::new([]);
         crashed_at(point, &store, &clock, &script);
         assert!(script.forms().is_empty());
-        // Whoever comes next waits until the intent's request could not arrive any more.
+        // The next client waits until the intended request can no longer arrive.
         clock.advance(Duration::from_secs(31));
         let next = Client::builder(refreshing())
             .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
@@ -120,7 +120,7 @@ fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
 }
 
 #[test]
-fn after_a_crash_with_the_answer_in_hand_one_question_tells_what_became_of_it() {
+fn after_a_crash_with_the_response_received_one_request_determines_the_outcome() {
     for point in [Point::Answered, Point::BeforePersist] {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let clock = Arc::new(ManualClock::at(crate::support::NOW));
@@ -141,7 +141,7 @@ fn after_a_crash_with_the_answer_in_hand_one_question_tells_what_became_of_it() 
                 .unwrap()
         };
         let error = next().token().unwrap_err();
-        // It is not unknown any more: a person has to log in, and the message says why.
+        // The outcome is known now: a person has to log in, and the message says why.
         assert_eq!(
             (error.kind(), error.verdict()),
             (ErrorKind::LoginRequired, Verdict::Reauthorize),
@@ -153,7 +153,7 @@ fn after_a_crash_with_the_answer_in_hand_one_question_tells_what_became_of_it() 
             "{error}"
         );
         assert!(error.hint().unwrap().contains("refresh_token"), "{error:?}");
-        // Whoever asks again is told the same without another request.
+        // Another call gets the same error without another request.
         let again = next().token().unwrap_err();
         assert_eq!(
             (again.verdict(), again.message()),
@@ -171,7 +171,7 @@ fn after_a_crash_with_the_answer_in_hand_one_question_tells_what_became_of_it() 
 }
 
 #[test]
-fn after_a_crash_once_it_is_durable_nothing_is_asked_again() {
+fn after_a_crash_with_the_token_durable_no_request_is_sent() {
     for point in [Point::Persisted, Point::Published] {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let clock = Arc::new(ManualClock::at(crate::support::NOW));
@@ -197,11 +197,11 @@ fn after_a_crash_once_it_is_durable_nothing_is_asked_again() {
 }
 
 #[test]
-fn a_lost_answer_is_resolved_by_one_question_after_its_deadline() {
+fn a_lost_response_is_resolved_by_one_request_after_its_deadline() {
     let bench = bench(refreshing(), [Err(cut())]);
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
-    // The server had not acted on it, and says so by giving a token.
+    // The server had not received the first request, so the second one returns a token.
     bench.clock.advance(Duration::from_secs(31));
     bench.script.push(Ok(rotated_answer("a", "r1", 600)));
     assert_eq!(bench.client.token().unwrap().expose(), "a");
@@ -209,7 +209,7 @@ fn a_lost_answer_is_resolved_by_one_question_after_its_deadline() {
 }
 
 #[test]
-fn a_valid_access_token_is_used_up_before_the_question_is_asked() {
+fn a_valid_access_token_is_used_up_before_a_lost_response_is_resolved() {
     let Bench {
         client,
         clock,
@@ -221,7 +221,7 @@ fn a_valid_access_token_is_used_up_before_the_question_is_asked() {
     );
     client.token().unwrap();
     clock.advance(Duration::from_secs(560));
-    // The refresh loses its answer; the old access token serves on, and nothing is replayed.
+    // The refresh's response is lost. The old access token stays in use, and nothing is resent.
     for _ in 0..5 {
         assert_eq!(client.token().unwrap().expose(), "a");
         clock.advance(Duration::from_secs(7));
@@ -234,7 +234,7 @@ fn a_valid_access_token_is_used_up_before_the_question_is_asked() {
 }
 
 #[test]
-fn a_refusal_without_a_lost_answer_is_a_dead_grant_and_is_kept() {
+fn a_rejection_without_a_lost_response_ends_the_grant_and_is_stored() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let first = bench_with(
         refreshing(),
@@ -246,7 +246,7 @@ fn a_refusal_without_a_lost_answer_is_a_dead_grant_and_is_kept() {
         (error.kind(), error.verdict()),
         (ErrorKind::LoginRequired, Verdict::Reauthorize)
     );
-    // Another process is told the same, without presenting the dead token again.
+    // Another process gets the same error without sending the ended token again.
     let second = bench_with(refreshing(), [], Arc::clone(&store));
     let error = second.client.token().unwrap_err();
     assert_eq!(
@@ -258,41 +258,41 @@ fn a_refusal_without_a_lost_answer_is_a_dead_grant_and_is_kept() {
         (Some("invalid_grant"), Some(400))
     );
     assert!(error.hint().unwrap().contains("refresh_token"), "{error:?}");
-    // Asked to by force, it tries: the vendor may have reinstated the user.
+    // A forced refresh sends it, because the vendor may have reinstated the user.
     second.script.push(Ok(rotated_answer("a", "r1", 600)));
     assert_eq!(second.client.refresh_now().unwrap().expose(), "a");
 }
 
 #[test]
-fn a_dead_grant_is_asked_about_once_more_with_other_credentials() {
+fn an_ended_grant_is_tried_once_more_with_other_credentials() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let with_secret = |secret, answers: Vec<Response>| {
+    let with_secret = |secret, responses: Vec<Response>| {
         let settings = [
             ("grant", "refresh-token"),
             ("client_id", "app"),
             ("client_secret", secret),
             ("refresh_token", "r0"),
         ];
-        let answers = answers.into_iter().map(Ok);
-        bench_with(connection(settings), answers, Arc::clone(&store))
+        let responses = responses.into_iter().map(Ok);
+        bench_with(connection(settings), responses, Arc::clone(&store))
     };
-    let dead = |bench: &Bench| {
+    let requests = |bench: &Bench| {
         let error = bench.client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::Reauthorize);
         bench.script.forms().len()
     };
-    // Some vendors say so of a wrong secret.
+    // Some vendors respond like this to a wrong secret.
     let wrong = with_secret("wrong", vec![refusal(400, "invalid_grant")]);
-    assert_eq!(dead(&wrong), 1);
-    assert_eq!(dead(&with_secret("wrong", vec![])), 0);
+    assert_eq!(requests(&wrong), 1);
+    assert_eq!(requests(&with_secret("wrong", vec![])), 0);
     let other = with_secret("other", vec![refusal(400, "invalid_grant")]);
-    assert_eq!((dead(&other), dead(&other)), (1, 1));
+    assert_eq!((requests(&other), requests(&other)), (1, 1));
     let right = with_secret("right", vec![rotated_answer("a", "r1", 600)]);
     assert_eq!(right.client.token().unwrap().expose(), "a");
 }
 
 #[test]
-fn a_refusal_for_another_reason_leaves_the_token_alone() {
+fn a_rejection_for_another_reason_keeps_the_token() {
     let Bench {
         client,
         script,
@@ -310,13 +310,13 @@ fn a_refusal_for_another_reason_leaves_the_token_alone() {
         Verdict::FixConfiguration
     );
     clock.advance(Duration::from_secs(1));
-    // No waiting and no doubt: the intent was taken back.
+    // The intent was withdrawn, so there is no wait and no doubt.
     assert_eq!(client.token().unwrap().expose(), "a");
     assert!(script.forms()[1].ends_with("refresh_token=r0"));
 }
 
 #[test]
-fn a_servers_wish_for_peace_is_shared_through_the_store() {
+fn retry_after_is_shared_through_the_store() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let wait = Response::new(429, [("Retry-After", "60")], "");
     let first = bench_with(refreshing(), [Ok(wait)], Arc::clone(&store));
@@ -338,14 +338,14 @@ fn a_servers_wish_for_peace_is_shared_through_the_store() {
 
 #[test]
 fn the_history_has_the_last_eight_events_without_a_token() {
-    let answers = (1..=6).map(|n| {
+    let responses = (1..=6).map(|n| {
         Ok(rotated_answer(
             "access-canary",
             &format!("refresh-canary-{n}"),
             600,
         ))
     });
-    let Bench { client, clock, .. } = bench(refreshing(), answers);
+    let Bench { client, clock, .. } = bench(refreshing(), responses);
     for _ in 0..6 {
         client.token().unwrap();
         clock.advance(Duration::from_secs(600));
@@ -356,7 +356,7 @@ fn the_history_has_the_last_eight_events_without_a_token() {
     let last = events.last().unwrap();
     assert_eq!(last.what, What::Refreshed);
     assert!(last.by.contains(&std::process::id().to_string()));
-    // What one got, the next one spent.
+    // Each refresh spent the token that the previous one received.
     let spent = events
         .iter()
         .rev()
@@ -367,7 +367,7 @@ fn the_history_has_the_last_eight_events_without_a_token() {
     assert_eq!(pairs[1].1, pairs[0].0);
 }
 
-/// A clock whose cheap look is behind by as much as a kernel's tick.
+/// A clock whose coarse time lags by a kernel tick.
 #[derive(Debug)]
 struct Lagging(ManualClock);
 
@@ -382,7 +382,7 @@ impl Clock for Lagging {
 }
 
 #[test]
-fn a_token_that_has_run_out_is_not_fresh_by_a_clock_that_lags() {
+fn an_expired_token_is_not_fresh_if_the_coarse_clock_lags() {
     let clock = Arc::new(Lagging(ManualClock::at(crate::support::NOW)));
     let script = Script::new([Ok(rotated_answer("a", "r1", 2))]);
     let client = Client::builder(refreshing())
@@ -397,7 +397,7 @@ fn a_token_that_has_run_out_is_not_fresh_by_a_clock_that_lags() {
     assert_eq!(client.token().unwrap().expose(), "b");
 }
 
-/// Takes its time before it answers.
+/// Responds after three seconds.
 #[derive(Debug)]
 struct Slow(Arc<ManualClock>, Arc<Script>);
 
@@ -409,7 +409,7 @@ impl Transport for Slow {
 }
 
 #[test]
-fn a_token_that_ran_out_on_its_way_is_stored_but_not_handed_out() {
+fn a_token_that_expired_before_its_response_is_stored_but_not_returned() {
     let clock = Arc::new(ManualClock::at(crate::support::NOW));
     let script = Script::new([Ok(rotated_answer("a", "r1", 2))]);
     let client = Client::builder(refreshing())
@@ -419,7 +419,11 @@ fn a_token_that_ran_out_on_its_way_is_stored_but_not_handed_out() {
         .unwrap();
     assert_eq!(client.token().unwrap_err().verdict(), Verdict::Retry);
     assert_eq!(client.token().unwrap_err().verdict(), Verdict::Retry);
-    assert_eq!(script.forms().len(), 1, "no storm");
+    assert_eq!(
+        script.forms().len(),
+        1,
+        "a second call during the pause sends nothing"
+    );
     clock.advance(Duration::from_secs(1));
     script.push(Ok(rotated_answer("b", "r2", 600)));
     assert_eq!(client.token().unwrap().expose(), "b");
@@ -427,7 +431,7 @@ fn a_token_that_ran_out_on_its_way_is_stored_but_not_handed_out() {
 }
 
 #[test]
-fn a_wall_clock_set_back_does_not_make_the_stored_token_young_again() {
+fn setting_the_wall_clock_back_does_not_make_a_stored_token_young_again() {
     let Bench {
         client,
         clock,

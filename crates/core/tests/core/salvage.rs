@@ -1,4 +1,4 @@
-//! Responses that are flawed, but have a new refresh token in them.
+//! Malformed responses with a new refresh token.
 
 use countersign_core::{ErrorKind, Response, Verdict, What};
 
@@ -6,7 +6,7 @@ use crate::support::{
     bench, bench_with, by_assertion_or_login, connection, refreshing, refusal, rotated_answer,
 };
 
-const FLAWED: &[&str] = &[
+const MALFORMED: &[&str] = &[
     r#"{"access_token":"a","expires_in":1e400,"refresh_token":"r1"}"#,
     r#"{"access_token":"a","access_token":"b","refresh_token":"r1"}"#,
     r#"{"access_token":"a","expires_in":3600,"refresh_token":"r1"} and more"#,
@@ -16,20 +16,20 @@ const FLAWED: &[&str] = &[
     r#"{"refresh_token":"r1","access_token":"a"#,
 ];
 
-fn flawed(body: &str) -> Response {
+fn malformed(body: &str) -> Response {
     Response::new(200, [("Content-Type", "application/json")], body)
 }
 
 #[test]
-fn the_new_refresh_token_of_a_flawed_response_is_presented_next() {
-    for body in FLAWED {
-        let bench = bench(refreshing(), [Ok(flawed(body))]);
+fn the_new_refresh_token_of_a_malformed_response_is_sent_next() {
+    for body in MALFORMED {
+        let bench = bench(refreshing(), [Ok(malformed(body))]);
         let error = bench.client.token().unwrap_err();
         let is = (error.kind(), error.verdict(), error.http_status());
         let expected = (ErrorKind::Unreadable, Verdict::Retry, Some(200));
         assert_eq!(is, expected, "{body}: {error:?}");
         assert!(error.hint().unwrap().contains("was kept"), "{error:?}");
-        // It is durable: another process presents it, without waiting for an unknown outcome.
+        // The token is durable: another process sends it, without resolving an unknown outcome.
         let again = bench_with(
             refreshing(),
             [Ok(rotated_answer("a2", "r2", 600))],
@@ -38,24 +38,27 @@ fn the_new_refresh_token_of_a_flawed_response_is_presented_next() {
         assert_eq!(again.client.token().unwrap().expose(), "a2", "{body}");
         assert!(again.script.forms()[0].contains("refresh_token=r1"));
         let events = again.client.events().unwrap();
-        let told = events.iter().find(|event| event.what == What::Salvaged);
-        assert!(told.unwrap().got.is_some(), "{events:?}");
+        let salvaged = events.iter().find(|event| event.what == What::Salvaged);
+        assert!(salvaged.unwrap().got.is_some(), "{events:?}");
     }
 }
 
 #[test]
-fn the_same_client_may_try_again_at_once() {
-    let answers = [Ok(flawed(FLAWED[0])), Ok(rotated_answer("a2", "r2", 600))];
-    let bench = bench(refreshing(), answers);
+fn the_same_client_can_retry_at_once() {
+    let responses = [
+        Ok(malformed(MALFORMED[0])),
+        Ok(rotated_answer("a2", "r2", 600)),
+    ];
+    let bench = bench(refreshing(), responses);
     bench.client.token().unwrap_err();
     assert_eq!(bench.client.token().unwrap().expose(), "a2");
 }
 
 #[test]
-fn a_server_whose_responses_are_always_flawed_gets_one_request_a_call() {
+fn malformed_responses_cost_one_request_per_call() {
     let body = |n: usize| format!(r#"{{"access_token":"a b","refresh_token":"r{n}"}}"#);
-    let answers: Vec<_> = (1..=50).map(|n| Ok(flawed(&body(n)))).collect();
-    let bench = bench(refreshing(), answers);
+    let responses: Vec<_> = (1..=50).map(|n| Ok(malformed(&body(n)))).collect();
+    let bench = bench(refreshing(), responses);
     assert_eq!(bench.client.token().unwrap_err().verdict(), Verdict::Retry);
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Unexpected);
@@ -63,21 +66,21 @@ fn a_server_whose_responses_are_always_flawed_gets_one_request_a_call() {
     for _ in 0..20 {
         bench.client.token().unwrap_err();
     }
-    // Failures in a row are spaced out, and the grant is never lost.
+    // Consecutive failures back off, and the grant is never lost.
     let sent = bench.script.forms();
     assert!(sent.len() < 8, "{}", sent.len());
-    let presented = format!("refresh_token=r{}", sent.len() - 1);
-    assert!(sent.last().unwrap().contains(&presented), "{sent:?}");
+    let newest = format!("refresh_token=r{}", sent.len() - 1);
+    assert!(sent.last().unwrap().contains(&newest), "{sent:?}");
 }
 
 #[test]
 fn the_old_access_token_is_used_while_it_is_valid() {
-    let answers = [
+    let responses = [
         Ok(rotated_answer("a1", "r1", 600)),
-        Ok(flawed(r#"{"expires_in":3600,"refresh_token":"r2"}"#)),
+        Ok(malformed(r#"{"expires_in":3600,"refresh_token":"r2"}"#)),
         Ok(rotated_answer("a3", "r3", 600)),
     ];
-    let bench = bench(refreshing(), answers);
+    let bench = bench(refreshing(), responses);
     bench.client.token().unwrap();
     assert_eq!(bench.client.refresh_now().unwrap().expose(), "a1");
     assert_eq!(bench.client.refresh_now().unwrap().expose(), "a3");
@@ -85,9 +88,9 @@ fn the_old_access_token_is_used_while_it_is_valid() {
 }
 
 #[test]
-fn a_login_whose_response_is_flawed_is_not_lost() {
-    for body in FLAWED {
-        let bench = bench(by_assertion_or_login(), [Ok(flawed(body))]);
+fn a_login_with_a_malformed_response_is_not_lost() {
+    for body in MALFORMED {
+        let bench = bench(by_assertion_or_login(), [Ok(malformed(body))]);
         let login = bench.client.start_login(None).unwrap();
         let (_, state) = login.url().as_str().split_once("state=").unwrap();
         let state = state.split('&').next().unwrap();
@@ -102,13 +105,13 @@ fn a_login_whose_response_is_flawed_is_not_lost() {
 }
 
 #[test]
-fn a_flawed_login_does_not_leave_the_one_before_it() {
-    let answers = [
+fn a_login_with_a_malformed_response_replaces_the_previous_one() {
+    let responses = [
         Ok(rotated_answer("old", "r-old", 600)),
-        Ok(flawed(FLAWED[0])),
+        Ok(malformed(MALFORMED[0])),
         Ok(refusal(503, "down")),
     ];
-    let bench = bench(by_assertion_or_login(), answers);
+    let bench = bench(by_assertion_or_login(), responses);
     for _ in 0..2 {
         let login = bench.client.start_login(None).unwrap();
         let (_, state) = login.url().as_str().split_once("state=").unwrap();
@@ -121,25 +124,25 @@ fn a_flawed_login_does_not_leave_the_one_before_it() {
 }
 
 #[test]
-fn a_refusal_salvages_nothing() {
+fn nothing_is_salvaged_from_a_rejection() {
     let body = r#"{"error":"invalid_grant","refresh_token":"r1"}"#;
-    let bench = bench(refreshing(), [Ok(flawed(body))]);
+    let bench = bench(refreshing(), [Ok(malformed(body))]);
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
 }
 
 #[test]
-fn a_response_without_a_refresh_token_is_an_unknown_outcome_as_before() {
-    let bench = bench(refreshing(), [Ok(flawed(r#"{"expires_in":1e400}"#))]);
+fn a_malformed_response_without_a_refresh_token_is_an_unknown_outcome() {
+    let bench = bench(refreshing(), [Ok(malformed(r#"{"expires_in":1e400}"#))]);
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
-    // A grant that spends nothing has nothing to salvage.
+    // Nothing is salvaged for a grant without a refresh token.
     let connection = connection([
         ("grant", "client-credentials"),
         ("client_id", "app"),
         ("client_secret", "s3cret"),
     ]);
-    let bench = crate::support::bench(connection, [Ok(flawed(FLAWED[3]))]);
+    let bench = crate::support::bench(connection, [Ok(malformed(MALFORMED[3]))]);
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Unexpected);
 }

@@ -1,4 +1,4 @@
-//! A configured refresh token is not presented again after its store was lost.
+//! A configured refresh token is not sent again after its store was lost.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use countersign_core::{
 
 use crate::support::{Script, connection, cut, login, refusal, rotated_answer, token_answer};
 
-/// Notes in memory, in place of files.
+/// Notes in memory instead of files.
 #[derive(Debug, Default)]
 struct Notes(Mutex<BTreeMap<StoreKey, String>>);
 
@@ -43,15 +43,15 @@ fn with(more: &[(&str, &str)]) -> Connection {
     connection([&SEEDED[..], more].concat())
 }
 
-type Answers = Vec<Result<Response, SendError>>;
+type Responses = Vec<Result<Response, SendError>>;
 
 fn client(
     connection: Connection,
     notes: &Arc<Notes>,
     store: Arc<dyn Store>,
-    answers: Answers,
+    responses: Responses,
 ) -> (Client, Arc<Script>) {
-    let script = Script::new(answers);
+    let script = Script::new(responses);
     let client = Client::builder(connection)
         .transport(script.clone())
         .spent_seeds(notes.clone())
@@ -65,7 +65,7 @@ fn lost() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new())
 }
 
-/// Notes on a disk that cannot be written.
+/// Notes on a read-only disk.
 #[derive(Debug)]
 struct NoNotes;
 
@@ -86,12 +86,12 @@ impl SpentSeeds for NoNotes {
 #[test]
 fn a_note_that_cannot_be_written_is_a_warning() {
     let warnings = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&warnings);
+    let reported = Arc::clone(&warnings);
     let client = Client::builder(with(&[]))
         .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
         .spent_seeds(Arc::new(NoNotes))
         .store(lost())
-        .on_warning(move |warning| told.lock().unwrap().push(warning.message().to_owned()))
+        .on_warning(move |warning| reported.lock().unwrap().push(warning.message().to_owned()))
         .build()
         .unwrap();
     assert_eq!(client.token().unwrap().expose(), "a");
@@ -103,18 +103,18 @@ fn a_note_that_cannot_be_written_is_a_warning() {
 }
 
 #[test]
-fn a_seed_that_was_rotated_is_not_presented_to_a_lost_store() {
+fn a_spent_seed_is_not_sent_after_the_store_was_lost() {
     let notes = Arc::new(Notes::default());
     let store = lost();
-    let answer = Ok(rotated_answer("a", "r1", 600));
-    let (first, _) = client(with(&[]), &notes, store.clone(), vec![answer]);
+    let response = Ok(rotated_answer("a", "r1", 600));
+    let (first, _) = client(with(&[]), &notes, store.clone(), vec![response]);
     first.token().unwrap();
-    // With its store all is well, also after a restart.
-    let answer = Ok(rotated_answer("b", "r2", 600));
-    let (again, script) = client(with(&[]), &notes, store, vec![answer]);
+    // With its store, the grant works after a restart.
+    let response = Ok(rotated_answer("b", "r2", 600));
+    let (again, script) = client(with(&[]), &notes, store, vec![response]);
     again.refresh_now().unwrap();
     assert!(script.forms()[0].contains("refresh_token=r1"));
-    // Without it, or with a typo that leads to another record, nothing is sent.
+    // Without the store, or with a typo that selects another record, nothing is sent.
     for settings in [
         &[][..],
         &[("client_id", "typo")],
@@ -131,23 +131,23 @@ fn a_seed_that_was_rotated_is_not_presented_to_a_lost_store() {
         }
         assert!(script.forms().is_empty());
     }
-    // A new one, and a login, are clear instructions.
-    let answer = Ok(rotated_answer("n", "n1", 600));
+    // A new refresh token or a login overrides that.
+    let response = Ok(rotated_answer("n", "n1", 600));
     let other = with(&[("refresh_token", "n0")]);
-    let (other, _) = client(other, &notes, lost(), vec![answer]);
+    let (other, _) = client(other, &notes, lost(), vec![response]);
     other.token().unwrap();
-    let answers = vec![
+    let responses = vec![
         Ok(rotated_answer("l", "l1", 600)),
         Ok(rotated_answer("m", "l2", 600)),
     ];
-    let (person, script) = client(with(&[]), &notes, lost(), answers);
+    let (person, script) = client(with(&[]), &notes, lost(), responses);
     login(&person).unwrap();
     person.refresh_now().unwrap();
     assert!(script.forms()[1].contains("refresh_token=l1"));
-    // So is removing the note.
+    // So does removing the note.
     notes.0.lock().unwrap().clear();
-    let answer = Ok(rotated_answer("c", "r9", 600));
-    let (last, script) = client(with(&[]), &notes, lost(), vec![answer]);
+    let response = Ok(rotated_answer("c", "r9", 600));
+    let (last, script) = client(with(&[]), &notes, lost(), vec![response]);
     last.token().unwrap();
     assert!(script.forms()[0].contains("refresh_token=r0"));
 }
@@ -155,27 +155,27 @@ fn a_seed_that_was_rotated_is_not_presented_to_a_lost_store() {
 #[test]
 fn a_seed_is_noted_only_if_it_may_be_spent() {
     let not_sent = || SendError::NotSent(Error::new(ErrorKind::Connect, "no route"));
-    for (answer, noted) in [
+    for (response, noted) in [
         (Ok(rotated_answer("a", "r1", 600)), true),
-        // Nobody knows.
+        // The outcome is unknown, or the token was spent.
         (Err(cut()), true),
         (Ok(refusal(400, "invalid_grant")), true),
-        // It is still good.
+        // The token is still valid.
         (Ok(rotated_answer("a", "r0", 600)), false),
         (Ok(token_answer("a", 600)), false),
         (Err(not_sent()), false),
         (Ok(refusal(401, "invalid_client")), false),
     ] {
         let notes = Arc::new(Notes::default());
-        let shown = format!("{answer:?}");
-        let (first, _) = client(with(&[]), &notes, lost(), vec![answer]);
+        let shown = format!("{response:?}");
+        let (first, _) = client(with(&[]), &notes, lost(), vec![response]);
         let _ = first.token();
         assert_eq!(!notes.0.lock().unwrap().is_empty(), noted, "{shown}");
     }
 }
 
 #[test]
-fn a_seed_whose_outcome_was_lost_stays_noted_though_the_next_try_is_not_sent() {
+fn a_seed_with_an_unknown_outcome_stays_noted_if_the_next_attempt_is_not_sent() {
     let notes = Arc::new(Notes::default());
     let not_sent = SendError::NotSent(Error::new(ErrorKind::Connect, "no route"));
     let store = lost();
@@ -191,13 +191,13 @@ fn a_seed_whose_outcome_was_lost_stays_noted_though_the_next_try_is_not_sent() {
 }
 
 #[test]
-fn after_a_logout_the_seed_is_not_presented_again() {
+fn the_seed_is_not_sent_again_after_a_logout() {
     let notes = Arc::new(Notes::default());
-    let answers = vec![
+    let responses = vec![
         Ok(rotated_answer("a", "r1", 600)),
         Ok(Response::new(200, [], "")),
     ];
-    let (client, script) = client(with(&[]), &notes, lost(), answers);
+    let (client, script) = client(with(&[]), &notes, lost(), responses);
     client.token().unwrap();
     client.forget().unwrap();
     let error = client.token().unwrap_err();

@@ -1,4 +1,4 @@
-//! A client and its store: opened, missing, failing, damaged.
+//! A client whose store is missing, fails or is damaged.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 #[test]
-fn a_stores_error_gets_a_verdict_and_loses_nothing() {
+fn a_store_error_gets_a_verdict_and_keeps_its_details() {
     use store::ErrorKind as Of;
     for (of, kind, verdict) in [
         (Of::Setting, ErrorKind::Setting, Verdict::FixConfiguration),
@@ -65,12 +65,12 @@ fn creating_a_store_can_be_switched_off() {
 }
 
 #[test]
-fn what_the_file_system_refuses_for_good_reaches_the_caller_as_such() {
+fn a_permanent_error_of_the_store_says_what_to_fix() {
     for writes in [0, 1] {
         let scratch = tempfile::tempdir().unwrap();
         let below = Arc::new(FileStore::open(scratch.path().join("tokens")).unwrap());
         let left = AtomicU64::new(writes);
-        let refused = || {
+        let read_only = || {
             store::Error::new(store::ErrorKind::Unusable, "read-only")
                 .with_setting("store")
                 .with_hint("mount it read-write")
@@ -80,11 +80,11 @@ fn what_the_file_system_refuses_for_good_reaches_the_caller_as_such() {
                 left.checked_sub(1)
             }) {
                 Ok(_) => change(),
-                Err(_) => Swap::Unavailable(refused()),
+                Err(_) => Swap::Unavailable(read_only()),
             }
         });
-        let answers = [Ok(rotated_answer("a", "r1", 600))];
-        let bench = bench_with(refreshing(), answers, Arc::new(store));
+        let responses = [Ok(rotated_answer("a", "r1", 600))];
+        let bench = bench_with(refreshing(), responses, Arc::new(store));
         let error = bench.client.token().unwrap_err();
         assert_eq!(
             (error.kind(), error.verdict(), error.setting_name()),
@@ -95,12 +95,12 @@ fn what_the_file_system_refuses_for_good_reaches_the_caller_as_such() {
         assert!(hint.starts_with("mount it read-write"), "{hint}");
         assert_eq!(bench.script.forms().len() as u64, writes);
         let kept = bench.client.unsaved().is_some();
-        assert_eq!(kept, writes == 1, "what was sent was answered");
+        assert_eq!(kept, writes == 1, "a token is kept if a request was sent");
     }
 }
 
 #[test]
-fn a_logout_leaves_no_damaged_record_behind() {
+fn a_logout_deletes_damaged_records() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("tokens");
     let store = Arc::new(FileStore::open(&folder).unwrap());
@@ -118,7 +118,7 @@ fn a_logout_leaves_no_damaged_record_behind() {
     fs::write(&record, &whole[..whole.len() - 1]).unwrap();
     assert!(
         bench.client.forget().is_err(),
-        "that it is damaged is told once"
+        "the damage is reported once"
     );
     let aside = bench.client.set_aside().unwrap().unwrap();
     assert!(Path::new(&aside).exists());
@@ -145,7 +145,7 @@ fn names(folder: &Path) -> Vec<String> {
     entries.map(|entry| name(entry).unwrap()).collect()
 }
 
-/// A store whose every use fails, until it works.
+/// A store whose every call fails until it is repaired.
 #[derive(Debug)]
 struct Broken {
     works: AtomicBool,
@@ -188,7 +188,7 @@ impl Store for Broken {
 }
 
 #[test]
-fn a_grant_that_needs_no_store_gives_its_token_without_one() {
+fn a_grant_that_needs_no_store_works_without_one() {
     for connection in [client_credentials(), by_assertion()] {
         let store = Arc::new(Broken {
             works: AtomicBool::new(false),
@@ -216,7 +216,7 @@ fn a_grant_that_needs_no_store_gives_its_token_without_one() {
         assert!(client.identity().is_ok());
         assert_eq!(client.refresh_now().unwrap().expose(), "b");
         assert_eq!(script.forms().len(), 2, "one request for each");
-        // The store is there: the next token is kept in it.
+        // The store works again, so the next token is stored.
         store.works.store(true, Ordering::SeqCst);
         assert_eq!(client.refresh_now().unwrap().expose(), "c");
         assert!(client.unsaved().is_none());
@@ -243,7 +243,7 @@ fn a_grant_that_could_be_lost_is_not_used_without_the_store() {
         .unwrap();
     assert_eq!(client.token().unwrap_err().kind(), ErrorKind::Store);
     assert!(script.forms().is_empty(), "nothing is sent");
-    // A setting that is wrong is wrong with any grant.
+    // A wrong setting is an error for every grant.
     let wrong = || Err(store::Error::setting("store", "`store` has no host"));
     let opened = Client::builder(client_credentials()).open_store(move |_| wrong());
     assert_eq!(opened.err().unwrap().setting_name(), Some("store"));

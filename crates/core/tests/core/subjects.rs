@@ -1,4 +1,4 @@
-//! Many subjects of one app.
+//! The tokens of many subjects of one app.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -10,7 +10,7 @@ use countersign_core::{
 
 use crate::support::{NOW, by_assertion, claims_of, client_credentials};
 
-/// Gives every subject a token with its name in it, and notes whom it was asked for.
+/// Issues a token that contains the subject's name, and records each requested subject.
 #[derive(Debug, Default)]
 struct Server {
     asked: Mutex<Vec<String>>,
@@ -33,15 +33,15 @@ impl Transport for Server {
     }
 }
 
-fn subjects(most: usize) -> (Subjects, Arc<Server>, Arc<ManualClock>) {
+fn subjects(max: usize) -> (Subjects, Arc<Server>, Arc<ManualClock>) {
     let server = Arc::new(Server::default());
     let clock = Arc::new(ManualClock::at(NOW));
-    let subjects = Subjects::new(by_assertion(), server.clone(), most).unwrap();
+    let subjects = Subjects::new(by_assertion(), server.clone(), max).unwrap();
     (subjects.with_clock(clock.clone()), server, clock)
 }
 
 #[test]
-fn each_subject_has_its_own_token_until_it_is_nearly_over() {
+fn each_subject_has_its_own_token_until_it_is_about_to_expire() {
     let (subjects, server, clock) = subjects(100);
     assert_eq!(subjects.token("ada").unwrap().expose(), "token-1-of-ada");
     assert_eq!(subjects.token("bob").unwrap().expose(), "token-2-of-bob");
@@ -53,7 +53,7 @@ fn each_subject_has_its_own_token_until_it_is_nearly_over() {
 }
 
 #[test]
-fn many_threads_ask_once_for_each_subject() {
+fn many_threads_make_one_request_per_subject() {
     let (subjects, server, _) = subjects(1000);
     let names: Vec<_> = (0..50).map(|n| format!("user-{n}")).collect();
     std::thread::scope(|scope| {
@@ -74,17 +74,17 @@ fn many_threads_ask_once_for_each_subject() {
     assert_eq!(server.asked.lock().unwrap().len(), 50);
 }
 
-/// A server that holds every response until `answer` is called.
+/// A server that holds every response until `release` is called.
 #[derive(Debug, Default)]
 struct Hanging {
     asked: Mutex<usize>,
     changed: Condvar,
-    answers: Mutex<bool>,
+    released: Mutex<bool>,
 }
 
 impl Hanging {
-    fn answer(&self) {
-        *self.answers.lock().unwrap() = true;
+    fn release(&self) {
+        *self.released.lock().unwrap() = true;
         self.changed.notify_all();
     }
 
@@ -96,10 +96,10 @@ impl Hanging {
 impl Transport for Hanging {
     fn send(&self, _: &Request) -> Result<Response, SendError> {
         *self.asked.lock().unwrap() += 1;
-        let answers = self.answers.lock().unwrap();
+        let released = self.released.lock().unwrap();
         drop(
             self.changed
-                .wait_while(answers, |answers| !*answers)
+                .wait_while(released, |released| !*released)
                 .unwrap(),
         );
         Ok(Response::new(400, [], r#"{"error":"invalid_grant"}"#))
@@ -107,7 +107,7 @@ impl Transport for Hanging {
 }
 
 #[test]
-fn who_waits_for_a_request_gets_its_failure() {
+fn callers_that_wait_for_a_request_get_its_error() {
     const CALLERS: usize = 8;
     let server = Arc::new(Hanging::default());
     let subjects = Subjects::new(by_assertion(), server.clone(), 10).unwrap();
@@ -123,32 +123,32 @@ fn who_waits_for_a_request_gets_its_failure() {
         while waiting.load(Ordering::SeqCst) < CALLERS || server.asked() == 0 {
             std::thread::yield_now();
         }
-        server.answer();
+        server.release();
     });
-    // Who came late may have asked again, but not each of them in turn.
+    // A late caller may have started another request, but not every caller did.
     assert!(server.asked() < CALLERS, "{}", server.asked());
 }
 
 #[test]
-fn a_call_returns_though_the_server_does_not() {
+fn a_call_returns_if_the_server_hangs() {
     let server = Arc::new(Hanging::default());
     let subjects = Subjects::new(by_assertion(), server.clone(), 10).unwrap();
     let subjects = subjects.with_max_wait(Duration::from_millis(50));
     for _ in 0..2 {
         let error = subjects.token("ada").unwrap_err();
-        let told = (error.kind(), error.verdict());
-        assert_eq!(told, (ErrorKind::Busy, Verdict::Retry), "{error}");
+        let is = (error.kind(), error.verdict());
+        assert_eq!(is, (ErrorKind::Busy, Verdict::Retry), "{error}");
     }
     assert_eq!(
         server.asked(),
         1,
         "the second waits for the first's request"
     );
-    server.answer();
+    server.release();
 }
 
 #[test]
-fn a_batch_brings_every_outcome() {
+fn fetch_all_reports_every_outcome() {
     let (subjects, _, _) = subjects(1000);
     let (good, bad) = (Mutex::new(0), Mutex::new(0));
     subjects.fetch_all(
@@ -175,7 +175,7 @@ fn a_batch_brings_every_outcome() {
 }
 
 #[test]
-fn memory_is_bounded_and_what_is_over_goes_first() {
+fn the_cache_is_bounded_and_evicts_expired_tokens_first() {
     let (subjects, _, clock) = subjects(64);
     for n in 0..500 {
         subjects.token(&format!("early-{n}")).unwrap();
@@ -189,7 +189,7 @@ fn memory_is_bounded_and_what_is_over_goes_first() {
 }
 
 #[test]
-fn a_stale_caller_invalidates_nothing_newer() {
+fn invalidating_an_old_token_keeps_the_newer_one() {
     let (subjects, _, _) = subjects(10);
     let first = subjects.token("ada").unwrap();
     subjects.invalidate("ada", &first);
@@ -200,7 +200,7 @@ fn a_stale_caller_invalidates_nothing_newer() {
 }
 
 #[test]
-fn other_grants_are_refused_and_no_token_is_shown() {
+fn other_grants_are_rejected_and_debug_shows_no_token() {
     let server = Arc::new(Server::default());
     let error = Subjects::new(client_credentials(), server, 10).unwrap_err();
     assert_eq!(error.setting_name(), Some("grant"));
@@ -210,7 +210,7 @@ fn other_grants_are_refused_and_no_token_is_shown() {
 }
 
 #[test]
-fn an_api_that_rejects_everything_does_not_cost_a_request_a_call() {
+fn an_api_that_rejects_every_token_does_not_cost_one_request_per_call() {
     let (subjects, server, clock) = subjects(100);
     let call = |times: usize| {
         let calls = (0..times).map(|_| {

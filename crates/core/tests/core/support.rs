@@ -1,4 +1,4 @@
-//! A provider made for tests, and a transport that answers by a script.
+//! A provider for tests, and a transport that returns scripted responses.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use countersign_core::{
 };
 use countersign_store_conformance::Intercepted;
 
-/// Every grant, rotation, a table of one row: enough to tell core's rules apart from a vendor's.
+/// A profile with every grant, rotation and one error row, to test core without a vendor.
 pub(crate) const PROFILE: &str = r#"
     id = "acme"
     name = "Acme"
@@ -85,7 +85,7 @@ pub(crate) fn try_connection<'a>(
     Connection::new("mine", &settings, provider())
 }
 
-/// The app for itself.
+/// A connection of the app itself.
 pub(crate) fn client_credentials() -> Connection {
     connection([
         ("grant", "client-credentials"),
@@ -94,7 +94,7 @@ pub(crate) fn client_credentials() -> Connection {
     ])
 }
 
-/// A rotating refresh token that starts as `r0`.
+/// A connection with a rotating refresh token that starts as `r0`.
 pub(crate) fn refreshing() -> Connection {
     connection([
         ("grant", "refresh-token"),
@@ -105,7 +105,7 @@ pub(crate) fn refreshing() -> Connection {
     ])
 }
 
-/// Signs without a key: for tests of what happens around signing.
+/// A signer without a key.
 #[derive(Debug)]
 struct NoKey;
 
@@ -120,7 +120,7 @@ impl countersign_core::Signer for NoKey {
     }
 }
 
-/// The app for a subject, by assertion.
+/// A connection that requests tokens for a subject by assertion.
 pub(crate) fn by_assertion() -> Connection {
     let settings = Settings::from_pairs([
         ("provider", "acme"),
@@ -132,7 +132,7 @@ pub(crate) fn by_assertion() -> Connection {
     Connection::with_signer("mine", &settings.unwrap(), provider(), Arc::new(NoKey)).unwrap()
 }
 
-/// A login of an app that could sign.
+/// A connection for logins of an app that could also sign.
 pub(crate) fn by_assertion_or_login() -> Connection {
     let settings = Settings::from_pairs([
         ("provider", "acme"),
@@ -145,7 +145,7 @@ pub(crate) fn by_assertion_or_login() -> Connection {
     Connection::with_signer("mine", &settings.unwrap(), provider(), Arc::new(NoKey)).unwrap()
 }
 
-/// The claims of the assertion in a form.
+/// Returns the claims of the assertion in a form.
 pub(crate) fn claims_of(form: &str) -> serde_json::Value {
     let assertion = form.split("assertion=").nth(1).unwrap();
     let parsed = countersign_core::jws::inspect(assertion).unwrap();
@@ -173,10 +173,10 @@ pub(crate) fn cut() -> SendError {
     SendError::MaybeSent(Error::new(ErrorKind::Interrupted, "cut off"))
 }
 
-/// Answers in order, notes every form, and can be held until told to go on.
+/// Returns responses in order, records every form, and holds responses while its gate is closed.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
-    answers: Mutex<VecDeque<Result<Response, SendError>>>,
+    responses: Mutex<VecDeque<Result<Response, SendError>>>,
     forms: Mutex<Vec<String>>,
     gate: Mutex<Gate>,
     changed: Condvar,
@@ -189,18 +189,20 @@ struct Gate {
 }
 
 impl Script {
-    pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, SendError>>) -> Arc<Self> {
+    pub(crate) fn new(
+        responses: impl IntoIterator<Item = Result<Response, SendError>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            answers: Mutex::new(answers.into_iter().collect()),
+            responses: Mutex::new(responses.into_iter().collect()),
             ..Self::default()
         })
     }
 
-    pub(crate) fn push(&self, answer: Result<Response, SendError>) {
-        self.answers.lock().unwrap().push_back(answer);
+    pub(crate) fn push(&self, response: Result<Response, SendError>) {
+        self.responses.lock().unwrap().push_back(response);
     }
 
-    /// The bodies of the requests so far.
+    /// Returns the bodies of the requests so far.
     pub(crate) fn forms(&self) -> Vec<String> {
         self.forms.lock().unwrap().clone()
     }
@@ -214,7 +216,7 @@ impl Script {
         self.changed.notify_all();
     }
 
-    /// Waits until so many requests are at the gate or past it.
+    /// Waits until `count` requests have reached the gate.
     pub(crate) fn await_arrivals(&self, count: usize) {
         let gate = self.gate.lock().unwrap();
         drop(
@@ -233,12 +235,12 @@ impl Transport for Script {
         gate.arrived += 1;
         self.changed.notify_all();
         drop(self.changed.wait_while(gate, |gate| gate.closed).unwrap());
-        let next = self.answers.lock().unwrap().pop_front();
-        next.expect("a request that the test did not script")
+        let next = self.responses.lock().unwrap().pop_front();
+        next.expect("the script has a response for each request")
     }
 }
 
-/// Randomness without jitter: the first two bytes, which clients are spread by, are 0.
+/// Random bytes without jitter: the first two bytes, which determine the jitter, are 0.
 #[derive(Debug)]
 struct Unspread(countersign_core::SystemRandom);
 
@@ -257,21 +259,21 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<dyn Store>,
 }
 
-/// A client with a scripted transport, a clock that stands, and a memory store.
+/// Creates a client with a scripted transport, a manual clock and a memory store.
 pub(crate) fn bench(
     connection: Connection,
-    answers: impl IntoIterator<Item = Result<Response, SendError>>,
+    responses: impl IntoIterator<Item = Result<Response, SendError>>,
 ) -> Bench {
-    bench_with(connection, answers, Arc::new(MemoryStore::new()))
+    bench_with(connection, responses, Arc::new(MemoryStore::new()))
 }
 
 pub(crate) fn bench_with(
     connection: Connection,
-    answers: impl IntoIterator<Item = Result<Response, SendError>>,
+    responses: impl IntoIterator<Item = Result<Response, SendError>>,
     store: Arc<dyn Store>,
 ) -> Bench {
     let clock = Arc::new(ManualClock::at(NOW));
-    let script = Script::new(answers);
+    let script = Script::new(responses);
     let client = Client::builder(connection)
         .transport(script.clone())
         .clock(clock.clone())
@@ -287,14 +289,14 @@ pub(crate) fn bench_with(
     }
 }
 
-/// A memory store that takes so many writes and then no more.
-pub(crate) struct Moody {
+/// A memory store that accepts a number of writes and rejects later ones.
+pub(crate) struct LimitedStore {
     pub(crate) store: Arc<dyn Store>,
     left: Arc<AtomicU64>,
 }
 
-impl Moody {
-    pub(crate) fn taking(writes: u64) -> Self {
+impl LimitedStore {
+    pub(crate) fn accepting(writes: u64) -> Self {
         let left = Arc::new(AtomicU64::new(writes));
         let counted = Arc::clone(&left);
         let store = Intercepted::new(Arc::new(MemoryStore::new())).on_change(move |change| {
@@ -311,16 +313,16 @@ impl Moody {
         }
     }
 
-    pub(crate) fn mend(&self) {
-        self.take_only(u64::MAX);
+    pub(crate) fn accept_all(&self) {
+        self.accept_only(u64::MAX);
     }
 
-    pub(crate) fn take_only(&self, writes: u64) {
+    pub(crate) fn accept_only(&self, writes: u64) {
         self.left.store(writes, Ordering::SeqCst);
     }
 }
 
-/// A login as a browser brings it back.
+/// Logs in like a browser that returns at once.
 pub(crate) fn login(client: &Client) -> Result<Token, Error> {
     let login = client.start_login(None)?;
     let (_, state) = login.url().as_str().split_once("state=").unwrap();
@@ -328,7 +330,7 @@ pub(crate) fn login(client: &Client) -> Result<Token, Error> {
     client.complete_login(&login, &format!("code=c0de&state={state}"))
 }
 
-/// Waits for a future as a runtime without timers does.
+/// Polls a future like a runtime without timers.
 pub(crate) fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
     struct Bell(mpsc::SyncSender<()>);
     impl Wake for Bell {

@@ -1,4 +1,4 @@
-//! Identity requests with a token that the vendor has dropped.
+//! Identity requests with a token that the vendor rejects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use countersign_core::{
 
 use crate::support::{Bench, PROFILE, bench, refusal, token_answer};
 
-/// Asks an endpoint of its own for whom a token stands.
+/// Requests the identity from an endpoint of its own.
 #[derive(Debug)]
 struct Asking(Profile);
 
@@ -36,7 +36,7 @@ impl Provider for Asking {
     }
 }
 
-fn asking(answers: Vec<Response>) -> Bench {
+fn asking(responses: Vec<Response>) -> Bench {
     let settings = Settings::from_pairs([
         ("provider", "acme"),
         ("environment", "demo"),
@@ -47,7 +47,7 @@ fn asking(answers: Vec<Response>) -> Bench {
     .unwrap();
     let provider = Arc::new(Asking(Profile::from_toml(PROFILE).unwrap()));
     let connection = Connection::new("mine", &settings, provider).unwrap();
-    bench(connection, answers.into_iter().map(Ok))
+    bench(connection, responses.into_iter().map(Ok))
 }
 
 fn dropped() -> Response {
@@ -60,21 +60,21 @@ fn ada() -> Response {
 
 #[test]
 fn a_token_that_the_vendor_dropped_is_replaced_once() {
-    let answers = vec![
+    let responses = vec![
         token_answer("a", 3600),
         dropped(),
         token_answer("b", 3600),
         ada(),
     ];
-    let bench = asking(answers);
+    let bench = asking(responses);
     assert_eq!(bench.client.identity().unwrap()["name"], "ada");
     assert_eq!(bench.client.token().unwrap().expose(), "b");
     assert_eq!(bench.script.forms().len(), 4);
 }
 
 #[test]
-fn a_vendor_that_rejects_new_tokens_as_well_is_a_matter_of_configuration() {
-    let answers = vec![
+fn a_vendor_that_rejects_new_tokens_too_is_a_configuration_error() {
+    let responses = vec![
         token_answer("a", 3600),
         dropped(),
         token_answer("b", 3600),
@@ -82,20 +82,20 @@ fn a_vendor_that_rejects_new_tokens_as_well_is_a_matter_of_configuration() {
         dropped(),
         dropped(),
     ];
-    let bench = asking(answers);
+    let bench = asking(responses);
     for asked in [4, 6] {
         let error = bench.client.identity().unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
         assert_eq!(error.setting_name(), Some("environment"));
-        // The second time no token is asked for: the API rejects everything.
+        // The second time no token is requested, because the API rejects every token.
         assert_eq!(bench.script.forms().len(), asked);
     }
 }
 
 #[test]
-fn another_failure_is_not_a_reason_for_a_new_token() {
-    let answers = vec![token_answer("a", 3600), refusal(503, "down"), ada()];
-    let bench = asking(answers);
+fn other_failures_do_not_replace_the_token() {
+    let responses = vec![token_answer("a", 3600), refusal(503, "down"), ada()];
+    let bench = asking(responses);
     assert_eq!(
         bench.client.identity().unwrap_err().verdict(),
         Verdict::Retry
